@@ -1,0 +1,64 @@
+import { DiscoveryService } from '@nestjs/core';
+import type { MappingOptions } from '../common/mapping-registry';
+
+/**
+ * An action mapping: how something is done at a target. It is called at most once at a time for an execution and
+ * says by the error it throws whether trying again can help.
+ *
+ * By the time it is called the templates of its params are rendered and its secrets are texts.
+ */
+export interface Action<P = unknown> {
+  execute(params: P, context: ActionContext): Promise<ActionResult>;
+
+  /** The request `execute` would send, for `POST /actions/:id/test`; secrets are masked by the caller. */
+  preview(params: P, context: ActionContext): object;
+
+  /**
+   * True when the target makes the same execution happen once however often it is asked. A lost answer is then
+   * tried again with the same key; otherwise nobody can tell and the execution ends `unknown`.
+   */
+  idempotent(params: P): boolean;
+
+  /** Asks the target what became of an execution whose answer was lost. */
+  verify?(params: P, context: ActionContext): Promise<'succeeded' | 'failed' | 'not_done' | 'unknown'>;
+}
+
+export interface ActionContext {
+  /** Aborts at the action's timeout, and when the program stops. */
+  signal: AbortSignal;
+  timeoutMs: number;
+  /** The execution's id: the idempotency key, the same at every attempt. */
+  executionId: string;
+  /** What templates see: service, infrastructure, trigger, values, nodes, execution. */
+  variables: Record<string, unknown>;
+}
+
+export interface ActionResult {
+  /** What the target answered, in short, for the person who reads the attempt. */
+  detail?: string;
+}
+
+/** Marks a class as an action mapping; list it in `actions/mappings/index.ts`. */
+export const ActionMapping = DiscoveryService.createDecorator<MappingOptions>();
+
+/** Trying again can't help: wrong credentials, no such target, a bad parameter. */
+export class Permanent extends Error {}
+
+/** Not sent, or surely not done: connection refused, 429, 503. */
+export class Retryable extends Error {
+  constructor(
+    message: string,
+    options?: ErrorOptions & {
+      /** The target's own `Retry-After`. */
+      retryAfterSeconds?: number;
+    },
+  ) {
+    super(message, options);
+    this.retryAfterSeconds = options?.retryAfterSeconds;
+  }
+
+  readonly retryAfterSeconds?: number;
+}
+
+/** Sent, and no answer came: it may have been done. */
+export class Ambiguous extends Error {}

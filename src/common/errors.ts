@@ -1,0 +1,58 @@
+/**
+ * Errors of the domain. They carry what an operator needs; which HTTP status they become is decided in one
+ * place, `common/problem.filter.ts`.
+ */
+
+/** One wrong field: where it is (JSON pointer, RFC 6901) and what is right. */
+export interface FieldError {
+  pointer: string;
+  detail: string;
+}
+
+export class InvalidInput extends Error {
+  constructor(readonly errors: FieldError[]) {
+    super(errors.map((error) => `${error.pointer || '(body)'}: ${error.detail}`).join('; '));
+  }
+}
+
+export class NotFound extends Error {
+  constructor(kind: string, reference: string) {
+    super(`No ${kind} found under id or name: ${reference}`);
+  }
+}
+
+/** The thing is as it is for a reason: in use, taken, ended. */
+export class Conflict extends Error {
+  constructor(
+    message: string,
+    readonly errors: FieldError[] = [],
+  ) {
+    super(message);
+  }
+}
+
+/** Somebody else changed the resource since it was read (`If-Match`). */
+export class VersionMismatch extends Error {}
+
+/** PostgreSQL or another server that is needed to answer is away for now. */
+export class Unavailable extends Error {
+  constructor(
+    message: string,
+    readonly retryAfterSeconds = 2,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** A text for people of whatever was thrown; causes included, stack left out. */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') {
+    return error.errors.map(messageOf).join('; ');
+  }
+  if (error instanceof Error) {
+    const cause = error.cause === undefined ? '' : messageOf(error.cause);
+    return cause && !error.message.includes(cause) ? `${error.message}: ${cause}` : error.message;
+  }
+  return String(error);
+}

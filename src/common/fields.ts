@@ -1,0 +1,258 @@
+import 'reflect-metadata';
+import { applyDecorators, type Type } from '@nestjs/common';
+import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
+import { Type as TransformTo } from 'class-transformer';
+import {
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsNumber,
+  IsObject,
+  IsOptional,
+  IsString,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  MinLength,
+  ValidateBy,
+  ValidateNested,
+} from 'class-validator';
+import { secretProblem } from './secret-value';
+import { templateProblem, type TemplateMode } from './templates';
+
+/**
+ * Fields of a DTO or of a mapping's params, declared once: each decorator here gives the validation, the JSON
+ * Schema, the OpenAPI property and the row in the docs. A field with an initialiser is optional and has that
+ * default.
+ */
+export interface FieldOptions {
+  description: string;
+  /** May be left out although it has no default. */
+  optional?: boolean;
+  example?: unknown;
+}
+
+export interface TextOptions extends FieldOptions {
+  /** Write-only, encrypted at rest; may be given as `{env}` or `{file}`. */
+  secret?: boolean;
+  /** A Liquid template; the mode says where its output lands and so how values are escaped. */
+  template?: TemplateMode;
+  minLength?: number;
+  maxLength?: number;
+  pattern?: RegExp;
+  /** What is right, when the pattern does not match. */
+  patternHint?: string;
+  /** Asked of the literal value; the problem as a sentence, or undefined. */
+  check?: (value: string) => string | undefined;
+}
+
+export interface NumberOptions extends FieldOptions {
+  minimum?: number;
+  maximum?: number;
+  unit?: string;
+}
+
+type JsonSchema = Record<string, unknown>;
+
+export interface Field {
+  name: string;
+  options: FieldOptions & { secret?: boolean; template?: TemplateMode };
+  schema: JsonSchema;
+  /** The class of a nested object, or of the items of a list. */
+  nested?: () => Type;
+  list?: boolean;
+}
+
+const FIELDS = Symbol('monscale:fields');
+
+/** The declared fields of a class, those of its base classes first. */
+export function fieldsOf(cls: Type): Field[] {
+  return (Reflect.getMetadata(FIELDS, cls.prototype as object) as Field[] | undefined) ?? [];
+}
+
+function field(
+  options: FieldOptions & { secret?: boolean; template?: TemplateMode },
+  schema: JsonSchema,
+  validators: PropertyDecorator[],
+  nested?: () => Type,
+  list?: boolean,
+): PropertyDecorator {
+  return (target, property) => {
+    const own = fieldsOf(target.constructor as Type).filter(({ name }) => name !== property);
+    const entry: Field = { name: String(property), options, schema, nested, list };
+    Reflect.defineMetadata(FIELDS, [...own, entry], target);
+    // Every field is optional for the validator; `check` asks for the required ones, where defaults are known.
+    applyDecorators(IsOptional(), ...validators, openApi(entry))(target, property);
+  };
+}
+
+function openApi({ options, schema, nested, list }: Field): PropertyDecorator {
+  return ApiProperty({
+    description: options.description,
+    required: false,
+    ...(options.example === undefined ? {} : { example: options.example }),
+    ...(options.secret ? { writeOnly: true } : {}),
+    ...(nested ? { type: nested, isArray: list } : schema),
+  } as ApiPropertyOptions);
+}
+
+/** A text. */
+export function Text(options: TextOptions): PropertyDecorator {
+  const { secret, template, minLength, maxLength = 10_000, pattern, patternHint, check } = options;
+  const schema: JsonSchema = { type: 'string', ...(minLength ? { minLength } : {}), maxLength };
+  if (pattern) schema.pattern = pattern.source;
+  if (template) schema['x-template'] = template;
+  if (secret) schema.writeOnly = true;
+  if (secret || template) {
+    return field(options, schema, [
+      problemOf('text', (value) => (secret ? secretProblem(value) : undefined) ?? textProblem(value, options)),
+    ]);
+  }
+  return field(options, schema, [
+    IsString({ message: 'must be a text' }),
+    MaxLength(maxLength, { message: `must have at most ${maxLength} characters` }),
+    ...(minLength ? [MinLength(minLength, { message: minLength === 1 ? 'must not be empty' : `must have at least ${minLength} characters` })] : []),
+    ...(pattern ? [Matches(pattern, { message: patternHint ?? `must match ${pattern.source}` })] : []),
+    ...(check ? [problemOf('check', (value) => (typeof value === 'string' ? check(value) : undefined))] : []),
+  ]);
+}
+
+function textProblem(value: unknown, options: TextOptions): string | undefined {
+  if (options.secret && typeof value === 'object') return undefined;
+  if (options.template && typeof value === 'number') return undefined;
+  if (typeof value !== 'string') return options.template ? 'must be a text or a number' : 'must be a text';
+  if (value.length > (options.maxLength ?? 10_000)) return `must have at most ${options.maxLength ?? 10_000} characters`;
+  if (value.length < (options.minLength ?? 0)) return 'must not be empty';
+  const isLiteral = !options.template || !/\{[{%]/.test(value);
+  if (isLiteral && options.pattern && !options.pattern.test(value)) {
+    return options.patternHint ?? `must match ${options.pattern.source}`;
+  }
+  if (options.template) return templateProblem(value, options.template) ?? (isLiteral ? options.check?.(value) : undefined);
+  return options.check?.(value);
+}
+
+/** A whole number. */
+export function Whole(options: NumberOptions): PropertyDecorator {
+  return numeric('integer', IsInt({ message: 'must be a whole number' }), options);
+}
+
+/** Any finite number. */
+export function Decimal(options: NumberOptions): PropertyDecorator {
+  const finite = IsNumber({ allowNaN: false, allowInfinity: false }, { message: 'must be a number' });
+  return numeric('number', finite, options);
+}
+
+function numeric(type: string, kind: PropertyDecorator, options: NumberOptions): PropertyDecorator {
+  const { minimum, maximum, unit } = options;
+  return field(
+    options,
+    {
+      type,
+      ...(minimum === undefined ? {} : { minimum }),
+      ...(maximum === undefined ? {} : { maximum }),
+      ...(unit === undefined ? {} : { 'x-unit': unit }),
+    },
+    [
+      kind,
+      ...(minimum === undefined ? [] : [Min(minimum, { message: `must be at least ${minimum}` })]),
+      ...(maximum === undefined ? [] : [Max(maximum, { message: `must be at most ${maximum}` })]),
+    ],
+  );
+}
+
+/** True or false. */
+export function Flag(options: FieldOptions): PropertyDecorator {
+  return field(options, { type: 'boolean' }, [IsBoolean({ message: 'must be true or false' })]);
+}
+
+/** One word of a few. */
+export function Choice(words: readonly string[], options: FieldOptions): PropertyDecorator {
+  return field(options, { type: 'string', enum: [...words] }, [
+    IsIn(words, { message: `must be one of ${words.join(', ')}` }),
+  ]);
+}
+
+/** An object with declared fields of its own. */
+export function Nested(cls: () => Type, options: FieldOptions): PropertyDecorator {
+  return field(options, {}, [IsObject({ message: 'must be an object' }), ValidateNested(), TransformTo(cls)], cls);
+}
+
+/** A list of objects with declared fields. */
+export function ListOf(cls: () => Type, options: FieldOptions): PropertyDecorator {
+  const validators = [IsArray({ message: 'must be a list' }), ValidateNested({ each: true }), TransformTo(cls)];
+  return field(options, {}, validators, cls, true);
+}
+
+/** A list of texts. */
+export function TextList(options: FieldOptions & { maxItems?: number }): PropertyDecorator {
+  const { maxItems = 1_000 } = options;
+  return field(options, { type: 'array', items: { type: 'string' }, maxItems }, [
+    problemOf('texts', (value) => {
+      if (!Array.isArray(value) || value.some((item) => typeof item !== 'string' || item === '')) {
+        return 'must be a list of texts';
+      }
+      return value.length > maxItems ? `must have at most ${maxItems} entries` : undefined;
+    }),
+  ]);
+}
+
+/** An object whose values are texts: labels, headers, attributes. */
+export function TextMap(
+  options: FieldOptions & { secret?: boolean; template?: TemplateMode; keys?: RegExp },
+): PropertyDecorator {
+  const { secret, template, keys } = options;
+  const schema: JsonSchema = { type: 'object', additionalProperties: { type: 'string' } };
+  if (template) schema['x-template'] = template;
+  if (secret) schema.writeOnly = true;
+  return field(options, schema, [
+    problemOf('textMap', (value) => {
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'must be an object of texts';
+      if (secret && secretProblem(value) === undefined) return undefined;
+      for (const [key, text] of Object.entries(value)) {
+        if (keys && !keys.test(key)) return `has a bad name: ${JSON.stringify(key)}`;
+        const isText = typeof text === 'string' || (template !== undefined && typeof text === 'number');
+        if (!isText) return `${JSON.stringify(key)} must be a text`;
+        const problem = template && typeof text === 'string' ? templateProblem(text, template) : undefined;
+        if (problem) return `${JSON.stringify(key)}: ${problem}`;
+      }
+      return undefined;
+    }),
+  ]);
+}
+
+/** A value of a shape that is checked by the code that takes it. */
+export function Any(options: FieldOptions, schema: JsonSchema = {}, check?: (value: unknown) => string | undefined): PropertyDecorator {
+  return field(options, schema, [problemOf('shape', (value) => check?.(value))]);
+}
+
+/** A class-validator rule from a function that answers the problem as a sentence. */
+function problemOf(name: string, problem: (value: unknown) => string | undefined): PropertyDecorator {
+  return ValidateBy({
+    name,
+    validator: {
+      validate: (value) => problem(value) === undefined,
+      defaultMessage: (args) => problem(args?.value) ?? 'is wrong',
+    },
+  });
+}
+
+/** JSON Schema (2020-12) of a class of fields, good enough to draw a form from. */
+export function jsonSchemaOf(cls: Type): JsonSchema {
+  const defaults = new cls() as Record<string, unknown>;
+  const properties: JsonSchema = {};
+  const required: string[] = [];
+  for (const { name, options, schema, nested, list } of fieldsOf(cls)) {
+    const shape = nested ? jsonSchemaOf(nested()) : schema;
+    const isRequired = options.optional !== true && defaults[name] === undefined;
+    if (isRequired) required.push(name);
+    properties[name] = {
+      ...(list ? { type: 'array', items: shape } : shape),
+      description: options.description,
+      ...(defaults[name] === undefined ? {} : { default: defaults[name] }),
+      ...(options.example === undefined ? {} : { examples: [options.example] }),
+    };
+  }
+  return { type: 'object', properties, required, additionalProperties: false };
+}

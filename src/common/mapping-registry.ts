@@ -1,0 +1,85 @@
+import type { Type } from '@nestjs/common';
+import type { DiscoverableDecorator, DiscoveryService } from '@nestjs/core';
+import { jsonSchemaOf } from './fields';
+
+/** What every mapping says of itself in its decorator. */
+export interface MappingOptions {
+  /** The name users write, in snake_case. */
+  type: string;
+  title: string;
+  description: string;
+  /** The class of its params; see `common/fields.ts`. */
+  params: Type;
+}
+
+export interface Mapping<T, O extends MappingOptions = MappingOptions> {
+  options: O;
+  strategy: T;
+}
+
+export interface CatalogueEntry {
+  type: string;
+  title: string;
+  description: string;
+  paramsSchema: object;
+}
+
+/** The mappings of one kind, by type. Found by their decorator among the providers when the program starts. */
+export class MappingRegistry<T, O extends MappingOptions = MappingOptions> {
+  private readonly mappings = new Map<string, Mapping<T, O>>();
+
+  /** @param kind what a message calls one of them: "metric", "action". */
+  constructor(
+    readonly kind: string,
+    discovery: DiscoveryService,
+    decorator: DiscoverableDecorator<O>,
+    /** The classes of the folder's index: each must carry the decorator, or it would be missing silently. */
+    expected: readonly Type[],
+  ) {
+    for (const cls of expected) {
+      if (!Reflect.hasMetadata(decorator.KEY, cls)) {
+        throw new Error(`${cls.name} is listed among the ${kind} mappings but has no decorator; add it above the class`);
+      }
+    }
+    for (const wrapper of discovery.getProviders()) {
+      const options = wrapper.metatype ? discovery.getMetadataByDecorator(decorator, wrapper) : undefined;
+      if (options !== undefined) this.add({ options, strategy: wrapper.instance as T });
+    }
+  }
+
+  private add(mapping: Mapping<T, O>): void {
+    const { type } = mapping.options;
+    const other = this.mappings.get(type);
+    if (other !== undefined && other.strategy !== mapping.strategy) {
+      const names = [other, mapping].map(({ strategy }) => (strategy as object).constructor.name);
+      throw new Error(`two ${this.kind} mappings are named ${type}: ${names.join(' and ')}; rename one of them`);
+    }
+    this.mappings.set(type, mapping);
+  }
+
+  find(type: string): Mapping<T, O> | undefined {
+    return this.mappings.get(type);
+  }
+
+  /** @throws Error naming the known types; for definitions that were checked when they were saved. */
+  get(type: string): Mapping<T, O> {
+    const mapping = this.mappings.get(type);
+    if (mapping === undefined) throw new Error(this.unknown(type));
+    return mapping;
+  }
+
+  unknown(type: unknown): string {
+    return `there is no ${this.kind} mapping named ${JSON.stringify(type)}; known: ${this.types().join(', ')}`;
+  }
+
+  types(): string[] {
+    return [...this.mappings.keys()].sort();
+  }
+
+  catalogue(): CatalogueEntry[] {
+    return this.types().map((type) => {
+      const { title, description, params } = this.get(type).options;
+      return { type, title, description, paramsSchema: jsonSchemaOf(params) };
+    });
+  }
+}

@@ -1,0 +1,45 @@
+import { Liquid } from 'liquidjs';
+
+/**
+ * Liquid templates over a trigger's variables. Output is data, never structure: where it lands in JSON its values
+ * are JSON-encoded, in a URL percent-encoded.
+ */
+export type TemplateMode = 'text' | 'json' | 'url';
+
+const ESCAPES: Record<TemplateMode, (value: unknown) => string> = {
+  text: plain,
+  json: (value) => (typeof value === 'string' ? JSON.stringify(value).slice(1, -1) : (JSON.stringify(value) ?? 'null')),
+  url: (value) => encodeURIComponent(plain(value)),
+};
+
+function plain(value: unknown): string {
+  if (value === undefined || value === null) return '';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean);
+}
+
+const LIMITS = { parseLimit: 100_000, renderLimit: 1_000, memoryLimit: 10_000_000 };
+
+const engines = Object.fromEntries(
+  (Object.keys(ESCAPES) as TemplateMode[]).map((mode) => [
+    mode,
+    // No file system: a template is one text and can't include another.
+    new Liquid({ outputEscape: ESCAPES[mode], relativeReference: false, templates: {}, ownPropertyOnly: true, ...LIMITS }),
+  ]),
+) as Record<TemplateMode, Liquid>;
+
+/** Why a text is no template, as a sentence; undefined when it is one. */
+export function templateProblem(text: string, mode: TemplateMode): string | undefined {
+  try {
+    engines[mode].parse(text);
+    return undefined;
+  } catch (error) {
+    return `is not a valid template: ${(error as Error).message}`;
+  }
+}
+
+/** The template's output. An unknown variable is empty. Throws when a tag or filter fails. */
+export function renderTemplate(template: string | number, mode: TemplateMode, variables: object): string {
+  if (typeof template === 'number') return String(template);
+  if (!template.includes('{')) return template;
+  return engines[mode].parseAndRenderSync(template, variables) as string;
+}

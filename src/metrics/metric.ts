@@ -1,0 +1,39 @@
+import { DiscoveryService } from '@nestjs/core';
+import type { MappingOptions } from '../common/mapping-registry';
+
+/**
+ * A metric mapping: where a number comes from. A read answers a finite number or throws an error that says what
+ * failed, on what, and why. A failed read is missing data, never a number.
+ */
+export interface Metric<P = unknown> {
+  /** Reads one number. Must settle soon after `context.signal` aborts. */
+  read(params: P, context: ReadContext): Promise<number>;
+
+  /**
+   * Optional, for protocols that can batch: reads of one target go to `readMany` together. Two params with the
+   * same answer have the same target.
+   */
+  target?(params: P): string;
+
+  /** Reads several numbers from one target, in order; one bad read never costs the others. */
+  readMany?(params: P[], context: ReadContext): Promise<Reading[]>;
+}
+
+export type Reading = { value: number } | { error: string };
+
+export interface ReadContext {
+  /** Aborts at the read's timeout, and when the program stops. */
+  signal: AbortSignal;
+  /** The same timeout as a number, for protocols that plan retries inside it. */
+  timeoutMs: number;
+  /** Nodes of the service's infrastructure. Throws when it has none, or when they can't be counted. */
+  nodes(): Promise<number>;
+}
+
+/** Marks a class as a metric mapping; list it in `metrics/mappings/index.ts`. */
+export const MetricMapping = DiscoveryService.createDecorator<MetricOptions>();
+
+export interface MetricOptions extends MappingOptions {
+  /** Fed from outside: never polled, `read` is never called. */
+  pushed?: boolean;
+}
