@@ -149,7 +149,7 @@ export class Foundation1700000000000 implements MigrationInterface {
         name text NOT NULL CONSTRAINT sources_name UNIQUE,
         format text NOT NULL,
         params jsonb NOT NULL,
-        token_hash bytea NOT NULL,
+        token_hash bytea NOT NULL CONSTRAINT sources_token UNIQUE,
         version int NOT NULL,
         created_at timestamptz NOT NULL,
         updated_at timestamptz NOT NULL
@@ -187,9 +187,16 @@ export class Foundation1700000000000 implements MigrationInterface {
         alert_id uuid NOT NULL REFERENCES alerts ON DELETE CASCADE,
         service_id uuid NOT NULL,
         metric text NOT NULL,
+        ttl_seconds float8,
         PRIMARY KEY (alert_id, service_id, metric)
       );
       CREATE INDEX alert_matches_service ON alert_matches (service_id, metric);
+      -- The alerts a trigger came from.
+      CREATE TABLE trigger_alerts (
+        alert_id uuid NOT NULL REFERENCES alerts ON DELETE CASCADE,
+        trigger_id uuid NOT NULL,
+        PRIMARY KEY (alert_id, trigger_id)
+      );
 
       CREATE TABLE samples (
         series_id int NOT NULL,
@@ -206,7 +213,7 @@ export class Foundation1700000000000 implements MigrationInterface {
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(`
-      DROP TABLE poll_clock, samples, alert_matches, alerts, sources, executions, triggers, decisions, service_states,
+      DROP TABLE poll_clock, samples, trigger_alerts, alert_matches, alerts, sources, executions, triggers, decisions, service_states,
         definition_revision, service_actions, services, actions, infrastructure_states, infrastructures;
       DROP SEQUENCE series_id;
     `);

@@ -1,3 +1,5 @@
+import { isNativeError } from 'node:util/types';
+
 /**
  * Errors of the domain. They carry what an operator needs; which HTTP status they become is decided in one
  * place, `common/problem.filter.ts`.
@@ -45,12 +47,22 @@ export class Unavailable extends Error {
   }
 }
 
+/** Nobody is known by what was sent. */
+export class Unauthorized extends Error {}
+
+/** Somebody is known, and may not do this. */
+export class Forbidden extends Error {}
+
+/** More at once than is taken. */
+export class PayloadTooLarge extends Error {}
+
 /** A text for people of whatever was thrown; causes included, stack left out. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') {
     return error.errors.map(messageOf).join('; ');
   }
-  if (error instanceof Error) {
+  // Not `instanceof`: an error may come from another realm.
+  if (isNativeError(error)) {
     const cause = error.cause === undefined ? '' : messageOf(error.cause);
     return cause && !error.message.includes(cause) ? `${error.message}: ${cause}` : error.message;
   }

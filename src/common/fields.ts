@@ -186,10 +186,12 @@ export function ListOf(cls: () => Type, options: FieldOptions): PropertyDecorato
 }
 
 /** A list of texts. */
-export function TextList(options: FieldOptions & { maxItems?: number }): PropertyDecorator {
-  const { maxItems = 1_000 } = options;
-  return field(options, { type: 'array', items: { type: 'string' }, maxItems }, [
+export function TextList(options: FieldOptions & { maxItems?: number; secret?: boolean }): PropertyDecorator {
+  const { maxItems = 1_000, secret } = options;
+  const schema = { type: 'array', items: { type: 'string' }, maxItems, ...(secret ? { writeOnly: true } : {}) };
+  return field(options, schema, [
     problemOf('texts', (value) => {
+      if (secret && !Array.isArray(value) && secretProblem(value) === undefined) return undefined;
       if (!Array.isArray(value) || value.some((item) => typeof item !== 'string' || item === '')) {
         return 'must be a list of texts';
       }

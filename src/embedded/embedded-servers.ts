@@ -3,13 +3,13 @@
  * See "Starting it" in the contract.
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { chmodSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockFolder } from './folder-lock';
 import { keptSecret } from './kept-secret';
-import { postgresIn, startPostgres } from './postgres';
-import { redisIn, startRedis } from './redis';
-import { bringDown, livingPid, type RunningServer, type Say } from './server-process';
+import { startPostgres } from './postgres';
+import { startRedis } from './redis';
+import type { RunningServer, Say } from './server-process';
 
 export interface EmbeddedServers {
   /** `postgres://monscale:<password>@127.0.0.1:<port>/monscale`; the user is the cluster's superuser. */
@@ -43,16 +43,40 @@ export async function startEmbeddedServers(
     startPostgres(folder, say, durable),
     startRedis(folder, say, durable),
   ]);
-  const stopAll = async () => {
-    try {
-      await Promise.all(starts.map((start) => start.status === 'fulfilled' && start.value.stop()));
-    } finally {
-      unlock();
-    }
-  };
   const [postgres, redis] = starts;
+  let ending: Promise<void> | undefined;
+  const stop = () => (ending ??= stopAll(starts).finally(unlock));
   if (postgres.status === 'rejected' || redis.status === 'rejected') {
-    await stopAll();
-    throw [postgres, redis].find((start) => start.status === 'rejected')?.reason;
+    await stop();
+    throw new AggregateError(
+      starts.flatMap((start) => (start.status === 'rejected' ? [start.reason as Error] : [])),
+    );
   }
+  // The token comes last: who is told of a first start has never been told the token.
+  const { value: adminToken, isNew: firstStart } = keptSecret(join(folder, 'admin-token'), () =>
+    randomBytes(32).toString('base64url'),
+  );
+  const { value: secretKey } = keptSecret(join(folder, 'secret-key'), () =>
+    randomBytes(32).toString('base64'),
+  );
+  return {
+    databaseUrl: postgres.value.url,
+    redisUrl: redis.value.url,
+    adminToken,
+    secretKey,
+    firstStart,
+    stop,
+  };
+}
+
+async function stopAll(starts: PromiseSettledResult<RunningServer>[]): Promise<void> {
+  const running = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
+  await Promise.all(running.map((server) => server.stop()));
+}
+
+function privateFolder(path: string): string {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  // A folder that is there already may be a mounted one and another user's; the secrets in it are 0600 each.
+  if (statSync(path).uid === process.getuid?.()) chmodSync(path, 0o700);
+  return realpathSync(path);
 }

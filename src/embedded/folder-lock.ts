@@ -17,13 +17,14 @@ export async function lockFolder(folder: string): Promise<() => void> {
   const pidFile = join(folder, 'program.pid');
   const { dev, ino } = statSync(folder);
   const lock = createServer().listen(`\0monscale-data-${dev}-${ino}`);
-  try {
-    await once(lock, 'listening');
-  } catch (cause) {
+  const isFree = await once(lock, 'listening').then(
+    () => true,
+    () => false,
+  );
+  if (!isFree) {
     const holder = numberIn(pidFile) ?? 'unknown';
     throw new Error(
       `another program (process ${holder}) runs on ${folder}: stop it, or set MONSCALE_DATA_DIR to another folder`,
-      { cause },
     );
   }
   lock.unref();

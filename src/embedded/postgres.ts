@@ -20,7 +20,6 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
-import { messageOf } from '../common/errors';
 import { keptSecret } from './kept-secret';
 import {
   bringDown,
@@ -46,9 +45,11 @@ interface RunAs {
 /** @param dataDir canonical, and locked by the caller */
 export async function startPostgres(dataDir: string, say: Say, durable: boolean): Promise<RunningServer> {
   const cluster = join(dataDir, 'postgres');
-  const { value: password } = keptSecret(join(dataDir, 'postgres-password'), () => randomBytes(24).toString('hex'));
+  const { value: password } = keptSecret(join(dataDir, 'postgres-password'), () =>
+    randomBytes(24).toString('hex'),
+  );
   const native = nativeFolder();
-  const runAs = unprivileged(cluster, dataDir);
+  const runAs = unprivileged(native, cluster);
   if (!existsSync(join(cluster, 'PG_VERSION'))) {
     say('PostgreSQL: making a new database cluster');
     await makeCluster(native, cluster, runAs, durable);
@@ -57,7 +58,11 @@ export async function startPostgres(dataDir: string, say: Say, durable: boolean)
   const urlOf = (database: string) =>
     `postgres://monscale:${password}@127.0.0.1:${postmaster(cluster)?.port}/${database}`;
   const server: ServerProgram = {
-    ...postgresIn(dataDir),
+    name: 'PostgreSQL',
+    logFile: join(dataDir, 'postgres.log'),
+    stopSignal: 'SIGINT', // fast shutdown: ends the sessions, loses nothing
+    notedPid: () => postmaster(cluster)?.pid,
+    isNamedIn: (commandLine) => commandLine.split('\0').includes(cluster),
     async launch() {
       // What stands here is not ours to respect: no server of this folder runs.
       if (isForeign(postmaster(cluster)?.pid)) rmSync(join(cluster, 'postmaster.pid'));
@@ -81,18 +86,6 @@ export async function startPostgres(dataDir: string, say: Say, durable: boolean)
   return { url: urlOf('monscale'), stop: () => bringDown(server, pid) };
 }
 
-/** Enough of the folder's server to find it running and to end it. */
-export function postgresIn(dataDir: string): Omit<ServerProgram, 'launch' | 'isReady'> {
-  const cluster = join(dataDir, 'postgres');
-  return {
-    name: 'PostgreSQL',
-    logFile: join(dataDir, 'postgres.log'),
-    stopSignal: 'SIGINT', // fast shutdown: ends the sessions, loses nothing
-    notedPid: () => postmaster(cluster)?.pid,
-    isNamedIn: (commandLine) => commandLine.split('\0').includes(cluster),
-  };
-}
-
 function settings(port: number, durable: boolean): string[] {
   const values = {
     port,
@@ -114,9 +107,8 @@ function settings(port: number, durable: boolean): string[] {
 /** Made beside its place and renamed, so that a half-made cluster of a killed start never counts. */
 async function makeCluster(native: string, cluster: string, runAs: RunAs, durable: boolean): Promise<void> {
   const dataDir = dirname(cluster);
-  for (const leftover of readdirSync(dataDir).filter((name) => name.startsWith(`${basename(cluster)}.new-`))) {
-    rmSync(join(dataDir, leftover), { recursive: true, force: true });
-  }
+  const leftovers = readdirSync(dataDir).filter((name) => name.startsWith('postgres.new-'));
+  for (const name of leftovers) rmSync(join(dataDir, name), { recursive: true, force: true });
   const fresh = `${cluster}.new-${randomBytes(4).toString('hex')}`;
   const passwordFile = join(dataDir, 'postgres-password');
   mkdirSync(fresh, { mode: 0o700 });
@@ -132,7 +124,13 @@ async function makeCluster(native: string, cluster: string, runAs: RunAs, durabl
   ];
   try {
     const env = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' };
-    await promisify(execFile)(command, args, { cwd: fresh, env, uid: runAs.uid, gid: runAs.gid, timeout: INITDB_MS });
+    await promisify(execFile)(command, args, {
+      cwd: fresh,
+      env,
+      uid: runAs.uid,
+      gid: runAs.gid,
+      timeout: INITDB_MS,
+    });
   } catch (cause) {
     rmSync(fresh, { recursive: true, force: true });
     throw new Error('cannot make a PostgreSQL cluster', { cause });
@@ -147,6 +145,7 @@ async function ensureDatabase(url: string): Promise<void> {
     connectionTimeoutMillis: CONNECT_MS,
     query_timeout: CONNECT_MS,
   });
+  client.on('error', () => undefined); // told by connect() and query() as well
   try {
     await client.connect();
     const { rowCount } = await client.query(`SELECT FROM pg_database WHERE datname = 'monscale'`);
@@ -170,25 +169,39 @@ function isForeign(pid: number | undefined): boolean {
   return pid !== undefined && existsSync(`/proc/${pid}`);
 }
 
-function unprivileged(cluster: string, dataDir: string): RunAs {
+/** The first way in which PostgreSQL gets at its binaries and its data. */
+function unprivileged(native: string, cluster: string): RunAs {
   if (process.getuid?.() !== 0) return { prefix: [] };
 
-  const owner = existsSync(cluster) ? statSync(cluster) : undefined;
-  if (owner && owner.uid !== 0) return { prefix: [], uid: owner.uid, gid: owner.gid };
-
-  // In a user namespace of its own it is nobody to itself and still root to the files, also below a 0700 folder.
-  const prefix = ['unshare', '--user', '--map-user=65534', '--map-group=65534'];
-  if (spawnSync('unshare', [...prefix.slice(1), 'true']).status === 0) return { prefix };
-
-  const user = ['postgres', 'nobody'].map(userNamed).find((found) => found !== undefined);
-  if (!user) throw new Error('PostgreSQL refuses to run as root: start monscale as an ordinary user');
-  chmodSync(dataDir, 0o711); // that user has to pass; all that is secret in it has a mode of its own
-  return { prefix: [], ...user };
+  const dataDir = dirname(cluster);
+  const binary = join(native, 'bin', 'postgres');
+  for (const way of waysForRoot(cluster, [dataDir, binary])) {
+    if (way.uid !== undefined) chmodSync(dataDir, 0o711); // that user has to pass; the secrets in it stay 0600
+    const [command = '', ...args] = [...way.prefix, 'test', '-x', dataDir, '-a', '-x', binary];
+    if (spawnSync(command, args, { uid: way.uid, gid: way.gid }).status === 0) return way;
+  }
+  throw new Error(
+    `PostgreSQL refuses to run as root, and no other user may enter both ${native} and ${dataDir}: ` +
+      'start monscale as an ordinary user, or set DATABASE_URL',
+  );
 }
 
-function userNamed(name: string): { uid: number; gid: number } | undefined {
+function waysForRoot(cluster: string, neighbours: string[]): RunAs[] {
+  if (existsSync(cluster) && statSync(cluster).uid !== 0) return [ownerOf(cluster)];
+  // In a user namespace of its own it is nobody to itself and still root to the files, also below a 0700 folder.
+  const namespace = ['unshare', '--user', '--map-user=65534', '--map-group=65534'];
+  const users = [...neighbours.map(ownerOf), ...['postgres', 'nobody'].flatMap(userNamed)];
+  return [{ prefix: namespace }, ...users.filter((user) => user.uid !== 0)];
+}
+
+function ownerOf(path: string): RunAs {
+  const { uid, gid } = statSync(path);
+  return { prefix: [], uid, gid };
+}
+
+function userNamed(name: string): RunAs[] {
   const fields = readFileSync('/etc/passwd', 'utf8').match(new RegExp(`^${name}:[^:]*:(\\d+):(\\d+):`, 'm'));
-  return fields ? { uid: Number(fields[1]), gid: Number(fields[2]) } : undefined;
+  return fields ? [{ prefix: [], uid: Number(fields[1]), gid: Number(fields[2]) }] : [];
 }
 
 /** The package's folder of binaries, its library links mended: npm skips the script that makes them on request. */
@@ -214,8 +227,8 @@ function nativeFolder(): string {
 function makeLink(target: string, link: string): void {
   try {
     symlinkSync(target, link);
-  } catch (error) {
+  } catch (cause) {
     // Another start may have been faster.
-    if (!existsSync(link)) throw new Error(`cannot mend the embedded PostgreSQL: ${messageOf(error)}`);
+    if (!existsSync(link)) throw new Error('cannot mend the embedded PostgreSQL', { cause });
   }
 }

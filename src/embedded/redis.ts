@@ -21,14 +21,21 @@ const CONNECT_MS = 2_000;
 /** @param dataDir canonical, and locked by the caller */
 export async function startRedis(dataDir: string, say: Say, durable: boolean): Promise<RunningServer> {
   const folder = join(dataDir, 'redis');
-  const { value: password } = keptSecret(join(dataDir, 'redis-password'), () => randomBytes(24).toString('hex'));
+  const { value: password } = keptSecret(join(dataDir, 'redis-password'), () =>
+    randomBytes(24).toString('hex'),
+  );
+  const binary = await findRedis(dataDir, say);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
 
   const url = () => `redis://:${password}@127.0.0.1:${configuredPort(folder)}/0`;
   const server: ServerProgram = {
-    ...redisIn(dataDir),
+    name: 'Redis',
+    logFile: join(dataDir, 'redis.log'),
+    stopSignal: 'SIGTERM',
+    notedPid: () => numberIn(join(folder, 'redis.pid')),
+    // Redis replaces its command line by `redis-server 127.0.0.1:<port>`.
+    isNamedIn: (commandLine) => commandLine.includes(`127.0.0.1:${configuredPort(folder)}`),
     async launch() {
-      const binary = await findRedis(dataDir, say);
       const port = await freePort(configuredPort(folder));
       writeFileSync(join(folder, 'redis.conf'), configuration(port, password, durable), { mode: 0o600 });
       return spawnServer([binary.command, 'redis.conf'], server.logFile, { cwd: folder, env: binary.env });
@@ -37,19 +44,6 @@ export async function startRedis(dataDir: string, say: Say, durable: boolean): P
   };
   const pid = await bringUp(server, say);
   return { url: url(), stop: () => bringDown(server, pid) };
-}
-
-/** Enough of the folder's server to find it running and to end it. */
-export function redisIn(dataDir: string): Omit<ServerProgram, 'launch' | 'isReady'> {
-  const folder = join(dataDir, 'redis');
-  return {
-    name: 'Redis',
-    logFile: join(dataDir, 'redis.log'),
-    stopSignal: 'SIGTERM',
-    notedPid: () => numberIn(join(folder, 'redis.pid')),
-    // Redis replaces its command line by `redis-server 127.0.0.1:<port>`.
-    isNamedIn: (commandLine) => commandLine.includes(`127.0.0.1:${configuredPort(folder)}`),
-  };
 }
 
 /** Paths are relative to the working directory, so no path needs quoting. */

@@ -4,7 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -14,6 +14,8 @@ const RETRY_MS = 5_000;
 /** Together they stay below the 30 s a program is given to end. */
 const STOP_MS = 20_000;
 const KILL_MS = 5_000;
+/** A start begins a new log beyond this. */
+const LOG_BYTES = 10_000_000;
 
 export type Say = (line: string) => void;
 
@@ -61,30 +63,32 @@ export async function bringUp(server: ServerProgram, say: Say): Promise<number> 
     const seconds = Math.round(waitedMs() / 1000);
     throw new Error(`no success in ${seconds} s; the end of ${server.logFile}:\n${tail(server.logFile)}`);
   } catch (cause) {
+    const found = livingPid(server);
     if (child && !hasEnded(child)) child.kill('SIGKILL');
-    throw new Error(`cannot start ${server.name}`, { cause });
+    throw new Error(`cannot start ${server.name}${found ? ` (process ${found})` : ''}`, { cause });
   }
 }
 
 /** Ends the server: politely, and after 20 s by force. Returns when it is gone. */
-export async function bringDown(server: ServerProgram, pid = livingPid(server)): Promise<void> {
+export async function bringDown(server: ServerProgram, pid: number): Promise<void> {
   const steps: [NodeJS.Signals, number][] = [
     [server.stopSignal, STOP_MS],
     ['SIGKILL', KILL_MS],
   ];
   for (const [signal, limitMs] of steps) {
     const begin = performance.now();
-    if (pid && isAlive(server, pid)) process.kill(pid, signal);
+    if (isAlive(server, pid)) process.kill(pid, signal);
     while (performance.now() - begin < limitMs) {
-      if (!pid || !isAlive(server, pid)) return;
-      await sleep(10);
+      const isGone = !isAlive(server, pid);
+      await sleep(10); // also when it is gone: Node gets to collect its dead child
+      if (isGone) return;
     }
   }
   throw new Error(`${server.name} (process ${pid}) does not end`);
 }
 
 /** The server's process, if it runs. */
-export function livingPid(server: ServerProgram): number | undefined {
+function livingPid(server: ServerProgram): number | undefined {
   const pid = server.notedPid();
   return pid && isAlive(server, pid) ? pid : undefined;
 }
@@ -95,7 +99,8 @@ export async function spawnServer(
   logFile: string,
   options: { cwd: string; env?: NodeJS.ProcessEnv; uid?: number; gid?: number },
 ): Promise<ChildProcess> {
-  const log = openSync(logFile, 'a', 0o600);
+  const isLong = existsSync(logFile) && statSync(logFile).size > LOG_BYTES;
+  const log = openSync(logFile, isLong ? 'w' : 'a', 0o600);
   try {
     const env = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC', ...options.env };
     const child = spawn(command, args, { ...options, env, detached: true, stdio: ['ignore', log, log] });

@@ -1,5 +1,12 @@
 import type { Type } from '@nestjs/common';
 import type { Action } from '../action';
+import { LogMessage } from './log-message.action';
+import { SnsPublish } from './sns-publish.action';
+import { Webhook } from './webhook.action';
 
 /** Every action mapping: one line each. */
-export const ACTION_MAPPINGS: Type<Action<never>>[] = [];
+export const ACTION_MAPPINGS: Type<Action<never>>[] = [
+  LogMessage,
+  SnsPublish,
+  Webhook,
+];

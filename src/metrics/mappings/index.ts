@@ -1,5 +1,16 @@
 import type { Type } from '@nestjs/common';
 import type { Metric } from '../metric';
+import { Alert } from './alert.metric';
+import { NumberOfNodes } from './number-of-nodes.metric';
+import { RedisListLength } from './redis-list-length.metric';
+import { SnmpOid } from './snmp-oid.metric';
+import { StaticCount } from './static-count.metric';
 
 /** Every metric mapping: one line each. */
-export const METRIC_MAPPINGS: Type<Metric<never>>[] = [];
+export const METRIC_MAPPINGS: Type<Metric<never>>[] = [
+  Alert,
+  NumberOfNodes,
+  RedisListLength,
+  SnmpOid,
+  StaticCount,
+];

@@ -1,0 +1,157 @@
+/**
+ * What a bare clone needs before it can run: packages and a build. Plain Node, as there may be no packages yet.
+ * All it says goes to stderr; stdout belongs to the program.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+const LOCK_MS = 600_000;
+const built = join(root, 'dist');
+const stamp = join(built, '.sources');
+/** A folder named `dist` is ignored by git at any depth. */
+const workshop = join(root, '.build');
+
+/** Installs and builds what is missing or out of date; looks, and does nothing more, when all is there. */
+export async function setUp() {
+  process.chdir(root);
+  requireNode(20, 19);
+  if (isInstalled() && isBuilt()) return;
+
+  const unlock = await lock();
+  try {
+    // Whoever held the lock may have done it.
+    if (!isInstalled()) await install();
+    if (!isBuilt()) await build();
+  } finally {
+    unlock();
+  }
+}
+
+/** Runs a command to its end; Ctrl-C and SIGTERM end it, and with it this program. Returns its exit code. */
+export async function run(command, args, { stdio = ['ignore', 2, 2], env = {} } = {}) {
+  // In a group of its own, it gets each signal once: from here, not from the terminal as well.
+  const child = spawn(command, args, { cwd: root, stdio, env: { ...process.env, ...env }, detached: true });
+  let received;
+  const forward = (signal) => {
+    received = signal;
+    process.kill(-child.pid, signal);
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.on(signal, forward);
+  try {
+    const [code] = await once(child, 'close');
+    if (received) process.exit(received === 'SIGINT' ? 130 : 143);
+    return code ?? 1;
+  } catch (error) {
+    console.error(`monscale: cannot run ${command}: ${error.message}`);
+    return 127;
+  } finally {
+    for (const signal of signals) process.off(signal, forward);
+  }
+}
+
+function requireNode(major, minor) {
+  const [hasMajor, hasMinor] = process.versions.node.split('.').map(Number);
+  if (hasMajor > major || (hasMajor === major && hasMinor >= minor)) return;
+  console.error(`monscale needs Node ${major}.${minor} or later; this is ${process.versions.node}`);
+  process.exit(1);
+}
+
+/**
+ * npm writes its own lock file into node_modules at the end of an install, so no stamp of ours is needed: every
+ * package of package-lock.json is in there, as wanted. Optional ones may be for other systems.
+ */
+function isInstalled() {
+  const installed = packagesIn('node_modules/.package-lock.json');
+  const isAsWanted = ([path, { version, integrity }]) =>
+    installed[path]?.version === version && installed[path].integrity === integrity;
+  return Object.entries(packagesIn('package-lock.json'))
+    .filter(([path, { optional, link }]) => path !== '' && !optional && !link)
+    .every(isAsWanted);
+}
+
+function packagesIn(file) {
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).packages : {};
+}
+
+async function install() {
+  console.error('monscale: installing packages (a minute or so)');
+  // Building and testing need the development packages, whatever NODE_ENV says.
+  const code = await run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']);
+  if (code !== 0) fail('npm ci', code);
+}
+
+function isBuilt() {
+  return existsSync(stamp) && readFileSync(stamp, 'utf8') === sourcesHash();
+}
+
+/** Built aside and swapped in: nobody meets half a build, and a failed one leaves the last in place. */
+async function build() {
+  console.error('monscale: building');
+  const hash = sourcesHash();
+  rmSync(workshop, { recursive: true, force: true });
+  mkdirSync(join(workshop, 'old'), { recursive: true });
+  const config = { extends: '../tsconfig.build.json', compilerOptions: { outDir: 'dist', rootDir: '..' } };
+  writeFileSync(join(workshop, 'tsconfig.json'), JSON.stringify(config));
+  const code = await run('node_modules/.bin/nest', ['build', '--path', '.build/tsconfig.json']);
+  if (code === 0) {
+    writeFileSync(join(workshop, 'dist', '.sources'), hash);
+    if (existsSync(built)) renameSync(built, join(workshop, 'old', 'dist'));
+    renameSync(join(workshop, 'dist'), built);
+  }
+  rmSync(workshop, { recursive: true, force: true });
+  if (code !== 0) fail('nest build', code);
+}
+
+function sourcesHash() {
+  const hash = createHash('sha256');
+  const files = ['package-lock.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json'];
+  for (const folder of ['src', 'migrations']) {
+    const inside = readdirSync(folder, { recursive: true }).map((name) => join(folder, name));
+    files.push(...inside.filter((file) => !file.endsWith('.spec.ts') && statSync(file).isFile()).sort());
+  }
+  for (const file of files) hash.update(`${file}\0`).update(readFileSync(file)).update('\0');
+  return hash.digest('hex');
+}
+
+/**
+ * One set-up at a time on a checkout. Linux takes the name of an abstract socket back when its owner ends, so
+ * that no lock is ever left behind; elsewhere there is nothing alike, and no lock.
+ */
+async function lock() {
+  if (process.platform !== 'linux') return () => undefined;
+  const { dev, ino } = statSync(root);
+  for (let waitedMs = 0; waitedMs < LOCK_MS; waitedMs += 200) {
+    const server = createServer().listen(`\0monscale-setup-${dev}-${ino}`);
+    try {
+      await once(server, 'listening');
+      return () => server.close();
+    } catch {
+      if (waitedMs === 0) console.error('monscale: another start sets this checkout up; waiting for it');
+      await sleep(200);
+    }
+  }
+  throw new Error('another start has been setting this checkout up for 10 minutes');
+}
+
+function fail(what, code) {
+  console.error(`monscale: ${what} failed`);
+  process.exit(code);
+}

@@ -1,0 +1,30 @@
+import { Choice } from '../common/choice';
+import { Decimal, Nested, Text, Whole } from '../common/fields';
+import { NAME } from '../common/names';
+
+/** How often and how fast a try that can be repeated is repeated. */
+export class RetryDto {
+  @Whole({ description: 'Tries in all', minimum: 1, maximum: 100 })
+  attempts = 5;
+
+  @Decimal({ description: 'Before the second try; doubles from try to try, with up to 25 % jitter', unit: 's', minimum: 0, maximum: 86_400 })
+  backoffSeconds = 2;
+
+  @Decimal({ description: 'The longest time between two tries', unit: 's', minimum: 0, maximum: 86_400 })
+  maxBackoffSeconds = 300;
+}
+
+/** A named, reusable action. */
+export class ActionDto extends Choice {
+  @Text({ description: 'Unique name', ...NAME })
+  name: string;
+
+  @Text({ description: 'What it does, for people' })
+  description: string = '';
+
+  @Decimal({ description: 'How long one try may take', unit: 's', minimum: 0.1, maximum: 3_600 })
+  timeoutSeconds = 30;
+
+  @Nested(() => RetryDto, { description: 'What happens when a try fails but another may succeed' })
+  retry: RetryDto = new RetryDto();
+}

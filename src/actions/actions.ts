@@ -1,0 +1,55 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { StoredDefinitions } from '../api/stored-definitions';
+import { CLOCK, type Clock } from '../common/clock';
+import { checked } from '../common/check';
+import { maskedParams, sealedParams, type Chosen } from '../common/choice';
+import { Secrets } from '../common/secrets';
+import { Database } from '../database/database';
+import { DefinitionStore, type Columns } from '../database/definitions';
+import { ActionRow } from '../database/entities';
+import { ActionRegistry } from './action-registry';
+import { ActionDto } from './action.dto';
+
+@Injectable()
+export class Actions extends StoredDefinitions<ActionRow> {
+  constructor(
+    database: Database,
+    @Inject(CLOCK) clock: Clock,
+    private readonly registry: ActionRegistry,
+    private readonly secrets: Secrets,
+  ) {
+    super(new DefinitionStore(database, clock, ActionRow, 'action'));
+  }
+
+  protected async columns(body: unknown, before?: ActionRow): Promise<Columns<ActionRow>> {
+    const dto = checked(ActionDto, body);
+    const params = sealedParams(this.registry, dto as Chosen, '', this.secrets, before);
+    return { ...dto, params, retry: { ...dto.retry } };
+  }
+
+  protected async show(rows: ActionRow[]): Promise<object[]> {
+    return rows.map((row) => ({
+      description: row.description,
+      type: row.type,
+      params: maskedParams(this.registry, row, this.secrets),
+      timeoutSeconds: row.timeoutSeconds,
+      retry: row.retry,
+    }));
+  }
+
+  protected async users(manager: EntityManager, { id }: ActionRow): Promise<string[]> {
+    const services: { name: string }[] = await manager.query(
+      `SELECT s.name FROM service_actions u JOIN services s ON s.id = u.service_id
+       WHERE u.action_id = $1 ORDER BY s.name LIMIT 20`,
+      [id],
+    );
+    const [open]: { count: number }[] = await manager.query(
+      `SELECT count(*)::int AS count FROM executions
+       WHERE action_id = $1 AND status IN ('queued', 'awaiting_approval', 'running', 'waiting')`,
+      [id],
+    );
+    const executions = open!.count === 0 ? [] : [`${open!.count} executions that have not ended`];
+    return [...services.map(({ name }) => `service ${name}`), ...executions];
+  }
+}

@@ -1,0 +1,150 @@
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { idOf, momentOf, RangeQuery } from '../api/range-query';
+import { checked } from '../common/check';
+import { NotFound } from '../common/errors';
+import { Choice, Text } from '../common/fields';
+import { isId } from '../common/ids';
+import { CONFIG, type Config } from '../config/config';
+import { Database } from '../database/database';
+import { Executions, type Attempt, type ExecutionStatus } from './executions';
+
+const STATUSES: ExecutionStatus[] = [
+  'queued', 'awaiting_approval', 'running', 'waiting', 'succeeded', 'failed', 'unknown', 'cancelled', 'shadowed',
+]; // prettier-ignore
+
+class ExecutionsQuery extends RangeQuery {
+  @Text({ description: 'Id or name of the service', optional: true, maxLength: 200 })
+  service?: string;
+
+  @Text({ description: 'Id or name of the action', optional: true, maxLength: 200 })
+  action?: string;
+
+  @Choice(STATUSES, { description: 'Only those in this status', optional: true })
+  status?: string;
+}
+
+class Resolution {
+  @Choice(['succeeded', 'failed'], { description: 'What came of it at the target' })
+  status: 'succeeded' | 'failed';
+
+  @Text({ description: 'How you know', minLength: 1, maxLength: 1_000 })
+  note: string;
+}
+
+interface ExecutionRow {
+  id: string;
+  service: string;
+  action: string;
+  trigger: string;
+  status: ExecutionStatus;
+  justification: string;
+  attempts: Attempt[];
+  createdAt: Date;
+  nextAttemptAt: Date | null;
+  expiresAt: Date | null;
+  finishedAt: Date | null;
+}
+
+const SHOWN = `e.id, e.service_name AS service, e.action_name AS action, e.trigger_id AS trigger, e.status, e.justification,
+  e.attempts, e.created_at AS "createdAt", e.next_attempt_at AS "nextAttemptAt", e.expires_at AS "expiresAt", e.finished_at AS "finishedAt"`;
+
+/** The action queue and its history. */
+@ApiTags('executions')
+@ApiBearerAuth()
+@Controller('api/v1/executions')
+export class ExecutionsController {
+  constructor(
+    private readonly database: Database,
+    private readonly executions: Executions,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'Executions, newest first' })
+  @ApiQuery({ type: ExecutionsQuery })
+  async list(@Query() given: Record<string, string>) {
+    const { limit, cursor, from, to, service, action, status } = checked(ExecutionsQuery, ExecutionsQuery.numbers(given));
+    const rows = await this.database.rows<ExecutionRow>(
+      `SELECT ${SHOWN} FROM executions e
+       WHERE ($1::uuid IS NULL OR e.id < $1) AND ($2::timestamptz IS NULL OR e.created_at >= $2)
+         AND ($3::timestamptz IS NULL OR e.created_at < $3) AND ($4::text IS NULL OR e.status = $4)
+         AND ($5::text IS NULL OR e.service_name = $5 OR e.service_id IN (SELECT id FROM services WHERE name = $5) OR e.service_id = $6)
+         AND ($7::text IS NULL OR e.action_name = $7 OR e.action_id IN (SELECT id FROM actions WHERE name = $7) OR e.action_id = $8)
+       ORDER BY e.id DESC LIMIT $9`,
+      [
+        cursor ?? null,
+        momentOf(from) ?? null,
+        momentOf(to) ?? null,
+        status ?? null,
+        service ?? null,
+        service !== undefined && isId(service) ? service : null,
+        action ?? null,
+        action !== undefined && isId(action) ? action : null,
+        limit + 1,
+      ],
+    );
+    const items = rows.slice(0, limit);
+    return { items: items.map(show), ...(rows.length > limit ? { nextCursor: items.at(-1)!.id } : {}) };
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'One execution with all its attempts' })
+  async get(@Param('id') id: string) {
+    const [row] = await this.database.rows<ExecutionRow>(`SELECT ${SHOWN} FROM executions e WHERE e.id = $1`, [idOf(id)]);
+    if (row === undefined) throw new NotFound('execution', id);
+    return show(row);
+  }
+
+  @Post(':id/retry')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Try a failed, unknown or cancelled one again, with the same key' })
+  async retry(@Param('id') id: string) {
+    await this.executions.retry(idOf(id));
+    return this.get(id);
+  }
+
+  @Post(':id/cancel')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Cancel one that has not begun' })
+  async cancel(@Param('id') id: string) {
+    await this.executions.cancel(idOf(id));
+    return this.get(id);
+  }
+
+  @Post(':id/approve')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Approve one that waits for it' })
+  async approve(@Param('id') id: string) {
+    await this.executions.approve(idOf(id), this.config.killSwitch);
+    return this.get(id);
+  }
+
+  @Post(':id/reject')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Reject one that waits for approval' })
+  async reject(@Param('id') id: string) {
+    await this.executions.reject(idOf(id));
+    return this.get(id);
+  }
+
+  @Post(':id/resolve')
+  @HttpCode(200)
+  @ApiBody({ type: Resolution })
+  @ApiOperation({ summary: 'Say what came of an unknown one' })
+  async resolve(@Param('id') id: string, @Body() body: unknown) {
+    const { status, note } = checked(Resolution, body);
+    await this.executions.resolve(idOf(id), status, note);
+    return this.get(id);
+  }
+}
+
+function show({ nextAttemptAt, expiresAt, finishedAt, ...row }: ExecutionRow): object {
+  return {
+    ...row,
+    idempotencyKey: row.id,
+    ...(nextAttemptAt === null ? {} : { nextAttemptAt }),
+    ...(expiresAt === null ? {} : { expiresAt }),
+    ...(finishedAt === null ? {} : { finishedAt }),
+  };
+}

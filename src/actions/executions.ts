@@ -1,0 +1,213 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CLOCK, type Clock } from '../common/clock';
+import { Conflict, NotFound } from '../common/errors';
+import { Database, type Sql } from '../database/database';
+import { Queues } from '../queue/queues';
+import type { RetryPolicy } from './backoff';
+
+export type ExecutionStatus =
+  | 'queued'
+  | 'awaiting_approval'
+  | 'running'
+  | 'waiting'
+  | 'succeeded'
+  | 'failed'
+  | 'unknown'
+  | 'cancelled'
+  | 'shadowed';
+
+/** How one try ended. */
+export type AttemptOutcome = 'succeeded' | 'permanent' | 'retryable' | 'ambiguous' | 'lost' | 'person';
+
+export interface Attempt {
+  startedAt: string;
+  finishedAt?: string;
+  outcome?: AttemptOutcome;
+  error?: string;
+  detail?: string;
+}
+
+/** An execution in the hands of a worker, with its action as it is defined now. */
+export interface Claimed {
+  id: string;
+  service: string;
+  action: string;
+  tries: number;
+  variables: Record<string, unknown>;
+  type: string;
+  params: Record<string, unknown>;
+  timeoutSeconds: number;
+  retry: RetryPolicy;
+}
+
+/** How a try ended and what follows. */
+export interface Ending {
+  attempt: Required<Pick<Attempt, 'outcome'>> & Pick<Attempt, 'error' | 'detail'>;
+  status: 'succeeded' | 'failed' | 'unknown' | 'queued';
+  /** For `queued`: when it is tried again. */
+  nextAttemptAt?: Date;
+}
+
+export interface OpenExecution {
+  id: string;
+  tries: number;
+}
+
+const CLAIM = (condition: string) => `
+  WITH claimed AS (
+    UPDATE executions e
+    SET status = 'running', tries = e.tries + CASE WHEN e.status = 'queued' THEN 1 ELSE 0 END,
+      lease_owner = $2, lease_until = $3::timestamptz + make_interval(secs => a.timeout_seconds + $4), next_attempt_at = NULL,
+      attempts = CASE WHEN e.status = 'queued' THEN e.attempts || jsonb_build_object('startedAt', $5::text) ELSE e.attempts END
+    FROM actions a
+    WHERE e.id = $1 AND a.id = e.action_id AND ${condition}
+    RETURNING e.id, e.service_name AS service, e.action_name AS action, e.tries, e.variables, a.type, a.params,
+      a.timeout_seconds AS "timeoutSeconds", a.retry)
+  SELECT * FROM claimed`;
+
+/** A worker's lease outlives its timeout by this: time to write down what came of it. */
+const LEASE_GRACE_SECONDS = 10;
+
+/** Executions as rows: who may run one now, what came of each try. Every change is guarded by the state it starts from. */
+@Injectable()
+export class Executions {
+  constructor(
+    private readonly database: Database,
+    private readonly queues: Queues,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /** Takes a queued execution whose moment has come, or nearly: clocks differ. Undefined: it is not to be run, or somebody else runs it. */
+  async claim(id: string, worker: string): Promise<Claimed | undefined> {
+    return this.take(id, worker, `e.status = 'queued' AND e.next_attempt_at <= $3::timestamptz + interval '100 milliseconds'`, 'execution_claim');
+  }
+
+  /** Takes one over whose worker is gone. */
+  async claimLost(id: string, worker: string): Promise<Claimed | undefined> {
+    return this.take(id, worker, `e.status = 'running' AND e.lease_until < $3::timestamptz`, 'execution_claim_lost');
+  }
+
+  private async take(id: string, worker: string, condition: string, name: string): Promise<Claimed | undefined> {
+    const now = this.clock.now();
+    const values = [id, worker, now, LEASE_GRACE_SECONDS, now.toISOString()];
+    const [claimed] = await this.database.rows<Claimed>(CLAIM(condition), values, name);
+    return claimed;
+  }
+
+  /** Writes down how the last try ended; false when the lease was lost to somebody else meanwhile. */
+  async finish({ id, tries }: OpenExecution, worker: string, { attempt, status, nextAttemptAt }: Ending): Promise<boolean> {
+    const now = this.clock.now();
+    const rows = await this.database.rows(
+      `UPDATE executions
+       SET status = $4, lease_owner = NULL, lease_until = NULL, next_attempt_at = $5,
+         finished_at = CASE WHEN $4 = 'queued' THEN NULL ELSE $6::timestamptz END,
+         attempts = jsonb_set(attempts, '{-1}', (attempts->-1) || $7::jsonb)
+       WHERE id = $1 AND status = 'running' AND lease_owner = $2 AND tries = $3
+       RETURNING id`,
+      [id, worker, tries, status, nextAttemptAt ?? null, now, JSON.stringify({ finishedAt: now.toISOString(), ...attempt })],
+      'execution_finish',
+    );
+    if (rows.length > 0 && status === 'queued') void this.queues.addExecutions([{ id, tries, at: nextAttemptAt }], now);
+    return rows.length > 0;
+  }
+
+  /** Queued ones whose moment is past: their job may be lost. Those that are on the queue are not put there twice. */
+  async overdue(before: Date, limit: number): Promise<OpenExecution[]> {
+    return this.database.rows<OpenExecution>(
+      `SELECT id, tries FROM executions WHERE status = 'queued' AND next_attempt_at < $1 ORDER BY next_attempt_at LIMIT $2`,
+      [before, limit],
+    );
+  }
+
+  /** Running ones whose worker is gone. */
+  async lost(now: Date, limit: number): Promise<OpenExecution[]> {
+    return this.database.rows<OpenExecution>(
+      `SELECT id, tries FROM executions WHERE status = 'running' AND lease_until < $1 ORDER BY lease_until LIMIT $2`,
+      [now, limit],
+    );
+  }
+
+  async expireApprovals(now: Date): Promise<number> {
+    const rows = await this.database.rows(
+      `UPDATE executions SET status = 'cancelled', finished_at = $1, attempts = attempts || $2::jsonb
+       WHERE status = 'awaiting_approval' AND expires_at <= $1 RETURNING id`,
+      [now, personally(now, 'the approval expired: nobody approved or rejected it in time')],
+    );
+    return rows.length;
+  }
+
+  /** By a person: goes on with the same execution and key. */
+  async retry(id: string): Promise<void> {
+    const now = this.clock.now();
+    const tries = await this.change(id, ['failed', 'unknown', 'cancelled'], 'retried', (sql) =>
+      sql.rows<{ tries: number }>(
+        `UPDATE executions SET status = 'queued', tries = 0, next_attempt_at = $2, finished_at = NULL
+         WHERE id = $1 AND status IN ('failed', 'unknown', 'cancelled') RETURNING tries`,
+        [id, now],
+      ),
+    );
+    await this.queues.addExecutions([{ id, tries }], now);
+  }
+
+  async cancel(id: string): Promise<void> {
+    const now = this.clock.now();
+    await this.change(id, ['queued', 'awaiting_approval'], 'cancelled', (sql) =>
+      sql.rows<{ tries: number }>(
+        `UPDATE executions SET status = 'cancelled', finished_at = $2, next_attempt_at = NULL, attempts = attempts || $3::jsonb
+         WHERE id = $1 AND status IN ('queued', 'awaiting_approval') RETURNING tries`,
+        [id, now, personally(now, 'cancelled by a person')],
+      ),
+    );
+  }
+
+  async approve(id: string, killSwitch: boolean): Promise<void> {
+    if (killSwitch) throw new Conflict('the kill switch is on: nothing is executed');
+    const now = this.clock.now();
+    const tries = await this.change(id, ['awaiting_approval'], 'approved', (sql) =>
+      sql.rows<{ tries: number }>(
+        `UPDATE executions SET status = 'queued', next_attempt_at = $2, attempts = attempts || $3::jsonb
+         WHERE id = $1 AND status = 'awaiting_approval' AND expires_at > $2 RETURNING tries`,
+        [id, now, personally(now, undefined, 'approved by a person')],
+      ),
+    );
+    await this.queues.addExecutions([{ id, tries }], now);
+  }
+
+  async reject(id: string): Promise<void> {
+    const now = this.clock.now();
+    await this.change(id, ['awaiting_approval'], 'rejected', (sql) =>
+      sql.rows<{ tries: number }>(
+        `UPDATE executions SET status = 'cancelled', finished_at = $2, attempts = attempts || $3::jsonb
+         WHERE id = $1 AND status = 'awaiting_approval' RETURNING tries`,
+        [id, now, personally(now, 'rejected by a person')],
+      ),
+    );
+  }
+
+  /** A person has looked at the target and knows what came of it. */
+  async resolve(id: string, status: 'succeeded' | 'failed', note: string): Promise<void> {
+    const now = this.clock.now();
+    await this.change(id, ['unknown'], 'resolved', (sql) =>
+      sql.rows<{ tries: number }>(
+        `UPDATE executions SET status = $2, finished_at = $3, attempts = attempts || $4::jsonb
+         WHERE id = $1 AND status = 'unknown' RETURNING tries`,
+        [id, status, now, personally(now, undefined, `resolved as ${status}: ${note}`)],
+      ),
+    );
+  }
+
+  /** A change by a person from one of the states it starts from. @throws NotFound, Conflict */
+  private async change(id: string, from: string[], verb: string, work: (sql: Sql) => Promise<{ tries: number }[]>): Promise<number> {
+    const [changed] = await work(this.database);
+    if (changed !== undefined) return changed.tries;
+    const [row] = await this.database.rows<{ status: string }>('SELECT status FROM executions WHERE id = $1', [id]);
+    if (row === undefined) throw new NotFound('execution', id);
+    throw new Conflict(`an execution that is ${row.status} can't be ${verb}; only one that is ${from.join(' or ')} can`);
+  }
+}
+
+/** What a person, or the passing of time, did to an execution: one entry in its history. */
+function personally(now: Date, error?: string, detail?: string): string {
+  const at = now.toISOString();
+  return JSON.stringify([{ startedAt: at, finishedAt: at, outcome: 'person', error, detail }]);
+}

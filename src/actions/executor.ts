@@ -1,0 +1,193 @@
+import { Process, Processor } from '@nestjs/bull';
+import { Inject, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import type { Job } from 'bull';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openedParams } from '../common/choice';
+import { CLOCK, type Clock } from '../common/clock';
+import { messageOf } from '../common/errors';
+import { newId } from '../common/ids';
+import { maskTexts, Secrets } from '../common/secrets';
+import { telemetry } from '../common/telemetry';
+import { CONFIG, type Config } from '../config/config';
+import type { ActionJob } from '../queue/jobs';
+import { Ambiguous, Permanent, Retryable, type Action, type ActionContext } from './action';
+import { ActionRegistry } from './action-registry';
+import { backoffMs } from './backoff';
+import { Executions, type Claimed, type Ending } from './executions';
+import { rendered } from './rendering';
+
+const CONCURRENCY = 64;
+/** How long an action that ignores its signal is waited for beyond its timeout. */
+const GRACE_MS = 500;
+/** How often the end of a try is written down again when PostgreSQL is away. The lease bounds it too. */
+const FINISH_TRIES = 8;
+
+/** An action ready to be called. */
+interface Call {
+  strategy: Action;
+  params: object;
+  secrets: string[];
+}
+
+/** Takes executions from the queue and carries them out: at most once at a time, each try written down. */
+@Processor('actions')
+export class Executor implements BeforeApplicationShutdown {
+  private readonly logger = new Logger('Actions');
+  /** Whose leases are this process's. */
+  private readonly worker = newId();
+  private readonly stopping = new AbortController();
+
+  constructor(
+    private readonly executions: Executions,
+    private readonly registry: ActionRegistry,
+    private readonly secrets: Secrets,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  beforeApplicationShutdown(): void {
+    // What is under way is finished; only waits between tries to write down an end are cut short.
+    this.stopping.abort();
+  }
+
+  @Process({ concurrency: CONCURRENCY })
+  async process({ data }: Job<ActionJob>): Promise<void> {
+    // Decisions go on, acts do not: what is queued waits until the switch is off again.
+    if (this.config.killSwitch) return;
+    const claimed = await this.executions.claim(data.execution, this.worker);
+    if (claimed !== undefined) return this.run(claimed);
+    const lost = await this.executions.claimLost(data.execution, this.worker);
+    if (lost !== undefined) return this.recover(lost);
+  }
+
+  private async run(claimed: Claimed): Promise<void> {
+    let secrets: string[] = [];
+    let ending: Ending;
+    try {
+      const call = this.prepare(claimed);
+      secrets = call.secrets;
+      ending = await this.attempt(claimed, call);
+    } catch (error) {
+      // It was never called: its params or secrets are not what they must be.
+      ending = failed('permanent', messageOf(error));
+    }
+    await this.finish(claimed, masked(ending, secrets));
+  }
+
+  /** @throws Error when the definition is not usable: a mapping or a secret that is not there, a template that fails */
+  private prepare({ id, type, params: stored, variables }: Claimed): Call {
+    const { options, strategy } = this.registry.get(type);
+    const { params, texts } = openedParams(options.params, stored, this.secrets);
+    return { strategy, params: rendered(options.params, params, withExecution(variables, id)), secrets: texts };
+  }
+
+  private async attempt(claimed: Claimed, call: Call): Promise<Ending> {
+    const { strategy, params } = call;
+    try {
+      const { detail } = await this.within(claimed, (context) => strategy.execute(params, context));
+      return { status: 'succeeded', attempt: { outcome: 'succeeded', detail } };
+    } catch (error) {
+      if (error instanceof Permanent) return failed('permanent', messageOf(error));
+      if (error instanceof Retryable) return this.again(claimed, 'retryable', messageOf(error), error.retryAfterSeconds);
+      return this.lostAnswer(claimed, call, 'ambiguous', messageOf(error));
+    }
+  }
+
+  /** The worker that ran it died on the way: the answer, if there was one, is lost. */
+  private async recover(claimed: Claimed): Promise<void> {
+    let ending: Ending;
+    let secrets: string[] = [];
+    try {
+      const call = this.prepare(claimed);
+      secrets = call.secrets;
+      ending = await this.lostAnswer(claimed, call, 'lost', 'the worker that ran it stopped before the end was known');
+    } catch (error) {
+      ending = { status: 'unknown', attempt: { outcome: 'lost', error: messageOf(error) } };
+    }
+    await this.finish(claimed, masked(ending, secrets));
+  }
+
+  /** Sent, perhaps, and no answer: the same key makes it safe to ask again; else the target may tell; else nobody can. */
+  private async lostAnswer(claimed: Claimed, call: Call, outcome: 'ambiguous' | 'lost', error: string): Promise<Ending> {
+    if (call.strategy.idempotent(call.params)) return this.again(claimed, outcome, error);
+    switch (await this.verify(claimed, call)) {
+      case 'succeeded':
+        return { status: 'succeeded', attempt: { outcome, error, detail: 'the target says that it was done' } };
+      case 'failed':
+        return { status: 'failed', attempt: { outcome, error, detail: 'the target says that it failed' } };
+      case 'not_done':
+        return this.again(claimed, outcome, `${error}; the target says that it was not done`);
+      case 'unknown':
+        return { status: 'unknown', attempt: { outcome, error } };
+    }
+  }
+
+  private async verify(claimed: Claimed, { strategy, params }: Call) {
+    if (strategy.verify === undefined) return 'unknown';
+    try {
+      return await this.within(claimed, (context) => strategy.verify!(params, context));
+    } catch (error) {
+      this.logger.warn(`execution ${claimed.id}: the target can't be asked: ${messageOf(error)}`);
+      return 'unknown';
+    }
+  }
+
+  private again(claimed: Claimed, outcome: 'retryable' | 'ambiguous' | 'lost', error: string, retryAfterSeconds?: number): Ending {
+    const { tries, retry } = claimed;
+    if (tries >= retry.attempts) {
+      const status = outcome === 'retryable' ? 'failed' : 'unknown';
+      return { status, attempt: { outcome, error } };
+    }
+    const waitMs = backoffMs(retry, tries, retryAfterSeconds, Math.random());
+    const nextAttemptAt = new Date(this.clock.now().getTime() + waitMs);
+    return { status: 'queued', nextAttemptAt, attempt: { outcome, error } };
+  }
+
+  /** Calls the mapping with the action's timeout; one that ignores its signal is left behind. */
+  private async within<T>({ id, timeoutSeconds, variables }: Claimed, call: (context: ActionContext) => Promise<T>): Promise<T> {
+    const timeoutMs = timeoutSeconds * 1000;
+    const abort = new AbortController();
+    const late = `no answer in ${timeoutSeconds} s`;
+    const timeout = setTimeout(() => abort.abort(new Error(late)), timeoutMs);
+    let giveUp!: NodeJS.Timeout;
+    const hung = new Promise<never>((_, reject) => {
+      giveUp = setTimeout(() => reject(new Ambiguous(late)), timeoutMs + GRACE_MS);
+    });
+    try {
+      const context = { signal: abort.signal, timeoutMs, executionId: id, variables: withExecution(variables, id) };
+      return await Promise.race([call(context), hung]);
+    } finally {
+      clearTimeout(timeout);
+      clearTimeout(giveUp);
+    }
+  }
+
+  private async finish(claimed: Claimed, ending: Ending): Promise<void> {
+    const { id, type, service, action, tries } = claimed;
+    const { outcome, error, detail } = ending.attempt;
+    telemetry.executions.inc({ type, outcome });
+    const line = { execution: id, service, action, status: ending.status, attempt: tries, outcome, error, detail };
+    if (error === undefined) this.logger.log({ msg: `${action} succeeded`, ...line });
+    else this.logger.warn({ msg: `${action}: ${error}`, ...line });
+    for (let tried = 1; ; tried++) {
+      try {
+        const isOurs = await this.executions.finish(claimed, this.worker, ending);
+        if (!isOurs) this.logger.warn(`execution ${id} was taken over before its end could be written down`);
+        return;
+      } catch (problem) {
+        if (tried === FINISH_TRIES || this.stopping.signal.aborted) throw problem;
+        await sleep(Math.min(100 * 2 ** tried, 2_000), undefined, { signal: this.stopping.signal }).catch(() => undefined);
+      }
+    }
+  }
+}
+
+const failed = (outcome: 'permanent', error: string): Ending => ({ status: 'failed', attempt: { outcome, error } });
+
+const withExecution = (variables: Record<string, unknown>, id: string) => ({ ...variables, execution: { id } });
+
+/** What a target echoes of our credentials is nobody's business. */
+function masked({ attempt: { outcome, error, detail }, ...ending }: Ending, secrets: string[]): Ending {
+  const mask = (text?: string) => (text === undefined ? undefined : maskTexts(text, secrets).slice(0, 2_000));
+  return { ...ending, attempt: { outcome, error: mask(error), detail: mask(detail) } };
+}

@@ -1,0 +1,149 @@
+/** One HTTP request to a target, made so that its failure tells whether the target can have seen it. */
+import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import https from 'node:https';
+import type { Readable } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import axios from 'axios';
+import { messageOf } from '../../common/errors';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** A connection nobody used for so long is closed. */
+const IDLE_MS = 15_000;
+const BODY_BYTES_AT_MOST = 64 * 1024;
+/** The status says what became of the request; the body may not keep us longer. */
+const BODY_TIMEOUT_MS = 2_000;
+
+export interface HttpRequest {
+  method: string;
+  url: string;
+  headers: Record<string, string>;
+  body?: Buffer;
+  tls?: HttpTls;
+  /** A connection that was kept may be closed under us just then: no use for what can't be asked twice. */
+  keepAlive: boolean;
+}
+
+/** PEM texts, as `tls.connect` takes them. */
+export interface HttpTls {
+  ca?: string;
+  cert?: string;
+  key?: string;
+  rejectUnauthorized?: boolean;
+}
+
+export interface HttpAnswer {
+  status: number;
+  /** Names in small letters. */
+  headers: Record<string, string>;
+  /** At most 64 KiB; what is longer, or does not come, is cut. */
+  body: Buffer;
+}
+
+/** It never reached the target: nothing was done. */
+export class NotSent extends Error {
+  /** @param canHelp whether trying again can help; it can't against a certificate that is wrong */
+  constructor(
+    message: string,
+    readonly canHelp: boolean,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** It was on its way, and no answer came: it may have been done. */
+export class NoAnswer extends Error {}
+
+// Node keeps connections apart by origin and by the TLS options of each request.
+const KEPT = { keepAlive: true, maxFreeSockets: 4, timeout: IDLE_MS };
+const AGENTS = {
+  http: { kept: new http.Agent(KEPT), fresh: new http.Agent() },
+  https: { kept: new https.Agent(KEPT), fresh: new https.Agent() },
+};
+
+/** Sends it once; redirects are answers like others. @throws NotSent, NoAnswer: messages hold neither headers nor bodies */
+export async function sendOnce(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+  const journey = { isSent: false };
+  try {
+    const { method, url, headers, body } = request;
+    const { status, ...answer } = await axios.request<Readable>({
+      method,
+      url,
+      headers,
+      data: body,
+      signal,
+      transport: { request: transport(request, journey) },
+      responseType: 'stream',
+      maxRedirects: 0,
+      maxBodyLength: Infinity,
+      proxy: false,
+      validateStatus: () => true,
+    });
+    const names = Object.entries(answer.headers).map(([name, value]) => [name.toLowerCase(), String(value)]);
+    return { status, headers: Object.fromEntries(names) as HttpAnswer['headers'], body: await beginOf(answer.data) };
+  } catch (error) {
+    // No cause: axios keeps the request in it, headers and body included.
+    throw failureOf(error, journey.isSent, signal);
+  }
+}
+
+type Respond = (response: IncomingMessage) => void;
+
+function transport({ tls, keepAlive }: HttpRequest, journey: { isSent: boolean }) {
+  return (options: RequestOptions, respond: Respond): ClientRequest => {
+    const isTls = options.protocol === 'https:';
+    const agent = AGENTS[isTls ? 'https' : 'http'][keepAlive ? 'kept' : 'fresh'];
+    const request = isTls
+      ? https.request({ ...options, ...tls, agent }, respond)
+      : http.request({ ...options, agent }, respond);
+    const late = setTimeout(
+      () => request.destroy(new Error(`no connection in ${CONNECT_TIMEOUT_MS / 1000} s`)),
+      CONNECT_TIMEOUT_MS,
+    );
+    const sent = (): void => {
+      journey.isSent = true;
+      clearTimeout(late);
+    };
+    request.once('close', () => clearTimeout(late));
+    request.once('socket', (socket: TLSSocket) => {
+      if (request.reusedSocket) sent();
+      // Node holds the request back until here; a certificate that is refused ends it before.
+      else socket.once(isTls ? 'secureConnect' : 'connect', sent);
+    });
+    return request;
+  };
+}
+
+async function beginOf(stream: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  stream.on('error', () => undefined);
+  const late = setTimeout(() => stream.destroy(), BODY_TIMEOUT_MS);
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length >= BODY_BYTES_AT_MOST) break;
+    }
+  } catch {
+    // The rest was lost, or is no gzip: what came is enough.
+  } finally {
+    clearTimeout(late);
+  }
+  return Buffer.concat(chunks).subarray(0, BODY_BYTES_AT_MOST);
+}
+
+function failureOf(error: unknown, isSent: boolean, signal: AbortSignal): NotSent | NoAnswer {
+  const cause = ((error as Error).cause as Error | undefined) ?? (error as Error);
+  const code = String((error as { code?: unknown }).code ?? (cause as { code?: unknown }).code ?? '');
+  const why = signal.aborted ? messageOf(signal.reason) : messageOf(cause) || code;
+  // With TLS 1.3 a server refuses our certificate only when the handshake is over for us.
+  const isRefusal = !signal.aborted && (isCertificateError(code) || isUnusable(code));
+  return isSent && !isRefusal ? new NoAnswer(why) : new NotSent(why, !isRefusal);
+}
+
+const isCertificateError = (code: string): boolean =>
+  /CERT|SELF_SIGNED|UNABLE_TO_|UNKNOWN_CA|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE/.test(code);
+
+/** Our own params don't do: a PEM that is none, a key of another certificate, an address no URL has. */
+const isUnusable = (code: string): boolean => /^ERR_(OSSL_|INVALID_|UNESCAPED_|BAD_)/.test(code);

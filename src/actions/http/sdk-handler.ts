@@ -1,0 +1,44 @@
+import { Readable } from 'node:stream';
+import { sendOnce } from './request';
+
+/** What the AWS SDK asks of what carries its requests; a part of its HttpRequest. */
+interface SdkRequest {
+  protocol: string;
+  hostname: string;
+  port?: number;
+  path: string;
+  query?: Record<string, string | string[] | null>;
+  method: string;
+  headers: Record<string, string>;
+  body?: unknown;
+}
+
+/**
+ * Carries the requests of an AWS SDK client over `sendOnce`: the SDK's own handler does not tell whether a request
+ * was sent before it failed. Connections are made anew, so that none is closed under a request that can't be repeated.
+ */
+export class SdkHandler {
+  readonly metadata = { handlerProtocol: 'http/1.1' };
+
+  /** @throws NotSent, NoAnswer */
+  async handle(request: SdkRequest, { abortSignal }: { abortSignal?: unknown } = {}) {
+    const { protocol, hostname, port, path, query, method, headers, body } = request;
+    const url = `${protocol}//${hostname}${port ? `:${port}` : ''}${path}${queryText(query)}`;
+    const bytes = body === undefined ? undefined : Buffer.from(body as string | Uint8Array);
+    const signal = abortSignal instanceof AbortSignal ? abortSignal : new AbortController().signal;
+    const answer = await sendOnce({ method, url, headers, body: bytes, keepAlive: false }, signal);
+    return { response: { statusCode: answer.status, headers: answer.headers, body: Readable.from([answer.body]) } };
+  }
+
+  // Its clients ask for them; there is nothing to set here.
+  updateHttpClientConfig(): void {}
+  httpHandlerConfigs(): object {
+    return {};
+  }
+}
+
+function queryText(query: SdkRequest['query'] = {}): string {
+  const pairs = Object.entries(query).flatMap(([name, value]) => [value].flat().map((one) => [name, one ?? '']));
+  const text = pairs.map((pair) => pair.map((part) => encodeURIComponent(part)).join('=')).join('&');
+  return text && `?${text}`;
+}

@@ -1,0 +1,190 @@
+import { createHmac } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import { Injectable } from '@nestjs/common';
+import { step, type SelfChecking } from '../../common/check';
+import type { FieldError } from '../../common/errors';
+import { Choice, Flag, Nested, Text, TextMap } from '../../common/fields';
+import {
+  ActionMapping,
+  Ambiguous,
+  Permanent,
+  Retryable,
+  type Action,
+  type ActionContext,
+  type ActionResult,
+} from '../action';
+import {
+  headerProblem,
+  HEADER_NAME,
+  HTTP_URL,
+  HTTP_URL_HINT,
+  httpUrlProblem,
+  TlsParams,
+} from '../http/params';
+import { NoAnswer, NotSent, sendOnce, type HttpAnswer, type HttpRequest } from '../http/request';
+import { retryAfterSeconds } from '../http/retry-after';
+
+const METHODS = ['POST', 'PUT', 'PATCH', 'GET', 'DELETE'] as const;
+const EXCERPT_CHARACTERS = 200;
+/** What the default body tells of the trigger's variables. */
+const TOLD = ['service', 'infrastructure', 'trigger', 'values', 'nodes'];
+
+export class WebhookParams implements SelfChecking {
+  @Text({
+    description: 'Where to send it',
+    template: 'url',
+    minLength: 1,
+    pattern: HTTP_URL,
+    patternHint: HTTP_URL_HINT,
+    check: httpUrlProblem,
+    example: 'https://hooks.example.com/scale?service={{ service.name }}',
+  })
+  url: string;
+
+  @Choice(METHODS, { description: 'Method of the request' })
+  method: (typeof METHODS)[number] = 'POST';
+
+  @TextMap({
+    description: 'Headers to send; all of them are secret',
+    secret: true,
+    template: 'text',
+    keys: HEADER_NAME,
+    optional: true,
+    example: { Authorization: 'Bearer 7f3a' },
+  })
+  headers?: Record<string, string>;
+
+  @Text({
+    description: 'Body to send; without it the execution as JSON, and nothing with GET',
+    template: 'json',
+    optional: true,
+    maxLength: 100_000,
+    example: '{"text": "{{ service.name }}: {{ trigger.justification }}"}',
+  })
+  body?: string;
+
+  @Text({
+    description: 'Key the body is signed with (HMAC-SHA256, header X-Monscale-Signature)',
+    secret: true,
+    optional: true,
+    minLength: 1,
+  })
+  secret?: string;
+
+  @Flag({ description: 'Whether the target does the same Idempotency-Key only once; if so, a lost answer is asked for again' })
+  idempotent: boolean = true;
+
+  @Nested(() => TlsParams, { description: 'TLS to the target', optional: true })
+  tls?: TlsParams;
+
+  /** Headers whose values hold no template can be judged when they are saved. */
+  problems(): FieldError[] {
+    return Object.entries(this.headers ?? {}).flatMap(([name, value]) => {
+      const detail = headerProblem(name, /\{[{%]/.test(value) ? '' : String(value));
+      return detail === undefined ? [] : [{ pointer: `/headers${step(name)}`, detail }];
+    });
+  }
+}
+
+@ActionMapping({
+  type: 'webhook',
+  title: 'Webhook',
+  description: 'Sends an HTTP request, signed if wanted, with a key that makes it safe to repeat',
+  params: WebhookParams,
+})
+@Injectable()
+export class Webhook implements Action<WebhookParams> {
+  /** Redirects are not followed: whoever is asked gets our headers. */
+  async execute(params: WebhookParams, context: ActionContext): Promise<ActionResult> {
+    const wrongUrl = httpUrlProblem(params.url);
+    if (wrongUrl) throw new Permanent(`${params.method} can't be sent: its url ${wrongUrl}`);
+    const target = `${params.method} ${new URL(params.url).host}`;
+    const wrongHeader = headersProblem(params);
+    if (wrongHeader) throw new Permanent(`${target} can't be sent: ${wrongHeader}`);
+    const answer = await this.send(requestOf(params, context), target, params.idempotent, context.signal);
+    return { detail: outcomeOf(answer, target, params.idempotent) };
+  }
+
+  preview(params: WebhookParams, context: ActionContext) {
+    const { method, url, headers, body } = requestOf(params, context);
+    return { method, url, headers, body: body?.toString() };
+  }
+
+  idempotent({ idempotent }: WebhookParams): boolean {
+    return idempotent;
+  }
+
+  private async send(request: HttpRequest, target: string, isIdempotent: boolean, signal: AbortSignal): Promise<HttpAnswer> {
+    try {
+      return await sendOnce(request, signal);
+    } catch (error) {
+      if (error instanceof NotSent && !error.canHelp) throw new Permanent(`${target} failed: ${error.message}`);
+      if (error instanceof NotSent) throw new Retryable(`${target} was not sent: ${error.message}`);
+      if (error instanceof NoAnswer) throw mayBeDone(`${target} was sent and not answered: ${error.message}`, isIdempotent);
+      throw error;
+    }
+  }
+}
+
+function requestOf(params: WebhookParams, { executionId, variables }: ActionContext): HttpRequest {
+  const { url, method, tls, secret, idempotent } = params;
+  const text = params.body ?? (method === 'GET' ? undefined : executionAsJson(executionId, variables));
+  const body = text === undefined ? undefined : Buffer.from(text);
+  const headers: Record<string, string> = { 'User-Agent': 'monscale', 'Idempotency-Key': executionId };
+  if (body) headers['Content-Type'] = 'application/json';
+  if (secret) headers['X-Monscale-Signature'] = `sha256=${createHmac('sha256', secret).update(body ?? '').digest('hex')}`;
+  return { method, url, body, tls, headers: withHeaders(headers, params.headers ?? {}), keepAlive: idempotent };
+}
+
+/** The user's headers come before ours, but for the key and the signature: others rely on those. */
+function withHeaders(ours: Record<string, string>, theirs: Record<string, string>): Record<string, string> {
+  const headers = { ...ours };
+  for (const [name, value] of Object.entries(theirs)) {
+    const own = Object.keys(ours).find((known) => known.toLowerCase() === name.toLowerCase());
+    if (own === 'Idempotency-Key' || own === 'X-Monscale-Signature') continue;
+    if (own) delete headers[own];
+    headers[name] = String(value);
+  }
+  return headers;
+}
+
+function executionAsJson(id: string, variables: Record<string, unknown>): string {
+  const told = TOLD.map((name) => [name, variables[name]] as const);
+  return JSON.stringify({ execution: { id }, ...Object.fromEntries(told) });
+}
+
+function headersProblem({ headers = {} }: WebhookParams): string | undefined {
+  return Object.entries(headers)
+    .map(([name, value]) => headerProblem(name, String(value)))
+    .find((problem) => problem !== undefined);
+}
+
+/** What a status says of the deed. The detail of a success; everything else is thrown. */
+function outcomeOf({ status, headers, body }: HttpAnswer, target: string, isIdempotent: boolean): string {
+  const name = `${status} ${STATUS_CODES[status] ?? ''}`.trimEnd();
+  const answered = `${target} answered ${name}`;
+  if (status >= 200 && status < 300) return [name, excerptOf(body)].filter(Boolean).join(': ');
+  if (status === 429 || status === 503) {
+    throw new Retryable(answered, { retryAfterSeconds: retryAfterSeconds(headers) });
+  }
+  if (status >= 300 && status < 400) throw new Permanent(`${answered}; redirects are not followed`);
+  if (status >= 500 || status === 408 || status === 425) {
+    if (isIdempotent) throw new Retryable(answered, { retryAfterSeconds: retryAfterSeconds(headers) });
+    throw new Ambiguous(`${answered}; it may have been done`);
+  }
+  throw new Permanent(answered);
+}
+
+function mayBeDone(sentence: string, isIdempotent: boolean): Error {
+  return isIdempotent
+    ? new Retryable(`${sentence}; it is retried with the same key`)
+    : new Ambiguous(`${sentence}; it may have been done`);
+}
+
+const excerptOf = (body: Buffer): string =>
+  body
+    .toString()
+    // eslint-disable-next-line no-control-regex
+    .replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ')
+    .trim()
+    .slice(0, EXCERPT_CHARACTERS);

@@ -1,0 +1,53 @@
+import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { CLOCK, type Clock } from '../common/clock';
+import { Periodic } from '../common/periodic';
+import { telemetry } from '../common/telemetry';
+import { Database } from '../database/database';
+import { Queues } from '../queue/queues';
+
+const EVERY_MS = 2_000;
+const LATE_MS = 3_000;
+const AT_ONCE = 5_000;
+
+/** Puts back on the queue the alerts, and the services whose moment has come, that Redis lost. */
+@Injectable()
+export class AlertSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly rounds = new Periodic('AlertSweep', EVERY_MS, () => this.sweep());
+
+  constructor(
+    private readonly database: Database,
+    private readonly queues: Queues,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.rounds.start();
+  }
+
+  beforeApplicationShutdown(): Promise<void> {
+    return this.rounds.stop();
+  }
+
+  async sweep(): Promise<void> {
+    const now = this.clock.now();
+    const before = new Date(now.getTime() - LATE_MS);
+    // While jobs wait, what is late is in one of them: workers are behind, nothing is lost.
+    if ((await this.queues.waiting('alerts')) > 0) return;
+    const alerts = await this.late(
+      'SELECT id FROM alerts WHERE processed < revision AND received_at < $1 ORDER BY received_at LIMIT $2',
+      before,
+    );
+    const services = await this.late(
+      'SELECT service_id AS id FROM service_states WHERE next_moment < $1 ORDER BY next_moment LIMIT $2',
+      before,
+    );
+    if (await this.queues.addAlerts(alerts)) telemetry.swept.inc({ what: 'alerts' }, alerts.length);
+    const due = services.map((id) => ({ id }));
+    if (await this.queues.addServices(due, now)) telemetry.swept.inc({ what: 'moments' }, services.length);
+  }
+
+  private async late(query: string, before: Date): Promise<string[]> {
+    const rows = await this.database.rows<{ id: string }>(query, [before, AT_ONCE]);
+    return rows.map(({ id }) => id);
+  }
+}

@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Sql } from '../database/database';
+
+/** An `alert` metric of a service. */
+export interface AlertMetric {
+  service: string;
+  metric: string;
+  /** Seconds an alert lives after its last receipt; undefined: as its format says. */
+  ttlSeconds?: number;
+}
+
+/** What feeds an `alert` metric now: the newest alert that lives. */
+export interface AlertValue extends AlertMetric {
+  value: number;
+  at: Date;
+  /** When this alert's life ends unless it is seen again. */
+  livesUntil?: Date;
+  alert: string;
+}
+
+@Injectable()
+export class AlertValues {
+  constructor(private readonly database: Database) {}
+
+  /** Values of the metrics that an alert lives for; the others are 0. */
+  async of(metrics: readonly AlertMetric[], now: Date, sql: Sql = this.database): Promise<AlertValue[]> {
+    if (metrics.length === 0) return [];
+    const rows = await sql.rows<{ service: string; metric: string; value: number; at: Date; lives_until: Date | null; alert: string }>(
+      `SELECT DISTINCT ON (w.service, w.metric) w.service, w.metric, coalesce(a.value, 1) AS value, a.at, a.id AS alert, l.lives_until
+       FROM unnest($1::uuid[], $2::text[], $3::float8[]) AS w (service, metric, ttl_seconds)
+         JOIN alert_matches m ON m.service_id = w.service AND m.metric = w.metric
+         JOIN alerts a ON a.id = m.alert_id AND a.is_current AND a.status = 'firing',
+         LATERAL (SELECT least(a.ends_at, a.last_seen_at + make_interval(secs => coalesce(w.ttl_seconds, a.life_seconds))) AS lives_until) l
+       WHERE l.lives_until IS NULL OR l.lives_until > $4
+       ORDER BY w.service, w.metric, a.at DESC, a.id DESC`,
+      [
+        metrics.map(({ service }) => service),
+        metrics.map(({ metric }) => metric),
+        metrics.map(({ ttlSeconds }) => ttlSeconds ?? null),
+        now,
+      ],
+      'alert_values',
+    );
+    return rows.map(({ lives_until, ...row }) => ({ ...row, livesUntil: lives_until ?? undefined }));
+  }
+}

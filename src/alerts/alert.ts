@@ -1,0 +1,31 @@
+/** An alert in its normal form, whatever format it came in. */
+export interface IncomingAlert {
+  /** Alerts of one source with the same key are one alert seen again. */
+  dedupKey: string;
+  status: AlertStatus;
+  /** The number it carries; without one, firing counts 1. */
+  value?: number;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  /** The service and metric it names, if it names one. */
+  serviceId?: string;
+  metric?: string;
+  /** When it began, as its sender says; undefined: when it was received first. */
+  at?: Date;
+  /** It ends by itself at this moment. */
+  endsAt?: Date;
+  /** Seconds it lives after its last receipt, for formats that never say that it is resolved. */
+  lifeSeconds?: number;
+}
+
+export type AlertStatus = 'firing' | 'resolved';
+
+/** Who sent it. */
+export interface AlertSource {
+  /** Name of the source, or of the built-in way in. */
+  name: string;
+  format: string;
+}
+
+/** What an alert that never says it is resolved lives. */
+export const DEFAULT_LIFE_SECONDS = 300;

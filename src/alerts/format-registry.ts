@@ -1,0 +1,13 @@
+import { Injectable } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import { MappingRegistry } from '../common/mapping-registry';
+import { ALERT_FORMATS } from './formats';
+import { AlertFormatMapping, type AlertFormat } from './formats/alert-format';
+
+/** Every alert format, by type. */
+@Injectable()
+export class FormatRegistry extends MappingRegistry<AlertFormat> {
+  constructor(discovery: DiscoveryService) {
+    super('alert format', discovery, AlertFormatMapping, ALERT_FORMATS);
+  }
+}

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { momentProblem } from '../../api/range-query';
+import { check } from '../../common/check';
+import type { FieldError } from '../../common/errors';
+import { Choice, Decimal, Text, TextMap } from '../../common/fields';
+import type { AlertStatus } from '../alert';
+import { AlertFormatMapping, type AlertFormat, type Parsed } from './alert-format';
+
+/** An alert as monscale itself would send it. */
+export class NativeAlert {
+  @Text({ description: 'Id or name of the service it is for; else it goes to every alert metric whose match fits', optional: true, maxLength: 200 })
+  service?: string;
+
+  @Text({ description: "The service's metric; by default its only alert metric, or its only metric", optional: true, maxLength: 100 })
+  metric?: string;
+
+  @Decimal({ description: 'The number it carries; by default 1 when firing and 0 when resolved', optional: true })
+  value?: number;
+
+  @Choice(['firing', 'resolved'], { description: 'Does it begin or end' })
+  status = 'firing';
+
+  @TextMap({ description: 'Labels that alert metrics match' })
+  labels: Record<string, string> = {};
+
+  @TextMap({ description: 'Texts for people' })
+  annotations: Record<string, string> = {};
+
+  @Text({ description: 'Alerts with the same key are one alert seen again; by default made of service, metric and labels', optional: true, minLength: 1, maxLength: 500 })
+  dedupKey?: string;
+
+  @Text({ description: 'When it began (RFC 3339); by default when it was received first', optional: true, check: momentProblem })
+  at?: string;
+
+  problems(): FieldError[] {
+    if (this.metric !== undefined && this.service === undefined) {
+      return [{ pointer: '/service', detail: 'is required where a metric is named' }];
+    }
+    return [];
+  }
+}
+
+class NoParams {}
+
+@AlertFormatMapping({
+  type: 'native',
+  title: 'Native',
+  description: "monscale's own format: one alert or an array, POST /api/v1/alerts",
+  params: NoParams,
+})
+export class Native implements AlertFormat {
+  parse(body: unknown): Parsed[] {
+    return (Array.isArray(body) ? (body as unknown[]) : [body]).map(parseOne);
+  }
+}
+
+function parseOne(given: unknown): Parsed {
+  const { value: native, errors } = check(NativeAlert, given);
+  if (native === undefined) return { errors };
+  const { service, metric, value, labels, annotations } = native;
+  return {
+    alert: {
+      service,
+      metric,
+      value,
+      labels,
+      annotations,
+      status: native.status as AlertStatus,
+      dedupKey: native.dedupKey ?? keyOf(native),
+      at: native.at === undefined ? undefined : new Date(native.at),
+    },
+  };
+}
+
+function keyOf({ service, metric, labels }: NativeAlert): string {
+  const identity = JSON.stringify([service, metric, Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))]);
+  return createHash('sha256').update(identity).digest('hex').slice(0, 32);
+}

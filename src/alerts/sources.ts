@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { StoredDefinitions } from '../api/stored-definitions';
+import type { Resource } from '../api/definition.controller';
+import { hashOf } from '../auth/auth';
+import { CLOCK, type Clock } from '../common/clock';
+import { checked } from '../common/check';
+import { maskedParams, openedParams, sealedParams } from '../common/choice';
+import { InvalidInput } from '../common/errors';
+import { Any, Text } from '../common/fields';
+import { NAME } from '../common/names';
+import { Secrets } from '../common/secrets';
+import { Database } from '../database/database';
+import { DefinitionStore, type Columns } from '../database/definitions';
+import { SourceRow } from '../database/entities';
+import { FormatRegistry } from './format-registry';
+import { SnmpSourceParams } from './formats/snmp.format';
+
+/** Who may send alerts, and how that is checked. */
+export class SourceDto {
+  @Text({ description: 'Unique name', ...NAME })
+  name: string;
+
+  @Text({ description: 'Alert format; see GET /mappings', minLength: 1, maxLength: 100 })
+  format: string;
+
+  @Any({ description: 'Params of the format' }, { type: 'object' })
+  params: object = {};
+}
+
+const TOKEN_BYTES = 24;
+
+@Injectable()
+export class Sources extends StoredDefinitions<SourceRow> {
+  constructor(
+    private readonly database: Database,
+    @Inject(CLOCK) clock: Clock,
+    private readonly formats: FormatRegistry,
+    private readonly secrets: Secrets,
+  ) {
+    super(new DefinitionStore(database, clock, SourceRow, 'source'));
+  }
+
+  /** Answers the token this once; only its hash is kept. */
+  override async create(body: unknown): Promise<Resource> {
+    const token = randomBytes(TOKEN_BYTES).toString('base64url');
+    const columns = await this.columns(body);
+    const row = await this.store.insert({ ...columns, tokenHash: hashOf(token) });
+    return { ...(await this.resource(row)), token } as Resource;
+  }
+
+  protected async columns(body: unknown, before?: SourceRow): Promise<Columns<SourceRow>> {
+    const { name, format, params } = checked(SourceDto, body);
+    if (this.formats.find(format) === undefined) {
+      throw new InvalidInput([{ pointer: '/format', detail: this.formats.unknown(format) }]);
+    }
+    if (before !== undefined && before.format !== format) {
+      throw new InvalidInput([{ pointer: '/format', detail: `is ${before.format} and can't be changed; make another source` }]);
+    }
+    const chosen = { type: format, params: params as Record<string, unknown> };
+    const sealed = sealedParams(this.formats, chosen, '', this.secrets, before && { type: before.format, params: before.params });
+    return { name, format, params: sealed, tokenHash: before?.tokenHash ?? Buffer.alloc(0) };
+  }
+
+  protected async show(rows: SourceRow[]): Promise<object[]> {
+    return rows.map(({ format, params }) => ({
+      format,
+      params: maskedParams(this.formats, { type: format, params }, this.secrets),
+    }));
+  }
+
+  protected async users(): Promise<string[]> {
+    return [];
+  }
+
+  /** Communities that `snmp` sources accept now, and the source that a notification is kept under. */
+  async communities(): Promise<{ communities: string[]; source: string }> {
+    const rows = await this.database.rows<{ name: string; params: Record<string, unknown> }>(
+      `SELECT name, params FROM sources WHERE format = 'snmp' ORDER BY id`,
+    );
+    const communities = rows.flatMap(({ params }) => openedParams(SnmpSourceParams, params, this.secrets).params.communities);
+    return { communities: [...new Set(communities)], source: rows.length === 1 ? rows[0]!.name : 'snmp' };
+  }
+
+  /** With embedded servers a source for SNMP exists from the start: in a database where nothing was ever defined. */
+  async createDefault(): Promise<void> {
+    const [row] = await this.database.rows<{ revision: string }>('SELECT revision FROM definition_revision');
+    if (row?.revision === '1') await this.create({ name: 'snmp', format: 'snmp', params: { communities: ['public'] } });
+  }
+}

@@ -1,0 +1,65 @@
+import { Body, Controller, HttpCode, Inject, Put, Req } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { IntakeOf, sourceOf } from '../auth/auth';
+import { CLOCK, type Clock } from '../common/clock';
+import { checked } from '../common/check';
+import { InvalidInput, NotFound } from '../common/errors';
+import { Text } from '../common/fields';
+import { Addressees } from './addressees';
+import { DEFAULT_LIFE_SECONDS } from './alert';
+import { Intake } from './intake';
+
+class TrapForm {
+  @Text({ description: 'Name of the service', minLength: 1, maxLength: 200 })
+  name: string;
+
+  @Text({ description: 'A number: it stands for every metric of the service that alerts feed, or for every metric', minLength: 1, maxLength: 100 })
+  value: string;
+}
+
+/** A number as people write it; nothing else is one. */
+const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
+
+/** `PUT /trap` as monscale 2014 had it. */
+@ApiTags('alerts')
+@ApiBearerAuth()
+@Controller('trap')
+export class TrapController {
+  constructor(
+    private readonly addressees: Addressees,
+    private readonly intake: Intake,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  @Put()
+  @HttpCode(204)
+  @IntakeOf('native')
+  @ApiConsumes('application/x-www-form-urlencoded', 'application/json')
+  @ApiBody({ type: TrapForm })
+  @ApiOperation({ summary: 'A value for the metrics of a service, as monscale 2014 took it' })
+  async trap(@Body() body: unknown, @Req() request: FastifyRequest): Promise<void> {
+    const { name, value } = checked(TrapForm, body);
+    const number = NUMBER.test(value) ? Number(value) : NaN;
+    if (!Number.isFinite(number)) throw new InvalidInput([{ pointer: '/value', detail: 'must be a number' }]);
+    const service = (await this.addressees.find([name])).get(name);
+    if (service === undefined) throw new NotFound('MonitoredService', name);
+    const all = Object.keys(service.metrics);
+    const fed = all.filter((metric) => service.metrics[metric]!.type === 'alert');
+    const now = this.clock.now();
+    await this.intake.accept(
+      sourceOf(request, 'native'),
+      (fed.length > 0 ? fed : all).map((metric) => ({
+        dedupKey: `trap ${service.id} ${metric}`,
+        status: 'firing',
+        value: number,
+        labels: {},
+        annotations: {},
+        serviceId: service.id,
+        metric,
+        at: now,
+        lifeSeconds: DEFAULT_LIFE_SECONDS,
+      })),
+    );
+  }
+}

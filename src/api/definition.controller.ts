@@ -1,0 +1,142 @@
+import { Body, Delete, Get, Headers, HttpCode, Inject, Param, Patch, Post, Put, Query, Res, type Type } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiConsumes, ApiExtraModels, ApiHeader, ApiOkResponse, ApiCreatedResponse, ApiNoContentResponse, ApiOperation, ApiProperty, ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { InvalidInput, VersionMismatch } from '../common/errors';
+import type { Page } from '../database/definitions';
+import { PageQuery } from './page-query';
+import { mergePatch } from './merge-patch';
+import { checked } from '../common/check';
+
+/** A resource as the API shows it. */
+export interface Resource {
+  id: string;
+  name: string;
+  version: number;
+}
+
+/** What a room offers of its definitions; `definitionController` gives it a REST face. */
+export interface Definitions {
+  list(limit: number, cursor: string | undefined): Promise<Page<Resource>>;
+  get(reference: string): Promise<Resource>;
+  create(body: unknown): Promise<Resource>;
+  replace(reference: string, body: unknown, expectedVersion: number | undefined): Promise<Resource>;
+  remove(reference: string, expectedVersion: number | undefined): Promise<void>;
+}
+
+/** What every resource has beside its definition. */
+class Shown {
+  @ApiProperty({ format: 'uuid' }) id: string;
+  @ApiProperty({ description: 'Also the ETag' }) version: number;
+  @ApiProperty({ format: 'date-time' }) createdAt: string;
+  @ApiProperty({ format: 'date-time' }) updatedAt: string;
+}
+
+/**
+ * The REST face of one kind of definition: CRUD as the contract has it. `PATCH` is a merge patch (RFC 7396) upon
+ * what `GET` shows, then checked as a whole; a secret that is left out, or sent as `{"secret": true}`, is kept.
+ */
+export function definitionController(name: string, dto: Type, definitions: Type<Definitions>): Type<{ readonly definitions: Definitions }> {
+  const body = ApiBody({ type: dto });
+  const shown = { schema: { allOf: [{ $ref: getSchemaPath(dto) }, { $ref: getSchemaPath(Shown) }] } };
+  const ifMatch = ApiHeader({ name: 'If-Match', required: false, description: 'The ETag that was read; 412 when it is not the newest' });
+
+  @ApiTags(name)
+  @ApiBearerAuth()
+  @ApiExtraModels(Shown, dto)
+  @ApiResponse({ status: '4XX', description: 'problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer' })
+  abstract class DefinitionController {
+    @Inject(definitions) readonly definitions: Definitions;
+
+    @Get()
+    @ApiOperation({ summary: `List ${name}` })
+    async list(@Query() query: Record<string, string>): Promise<Page<Resource>> {
+      const { limit, cursor } = checked(PageQuery, PageQuery.numbers(query));
+      return this.definitions.list(limit, cursor);
+    }
+
+    @Post()
+    @body
+    @ApiCreatedResponse(shown)
+    @ApiOperation({ summary: 'Create' })
+    async create(@Body() given: unknown, @Res({ passthrough: true }) reply: FastifyReply): Promise<Resource> {
+      return tagged(reply, await this.definitions.create(given));
+    }
+
+    @Get(':ref')
+    @ApiOkResponse(shown)
+    @ApiOperation({ summary: 'Read, by id or name' })
+    async get(@Param('ref') reference: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<Resource> {
+      return tagged(reply, await this.definitions.get(reference));
+    }
+
+    @Put(':ref')
+    @body
+    @ifMatch
+    @ApiOkResponse(shown)
+    @ApiOperation({ summary: 'Replace' })
+    async replace(
+      @Param('ref') reference: string,
+      @Body() given: unknown,
+      @Headers('if-match') match: string | undefined,
+      @Res({ passthrough: true }) reply: FastifyReply,
+    ): Promise<Resource> {
+      return tagged(reply, await this.definitions.replace(reference, given, versionOf(match)));
+    }
+
+    @Patch(':ref')
+    @body
+    @ifMatch
+    @ApiConsumes('application/json', 'application/merge-patch+json')
+    @ApiOkResponse(shown)
+    @ApiOperation({ summary: 'Change some fields: a merge patch (RFC 7396)' })
+    async patch(
+      @Param('ref') reference: string,
+      @Body() patch: unknown,
+      @Headers('if-match') match: string | undefined,
+      @Res({ passthrough: true }) reply: FastifyReply,
+    ): Promise<Resource> {
+      if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) {
+        throw new InvalidInput([{ pointer: '', detail: 'must be an object' }]);
+      }
+      const expected = versionOf(match);
+      return tagged(reply, await this.merge(reference, patch, expected));
+    }
+
+    /** Upon the version that was read: a change in between must not be undone by what was read before it. */
+    private async merge(reference: string, patch: object, expected: number | undefined, tries = 3): Promise<Resource> {
+      const { id: _id, version, createdAt: _createdAt, updatedAt: _updatedAt, ...now } = (await this.definitions.get(
+        reference,
+      )) as Resource & { createdAt: string; updatedAt: string };
+      try {
+        return await this.definitions.replace(reference, mergePatch(now, patch), expected ?? version);
+      } catch (error) {
+        const isRace = error instanceof VersionMismatch && expected === undefined && tries > 1;
+        if (!isRace) throw error;
+        return this.merge(reference, patch, expected, tries - 1);
+      }
+    }
+
+    @Delete(':ref')
+    @HttpCode(204)
+    @ifMatch
+    @ApiNoContentResponse()
+    @ApiOperation({ summary: 'Delete; 409 names the users when it is in use' })
+    async remove(@Param('ref') reference: string, @Headers('if-match') match: string | undefined): Promise<void> {
+      await this.definitions.remove(reference, versionOf(match));
+    }
+  }
+  return DefinitionController as unknown as Type<{ readonly definitions: Definitions }>;
+}
+
+function tagged<R extends Resource>(reply: FastifyReply, resource: R): R {
+  void reply.header('ETag', `"${resource.version}"`);
+  return resource;
+}
+
+/** The version in an `If-Match`; `*` and absence ask for none. */
+function versionOf(match: string | undefined): number | undefined {
+  if (match === undefined || match.trim() === '*') return undefined;
+  const version = /^(?:W\/)?"?(\d+)"?$/.exec(match.trim())?.[1];
+  if (version === undefined) throw new VersionMismatch(`If-Match ${match} is no ETag of this resource`);
+  return Number(version);
+}

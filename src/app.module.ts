@@ -1,0 +1,100 @@
+import { Module, type DynamicModule, type Type } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { ActionsController } from './actions/actions.controller';
+import { ActionsModule } from './actions/actions.module';
+import { ExecutionSweep } from './actions/execution-sweep';
+import { ExecutionsController } from './actions/executions.controller';
+import { Executor } from './actions/executor';
+import { AlertSweep } from './alerts/alert-sweep';
+import { AlertsController } from './alerts/alerts.controller';
+import { AlertsModule } from './alerts/alerts.module';
+import { SourcesController } from './alerts/sources.controller';
+import { TrapController } from './alerts/trap.controller';
+import { TrapListener } from './alerts/traps/trap-listener';
+import { AuthGuard } from './auth/auth';
+import { CatalogueController } from './catalogue/catalogue.controller';
+import { CommonModule } from './common/common.module';
+import { ProblemFilter } from './common/problem.filter';
+import type { Config, QueueName, Role } from './config/config';
+import { DatabaseModule } from './database/database.module';
+import { HealthController } from './health/health.controller';
+import { HistoryModule } from './history/history.module';
+import { Retention } from './history/retention';
+import { SamplesController } from './history/samples.controller';
+import { InfrastructuresController } from './infrastructures/infrastructures.controller';
+import { InfrastructuresModule } from './infrastructures/infrastructures.module';
+import { MetricsModule } from './metrics/metrics.module';
+import { PollScheduler } from './metrics/poll-scheduler';
+import { QueueModule } from './queue/queue.module';
+import { AlertsProcessor } from './rules/alerts.processor';
+import { CapacityController } from './rules/capacity.controller';
+import { PoliciesModule } from './rules/policies/policies.module';
+import { PollsProcessor } from './rules/polls.processor';
+import { RulesModule } from './rules/rules.module';
+import { ServiceStates } from './rules/service-states';
+import { ServiceStatesController } from './rules/service-states.controller';
+import { ServicesController } from './services/services.controller';
+import { ServicesModule } from './services/services.module';
+
+/** The rooms: each offers what it knows to whoever asks, and starts nothing. */
+const ROOMS = [InfrastructuresModule, ServicesModule, MetricsModule, AlertsModule, PoliciesModule, RulesModule, ActionsModule, HistoryModule];
+
+/** What each role answers over HTTP; `/health` and `/metrics` every role does. */
+const CONTROLLERS: Record<Role, Type[]> = {
+  api: [
+    CatalogueController,
+    CapacityController,
+    InfrastructuresController,
+    ActionsController,
+    ServiceStatesController,
+    SamplesController,
+    ServicesController,
+    ExecutionsController,
+    AlertsController,
+    SourcesController,
+    TrapController,
+  ],
+  scheduler: [],
+  worker: [],
+  trap: [],
+};
+
+/** What each role runs: the first of it starts when the program does, and drains when it stops. */
+const RUNS: Record<Role, Type[]> = {
+  api: [ServiceStates],
+  // Says what is due; puts back what Redis lost; makes and drops partitions.
+  scheduler: [PollScheduler, AlertSweep, ExecutionSweep, Retention],
+  // One processor for each queue it serves; see SERVES.
+  worker: [],
+  // Receives SNMP notifications over UDP.
+  trap: [TrapListener],
+};
+
+/** What a worker runs for each queue. */
+const SERVES: Record<QueueName, Type> = {
+  // Read metrics, evaluate.
+  polls: PollsProcessor,
+  // Match alerts, evaluate.
+  alerts: AlertsProcessor,
+  // Execute, verify.
+  actions: Executor,
+};
+
+@Module({})
+export class AppModule {
+  /** The program in the roles of its configuration. */
+  static with(config: Config): DynamicModule {
+    const serves = config.roles.includes('worker') ? config.queues.map((queue) => SERVES[queue]) : [];
+    return {
+      module: AppModule,
+      imports: [CommonModule.with(config), DatabaseModule, QueueModule, ...ROOMS],
+      controllers: [HealthController, ...config.roles.flatMap((role) => CONTROLLERS[role])],
+      providers: [
+        ...config.roles.flatMap((role) => RUNS[role]),
+        ...serves,
+        { provide: APP_GUARD, useClass: AuthGuard },
+        { provide: APP_FILTER, useClass: ProblemFilter },
+      ],
+    };
+  }
+}

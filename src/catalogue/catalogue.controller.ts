@@ -1,0 +1,30 @@
+import { Controller, Get } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ActionRegistry } from '../actions/action-registry';
+import { FormatRegistry } from '../alerts/format-registry';
+import { MetricRegistry } from '../metrics/metric-registry';
+import { PolicyRegistry } from '../rules/policies/policy-registry';
+
+/** What can be chosen by name, and the JSON Schema of its params. */
+@ApiTags('mappings')
+@ApiBearerAuth()
+@Controller('api/v1/mappings')
+export class CatalogueController {
+  constructor(
+    private readonly metrics: MetricRegistry,
+    private readonly policies: PolicyRegistry,
+    private readonly actions: ActionRegistry,
+    private readonly formats: FormatRegistry,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'Every metric, policy, action and alert format, with the JSON Schema of its params' })
+  mappings() {
+    return {
+      metrics: this.metrics.catalogue(),
+      policies: this.policies.catalogue(),
+      actions: this.actions.catalogue(),
+      alertFormats: this.formats.catalogue(),
+    };
+  }
+}

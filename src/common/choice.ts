@@ -1,0 +1,57 @@
+import type { Type } from '@nestjs/common';
+import { check } from './check';
+import { InvalidInput, type FieldError } from './errors';
+import { Any, Text } from './fields';
+import type { MappingRegistry } from './mapping-registry';
+import type { Secrets } from './secrets';
+
+/** A mapping chosen by its name, with its params. */
+export class Choice {
+  @Text({ description: 'Name of the mapping; see GET /mappings', minLength: 1, maxLength: 100 })
+  type: string;
+
+  @Any({ description: 'Params of the mapping' }, { type: 'object' })
+  params: object = {};
+}
+
+export interface Chosen {
+  type: string;
+  params: Record<string, unknown>;
+}
+
+/** What is wrong with a choice: an unknown mapping, or bad params. Pointers lie below `pointer`. */
+export function choiceErrors(registry: MappingRegistry<unknown>, { type, params }: Chosen, pointer: string): FieldError[] {
+  const mapping = registry.find(type);
+  if (mapping === undefined) return [{ pointer: `${pointer}/type`, detail: registry.unknown(type) }];
+  return check(mapping.options.params, params, `${pointer}/params`).errors;
+}
+
+/**
+ * Params as they are stored: what was given, secrets sealed. @param before what is stored now under the same type
+ *
+ * @throws InvalidInput
+ */
+export function sealedParams(registry: MappingRegistry<unknown>, chosen: Chosen, pointer: string, secrets: Secrets, before?: Chosen) {
+  const errors = choiceErrors(registry, chosen, pointer);
+  if (errors.length > 0) throw new InvalidInput(errors);
+  const cls = registry.get(chosen.type).options.params;
+  const kept = before?.type === chosen.type ? before.params : undefined;
+  return secrets.seal(cls, withoutNulls(chosen.params), `${pointer}/params`, kept);
+}
+
+/** Params as they are shown. A mapping that is gone is shown without its params: what is secret there isn't known. */
+export function maskedParams(registry: MappingRegistry<unknown>, { type, params }: Chosen, secrets: Secrets) {
+  const mapping = registry.find(type);
+  return mapping === undefined ? {} : secrets.mask(mapping.options.params, params);
+}
+
+/** Stored params as the mapping takes them: defaults filled in, secrets as texts. */
+export function openedParams<P extends object>(cls: Type<P>, stored: Record<string, unknown>, secrets: Secrets) {
+  const { params, texts } = secrets.open(cls, stored);
+  const { value, errors } = check(cls, params);
+  if (value === undefined) throw new InvalidInput(errors);
+  return { params: value, texts };
+}
+
+const withoutNulls = (params: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(params).filter(([, value]) => value !== null));

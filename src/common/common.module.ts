@@ -1,0 +1,21 @@
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { CONFIG, type Config } from '../config/config';
+import { CLOCK, systemClock } from './clock';
+import { Secrets } from './secrets';
+
+/** What every room may ask for. */
+@Global()
+@Module({})
+export class CommonModule {
+  static with(config: Config): DynamicModule {
+    return {
+      module: CommonModule,
+      providers: [
+        { provide: CONFIG, useValue: config },
+        { provide: CLOCK, useValue: systemClock },
+        { provide: Secrets, useFactory: () => new Secrets(config.secretKey) },
+      ],
+      exports: [CONFIG, CLOCK, Secrets],
+    };
+  }
+}

@@ -1,0 +1,37 @@
+import type { LoggerService } from '@nestjs/common';
+import pino from 'pino';
+
+/** Nest's log lines as one JSON object a line on standard output. */
+export class JsonLogger implements LoggerService {
+  private readonly pino: pino.Logger;
+
+  constructor(level: string, bindings: Record<string, unknown>) {
+    this.pino = pino({
+      level,
+      base: bindings,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    });
+  }
+
+  log = (message: unknown, ...rest: unknown[]): void => this.write('info', message, rest);
+  warn = (message: unknown, ...rest: unknown[]): void => this.write('warn', message, rest);
+  debug = (message: unknown, ...rest: unknown[]): void => this.write('debug', message, rest);
+  verbose = (message: unknown, ...rest: unknown[]): void => this.write('debug', message, rest);
+  fatal = (message: unknown, ...rest: unknown[]): void => this.write('fatal', message, rest);
+
+  error = (message: unknown, ...rest: unknown[]): void => {
+    // Nest passes (message, stack, context).
+    const context = rest.pop();
+    this.write('error', message, rest.length > 0 ? [{ stack: rest[0] }, context] : [context]);
+  };
+
+  /** Nest gives the room as the last argument; objects before it are facts of the line. */
+  private write(level: pino.Level, message: unknown, rest: unknown[]): void {
+    const context = typeof rest.at(-1) === 'string' ? (rest.at(-1) as string) : undefined;
+    const facts = rest.filter((item) => typeof item === 'object' && item !== null);
+    const line = Object.assign({ context }, ...(facts as object[])) as object;
+    if (typeof message === 'object' && message !== null) this.pino[level]({ ...line, ...message });
+    else this.pino[level](line, String(message));
+  }
+}

@@ -1,0 +1,53 @@
+import { Logger } from '@nestjs/common';
+import { messageOf } from './errors';
+
+/**
+ * Work that comes round: never twice at once, an error never ends it. The first round starts at once.
+ *
+ * @param pauseMs milliseconds from the end of a round to the next, or a function that answers them
+ */
+export class Periodic {
+  private timer?: NodeJS.Timeout;
+  private round: Promise<void> = Promise.resolve();
+  private stopped = false;
+  private failing = false;
+  private readonly logger: Logger;
+
+  constructor(
+    private readonly name: string,
+    private readonly pauseMs: number | (() => number),
+    private readonly work: () => Promise<unknown>,
+  ) {
+    this.logger = new Logger(name);
+  }
+
+  start(): void {
+    this.schedule(0);
+  }
+
+  /** Resolves when the round that runs, if any, is over. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.round;
+  }
+
+  private schedule(ms: number): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(() => {
+      this.round = this.run().finally(() => this.schedule(typeof this.pauseMs === 'number' ? this.pauseMs : this.pauseMs()));
+    }, ms);
+  }
+
+  private async run(): Promise<void> {
+    try {
+      await this.work();
+      if (this.failing) this.logger.log(`${this.name} works again`);
+      this.failing = false;
+    } catch (error) {
+      // One line when it begins to fail; the next when it works again.
+      if (!this.failing) this.logger.warn(`${this.name} fails and is tried again: ${messageOf(error)}`);
+      this.failing = true;
+    }
+  }
+}

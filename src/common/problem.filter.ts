@@ -1,0 +1,64 @@
+import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { STATUS_CODES } from 'node:http';
+import {
+  Conflict,
+  Forbidden,
+  InvalidInput,
+  messageOf,
+  NotFound,
+  PayloadTooLarge,
+  Unauthorized,
+  Unavailable,
+  VersionMismatch,
+  type FieldError,
+} from './errors';
+
+/** RFC 9457. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  errors?: FieldError[];
+}
+
+/** The one place where an error becomes an HTTP status. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly logger = new Logger('Http');
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const problem = problemOf(error);
+    if (problem.status === 500) this.logger.error(messageOf(error), (error as Error).stack);
+    if (error instanceof Unavailable) void reply.header('Retry-After', String(error.retryAfterSeconds));
+    if (problem.status === 401) void reply.header('WWW-Authenticate', 'Bearer');
+    void reply.status(problem.status).type('application/problem+json').send(problem);
+  }
+}
+
+/** SQLSTATEs of texts that PostgreSQL can't hold. */
+const UNSTORABLE = new Set(['22021', '22P05']);
+
+export function problemOf(error: unknown): Problem {
+  if (error instanceof InvalidInput) return problem(400, 'The input is wrong; see errors', error.errors);
+  if (error instanceof Unauthorized) return problem(401, error.message);
+  if (error instanceof Forbidden) return problem(403, error.message);
+  if (error instanceof PayloadTooLarge) return problem(413, error.message);
+  if (error instanceof NotFound) return problem(404, error.message);
+  if (error instanceof Conflict) return problem(409, error.message, error.errors);
+  if (error instanceof VersionMismatch) return problem(412, error.message);
+  if (error instanceof Unavailable) return problem(503, error.message);
+  if (error instanceof HttpException) return problem(error.getStatus(), error.message);
+  // Fastify's own: a body that is no JSON, too large, of an unknown type.
+  const { statusCode, message } = error as { statusCode?: number; message: string };
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return problem(statusCode, message);
+  if (UNSTORABLE.has((error as { code?: string }).code ?? '')) return problem(400, 'A text holds a NUL or another character that can not be stored');
+  return problem(500, 'Something went wrong here; the log has the details');
+}
+
+function problem(status: number, detail: string, errors?: FieldError[]): Problem {
+  const list = errors !== undefined && errors.length > 0 ? { errors } : {};
+  return { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail, ...list };
+}

@@ -1,0 +1,75 @@
+import { Controller, Get, Header, Inject, Optional, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { Public } from '../auth/auth';
+import { CLOCK, type Clock } from '../common/clock';
+import { messageOf } from '../common/errors';
+import { registry, telemetry } from '../common/telemetry';
+import { CONFIG, type Config } from '../config/config';
+import { Database } from '../database/database';
+import { PollScheduler } from '../metrics/poll-scheduler';
+import { Queues } from '../queue/queues';
+
+/** A scheduler that has not ticked for this long is not ready. */
+const TICK_LATE_MS = 10_000;
+
+type Check = { status: 'up' } | { status: 'down'; error: string };
+
+/** For machines: is it alive, can it work, what has it done. */
+@Public()
+@ApiTags('health')
+@Controller()
+export class HealthController {
+  constructor(
+    private readonly database: Database,
+    private readonly queues: Queues,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Optional() private readonly scheduler?: PollScheduler,
+  ) {}
+
+  @Get('health/live')
+  @ApiOperation({ summary: 'The process answers' })
+  live() {
+    return { status: 'up', roles: this.config.roles };
+  }
+
+  @Get('health/ready')
+  @ApiOperation({ summary: 'It can do its work: PostgreSQL, Redis, and for a scheduler its last tick; 503 when not' })
+  async ready(@Res({ passthrough: true }) reply: FastifyReply) {
+    const [database, redis] = await Promise.all([this.check(() => this.database.ping()), this.check(() => this.queues.ping())]);
+    const checks: Record<string, Check> = { database, redis };
+    if (this.scheduler !== undefined) checks.scheduler = this.ticking(this.scheduler.lastTick);
+    const isReady = Object.values(checks).every(({ status }) => status === 'up');
+    void reply.status(isReady ? 200 : 503);
+    return { status: isReady ? 'up' : 'down', roles: this.config.roles, checks };
+  }
+
+  private async check(ask: () => Promise<void>): Promise<Check> {
+    try {
+      await ask();
+      return { status: 'up' };
+    } catch (error) {
+      return { status: 'down', error: messageOf(error) };
+    }
+  }
+
+  private ticking(lastTick: Date | undefined): Check {
+    if (lastTick === undefined) return { status: 'down', error: 'it has not ticked yet' };
+    const agoMs = this.clock.now().getTime() - lastTick.getTime();
+    if (agoMs < TICK_LATE_MS) return { status: 'up' };
+    return { status: 'down', error: `its last tick was ${Math.round(agoMs / 1000)} s ago` };
+  }
+
+  @Get('metrics')
+  @Header('Content-Type', registry.contentType)
+  @ApiOperation({ summary: 'Prometheus metrics' })
+  async metrics(): Promise<string> {
+    const counts = await this.queues.counts().catch(() => []);
+    telemetry.queueLength.reset();
+    for (const { queue, ...states } of counts) {
+      for (const [state, jobs] of Object.entries(states)) telemetry.queueLength.set({ queue, state }, jobs);
+    }
+    return registry.metrics();
+  }
+}

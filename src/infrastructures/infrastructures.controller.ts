@@ -1,0 +1,7 @@
+import { Controller } from '@nestjs/common';
+import { definitionController } from '../api/definition.controller';
+import { InfrastructureDto } from './infrastructure.dto';
+import { Infrastructures } from './infrastructures';
+
+@Controller('api/v1/infrastructures')
+export class InfrastructuresController extends definitionController('infrastructures', InfrastructureDto, Infrastructures) {}

@@ -1,0 +1,20 @@
+import 'reflect-metadata';
+import { startProgram } from './program';
+
+/** Reads the environment, starts the roles it names, and drains when asked to stop. */
+async function main(): Promise<void> {
+  const program = await startProgram(process.env);
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (stopping) return;
+    stopping = true;
+    void program.stop(signal).then((code) => process.exit(code));
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`monscale can't start: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});

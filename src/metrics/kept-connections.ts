@@ -1,0 +1,90 @@
+export interface KeptConnectionsOptions<T> {
+  /** The least recently used leaves when there are more. */
+  atMost: number;
+  /** One that nobody used for so long is closed, milliseconds. */
+  idleMs: number;
+  close(connection: T): void;
+  /** Asked before a kept one is used again. */
+  isAlive?(connection: T): boolean;
+}
+
+interface Entry<T> {
+  connection: T;
+  users: number;
+  usedAt: number;
+  isKept: boolean;
+}
+
+/** Connections kept open for the next read, by key. Nobody loses one while using it, but for `closeAll`. */
+export class KeptConnections<T> {
+  /** Least recently used first. */
+  private readonly entries = new Map<string, Entry<T>>();
+  private sweep?: NodeJS.Timeout;
+  private isClosed = false;
+
+  constructor(private readonly options: KeptConnectionsOptions<T>) {}
+
+  get size(): number {
+    return this.entries.size;
+  }
+
+  /** Does the work with the connection of that key; the same connection may serve several at a time. */
+  async use<R>(key: string, open: () => T, work: (connection: T) => Promise<R>): Promise<R> {
+    if (this.isClosed) throw new Error('the program is stopping');
+    const entry = this.alive(key) ?? { connection: open(), users: 0, usedAt: 0, isKept: true };
+    this.touch(key, entry);
+    entry.users += 1;
+    try {
+      return await work(entry.connection);
+    } finally {
+      entry.users -= 1;
+      entry.usedAt = performance.now();
+      if (!entry.isKept && entry.users === 0) this.options.close(entry.connection);
+    }
+  }
+
+  /** The next one to ask gets a new connection; this one is closed when its last user is done. */
+  drop(key: string, connection: T): void {
+    const entry = this.entries.get(key);
+    if (entry?.connection === connection) this.leave(key, entry);
+  }
+
+  closeAll(): void {
+    this.isClosed = true;
+    clearInterval(this.sweep);
+    for (const { connection } of this.entries.values()) this.options.close(connection);
+    this.entries.clear();
+  }
+
+  private alive(key: string): Entry<T> | undefined {
+    const entry = this.entries.get(key);
+    if (entry === undefined || (this.options.isAlive?.(entry.connection) ?? true)) return entry;
+    this.leave(key, entry);
+    return undefined;
+  }
+
+  private touch(key: string, entry: Entry<T>): void {
+    this.entries.delete(key);
+    this.entries.set(key, entry);
+    if (this.entries.size > this.options.atMost) this.leaveOldest();
+    this.sweep ??= setInterval(() => this.closeIdle(), this.options.idleMs / 4).unref();
+  }
+
+  private leaveOldest(): void {
+    const [oldest] = this.entries;
+    if (oldest !== undefined) this.leave(...oldest);
+  }
+
+  private closeIdle(): void {
+    const since = performance.now() - this.options.idleMs;
+    for (const [key, entry] of this.entries) {
+      if (entry.users === 0 && entry.usedAt < since) this.leave(key, entry);
+    }
+  }
+
+  private leave(key: string, entry: Entry<T>): void {
+    this.entries.delete(key);
+    entry.isKept = false;
+    if (entry.users === 0) this.options.close(entry.connection);
+  }
+}

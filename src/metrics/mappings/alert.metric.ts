@@ -1,0 +1,89 @@
+import { RE2JS } from 're2js';
+import { Any, Decimal } from '../../common/fields';
+import { MetricMapping, type Metric } from '../metric';
+
+const LABELS_AT_MOST = 100;
+const REGEX_CHARACTERS = 1000;
+
+/** What a label must be: this text, or one that the RE2 expression matches. */
+export type LabelMatch = string | { regex: string };
+
+const MATCH_SCHEMA = {
+  type: 'object',
+  maxProperties: LABELS_AT_MOST,
+  additionalProperties: {
+    anyOf: [
+      { type: 'string' },
+      {
+        type: 'object',
+        properties: { regex: { type: 'string', maxLength: REGEX_CHARACTERS } },
+        required: ['regex'],
+        additionalProperties: false,
+      },
+    ],
+  },
+};
+
+export class AlertParams {
+  @Any(
+    {
+      description:
+        'Labels an alert must have: label -> text or {"regex": RE2}. Without any, only alerts that name the service count',
+      example: { alertname: 'HighLoad', instance: { regex: 'web-.*' } },
+    },
+    MATCH_SCHEMA,
+    matchProblem,
+  )
+  match: Record<string, LabelMatch> = {};
+
+  @Decimal({
+    description: 'How long an alert lives after its last receipt; by default until it is resolved',
+    unit: 's',
+    minimum: 0.001,
+    optional: true,
+  })
+  ttlSeconds?: number;
+}
+
+@MetricMapping({
+  type: 'alert',
+  title: 'Alert',
+  description: 'The value of the newest matching alert that lives; 0 when none does',
+  params: AlertParams,
+  pushed: true,
+})
+export class Alert implements Metric<AlertParams> {
+  async read(): Promise<number> {
+    throw new Error('alert is fed by received alerts and never polled');
+  }
+}
+
+function matchProblem(match: unknown): string | undefined {
+  if (typeof match !== 'object' || match === null || Array.isArray(match)) {
+    return 'must be an object: label -> text or {"regex": "…"}';
+  }
+  const labels = Object.entries(match);
+  if (labels.length > LABELS_AT_MOST) return `must have at most ${LABELS_AT_MOST} labels`;
+  for (const [label, wanted] of labels) {
+    const problem = label === '' ? 'must have a name' : labelProblem(wanted);
+    if (problem) return `${JSON.stringify(label)} ${problem}`;
+  }
+  return undefined;
+}
+
+function labelProblem(wanted: unknown): string | undefined {
+  if (typeof wanted === 'string') return undefined;
+  const isRegex =
+    typeof wanted === 'object' &&
+    wanted !== null &&
+    Object.keys(wanted).join() === 'regex' &&
+    'regex' in wanted;
+  if (!isRegex || typeof wanted.regex !== 'string') return 'must be a text or {"regex": "…"}';
+  if (wanted.regex.length > REGEX_CHARACTERS) return `must have at most ${REGEX_CHARACTERS} characters`;
+  try {
+    RE2JS.compile(wanted.regex);
+    return undefined;
+  } catch (error) {
+    return `is not a valid RE2 expression: ${(error as Error).message}`;
+  }
+}

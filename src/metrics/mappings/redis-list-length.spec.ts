@@ -1,0 +1,172 @@
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import Redis from 'ioredis';
+import { testRedisUrl } from '../../../test/databases';
+import { check } from '../../common/check';
+import type { ReadContext } from '../metric';
+import { RedisListLength, RedisListLengthParams } from './redis-list-length.metric';
+
+describe('redis_list_length', () => {
+  const metric = new RedisListLength();
+  let redis: { redisUrl: string; release(): Promise<void> };
+  let client: Redis;
+
+  const context = (timeoutMs = 2000): ReadContext => ({
+    signal: AbortSignal.timeout(timeoutMs),
+    timeoutMs,
+    nodes: () => Promise.reject(new Error('no infrastructure')),
+  });
+
+  beforeAll(async () => {
+    redis = await testRedisUrl();
+    client = new Redis(redis.redisUrl);
+    await client.rpush('waiting', 'a', 'b', 'c');
+    await client.set('text', 'not a list');
+  });
+
+  afterAll(async () => {
+    metric.onModuleDestroy();
+    await client?.quit();
+    await redis?.release();
+  });
+
+  it('counts the entries; an absent list has none', async () => {
+    expect(await metric.read({ url: redis.redisUrl, key: 'waiting' }, context())).toBe(3);
+    expect(await metric.read({ url: redis.redisUrl, key: 'absent' }, context())).toBe(0);
+  });
+
+  it('reads several at once, and one of another type costs none of the others', async () => {
+    const { host } = new URL(redis.redisUrl);
+    const readings = await metric.readMany(
+      ['waiting', 'text', 'absent', 'waiting'].map((key) => ({ url: redis.redisUrl, key })),
+      context(),
+    );
+    expect(readings).toEqual([
+      { value: 3 },
+      { error: `cannot read the list text from ${host}: it is not a list` },
+      { value: 0 },
+      { value: 3 },
+    ]);
+  });
+
+  it('opens a new connection after the old one was lost', async () => {
+    const params = { url: redis.redisUrl, key: 'waiting' };
+    await metric.read(params, context());
+    await client.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await metric.read(params, context())).toBe(3);
+  });
+
+  it('keeps one connection per url', async () => {
+    const params = { url: redis.redisUrl, key: 'waiting' };
+    await metric.read(params, context());
+    const clients = async () =>
+      String(await client.client('LIST', 'TYPE', 'NORMAL'))
+        .trim()
+        .split('\n').length;
+    const before = await clients();
+    await Promise.all(Array.from({ length: 20 }, () => metric.read(params, context())));
+    expect(await clients()).toBe(before);
+  });
+
+  it('fails at once where nobody listens, and tells no password', async () => {
+    const started = performance.now();
+    const reading = metric.read({ url: 'redis://:hush-hush@127.0.0.1:1/0', key: 'waiting' }, context());
+    await expect(reading).rejects.toThrow(
+      /^cannot read the list waiting from 127\.0\.0\.1:1: .*connect ECONNREFUSED/,
+    );
+    expect(performance.now() - started).toBeLessThan(500);
+  });
+
+  it('fails in words on a wrong password or database', async () => {
+    const wrong = new URL(redis.redisUrl);
+    wrong.password = 'hush-hush';
+    const reading = metric
+      .read({ url: wrong.href, key: 'waiting' }, context())
+      .catch((error: Error) => error.message);
+    expect(await reading).toMatch(/: (WRONGPASS|ERR AUTH)/);
+    expect(await reading).not.toContain('hush');
+    const elsewhere = new URL(redis.redisUrl);
+    elsewhere.pathname = '/99999';
+    await expect(metric.read({ url: elsewhere.href, key: 'waiting' }, context())).rejects.toThrow(/DB index/);
+  });
+
+  describe('from a server that', () => {
+    let server: Server;
+    const sockets = new Set<Socket>();
+    let answer: (socket: Socket, text: string) => void;
+
+    beforeAll(async () => {
+      server = createServer((socket) => {
+        sockets.add(socket.on('close', () => sockets.delete(socket)).on('error', () => undefined));
+        socket.on('data', (chunk) => answer(socket, chunk.toString()));
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    });
+
+    afterAll(() => {
+      sockets.forEach((socket) => socket.destroy());
+      server.close();
+    });
+
+    const url = (credentials = ''): string =>
+      `redis://${credentials}127.0.0.1:${(server.address() as AddressInfo).port}/0`;
+
+    it.each(['', ':hush-hush@'])('is silent ends at the timeout (%s)', async (credentials) => {
+      answer = () => undefined;
+      const started = performance.now();
+      const reading = metric.read({ url: url(credentials), key: 'waiting' }, context(200));
+      await expect(reading).rejects.toThrow(/no answer in 0\.2 s$/);
+      expect(performance.now() - started).toBeLessThan(400);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(sockets.size).toBe(0);
+    });
+
+    it('repeats our password does not make us tell it', async () => {
+      answer = (socket) =>
+        socket.write("-ERR unknown command 'AUTH', with args beginning with: 'hush-hush'\r\n");
+      const reading = metric.read({ url: url(':hush-hush@'), key: 'waiting' }, context());
+      await expect(reading).rejects.toThrow(/beginning with: '\*\*\*'$/);
+    });
+
+    it('hangs up, or talks nonsense, is an error', async () => {
+      answer = (socket) => socket.destroy();
+      await expect(metric.read({ url: url(), key: 'waiting' }, context())).rejects.toThrow(
+        /cannot read the list/,
+      );
+      answer = (socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n');
+      await expect(metric.read({ url: url(), key: 'waiting' }, context(300))).rejects.toThrow(
+        /cannot read the list/,
+      );
+      answer = (socket) => socket.write('$5\r\nhello\r\n');
+      await expect(metric.read({ url: url(), key: 'waiting' }, context(300))).rejects.toThrow(
+        /cannot read the list/,
+      );
+    });
+  });
+
+  it('tells no password in its target', () => {
+    expect(metric.target({ url: 'redis://:hush-hush@h', key: 'a' })).not.toContain('hush');
+  });
+
+  const detailsOf = (url: unknown) =>
+    check(RedisListLengthParams, { url, key: 'k' }).errors.map(({ detail }) => detail);
+
+  it.each(['redis://h', 'rediss://u:p%40@h:1/15', 'redis://:a,b@h:6379', 'redis://[::1]:6379/0'])(
+    '%s is right',
+    (url) => {
+      expect(detailsOf(url)).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['http://h', /must be redis:\/\//],
+    ['redis://h/zero', /number of the database/],
+    ['redis://a:1,b:2/0', /Sentinel and Cluster/],
+    ['redis+sentinel://a/0', /Sentinel and Cluster/],
+    ['redis://:50%@h', /%25/],
+    ['redis://h?db=3', /must be redis:\/\//],
+    [7, /./],
+  ])('%s is refused', (url, detail) => {
+    expect(detailsOf(url)).toEqual([expect.stringMatching(detail)]);
+  });
+});

@@ -1,0 +1,166 @@
+import { isIPv6 } from 'node:net';
+import type { FieldError } from '../../common/errors';
+import { Choice, Nested, Text, Whole } from '../../common/fields';
+import { MetricMapping, type Metric, type ReadContext, type Reading } from '../metric';
+import { SnmpClient } from '../snmp/snmp-client';
+import {
+  AUTH_PROTOCOLS,
+  keyOfTarget,
+  PRIV_PROTOCOLS,
+  SECURITY_LEVELS,
+  SNMP_VERSIONS,
+  type SnmpTarget,
+  type SnmpUser,
+} from '../snmp/snmp-target';
+
+/** RFC 3414, 11.2. */
+const KEY_CHARACTERS = 8;
+/** RFC 2578, 3.5: at most 128 numbers of 32 bits. */
+const OID_NUMBERS = 128;
+
+/** A name, an IPv4 address, or what may be an IPv6 address. */
+export const HOST = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)$/;
+export const HOST_HINT = 'must be a host name or an IP address, without scheme and port';
+export const OID = /^\.?[0-2](?:\.\d{1,10}){2,}$/;
+export const OID_HINT = 'must be an object identifier in numbers, such as 1.3.6.1.2.1.1.3.0';
+
+export class SnmpV3Params implements SnmpUser {
+  @Text({ description: 'User name (USM)', minLength: 1, maxLength: 32 })
+  user: string;
+
+  @Choice(SECURITY_LEVELS, { description: 'Whether messages are signed and encrypted' })
+  level: SnmpUser['level'];
+
+  @Choice(AUTH_PROTOCOLS, { description: 'How messages are signed', optional: true })
+  authProtocol?: SnmpUser['authProtocol'];
+
+  @Text({ description: 'Password for signing, at least 8 characters', secret: true, optional: true })
+  authKey?: string;
+
+  @Choice(PRIV_PROTOCOLS, { description: 'How messages are encrypted', optional: true })
+  privProtocol?: SnmpUser['privProtocol'];
+
+  @Text({ description: 'Password for encryption, at least 8 characters', secret: true, optional: true })
+  privKey?: string;
+
+  @Text({ description: 'Context of the agent to ask in', optional: true, maxLength: 255 })
+  contextName?: string;
+}
+
+export class SnmpOidParams {
+  @Text({
+    description: 'Host of the agent: a name or an IP address',
+    pattern: HOST,
+    patternHint: HOST_HINT,
+    check: (host) => (host.includes(':') && !isIPv6(host) ? HOST_HINT : undefined),
+    maxLength: 253,
+    example: '10.0.0.5',
+  })
+  host: string;
+
+  @Whole({ description: 'UDP port of the agent', minimum: 1, maximum: 65_535 })
+  port: number = 161;
+
+  @Choice(SNMP_VERSIONS, { description: 'Version of SNMP' })
+  version: SnmpTarget['version'] = '2c';
+
+  @Text({ description: 'Community, for versions 1 and 2c', secret: true, minLength: 1, maxLength: 255 })
+  community: string = 'public';
+
+  @Text({
+    description: 'The object to read, in numbers',
+    pattern: OID,
+    patternHint: OID_HINT,
+    check: oidProblem,
+    example: '1.3.6.1.2.1.1.3.0',
+  })
+  oid: string;
+
+  @Whole({
+    description: 'How often to ask again when no answer comes; the timeout is shared by all tries',
+    minimum: 0,
+    maximum: 10,
+  })
+  retries: number = 1;
+
+  @Nested(() => SnmpV3Params, { description: 'User and keys, for version 3', optional: true })
+  v3?: SnmpV3Params;
+
+  problems(): FieldError[] {
+    return snmpProblems(this);
+  }
+}
+
+@MetricMapping({
+  type: 'snmp_oid',
+  title: 'SNMP object',
+  description: 'Reads one object from an SNMP agent',
+  params: SnmpOidParams,
+})
+export class SnmpOid implements Metric<SnmpOidParams> {
+  constructor(private readonly snmp: SnmpClient) {}
+
+  async read(params: SnmpOidParams, context: ReadContext): Promise<number> {
+    const [reading] = await this.readMany([params], context);
+    if (reading === undefined || 'error' in reading) throw new Error(reading?.error ?? 'no reading');
+    return reading.value;
+  }
+
+  target(params: SnmpOidParams): string {
+    return `${keyOfTarget(params)}:${params.retries}`;
+  }
+
+  async readMany(params: SnmpOidParams[], { signal, timeoutMs }: ReadContext): Promise<Reading[]> {
+    const [target] = params;
+    if (target === undefined) return [];
+    // A key that is kept in a file or in the environment is seen here first.
+    const [problem] = snmpProblems(target);
+    if (problem) {
+      const why = `${problem.pointer.slice(1).replaceAll('/', '.')} ${problem.detail}`;
+      return params.map(({ oid }) => ({
+        error: `cannot read ${normalOid(oid)} from ${target.host}: ${why}`,
+      }));
+    }
+    const oids = params.map(({ oid }) => normalOid(oid));
+    const outcomes = await this.snmp.get(target, oids, { signal, timeoutMs, retries: target.retries });
+    return oids.map((oid) => outcomes.get(oid)!);
+  }
+}
+
+/** Without the leading dot that some tools write. */
+export const normalOid = (oid: string): string => oid.replace(/^\./, '');
+
+function oidProblem(oid: string): string | undefined {
+  const numbers = normalOid(oid).split('.').map(Number);
+  if (numbers.length > OID_NUMBERS) return `must have at most ${OID_NUMBERS} numbers`;
+  return numbers.some((number) => number > 0xffffffff) ? 'has a number above 4294967295' : undefined;
+}
+
+/**
+ * What is wrong between the fields of an SNMP definition. A secret may be a reference instead of a text, and is
+ * then not judged.
+ */
+export function snmpProblems({ version, v3 }: Pick<SnmpTarget, 'version' | 'v3'>): FieldError[] {
+  if (version !== '3') return [];
+  if (v3 === undefined) return [{ pointer: '/v3', detail: 'is needed for version 3' }];
+  const { level, authProtocol, authKey, privProtocol, privKey } = v3;
+  const signs = level !== 'noAuthNoPriv';
+  const encrypts = level === 'authPriv';
+  return [
+    ...(signs && authProtocol === undefined ? [missing('authProtocol', level)] : []),
+    ...(signs ? keyProblem('authKey', authKey, level) : []),
+    ...(encrypts && privProtocol === undefined ? [missing('privProtocol', level)] : []),
+    ...(encrypts ? keyProblem('privKey', privKey, level) : []),
+  ];
+}
+
+function keyProblem(name: string, key: unknown, level: string): FieldError[] {
+  if (key === undefined) return [missing(name, level)];
+  if (typeof key !== 'string' || key.length >= KEY_CHARACTERS) return [];
+  return [{ pointer: `/v3/${name}`, detail: `must have at least ${KEY_CHARACTERS} characters` }];
+}
+
+const missing = (name: string, level: string): FieldError => ({
+  pointer: `/v3/${name}`,
+  detail: `is needed for level ${level}`,
+});

@@ -1,0 +1,16 @@
+import { Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { METRIC_MAPPINGS } from './mappings';
+import { MetricRegistry } from './metric-registry';
+import { NodeCounter } from './node-counter';
+import { Poller } from './poller';
+import { Reads } from './reads';
+import { SnmpClient } from './snmp/snmp-client';
+
+/** Where numbers come from. */
+@Module({
+  imports: [DiscoveryModule],
+  providers: [...METRIC_MAPPINGS, SnmpClient, MetricRegistry, Reads, Poller, NodeCounter],
+  exports: [MetricRegistry, Reads, Poller, NodeCounter],
+})
+export class MetricsModule {}

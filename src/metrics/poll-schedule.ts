@@ -1,0 +1,53 @@
+import { SLOTS } from '../common/ids';
+
+/** Slots in a row, both ends included. */
+export interface SlotRange {
+  fromSlot: number;
+  toSlot: number;
+}
+
+/**
+ * The slots of an interval that come due within the seconds `(after, upTo]`. A service's slot is a share of its
+ * interval, so load is even and every service has its own steady beat.
+ *
+ * @param after and upTo: whole seconds since the epoch; more than one interval apart counts as one interval
+ */
+export function dueSlots(intervalSeconds: number, after: number, upTo: number): SlotRange[] {
+  const seconds = Math.min(upTo - after, intervalSeconds);
+  if (seconds <= 0) return [];
+  if (seconds === intervalSeconds) return [{ fromSlot: 0, toSlot: SLOTS - 1 }];
+  const first = (upTo - seconds + 1) % intervalSeconds;
+  const last = first + seconds - 1;
+  if (last < intervalSeconds) return range(first, last, intervalSeconds);
+  return [...range(first, intervalSeconds - 1, intervalSeconds), ...range(0, last - intervalSeconds, intervalSeconds)];
+}
+
+/** Slots whose share of the interval lies in the phases `first … last`, in seconds. */
+function range(first: number, last: number, intervalSeconds: number): SlotRange[] {
+  const fromSlot = Math.ceil((first * SLOTS) / intervalSeconds);
+  const toSlot = Math.ceil(((last + 1) * SLOTS) / intervalSeconds) - 1;
+  return toSlot < fromSlot ? [] : [{ fromSlot, toSlot }];
+}
+
+/** The second of its interval in which a slot is due. */
+export const phaseOf = (slot: number, intervalSeconds: number): number => Math.floor((slot * intervalSeconds) / SLOTS);
+
+/** When a slot is due next, after the given second since the epoch. */
+export function nextDue(slot: number, intervalSeconds: number, nowSeconds: number): number {
+  const phase = phaseOf(slot, intervalSeconds);
+  const begun = nowSeconds - (nowSeconds % intervalSeconds) + phase;
+  return begun > nowSeconds ? begun : begun + intervalSeconds;
+}
+
+/**
+ * A range in parts of about `size` services each. The parts are a power of two, so that two schedulers who count a
+ * little differently still make the same ones.
+ */
+export function parts({ fromSlot, toSlot }: SlotRange, services: number, size: number): SlotRange[] {
+  const width = toSlot - fromSlot + 1;
+  const count = Math.min(width, 2 ** Math.ceil(Math.log2(Math.max(1, services / size))));
+  return Array.from({ length: count }, (_, index) => ({
+    fromSlot: fromSlot + Math.floor((index * width) / count),
+    toSlot: fromSlot + Math.floor(((index + 1) * width) / count) - 1,
+  }));
+}

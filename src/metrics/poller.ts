@@ -1,0 +1,150 @@
+import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { messageOf } from '../common/errors';
+import { telemetry } from '../common/telemetry';
+import type { Metric, Reading } from './metric';
+import type { Read } from './reads';
+
+/** A service as the poller sees it. */
+export interface Polled {
+  readonly reads: Readonly<Record<string, Read>>;
+  /** Nodes of its infrastructure, for `number_of_nodes`. */
+  countNodes(): Promise<number>;
+}
+
+/** A service whose reads have all come back, or failed. */
+export interface Polling<P extends Polled> {
+  readonly polled: P;
+  readonly readings: Readonly<Record<string, Reading>>;
+}
+
+/** Requests to targets under way at once in this process. */
+const MAX_REQUESTS = 512;
+/** How long a read that ignores its signal is waited for beyond its timeout. */
+const GRACE_MS = 250;
+/** Services that are done within this time of each other go on together. */
+const LINGER_MS = 15;
+
+interface Request {
+  strategy: Metric;
+  timeoutMs: number;
+  params: object[];
+  /** Where each answer goes. */
+  settle: ((reading: Reading) => void)[];
+  countNodes: () => Promise<number>;
+  type: string;
+}
+
+/**
+ * Reads the metrics of many services at once: those of one target go together, targets side by side, and a dead
+ * target holds up nobody but its own services.
+ */
+@Injectable()
+export class Poller implements BeforeApplicationShutdown {
+  private readonly underWay = new Set<AbortController>();
+  private free = MAX_REQUESTS;
+  private readonly queue: (() => void)[] = [];
+
+  beforeApplicationShutdown(): void {
+    for (const controller of this.underWay) controller.abort(new Error('the program stops'));
+  }
+
+  /** Services as their reads come back, in waves; every one exactly once. */
+  async *poll<P extends Polled>(services: readonly P[]): AsyncGenerator<Polling<P>[]> {
+    const done: Polling<P>[] = [];
+    let left = services.length;
+    let wake = () => {};
+    const requests = new Map<string, Request>();
+    for (const polled of services) {
+      this.collect(polled, requests, (readings) => {
+        done.push({ polled, readings });
+        wake();
+      });
+    }
+    for (const request of requests.values()) void this.send(request);
+    while (left > 0) {
+      if (done.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+      if (done.length < left) await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
+      const wave = done.splice(0);
+      left -= wave.length;
+      yield wave;
+    }
+  }
+
+  /** Adds the reads of a service to the requests of their targets. */
+  private collect(polled: Polled, requests: Map<string, Request>, whenDone: (readings: Record<string, Reading>) => void): void {
+    const readings: Record<string, Reading> = {};
+    const entries = Object.entries(polled.reads);
+    let missing = entries.length;
+    if (missing === 0) whenDone(readings);
+    entries.forEach(([metric, read], index) => {
+      let settled = false;
+      const settle = (reading: Reading) => {
+        if (settled) return;
+        settled = true;
+        readings[metric] = reading;
+        telemetry.reads.inc({ type: read.type, outcome: 'value' in reading ? 'value' : 'error' });
+        if (--missing === 0) whenDone(readings);
+      };
+      try {
+        const { strategy, params } = read.open();
+        const target = strategy.readMany && strategy.target ? strategy.target(params) : `alone:${index}`;
+        const shared = strategy.readMany ? `${read.type}|${read.timeoutMs}|${target}` : undefined;
+        const key = shared ?? `${requests.size}|${index}`;
+        const request = requests.get(key);
+        if (request === undefined) {
+          const { type, timeoutMs } = read;
+          requests.set(key, { strategy, type, timeoutMs, params: [params], settle: [settle], countNodes: () => polled.countNodes() });
+        } else {
+          request.params.push(params);
+          request.settle.push(settle);
+        }
+      } catch (error) {
+        settle({ error: messageOf(error) });
+      }
+    });
+  }
+
+  private async send(request: Request): Promise<void> {
+    if (this.free > 0) this.free--;
+    else await new Promise<void>((resolve) => this.queue.push(resolve));
+    try {
+      const readings = await this.ask(request);
+      request.settle.forEach((settle, index) => settle(finite(readings[index])));
+    } finally {
+      const next = this.queue.shift();
+      if (next) next();
+      else this.free++;
+    }
+  }
+
+  private async ask({ strategy, params, timeoutMs, countNodes }: Request): Promise<Reading[]> {
+    const timeout = new AbortController();
+    this.underWay.add(timeout);
+    const context = { signal: timeout.signal, timeoutMs, nodes: countNodes };
+    const late = `no answer in ${timeoutMs / 1000} s`;
+    const abort = setTimeout(() => timeout.abort(new Error(late)), timeoutMs);
+    let giveUp!: NodeJS.Timeout;
+    const hung = new Promise<never>((_, reject) => {
+      giveUp = setTimeout(() => reject(new Error(late)), timeoutMs + GRACE_MS);
+    });
+    try {
+      const reading = strategy.readMany
+        ? strategy.readMany(params, context)
+        : strategy.read(params[0], context).then((value) => [{ value }]);
+      return await Promise.race([reading, hung]);
+    } catch (error) {
+      return params.map(() => ({ error: messageOf(error) }));
+    } finally {
+      clearTimeout(abort);
+      clearTimeout(giveUp);
+      this.underWay.delete(timeout);
+    }
+  }
+}
+
+/** A mapping that answers no finite number has read nothing. */
+function finite(reading: Reading | undefined): Reading {
+  if (reading === undefined) return { error: 'the mapping gave no answer' };
+  if ('error' in reading || Number.isFinite(reading.value)) return reading;
+  return { error: `${reading.value} is not a finite number` };
+}

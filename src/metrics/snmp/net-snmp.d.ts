@@ -1,0 +1,74 @@
+import type { RemoteInfo } from 'node:dgram';
+
+/** What @types/net-snmp 3.23 leaves out of net-snmp 3.29. */
+declare module 'net-snmp' {
+  const RequestTimedOutError: { new (message: string): RequestTimedOutError };
+
+  enum ResponseInvalidCode {
+    ENotInTimeWindow = 14,
+    EBadVarbindList = 15,
+  }
+
+  interface Session {
+    /** A request copies both when it is made. */
+    timeout: number;
+    retries: number;
+  }
+
+  interface ReceiverOptions {
+    port?: number;
+    address?: string;
+    transport?: 'udp4' | 'udp6';
+    disableAuthorization?: boolean;
+    includeAuthentication?: boolean;
+    engineID?: string;
+    dgramModule?: { createSocket(type: 'udp4' | 'udp6'): object };
+  }
+
+  interface Receiver {
+    getAuthorizer(): Authorizer;
+    /** Calls back once per socket. */
+    close(callback?: () => void): void;
+  }
+
+  interface Authorizer {
+    addCommunity(community: string): void;
+    deleteCommunity(community: string): void;
+    getCommunities(): string[];
+    addUser(user: User): void;
+    deleteUser(name: string): void;
+  }
+
+  interface TrapVarbind {
+    oid: string;
+    type: ObjectType;
+    value: string | number | boolean | Buffer | null;
+  }
+
+  /** SNMPv1's own trap, RFC 1157, 4.1.6. */
+  interface TrapV1Pdu {
+    type: PduType.Trap;
+    enterprise: string;
+    agentAddr: string;
+    generic: number;
+    specific: number;
+    /** Hundredths of a second. */
+    upTime: number;
+    varbinds: TrapVarbind[];
+    scoped: false;
+  }
+
+  interface TrapV2Pdu {
+    type: PduType.TrapV2 | PduType.InformRequest;
+    id: number;
+    varbinds: TrapVarbind[];
+    /** True for version 3. */
+    scoped: boolean;
+    user?: string;
+  }
+
+  type ReceiverCallback = (
+    error: (Error & { rinfo?: RemoteInfo }) | null,
+    notification?: { pdu: TrapV1Pdu | TrapV2Pdu; rinfo: RemoteInfo },
+  ) => void;
+}

@@ -1,0 +1,93 @@
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { RequestFailedError, ResponseInvalidCode, ResponseInvalidError, type Varbind } from 'net-snmp';
+import { BrokenAnswer, SnmpSession, type Tries } from './snmp-session';
+import type { SnmpTarget } from './snmp-target';
+
+/** A name is looked up again after so long; so a session to a name lives no longer. */
+const NAME_COUNTS_MS = 5 * 60_000;
+
+/** One agent, asked through a session that is renewed when it no longer serves. */
+export class SnmpAgent {
+  private session: SnmpSession | undefined;
+  private latest: SnmpSession | undefined;
+  private opening: Promise<SnmpSession> | undefined;
+  private openedAt = 0;
+  private isClosed = false;
+
+  constructor(private readonly target: SnmpTarget) {}
+
+  /** What the agent's address sent last, when that was no SNMP. */
+  get nonsense(): string | undefined {
+    return this.latest?.nonsense;
+  }
+
+  /** The objects' values, in order. Throws what net-snmp throws, a BrokenAnswer, or the trouble of the network. */
+  async get(oids: string[], tries: Tries): Promise<Varbind[]> {
+    const session = await this.ready();
+    try {
+      return await session.ask(oids, tries);
+    } catch (error) {
+      // No answer, or trouble of the socket: perhaps another machine has the name by now, so start afresh next time.
+      if (!isAnswer(error) || isOutOfStep(error)) this.leave(session);
+      if (!isOutOfStep(error) || !session.hasAnswered) throw error;
+      const fresh = await this.ready();
+      return fresh.ask(oids, tries);
+    }
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.session?.shut();
+  }
+
+  private async ready(): Promise<SnmpSession> {
+    const isStale = isIP(this.target.host) === 0 && performance.now() - this.openedAt > NAME_COUNTS_MS;
+    if (this.session !== undefined && !isStale) return this.session;
+    this.opening ??= this.open().finally(() => (this.opening = undefined));
+    return this.opening;
+  }
+
+  private async open(): Promise<SnmpSession> {
+    const { host } = this.target;
+    const address = isIP(host) ? host : await addressOf(host);
+    if (this.isClosed) throw new Error('the program is stopping');
+    if (this.session) this.leave(this.session);
+    this.session = this.latest = new SnmpSession(this.target, address);
+    this.openedAt = performance.now();
+    return this.session;
+  }
+
+  private leave(session: SnmpSession): void {
+    if (this.session === session) this.session = undefined;
+    session.leave();
+  }
+}
+
+async function addressOf(name: string): Promise<string> {
+  try {
+    // Agents that listen on IPv4 alone are the rule; `localhost` would be ::1 first.
+    return (await lookup(name, { order: 'ipv4first' })).address;
+  } catch (error) {
+    throw new Error("its name can't be resolved", { cause: error });
+  }
+}
+
+/** The agent said something, although not what was asked. */
+const isAnswer = (error: unknown): boolean =>
+  error instanceof RequestFailedError ||
+  error instanceof ResponseInvalidError ||
+  error instanceof BrokenAnswer;
+
+/**
+ * A version 3 agent came back as another engine, or with fewer boots than it had. net-snmp catches up with a
+ * plain restart by itself, but keeps its old notion of the time here (RFC 3414, 3.2, 7b).
+ */
+function isOutOfStep(error: unknown): boolean {
+  const codes = [
+    ResponseInvalidCode.EAuthFailure,
+    ResponseInvalidCode.EUnexpectedReport,
+    ResponseInvalidCode.ENotInTimeWindow,
+  ];
+  return error instanceof ResponseInvalidError && codes.includes(error.code);
+}

@@ -1,0 +1,124 @@
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { RequestFailedError, ResponseInvalidCode, ResponseInvalidError } from 'net-snmp';
+import { KeptConnections } from '../kept-connections';
+import type { Reading } from '../metric';
+import { reasonOfAbort, unlessAborted } from '../unless-aborted';
+import { SnmpAgent } from './snmp-agent';
+import { reasonOf } from './snmp-reason';
+import { BrokenAnswer, type Tries } from './snmp-session';
+import { keyOfTarget, type SnmpTarget } from './snmp-target';
+import { numberOf } from './snmp-value';
+
+/** Sockets, one per agent. */
+const AGENTS_AT_MOST = 4096;
+const IDLE_MS = 10 * 60_000;
+/** Keeps question and answer below the 1472 bytes that Ethernet carries unfragmented. */
+const OIDS_PER_PDU = 40;
+
+export interface GetOptions extends Tries {
+  signal: AbortSignal;
+}
+
+/** Asks SNMP agents for numbers. Sessions are kept: a version 3 agent wants to be discovered once only. */
+@Injectable()
+export class SnmpClient implements OnModuleDestroy {
+  private readonly agents = new KeptConnections<SnmpAgent>({
+    atMost: AGENTS_AT_MOST,
+    idleMs: IDLE_MS,
+    close: (agent) => agent.close(),
+  });
+
+  onModuleDestroy(): void {
+    this.agents.closeAll();
+  }
+
+  /**
+   * One outcome per OID (dotted, without a leading dot), within `timeoutMs` and never after the signal's abort.
+   * An object that can't be read never costs the others. Never throws.
+   */
+  async get(target: SnmpTarget, oids: string[], options: GetOptions): Promise<Map<string, Reading>> {
+    const outcomes = new Map<string, Reading>();
+    const failed = (oid: string, reason: string): void => {
+      outcomes.set(oid, { error: `cannot read ${oid} from ${target.host}: ${reason}` });
+    };
+    const asked = [...new Set(oids)];
+    const ending = endingOf(options);
+    try {
+      await this.agents.use(
+        keyOfTarget(target),
+        () => new SnmpAgent(target),
+        async (agent) => {
+          const ask = async (some: string[]): Promise<void> => {
+            try {
+              const answer = await unlessAborted(ending.signal, agent.get(some, options));
+              answer.forEach((varbind, index) => {
+                const outcome = numberOf(varbind);
+                if ('error' in outcome) failed(some[index]!, outcome.error);
+                else outcomes.set(some[index]!, outcome);
+              });
+            } catch (error) {
+              const { culprit, rest } = isAboutObjects(error)
+                ? apart(some, error)
+                : { culprit: some, rest: [] };
+              const why = ending.signal.aborted
+                ? reasonOfAbort(ending.signal, options.timeoutMs)
+                : reasonOf(error, options.timeoutMs);
+              const nonsense = error instanceof BrokenAnswer ? undefined : agent.nonsense;
+              for (const oid of culprit) {
+                failed(oid, nonsense === undefined ? why : `${why}; what came was no SNMP (${nonsense})`);
+              }
+              await Promise.all(rest.map(ask));
+            }
+          };
+          await Promise.all(inPdus(asked).map(ask));
+        },
+      );
+    } catch (error) {
+      for (const oid of asked) failed(oid, reasonOf(error, options.timeoutMs));
+    } finally {
+      ending.cancel();
+    }
+    return outcomes;
+  }
+}
+
+/** Another choice of objects might be answered. */
+function isAboutObjects(error: unknown): boolean {
+  if (error instanceof ResponseInvalidError) return error.code === ResponseInvalidCode.EReqResOidNoMatch;
+  return error instanceof RequestFailedError || error instanceof BrokenAnswer;
+}
+
+/**
+ * What to give up and what to ask again: the one the agent names is given up and the rest goes in two halves, so
+ * k bad objects cost at most 2k questions more. When it names none, as for tooBig, halving finds it.
+ */
+function apart(oids: string[], error: unknown): { culprit: string[]; rest: string[][] } {
+  if (oids.length === 1) return { culprit: oids, rest: [] };
+  const named = error instanceof RequestFailedError ? /: ([\d.]+)$/.exec(error.message)?.[1] : undefined;
+  const culprit = oids.filter((oid) => oid === named);
+  const others = oids.filter((oid) => oid !== named);
+  const middle = Math.ceil(others.length / 2);
+  return { culprit, rest: [others.slice(0, middle), others.slice(middle)].filter((half) => half.length > 0) };
+}
+
+function inPdus(oids: string[]): string[][] {
+  const pdus: string[][] = [];
+  for (let at = 0; at < oids.length; at += OIDS_PER_PDU) pdus.push(oids.slice(at, at + OIDS_PER_PDU));
+  return pdus;
+}
+
+/** A signal that aborts at the caller's abort and at the timeout, whichever is first. */
+function endingOf({ signal, timeoutMs }: GetOptions) {
+  const controller = new AbortController();
+  const stop = (): void => controller.abort(signal.reason);
+  const timer = setTimeout(() => controller.abort(new DOMException('timeout', 'TimeoutError')), timeoutMs);
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop, { once: true });
+  return {
+    signal: controller.signal,
+    cancel: (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', stop);
+    },
+  };
+}

@@ -1,0 +1,157 @@
+import type { RemoteInfo } from 'node:dgram';
+import { isIPv6, SocketAddress } from 'node:net';
+import {
+  AuthProtocols,
+  PrivProtocols,
+  SecurityLevel,
+  Session,
+  Version1,
+  Version2c,
+  Version3,
+  type Message,
+  type User,
+  type Varbind,
+} from 'net-snmp';
+import { mendDes } from './des';
+import { requestIdIn } from './request-id';
+import type { SnmpTarget, SnmpUser } from './snmp-target';
+
+export interface Tries {
+  /** For all tries together, milliseconds. */
+  timeoutMs: number;
+  /** After the first one. */
+  retries: number;
+}
+
+/** An answer that can't be understood. */
+export class BrokenAnswer extends Error {}
+
+type Req = Parameters<Session['onSimpleGetResponse']>[0];
+
+mendDes();
+
+/**
+ * One socket that asks one address. net-snmp's own session takes answers from anywhere, takes unprotected answers
+ * to protected questions, and lets a broken answer end the process: this one does not.
+ */
+export class SnmpSession extends Session {
+  /** At least one question was answered. */
+  hasAnswered = false;
+  /** The last thing that came from the agent's address and was no SNMP. */
+  nonsense: string | undefined;
+
+  private readonly address: string;
+  private readonly agentPort: number;
+  private readonly user: User | undefined;
+  private readonly waiting = new Set<(error: Error) => void>();
+  private heard: Buffer | undefined;
+  private isLeft = false;
+  private isShut = false;
+
+  /** @param address an IP address; names were resolved before. */
+  constructor({ port, version, community, v3 }: SnmpTarget, address: string) {
+    const options = {
+      port,
+      transport: isIPv6(address) ? 'udp6' : 'udp4',
+      reportOidMismatchErrors: true,
+    } as const;
+    const user = version === '3' && v3 ? userOf(v3) : undefined;
+    if (user) super(address, user, { ...options, version: Version3, context: v3?.contextName ?? '' });
+    else super(address, community, { ...options, version: version === '1' ? Version1 : Version2c });
+    this.address = normalAddress(address);
+    this.agentPort = port;
+    this.user = user;
+    this.on('error', (error) => this.onNonsense(error));
+    // net-snmp calls it as a method of the request.
+    this.onSimpleGetResponse = this.onSimpleGetResponse.bind(this);
+  }
+
+  /** The objects' values, in the order asked. All tries together take about `timeoutMs`. */
+  async ask(oids: string[], { timeoutMs, retries }: Tries): Promise<Varbind[]> {
+    this.timeout = Math.max(1, Math.floor(timeoutMs / (retries + 1)));
+    this.retries = retries;
+    let fail: (error: Error) => void;
+    try {
+      const answer = await new Promise<Varbind[]>((resolve, reject) => {
+        fail = reject;
+        this.waiting.add(fail);
+        this.get(oids, (error, varbinds) => (error ? reject(error) : resolve(varbinds ?? [])));
+      });
+      if (answer.length !== oids.length) throw new BrokenAnswer('it holds no objects');
+      this.hasAnswered = true;
+      this.nonsense = undefined;
+      return answer;
+    } finally {
+      this.waiting.delete(fail!);
+      if (this.isLeft && this.waiting.size === 0) this.shut();
+    }
+  }
+
+  /** Closes as soon as nobody waits for an answer any more. */
+  leave(): void {
+    this.isLeft = true;
+    if (this.waiting.size === 0) this.shut();
+  }
+
+  /** Closes now; who waits is told. */
+  shut(): void {
+    if (this.isShut) return;
+    this.isShut = true;
+    this.failAll(new Error('the program is stopping'));
+    this.close();
+  }
+
+  override onMsg(message: Buffer, sender?: RemoteInfo): void {
+    if (sender?.address !== this.address || sender.port !== this.agentPort) return;
+    this.heard = message;
+    try {
+      super.onMsg(message);
+    } catch (error) {
+      // net-snmp has forgotten whose answer that was.
+      this.failAll(new BrokenAnswer((error as Error).message));
+    }
+  }
+
+  /** Trouble of the socket itself. net-snmp would emit it under no name, and never call back. */
+  override onError(error: Error): void {
+    this.failAll(error);
+  }
+
+  /** RFC 3412, 7.2.12: an answer has the security level of its question. */
+  override onSimpleGetResponse(req: Req, message: Message): void {
+    const level = this.user?.level ?? SecurityLevel.noAuthNoPriv;
+    const isProtected =
+      (level === SecurityLevel.noAuthNoPriv || message.hasAuthentication()) &&
+      (level !== SecurityLevel.authPriv || message.hasPrivacy());
+    if (isProtected) super.onSimpleGetResponse(req, message);
+    else refuse(req, 'it is less protected than the question');
+  }
+
+  private onNonsense(error: Error): void {
+    this.nonsense = error.message;
+    const id = this.heard && requestIdIn(this.heard);
+    const req = id === undefined ? null : this.unregisterRequest(id);
+    if (req) refuse(req, error.message);
+  }
+
+  private failAll(error: Error): void {
+    for (const fail of [...this.waiting]) fail(error);
+  }
+}
+
+/** net-snmp's types know its own errors alone. */
+const refuse = (req: Req, why: string): void =>
+  (req.responseCb as (error: Error) => void)(new BrokenAnswer(why));
+
+function userOf({ user, level, authProtocol, authKey, privProtocol, privKey }: SnmpUser): User {
+  return {
+    name: user,
+    level: SecurityLevel[level],
+    ...(level === 'noAuthNoPriv' ? {} : { authProtocol: AuthProtocols[authProtocol ?? 'none'], authKey }),
+    ...(level === 'authPriv' ? { privProtocol: PrivProtocols[privProtocol ?? 'none'], privKey } : {}),
+  };
+}
+
+/** As the kernel writes it: an IPv6 address has many spellings. */
+const normalAddress = (address: string): string =>
+  isIPv6(address) ? new SocketAddress({ address, family: 'ipv6' }).address : address;

@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto';
+
+export const SNMP_VERSIONS = ['1', '2c', '3'] as const;
+export const SECURITY_LEVELS = ['noAuthNoPriv', 'authNoPriv', 'authPriv'] as const;
+export const AUTH_PROTOCOLS = ['md5', 'sha', 'sha224', 'sha256', 'sha384', 'sha512'] as const;
+export const PRIV_PROTOCOLS = ['des', 'aes', 'aes256b', 'aes256r'] as const;
+
+/** A user of the User-based Security Model, RFC 3414. */
+export interface SnmpUser {
+  user: string;
+  level: (typeof SECURITY_LEVELS)[number];
+  authProtocol?: (typeof AUTH_PROTOCOLS)[number];
+  authKey?: string;
+  privProtocol?: (typeof PRIV_PROTOCOLS)[number];
+  privKey?: string;
+  contextName?: string;
+}
+
+/** An agent and the credentials to ask it with; secrets are plain texts here. */
+export interface SnmpTarget {
+  host: string;
+  port: number;
+  version: (typeof SNMP_VERSIONS)[number];
+  /** Counts for versions 1 and 2c. */
+  community: string;
+  /** Counts for version 3. */
+  v3?: SnmpUser;
+}
+
+/** The same for the same agent with the same credentials, and tells none of them. */
+export function keyOfTarget({ host, port, version, community, v3 }: SnmpTarget): string {
+  const credentials =
+    version === '3' && v3
+      ? [v3.user, v3.level, v3.authProtocol, v3.authKey, v3.privProtocol, v3.privKey, v3.contextName]
+      : [community];
+  const digest = createHash('sha256').update(JSON.stringify([version, ...credentials]));
+  return `${host}:${port}:${digest.digest('base64url')}`;
+}

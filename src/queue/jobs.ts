@@ -1,0 +1,25 @@
+/**
+ * What travels on the queues: ids and moments, never the thing itself. Here the rooms on the line meet without
+ * importing each other.
+ */
+
+/** Read and evaluate the services of a range of slots. */
+export interface PollJob {
+  intervalSeconds: number;
+  fromSlot: number;
+  /** Inclusive. */
+  toSlot: number;
+  /** When they were due, milliseconds since the epoch. */
+  dueAt: number;
+}
+
+/** Match alerts and evaluate what they concern; or evaluate services whose moment has come. */
+export interface AlertsJob {
+  alerts?: string[];
+  services?: string[];
+}
+
+/** Execute; or find out what became of an execution whose worker is gone. */
+export interface ActionJob {
+  execution: string;
+}

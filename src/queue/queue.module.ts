@@ -1,0 +1,82 @@
+import { BullModule } from '@nestjs/bull';
+import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import type { QueueOptions } from 'bull';
+import type { Cluster, Redis, RedisOptions } from 'ioredis';
+import { CONFIG, QUEUES, type Config } from '../config/config';
+import { Queues } from './queues';
+import { connectRedis } from './redis';
+
+/**
+ * Connections of Bull: one client and one subscriber shared by all queues, and one blocking connection for each
+ * queue that this process works on.
+ */
+class Connections {
+  private readonly shared = new Map<string, Redis | Cluster>();
+
+  constructor(private readonly url: string) {}
+
+  open(kind: string, options: RedisOptions): Redis | Cluster {
+    if (kind === 'bclient') return this.connect({ ...options, maxRetriesPerRequest: null, enableReadyCheck: false });
+    const known = this.shared.get(kind);
+    if (known !== undefined) return known;
+    // The subscriber must wait for Redis as long as it takes; a client's command must not.
+    const own = kind === 'subscriber' ? { maxRetriesPerRequest: null, enableReadyCheck: false } : {};
+    const connection = this.connect({ ...options, ...own });
+    connection.setMaxListeners(50);
+    this.shared.set(kind, connection);
+    return connection;
+  }
+
+  private connect(options: RedisOptions): Redis | Cluster {
+    const connection = connectRedis(this.url, {
+      ...options,
+      connectTimeout: 5_000,
+      retryStrategy: (times) => Math.min(times * 100, 1_000),
+    });
+    // Bull listens too; an 'error' without a listener would end the process.
+    connection.on('error', () => undefined);
+    return connection;
+  }
+
+  close(): void {
+    for (const connection of this.shared.values()) connection.disconnect();
+  }
+}
+
+const CONNECTIONS = Symbol('CONNECTIONS');
+
+@Module({
+  providers: [{ provide: CONNECTIONS, inject: [CONFIG], useFactory: (config: Config) => new Connections(config.redisUrl!) }],
+  exports: [CONNECTIONS],
+})
+class ConnectionsModule {}
+
+@Global()
+@Module({
+  imports: [
+    ...QUEUES.map((name) =>
+      BullModule.registerQueueAsync({
+        name,
+        imports: [ConnectionsModule],
+        inject: [CONNECTIONS],
+        useFactory: (connections: Connections): QueueOptions => ({
+          // The hash tag keeps the keys of a queue on one node of a cluster.
+          prefix: `{monscale:${name}}`,
+          createClient: (kind, options) => connections.open(kind, options ?? {}) as Redis,
+          defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
+          settings: { stalledInterval: 5_000, lockDuration: 15_000, maxStalledCount: 3 },
+        }),
+      }),
+    ),
+    ConnectionsModule,
+  ],
+  providers: [Queues],
+  exports: [Queues, BullModule],
+})
+export class QueueModule implements OnApplicationShutdown {
+  constructor(@Inject(CONNECTIONS) private readonly connections: Connections) {}
+
+  onApplicationShutdown(): void {
+    this.connections.close();
+  }
+}

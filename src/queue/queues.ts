@@ -1,0 +1,164 @@
+import { InjectQueue } from '@nestjs/bull';
+import { Injectable, Logger, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import type { Job, JobOptions, Queue } from 'bull';
+import { messageOf } from '../common/errors';
+import { telemetry } from '../common/telemetry';
+import { QUEUES, type QueueName } from '../config/config';
+import type { ActionJob, AlertsJob, PollJob } from './jobs';
+
+/** Bull's `add` waits for ever when Redis is away; nothing here may. */
+const ADD_TIMEOUT_MS = 3_000;
+const CLOSE_TIMEOUT_MS = 20_000;
+
+/** How long the id of a finished poll is remembered, so that a second scheduler's copy of it is dropped. */
+const POLL_ID_SECONDS = 60;
+
+/**
+ * Puts work on the queues. A job that can't be put there is logged and counted, never an error: what must not be
+ * lost is in PostgreSQL, and the scheduler's sweeps put it back.
+ */
+@Injectable()
+export class Queues implements OnModuleInit, BeforeApplicationShutdown {
+  private readonly logger = new Logger('Queues');
+  private readonly queues: Record<QueueName, Queue>;
+
+  constructor(
+    @InjectQueue('polls') polls: Queue<PollJob>,
+    @InjectQueue('alerts') alerts: Queue<AlertsJob>,
+    @InjectQueue('actions') actions: Queue<ActionJob>,
+  ) {
+    this.queues = { polls, alerts, actions };
+  }
+
+  onModuleInit(): void {
+    let away = false;
+    const client = this.queues.polls.client;
+    client.on('ready', () => {
+      if (away) this.logger.log('Redis is back');
+      away = false;
+    });
+    for (const name of QUEUES) {
+      this.queues[name].on('error', (error: Error) => {
+        if (!away) this.logger.warn(`Redis is away: ${messageOf(error)}`);
+        away = true;
+      });
+      this.queues[name].on('failed', (job: Job, error: Error) => {
+        this.logger.warn(`job ${job.id} on ${name} failed: ${messageOf(error)}`);
+      });
+    }
+  }
+
+  /** Stops taking work and waits for what runs. */
+  async beforeApplicationShutdown(): Promise<void> {
+    const every = (work: (queue: Queue) => Promise<void>) => Promise.all(QUEUES.map((name) => work(this.queues[name])));
+    try {
+      // All of them are idle before the first closes: they share connections.
+      await within(CLOSE_TIMEOUT_MS, every((queue) => queue.pause(true)));
+    } catch (error) {
+      this.logger.warn(`jobs still run after ${CLOSE_TIMEOUT_MS / 1000} s: ${messageOf(error)}`);
+    }
+    await within(ADD_TIMEOUT_MS, every((queue) => queue.close(true))).catch(() => undefined);
+  }
+
+  /** Two schedulers make the same ids, so a poll stands on the queue once. */
+  addPolls(jobs: PollJob[]): Promise<boolean> {
+    return this.add(
+      'polls',
+      jobs.map((data) => ({
+        data,
+        opts: {
+          jobId: `${data.intervalSeconds}:${data.dueAt}:${data.fromSlot}-${data.toSlot}`,
+          removeOnComplete: { age: POLL_ID_SECONDS },
+          removeOnFail: { age: POLL_ID_SECONDS },
+        },
+      })),
+    );
+  }
+
+  addAlerts(ids: readonly string[]): Promise<boolean> {
+    return this.add('alerts', chunks(ids, 200).map((alerts) => ({ data: { alerts } })));
+  }
+
+  /** Services to evaluate, at a moment when one is given. */
+  addServices(services: readonly { id: string; at?: Date }[], now: Date): Promise<boolean> {
+    const soon = services.filter(({ at }) => at === undefined);
+    const later = services.filter(({ at }) => at !== undefined);
+    return this.add('alerts', [
+      ...chunks(soon, 200).map((some) => ({ data: { services: some.map(({ id }) => id) } })),
+      ...later.map(({ id, at }) => ({
+        data: { services: [id] },
+        opts: { delay: Math.max(0, at!.getTime() - now.getTime()), jobId: `moment:${id}:${at!.getTime()}` },
+      })),
+    ]);
+  }
+
+  /** Executions, each to be tried at its moment; the same try has the same id and stands on the queue once. */
+  addExecutions(executions: readonly { id: string; tries: number; at?: Date }[], now: Date): Promise<boolean> {
+    return this.add(
+      'actions',
+      executions.map(({ id, tries, at }) => ({
+        data: { execution: id },
+        opts: { jobId: `${id}:${tries}`, delay: at ? Math.max(0, at.getTime() - now.getTime()) : 0 },
+      })),
+    );
+  }
+
+  /** An execution whose worker is gone. */
+  addLostExecutions(executions: readonly { id: string; tries: number }[]): Promise<boolean> {
+    return this.add(
+      'actions',
+      executions.map(({ id, tries }) => ({ data: { execution: id }, opts: { jobId: `${id}:${tries}:lost` } })),
+    );
+  }
+
+  /** Is Redis there? @throws Error saying why not */
+  async ping(): Promise<void> {
+    const { client } = this.queues.polls;
+    if (client.status !== 'ready') throw new Error(`no connection (${client.status})`);
+    await within(ADD_TIMEOUT_MS, client.ping());
+  }
+
+  /** Jobs that wait for a worker. */
+  async waiting(name: QueueName): Promise<number> {
+    await this.ping();
+    return within(ADD_TIMEOUT_MS, this.queues[name].getWaitingCount());
+  }
+
+  async counts(): Promise<{ queue: QueueName; waiting: number; active: number; delayed: number }[]> {
+    await this.ping();
+    return Promise.all(
+      QUEUES.map(async (queue) => {
+        const { waiting, active, delayed } = await within(ADD_TIMEOUT_MS, this.queues[queue].getJobCounts());
+        return { queue, waiting, active, delayed };
+      }),
+    );
+  }
+
+  private async add(name: QueueName, jobs: { data: object; opts?: JobOptions }[]): Promise<boolean> {
+    if (jobs.length === 0) return true;
+    const queue = this.queues[name];
+    try {
+      if (queue.client.status !== 'ready') throw new Error(`no connection to Redis (${queue.client.status})`);
+      await within<unknown>(ADD_TIMEOUT_MS, jobs.length === 1 ? queue.add(jobs[0]!.data, jobs[0]!.opts) : queue.addBulk(jobs));
+      return true;
+    } catch (error) {
+      telemetry.queueFailures.inc({ queue: name }, jobs.length);
+      this.logger.warn(`${jobs.length} jobs could not be put on ${name}, the sweep will: ${messageOf(error)}`);
+      return false;
+    }
+  }
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer!: NodeJS.Timeout;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer from Redis in ${ms / 1000} s`)), ms);
+  });
+  // Whatever comes after the race is nobody's business any more.
+  work.catch(() => undefined);
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
+}

@@ -1,0 +1,179 @@
+import { Process, Processor } from '@nestjs/bull';
+import { Inject } from '@nestjs/common';
+import type { Job } from 'bull';
+import { Subscriptions } from '../alerts/subscriptions';
+import { Matcher, type Match } from '../alerts/matcher';
+import { CLOCK, type Clock } from '../common/clock';
+import { telemetry } from '../common/telemetry';
+import { Database, type Sql } from '../database/database';
+import { Samples } from '../history/samples';
+import type { Reading } from '../metrics/metric';
+import type { AlertsJob } from '../queue/jobs';
+import { Evaluator } from './evaluator';
+import { Observer } from './observer';
+import { RuleBook, type Watched } from './rule-book';
+
+const CONCURRENCY = 8;
+/** Alerts that live are matched with a service that is new or changed; more than this are left to their next receipt. */
+const MAX_LIVING = 10_000;
+
+interface NewAlert {
+  id: string;
+  status: string;
+  value: number | null;
+  labels: Record<string, string>;
+  service_id: string | null;
+  metric: string | null;
+  revision: number;
+}
+
+interface MatchRow {
+  alert: string;
+  service: string;
+  metric: string;
+  ttlSeconds?: number;
+}
+
+/** Somebody else committed what follows from an alert. */
+class Overtaken extends Error {}
+
+/** Alerts that came in, and services whose moment has come: matches, evaluates, commits. */
+@Processor('alerts')
+export class AlertsProcessor {
+  constructor(
+    private readonly database: Database,
+    private readonly subscriptions: Subscriptions,
+    private readonly ruleBook: RuleBook,
+    private readonly observer: Observer,
+    private readonly samples: Samples,
+    private readonly evaluator: Evaluator,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  @Process({ concurrency: CONCURRENCY })
+  async process({ data }: Job<AlertsJob>): Promise<void> {
+    if (data.alerts) await this.takeAlerts(data.alerts);
+    if (data.services) await this.takeServices(data.services);
+  }
+
+  private async takeAlerts(ids: readonly string[], tries = 3): Promise<void> {
+    try {
+      await this.match(ids);
+    } catch (error) {
+      // Another worker has some of them in hand: what is left is taken anew.
+      if (!(error instanceof Overtaken) || tries === 1) throw error;
+      await this.takeAlerts(ids, tries - 1);
+    }
+  }
+
+  private async match(ids: readonly string[]): Promise<void> {
+    const alerts = await this.database.rows<NewAlert>(
+      `SELECT id, status, value, labels, service_id, metric, revision FROM alerts
+       WHERE id = ANY($1::uuid[]) AND processed < revision`,
+      [ids],
+      'alerts_new',
+    );
+    if (alerts.length === 0) return;
+    const matcher = await this.subscriptions.current();
+    const matches = alerts.flatMap((alert) => matchesOf(alert, matcher));
+    const watched = await this.ruleBook.byIds([...new Set(matches.map(({ service }) => service))]);
+    await this.keepMatches(matches.map((match) => ({ ...match, ttlSeconds: match.ttlSeconds ?? ttlOf(match, watched) })));
+    const at = this.clock.now();
+    const pushed = await this.push(alerts, matches, watched, at);
+    const seen = await this.observer.known(watched, at, pushed.readings);
+    const caused = seen.map((one) => {
+      const { id } = one.watched.prepared.service;
+      return { ...one, alerts: [...new Set([...one.alerts, ...(pushed.alerts.get(id) ?? [])])] };
+    });
+    await this.evaluator.evaluate(caused, (sql) => markProcessed(sql, alerts));
+    telemetry.alertsProcessed.inc(alerts.length);
+  }
+
+  /** An alert may carry the number of a polled metric: it counts as a reading, and is kept as one. */
+  private async push(alerts: readonly NewAlert[], matches: readonly MatchRow[], watched: readonly Watched[], at: Date) {
+    const readings = new Map<string, Record<string, Reading>>();
+    const senders = new Map<string, string[]>();
+    const byId = new Map(alerts.map((alert) => [alert.id, alert]));
+    const services = new Map(watched.map(({ prepared }) => [prepared.service.id, prepared]));
+    const samples = matches.flatMap(({ alert, service, metric }) => {
+      const prepared = services.get(service);
+      if (prepared?.reads[metric] === undefined) return [];
+      const value = valueOf(byId.get(alert)!);
+      readings.set(service, { ...readings.get(service), [metric]: { value } });
+      senders.set(service, [...(senders.get(service) ?? []), alert]);
+      return [{ series: prepared.service.series[metric]!, at, value }];
+    });
+    await this.samples.write(samples);
+    return { readings, alerts: senders };
+  }
+
+  private async keepMatches(matches: readonly MatchRow[]): Promise<void> {
+    if (matches.length === 0) return;
+    await this.database.rows(
+      `INSERT INTO alert_matches (alert_id, service_id, metric, ttl_seconds)
+       SELECT DISTINCT ON (1, 2, 3) * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::float8[])
+       ON CONFLICT (alert_id, service_id, metric) DO UPDATE SET ttl_seconds = excluded.ttl_seconds`,
+      [
+        matches.map(({ alert }) => alert),
+        matches.map(({ service }) => service),
+        matches.map(({ metric }) => metric),
+        matches.map(({ ttlSeconds }) => ttlSeconds ?? null),
+      ],
+      'alerts_matches',
+    );
+  }
+
+  /** Their moment has come, or their definition is new: alerts that live may concern it. */
+  private async takeServices(ids: readonly string[]): Promise<void> {
+    const watched = await this.ruleBook.byIds(ids);
+    const fresh = watched.filter(({ prepared, state }) => state?.ruleKey !== prepared.rule.key);
+    await this.matchLiving(fresh);
+    // A service with polls is evaluated by them; what concerns it at once is that it was switched off.
+    const due = watched.filter(({ prepared }) => !prepared.service.polled || !prepared.service.enabled);
+    await this.evaluator.evaluate(await this.observer.known(due, this.clock.now()));
+  }
+
+  private async matchLiving(watched: readonly Watched[]): Promise<void> {
+    const subscriptions = watched.flatMap(({ prepared: { service, alertMetrics } }) =>
+      alertMetrics.map(({ metric, ttlSeconds }) => ({
+        service: service.id,
+        metric,
+        match: (service.metrics[metric]!.params.match ?? {}) as Match,
+        ttlSeconds,
+      })),
+    );
+    if (subscriptions.length === 0) return;
+    const living = await this.database.rows<NewAlert>(
+      `SELECT id, labels FROM alerts WHERE is_current AND status = 'firing' AND (ends_at IS NULL OR ends_at > $1)
+       ORDER BY id DESC LIMIT $2`,
+      [this.clock.now(), MAX_LIVING],
+    );
+    const matcher = new Matcher(subscriptions);
+    await this.keepMatches(
+      living.flatMap(({ id, labels }) => matcher.matches(labels).map((subscription) => ({ alert: id, ...subscription }))),
+    );
+  }
+}
+
+function matchesOf(alert: NewAlert, matcher: Matcher): MatchRow[] {
+  if (alert.service_id !== null) return [{ alert: alert.id, service: alert.service_id, metric: alert.metric! }];
+  return matcher.matches(alert.labels).map(({ service, metric, ttlSeconds }) => ({ alert: alert.id, service, metric, ttlSeconds }));
+}
+
+function ttlOf({ service, metric }: MatchRow, watched: readonly Watched[]): number | undefined {
+  const prepared = watched.find(({ prepared }) => prepared.service.id === service)?.prepared;
+  return prepared?.alertMetrics.find((alert) => alert.metric === metric)?.ttlSeconds;
+}
+
+const valueOf = ({ value, status }: NewAlert): number => value ?? (status === 'firing' ? 1 : 0);
+
+/** In the transaction of what follows from them: an alert is acted on once, whoever else has it in hand. */
+async function markProcessed(sql: Sql, alerts: readonly NewAlert[]): Promise<void> {
+  const rows = await sql.rows(
+    `UPDATE alerts a SET processed = u.revision FROM unnest($1::uuid[], $2::int[]) AS u (id, revision)
+     WHERE a.id = u.id AND a.processed < u.revision RETURNING a.id`,
+    [alerts.map(({ id }) => id), alerts.map(({ revision }) => revision)],
+    'alerts_processed',
+  );
+  if (rows.length < alerts.length) throw new Overtaken('the alerts are taken by somebody else');
+}

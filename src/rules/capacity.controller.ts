@@ -1,0 +1,32 @@
+import { Controller, Get, Inject, Param } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { CLOCK, type Clock } from '../common/clock';
+import { messageOf } from '../common/errors';
+import { Infrastructures } from '../infrastructures/infrastructures';
+import { RuleBook } from './rule-book';
+
+/** How many nodes an infrastructure has, as a rule would count them. */
+@ApiTags('infrastructures')
+@ApiBearerAuth()
+@Controller('api/v1/infrastructures/:ref/capacity')
+export class CapacityController {
+  constructor(
+    private readonly infrastructures: Infrastructures,
+    private readonly ruleBook: RuleBook,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'Nodes there are, nodes in flight, and the limits' })
+  async capacity(@Param('ref') reference: string) {
+    const row = await this.infrastructures.store.get(reference);
+    const { minNodes, maxNodes } = row;
+    const inFlight = (await this.ruleBook.inFlight([row], this.clock.now())).get(row.id) ?? 0;
+    try {
+      const current = await this.ruleBook.countNodes(row);
+      return { current, inFlight, effective: current + inFlight, minNodes, maxNodes };
+    } catch (error) {
+      return { current: null, inFlight, effective: null, minNodes, maxNodes, error: messageOf(error) };
+    }
+  }
+}

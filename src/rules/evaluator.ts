@@ -1,0 +1,234 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { messageOf, Unavailable } from '../common/errors';
+import { newId } from '../common/ids';
+import { telemetry } from '../common/telemetry';
+import { CONFIG, type Config } from '../config/config';
+import { Database, type Sql } from '../database/database';
+import type { InfrastructureRow } from '../database/entities';
+import { Queues } from '../queue/queues';
+import { evaluate, initialState, nextMoment } from './engine/evaluate';
+import type { Capacity, Observation, Outcome, State, Trigger, Values } from './engine/types';
+import { explanationOf } from './explanation';
+import { Ledger, type LedgerEntry } from './ledger';
+import { RuleBook, type Prepared, type Watched } from './rule-book';
+
+/** What was seen of a service at one moment. */
+export interface Seen {
+  watched: Watched;
+  at: Date;
+  values: Values;
+  errors: Readonly<Record<string, string>>;
+  previousAt?: number;
+  /** When an alert that feeds it ends its life. */
+  lifeEndsAt?: number;
+  /** Alerts that feed it: a trigger comes from them. */
+  alerts: readonly string[];
+}
+
+/** Work of the caller in the transaction of a commit; what it throws undoes all of it. */
+export type Alongside = (sql: Sql) => Promise<void>;
+
+type Decided = Exclude<Outcome, { needs: 'capacity' }>;
+type Counts = Map<string, { known: true; current: number } | { known: false; error: string }>;
+
+/** A trigger turned out to need a count that was not taken before the locks. */
+class CountNeeded extends Error {
+  constructor(readonly infrastructures: InfrastructureRow[]) {
+    super('nodes must be counted first');
+  }
+}
+
+/** Counting, locking and evaluating again: more rounds than this mean that somebody changes rules all the time. */
+const MAX_ROUNDS = 4;
+
+/**
+ * Evaluates what was seen and commits what follows. Evaluation is cheap and runs on a snapshot; only what changes is
+ * locked, loaded again, evaluated again and written: state, ledger, triggers and executions in one transaction.
+ */
+@Injectable()
+export class Evaluator {
+  private readonly logger = new Logger('Rules');
+
+  constructor(
+    private readonly database: Database,
+    private readonly ruleBook: RuleBook,
+    private readonly ledger: Ledger,
+    private readonly queues: Queues,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  async evaluate(seen: readonly Seen[], alongside?: Alongside): Promise<void> {
+    const counts: Counts = new Map();
+    const candidates = seen.filter((one) => this.mayChange(one, counts));
+    if (candidates.length === 0 && alongside === undefined) return;
+
+    for (let round = 1; ; round++) {
+      await this.count(candidates.filter((one) => this.decide(one, one.watched.state, counts).needs === 'capacity'), counts);
+      try {
+        const entries = await this.database.transaction((sql) => this.commit(sql, candidates, counts, alongside));
+        await this.announce(entries);
+        return;
+      } catch (error) {
+        if (!(error instanceof CountNeeded) || round === MAX_ROUNDS) throw error;
+        await this.countAll(error.infrastructures, counts);
+      }
+    }
+  }
+
+  /** What the rule says of it now, without committing anything. */
+  async preview(seen: Seen): Promise<Decided> {
+    const counts: Counts = new Map();
+    await this.count([seen], counts);
+    const { infrastructure } = seen.watched.prepared;
+    const inFlight = infrastructure ? await this.ruleBook.inFlight([infrastructure], seen.at) : new Map<string, number>();
+    const outcome = this.decide(seen, seen.watched.state, counts, inFlight.get(infrastructure?.id ?? ''));
+    if (outcome.needs) throw new Unavailable('the nodes could not be counted');
+    return outcome;
+  }
+
+  private mayChange(seen: Seen, counts: Counts): boolean {
+    const { watched } = seen;
+    const outcome = this.decide(seen, watched.state, counts);
+    if (outcome.needs || watched.state === undefined || outcome.changed) return true;
+    telemetry.evaluations.inc({ reason: outcome.state.reason });
+    return this.momentOf(seen, outcome.state) !== watched.nextMoment;
+  }
+
+  private decide(seen: Seen, state: State | undefined, counts: Counts, inFlight?: number, infrastructureTriggeredAt?: number): Outcome {
+    const { rule, infrastructure } = seen.watched.prepared;
+    const now = seen.at.getTime();
+    const observation = this.observe(seen, infrastructureTriggeredAt, capacityOf(counts.get(infrastructure?.id ?? ''), inFlight));
+    return evaluate(rule, state ?? initialState(rule, now), observation, now);
+  }
+
+  private observe(seen: Seen, infrastructureTriggeredAt?: number, capacity?: Capacity): Observation {
+    const { values, errors, previousAt } = seen;
+    return { values, errors, previousAt, killSwitch: this.config.killSwitch, infrastructureTriggeredAt, capacity };
+  }
+
+  private momentOf(seen: Seen, state: State, infrastructureTriggeredAt?: number): number | undefined {
+    const observation = this.observe(seen, infrastructureTriggeredAt);
+    return nextMoment(seen.watched.prepared.rule, state, observation, seen.lifeEndsAt, seen.at.getTime());
+  }
+
+  private async count(seen: readonly Seen[], counts: Counts): Promise<void> {
+    await this.countAll(seen.flatMap(({ watched }) => watched.prepared.infrastructure ?? []), counts);
+  }
+
+  /** Before any lock is taken: a count may take as long as its target likes. */
+  private async countAll(infrastructures: readonly InfrastructureRow[], counts: Counts): Promise<void> {
+    const distinct = new Map(infrastructures.map((row) => [row.id, row]));
+    await Promise.all(
+      [...distinct.values()].map(async (row) => {
+        try {
+          counts.set(row.id, { known: true, current: await this.ruleBook.countNodes(row) });
+        } catch (error) {
+          counts.set(row.id, { known: false, error: messageOf(error) });
+        }
+      }),
+    );
+  }
+
+  private async commit(sql: Sql, candidates: readonly Seen[], counts: Counts, alongside?: Alongside): Promise<LedgerEntry[]> {
+    await alongside?.(sql);
+    const locked = await this.ledger.lock(sql, candidates.map(({ watched }) => watched.prepared.service));
+    const scaled = candidates.flatMap(({ watched: { prepared } }) =>
+      prepared.rule.scaling && prepared.infrastructure && counts.has(prepared.infrastructure.id) ? [prepared.infrastructure] : [],
+    );
+    const capacity = await this.ledger.lockInfrastructures(sql, scaled);
+    const inFlight = await this.ruleBook.inFlight(capacity.rows, maxOf(candidates), sql);
+
+    const entries: LedgerEntry[] = [];
+    const uncounted: InfrastructureRow[] = [];
+    for (const seen of candidates) {
+      const { prepared } = seen.watched;
+      const before = locked.get(prepared.service.id);
+      // Deleted, or changed since it was read: what was seen belongs to another rule.
+      if (before === undefined || before.version !== prepared.service.version) continue;
+      // Seen before the last trigger: overtaken by a newer evaluation.
+      if ((before.state?.lastTriggeredAt ?? 0) > seen.at.getTime()) continue;
+      const infrastructureId = prepared.infrastructure?.id ?? '';
+      const direction = prepared.rule.scaling?.direction;
+      const lastAt = direction && capacity.lastTriggeredAt(infrastructureId, direction);
+      const outcome = this.decide(seen, before.state, counts, inFlight.get(infrastructureId) ?? 0, lastAt);
+      if (outcome.needs) {
+        uncounted.push(prepared.infrastructure!);
+        continue;
+      }
+      telemetry.evaluations.inc({ reason: outcome.state.reason });
+      const moment = this.momentOf(seen, outcome.state, lastAt);
+      if (!outcome.changed && before.state !== undefined && moment === before.nextMoment) continue;
+      if (outcome.trigger?.nodes) {
+        // For the services after it in this batch.
+        inFlight.set(infrastructureId, (inFlight.get(infrastructureId) ?? 0) + outcome.trigger.nodes.delta);
+        capacity.triggered(infrastructureId, direction!, seen.at.getTime());
+      }
+      entries.push(this.entry(seen, before.state, outcome, before.decisionId, moment, lastAt));
+    }
+    if (uncounted.length > 0) throw new CountNeeded(uncounted);
+    await this.ledger.write(sql, entries, capacity);
+    return entries;
+  }
+
+  private entry(seen: Seen, before: State | undefined, outcome: Decided, openDecision: string | undefined, moment?: number, infrastructureTriggeredAt?: number): LedgerEntry {
+    const { prepared } = seen.watched;
+    const { state } = outcome;
+    const newStretch = outcome.newStretch || before === undefined;
+    return {
+      prepared,
+      at: seen.at,
+      state,
+      closes: newStretch ? openDecision : undefined,
+      decisionId: newStretch || openDecision === undefined ? newId() : openDecision,
+      newStretch,
+      nextMoment: moment,
+      explanation: explanationOf(prepared, state, seen, infrastructureTriggeredAt),
+      values: valuesOf(prepared, seen),
+      trigger: outcome.trigger && this.triggerOf(seen, outcome.trigger),
+    };
+  }
+
+  private triggerOf({ watched: { prepared }, alerts }: Seen, { nodes }: Trigger): LedgerEntry['trigger'] {
+    const executions = prepared.service.actionIds.map((action) => ({ id: newId(), action }));
+    return { id: newId(), nodes, alerts, executions };
+  }
+
+  /** Committed: now say it, and put on the queues what is to be done. */
+  private async announce(entries: readonly LedgerEntry[]): Promise<void> {
+    for (const { prepared, state, newStretch, explanation, trigger, at } of entries) {
+      if (!newStretch) continue;
+      if (trigger) telemetry.triggers.inc({ mode: prepared.rule.mode });
+      this.logger.log({
+        msg: explanation,
+        service: prepared.service.name,
+        phase: state.phase,
+        reason: state.reason,
+        at,
+        ...(trigger ? { trigger: trigger.id, executions: trigger.executions.map(({ id }) => id) } : {}),
+      });
+    }
+    const now = maxOf(entries);
+    const acting = entries.filter(({ trigger, prepared }) => trigger && prepared.rule.mode === 'auto');
+    const executions = acting.flatMap(({ trigger }) => trigger!.executions.map(({ id }) => ({ id, tries: 0 })));
+    const moments = entries.flatMap(({ prepared, nextMoment: at }) =>
+      at === undefined ? [] : [{ id: prepared.service.id, at: new Date(at) }],
+    );
+    await Promise.all([this.queues.addExecutions(executions, now), this.queues.addServices(moments, now)]);
+  }
+}
+
+function capacityOf(count: { known: true; current: number } | { known: false; error: string } | undefined, inFlight = 0): Capacity | undefined {
+  return count?.known ? { ...count, inFlight } : count;
+}
+
+const maxOf = (items: readonly { at: Date }[]): Date => new Date(Math.max(0, ...items.map(({ at }) => at.getTime())));
+
+/** As the API shows them: the number, or why there is none. */
+export function valuesOf(prepared: Prepared, { values, errors, at }: Pick<Seen, 'values' | 'errors' | 'at'>): LedgerEntry['values'] {
+  const entries = Object.keys(prepared.service.metrics).map((metric) => {
+    const value = values[metric];
+    const reading = value === undefined ? { error: errors[metric] ?? 'not read' } : { value };
+    return [metric, { ...reading, at: at.toISOString() }] as const;
+  });
+  return Object.fromEntries(entries);
+}

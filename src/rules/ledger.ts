@@ -1,0 +1,229 @@
+import { Injectable } from '@nestjs/common';
+import type { Sql } from '../database/database';
+import type { InfrastructureRow, ServiceRow } from '../database/entities';
+import type { Direction, Nodes, State } from './engine/types';
+import type { Prepared } from './rule-book';
+
+/** What one evaluation changes. */
+export interface LedgerEntry {
+  prepared: Prepared;
+  at: Date;
+  state: State;
+  /** The open stretch that ends here. */
+  closes?: string;
+  decisionId: string;
+  newStretch: boolean;
+  nextMoment?: number;
+  explanation: string;
+  values: Record<string, { value: number; at: string } | { error: string; at: string }>;
+  trigger?: { id: string; nodes?: Nodes; alerts: readonly string[]; executions: { id: string; action: string }[] };
+}
+
+export interface LockedState {
+  version: number;
+  state?: State;
+  decisionId?: string;
+  nextMoment?: number;
+}
+
+/** When infrastructures were last scaled; their rows are locked as long as the transaction lasts. */
+export class LockedInfrastructures {
+  private readonly lastAt = new Map<string, number>();
+  readonly changed = new Map<string, { id: string; direction: Direction; at: number }>();
+
+  constructor(
+    readonly rows: readonly InfrastructureRow[],
+    states: readonly { id: string; last_up_at: Date | null; last_down_at: Date | null }[],
+  ) {
+    for (const { id, last_up_at, last_down_at } of states) {
+      if (last_up_at) this.lastAt.set(`${id}:up`, last_up_at.getTime());
+      if (last_down_at) this.lastAt.set(`${id}:down`, last_down_at.getTime());
+    }
+  }
+
+  lastTriggeredAt(id: string, direction: Direction): number | undefined {
+    return this.lastAt.get(`${id}:${direction}`);
+  }
+
+  triggered(id: string, direction: Direction, at: number): void {
+    this.lastAt.set(`${id}:${direction}`, at);
+    this.changed.set(`${id}:${direction}`, { id, direction, at });
+  }
+}
+
+/** State, ledger, triggers and executions: locked in one order by everybody, written in batches. */
+@Injectable()
+export class Ledger {
+  /**
+   * One evaluation of a service commits at a time, its first one too: the lock is on the service. In the order of
+   * ids, so that two batches that share some never wait for each other in a circle.
+   */
+  async lock(sql: Sql, services: readonly ServiceRow[]): Promise<Map<string, LockedState>> {
+    const rows = await sql.rows<{ id: string; version: number }>(
+      `SELECT id, version FROM services WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
+      [services.map(({ id }) => id)],
+      'ledger_services',
+    );
+    // A statement of its own: it must see what was committed while the lock was waited for.
+    const states = await sql.rows<{ id: string; state: State; decision_id: string; next_moment: Date | null }>(
+      `SELECT service_id AS id, state, decision_id, next_moment FROM service_states WHERE service_id = ANY($1::uuid[])`,
+      [rows.map(({ id }) => id)],
+      'ledger_states_read',
+    );
+    const locked = new Map<string, LockedState>(rows.map(({ id, version }) => [id, { version }]));
+    for (const { id, state, decision_id, next_moment } of states) {
+      Object.assign(locked.get(id)!, { state, decisionId: decision_id, nextMoment: next_moment?.getTime() });
+    }
+    return locked;
+  }
+
+  async lockInfrastructures(sql: Sql, infrastructures: readonly InfrastructureRow[]): Promise<LockedInfrastructures> {
+    const rows = [...new Map(infrastructures.map((row) => [row.id, row])).values()];
+    if (rows.length === 0) return new LockedInfrastructures([], []);
+    const ids = rows.map(({ id }) => id).sort();
+    await sql.rows(
+      `INSERT INTO infrastructure_states (infrastructure_id)
+       SELECT i.id FROM infrastructures i WHERE i.id = ANY($1::uuid[]) ORDER BY i.id ON CONFLICT DO NOTHING`,
+      [ids],
+    );
+    const states = await sql.rows<{ id: string; last_up_at: Date | null; last_down_at: Date | null }>(
+      `SELECT infrastructure_id AS id, last_up_at, last_down_at FROM infrastructure_states
+       WHERE infrastructure_id = ANY($1::uuid[]) ORDER BY infrastructure_id FOR UPDATE`,
+      [ids],
+    );
+    return new LockedInfrastructures(rows, states);
+  }
+
+  async write(sql: Sql, entries: readonly LedgerEntry[], infrastructures: LockedInfrastructures): Promise<void> {
+    if (entries.length === 0) return;
+    await this.writeStates(sql, entries);
+    await this.writeDecisions(sql, entries.filter(({ newStretch }) => newStretch));
+    await this.writeTriggers(sql, entries.filter(({ trigger }) => trigger !== undefined));
+    for (const { id, direction, at } of infrastructures.changed.values()) {
+      const column = direction === 'up' ? 'last_up_at' : 'last_down_at';
+      await sql.rows(`UPDATE infrastructure_states SET ${column} = $2 WHERE infrastructure_id = $1`, [id, new Date(at)]);
+    }
+  }
+
+  private async writeStates(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
+    await sql.rows(
+      `INSERT INTO service_states (service_id, state, decision_id, next_moment)
+       SELECT * FROM unnest($1::uuid[], $2::jsonb[], $3::uuid[], $4::timestamptz[])
+       ON CONFLICT (service_id) DO UPDATE
+       SET state = excluded.state, decision_id = excluded.decision_id, next_moment = excluded.next_moment`,
+      [
+        entries.map(({ prepared }) => prepared.service.id),
+        entries.map(({ state }) => JSON.stringify(state)),
+        entries.map(({ decisionId }) => decisionId),
+        entries.map(({ nextMoment }) => (nextMoment === undefined ? null : new Date(nextMoment))),
+      ],
+      'ledger_states',
+    );
+  }
+
+  private async writeDecisions(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
+    if (entries.length === 0) return;
+    await sql.rows(
+      `UPDATE decisions d SET ended_at = e.at
+       FROM unnest($1::uuid[], $2::timestamptz[]) AS e (id, at) WHERE d.id = e.id`,
+      [entries.map(({ closes }) => closes ?? null), entries.map(({ at }) => at)],
+      'ledger_close',
+    );
+    await sql.rows(
+      `INSERT INTO decisions (id, service_id, started_at, phase, reason, explanation, metric_values, trigger_id)
+       SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::uuid[])`,
+      [
+        entries.map(({ decisionId }) => decisionId),
+        entries.map(({ prepared }) => prepared.service.id),
+        entries.map(({ at }) => at),
+        entries.map(({ state }) => state.phase),
+        entries.map(({ state }) => state.reason),
+        entries.map(({ explanation }) => explanation),
+        entries.map(({ values }) => JSON.stringify(values)),
+        entries.map(({ trigger }) => trigger?.id ?? null),
+      ],
+      'ledger_decisions',
+    );
+  }
+
+  private async writeTriggers(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
+    if (entries.length === 0) return;
+    await sql.rows(
+      `INSERT INTO triggers (id, service_id, infrastructure_id, at, direction, delta, justification)
+       SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], $6::int[], $7::text[])`,
+      [
+        entries.map(({ trigger }) => trigger!.id),
+        entries.map(({ prepared }) => prepared.service.id),
+        entries.map(({ prepared }) => prepared.infrastructure?.id ?? null),
+        entries.map(({ at }) => at),
+        entries.map(({ prepared }) => prepared.rule.scaling?.direction ?? null),
+        entries.map(({ trigger }) => trigger!.nodes?.delta ?? null),
+        entries.map(({ explanation }) => explanation),
+      ],
+      'ledger_triggers',
+    );
+    const fed = entries.flatMap(({ trigger }) => trigger!.alerts.map((alert) => ({ alert, trigger: trigger!.id })));
+    await sql.rows(
+      `INSERT INTO trigger_alerts (alert_id, trigger_id)
+       SELECT a.id, u.trigger_id FROM unnest($1::uuid[], $2::uuid[]) AS u (alert_id, trigger_id)
+         JOIN alerts a ON a.id = u.alert_id ON CONFLICT DO NOTHING`,
+      [fed.map(({ alert }) => alert), fed.map(({ trigger }) => trigger)],
+      'ledger_trigger_alerts',
+    );
+    await this.writeExecutions(sql, entries);
+  }
+
+  private async writeExecutions(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
+    const executions = entries.flatMap((entry) => entry.trigger!.executions.map((execution) => ({ entry, ...execution })));
+    if (executions.length === 0) return;
+    await sql.rows(
+      `INSERT INTO executions (id, trigger_id, service_id, service_name, action_id, action_name, status, justification,
+         variables, next_attempt_at, expires_at, created_at, finished_at)
+       SELECT e.id, e.trigger_id, e.service_id, e.service_name, a.id, a.name, e.status, e.justification, e.variables,
+         CASE WHEN e.status = 'queued' THEN e.at END, e.expires_at, e.at, CASE WHEN e.status = 'shadowed' THEN e.at END
+       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::jsonb[],
+           $9::timestamptz[], $10::timestamptz[])
+         AS e (id, trigger_id, service_id, service_name, action_id, status, justification, variables, expires_at, at)
+         JOIN actions a ON a.id = e.action_id`,
+      [
+        executions.map(({ id }) => id),
+        executions.map(({ entry }) => entry.trigger!.id),
+        executions.map(({ entry }) => entry.prepared.service.id),
+        executions.map(({ entry }) => entry.prepared.service.name),
+        executions.map(({ action }) => action),
+        executions.map(({ entry }) => STATUS[entry.prepared.rule.mode]),
+        executions.map(({ entry }) => entry.explanation),
+        executions.map(({ entry }) => JSON.stringify(variablesOf(entry))),
+        executions.map(({ entry }) => expiryOf(entry)),
+        executions.map(({ entry }) => entry.at),
+      ],
+      'ledger_executions',
+    );
+  }
+}
+
+const STATUS = { auto: 'queued', shadow: 'shadowed', approve: 'awaiting_approval' } as const;
+
+function expiryOf({ prepared, at }: LedgerEntry): Date | null {
+  if (prepared.rule.mode !== 'approve') return null;
+  return new Date(at.getTime() + prepared.service.approvalTtlSeconds * 1000);
+}
+
+/** What the templates of an action see; the execution's id joins when it runs. */
+function variablesOf({ prepared, at, state, explanation, values, trigger }: LedgerEntry): object {
+  const { service, infrastructure } = prepared;
+  const { nodes } = trigger!;
+  return {
+    service: { id: service.id, name: service.name, description: service.description, labels: service.labels },
+    infrastructure: infrastructure && {
+      id: infrastructure.id,
+      name: infrastructure.name,
+      labels: infrastructure.labels,
+      minNodes: infrastructure.minNodes,
+      maxNodes: infrastructure.maxNodes,
+    },
+    trigger: { id: trigger!.id, at: at.toISOString(), reason: state.reason, justification: explanation },
+    values: Object.fromEntries(Object.entries(values).flatMap(([name, reading]) => ('value' in reading ? [[name, reading.value]] : []))),
+    nodes: nodes && { current: nodes.current, desired: nodes.desired, delta: nodes.delta },
+  };
+}

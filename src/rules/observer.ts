@@ -1,0 +1,102 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { AlertValues, type AlertValue } from '../alerts/alert-values';
+import { CLOCK, type Clock } from '../common/clock';
+import { Samples } from '../history/samples';
+import type { Reading } from '../metrics/metric';
+import type { Seen } from './evaluator';
+import type { Prepared, Watched } from './rule-book';
+
+/** A reading this many intervals old says nothing about now. */
+const STALE_INTERVALS = 3;
+/** How far back the last reading before a gap is looked for. */
+const GAP_DAYS = 7;
+const DAY_MS = 86_400_000;
+
+/** Puts together what is known of a service at one moment: readings, alerts that live, earlier samples. */
+@Injectable()
+export class Observer {
+  constructor(
+    private readonly samples: Samples,
+    private readonly alertValues: AlertValues,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /** When the services whose hold is running were last seen, so that a gap does not count for it. */
+  async previousReadings(watched: readonly Watched[]): Promise<Map<string, number>> {
+    const holding = watched.filter(({ state }) => state?.pendingSince !== undefined);
+    const series = holding.flatMap(({ prepared }) => Object.values(prepared.service.series));
+    const since = new Date(this.clock.now().getTime() - GAP_DAYS * DAY_MS);
+    const latest = await this.samples.latest(series, since);
+    return new Map(
+      holding.map(({ prepared, state }) => {
+        const moments = Object.values(prepared.service.series).map((id) => latest.get(id)?.at.getTime() ?? 0);
+        return [prepared.service.id, Math.max(state!.pendingSince!, ...moments)];
+      }),
+    );
+  }
+
+  seen(
+    watched: Watched,
+    readings: Readonly<Record<string, Reading>>,
+    alerts: readonly AlertValue[],
+    at: Date,
+    previousAt?: number,
+  ): Seen {
+    const values: Record<string, number> = {};
+    const errors: Record<string, string> = {};
+    for (const [metric, reading] of Object.entries(readings)) {
+      if ('value' in reading) values[metric] = reading.value;
+      else errors[metric] = reading.error;
+    }
+    const feeding = alerts.filter(({ service }) => service === watched.prepared.service.id);
+    for (const { metric } of watched.prepared.alertMetrics) {
+      values[metric] = feeding.find((alert) => alert.metric === metric)?.value ?? 0;
+    }
+    const ends = feeding.flatMap(({ livesUntil }) => livesUntil?.getTime() ?? []);
+    return {
+      watched,
+      at,
+      values,
+      errors: withOpenReason(watched.prepared, values, errors),
+      previousAt,
+      lifeEndsAt: ends.length === 0 ? undefined : Math.min(...ends),
+      alerts: feeding.map(({ alert }) => alert),
+    };
+  }
+
+  /**
+   * What is known of services now without asking their targets: alerts that live, and the latest samples where they
+   * are not stale. @param pushed readings that were sent for a polled metric, by service
+   */
+  async known(watched: readonly Watched[], at: Date, pushed = new Map<string, Record<string, Reading>>()): Promise<Seen[]> {
+    const polled = watched.filter(({ prepared }) => prepared.service.polled);
+    const oldest = Math.max(0, ...polled.map(({ prepared }) => prepared.service.intervalSeconds));
+    const since = new Date(at.getTime() - STALE_INTERVALS * oldest * 1000);
+    const series = polled.flatMap(({ prepared }) => Object.keys(prepared.reads).map((metric) => prepared.service.series[metric]!));
+    const alertMetrics = watched.flatMap(({ prepared }) => prepared.alertMetrics);
+    const [alerts, latest, previous] = await Promise.all([
+      this.alertValues.of(alertMetrics, at),
+      this.samples.latest(series, since),
+      this.previousReadings(polled),
+    ]);
+    return watched.map((one) => {
+      const { service, reads } = one.prepared;
+      const freshFrom = at.getTime() - STALE_INTERVALS * service.intervalSeconds * 1000;
+      const readings = Object.fromEntries(
+        Object.keys(reads).map((metric): [string, Reading] => {
+          const sample = latest.get(service.series[metric]!);
+          const isFresh = sample !== undefined && sample.at.getTime() > freshFrom;
+          return [metric, isFresh ? { value: sample.value } : { error: one.state?.errors[metric] ?? 'not read lately' }];
+        }),
+      );
+      return this.seen(one, { ...readings, ...pushed.get(service.id) }, alerts, at, previous.get(service.id));
+    });
+  }
+}
+
+/** Values are there and the condition is open all the same: it divides by zero, say. */
+function withOpenReason(prepared: Prepared, values: Record<string, number>, errors: Record<string, string>): Record<string, string> {
+  if (Object.keys(errors).length > 0) return errors;
+  const because = prepared.openBecause(values);
+  return because === undefined ? errors : { condition: because };
+}

@@ -1,0 +1,6 @@
+import type { Type } from '@nestjs/common';
+import { Fixed } from './fixed.policy';
+import type { Policy } from './policy';
+
+/** Every policy mapping: one line each. */
+export const POLICY_MAPPINGS: Type<Policy<never>>[] = [Fixed];

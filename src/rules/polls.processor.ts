@@ -1,0 +1,64 @@
+import { Process, Processor } from '@nestjs/bull';
+import { Inject } from '@nestjs/common';
+import type { Job } from 'bull';
+import { AlertValues } from '../alerts/alert-values';
+import { CLOCK, type Clock } from '../common/clock';
+import { telemetry } from '../common/telemetry';
+import { Samples, type Sample } from '../history/samples';
+import { Poller, type Polling } from '../metrics/poller';
+import type { PollJob } from '../queue/jobs';
+import { Evaluator, type Seen } from './evaluator';
+import { Observer } from './observer';
+import { RuleBook, type Prepared, type Watched } from './rule-book';
+
+/** Jobs wait for targets most of their time; a dead target must not hold up other jobs. */
+const CONCURRENCY = 32;
+
+/** Polls: reads the services of a range of slots, evaluates them as they come back, commits samples and changes. */
+@Processor('polls')
+export class PollsProcessor {
+  constructor(
+    private readonly ruleBook: RuleBook,
+    private readonly poller: Poller,
+    private readonly observer: Observer,
+    private readonly samples: Samples,
+    private readonly alertValues: AlertValues,
+    private readonly evaluator: Evaluator,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  @Process({ concurrency: CONCURRENCY })
+  async poll({ data }: Job<PollJob>): Promise<void> {
+    const watched = await this.ruleBook.due(data.intervalSeconds, data.fromSlot, data.toSlot);
+    const lateMs = this.clock.now().getTime() - data.dueAt;
+    if (lateMs > data.intervalSeconds * 1000) {
+      telemetry.pollsDropped.inc({ reason: 'late' }, watched.length);
+      return;
+    }
+    const took = telemetry.pollSeconds.startTimer();
+    const previous = await this.observer.previousReadings(watched);
+    const byService = new Map(watched.map((one) => [one.prepared, one]));
+    for await (const wave of this.poller.poll([...byService.keys()])) {
+      await this.evaluate(wave, byService, previous);
+      telemetry.pollsDone.inc(wave.length);
+    }
+    took();
+  }
+
+  private async evaluate(wave: Polling<Prepared>[], byService: Map<Prepared, Watched>, previous: Map<string, number>): Promise<void> {
+    const at = this.clock.now();
+    const samples = wave.flatMap((polling) => samplesOf(polling, at));
+    const alertMetrics = wave.flatMap(({ polled }) => polled.alertMetrics);
+    const [alerts] = await Promise.all([this.alertValues.of(alertMetrics, at), this.samples.write(samples)]);
+    const seen: Seen[] = wave.map(({ polled, readings }) =>
+      this.observer.seen(byService.get(polled)!, readings, alerts, at, previous.get(polled.service.id)),
+    );
+    await this.evaluator.evaluate(seen);
+  }
+}
+
+function samplesOf({ polled, readings }: Polling<Prepared>, at: Date): Sample[] {
+  return Object.entries(readings).flatMap(([metric, reading]) =>
+    'value' in reading ? [{ series: polled.service.series[metric]!, at, value: reading.value }] : [],
+  );
+}

@@ -1,0 +1,213 @@
+import { createHash } from 'node:crypto';
+import { Injectable, Logger } from '@nestjs/common';
+import { openedParams } from '../common/choice';
+import { messageOf } from '../common/errors';
+import { Secrets } from '../common/secrets';
+import { Database, type Sql } from '../database/database';
+import { InfrastructureRow, ServiceRow } from '../database/entities';
+import { NodeCounter } from '../metrics/node-counter';
+import type { Polled } from '../metrics/poller';
+import { Reads, type Read } from '../metrics/reads';
+import type { AlertMetric } from '../alerts/alert-values';
+import { compileCondition, type Condition } from './engine/condition';
+import type { Predicate, Rule, Scaling, State } from './engine/types';
+import { PolicyRegistry } from './policies/policy-registry';
+
+/** A service made ready to be polled and evaluated: parsed, compiled and checked when its definition changes. */
+export interface Prepared extends Polled {
+  readonly service: ServiceRow;
+  readonly infrastructure?: InfrastructureRow;
+  readonly rule: Rule;
+  readonly alertMetrics: readonly AlertMetric[];
+  /** Why the condition can't be decided with these values, in words. */
+  openBecause(values: Record<string, number>): string | undefined;
+}
+
+/** A prepared service with what is remembered of it. */
+export interface Watched {
+  readonly prepared: Prepared;
+  readonly state?: State;
+  readonly nextMoment?: number;
+}
+
+interface SnapshotRow {
+  id: string;
+  version: number;
+  infrastructure_version: number | null;
+  state: State | null;
+  next_moment: Date | null;
+}
+
+/** Bounded: a process that serves more services than this prepares some of them anew. */
+const MAX_PREPARED = 200_000;
+
+const SNAPSHOT = `
+  SELECT s.id, s.version, i.version AS infrastructure_version, st.state, st.next_moment
+  FROM services s
+    LEFT JOIN infrastructures i ON i.id = s.infrastructure_id
+    LEFT JOIN service_states st ON st.service_id = s.id`;
+
+/** The rules of services, by slot or by id; definitions are read again only when their version moves. */
+@Injectable()
+export class RuleBook {
+  private readonly logger = new Logger('RuleBook');
+  private readonly prepared = new Map<string, { key: string; prepared: Prepared }>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly reads: Reads,
+    private readonly counter: NodeCounter,
+    private readonly policies: PolicyRegistry,
+    private readonly secrets: Secrets,
+  ) {}
+
+  /** Enabled, polled services of a range of slots. */
+  async due(intervalSeconds: number, fromSlot: number, toSlot: number): Promise<Watched[]> {
+    const rows = await this.database.rows<SnapshotRow>(
+      `${SNAPSHOT} WHERE s.enabled AND s.polled AND s.interval_seconds = $1 AND s.slot BETWEEN $2 AND $3`,
+      [intervalSeconds, fromSlot, toSlot],
+      'rules_due',
+    );
+    return this.watch(rows);
+  }
+
+  async byIds(ids: readonly string[]): Promise<Watched[]> {
+    if (ids.length === 0) return [];
+    const rows = await this.database.rows<SnapshotRow>(`${SNAPSHOT} WHERE s.id = ANY($1::uuid[])`, [ids], 'rules_by_ids');
+    return this.watch(rows);
+  }
+
+  private async watch(rows: SnapshotRow[]): Promise<Watched[]> {
+    const changed = rows.filter((row) => this.prepared.get(row.id)?.key !== keyOf(row)).map(({ id }) => id);
+    if (changed.length > 0) await this.load(changed);
+    return rows.flatMap(({ id, state, next_moment }) => {
+      const prepared = this.prepared.get(id)?.prepared;
+      // Deleted between the two looks: there is nothing to watch.
+      if (prepared === undefined) return [];
+      return [{ prepared, state: state ?? undefined, nextMoment: next_moment?.getTime() }];
+    });
+  }
+
+  private async load(ids: string[]): Promise<void> {
+    const found = await this.definitions(ids);
+    while (this.prepared.size > MAX_PREPARED - found.length) {
+      this.prepared.delete(this.prepared.keys().next().value!);
+    }
+    for (const { service, infrastructure } of found) {
+      const key = keyOf({ version: service.version, infrastructure_version: infrastructure?.version ?? null });
+      try {
+        this.prepared.set(service.id, { key, prepared: this.prepare(service, infrastructure) });
+      } catch (error) {
+        // Of a release with other mappings: it must not cost the others of its batch.
+        this.logger.error(`service ${service.name} can't be evaluated: ${messageOf(error)}`);
+      }
+    }
+  }
+
+  private async definitions(ids: string[]): Promise<{ service: ServiceRow; infrastructure?: InfrastructureRow }[]> {
+    return this.database.entities(async (manager) => {
+      const services = await manager.createQueryBuilder(ServiceRow, 's').where('s.id = ANY(:ids)', { ids }).getMany();
+      const wanted = [...new Set(services.flatMap(({ infrastructureId }) => infrastructureId ?? []))];
+      const infrastructures = await manager
+        .createQueryBuilder(InfrastructureRow, 'i')
+        .where('i.id = ANY(:wanted)', { wanted })
+        .getMany();
+      const byId = new Map(infrastructures.map((row) => [row.id, row]));
+      return services.map((service) => ({ service, infrastructure: byId.get(service.infrastructureId ?? '') }));
+    });
+  }
+
+  prepare(service: ServiceRow, infrastructure?: InfrastructureRow): Prepared {
+    const metrics = Object.entries(service.metrics);
+    const names = metrics.map(([name]) => name);
+    const reads: Record<string, Read> = {};
+    const alertMetrics: AlertMetric[] = [];
+    for (const [metric, { type, params, timeoutSeconds }] of metrics) {
+      if (this.reads.isPushed(type)) {
+        alertMetrics.push({ service: service.id, metric, ttlSeconds: params.ttlSeconds as number | undefined });
+      } else reads[metric] = this.reads.of({ type, params }, timeoutSeconds * 1000);
+    }
+    const condition = compileCondition(service.condition, names);
+    const recovery = service.recovery === null ? undefined : compileCondition(service.recovery, names);
+    const countNodes = () =>
+      infrastructure === undefined
+        ? Promise.reject(new Error(`service ${service.name} has no infrastructure whose nodes could be counted`))
+        : this.counter.count(infrastructure);
+    return {
+      service,
+      infrastructure,
+      reads,
+      alertMetrics,
+      countNodes,
+      rule: {
+        key: ruleKey(service),
+        enabled: service.enabled,
+        condition: predicate(condition),
+        recovery: recovery && predicate(recovery),
+        holdMs: service.holdSeconds * 1000,
+        wisdomMs: service.wisdomSeconds * 1000,
+        repeat: service.repeat,
+        missingData: service.missingData,
+        intervalMs: service.polled ? service.intervalSeconds * 1000 : undefined,
+        mode: service.mode,
+        scaling: this.scaling(service, infrastructure),
+      },
+      openBecause: (values) => {
+        const verdict = condition(values);
+        return verdict.truth === undefined ? verdict.because : undefined;
+      },
+    };
+  }
+
+  private scaling(service: ServiceRow, infrastructure?: InfrastructureRow): Scaling | undefined {
+    if (infrastructure === undefined || service.direction === null) return undefined;
+    const { name, minNodes, maxNodes, upWisdomSeconds, downWisdomSeconds } = infrastructure;
+    const { strategy, options } = this.policies.get(service.policy.type);
+    const { params } = openedParams(options.params, service.policy.params, this.secrets);
+    return {
+      infrastructure: name,
+      direction: service.direction,
+      minNodes,
+      maxNodes,
+      wisdomMs: (service.direction === 'up' ? upWisdomSeconds : downWisdomSeconds) * 1000,
+      wish: (nodes, values) => strategy.wish(params, nodes, values),
+    };
+  }
+
+  /** @throws Error saying why they can't be counted */
+  countNodes(infrastructure: InfrastructureRow): Promise<number> {
+    return this.counter.count(infrastructure);
+  }
+
+  /** The nodes of an infrastructure that are asked for and not there yet; negative when more are leaving. */
+  async inFlight(infrastructures: readonly InfrastructureRow[], now: Date, sql: Sql = this.database): Promise<Map<string, number>> {
+    const rows = await sql.rows<{ infrastructure_id: string; nodes: number }>(
+      `SELECT t.infrastructure_id, sum(t.delta)::int AS nodes
+       FROM unnest($1::uuid[], $2::float8[]) AS i (id, warmup_seconds)
+         JOIN triggers t ON t.infrastructure_id = i.id
+       WHERE EXISTS (
+         SELECT FROM executions e WHERE e.trigger_id = t.id AND (
+           e.status IN ('queued', 'awaiting_approval', 'running', 'waiting', 'unknown')
+           OR e.status = 'succeeded' AND e.finished_at + make_interval(secs => i.warmup_seconds) > $3))
+       GROUP BY 1`,
+      [infrastructures.map(({ id }) => id), infrastructures.map(({ warmupSeconds }) => warmupSeconds), now],
+      'in_flight',
+    );
+    return new Map(rows.map(({ infrastructure_id, nodes }) => [infrastructure_id, nodes]));
+  }
+}
+
+const keyOf = (row: { version: number; infrastructure_version: number | null }): string =>
+  `${row.version}:${row.infrastructure_version}`;
+
+const predicate =
+  (condition: Condition): Predicate =>
+  (values) =>
+    condition(values).truth;
+
+/** Of what the hold and the alarm are about. Params count by what is stored of them. */
+function ruleKey({ condition, recovery, metrics }: ServiceRow): string {
+  const sources = Object.entries(metrics).map(([name, { type, params }]) => [name, type, params]);
+  return createHash('sha256').update(JSON.stringify([condition, recovery, sources])).digest('base64url').slice(0, 16);
+}
+

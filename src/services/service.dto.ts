@@ -1,0 +1,86 @@
+import { Choice as ChoiceOf } from '../common/choice';
+import { Any, Choice, Decimal, Flag, Nested, Text, TextList, TextMap, Whole } from '../common/fields';
+import type { FieldError } from '../common/errors';
+import { NAME } from '../common/names';
+
+/** Where the number of one variable of the condition comes from. */
+export class MetricDto extends ChoiceOf {
+  @Decimal({ description: 'How long one read may take', unit: 's', minimum: 0.05, maximum: 300 })
+  timeoutSeconds = 5;
+}
+
+const DURATION = { unit: 's', minimum: 0, maximum: 31_536_000 };
+
+/** What is monitored and what is done about it. */
+export class ServiceDto {
+  @Text({ description: 'Unique name', ...NAME })
+  name: string;
+
+  @Text({ description: 'What it is for, for people' })
+  description: string = '';
+
+  @TextMap({ description: 'Labels, for filters and templates' })
+  labels: Record<string, string> = {};
+
+  @Flag({ description: 'False: it is not evaluated and never triggers' })
+  enabled = true;
+
+  @Whole({ description: 'How often its polled metrics are read', unit: 's', minimum: 1, maximum: 86_400 })
+  intervalSeconds = 30;
+
+  @Any(
+    {
+      description: 'Variable name -> where its number comes from: {type, params, timeoutSeconds}',
+      example: { cpu: { type: 'snmp_oid', params: { host: '10.0.0.5', oid: '1.3.6.1.4.1.2021.11.9.0' } } },
+    },
+    { type: 'object', additionalProperties: { type: 'object' } },
+  )
+  metrics: object;
+
+  @Text({ description: 'CEL over the metric names, true in a breach', minLength: 1, maxLength: 4_000, example: 'cpu > 80' })
+  condition: string;
+
+  @Text({ description: 'CEL; once in alarm, the alarm lasts until this is true', optional: true, minLength: 1, maxLength: 4_000 })
+  recovery?: string;
+
+  @Decimal({ description: 'How long the condition must stay true before it triggers', ...DURATION })
+  holdSeconds = 0;
+
+  @Decimal({ description: 'After a trigger, no other for this long', ...DURATION })
+  wisdomSeconds = 120;
+
+  @Flag({ description: 'True: triggers again while the condition stays true; false: once until it has recovered' })
+  repeat = true;
+
+  @Choice(['hold', 'reset', 'breach', 'ok'], { description: 'What it means when a metric can not be read' })
+  missingData = 'hold';
+
+  @Text({ description: 'Name or id of the infrastructure it scales', optional: true, maxLength: 200 })
+  infrastructure?: string;
+
+  @Choice(['up', 'down'], { description: 'Which way it scales the infrastructure', optional: true })
+  direction?: string;
+
+  @Nested(() => ChoiceOf, { description: 'How many nodes a trigger asks for' })
+  policy: ChoiceOf = Object.assign(new ChoiceOf(), { type: 'fixed', params: { nodes: 1 } });
+
+  @TextList({ description: 'Names or ids of actions, each executed once per trigger', maxItems: 50 })
+  actions: string[] = [];
+
+  @Choice(['auto', 'shadow', 'approve'], { description: 'shadow: everything but the act; approve: waits for a person' })
+  mode = 'auto';
+
+  @Decimal({ description: 'How long an approval may be given', unit: 's', minimum: 1, maximum: 2_592_000 })
+  approvalTtlSeconds = 900;
+
+  problems(): FieldError[] {
+    const problems: FieldError[] = [];
+    if (this.direction !== undefined && this.infrastructure === undefined) {
+      problems.push({ pointer: '/infrastructure', detail: 'is required where a direction is given' });
+    }
+    if (new Set(this.actions).size < this.actions.length) {
+      problems.push({ pointer: '/actions', detail: 'must not name an action twice' });
+    }
+    return problems;
+  }
+}

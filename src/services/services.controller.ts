@@ -1,0 +1,7 @@
+import { Controller } from '@nestjs/common';
+import { definitionController } from '../api/definition.controller';
+import { ServiceDto } from './service.dto';
+import { Services } from './services';
+
+@Controller('api/v1/services')
+export class ServicesController extends definitionController('services', ServiceDto, Services) {}

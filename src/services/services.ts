@@ -1,0 +1,199 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { Actions } from '../actions/actions';
+import { StoredDefinitions } from '../api/stored-definitions';
+import { CLOCK, type Clock } from '../common/clock';
+import { check, checked, step, within } from '../common/check';
+import { choiceErrors, maskedParams, sealedParams, type Chosen } from '../common/choice';
+import { InvalidInput, type FieldError } from '../common/errors';
+import { newId, slotOf } from '../common/ids';
+import { Secrets } from '../common/secrets';
+import { Database } from '../database/database';
+import { DefinitionStore, type Columns } from '../database/definitions';
+import { ServiceRow, type MetricChoice } from '../database/entities';
+import { Infrastructures } from '../infrastructures/infrastructures';
+import { MetricRegistry } from '../metrics/metric-registry';
+import { Queues } from '../queue/queues';
+import { compileCondition, ConditionError, isMetricName } from '../rules/engine/condition';
+import { PolicyRegistry } from '../rules/policies/policy-registry';
+import { MetricDto, ServiceDto } from './service.dto';
+
+const MAX_METRICS = 100;
+
+/** Definitions of what is monitored. What can be known to be wrong with one is said when it is saved. */
+@Injectable()
+export class Services extends StoredDefinitions<ServiceRow> {
+  constructor(
+    private readonly database: Database,
+    @Inject(CLOCK) private readonly clock: Clock,
+    private readonly metrics: MetricRegistry,
+    private readonly policies: PolicyRegistry,
+    private readonly infrastructures: Infrastructures,
+    private readonly actions: Actions,
+    private readonly secrets: Secrets,
+    private readonly queues: Queues,
+  ) {
+    super(new DefinitionStore(database, clock, ServiceRow, 'service'));
+  }
+
+  override async create(body: unknown) {
+    const id = newId();
+    const columns = await this.columns(body, undefined, id);
+    const row = await this.store.insert(columns, (manager, inserted) => this.alongside(manager, inserted), id);
+    await this.saved(row);
+    return this.resource(row);
+  }
+
+  /** The body as columns; every mistake in it at once. */
+  protected async columns(body: unknown, before?: ServiceRow, id = before?.id ?? newId()): Promise<Columns<ServiceRow>> {
+    const { infrastructure, direction, actions, metrics: given, policy, recovery, ...dto } = checked(ServiceDto, body);
+    const errors: FieldError[] = [];
+    const metrics = this.checkedMetrics(given, errors);
+    const names = Object.keys(metrics);
+    errors.push(...conditionErrors('/condition', dto.condition, names));
+    if (recovery !== undefined) errors.push(...conditionErrors('/recovery', recovery, names));
+    errors.push(...choiceErrors(this.policies, policy as Chosen, '/policy'));
+    const infrastructureId = infrastructure === undefined ? null : await this.infrastructureId(infrastructure, errors);
+    const actionIds = await this.actionIds(actions, errors);
+    if (errors.length > 0) throw new InvalidInput(errors);
+
+    return {
+      ...dto,
+      recovery: recovery ?? null,
+      direction: (direction as 'up' | 'down' | undefined) ?? null,
+      missingData: dto.missingData as ServiceRow['missingData'],
+      mode: dto.mode as ServiceRow['mode'],
+      policy: { type: policy.type, params: policy.params as Record<string, unknown> },
+      metrics: this.sealedMetrics(metrics, before),
+      series: await this.series(names, before),
+      polled: Object.values(metrics).some(({ type }) => !this.isPushed(type)),
+      slot: slotOf(id),
+      infrastructureId,
+      actionIds,
+    };
+  }
+
+  private checkedMetrics(given: object, errors: FieldError[]): Record<string, MetricChoice> {
+    const entries = Object.entries(given);
+    if (entries.length === 0) errors.push({ pointer: '/metrics', detail: 'must have at least one metric' });
+    if (entries.length > MAX_METRICS) errors.push({ pointer: '/metrics', detail: `must have at most ${MAX_METRICS} metrics` });
+    const metrics: Record<string, MetricChoice> = {};
+    for (const [name, metric] of entries.slice(0, MAX_METRICS)) {
+      const pointer = `/metrics${step(name)}`;
+      if (!isMetricName(name)) {
+        errors.push({ pointer, detail: 'must be named by letters, digits and _, beginning with a letter, and by no word of CEL' });
+      }
+      const { value, errors: wrong } = check(MetricDto, metric, pointer);
+      errors.push(...wrong);
+      if (value === undefined) continue;
+      errors.push(...choiceErrors(this.metrics, value as Chosen, pointer));
+      metrics[name] = { ...value } as MetricChoice;
+    }
+    return metrics;
+  }
+
+  private sealedMetrics(metrics: Record<string, MetricChoice>, before?: ServiceRow): Record<string, MetricChoice> {
+    return Object.fromEntries(
+      Object.entries(metrics).map(([name, { type, timeoutSeconds, ...choice }]) => {
+        const pointer = `/metrics${step(name)}`;
+        const params = sealedParams(this.metrics, { type, ...choice }, pointer, this.secrets, before?.metrics[name]);
+        return [name, { type, params, timeoutSeconds }];
+      }),
+    );
+  }
+
+  /** Ids for the samples of new metrics; old ones keep theirs, also those that are gone. */
+  private async series(names: string[], before?: ServiceRow): Promise<Record<string, number>> {
+    const series = { ...before?.series };
+    const fresh = names.filter((name) => series[name] === undefined);
+    const ids = await this.database.rows<{ id: number }>(
+      `SELECT nextval('series_id')::int AS id FROM generate_series(1, $1)`,
+      [fresh.length],
+    );
+    fresh.forEach((name, index) => (series[name] = ids[index]!.id));
+    return series;
+  }
+
+  private async infrastructureId(reference: string, errors: FieldError[]): Promise<string | null> {
+    const row = await this.infrastructures.store.find(reference);
+    if (row === undefined) {
+      errors.push({ pointer: '/infrastructure', detail: `there is no infrastructure ${JSON.stringify(reference)}` });
+    }
+    return row?.id ?? null;
+  }
+
+  private async actionIds(references: string[], errors: FieldError[]): Promise<string[]> {
+    const rows = await this.actions.store.findMany(references);
+    const ids = references.map((reference) => rows.find(({ id, name }) => id === reference || name === reference)?.id);
+    ids.forEach((id, index) => {
+      const reference = JSON.stringify(references[index]);
+      if (id === undefined) errors.push({ pointer: `/actions/${index}`, detail: `there is no action ${reference}` });
+      else if (ids.indexOf(id) < index) errors.push({ pointer: `/actions/${index}`, detail: 'must not name an action twice' });
+    });
+    return ids.filter((id) => id !== undefined);
+  }
+
+  isPushed(type: string): boolean {
+    return this.metrics.find(type)?.options.pushed === true;
+  }
+
+  protected override async alongside(manager: EntityManager, { id, actionIds }: ServiceRow): Promise<void> {
+    await manager.query('DELETE FROM service_actions WHERE service_id = $1 AND NOT action_id = ANY($2::uuid[])', [id, actionIds]);
+    await manager.query(
+      'INSERT INTO service_actions SELECT $1, unnest($2::uuid[]) ON CONFLICT DO NOTHING',
+      [id, actionIds],
+    );
+  }
+
+  /** Its rules may say something else now, and alerts that live may concern it. */
+  protected override async saved({ id }: ServiceRow): Promise<void> {
+    await this.queues.addServices([{ id }], this.clock.now());
+  }
+
+  protected async show(rows: ServiceRow[]): Promise<object[]> {
+    const infrastructureIds = rows.map(({ infrastructureId }) => infrastructureId).filter((id) => id !== null);
+    const [infrastructures, actions] = await Promise.all([
+      this.infrastructures.store.findMany([...new Set(infrastructureIds)]),
+      this.actions.store.findMany([...new Set(rows.flatMap(({ actionIds }) => actionIds))]),
+    ]);
+    const nameOf = new Map([...infrastructures, ...actions].map(({ id, name }) => [id, name]));
+    return rows.map((row) => ({
+      description: row.description,
+      labels: row.labels,
+      enabled: row.enabled,
+      intervalSeconds: row.intervalSeconds,
+      metrics: Object.fromEntries(
+        Object.entries(row.metrics).map(([name, { type, params, timeoutSeconds }]) => [
+          name,
+          { type, params: maskedParams(this.metrics, { type, params }, this.secrets), timeoutSeconds },
+        ]),
+      ),
+      condition: row.condition,
+      ...(row.recovery === null ? {} : { recovery: row.recovery }),
+      holdSeconds: row.holdSeconds,
+      wisdomSeconds: row.wisdomSeconds,
+      repeat: row.repeat,
+      missingData: row.missingData,
+      ...(row.infrastructureId === null ? {} : { infrastructure: nameOf.get(row.infrastructureId) }),
+      ...(row.direction === null ? {} : { direction: row.direction }),
+      policy: row.policy,
+      actions: row.actionIds.map((id) => nameOf.get(id)),
+      mode: row.mode,
+      approvalTtlSeconds: row.approvalTtlSeconds,
+    }));
+  }
+
+  protected async users(): Promise<string[]> {
+    return [];
+  }
+}
+
+function conditionErrors(pointer: string, text: string, metrics: string[]): FieldError[] {
+  try {
+    compileCondition(text, metrics);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConditionError)) throw error;
+    return [within(pointer, { pointer: '', detail: error.message })];
+  }
+}

@@ -1,0 +1,50 @@
+/** Databases of a spec's own, on the servers that `global-setup.ts` started. */
+import { randomBytes } from 'node:crypto';
+import Redis from 'ioredis';
+import { Client } from 'pg';
+
+/** As many as the embedded Redis has, less number 0, which counts. */
+const REDIS_DATABASES = 63;
+
+/** A new, empty PostgreSQL database. `drop` also ends the sessions that are still open. */
+export async function createTestDatabase(): Promise<{ databaseUrl: string; drop(): Promise<void> }> {
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  await onServer(`CREATE DATABASE ${name}`);
+  const url = new URL(variable('TEST_DATABASE_URL'));
+  url.pathname = `/${name}`;
+  return { databaseUrl: url.href, drop: () => onServer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+}
+
+/** An empty logical Redis database, used by nobody else until 63 more were asked for. */
+export async function testRedisUrl(): Promise<{ redisUrl: string; release(): Promise<void> }> {
+  const url = new URL(variable('TEST_REDIS_URL'));
+  const counter = new Redis(url.href);
+  const number = ((await counter.incr('databases-given-out')) % REDIS_DATABASES) + 1;
+  await counter.quit();
+  url.pathname = `/${number}`;
+  const redisUrl = url.href;
+  await flush(redisUrl);
+  return { redisUrl, release: () => flush(redisUrl) };
+}
+
+async function flush(redisUrl: string): Promise<void> {
+  const client = new Redis(redisUrl);
+  await client.flushdb();
+  await client.quit();
+}
+
+async function onServer(sql: string): Promise<void> {
+  const client = new Client({ connectionString: variable('TEST_DATABASE_URL') });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
+
+function variable(name: string): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: run the specs by npm test`);
+  return value;
+}
