@@ -6,7 +6,16 @@ export default tseslint.config(
   js.configs.recommended,
   {
     files: ['**/*.mjs', '**/*.js'],
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', module: 'readonly', setTimeout: 'readonly', URL: 'readonly', require: 'readonly' } },
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        module: 'readonly',
+        setTimeout: 'readonly',
+        URL: 'readonly',
+        require: 'readonly',
+      },
+    },
   },
   {
     files: ['**/*.ts'],

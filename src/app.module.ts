@@ -37,7 +37,16 @@ import { ServicesController } from './services/services.controller';
 import { ServicesModule } from './services/services.module';
 
 /** The rooms: each offers what it knows to whoever asks, and starts nothing. */
-const ROOMS = [InfrastructuresModule, ServicesModule, MetricsModule, AlertsModule, PoliciesModule, RulesModule, ActionsModule, HistoryModule];
+const ROOMS = [
+  InfrastructuresModule,
+  ServicesModule,
+  MetricsModule,
+  AlertsModule,
+  PoliciesModule,
+  RulesModule,
+  ActionsModule,
+  HistoryModule,
+];
 
 /** What each role answers over HTTP; `/health` and `/metrics` every role does. */
 const CONTROLLERS: Record<Role, Type[]> = {

@@ -66,8 +66,11 @@ async function startApp(config: Config, logger: JsonLogger): Promise<NestFastify
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 500 },
   });
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, { logger, abortOnError: false });
-  acceptMergePatch(app);
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, {
+    logger,
+    abortOnError: false,
+  });
+  acceptJson(app);
   if (isApi) describeApi(app);
   try {
     await app.listen(isApi ? config.http.port : config.metricsPort, config.http.host);
@@ -81,18 +84,23 @@ async function startApp(config: Config, logger: JsonLogger): Promise<NestFastify
   }
 }
 
-/** RFC 7396 has a media type of its own. */
-function acceptMergePatch(app: NestFastifyApplication): void {
-  app.useBodyParser('application/merge-patch+json', { bodyLimit: BODY_LIMIT_BYTES }, (_request, body: Buffer, done) => {
-    try {
-      done(null, JSON.parse(body.toString('utf8')));
-    } catch (error) {
-      done(Object.assign(new Error(`the body is no JSON: ${messageOf(error)}`), { statusCode: 400 }));
-    }
-  });
+/** JSON under its own media type and that of RFC 7396; an empty body is none, whatever its type says. */
+function acceptJson(app: NestFastifyApplication): void {
+  const parse = app.getHttpAdapter().getInstance().getDefaultJsonParser('error', 'error');
+  for (const type of ['application/json', 'application/merge-patch+json']) {
+    app.useBodyParser(type, { bodyLimit: BODY_LIMIT_BYTES }, (request, body: Buffer, done) => {
+      if (body.length === 0) done(null, undefined);
+      else void parse(request as never, body.toString('utf8'), done);
+    });
+  }
 }
 
-async function stop(app: NestFastifyApplication, embedded: EmbeddedServers | undefined, logger: JsonLogger, why: string): Promise<number> {
+async function stop(
+  app: NestFastifyApplication,
+  embedded: EmbeddedServers | undefined,
+  logger: JsonLogger,
+  why: string,
+): Promise<number> {
   logger.log(`${why}: draining`, 'Program');
   let late = false;
   const timeout = new Promise<void>((resolve) => {
@@ -123,4 +131,3 @@ function greet(url: string, { adminToken, firstStart }: EmbeddedServers): void {
   if (firstStart) lines.push(`admin token, shown this once (kept in the data folder): ${adminToken}`);
   process.stdout.write(`\n${lines.map((line) => `  ${line}`).join('\n')}\n\n`);
 }
-

@@ -7,7 +7,12 @@ export class RetryDto {
   @Whole({ description: 'Tries in all', minimum: 1, maximum: 100 })
   attempts = 5;
 
-  @Decimal({ description: 'Before the second try; doubles from try to try, with up to 25 % jitter', unit: 's', minimum: 0, maximum: 86_400 })
+  @Decimal({
+    description: 'Before the second try; doubles from try to try, with up to 25 % jitter',
+    unit: 's',
+    minimum: 0,
+    maximum: 86_400,
+  })
   backoffSeconds = 2;
 
   @Decimal({ description: 'The longest time between two tries', unit: 's', minimum: 0, maximum: 86_400 })

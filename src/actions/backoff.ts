@@ -13,7 +13,12 @@ const JITTER = 0.25;
  *
  * @param random from 0 to 1
  */
-export function backoffMs(retry: RetryPolicy, tries: number, retryAfterSeconds: number | undefined, random: number): number {
+export function backoffMs(
+  retry: RetryPolicy,
+  tries: number,
+  retryAfterSeconds: number | undefined,
+  random: number,
+): number {
   const doubled = Math.min(retry.backoffSeconds * 2 ** (tries - 1), retry.maxBackoffSeconds);
   const jittered = doubled * (1 + JITTER * random);
   return Math.round(Math.max(jittered, retryAfterSeconds ?? 0) * 1000);

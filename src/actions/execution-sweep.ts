@@ -1,4 +1,9 @@
-import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
 import { Periodic } from '../common/periodic';
 import { telemetry } from '../common/telemetry';
@@ -33,8 +38,10 @@ export class ExecutionSweep implements OnApplicationBootstrap, BeforeApplication
     const now = this.clock.now();
     await this.executions.expireApprovals(now);
     const overdue = await this.executions.overdue(new Date(now.getTime() - LATE_MS), AT_ONCE);
-    if (await this.queues.addExecutions(overdue, now)) telemetry.swept.inc({ what: 'executions' }, overdue.length);
+    if (await this.queues.addExecutions(overdue, now))
+      telemetry.swept.inc({ what: 'executions' }, overdue.length);
     const lost = await this.executions.lost(now, AT_ONCE);
-    if (await this.queues.addLostExecutions(lost)) telemetry.swept.inc({ what: 'lost_executions' }, lost.length);
+    if (await this.queues.addLostExecutions(lost))
+      telemetry.swept.inc({ what: 'lost_executions' }, lost.length);
   }
 }

@@ -64,7 +64,10 @@ export class ExecutionsController {
   @ApiOperation({ summary: 'Executions, newest first' })
   @ApiQuery({ type: ExecutionsQuery })
   async list(@Query() given: Record<string, string>) {
-    const { limit, cursor, from, to, service, action, status } = checked(ExecutionsQuery, ExecutionsQuery.numbers(given));
+    const { limit, cursor, from, to, service, action, status } = checked(
+      ExecutionsQuery,
+      ExecutionsQuery.numbers(given),
+    );
     const rows = await this.database.rows<ExecutionRow>(
       `SELECT ${SHOWN} FROM executions e
        WHERE ($1::uuid IS NULL OR e.id < $1) AND ($2::timestamptz IS NULL OR e.created_at >= $2)
@@ -91,7 +94,10 @@ export class ExecutionsController {
   @Get(':id')
   @ApiOperation({ summary: 'One execution with all its attempts' })
   async get(@Param('id') id: string) {
-    const [row] = await this.database.rows<ExecutionRow>(`SELECT ${SHOWN} FROM executions e WHERE e.id = $1`, [idOf(id)]);
+    const [row] = await this.database.rows<ExecutionRow>(
+      `SELECT ${SHOWN} FROM executions e WHERE e.id = $1`,
+      [idOf(id)],
+    );
     if (row === undefined) throw new NotFound('execution', id);
     return show(row);
   }

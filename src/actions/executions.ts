@@ -79,15 +79,30 @@ export class Executions {
 
   /** Takes a queued execution whose moment has come, or nearly: clocks differ. Undefined: it is not to be run, or somebody else runs it. */
   async claim(id: string, worker: string): Promise<Claimed | undefined> {
-    return this.take(id, worker, `e.status = 'queued' AND e.next_attempt_at <= $3::timestamptz + interval '100 milliseconds'`, 'execution_claim');
+    return this.take(
+      id,
+      worker,
+      `e.status = 'queued' AND e.next_attempt_at <= $3::timestamptz + interval '100 milliseconds'`,
+      'execution_claim',
+    );
   }
 
   /** Takes one over whose worker is gone. */
   async claimLost(id: string, worker: string): Promise<Claimed | undefined> {
-    return this.take(id, worker, `e.status = 'running' AND e.lease_until < $3::timestamptz`, 'execution_claim_lost');
+    return this.take(
+      id,
+      worker,
+      `e.status = 'running' AND e.lease_until < $3::timestamptz`,
+      'execution_claim_lost',
+    );
   }
 
-  private async take(id: string, worker: string, condition: string, name: string): Promise<Claimed | undefined> {
+  private async take(
+    id: string,
+    worker: string,
+    condition: string,
+    name: string,
+  ): Promise<Claimed | undefined> {
     const now = this.clock.now();
     const values = [id, worker, now, LEASE_GRACE_SECONDS, now.toISOString()];
     const [claimed] = await this.database.rows<Claimed>(CLAIM(condition), values, name);
@@ -95,7 +110,11 @@ export class Executions {
   }
 
   /** Writes down how the last try ended; false when the lease was lost to somebody else meanwhile. */
-  async finish({ id, tries }: OpenExecution, worker: string, { attempt, status, nextAttemptAt }: Ending): Promise<boolean> {
+  async finish(
+    { id, tries }: OpenExecution,
+    worker: string,
+    { attempt, status, nextAttemptAt }: Ending,
+  ): Promise<boolean> {
     const now = this.clock.now();
     const rows = await this.database.rows(
       `UPDATE executions
@@ -104,10 +123,19 @@ export class Executions {
          attempts = jsonb_set(attempts, '{-1}', (attempts->-1) || $7::jsonb)
        WHERE id = $1 AND status = 'running' AND lease_owner = $2 AND tries = $3
        RETURNING id`,
-      [id, worker, tries, status, nextAttemptAt ?? null, now, JSON.stringify({ finishedAt: now.toISOString(), ...attempt })],
+      [
+        id,
+        worker,
+        tries,
+        status,
+        nextAttemptAt ?? null,
+        now,
+        JSON.stringify({ finishedAt: now.toISOString(), ...attempt }),
+      ],
       'execution_finish',
     );
-    if (rows.length > 0 && status === 'queued') void this.queues.addExecutions([{ id, tries, at: nextAttemptAt }], now);
+    if (rows.length > 0 && status === 'queued')
+      void this.queues.addExecutions([{ id, tries, at: nextAttemptAt }], now);
     return rows.length > 0;
   }
 
@@ -197,12 +225,22 @@ export class Executions {
   }
 
   /** A change by a person from one of the states it starts from. @throws NotFound, Conflict */
-  private async change(id: string, from: string[], verb: string, work: (sql: Sql) => Promise<{ tries: number }[]>): Promise<number> {
+  private async change(
+    id: string,
+    from: string[],
+    verb: string,
+    work: (sql: Sql) => Promise<{ tries: number }[]>,
+  ): Promise<number> {
     const [changed] = await work(this.database);
     if (changed !== undefined) return changed.tries;
-    const [row] = await this.database.rows<{ status: string }>('SELECT status FROM executions WHERE id = $1', [id]);
+    const [row] = await this.database.rows<{ status: string }>(
+      'SELECT status FROM executions WHERE id = $1',
+      [id],
+    );
     if (row === undefined) throw new NotFound('execution', id);
-    throw new Conflict(`an execution that is ${row.status} can't be ${verb}; only one that is ${from.join(' or ')} can`);
+    throw new Conflict(
+      `an execution that is ${row.status} can't be ${verb}; only one that is ${from.join(' or ')} can`,
+    );
   }
 }
 

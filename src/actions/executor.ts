@@ -78,7 +78,11 @@ export class Executor implements BeforeApplicationShutdown {
   private prepare({ id, type, params: stored, variables }: Claimed): Call {
     const { options, strategy } = this.registry.get(type);
     const { params, texts } = openedParams(options.params, stored, this.secrets);
-    return { strategy, params: rendered(options.params, params, withExecution(variables, id)), secrets: texts };
+    return {
+      strategy,
+      params: rendered(options.params, params, withExecution(variables, id)),
+      secrets: texts,
+    };
   }
 
   private async attempt(claimed: Claimed, call: Call): Promise<Ending> {
@@ -88,7 +92,8 @@ export class Executor implements BeforeApplicationShutdown {
       return { status: 'succeeded', attempt: { outcome: 'succeeded', detail } };
     } catch (error) {
       if (error instanceof Permanent) return failed('permanent', messageOf(error));
-      if (error instanceof Retryable) return this.again(claimed, 'retryable', messageOf(error), error.retryAfterSeconds);
+      if (error instanceof Retryable)
+        return this.again(claimed, 'retryable', messageOf(error), error.retryAfterSeconds);
       return this.lostAnswer(claimed, call, 'ambiguous', messageOf(error));
     }
   }
@@ -100,7 +105,12 @@ export class Executor implements BeforeApplicationShutdown {
     try {
       const call = this.prepare(claimed);
       secrets = call.secrets;
-      ending = await this.lostAnswer(claimed, call, 'lost', 'the worker that ran it stopped before the end was known');
+      ending = await this.lostAnswer(
+        claimed,
+        call,
+        'lost',
+        'the worker that ran it stopped before the end was known',
+      );
     } catch (error) {
       ending = { status: 'unknown', attempt: { outcome: 'lost', error: messageOf(error) } };
     }
@@ -108,11 +118,19 @@ export class Executor implements BeforeApplicationShutdown {
   }
 
   /** Sent, perhaps, and no answer: the same key makes it safe to ask again; else the target may tell; else nobody can. */
-  private async lostAnswer(claimed: Claimed, call: Call, outcome: 'ambiguous' | 'lost', error: string): Promise<Ending> {
+  private async lostAnswer(
+    claimed: Claimed,
+    call: Call,
+    outcome: 'ambiguous' | 'lost',
+    error: string,
+  ): Promise<Ending> {
     if (call.strategy.idempotent(call.params)) return this.again(claimed, outcome, error);
     switch (await this.verify(claimed, call)) {
       case 'succeeded':
-        return { status: 'succeeded', attempt: { outcome, error, detail: 'the target says that it was done' } };
+        return {
+          status: 'succeeded',
+          attempt: { outcome, error, detail: 'the target says that it was done' },
+        };
       case 'failed':
         return { status: 'failed', attempt: { outcome, error, detail: 'the target says that it failed' } };
       case 'not_done':
@@ -132,7 +150,12 @@ export class Executor implements BeforeApplicationShutdown {
     }
   }
 
-  private again(claimed: Claimed, outcome: 'retryable' | 'ambiguous' | 'lost', error: string, retryAfterSeconds?: number): Ending {
+  private again(
+    claimed: Claimed,
+    outcome: 'retryable' | 'ambiguous' | 'lost',
+    error: string,
+    retryAfterSeconds?: number,
+  ): Ending {
     const { tries, retry } = claimed;
     if (tries >= retry.attempts) {
       const status = outcome === 'retryable' ? 'failed' : 'unknown';
@@ -144,7 +167,10 @@ export class Executor implements BeforeApplicationShutdown {
   }
 
   /** Calls the mapping with the action's timeout; one that ignores its signal is left behind. */
-  private async within<T>({ id, timeoutSeconds, variables }: Claimed, call: (context: ActionContext) => Promise<T>): Promise<T> {
+  private async within<T>(
+    { id, timeoutSeconds, variables }: Claimed,
+    call: (context: ActionContext) => Promise<T>,
+  ): Promise<T> {
     const timeoutMs = timeoutSeconds * 1000;
     const abort = new AbortController();
     const late = `no answer in ${timeoutSeconds} s`;
@@ -154,7 +180,12 @@ export class Executor implements BeforeApplicationShutdown {
       giveUp = setTimeout(() => reject(new Ambiguous(late)), timeoutMs + GRACE_MS);
     });
     try {
-      const context = { signal: abort.signal, timeoutMs, executionId: id, variables: withExecution(variables, id) };
+      const context = {
+        signal: abort.signal,
+        timeoutMs,
+        executionId: id,
+        variables: withExecution(variables, id),
+      };
       return await Promise.race([call(context), hung]);
     } finally {
       clearTimeout(timeout);
@@ -166,7 +197,16 @@ export class Executor implements BeforeApplicationShutdown {
     const { id, type, service, action, tries } = claimed;
     const { outcome, error, detail } = ending.attempt;
     telemetry.executions.inc({ type, outcome });
-    const line = { execution: id, service, action, status: ending.status, attempt: tries, outcome, error, detail };
+    const line = {
+      execution: id,
+      service,
+      action,
+      status: ending.status,
+      attempt: tries,
+      outcome,
+      error,
+      detail,
+    };
     if (error === undefined) this.logger.log({ msg: `${action} succeeded`, ...line });
     else this.logger.warn({ msg: `${action}: ${error}`, ...line });
     for (let tried = 1; ; tried++) {
@@ -176,15 +216,23 @@ export class Executor implements BeforeApplicationShutdown {
         return;
       } catch (problem) {
         if (tried === FINISH_TRIES || this.stopping.signal.aborted) throw problem;
-        await sleep(Math.min(100 * 2 ** tried, 2_000), undefined, { signal: this.stopping.signal }).catch(() => undefined);
+        await sleep(Math.min(100 * 2 ** tried, 2_000), undefined, { signal: this.stopping.signal }).catch(
+          () => undefined,
+        );
       }
     }
   }
 }
 
-const failed = (outcome: 'permanent', error: string): Ending => ({ status: 'failed', attempt: { outcome, error } });
+const failed = (outcome: 'permanent', error: string): Ending => ({
+  status: 'failed',
+  attempt: { outcome, error },
+});
 
-const withExecution = (variables: Record<string, unknown>, id: string) => ({ ...variables, execution: { id } });
+const withExecution = (variables: Record<string, unknown>, id: string) => ({
+  ...variables,
+  execution: { id },
+});
 
 /** What a target echoes of our credentials is nobody's business. */
 function masked({ attempt: { outcome, error, detail }, ...ending }: Ending, secrets: string[]): Ending {

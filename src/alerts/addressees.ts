@@ -24,20 +24,42 @@ export class Addressees {
       [wanted, wanted.filter(isId)],
       'addressees',
     );
-    return new Map(rows.flatMap((row) => [[row.id, row], [row.name, row]] as const));
+    return new Map(
+      rows.flatMap(
+        (row) =>
+          [
+            [row.id, row],
+            [row.name, row],
+          ] as const,
+      ),
+    );
   }
 }
 
 /** The metric a value for a service goes to: the named one, its only alert metric, or its only metric. */
-export function metricFor({ name, metrics }: AddressedService, metric: string | undefined): { metric: string } | { errors: FieldError[] } {
+export function metricFor(
+  { name, metrics }: AddressedService,
+  metric: string | undefined,
+): { metric: string } | { errors: FieldError[] } {
   const all = Object.keys(metrics);
   if (metric !== undefined) {
     if (Object.hasOwn(metrics, metric)) return { metric };
-    return { errors: [{ pointer: '/metric', detail: `service ${name} has no metric ${metric}; it has ${all.join(', ')}` }] };
+    return {
+      errors: [
+        { pointer: '/metric', detail: `service ${name} has no metric ${metric}; it has ${all.join(', ')}` },
+      ],
+    };
   }
   const fed = all.filter((one) => metrics[one]!.type === 'alert');
   const [only] = fed.length > 0 ? fed : all;
   const isClear = fed.length === 1 || (fed.length === 0 && all.length === 1);
   if (isClear) return { metric: only! };
-  return { errors: [{ pointer: '/metric', detail: `is required, as service ${name} has several: ${(fed.length > 0 ? fed : all).join(', ')}` }] };
+  return {
+    errors: [
+      {
+        pointer: '/metric',
+        detail: `is required, as service ${name} has several: ${(fed.length > 0 ? fed : all).join(', ')}`,
+      },
+    ],
+  };
 }

@@ -25,7 +25,14 @@ export class AlertValues {
   /** Values of the metrics that an alert lives for; the others are 0. */
   async of(metrics: readonly AlertMetric[], now: Date, sql: Sql = this.database): Promise<AlertValue[]> {
     if (metrics.length === 0) return [];
-    const rows = await sql.rows<{ service: string; metric: string; value: number; at: Date; lives_until: Date | null; alert: string }>(
+    const rows = await sql.rows<{
+      service: string;
+      metric: string;
+      value: number;
+      at: Date;
+      lives_until: Date | null;
+      alert: string;
+    }>(
       `SELECT DISTINCT ON (w.service, w.metric) w.service, w.metric, coalesce(a.value, 1) AS value, a.at, a.id AS alert, l.lives_until
        FROM unnest($1::uuid[], $2::text[], $3::float8[]) AS w (service, metric, ttl_seconds)
          JOIN alert_matches m ON m.service_id = w.service AND m.metric = w.metric

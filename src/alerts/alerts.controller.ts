@@ -1,5 +1,13 @@
 import { Body, Controller, Get, HttpCode, Post, Query, Req } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiOperation, ApiQuery, ApiTags, ApiExtraModels, getSchemaPath } from '@nestjs/swagger';
+import {
+  ApiBearerAuth,
+  ApiBody,
+  ApiOperation,
+  ApiQuery,
+  ApiTags,
+  ApiExtraModels,
+  getSchemaPath,
+} from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { momentOf, RangeQuery } from '../api/range-query';
 import { IntakeOf, sourceOf } from '../auth/auth';
@@ -51,15 +59,27 @@ export class AlertsController {
   @HttpCode(202)
   @IntakeOf('native')
   @ApiOperation({ summary: 'Alerts in the native format, one or an array; accepted means committed' })
-  @ApiBody({ schema: { oneOf: [{ $ref: getSchemaPath(NativeAlert) }, { type: 'array', items: { $ref: getSchemaPath(NativeAlert) } }] } })
+  @ApiBody({
+    schema: {
+      oneOf: [
+        { $ref: getSchemaPath(NativeAlert) },
+        { type: 'array', items: { $ref: getSchemaPath(NativeAlert) } },
+      ],
+    },
+  })
   async accept(@Body() body: unknown, @Req() request: FastifyRequest) {
-    if (Array.isArray(body) && body.length > MAX_ALERTS) throw new PayloadTooLarge(`at most ${MAX_ALERTS} alerts in one request`);
+    if (Array.isArray(body) && body.length > MAX_ALERTS)
+      throw new PayloadTooLarge(`at most ${MAX_ALERTS} alerts in one request`);
     const parsed = this.formats.get('native').strategy.parse(body, {});
     const { alerts, rejected } = await this.addressed(parsed);
     telemetry.alertsRefused.inc({ format: 'native', reason: 'invalid' }, rejected.length);
     if (alerts.length === 0 && rejected.length > 0) {
       const isArray = Array.isArray(body);
-      throw new InvalidInput(rejected.flatMap(({ index, errors }) => errors.map((error) => within(isArray ? step(index) : '', error))));
+      throw new InvalidInput(
+        rejected.flatMap(({ index, errors }) =>
+          errors.map((error) => within(isArray ? step(index) : '', error)),
+        ),
+      );
     }
     return { accepted: await this.intake.accept(sourceOf(request, 'native'), alerts), rejected };
   }
@@ -83,10 +103,15 @@ export class AlertsController {
   }
 
   @Get()
-  @ApiOperation({ summary: 'Alerts, newest first, with what they matched and what was executed because of them' })
+  @ApiOperation({
+    summary: 'Alerts, newest first, with what they matched and what was executed because of them',
+  })
   @ApiQuery({ type: AlertsQuery })
   async list(@Query() given: Record<string, string>) {
-    const { limit, cursor, from, to, source, status, service } = checked(AlertsQuery, AlertsQuery.numbers(given));
+    const { limit, cursor, from, to, source, status, service } = checked(
+      AlertsQuery,
+      AlertsQuery.numbers(given),
+    );
     const rows = await this.database.rows<AlertRow>(
       `SELECT a.id, a.source, a.format, a.dedup_key AS "dedupKey", a.status, a.value, a.labels, a.annotations, a.at,
          a.received_at AS "receivedAt", a.last_seen_at AS "lastSeenAt",
@@ -112,7 +137,9 @@ export class AlertsController {
         limit + 1,
       ],
     );
-    const items = rows.slice(0, limit).map(({ value, ...row }) => ({ ...row, ...(value === null ? {} : { value }) }));
+    const items = rows
+      .slice(0, limit)
+      .map(({ value, ...row }) => ({ ...row, ...(value === null ? {} : { value }) }));
     return { items, ...(rows.length > limit ? { nextCursor: items.at(-1)!.id } : {}) };
   }
 }

@@ -34,7 +34,12 @@ export interface Folded {
  *
  * @param current the newest kept alert of each key
  */
-export function fold(current: readonly KeptAlert[], incoming: readonly IncomingAlert[], now: Date, newId: () => string): Folded {
+export function fold(
+  current: readonly KeptAlert[],
+  incoming: readonly IncomingAlert[],
+  now: Date,
+  newId: () => string,
+): Folded {
   const newest = new Map(current.map((kept) => [kept.dedupKey, { ...kept }]));
   const inserted = new Set<KeptAlert>();
   const updated = new Set<KeptAlert>();
@@ -75,7 +80,9 @@ function see(kept: KeptAlert, alert: IncomingAlert, now: Date): void {
   // It had ended by itself and is seen again: for the rules that is news.
   const isRevived = alert.status === 'firing' && !lives(kept, now);
   const isChanged =
-    kept.status !== alert.status || kept.value !== (alert.value ?? null) || !sameLabels(kept.labels, alert.labels);
+    kept.status !== alert.status ||
+    kept.value !== (alert.value ?? null) ||
+    !sameLabels(kept.labels, alert.labels);
   kept.lastSeenAt = now;
   if (alert.endsAt !== undefined || alert.status === 'resolved') kept.endsAt = alert.endsAt ?? now;
   if (!isChanged && !isRevived) return;

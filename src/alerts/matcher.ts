@@ -28,8 +28,12 @@ export class Matcher {
       const entries = Object.entries(subscription.match);
       // Without a match only alerts that name the service feed it.
       if (entries.length === 0) continue;
-      const compiled = { subscription, tests: entries.map(([label, wanted]) => ({ label, fits: testOf(wanted) })) };
-      const key = entries.findLast(([, wanted]) => typeof wanted === 'string') as [string, string] | undefined;
+      const compiled = {
+        subscription,
+        tests: entries.map(([label, wanted]) => ({ label, fits: testOf(wanted) })),
+      };
+      const key = entries.findLast(([, wanted]) => typeof wanted === 'string') as
+        [string, string] | undefined;
       if (key === undefined) this.others.push(compiled);
       else bucket(bucketMap(this.byLabel, key[0]), key[1]).push(compiled);
     }
@@ -37,9 +41,12 @@ export class Matcher {
 
   matches(labels: Readonly<Record<string, string>>): Subscription[] {
     const candidates = [...this.others];
-    for (const [label, value] of Object.entries(labels)) candidates.push(...(this.byLabel.get(label)?.get(value) ?? []));
+    for (const [label, value] of Object.entries(labels))
+      candidates.push(...(this.byLabel.get(label)?.get(value) ?? []));
     return candidates
-      .filter(({ tests }) => tests.every(({ label, fits }) => labels[label] !== undefined && fits(labels[label])))
+      .filter(({ tests }) =>
+        tests.every(({ label, fits }) => labels[label] !== undefined && fits(labels[label])),
+      )
       .map(({ subscription }) => subscription);
   }
 }

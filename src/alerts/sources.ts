@@ -55,10 +55,18 @@ export class Sources extends StoredDefinitions<SourceRow> {
       throw new InvalidInput([{ pointer: '/format', detail: this.formats.unknown(format) }]);
     }
     if (before !== undefined && before.format !== format) {
-      throw new InvalidInput([{ pointer: '/format', detail: `is ${before.format} and can't be changed; make another source` }]);
+      throw new InvalidInput([
+        { pointer: '/format', detail: `is ${before.format} and can't be changed; make another source` },
+      ]);
     }
     const chosen = { type: format, params: params as Record<string, unknown> };
-    const sealed = sealedParams(this.formats, chosen, '', this.secrets, before && { type: before.format, params: before.params });
+    const sealed = sealedParams(
+      this.formats,
+      chosen,
+      '',
+      this.secrets,
+      before && { type: before.format, params: before.params },
+    );
     return { name, format, params: sealed, tokenHash: before?.tokenHash ?? Buffer.alloc(0) };
   }
 
@@ -78,13 +86,16 @@ export class Sources extends StoredDefinitions<SourceRow> {
     const rows = await this.database.rows<{ name: string; params: Record<string, unknown> }>(
       `SELECT name, params FROM sources WHERE format = 'snmp' ORDER BY id`,
     );
-    const communities = rows.flatMap(({ params }) => openedParams(SnmpSourceParams, params, this.secrets).params.communities);
+    const communities = rows.flatMap(
+      ({ params }) => openedParams(SnmpSourceParams, params, this.secrets).params.communities,
+    );
     return { communities: [...new Set(communities)], source: rows.length === 1 ? rows[0]!.name : 'snmp' };
   }
 
   /** With embedded servers a source for SNMP exists from the start: in a database where nothing was ever defined. */
   async createDefault(): Promise<void> {
     const [row] = await this.database.rows<{ revision: string }>('SELECT revision FROM definition_revision');
-    if (row?.revision === '1') await this.create({ name: 'snmp', format: 'snmp', params: { communities: ['public'] } });
+    if (row?.revision === '1')
+      await this.create({ name: 'snmp', format: 'snmp', params: { communities: ['public'] } });
   }
 }

@@ -11,7 +11,11 @@ export class Subscriptions {
   constructor(private readonly database: Database) {}
 
   async current(): Promise<Matcher> {
-    const [row] = await this.database.rows<{ revision: string }>('SELECT revision FROM definition_revision', [], 'revision');
+    const [row] = await this.database.rows<{ revision: string }>(
+      'SELECT revision FROM definition_revision',
+      [],
+      'revision',
+    );
     if (row!.revision !== this.revision) {
       this.matcher = new Matcher(await this.load());
       // The revision was read first: what came in between is loaded again the next time, never missed.
@@ -21,10 +25,20 @@ export class Subscriptions {
   }
 
   private async load(): Promise<Subscription[]> {
-    const rows = await this.database.rows<{ service: string; metric: string; match: Match | null; ttl: number | null }>(
+    const rows = await this.database.rows<{
+      service: string;
+      metric: string;
+      match: Match | null;
+      ttl: number | null;
+    }>(
       `SELECT s.id AS service, m.key AS metric, m.value->'params'->'match' AS match, (m.value->'params'->>'ttlSeconds')::float8 AS ttl
        FROM services s, jsonb_each(s.metrics) m WHERE s.enabled AND m.value->>'type' = 'alert'`,
     );
-    return rows.map(({ service, metric, match, ttl }) => ({ service, metric, match: match ?? {}, ttlSeconds: ttl ?? undefined }));
+    return rows.map(({ service, metric, match, ttl }) => ({
+      service,
+      metric,
+      match: match ?? {},
+      ttlSeconds: ttl ?? undefined,
+    }));
   }
 }

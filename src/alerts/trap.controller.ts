@@ -14,7 +14,11 @@ class TrapForm {
   @Text({ description: 'Name of the service', minLength: 1, maxLength: 200 })
   name: string;
 
-  @Text({ description: 'A number: it stands for every metric of the service that alerts feed, or for every metric', minLength: 1, maxLength: 100 })
+  @Text({
+    description: 'A number: it stands for every metric of the service that alerts feed, or for every metric',
+    minLength: 1,
+    maxLength: 100,
+  })
   value: string;
 }
 

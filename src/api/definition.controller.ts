@@ -1,5 +1,33 @@
-import { Body, Delete, Get, Headers, HttpCode, Inject, Param, Patch, Post, Put, Query, Res, type Type } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiConsumes, ApiExtraModels, ApiHeader, ApiOkResponse, ApiCreatedResponse, ApiNoContentResponse, ApiOperation, ApiProperty, ApiResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
+import {
+  Body,
+  Delete,
+  Get,
+  Headers,
+  HttpCode,
+  Inject,
+  Param,
+  Patch,
+  Post,
+  Put,
+  Query,
+  Res,
+  type Type,
+} from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiBody,
+  ApiConsumes,
+  ApiExtraModels,
+  ApiHeader,
+  ApiOkResponse,
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOperation,
+  ApiProperty,
+  ApiResponse,
+  ApiTags,
+  getSchemaPath,
+} from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { InvalidInput, VersionMismatch } from '../common/errors';
 import type { Page } from '../database/definitions';
@@ -35,15 +63,26 @@ class Shown {
  * The REST face of one kind of definition: CRUD as the contract has it. `PATCH` is a merge patch (RFC 7396) upon
  * what `GET` shows, then checked as a whole; a secret that is left out, or sent as `{"secret": true}`, is kept.
  */
-export function definitionController(name: string, dto: Type, definitions: Type<Definitions>): Type<{ readonly definitions: Definitions }> {
+export function definitionController(
+  name: string,
+  dto: Type,
+  definitions: Type<Definitions>,
+): Type<{ readonly definitions: Definitions }> {
   const body = ApiBody({ type: dto });
   const shown = { schema: { allOf: [{ $ref: getSchemaPath(dto) }, { $ref: getSchemaPath(Shown) }] } };
-  const ifMatch = ApiHeader({ name: 'If-Match', required: false, description: 'The ETag that was read; 412 when it is not the newest' });
+  const ifMatch = ApiHeader({
+    name: 'If-Match',
+    required: false,
+    description: 'The ETag that was read; 412 when it is not the newest',
+  });
 
   @ApiTags(name)
   @ApiBearerAuth()
   @ApiExtraModels(Shown, dto)
-  @ApiResponse({ status: '4XX', description: 'problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer' })
+  @ApiResponse({
+    status: '4XX',
+    description: 'problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer',
+  })
   abstract class DefinitionController {
     @Inject(definitions) readonly definitions: Definitions;
 
@@ -65,7 +104,10 @@ export function definitionController(name: string, dto: Type, definitions: Type<
     @Get(':ref')
     @ApiOkResponse(shown)
     @ApiOperation({ summary: 'Read, by id or name' })
-    async get(@Param('ref') reference: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<Resource> {
+    async get(
+      @Param('ref') reference: string,
+      @Res({ passthrough: true }) reply: FastifyReply,
+    ): Promise<Resource> {
       return tagged(reply, await this.definitions.get(reference));
     }
 
@@ -103,10 +145,19 @@ export function definitionController(name: string, dto: Type, definitions: Type<
     }
 
     /** Upon the version that was read: a change in between must not be undone by what was read before it. */
-    private async merge(reference: string, patch: object, expected: number | undefined, tries = 3): Promise<Resource> {
-      const { id: _id, version, createdAt: _createdAt, updatedAt: _updatedAt, ...now } = (await this.definitions.get(
-        reference,
-      )) as Resource & { createdAt: string; updatedAt: string };
+    private async merge(
+      reference: string,
+      patch: object,
+      expected: number | undefined,
+      tries = 3,
+    ): Promise<Resource> {
+      const {
+        id: _id,
+        version,
+        createdAt: _createdAt,
+        updatedAt: _updatedAt,
+        ...now
+      } = (await this.definitions.get(reference)) as Resource & { createdAt: string; updatedAt: string };
       try {
         return await this.definitions.replace(reference, mergePatch(now, patch), expected ?? version);
       } catch (error) {
@@ -121,7 +172,10 @@ export function definitionController(name: string, dto: Type, definitions: Type<
     @ifMatch
     @ApiNoContentResponse()
     @ApiOperation({ summary: 'Delete; 409 names the users when it is in use' })
-    async remove(@Param('ref') reference: string, @Headers('if-match') match: string | undefined): Promise<void> {
+    async remove(
+      @Param('ref') reference: string,
+      @Headers('if-match') match: string | undefined,
+    ): Promise<void> {
       await this.definitions.remove(reference, versionOf(match));
     }
   }

@@ -11,7 +11,8 @@ export class RangeQuery extends PageQuery {
   to?: string;
 }
 
-export const momentOf = (text: string | undefined): Date | undefined => (text === undefined ? undefined : new Date(text));
+export const momentOf = (text: string | undefined): Date | undefined =>
+  text === undefined ? undefined : new Date(text);
 
 /** RFC 3339, or a bare date. */
 const MOMENT = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:[Zz]|[+-]\d{2}:?\d{2}))?$/;

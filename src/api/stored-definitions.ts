@@ -41,7 +41,9 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
     const before = await this.store.get(reference);
     const columns = await this.columns(body, before);
     const version = expectedVersion ?? before.version;
-    const row = await this.store.update(before, columns, version, (manager, updated) => this.alongside(manager, updated));
+    const row = await this.store.update(before, columns, version, (manager, updated) =>
+      this.alongside(manager, updated),
+    );
     await this.saved(row);
     return this.resource(row);
   }

@@ -44,7 +44,9 @@ export class AuthGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const principal = await this.identify(request, intake !== undefined);
     if (principal.kind === 'source' && principal.format !== intake) {
-      throw new Forbidden(`the token of source ${principal.name} is good for ${principal.format} alerts alone`);
+      throw new Forbidden(
+        `the token of source ${principal.name} is good for ${principal.format} alerts alone`,
+      );
     }
     Object.assign(request, { principal });
     return true;
@@ -57,7 +59,8 @@ export class AuthGuard implements CanActivate {
     if (token === undefined) throw new Unauthorized('send your token as "Authorization: Bearer <token>"');
     const hash = hashOf(token);
     // Hashes are of one length, and comparing them takes the same time wherever they differ.
-    if (this.adminHash !== undefined && timingSafeEqual(hash, this.adminHash)) return { kind: 'administrator' };
+    if (this.adminHash !== undefined && timingSafeEqual(hash, this.adminHash))
+      return { kind: 'administrator' };
     const [source] = await this.database.rows<{ name: string; format: string }>(
       'SELECT name, format FROM sources WHERE token_hash = $1',
       [hash],

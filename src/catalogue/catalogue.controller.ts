@@ -18,7 +18,9 @@ export class CatalogueController {
   ) {}
 
   @Get()
-  @ApiOperation({ summary: 'Every metric, policy, action and alert format, with the JSON Schema of its params' })
+  @ApiOperation({
+    summary: 'Every metric, policy, action and alert format, with the JSON Schema of its params',
+  })
   mappings() {
     return {
       metrics: this.metrics.catalogue(),

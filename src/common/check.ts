@@ -20,7 +20,11 @@ export function check<T extends object>(cls: Type<T>, plain: unknown, pointer = 
     return { errors: [{ pointer, detail: 'must be an object' }] };
   }
   const value = plainToInstance(cls, withoutNulls(plain), { exposeDefaultValues: true });
-  const wrong = validateSync(value, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: false });
+  const wrong = validateSync(value, {
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    forbidUnknownValues: false,
+  });
   const errors = [...wrong.flatMap((error) => flatten(error, pointer)), ...missing(cls, value, pointer)];
   if (errors.length === 0) {
     errors.push(...((value as SelfChecking).problems?.() ?? []).map((error) => within(pointer, error)));

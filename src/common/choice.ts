@@ -20,7 +20,11 @@ export interface Chosen {
 }
 
 /** What is wrong with a choice: an unknown mapping, or bad params. Pointers lie below `pointer`. */
-export function choiceErrors(registry: MappingRegistry<unknown>, { type, params }: Chosen, pointer: string): FieldError[] {
+export function choiceErrors(
+  registry: MappingRegistry<unknown>,
+  { type, params }: Chosen,
+  pointer: string,
+): FieldError[] {
   const mapping = registry.find(type);
   if (mapping === undefined) return [{ pointer: `${pointer}/type`, detail: registry.unknown(type) }];
   return check(mapping.options.params, params, `${pointer}/params`).errors;
@@ -31,7 +35,13 @@ export function choiceErrors(registry: MappingRegistry<unknown>, { type, params 
  *
  * @throws InvalidInput
  */
-export function sealedParams(registry: MappingRegistry<unknown>, chosen: Chosen, pointer: string, secrets: Secrets, before?: Chosen) {
+export function sealedParams(
+  registry: MappingRegistry<unknown>,
+  chosen: Chosen,
+  pointer: string,
+  secrets: Secrets,
+  before?: Chosen,
+) {
   const errors = choiceErrors(registry, chosen, pointer);
   if (errors.length > 0) throw new InvalidInput(errors);
   const cls = registry.get(chosen.type).options.params;
@@ -46,7 +56,11 @@ export function maskedParams(registry: MappingRegistry<unknown>, { type, params 
 }
 
 /** Stored params as the mapping takes them: defaults filled in, secrets as texts. */
-export function openedParams<P extends object>(cls: Type<P>, stored: Record<string, unknown>, secrets: Secrets) {
+export function openedParams<P extends object>(
+  cls: Type<P>,
+  stored: Record<string, unknown>,
+  secrets: Secrets,
+) {
   const { params, texts } = secrets.open(cls, stored);
   const { value, errors } = check(cls, params);
   if (value === undefined) throw new InvalidInput(errors);

@@ -107,13 +107,22 @@ export function Text(options: TextOptions): PropertyDecorator {
   if (secret) schema.writeOnly = true;
   if (secret || template) {
     return field(options, schema, [
-      problemOf('text', (value) => (secret ? secretProblem(value) : undefined) ?? textProblem(value, options)),
+      problemOf(
+        'text',
+        (value) => (secret ? secretProblem(value) : undefined) ?? textProblem(value, options),
+      ),
     ]);
   }
   return field(options, schema, [
     IsString({ message: 'must be a text' }),
     MaxLength(maxLength, { message: `must have at most ${maxLength} characters` }),
-    ...(minLength ? [MinLength(minLength, { message: minLength === 1 ? 'must not be empty' : `must have at least ${minLength} characters` })] : []),
+    ...(minLength
+      ? [
+          MinLength(minLength, {
+            message: minLength === 1 ? 'must not be empty' : `must have at least ${minLength} characters`,
+          }),
+        ]
+      : []),
     ...(pattern ? [Matches(pattern, { message: patternHint ?? `must match ${pattern.source}` })] : []),
     ...(check ? [problemOf('check', (value) => (typeof value === 'string' ? check(value) : undefined))] : []),
   ]);
@@ -123,13 +132,15 @@ function textProblem(value: unknown, options: TextOptions): string | undefined {
   if (options.secret && typeof value === 'object') return undefined;
   if (options.template && typeof value === 'number') return undefined;
   if (typeof value !== 'string') return options.template ? 'must be a text or a number' : 'must be a text';
-  if (value.length > (options.maxLength ?? 10_000)) return `must have at most ${options.maxLength ?? 10_000} characters`;
+  if (value.length > (options.maxLength ?? 10_000))
+    return `must have at most ${options.maxLength ?? 10_000} characters`;
   if (value.length < (options.minLength ?? 0)) return 'must not be empty';
   const isLiteral = !options.template || !/\{[{%]/.test(value);
   if (isLiteral && options.pattern && !options.pattern.test(value)) {
     return options.patternHint ?? `must match ${options.pattern.source}`;
   }
-  if (options.template) return templateProblem(value, options.template) ?? (isLiteral ? options.check?.(value) : undefined);
+  if (options.template)
+    return templateProblem(value, options.template) ?? (isLiteral ? options.check?.(value) : undefined);
   return options.check?.(value);
 }
 
@@ -176,19 +187,33 @@ export function Choice(words: readonly string[], options: FieldOptions): Propert
 
 /** An object with declared fields of its own. */
 export function Nested(cls: () => Type, options: FieldOptions): PropertyDecorator {
-  return field(options, {}, [IsObject({ message: 'must be an object' }), ValidateNested(), TransformTo(cls)], cls);
+  return field(
+    options,
+    {},
+    [IsObject({ message: 'must be an object' }), ValidateNested(), TransformTo(cls)],
+    cls,
+  );
 }
 
 /** A list of objects with declared fields. */
 export function ListOf(cls: () => Type, options: FieldOptions): PropertyDecorator {
-  const validators = [IsArray({ message: 'must be a list' }), ValidateNested({ each: true }), TransformTo(cls)];
+  const validators = [
+    IsArray({ message: 'must be a list' }),
+    ValidateNested({ each: true }),
+    TransformTo(cls),
+  ];
   return field(options, {}, validators, cls, true);
 }
 
 /** A list of texts. */
 export function TextList(options: FieldOptions & { maxItems?: number; secret?: boolean }): PropertyDecorator {
   const { maxItems = 1_000, secret } = options;
-  const schema = { type: 'array', items: { type: 'string' }, maxItems, ...(secret ? { writeOnly: true } : {}) };
+  const schema = {
+    type: 'array',
+    items: { type: 'string' },
+    maxItems,
+    ...(secret ? { writeOnly: true } : {}),
+  };
   return field(options, schema, [
     problemOf('texts', (value) => {
       if (secret && !Array.isArray(value) && secretProblem(value) === undefined) return undefined;
@@ -210,7 +235,8 @@ export function TextMap(
   if (secret) schema.writeOnly = true;
   return field(options, schema, [
     problemOf('textMap', (value) => {
-      if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'must be an object of texts';
+      if (typeof value !== 'object' || value === null || Array.isArray(value))
+        return 'must be an object of texts';
       if (secret && secretProblem(value) === undefined) return undefined;
       for (const [key, text] of Object.entries(value)) {
         if (keys && !keys.test(key)) return `has a bad name: ${JSON.stringify(key)}`;
@@ -225,7 +251,11 @@ export function TextMap(
 }
 
 /** A value of a shape that is checked by the code that takes it. */
-export function Any(options: FieldOptions, schema: JsonSchema = {}, check?: (value: unknown) => string | undefined): PropertyDecorator {
+export function Any(
+  options: FieldOptions,
+  schema: JsonSchema = {},
+  check?: (value: unknown) => string | undefined,
+): PropertyDecorator {
   return field(options, schema, [problemOf('shape', (value) => check?.(value))]);
 }
 

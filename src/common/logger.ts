@@ -1,6 +1,15 @@
 import type { LoggerService } from '@nestjs/common';
 import pino from 'pino';
 
+/** What Nest says of itself while it starts is for its developers. */
+const FRAMEWORK = new Set([
+  'NestFactory',
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'NestApplication',
+]);
+
 /** Nest's log lines as one JSON object a line on standard output. */
 export class JsonLogger implements LoggerService {
   private readonly pino: pino.Logger;
@@ -31,6 +40,7 @@ export class JsonLogger implements LoggerService {
     const context = typeof rest.at(-1) === 'string' ? (rest.at(-1) as string) : undefined;
     const facts = rest.filter((item) => typeof item === 'object' && item !== null);
     const line = Object.assign({ context }, ...(facts as object[])) as object;
+    if (FRAMEWORK.has(context ?? '') && level === 'info') level = 'debug';
     if (typeof message === 'object' && message !== null) this.pino[level]({ ...line, ...message });
     else this.pino[level](line, String(message));
   }

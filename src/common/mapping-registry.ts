@@ -38,7 +38,9 @@ export class MappingRegistry<T, O extends MappingOptions = MappingOptions> {
   ) {
     for (const cls of expected) {
       if (!Reflect.hasMetadata(decorator.KEY, cls)) {
-        throw new Error(`${cls.name} is listed among the ${kind} mappings but has no decorator; add it above the class`);
+        throw new Error(
+          `${cls.name} is listed among the ${kind} mappings but has no decorator; add it above the class`,
+        );
       }
     }
     for (const wrapper of discovery.getProviders()) {
@@ -52,7 +54,9 @@ export class MappingRegistry<T, O extends MappingOptions = MappingOptions> {
     const other = this.mappings.get(type);
     if (other !== undefined && other.strategy !== mapping.strategy) {
       const names = [other, mapping].map(({ strategy }) => (strategy as object).constructor.name);
-      throw new Error(`two ${this.kind} mappings are named ${type}: ${names.join(' and ')}; rename one of them`);
+      throw new Error(
+        `two ${this.kind} mappings are named ${type}: ${names.join(' and ')}; rename one of them`,
+      );
     }
     this.mappings.set(type, mapping);
   }

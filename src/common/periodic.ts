@@ -35,7 +35,9 @@ export class Periodic {
   private schedule(ms: number): void {
     if (this.stopped) return;
     this.timer = setTimeout(() => {
-      this.round = this.run().finally(() => this.schedule(typeof this.pauseMs === 'number' ? this.pauseMs : this.pauseMs()));
+      this.round = this.run().finally(() =>
+        this.schedule(typeof this.pauseMs === 'number' ? this.pauseMs : this.pauseMs()),
+      );
     }, ms);
   }
 

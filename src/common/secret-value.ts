@@ -18,7 +18,8 @@ export function secretProblem(value: unknown): string | undefined {
   if (isKept(value)) return undefined;
   if (isReference(value)) {
     if ('file' in value && !value.file.startsWith('/')) return 'must name a file by its absolute path';
-    if ('env' in value && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(value.env)) return 'must name an environment variable';
+    if ('env' in value && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(value.env))
+      return 'must name an environment variable';
     return undefined;
   }
   return 'must be a text, {"env": "NAME"}, {"file": "/path"} or {"secret": true}';

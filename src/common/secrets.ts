@@ -3,7 +3,14 @@ import { readFileSync } from 'node:fs';
 import type { Type } from '@nestjs/common';
 import { InvalidInput, messageOf } from './errors';
 import { fieldsOf } from './fields';
-import { isKept, isReference, isSealed, KEPT_SECRET, type SealedSecret, type SecretReference } from './secret-value';
+import {
+  isKept,
+  isReference,
+  isSealed,
+  KEPT_SECRET,
+  type SealedSecret,
+  type SecretReference,
+} from './secret-value';
 
 const CIPHER = 'aes-256-gcm';
 const IV_BYTES = 12;
@@ -28,12 +35,14 @@ export class Secrets {
       const here = `${pointer}/${path.join('/')}`;
       if (isKept(value)) {
         const kept = path.reduce<unknown>((at, name) => (at as Params | undefined)?.[name], before);
-        if (kept === undefined) throw new InvalidInput([{ pointer: here, detail: 'no secret is stored here yet' }]);
+        if (kept === undefined)
+          throw new InvalidInput([{ pointer: here, detail: 'no secret is stored here yet' }]);
         return kept;
       }
       if (isReference(value)) return value;
       if (this.key === undefined) {
-        const detail = 'can\'t be stored: MONSCALE_SECRET_KEY is not set; set it, or give {"env": "NAME"} or {"file": "/path"}';
+        const detail =
+          'can\'t be stored: MONSCALE_SECRET_KEY is not set; set it, or give {"env": "NAME"} or {"file": "/path"}';
         throw new InvalidInput([{ pointer: here, detail }]);
       }
       return this.encrypt(this.key, value);
@@ -50,7 +59,9 @@ export class Secrets {
     const texts: string[] = [];
     const params = visitSecrets(cls, stored, [], (value, path) => {
       const opened = this.reveal(value, path.join('.'));
-      texts.push(...(typeof opened === 'object' && opened !== null ? Object.values(opened) : [opened]).map(String));
+      texts.push(
+        ...(typeof opened === 'object' && opened !== null ? Object.values(opened) : [opened]).map(String),
+      );
       return opened;
     });
     return { params, texts: texts.filter((text) => text.length > 0) };
@@ -70,9 +81,12 @@ export class Secrets {
   }
 
   private decrypt({ sealed }: SealedSecret, name: string): unknown {
-    if (this.key === undefined) throw new Error(`the secret ${name} can't be opened: MONSCALE_SECRET_KEY is not set`);
+    if (this.key === undefined)
+      throw new Error(`the secret ${name} can't be opened: MONSCALE_SECRET_KEY is not set`);
     const bytes = Buffer.from(sealed, 'base64');
-    const decipher = createDecipheriv(CIPHER, this.key, bytes.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES });
+    const decipher = createDecipheriv(CIPHER, this.key, bytes.subarray(0, IV_BYTES), {
+      authTagLength: TAG_BYTES,
+    });
     decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
     try {
       const text = Buffer.concat([decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]);
@@ -94,7 +108,8 @@ export function maskTexts(text: string, secrets: readonly string[]): string {
 function follow(reference: SecretReference, name: string): unknown {
   if ('env' in reference) {
     const value = process.env[reference.env];
-    if (value === undefined) throw new Error(`the secret ${name} is not there: environment variable ${reference.env} is not set`);
+    if (value === undefined)
+      throw new Error(`the secret ${name} is not there: environment variable ${reference.env} is not set`);
     return value;
   }
   try {
@@ -112,7 +127,9 @@ function visitSecrets(cls: Type, params: Params, path: string[], visit: SecretVi
     const here = [...path, name];
     if (options.secret) result[name] = visit(value, here);
     else if (nested && list) {
-      result[name] = (value as Params[]).map((item, index) => visitSecrets(nested(), item, [...here, String(index)], visit));
+      result[name] = (value as Params[]).map((item, index) =>
+        visitSecrets(nested(), item, [...here, String(index)], visit),
+      );
     } else if (nested) result[name] = visitSecrets(nested(), value as Params, here, visit);
   }
   return result;

@@ -7,8 +7,12 @@ collectDefaultMetrics({ register: registry });
 const registers = [registry];
 const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
   new Counter({ name: `monscale_${name}`, help, labelNames, registers });
-const histogram = <L extends string>(name: string, help: string, buckets: number[], labelNames: readonly L[] = []) =>
-  new Histogram({ name: `monscale_${name}`, help, buckets, labelNames, registers });
+const histogram = <L extends string>(
+  name: string,
+  help: string,
+  buckets: number[],
+  labelNames: readonly L[] = [],
+) => new Histogram({ name: `monscale_${name}`, help, buckets, labelNames, registers });
 
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
 
@@ -18,15 +22,36 @@ export const telemetry = {
   pollsDropped: counter('polls_dropped_total', 'Polls that were not done', ['reason'] as const),
   reads: counter('reads_total', 'Metric reads', ['type', 'outcome'] as const),
   pollSeconds: histogram('poll_job_seconds', 'Time to read and evaluate one batch of services', SECONDS),
-  evaluations: counter('evaluations_total', 'Evaluations of rules, by what came of them', ['reason'] as const),
+  evaluations: counter('evaluations_total', 'Evaluations of rules, by what came of them', [
+    'reason',
+  ] as const),
   triggers: counter('triggers_total', 'Triggers', ['mode'] as const),
   samples: counter('samples_total', 'Samples written'),
   alertsReceived: counter('alerts_received_total', 'Alerts accepted', ['format'] as const),
-  alertsRefused: counter('alerts_refused_total', 'Alerts and notifications refused', ['format', 'reason'] as const),
+  alertsRefused: counter('alerts_refused_total', 'Alerts and notifications refused', [
+    'format',
+    'reason',
+  ] as const),
   alertsProcessed: counter('alerts_processed_total', 'Alerts matched and evaluated'),
-  executions: counter('execution_attempts_total', 'Attempts to execute an action', ['type', 'outcome'] as const),
-  queueFailures: counter('queue_add_failures_total', 'Jobs that could not be put on a queue; the sweep does it later', ['queue'] as const),
+  executions: counter('execution_attempts_total', 'Attempts to execute an action', [
+    'type',
+    'outcome',
+  ] as const),
+  queueFailures: counter(
+    'queue_add_failures_total',
+    'Jobs that could not be put on a queue; the sweep does it later',
+    ['queue'] as const,
+  ),
   swept: counter('swept_total', 'Work that the sweep put back on a queue', ['what'] as const),
-  queueLength: new Gauge({ name: 'monscale_queue_jobs', help: 'Jobs on a queue', labelNames: ['queue', 'state'] as const, registers }),
-  lastTick: new Gauge({ name: 'monscale_scheduler_last_tick_timestamp_seconds', help: 'When polls were last put on the queue', registers }),
+  queueLength: new Gauge({
+    name: 'monscale_queue_jobs',
+    help: 'Jobs on a queue',
+    labelNames: ['queue', 'state'] as const,
+    registers,
+  }),
+  lastTick: new Gauge({
+    name: 'monscale_scheduler_last_tick_timestamp_seconds',
+    help: 'When polls were last put on the queue',
+    registers,
+  }),
 };

@@ -8,7 +8,8 @@ export type TemplateMode = 'text' | 'json' | 'url';
 
 const ESCAPES: Record<TemplateMode, (value: unknown) => string> = {
   text: plain,
-  json: (value) => (typeof value === 'string' ? JSON.stringify(value).slice(1, -1) : (JSON.stringify(value) ?? 'null')),
+  json: (value) =>
+    typeof value === 'string' ? JSON.stringify(value).slice(1, -1) : (JSON.stringify(value) ?? 'null'),
   url: (value) => encodeURIComponent(plain(value)),
 };
 
@@ -23,7 +24,13 @@ const engines = Object.fromEntries(
   (Object.keys(ESCAPES) as TemplateMode[]).map((mode) => [
     mode,
     // No file system: a template is one text and can't include another.
-    new Liquid({ outputEscape: ESCAPES[mode], relativeReference: false, templates: {}, ownPropertyOnly: true, ...LIMITS }),
+    new Liquid({
+      outputEscape: ESCAPES[mode],
+      relativeReference: false,
+      templates: {},
+      ownPropertyOnly: true,
+      ...LIMITS,
+    }),
   ]),
 ) as Record<TemplateMode, Liquid>;
 

@@ -34,7 +34,9 @@ export interface Config {
 /** Every mistake in the environment, each naming its variable. */
 export class ConfigError extends Error {
   constructor(readonly mistakes: string[]) {
-    super(`the environment has ${mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`}:\n  ${mistakes.join('\n  ')}`);
+    super(
+      `the environment has ${mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`}:\n  ${mistakes.join('\n  ')}`,
+    );
   }
 }
 
@@ -48,14 +50,17 @@ const LOG_LEVELS = ['debug', 'info', 'warn', 'error'];
 /** @throws ConfigError with every mistake at once */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const mistakes: string[] = [];
-  const text = (name: string): string | undefined => (env[name] === undefined || env[name] === '' ? undefined : env[name]);
+  const text = (name: string): string | undefined =>
+    env[name] === undefined || env[name] === '' ? undefined : env[name];
 
   const words = <W extends string>(name: string, known: readonly W[], all: string): readonly W[] => {
     const given = (text(name) ?? all).split(',').map((word) => word.trim());
     if (given.includes(all)) return known;
     for (const word of given) {
       if (!known.includes(word as W)) {
-        mistakes.push(`${name}: there is no ${JSON.stringify(word)}; known are ${known.join(', ')} and ${all}`);
+        mistakes.push(
+          `${name}: there is no ${JSON.stringify(word)}; known are ${known.join(', ')} and ${all}`,
+        );
       }
     }
     return known.filter((word) => given.includes(word));
@@ -72,7 +77,8 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
 
   const choice = (name: string, choices: readonly string[], fallback: string): string => {
     const given = text(name) ?? fallback;
-    if (!choices.includes(given)) mistakes.push(`${name}: ${JSON.stringify(given)} is not one of ${choices.join(', ')}`);
+    if (!choices.includes(given))
+      mistakes.push(`${name}: ${JSON.stringify(given)} is not one of ${choices.join(', ')}`);
     return given;
   };
 
@@ -80,20 +86,32 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     const given = text(name);
     // The value may hold a password: the message must not repeat it.
     const isGood = given === undefined || schemes.some((scheme) => given.startsWith(`${scheme}://`));
-    if (!isGood) mistakes.push(`${name}: must be a URL that starts with ${schemes.map((s) => `${s}://`).join(' or ')}`);
+    if (!isGood)
+      mistakes.push(`${name}: must be a URL that starts with ${schemes.map((s) => `${s}://`).join(' or ')}`);
     return given;
   };
 
   const roles = words('MONSCALE_ROLE', ROLES, 'all');
   const queues = words('MONSCALE_QUEUES', QUEUES, 'all');
   const databaseUrl = url('DATABASE_URL', ['postgres', 'postgresql']);
-  const redisUrl = url('REDIS_URL', ['redis', 'rediss', 'redis+sentinel', 'rediss+sentinel', 'redis+cluster', 'rediss+cluster']);
+  const redisUrl = url('REDIS_URL', [
+    'redis',
+    'rediss',
+    'redis+sentinel',
+    'rediss+sentinel',
+    'redis+cluster',
+    'rediss+cluster',
+  ]);
   const embedded = databaseUrl === undefined && redisUrl === undefined;
   if ((databaseUrl === undefined) !== (redisUrl === undefined)) {
     const missing = databaseUrl === undefined ? 'DATABASE_URL' : 'REDIS_URL';
-    mistakes.push(`${missing}: must be set when the other of DATABASE_URL and REDIS_URL is; unset both for embedded servers`);
+    mistakes.push(
+      `${missing}: must be set when the other of DATABASE_URL and REDIS_URL is; unset both for embedded servers`,
+    );
   } else if (embedded && roles.length < ROLES.length) {
-    mistakes.push('DATABASE_URL, REDIS_URL: must be set unless MONSCALE_ROLE is all, as embedded servers serve one process group');
+    mistakes.push(
+      'DATABASE_URL, REDIS_URL: must be set unless MONSCALE_ROLE is all, as embedded servers serve one process group',
+    );
   }
 
   const key = text('MONSCALE_SECRET_KEY');
@@ -115,7 +133,10 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       port: whole('MONSCALE_HTTP_PORT', 8080, 0, 65_535),
     },
     metricsPort: whole('MONSCALE_METRICS_PORT', 9464, 0, 65_535),
-    trap: { host: text('MONSCALE_TRAP_HOST') ?? '0.0.0.0', port: whole('MONSCALE_TRAP_PORT', 1162, 0, 65_535) },
+    trap: {
+      host: text('MONSCALE_TRAP_HOST') ?? '0.0.0.0',
+      port: whole('MONSCALE_TRAP_PORT', 1162, 0, 65_535),
+    },
     adminToken,
     secretKey,
     killSwitch: choice('MONSCALE_KILL_SWITCH', ['on', 'off'], 'off') === 'on',
@@ -123,7 +144,9 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     historyRetentionDays: whole('MONSCALE_HISTORY_RETENTION_DAYS', 90, 1, 3_650),
     logLevel: choice('MONSCALE_LOG_LEVEL', LOG_LEVELS, 'info'),
     // Kubernetes adds MONSCALE_PORT_… and MONSCALE_SERVICE_… to pods beside a service named monscale: warn, don't refuse.
-    unknownVariables: Object.keys(env).filter((name) => name.startsWith('MONSCALE_') && !KNOWN.includes(name)),
+    unknownVariables: Object.keys(env).filter(
+      (name) => name.startsWith('MONSCALE_') && !KNOWN.includes(name),
+    ),
   };
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return Object.freeze(config);

@@ -12,7 +12,12 @@ export function createDataSource(url: string, poolSize = 10): DataSource {
     installExtensions: false,
     applicationName: 'monscale',
     connectTimeoutMS: 5_000,
-    extra: { max: poolSize, statement_timeout: 30_000, idle_in_transaction_session_timeout: 30_000, keepAlive: true },
+    extra: {
+      max: poolSize,
+      statement_timeout: 30_000,
+      idle_in_transaction_session_timeout: 30_000,
+      keepAlive: true,
+    },
   });
 }
 

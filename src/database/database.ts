@@ -41,7 +41,9 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     while (!this.closed) {
       try {
         await this.source.initialize();
-        this.pool.on('error', (error) => this.logger.warn(`lost an idle connection to PostgreSQL: ${error.message}`));
+        this.pool.on('error', (error) =>
+          this.logger.warn(`lost an idle connection to PostgreSQL: ${error.message}`),
+        );
         await this.migrate();
         attempted();
         return;
@@ -100,7 +102,10 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
       client.release();
       return result;
     } catch (error) {
-      const broken = await client.query('ROLLBACK').then(() => false, () => true);
+      const broken = await client.query('ROLLBACK').then(
+        () => false,
+        () => true,
+      );
       client.release(broken);
       return asUnavailable(error);
     }
@@ -133,13 +138,23 @@ async function rowsOf<R extends QueryResultRow>(
 
 /** SQLSTATE classes of a server that is going, coming or full; and what sockets say when there is none. */
 const AWAY = /^(08|57P|53)/;
-const AWAY_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH']);
-const AWAY_TEXT = /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/;
+const AWAY_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+]);
+const AWAY_TEXT =
+  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/;
 
 function asUnavailable(error: unknown): never {
   const { code } = error as { code?: string };
   const isAway =
-    (code !== undefined && (AWAY.test(code) || AWAY_CODES.has(code))) || AWAY_TEXT.test((error as Error).message);
+    (code !== undefined && (AWAY.test(code) || AWAY_CODES.has(code))) ||
+    AWAY_TEXT.test((error as Error).message);
   if (isAway) throw new Unavailable(`PostgreSQL is away: ${messageOf(error)}`, undefined, { cause: error });
   throw error;
 }

@@ -77,22 +77,32 @@ export class DefinitionStore<R extends DefinitionRow> {
       const { id, ...set } = row;
       const where = { id, version: expected } as unknown as FindOptionsWhere<R>;
       const { affected } = await manager.update(this.entity, where, set as never);
-      if (affected === 0) throw new VersionMismatch(`${this.kind} ${row.name} was changed in the meantime; read it again`);
+      if (affected === 0)
+        throw new VersionMismatch(`${this.kind} ${row.name} was changed in the meantime; read it again`);
     });
   }
 
   /** @param users names what uses it, inside the transaction. @throws Conflict naming them */
-  async remove(row: R, expected: number, users: (manager: EntityManager) => Promise<string[]>): Promise<void> {
+  async remove(
+    row: R,
+    expected: number,
+    users: (manager: EntityManager) => Promise<string[]>,
+  ): Promise<void> {
     await this.write(row, undefined, async (manager) => {
       const names = await users(manager);
       if (names.length > 0) throw new Conflict(`${this.kind} ${row.name} is in use by ${names.join(', ')}`);
       const where = { id: row.id, version: expected } as unknown as FindOptionsWhere<R>;
       const { affected } = await manager.delete(this.entity, where);
-      if (affected === 0) throw new VersionMismatch(`${this.kind} ${row.name} was changed in the meantime; read it again`);
+      if (affected === 0)
+        throw new VersionMismatch(`${this.kind} ${row.name} was changed in the meantime; read it again`);
     });
   }
 
-  private async write(row: R, alongside: Alongside<R> | undefined, work: (manager: EntityManager) => Promise<unknown>): Promise<R> {
+  private async write(
+    row: R,
+    alongside: Alongside<R> | undefined,
+    work: (manager: EntityManager) => Promise<unknown>,
+  ): Promise<R> {
     try {
       await this.database.entities(async (manager) => {
         await manager.query('UPDATE definition_revision SET revision = revision + 1');
@@ -107,7 +117,8 @@ export class DefinitionStore<R extends DefinitionRow> {
         throw new Conflict(detail, [{ pointer: '/name', detail }]);
       }
       // Somebody began to use it between the look and the delete.
-      if (code === FOREIGN_KEY_VIOLATION) throw new Conflict(`${this.kind} ${row.name} is in use, or uses what is gone`);
+      if (code === FOREIGN_KEY_VIOLATION)
+        throw new Conflict(`${this.kind} ${row.name} is in use, or uses what is gone`);
       throw error;
     }
   }

@@ -35,9 +35,14 @@ export class HealthController {
   }
 
   @Get('health/ready')
-  @ApiOperation({ summary: 'It can do its work: PostgreSQL, Redis, and for a scheduler its last tick; 503 when not' })
+  @ApiOperation({
+    summary: 'It can do its work: PostgreSQL, Redis, and for a scheduler its last tick; 503 when not',
+  })
   async ready(@Res({ passthrough: true }) reply: FastifyReply) {
-    const [database, redis] = await Promise.all([this.check(() => this.database.ping()), this.check(() => this.queues.ping())]);
+    const [database, redis] = await Promise.all([
+      this.check(() => this.database.ping()),
+      this.check(() => this.queues.ping()),
+    ]);
     const checks: Record<string, Check> = { database, redis };
     if (this.scheduler !== undefined) checks.scheduler = this.ticking(this.scheduler.lastTick);
     const isReady = Object.values(checks).every(({ status }) => status === 'up');

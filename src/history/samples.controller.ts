@@ -26,16 +26,30 @@ const MAX_POINTS = 11_000;
 const HOUR_MS = 3_600_000;
 
 class SamplesQuery {
-  @Text({ description: 'Name of the metric; may be left out when there is one', optional: true, maxLength: 100 })
+  @Text({
+    description: 'Name of the metric; may be left out when there is one',
+    optional: true,
+    maxLength: 100,
+  })
   metric?: string;
 
-  @Text({ description: 'From this moment on (RFC 3339); by default an hour before `to`', optional: true, check: momentProblem })
+  @Text({
+    description: 'From this moment on (RFC 3339); by default an hour before `to`',
+    optional: true,
+    check: momentProblem,
+  })
   from?: string;
 
   @Text({ description: 'Up to this moment (RFC 3339); by default now', optional: true, check: momentProblem })
   to?: string;
 
-  @Whole({ description: 'One point per step, aligned to the step; without it the raw readings', unit: 's', optional: true, minimum: 1, maximum: 31_536_000 })
+  @Whole({
+    description: 'One point per step, aligned to the step; without it the raw readings',
+    unit: 's',
+    optional: true,
+    minimum: 1,
+    maximum: 31_536_000,
+  })
   stepSeconds?: number;
 
   @Choice(Object.keys(FUNCTIONS), { description: 'What a step is made of its readings' })
@@ -67,16 +81,30 @@ export class SamplesController {
     return { metric, points };
   }
 
-  private async points(series: number, from: Date, to: Date, { stepSeconds, function: name }: SamplesQuery): Promise<[string, number][]> {
+  private async points(
+    series: number,
+    from: Date,
+    to: Date,
+    { stepSeconds, function: name }: SamplesQuery,
+  ): Promise<[string, number][]> {
     const [text, values] =
       stepSeconds === undefined
-        ? ['SELECT at, value FROM samples WHERE series_id = $1 AND at >= $2 AND at <= $3 ORDER BY at LIMIT $4', []]
+        ? [
+            'SELECT at, value FROM samples WHERE series_id = $1 AND at >= $2 AND at <= $3 ORDER BY at LIMIT $4',
+            [],
+          ]
         : [
             `SELECT date_bin(make_interval(secs => $5), at, 'epoch') AS at, ${FUNCTIONS[name]} AS value
              FROM samples WHERE series_id = $1 AND at >= $2 AND at <= $3 GROUP BY 1 ORDER BY 1 LIMIT $4`,
             [stepSeconds],
           ];
-    const rows = await this.database.rows<{ at: Date; value: number }>(text, [series, from, to, MAX_POINTS + 1, ...values]);
+    const rows = await this.database.rows<{ at: Date; value: number }>(text, [
+      series,
+      from,
+      to,
+      MAX_POINTS + 1,
+      ...values,
+    ]);
     if (rows.length > MAX_POINTS) {
       const detail = `more than ${MAX_POINTS} points; ask for a shorter time or a longer step`;
       throw new InvalidInput([{ pointer: '/stepSeconds', detail }]);

@@ -40,7 +40,11 @@ export class Samples {
   }
 
   /** When each series was last read, of those that were read since `after`. */
-  async latest(series: readonly number[], after: Date, sql: Sql = this.database): Promise<Map<number, Sample>> {
+  async latest(
+    series: readonly number[],
+    after: Date,
+    sql: Sql = this.database,
+  ): Promise<Map<number, Sample>> {
     if (series.length === 0) return new Map();
     const rows = await sql.rows<{ series: number; at: Date; value: number }>(
       `SELECT s.series, x.at, x.value
@@ -88,4 +92,5 @@ export class Samples {
 }
 
 const dayOf = (at: Date): number => Math.floor(at.getTime() / DAY_MS) * DAY_MS;
-const partitionName = (dayStart: number): string => `samples_${new Date(dayStart).toISOString().slice(0, 10).replaceAll('-', '')}`;
+const partitionName = (dayStart: number): string =>
+  `samples_${new Date(dayStart).toISOString().slice(0, 10).replaceAll('-', '')}`;

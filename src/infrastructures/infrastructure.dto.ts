@@ -20,19 +20,39 @@ export class InfrastructureDto {
   @Whole({ description: 'It is never scaled above', unit: 'nodes', minimum: 0, maximum: 1_000_000 })
   maxNodes = 8;
 
-  @Decimal({ description: 'After it was scaled up, no service scales it up for this long', unit: 's', minimum: 0, maximum: 31_536_000 })
+  @Decimal({
+    description: 'After it was scaled up, no service scales it up for this long',
+    unit: 's',
+    minimum: 0,
+    maximum: 31_536_000,
+  })
   upWisdomSeconds = 0;
 
-  @Decimal({ description: 'After it was scaled down, no service scales it down for this long', unit: 's', minimum: 0, maximum: 31_536_000 })
+  @Decimal({
+    description: 'After it was scaled down, no service scales it down for this long',
+    unit: 's',
+    minimum: 0,
+    maximum: 31_536_000,
+  })
   downWisdomSeconds = 0;
 
-  @Decimal({ description: 'How long a node that was asked for counts as in flight after the action succeeded', unit: 's', minimum: 0, maximum: 86_400 })
+  @Decimal({
+    description: 'How long a node that was asked for counts as in flight after the action succeeded',
+    unit: 's',
+    minimum: 0,
+    maximum: 86_400,
+  })
   warmupSeconds = 0;
 
-  @Nested(() => Choice, { description: 'The metric that counts its nodes; without it no service can scale it', optional: true })
+  @Nested(() => Choice, {
+    description: 'The metric that counts its nodes; without it no service can scale it',
+    optional: true,
+  })
   nodes?: Choice;
 
   problems(): FieldError[] {
-    return this.minNodes > this.maxNodes ? [{ pointer: '/minNodes', detail: `must not be over maxNodes (${this.maxNodes})` }] : [];
+    return this.minNodes > this.maxNodes
+      ? [{ pointer: '/minNodes', detail: `must not be over maxNodes (${this.maxNodes})` }]
+      : [];
   }
 }

@@ -4,4 +4,8 @@ import { InfrastructureDto } from './infrastructure.dto';
 import { Infrastructures } from './infrastructures';
 
 @Controller('api/v1/infrastructures')
-export class InfrastructuresController extends definitionController('infrastructures', InfrastructureDto, Infrastructures) {}
+export class InfrastructuresController extends definitionController(
+  'infrastructures',
+  InfrastructureDto,
+  Infrastructures,
+) {}

@@ -28,28 +28,44 @@ export class Infrastructures extends StoredDefinitions<InfrastructureRow> {
 
   protected async columns(body: unknown, before?: InfrastructureRow): Promise<Columns<InfrastructureRow>> {
     const dto = checked(InfrastructureDto, body);
-    const nodes = dto.nodes === undefined ? null : this.counter(dto.nodes as MappingChoice, before?.nodes ?? undefined);
+    const nodes =
+      dto.nodes === undefined ? null : this.counter(dto.nodes as MappingChoice, before?.nodes ?? undefined);
     return { ...dto, nodes };
   }
 
   private counter(chosen: MappingChoice, before?: MappingChoice): MappingChoice {
     if (NO_COUNTERS.includes(chosen.type)) {
-      throw new InvalidInput([{ pointer: '/nodes/type', detail: `${chosen.type} can't count the nodes of an infrastructure` }]);
+      throw new InvalidInput([
+        { pointer: '/nodes/type', detail: `${chosen.type} can't count the nodes of an infrastructure` },
+      ]);
     }
     return { type: chosen.type, params: sealedParams(this.metrics, chosen, '/nodes', this.secrets, before) };
   }
 
   protected async show(rows: InfrastructureRow[]): Promise<object[]> {
-    return rows.map(({ description, labels, minNodes, maxNodes, upWisdomSeconds, downWisdomSeconds, warmupSeconds, nodes }) => ({
-      description,
-      labels,
-      minNodes,
-      maxNodes,
-      upWisdomSeconds,
-      downWisdomSeconds,
-      warmupSeconds,
-      ...(nodes ? { nodes: { type: nodes.type, params: maskedParams(this.metrics, nodes, this.secrets) } } : {}),
-    }));
+    return rows.map(
+      ({
+        description,
+        labels,
+        minNodes,
+        maxNodes,
+        upWisdomSeconds,
+        downWisdomSeconds,
+        warmupSeconds,
+        nodes,
+      }) => ({
+        description,
+        labels,
+        minNodes,
+        maxNodes,
+        upWisdomSeconds,
+        downWisdomSeconds,
+        warmupSeconds,
+        ...(nodes
+          ? { nodes: { type: nodes.type, params: maskedParams(this.metrics, nodes, this.secrets) } }
+          : {}),
+      }),
+    );
   }
 
   protected async users(manager: EntityManager, row: InfrastructureRow): Promise<string[]> {

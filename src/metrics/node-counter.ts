@@ -35,7 +35,8 @@ export class NodeCounter {
   }
 
   private async read({ name, nodes }: Pick<InfrastructureRow, 'name' | 'nodes'>): Promise<number> {
-    if (nodes === null) throw new Error(`infrastructure ${name} does not say how its nodes are counted; set its "nodes"`);
+    if (nodes === null)
+      throw new Error(`infrastructure ${name} does not say how its nodes are counted; set its "nodes"`);
     const read = this.reads.of(nodes, TIMEOUT_MS);
     const countNodes = () => Promise.reject(new Error('an infrastructure counts its own nodes'));
     try {

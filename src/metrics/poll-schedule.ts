@@ -19,7 +19,10 @@ export function dueSlots(intervalSeconds: number, after: number, upTo: number): 
   const first = (upTo - seconds + 1) % intervalSeconds;
   const last = first + seconds - 1;
   if (last < intervalSeconds) return range(first, last, intervalSeconds);
-  return [...range(first, intervalSeconds - 1, intervalSeconds), ...range(0, last - intervalSeconds, intervalSeconds)];
+  return [
+    ...range(first, intervalSeconds - 1, intervalSeconds),
+    ...range(0, last - intervalSeconds, intervalSeconds),
+  ];
 }
 
 /** Slots whose share of the interval lies in the phases `first … last`, in seconds. */
@@ -30,7 +33,8 @@ function range(first: number, last: number, intervalSeconds: number): SlotRange[
 }
 
 /** The second of its interval in which a slot is due. */
-export const phaseOf = (slot: number, intervalSeconds: number): number => Math.floor((slot * intervalSeconds) / SLOTS);
+export const phaseOf = (slot: number, intervalSeconds: number): number =>
+  Math.floor((slot * intervalSeconds) / SLOTS);
 
 /** When a slot is due next, after the given second since the epoch. */
 export function nextDue(slot: number, intervalSeconds: number, nowSeconds: number): number {

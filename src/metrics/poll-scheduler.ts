@@ -1,4 +1,9 @@
-import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
 import { Periodic } from '../common/periodic';
 import { telemetry } from '../common/telemetry';
@@ -21,7 +26,11 @@ interface Due extends SlotRange {
  */
 @Injectable()
 export class PollScheduler implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly ticks = new Periodic('PollScheduler', () => this.untilNextSecond(), () => this.tick());
+  private readonly ticks = new Periodic(
+    'PollScheduler',
+    () => this.untilNextSecond(),
+    () => this.tick(),
+  );
   lastTick?: Date;
 
   constructor(
@@ -54,7 +63,11 @@ export class PollScheduler implements OnApplicationBootstrap, BeforeApplicationS
     if (upTo <= after) return this.ticked();
     const due = await this.due(after, upTo);
     const jobs = due.flatMap(({ intervalSeconds, services, ...range }) =>
-      parts(range, services, SERVICES_PER_JOB).map((part): PollJob => ({ intervalSeconds, ...part, dueAt: upTo * 1_000 })),
+      parts(range, services, SERVICES_PER_JOB).map((part): PollJob => ({
+        intervalSeconds,
+        ...part,
+        dueAt: upTo * 1_000,
+      })),
     );
     const total = due.reduce((sum, { services }) => sum + services, 0);
     telemetry.pollsDue.inc(total);

@@ -71,7 +71,11 @@ export class Poller implements BeforeApplicationShutdown {
   }
 
   /** Adds the reads of a service to the requests of their targets. */
-  private collect(polled: Polled, requests: Map<string, Request>, whenDone: (readings: Record<string, Reading>) => void): void {
+  private collect(
+    polled: Polled,
+    requests: Map<string, Request>,
+    whenDone: (readings: Record<string, Reading>) => void,
+  ): void {
     const readings: Record<string, Reading> = {};
     const entries = Object.entries(polled.reads);
     let missing = entries.length;
@@ -93,7 +97,14 @@ export class Poller implements BeforeApplicationShutdown {
         const request = requests.get(key);
         if (request === undefined) {
           const { type, timeoutMs } = read;
-          requests.set(key, { strategy, type, timeoutMs, params: [params], settle: [settle], countNodes: () => polled.countNodes() });
+          requests.set(key, {
+            strategy,
+            type,
+            timeoutMs,
+            params: [params],
+            settle: [settle],
+            countNodes: () => polled.countNodes(),
+          });
         } else {
           request.params.push(params);
           request.settle.push(settle);

@@ -16,7 +16,8 @@ class Connections {
   constructor(private readonly url: string) {}
 
   open(kind: string, options: RedisOptions): Redis | Cluster {
-    if (kind === 'bclient') return this.connect({ ...options, maxRetriesPerRequest: null, enableReadyCheck: false });
+    if (kind === 'bclient')
+      return this.connect({ ...options, maxRetriesPerRequest: null, enableReadyCheck: false });
     const known = this.shared.get(kind);
     if (known !== undefined) return known;
     // The subscriber must wait for Redis as long as it takes; a client's command must not.
@@ -46,7 +47,13 @@ class Connections {
 const CONNECTIONS = Symbol('CONNECTIONS');
 
 @Module({
-  providers: [{ provide: CONNECTIONS, inject: [CONFIG], useFactory: (config: Config) => new Connections(config.redisUrl!) }],
+  providers: [
+    {
+      provide: CONNECTIONS,
+      inject: [CONFIG],
+      useFactory: (config: Config) => new Connections(config.redisUrl!),
+    },
+  ],
   exports: [CONNECTIONS],
 })
 class ConnectionsModule {}

@@ -50,14 +50,21 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
 
   /** Stops taking work and waits for what runs. */
   async beforeApplicationShutdown(): Promise<void> {
-    const every = (work: (queue: Queue) => Promise<void>) => Promise.all(QUEUES.map((name) => work(this.queues[name])));
+    const every = (work: (queue: Queue) => Promise<void>) =>
+      Promise.all(QUEUES.map((name) => work(this.queues[name])));
     try {
       // All of them are idle before the first closes: they share connections.
-      await within(CLOSE_TIMEOUT_MS, every((queue) => queue.pause(true)));
+      await within(
+        CLOSE_TIMEOUT_MS,
+        every((queue) => queue.pause(true)),
+      );
     } catch (error) {
       this.logger.warn(`jobs still run after ${CLOSE_TIMEOUT_MS / 1000} s: ${messageOf(error)}`);
     }
-    await within(ADD_TIMEOUT_MS, every((queue) => queue.close(true))).catch(() => undefined);
+    await within(
+      ADD_TIMEOUT_MS,
+      every((queue) => queue.close(true)),
+    ).catch(() => undefined);
   }
 
   /** Two schedulers make the same ids, so a poll stands on the queue once. */
@@ -76,7 +83,10 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
   }
 
   addAlerts(ids: readonly string[]): Promise<boolean> {
-    return this.add('alerts', chunks(ids, 200).map((alerts) => ({ data: { alerts } })));
+    return this.add(
+      'alerts',
+      chunks(ids, 200).map((alerts) => ({ data: { alerts } })),
+    );
   }
 
   /** Services to evaluate, at a moment when one is given. */
@@ -93,7 +103,10 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
   }
 
   /** Executions, each to be tried at its moment; the same try has the same id and stands on the queue once. */
-  addExecutions(executions: readonly { id: string; tries: number; at?: Date }[], now: Date): Promise<boolean> {
+  addExecutions(
+    executions: readonly { id: string; tries: number; at?: Date }[],
+    now: Date,
+  ): Promise<boolean> {
     return this.add(
       'actions',
       executions.map(({ id, tries, at }) => ({
@@ -107,7 +120,10 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
   addLostExecutions(executions: readonly { id: string; tries: number }[]): Promise<boolean> {
     return this.add(
       'actions',
-      executions.map(({ id, tries }) => ({ data: { execution: id }, opts: { jobId: `${id}:${tries}:lost` } })),
+      executions.map(({ id, tries }) => ({
+        data: { execution: id },
+        opts: { jobId: `${id}:${tries}:lost` },
+      })),
     );
   }
 
@@ -139,11 +155,16 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     const queue = this.queues[name];
     try {
       if (queue.client.status !== 'ready') throw new Error(`no connection to Redis (${queue.client.status})`);
-      await within<unknown>(ADD_TIMEOUT_MS, jobs.length === 1 ? queue.add(jobs[0]!.data, jobs[0]!.opts) : queue.addBulk(jobs));
+      await within<unknown>(
+        ADD_TIMEOUT_MS,
+        jobs.length === 1 ? queue.add(jobs[0]!.data, jobs[0]!.opts) : queue.addBulk(jobs),
+      );
       return true;
     } catch (error) {
       telemetry.queueFailures.inc({ queue: name }, jobs.length);
-      this.logger.warn(`${jobs.length} jobs could not be put on ${name}, the sweep will: ${messageOf(error)}`);
+      this.logger.warn(
+        `${jobs.length} jobs could not be put on ${name}, the sweep will: ${messageOf(error)}`,
+      );
       return false;
     }
   }
@@ -160,5 +181,7 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
 }
 
 function chunks<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
 }

@@ -13,10 +13,20 @@ export function connectRedis(url: string, options: RedisOptions): Redis | Cluste
   const login = { username, password, tls };
   if (scheme.endsWith('+sentinel')) {
     const [name, db] = path;
-    return new Redis({ ...options, ...login, sentinels: hosts(26_379), name, db: Number(db ?? 0), enableTLSForSentinelMode: tls !== undefined });
+    return new Redis({
+      ...options,
+      ...login,
+      sentinels: hosts(26_379),
+      name,
+      db: Number(db ?? 0),
+      enableTLSForSentinelMode: tls !== undefined,
+    });
   }
   if (scheme.endsWith('+cluster')) {
-    return new Cluster(hosts(6_379), { redisOptions: { ...options, ...login }, clusterRetryStrategy: options.retryStrategy });
+    return new Cluster(hosts(6_379), {
+      redisOptions: { ...options, ...login },
+      clusterRetryStrategy: options.retryStrategy,
+    });
   }
   return new Redis(url, options);
 }

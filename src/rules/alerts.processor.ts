@@ -77,7 +77,9 @@ export class AlertsProcessor {
     const matcher = await this.subscriptions.current();
     const matches = alerts.flatMap((alert) => matchesOf(alert, matcher));
     const watched = await this.ruleBook.byIds([...new Set(matches.map(({ service }) => service))]);
-    await this.keepMatches(matches.map((match) => ({ ...match, ttlSeconds: match.ttlSeconds ?? ttlOf(match, watched) })));
+    await this.keepMatches(
+      matches.map((match) => ({ ...match, ttlSeconds: match.ttlSeconds ?? ttlOf(match, watched) })),
+    );
     const at = this.clock.now();
     const pushed = await this.push(alerts, matches, watched, at);
     const seen = await this.observer.known(watched, at, pushed.readings);
@@ -90,7 +92,12 @@ export class AlertsProcessor {
   }
 
   /** An alert may carry the number of a polled metric: it counts as a reading, and is kept as one. */
-  private async push(alerts: readonly NewAlert[], matches: readonly MatchRow[], watched: readonly Watched[], at: Date) {
+  private async push(
+    alerts: readonly NewAlert[],
+    matches: readonly MatchRow[],
+    watched: readonly Watched[],
+    at: Date,
+  ) {
     const readings = new Map<string, Record<string, Reading>>();
     const senders = new Map<string, string[]>();
     const byId = new Map(alerts.map((alert) => [alert.id, alert]));
@@ -150,14 +157,19 @@ export class AlertsProcessor {
     );
     const matcher = new Matcher(subscriptions);
     await this.keepMatches(
-      living.flatMap(({ id, labels }) => matcher.matches(labels).map((subscription) => ({ alert: id, ...subscription }))),
+      living.flatMap(({ id, labels }) =>
+        matcher.matches(labels).map((subscription) => ({ alert: id, ...subscription })),
+      ),
     );
   }
 }
 
 function matchesOf(alert: NewAlert, matcher: Matcher): MatchRow[] {
-  if (alert.service_id !== null) return [{ alert: alert.id, service: alert.service_id, metric: alert.metric! }];
-  return matcher.matches(alert.labels).map(({ service, metric, ttlSeconds }) => ({ alert: alert.id, service, metric, ttlSeconds }));
+  if (alert.service_id !== null)
+    return [{ alert: alert.id, service: alert.service_id, metric: alert.metric! }];
+  return matcher
+    .matches(alert.labels)
+    .map(({ service, metric, ttlSeconds }) => ({ alert: alert.id, service, metric, ttlSeconds }));
 }
 
 function ttlOf({ service, metric }: MatchRow, watched: readonly Watched[]): number | undefined {

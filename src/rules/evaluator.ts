@@ -63,9 +63,14 @@ export class Evaluator {
     if (candidates.length === 0 && alongside === undefined) return;
 
     for (let round = 1; ; round++) {
-      await this.count(candidates.filter((one) => this.decide(one, one.watched.state, counts).needs === 'capacity'), counts);
+      await this.count(
+        candidates.filter((one) => this.decide(one, one.watched.state, counts).needs === 'capacity'),
+        counts,
+      );
       try {
-        const entries = await this.database.transaction((sql) => this.commit(sql, candidates, counts, alongside));
+        const entries = await this.database.transaction((sql) =>
+          this.commit(sql, candidates, counts, alongside),
+        );
         await this.announce(entries);
         return;
       } catch (error) {
@@ -80,7 +85,9 @@ export class Evaluator {
     const counts: Counts = new Map();
     await this.count([seen], counts);
     const { infrastructure } = seen.watched.prepared;
-    const inFlight = infrastructure ? await this.ruleBook.inFlight([infrastructure], seen.at) : new Map<string, number>();
+    const inFlight = infrastructure
+      ? await this.ruleBook.inFlight([infrastructure], seen.at)
+      : new Map<string, number>();
     const outcome = this.decide(seen, seen.watched.state, counts, inFlight.get(infrastructure?.id ?? ''));
     if (outcome.needs) throw new Unavailable('the nodes could not be counted');
     return outcome;
@@ -94,16 +101,33 @@ export class Evaluator {
     return this.momentOf(seen, outcome.state) !== watched.nextMoment;
   }
 
-  private decide(seen: Seen, state: State | undefined, counts: Counts, inFlight?: number, infrastructureTriggeredAt?: number): Outcome {
+  private decide(
+    seen: Seen,
+    state: State | undefined,
+    counts: Counts,
+    inFlight?: number,
+    infrastructureTriggeredAt?: number,
+  ): Outcome {
     const { rule, infrastructure } = seen.watched.prepared;
     const now = seen.at.getTime();
-    const observation = this.observe(seen, infrastructureTriggeredAt, capacityOf(counts.get(infrastructure?.id ?? ''), inFlight));
+    const observation = this.observe(
+      seen,
+      infrastructureTriggeredAt,
+      capacityOf(counts.get(infrastructure?.id ?? ''), inFlight),
+    );
     return evaluate(rule, state ?? initialState(rule, now), observation, now);
   }
 
   private observe(seen: Seen, infrastructureTriggeredAt?: number, capacity?: Capacity): Observation {
     const { values, errors, previousAt } = seen;
-    return { values, errors, previousAt, killSwitch: this.config.killSwitch, infrastructureTriggeredAt, capacity };
+    return {
+      values,
+      errors,
+      previousAt,
+      killSwitch: this.config.killSwitch,
+      infrastructureTriggeredAt,
+      capacity,
+    };
   }
 
   private momentOf(seen: Seen, state: State, infrastructureTriggeredAt?: number): number | undefined {
@@ -112,7 +136,10 @@ export class Evaluator {
   }
 
   private async count(seen: readonly Seen[], counts: Counts): Promise<void> {
-    await this.countAll(seen.flatMap(({ watched }) => watched.prepared.infrastructure ?? []), counts);
+    await this.countAll(
+      seen.flatMap(({ watched }) => watched.prepared.infrastructure ?? []),
+      counts,
+    );
   }
 
   /** Before any lock is taken: a count may take as long as its target likes. */
@@ -129,11 +156,21 @@ export class Evaluator {
     );
   }
 
-  private async commit(sql: Sql, candidates: readonly Seen[], counts: Counts, alongside?: Alongside): Promise<LedgerEntry[]> {
+  private async commit(
+    sql: Sql,
+    candidates: readonly Seen[],
+    counts: Counts,
+    alongside?: Alongside,
+  ): Promise<LedgerEntry[]> {
     await alongside?.(sql);
-    const locked = await this.ledger.lock(sql, candidates.map(({ watched }) => watched.prepared.service));
+    const locked = await this.ledger.lock(
+      sql,
+      candidates.map(({ watched }) => watched.prepared.service),
+    );
     const scaled = candidates.flatMap(({ watched: { prepared } }) =>
-      prepared.rule.scaling && prepared.infrastructure && counts.has(prepared.infrastructure.id) ? [prepared.infrastructure] : [],
+      prepared.rule.scaling && prepared.infrastructure && counts.has(prepared.infrastructure.id)
+        ? [prepared.infrastructure]
+        : [],
     );
     const capacity = await this.ledger.lockInfrastructures(sql, scaled);
     const inFlight = await this.ruleBook.inFlight(capacity.rows, maxOf(candidates), sql);
@@ -170,7 +207,14 @@ export class Evaluator {
     return entries;
   }
 
-  private entry(seen: Seen, before: State | undefined, outcome: Decided, openDecision: string | undefined, moment?: number, infrastructureTriggeredAt?: number): LedgerEntry {
+  private entry(
+    seen: Seen,
+    before: State | undefined,
+    outcome: Decided,
+    openDecision: string | undefined,
+    moment?: number,
+    infrastructureTriggeredAt?: number,
+  ): LedgerEntry {
     const { prepared } = seen.watched;
     const { state } = outcome;
     const newStretch = outcome.newStretch || before === undefined;
@@ -182,7 +226,7 @@ export class Evaluator {
       decisionId: newStretch || openDecision === undefined ? newId() : openDecision,
       newStretch,
       nextMoment: moment,
-      explanation: explanationOf(prepared, state, seen, infrastructureTriggeredAt),
+      explanation: explanationOf(prepared, withHold(state, before, outcome), seen, infrastructureTriggeredAt),
       values: valuesOf(prepared, seen),
       trigger: outcome.trigger && this.triggerOf(seen, outcome.trigger),
     };
@@ -209,7 +253,9 @@ export class Evaluator {
     }
     const now = maxOf(entries);
     const acting = entries.filter(({ trigger, prepared }) => trigger && prepared.rule.mode === 'auto');
-    const executions = acting.flatMap(({ trigger }) => trigger!.executions.map(({ id }) => ({ id, tries: 0 })));
+    const executions = acting.flatMap(({ trigger }) =>
+      trigger!.executions.map(({ id }) => ({ id, tries: 0 })),
+    );
     const moments = entries.flatMap(({ prepared, nextMoment: at }) =>
       at === undefined ? [] : [{ id: prepared.service.id, at: new Date(at) }],
     );
@@ -217,14 +263,25 @@ export class Evaluator {
   }
 }
 
-function capacityOf(count: { known: true; current: number } | { known: false; error: string } | undefined, inFlight = 0): Capacity | undefined {
+function capacityOf(
+  count: { known: true; current: number } | { known: false; error: string } | undefined,
+  inFlight = 0,
+): Capacity | undefined {
   return count?.known ? { ...count, inFlight } : count;
 }
 
-const maxOf = (items: readonly { at: Date }[]): Date => new Date(Math.max(0, ...items.map(({ at }) => at.getTime())));
+/** A trigger begins the hold anew; its explanation speaks of the hold that led to it. */
+const withHold = (state: State, before: State | undefined, { trigger }: Decided): State =>
+  trigger && before?.pendingSince !== undefined ? { ...state, pendingSince: before.pendingSince } : state;
+
+const maxOf = (items: readonly { at: Date }[]): Date =>
+  new Date(Math.max(0, ...items.map(({ at }) => at.getTime())));
 
 /** As the API shows them: the number, or why there is none. */
-export function valuesOf(prepared: Prepared, { values, errors, at }: Pick<Seen, 'values' | 'errors' | 'at'>): LedgerEntry['values'] {
+export function valuesOf(
+  prepared: Prepared,
+  { values, errors, at }: Pick<Seen, 'values' | 'errors' | 'at'>,
+): LedgerEntry['values'] {
   const entries = Object.keys(prepared.service.metrics).map((metric) => {
     const value = values[metric];
     const reading = value === undefined ? { error: errors[metric] ?? 'not read' } : { value };

@@ -21,7 +21,9 @@ export function explanationOf(
     values: Object.fromEntries(readings),
     wisdomUntil: wisdomUntil(prepared, state),
     infrastructureWisdomUntil:
-      infrastructureTriggeredAt === undefined ? undefined : infrastructureTriggeredAt + (rule.scaling?.wisdomMs ?? 0),
+      infrastructureTriggeredAt === undefined
+        ? undefined
+        : infrastructureTriggeredAt + (rule.scaling?.wisdomMs ?? 0),
     missingData: service.missingData,
   };
   return explain(rule, state, circumstances, at.getTime());

@@ -16,7 +16,12 @@ export interface LedgerEntry {
   nextMoment?: number;
   explanation: string;
   values: Record<string, { value: number; at: string } | { error: string; at: string }>;
-  trigger?: { id: string; nodes?: Nodes; alerts: readonly string[]; executions: { id: string; action: string }[] };
+  trigger?: {
+    id: string;
+    nodes?: Nodes;
+    alerts: readonly string[];
+    executions: { id: string; action: string }[];
+  };
 }
 
 export interface LockedState {
@@ -65,7 +70,12 @@ export class Ledger {
       'ledger_services',
     );
     // A statement of its own: it must see what was committed while the lock was waited for.
-    const states = await sql.rows<{ id: string; state: State; decision_id: string; next_moment: Date | null }>(
+    const states = await sql.rows<{
+      id: string;
+      state: State;
+      decision_id: string;
+      next_moment: Date | null;
+    }>(
       `SELECT service_id AS id, state, decision_id, next_moment FROM service_states WHERE service_id = ANY($1::uuid[])`,
       [rows.map(({ id }) => id)],
       'ledger_states_read',
@@ -77,7 +87,10 @@ export class Ledger {
     return locked;
   }
 
-  async lockInfrastructures(sql: Sql, infrastructures: readonly InfrastructureRow[]): Promise<LockedInfrastructures> {
+  async lockInfrastructures(
+    sql: Sql,
+    infrastructures: readonly InfrastructureRow[],
+  ): Promise<LockedInfrastructures> {
     const rows = [...new Map(infrastructures.map((row) => [row.id, row])).values()];
     if (rows.length === 0) return new LockedInfrastructures([], []);
     const ids = rows.map(({ id }) => id).sort();
@@ -94,14 +107,27 @@ export class Ledger {
     return new LockedInfrastructures(rows, states);
   }
 
-  async write(sql: Sql, entries: readonly LedgerEntry[], infrastructures: LockedInfrastructures): Promise<void> {
+  async write(
+    sql: Sql,
+    entries: readonly LedgerEntry[],
+    infrastructures: LockedInfrastructures,
+  ): Promise<void> {
     if (entries.length === 0) return;
     await this.writeStates(sql, entries);
-    await this.writeDecisions(sql, entries.filter(({ newStretch }) => newStretch));
-    await this.writeTriggers(sql, entries.filter(({ trigger }) => trigger !== undefined));
+    await this.writeDecisions(
+      sql,
+      entries.filter(({ newStretch }) => newStretch),
+    );
+    await this.writeTriggers(
+      sql,
+      entries.filter(({ trigger }) => trigger !== undefined),
+    );
     for (const { id, direction, at } of infrastructures.changed.values()) {
       const column = direction === 'up' ? 'last_up_at' : 'last_down_at';
-      await sql.rows(`UPDATE infrastructure_states SET ${column} = $2 WHERE infrastructure_id = $1`, [id, new Date(at)]);
+      await sql.rows(`UPDATE infrastructure_states SET ${column} = $2 WHERE infrastructure_id = $1`, [
+        id,
+        new Date(at),
+      ]);
     }
   }
 
@@ -162,7 +188,9 @@ export class Ledger {
       ],
       'ledger_triggers',
     );
-    const fed = entries.flatMap(({ trigger }) => trigger!.alerts.map((alert) => ({ alert, trigger: trigger!.id })));
+    const fed = entries.flatMap(({ trigger }) =>
+      trigger!.alerts.map((alert) => ({ alert, trigger: trigger!.id })),
+    );
     await sql.rows(
       `INSERT INTO trigger_alerts (alert_id, trigger_id)
        SELECT a.id, u.trigger_id FROM unnest($1::uuid[], $2::uuid[]) AS u (alert_id, trigger_id)
@@ -174,7 +202,9 @@ export class Ledger {
   }
 
   private async writeExecutions(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
-    const executions = entries.flatMap((entry) => entry.trigger!.executions.map((execution) => ({ entry, ...execution })));
+    const executions = entries.flatMap((entry) =>
+      entry.trigger!.executions.map((execution) => ({ entry, ...execution })),
+    );
     if (executions.length === 0) return;
     await sql.rows(
       `INSERT INTO executions (id, trigger_id, service_id, service_name, action_id, action_name, status, justification,
@@ -223,7 +253,11 @@ function variablesOf({ prepared, at, state, explanation, values, trigger }: Ledg
       maxNodes: infrastructure.maxNodes,
     },
     trigger: { id: trigger!.id, at: at.toISOString(), reason: state.reason, justification: explanation },
-    values: Object.fromEntries(Object.entries(values).flatMap(([name, reading]) => ('value' in reading ? [[name, reading.value]] : []))),
+    values: Object.fromEntries(
+      Object.entries(values).flatMap(([name, reading]) =>
+        'value' in reading ? [[name, reading.value]] : [],
+      ),
+    ),
     nodes: nodes && { current: nodes.current, desired: nodes.desired, delta: nodes.delta },
   };
 }

@@ -68,11 +68,17 @@ export class Observer {
    * What is known of services now without asking their targets: alerts that live, and the latest samples where they
    * are not stale. @param pushed readings that were sent for a polled metric, by service
    */
-  async known(watched: readonly Watched[], at: Date, pushed = new Map<string, Record<string, Reading>>()): Promise<Seen[]> {
+  async known(
+    watched: readonly Watched[],
+    at: Date,
+    pushed = new Map<string, Record<string, Reading>>(),
+  ): Promise<Seen[]> {
     const polled = watched.filter(({ prepared }) => prepared.service.polled);
     const oldest = Math.max(0, ...polled.map(({ prepared }) => prepared.service.intervalSeconds));
     const since = new Date(at.getTime() - STALE_INTERVALS * oldest * 1000);
-    const series = polled.flatMap(({ prepared }) => Object.keys(prepared.reads).map((metric) => prepared.service.series[metric]!));
+    const series = polled.flatMap(({ prepared }) =>
+      Object.keys(prepared.reads).map((metric) => prepared.service.series[metric]!),
+    );
     const alertMetrics = watched.flatMap(({ prepared }) => prepared.alertMetrics);
     const [alerts, latest, previous] = await Promise.all([
       this.alertValues.of(alertMetrics, at),
@@ -86,7 +92,10 @@ export class Observer {
         Object.keys(reads).map((metric): [string, Reading] => {
           const sample = latest.get(service.series[metric]!);
           const isFresh = sample !== undefined && sample.at.getTime() > freshFrom;
-          return [metric, isFresh ? { value: sample.value } : { error: one.state?.errors[metric] ?? 'not read lately' }];
+          return [
+            metric,
+            isFresh ? { value: sample.value } : { error: one.state?.errors[metric] ?? 'not read lately' },
+          ];
         }),
       );
       return this.seen(one, { ...readings, ...pushed.get(service.id) }, alerts, at, previous.get(service.id));
@@ -95,7 +104,11 @@ export class Observer {
 }
 
 /** Values are there and the condition is open all the same: it divides by zero, say. */
-function withOpenReason(prepared: Prepared, values: Record<string, number>, errors: Record<string, string>): Record<string, string> {
+function withOpenReason(
+  prepared: Prepared,
+  values: Record<string, number>,
+  errors: Record<string, string>,
+): Record<string, string> {
   if (Object.keys(errors).length > 0) return errors;
   const because = prepared.openBecause(values);
   return because === undefined ? errors : { condition: because };

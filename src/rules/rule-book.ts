@@ -73,7 +73,11 @@ export class RuleBook {
 
   async byIds(ids: readonly string[]): Promise<Watched[]> {
     if (ids.length === 0) return [];
-    const rows = await this.database.rows<SnapshotRow>(`${SNAPSHOT} WHERE s.id = ANY($1::uuid[])`, [ids], 'rules_by_ids');
+    const rows = await this.database.rows<SnapshotRow>(
+      `${SNAPSHOT} WHERE s.id = ANY($1::uuid[])`,
+      [ids],
+      'rules_by_ids',
+    );
     return this.watch(rows);
   }
 
@@ -94,7 +98,10 @@ export class RuleBook {
       this.prepared.delete(this.prepared.keys().next().value!);
     }
     for (const { service, infrastructure } of found) {
-      const key = keyOf({ version: service.version, infrastructure_version: infrastructure?.version ?? null });
+      const key = keyOf({
+        version: service.version,
+        infrastructure_version: infrastructure?.version ?? null,
+      });
       try {
         this.prepared.set(service.id, { key, prepared: this.prepare(service, infrastructure) });
       } catch (error) {
@@ -104,16 +111,24 @@ export class RuleBook {
     }
   }
 
-  private async definitions(ids: string[]): Promise<{ service: ServiceRow; infrastructure?: InfrastructureRow }[]> {
+  private async definitions(
+    ids: string[],
+  ): Promise<{ service: ServiceRow; infrastructure?: InfrastructureRow }[]> {
     return this.database.entities(async (manager) => {
-      const services = await manager.createQueryBuilder(ServiceRow, 's').where('s.id = ANY(:ids)', { ids }).getMany();
+      const services = await manager
+        .createQueryBuilder(ServiceRow, 's')
+        .where('s.id = ANY(:ids)', { ids })
+        .getMany();
       const wanted = [...new Set(services.flatMap(({ infrastructureId }) => infrastructureId ?? []))];
       const infrastructures = await manager
         .createQueryBuilder(InfrastructureRow, 'i')
         .where('i.id = ANY(:wanted)', { wanted })
         .getMany();
       const byId = new Map(infrastructures.map((row) => [row.id, row]));
-      return services.map((service) => ({ service, infrastructure: byId.get(service.infrastructureId ?? '') }));
+      return services.map((service) => ({
+        service,
+        infrastructure: byId.get(service.infrastructureId ?? ''),
+      }));
     });
   }
 
@@ -124,14 +139,20 @@ export class RuleBook {
     const alertMetrics: AlertMetric[] = [];
     for (const [metric, { type, params, timeoutSeconds }] of metrics) {
       if (this.reads.isPushed(type)) {
-        alertMetrics.push({ service: service.id, metric, ttlSeconds: params.ttlSeconds as number | undefined });
+        alertMetrics.push({
+          service: service.id,
+          metric,
+          ttlSeconds: params.ttlSeconds as number | undefined,
+        });
       } else reads[metric] = this.reads.of({ type, params }, timeoutSeconds * 1000);
     }
     const condition = compileCondition(service.condition, names);
     const recovery = service.recovery === null ? undefined : compileCondition(service.recovery, names);
     const countNodes = () =>
       infrastructure === undefined
-        ? Promise.reject(new Error(`service ${service.name} has no infrastructure whose nodes could be counted`))
+        ? Promise.reject(
+            new Error(`service ${service.name} has no infrastructure whose nodes could be counted`),
+          )
         : this.counter.count(infrastructure);
     return {
       service,
@@ -180,7 +201,11 @@ export class RuleBook {
   }
 
   /** The nodes of an infrastructure that are asked for and not there yet; negative when more are leaving. */
-  async inFlight(infrastructures: readonly InfrastructureRow[], now: Date, sql: Sql = this.database): Promise<Map<string, number>> {
+  async inFlight(
+    infrastructures: readonly InfrastructureRow[],
+    now: Date,
+    sql: Sql = this.database,
+  ): Promise<Map<string, number>> {
     const rows = await sql.rows<{ infrastructure_id: string; nodes: number }>(
       `SELECT t.infrastructure_id, sum(t.delta)::int AS nodes
        FROM unnest($1::uuid[], $2::float8[]) AS i (id, warmup_seconds)
@@ -208,6 +233,8 @@ const predicate =
 /** Of what the hold and the alarm are about. Params count by what is stored of them. */
 function ruleKey({ condition, recovery, metrics }: ServiceRow): string {
   const sources = Object.entries(metrics).map(([name, { type, params }]) => [name, type, params]);
-  return createHash('sha256').update(JSON.stringify([condition, recovery, sources])).digest('base64url').slice(0, 16);
+  return createHash('sha256')
+    .update(JSON.stringify([condition, recovery, sources]))
+    .digest('base64url')
+    .slice(0, 16);
 }
-

@@ -87,7 +87,10 @@ export class ServiceStates {
     return known!;
   }
 
-  async decisions(reference: string, range: { from?: Date; to?: Date; limit: number; cursor?: string }): Promise<Page<object>> {
+  async decisions(
+    reference: string,
+    range: { from?: Date; to?: Date; limit: number; cursor?: string },
+  ): Promise<Page<object>> {
     const service = await this.services.store.get(reference);
     const rows = await this.database.rows<DecisionRow>(
       `SELECT d.id, d.started_at AS "from", d.ended_at AS "to", d.phase, d.reason, d.explanation, d.metric_values AS "values",
@@ -113,7 +116,10 @@ export class ServiceStates {
     const now = this.clock.now();
     await this.database.transaction(async (sql) => {
       await sql.rows('SELECT FROM services WHERE id = $1 FOR NO KEY UPDATE', [id]);
-      const [row] = await sql.rows<{ state: State }>('SELECT state FROM service_states WHERE service_id = $1', [id]);
+      const [row] = await sql.rows<{ state: State }>(
+        'SELECT state FROM service_states WHERE service_id = $1',
+        [id],
+      );
       const from = row?.state.wisdomFrom;
       if (from === undefined || from + wisdomSeconds * 1000 <= now.getTime()) {
         throw new Conflict(`service ${name} has no wisdom time that could be ended`);
@@ -125,7 +131,11 @@ export class ServiceStates {
     return this.state(id);
   }
 
-  private async audit(rows: (text: string, values: unknown[]) => Promise<unknown>, id: string, state: State): Promise<void> {
+  private async audit(
+    rows: (text: string, values: unknown[]) => Promise<unknown>,
+    id: string,
+    state: State,
+  ): Promise<void> {
     const decision = newId();
     const now = this.clock.now();
     await rows(
@@ -137,7 +147,11 @@ export class ServiceStates {
        VALUES ($1, $2, $3, $4, $5, 'a person ended the wisdom time early', '{}')`,
       [decision, id, now, state.phase, state.reason],
     );
-    await rows('UPDATE service_states SET state = $2, decision_id = $3 WHERE service_id = $1', [id, JSON.stringify(state), decision]);
+    await rows('UPDATE service_states SET state = $2, decision_id = $3 WHERE service_id = $1', [
+      id,
+      JSON.stringify(state),
+      decision,
+    ]);
   }
 
   private async watched(reference: string): Promise<Watched> {
@@ -164,7 +178,10 @@ export class ServiceStates {
     const now = seen.at.getTime();
     const moment = (at: number | undefined) => (at === undefined ? undefined : new Date(at).toISOString());
     const wisdomEnds = wisdomUntil(prepared, state);
-    const nextPoll = service.polled && rule.enabled ? nextDue(service.slot, service.intervalSeconds, Math.floor(now / 1000)) : undefined;
+    const nextPoll =
+      service.polled && rule.enabled
+        ? nextDue(service.slot, service.intervalSeconds, Math.floor(now / 1000))
+        : undefined;
     return {
       phase: state.phase,
       since: moment(state.since)!,

@@ -37,10 +37,20 @@ export class ServiceDto {
   )
   metrics: object;
 
-  @Text({ description: 'CEL over the metric names, true in a breach', minLength: 1, maxLength: 4_000, example: 'cpu > 80' })
+  @Text({
+    description: 'CEL over the metric names, true in a breach',
+    minLength: 1,
+    maxLength: 4_000,
+    example: 'cpu > 80',
+  })
   condition: string;
 
-  @Text({ description: 'CEL; once in alarm, the alarm lasts until this is true', optional: true, minLength: 1, maxLength: 4_000 })
+  @Text({
+    description: 'CEL; once in alarm, the alarm lasts until this is true',
+    optional: true,
+    minLength: 1,
+    maxLength: 4_000,
+  })
   recovery?: string;
 
   @Decimal({ description: 'How long the condition must stay true before it triggers', ...DURATION })
@@ -49,7 +59,9 @@ export class ServiceDto {
   @Decimal({ description: 'After a trigger, no other for this long', ...DURATION })
   wisdomSeconds = 120;
 
-  @Flag({ description: 'True: triggers again while the condition stays true; false: once until it has recovered' })
+  @Flag({
+    description: 'True: triggers again while the condition stays true; false: once until it has recovered',
+  })
   repeat = true;
 
   @Choice(['hold', 'reset', 'breach', 'ok'], { description: 'What it means when a metric can not be read' })
@@ -67,7 +79,9 @@ export class ServiceDto {
   @TextList({ description: 'Names or ids of actions, each executed once per trigger', maxItems: 50 })
   actions: string[] = [];
 
-  @Choice(['auto', 'shadow', 'approve'], { description: 'shadow: everything but the act; approve: waits for a person' })
+  @Choice(['auto', 'shadow', 'approve'], {
+    description: 'shadow: everything but the act; approve: waits for a person',
+  })
   mode = 'auto';
 
   @Decimal({ description: 'How long an approval may be given', unit: 's', minimum: 1, maximum: 2_592_000 })

@@ -39,21 +39,38 @@ export class Services extends StoredDefinitions<ServiceRow> {
   override async create(body: unknown) {
     const id = newId();
     const columns = await this.columns(body, undefined, id);
-    const row = await this.store.insert(columns, (manager, inserted) => this.alongside(manager, inserted), id);
+    const row = await this.store.insert(
+      columns,
+      (manager, inserted) => this.alongside(manager, inserted),
+      id,
+    );
     await this.saved(row);
     return this.resource(row);
   }
 
   /** The body as columns; every mistake in it at once. */
-  protected async columns(body: unknown, before?: ServiceRow, id = before?.id ?? newId()): Promise<Columns<ServiceRow>> {
-    const { infrastructure, direction, actions, metrics: given, policy, recovery, ...dto } = checked(ServiceDto, body);
+  protected async columns(
+    body: unknown,
+    before?: ServiceRow,
+    id = before?.id ?? newId(),
+  ): Promise<Columns<ServiceRow>> {
+    const {
+      infrastructure,
+      direction,
+      actions,
+      metrics: given,
+      policy,
+      recovery,
+      ...dto
+    } = checked(ServiceDto, body);
     const errors: FieldError[] = [];
     const metrics = this.checkedMetrics(given, errors);
     const names = Object.keys(metrics);
     errors.push(...conditionErrors('/condition', dto.condition, names));
     if (recovery !== undefined) errors.push(...conditionErrors('/recovery', recovery, names));
     errors.push(...choiceErrors(this.policies, policy as Chosen, '/policy'));
-    const infrastructureId = infrastructure === undefined ? null : await this.infrastructureId(infrastructure, errors);
+    const infrastructureId =
+      infrastructure === undefined ? null : await this.infrastructureId(infrastructure, errors);
     const actionIds = await this.actionIds(actions, errors);
     if (errors.length > 0) throw new InvalidInput(errors);
 
@@ -76,12 +93,16 @@ export class Services extends StoredDefinitions<ServiceRow> {
   private checkedMetrics(given: object, errors: FieldError[]): Record<string, MetricChoice> {
     const entries = Object.entries(given);
     if (entries.length === 0) errors.push({ pointer: '/metrics', detail: 'must have at least one metric' });
-    if (entries.length > MAX_METRICS) errors.push({ pointer: '/metrics', detail: `must have at most ${MAX_METRICS} metrics` });
+    if (entries.length > MAX_METRICS)
+      errors.push({ pointer: '/metrics', detail: `must have at most ${MAX_METRICS} metrics` });
     const metrics: Record<string, MetricChoice> = {};
     for (const [name, metric] of entries.slice(0, MAX_METRICS)) {
       const pointer = `/metrics${step(name)}`;
       if (!isMetricName(name)) {
-        errors.push({ pointer, detail: 'must be named by letters, digits and _, beginning with a letter, and by no word of CEL' });
+        errors.push({
+          pointer,
+          detail: 'must be named by letters, digits and _, beginning with a letter, and by no word of CEL',
+        });
       }
       const { value, errors: wrong } = check(MetricDto, metric, pointer);
       errors.push(...wrong);
@@ -92,11 +113,20 @@ export class Services extends StoredDefinitions<ServiceRow> {
     return metrics;
   }
 
-  private sealedMetrics(metrics: Record<string, MetricChoice>, before?: ServiceRow): Record<string, MetricChoice> {
+  private sealedMetrics(
+    metrics: Record<string, MetricChoice>,
+    before?: ServiceRow,
+  ): Record<string, MetricChoice> {
     return Object.fromEntries(
       Object.entries(metrics).map(([name, { type, timeoutSeconds, ...choice }]) => {
         const pointer = `/metrics${step(name)}`;
-        const params = sealedParams(this.metrics, { type, ...choice }, pointer, this.secrets, before?.metrics[name]);
+        const params = sealedParams(
+          this.metrics,
+          { type, ...choice },
+          pointer,
+          this.secrets,
+          before?.metrics[name],
+        );
         return [name, { type, params, timeoutSeconds }];
       }),
     );
@@ -117,18 +147,25 @@ export class Services extends StoredDefinitions<ServiceRow> {
   private async infrastructureId(reference: string, errors: FieldError[]): Promise<string | null> {
     const row = await this.infrastructures.store.find(reference);
     if (row === undefined) {
-      errors.push({ pointer: '/infrastructure', detail: `there is no infrastructure ${JSON.stringify(reference)}` });
+      errors.push({
+        pointer: '/infrastructure',
+        detail: `there is no infrastructure ${JSON.stringify(reference)}`,
+      });
     }
     return row?.id ?? null;
   }
 
   private async actionIds(references: string[], errors: FieldError[]): Promise<string[]> {
     const rows = await this.actions.store.findMany(references);
-    const ids = references.map((reference) => rows.find(({ id, name }) => id === reference || name === reference)?.id);
+    const ids = references.map(
+      (reference) => rows.find(({ id, name }) => id === reference || name === reference)?.id,
+    );
     ids.forEach((id, index) => {
       const reference = JSON.stringify(references[index]);
-      if (id === undefined) errors.push({ pointer: `/actions/${index}`, detail: `there is no action ${reference}` });
-      else if (ids.indexOf(id) < index) errors.push({ pointer: `/actions/${index}`, detail: 'must not name an action twice' });
+      if (id === undefined)
+        errors.push({ pointer: `/actions/${index}`, detail: `there is no action ${reference}` });
+      else if (ids.indexOf(id) < index)
+        errors.push({ pointer: `/actions/${index}`, detail: 'must not name an action twice' });
     });
     return ids.filter((id) => id !== undefined);
   }
@@ -138,11 +175,14 @@ export class Services extends StoredDefinitions<ServiceRow> {
   }
 
   protected override async alongside(manager: EntityManager, { id, actionIds }: ServiceRow): Promise<void> {
-    await manager.query('DELETE FROM service_actions WHERE service_id = $1 AND NOT action_id = ANY($2::uuid[])', [id, actionIds]);
     await manager.query(
-      'INSERT INTO service_actions SELECT $1, unnest($2::uuid[]) ON CONFLICT DO NOTHING',
+      'DELETE FROM service_actions WHERE service_id = $1 AND NOT action_id = ANY($2::uuid[])',
       [id, actionIds],
     );
+    await manager.query('INSERT INTO service_actions SELECT $1, unnest($2::uuid[]) ON CONFLICT DO NOTHING', [
+      id,
+      actionIds,
+    ]);
   }
 
   /** Its rules may say something else now, and alerts that live may concern it. */
@@ -151,7 +191,9 @@ export class Services extends StoredDefinitions<ServiceRow> {
   }
 
   protected async show(rows: ServiceRow[]): Promise<object[]> {
-    const infrastructureIds = rows.map(({ infrastructureId }) => infrastructureId).filter((id) => id !== null);
+    const infrastructureIds = rows
+      .map(({ infrastructureId }) => infrastructureId)
+      .filter((id) => id !== null);
     const [infrastructures, actions] = await Promise.all([
       this.infrastructures.store.findMany([...new Set(infrastructureIds)]),
       this.actions.store.findMany([...new Set(rows.flatMap(({ actionIds }) => actionIds))]),

@@ -10,7 +10,16 @@ export const HTTP_URL_HINT = 'must begin with http:// or https://';
 export const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /** Those that say how the message is cut out of the stream: ours alone. */
-const FRAMING = ['connection', 'content-length', 'expect', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade'];
+const FRAMING = [
+  'connection',
+  'content-length',
+  'expect',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+];
 
 export class TlsParams implements HttpTls {
   @Text({
@@ -49,7 +58,8 @@ export function httpUrlProblem(text: string): string | undefined {
   if (!HTTP_URL.test(text)) return HTTP_URL_HINT;
   if (!URL.canParse(text)) return 'is not a valid URL';
   const { username, password } = new URL(text);
-  if (username || password) return 'must not hold credentials: a URL is shown to everybody who reads it; use headers';
+  if (username || password)
+    return 'must not hold credentials: a URL is shown to everybody who reads it; use headers';
   return undefined;
 }
 

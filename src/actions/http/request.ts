@@ -80,7 +80,11 @@ export async function sendOnce(request: HttpRequest, signal: AbortSignal): Promi
       validateStatus: () => true,
     });
     const names = Object.entries(answer.headers).map(([name, value]) => [name.toLowerCase(), String(value)]);
-    return { status, headers: Object.fromEntries(names) as HttpAnswer['headers'], body: await beginOf(answer.data) };
+    return {
+      status,
+      headers: Object.fromEntries(names) as HttpAnswer['headers'],
+      body: await beginOf(answer.data),
+    };
   } catch (error) {
     // No cause: axios keeps the request in it, headers and body included.
     throw failureOf(error, journey.isSent, signal);
@@ -134,8 +138,7 @@ async function beginOf(stream: Readable): Promise<Buffer> {
 }
 
 function failureOf(error: unknown, isSent: boolean, signal: AbortSignal): NotSent | NoAnswer {
-  const cause = ((error as Error).cause as Error | undefined) ?? (error as Error);
-  const code = String((error as { code?: unknown }).code ?? (cause as { code?: unknown }).code ?? '');
+  const { code = '', cause = error } = error as { code?: string; cause?: unknown };
   const why = signal.aborted ? messageOf(signal.reason) : messageOf(cause) || code;
   // With TLS 1.3 a server refuses our certificate only when the handshake is over for us.
   const isRefusal = !signal.aborted && (isCertificateError(code) || isUnusable(code));

@@ -27,7 +27,9 @@ export class SdkHandler {
     const bytes = body === undefined ? undefined : Buffer.from(body as string | Uint8Array);
     const signal = abortSignal instanceof AbortSignal ? abortSignal : new AbortController().signal;
     const answer = await sendOnce({ method, url, headers, body: bytes, keepAlive: false }, signal);
-    return { response: { statusCode: answer.status, headers: answer.headers, body: Readable.from([answer.body]) } };
+    return {
+      response: { statusCode: answer.status, headers: answer.headers, body: Readable.from([answer.body]) },
+    };
   }
 
   // Its clients ask for them; there is nothing to set here.
@@ -38,7 +40,9 @@ export class SdkHandler {
 }
 
 function queryText(query: SdkRequest['query'] = {}): string {
-  const pairs = Object.entries(query).flatMap(([name, value]) => [value].flat().map((one) => [name, one ?? '']));
+  const pairs = Object.entries(query).flatMap(([name, value]) =>
+    [value].flat().map((one) => [name, one ?? '']),
+  );
   const text = pairs.map((pair) => pair.map((part) => encodeURIComponent(part)).join('=')).join('&');
   return text && `?${text}`;
 }

@@ -5,8 +5,4 @@ import { SnsPublish } from './sns-publish.action';
 import { Webhook } from './webhook.action';
 
 /** Every action mapping: one line each. */
-export const ACTION_MAPPINGS: Type<Action<never>>[] = [
-  LogMessage,
-  SnsPublish,
-  Webhook,
-];
+export const ACTION_MAPPINGS: Type<Action<never>>[] = [LogMessage, SnsPublish, Webhook];

@@ -5,7 +5,10 @@ import { ActionMapping, type Action, type ActionContext, type ActionResult } fro
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 type Level = (typeof LEVELS)[number];
 
-const METHODS = { debug: 'debug', info: 'log', warn: 'warn', error: 'error' } as const satisfies Record<Level, keyof Logger>;
+const METHODS = { debug: 'debug', info: 'log', warn: 'warn', error: 'error' } as const satisfies Record<
+  Level,
+  keyof Logger
+>;
 
 export class LogMessageParams {
   @Text({

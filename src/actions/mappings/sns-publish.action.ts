@@ -70,7 +70,8 @@ export class SnsPublishParams implements SelfChecking {
   endpoint?: string;
 
   @Text({
-    description: 'Access key; without it the default chain of AWS counts (environment, profile, role of the machine)',
+    description:
+      'Access key; without it the default chain of AWS counts (environment, profile, role of the machine)',
     optional: true,
     minLength: 1,
     maxLength: 200,
@@ -85,10 +86,13 @@ export class SnsPublishParams implements SelfChecking {
 
   problems(): FieldError[] {
     const detail = 'is required where accessKeyId is given';
-    if (this.accessKeyId !== undefined && this.secretAccessKey === undefined) return [{ pointer: '/secretAccessKey', detail }];
+    if (this.accessKeyId !== undefined && this.secretAccessKey === undefined)
+      return [{ pointer: '/secretAccessKey', detail }];
     const hasSecret = this.secretAccessKey !== undefined || this.sessionToken !== undefined;
     if (this.accessKeyId !== undefined || !hasSecret) return [];
-    return [{ pointer: '/accessKeyId', detail: 'is required where secretAccessKey or sessionToken is given' }];
+    return [
+      { pointer: '/accessKeyId', detail: 'is required where secretAccessKey or sessionToken is given' },
+    ];
   }
 }
 
@@ -112,7 +116,8 @@ export class SnsPublish implements Action<SnsPublishParams> {
     await credentialsOf(client, topicArn, context.signal);
     try {
       const { MessageId } = await client.send(new PublishCommand(input), { abortSignal: context.signal });
-      if (MessageId === undefined) throw new NoAnswer('what came back holds no message id; is the endpoint SNS?');
+      if (MessageId === undefined)
+        throw new NoAnswer('what came back holds no message id; is the endpoint SNS?');
       return { detail: `message id ${MessageId}` };
     } catch (error) {
       throw outcomeOf(error, `publish to ${topicArn}`, isFifo(topicArn));
@@ -129,7 +134,13 @@ export class SnsPublish implements Action<SnsPublishParams> {
     return isFifo(topicArn);
   }
 
-  private clientFor({ topicArn, endpoint, accessKeyId, secretAccessKey, sessionToken }: SnsPublishParams): SNSClient {
+  private clientFor({
+    topicArn,
+    endpoint,
+    accessKeyId,
+    secretAccessKey,
+    sessionToken,
+  }: SnsPublishParams): SNSClient {
     const region = regionOf(topicArn);
     const parts = [region, endpoint, accessKeyId, secretAccessKey, sessionToken];
     const key = createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
@@ -138,7 +149,8 @@ export class SnsPublish implements Action<SnsPublishParams> {
       new SNSClient({
         region,
         endpoint,
-        credentials: accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey, sessionToken } : undefined,
+        credentials:
+          accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey, sessionToken } : undefined,
         // The queue tries again, and writes each try down.
         maxAttempts: 1,
         requestHandler: new SdkHandler(),
@@ -158,12 +170,12 @@ function inputOf(params: SnsPublishParams, { executionId, variables }: ActionCon
   const { topicArn, message, subject, messageAttributes = {} } = params;
   const attributes = Object.entries(messageAttributes)
     .filter(([, value]) => value !== '')
-    .map(([name, value]) => [name, { DataType: 'String', StringValue: String(value) }]);
+    .map(([name, value]) => [name, { DataType: 'String', StringValue: String(value) }] as const);
   return {
     TopicArn: topicArn,
     Message: message,
     Subject: subject === undefined ? undefined : legalSubject(subject),
-    MessageAttributes: attributes.length > 0 ? (Object.fromEntries(attributes) as object) : undefined,
+    MessageAttributes: attributes.length > 0 ? Object.fromEntries(attributes) : undefined,
     ...(isFifo(topicArn) ? { MessageGroupId: groupOf(variables), MessageDeduplicationId: executionId } : {}),
   };
 }
@@ -234,7 +246,8 @@ function outcomeOf(error: unknown, deed: string, fifo: boolean): Error {
   if (status < 300) return mayBeDone(`${deed} was answered ${status}, but not as SNS does`, fifo);
   const answered = `${deed} was answered ${status} ${name}: ${message}`;
   const isSkew = CLOCK_SKEW.test(name) || SIGNED_AT_ANOTHER_TIME.test(message);
-  if (THROTTLING.test(name) || isSkew || [408, 429, 500, 503].includes(status)) return new Retryable(answered);
+  if (THROTTLING.test(name) || isSkew || [408, 429, 500, 503].includes(status))
+    return new Retryable(answered);
   return status > 500 ? mayBeDone(answered, fifo) : new Permanent(answered);
 }
 

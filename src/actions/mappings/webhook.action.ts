@@ -71,7 +71,10 @@ export class WebhookParams implements SelfChecking {
   })
   secret?: string;
 
-  @Flag({ description: 'Whether the target does the same Idempotency-Key only once; if so, a lost answer is asked for again' })
+  @Flag({
+    description:
+      'Whether the target does the same Idempotency-Key only once; if so, a lost answer is asked for again',
+  })
   idempotent: boolean = true;
 
   @Nested(() => TlsParams, { description: 'TLS to the target', optional: true })
@@ -114,13 +117,20 @@ export class Webhook implements Action<WebhookParams> {
     return idempotent;
   }
 
-  private async send(request: HttpRequest, target: string, isIdempotent: boolean, signal: AbortSignal): Promise<HttpAnswer> {
+  private async send(
+    request: HttpRequest,
+    target: string,
+    isIdempotent: boolean,
+    signal: AbortSignal,
+  ): Promise<HttpAnswer> {
     try {
       return await sendOnce(request, signal);
     } catch (error) {
-      if (error instanceof NotSent && !error.canHelp) throw new Permanent(`${target} failed: ${error.message}`);
+      if (error instanceof NotSent && !error.canHelp)
+        throw new Permanent(`${target} failed: ${error.message}`);
       if (error instanceof NotSent) throw new Retryable(`${target} was not sent: ${error.message}`);
-      if (error instanceof NoAnswer) throw mayBeDone(`${target} was sent and not answered: ${error.message}`, isIdempotent);
+      if (error instanceof NoAnswer)
+        throw mayBeDone(`${target} was sent and not answered: ${error.message}`, isIdempotent);
       throw error;
     }
   }
@@ -132,8 +142,18 @@ function requestOf(params: WebhookParams, { executionId, variables }: ActionCont
   const body = text === undefined ? undefined : Buffer.from(text);
   const headers: Record<string, string> = { 'User-Agent': 'monscale', 'Idempotency-Key': executionId };
   if (body) headers['Content-Type'] = 'application/json';
-  if (secret) headers['X-Monscale-Signature'] = `sha256=${createHmac('sha256', secret).update(body ?? '').digest('hex')}`;
-  return { method, url, body, tls, headers: withHeaders(headers, params.headers ?? {}), keepAlive: idempotent };
+  if (secret)
+    headers['X-Monscale-Signature'] = `sha256=${createHmac('sha256', secret)
+      .update(body ?? '')
+      .digest('hex')}`;
+  return {
+    method,
+    url,
+    body,
+    tls,
+    headers: withHeaders(headers, params.headers ?? {}),
+    keepAlive: idempotent,
+  };
 }
 
 /** The user's headers come before ours, but for the key and the signature: others rely on those. */

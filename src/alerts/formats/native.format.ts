@@ -8,13 +8,24 @@ import { AlertFormatMapping, type AlertFormat, type Parsed } from './alert-forma
 
 /** An alert as monscale itself would send it. */
 export class NativeAlert {
-  @Text({ description: 'Id or name of the service it is for; else it goes to every alert metric whose match fits', optional: true, maxLength: 200 })
+  @Text({
+    description: 'Id or name of the service it is for; else it goes to every alert metric whose match fits',
+    optional: true,
+    maxLength: 200,
+  })
   service?: string;
 
-  @Text({ description: "The service's metric; by default its only alert metric, or its only metric", optional: true, maxLength: 100 })
+  @Text({
+    description: "The service's metric; by default its only alert metric, or its only metric",
+    optional: true,
+    maxLength: 100,
+  })
   metric?: string;
 
-  @Decimal({ description: 'The number it carries; by default 1 when firing and 0 when resolved', optional: true })
+  @Decimal({
+    description: 'The number it carries; by default 1 when firing and 0 when resolved',
+    optional: true,
+  })
   value?: number;
 
   @Choice(['firing', 'resolved'], { description: 'Does it begin or end' })
@@ -26,10 +37,20 @@ export class NativeAlert {
   @TextMap({ description: 'Texts for people' })
   annotations: Record<string, string> = {};
 
-  @Text({ description: 'Alerts with the same key are one alert seen again; by default made of service, metric and labels', optional: true, minLength: 1, maxLength: 500 })
+  @Text({
+    description:
+      'Alerts with the same key are one alert seen again; by default made of service, metric and labels',
+    optional: true,
+    minLength: 1,
+    maxLength: 500,
+  })
   dedupKey?: string;
 
-  @Text({ description: 'When it began (RFC 3339); by default when it was received first', optional: true, check: momentProblem })
+  @Text({
+    description: 'When it began (RFC 3339); by default when it was received first',
+    optional: true,
+    check: momentProblem,
+  })
   at?: string;
 
   problems(): FieldError[] {
@@ -73,6 +94,10 @@ function parseOne(given: unknown): Parsed {
 }
 
 function keyOf({ service, metric, labels }: NativeAlert): string {
-  const identity = JSON.stringify([service, metric, Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))]);
+  const identity = JSON.stringify([
+    service,
+    metric,
+    Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)),
+  ]);
   return createHash('sha256').update(identity).digest('hex').slice(0, 32);
 }

@@ -1,4 +1,10 @@
-import { Inject, Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import { CLOCK, type Clock } from '../../common/clock';
 import { messageOf } from '../../common/errors';
 import { Periodic } from '../../common/periodic';
@@ -48,7 +54,9 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
 
   async onApplicationBootstrap(): Promise<void> {
     if (this.config.embedded) await this.sources.createDefault();
-    await this.takeSources().catch((error) => this.logger.warn(`no source is known yet: ${messageOf(error)}`));
+    await this.takeSources().catch((error) =>
+      this.logger.warn(`no source is known yet: ${messageOf(error)}`),
+    );
     await this.receiver.start();
     this.logger.log(`receives SNMP notifications on UDP ${this.config.trap.host}:${this.receiver.port}`);
     this.rounds.start();
@@ -83,7 +91,9 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
         await this.intake.accept({ name: this.source, format: 'snmp' }, batch);
         this.waiting = this.waiting.slice(batch.length);
       } catch (error) {
-        this.logger.warn(`${this.waiting.length} notifications wait, they can't be committed: ${messageOf(error)}`);
+        this.logger.warn(
+          `${this.waiting.length} notifications wait, they can't be committed: ${messageOf(error)}`,
+        );
         if (this.stopped) return;
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }

@@ -1,16 +1,29 @@
-import { Environment, EvaluationError, type ParseError, type TypeError as CelTypeError } from '@marcbachmann/cel-js';
+import {
+  Environment,
+  EvaluationError,
+  type ParseError,
+  type TypeError as CelTypeError,
+} from '@marcbachmann/cel-js';
 import type { Values } from './types';
 
 /** What an expression may not exceed; cel-js counts while it parses. */
-const LIMITS = { maxAstNodes: 2_000, maxDepth: 100, maxListElements: 100, maxMapEntries: 100, maxCallArguments: 20 };
+const LIMITS = {
+  maxAstNodes: 2_000,
+  maxDepth: 100,
+  maxListElements: 100,
+  maxMapEntries: 100,
+  maxCallArguments: 20,
+};
 export const MAX_CONDITION_LENGTH = 4_000;
 
 /** A metric's name is a CEL identifier. */
 export const METRIC_NAME = /^[A-Za-z][A-Za-z0-9_]{0,62}$/;
 
 const RESERVED = new Set(
-  ('true false null in as break const continue else for function if import let loop package namespace return var ' +
-    'void while int uint double bool string bytes list map type null_type').split(' '),
+  (
+    'true false null in as break const continue else for function if import let loop package namespace return var ' +
+    'void while int uint double bool string bytes list map type null_type'
+  ).split(' '),
 );
 
 export const isMetricName = (name: string): boolean => METRIC_NAME.test(name) && !RESERVED.has(name);
@@ -32,7 +45,9 @@ export class ConditionError extends Error {}
  */
 export function compileCondition(text: string, metrics: readonly string[]): Condition {
   if (text.length > MAX_CONDITION_LENGTH) {
-    throw new ConditionError(`is ${text.length} characters long; at most ${MAX_CONDITION_LENGTH} are allowed`);
+    throw new ConditionError(
+      `is ${text.length} characters long; at most ${MAX_CONDITION_LENGTH} are allowed`,
+    );
   }
   const program = parse(text, environment(metrics));
   return (values) => {
@@ -74,7 +89,8 @@ function parse(text: string, env: Environment): (values: Values) => unknown {
   }
   const { valid, type, error } = program.check() as { valid: boolean; type?: string; error?: CelTypeError };
   if (!valid) throw new ConditionError(firstLine(error!.message));
-  if (type !== 'bool') throw new ConditionError(`must be true or false, but is ${type}; compare it with something`);
+  if (type !== 'bool')
+    throw new ConditionError(`must be true or false, but is ${type}; compare it with something`);
   return program as unknown as (values: Values) => unknown;
 }
 

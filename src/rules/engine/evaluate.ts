@@ -18,7 +18,8 @@ export function initialState(rule: Rule, now: Moment): State {
  * the same rule, state, observation and moment give the same outcome, in polls, alerts, simulations and tests.
  */
 export function evaluate(rule: Rule, before: State, seen: Observation, now: Moment): Outcome {
-  if (!rule.enabled) return outcome(before, { ...forgetAlarm(before), ruleKey: rule.key }, 'unknown', 'disabled', now);
+  if (!rule.enabled)
+    return outcome(before, { ...forgetAlarm(before), ruleKey: rule.key }, 'unknown', 'disabled', now);
 
   const state = before.ruleKey === rule.key ? before : { ...forgetAlarm(before), ruleKey: rule.key };
   const truth = isTrue(rule, state, seen);
@@ -39,7 +40,8 @@ function isTrue(rule: Rule, state: State, seen: Observation): boolean | undefine
   return undefined;
 }
 
-const negated = (truth: boolean | undefined): boolean | undefined => (truth === undefined ? undefined : !truth);
+const negated = (truth: boolean | undefined): boolean | undefined =>
+  truth === undefined ? undefined : !truth;
 
 /** Missing data never triggers. `hold` freezes the hold time; `reset` counts as false. */
 function missing(rule: Rule, before: State, state: State, seen: Observation, now: Moment): Outcome {
@@ -59,7 +61,9 @@ function acrossGap(rule: Rule, state: State, seen: Observation, now: Moment): St
   switch (rule.missingData) {
     case 'hold':
       // A hold must be seen: it goes on by as much as it was seen before the gap.
-      return rest.pendingSince === undefined ? rest : { ...rest, pendingSince: rest.pendingSince + (now - gapFrom) };
+      return rest.pendingSince === undefined
+        ? rest
+        : { ...rest, pendingSince: rest.pendingSince + (now - gapFrom) };
     case 'breach':
       return rest;
     case 'reset':
@@ -120,15 +124,34 @@ function trigger(rule: Rule, before: State, alarm: State, nodes: Nodes | undefin
     nodes,
     nodesError: undefined,
   };
-  return { ...outcome(before, state, 'alarm', TRIGGER_REASON[rule.mode], now), changed: true, newStretch: true, trigger: { nodes } };
+  return {
+    ...outcome(before, state, 'alarm', TRIGGER_REASON[rule.mode], now),
+    changed: true,
+    newStretch: true,
+    trigger: { nodes },
+  };
 }
 
 /** Hold and alarm are forgotten, wisdom time is kept. */
 function forgetAlarm(state: State): State {
-  return { ...state, pendingSince: undefined, missingFrom: undefined, inAlarm: false, triggered: false, nodes: undefined, nodesError: undefined };
+  return {
+    ...state,
+    pendingSince: undefined,
+    missingFrom: undefined,
+    inAlarm: false,
+    triggered: false,
+    nodes: undefined,
+    nodesError: undefined,
+  };
 }
 
-function outcome(before: State, after: State, phase: Phase, reason: Reason, now: Moment): Outcome & { needs?: undefined } {
+function outcome(
+  before: State,
+  after: State,
+  phase: Phase,
+  reason: Reason,
+  now: Moment,
+): Outcome & { needs?: undefined } {
   const since = before.phase === phase ? before.since : now;
   const newStretch = before.phase !== phase || before.reason !== reason;
   const state: State = { ...after, phase, reason, since };
@@ -156,9 +179,17 @@ function sameTexts(a: Readonly<Record<string, string>>, b: Readonly<Record<strin
  * When a rule without polls is to be evaluated again though nothing new arrives: at the end of its hold, of its
  * wisdom times, or of an alert's life. With a wisdom time of 0 a trigger is not repeated.
  */
-export function nextMoment(rule: Rule, state: State, seen: Observation, lifeEndsAt: Moment | undefined, now: Moment): Moment | undefined {
+export function nextMoment(
+  rule: Rule,
+  state: State,
+  seen: Observation,
+  lifeEndsAt: Moment | undefined,
+  now: Moment,
+): Moment | undefined {
   if (rule.intervalMs !== undefined || !rule.enabled) return undefined;
-  const moments = [lifeEndsAt, nextTriggerAt(rule, state, seen, now)].filter((at) => at !== undefined && at > now);
+  const moments = [lifeEndsAt, nextTriggerAt(rule, state, seen, now)].filter(
+    (at) => at !== undefined && at > now,
+  );
   return moments.length === 0 ? undefined : Math.min(...(moments as Moment[]));
 }
 

@@ -87,7 +87,9 @@ function missing(state: State, circumstances: Circumstances): string {
 
 function values({ values }: Circumstances): string {
   return Object.entries(values)
-    .map(([metric, reading]) => ('value' in reading ? `${metric} is ${number(reading.value)}` : `${metric} is missing`))
+    .map(([metric, reading]) =>
+      'value' in reading ? `${metric} is ${number(reading.value)}` : `${metric} is missing`,
+    )
     .join(', ');
 }
 

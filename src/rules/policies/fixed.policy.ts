@@ -3,7 +3,12 @@ import type { Direction } from '../engine/types';
 import { PolicyMapping, type Policy } from './policy';
 
 export class FixedParams {
-  @Whole({ description: 'How many nodes each trigger adds or removes', unit: 'nodes', minimum: 1, maximum: 10_000 })
+  @Whole({
+    description: 'How many nodes each trigger adds or removes',
+    unit: 'nodes',
+    minimum: 1,
+    maximum: 10_000,
+  })
   nodes = 1;
 }
 
@@ -14,7 +19,10 @@ export class FixedParams {
   params: FixedParams,
 })
 export class Fixed implements Policy<FixedParams> {
-  wish({ nodes }: FixedParams, { effective, direction }: { effective: number; direction: Direction }): number {
+  wish(
+    { nodes }: FixedParams,
+    { effective, direction }: { effective: number; direction: Direction },
+  ): number {
     return direction === 'up' ? effective + nodes : effective - nodes;
   }
 }
