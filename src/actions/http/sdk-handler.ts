@@ -13,6 +13,16 @@ interface SdkRequest {
   body?: unknown;
 }
 
+/** What `send` of a client of ours is given; the SDK hands it on as it is. */
+export interface SdkOptions {
+  /** Not `abortSignal`: with that one the SDK puts an error of its own over ours, which tells whether it was sent. */
+  signal: AbortSignal;
+  /** The SDK's word, by which it knows the type. */
+  requestTimeout?: undefined;
+}
+
+const NEVER = new AbortController().signal;
+
 /**
  * Carries the requests of an AWS SDK client over `sendOnce`: the SDK's own handler does not tell whether a request
  * was sent before it failed. Connections are made anew, so that none is closed under a request that can't be repeated.
@@ -21,11 +31,11 @@ export class SdkHandler {
   readonly metadata = { handlerProtocol: 'http/1.1' };
 
   /** @throws NotSent, NoAnswer */
-  async handle(request: SdkRequest, { abortSignal }: { abortSignal?: unknown } = {}) {
+  async handle(request: SdkRequest, options: object = {}) {
+    const { signal = NEVER } = options as Partial<SdkOptions>;
     const { protocol, hostname, port, path, query, method, headers, body } = request;
     const url = `${protocol}//${hostname}${port ? `:${port}` : ''}${path}${queryText(query)}`;
     const bytes = body === undefined ? undefined : Buffer.from(body as string | Uint8Array);
-    const signal = abortSignal instanceof AbortSignal ? abortSignal : new AbortController().signal;
     const answer = await sendOnce({ method, url, headers, body: bytes, keepAlive: false }, signal);
     return {
       response: { statusCode: answer.status, headers: answer.headers, body: Readable.from([answer.body]) },

@@ -15,7 +15,7 @@ import {
 } from '../action';
 import { HTTP_URL, HTTP_URL_HINT, httpUrlProblem } from '../http/params';
 import { NoAnswer, NotSent } from '../http/request';
-import { SdkHandler } from '../http/sdk-handler';
+import { SdkHandler, type SdkOptions } from '../http/sdk-handler';
 
 const TOPIC_ARN = /^arn:aws[a-z-]*:sns:([a-z0-9-]+):\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$/;
 /** AWS SNS API reference, Publish: with the attributes. Topics that were raised to 1 MiB are held to it too. */
@@ -38,7 +38,7 @@ export class SnsPublishParams implements SelfChecking {
     description: 'The message',
     template: 'text',
     minLength: 1,
-    maxLength: MESSAGE_BYTES_AT_MOST,
+    maxLength: 100_000,
     example: '{{ service.name }}: {{ trigger.justification }}',
   })
   message: string;
@@ -115,7 +115,8 @@ export class SnsPublish implements Action<SnsPublishParams> {
     const client = this.clientFor(params);
     await credentialsOf(client, topicArn, context.signal);
     try {
-      const { MessageId } = await client.send(new PublishCommand(input), { abortSignal: context.signal });
+      const options: SdkOptions = { signal: context.signal };
+      const { MessageId } = await client.send(new PublishCommand(input), options);
       if (MessageId === undefined)
         throw new NoAnswer('what came back holds no message id; is the endpoint SNS?');
       return { detail: `message id ${MessageId}` };
@@ -182,7 +183,7 @@ function inputOf(params: SnsPublishParams, { executionId, variables }: ActionCon
 
 /** Undefined when nothing is left: SNS refuses an empty one. */
 function legalSubject(text: string): string | undefined {
-  const line = text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
+  const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
   // A pair of surrogates isn't cut in two.
   return line.slice(0, SUBJECT_CHARACTERS).replace(/[\uD800-\uDBFF]$/, '') || undefined;
 }
@@ -241,8 +242,8 @@ function outcomeOf(error: unknown, deed: string, fifo: boolean): Error {
   }
   if (error instanceof NoAnswer) return mayBeDone(`${deed} was sent and not answered: ${message}`, fifo);
   const status = $metadata?.httpStatusCode;
-  // Thrown by the SDK itself, before it asked.
-  if (status === undefined) return new Permanent(`${deed} can't be sent: ${message}`);
+  // The SDK's own trouble, perhaps with the answer.
+  if (status === undefined) return mayBeDone(`${deed} failed: ${name}: ${message}`, fifo);
   if (status < 300) return mayBeDone(`${deed} was answered ${status}, but not as SNS does`, fifo);
   const answered = `${deed} was answered ${status} ${name}: ${message}`;
   const isSkew = CLOCK_SKEW.test(name) || SIGNED_AT_ANOTHER_TIME.test(message);

@@ -25,6 +25,8 @@ function paramsOf(given: object): WebhookParams {
   return value!;
 }
 
+type Kind = new (message: string) => Error;
+
 describe('webhook', () => {
   const webhook = new Webhook();
   const sink = new WebhookSink();
@@ -136,7 +138,7 @@ describe('webhook', () => {
       expect(await send({})).toEqual({ detail: '204 No Content' });
     });
 
-    const rows: [answer: SinkAnswer, idempotent: typeof Permanent, other: typeof Permanent][] = [
+    const rows: [answer: SinkAnswer, idempotent: Kind, other: Kind][] = [
       [{ status: 301, headers: { location: '/elsewhere' } }, Permanent, Permanent],
       [{ status: 307, headers: { location: '/elsewhere' } }, Permanent, Permanent],
       ...[400, 401, 403, 404, 409, 410, 422].map((status) => [{ status }, Permanent, Permanent] as never),

@@ -1,0 +1,148 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Client } from 'pg';
+import { newId, slotOf } from '../src/common/ids';
+import { startEmbeddedServers, type EmbeddedServers } from '../src/embedded/embedded-servers';
+import { freePort } from '../src/embedded/server-process';
+import { usageOf, type Usage } from './processes';
+
+const MAIN = resolve(__dirname, '../dist/src/main.js');
+const ADMIN_TOKEN = 'bench-administrator-token';
+
+/** The built program under measurement, with servers of its own, all as durable as in production. */
+export class BenchProgram {
+  private constructor(
+    private readonly folder: string,
+    private readonly servers: EmbeddedServers,
+    private readonly child: ChildProcess,
+    readonly url: string,
+    readonly sql: Client,
+  ) {}
+
+  static async start(env: NodeJS.ProcessEnv = {}): Promise<BenchProgram> {
+    if (!existsSync(MAIN)) throw new Error('build first: npm run build');
+    const folder = mkdtempSync(join(tmpdir(), 'monscale-bench-'));
+    const servers = await startEmbeddedServers(folder, () => {});
+    const port = await freePort();
+    const child = spawn(process.execPath, ['--enable-source-maps', MAIN], {
+      env: {
+        ...process.env,
+        MONSCALE_HTTP_HOST: '127.0.0.1',
+        MONSCALE_HTTP_PORT: String(port),
+        MONSCALE_TRAP_HOST: '127.0.0.1',
+        MONSCALE_TRAP_PORT: '0',
+        MONSCALE_ADMIN_TOKEN: ADMIN_TOKEN,
+        MONSCALE_SECRET_KEY: servers.secretKey,
+        MONSCALE_LOG_LEVEL: 'warn',
+        DATABASE_URL: servers.databaseUrl,
+        REDIS_URL: servers.redisUrl,
+        ...env,
+      },
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    const sql = new Client({ connectionString: servers.databaseUrl });
+    await sql.connect();
+    const program = new BenchProgram(folder, servers, child, `http://127.0.0.1:${port}`, sql);
+    await program.untilReady();
+    return program;
+  }
+
+  private async untilReady(): Promise<void> {
+    for (let tries = 0; tries < 300; tries++) {
+      const ready = await fetch(`${this.url}/health/ready`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+      if (ready) return;
+      await sleep(100);
+    }
+    throw new Error('the program did not become ready in 30 s');
+  }
+
+  async post<T>(path: string, body: unknown): Promise<T> {
+    const response = await fetch(`${this.url}${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    const answer = (await response.json()) as T;
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${JSON.stringify(answer)}`);
+    return answer;
+  }
+
+  /** Copies of a service that was made over the API, so that many thousands take seconds; `patch` is SQL over `n`. */
+  async copyService(template: string, count: number, patch: Record<string, string>): Promise<void> {
+    const columns = Object.entries(patch);
+    const ids = Array.from({ length: count }, newId);
+    const { rows } = await this.sql.query<{ column_name: string }>(
+      `SELECT column_name FROM information_schema.columns WHERE table_name = 'services' AND table_schema = 'public'`,
+    );
+    const values: Record<string, string> = {
+      id: 'c.id',
+      slot: 'c.slot',
+      name: `'copy-' || c.n`,
+      ...Object.fromEntries(columns),
+    };
+    const names = rows.map(({ column_name }) => column_name);
+    await this.sql.query(
+      `INSERT INTO services (${names.join(', ')})
+       SELECT ${names.map((name) => values[name] ?? `s.${name}`).join(', ')}
+       FROM services s, unnest($2::uuid[], $3::int[]) WITH ORDINALITY AS c (id, slot, n) WHERE s.name = $1`,
+      [template, ids, ids.map(slotOf)],
+    );
+    await this.sql.query(
+      'INSERT INTO service_actions SELECT id, unnest(action_ids) FROM services ON CONFLICT DO NOTHING',
+    );
+    await this.sql.query('UPDATE definition_revision SET revision = revision + 1');
+    await this.sql.query('ANALYZE');
+  }
+
+  /** The value of one of the program's own metrics, all labels summed. */
+  async metric(name: string): Promise<number> {
+    const text = await fetch(`${this.url}/metrics`).then((response) => response.text());
+    const lines = text
+      .split('\n')
+      .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+  }
+
+  /** Of the program, of PostgreSQL and of Redis. */
+  usage(): { program: Usage; postgres: Usage; redis: Usage } {
+    return {
+      program: usageOf([this.child.pid!]),
+      postgres: usageOf([pidIn(join(this.folder, 'postgres', 'postmaster.pid'))]),
+      redis: usageOf([pidIn(join(this.folder, 'redis', 'redis.pid'))]),
+    };
+  }
+
+  async stop(): Promise<void> {
+    await this.sql.end();
+    const ended = new Promise((resolve) => this.child.once('exit', resolve));
+    this.child.kill('SIGTERM');
+    await ended;
+    await this.servers.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+const pidIn = (file: string): number => Number.parseInt(readFileSync(file, 'utf8'), 10);
+
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The value below which the given share of sorted values lies. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
+}
+
+export function printTable(title: string, rows: readonly (readonly [string, string | number])[]): void {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  console.log(`\n${title}`);
+  for (const [name, value] of rows)
+    console.log(`  ${name.padEnd(width)}  ${typeof value === 'number' ? round(value) : value}`);
+}
+
+const round = (value: number): string =>
+  Number.isInteger(value) ? String(value) : value.toFixed(value < 10 ? 3 : 1);

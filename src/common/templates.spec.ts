@@ -1,0 +1,67 @@
+import { renderTemplate, templateProblem } from './templates';
+
+const VARIABLES = { name: 'a "b" & c/d?\n', nodes: { desired: 3 }, none: null, list: [1, 'x'] };
+
+describe('templates', () => {
+  it.each([
+    ['plain', 'plain'],
+    ['{{ nodes.desired }} nodes', '3 nodes'],
+    ['{{ name }}', VARIABLES.name],
+    ['{{ nodes }}', '{"desired":3}'],
+    ['[{{ none }}{{ unknown.too }}]', '[]'],
+    ['{% if nodes.desired > 2 %}many{% endif %}', 'many'],
+    ['{{ unknown | default: 1 }}', '1'],
+  ])('as text %j gives %j', (template, output) =>
+    expect(renderTemplate(template, 'text', VARIABLES)).toBe(output),
+  );
+
+  it('in JSON a value stays a value', () => {
+    const output = renderTemplate(
+      '{"name": "{{ name }}", "nodes": {{ nodes }}, "list": {{ list }}, "none": {{ none }}}',
+      'json',
+      VARIABLES,
+    );
+    expect(JSON.parse(output)).toEqual(VARIABLES);
+  });
+
+  it('in JSON nobody leaves the quotes', () => {
+    const name = '", "admin": true, "x": "\\';
+    expect(JSON.parse(renderTemplate('{"name": "{{ name }}"}', 'json', { name }))).toEqual({ name });
+  });
+
+  it('in a URL nobody leaves their place', () => {
+    const output = renderTemplate('https://h/{{ name }}?n={{ nodes.desired }}', 'url', {
+      ...VARIABLES,
+      name: '../a?b=c#d&e',
+    });
+    expect(output).toBe('https://h/..%2Fa%3Fb%3Dc%23d%26e?n=3');
+  });
+
+  it('a number is itself', () => expect(renderTemplate(7, 'json', {})).toBe('7'));
+
+  it.each(['{{ a', '{% if %}', '{% nonsense %}', '{% if a %}'])('%j is no template', (text) => {
+    expect(templateProblem(text, 'text')).toMatch(/^is not a valid template: /);
+  });
+
+  it.each(['', 'a', '{', '{"a": {"b": 1}}', '{{ a.b[0] | upcase }}'])('%j is one', (text) => {
+    expect(templateProblem(text, 'json')).toBeUndefined();
+  });
+
+  it.each(["{% include '/etc/passwd' %}", "{% render 'package.json' %}", "{% layout 'package.json' %}"])(
+    '%s reads no file',
+    (text) => {
+      expect(() => renderTemplate(text, 'text', {})).toThrow(/ENOENT/);
+    },
+  );
+
+  it('sees own properties only', () => {
+    expect(renderTemplate('{{ a.constructor }}{{ a.toString }}{{ a.__proto__ }}', 'text', { a: {} })).toBe(
+      '',
+    );
+  });
+
+  it('ends, whatever it is told to do', () => {
+    const endless = '{% for i in (1..100000) %}{% for j in (1..100000) %}x{% endfor %}{% endfor %}';
+    expect(() => renderTemplate(endless, 'text', {})).toThrow(/limit exceeded/);
+  });
+});
