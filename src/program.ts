@@ -70,7 +70,7 @@ async function startApp(config: Config, logger: JsonLogger): Promise<NestFastify
     logger,
     abortOnError: false,
   });
-  acceptJson(app);
+  acceptBodies(app);
   if (isApi) describeApi(app);
   try {
     await app.listen(isApi ? config.http.port : config.metricsPort, config.http.host);
@@ -84,8 +84,11 @@ async function startApp(config: Config, logger: JsonLogger): Promise<NestFastify
   }
 }
 
-/** JSON under its own media type and that of RFC 7396; an empty body is none, whatever its type says. */
-function acceptJson(app: NestFastifyApplication): void {
+/**
+ * JSON under its own media type and that of RFC 7396; an empty body is none, whatever its type says. And forms, as
+ * Nest leaves its own parsers out once it was given one.
+ */
+function acceptBodies(app: NestFastifyApplication): void {
   const parse = app.getHttpAdapter().getInstance().getDefaultJsonParser('error', 'error');
   for (const type of ['application/json', 'application/merge-patch+json']) {
     app.useBodyParser(type, { bodyLimit: BODY_LIMIT_BYTES }, (request, body: Buffer, done) => {
@@ -93,6 +96,10 @@ function acceptJson(app: NestFastifyApplication): void {
       else void parse(request as never, body.toString('utf8'), done);
     });
   }
+  const form = 'application/x-www-form-urlencoded';
+  app.useBodyParser(form, { bodyLimit: BODY_LIMIT_BYTES }, (_request, body: Buffer, done) =>
+    done(null, Object.fromEntries(new URLSearchParams(body.toString('utf8')))),
+  );
 }
 
 async function stop(

@@ -92,10 +92,10 @@ export class Observer {
         Object.keys(reads).map((metric): [string, Reading] => {
           const sample = latest.get(service.series[metric]!);
           const isFresh = sample !== undefined && sample.at.getTime() > freshFrom;
-          return [
-            metric,
-            isFresh ? { value: sample.value } : { error: one.state?.errors[metric] ?? 'not read lately' },
-          ];
+          // The last read failed: an older reading does not stand in for it.
+          const failure = one.state?.errors[metric];
+          if (isFresh && failure === undefined) return [metric, { value: sample.value }];
+          return [metric, { error: failure ?? 'not read lately' }];
         }),
       );
       return this.seen(one, { ...readings, ...pushed.get(service.id) }, alerts, at, previous.get(service.id));

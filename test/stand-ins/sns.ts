@@ -89,18 +89,23 @@ export class SnsStandIn {
     const body = Buffer.concat(chunks);
     this.requests += 1;
     const trouble = this.next.shift() ?? {};
-    if (trouble.latencyMs) await new Promise((resolve) => setTimeout(resolve, trouble.latencyMs));
+    if (trouble.latencyMs) await new Promise((resolve) => setTimeout(resolve, trouble.latencyMs).unref());
     const reply = (status: number, text: string): void => {
-      response.writeHead(status, { 'content-type': 'text/xml', date: new Date(this.now()).toUTCString() }).end(text);
+      response
+        .writeHead(status, { 'content-type': 'text/xml', date: new Date(this.now()).toUTCString() })
+        .end(text);
     };
     try {
       if (trouble.raw !== undefined) return reply(trouble.status ?? 200, trouble.raw);
-      if (trouble.status !== undefined) throw new Refusal(trouble.status, trouble.code ?? 'InternalError', 'as it was told');
+      if (trouble.status !== undefined)
+        throw new Refusal(trouble.status, trouble.code ?? 'InternalError', 'as it was told');
       const region = this.regionOfSigner(request, body);
       const published = this.publish(new URLSearchParams(body.toString()), region);
       if (trouble.dropAfter) return void request.socket.destroy();
       if (trouble.hangAfter) return;
-      const sequence = published.sequenceNumber ? `<SequenceNumber>${published.sequenceNumber}</SequenceNumber>` : '';
+      const sequence = published.sequenceNumber
+        ? `<SequenceNumber>${published.sequenceNumber}</SequenceNumber>`
+        : '';
       const result = `<PublishResult><MessageId>${published.messageId}</MessageId>${sequence}</PublishResult>`;
       reply(200, `<PublishResponse xmlns="${NAMESPACE}">${result}${METADATA()}</PublishResponse>`);
     } catch (error) {
@@ -108,7 +113,10 @@ export class SnsStandIn {
       const { status, code, message } = error;
       const type = status < 500 ? 'Sender' : 'Receiver';
       const detail = `<Error><Type>${type}</Type><Code>${code}</Code><Message>${escaped(message)}</Message></Error>`;
-      reply(status, `<ErrorResponse xmlns="${NAMESPACE}">${detail}<RequestId>${randomUUID()}</RequestId></ErrorResponse>`);
+      reply(
+        status,
+        `<ErrorResponse xmlns="${NAMESPACE}">${detail}<RequestId>${randomUUID()}</RequestId></ErrorResponse>`,
+      );
     }
   }
 
@@ -121,36 +129,58 @@ export class SnsStandIn {
       ) ?? [];
     if (!id) throw new Refusal(403, 'MissingAuthenticationToken', 'Request is missing Authentication Token');
     const secret = this.keys[id];
-    if (secret === undefined) throw new Refusal(403, 'InvalidClientTokenId', 'The security token included in the request is invalid');
+    if (secret === undefined)
+      throw new Refusal(403, 'InvalidClientTokenId', 'The security token included in the request is invalid');
     const at = header('x-amz-date');
     const moment = Date.parse(at.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'));
-    if (Number.isNaN(moment) || !at.startsWith(day!)) throw new Refusal(400, 'IncompleteSignature', 'Date must be given');
-    if (moment < this.now() - SKEW_MS) throw new Refusal(403, 'SignatureDoesNotMatch', `Signature expired: ${at} is now earlier than allowed`);
-    if (moment > this.now() + SKEW_MS) throw new Refusal(403, 'SignatureDoesNotMatch', `Signature not yet current: ${at} is still later`);
+    if (Number.isNaN(moment) || !at.startsWith(day!))
+      throw new Refusal(400, 'IncompleteSignature', 'Date must be given');
+    if (moment < this.now() - SKEW_MS)
+      throw new Refusal(403, 'SignatureDoesNotMatch', `Signature expired: ${at} is now earlier than allowed`);
+    if (moment > this.now() + SKEW_MS)
+      throw new Refusal(403, 'SignatureDoesNotMatch', `Signature not yet current: ${at} is still later`);
     const names = signedHeaders.split(';');
     const unsigned = ['host', 'x-amz-date'].filter((name) => !names.includes(name));
-    if (unsigned.length > 0 || service !== 'sns') throw new Refusal(403, 'SignatureDoesNotMatch', 'Credential should be scoped to sns, host and date signed');
+    if (unsigned.length > 0 || service !== 'sns')
+      throw new Refusal(
+        403,
+        'SignatureDoesNotMatch',
+        'Credential should be scoped to sns, host and date signed',
+      );
     const hash = sha256(body);
     if (headers['x-amz-content-sha256'] !== undefined && header('x-amz-content-sha256') !== hash) {
-      throw new Refusal(400, 'XAmzContentSHA256Mismatch', 'The provided x-amz-content-sha256 does not match the body');
+      throw new Refusal(
+        400,
+        'XAmzContentSHA256Mismatch',
+        'The provided x-amz-content-sha256 does not match the body',
+      );
     }
-    const canonicalHeaders = names.map((name) => `${name}:${header(name).trim().replace(/ +/g, ' ')}\n`).join('');
+    const canonicalHeaders = names
+      .map((name) => `${name}:${header(name).trim().replace(/ +/g, ' ')}\n`)
+      .join('');
     const [path, query = ''] = url!.split('?');
     const canonical = [method, path, query, canonicalHeaders, signedHeaders, hash].join('\n');
-    const toSign = ['AWS4-HMAC-SHA256', at, `${day}/${region}/sns/aws4_request`, sha256(canonical)].join('\n');
+    const toSign = ['AWS4-HMAC-SHA256', at, `${day}/${region}/sns/aws4_request`, sha256(canonical)].join(
+      '\n',
+    );
     const key = [day!, region, 'sns', 'aws4_request'].reduce<string | Buffer>(
       (from, part) => createHmac('sha256', from).update(part).digest(),
       `AWS4${secret}`,
     );
     const right = createHmac('sha256', key).update(toSign).digest();
     if (!timingSafeEqual(right, Buffer.from(signature, 'hex'))) {
-      throw new Refusal(403, 'SignatureDoesNotMatch', 'The request signature we calculated does not match the signature you provided');
+      throw new Refusal(
+        403,
+        'SignatureDoesNotMatch',
+        'The request signature we calculated does not match the signature you provided',
+      );
     }
     return region;
   }
 
   private publish(form: URLSearchParams, region: string): PublishedMessage {
-    const wrong = (detail: string): Refusal => new Refusal(400, 'InvalidParameter', `Invalid parameter: ${detail}`);
+    const wrong = (detail: string): Refusal =>
+      new Refusal(400, 'InvalidParameter', `Invalid parameter: ${detail}`);
     if (form.get('Action') !== 'Publish' || form.get('Version') !== '2010-03-31') {
       throw new Refusal(400, 'InvalidAction', 'Could not find operation');
     }
@@ -161,23 +191,34 @@ export class SnsStandIn {
     const message = form.get('Message') ?? '';
     if (message === '') throw wrong('Empty message');
     const subject = form.get('Subject') ?? undefined;
-    if (subject !== undefined && (subject === '' || subject.length >= 100 || /\p{Cc}/u.test(subject))) throw wrong('Subject');
+    if (subject !== undefined && (subject === '' || subject.length >= 100 || /\p{Cc}/u.test(subject)))
+      throw wrong('Subject');
     const attributes = attributesIn(form);
-    if (Object.values(attributes).includes('')) throw wrong('The message attribute must contain non-empty message attribute value');
-    const size = [message, ...Object.entries(attributes).flatMap(([name, value]) => [name, 'String', value])].join('');
+    if (Object.values(attributes).includes(''))
+      throw wrong('The message attribute must contain non-empty message attribute value');
+    const size = [
+      message,
+      ...Object.entries(attributes).flatMap(([name, value]) => [name, 'String', value]),
+    ].join('');
     if (Buffer.byteLength(size) > MESSAGE_BYTES) throw wrong('Message too long');
     const published: PublishedMessage = { messageId: randomUUID(), topicArn, message, subject, attributes };
     const groupId = form.get('MessageGroupId') ?? undefined;
     const given = form.get('MessageDeduplicationId') ?? undefined;
     if (!topicArn.endsWith('.fifo')) {
-      if (given !== undefined) throw wrong('MessageDeduplicationId Reason: The request includes a parameter that is not valid for this topic type');
+      if (given !== undefined)
+        throw wrong(
+          'MessageDeduplicationId Reason: The request includes a parameter that is not valid for this topic type',
+        );
       this.messages.push(published);
       return published;
     }
-    if (groupId === undefined || !LEGAL_ID.test(groupId)) throw wrong('The MessageGroupId parameter is required for FIFO topics');
+    if (groupId === undefined || !LEGAL_ID.test(groupId))
+      throw wrong('The MessageGroupId parameter is required for FIFO topics');
     const deduplicationId = given ?? (topic.contentBasedDeduplication ? sha256(message) : undefined);
     if (deduplicationId === undefined || !LEGAL_ID.test(deduplicationId)) {
-      throw wrong('The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly');
+      throw wrong(
+        'The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly',
+      );
     }
     return this.once({ ...published, groupId, deduplicationId });
   }
@@ -186,7 +227,10 @@ export class SnsStandIn {
     const key = `${message.topicArn} ${message.deduplicationId}`;
     const before = this.taken.get(key);
     if (before && this.now() - before.at < DEDUPLICATION_MS) return before.published;
-    const published = { ...message, sequenceNumber: String(10_000_000_000_000_000_000n + BigInt(this.messages.length)) };
+    const published = {
+      ...message,
+      sequenceNumber: String(10_000_000_000_000_000_000n + BigInt(this.messages.length)),
+    };
     this.taken.set(key, { at: this.now(), published });
     this.messages.push(published);
     return published;

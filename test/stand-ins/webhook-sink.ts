@@ -1,6 +1,11 @@
 /** An HTTP(S) server that writes down what it is sent, and answers or misbehaves as it is told. */
 import { once } from 'node:events';
-import http, { type IncomingHttpHeaders, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import http, {
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+} from 'node:http';
 import https, { type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
@@ -28,6 +33,8 @@ export class WebhookSink {
   /** For every request that `next` has no answer for. */
   always: SinkAnswer = {};
   readonly next: SinkAnswer[] = [];
+  /** Opened so far, kept ones once. */
+  connections = 0;
   private readonly server: Server;
 
   /** @param tls key and certificate for https, and what else a server takes (`requestCert`) */
@@ -36,6 +43,7 @@ export class WebhookSink {
       void this.take(request, response).catch(() => request.socket.destroy());
     };
     this.server = tls ? https.createServer(tls, listener) : http.createServer(listener);
+    this.server.on('connection', () => (this.connections += 1));
   }
 
   /** @param port 0 for any */
@@ -60,6 +68,7 @@ export class WebhookSink {
 
   clear(): void {
     this.requests.length = 0;
+    this.connections = 0;
     this.next.length = 0;
     this.always = {};
   }
@@ -73,7 +82,7 @@ export class WebhookSink {
     this.requests.push({ method, path: url, headers, body: Buffer.concat(chunks).toString() });
     if (answer.drop === 'after') return void request.socket.destroy();
     if (answer.hang) return;
-    if (answer.delayMs) await new Promise((resolve) => setTimeout(resolve, answer.delayMs));
+    if (answer.delayMs) await new Promise((resolve) => setTimeout(resolve, answer.delayMs).unref());
     response.writeHead(answer.status ?? 200, answer.headers).end(answer.body);
   }
 }

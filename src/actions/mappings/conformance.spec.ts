@@ -45,8 +45,9 @@ const ROWS: Record<string, Row> = {
 
 const reflector = new Reflector();
 const MAPPINGS = ACTION_MAPPINGS.map((cls) => {
-  const options = reflector.get(ActionMapping, cls) as MappingOptions;
-  return { type: options.type, params: options.params as Type<object>, action: new cls() as Action };
+  const { type, params } = reflector.get(ActionMapping, cls) as MappingOptions;
+  const action: Action = new cls();
+  return { type, params: params as Type<object>, action };
 });
 const ASKING = MAPPINGS.filter(({ type }) => !ROWS[type]?.isLocal);
 

@@ -116,6 +116,18 @@ describe('webhook', () => {
       });
     });
 
+    it('goes over a connection that is kept, but for one that can not be asked twice', async () => {
+      await send({});
+      await send({});
+      expect(sink.connections).toBeLessThanOrEqual(1);
+      await send({ idempotent: false });
+      await send({ idempotent: false });
+      expect(sink.connections).toBeGreaterThanOrEqual(2);
+      const before = sink.connections;
+      await send({});
+      expect(sink.connections).toBe(before);
+    });
+
     it('is what the preview shows', async () => {
       const params = paramsOf({ url, headers: { 'X-One': '1' }, secret: 'k3y', body: '{}' });
       const preview = webhook.preview(params, context()) as { headers: Record<string, string> };

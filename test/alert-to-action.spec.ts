@@ -1,0 +1,273 @@
+import { createSession, ObjectType, Version2c } from 'net-snmp';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Api, until, World, type Json, type MonscaleProcess } from './program';
+import { WebhookSink } from './stand-ins/webhook-sink';
+
+/** What matching, deciding and sending may take. */
+const SLACK_MS = 1_000;
+/** Long enough for something wrong to show. */
+const QUIET_MS = 1_000;
+const LINK_DOWN = '1.3.6.1.6.3.1.1.5.3';
+
+describe('from alert to action', () => {
+  const sink = new WebhookSink();
+  let world: World;
+  let program: MonscaleProcess;
+  let api: Api;
+
+  beforeAll(async () => {
+    world = await World.create();
+    const url = await sink.start();
+    program = await world.start();
+    ({ api } = program);
+    await api.create('/sources', { name: 'devices', format: 'snmp', params: { communities: ['public'] } });
+    await api.create('/actions', {
+      name: 'tell',
+      type: 'webhook',
+      params: { url: `${url}/{{ service.name }}` },
+    });
+  }, 60_000);
+
+  afterAll(async () => {
+    await world?.end();
+    await sink.stop();
+  });
+
+  /** A service fed by alerts alone, that label `service_under_test` names. */
+  const watch = (name: string, changes: object = {}, params: object = {}) =>
+    api.create('/services', {
+      name,
+      metrics: { outage: { type: 'alert', params: { match: { service_under_test: name }, ...params } } },
+      condition: 'outage > 0',
+      wisdomSeconds: 60,
+      actions: ['tell'],
+      ...changes,
+    });
+
+  const fire = (name: string, changes: object = {}) =>
+    api.post('/alerts', { labels: { service_under_test: name }, ...changes });
+  const told = (service: string) => sink.requests.filter(({ path }) => path === `/${service}`);
+  const state = async (service: string): Promise<Json> => (await api.get(`/services/${service}/state`)).body;
+  const phase = async (service: string): Promise<string> => (await state(service)).phase;
+
+  it.concurrent(
+    'an alert whose labels match triggers; the same alert again changes nothing but its last-seen',
+    async () => {
+      await watch('web');
+      const answer = await fire('web', { annotations: { summary: 'the shop is down' } });
+      expect(answer).toMatchObject({ status: 202, body: { rejected: [] } });
+      const [{ id }] = answer.body.accepted;
+      await until(() => told('web').length === 1, 3_000);
+
+      const again = await fire('web', { annotations: { summary: 'the shop is down' } });
+      expect(again.body.accepted).toEqual(answer.body.accepted);
+      await sleep(QUIET_MS);
+      expect(told('web')).toHaveLength(1);
+
+      const [alert, ...others] = (await api.get('/alerts?service=web')).body.items;
+      expect(others).toEqual([]);
+      const executions = (await api.all('/executions?service=web')).map((execution) => execution.id);
+      expect(alert).toMatchObject({
+        id,
+        source: 'api',
+        format: 'native',
+        status: 'firing',
+        labels: { service_under_test: 'web' },
+        matched: [{ service: 'web', metric: 'outage' }],
+        executions,
+      });
+      expect(executions).toHaveLength(1);
+      expect(Date.parse(alert.lastSeenAt)).toBeGreaterThan(Date.parse(alert.receivedAt));
+    },
+  );
+
+  it.concurrent('a value for a service that is named goes to its metric', async () => {
+    await watch('load', { condition: 'outage > 10' });
+    expect((await api.post('/alerts', { service: 'load', value: 3 })).status).toBe(202);
+    await until(async () => (await state('load')).values.outage.value === 3, 3_000);
+    expect(await phase('load')).toBe('ok');
+    await api.post('/alerts', { service: 'load', value: 12 });
+    await until(() => told('load').length === 1, 3_000);
+    expect(JSON.parse(told('load')[0]!.body)).toMatchObject({ values: { outage: 12 } });
+  });
+
+  it.concurrent('of an array the good ones are taken, unless none is good', async () => {
+    await watch('array');
+    const bad = { labels: { service_under_test: 'array' }, status: 'burning' };
+    const mixed = await api.post('/alerts', [
+      bad,
+      { labels: { service_under_test: 'array' } },
+      { service: 'nobody', value: 1 },
+      { value: 'much' },
+    ]);
+    expect(mixed.status).toBe(202);
+    expect(mixed.body.accepted).toHaveLength(1);
+    expect(mixed.body.rejected).toMatchObject([
+      { index: 0, errors: [{ pointer: '/status' }] },
+      { index: 2, errors: [{ pointer: '/service', detail: 'there is no service "nobody"' }] },
+      { index: 3, errors: [{ pointer: '/value' }] },
+    ]);
+    await until(() => told('array').length === 1, 3_000);
+
+    const wrong = await api.post('/alerts', [bad, { service: 'nobody' }]);
+    expect(wrong.status).toBe(400);
+    expect(wrong.headers.get('content-type')).toContain('application/problem+json');
+    expect(wrong.body.errors).toMatchObject([{ pointer: '/0/status' }, { pointer: '/1/service' }]);
+
+    const alone = await api.post('/alerts', { service: 'nobody' });
+    expect(alone).toMatchObject({ status: 400, body: { errors: [{ pointer: '/service' }] } });
+    expect((await api.post('/alerts', [])).status).toBeLessThan(500);
+    expect((await api.post('/alerts', 'no object'.repeat(3))).status).toBe(400);
+  });
+
+  it.concurrent('a resolution ends it, and what fires later is another alert', async () => {
+    await watch('resolved', { wisdomSeconds: 0 });
+    await fire('resolved');
+    await until(() => told('resolved').length === 1, 3_000);
+    expect(await phase('resolved')).toBe('alarm');
+    await fire('resolved', { status: 'resolved' });
+    await until(async () => (await phase('resolved')) === 'ok', 3_000);
+    await fire('resolved');
+    await until(() => told('resolved').length === 2, 3_000);
+  });
+
+  it.concurrent('the end of its life ends it', async () => {
+    await watch('mortal', {}, { ttlSeconds: 2 });
+    await fire('mortal');
+    await until(async () => (await phase('mortal')) === 'alarm', 3_000);
+    await until(async () => (await phase('mortal')) === 'ok', 4_000);
+    const [end, alarm] = (await api.get('/services/mortal/decisions')).body.items;
+    const livedMs = Date.parse(end.from) - Date.parse(alarm.from);
+    expect(livedMs).toBeGreaterThan(1_500);
+    expect(livedMs).toBeLessThan(2_000 + SLACK_MS);
+  });
+
+  it.concurrent('a hold triggers at its end without a second alert', async () => {
+    await watch('held', { holdSeconds: 2 });
+    await fire('held');
+    await until(async () => (await phase('held')) === 'pending', 2_000);
+    const { holdUntil, since } = await state('held');
+    expect(Date.parse(holdUntil) - Date.parse(since)).toBe(2_000);
+    await until(() => told('held').length === 1, 4_000);
+    const [trigger] = (await api.get('/services/held/decisions')).body.items;
+    const lateMs = Date.parse(trigger.from) - Date.parse(holdUntil);
+    expect(lateMs).toBeGreaterThanOrEqual(0);
+    expect(lateMs).toBeLessThan(SLACK_MS);
+  });
+
+  it.concurrent('a lasting alert triggers again at the end of the wisdom time', async () => {
+    await watch('lasting', { wisdomSeconds: 2 });
+    await fire('lasting');
+    await until(() => told('lasting').length === 2, 6_000);
+    await fire('lasting', { status: 'resolved' });
+    await until(async () => (await phase('lasting')) === 'ok', 3_000);
+    const triggers = (await api.get('/services/lasting/decisions')).body.items.filter(
+      ({ trigger }: Json) => trigger,
+    );
+    const apartMs = Date.parse(triggers.at(-2).from) - Date.parse(triggers.at(-1).from);
+    expect(apartMs).toBeGreaterThanOrEqual(2_000);
+    expect(apartMs).toBeLessThan(2_000 + SLACK_MS);
+  });
+
+  it.concurrent('with a wisdom time of 0 it triggers once per alert', async () => {
+    await watch('each', { wisdomSeconds: 0 });
+    for (const [dedupKey, triggers] of [
+      ['one', 1],
+      ['one', 1],
+      ['two', 2],
+      ['two', 2],
+      ['three', 3],
+    ] as const) {
+      await fire('each', { dedupKey });
+      await until(() => told('each').length >= triggers, 3_000);
+      await sleep(QUIET_MS / 2);
+      expect(told('each')).toHaveLength(triggers);
+    }
+  });
+
+  it.concurrent('PUT /trap is answered as monscale 2014 answered it', async () => {
+    await watch('old');
+    const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
+    const put = (text: string) => program.root.put('/trap', text, form);
+    expect(await put('name=old&value=0')).toMatchObject({ status: 204, body: '' });
+    expect((await put('name=nobody&value=1')).status).toBe(404);
+    expect((await put('name=old&value=much')).status).toBe(400);
+    expect((await put('name=old')).status).toBe(400);
+    expect((await put('value=1')).status).toBe(400);
+    expect((await put('name=old&value=2.5')).status).toBe(204);
+    await until(() => told('old').length === 1, 3_000);
+    expect(JSON.parse(told('old')[0]!.body)).toMatchObject({ values: { outage: 2.5 } });
+    expect((await program.root.as(undefined).put('/trap', 'name=old&value=1', form)).status).toBe(401);
+  });
+
+  it.concurrent(
+    'an SNMP notification is an alert like any other',
+    async () => {
+      await api.create('/services', {
+        name: 'link',
+        metrics: {
+          down: {
+            type: 'alert',
+            params: { match: { trap_oid: LINK_DOWN, '1.3.6.1.2.1.2.2.1.1.7': { regex: '^7$' } } },
+          },
+        },
+        condition: 'down == 1',
+        actions: ['tell'],
+      });
+      const session = createSession('127.0.0.1', 'public', { version: Version2c, trapPort: program.port });
+      const trap = () =>
+        new Promise<void>((resolve, reject) => {
+          const varbinds = [{ oid: '1.3.6.1.2.1.2.2.1.1.7', type: ObjectType.Integer, value: 7 }];
+          session.trap(LINK_DOWN, varbinds, (error) => (error ? reject(error) : resolve()));
+        });
+      try {
+        // A listener takes a change of the sources within 5 s.
+        await until(async () => {
+          await trap();
+          await sleep(200);
+          return told('link').length === 1;
+        }, 8_000);
+      } finally {
+        session.close();
+      }
+      const alerts = (await api.get('/alerts?source=devices')).body.items;
+      expect(alerts.at(-1)).toMatchObject({
+        source: 'devices',
+        format: 'snmp',
+        status: 'firing',
+        labels: {
+          trap_oid: LINK_DOWN,
+          source_address: '127.0.0.1',
+          version: '2c',
+          '1.3.6.1.2.1.2.2.1.1.7': '7',
+        },
+        matched: [{ service: 'link', metric: 'down' }],
+        executions: [told('link')[0]!.headers['idempotency-key']],
+      });
+    },
+    20_000,
+  );
+
+  it.concurrent('a token of a source is good for its format, as long as the source exists', async () => {
+    await watch('sourced');
+    const { token, id, ...source } = await api.create('/sources', { name: 'nagios', format: 'native' });
+    expect(source).toMatchObject({ name: 'nagios', format: 'native' });
+    expect((await api.get('/sources/nagios')).body).not.toHaveProperty('token');
+    const nagios = new Api(`${program.url}/api/v1`, token);
+    const alert = { labels: { service_under_test: 'sourced' } };
+
+    expect((await nagios.post('/alerts', alert)).status).toBe(202);
+    expect((await nagios.as(undefined).post(`/alerts?token=${token}`, alert)).status).toBe(202);
+    for (const path of ['/alerts', '/services', '/sources', '/executions'])
+      expect((await nagios.get(path)).status).toBe(403);
+    expect((await nagios.delete('/services/sourced')).status).toBe(403);
+    const { token: snmpToken } = await api.create('/sources', { name: 'udp', format: 'snmp' });
+    expect((await nagios.as(snmpToken).post('/alerts', alert)).status).toBe(403);
+    await until(() => told('sourced').length === 1, 3_000);
+    expect((await api.get('/alerts?service=sourced')).body.items[0].source).toBe('nagios');
+
+    expect((await api.delete(`/sources/${id}`)).status).toBe(204);
+    expect((await nagios.post('/alerts', alert)).status).toBe(401);
+    await api.delete('/sources/udp');
+  });
+});

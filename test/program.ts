@@ -1,0 +1,243 @@
+/**
+ * The program as its users meet it: processes of its own, spoken to over HTTP alone. They run what is in `dist`, which
+ * `npm test` builds before jest starts (so does `npm test -- <path>`); jest by hand needs `npm run build` first.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
+import { freePort } from '../src/embedded/server-process';
+import { createTestDatabase, testRedisUrl } from './databases';
+
+const MAIN = join(__dirname, '..', 'dist', 'src', 'main.js');
+const START_MS = 30_000;
+const STOP_MS = 31_000;
+
+export const ADMIN_TOKEN = 'the-administrator-of-the-tests';
+const SECRET_KEY = randomBytes(32).toString('base64');
+
+/** Whatever JSON an answer holds: the claims of a spec check its shape. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type Json = any;
+
+export interface Answer {
+  status: number;
+  body: Json;
+  headers: Headers;
+}
+
+/** Speaks HTTP to one process. */
+export class Api {
+  constructor(
+    private readonly base: string,
+    private readonly token: string | undefined = ADMIN_TOKEN,
+  ) {}
+
+  /** The same with another token, or with none. */
+  as(token: string | undefined): Api {
+    return new Api(this.base, token ?? '');
+  }
+
+  get = (path: string) => this.send('GET', path);
+  post = (path: string, body?: unknown, headers?: Record<string, string>) =>
+    this.send('POST', path, body, headers);
+  put = (path: string, body?: unknown, headers?: Record<string, string>) =>
+    this.send('PUT', path, body, headers);
+  patch = (path: string, body?: unknown, headers?: Record<string, string>) =>
+    this.send('PATCH', path, body, headers);
+  delete = (path: string, headers?: Record<string, string>) => this.send('DELETE', path, undefined, headers);
+
+  /** Creates a definition. @throws when it is refused */
+  async create(path: string, body: object): Promise<Json> {
+    const answer = await this.post(path, body);
+    if (answer.status !== 201)
+      throw new Error(`POST ${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  }
+
+  /** Every item of a list, over all of its pages. */
+  async all(path: string): Promise<Json[]> {
+    const items: Json[] = [];
+    for (let cursor = ''; ;) {
+      const { body } = await this.get(`${path}${path.includes('?') ? '&' : '?'}limit=500${cursor}`);
+      items.push(...body.items);
+      if (body.nextCursor === undefined) return items;
+      cursor = `&cursor=${body.nextCursor}`;
+    }
+  }
+
+  /** @param body sent as it is when it is a text, else as JSON */
+  async send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
+    const response = await fetch(`${this.base}${path}`, {
+      method,
+      headers: {
+        ...(this.token ? { Authorization: `Bearer ${this.token}` } : {}),
+        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+        ...headers,
+      },
+      body: typeof body === 'string' || body === undefined ? body : JSON.stringify(body),
+      signal: AbortSignal.timeout(30_000),
+    });
+    const text = await response.text();
+    const isJson = /\bjson\b/.test(response.headers.get('content-type') ?? '');
+    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+  }
+}
+
+export interface ProcessOptions {
+  /** As MONSCALE_ROLE. */
+  roles?: string;
+  databaseUrl?: string;
+  redisUrl?: string;
+  env?: Record<string, string>;
+}
+
+/** One process of the program. What is left of it at the end of the run, global-teardown kills. */
+export class MonscaleProcess {
+  /** Everything it printed. */
+  output = '';
+  readonly url: string;
+  /** Under `/api/v1`. */
+  readonly api: Api;
+  /** Under `/`. */
+  readonly root: Api;
+  /** Its exit code; null when a signal ended it. */
+  readonly ended: Promise<number | null>;
+  private readonly child: ChildProcess;
+
+  /** @param port TCP for HTTP, and UDP for SNMP notifications */
+  constructor(
+    { roles = 'all', databaseUrl, redisUrl, env = {} }: ProcessOptions,
+    readonly port: number,
+  ) {
+    this.url = `http://127.0.0.1:${port}`;
+    this.api = new Api(`${this.url}/api/v1`);
+    this.root = new Api(this.url);
+    const servers = databaseUrl && redisUrl ? { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } : {};
+    this.child = spawn(process.execPath, ['--enable-source-maps', MAIN], {
+      cwd: process.env.TEST_FOLDER ?? tmpdir(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        MONSCALE_ROLE: roles,
+        MONSCALE_HTTP_HOST: '127.0.0.1',
+        MONSCALE_HTTP_PORT: String(port),
+        MONSCALE_METRICS_PORT: String(port),
+        MONSCALE_TRAP_HOST: '127.0.0.1',
+        MONSCALE_TRAP_PORT: String(port),
+        MONSCALE_ADMIN_TOKEN: ADMIN_TOKEN,
+        MONSCALE_SECRET_KEY: SECRET_KEY,
+        ...servers,
+        ...env,
+      },
+    });
+    for (const stream of [this.child.stdout, this.child.stderr])
+      stream?.on('data', (chunk: Buffer) => (this.output += String(chunk)));
+    this.ended = once(this.child, 'close').then(([code]) => code as number | null);
+  }
+
+  /** Waits until it can do its work. @throws with its output */
+  async ready(): Promise<this> {
+    let isOver = false;
+    void this.ended.then(() => (isOver = true));
+    try {
+      await until(
+        async () => {
+          if (isOver) throw new Error('it ended');
+          const answer = await this.root.get('/health/ready').catch(() => undefined);
+          return answer?.status === 200;
+        },
+        START_MS,
+        'it is ready',
+      );
+      return this;
+    } catch (cause) {
+      await this.kill();
+      throw new Error(`the program did not start; it said:\n${this.output}`, { cause });
+    }
+  }
+
+  /** Asks it to end and waits for it. Its exit code; null when it had to be killed. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    this.child.kill(signal);
+    const late = setTimeout(() => this.child.kill('SIGKILL'), STOP_MS);
+    return this.ended.finally(() => clearTimeout(late));
+  }
+
+  /** Ends it as a power cut would. */
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.ended;
+  }
+}
+
+/** Starts a process and waits until it is ready. */
+export async function startProcess(options: ProcessOptions): Promise<MonscaleProcess> {
+  return new MonscaleProcess(options, await freePort()).ready();
+}
+
+/** A database and a Redis of a spec's own, a look into the database, and the processes that use them. */
+export class World {
+  readonly processes: MonscaleProcess[] = [];
+
+  private constructor(
+    readonly databaseUrl: string,
+    readonly redisUrl: string,
+    private readonly remove: () => Promise<unknown>,
+  ) {}
+
+  static async create(): Promise<World> {
+    const [database, redis] = await Promise.all([createTestDatabase(), testRedisUrl()]);
+    return new World(database.databaseUrl, redis.redisUrl, () =>
+      Promise.all([database.drop(), redis.release()]),
+    );
+  }
+
+  /** Starts a process on it, or on what stands in between. */
+  async start(roles = 'all', options: ProcessOptions = {}): Promise<MonscaleProcess> {
+    const { databaseUrl, redisUrl } = this;
+    const started = await startProcess({ roles, databaseUrl, redisUrl, ...options });
+    this.processes.push(started);
+    return started;
+  }
+
+  async rows(text: string, values: unknown[] = []): Promise<Json[]> {
+    const client = new Client({ connectionString: this.databaseUrl });
+    await client.connect();
+    try {
+      return (await client.query<Json>(text, values)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Kills what still runs and removes everything. */
+  async end(): Promise<void> {
+    await Promise.all(this.processes.map((one) => one.kill()));
+    await this.remove();
+  }
+}
+
+/** Waits for a claim to become true. Answers what it answered. @throws when it has not in time, saying what */
+export async function until<T>(
+  claim: () => T | undefined | false | Promise<T | undefined | false>,
+  timeoutMs: number,
+  what = String(claim),
+): Promise<T> {
+  const end = performance.now() + timeoutMs;
+  for (;;) {
+    const answer = await claim();
+    if (answer !== undefined && answer !== false) return answer;
+    if (performance.now() > end) throw new Error(`after ${timeoutMs / 1000} s this is still not so: ${what}`);
+    await sleep(50);
+  }
+}
