@@ -26,7 +26,7 @@ export class BenchProgram {
     const folder = mkdtempSync(join(tmpdir(), 'monscale-bench-'));
     const servers = await startEmbeddedServers(folder, () => {});
     const port = await freePort();
-    const child = spawn(process.execPath, ['--enable-source-maps', MAIN], {
+    const child = spawn(process.execPath, [...(process.env.PROF ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof'] : []), '--enable-source-maps', MAIN], {
       env: {
         ...process.env,
         MONSCALE_HTTP_HOST: '127.0.0.1',

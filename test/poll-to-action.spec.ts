@@ -102,9 +102,7 @@ describe('from poll to action', () => {
       ]);
       const triggers = ledger.filter(({ reason }) => reason === 'triggered');
       expect(ms(triggers[1].from) - ms(triggers[0].from)).toBe(5_000);
-      expect(triggers[0].explanation).toMatch(
-        /^waiting is 3, over 2 for 2 s; triggered at \d\d:\d\d:\d\dZ$/,
-      );
+      expect(triggers[0].explanation).toMatch(/^waiting is 3, over 2 for 2 s; triggered at \d\d:\d\d:\d\dZ$/);
 
       const executions = (await api.all('/executions?service=orders')).reverse();
       expect(executions).toMatchObject(
@@ -158,12 +156,7 @@ describe('from poll to action', () => {
       await until(() => told('blind').length === 1, 7_000);
 
       const ledger = await ledgerOf(api, 'blind');
-      expect(ledger.map(({ reason }) => reason)).toEqual([
-        'holding',
-        'missing_data',
-        'holding',
-        'triggered',
-      ]);
+      expect(ledger.map(({ reason }) => reason)).toEqual(['holding', 'missing_data', 'holding', 'triggered']);
       const [pending, missing, again, trigger] = ledger.map(({ from }) => ms(from)) as [
         number,
         number,

@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import { validateSync, type ValidationError } from 'class-validator';
 import { InvalidInput, type FieldError } from './errors';
-import { fieldsOf } from './fields';
+import { fieldsOf, type Field } from './fields';
 
 /** A class of fields may judge what concerns several of them; pointers are relative to the object. */
 export interface SelfChecking {
@@ -13,19 +13,16 @@ export type Checked<T> = { value: T; errors: [] } | { value?: undefined; errors:
 
 /**
  * Outside data as an instance of a class of fields: unknown fields refused, required ones asked for, defaults
- * filled in. A field that is `null` counts as left out (RFC 7396).
+ * filled in. A field that is `null` counts as left out (RFC 7396). Every mistake is answered at once.
  */
 export function check<T extends object>(cls: Type<T>, plain: unknown, pointer = ''): Checked<T> {
-  if (typeof plain !== 'object' || plain === null || Array.isArray(plain)) {
-    return { errors: [{ pointer, detail: 'must be an object' }] };
-  }
+  if (!isPlain(plain)) return { errors: [{ pointer, detail: 'must be an object' }] };
+  const unknown = unknownFields(cls, plain, pointer);
   const value = plainToInstance(cls, withoutNulls(plain), { exposeDefaultValues: true });
-  const wrong = validateSync(value, {
-    whitelist: true,
-    forbidNonWhitelisted: true,
-    forbidUnknownValues: false,
-  });
-  const errors = [...wrong.flatMap((error) => flatten(error, pointer)), ...missing(cls, value, pointer)];
+  const wrong = validateSync(value, { forbidUnknownValues: false }).flatMap((error) =>
+    flatten(error, pointer),
+  );
+  const errors = [...unknown, ...wrong, ...missing(cls, value, pointer)];
   if (errors.length === 0) {
     errors.push(...((value as SelfChecking).problems?.() ?? []).map((error) => within(pointer, error)));
   }
@@ -61,7 +58,6 @@ const isPlain = (value: unknown): value is object =>
 
 function flatten(error: ValidationError, pointer: string): FieldError[] {
   const here = pointer + step(error.property);
-  if (error.constraints?.whitelistValidation) return [{ pointer: here, detail: 'is not a known field' }];
   const own = Object.values(error.constraints ?? {}).slice(0, 1);
   return [
     ...own.map((detail) => ({ pointer: here, detail })),
@@ -69,19 +65,36 @@ function flatten(error: ValidationError, pointer: string): FieldError[] {
   ];
 }
 
+function unknownFields(cls: Type, plain: object, pointer: string): FieldError[] {
+  const known = new Map(fieldsOf(cls).map((field) => [field.name, field]));
+  return Object.entries(plain).flatMap(([name, given]: [string, unknown]) => {
+    const here = pointer + step(name);
+    const field = known.get(name);
+    if (field === undefined) return [{ pointer: here, detail: 'is not a known field' }];
+    return below(field, given, here, unknownFields);
+  });
+}
+
 function missing(cls: Type, value: object, pointer: string): FieldError[] {
-  const errors: FieldError[] = [];
-  for (const { name, options, nested, list } of fieldsOf(cls)) {
-    const given = (value as Record<string, unknown>)[name];
-    if (given === undefined) {
-      if (!options.optional) errors.push({ pointer: pointer + step(name), detail: 'is required' });
-    } else if (nested && list && Array.isArray(given)) {
-      given.forEach((item: unknown, index) => {
-        if (isPlain(item)) errors.push(...missing(nested(), item, pointer + step(name) + step(index)));
-      });
-    } else if (nested && isPlain(given)) {
-      errors.push(...missing(nested(), given, pointer + step(name)));
-    }
-  }
-  return errors;
+  return fieldsOf(cls).flatMap((field) => {
+    const here = pointer + step(field.name);
+    const given = (value as Record<string, unknown>)[field.name];
+    if (given === undefined) return field.options.optional ? [] : [{ pointer: here, detail: 'is required' }];
+    return below(field, given, here, missing);
+  });
+}
+
+/** The same question asked of nested objects, one or a list of them. */
+function below(
+  { nested, list }: Field,
+  given: unknown,
+  pointer: string,
+  ask: (cls: Type, value: object, pointer: string) => FieldError[],
+): FieldError[] {
+  if (nested === undefined) return [];
+  if (!list) return isPlain(given) ? ask(nested(), given, pointer) : [];
+  if (!Array.isArray(given)) return [];
+  return given.flatMap((item: unknown, index) =>
+    isPlain(item) ? ask(nested(), item, pointer + step(index)) : [],
+  );
 }

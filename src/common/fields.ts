@@ -19,7 +19,7 @@ import {
   ValidateBy,
   ValidateNested,
 } from 'class-validator';
-import { secretProblem } from './secret-value';
+import { isReference, secretProblem } from './secret-value';
 import { templateProblem, type TemplateMode } from './templates';
 
 /**
@@ -240,7 +240,10 @@ export function TextMap(
       if (secret && secretProblem(value) === undefined) return undefined;
       for (const [key, text] of Object.entries(value)) {
         if (keys && !keys.test(key)) return `has a bad name: ${JSON.stringify(key)}`;
-        const isText = typeof text === 'string' || (template !== undefined && typeof text === 'number');
+        const isText =
+          typeof text === 'string' ||
+          (template !== undefined && typeof text === 'number') ||
+          (secret === true && isReference(text) && secretProblem(text) === undefined);
         if (!isText) return `${JSON.stringify(key)} must be a text`;
         const problem = template && typeof text === 'string' ? templateProblem(text, template) : undefined;
         if (problem) return `${JSON.stringify(key)}: ${problem}`;

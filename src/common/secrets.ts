@@ -18,7 +18,7 @@ const TAG_BYTES = 16;
 const MASK = '***';
 
 type Params = Record<string, unknown>;
-type SecretVisitor = (value: unknown, path: string[]) => unknown;
+type SecretVisitor = (value: unknown, path: string[], type: unknown) => unknown;
 
 /**
  * Secrets in params: sealed when they are saved (AES-256-GCM), shown as `{"secret": true}`, opened when they are
@@ -57,8 +57,8 @@ export class Secrets {
   /** Params as a mapping takes them, and every secret text in them, for masking. @throws Error naming the secret */
   open(cls: Type, stored: Params): { params: Params; texts: string[] } {
     const texts: string[] = [];
-    const params = visitSecrets(cls, stored, [], (value, path) => {
-      const opened = this.reveal(value, path.join('.'));
+    const params = visitSecrets(cls, stored, [], (value, path, type) => {
+      const opened = this.reveal(value, path.join('.'), type);
       texts.push(
         ...(typeof opened === 'object' && opened !== null ? Object.values(opened) : [opened]).map(String),
       );
@@ -67,10 +67,18 @@ export class Secrets {
     return { params, texts: texts.filter((text) => text.length > 0) };
   }
 
-  private reveal(value: unknown, name: string): unknown {
-    if (isSealed(value)) return this.decrypt(value, name);
-    if (isReference(value)) return follow(value, name);
-    return value;
+  private reveal(value: unknown, name: string, type: unknown): unknown {
+    if (isReference(value)) return parsed(follow(value, name), name, type);
+    const opened = isSealed(value) ? this.decrypt(value, name) : value;
+    return type === 'object' ? this.revealEach(opened as Params, name) : opened;
+  }
+
+  /** Values of a secret object may be references of their own: one header from a file, say. */
+  private revealEach(values: Params, name: string): Params {
+    const entries = Object.entries(values).map(
+      ([key, value]) => [key, isReference(value) ? follow(value, `${name}.${key}`) : value] as const,
+    );
+    return Object.fromEntries(entries);
   }
 
   private encrypt(key: Buffer, value: unknown): SealedSecret {
@@ -83,12 +91,11 @@ export class Secrets {
   private decrypt({ sealed }: SealedSecret, name: string): unknown {
     if (this.key === undefined)
       throw new Error(`the secret ${name} can't be opened: MONSCALE_SECRET_KEY is not set`);
-    const bytes = Buffer.from(sealed, 'base64');
-    const decipher = createDecipheriv(CIPHER, this.key, bytes.subarray(0, IV_BYTES), {
-      authTagLength: TAG_BYTES,
-    });
-    decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
     try {
+      const bytes = Buffer.from(sealed, 'base64');
+      const iv = bytes.subarray(0, IV_BYTES);
+      const decipher = createDecipheriv(CIPHER, this.key, iv, { authTagLength: TAG_BYTES });
+      decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
       const text = Buffer.concat([decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]);
       return JSON.parse(text.toString('utf8')) as unknown;
     } catch {
@@ -105,7 +112,7 @@ export function maskTexts(text: string, secrets: readonly string[]): string {
     .reduce((masked, secret) => masked.replaceAll(secret, MASK), text);
 }
 
-function follow(reference: SecretReference, name: string): unknown {
+function follow(reference: SecretReference, name: string): string {
   if ('env' in reference) {
     const value = process.env[reference.env];
     if (value === undefined)
@@ -119,13 +126,25 @@ function follow(reference: SecretReference, name: string): unknown {
   }
 }
 
+/** A text stands for itself; where a list or an object is wanted, it is JSON. */
+function parsed(text: string, name: string, type: unknown): unknown {
+  if (type === 'string') return text;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new Error(
+      `the secret ${name} must be JSON: ${type === 'array' ? 'a list of texts' : 'an object of texts'}`,
+    );
+  }
+}
+
 function visitSecrets(cls: Type, params: Params, path: string[], visit: SecretVisitor): Params {
   const result: Params = { ...params };
-  for (const { name, options, nested, list } of fieldsOf(cls)) {
+  for (const { name, options, schema, nested, list } of fieldsOf(cls)) {
     const value = params[name];
     if (value === undefined) continue;
     const here = [...path, name];
-    if (options.secret) result[name] = visit(value, here);
+    if (options.secret) result[name] = visit(value, here, schema.type);
     else if (nested && list) {
       result[name] = (value as Params[]).map((item, index) =>
         visitSecrets(nested(), item, [...here, String(index)], visit),

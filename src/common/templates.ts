@@ -29,6 +29,7 @@ const engines = Object.fromEntries(
       relativeReference: false,
       templates: {},
       ownPropertyOnly: true,
+      strictFilters: true,
       ...LIMITS,
     }),
   ]),

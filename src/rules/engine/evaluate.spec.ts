@@ -29,7 +29,11 @@ function rule(changes: Partial<Rule> & { when?: string; until?: string } = {}): 
 }
 
 /** Tells a story second by second; answers the state after each row, and the seconds that triggered. */
-function tell(given: Rule, rows: readonly Row[], more: (second: number) => Partial<Observation> = () => ({})) {
+function tell(
+  given: Rule,
+  rows: readonly Row[],
+  more: (second: number) => Partial<Observation> = () => ({}),
+) {
   let state: State = initialState(given, rows[0]![0] * 1000);
   let previousAt: number | undefined;
   const triggers: number[] = [];
@@ -38,7 +42,12 @@ function tell(given: Rule, rows: readonly Row[], more: (second: number) => Parti
     const now = second * 1000;
     const values: Record<string, number> = cpu === '_' ? {} : { cpu };
     const errors: Record<string, string> = cpu === '_' ? { cpu: 'no answer in 5 s' } : {};
-    const outcome = evaluate(given, state, { values, errors, killSwitch: false, previousAt, ...more(second) }, now);
+    const outcome = evaluate(
+      given,
+      state,
+      { values, errors, killSwitch: false, previousAt, ...more(second) },
+      now,
+    );
     if (outcome.needs) throw new Error(`second ${second}: a count of nodes is needed`);
     state = outcome.state;
     if (outcome.trigger) triggers.push(second);
@@ -49,7 +58,11 @@ function tell(given: Rule, rows: readonly Row[], more: (second: number) => Parti
 }
 
 /** The story goes as its rows say. */
-function expectStory(given: Rule, rows: readonly Row[], more?: (second: number) => Partial<Observation>): State {
+function expectStory(
+  given: Rule,
+  rows: readonly Row[],
+  more?: (second: number) => Partial<Observation>,
+): State {
   const { state, reasons } = tell(given, rows, more);
   expect(reasons).toEqual(rows);
   return state;
@@ -260,8 +273,12 @@ describe('guards, in their order', () => {
   });
 
   test('the wisdom time of the infrastructure counts for all its services', () => {
-    expect(at(rule({ scaling }), { infrastructureTriggeredAt: 50_000 })).toMatchObject({ state: { reason: 'infrastructure_wisdom' } });
-    expect(at(rule({ scaling }), { infrastructureTriggeredAt: 40_000, capacity: counted(1) })).toMatchObject({ state: { reason: 'triggered' } });
+    expect(at(rule({ scaling }), { infrastructureTriggeredAt: 50_000 })).toMatchObject({
+      state: { reason: 'infrastructure_wisdom' },
+    });
+    expect(at(rule({ scaling }), { infrastructureTriggeredAt: 40_000, capacity: counted(1) })).toMatchObject({
+      state: { reason: 'triggered' },
+    });
   });
 
   test('nodes are asked for only when nothing else stands against a trigger', () => {
@@ -285,10 +302,20 @@ describe('guards, in their order', () => {
   });
 
   test('when nothing is left of the wish, the limit is the reason', () => {
-    expect(at(rule({ scaling }), { capacity: counted(2, 2) })).toMatchObject({ state: { reason: 'at_max_nodes', nodes: { effective: 4 } } });
-    const down = { ...scaling, direction: 'down' as const, wish: ({ effective }: { effective: number }) => effective - 1 };
-    expect(at(rule({ scaling: down }), { capacity: counted(1) })).toMatchObject({ state: { reason: 'at_min_nodes' } });
-    expect(at(rule({ scaling: down }), { capacity: counted(3) })).toMatchObject({ trigger: { nodes: { delta: -1, desired: 2 } } });
+    expect(at(rule({ scaling }), { capacity: counted(2, 2) })).toMatchObject({
+      state: { reason: 'at_max_nodes', nodes: { effective: 4 } },
+    });
+    const down = {
+      ...scaling,
+      direction: 'down' as const,
+      wish: ({ effective }: { effective: number }) => effective - 1,
+    };
+    expect(at(rule({ scaling: down }), { capacity: counted(1) })).toMatchObject({
+      state: { reason: 'at_min_nodes' },
+    });
+    expect(at(rule({ scaling: down }), { capacity: counted(3) })).toMatchObject({
+      trigger: { nodes: { delta: -1, desired: 2 } },
+    });
   });
 
   test.each([
@@ -323,7 +350,9 @@ describe('what is written', () => {
     const before = tell(rule({ wisdomMs: 60_000 }), [[0, 90, 'triggered']]).state;
     const changed = rule({ when: 'cpu > 85', holdMs: 20_000, wisdomMs: 60_000 });
     const outcome = evaluate(changed, before, { values: { cpu: 90 }, errors: {}, killSwitch: false }, 10_000);
-    expect(outcome).toMatchObject({ state: { reason: 'holding', pendingSince: 10_000, wisdomFrom: 0, inAlarm: false } });
+    expect(outcome).toMatchObject({
+      state: { reason: 'holding', pendingSince: 10_000, wisdomFrom: 0, inAlarm: false },
+    });
   });
 });
 
@@ -340,7 +369,12 @@ describe('a rule without polls', () => {
   });
 
   test('triggers again at the later of wisdom and hold', () => {
-    expect(moment(fed({ wisdomMs: 300_000, holdMs: 60_000 }), [[0, 90, ''], [60, 90, '']])).toBe(360_000);
+    expect(
+      moment(fed({ wisdomMs: 300_000, holdMs: 60_000 }), [
+        [0, 90, ''],
+        [60, 90, ''],
+      ]),
+    ).toBe(360_000);
   });
 
   test('with a wisdom time of 0 it triggers once', () => {

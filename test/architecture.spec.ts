@@ -1,0 +1,108 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+
+const SRC = resolve(__dirname, '../src');
+
+/**
+ * Who may import whom. The line runs metrics and alerts -> rules -> actions; rooms on it never import the next one:
+ * they meet in `queue` and in the tables.
+ */
+const MAY_IMPORT: Record<string, string[]> = {
+  config: [],
+  common: ['config'],
+  database: ['common', 'config'],
+  embedded: ['common'],
+  queue: ['common', 'config'],
+  auth: ['common', 'config', 'database'],
+  api: ['common', 'database'],
+  metrics: ['common', 'database', 'queue'],
+  // Of metrics, how SNMP values are read.
+  alerts: ['api', 'auth', 'common', 'config', 'database', 'metrics', 'queue'],
+  actions: ['api', 'common', 'config', 'database', 'queue'],
+  infrastructures: ['api', 'common', 'database', 'metrics'],
+  'rules/engine': [],
+  'rules/policies': ['common', 'rules/engine'],
+  services: ['actions', 'api', 'common', 'database', 'infrastructures', 'metrics', 'queue', 'rules/engine', 'rules/policies'],
+  history: ['api', 'common', 'config', 'database', 'services'],
+  rules: [
+    'alerts', 'api', 'common', 'config', 'database', 'history', 'infrastructures', 'metrics', 'queue', 'rules/engine',
+    'rules/policies', 'services',
+  ],
+  catalogue: ['actions', 'alerts', 'metrics', 'rules/policies'],
+  health: ['auth', 'common', 'config', 'database', 'metrics', 'queue'],
+}; // prettier-ignore
+
+/** The program puts the rooms together and may import them all. */
+const PROGRAM = new Set(['main.ts', 'program.ts', 'app.module.ts']);
+
+interface Import {
+  file: string;
+  from: string;
+}
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(
+  (file) => file.endsWith('.ts') && !file.endsWith('.spec.ts') && !PROGRAM.has(file),
+);
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(SRC, file), 'utf8');
+  return [...text.matchAll(/(?:from|import|require\()\s*'([^']+)'/g)].map(([, from]) => ({
+    file,
+    from: from!,
+  }));
+}
+
+function roomOf(file: string): string {
+  const [room, inner] = file.split('/');
+  const nested = `${room}/${inner}`;
+  return nested in MAY_IMPORT ? nested : room!;
+}
+
+const imports = files.flatMap(importsOf);
+const own = imports
+  .filter(({ from }) => from.startsWith('.'))
+  .map(({ file, from }) => ({ file, to: relative(SRC, resolve(SRC, dirname(file), from)) }));
+
+test('every folder of src is a room of the table', () => {
+  expect(files.map(roomOf).filter((room) => !(room in MAY_IMPORT))).toEqual([]);
+});
+
+test('rooms import only those that the table lets them', () => {
+  const forbidden = own.filter(({ file, to }) => {
+    if (to.startsWith('..')) return !(roomOf(file) === 'database' && to.startsWith('../migrations/'));
+    return roomOf(to) !== roomOf(file) && !MAY_IMPORT[roomOf(file)]?.includes(roomOf(to));
+  });
+  expect(forbidden).toEqual([]);
+});
+
+test('no two rooms import each other', () => {
+  const pairs = new Set(own.map(({ file, to }) => `${roomOf(file)} -> ${roomOf(to)}`));
+  const circles = [...pairs].filter((pair) => {
+    const [from, to] = pair.split(' -> ');
+    return from !== to && pairs.has(`${to} -> ${from}`);
+  });
+  expect(circles).toEqual([]);
+});
+
+test('the engine imports nothing but the CEL library', () => {
+  const foreign = imports.filter(
+    ({ file, from }) => roomOf(file) === 'rules/engine' && !from.startsWith('./'),
+  );
+  expect([...new Set(foreign.map(({ from }) => from))]).toEqual(['@marcbachmann/cel-js']);
+});
+
+test('only the clock reads the clock', () => {
+  const readers = files.filter((file) =>
+    /new Date\(\)|Date\.now\(\)/.test(readFileSync(join(SRC, file), 'utf8')),
+  );
+  expect(readers).toEqual(['common/clock.ts']);
+});
+
+test('only the configuration, the migration command and secrets by reference read the environment', () => {
+  const readers = files.filter((file) => readFileSync(join(SRC, file), 'utf8').includes('process.env'));
+  expect(readers.filter((file) => roomOf(file) !== 'embedded').sort()).toEqual([
+    'common/secrets.ts',
+    'config/config.ts',
+    'database/data-source.ts',
+  ]);
+});
