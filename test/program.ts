@@ -241,3 +241,16 @@ export async function until<T>(
     await sleep(50);
   }
 }
+
+/** Does it for each item, at most so many at a time. */
+export async function inBatches<T>(
+  items: readonly T[],
+  atOnce: number,
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
+  const left = [...items];
+  const worker = async () => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}

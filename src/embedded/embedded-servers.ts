@@ -3,7 +3,7 @@
  * See "Starting it" in the contract.
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockFolder } from './folder-lock';
 import { keptSecret } from './kept-secret';
@@ -52,6 +52,9 @@ export async function startEmbeddedServers(
       starts.flatMap((start) => (start.status === 'rejected' ? [start.reason as Error] : [])),
     );
   }
+  // For people and their tools: ports may change from start to start.
+  noteUrl(join(folder, 'database-url'), postgres.value.url);
+  noteUrl(join(folder, 'redis-url'), redis.value.url);
   // The token comes last: who is told of a first start has never been told the token.
   const { value: adminToken, isNew: firstStart } = keptSecret(join(folder, 'admin-token'), () =>
     randomBytes(32).toString('base64url'),
@@ -67,6 +70,10 @@ export async function startEmbeddedServers(
     firstStart,
     stop,
   };
+}
+
+function noteUrl(file: string, url: string): void {
+  writeFileSync(file, `${url}\n`, { mode: 0o600 });
 }
 
 async function stopAll(starts: PromiseSettledResult<RunningServer>[]): Promise<void> {
