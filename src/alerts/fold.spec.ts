@@ -1,0 +1,77 @@
+import type { IncomingAlert } from './alert';
+import { fold, type KeptAlert } from './fold';
+
+const at = (second: number) => new Date(second * 1000);
+let ids = 0;
+const newId = () => `id-${++ids}`;
+
+const firing = (more: Partial<IncomingAlert> = {}): IncomingAlert => ({
+  dedupKey: 'k',
+  status: 'firing',
+  labels: { alertname: 'WebDown' },
+  annotations: {},
+  ...more,
+});
+const resolved = (more: Partial<IncomingAlert> = {}) => firing({ status: 'resolved', ...more });
+
+/** Takes messages in one after the other, each at its second; answers what is kept, oldest first. */
+function take(...messages: [second: number, alert: IncomingAlert][]): KeptAlert[] {
+  const kept = new Map<string, KeptAlert>();
+  for (const [second, alert] of messages) {
+    const current = [...kept.values()].filter(({ isCurrent }) => isCurrent);
+    const { inserted, updated } = fold(current, [alert], at(second), newId);
+    for (const one of [...inserted, ...updated]) kept.set(one.id, one);
+  }
+  return [...kept.values()];
+}
+
+test('the same alert again changes nothing but its last-seen', () => {
+  const [only, ...others] = take([0, firing()], [10, firing()], [20, firing()]);
+  expect(others).toEqual([]);
+  expect(only).toMatchObject({ revision: 1, receivedAt: at(0), lastSeenAt: at(20), at: at(0) });
+});
+
+test('another value is news of the same alert', () => {
+  expect(take([0, firing({ value: 1 })], [10, firing({ value: 2 })])).toMatchObject([
+    { value: 2, revision: 2 },
+  ]);
+});
+
+test('resolved ends it; firing again is a new alert', () => {
+  expect(take([0, firing()], [10, resolved()], [20, firing()])).toMatchObject([
+    { status: 'resolved', revision: 2, isCurrent: false },
+    { status: 'firing', revision: 1, at: at(20), isCurrent: true },
+  ]);
+});
+
+test('resolved again changes nothing', () => {
+  expect(take([0, firing()], [10, resolved()], [20, resolved()])).toMatchObject([
+    { status: 'resolved', revision: 2 },
+  ]);
+});
+
+test('resolved without anything before it is kept', () => {
+  expect(take([0, resolved()])).toMatchObject([{ status: 'resolved', revision: 1 }]);
+});
+
+test('another start is a new alert', () => {
+  expect(take([0, firing({ at: at(0) })], [10, firing({ at: at(5) })])).toMatchObject([
+    { isCurrent: false },
+    { isCurrent: true, at: at(5) },
+  ]);
+});
+
+test('one whose life has ended and that gives no start is a new alert', () => {
+  expect(take([0, firing({ lifeSeconds: 30 })], [40, firing({ lifeSeconds: 30 })])).toHaveLength(2);
+});
+
+test('one that ended by itself and is seen again with the same start is news', () => {
+  const message = (endsAt: number) => firing({ at: at(0), endsAt: at(endsAt) });
+  expect(take([0, message(30)], [40, message(70)])).toMatchObject([{ revision: 2, endsAt: at(70) }]);
+});
+
+test('a batch is taken in its order', () => {
+  const { inserted, accepted } = fold([], [firing(), resolved(), firing()], at(0), newId);
+  expect(inserted).toMatchObject([{ status: 'resolved' }, { status: 'firing', isCurrent: true }]);
+  expect(accepted.map(({ id }) => id)).toEqual([inserted[0]!.id, inserted[0]!.id, inserted[1]!.id]);
+});

@@ -1,0 +1,34 @@
+import { Matcher, type Match } from './matcher';
+
+const matched = (subscriptions: Record<string, Match>, labels: Record<string, string>): string[] =>
+  new Matcher(Object.entries(subscriptions).map(([service, match]) => ({ service, metric: 'm', match })))
+    .matches(labels)
+    .map(({ service }) => service)
+    .sort();
+
+const SUBSCRIPTIONS: Record<string, Match> = {
+  name: { alertname: 'WebDown' },
+  both: { alertname: 'WebDown', instance: 'web-3' },
+  regex: { instance: { regex: 'web-\\d+' } },
+  mixed: { alertname: 'WebDown', instance: { regex: 'db-.*' } },
+  nothing: {},
+};
+
+test.each([
+  [{ alertname: 'WebDown' }, ['name']],
+  [{ alertname: 'WebDown', instance: 'web-3' }, ['both', 'name', 'regex']],
+  [{ alertname: 'WebDown', instance: 'db-1' }, ['mixed', 'name']],
+  [{ alertname: 'Other', instance: 'web-3' }, ['regex']],
+  [{ instance: 'old-web-3' }, []],
+  [{}, []],
+])('%j fits %j', (labels, services) => {
+  expect(matched(SUBSCRIPTIONS, labels as Record<string, string>)).toEqual(services);
+});
+
+test('a pattern that would hang a backtracking engine is answered at once', () => {
+  const began = performance.now();
+  expect(matched({ evil: { instance: { regex: '(a+)+$' } } }, { instance: `${'a'.repeat(5_000)}!` })).toEqual(
+    [],
+  );
+  expect(performance.now() - began).toBeLessThan(1_000);
+});

@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { ConfigError, readConfig } from './config';
+
+const REAL = { DATABASE_URL: 'postgres://u:p@db/m', REDIS_URL: 'redis://cache' };
+
+function mistakesOf(env: NodeJS.ProcessEnv): string[] {
+  try {
+    readConfig(env);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.mistakes;
+    throw error;
+  }
+}
+
+test('nothing set is everything on embedded servers, for this machine alone', () => {
+  expect(readConfig({})).toMatchObject({
+    roles: ['api', 'scheduler', 'worker', 'trap'],
+    queues: ['polls', 'alerts', 'actions'],
+    embedded: true,
+    http: { host: '127.0.0.1', port: 8080 },
+    killSwitch: false,
+  });
+});
+
+test('with real servers the API is for everybody', () => {
+  expect(readConfig(REAL)).toMatchObject({ embedded: false, http: { host: '0.0.0.0' } });
+});
+
+test('roles and queues are lists of known words', () => {
+  expect(readConfig({ ...REAL, MONSCALE_ROLE: 'worker, api', MONSCALE_QUEUES: 'polls' })).toMatchObject({
+    roles: ['api', 'worker'],
+    queues: ['polls'],
+  });
+});
+
+test('every mistake is reported at once, by the name of its variable', () => {
+  const mistakes = mistakesOf({
+    ...REAL,
+    MONSCALE_ROLE: 'api,wroker',
+    MONSCALE_HTTP_PORT: '80a',
+    MONSCALE_SECRET_KEY: 'short',
+    MONSCALE_KILL_SWITCH: 'maybe',
+    MONSCALE_SAMPLES_RETENTION_DAYS: '0',
+  });
+  expect(mistakes).toEqual([
+    expect.stringMatching(/MONSCALE_ROLE.*"wroker".*api, scheduler, worker, trap/),
+    expect.stringContaining('MONSCALE_SECRET_KEY'),
+    expect.stringContaining('MONSCALE_HTTP_PORT'),
+    expect.stringContaining('MONSCALE_KILL_SWITCH'),
+    expect.stringContaining('MONSCALE_SAMPLES_RETENTION_DAYS'),
+  ]);
+});
+
+test.each([
+  [{ MONSCALE_ROLE: 'worker' }, /DATABASE_URL/],
+  [{ DATABASE_URL: REAL.DATABASE_URL }, /REDIS_URL/],
+  [{ ...REAL, DATABASE_URL: 'mysql://u:geheim@db' }, /DATABASE_URL/],
+])('%j is refused', (env, message) => {
+  const mistakes = mistakesOf(env as NodeJS.ProcessEnv);
+  expect(mistakes).toEqual([expect.stringMatching(message)]);
+  expect(mistakes.join()).not.toContain('geheim');
+});
+
+test('a variable that looks like ours and is not is told', () => {
+  expect(readConfig({ MONSCALE_ROEL: 'api' }).unknownVariables).toEqual(['MONSCALE_ROEL']);
+});
+
+test('.env.example and the README name every variable, and no other', () => {
+  const root = resolve(__dirname, '../..');
+  const source = readFileSync(join(root, 'src/config/config.ts'), 'utf8');
+  const read = new Set(
+    [...source.matchAll(/(?:text|whole|choice|url|words)\(\s*'([A-Z_]+)'/g)].map(([, name]) => name!),
+  );
+  expect(read.size).toBeGreaterThan(12);
+  for (const file of ['.env.example', 'README.md']) {
+    const named = new Set(
+      readFileSync(join(root, file), 'utf8').match(/\b(?:MONSCALE_[A-Z_]+|DATABASE_URL|REDIS_URL)\b/g),
+    );
+    expect({ file, names: [...named].sort() }).toEqual({ file, names: [...read].sort() });
+  }
+});
