@@ -8,6 +8,8 @@ async function main(): Promise<void> {
   const stop = (signal: NodeJS.Signals) => {
     if (stopping) return;
     stopping = true;
+    // Bull leaves a promise behind when Redis is away, and that must not cut the drain short.
+    process.on('unhandledRejection', () => undefined);
     void program.stop(signal).then((code) => process.exit(code));
   };
   process.on('SIGTERM', stop);

@@ -2,8 +2,25 @@ import { DataSource } from 'typeorm';
 import { Foundation1700000000000 } from '../../migrations/1700000000000-foundation';
 import { ENTITIES } from './entities';
 
+/** A query that is not answered by then never is: a server or network that fell silent says nothing. */
+const QUERY_TIMEOUT_MS = 10_000;
+
 /** One pool of connections for TypeORM and for SQL of our own. */
 export function createDataSource(url: string, poolSize = 10): DataSource {
+  return dataSource(url, {
+    max: poolSize,
+    statement_timeout: 30_000,
+    query_timeout: QUERY_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: 30_000,
+  });
+}
+
+/** For migrations: they take the time they take. */
+export function createMigrationSource(url: string): DataSource {
+  return dataSource(url, { max: 2 });
+}
+
+function dataSource(url: string, extra: object): DataSource {
   return new DataSource({
     type: 'postgres',
     url,
@@ -12,14 +29,9 @@ export function createDataSource(url: string, poolSize = 10): DataSource {
     installExtensions: false,
     applicationName: 'monscale',
     connectTimeoutMS: 5_000,
-    extra: {
-      max: poolSize,
-      statement_timeout: 30_000,
-      idle_in_transaction_session_timeout: 30_000,
-      keepAlive: true,
-    },
+    extra: { ...extra, keepAlive: true },
   });
 }
 
 /** For the migration command: `npm run migration:run`. */
-export default createDataSource(process.env.DATABASE_URL ?? '');
+export default createMigrationSource(process.env.DATABASE_URL ?? '');

@@ -3,11 +3,12 @@ import type { Pool, PoolClient, QueryResultRow } from 'pg';
 import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, Repository } from 'typeorm';
 import { CONFIG, type Config } from '../config/config';
 import { messageOf, Unavailable } from '../common/errors';
-import { createDataSource } from './data-source';
+import { createDataSource, createMigrationSource } from './data-source';
 
 /** Any number; the same for every process, so that migrations run one at a time. */
 const MIGRATION_LOCK = 0x6d6f6e73;
 const RECONNECT_MS = 1_000;
+const PING_MS = 3_000;
 
 /** Runs SQL: the pool itself, or one connection in a transaction. */
 export interface Sql {
@@ -26,7 +27,7 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   private connecting?: Promise<void>;
   private closed = false;
 
-  constructor(@Inject(CONFIG) config: Config) {
+  constructor(@Inject(CONFIG) private readonly config: Config) {
     this.source = createDataSource(config.databaseUrl!);
   }
 
@@ -58,15 +59,17 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
 
   /** Under an advisory lock: many processes may start at once on an empty database. */
   private async migrate(): Promise<void> {
-    const client = await this.pool.connect();
+    const source = createMigrationSource(this.config.databaseUrl!);
+    await source.initialize();
     try {
-      await client.query('SET statement_timeout = 0');
-      await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-      const done = await this.source.runMigrations({ transaction: 'all' });
+      const runner = source.createQueryRunner();
+      await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+      const done = await source.runMigrations({ transaction: 'all' });
       for (const { name } of done) this.logger.log(`migrated the database: ${name}`);
+      await runner.release();
     } finally {
-      // Gone with its lock, whatever happened.
-      client.release(true);
+      // The lock goes with its connection, whatever happened.
+      await source.destroy();
     }
   }
 
@@ -78,7 +81,9 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
 
   /** Can PostgreSQL be asked right now? @throws Error saying why not */
   async ping(): Promise<void> {
-    await this.rows('SELECT 1');
+    this.assertConnected();
+    const ping = { text: 'SELECT 1', query_timeout: PING_MS };
+    await this.pool.query(ping).catch(asUnavailable);
   }
 
   repository<E extends ObjectLiteral>(entity: EntityTarget<E>): Repository<E> {
@@ -102,11 +107,7 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
       client.release();
       return result;
     } catch (error) {
-      const broken = await client.query('ROLLBACK').then(
-        () => false,
-        () => true,
-      );
-      client.release(broken);
+      client.release(await isBroken(client, error));
       return asUnavailable(error);
     }
   }
@@ -124,6 +125,15 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   private assertConnected(): void {
     if (!this.source.isInitialized) throw new Unavailable('PostgreSQL is away');
   }
+}
+
+/** After a failed transaction. What is silent is not asked once more: closing it rolls back as well. */
+async function isBroken(client: PoolClient, error: unknown): Promise<boolean> {
+  if (error instanceof Unavailable || isAway(error)) return true;
+  return client.query('ROLLBACK').then(
+    () => false,
+    () => true,
+  );
 }
 
 async function rowsOf<R extends QueryResultRow>(
@@ -148,13 +158,18 @@ const AWAY_CODES = new Set([
   'EHOSTUNREACH',
 ]);
 const AWAY_TEXT =
-  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/;
+  /Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/;
 
 function asUnavailable(error: unknown): never {
-  const { code } = error as { code?: string };
-  const isAway =
-    (code !== undefined && (AWAY.test(code) || AWAY_CODES.has(code))) ||
-    AWAY_TEXT.test((error as Error).message);
-  if (isAway) throw new Unavailable(`PostgreSQL is away: ${messageOf(error)}`, undefined, { cause: error });
+  if (isAway(error))
+    throw new Unavailable(`PostgreSQL is away: ${messageOf(error)}`, undefined, { cause: error });
   throw error;
+}
+
+function isAway(error: unknown): boolean {
+  const { code } = error as { code?: string };
+  return (
+    (code !== undefined && (AWAY.test(code) || AWAY_CODES.has(code))) ||
+    AWAY_TEXT.test((error as Error).message)
+  );
 }

@@ -59,7 +59,7 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
         every((queue) => queue.pause(true)),
       );
     } catch (error) {
-      this.logger.warn(`jobs still run after ${CLOSE_TIMEOUT_MS / 1000} s: ${messageOf(error)}`);
+      this.logger.warn(`jobs may still run: ${messageOf(error)}`);
     }
     await within(
       ADD_TIMEOUT_MS,

@@ -49,7 +49,7 @@ export function explain(rule: Rule, state: State, circumstances: Circumstances, 
 /** "cpu is 93, over 80 for 42 s" where the condition is that simple, else the values and the condition. */
 function breach(rule: Rule, state: State, circumstances: Circumstances, now: Moment): string {
   const sinceMs = state.pendingSince === undefined ? undefined : now - state.pendingSince;
-  const lasting = sinceMs === undefined ? '' : ` for ${seconds(sinceMs)}`;
+  const lasting = sinceMs === undefined ? '' : ` for ${Math.floor(sinceMs / 1000)} s`;
   const recovering = state.inAlarm && circumstances.recovery !== undefined;
   const simple = recovering ? undefined : SIMPLE.exec(circumstances.condition);
   const reading = simple ? circumstances.values[simple[1]!] : undefined;

@@ -1,0 +1,109 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { ALERT_FORMATS } from '../src/alerts/formats';
+import { AlertFormatMapping } from '../src/alerts/formats/alert-format';
+import { NativeAlert } from '../src/alerts/formats/native.format';
+import { SourceDto } from '../src/alerts/sources';
+import { check } from '../src/common/check';
+import type { MappingOptions } from '../src/common/mapping-registry';
+import { freePort } from '../src/embedded/server-process';
+import { POLICY_MAPPINGS } from '../src/rules/policies';
+import { PolicyMapping } from '../src/rules/policies/policy';
+import { MonscaleProcess, type Json } from './program';
+
+const ROOT = resolve(__dirname, '..');
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
+
+/** The first JSON block of a page. */
+function exampleOf(page: string): Json {
+  const [, json] = /```json\n([\s\S]*?)```/.exec(read(page)) ?? [];
+  return JSON.parse(json ?? '');
+}
+
+const optionsOf = (decorator: { KEY: string }, cls: object) =>
+  Reflect.getMetadata(decorator.KEY, cls) as MappingOptions;
+
+// Metrics and actions: in their conformance specs.
+test.each(POLICY_MAPPINGS.map((cls) => optionsOf(PolicyMapping, cls)))(
+  'the example of policy $type is valid',
+  ({ type, params }) => {
+    const example = exampleOf(`docs/policies/${type}.md`);
+    expect(example.type).toBe(type);
+    expect(check(params, example.params).errors).toEqual([]);
+  },
+);
+
+test.each(ALERT_FORMATS.map((cls) => optionsOf(AlertFormatMapping, cls)))(
+  'the example of alert format $type is valid',
+  ({ type, params }) => {
+    const example = exampleOf(`docs/alerts/${type}.md`);
+    if (type === 'native') return expect(check(NativeAlert, example).errors).toEqual([]);
+    expect(check(SourceDto, example).errors).toEqual([]);
+    expect(example.format).toBe(type);
+    expect(check(params, example.params).errors).toEqual([]);
+  },
+);
+
+describe('the first rule of the README, word for word', () => {
+  let answers: Json[];
+  let program: MonscaleProcess;
+
+  beforeAll(async () => {
+    const project = mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'read me '));
+    mkdirSync(join(project, '.monscale'), { mode: 0o700 });
+    const [port, listener] = [await freePort(), await freePort()];
+    const dataDir = join(project, '.monscale');
+    program = new MonscaleProcess({ env: { MONSCALE_DATA_DIR: dataDir, MONSCALE_ADMIN_TOKEN: '' } }, port);
+    await program.ready();
+    answers = await follow(project, { '8080': String(port), '9000': String(listener) });
+  }, 90_000);
+
+  afterAll(() => program?.stop());
+
+  test('goes from pending to a webhook, says why, and recovers', () => {
+    const [action, service, pending, decisions, executions, ok] = answers;
+    expect(action).toMatchObject({ name: 'more-workers', version: 1 });
+    expect(service).toMatchObject({ name: 'jobs-waiting', actions: ['more-workers'] });
+    expect(pending).toMatchObject({ phase: 'pending', reason: 'holding', values: { jobs: { value: 5 } } });
+    expect(pending.explanation).toMatch(
+      /^jobs is 5, over 3 for \d+ s of 6 s; triggers at \d\d:\d\d:\d\dZ unless it ends$/,
+    );
+    expect(decisions.items.map(({ reason }: Json) => reason)).toContain('triggered');
+    expect(executions.items).toMatchObject([
+      { service: 'jobs-waiting', action: 'more-workers', status: 'succeeded' },
+    ]);
+    expect(ok).toMatchObject({ phase: 'ok', reason: 'condition_false', values: { jobs: { value: 0 } } });
+  });
+
+  test('an alert goes the same way', () => {
+    const [, , , , , , service, accepted, alerts] = answers;
+    expect(service).toMatchObject({ name: 'web-down' });
+    expect(accepted).toMatchObject({ accepted: [{}], rejected: [] });
+    expect(alerts.items).toMatchObject([
+      { matched: [{ service: 'web-down', metric: 'outage' }], executions: [expect.any(String)] },
+    ]);
+  });
+});
+
+/** Runs the section's commands in a folder of its own, on other ports; answers every JSON document they print. */
+async function follow(project: string, ports: Record<string, string>): Promise<Json[]> {
+  const [, section = ''] = /## A first rule[^\n]*\n([\s\S]*?)\n## /.exec(read('README.md')) ?? [];
+  const commands = [...section.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block!).join('\n');
+  const script = Object.entries(ports)
+    .reduce((text, [from, to]) => text.replaceAll(from, to), commands)
+    .replaceAll(
+      'npm run -s redis --',
+      `MONSCALE_DATA_DIR='${join(project, '.monscale')}' node '${join(ROOT, 'scripts/redis.mjs')}'`,
+    );
+  const { stdout } = await promisify(execFile)('bash', ['-ec', `trap 'kill %1' EXIT\n${script}`], {
+    cwd: project,
+    timeout: 60_000,
+  });
+  return stdout
+    .split('\n')
+    .filter((line) => /^\{"(?!execution")/.test(line))
+    .map((line) => JSON.parse(line) as Json);
+}
