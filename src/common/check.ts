@@ -65,7 +65,7 @@ function flatten(error: ValidationError, pointer: string): FieldError[] {
   ];
 }
 
-function unknownFields(cls: Type, plain: object, pointer: string): FieldError[] {
+function unknownFields(cls: Type<object>, plain: object, pointer: string): FieldError[] {
   const known = new Map(fieldsOf(cls).map((field) => [field.name, field]));
   return Object.entries(plain).flatMap(([name, given]: [string, unknown]) => {
     const here = pointer + step(name);
@@ -75,7 +75,7 @@ function unknownFields(cls: Type, plain: object, pointer: string): FieldError[] 
   });
 }
 
-function missing(cls: Type, value: object, pointer: string): FieldError[] {
+function missing(cls: Type<object>, value: object, pointer: string): FieldError[] {
   return fieldsOf(cls).flatMap((field) => {
     const here = pointer + step(field.name);
     const given = (value as Record<string, unknown>)[field.name];
@@ -89,7 +89,7 @@ function below(
   { nested, list }: Field,
   given: unknown,
   pointer: string,
-  ask: (cls: Type, value: object, pointer: string) => FieldError[],
+  ask: (cls: Type<object>, value: object, pointer: string) => FieldError[],
 ): FieldError[] {
   if (nested === undefined) return [];
   if (!list) return isPlain(given) ? ask(nested(), given, pointer) : [];

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { applyDecorators, type Type } from '@nestjs/common';
-import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
+import { ApiProperty } from '@nestjs/swagger';
 import { Type as TransformTo } from 'class-transformer';
 import {
   IsArray,
@@ -61,14 +61,14 @@ export interface Field {
   options: FieldOptions & { secret?: boolean; template?: TemplateMode };
   schema: JsonSchema;
   /** The class of a nested object, or of the items of a list. */
-  nested?: () => Type;
+  nested?: () => Type<object>;
   list?: boolean;
 }
 
 const FIELDS = Symbol('monscale:fields');
 
 /** The declared fields of a class, those of its base classes first. */
-export function fieldsOf(cls: Type): Field[] {
+export function fieldsOf(cls: Type<object>): Field[] {
   return (Reflect.getMetadata(FIELDS, cls.prototype as object) as Field[] | undefined) ?? [];
 }
 
@@ -76,11 +76,11 @@ function field(
   options: FieldOptions & { secret?: boolean; template?: TemplateMode },
   schema: JsonSchema,
   validators: PropertyDecorator[],
-  nested?: () => Type,
+  nested?: () => Type<object>,
   list?: boolean,
 ): PropertyDecorator {
   return (target, property) => {
-    const own = fieldsOf(target.constructor as Type).filter(({ name }) => name !== property);
+    const own = fieldsOf(target.constructor as Type<object>).filter(({ name }) => name !== property);
     const entry: Field = { name: String(property), options, schema, nested, list };
     Reflect.defineMetadata(FIELDS, [...own, entry], target);
     // Every field is optional for the validator; `check` asks for the required ones, where defaults are known.
@@ -95,7 +95,7 @@ function openApi({ options, schema, nested, list }: Field): PropertyDecorator {
     ...(options.example === undefined ? {} : { example: options.example }),
     ...(options.secret ? { writeOnly: true } : {}),
     ...(nested ? { type: nested, isArray: list } : schema),
-  } as ApiPropertyOptions);
+  });
 }
 
 /** A text. */
@@ -186,7 +186,7 @@ export function Choice(words: readonly string[], options: FieldOptions): Propert
 }
 
 /** An object with declared fields of its own. */
-export function Nested(cls: () => Type, options: FieldOptions): PropertyDecorator {
+export function Nested(cls: () => Type<object>, options: FieldOptions): PropertyDecorator {
   return field(
     options,
     {},
@@ -196,7 +196,7 @@ export function Nested(cls: () => Type, options: FieldOptions): PropertyDecorato
 }
 
 /** A list of objects with declared fields. */
-export function ListOf(cls: () => Type, options: FieldOptions): PropertyDecorator {
+export function ListOf(cls: () => Type<object>, options: FieldOptions): PropertyDecorator {
   const validators = [
     IsArray({ message: 'must be a list' }),
     ValidateNested({ each: true }),
@@ -274,7 +274,7 @@ function problemOf(name: string, problem: (value: unknown) => string | undefined
 }
 
 /** JSON Schema (2020-12) of a class of fields, good enough to draw a form from. */
-export function jsonSchemaOf(cls: Type): JsonSchema {
+export function jsonSchemaOf(cls: Type<object>): JsonSchema {
   const defaults = new cls() as Record<string, unknown>;
   const properties: JsonSchema = {};
   const required: string[] = [];

@@ -9,7 +9,7 @@ export interface MappingOptions {
   title: string;
   description: string;
   /** The class of its params; see `common/fields.ts`. */
-  params: Type;
+  params: Type<object>;
 }
 
 export interface Mapping<T, O extends MappingOptions = MappingOptions> {

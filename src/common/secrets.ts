@@ -30,7 +30,7 @@ export class Secrets {
   constructor(private readonly key: Buffer | undefined) {}
 
   /** Params as they are stored. @param before what is stored now, for `{"secret": true}`. @throws InvalidInput */
-  seal(cls: Type, params: Params, pointer: string, before?: Params): Params {
+  seal(cls: Type<object>, params: Params, pointer: string, before?: Params): Params {
     return visitSecrets(cls, params, [], (value, path) => {
       const here = `${pointer}/${path.join('/')}`;
       if (isKept(value)) {
@@ -50,12 +50,12 @@ export class Secrets {
   }
 
   /** Params as they are shown. */
-  mask(cls: Type, stored: Params): Params {
+  mask(cls: Type<object>, stored: Params): Params {
     return visitSecrets(cls, stored, [], (value) => (isReference(value) ? value : KEPT_SECRET));
   }
 
   /** Params as a mapping takes them, and every secret text in them, for masking. @throws Error naming the secret */
-  open(cls: Type, stored: Params): { params: Params; texts: string[] } {
+  open(cls: Type<object>, stored: Params): { params: Params; texts: string[] } {
     const texts: string[] = [];
     const params = visitSecrets(cls, stored, [], (value, path, type) => {
       const opened = this.reveal(value, path.join('.'), type);
@@ -138,7 +138,7 @@ function parsed(text: string, name: string, type: unknown): unknown {
   }
 }
 
-function visitSecrets(cls: Type, params: Params, path: string[], visit: SecretVisitor): Params {
+function visitSecrets(cls: Type<object>, params: Params, path: string[], visit: SecretVisitor): Params {
   const result: Params = { ...params };
   for (const { name, options, schema, nested, list } of fieldsOf(cls)) {
     const value = params[name];

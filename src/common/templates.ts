@@ -15,7 +15,7 @@ const ESCAPES: Record<TemplateMode, (value: unknown) => string> = {
 
 function plain(value: unknown): string {
   if (value === undefined || value === null) return '';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean);
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
 const LIMITS = { parseLimit: 100_000, renderLimit: 1_000, memoryLimit: 10_000_000 };

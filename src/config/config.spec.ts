@@ -58,7 +58,7 @@ test.each([
   [{ DATABASE_URL: REAL.DATABASE_URL }, /REDIS_URL/],
   [{ ...REAL, DATABASE_URL: 'mysql://u:geheim@db' }, /DATABASE_URL/],
 ])('%j is refused', (env, message) => {
-  const mistakes = mistakesOf(env as NodeJS.ProcessEnv);
+  const mistakes = mistakesOf(env);
   expect(mistakes).toEqual([expect.stringMatching(message)]);
   expect(mistakes.join()).not.toContain('geheim');
 });

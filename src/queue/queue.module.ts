@@ -69,7 +69,7 @@ class ConnectionsModule {}
         useFactory: (connections: Connections): QueueOptions => ({
           // The hash tag keeps the keys of a queue on one node of a cluster.
           prefix: `{monscale:${name}}`,
-          createClient: (kind, options) => connections.open(kind, options ?? {}) as Redis,
+          createClient: (kind, options) => connections.open(kind, options ?? {}),
           defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
           settings: { stalledInterval: 5_000, lockDuration: 15_000, maxStalledCount: 3 },
         }),

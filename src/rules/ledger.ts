@@ -191,6 +191,11 @@ export class Ledger {
     const fed = entries.flatMap(({ trigger }) =>
       trigger!.alerts.map((alert) => ({ alert, trigger: trigger!.id })),
     );
+    if (fed.length > 0) await this.writeAlerts(sql, fed);
+    await this.writeExecutions(sql, entries);
+  }
+
+  private async writeAlerts(sql: Sql, fed: { alert: string; trigger: string }[]): Promise<void> {
     await sql.rows(
       `INSERT INTO trigger_alerts (alert_id, trigger_id)
        SELECT a.id, u.trigger_id FROM unnest($1::uuid[], $2::uuid[]) AS u (alert_id, trigger_id)
@@ -198,7 +203,6 @@ export class Ledger {
       [fed.map(({ alert }) => alert), fed.map(({ trigger }) => trigger)],
       'ledger_trigger_alerts',
     );
-    await this.writeExecutions(sql, entries);
   }
 
   private async writeExecutions(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {

@@ -206,6 +206,7 @@ export class RuleBook {
     now: Date,
     sql: Sql = this.database,
   ): Promise<Map<string, number>> {
+    if (infrastructures.length === 0) return new Map();
     const rows = await sql.rows<{ infrastructure_id: string; nodes: number }>(
       `SELECT t.infrastructure_id, sum(t.delta)::int AS nodes
        FROM unnest($1::uuid[], $2::float8[]) AS i (id, warmup_seconds)

@@ -47,7 +47,7 @@ const reflector = new Reflector();
 const MAPPINGS = ACTION_MAPPINGS.map((cls) => {
   const { type, params } = reflector.get(ActionMapping, cls) as MappingOptions;
   const action: Action = new cls();
-  return { type, params: params as Type<object>, action };
+  return { type, params: params, action };
 });
 const ASKING = MAPPINGS.filter(({ type }) => !ROWS[type]?.isLocal);
 

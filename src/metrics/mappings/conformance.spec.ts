@@ -79,7 +79,7 @@ describe('every metric mapping', () => {
   const mappingOf = (type: string): Mapping<Metric, MetricOptions> => registry.get(type);
 
   const paramsOf = (type: string, given: object): object => {
-    const { value, errors } = check(mappingOf(type).options.params as Type<object>, given);
+    const { value, errors } = check(mappingOf(type).options.params, given);
     expect(errors).toEqual([]);
     return value!;
   };
@@ -148,7 +148,7 @@ describe('every metric mapping', () => {
   it.each(TYPES)('%s refuses bad params', (type) => {
     const { params } = mappingOf(type).options;
     for (const bad of [...ROWS[type]!.refused, { surprise: 1 }]) {
-      expect({ bad, errors: check(params as Type<object>, bad).errors }).toEqual({
+      expect({ bad, errors: check(params, bad).errors }).toEqual({
         bad,
         errors: expect.arrayContaining([expect.objectContaining({ detail: expect.any(String) })]),
       });
@@ -170,6 +170,6 @@ describe('every metric mapping', () => {
     const nodes = async (): Promise<number> => 5;
     expect(await mappingOf('number_of_nodes').strategy.read({}, { ...context(signal, 100), nodes })).toBe(5);
     await expect(mappingOf('alert').strategy.read({}, context(signal, 100))).rejects.toThrow(/never polled/);
-    expect(check(mappingOf('alert').options.params as Type<object>, {}).value).toEqual({ match: {} });
+    expect(check(mappingOf('alert').options.params, {}).value).toEqual({ match: {} });
   });
 });

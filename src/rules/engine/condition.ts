@@ -104,7 +104,7 @@ function parse(text: string, env: Environment): (values: Values) => unknown {
   if (!valid) throw new ConditionError(firstLine(error!.message));
   if (type !== 'bool')
     throw new ConditionError(`must be true or false, but is ${type}; compare it with something`);
-  return program as unknown as (values: Values) => unknown;
+  return program;
 }
 
 /** cel-js shows the place below the message, by a caret; here the message says it in words. */

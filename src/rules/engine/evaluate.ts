@@ -25,7 +25,7 @@ export function evaluate(rule: Rule, before: State, seen: Observation, now: Mome
   const truth = isTrue(rule, state, seen);
   if (truth === undefined) return missing(rule, before, state, seen, now);
 
-  const bridged = { ...acrossGap(rule, state, seen, now), errors: seen.errors };
+  const bridged = withErrors(acrossGap(rule, state, seen, now), seen.errors);
   if (!truth) return outcome(before, forgetAlarm(bridged), 'ok', 'condition_false', now);
   return breached(rule, before, bridged, seen, now);
 }
@@ -132,8 +132,12 @@ function trigger(rule: Rule, before: State, alarm: State, nodes: Nodes | undefin
   };
 }
 
-/** Hold and alarm are forgotten, wisdom time is kept. */
+/** Hold and alarm are forgotten, wisdom time is kept. A steady service has nothing to forget, and nothing is made. */
 function forgetAlarm(state: State): State {
+  const { pendingSince, missingFrom, inAlarm, triggered, nodes, nodesError } = state;
+  const isForgotten =
+    !inAlarm && !triggered && (pendingSince ?? missingFrom ?? nodes ?? nodesError) === undefined;
+  if (isForgotten) return state;
   return {
     ...state,
     pendingSince: undefined,
@@ -145,6 +149,9 @@ function forgetAlarm(state: State): State {
   };
 }
 
+const withErrors = (state: State, errors: State['errors']): State =>
+  sameTexts(state.errors, errors) ? state : { ...state, errors };
+
 function outcome(
   before: State,
   after: State,
@@ -152,6 +159,8 @@ function outcome(
   reason: Reason,
   now: Moment,
 ): Outcome & { needs?: undefined } {
+  if (after === before && before.phase === phase && before.reason === reason)
+    return { state: before, newStretch: false, changed: false };
   const since = before.phase === phase ? before.since : now;
   const newStretch = before.phase !== phase || before.reason !== reason;
   const state: State = { ...after, phase, reason, since };
