@@ -24,6 +24,7 @@ import {
   ApiNoContentResponse,
   ApiOperation,
   ApiProperty,
+  ApiQuery,
   ApiResponse,
   ApiTags,
   getSchemaPath,
@@ -88,6 +89,7 @@ export function definitionController(
 
     @Get()
     @ApiOperation({ summary: `List ${name}` })
+    @ApiQuery({ type: PageQuery })
     async list(@Query() query: Record<string, string>): Promise<Page<Resource>> {
       const { limit, cursor } = checked(PageQuery, PageQuery.numbers(query));
       return this.definitions.list(limit, cursor);
@@ -126,7 +128,7 @@ export function definitionController(
     }
 
     @Patch(':ref')
-    @body
+    @ApiBody({ schema: { type: 'object', description: `Some fields of a ${dto.name}; null removes one` } })
     @ifMatch
     @ApiConsumes('application/json', 'application/merge-patch+json')
     @ApiOkResponse(shown)

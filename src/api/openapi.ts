@@ -1,16 +1,29 @@
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { classesOfFields, jsonSchemaOf } from '../common/fields';
 
 /** `GET /docs` (Swagger UI) and `GET /docs-json`, made from the controllers and the classes of fields. */
 export function describeApi(app: NestFastifyApplication): void {
   const description = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
     .setTitle('monscale')
     .setDescription('Watches services, decides by rules, acts once, and can always say why.')
     .setVersion('1')
     .addBearerAuth()
     .build();
-  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, description), {
+  SwaggerModule.setup('docs', app, () => withFields(SwaggerModule.createDocument(app, description)), {
     jsonDocumentUrl: 'docs-json',
     swaggerOptions: { persistAuthorization: true },
   });
+}
+
+/** The schemas of bodies come from the same declarations that check them: OpenAPI 3.1 speaks JSON Schema. */
+function withFields(document: OpenAPIObject): OpenAPIObject {
+  const schemas = document.components?.schemas ?? {};
+  for (const cls of classesOfFields()) {
+    // What is shown has more than what is sent: here it is not closed.
+    const { additionalProperties: _, ...schema } = jsonSchemaOf(cls);
+    if (cls.name in schemas) schemas[cls.name] = schema;
+  }
+  return document;
 }

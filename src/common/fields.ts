@@ -67,6 +67,11 @@ export interface Field {
 
 const FIELDS = Symbol('monscale:fields');
 
+const declared = new Set<Type<object>>();
+
+/** Every class that declares fields. */
+export const classesOfFields = (): ReadonlySet<Type<object>> => declared;
+
 /** The declared fields of a class, those of its base classes first. */
 export function fieldsOf(cls: Type<object>): Field[] {
   return (Reflect.getMetadata(FIELDS, cls.prototype as object) as Field[] | undefined) ?? [];
@@ -83,19 +88,14 @@ function field(
     const own = fieldsOf(target.constructor as Type<object>).filter(({ name }) => name !== property);
     const entry: Field = { name: String(property), options, schema, nested, list };
     Reflect.defineMetadata(FIELDS, [...own, entry], target);
+    declared.add(target.constructor as Type<object>);
     // Every field is optional for the validator; `check` asks for the required ones, where defaults are known.
-    applyDecorators(IsOptional(), ...validators, openApi(entry))(target, property);
+    applyDecorators(
+      IsOptional(),
+      ...validators,
+      ApiProperty({ ...schema, description: options.description, required: false }),
+    )(target, property);
   };
-}
-
-function openApi({ options, schema, nested, list }: Field): PropertyDecorator {
-  return ApiProperty({
-    description: options.description,
-    required: false,
-    ...(options.example === undefined ? {} : { example: options.example }),
-    ...(options.secret ? { writeOnly: true } : {}),
-    ...(nested ? { type: nested, isArray: list } : schema),
-  });
 }
 
 /** A text. */

@@ -39,7 +39,7 @@ export class JsonLogger implements LoggerService {
   private write(level: pino.Level, message: unknown, rest: unknown[]): void {
     const context = typeof rest.at(-1) === 'string' ? (rest.at(-1) as string) : undefined;
     const facts = rest.filter((item) => typeof item === 'object' && item !== null);
-    const line = Object.assign({ context }, ...(facts)) as object;
+    const line = Object.assign({ context }, ...facts) as object;
     if (FRAMEWORK.has(context ?? '') && level === 'info') level = 'debug';
     if (typeof message === 'object' && message !== null) this.pino[level]({ ...line, ...message });
     else this.pino[level](line, String(message));
