@@ -167,6 +167,13 @@ export class Executions {
   /** By a person: goes on with the same execution and key. */
   async retry(id: string): Promise<void> {
     const now = this.clock.now();
+    const [orphan] = await this.database.rows<{ action: string }>(
+      `SELECT action_name AS action FROM executions e
+       WHERE id = $1 AND NOT EXISTS (SELECT FROM actions a WHERE a.id = e.action_id)`,
+      [id],
+    );
+    if (orphan !== undefined)
+      throw new Conflict(`its action ${orphan.action} was deleted, so it can't be retried`);
     const tries = await this.change(id, ['failed', 'unknown', 'cancelled'], 'retried', (sql) =>
       sql.rows<{ tries: number }>(
         `UPDATE executions SET status = 'queued', tries = 0, next_attempt_at = $2, finished_at = NULL

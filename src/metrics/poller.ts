@@ -41,10 +41,12 @@ interface Request {
 @Injectable()
 export class Poller implements BeforeApplicationShutdown {
   private readonly underWay = new Set<AbortController>();
+  private stopped = false;
   private free = MAX_REQUESTS;
   private readonly queue: (() => void)[] = [];
 
   beforeApplicationShutdown(): void {
+    this.stopped = true;
     for (const controller of this.underWay) controller.abort(new Error('the program stops'));
   }
 
@@ -64,6 +66,8 @@ export class Poller implements BeforeApplicationShutdown {
     while (left > 0) {
       if (done.length === 0) await new Promise<void>((resolve) => (wake = resolve));
       if (done.length < left) await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
+      // What was cut short is not missing data: nobody has looked.
+      if (this.stopped) throw new Error('the program stops; these services are left to their next poll');
       const wave = done.splice(0);
       left -= wave.length;
       yield wave;

@@ -6,7 +6,7 @@ import { Matcher, type Match } from '../alerts/matcher';
 import { CLOCK, type Clock } from '../common/clock';
 import { telemetry } from '../common/telemetry';
 import { Database, type Sql } from '../database/database';
-import { Samples } from '../history/samples';
+import { Samples, type Sample } from '../history/samples';
 import type { Reading } from '../metrics/metric';
 import type { AlertsJob } from '../queue/jobs';
 import { Evaluator } from './evaluator';
@@ -16,6 +16,9 @@ import { RuleBook, type Watched } from './rule-book';
 const CONCURRENCY = 8;
 /** Alerts that live are matched with a service that is new or changed; more than this are left to their next receipt. */
 const MAX_LIVING = 10_000;
+
+/** Losing every time to other workers means that they do the work. */
+const MAX_OVERTAKEN = 3;
 
 interface NewAlert {
   id: string;
@@ -56,62 +59,65 @@ export class AlertsProcessor {
     if (data.services) await this.takeServices(data.services);
   }
 
-  private async takeAlerts(ids: readonly string[], tries = 3): Promise<void> {
-    try {
-      await this.match(ids);
-    } catch (error) {
-      // Another worker has some of them in hand: what is left is taken anew.
-      if (!(error instanceof Overtaken) || tries === 1) throw error;
-      await this.takeAlerts(ids, tries - 1);
+  private async takeAlerts(ids: readonly string[]): Promise<void> {
+    let overtaken = 0;
+    for (let left = ids; left.length > 0;) {
+      try {
+        left = await this.match(left);
+      } catch (error) {
+        // Another worker has some of them in hand: what is left is taken anew.
+        if (!(error instanceof Overtaken) || ++overtaken === MAX_OVERTAKEN) throw error;
+      }
     }
   }
 
-  private async match(ids: readonly string[]): Promise<void> {
-    const alerts = await this.database.rows<NewAlert>(
+  /** Answers those that are left for another round. */
+  private async match(ids: readonly string[]): Promise<string[]> {
+    const unprocessed = await this.database.rows<NewAlert>(
       `SELECT id, status, value, labels, service_id, metric, revision FROM alerts
-       WHERE id = ANY($1::uuid[]) AND processed < revision`,
+       WHERE id = ANY($1::uuid[]) AND processed < revision ORDER BY id`,
       [ids],
       'alerts_new',
     );
-    if (alerts.length === 0) return;
+    if (unprocessed.length === 0) return [];
     const matcher = await this.subscriptions.current();
-    const matches = alerts.flatMap((alert) => matchesOf(alert, matcher));
-    const watched = await this.ruleBook.byIds([...new Set(matches.map(({ service }) => service))]);
+    const all = unprocessed.map((alert) => ({ alert, matches: matchesOf(alert, matcher) }));
+    const watched = await this.ruleBook.byIds([
+      ...new Set(all.flatMap(({ matches }) => matches.map(({ service }) => service))),
+    ]);
+    const { now, later } = oneEach(all, watched);
+    const alerts = now.map(({ alert }) => alert);
+    const matches = now.flatMap((one) => one.matches);
+    const concerned = new Set(matches.map(({ service }) => service));
     await this.keepMatches(
       matches.map((match) => ({ ...match, ttlSeconds: match.ttlSeconds ?? ttlOf(match, watched) })),
     );
-    const at = this.clock.now();
-    const pushed = await this.push(alerts, matches, watched, at);
-    const seen = await this.observer.known(watched, at, pushed.readings);
-    const caused = seen.map((one) => {
-      const { id } = one.watched.prepared.service;
-      return { ...one, alerts: [...new Set([...one.alerts, ...(pushed.alerts.get(id) ?? [])])] };
-    });
-    await this.evaluator.evaluate(caused, (sql) => markProcessed(sql, alerts));
+    await this.evaluate(
+      alerts,
+      matches,
+      watched.filter(({ prepared }) => concerned.has(prepared.service.id)),
+    );
     telemetry.alertsProcessed.inc(alerts.length);
+    return later.map(({ alert }) => alert.id);
   }
 
-  /** An alert may carry the number of a polled metric: it counts as a reading, and is kept as one. */
-  private async push(
+  private async evaluate(
     alerts: readonly NewAlert[],
     matches: readonly MatchRow[],
     watched: readonly Watched[],
-    at: Date,
-  ) {
-    const readings = new Map<string, Record<string, Reading>>();
-    const senders = new Map<string, string[]>();
-    const byId = new Map(alerts.map((alert) => [alert.id, alert]));
-    const services = new Map(watched.map(({ prepared }) => [prepared.service.id, prepared]));
-    const samples = matches.flatMap(({ alert, service, metric }) => {
-      const prepared = services.get(service);
-      if (prepared?.reads[metric] === undefined) return [];
-      const value = valueOf(byId.get(alert)!);
-      readings.set(service, { ...readings.get(service), [metric]: { value } });
-      senders.set(service, [...(senders.get(service) ?? []), alert]);
-      return [{ series: prepared.service.series[metric]!, at, value }];
-    });
+  ): Promise<void> {
+    const at = this.clock.now();
+    const { readings, senders, samples } = pushedBy(alerts, matches, watched, at);
+    const seen = await this.observer.known(watched, at, readings);
+    // After the look at what was seen before: these are not before.
     await this.samples.write(samples);
-    return { readings, alerts: senders };
+    const firing = new Set(alerts.flatMap(({ id, status }) => (status === 'firing' ? [id] : [])));
+    const caused = seen.map((one) => {
+      const { id } = one.watched.prepared.service;
+      const isNews = matches.some(({ service, alert }) => service === id && firing.has(alert));
+      return { ...one, news: isNews, alerts: [...new Set([...one.alerts, ...(senders.get(id) ?? [])])] };
+    });
+    await this.evaluator.evaluate(caused, (sql) => markProcessed(sql, alerts));
   }
 
   private async keepMatches(matches: readonly MatchRow[]): Promise<void> {
@@ -162,6 +168,54 @@ export class AlertsProcessor {
       ),
     );
   }
+}
+
+interface Matched {
+  alert: NewAlert;
+  matches: MatchRow[];
+}
+
+/**
+ * Without polls and wisdom time a service triggers once per alert: its alerts are taken one a round. For all other
+ * services one evaluation says as much as many.
+ */
+function oneEach(all: readonly Matched[], watched: readonly Watched[]): { now: Matched[]; later: Matched[] } {
+  const perAlert = new Set(
+    watched.flatMap(({ prepared: { service } }) =>
+      service.polled || service.wisdomSeconds > 0 ? [] : [service.id],
+    ),
+  );
+  const taken = new Set<string>();
+  const [now, later]: [Matched[], Matched[]] = [[], []];
+  for (const one of all) {
+    const services = one.matches.flatMap(({ service }) => (perAlert.has(service) ? [service] : []));
+    const isFree = services.every((service) => !taken.has(service));
+    (isFree ? now : later).push(one);
+    if (isFree) services.forEach((service) => taken.add(service));
+  }
+  return { now, later };
+}
+
+/** An alert may carry the number of a polled metric: it counts as a reading, and is kept as one. */
+function pushedBy(
+  alerts: readonly NewAlert[],
+  matches: readonly MatchRow[],
+  watched: readonly Watched[],
+  at: Date,
+) {
+  const readings = new Map<string, Record<string, Reading>>();
+  const senders = new Map<string, string[]>();
+  const byId = new Map(alerts.map((alert) => [alert.id, alert]));
+  const services = new Map(watched.map(({ prepared }) => [prepared.service.id, prepared]));
+  const samples = matches.flatMap(({ alert, service, metric }): Sample[] => {
+    const prepared = services.get(service);
+    if (prepared?.reads[metric] === undefined) return [];
+    const value = valueOf(byId.get(alert)!);
+    readings.set(service, { ...readings.get(service), [metric]: { value } });
+    senders.set(service, [...(senders.get(service) ?? []), alert]);
+    return [{ series: prepared.service.series[metric]!, at, value }];
+  });
+  return { readings, senders, samples };
 }
 
 function matchesOf(alert: NewAlert, matcher: Matcher): MatchRow[] {

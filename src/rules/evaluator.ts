@@ -18,9 +18,13 @@ export interface Seen {
   at: Date;
   values: Values;
   errors: Readonly<Record<string, string>>;
+  /** When a value was read or began, where that was before `at`. */
+  readAt?: Readonly<Record<string, Date>>;
   previousAt?: number;
   /** When an alert that feeds it ends its life. */
   lifeEndsAt?: number;
+  /** An alert that fires is new or changed. */
+  news?: boolean;
   /** Alerts that feed it: a trigger comes from them. */
   alerts: readonly string[];
 }
@@ -119,11 +123,12 @@ export class Evaluator {
   }
 
   private observe(seen: Seen, infrastructureTriggeredAt?: number, capacity?: Capacity): Observation {
-    const { values, errors, previousAt } = seen;
+    const { values, errors, previousAt, news } = seen;
     return {
       values,
       errors,
       previousAt,
+      news,
       killSwitch: this.config.killSwitch,
       infrastructureTriggeredAt,
       capacity,
@@ -280,12 +285,12 @@ const maxOf = (items: readonly { at: Date }[]): Date =>
 /** As the API shows them: the number, or why there is none. */
 export function valuesOf(
   prepared: Prepared,
-  { values, errors, at }: Pick<Seen, 'values' | 'errors' | 'at'>,
+  { values, errors, at, readAt = {} }: Pick<Seen, 'values' | 'errors' | 'at' | 'readAt'>,
 ): LedgerEntry['values'] {
   const entries = Object.keys(prepared.service.metrics).map((metric) => {
     const value = values[metric];
     const reading = value === undefined ? { error: errors[metric] ?? 'not read' } : { value };
-    return [metric, { ...reading, at: at.toISOString() }] as const;
+    return [metric, { ...reading, at: (readAt[metric] ?? at).toISOString() }] as const;
   });
   return Object.fromEntries(entries);
 }

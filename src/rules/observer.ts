@@ -49,8 +49,11 @@ export class Observer {
       else errors[metric] = reading.error;
     }
     const feeding = alerts.filter(({ service }) => service === watched.prepared.service.id);
-    for (const { metric } of watched.prepared.alertMetrics) {
-      values[metric] = feeding.find((alert) => alert.metric === metric)?.value ?? 0;
+    const readAt: Record<string, Date> = {};
+    for (const { metric } of watched.prepared.alertMetrics) values[metric] = 0;
+    for (const { metric, value, at: began } of feeding) {
+      values[metric] = value;
+      readAt[metric] = began;
     }
     const ends = feeding.flatMap(({ livesUntil }) => livesUntil?.getTime() ?? []);
     return {
@@ -58,6 +61,7 @@ export class Observer {
       at,
       values,
       errors: withOpenReason(watched.prepared, values, errors),
+      readAt,
       previousAt,
       lifeEndsAt: ends.length === 0 ? undefined : Math.min(...ends),
       alerts: feeding.map(({ alert }) => alert),
@@ -88,17 +92,26 @@ export class Observer {
     return watched.map((one) => {
       const { service, reads } = one.prepared;
       const freshFrom = at.getTime() - STALE_INTERVALS * service.intervalSeconds * 1000;
+      const readAt: Record<string, Date> = {};
       const readings = Object.fromEntries(
         Object.keys(reads).map((metric): [string, Reading] => {
           const sample = latest.get(service.series[metric]!);
           const isFresh = sample !== undefined && sample.at.getTime() > freshFrom;
           // The last read failed: an older reading does not stand in for it.
           const failure = one.state?.errors[metric];
-          if (isFresh && failure === undefined) return [metric, { value: sample.value }];
-          return [metric, { error: failure ?? 'not read lately' }];
+          if (!isFresh || failure !== undefined) return [metric, { error: failure ?? 'not read lately' }];
+          if (pushed.get(service.id)?.[metric] === undefined) readAt[metric] = sample.at;
+          return [metric, { value: sample.value }];
         }),
       );
-      return this.seen(one, { ...readings, ...pushed.get(service.id) }, alerts, at, previous.get(service.id));
+      const seen = this.seen(
+        one,
+        { ...readings, ...pushed.get(service.id) },
+        alerts,
+        at,
+        previous.get(service.id),
+      );
+      return { ...seen, readAt: { ...seen.readAt, ...readAt } };
     });
   }
 }

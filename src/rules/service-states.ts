@@ -82,7 +82,7 @@ export class ServiceStates {
         if ('value' in reading) values[metric] = reading.value;
         else errors[metric] = reading.error;
       }
-      return { ...known!, at: this.clock.now(), values, errors, previousAt };
+      return { ...known!, at: this.clock.now(), values, errors, readAt: {}, previousAt };
     }
     return known!;
   }

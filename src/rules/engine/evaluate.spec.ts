@@ -381,6 +381,37 @@ describe('a rule without polls', () => {
     expect(moment(fed(), [[0, 90, '']])).toBeUndefined();
   });
 
+  test('with a wisdom time of 0 it triggers once per alert, not when another one ends', () => {
+    const news = (second: number) => ({ news: [0, 20].includes(second) });
+    const { triggers } = tell(
+      fed(),
+      [
+        [0, 90, ''],
+        [10, 90, ''],
+        [20, 90, ''],
+        [30, 90, ''],
+      ],
+      news,
+    );
+    expect(triggers).toEqual([0, 20]);
+  });
+
+  test('an alert that comes while the hold runs again triggers at its end', () => {
+    const news = (second: number) => ({ news: [0, 40].includes(second) });
+    const { triggers } = tell(
+      fed({ holdMs: 30_000 }),
+      [
+        [0, 90, ''],
+        [30, 90, ''],
+        [40, 90, ''],
+        [60, 90, ''],
+        [90, 90, ''],
+      ],
+      news,
+    );
+    expect(triggers).toEqual([30, 60]);
+  });
+
   test('is evaluated when the life of an alert ends', () => {
     expect(moment(fed(), [[0, 90, '']], 5_000)).toBe(5_000);
   });

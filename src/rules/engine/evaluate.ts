@@ -9,6 +9,7 @@ export function initialState(rule: Rule, now: Moment): State {
     since: now,
     inAlarm: false,
     triggered: false,
+    answered: false,
     errors: {},
   };
 }
@@ -79,7 +80,10 @@ function unseenSince(rule: Rule, { previousAt }: Observation, now: Moment): Mome
 
 function breached(rule: Rule, before: State, state: State, seen: Observation, now: Moment): Outcome {
   const pendingSince = state.pendingSince ?? now;
-  const holding = { ...state, pendingSince };
+  const holding = { ...state, pendingSince, answered: state.answered && seen.news !== true };
+  if (isFedOnce(rule) && holding.answered) {
+    return outcome(before, holding, 'alarm', before.phase === 'alarm' ? before.reason : 'not_repeating', now);
+  }
   if (state.triggered && !rule.repeat) return outcome(before, holding, 'alarm', 'not_repeating', now);
   if (now - pendingSince < rule.holdMs) return outcome(before, holding, 'pending', 'holding', now);
 
@@ -101,6 +105,9 @@ function breached(rule: Rule, before: State, state: State, seen: Observation, no
   return trigger(rule, before, alarm, nodes, now);
 }
 
+/** Without polls and wisdom time a rule triggers once per alert: that another one ends is no reason to act again. */
+const isFedOnce = ({ intervalMs, wisdomMs }: Rule): boolean => intervalMs === undefined && wisdomMs === 0;
+
 /** What the policy wishes, within the limits. */
 function plan(scaling: Scaling, counted: { current: number; inFlight: number }, seen: Observation): Nodes {
   const { current, inFlight } = counted;
@@ -119,6 +126,7 @@ function trigger(rule: Rule, before: State, alarm: State, nodes: Nodes | undefin
     ...alarm,
     pendingSince: rule.intervalMs === undefined ? now : undefined,
     triggered: true,
+    answered: true,
     lastTriggeredAt: now,
     wisdomFrom: now,
     nodes,
@@ -144,6 +152,7 @@ function forgetAlarm(state: State): State {
     missingFrom: undefined,
     inAlarm: false,
     triggered: false,
+    answered: false,
     nodes: undefined,
     nodesError: undefined,
   };
@@ -174,6 +183,7 @@ function differs(before: State, after: State): boolean {
     before.pendingSince !== after.pendingSince ||
     before.missingFrom !== after.missingFrom ||
     before.inAlarm !== after.inAlarm ||
+    before.answered !== after.answered ||
     !sameTexts(before.errors, after.errors)
   );
 }

@@ -66,6 +66,8 @@ export interface Observation {
   readonly errors: Readonly<Record<string, string>>;
   /** When readings were last seen before this moment, if a gap since then is to be judged. */
   readonly previousAt?: Moment;
+  /** Something new is seen: an alert that fires. Polls always see something new. */
+  readonly news?: boolean;
   readonly killSwitch: boolean;
   /** The last trigger in the same direction on the infrastructure. */
   readonly infrastructureTriggeredAt?: Moment;
@@ -90,6 +92,8 @@ export interface State {
   readonly inAlarm: boolean;
   /** There was a trigger in this alarm. */
   readonly triggered: boolean;
+  /** There was no news since that trigger. */
+  readonly answered: boolean;
   readonly lastTriggeredAt?: Moment;
   /** Where the wisdom time counts from; gone when a person ended it. */
   readonly wisdomFrom?: Moment;
