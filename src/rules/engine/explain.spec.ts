@@ -1,0 +1,90 @@
+import { compileCondition } from './condition';
+import { explain, type Circumstances } from './explain';
+import type { Reason, Rule, State } from './types';
+
+const NOON = Date.UTC(2026, 0, 1, 12, 0, 0);
+const condition = compileCondition('cpu > 80', ['cpu']);
+
+const rule: Rule = {
+  key: 'k',
+  enabled: true,
+  condition: (values) => condition(values).truth,
+  holdMs: 60_000,
+  wisdomMs: 300_000,
+  repeat: true,
+  missingData: 'hold',
+  intervalMs: 10_000,
+  mode: 'auto',
+  scaling: { infrastructure: 'web', direction: 'up', minNodes: 1, maxNodes: 4, wisdomMs: 0, wish: () => 0 },
+};
+
+function sentence(
+  reason: Reason,
+  state: Partial<State> = {},
+  circumstances: Partial<Circumstances> = {},
+): string {
+  const base: State = {
+    ruleKey: 'k',
+    phase: 'alarm',
+    reason,
+    since: NOON,
+    inAlarm: false,
+    triggered: false,
+    answered: false,
+    errors: {},
+  };
+  return explain(
+    rule,
+    { ...base, pendingSince: NOON - 42_000, lastTriggeredAt: NOON - 100_000, ...state },
+    { condition: 'cpu > 80', values: { cpu: { value: 93 } }, missingData: 'hold', ...circumstances },
+    NOON,
+  );
+}
+
+const nodes = { current: 3, inFlight: 1, effective: 4, desired: 4, delta: 0 };
+
+test.each<[Reason, Partial<State>, Partial<Circumstances>, string]>([
+  ['holding', {}, {}, 'cpu is 93, over 80 for 42 s of 60 s; triggers at 12:00:18Z unless it ends'],
+  ['condition_false', {}, { values: { cpu: { value: 12.34567 } } }, 'cpu is 12.346; "cpu > 80" is false'],
+  [
+    'wisdom',
+    {},
+    { wisdomUntil: NOON + 200_000 },
+    'cpu is 93, over 80 for 42 s; it triggered at 11:58:20Z and may not again before 12:03:20Z (wisdom time)',
+  ],
+  [
+    'at_max_nodes',
+    { nodes },
+    {},
+    'cpu is 93, over 80 for 42 s; web has 4 nodes (3 and 1 in flight), its maximum is 4',
+  ],
+  [
+    'nodes_unknown',
+    { nodesError: 'no answer in 5 s' },
+    {},
+    "cpu is 93, over 80 for 42 s; the nodes of web can't be counted, so it is not scaled: no answer in 5 s",
+  ],
+  [
+    'triggered',
+    { nodes: { ...nodes, effective: 2, desired: 3 } },
+    {},
+    'cpu is 93, over 80 for 42 s; triggered at 11:58:20Z, from 2 to 3 nodes',
+  ],
+  [
+    'missing_data',
+    { errors: { cpu: 'no answer in 5 s' } },
+    {},
+    "cpu can't be read: no answer in 5 s; nothing triggers, the hold time stands still",
+  ],
+  ['missing_data', {}, {}, 'nothing has been read yet'],
+  ['kill_switch', {}, {}, 'cpu is 93, over 80 for 42 s; the kill switch is on, so nothing triggers'],
+])('%s', (reason, state, circumstances, expected) => {
+  expect(sentence(reason, state, circumstances)).toBe(expected);
+});
+
+test('a condition over several metrics is quoted, with all their values', () => {
+  const values = { cpu: { value: 93 }, load: { error: 'no answer' } };
+  expect(sentence('holding', {}, { condition: 'cpu > 80 || load > 4', values })).toBe(
+    'cpu is 93, load is missing; "cpu > 80 || load > 4" is true for 42 s of 60 s; triggers at 12:00:18Z unless it ends',
+  );
+});
