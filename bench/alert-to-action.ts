@@ -95,6 +95,7 @@ async function atOnce(
   arrivedAt: Map<string, number>,
 ): Promise<void> {
   const names = Array.from({ length: burst }, (_, index) => `copy-${from + index + 1}`);
+  const before = program.usage();
   const sentAt = performance.now();
   for (let n = 0; n < burst; n += BATCH) {
     await program.post(
@@ -109,6 +110,9 @@ async function atOnce(
     ['accepted after, ms', acceptedAt - sentAt],
     ['last webhook after, ms', lastAt - sentAt],
     ['webhooks/s', (1000 * burst) / (lastAt - sentAt)],
+    ...(['program', 'postgres', 'redis'] as const).map(
+      (part) => [`CPU s, ${part}`, program.usage()[part].cpuSeconds - before[part].cpuSeconds] as const,
+    ),
   ]);
 }
 

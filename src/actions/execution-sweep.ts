@@ -11,7 +11,7 @@ import { Queues } from '../queue/queues';
 import { Executions } from './executions';
 
 const EVERY_MS = 2_000;
-/** A job this late is believed lost. One that only waits in a long queue keeps its place: its id is known there. */
+/** A job this late may be lost. One that is only delayed keeps its place on the queue: its id is known there. */
 const LATE_MS = 3_000;
 const AT_ONCE = 2_000;
 

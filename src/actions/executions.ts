@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Batcher } from '../common/batcher';
 import { CLOCK, type Clock } from '../common/clock';
 import { Conflict, NotFound } from '../common/errors';
 import { Database, type Sql } from '../database/database';
@@ -53,17 +54,18 @@ export interface OpenExecution {
   tries: number;
 }
 
-const CLAIM = (condition: string) => `
-  WITH claimed AS (
-    UPDATE executions e
-    SET status = 'running', tries = e.tries + CASE WHEN e.status = 'queued' THEN 1 ELSE 0 END,
-      lease_owner = $2, lease_until = $3::timestamptz + make_interval(secs => a.timeout_seconds + $4), next_attempt_at = NULL,
-      attempts = CASE WHEN e.status = 'queued' THEN e.attempts || jsonb_build_object('startedAt', $5::text) ELSE e.attempts END
-    FROM actions a
-    WHERE e.id = $1 AND a.id = e.action_id AND ${condition}
-    RETURNING e.id, e.service_name AS service, e.action_name AS action, e.tries, e.variables, a.type, a.params,
-      a.timeout_seconds AS "timeoutSeconds", a.retry)
-  SELECT * FROM claimed`;
+interface Claim {
+  id: string;
+  worker: string;
+}
+
+interface OwnEnding extends OpenExecution {
+  worker: string;
+  ending: Ending;
+}
+
+const DUE = `e.status = 'queued' AND e.next_attempt_at <= $3::timestamptz + interval '100 milliseconds'`;
+const LOST = `e.status = 'running' AND e.lease_until < $3::timestamptz`;
 
 /** A worker's lease outlives its timeout by this: time to write down what came of it. */
 const LEASE_GRACE_SECONDS = 10;
@@ -71,72 +73,97 @@ const LEASE_GRACE_SECONDS = 10;
 /** Executions as rows: who may run one now, what came of each try. Every change is guarded by the state it starts from. */
 @Injectable()
 export class Executions {
+  private readonly claims = new Batcher((claims: Claim[]) => this.takeAll(claims, DUE, 'executions_claim'));
+  private readonly lostClaims = new Batcher((claims: Claim[]) =>
+    this.takeAll(claims, LOST, 'executions_claim_lost'),
+  );
+  private readonly endings = new Batcher((endings: OwnEnding[]) => this.finishAll(endings));
+
   constructor(
     private readonly database: Database,
     private readonly queues: Queues,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** Takes a queued execution whose moment has come, or nearly: clocks differ. Undefined: it is not to be run, or somebody else runs it. */
-  async claim(id: string, worker: string): Promise<Claimed | undefined> {
-    return this.take(
-      id,
-      worker,
-      `e.status = 'queued' AND e.next_attempt_at <= $3::timestamptz + interval '100 milliseconds'`,
-      'execution_claim',
-    );
+  /**
+   * Takes a queued execution whose moment has come, or nearly: clocks differ. Undefined: it is not to be run, or
+   * somebody else runs it.
+   */
+  claim(id: string, worker: string): Promise<Claimed | undefined> {
+    return this.claims.add({ id, worker });
   }
 
   /** Takes one over whose worker is gone. */
-  async claimLost(id: string, worker: string): Promise<Claimed | undefined> {
-    return this.take(
-      id,
-      worker,
-      `e.status = 'running' AND e.lease_until < $3::timestamptz`,
-      'execution_claim_lost',
-    );
-  }
-
-  private async take(
-    id: string,
-    worker: string,
-    condition: string,
-    name: string,
-  ): Promise<Claimed | undefined> {
-    const now = this.clock.now();
-    const values = [id, worker, now, LEASE_GRACE_SECONDS, now.toISOString()];
-    const [claimed] = await this.database.rows<Claimed>(CLAIM(condition), values, name);
-    return claimed;
+  claimLost(id: string, worker: string): Promise<Claimed | undefined> {
+    return this.lostClaims.add({ id, worker });
   }
 
   /** Writes down how the last try ended; false when the lease was lost to somebody else meanwhile. */
-  async finish(
-    { id, tries }: OpenExecution,
-    worker: string,
-    { attempt, status, nextAttemptAt }: Ending,
-  ): Promise<boolean> {
+  finish({ id, tries }: OpenExecution, worker: string, ending: Ending): Promise<boolean> {
+    return this.endings.add({ id, tries, worker, ending });
+  }
+
+  /** Locks first, skipping what another worker has in hand: two batches never wait for each other. */
+  private async takeAll(claims: Claim[], condition: string, name: string): Promise<(Claimed | undefined)[]> {
     const now = this.clock.now();
-    const rows = await this.database.rows(
-      `UPDATE executions
-       SET status = $4, lease_owner = NULL, lease_until = NULL, next_attempt_at = $5,
-         finished_at = CASE WHEN $4 = 'queued' THEN NULL ELSE $6::timestamptz END,
-         attempts = jsonb_set(attempts, '{-1}', (attempts->-1) || $7::jsonb)
-       WHERE id = $1 AND status = 'running' AND lease_owner = $2 AND tries = $3
-       RETURNING id`,
+    const rows = await this.database.rows<Claimed>(
+      `WITH mine AS (
+         SELECT e.id FROM executions e WHERE e.id = ANY($1::uuid[]) AND ${condition} FOR UPDATE SKIP LOCKED)
+       UPDATE executions e
+       SET status = 'running', tries = e.tries + (e.status = 'queued')::int, next_attempt_at = NULL,
+         lease_owner = c.worker, lease_until = $3::timestamptz + make_interval(secs => a.timeout_seconds + $4),
+         attempts = CASE WHEN e.status = 'queued' THEN e.attempts || jsonb_build_object('startedAt', $5::text) ELSE e.attempts END
+       FROM mine JOIN unnest($1::uuid[], $2::uuid[]) AS c (id, worker) USING (id), actions a
+       WHERE e.id = mine.id AND a.id = e.action_id
+       RETURNING e.id, e.service_name AS service, e.action_name AS action, e.tries, e.variables, a.type, a.params,
+         a.timeout_seconds AS "timeoutSeconds", a.retry`,
       [
-        id,
-        worker,
-        tries,
-        status,
-        nextAttemptAt ?? null,
+        claims.map(({ id }) => id),
+        claims.map(({ worker }) => worker),
         now,
-        JSON.stringify({ finishedAt: now.toISOString(), ...attempt }),
+        LEASE_GRACE_SECONDS,
+        now.toISOString(),
       ],
-      'execution_finish',
+      name,
     );
-    if (rows.length > 0 && status === 'queued')
-      void this.queues.addExecutions([{ id, tries, at: nextAttemptAt }], now);
-    return rows.length > 0;
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    return claims.map(({ id }) => {
+      const claimed = byId.get(id);
+      // Asked for twice in one batch: the first has it.
+      byId.delete(id);
+      return claimed;
+    });
+  }
+
+  private async finishAll(endings: OwnEnding[]): Promise<boolean[]> {
+    const now = this.clock.now();
+    const rows = await this.database.rows<{ id: string }>(
+      `UPDATE executions e
+       SET status = u.status, lease_owner = NULL, lease_until = NULL, next_attempt_at = u.next_attempt_at,
+         finished_at = CASE WHEN u.status = 'queued' THEN NULL ELSE $6::timestamptz END,
+         attempts = jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || u.attempt)
+       FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $7::jsonb[])
+         AS u (id, worker, tries, status, next_attempt_at, attempt)
+       WHERE e.id = u.id AND e.status = 'running' AND e.lease_owner = u.worker AND e.tries = u.tries
+       RETURNING e.id`,
+      [
+        endings.map(({ id }) => id),
+        endings.map(({ worker }) => worker),
+        endings.map(({ tries }) => tries),
+        endings.map(({ ending }) => ending.status),
+        endings.map(({ ending }) => ending.nextAttemptAt ?? null),
+        now,
+        endings.map(({ ending }) => JSON.stringify({ finishedAt: now.toISOString(), ...ending.attempt })),
+      ],
+      'executions_finish',
+    );
+    const finished = new Set(rows.map(({ id }) => id));
+    const again = endings.filter(({ id, ending }) => finished.has(id) && ending.status === 'queued');
+    void this.queues.addExecutions(
+      again.map(({ id, tries, ending }) => ({ id, tries, at: ending.nextAttemptAt })),
+      now,
+    );
+    return endings.map(({ id }) => finished.has(id));
   }
 
   /** Queued ones whose moment is past: their job may be lost. Those that are on the queue are not put there twice. */

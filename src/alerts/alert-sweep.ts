@@ -36,8 +36,6 @@ export class AlertSweep implements OnApplicationBootstrap, BeforeApplicationShut
   async sweep(): Promise<void> {
     const now = this.clock.now();
     const before = new Date(now.getTime() - LATE_MS);
-    // While jobs wait, what is late is in one of them: workers are behind, nothing is lost.
-    if ((await this.queues.waiting('alerts')) > 0) return;
     const alerts = await this.late(
       'SELECT id FROM alerts WHERE processed < revision AND received_at < $1 ORDER BY received_at LIMIT $2',
       before,
@@ -46,6 +44,9 @@ export class AlertSweep implements OnApplicationBootstrap, BeforeApplicationShut
       'SELECT service_id AS id FROM service_states WHERE next_moment < $1 ORDER BY next_moment LIMIT $2',
       before,
     );
+    if (alerts.length + services.length === 0) return;
+    // While jobs wait, what is late is in one of them: workers are behind, nothing is lost.
+    if ((await this.queues.waiting('alerts')) > 0) return;
     if (await this.queues.addAlerts(alerts)) telemetry.swept.inc({ what: 'alerts' }, alerts.length);
     const due = services.map((id) => ({ id }));
     if (await this.queues.addServices(due, now)) telemetry.swept.inc({ what: 'moments' }, services.length);
