@@ -105,5 +105,5 @@ async function follow(project: string, ports: Record<string, string>): Promise<J
   return stdout
     .split('\n')
     .filter((line) => /^\{"(?!execution")/.test(line))
-    .map((line) => JSON.parse(line) as Json);
+    .map((line) => JSON.parse(line));
 }

@@ -6,6 +6,10 @@ import { TcpProxy } from './stand-ins/tcp-proxy';
 import { WebhookSink } from './stand-ins/webhook-sink';
 
 const WAIT_MS = 20_000;
+const EXECUTIONS = { services: 20, actions: 50, all: 1_000 };
+
+/** `cut`: connections end and none is made; `silence`: nothing comes any more, as when a network is gone. */
+const WAYS = ['cut', 'silence'] as const;
 
 const alertOnly = (name: string, actions: string[]) => ({
   name,
@@ -20,61 +24,25 @@ const timed = async (work: Promise<Answer>): Promise<Answer & { tookMs: number }
   return { ...(await work), tookMs: performance.now() - begin };
 };
 
-describe('Redis loses all of its data', () => {
-  const SERVICES = 20;
-  const ACTIONS = 50;
-  const sink = new WebhookSink();
-  let world: World;
+/** A program with a proxy before each of its servers, a polled service, and one that alerts feed for each way. */
+class Setting {
+  private constructor(
+    readonly world: World,
+    readonly sink: WebhookSink,
+    readonly postgres: TcpProxy,
+    readonly redis: TcpProxy,
+    readonly program: MonscaleProcess,
+  ) {}
 
-  afterAll(async () => {
-    await world?.end();
-    await sink.stop();
-  });
-
-  it(`in the midst of ${SERVICES * ACTIONS} executions: each ends, and none is done twice`, async () => {
-    world = await World.create();
-    const url = await sink.start();
-    const { api } = await world.start();
-    const actions = Array.from({ length: ACTIONS }, (_, index) => `tell-${index}`);
-    await inBatches(actions, 8, (name) => api.create('/actions', { name, type: 'webhook', params: { url } }));
-    const hosts = Array.from({ length: SERVICES }, (_, index) => `host-${index}`);
-    await inBatches(hosts, 8, (host) => api.create('/services', alertOnly(host, actions)));
-    sink.always = { delayMs: 50 };
-    await api.post(
-      '/alerts',
-      hosts.map((host) => ({ labels: { host } })),
-    );
-
-    await until(() => sink.requests.length > 100, WAIT_MS);
-    const redis = new Redis(world.redisUrl);
-    await redis.flushdb();
-    redis.disconnect();
-    const doneBefore = sink.deeds;
-    expect(doneBefore).toBeLessThan(SERVICES * ACTIONS);
-
-    const ended = () => api.all('/executions?status=succeeded');
-    await until(async () => (await ended()).length === SERVICES * ACTIONS, 60_000);
-    await sleep(3_000);
-    expect(await api.all('/executions')).toHaveLength(SERVICES * ACTIONS);
-    expect([sink.requests.length, sink.deeds]).toEqual([SERVICES * ACTIONS, SERVICES * ACTIONS]);
-  }, 120_000);
-});
-
-describe('a server that the program needs', () => {
-  const sink = new WebhookSink();
-  let world: World;
-  let postgres: TcpProxy;
-  let redis: TcpProxy;
-  let program: MonscaleProcess;
-  let api: Api;
-
-  beforeAll(async () => {
-    world = await World.create();
-    postgres = new TcpProxy(world.databaseUrl);
-    redis = new TcpProxy(world.redisUrl);
+  static async create(): Promise<Setting> {
+    const world = await World.create();
+    const sink = new WebhookSink();
+    const postgres = new TcpProxy(world.databaseUrl);
+    const redis = new TcpProxy(world.redisUrl);
     const [url, databaseUrl, redisUrl] = await Promise.all([sink.start(), postgres.start(), redis.start()]);
-    program = await world.start('all', { databaseUrl, redisUrl });
-    ({ api } = program);
+    const program = await world.start('all', { databaseUrl, redisUrl });
+    const { api } = program;
+    const list = { url: (await testRedisUrl()).redisUrl, key: 'x' };
     await api.create('/actions', {
       name: 'tell',
       type: 'webhook',
@@ -83,93 +51,199 @@ describe('a server that the program needs', () => {
     await api.create('/services', {
       name: 'polled',
       intervalSeconds: 1,
-      metrics: {
-        waiting: { type: 'redis_list_length', params: { url: (await testRedisUrl()).redisUrl, key: 'x' } },
-      },
+      metrics: { waiting: { type: 'redis_list_length', params: list } },
       condition: 'waiting > 0',
     });
-    for (const name of ['postgres', 'postgres-silent', 'redis', 'redis-silent'])
-      await api.create('/services', alertOnly(name, ['tell']));
-  }, 60_000);
+    for (const way of WAYS) await api.create('/services', alertOnly(way, ['tell']));
+    return new Setting(world, sink, postgres, redis, program);
+  }
 
-  afterAll(async () => {
-    await world?.end();
-    await Promise.all([postgres?.stop(), redis?.stop(), sink.stop()]);
-  });
+  get api(): Api {
+    return this.program.api;
+  }
 
-  const told = (service: string) => sink.requests.filter(({ path }) => path === `/${service}`);
-  const ready = async () => (await program.root.get('/health/ready')).body.checks;
-  const samples = async (): Promise<number[]> =>
-    (await api.get('/services/polled/samples')).body.points.map(([at]: [string]) => Date.parse(at));
+  told(service: string) {
+    return this.sink.requests.filter(({ path }) => path === `/${service}`);
+  }
 
-  it.each(['cut', 'silence'] as const)(
-    'PostgreSQL is away (%s): what needs it is answered 503 for now, polls wait, and all goes on by itself',
-    async (how) => {
-      const service = how === 'cut' ? 'postgres' : 'postgres-silent';
-      await until(async () => (await samples()).length > 0, WAIT_MS);
-      const awayAt = Date.now();
-      postgres[how]();
-      await until(async () => (await ready()).database.status === 'down', WAIT_MS);
-      expect((await program.root.get('/health/ready')).status).toBe(503);
-      expect((await program.root.get('/health/live')).status).toBe(200);
+  ready(): Promise<Answer> {
+    return this.program.root.get('/health/ready');
+  }
 
-      for (const answer of [
-        await timed(api.post('/alerts', { labels: { host: service } })),
-        await timed(api.get('/services')),
-        await timed(api.as('some-token').get('/services')),
-      ]) {
-        expect(answer).toMatchObject({ status: 503, body: { status: 503, title: 'Service Unavailable' } });
-        expect(answer.headers.get('content-type')).toContain('application/problem+json');
-        expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
-        expect(answer.tookMs).toBeLessThan(15_000);
-      }
-      const backAt = Date.now();
-      postgres.restore();
-      await until(async () => (await program.root.get('/health/ready')).status === 200, WAIT_MS);
+  /** Moments of the readings there are. */
+  async readings(): Promise<number[]> {
+    const { points } = (await this.api.get('/services/polled/samples')).body;
+    return points.map(([at]: [string]) => Date.parse(at));
+  }
 
-      expect((await api.post('/alerts', { labels: { host: service } })).status).toBe(202);
-      await until(() => told(service).length === 1, WAIT_MS);
-      await until(async () => (await samples()).some((at) => at > backAt), WAIT_MS);
-      const meanwhile = (await samples()).filter((at) => at > awayAt + 1_000 && at < backAt - 1_000);
-      expect(meanwhile).toEqual([]);
-    },
-    90_000,
-  );
+  async end(): Promise<void> {
+    await this.world.end();
+    await Promise.all([this.postgres.stop(), this.redis.stop(), this.sink.stop()]);
+  }
+}
 
-  it.each(['cut', 'silence'] as const)(
-    'Redis is away (%s): alerts are taken all the same, and acted on when it is back',
-    async (how) => {
-      const service = how === 'cut' ? 'redis' : 'redis-silent';
-      redis[how]();
-      await until(async () => (await ready()).redis.status === 'down', WAIT_MS);
-      const taken = await timed(api.post('/alerts', { labels: { host: service } }));
-      expect(taken.status).toBe(202);
-      expect(taken.tookMs).toBeLessThan(4_000);
-      const saved = await timed(api.patch('/services/polled', { description: how }));
-      expect(saved.status).toBe(200);
-      expect(saved.tookMs).toBeLessThan(4_000);
-      await sleep(2_000);
-      expect(told(service)).toHaveLength(0);
-      expect(await api.all(`/alerts?source=api`)).toEqual(
-        expect.arrayContaining([expect.objectContaining({ labels: { host: service }, executions: [] })]),
+describe('an outage', () => {
+  const toEnd: { end(): Promise<unknown> }[] = [];
+
+  afterAll(() => Promise.all(toEnd.map((one) => one.end())));
+
+  async function setUp(): Promise<Setting> {
+    const setting = await Setting.create();
+    toEnd.push(setting);
+    return setting;
+  }
+
+  it.concurrent(
+    `Redis loses all in the midst of ${EXECUTIONS.all} executions: each ends, and none is done twice`,
+    async () => {
+      const sink = new WebhookSink();
+      const world = await World.create();
+      toEnd.push(world, { end: () => sink.stop() });
+      const url = await sink.start();
+      const { api } = await world.start();
+      const actions = Array.from({ length: EXECUTIONS.actions }, (_, index) => `tell-${index}`);
+      await inBatches(actions, 8, (name) =>
+        api.create('/actions', { name, type: 'webhook', params: { url } }),
+      );
+      const hosts = Array.from({ length: EXECUTIONS.services }, (_, index) => `host-${index}`);
+      await inBatches(hosts, 8, (host) => api.create('/services', alertOnly(host, actions)));
+      sink.always = { delayMs: 50 };
+      await api.post(
+        '/alerts',
+        hosts.map((host) => ({ labels: { host } })),
       );
 
-      redis.restore();
-      await until(() => told(service).length === 1, WAIT_MS);
-      expect((await program.root.get('/health/ready')).status).toBe(200);
-      const [execution] = await api.all(`/executions?service=${service}`);
-      expect(execution.idempotencyKey).toBe(told(service)[0]!.headers['idempotency-key']);
-      const backAt = Date.now();
-      await until(async () => (await samples()).some((at) => at > backAt), WAIT_MS);
+      await until(() => sink.requests.length > 100, WAIT_MS);
+      const redis = new Redis(world.redisUrl);
+      await redis.flushdb();
+      redis.disconnect();
+      expect(sink.deeds).toBeLessThan(EXECUTIONS.all);
+
+      const succeeded = () => api.all('/executions?status=succeeded');
+      await until(async () => (await succeeded()).length === EXECUTIONS.all, 60_000);
+      await sleep(3_000);
+      expect(await api.all('/executions')).toHaveLength(EXECUTIONS.all);
+      expect([sink.requests.length, sink.deeds]).toEqual([EXECUTIONS.all, EXECUTIONS.all]);
+    },
+    120_000,
+  );
+
+  it.concurrent(
+    'PostgreSQL is away: what needs it is answered 503 for now, polls wait, and all goes on by itself',
+    async () => {
+      const setting = await setUp();
+      const { api, postgres, program } = setting;
+      for (const way of WAYS) {
+        await until(async () => (await setting.readings()).length > 0, WAIT_MS);
+        const awayAt = Date.now();
+        postgres[way]();
+        await until(async () => (await setting.ready()).body.checks.database.status === 'down', WAIT_MS);
+        expect((await setting.ready()).status).toBe(503);
+        expect((await program.root.get('/health/live')).status).toBe(200);
+
+        const answers = await Promise.all([
+          timed(api.post('/alerts', { labels: { host: way } })),
+          timed(api.get('/services')),
+          timed(api.as('some-token').get('/services')),
+        ]);
+        for (const answer of answers) {
+          expect(answer).toMatchObject({ status: 503, body: { status: 503, title: 'Service Unavailable' } });
+          expect(answer.headers.get('content-type')).toContain('application/problem+json');
+          expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+          expect(answer.tookMs).toBeLessThan(22_000);
+        }
+        const backAt = Date.now();
+        postgres.restore();
+        await until(async () => (await setting.ready()).status === 200, WAIT_MS);
+
+        expect((await api.post('/alerts', { labels: { host: way } })).status).toBe(202);
+        await until(() => setting.told(way).length === 1, WAIT_MS);
+        await until(async () => (await setting.readings()).some((at) => at > backAt), WAIT_MS);
+        const meanwhile = (await setting.readings()).filter(
+          (at) => at > awayAt + 1_000 && at < backAt - 1_000,
+        );
+        expect(meanwhile).toEqual([]);
+      }
+    },
+    120_000,
+  );
+
+  it.concurrent(
+    'PostgreSQL breaks off in the midst of work, again and again: the program lives, and keeps what it accepted',
+    async () => {
+      const { api, postgres, program, world } = await setUp();
+      const accepted: string[] = [];
+      let isOver = false;
+      const sender = async (_: unknown, number: number) => {
+        for (let count = 0; !isOver; count++) {
+          const { status, body } = await api.post('/alerts', { dedupKey: `${number}-${count}` });
+          if (status === 202) accepted.push(body.accepted[0].id);
+          else expect(status).toBe(503);
+        }
+      };
+      const senders = Promise.all(Array.from({ length: 12 }, sender));
+      for (let cuts = 0; cuts < 6; cuts++) {
+        await sleep(400);
+        postgres.cut();
+        await sleep(200);
+        postgres.restore();
+      }
+      isOver = true;
+      await senders.catch((cause: unknown) => {
+        throw new Error(`it said: ${program.output.slice(-2_000)}`, { cause });
+      });
+      const kept = await world.rows('SELECT id FROM alerts WHERE id = ANY($1)', [accepted]);
+      expect([kept.length, accepted.length > 50]).toEqual([accepted.length, true]);
+    },
+    60_000,
+  );
+
+  it.concurrent(
+    'Redis is away: alerts are taken all the same, and acted on when it is back',
+    async () => {
+      const setting = await setUp();
+      const { api, redis } = setting;
+      for (const way of WAYS) {
+        redis[way]();
+        await until(async () => (await setting.ready()).body.checks.redis.status === 'down', WAIT_MS);
+        const taken = await timed(api.post('/alerts', { labels: { host: way } }));
+        expect(taken.status).toBe(202);
+        expect(taken.tookMs).toBeLessThan(4_000);
+        const saved = await timed(api.patch('/services/polled', { description: way }));
+        expect(saved.status).toBe(200);
+        expect(saved.tookMs).toBeLessThan(4_000);
+        await sleep(2_000);
+        expect(setting.told(way)).toHaveLength(0);
+        const kept = expect.objectContaining({ labels: { host: way }, executions: [] });
+        expect(await api.all('/alerts')).toContainEqual(kept);
+
+        redis.restore();
+        await until(() => setting.told(way).length === 1, WAIT_MS);
+        await until(async () => (await setting.ready()).status === 200, WAIT_MS);
+        const [execution] = await api.all(`/executions?service=${way}`);
+        expect(execution.idempotencyKey).toBe(setting.told(way)[0]!.headers['idempotency-key']);
+        const backAt = Date.now();
+        await until(async () => (await setting.readings()).some((at) => at > backAt), WAIT_MS);
+      }
+    },
+    120_000,
+  );
+
+  it.concurrent(
+    'the program stops in time while both are away',
+    async () => {
+      const setting = await setUp();
+      setting.postgres.cut();
+      setting.redis.cut();
+      const begin = performance.now();
+      const code = await setting.program.stop();
+      // What it said tells why, when it is not 0.
+      expect({ code, said: code === 0 ? '' : setting.program.output.slice(-2_000) }).toEqual({
+        code: 0,
+        said: '',
+      });
+      expect(performance.now() - begin).toBeLessThan(30_000);
     },
     90_000,
   );
-
-  it('the program stops in time while both are away', async () => {
-    postgres.silence();
-    redis.cut();
-    const begin = performance.now();
-    expect(await program.stop()).toBe(0);
-    expect(performance.now() - begin).toBeLessThan(30_000);
-  }, 40_000);
 });

@@ -9,6 +9,14 @@ const SERVICES = 1_000;
 const WAIT_MS = 20_000;
 const COLD_START = '1.3.6.1.6.3.1.1.5.1';
 
+const alertOnly = (name: string, match: object) => ({
+  name,
+  metrics: { outage: { type: 'alert', params: { match } } },
+  condition: 'outage > 0',
+  wisdomSeconds: 600,
+  actions: ['tell'],
+});
+
 describe('roles as processes of their own, two schedulers and two workers among them', () => {
   const sink = new WebhookSink();
   const roles: Record<string, MonscaleProcess> = {};
@@ -35,13 +43,6 @@ describe('roles as processes of their own, two schedulers and two workers among 
   });
 
   const told = (service: string) => sink.requests.filter(({ path }) => path === `/${service}`);
-  const alertOnly = (name: string, match: object) => ({
-    name,
-    metrics: { outage: { type: 'alert', params: { match } } },
-    condition: 'outage > 0',
-    wisdomSeconds: 600,
-    actions: ['tell'],
-  });
 
   it.concurrent('each tells how it is', async () => {
     for (const [name, { root }] of Object.entries(roles)) {
@@ -153,6 +154,44 @@ describe('roles as processes of their own, two schedulers and two workers among 
     );
     for (const { name, code, ms } of ends) expect([name, code, ms < 5_000]).toEqual([name, 0, true]);
   }, 40_000);
+});
+
+describe('a program that is asked to end', () => {
+  const sink = new WebhookSink();
+  let world: World;
+
+  afterAll(async () => {
+    await world?.end();
+    await sink.stop();
+  });
+
+  it('finishes what runs, and leaves what waits to the next start', async () => {
+    const count = 100; // more than one worker runs at a time
+    world = await World.create();
+    const url = await sink.start();
+    sink.always = { delayMs: 1_000 };
+    const first = await world.start();
+    await first.api.create('/actions', { name: 'tell', type: 'webhook', params: { url, idempotent: false } });
+    const hosts = Array.from({ length: count }, (_, index) => `host-${index}`);
+    await inBatches(hosts, 8, (host) => first.api.create('/services', alertOnly(host, { host })));
+    await first.api.post(
+      '/alerts',
+      hosts.map((host) => ({ labels: { host } })),
+    );
+    await until(() => sink.requests.length > 0, WAIT_MS);
+    const begin = performance.now();
+    expect(await first.stop()).toBe(0);
+    expect(performance.now() - begin).toBeLessThan(10_000);
+    const done = await world.rows(`SELECT status, count(*)::int FROM executions GROUP BY 1`);
+    // Nothing is left half-way.
+    expect(done.map(({ status }) => status).filter((status) => status !== 'queued')).toEqual(['succeeded']);
+
+    const { api } = await world.start();
+    await until(async () => (await api.all('/executions?status=succeeded')).length === count, WAIT_MS);
+    const executions = await api.all('/executions');
+    expect(executions.filter(({ attempts }) => attempts.length !== 1)).toEqual([]);
+    expect([sink.requests.length, sink.deeds]).toEqual([count, count]);
+  }, 60_000);
 });
 
 describe('the environment', () => {

@@ -16,6 +16,8 @@ export interface AlertValue extends AlertMetric {
   /** When this alert's life ends unless it is seen again. */
   livesUntil?: Date;
   alert: string;
+  /** The rules have not been told of it yet, or not of its last change. */
+  isNew: boolean;
 }
 
 @Injectable()
@@ -32,8 +34,10 @@ export class AlertValues {
       at: Date;
       lives_until: Date | null;
       alert: string;
+      isNew: boolean;
     }>(
-      `SELECT DISTINCT ON (w.service, w.metric) w.service, w.metric, coalesce(a.value, 1) AS value, a.at, a.id AS alert, l.lives_until
+      `SELECT DISTINCT ON (w.service, w.metric) w.service, w.metric, coalesce(a.value, 1) AS value, a.at, a.id AS alert, l.lives_until,
+         a.processed < a.revision AS "isNew"
        FROM unnest($1::uuid[], $2::text[], $3::float8[]) AS w (service, metric, ttl_seconds)
          JOIN alert_matches m ON m.service_id = w.service AND m.metric = w.metric
          JOIN alerts a ON a.id = m.alert_id AND a.is_current AND a.status = 'firing',

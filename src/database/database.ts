@@ -100,14 +100,19 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   async transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     this.assertConnected();
     const client = await this.pool.connect().catch(asUnavailable);
+    // The query under way fails by itself when the connection is lost; without a listener the process would end too.
+    client.on('error', ignore);
     try {
       await client.query('BEGIN');
       const result = await work({ rows: (text, values, name) => rowsOf(client, text, values, name) });
       await client.query('COMMIT');
+      client.off('error', ignore);
       client.release();
       return result;
     } catch (error) {
-      client.release(await isBroken(client, error));
+      const broken = await isBroken(client, error);
+      if (!broken) client.off('error', ignore);
+      client.release(broken);
       return asUnavailable(error);
     }
   }
@@ -126,6 +131,8 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     if (!this.source.isInitialized) throw new Unavailable('PostgreSQL is away');
   }
 }
+
+const ignore = () => undefined;
 
 /** After a failed transaction. What is silent is not asked once more: closing it rolls back as well. */
 async function isBroken(client: PoolClient, error: unknown): Promise<boolean> {

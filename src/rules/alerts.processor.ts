@@ -143,7 +143,9 @@ export class AlertsProcessor {
     await this.matchLiving(fresh);
     // A service with polls is evaluated by them; what concerns it at once is that it was switched off.
     const due = watched.filter(({ prepared }) => !prepared.service.polled || !prepared.service.enabled);
-    await this.evaluator.evaluate(await this.observer.known(due, this.clock.now()));
+    const seen = await this.observer.known(due, this.clock.now());
+    // With no wisdom time, an alert seen here and told of by its own job would count twice.
+    await this.evaluator.evaluate(seen.filter(({ awaitsAlert }) => !awaitsAlert));
   }
 
   private async matchLiving(watched: readonly Watched[]): Promise<void> {

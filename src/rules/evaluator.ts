@@ -27,6 +27,8 @@ export interface Seen {
   news?: boolean;
   /** Alerts that feed it: a trigger comes from them. */
   alerts: readonly string[];
+  /** One of them is on its way: its own job will evaluate this service. */
+  awaitsAlert?: boolean;
 }
 
 /** Work of the caller in the transaction of a commit; what it throws undoes all of it. */

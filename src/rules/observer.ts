@@ -65,6 +65,7 @@ export class Observer {
       previousAt,
       lifeEndsAt: ends.length === 0 ? undefined : Math.min(...ends),
       alerts: feeding.map(({ alert }) => alert),
+      awaitsAlert: feeding.some(({ isNew }) => isNew),
     };
   }
 
