@@ -38,7 +38,8 @@ export async function startProgram(env: NodeJS.ProcessEnv): Promise<Program> {
     const app = await startApp(config, logger);
     const url = urlOf(await app.getUrl(), config);
     logger.log(`ready: ${config.roles.join(', ')} on ${url}`, 'Program');
-    if (embedded) greet(url, embedded);
+    if (embedded)
+      greet(url, embedded.firstStart && given.adminToken === undefined ? embedded.adminToken : undefined);
     return { url, config, stop: (why) => stop(app, embedded, logger, why) };
   } catch (error) {
     await embedded?.stop();
@@ -133,8 +134,9 @@ function urlOf(url: string, { http }: Config): string {
 }
 
 /** For the person who started it, beside the log. */
-function greet(url: string, { adminToken, firstStart }: EmbeddedServers): void {
+function greet(url: string, newToken: string | undefined): void {
   const lines = [`monscale is ready: ${url}/docs`];
-  if (firstStart) lines.push(`admin token, shown this once (kept in the data folder): ${adminToken}`);
+  if (newToken !== undefined)
+    lines.push(`admin token, shown this once (kept in the data folder): ${newToken}`);
   process.stdout.write(`\n${lines.map((line) => `  ${line}`).join('\n')}\n\n`);
 }

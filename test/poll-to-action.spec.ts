@@ -191,12 +191,13 @@ describe('from poll to action', () => {
   );
 
   (hasSnmpd ? it.concurrent : it.skip)(
-    'a real SNMP agent is read in version 2c, and in version 3 with authentication and encryption',
+    'a real SNMP agent is read in versions 1 and 2c, and in version 3 with authentication and encryption',
     async () => {
       const agent = await startSnmpd();
       try {
         const { port } = agent;
         const versions = {
+          v1: { version: '1', community: 'public' },
           v2c: { version: '2c', community: 'public' },
           v3: { version: '3', v3: SNMPD_USER },
           wrong: { version: '3', v3: { ...SNMPD_USER, authKey: 'another-password' } },
@@ -208,14 +209,15 @@ describe('from poll to action', () => {
           };
           await watch(name, { metrics: { services: read }, condition: 'services > 70', holdSeconds: 0 });
         }
-        await until(() => told('v2c').length === 1 && told('v3').length === 1, 6_000);
+        await until(() => ['v1', 'v2c', 'v3'].every((name) => told(name).length === 1), 6_000);
         expect(JSON.parse(told('v3')[0]!.body)).toMatchObject({ values: { services: 72 } });
         const wrong = await stateOf(api, 'wrong');
         expect(wrong).toMatchObject({ phase: 'unknown', reason: 'missing_data' });
         expect(wrong.explanation).toContain('wrong digest');
         expect(told('wrong')).toHaveLength(0);
       } finally {
-        for (const name of ['v2c', 'v3', 'wrong']) await api.patch(`/services/${name}`, { enabled: false });
+        for (const name of ['v1', 'v2c', 'v3', 'wrong'])
+          await api.patch(`/services/${name}`, { enabled: false });
         await agent.close();
       }
     },

@@ -7,6 +7,7 @@ import { Choice, Text } from '../common/fields';
 import { isId } from '../common/ids';
 import { CONFIG, type Config } from '../config/config';
 import { Database } from '../database/database';
+import { pageOf } from '../database/definitions';
 import { Executions, type Attempt, type ExecutionStatus } from './executions';
 
 const STATUSES: ExecutionStatus[] = [
@@ -87,8 +88,8 @@ export class ExecutionsController {
         limit + 1,
       ],
     );
-    const items = rows.slice(0, limit);
-    return { items: items.map(show), ...(rows.length > limit ? { nextCursor: items.at(-1)!.id } : {}) };
+    const { items, nextCursor } = pageOf(rows, limit);
+    return { items: items.map(show), nextCursor };
   }
 
   @Get(':id')

@@ -1,11 +1,6 @@
-import {
-  Inject,
-  Injectable,
-  type BeforeApplicationShutdown,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
-import { Periodic } from '../common/periodic';
+import { Recurring } from '../common/periodic';
 import { telemetry } from '../common/telemetry';
 import { Database } from '../database/database';
 import { Queues } from '../queue/queues';
@@ -16,24 +11,16 @@ const AT_ONCE = 5_000;
 
 /** Puts back on the queue the alerts, and the services whose moment has come, that Redis lost. */
 @Injectable()
-export class AlertSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly rounds = new Periodic('AlertSweep', EVERY_MS, () => this.sweep());
-
+export class AlertSweep extends Recurring {
   constructor(
     private readonly database: Database,
     private readonly queues: Queues,
     @Inject(CLOCK) private readonly clock: Clock,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    this.rounds.start();
+  ) {
+    super(EVERY_MS);
   }
 
-  beforeApplicationShutdown(): Promise<void> {
-    return this.rounds.stop();
-  }
-
-  async sweep(): Promise<void> {
+  override async round(): Promise<void> {
     const now = this.clock.now();
     const before = new Date(now.getTime() - LATE_MS);
     const alerts = await this.late(

@@ -17,6 +17,7 @@ import { Choice, Text } from '../common/fields';
 import { isId } from '../common/ids';
 import { telemetry } from '../common/telemetry';
 import { Database } from '../database/database';
+import { pageOf } from '../database/definitions';
 import type { IncomingAlert } from './alert';
 import { Addressees, metricFor } from './addressees';
 import { FormatRegistry } from './format-registry';
@@ -137,9 +138,10 @@ export class AlertsController {
         limit + 1,
       ],
     );
-    const items = rows
-      .slice(0, limit)
-      .map(({ value, ...row }) => ({ ...row, ...(value === null ? {} : { value }) }));
-    return { items, ...(rows.length > limit ? { nextCursor: items.at(-1)!.id } : {}) };
+    const { items, nextCursor } = pageOf(rows, limit);
+    return {
+      items: items.map(({ value, ...row }) => ({ ...row, ...(value === null ? {} : { value }) })),
+      nextCursor,
+    };
   }
 }

@@ -225,12 +225,19 @@ export function TextList(options: FieldOptions & { maxItems?: number; secret?: b
   ]);
 }
 
+const MAX_ENTRIES = 200;
+const MAX_ENTRY_LENGTH = 10_000;
+
 /** An object whose values are texts: labels, headers, attributes. */
 export function TextMap(
   options: FieldOptions & { secret?: boolean; template?: TemplateMode; keys?: RegExp },
 ): PropertyDecorator {
   const { secret, template, keys } = options;
-  const schema: JsonSchema = { type: 'object', additionalProperties: { type: 'string' } };
+  const schema: JsonSchema = {
+    type: 'object',
+    maxProperties: MAX_ENTRIES,
+    additionalProperties: { type: 'string' },
+  };
   if (template) schema['x-template'] = template;
   if (secret) schema.writeOnly = true;
   return field(options, schema, [
@@ -238,7 +245,12 @@ export function TextMap(
       if (typeof value !== 'object' || value === null || Array.isArray(value))
         return 'must be an object of texts';
       if (secret && secretProblem(value) === undefined) return undefined;
-      for (const [key, text] of Object.entries(value)) {
+      const entries = Object.entries(value);
+      if (entries.length > MAX_ENTRIES) return `must have at most ${MAX_ENTRIES} entries`;
+      for (const [key, text] of entries) {
+        if (key.length > MAX_ENTRY_LENGTH || String(text).length > MAX_ENTRY_LENGTH) {
+          return `has an entry of more than ${MAX_ENTRY_LENGTH} characters`;
+        }
         if (keys && !keys.test(key)) return `has a bad name: ${JSON.stringify(key)}`;
         const isText =
           typeof text === 'string' ||

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { messageOf } from './errors';
 
 /**
@@ -51,5 +51,24 @@ export class Periodic {
       if (!this.failing) this.logger.warn(`${this.name} fails and is tried again: ${messageOf(error)}`);
       this.failing = true;
     }
+  }
+}
+
+/** A provider whose rounds begin when the program is up and end when it drains. */
+export abstract class Recurring implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly rounds: Periodic;
+
+  protected constructor(pauseMs: number | (() => number)) {
+    this.rounds = new Periodic(this.constructor.name, pauseMs, () => this.round());
+  }
+
+  abstract round(): Promise<unknown>;
+
+  onApplicationBootstrap(): void {
+    this.rounds.start();
+  }
+
+  beforeApplicationShutdown(): Promise<void> {
+    return this.rounds.stop();
   }
 }

@@ -54,6 +54,8 @@ export function problemOf(error: unknown): Problem {
   // Fastify's own: a body that is no JSON, too large, of an unknown type.
   const { statusCode, message } = error as { statusCode?: number; message: string };
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return problem(statusCode, message);
+  if (error instanceof RangeError && error.message.includes('call stack'))
+    return problem(400, 'The body is nested too deeply');
   if (UNSTORABLE.has((error as { code?: string }).code ?? ''))
     return problem(400, 'A text holds a NUL or another character that can not be stored');
   return problem(500, 'Something went wrong here; the log has the details');

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Pool, PoolClient, QueryResultRow } from 'pg';
-import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, Repository } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config';
 import { messageOf, Unavailable } from '../common/errors';
 import { createDataSource, createMigrationSource } from './data-source';
@@ -84,11 +84,6 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     this.assertConnected();
     const ping = { text: 'SELECT 1', query_timeout: PING_MS };
     await this.pool.query(ping).catch(asUnavailable);
-  }
-
-  repository<E extends ObjectLiteral>(entity: EntityTarget<E>): Repository<E> {
-    this.assertConnected();
-    return this.source.getRepository(entity);
   }
 
   async rows<R extends QueryResultRow>(text: string, values?: unknown[], name?: string): Promise<R[]> {

@@ -11,6 +11,12 @@ export interface Page<T> {
   nextCursor?: string;
 }
 
+/** A page of rows of which one more was asked for than the page holds: that one says that there is more. */
+export function pageOf<T extends { id: string }>(rows: readonly T[], limit: number): Page<T> {
+  const items = rows.slice(0, limit);
+  return rows.length > limit ? { items, nextCursor: items.at(-1)!.id } : { items };
+}
+
 /** What a definition is made of, without what the store adds. */
 export type Columns<R extends DefinitionRow> = Omit<R, keyof DefinitionRow> & { name: string };
 
@@ -34,8 +40,7 @@ export class DefinitionStore<R extends DefinitionRow> {
     const where = (cursor === undefined ? {} : { id: MoreThan(cursor) }) as FindOptionsWhere<R>;
     const order = { id: 'ASC' } as never;
     const rows = await this.database.entities((m) => m.find(this.entity, { where, order, take: limit + 1 }));
-    const items = rows.slice(0, limit);
-    return rows.length > limit ? { items, nextCursor: items.at(-1)!.id } : { items };
+    return pageOf(rows, limit);
   }
 
   /** By id or name. @throws NotFound */

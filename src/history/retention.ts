@@ -1,12 +1,6 @@
-import {
-  Inject,
-  Injectable,
-  Logger,
-  type BeforeApplicationShutdown,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
-import { Periodic } from '../common/periodic';
+import { Recurring } from '../common/periodic';
 import { CONFIG, type Config } from '../config/config';
 import { Database } from '../database/database';
 import { Samples } from './samples';
@@ -27,26 +21,19 @@ const OLD = [
 
 /** Makes room for the samples of the days to come, and drops what is older than it is to be kept. */
 @Injectable()
-export class Retention implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class Retention extends Recurring {
   private readonly logger = new Logger('Retention');
-  private readonly rounds = new Periodic('Retention', EVERY_MS, () => this.run());
 
   constructor(
     private readonly database: Database,
     private readonly samples: Samples,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(CLOCK) private readonly clock: Clock,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    this.rounds.start();
+  ) {
+    super(EVERY_MS);
   }
 
-  beforeApplicationShutdown(): Promise<void> {
-    return this.rounds.stop();
-  }
-
-  async run(): Promise<void> {
+  override async round(): Promise<void> {
     const now = this.clock.now();
     await this.samples.prepare(now);
     const dropped = await this.samples.drop(now, this.config.samplesRetentionDays);

@@ -1,11 +1,6 @@
-import {
-  Inject,
-  Injectable,
-  type BeforeApplicationShutdown,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
-import { Periodic } from '../common/periodic';
+import { Recurring } from '../common/periodic';
 import { telemetry } from '../common/telemetry';
 import { Database } from '../database/database';
 import type { PollJob } from '../queue/jobs';
@@ -25,34 +20,19 @@ interface Due extends SlotRange {
  * side by side make the same jobs, and Bull keeps one of each.
  */
 @Injectable()
-export class PollScheduler implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly ticks = new Periodic(
-    'PollScheduler',
-    () => this.untilNextSecond(),
-    () => this.tick(),
-  );
+export class PollScheduler extends Recurring {
   lastTick?: Date;
 
   constructor(
     private readonly database: Database,
     private readonly queues: Queues,
     @Inject(CLOCK) private readonly clock: Clock,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    this.ticks.start();
-  }
-
-  beforeApplicationShutdown(): Promise<void> {
-    return this.ticks.stop();
-  }
-
-  private untilNextSecond(): number {
-    return 1_000 - (this.clock.now().getTime() % 1_000) + 1;
+  ) {
+    super(() => untilNextSecond(clock.now()));
   }
 
   /** Takes up where the last tick of any scheduler ended, so that a pause loses no poll of a long interval. */
-  async tick(): Promise<void> {
+  override async round(): Promise<void> {
     const upTo = Math.floor(this.clock.now().getTime() / 1_000);
     const [clock] = await this.database.rows<{ after: number | null }>(
       `SELECT CASE WHEN isfinite(ticked_until) THEN extract(epoch FROM ticked_until)::float8 END AS after FROM poll_clock`,
@@ -121,3 +101,6 @@ export class PollScheduler implements OnApplicationBootstrap, BeforeApplicationS
     return rows.map(({ interval }) => interval);
   }
 }
+
+/** Milliseconds to just after the second that begins next. */
+const untilNextSecond = (now: Date): number => 1_000 - (now.getTime() % 1_000) + 1;

@@ -7,29 +7,11 @@ import { Database, type Sql } from '../database/database';
 import type { InfrastructureRow } from '../database/entities';
 import { Queues } from '../queue/queues';
 import { evaluate, initialState, nextMoment } from './engine/evaluate';
-import type { Capacity, Observation, Outcome, State, Trigger, Values } from './engine/types';
+import type { Capacity, Observation, Outcome, State, Trigger } from './engine/types';
 import { explanationOf } from './explanation';
 import { Ledger, type LedgerEntry } from './ledger';
-import { RuleBook, type Prepared, type Watched } from './rule-book';
-
-/** What was seen of a service at one moment. */
-export interface Seen {
-  watched: Watched;
-  at: Date;
-  values: Values;
-  errors: Readonly<Record<string, string>>;
-  /** When a value was read or began, where that was before `at`. */
-  readAt?: Readonly<Record<string, Date>>;
-  previousAt?: number;
-  /** When an alert that feeds it ends its life. */
-  lifeEndsAt?: number;
-  /** An alert that fires is new or changed. */
-  news?: boolean;
-  /** Alerts that feed it: a trigger comes from them. */
-  alerts: readonly string[];
-  /** One of them is on its way: its own job will evaluate this service. */
-  awaitsAlert?: boolean;
-}
+import { RuleBook } from './rule-book';
+import { valuesOf, type Seen } from './seen';
 
 /** Work of the caller in the transaction of a commit; what it throws undoes all of it. */
 export type Alongside = (sql: Sql) => Promise<void>;
@@ -283,16 +265,3 @@ const withHold = (state: State, before: State | undefined, { trigger }: Decided)
 
 const maxOf = (items: readonly { at: Date }[]): Date =>
   new Date(Math.max(0, ...items.map(({ at }) => at.getTime())));
-
-/** As the API shows them: the number, or why there is none. */
-export function valuesOf(
-  prepared: Prepared,
-  { values, errors, at, readAt = {} }: Pick<Seen, 'values' | 'errors' | 'at' | 'readAt'>,
-): LedgerEntry['values'] {
-  const entries = Object.keys(prepared.service.metrics).map((metric) => {
-    const value = values[metric];
-    const reading = value === undefined ? { error: errors[metric] ?? 'not read' } : { value };
-    return [metric, { ...reading, at: (readAt[metric] ?? at).toISOString() }] as const;
-  });
-  return Object.fromEntries(entries);
-}

@@ -1,7 +1,7 @@
 import { explain } from './engine/explain';
 import type { State } from './engine/types';
-import type { Seen } from './evaluator';
 import type { Prepared } from './rule-book';
+import type { Seen } from './seen';
 
 /** The state of a service as a sentence, at the moment something was seen of it. */
 export function explanationOf(

@@ -3,6 +3,7 @@ import type { Sql } from '../database/database';
 import type { InfrastructureRow, ServiceRow } from '../database/entities';
 import type { Direction, Nodes, State } from './engine/types';
 import type { Prepared } from './rule-book';
+import type { ShownValues } from './seen';
 
 /** What one evaluation changes. */
 export interface LedgerEntry {
@@ -15,7 +16,7 @@ export interface LedgerEntry {
   newStretch: boolean;
   nextMoment?: number;
   explanation: string;
-  values: Record<string, { value: number; at: string } | { error: string; at: string }>;
+  values: ShownValues;
   trigger?: {
     id: string;
     nodes?: Nodes;

@@ -3,8 +3,8 @@ import { AlertValues, type AlertValue } from '../alerts/alert-values';
 import { CLOCK, type Clock } from '../common/clock';
 import { Samples } from '../history/samples';
 import type { Reading } from '../metrics/metric';
-import type { Seen } from './evaluator';
 import type { Prepared, Watched } from './rule-book';
+import type { Seen } from './seen';
 
 /** A reading this many intervals old says nothing about now. */
 const STALE_INTERVALS = 3;

@@ -7,9 +7,10 @@ import { telemetry } from '../common/telemetry';
 import { Samples, type Sample } from '../history/samples';
 import { Poller, type Polling } from '../metrics/poller';
 import type { PollJob } from '../queue/jobs';
-import { Evaluator, type Seen } from './evaluator';
+import { Evaluator } from './evaluator';
 import { Observer } from './observer';
 import { RuleBook, type Prepared, type Watched } from './rule-book';
+import type { Seen } from './seen';
 
 /** Jobs wait for targets most of their time; a dead target must not hold up other jobs. */
 const CONCURRENCY = 32;

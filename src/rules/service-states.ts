@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
 import { Conflict, NotFound } from '../common/errors';
 import { newId } from '../common/ids';
-import type { Page } from '../database/definitions';
+import { pageOf, type Page } from '../database/definitions';
 import { Database } from '../database/database';
 import { Poller } from '../metrics/poller';
 import { nextDue } from '../metrics/poll-schedule';
@@ -10,10 +10,11 @@ import { Queues } from '../queue/queues';
 import { Services } from '../services/services';
 import { initialState } from './engine/evaluate';
 import type { Reason, State } from './engine/types';
-import { Evaluator, valuesOf, type Seen } from './evaluator';
+import { Evaluator } from './evaluator';
 import { explanationOf, wisdomUntil } from './explanation';
 import { Observer } from './observer';
 import { RuleBook, type Prepared, type Watched } from './rule-book';
+import { valuesOf, type Seen, type ShownValues } from './seen';
 
 /** A service's state as the API shows it. */
 export interface ShownState {
@@ -21,7 +22,7 @@ export interface ShownState {
   since: string;
   reason: Reason;
   explanation: string;
-  values: Record<string, { value: number; at: string } | { error: string; at: string }>;
+  values: ShownValues;
   holdUntil?: string;
   wisdomUntil?: string;
   lastTriggeredAt?: string;
@@ -101,13 +102,13 @@ export class ServiceStates {
        ORDER BY d.id DESC LIMIT $5`,
       [service.id, range.from ?? null, range.to ?? null, range.cursor ?? null, range.limit + 1],
     );
-    const items = rows.slice(0, range.limit);
+    const { items, nextCursor } = pageOf(rows, range.limit);
     const shown = items.map(({ id: _, to, trigger, executions, ...row }) => ({
       ...row,
       ...(to === null ? {} : { to }),
       ...(trigger === null ? {} : { trigger, executions }),
     }));
-    return rows.length > range.limit ? { items: shown, nextCursor: items.at(-1)!.id } : { items: shown };
+    return { items: shown, nextCursor };
   }
 
   /** Ends a wisdom time early; the ledger says that a person did. */

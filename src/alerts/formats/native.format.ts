@@ -42,7 +42,7 @@ export class NativeAlert {
       'Alerts with the same key are one alert seen again; by default made of service, metric and labels',
     optional: true,
     minLength: 1,
-    maxLength: 500,
+    maxLength: 255,
   })
   dedupKey?: string;
 
