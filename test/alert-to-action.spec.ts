@@ -83,6 +83,77 @@ describe('from alert to action', () => {
     },
   );
 
+  it.concurrent(
+    'with no wisdom time each alert triggers once, and the end of one triggers nothing',
+    async () => {
+      await watch('together', { wisdomSeconds: 0 });
+      const alert = (disk: string, changes: object = {}) => ({
+        labels: { service_under_test: 'together', disk },
+        ...changes,
+      });
+      await api.post('/alerts', [alert('a'), alert('b'), alert('c')]);
+      await until(() => told('together').length === 3, WAIT_MS);
+      await api.post('/alerts', alert('b', { status: 'resolved' }));
+      await sleep(QUIET_MS);
+      expect(told('together')).toHaveLength(3);
+      expect(await phase('together')).toBe('alarm');
+    },
+  );
+
+  it.concurrent('in approve mode a person decides, once', async () => {
+    const waiting = async (service: string): Promise<string> => {
+      await watch(service, { mode: 'approve' });
+      await fire(service);
+      let found: Json[] = [];
+      await until(
+        async () =>
+          (found = await api.all(`/executions?service=${service}&status=awaiting_approval`)).length === 1,
+        WAIT_MS,
+      );
+      return found[0].id;
+    };
+    const [approved, rejected] = await Promise.all([waiting('approved'), waiting('rejected')]);
+    expect(await state('approved')).toMatchObject({ phase: 'alarm', reason: 'awaiting_approval' });
+    expect((await api.post(`/executions/${rejected}/reject`)).body).toMatchObject({ status: 'cancelled' });
+    expect((await api.post(`/executions/${approved}/approve`)).status).toBe(200);
+    await until(() => told('approved').length === 1, WAIT_MS);
+    expect((await api.post(`/executions/${approved}/approve`)).status).toBe(409);
+    expect((await api.post(`/executions/${rejected}/approve`)).status).toBe(409);
+    expect(told('rejected')).toHaveLength(0);
+  });
+
+  it.concurrent('two rules can not both take the last place: what is in flight counts', async () => {
+    // Its executions never end, so the node that was asked for stays in flight.
+    await api.create('/actions', {
+      name: 'slow',
+      type: 'webhook',
+      params: { url: 'http://127.0.0.1:9/' },
+      retry: { backoffSeconds: 600 },
+    });
+    await api.create('/infrastructures', {
+      name: 'farm',
+      maxNodes: 3,
+      nodes: { type: 'static_count', params: { value: 2 } },
+    });
+    const scaling = { infrastructure: 'farm', direction: 'up', actions: ['slow'] };
+    await Promise.all([watch('left', scaling), watch('right', scaling)]);
+    await Promise.all([fire('left'), fire('right')]);
+    const reasons = async () =>
+      (await Promise.all([state('left'), state('right')])).map(({ reason }) => reason).sort();
+    await until(async () => (await reasons()).join() === 'at_max_nodes,triggered', WAIT_MS);
+    expect((await api.get('/infrastructures/farm/capacity')).body).toEqual({
+      current: 2,
+      inFlight: 1,
+      effective: 3,
+      minNodes: 1,
+      maxNodes: 3,
+    });
+    const stopped = (await Promise.all([state('left'), state('right')])).find(
+      ({ reason }) => reason === 'at_max_nodes',
+    );
+    expect(stopped.explanation).toContain('farm has 3 nodes (2 and 1 in flight), its maximum is 3');
+  });
+
   it.concurrent('a value for a service that is named goes to its metric', async () => {
     await watch('load', { condition: 'outage > 10' });
     expect((await api.post('/alerts', { service: 'load', value: 3 })).status).toBe(202);

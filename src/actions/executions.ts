@@ -225,10 +225,11 @@ export class Executions {
   async approve(id: string, killSwitch: boolean): Promise<void> {
     if (killSwitch) throw new Conflict('the kill switch is on: nothing is executed');
     const now = this.clock.now();
+    await this.expireApprovals(now);
     const tries = await this.change(id, ['awaiting_approval'], 'approved', (sql) =>
       sql.rows<{ tries: number }>(
         `UPDATE executions SET status = 'queued', next_attempt_at = $2, attempts = attempts || $3::jsonb
-         WHERE id = $1 AND status = 'awaiting_approval' AND expires_at > $2 RETURNING tries`,
+         WHERE id = $1 AND status = 'awaiting_approval' RETURNING tries`,
         [id, now, personally(now, undefined, 'approved by a person')],
       ),
     );

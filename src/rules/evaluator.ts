@@ -171,8 +171,7 @@ export class Evaluator {
       const before = locked.get(prepared.service.id);
       // Deleted, or changed since it was read: what was seen belongs to another rule.
       if (before === undefined || before.version !== prepared.service.version) continue;
-      // Seen before the last trigger: overtaken by a newer evaluation.
-      if ((before.state?.lastTriggeredAt ?? 0) > seen.at.getTime()) continue;
+      if (isOvertaken(seen, before.state)) continue;
       const infrastructureId = prepared.infrastructure?.id ?? '';
       const direction = prepared.rule.scaling?.direction;
       const lastAt = direction && capacity.lastTriggeredAt(infrastructureId, direction);
@@ -250,6 +249,12 @@ export class Evaluator {
     );
     await Promise.all([this.queues.addExecutions(executions, now), this.queues.addServices(moments, now)]);
   }
+}
+
+/** Seen before the last trigger, or the same reading again: a newer evaluation has said what there is to say. */
+function isOvertaken({ at, watched }: Seen, state: State | undefined): boolean {
+  const last = state?.lastTriggeredAt ?? -Infinity;
+  return last > at.getTime() || (last === at.getTime() && watched.prepared.service.polled);
 }
 
 function capacityOf(

@@ -40,7 +40,7 @@ export class PollsProcessor {
     const previous = await this.observer.previousReadings(watched);
     const byService = new Map(watched.map((one) => [one.prepared, one]));
     for await (const wave of this.poller.poll([...byService.keys()])) {
-      await this.evaluate(wave, momentOf(data.dueAt, this.clock.now()), byService, previous);
+      await this.evaluate(wave, momentOf(data, this.clock.now()), byService, previous);
       telemetry.pollsDone.inc(wave.length);
     }
     took();
@@ -63,13 +63,16 @@ export class PollsProcessor {
 }
 
 /**
- * A reading that comes within this time of its tick counts as of the tick, so that readings stand an interval apart
- * and a hold of 60 s is not missed by some milliseconds; and a batch that is done twice writes its samples once.
+ * A reading that comes within this time of a tick of its job counts as of the tick, so that readings stand an
+ * interval apart and a hold of 60 s is not missed by some milliseconds; and one that is taken twice is kept once.
  */
 const TICK_MS = 500;
 
-const momentOf = (dueAt: number, now: Date): Date =>
-  Math.abs(now.getTime() - dueAt) < TICK_MS ? new Date(dueAt) : now;
+function momentOf({ dueAt, intervalSeconds }: PollJob, now: Date): Date {
+  const intervalMs = intervalSeconds * 1000;
+  const tick = dueAt + Math.max(0, Math.floor((now.getTime() - dueAt) / intervalMs)) * intervalMs;
+  return Math.abs(now.getTime() - tick) < TICK_MS ? new Date(tick) : now;
+}
 
 function samplesOf({ polled, readings }: Polling<Prepared>, at: Date): Sample[] {
   return Object.entries(readings).flatMap(([metric, reading]) =>
