@@ -5,15 +5,29 @@ import type { InfrastructureRow } from '../database/entities';
 import { Poller } from './poller';
 import { Reads } from './reads';
 
-const TIMEOUT_MS = 20_000;
-/** A count serves everybody who asks within this time: the services of one batch. */
+const TIMEOUT_MS = 10_000;
+/** A count serves everybody who asks within this time of its end: the services of one batch. */
 const FRESH_MS = 1_000;
+/** What can't be counted is not asked again at once: each time somebody waits for it. */
+const FAILED_MS = 5_000;
 const MAX_REMEMBERED = 1_000;
+
+/** How many nodes there were at a moment: whatever was done after it may not be counted yet. */
+export interface NodeCount {
+  nodes: number;
+  at: Date;
+}
+
+interface Count {
+  count: Promise<NodeCount>;
+  /** Undefined while it is under way: then it serves everybody. */
+  servesUntil?: number;
+}
 
 /** Counts the nodes of infrastructures by the metric each of them names. */
 @Injectable()
 export class NodeCounter {
-  private readonly counts = new Map<string, { at: number; count: Promise<number> }>();
+  private readonly counts = new Map<string, Count>();
 
   constructor(
     private readonly reads: Reads,
@@ -22,16 +36,23 @@ export class NodeCounter {
   ) {}
 
   /** @throws Error saying why they can't be counted */
-  count(infrastructure: Pick<InfrastructureRow, 'id' | 'name' | 'version' | 'nodes'>): Promise<number> {
+  count(infrastructure: Pick<InfrastructureRow, 'id' | 'name' | 'version' | 'nodes'>): Promise<NodeCount> {
     const key = `${infrastructure.id}:${infrastructure.version}`;
-    const now = this.clock.now().getTime();
     const known = this.counts.get(key);
-    if (known !== undefined && Math.abs(now - known.at) < FRESH_MS) return known.count;
-    const count = this.read(infrastructure);
-    count.catch(() => undefined);
+    if (known !== undefined && (known.servesUntil ?? Infinity) > this.now()) return known.count;
+    const at = this.clock.now();
+    const begun: Count = { count: this.read(infrastructure).then((nodes) => ({ nodes, at })) };
+    begun.count.then(
+      () => (begun.servesUntil = this.now() + FRESH_MS),
+      () => (begun.servesUntil = this.now() + FAILED_MS),
+    );
     if (this.counts.size >= MAX_REMEMBERED) this.counts.clear();
-    this.counts.set(key, { at: now, count });
-    return count;
+    this.counts.set(key, begun);
+    return begun.count;
+  }
+
+  private now(): number {
+    return this.clock.now().getTime();
   }
 
   private async read({ name, nodes }: Pick<InfrastructureRow, 'name' | 'nodes'>): Promise<number> {

@@ -2,6 +2,7 @@ import { Controller, Get, Inject, Param } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CLOCK, type Clock } from '../common/clock';
 import { messageOf } from '../common/errors';
+import type { InfrastructureRow } from '../database/entities';
 import { Infrastructures } from '../infrastructures/infrastructures';
 import { RuleBook } from './rule-book';
 
@@ -21,12 +22,18 @@ export class CapacityController {
   async capacity(@Param('ref') reference: string) {
     const row = await this.infrastructures.store.get(reference);
     const { minNodes, maxNodes } = row;
-    const inFlight = (await this.ruleBook.inFlight([row], this.clock.now())).get(row.id) ?? 0;
     try {
-      const current = await this.ruleBook.countNodes(row);
+      const { nodes: current, at } = await this.ruleBook.countNodes(row);
+      const inFlight = await this.inFlight(row, at);
       return { current, inFlight, effective: current + inFlight, minNodes, maxNodes };
     } catch (error) {
+      const inFlight = await this.inFlight(row);
       return { current: null, inFlight, effective: null, minNodes, maxNodes, error: messageOf(error) };
     }
+  }
+
+  private async inFlight(row: InfrastructureRow, countedAt = this.clock.now()): Promise<number> {
+    const nodes = await this.ruleBook.inFlight([row], this.clock.now(), new Map([[row.id, countedAt]]));
+    return nodes.get(row.id) ?? 0;
   }
 }

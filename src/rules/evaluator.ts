@@ -17,7 +17,8 @@ import { valuesOf, type Seen } from './seen';
 export type Alongside = (sql: Sql) => Promise<void>;
 
 type Decided = Exclude<Outcome, { needs: 'capacity' }>;
-type Counts = Map<string, { known: true; current: number } | { known: false; error: string }>;
+type Count = { known: true; current: number; at: Date } | { known: false; error: string };
+type Counts = Map<string, Count>;
 
 /** A trigger turned out to need a count that was not taken before the locks. */
 class CountNeeded extends Error {
@@ -46,15 +47,24 @@ export class Evaluator {
   ) {}
 
   async evaluate(seen: readonly Seen[], alongside?: Alongside): Promise<void> {
-    const counts: Counts = new Map();
-    const candidates = seen.filter((one) => this.mayChange(one, counts));
-    if (candidates.length === 0 && alongside === undefined) return;
+    const candidates = seen.filter((one) => this.mayChange(one));
+    if (alongside !== undefined) return this.settle(candidates, alongside);
+    // An infrastructure that takes long to be counted holds up its own services alone.
+    const groups = new Map<string | undefined, Seen[]>();
+    for (const one of candidates) {
+      const infrastructure = this.countNeededBy(one)?.id;
+      groups.set(infrastructure, [...(groups.get(infrastructure) ?? []), one]);
+    }
+    await Promise.all([...groups.values()].map((group) => this.settle(group)));
+  }
 
+  private async settle(candidates: readonly Seen[], alongside?: Alongside): Promise<void> {
+    const counts: Counts = new Map();
+    await this.countAll(
+      candidates.flatMap((one) => this.countNeededBy(one) ?? []),
+      counts,
+    );
     for (let round = 1; ; round++) {
-      await this.count(
-        candidates.filter((one) => this.decide(one, one.watched.state, counts).needs === 'capacity'),
-        counts,
-      );
       try {
         const entries = await this.database.transaction((sql) =>
           this.commit(sql, candidates, counts, alongside),
@@ -71,22 +81,28 @@ export class Evaluator {
   /** What the rule says of it now, without committing anything. */
   async preview(seen: Seen): Promise<Decided> {
     const counts: Counts = new Map();
-    await this.count([seen], counts);
     const { infrastructure } = seen.watched.prepared;
+    await this.countAll(infrastructure ? [infrastructure] : [], counts);
     const inFlight = infrastructure
-      ? await this.ruleBook.inFlight([infrastructure], seen.at)
+      ? await this.ruleBook.inFlight([infrastructure], seen.at, momentsOf(counts))
       : new Map<string, number>();
     const outcome = this.decide(seen, seen.watched.state, counts, inFlight.get(infrastructure?.id ?? ''));
     if (outcome.needs) throw new Unavailable('the nodes could not be counted');
     return outcome;
   }
 
-  private mayChange(seen: Seen, counts: Counts): boolean {
+  private mayChange(seen: Seen): boolean {
     const { watched } = seen;
-    const outcome = this.decide(seen, watched.state, counts);
+    const outcome = this.decide(seen, watched.state, new Map());
     if (outcome.needs || watched.state === undefined || outcome.changed) return true;
     telemetry.evaluations.inc({ reason: outcome.state.reason });
     return this.momentOf(seen, outcome.state) !== watched.nextMoment;
+  }
+
+  /** The infrastructure whose nodes must be counted before it is known what the rule says. */
+  private countNeededBy(seen: Seen): InfrastructureRow | undefined {
+    const { needs } = this.decide(seen, seen.watched.state, new Map());
+    return needs === 'capacity' ? seen.watched.prepared.infrastructure : undefined;
   }
 
   private decide(
@@ -124,20 +140,14 @@ export class Evaluator {
     return nextMoment(seen.watched.prepared.rule, state, observation, seen.lifeEndsAt, seen.at.getTime());
   }
 
-  private async count(seen: readonly Seen[], counts: Counts): Promise<void> {
-    await this.countAll(
-      seen.flatMap(({ watched }) => watched.prepared.infrastructure ?? []),
-      counts,
-    );
-  }
-
   /** Before any lock is taken: a count may take as long as its target likes. */
   private async countAll(infrastructures: readonly InfrastructureRow[], counts: Counts): Promise<void> {
     const distinct = new Map(infrastructures.map((row) => [row.id, row]));
     await Promise.all(
       [...distinct.values()].map(async (row) => {
         try {
-          counts.set(row.id, { known: true, current: await this.ruleBook.countNodes(row) });
+          const { nodes, at } = await this.ruleBook.countNodes(row);
+          counts.set(row.id, { known: true, current: nodes, at });
         } catch (error) {
           counts.set(row.id, { known: false, error: messageOf(error) });
         }
@@ -162,7 +172,7 @@ export class Evaluator {
         : [],
     );
     const capacity = await this.ledger.lockInfrastructures(sql, scaled);
-    const inFlight = await this.ruleBook.inFlight(capacity.rows, maxOf(candidates), sql);
+    const inFlight = await this.ruleBook.inFlight(capacity.rows, maxOf(candidates), momentsOf(counts), sql);
 
     const entries: LedgerEntry[] = [];
     const uncounted: InfrastructureRow[] = [];
@@ -257,12 +267,12 @@ function isOvertaken({ at, watched }: Seen, state: State | undefined): boolean {
   return last > at.getTime() || (last === at.getTime() && watched.prepared.service.polled);
 }
 
-function capacityOf(
-  count: { known: true; current: number } | { known: false; error: string } | undefined,
-  inFlight = 0,
-): Capacity | undefined {
-  return count?.known ? { ...count, inFlight } : count;
+function capacityOf(count: Count | undefined, inFlight = 0): Capacity | undefined {
+  return count?.known ? { known: true, current: count.current, inFlight } : count;
 }
+
+const momentsOf = (counts: Counts): Map<string, Date> =>
+  new Map([...counts].flatMap(([id, count]) => (count.known ? [[id, count.at] as const] : [])));
 
 /** A trigger begins the hold anew; its explanation speaks of the hold that led to it. */
 const withHold = (state: State, before: State | undefined, { trigger }: Decided): State =>

@@ -39,10 +39,14 @@ export class PollsProcessor {
     const took = telemetry.pollSeconds.startTimer();
     const previous = await this.observer.previousReadings(watched);
     const byService = new Map(watched.map((one) => [one.prepared, one]));
+    const evaluations: Promise<void>[] = [];
     for await (const wave of this.poller.poll([...byService.keys()])) {
-      await this.evaluate(wave, momentOf(data, this.clock.now()), byService, previous);
-      telemetry.pollsDone.inc(wave.length);
+      // Not waited for: a count of nodes that takes long in one wave must not hold up the next.
+      const evaluation = this.evaluate(wave, momentOf(data, this.clock.now()), byService, previous);
+      evaluation.catch(() => undefined);
+      evaluations.push(evaluation);
     }
+    await Promise.all(evaluations);
     took();
   }
 
@@ -59,6 +63,7 @@ export class PollsProcessor {
       this.observer.seen(byService.get(polled)!, readings, alerts, at, previous.get(polled.service.id)),
     );
     await this.evaluator.evaluate(seen);
+    telemetry.pollsDone.inc(wave.length);
   }
 }
 
