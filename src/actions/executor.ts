@@ -4,21 +4,20 @@ import type { Job } from 'bull';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openedParams } from '../common/choice';
 import { CLOCK, type Clock } from '../common/clock';
+import { withDeadline } from '../common/deadline';
 import { messageOf } from '../common/errors';
 import { newId } from '../common/ids';
 import { maskTexts, Secrets } from '../common/secrets';
 import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
 import type { ActionJob } from '../queue/jobs';
-import { Ambiguous, Permanent, Retryable, type Action, type ActionContext } from './action';
+import { Permanent, Retryable, type Action, type ActionContext } from './action';
 import { ActionRegistry } from './action-registry';
 import { backoffMs } from './backoff';
 import { Executions, type Claimed, type Ending } from './executions';
 import { rendered } from './rendering';
 
 const CONCURRENCY = 64;
-/** How long an action that ignores its signal is waited for beyond its timeout. */
-const GRACE_MS = 500;
 /** How often the end of a try is written down again when PostgreSQL is away. The lease bounds it too. */
 const FINISH_TRIES = 8;
 
@@ -166,31 +165,14 @@ export class Executor implements BeforeApplicationShutdown {
     return { status: 'queued', nextAttemptAt, attempt: { outcome, error } };
   }
 
-  /** Calls the mapping with the action's timeout; one that ignores its signal is left behind. */
-  private async within<T>(
+  /** Calls the mapping with the action's timeout. One that is left behind may have been done. */
+  private within<T>(
     { id, timeoutSeconds, variables }: Claimed,
     call: (context: ActionContext) => Promise<T>,
   ): Promise<T> {
     const timeoutMs = timeoutSeconds * 1000;
-    const abort = new AbortController();
-    const late = `no answer in ${timeoutSeconds} s`;
-    const timeout = setTimeout(() => abort.abort(new Error(late)), timeoutMs);
-    let giveUp!: NodeJS.Timeout;
-    const hung = new Promise<never>((_, reject) => {
-      giveUp = setTimeout(() => reject(new Ambiguous(late)), timeoutMs + GRACE_MS);
-    });
-    try {
-      const context = {
-        signal: abort.signal,
-        timeoutMs,
-        executionId: id,
-        variables: withExecution(variables, id),
-      };
-      return await Promise.race([call(context), hung]);
-    } finally {
-      clearTimeout(timeout);
-      clearTimeout(giveUp);
-    }
+    const context = { timeoutMs, executionId: id, variables: withExecution(variables, id) };
+    return withDeadline(timeoutMs, (signal) => call({ ...context, signal }));
   }
 
   private async finish(claimed: Claimed, ending: Ending): Promise<void> {

@@ -10,4 +10,9 @@ export class MetricRegistry extends MappingRegistry<Metric, MetricOptions> {
   constructor(discovery: DiscoveryService) {
     super('metric', discovery, MetricMapping, METRIC_MAPPINGS);
   }
+
+  /** Is it fed from outside, and never polled? */
+  isPushed(type: string): boolean {
+    return this.find(type)?.options.pushed === true;
+  }
 }

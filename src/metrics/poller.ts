@@ -1,4 +1,5 @@
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { withDeadline } from '../common/deadline';
 import { messageOf } from '../common/errors';
 import { telemetry } from '../common/telemetry';
 import type { Metric, Reading } from './metric';
@@ -19,8 +20,6 @@ export interface Polling<P extends Polled> {
 
 /** Requests to targets under way at once in this process. */
 const MAX_REQUESTS = 512;
-/** How long a read that ignores its signal is waited for beyond its timeout. */
-const GRACE_MS = 250;
 /** Services that are done within this time of each other go on together. */
 const LINGER_MS = 15;
 
@@ -133,26 +132,22 @@ export class Poller implements BeforeApplicationShutdown {
   }
 
   private async ask({ strategy, params, timeoutMs, countNodes }: Request): Promise<Reading[]> {
-    const timeout = new AbortController();
-    this.underWay.add(timeout);
-    const context = { signal: timeout.signal, timeoutMs, nodes: countNodes };
-    const late = `no answer in ${timeoutMs / 1000} s`;
-    const abort = setTimeout(() => timeout.abort(new Error(late)), timeoutMs);
-    let giveUp!: NodeJS.Timeout;
-    const hung = new Promise<never>((_, reject) => {
-      giveUp = setTimeout(() => reject(new Error(late)), timeoutMs + GRACE_MS);
-    });
+    const abort = new AbortController();
+    this.underWay.add(abort);
     try {
-      const reading = strategy.readMany
-        ? strategy.readMany(params, context)
-        : strategy.read(params[0], context).then((value) => [{ value }]);
-      return await Promise.race([reading, hung]);
+      return await withDeadline(
+        timeoutMs,
+        (signal) => {
+          const context = { signal, timeoutMs, nodes: countNodes };
+          if (strategy.readMany) return strategy.readMany(params, context);
+          return strategy.read(params[0], context).then((value) => [{ value }]);
+        },
+        abort,
+      );
     } catch (error) {
       return params.map(() => ({ error: messageOf(error) }));
     } finally {
-      clearTimeout(abort);
-      clearTimeout(giveUp);
-      this.underWay.delete(timeout);
+      this.underWay.delete(abort);
     }
   }
 }

@@ -36,10 +36,6 @@ export class Reads {
     return { type: chosen.type, timeoutMs, open: isStable ? remembered(open) : open };
   }
 
-  isPushed(type: string): boolean {
-    return this.registry.find(type)?.options.pushed === true;
-  }
-
   private open({ options, strategy }: Mapping<Metric, MetricOptions>, stored: Record<string, unknown>) {
     return { strategy, params: openedParams(options.params, stored, this.secrets).params };
   }

@@ -5,6 +5,7 @@ import { messageOf } from '../common/errors';
 import { Secrets } from '../common/secrets';
 import { Database, type Sql } from '../database/database';
 import { InfrastructureRow, ServiceRow } from '../database/entities';
+import { MetricRegistry } from '../metrics/metric-registry';
 import { NodeCounter, type NodeCount } from '../metrics/node-counter';
 import type { Polled } from '../metrics/poller';
 import { Reads, type Read } from '../metrics/reads';
@@ -55,6 +56,7 @@ export class RuleBook {
 
   constructor(
     private readonly database: Database,
+    private readonly metrics: MetricRegistry,
     private readonly reads: Reads,
     private readonly counter: NodeCounter,
     private readonly policies: PolicyRegistry,
@@ -138,7 +140,7 @@ export class RuleBook {
     const reads: Record<string, Read> = {};
     const alertMetrics: AlertMetric[] = [];
     for (const [metric, { type, params, timeoutSeconds }] of metrics) {
-      if (this.reads.isPushed(type)) {
+      if (this.metrics.isPushed(type)) {
         alertMetrics.push({
           service: service.id,
           metric,

@@ -83,7 +83,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
       policy: { type: policy.type, params: policy.params as Record<string, unknown> },
       metrics: this.sealedMetrics(metrics, before),
       series: await this.series(names, before),
-      polled: Object.values(metrics).some(({ type }) => !this.isPushed(type)),
+      polled: Object.values(metrics).some(({ type }) => !this.metrics.isPushed(type)),
       slot: slotOf(id),
       infrastructureId,
       actionIds,
@@ -168,10 +168,6 @@ export class Services extends StoredDefinitions<ServiceRow> {
         errors.push({ pointer: `/actions/${index}`, detail: 'must not name an action twice' });
     });
     return ids.filter((id) => id !== undefined);
-  }
-
-  isPushed(type: string): boolean {
-    return this.metrics.find(type)?.options.pushed === true;
   }
 
   protected override async alongside(manager: EntityManager, { id, actionIds }: ServiceRow): Promise<void> {

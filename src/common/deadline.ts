@@ -1,0 +1,26 @@
+/** How long a call that ignores its signal is waited for beyond its timeout. */
+const GRACE_MS = 250;
+
+/**
+ * Calls with a signal that aborts at the timeout. A call that ignores its signal is left behind, and rejected as late.
+ *
+ * @param abort whose signal it is, for those who may abort it earlier
+ */
+export async function withDeadline<T>(
+  timeoutMs: number,
+  call: (signal: AbortSignal) => Promise<T>,
+  abort = new AbortController(),
+): Promise<T> {
+  const late = new Error(`no answer in ${timeoutMs / 1000} s`);
+  const timeout = setTimeout(() => abort.abort(late), timeoutMs);
+  let giveUp!: NodeJS.Timeout;
+  const hung = new Promise<never>((_, reject) => {
+    giveUp = setTimeout(() => reject(late), timeoutMs + GRACE_MS);
+  });
+  try {
+    return await Promise.race([call(abort.signal), hung]);
+  } finally {
+    clearTimeout(timeout);
+    clearTimeout(giveUp);
+  }
+}
