@@ -55,8 +55,8 @@ export interface Scaling {
   readonly minNodes: number;
   readonly maxNodes: number;
   readonly wisdomMs: number;
-  /** How many nodes there should be, before limits. */
-  readonly wish: (nodes: { effective: number; direction: Direction }, values: Values) => number;
+  /** How many nodes there should be, before limits; undefined when a value it goes by is missing. */
+  readonly wish: (nodes: { effective: number; direction: Direction }, values: Values) => number | undefined;
 }
 
 /** What is seen at one moment. */
