@@ -23,6 +23,8 @@ import { Retention } from './history/retention';
 import { SamplesController } from './history/samples.controller';
 import { InfrastructuresController } from './infrastructures/infrastructures.controller';
 import { InfrastructuresModule } from './infrastructures/infrastructures.module';
+import { KillSwitchController } from './kill-switch/kill-switch.controller';
+import { KillSwitchModule } from './kill-switch/kill-switch.module';
 import { MetricsModule } from './metrics/metrics.module';
 import { PollScheduler } from './metrics/poll-scheduler';
 import { QueueModule } from './queue/queue.module';
@@ -38,6 +40,7 @@ import { ServicesModule } from './services/services.module';
 
 /** The rooms: each offers what it knows to whoever asks, and starts nothing. */
 const ROOMS = [
+  KillSwitchModule,
   InfrastructuresModule,
   ServicesModule,
   MetricsModule,
@@ -62,6 +65,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
     AlertsController,
     SourcesController,
     TrapController,
+    KillSwitchController,
   ],
   scheduler: [],
   worker: [],

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
+import { KillSwitchModule } from '../kill-switch/kill-switch.module';
 import { ActionRegistry } from './action-registry';
 import { Actions } from './actions';
 import { Executions } from './executions';
@@ -7,7 +8,7 @@ import { ACTION_MAPPINGS } from './mappings';
 
 /** What can be done, and what is being done. */
 @Module({
-  imports: [DiscoveryModule],
+  imports: [DiscoveryModule, KillSwitchModule],
   providers: [...ACTION_MAPPINGS, ActionRegistry, Actions, Executions],
   exports: [ActionRegistry, Actions, Executions],
 })

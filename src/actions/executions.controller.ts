@@ -1,11 +1,10 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { idOf, momentOf, RangeQuery } from '../api/range-query';
 import { checked } from '../common/check';
 import { NotFound } from '../common/errors';
 import { Choice, Text } from '../common/fields';
 import { isId } from '../common/ids';
-import { CONFIG, type Config } from '../config/config';
 import { Database } from '../database/database';
 import { pageOf } from '../database/definitions';
 import { Executions, type Attempt, type ExecutionStatus } from './executions';
@@ -58,7 +57,6 @@ export class ExecutionsController {
   constructor(
     private readonly database: Database,
     private readonly executions: Executions,
-    @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   @Get()
@@ -123,7 +121,7 @@ export class ExecutionsController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Approve one that waits for it' })
   async approve(@Param('id') id: string) {
-    await this.executions.approve(idOf(id), this.config.killSwitch);
+    await this.executions.approve(idOf(id));
     return this.get(id);
   }
 

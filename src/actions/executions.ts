@@ -3,6 +3,7 @@ import { Batcher } from '../common/batcher';
 import { CLOCK, type Clock } from '../common/clock';
 import { Conflict, NotFound } from '../common/errors';
 import { Database, type Sql } from '../database/database';
+import { KillSwitch } from '../kill-switch/kill-switch';
 import { Queues } from '../queue/queues';
 import type { RetryPolicy } from './backoff';
 
@@ -64,8 +65,10 @@ interface OwnEnding extends OpenExecution {
   ending: Ending;
 }
 
-const DUE = `e.status = 'queued' AND e.next_attempt_at <= $3::timestamptz + interval '100 milliseconds'`;
-const LOST = `e.status = 'running' AND e.lease_until < $3::timestamptz`;
+/** Decisions go on, acts do not: what is queued waits until the switch is off again. */
+const MAY_ACT = 'NOT (SELECT is_on FROM kill_switch)';
+const DUE = `${MAY_ACT} AND e.status = 'queued' AND e.next_attempt_at <= $3::timestamptz + interval '100 milliseconds'`;
+const LOST = `${MAY_ACT} AND e.status = 'running' AND e.lease_until < $3::timestamptz`;
 
 /** A worker's lease outlives its timeout by this: time to write down what came of it. */
 const LEASE_GRACE_SECONDS = 10;
@@ -82,6 +85,7 @@ export class Executions {
   constructor(
     private readonly database: Database,
     private readonly queues: Queues,
+    private readonly killSwitch: KillSwitch,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -222,8 +226,8 @@ export class Executions {
     );
   }
 
-  async approve(id: string, killSwitch: boolean): Promise<void> {
-    if (killSwitch) throw new Conflict('the kill switch is on: nothing is executed');
+  async approve(id: string): Promise<void> {
+    if (await this.killSwitch.isOn()) throw new Conflict('the kill switch is on: nothing is executed');
     const now = this.clock.now();
     await this.expireApprovals(now);
     const tries = await this.change(id, ['awaiting_approval'], 'approved', (sql) =>

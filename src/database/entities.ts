@@ -27,6 +27,7 @@ export class InfrastructureRow extends DefinitionRow {
   @Column('float8', { name: 'up_wisdom_seconds' }) upWisdomSeconds: number;
   @Column('float8', { name: 'down_wisdom_seconds' }) downWisdomSeconds: number;
   @Column('float8', { name: 'warmup_seconds' }) warmupSeconds: number;
+  @Column('int', { name: 'max_direction_changes_per_hour' }) maxDirectionChangesPerHour: number;
   @Column('jsonb', { nullable: true }) nodes: MappingChoice | null;
 }
 
@@ -42,6 +43,8 @@ export class ActionRow extends DefinitionRow {
 /** A metric of a service. */
 export interface MetricChoice extends MappingChoice {
   timeoutSeconds: number;
+  /** Its number is made of its readings of the last so many seconds. */
+  window?: { function: string; seconds: number; minSamples?: number };
 }
 
 @Entity('services')

@@ -9,6 +9,13 @@ export interface Sample {
   value: number;
 }
 
+/** Readings, oldest first; moments in milliseconds. */
+export interface SeriesWindow {
+  values: number[];
+  firstAt: number;
+  lastAt: number;
+}
+
 const DAY_MS = 86_400_000;
 const NO_PARTITION = '23514';
 
@@ -54,6 +61,40 @@ export class Samples {
       'samples_latest',
     );
     return new Map(rows.map((row) => [row.series, row]));
+  }
+
+  /** The readings of windows that end at `to`, oldest first; a series without any in its window is left out. */
+  async windows(
+    windows: readonly { series: number; seconds: number }[],
+    to: Date,
+  ): Promise<Map<number, SeriesWindow>> {
+    if (windows.length === 0) return new Map();
+    const longest = Math.max(...windows.map(({ seconds }) => seconds));
+    const rows = await this.database.rows<{
+      series: number;
+      values: number[];
+      first_at: Date;
+      last_at: Date;
+    }>(
+      `SELECT w.series, array_agg(s.value ORDER BY s.at) AS values, min(s.at) AS first_at, max(s.at) AS last_at
+       FROM unnest($1::int[], $2::float8[]) AS w (series, seconds)
+         JOIN samples s ON s.series_id = w.series AND s.at > $4 AND s.at <= $3
+           AND s.at > $3::timestamptz - make_interval(secs => w.seconds)
+       GROUP BY 1`,
+      [
+        windows.map(({ series }) => series),
+        windows.map(({ seconds }) => seconds),
+        to,
+        new Date(to.getTime() - longest * 1000),
+      ],
+      'samples_windows',
+    );
+    return new Map(
+      rows.map(({ series, values, first_at, last_at }) => [
+        series,
+        { values, firstAt: first_at.getTime(), lastAt: last_at.getTime() },
+      ]),
+    );
   }
 
   /** Makes the partitions of the day of `now` and of the days after it. */

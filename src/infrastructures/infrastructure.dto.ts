@@ -44,6 +44,13 @@ export class InfrastructureDto {
   })
   warmupSeconds = 0;
 
+  @Whole({
+    description: 'More changes between up and down within an hour freeze its scaling for an hour',
+    minimum: 0,
+    maximum: 1_000_000,
+  })
+  maxDirectionChangesPerHour = 6;
+
   @Nested(() => Choice, {
     description: 'The metric that counts its nodes; without it no service can scale it',
     optional: true,

@@ -52,6 +52,7 @@ export class Infrastructures extends StoredDefinitions<InfrastructureRow> {
         upWisdomSeconds,
         downWisdomSeconds,
         warmupSeconds,
+        maxDirectionChangesPerHour,
         nodes,
       }) => ({
         description,
@@ -61,6 +62,7 @@ export class Infrastructures extends StoredDefinitions<InfrastructureRow> {
         upWisdomSeconds,
         downWisdomSeconds,
         warmupSeconds,
+        maxDirectionChangesPerHour,
         ...(nodes
           ? { nodes: { type: nodes.type, params: maskedParams(this.metrics, nodes, this.secrets) } }
           : {}),

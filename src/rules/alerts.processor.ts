@@ -6,7 +6,6 @@ import { Matcher, type Match } from '../alerts/matcher';
 import { CLOCK, type Clock } from '../common/clock';
 import { telemetry } from '../common/telemetry';
 import { Database, type Sql } from '../database/database';
-import { Samples, type Sample } from '../history/samples';
 import type { Reading } from '../metrics/metric';
 import type { AlertsJob } from '../queue/jobs';
 import { Evaluator } from './evaluator';
@@ -48,7 +47,6 @@ export class AlertsProcessor {
     private readonly subscriptions: Subscriptions,
     private readonly ruleBook: RuleBook,
     private readonly observer: Observer,
-    private readonly samples: Samples,
     private readonly evaluator: Evaluator,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -107,10 +105,8 @@ export class AlertsProcessor {
     watched: readonly Watched[],
   ): Promise<void> {
     const at = this.clock.now();
-    const { readings, senders, samples } = pushedBy(alerts, matches, watched, at);
+    const { readings, senders } = pushedBy(alerts, matches, watched);
     const seen = await this.observer.known(watched, at, readings);
-    // After the look at what was seen before: these are not before.
-    await this.samples.write(samples);
     const firing = new Set(alerts.flatMap(({ id, status }) => (status === 'firing' ? [id] : [])));
     const caused = seen.map((one) => {
       const { id } = one.watched.prepared.service;
@@ -198,26 +194,18 @@ function oneEach(all: readonly Matched[], watched: readonly Watched[]): { now: M
   return { now, later };
 }
 
-/** An alert may carry the number of a polled metric: it counts as a reading, and is kept as one. */
-function pushedBy(
-  alerts: readonly NewAlert[],
-  matches: readonly MatchRow[],
-  watched: readonly Watched[],
-  at: Date,
-) {
+/** An alert may carry the number of a polled metric: it counts as a reading. */
+function pushedBy(alerts: readonly NewAlert[], matches: readonly MatchRow[], watched: readonly Watched[]) {
   const readings = new Map<string, Record<string, Reading>>();
   const senders = new Map<string, string[]>();
   const byId = new Map(alerts.map((alert) => [alert.id, alert]));
   const services = new Map(watched.map(({ prepared }) => [prepared.service.id, prepared]));
-  const samples = matches.flatMap(({ alert, service, metric }): Sample[] => {
-    const prepared = services.get(service);
-    if (prepared?.reads[metric] === undefined) return [];
-    const value = valueOf(byId.get(alert)!);
-    readings.set(service, { ...readings.get(service), [metric]: { value } });
+  for (const { alert, service, metric } of matches) {
+    if (services.get(service)?.reads[metric] === undefined) continue;
+    readings.set(service, { ...readings.get(service), [metric]: { value: valueOf(byId.get(alert)!) } });
     senders.set(service, [...(senders.get(service) ?? []), alert]);
-    return [{ series: prepared.service.series[metric]!, at, value }];
-  });
-  return { readings, senders, samples };
+  }
+  return { readings, senders };
 }
 
 function matchesOf(alert: NewAlert, matcher: Matcher): MatchRow[] {

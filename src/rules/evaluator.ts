@@ -5,20 +5,27 @@ import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
 import { Database, type Sql } from '../database/database';
 import type { InfrastructureRow } from '../database/entities';
+import { KillSwitch } from '../kill-switch/kill-switch';
 import { Queues } from '../queue/queues';
-import { evaluate, initialState, nextMoment } from './engine/evaluate';
-import type { Capacity, Observation, Outcome, State, Trigger } from './engine/types';
-import { explanationOf } from './explanation';
-import { Ledger, type LedgerEntry } from './ledger';
+import { evaluate, initialState, nextMoment, NEVER_SCALED, scaled, type Decided } from './engine/evaluate';
+import type { Capacity, Observation, Outcome, Scalings, State, Trigger } from './engine/types';
+import { explanationOf, whyOf } from './explanation';
+import { Ledger, type LedgerEntry, type LockedState } from './ledger';
 import { RuleBook } from './rule-book';
 import { valuesOf, type Seen } from './seen';
 
 /** Work of the caller in the transaction of a commit; what it throws undoes all of it. */
 export type Alongside = (sql: Sql) => Promise<void>;
 
-type Decided = Exclude<Outcome, { needs: 'capacity' }>;
 type Count = { known: true; current: number; at: Date } | { known: false; error: string };
 type Counts = Map<string, Count>;
+
+/** What is read under the locks; without them a rule is evaluated as if nothing stood against it there. */
+interface Known {
+  inFlight?: number;
+  scalings?: Scalings;
+  killSwitch?: boolean;
+}
 
 /** A trigger turned out to need a count that was not taken before the locks. */
 class CountNeeded extends Error {
@@ -43,6 +50,7 @@ export class Evaluator {
     private readonly ruleBook: RuleBook,
     private readonly ledger: Ledger,
     private readonly queues: Queues,
+    private readonly killSwitch: KillSwitch,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -86,7 +94,13 @@ export class Evaluator {
     const inFlight = infrastructure
       ? await this.ruleBook.inFlight([infrastructure], seen.at, momentsOf(counts))
       : new Map<string, number>();
-    const outcome = this.decide(seen, seen.watched.state, counts, inFlight.get(infrastructure?.id ?? ''));
+    const id = infrastructure?.id ?? '';
+    const [scalings, killSwitch] = await Promise.all([
+      this.ledger.scalings(infrastructure ? [id] : []),
+      this.killSwitch.isOn(),
+    ]);
+    const known = { inFlight: inFlight.get(id), scalings: scalings.get(id), killSwitch };
+    const outcome = this.decide(seen, seen.watched.state, counts, known);
     if (outcome.needs) throw new Unavailable('the nodes could not be counted');
     return outcome;
   }
@@ -105,38 +119,22 @@ export class Evaluator {
     return needs === 'capacity' ? seen.watched.prepared.infrastructure : undefined;
   }
 
-  private decide(
-    seen: Seen,
-    state: State | undefined,
-    counts: Counts,
-    inFlight?: number,
-    infrastructureTriggeredAt?: number,
-  ): Outcome {
+  private decide(seen: Seen, state: State | undefined, counts: Counts, known: Known = {}): Outcome {
     const { rule, infrastructure } = seen.watched.prepared;
     const now = seen.at.getTime();
-    const observation = this.observe(
-      seen,
-      infrastructureTriggeredAt,
-      capacityOf(counts.get(infrastructure?.id ?? ''), inFlight),
-    );
+    const capacity = capacityOf(counts.get(infrastructure?.id ?? ''), known.inFlight);
+    const observation = this.observe(seen, known, capacity);
     return evaluate(rule, state ?? initialState(rule, now), observation, now);
   }
 
-  private observe(seen: Seen, infrastructureTriggeredAt?: number, capacity?: Capacity): Observation {
+  private observe(seen: Seen, { killSwitch, scalings }: Known, capacity?: Capacity): Observation {
     const { values, errors, previousAt, news } = seen;
-    return {
-      values,
-      errors,
-      previousAt,
-      news,
-      killSwitch: this.config.killSwitch,
-      infrastructureTriggeredAt,
-      capacity,
-    };
+    const isOff = this.config.killSwitch || killSwitch === true;
+    return { values, errors, previousAt, news, killSwitch: isOff, scalings, capacity };
   }
 
-  private momentOf(seen: Seen, state: State, infrastructureTriggeredAt?: number): number | undefined {
-    const observation = this.observe(seen, infrastructureTriggeredAt);
+  private momentOf(seen: Seen, state: State, known: Known = {}): number | undefined {
+    const observation = this.observe(seen, known);
     return nextMoment(seen.watched.prepared.rule, state, observation, seen.lifeEndsAt, seen.at.getTime());
   }
 
@@ -166,39 +164,49 @@ export class Evaluator {
       sql,
       candidates.map(({ watched }) => watched.prepared.service),
     );
-    const scaled = candidates.flatMap(({ watched: { prepared } }) =>
+    const limited = candidates.flatMap(({ watched: { prepared } }) =>
       prepared.rule.scaling && prepared.infrastructure && counts.has(prepared.infrastructure.id)
         ? [prepared.infrastructure]
         : [],
     );
-    const capacity = await this.ledger.lockInfrastructures(sql, scaled);
+    const capacity = await this.ledger.lockInfrastructures(sql, limited);
     const inFlight = await this.ruleBook.inFlight(capacity.rows, maxOf(candidates), momentsOf(counts), sql);
 
     const entries: LedgerEntry[] = [];
     const uncounted: InfrastructureRow[] = [];
-    for (const seen of candidates) {
+    for (const seen of shadowsFirst(candidates)) {
       const { prepared } = seen.watched;
       const before = locked.get(prepared.service.id);
       // Deleted, or changed since it was read: what was seen belongs to another rule.
       if (before === undefined || before.version !== prepared.service.version) continue;
       if (isOvertaken(seen, before.state)) continue;
       const infrastructureId = prepared.infrastructure?.id ?? '';
-      const direction = prepared.rule.scaling?.direction;
-      const lastAt = direction && capacity.lastTriggeredAt(infrastructureId, direction);
-      const outcome = this.decide(seen, before.state, counts, inFlight.get(infrastructureId) ?? 0, lastAt);
+      const scalings = capacity.of(infrastructureId);
+      const known = {
+        inFlight: inFlight.get(infrastructureId) ?? 0,
+        scalings,
+        killSwitch: before.killSwitch,
+      };
+      const outcome = this.decide(seen, before.state, counts, known);
       if (outcome.needs) {
         uncounted.push(prepared.infrastructure!);
         continue;
       }
       telemetry.evaluations.inc({ reason: outcome.state.reason });
-      const moment = this.momentOf(seen, outcome.state, lastAt);
-      if (!outcome.changed && before.state !== undefined && moment === before.nextMoment) continue;
-      if (outcome.trigger?.nodes) {
-        // For the services after it in this batch.
-        inFlight.set(infrastructureId, (inFlight.get(infrastructureId) ?? 0) + outcome.trigger.nodes.delta);
-        capacity.triggered(infrastructureId, direction!, seen.at.getTime());
+      if (outcome.freezesUntil !== undefined && prepared.rule.mode !== 'shadow') {
+        known.scalings = { ...(scalings ?? NEVER_SCALED), frozenUntil: outcome.freezesUntil };
+        capacity.remember(infrastructureId, known.scalings);
       }
-      entries.push(this.entry(seen, before.state, outcome, before.decisionId, moment, lastAt));
+      const moment = this.momentOf(seen, outcome.state, known);
+      if (!outcome.changed && before.state !== undefined && moment === before.nextMoment) continue;
+      // A shadow's trigger is nobody's: it takes no place and begins no wisdom time but its own.
+      if (outcome.trigger?.nodes && prepared.rule.mode !== 'shadow') {
+        // For the services after it in this batch.
+        inFlight.set(infrastructureId, known.inFlight + outcome.trigger.nodes.delta);
+        const { direction } = prepared.rule.scaling!;
+        capacity.remember(infrastructureId, scaled(scalings ?? NEVER_SCALED, direction, seen.at.getTime()));
+      }
+      entries.push(this.entry(seen, before, outcome, moment, known.scalings));
     }
     if (uncounted.length > 0) throw new CountNeeded(uncounted);
     await this.ledger.write(sql, entries, capacity);
@@ -207,24 +215,25 @@ export class Evaluator {
 
   private entry(
     seen: Seen,
-    before: State | undefined,
+    { state: before, decisionId: open }: LockedState,
     outcome: Decided,
-    openDecision: string | undefined,
     moment?: number,
-    infrastructureTriggeredAt?: number,
+    scalings?: Scalings,
   ): LedgerEntry {
     const { prepared } = seen.watched;
     const { state } = outcome;
     const newStretch = outcome.newStretch || before === undefined;
+    const shown = withHold(state, before, outcome);
     return {
       prepared,
       at: seen.at,
       state,
-      closes: newStretch ? openDecision : undefined,
-      decisionId: newStretch || openDecision === undefined ? newId() : openDecision,
+      closes: newStretch ? open : undefined,
+      decisionId: newStretch || open === undefined ? newId() : open,
       newStretch,
       nextMoment: moment,
-      explanation: explanationOf(prepared, withHold(state, before, outcome), seen, infrastructureTriggeredAt),
+      explanation: explanationOf(prepared, shown, seen, scalings),
+      why: whyOf(prepared, shown, seen, scalings),
       values: valuesOf(prepared, seen),
       trigger: outcome.trigger && this.triggerOf(seen, outcome.trigger),
     };
@@ -266,6 +275,10 @@ function isOvertaken({ at, watched }: Seen, state: State | undefined): boolean {
   const last = state?.lastTriggeredAt ?? -Infinity;
   return last > at.getTime() || (last === at.getTime() && watched.prepared.service.polled);
 }
+
+/** They see what those see that act at the same moment, not what these have just done. */
+const shadowsFirst = (seen: readonly Seen[]): Seen[] => [...seen].sort((a, b) => rankOf(a) - rankOf(b));
+const rankOf = ({ watched }: Seen): number => (watched.prepared.rule.mode === 'shadow' ? 0 : 1);
 
 function capacityOf(count: Count | undefined, inFlight = 0): Capacity | undefined {
   return count?.known ? { known: true, current: count.current, inFlight } : count;

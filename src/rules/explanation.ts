@@ -1,32 +1,40 @@
-import { explain } from './engine/explain';
-import type { State } from './engine/types';
+import { explain, why, type Circumstances, type Why } from './engine/explain';
+import type { Scalings, State } from './engine/types';
 import type { Prepared } from './rule-book';
 import type { Seen } from './seen';
 
+type Glimpse = Pick<Seen, 'values' | 'errors' | 'notes' | 'at'>;
+
 /** The state of a service as a sentence, at the moment something was seen of it. */
-export function explanationOf(
+export function explanationOf(prepared: Prepared, state: State, seen: Glimpse, scalings?: Scalings): string {
+  return explain(prepared.rule, state, circumstances(prepared, state, seen, scalings), seen.at.getTime());
+}
+
+/** The same taken apart. */
+export function whyOf(prepared: Prepared, state: State, seen: Glimpse, scalings?: Scalings): Why {
+  return why(prepared.rule, state, circumstances(prepared, state, seen, scalings), seen.at.getTime());
+}
+
+function circumstances(
   prepared: Prepared,
   state: State,
-  { values, errors, at }: Pick<Seen, 'values' | 'errors' | 'at'>,
-  infrastructureTriggeredAt?: number,
-): string {
-  const { service, rule } = prepared;
+  { values, errors, notes }: Glimpse,
+  scalings?: Scalings,
+): Circumstances {
+  const { service } = prepared;
   const readings = Object.keys(service.metrics).map((metric) => {
     const value = values[metric];
-    return [metric, value === undefined ? { error: errors[metric] ?? 'not read' } : { value }] as const;
+    if (value === undefined) return [metric, { error: errors[metric] ?? 'not read' }] as const;
+    return [metric, { value, note: notes?.[metric] }] as const;
   });
-  const circumstances = {
+  return {
     condition: service.condition,
     recovery: service.recovery ?? undefined,
-    values: Object.fromEntries(readings),
+    values: Object.fromEntries<Circumstances['values'][string]>(readings),
     wisdomUntil: wisdomUntil(prepared, state),
-    infrastructureWisdomUntil:
-      infrastructureTriggeredAt === undefined
-        ? undefined
-        : infrastructureTriggeredAt + (rule.scaling?.wisdomMs ?? 0),
+    scalings,
     missingData: service.missingData,
   };
-  return explain(rule, state, circumstances, at.getTime());
 }
 
 /** When the wisdom time after the last trigger ends or ended; undefined when there is none. */

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import type { Sql } from '../database/database';
+import { Database, type Sql } from '../database/database';
 import type { InfrastructureRow, ServiceRow } from '../database/entities';
-import type { Direction, Nodes, State } from './engine/types';
+import type { Direction, Nodes, Scalings, State } from './engine/types';
+import type { Why } from './engine/explain';
 import type { Prepared } from './rule-book';
 import type { ShownValues } from './seen';
 
@@ -16,6 +17,7 @@ export interface LedgerEntry {
   newStretch: boolean;
   nextMoment?: number;
   explanation: string;
+  why: Why;
   values: ShownValues;
   trigger?: {
     id: string;
@@ -27,46 +29,66 @@ export interface LedgerEntry {
 
 export interface LockedState {
   version: number;
+  /** As it is now, by the API. */
+  killSwitch: boolean;
   state?: State;
   decisionId?: string;
   nextMoment?: number;
 }
 
-/** When infrastructures were last scaled; their rows are locked as long as the transaction lasts. */
+/** What is remembered of infrastructures; their rows are locked as long as the transaction lasts. */
 export class LockedInfrastructures {
-  private readonly lastAt = new Map<string, number>();
-  readonly changed = new Map<string, { id: string; direction: Direction; at: number }>();
+  private readonly changed = new Set<string>();
 
   constructor(
     readonly rows: readonly InfrastructureRow[],
-    states: readonly { id: string; last_up_at: Date | null; last_down_at: Date | null }[],
-  ) {
-    for (const { id, last_up_at, last_down_at } of states) {
-      if (last_up_at) this.lastAt.set(`${id}:up`, last_up_at.getTime());
-      if (last_down_at) this.lastAt.set(`${id}:down`, last_down_at.getTime());
-    }
+    private readonly scalings: Map<string, Scalings>,
+  ) {}
+
+  of(id: string | undefined): Scalings | undefined {
+    return id === undefined ? undefined : this.scalings.get(id);
   }
 
-  lastTriggeredAt(id: string, direction: Direction): number | undefined {
-    return this.lastAt.get(`${id}:${direction}`);
+  remember(id: string, scalings: Scalings): void {
+    this.scalings.set(id, scalings);
+    this.changed.add(id);
   }
 
-  triggered(id: string, direction: Direction, at: number): void {
-    this.lastAt.set(`${id}:${direction}`, at);
-    this.changed.set(`${id}:${direction}`, { id, direction, at });
+  get changes(): (Scalings & { id: string })[] {
+    return [...this.changed].map((id) => ({ id, ...this.scalings.get(id)! }));
   }
 }
+
+interface InfrastructureStateRow {
+  id: string;
+  last_up_at: Date | null;
+  last_down_at: Date | null;
+  last_direction: Direction | null;
+  direction_changes: Date[];
+  frozen_until: Date | null;
+}
+
+const scalingsOf = (row: InfrastructureStateRow): Scalings => ({
+  lastAt: { up: row.last_up_at?.getTime(), down: row.last_down_at?.getTime() },
+  lastDirection: row.last_direction ?? undefined,
+  directionChanges: row.direction_changes.map((at) => at.getTime()),
+  frozenUntil: row.frozen_until?.getTime(),
+});
+
+const momentOf = (at: number | undefined): Date | null => (at === undefined ? null : new Date(at));
 
 /** State, ledger, triggers and executions: locked in one order by everybody, written in batches. */
 @Injectable()
 export class Ledger {
+  constructor(private readonly database: Database) {}
+
   /**
    * One evaluation of a service commits at a time, its first one too: the lock is on the service. In the order of
    * ids, so that two batches that share some never wait for each other in a circle.
    */
   async lock(sql: Sql, services: readonly ServiceRow[]): Promise<Map<string, LockedState>> {
-    const rows = await sql.rows<{ id: string; version: number }>(
-      `SELECT id, version FROM services WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
+    const rows = await sql.rows<{ id: string; version: number; kill_switch: boolean }>(
+      `SELECT id, version, (SELECT is_on FROM kill_switch) AS kill_switch FROM services WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
       [services.map(({ id }) => id)],
       'ledger_services',
     );
@@ -81,7 +103,9 @@ export class Ledger {
       [rows.map(({ id }) => id)],
       'ledger_states_read',
     );
-    const locked = new Map<string, LockedState>(rows.map(({ id, version }) => [id, { version }]));
+    const locked = new Map<string, LockedState>(
+      rows.map(({ id, version, kill_switch }) => [id, { version, killSwitch: kill_switch }]),
+    );
     for (const { id, state, decision_id, next_moment } of states) {
       Object.assign(locked.get(id)!, { state, decisionId: decision_id, nextMoment: next_moment?.getTime() });
     }
@@ -93,19 +117,33 @@ export class Ledger {
     infrastructures: readonly InfrastructureRow[],
   ): Promise<LockedInfrastructures> {
     const rows = [...new Map(infrastructures.map((row) => [row.id, row])).values()];
-    if (rows.length === 0) return new LockedInfrastructures([], []);
+    if (rows.length === 0) return new LockedInfrastructures([], new Map());
     const ids = rows.map(({ id }) => id).sort();
     await sql.rows(
       `INSERT INTO infrastructure_states (infrastructure_id)
        SELECT i.id FROM infrastructures i WHERE i.id = ANY($1::uuid[]) ORDER BY i.id ON CONFLICT DO NOTHING`,
       [ids],
     );
-    const states = await sql.rows<{ id: string; last_up_at: Date | null; last_down_at: Date | null }>(
-      `SELECT infrastructure_id AS id, last_up_at, last_down_at FROM infrastructure_states
-       WHERE infrastructure_id = ANY($1::uuid[]) ORDER BY infrastructure_id FOR UPDATE`,
+    return new LockedInfrastructures(rows, await this.readScalings(ids, sql, 'FOR UPDATE'));
+  }
+
+  /** What is remembered of infrastructures now. */
+  async scalings(infrastructureIds: readonly string[]): Promise<Map<string, Scalings>> {
+    return this.readScalings(infrastructureIds, this.database);
+  }
+
+  private async readScalings(
+    ids: readonly string[],
+    sql: Sql,
+    lock: '' | 'FOR UPDATE' = '',
+  ): Promise<Map<string, Scalings>> {
+    if (ids.length === 0) return new Map();
+    const states = await sql.rows<InfrastructureStateRow>(
+      `SELECT infrastructure_id AS id, last_up_at, last_down_at, last_direction, direction_changes, frozen_until
+       FROM infrastructure_states WHERE infrastructure_id = ANY($1::uuid[]) ORDER BY infrastructure_id ${lock}`,
       [ids],
     );
-    return new LockedInfrastructures(rows, states);
+    return new Map(states.map((row) => [row.id, scalingsOf(row)]));
   }
 
   async write(
@@ -113,8 +151,7 @@ export class Ledger {
     entries: readonly LedgerEntry[],
     infrastructures: LockedInfrastructures,
   ): Promise<void> {
-    if (entries.length === 0) return;
-    await this.writeStates(sql, entries);
+    if (entries.length > 0) await this.writeStates(sql, entries);
     await this.writeDecisions(
       sql,
       entries.filter(({ newStretch }) => newStretch),
@@ -123,12 +160,19 @@ export class Ledger {
       sql,
       entries.filter(({ trigger }) => trigger !== undefined),
     );
-    for (const { id, direction, at } of infrastructures.changed.values()) {
-      const column = direction === 'up' ? 'last_up_at' : 'last_down_at';
-      await sql.rows(`UPDATE infrastructure_states SET ${column} = $2 WHERE infrastructure_id = $1`, [
-        id,
-        new Date(at),
-      ]);
+    for (const { id, lastAt, lastDirection, directionChanges, frozenUntil } of infrastructures.changes) {
+      await sql.rows(
+        `UPDATE infrastructure_states SET last_up_at = $2, last_down_at = $3, last_direction = $4,
+           direction_changes = $5::timestamptz[], frozen_until = $6 WHERE infrastructure_id = $1`,
+        [
+          id,
+          momentOf(lastAt.up),
+          momentOf(lastAt.down),
+          lastDirection ?? null,
+          directionChanges.map((at) => new Date(at)),
+          momentOf(frozenUntil),
+        ],
+      );
     }
   }
 
@@ -157,8 +201,9 @@ export class Ledger {
       'ledger_close',
     );
     await sql.rows(
-      `INSERT INTO decisions (id, service_id, started_at, phase, reason, explanation, metric_values, trigger_id)
-       SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::uuid[])`,
+      `INSERT INTO decisions (id, service_id, started_at, phase, reason, explanation, metric_values, trigger_id, why)
+       SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::uuid[],
+         $9::jsonb[])`,
       [
         entries.map(({ decisionId }) => decisionId),
         entries.map(({ prepared }) => prepared.service.id),
@@ -168,6 +213,7 @@ export class Ledger {
         entries.map(({ explanation }) => explanation),
         entries.map(({ values }) => JSON.stringify(values)),
         entries.map(({ trigger }) => trigger?.id ?? null),
+        entries.map(({ why }) => JSON.stringify(why)),
       ],
       'ledger_decisions',
     );

@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AlertValues, type AlertValue } from '../alerts/alert-values';
 import { CLOCK, type Clock } from '../common/clock';
-import { Samples } from '../history/samples';
+import { Samples, type Sample, type SeriesWindow } from '../history/samples';
 import type { Reading } from '../metrics/metric';
+import { windowed, windowNote } from './engine/window';
 import type { Prepared, Watched } from './rule-book';
 import type { Seen } from './seen';
 
@@ -33,6 +34,21 @@ export class Observer {
         return [prepared.service.id, Math.max(state!.pendingSince!, ...moments)];
       }),
     );
+  }
+
+  /**
+   * Numbers of metrics with a window, made of their readings up to `at`; these are written by then. A metric whose
+   * last read failed stays missing: what was read before says nothing about now.
+   */
+  async throughWindows(seen: readonly Seen[], at: Date): Promise<Seen[]> {
+    const wanted = seen.flatMap(({ watched: { prepared }, values }) =>
+      prepared.windows
+        .filter(({ metric }) => values[metric] !== undefined)
+        .map(({ series, window }) => ({ series, seconds: window.seconds })),
+    );
+    if (wanted.length === 0) return [...seen];
+    const readings = await this.samples.windows(wanted, at);
+    return seen.map((one) => throughWindows(one, readings));
   }
 
   seen(
@@ -71,7 +87,9 @@ export class Observer {
 
   /**
    * What is known of services now without asking their targets: alerts that live, and the latest samples where they
-   * are not stale. @param pushed readings that were sent for a polled metric, by service
+   * are not stale.
+   *
+   * @param pushed readings that were sent for a polled metric, by service; they are written as samples
    */
   async known(
     watched: readonly Watched[],
@@ -90,7 +108,7 @@ export class Observer {
       this.samples.latest(series, since),
       this.previousReadings(polled),
     ]);
-    return watched.map((one) => {
+    const seen = watched.map((one) => {
       const { service, reads } = one.prepared;
       const freshFrom = at.getTime() - STALE_INTERVALS * service.intervalSeconds * 1000;
       const readAt: Record<string, Date> = {};
@@ -114,7 +132,43 @@ export class Observer {
       );
       return { ...seen, readAt: { ...seen.readAt, ...readAt } };
     });
+    // After the look at what was seen before: these are not before.
+    await this.samples.write(samplesOf(watched, pushed, at));
+    return this.throughWindows(seen, at);
   }
+}
+
+function samplesOf(
+  watched: readonly Watched[],
+  pushed: ReadonlyMap<string, Record<string, Reading>>,
+  at: Date,
+): Sample[] {
+  return watched.flatMap(({ prepared: { service } }) =>
+    Object.entries(pushed.get(service.id) ?? {}).flatMap(([metric, reading]) =>
+      'value' in reading ? [{ series: service.series[metric]!, at, value: reading.value }] : [],
+    ),
+  );
+}
+
+function throughWindows(seen: Seen, readings: ReadonlyMap<number, SeriesWindow>): Seen {
+  const { service, windows } = seen.watched.prepared;
+  const made = windows.filter(({ metric }) => seen.values[metric] !== undefined);
+  if (made.length === 0) return seen;
+  const values = { ...seen.values };
+  const errors = { ...seen.errors };
+  const notes: Record<string, string> = {};
+  for (const { metric, series, window } of made) {
+    const intervalMs = service.intervalSeconds * 1000;
+    const result = windowed(window, readings.get(series), seen.at.getTime(), intervalMs);
+    if ('value' in result) {
+      values[metric] = result.value;
+      notes[metric] = windowNote(window, result.coveredMs);
+    } else {
+      delete values[metric];
+      errors[metric] = result.error;
+    }
+  }
+  return { ...seen, values, errors: withOpenReason(seen.watched.prepared, values, errors), notes };
 }
 
 /** Values are there and the condition is open all the same: it divides by zero, say. */

@@ -62,7 +62,7 @@ export class PollsProcessor {
     const seen: Seen[] = wave.map(({ polled, readings }) =>
       this.observer.seen(byService.get(polled)!, readings, alerts, at, previous.get(polled.service.id)),
     );
-    await this.evaluator.evaluate(seen);
+    await this.evaluator.evaluate(await this.observer.throughWindows(seen, at));
     telemetry.pollsDone.inc(wave.length);
   }
 }

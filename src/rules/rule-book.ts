@@ -12,6 +12,7 @@ import { Reads, type Read } from '../metrics/reads';
 import type { AlertMetric } from '../alerts/alert-values';
 import { compileCondition, type Condition } from './engine/condition';
 import type { Predicate, Rule, Scaling, State } from './engine/types';
+import type { Window } from './engine/window';
 import { PolicyRegistry } from './policies/policy-registry';
 
 /** A service made ready to be polled and evaluated: parsed, compiled and checked when its definition changes. */
@@ -20,8 +21,16 @@ export interface Prepared extends Polled {
   readonly infrastructure?: InfrastructureRow;
   readonly rule: Rule;
   readonly alertMetrics: readonly AlertMetric[];
+  readonly windows: readonly WindowedMetric[];
   /** Why the condition can't be decided with these values, in words. */
   openBecause(values: Record<string, number>): string | undefined;
+}
+
+/** A metric whose number is made of its readings of some time. */
+export interface WindowedMetric {
+  metric: string;
+  series: number;
+  window: Window;
 }
 
 /** A prepared service with what is remembered of it. */
@@ -161,6 +170,9 @@ export class RuleBook {
       infrastructure,
       reads,
       alertMetrics,
+      windows: metrics.flatMap(([metric, { window }]) =>
+        window === undefined ? [] : [{ metric, series: service.series[metric]!, window: window as Window }],
+      ),
       countNodes,
       rule: {
         key: ruleKey(service),
@@ -192,6 +204,7 @@ export class RuleBook {
       direction: service.direction,
       minNodes,
       maxNodes,
+      maxDirectionChanges: infrastructure.maxDirectionChangesPerHour,
       wisdomMs: (service.direction === 'up' ? upWisdomSeconds : downWisdomSeconds) * 1000,
       wish: (nodes, values) => strategy.wish(params, nodes, values),
     };
@@ -246,7 +259,12 @@ const predicate =
 
 /** Of what the hold and the alarm are about. Params count by what is stored of them. */
 function ruleKey({ condition, recovery, metrics }: ServiceRow): string {
-  const sources = Object.entries(metrics).map(([name, { type, params }]) => [name, type, params]);
+  const sources = Object.entries(metrics).map(([name, { type, params, window }]) => [
+    name,
+    type,
+    params,
+    ...(window === undefined ? [] : [window]),
+  ]);
   return createHash('sha256')
     .update(JSON.stringify([condition, recovery, sources]))
     .digest('base64url')

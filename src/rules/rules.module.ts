@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AlertsModule } from '../alerts/alerts.module';
 import { HistoryModule } from '../history/history.module';
+import { KillSwitchModule } from '../kill-switch/kill-switch.module';
 import { MetricsModule } from '../metrics/metrics.module';
 import { Evaluator } from './evaluator';
 import { Ledger } from './ledger';
@@ -10,8 +11,8 @@ import { RuleBook } from './rule-book';
 
 /** What is decided. */
 @Module({
-  imports: [MetricsModule, AlertsModule, HistoryModule, PoliciesModule],
+  imports: [MetricsModule, AlertsModule, HistoryModule, PoliciesModule, KillSwitchModule],
   providers: [RuleBook, Observer, Evaluator, Ledger],
-  exports: [RuleBook, Observer, Evaluator],
+  exports: [RuleBook, Observer, Evaluator, Ledger],
 })
 export class RulesModule {}

@@ -7,6 +7,8 @@ export interface Seen {
   at: Date;
   values: Values;
   errors: Readonly<Record<string, string>>;
+  /** What a number is made of, where a window is set: "avg 5 min". */
+  notes?: Readonly<Record<string, string>>;
   /** When a value was read or began, where that was before `at`. */
   readAt?: Readonly<Record<string, Date>>;
   previousAt?: number;

@@ -9,9 +9,10 @@ import { nextDue } from '../metrics/poll-schedule';
 import { Queues } from '../queue/queues';
 import { Services } from '../services/services';
 import { initialState } from './engine/evaluate';
-import type { Reason, State } from './engine/types';
+import type { Reason, Scalings, State } from './engine/types';
 import { Evaluator } from './evaluator';
 import { explanationOf, wisdomUntil } from './explanation';
+import { Ledger } from './ledger';
 import { Observer } from './observer';
 import { RuleBook, type Prepared, type Watched } from './rule-book';
 import { valuesOf, type Seen, type ShownValues } from './seen';
@@ -50,6 +51,7 @@ export class ServiceStates {
     private readonly ruleBook: RuleBook,
     private readonly observer: Observer,
     private readonly evaluator: Evaluator,
+    private readonly ledger: Ledger,
     private readonly poller: Poller,
     private readonly queues: Queues,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -61,7 +63,7 @@ export class ServiceStates {
     const [seen] = await this.observer.known([watched], at);
     const { prepared } = watched;
     const state = watched.state ?? initialState(prepared.rule, prepared.service.updatedAt.getTime());
-    return this.show(seen!, state, await this.infrastructureTriggeredAt(prepared));
+    return this.show(seen!, state, await this.scalingsOf(prepared));
   }
 
   /** Reads every metric now and says what the rule would, without acting or storing. */
@@ -70,7 +72,7 @@ export class ServiceStates {
     const previous = await this.observer.previousReadings([watched]);
     const seen = await this.read(watched, previous.get(watched.prepared.service.id));
     const { state } = await this.evaluator.preview(seen);
-    return this.show(seen, state, await this.infrastructureTriggeredAt(watched.prepared));
+    return this.show(seen, state, await this.scalingsOf(watched.prepared));
   }
 
   private async read(watched: Watched, previousAt?: number): Promise<Seen> {
@@ -162,17 +164,12 @@ export class ServiceStates {
     return watched;
   }
 
-  private async infrastructureTriggeredAt({ rule, infrastructure }: Prepared): Promise<number | undefined> {
-    if (infrastructure === undefined || rule.scaling === undefined) return undefined;
-    const column = rule.scaling.direction === 'up' ? 'last_up_at' : 'last_down_at';
-    const [row] = await this.database.rows<{ at: Date | null }>(
-      `SELECT ${column} AS at FROM infrastructure_states WHERE infrastructure_id = $1`,
-      [infrastructure.id],
-    );
-    return row?.at?.getTime();
+  private async scalingsOf({ infrastructure }: Prepared): Promise<Scalings | undefined> {
+    if (infrastructure === undefined) return undefined;
+    return (await this.ledger.scalings([infrastructure.id])).get(infrastructure.id);
   }
 
-  private show(seen: Seen, remembered: State, infrastructureTriggeredAt?: number): ShownState {
+  private show(seen: Seen, remembered: State, scalings?: Scalings): ShownState {
     const { prepared } = seen.watched;
     const { service, rule } = prepared;
     const state: State = rule.enabled ? remembered : { ...remembered, phase: 'unknown', reason: 'disabled' };
@@ -187,7 +184,7 @@ export class ServiceStates {
       phase: state.phase,
       since: moment(state.since)!,
       reason: state.reason,
-      explanation: explanationOf(prepared, state, seen, infrastructureTriggeredAt),
+      explanation: explanationOf(prepared, state, seen, scalings),
       values: valuesOf(prepared, seen),
       holdUntil: state.phase === 'pending' ? moment(state.pendingSince! + rule.holdMs) : undefined,
       wisdomUntil: wisdomEnds !== undefined && wisdomEnds > now ? moment(wisdomEnds) : undefined,

@@ -2,11 +2,41 @@ import { Choice as ChoiceOf } from '../common/choice';
 import { Any, Choice, Decimal, Flag, Nested, Text, TextList, TextMap, Whole } from '../common/fields';
 import type { FieldError } from '../common/errors';
 import { NAME } from '../common/names';
+import { WINDOW_FUNCTIONS } from '../rules/engine/window';
+
+/** More readings than this are not read again at every evaluation. */
+export const MAX_WINDOW_SAMPLES = 3_000;
+
+/** What a metric's number is made of when not of its latest reading alone. */
+export class WindowDto {
+  @Choice([...WINDOW_FUNCTIONS], {
+    description:
+      'What is made of the readings in the window; pNN interpolates, rate is per second and knows counters that begin anew',
+  })
+  function: string;
+
+  @Decimal({ description: 'How far it goes back from now', unit: 's', minimum: 1, maximum: 604_800 })
+  seconds: number;
+
+  @Whole({
+    description: 'With fewer readings than this the metric counts as missing',
+    optional: true,
+    minimum: 1,
+    maximum: MAX_WINDOW_SAMPLES,
+  })
+  minSamples?: number;
+}
 
 /** Where the number of one variable of the condition comes from. */
 export class MetricDto extends ChoiceOf {
   @Decimal({ description: 'How long one read may take', unit: 's', minimum: 0.05, maximum: 300 })
   timeoutSeconds = 5;
+
+  @Nested(() => WindowDto, {
+    description: 'The number is made of its readings of the last seconds',
+    optional: true,
+  })
+  window?: WindowDto;
 }
 
 const DURATION = { unit: 's', minimum: 0, maximum: 31_536_000 };

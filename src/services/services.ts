@@ -16,7 +16,7 @@ import { MetricRegistry } from '../metrics/metric-registry';
 import { Queues } from '../queue/queues';
 import { compileCondition, ConditionError, isMetricName } from '../rules/engine/condition';
 import { PolicyRegistry } from '../rules/policies/policy-registry';
-import { MetricDto, ServiceDto } from './service.dto';
+import { MAX_WINDOW_SAMPLES, MetricDto, ServiceDto } from './service.dto';
 
 const MAX_METRICS = 100;
 
@@ -64,11 +64,11 @@ export class Services extends StoredDefinitions<ServiceRow> {
       ...dto
     } = checked(ServiceDto, body);
     const errors: FieldError[] = [];
-    const metrics = this.checkedMetrics(given, errors);
+    const metrics = this.checkedMetrics(given, dto.intervalSeconds, errors);
     const names = Object.keys(metrics);
     errors.push(...conditionErrors('/condition', dto.condition, names));
     if (recovery !== undefined) errors.push(...conditionErrors('/recovery', recovery, names));
-    errors.push(...choiceErrors(this.policies, policy as Chosen, '/policy'));
+    errors.push(...this.policyErrors(policy as Chosen, names, { infrastructure, direction }));
     const infrastructureId =
       infrastructure === undefined ? null : await this.infrastructureId(infrastructure, errors);
     const actionIds = await this.actionIds(actions, errors);
@@ -90,7 +90,30 @@ export class Services extends StoredDefinitions<ServiceRow> {
     };
   }
 
-  private checkedMetrics(given: object, errors: FieldError[]): Record<string, MetricChoice> {
+  private policyErrors(
+    policy: Chosen,
+    metrics: readonly string[],
+    scaling: { infrastructure?: string; direction?: string },
+  ): FieldError[] {
+    const wrong = choiceErrors(this.policies, policy, '/policy');
+    if (wrong.length > 0) return wrong;
+    const { strategy, options } = this.policies.get(policy.type);
+    const params = checked(options.params, policy.params);
+    const problems = strategy.problems?.(params, { metrics }) ?? [];
+    const errors = problems.map((problem) => within('/policy/params', problem));
+    // `fixed` is what a rule has that names no policy, also one that scales nothing.
+    if (policy.type === 'fixed') return errors;
+    for (const [field, given] of Object.entries(scaling))
+      if (given === undefined)
+        errors.push({ pointer: `/${field}`, detail: `is required by the policy ${policy.type}` });
+    return errors;
+  }
+
+  private checkedMetrics(
+    given: object,
+    intervalSeconds: number,
+    errors: FieldError[],
+  ): Record<string, MetricChoice> {
     const entries = Object.entries(given);
     if (entries.length === 0) errors.push({ pointer: '/metrics', detail: 'must have at least one metric' });
     if (entries.length > MAX_METRICS)
@@ -108,9 +131,22 @@ export class Services extends StoredDefinitions<ServiceRow> {
       errors.push(...wrong);
       if (value === undefined) continue;
       errors.push(...choiceErrors(this.metrics, value as Chosen, pointer));
-      metrics[name] = { ...value } as MetricChoice;
+      errors.push(...this.windowErrors(value, intervalSeconds, pointer));
+      metrics[name] = metricOf(value);
     }
     return metrics;
+  }
+
+  private windowErrors({ type, window }: MetricDto, intervalSeconds: number, pointer: string): FieldError[] {
+    if (window === undefined) return [];
+    if (this.metrics.isPushed(type)) {
+      const detail = `a metric of type ${type} is not read at intervals: it has no window`;
+      return [{ pointer: `${pointer}/window`, detail }];
+    }
+    const samples = Math.floor(window.seconds / intervalSeconds);
+    if (samples <= MAX_WINDOW_SAMPLES) return [];
+    const detail = `holds ${samples} readings at an interval of ${intervalSeconds} s; at most ${MAX_WINDOW_SAMPLES} are allowed`;
+    return [{ pointer: `${pointer}/window/seconds`, detail }];
   }
 
   private sealedMetrics(
@@ -118,7 +154,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
     before?: ServiceRow,
   ): Record<string, MetricChoice> {
     return Object.fromEntries(
-      Object.entries(metrics).map(([name, { type, timeoutSeconds, ...choice }]) => {
+      Object.entries(metrics).map(([name, { type, timeoutSeconds, window, ...choice }]) => {
         const pointer = `/metrics${step(name)}`;
         const params = sealedParams(
           this.metrics,
@@ -127,7 +163,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
           this.secrets,
           before?.metrics[name],
         );
-        return [name, { type, params, timeoutSeconds }];
+        return [name, { type, params, timeoutSeconds, ...(window && { window }) }];
       }),
     );
   }
@@ -201,9 +237,9 @@ export class Services extends StoredDefinitions<ServiceRow> {
       enabled: row.enabled,
       intervalSeconds: row.intervalSeconds,
       metrics: Object.fromEntries(
-        Object.entries(row.metrics).map(([name, { type, params, timeoutSeconds }]) => [
+        Object.entries(row.metrics).map(([name, { type, params, ...rest }]) => [
           name,
-          { type, params: maskedParams(this.metrics, { type, params }, this.secrets), timeoutSeconds },
+          { type, params: maskedParams(this.metrics, { type, params }, this.secrets), ...rest },
         ]),
       ),
       condition: row.condition,
@@ -224,6 +260,11 @@ export class Services extends StoredDefinitions<ServiceRow> {
   protected async users(): Promise<string[]> {
     return [];
   }
+}
+
+function metricOf({ type, params, timeoutSeconds, window }: MetricDto): MetricChoice {
+  const choice = { type, params: params as Record<string, unknown>, timeoutSeconds };
+  return window === undefined ? choice : { ...choice, window: { ...window } };
 }
 
 function conditionErrors(pointer: string, text: string, metrics: string[]): FieldError[] {

@@ -1,6 +1,7 @@
 import {
   Environment,
   EvaluationError,
+  serialize,
   type ParseError,
   type TypeError as CelTypeError,
 } from '@marcbachmann/cel-js';
@@ -41,11 +42,10 @@ const compiled = new Map<string, Condition>();
 const MAX_COMPILED = 20_000;
 
 /**
- * A CEL expression over metrics, compiled. Every metric is a double; whole numbers in the text count as doubles, so
- * that `cpu + 1 > 80` is what it looks like. A missing metric is a variable left out: CEL's `||` and `&&` then decide
- * what the others decide alone.
+ * A CEL expression over metrics, compiled. Every metric is a double. A missing metric is a variable left out: CEL's
+ * `||` and `&&` then decide what the others decide alone.
  *
- * @throws ConditionError when it does not parse, names what is not there, or is not boolean
+ * @throws ConditionError when it does not parse, names what is not there, is not boolean, or may divide by 0
  */
 export function compileCondition(text: string, metrics: readonly string[]): Condition {
   if (text.length > MAX_CONDITION_LENGTH) {
@@ -76,35 +76,191 @@ function evaluator(program: (values: Values) => unknown): Condition {
 
 function environment(metrics: readonly string[]): Environment {
   const env = new Environment({ limits: LIMITS });
-  for (const operator of ['+', '-', '*', '/'] as const) {
-    const apply = ARITHMETIC[operator];
-    env.registerOperator(`double ${operator} int: double`, (a: number, b: bigint) => apply(a, Number(b)));
-    env.registerOperator(`int ${operator} double: double`, (a: bigint, b: number) => apply(Number(a), b));
-  }
-  env.registerOperator('double == int', (a: number, b: bigint) => a === Number(b));
+  env.registerOperator('double % double', (a: number, b: number) => a % b);
   for (const name of metrics) env.registerVariable(name, 'double');
+  env.registerFunction('abs(double): double', Math.abs);
+  for (let count = 2; count <= LIMITS.maxCallArguments; count++) {
+    const numbers = Array(count).fill('double').join(', ');
+    env.registerFunction(`min(${numbers}): double`, Math.min);
+    env.registerFunction(`max(${numbers}): double`, Math.max);
+  }
+  env.registerFunction('isMissing(ast): bool', isMissing);
   return env;
 }
 
-const ARITHMETIC = {
-  '+': (a: number, b: number) => a + b,
-  '-': (a: number, b: number) => a - b,
-  '*': (a: number, b: number) => a * b,
-  '/': (a: number, b: number) => a / b,
-};
+/** Functions of a condition, as the catalogue shows them. */
+export const CONDITION_FUNCTIONS = [
+  { name: 'abs', signature: 'abs(number): number', description: 'The number without its sign' },
+  { name: 'min', signature: 'min(number, number, …): number', description: 'The smallest of the numbers' },
+  { name: 'max', signature: 'max(number, number, …): number', description: 'The largest of the numbers' },
+  {
+    name: 'isMissing',
+    signature: 'isMissing(metric): boolean',
+    description: 'True while the metric can not be read; it is never missing itself',
+  },
+] as const;
+
+/** Runs the name of a metric, to see whether it is there; with a missing one CEL's evaluation ends in an error. */
+function isMissing({ args }: { args: Node[] }) {
+  return {
+    args,
+    async: false,
+    typeCheck(checker: Checker, _: unknown, context: unknown) {
+      const [metric] = args;
+      if (metric!.op !== 'id') {
+        throw new ConditionError(`isMissing takes the name of a metric ${placeOf(metric!)}`);
+      }
+      checker.check(metric!, context);
+      return checker.getType('bool');
+    },
+    evaluate(evaluator: { run(node: Node, context: unknown): unknown }, _: unknown, context: unknown) {
+      try {
+        evaluator.run(args[0]!, context);
+        return false;
+      } catch {
+        return true;
+      }
+    },
+  };
+}
+
+interface Node {
+  op: string;
+  args: unknown;
+  start: number;
+  end: number;
+  input: string;
+}
+interface Checker {
+  check(node: Node, context: unknown): unknown;
+  getType(name: string): unknown;
+}
 
 function parse(text: string, env: Environment): (values: Values) => unknown {
   let program;
   try {
     program = env.parse(text);
   } catch (error) {
+    if (error instanceof ConditionError) throw error;
     throw new ConditionError(`does not parse: ${firstLine((error as ParseError).message)}`);
   }
+  const root = program.ast as unknown as Node;
+  keepToNumbers(root);
   const { valid, type, error } = program.check() as { valid: boolean; type?: string; error?: CelTypeError };
   if (!valid) throw new ConditionError(firstLine(error!.message));
   if (type !== 'bool')
     throw new ConditionError(`must be true or false, but is ${type}; compare it with something`);
+  checkDivisors(root, []);
   return program;
+}
+
+const OPERATORS = new Set('id call || && !_ -_ ?: == != < <= > >= + - * / %'.split(' '));
+
+/**
+ * A condition is over numbers, and cheap: no texts, lists, maps or loops over them. Whole numbers in the text become
+ * doubles before the types are checked, so that `cpu > 5 / 2` is what it looks like.
+ */
+function keepToNumbers(node: Node): void {
+  if (node.op === 'value') {
+    if (typeof node.args === 'bigint') node.args = Number(node.args);
+    if (typeof node.args === 'number' || typeof node.args === 'boolean') return;
+  }
+  if (!OPERATORS.has(node.op)) {
+    throw new ConditionError(
+      `may hold numbers, metrics, comparisons, + - * / %, && || ! ?: and the functions ` +
+        `${CONDITION_FUNCTIONS.map(({ name }) => name).join(', ')}; nothing else ${placeOf(node)}`,
+    );
+  }
+  for (const operand of operandsOf(node)) keepToNumbers(operand);
+}
+
+const operandsOf = ({ args }: Node): Node[] =>
+  (Array.isArray(args) ? args.flat() : [args]).filter((arg): arg is Node => isNode(arg));
+
+const isNode = (value: unknown): value is Node =>
+  typeof value === 'object' && value !== null && 'op' in value && 'args' in value;
+
+/**
+ * Refuses to divide by what may be 0, for then the condition would say nothing when it is wanted most. A divisor is
+ * safe when it is a number, `max(x, number over 0)`, `abs` of what is safe, or guarded: `b != 0 && a / b > 1`.
+ *
+ * @param nonZero what is known not to be 0 at this place
+ */
+function checkDivisors(node: Node, nonZero: readonly string[]): void {
+  const operands = operandsOf(node);
+  const [first, second, third] = operands as [Node, Node, Node];
+  switch (node.op) {
+    case '&&':
+      checkDivisors(first, nonZero);
+      return checkDivisors(second, [...nonZero, ...nonZeroWhen(true, first)]);
+    case '||':
+      checkDivisors(first, nonZero);
+      return checkDivisors(second, [...nonZero, ...nonZeroWhen(false, first)]);
+    case '?:':
+      checkDivisors(first, nonZero);
+      checkDivisors(second, [...nonZero, ...nonZeroWhen(true, first)]);
+      return checkDivisors(third, [...nonZero, ...nonZeroWhen(false, first)]);
+    case '/':
+    case '%':
+      if (!isNonZero(second, nonZero)) {
+        const divisor = second.input.slice(second.start, second.end);
+        throw new ConditionError(
+          constantOf(second) === 0
+            ? `divides by 0 ${placeOf(second)}`
+            : `divides by ${divisor}, which may be 0 ${placeOf(second)}; write ${divisor} != 0 && before it, or divide by max(${divisor}, 1)`,
+        );
+      }
+  }
+  operands.forEach((operand) => checkDivisors(operand, nonZero));
+}
+
+function isNonZero(node: Node, nonZero: readonly string[]): boolean {
+  const constant = constantOf(node);
+  if (constant !== undefined) return constant !== 0;
+  if (nonZero.includes(serialize(node as never))) return true;
+  if (node.op === '-_') return isNonZero(operandsOf(node)[0]!, nonZero);
+  if (node.op !== 'call') return false;
+  const [name] = node.args as [string];
+  const operands = operandsOf(node);
+  if (name === 'abs') return isNonZero(operands[0]!, nonZero);
+  if (name === 'max') return operands.some((operand) => (constantOf(operand) ?? 0) > 0);
+  return name === 'min' && operands.some((operand) => (constantOf(operand) ?? 0) < 0);
+}
+
+/** What can't be 0 when the node is true, or when it is false. */
+function nonZeroWhen(truth: boolean, node: Node): string[] {
+  const [a, b] = operandsOf(node) as [Node, Node];
+  if (node.op === '!_') return nonZeroWhen(!truth, a);
+  if (node.op === (truth ? '&&' : '||')) return [...nonZeroWhen(truth, a), ...nonZeroWhen(truth, b)];
+  const excludesZero = COMPARISONS[node.op];
+  if (excludesZero === undefined) return [];
+  const [left, right] = [constantOf(a), constantOf(b)];
+  if (right !== undefined && excludesZero(0, right) !== truth) return [serialize(a as never)];
+  if (left !== undefined && excludesZero(left, 0) !== truth) return [serialize(b as never)];
+  return [];
+}
+
+const COMPARISONS: Record<string, (a: number, b: number) => boolean> = {
+  '==': (a, b) => a === b,
+  '!=': (a, b) => a !== b,
+  '<': (a, b) => a < b,
+  '<=': (a, b) => a <= b,
+  '>': (a, b) => a > b,
+  '>=': (a, b) => a >= b,
+};
+
+function constantOf(node: Node): number | undefined {
+  if (node.op === 'value') return typeof node.args === 'number' ? node.args : undefined;
+  if (node.op !== '-_') return undefined;
+  const constant = constantOf(operandsOf(node)[0]!);
+  return constant === undefined ? undefined : -constant;
+}
+
+/** In words, as there may be several lines. */
+function placeOf({ input, start }: Node): string {
+  const before = input.slice(0, start).split('\n');
+  const column = `column ${before.at(-1)!.length + 1}`;
+  return before.length === 1 ? `(${column})` : `(line ${before.length}, ${column})`;
 }
 
 /** cel-js shows the place below the message, by a caret; here the message says it in words. */

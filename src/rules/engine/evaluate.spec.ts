@@ -1,5 +1,5 @@
 import { compileCondition } from './condition';
-import { evaluate, initialState, nextMoment } from './evaluate';
+import { evaluate, initialState, NEVER_SCALED, nextMoment, scaled } from './evaluate';
 import type { Capacity, Observation, Rule, State } from './types';
 
 /** `_` is a failed read; a number is cpu. */
@@ -260,8 +260,10 @@ describe('guards, in their order', () => {
     minNodes: 1,
     maxNodes: 4,
     wisdomMs: 60_000,
-    wish: ({ effective }: { effective: number }) => effective + 2,
+    maxDirectionChanges: 2,
+    wish: ({ effective }: { effective: number }): number | undefined => effective + 2,
   };
+  const scaledUpAt = (at: number) => scaled(NEVER_SCALED, 'up', at);
   const counted = (current: number, inFlight = 0): Capacity => ({ known: true, current, inFlight });
   const at = (given: Rule, seen: Partial<Observation>, state = initialState(given, 0)) =>
     evaluate(given, state, { values: { cpu: 90 }, errors: {}, killSwitch: false, ...seen }, 100_000);
@@ -273,10 +275,10 @@ describe('guards, in their order', () => {
   });
 
   test('the wisdom time of the infrastructure counts for all its services', () => {
-    expect(at(rule({ scaling }), { infrastructureTriggeredAt: 50_000 })).toMatchObject({
+    expect(at(rule({ scaling }), { scalings: scaledUpAt(50_000) })).toMatchObject({
       state: { reason: 'infrastructure_wisdom' },
     });
-    expect(at(rule({ scaling }), { infrastructureTriggeredAt: 40_000, capacity: counted(1) })).toMatchObject({
+    expect(at(rule({ scaling }), { scalings: scaledUpAt(40_000), capacity: counted(1) })).toMatchObject({
       state: { reason: 'triggered' },
     });
   });
@@ -315,6 +317,60 @@ describe('guards, in their order', () => {
     });
     expect(at(rule({ scaling: down }), { capacity: counted(3) })).toMatchObject({
       trigger: { nodes: { delta: -1, desired: 2 } },
+    });
+  });
+
+  test('a policy that asks for no change is the reason, not a limit', () => {
+    const content = { ...scaling, wish: ({ effective }: { effective: number }) => effective };
+    expect(at(rule({ scaling: content }), { capacity: counted(2) })).toMatchObject({
+      state: { phase: 'alarm', reason: 'policy_satisfied' },
+    });
+  });
+
+  test('a policy that misses a value scales nothing', () => {
+    const blind = { ...scaling, wish: () => undefined };
+    expect(at(rule({ scaling: blind }), { capacity: counted(2) })).toMatchObject({
+      state: { phase: 'alarm', reason: 'missing_data' },
+    });
+  });
+
+  describe('the flap budget', () => {
+    const HOUR_MS = 3_600_000;
+    /** Up, down, up: two changes of direction. */
+    const flapped = scaled(scaled(scaled(NEVER_SCALED, 'up', 1_000), 'down', 20_000), 'up', 30_000);
+    const down = {
+      ...scaling,
+      direction: 'down' as const,
+      wisdomMs: 0,
+      wish: ({ effective }: { effective: number }) => effective - 1,
+    };
+
+    test('a change of direction too many does not happen, and freezes scaling for an hour', () => {
+      expect(flapped.directionChanges).toEqual([20_000, 30_000]);
+      const outcome = at(rule({ scaling: down }), { scalings: flapped, capacity: counted(3) });
+      expect(outcome).toMatchObject({ state: { reason: 'flapping' }, freezesUntil: 100_000 + HOUR_MS });
+      expect(outcome).not.toHaveProperty('trigger');
+    });
+
+    test('while it is frozen neither direction scales, and nodes are not counted', () => {
+      const scalings = { ...flapped, frozenUntil: 100_001 };
+      expect(at(rule({ scaling: down }), { scalings })).toMatchObject({ state: { reason: 'flapping' } });
+      const up = { ...scaling, wisdomMs: 0 };
+      expect(at(rule({ scaling: up }), { scalings })).toMatchObject({ state: { reason: 'flapping' } });
+      expect(at(rule({ scaling: up }), { scalings: { ...flapped, frozenUntil: 100_000 } })).toEqual({
+        needs: 'capacity',
+      });
+    });
+
+    test('going on in the same direction is no change', () => {
+      const up = { ...scaling, wisdomMs: 0 };
+      expect(at(rule({ scaling: up }), { scalings: flapped, capacity: counted(1) })).toMatchObject({
+        state: { reason: 'triggered' },
+      });
+    });
+
+    test('changes are forgotten after an hour', () => {
+      expect(scaled(flapped, 'down', 20_000 + HOUR_MS).directionChanges).toEqual([30_000, 20_000 + HOUR_MS]);
     });
   });
 

@@ -1,4 +1,18 @@
-import type { Moment, Nodes, Observation, Outcome, Phase, Reason, Rule, Scaling, State } from './types';
+import type {
+  Direction,
+  Moment,
+  Nodes,
+  Observation,
+  Outcome,
+  Phase,
+  Reason,
+  Rule,
+  Scaling,
+  Scalings,
+  State,
+} from './types';
+
+export type Decided = Exclude<Outcome, { needs: 'capacity' }>;
 
 /** A service that was never evaluated. */
 export function initialState(rule: Rule, now: Moment): State {
@@ -88,34 +102,78 @@ function breached(rule: Rule, before: State, state: State, seen: Observation, no
   if (now - pendingSince < rule.holdMs) return outcome(before, holding, 'pending', 'holding', now);
 
   const alarm = { ...holding, inAlarm: true };
-  const stop = (reason: Reason, facts: Partial<State> = {}): Outcome =>
+  const stop = (reason: Reason, facts: Partial<State> = {}): Decided =>
     outcome(before, { ...alarm, ...facts }, 'alarm', reason, now);
   if (seen.killSwitch) return stop('kill_switch');
   if (state.wisdomFrom !== undefined && now < state.wisdomFrom + rule.wisdomMs) return stop('wisdom');
   if (rule.scaling === undefined) return trigger(rule, before, alarm, undefined, now);
 
   const { scaling } = rule;
-  const lastAt = seen.infrastructureTriggeredAt;
-  if (lastAt !== undefined && now < lastAt + scaling.wisdomMs) return stop('infrastructure_wisdom');
+  const { lastAt, frozenUntil } = seen.scalings ?? NEVER_SCALED;
+  const scaledAt = lastAt[scaling.direction];
+  if (scaledAt !== undefined && now < scaledAt + scaling.wisdomMs) return stop('infrastructure_wisdom');
+  if (frozenUntil !== undefined && now < frozenUntil) return stop('flapping');
   if (seen.capacity === undefined) return { needs: 'capacity' };
   if (!seen.capacity.known) return stop('nodes_unknown', { nodesError: seen.capacity.error });
   const nodes = plan(scaling, seen.capacity, seen);
-  if (scaling.direction === 'up' && nodes.delta <= 0) return stop('at_max_nodes', { nodes });
-  if (scaling.direction === 'down' && nodes.delta >= 0) return stop('at_min_nodes', { nodes });
+  if (nodes === undefined) return stop('missing_data');
+  const isChange = scaling.direction === 'up' ? nodes.delta > 0 : nodes.delta < 0;
+  if (!isChange) return stop(nodes.isLimited ? AT_LIMIT[scaling.direction] : 'policy_satisfied', { nodes });
+  if (wouldFlap(scaling, seen.scalings, now)) {
+    return { ...stop('flapping', { nodes }), freezesUntil: now + FLAP_MS };
+  }
   return trigger(rule, before, alarm, nodes, now);
 }
+
+const AT_LIMIT = { up: 'at_max_nodes', down: 'at_min_nodes' } as const;
 
 /** Without polls and wisdom time a rule triggers once per alert: that another one ends is no reason to act again. */
 const isFedOnce = ({ intervalMs, wisdomMs }: Rule): boolean => intervalMs === undefined && wisdomMs === 0;
 
-/** What the policy wishes, within the limits. */
-function plan(scaling: Scaling, counted: { current: number; inFlight: number }, seen: Observation): Nodes {
-  const { current, inFlight } = counted;
+/** What the policy wishes, within the limits; undefined when it can't tell. */
+function plan(
+  scaling: Scaling,
+  { current, inFlight }: { current: number; inFlight: number },
+  seen: Observation,
+): Nodes | undefined {
   const effective = current + inFlight;
   const { direction, minNodes, maxNodes } = scaling;
   const wish = scaling.wish({ effective, direction }, seen.values);
+  if (wish === undefined) return undefined;
+  const isWished = direction === 'up' ? wish > effective : wish < effective;
   const desired = direction === 'up' ? Math.min(wish, maxNodes) : Math.max(wish, minNodes);
-  return { current, inFlight, effective, desired, delta: desired - effective };
+  return {
+    current,
+    inFlight,
+    effective,
+    desired,
+    delta: desired - effective,
+    ...(isWished && desired !== wish ? { isLimited: true } : {}),
+  };
+}
+
+export const NEVER_SCALED: Scalings = { lastAt: {}, directionChanges: [] };
+
+/** Over how long changes of direction are counted, and for how long too many of them freeze scaling. */
+const FLAP_MS = 3_600_000;
+
+function wouldFlap(scaling: Scaling, scalings: Scalings = NEVER_SCALED, now: Moment): boolean {
+  const { lastDirection, directionChanges } = scalings;
+  if (lastDirection === undefined || lastDirection === scaling.direction) return false;
+  const lately = directionChanges.filter((at) => at > now - FLAP_MS);
+  return lately.length >= scaling.maxDirectionChanges;
+}
+
+/** The infrastructure after a trigger. */
+export function scaled(before: Scalings, direction: Direction, now: Moment): Scalings {
+  const isChange = before.lastDirection !== undefined && before.lastDirection !== direction;
+  const changes = before.directionChanges.filter((at) => at > now - FLAP_MS);
+  return {
+    ...before,
+    lastAt: { ...before.lastAt, [direction]: now },
+    lastDirection: direction,
+    directionChanges: isChange ? [...changes, now] : changes,
+  };
 }
 
 const TRIGGER_REASON = { auto: 'triggered', shadow: 'shadowed', approve: 'awaiting_approval' } as const;
@@ -161,13 +219,7 @@ function forgetAlarm(state: State): State {
 const withErrors = (state: State, errors: State['errors']): State =>
   sameTexts(state.errors, errors) ? state : { ...state, errors };
 
-function outcome(
-  before: State,
-  after: State,
-  phase: Phase,
-  reason: Reason,
-  now: Moment,
-): Outcome & { needs?: undefined } {
+function outcome(before: State, after: State, phase: Phase, reason: Reason, now: Moment): Decided {
   if (after === before && before.phase === phase && before.reason === reason)
     return { state: before, newStretch: false, changed: false };
   const since = before.phase === phase ? before.since : now;
@@ -228,9 +280,14 @@ function nextTriggerAt(rule: Rule, state: State, seen: Observation, now: Moment)
     case 'shadowed':
     case 'awaiting_approval':
       return rule.repeat && rule.wisdomMs > 0 ? Math.max(holdUntil, wisdomUntil) : undefined;
-    case 'infrastructure_wisdom':
-      return (seen.infrastructureTriggeredAt ?? 0) + (rule.scaling?.wisdomMs ?? 0);
+    case 'infrastructure_wisdom': {
+      const { wisdomMs, direction } = rule.scaling!;
+      return (seen.scalings?.lastAt[direction] ?? 0) + wisdomMs;
+    }
+    case 'flapping':
+      return seen.scalings?.frozenUntil ?? now + RECOUNT_MS;
     case 'nodes_unknown':
+    case 'policy_satisfied':
     case 'at_max_nodes':
     case 'at_min_nodes':
     case 'kill_switch':

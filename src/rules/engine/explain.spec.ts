@@ -1,5 +1,5 @@
 import { compileCondition } from './condition';
-import { explain, type Circumstances } from './explain';
+import { explain, why, type Circumstances } from './explain';
 import type { Reason, Rule, State } from './types';
 
 const NOON = Date.UTC(2026, 0, 1, 12, 0, 0);
@@ -15,7 +15,15 @@ const rule: Rule = {
   missingData: 'hold',
   intervalMs: 10_000,
   mode: 'auto',
-  scaling: { infrastructure: 'web', direction: 'up', minNodes: 1, maxNodes: 4, wisdomMs: 0, wish: () => 0 },
+  scaling: {
+    infrastructure: 'web',
+    direction: 'up',
+    minNodes: 1,
+    maxNodes: 4,
+    wisdomMs: 0,
+    maxDirectionChanges: 6,
+    wish: () => 0,
+  },
 };
 
 function sentence(
@@ -70,13 +78,37 @@ test.each<[Reason, Partial<State>, Partial<Circumstances>, string]>([
     {},
     'cpu is 93, over 80 for 42 s; triggered at 11:58:20Z, from 2 to 3 nodes',
   ],
+  ['missing_data', { phase: 'unknown' }, {}, 'nothing has been read yet'],
   [
     'missing_data',
-    { errors: { cpu: 'no answer in 5 s' } },
+    { phase: 'unknown', errors: { cpu: 'no answer in 5 s' } },
     {},
     "cpu can't be read: no answer in 5 s; nothing triggers, the hold time stands still",
   ],
-  ['missing_data', {}, {}, 'nothing has been read yet'],
+  [
+    'missing_data',
+    { phase: 'alarm', errors: { load: 'no answer' } },
+    {},
+    "cpu is 93, over 80 for 42 s; its policy can't say how many nodes there should be: load can't be read: no answer",
+  ],
+  [
+    'holding',
+    {},
+    { values: { cpu: { value: 93, note: 'avg 5 min, 40 s of it seen' } } },
+    'cpu is 93 (avg 5 min, 40 s of it seen), over 80 for 42 s of 60 s; triggers at 12:00:18Z unless it ends',
+  ],
+  [
+    'flapping',
+    {},
+    { scalings: { lastAt: {}, directionChanges: [], frozenUntil: NOON + 60_000 } },
+    'cpu is 93, over 80 for 42 s; web was to go up and down more than 6 times within an hour, so nobody scales it before 12:01:00Z',
+  ],
+  [
+    'policy_satisfied',
+    { nodes: { ...nodes, inFlight: 0 } },
+    {},
+    'cpu is 93, over 80 for 42 s; web has 4 nodes, and its policy asks for no change',
+  ],
   ['kill_switch', {}, {}, 'cpu is 93, over 80 for 42 s; the kill switch is on, so nothing triggers'],
 ])('%s', (reason, state, circumstances, expected) => {
   expect(sentence(reason, state, circumstances)).toBe(expected);
@@ -87,4 +119,73 @@ test('a condition over several metrics is quoted, with all their values', () => 
   expect(sentence('holding', {}, { condition: 'cpu > 80 || load > 4', values })).toBe(
     'cpu is 93, load is missing; "cpu > 80 || load > 4" is true for 42 s of 60 s; triggers at 12:00:18Z unless it ends',
   );
+});
+
+describe('why', () => {
+  const taken = (state: Partial<State>, circumstances: Partial<Circumstances> = {}) =>
+    why(
+      rule,
+      {
+        ruleKey: 'k',
+        phase: 'alarm',
+        reason: 'triggered',
+        since: NOON,
+        inAlarm: false,
+        triggered: false,
+        answered: false,
+        errors: {},
+        ...state,
+      },
+      { condition: 'cpu > 80', values: { cpu: { value: 93 } }, missingData: 'hold', ...circumstances },
+      NOON,
+    );
+
+  test('the condition has its values filled in', () => {
+    expect(taken({}).condition).toEqual({ text: 'cpu > 80', filled: '93 > 80', truth: true });
+    expect(taken({}, { values: { cpu: { error: 'no answer' } } }).condition).toEqual({
+      text: 'cpu > 80',
+      filled: 'missing > 80',
+      truth: null,
+    });
+    const condition = 'max(cpu, 3) > 80 || isMissing(load)';
+    const values = { cpu: { value: 1.23456 }, load: { error: 'no answer' } };
+    expect(taken({}, { condition, values }).condition.filled).toBe('max(1.235, 3) > 80 || true');
+  });
+
+  test.each<[Partial<State>, Partial<Circumstances>, string | undefined, string[]]>([
+    [
+      { phase: 'ok', reason: 'condition_false' },
+      { values: { cpu: { value: 12 } } },
+      undefined,
+      ['"cpu > 80" (cpu is 12) must become true and stay true for 1 min'],
+    ],
+    [
+      { phase: 'pending', reason: 'holding', pendingSince: NOON - 42_000 },
+      {},
+      'of 60 s; triggers at 12:00:18Z unless it ends',
+      ['the condition must stay true until 12:00:18Z'],
+    ],
+    [
+      { reason: 'at_max_nodes', nodes },
+      {},
+      'web has 4 nodes (3 and 1 in flight), its maximum is 4',
+      ['web must have fewer than 4 nodes, or a higher maxNodes'],
+    ],
+    [
+      { reason: 'missing_data', phase: 'unknown', errors: { cpu: 'no answer' } },
+      {},
+      "cpu can't be read: no answer; nothing triggers, the hold time stands still",
+      ['cpu must be readable again'],
+    ],
+    [
+      { reason: 'triggered', lastTriggeredAt: NOON },
+      { wisdomUntil: NOON + 300_000 },
+      undefined,
+      ['it triggers again at 12:05:00Z at the earliest, if the condition stays true'],
+    ],
+  ])('%j', (state, circumstances, detail, toChange) => {
+    const { guard, ...rest } = taken(state, circumstances);
+    expect(guard?.detail).toBe(detail);
+    expect(rest.toChange).toEqual(toChange);
+  });
 });

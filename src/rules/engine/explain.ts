@@ -1,49 +1,195 @@
-import type { MissingData, Moment, Rule, State } from './types';
+import type { MissingData, Moment, Reason, Rule, Scalings, State } from './types';
+import { span } from './window';
 
 /** What an explanation speaks of, beyond rule and state. */
 export interface Circumstances {
   condition: string;
   recovery?: string;
-  values: Readonly<Record<string, { value: number } | { error: string }>>;
+  /** `note` says what the number is made of: "avg 5 min". */
+  values: Readonly<Record<string, { value: number; note?: string } | { error: string }>>;
   wisdomUntil?: Moment;
-  infrastructureWisdomUntil?: Moment;
+  scalings?: Scalings;
   missingData: MissingData;
+}
+
+/** A condition with its values filled in; `truth` is null where a missing value leaves it open. */
+export interface Filled {
+  text: string;
+  filled: string;
+  truth: boolean | null;
+}
+
+/** Why a service is as it is, taken apart. */
+export interface Why {
+  condition: Filled;
+  /** In alarm, what ends it. */
+  recovery?: Filled;
+  /** What stood against a trigger though the condition is true. */
+  guard?: { reason: Reason; detail: string };
+  /** What would have to change for it to trigger. */
+  toChange: string[];
 }
 
 /** The state as a sentence an operator understands, with numbers. */
 export function explain(rule: Rule, state: State, circumstances: Circumstances, now: Moment): string {
-  const { scaling } = rule;
-  const seen = () => breach(rule, state, circumstances, now);
   switch (state.reason) {
     case 'disabled':
       return 'the service is disabled: it is not evaluated and never triggers';
     case 'condition_false':
       return sentence(values(circumstances), `"${circumstances.condition}" is false`);
     case 'missing_data':
-      return missing(state, circumstances);
-    case 'holding':
-      return `${seen()} of ${seconds(rule.holdMs)}; triggers at ${clock(state.pendingSince! + rule.holdMs)} unless it ends`;
-    case 'kill_switch':
-      return `${seen()}; the kill switch is on, so nothing triggers`;
-    case 'wisdom':
-      return `${seen()}; it triggered at ${clock(state.lastTriggeredAt!)} and may not again before ${clock(circumstances.wisdomUntil ?? now)} (wisdom time)`;
-    case 'infrastructure_wisdom':
-      return `${seen()}; ${scaling!.infrastructure} was scaled ${scaling!.direction} lately and may not be again before ${clock(circumstances.infrastructureWisdomUntil ?? now)}`;
-    case 'nodes_unknown':
-      return `${seen()}; the nodes of ${scaling?.infrastructure} can't be counted, so it is not scaled: ${state.nodesError ?? 'no count yet'}`;
-    case 'at_max_nodes':
-      return `${seen()}; ${scaling?.infrastructure} has ${counted(state)}, its maximum is ${scaling?.maxNodes}`;
-    case 'at_min_nodes':
-      return `${seen()}; ${scaling?.infrastructure} has ${counted(state)}, its minimum is ${scaling?.minNodes}`;
-    case 'not_repeating':
-      return `${seen()}; it triggered at ${clock(state.lastTriggeredAt!)} and does not again until it has recovered`;
-    case 'triggered':
-      return `${seen()}; triggered at ${clock(state.lastTriggeredAt!)}${change(state)}`;
-    case 'shadowed':
-      return `${seen()}; would have triggered at ${clock(state.lastTriggeredAt!)}${change(state)}, but is in shadow mode`;
-    case 'awaiting_approval':
-      return `${seen()}; triggered at ${clock(state.lastTriggeredAt!)}${change(state)}, and waits for a person's approval`;
+      if (state.phase !== 'alarm') return missing(state, circumstances);
   }
+  const seen = breach(rule, state, circumstances, now);
+  if (state.reason === 'holding') return `${seen} ${guard(rule, state, circumstances, now)}`;
+  return `${seen}; ${guard(rule, state, circumstances, now)}`;
+}
+
+/** What stands against a trigger, or that there was one. */
+function guard(rule: Rule, state: State, circumstances: Circumstances, now: Moment): string {
+  const { scaling } = rule;
+  const web = scaling?.infrastructure;
+  switch (state.reason) {
+    case 'holding':
+      return `of ${seconds(rule.holdMs)}; triggers at ${clock(state.pendingSince! + rule.holdMs)} unless it ends`;
+    case 'kill_switch':
+      return 'the kill switch is on, so nothing triggers';
+    case 'wisdom':
+      return `it triggered at ${clock(state.lastTriggeredAt!)} and may not again before ${clock(circumstances.wisdomUntil ?? now)} (wisdom time)`;
+    case 'infrastructure_wisdom':
+      return `${web} was scaled ${scaling!.direction} lately and may not be again before ${clock(infrastructureWisdomUntil(rule, circumstances) ?? now)}`;
+    case 'flapping':
+      return `${web} was to go up and down more than ${scaling!.maxDirectionChanges} times within an hour, so nobody scales it before ${clock(circumstances.scalings?.frozenUntil ?? now)}`;
+    case 'nodes_unknown':
+      return `the nodes of ${web} can't be counted, so it is not scaled: ${state.nodesError ?? 'no count yet'}`;
+    case 'missing_data':
+      return `its policy can't say how many nodes there should be: ${unreadable(state).join('; ')}`;
+    case 'at_max_nodes':
+      return `${web} has ${counted(state)}, its maximum is ${scaling?.maxNodes}`;
+    case 'at_min_nodes':
+      return `${web} has ${counted(state)}, its minimum is ${scaling?.minNodes}`;
+    case 'policy_satisfied':
+      return `${web} has ${counted(state)}, and its policy asks for no change`;
+    case 'not_repeating':
+      return `it triggered at ${clock(state.lastTriggeredAt!)} and does not again until it has recovered`;
+    case 'triggered':
+      return `triggered at ${clock(state.lastTriggeredAt!)}${change(state)}`;
+    case 'shadowed':
+      return `would have triggered at ${clock(state.lastTriggeredAt!)}${change(state)}, but is in shadow mode`;
+    case 'awaiting_approval':
+      return `triggered at ${clock(state.lastTriggeredAt!)}${change(state)}, and waits for a person's approval`;
+    case 'condition_false':
+    case 'disabled':
+      return '';
+  }
+}
+
+const NO_GUARD: readonly Reason[] = ['condition_false', 'disabled', 'triggered'];
+
+/** The state taken apart: the condition with its values, the guard, and what would have to change. */
+export function why(rule: Rule, state: State, circumstances: Circumstances, now: Moment): Why {
+  const { condition, recovery } = circumstances;
+  const isBlind = state.reason === 'missing_data' && state.phase !== 'alarm';
+  return {
+    condition: filledIn(condition, rule.condition, circumstances),
+    ...(state.inAlarm && recovery !== undefined && rule.recovery !== undefined
+      ? { recovery: filledIn(recovery, rule.recovery, circumstances) }
+      : {}),
+    ...(NO_GUARD.includes(state.reason)
+      ? {}
+      : {
+          guard: {
+            reason: state.reason,
+            detail: isBlind ? missing(state, circumstances) : guard(rule, state, circumstances, now),
+          },
+        }),
+    toChange: toChange(rule, state, circumstances, now),
+  };
+}
+
+/** `cpu > 80 || isMissing(load)` -> `93 > 80 || false` */
+function filledIn(text: string, condition: Rule['condition'], { values }: Circumstances): Filled {
+  const numbers = Object.entries(values).flatMap(([metric, reading]) =>
+    'value' in reading ? [[metric, reading.value] as const] : [],
+  );
+  const filled = text.replace(NAMES, (name, asked?: string) => {
+    if (asked !== undefined) return String(!('value' in values[asked]!));
+    const reading = Object.hasOwn(values, name) ? values[name] : undefined;
+    if (reading === undefined) return name;
+    return 'value' in reading ? number(reading.value) : 'missing';
+  });
+  return { text, filled, truth: condition(Object.fromEntries(numbers)) ?? null };
+}
+
+const NAMES = /isMissing\(\s*(\w+)\s*\)|\b[A-Za-z]\w*/g;
+
+function toChange(rule: Rule, state: State, circumstances: Circumstances, now: Moment): string[] {
+  const { scaling } = rule;
+  const web = scaling?.infrastructure;
+  const until = (moment: Moment | undefined) => clock(moment ?? now);
+  switch (state.reason) {
+    case 'disabled':
+      return ['the service must be enabled'];
+    case 'condition_false': {
+      const hold = rule.holdMs === 0 ? '' : ` and stay true for ${span(rule.holdMs)}`;
+      return [`${wanted(circumstances)} must become true${hold}`];
+    }
+    case 'missing_data':
+      return Object.keys(state.errors).map((metric) => `${metric} must be readable again`);
+    case 'holding':
+      return [`the condition must stay true until ${until(state.pendingSince! + rule.holdMs)}`];
+    case 'kill_switch':
+      return ['the kill switch must be turned off'];
+    case 'wisdom':
+      return [
+        `the wisdom time must end, at ${until(circumstances.wisdomUntil)} or earlier by a person, with the condition still true`,
+      ];
+    case 'infrastructure_wisdom':
+      return [
+        `the wisdom time of ${web} must end, at ${until(infrastructureWisdomUntil(rule, circumstances))}`,
+      ];
+    case 'flapping':
+      return [
+        `the freeze of ${web} must end, at ${until(circumstances.scalings?.frozenUntil)}`,
+        `or maxDirectionChangesPerHour of ${web} be over ${scaling!.maxDirectionChanges}`,
+      ];
+    case 'nodes_unknown':
+      return [`the nodes of ${web} must be countable again`];
+    case 'at_max_nodes':
+      return [`${web} must have fewer than ${scaling?.maxNodes} nodes, or a higher maxNodes`];
+    case 'at_min_nodes':
+      return [`${web} must have more than ${scaling?.minNodes} nodes, or a lower minNodes`];
+    case 'policy_satisfied':
+      return [
+        `the policy must ask for ${scaling?.direction === 'up' ? 'more' : 'fewer'} nodes than ${web} has`,
+      ];
+    case 'not_repeating':
+      return [`the alarm must end first: ${ending(circumstances)}`];
+    case 'shadowed':
+      return ['the mode must be auto or approve for it to act'];
+    case 'awaiting_approval':
+      return ['a person must approve its executions'];
+    case 'triggered': {
+      if (!rule.repeat) return [`to trigger again, the alarm must end first: ${ending(circumstances)}`];
+      const again = Math.max(circumstances.wisdomUntil ?? now, now + rule.holdMs);
+      return [`it triggers again at ${clock(again)} at the earliest, if the condition stays true`];
+    }
+  }
+}
+
+const wanted = ({ condition, values }: Circumstances): string => {
+  const simple = SIMPLE.exec(condition);
+  const reading = simple ? values[simple[1]!] : undefined;
+  const now = reading && 'value' in reading ? ` (${simple![1]} is ${number(reading.value)})` : '';
+  return `"${condition}"${now}`;
+};
+
+const ending = ({ condition, recovery }: Circumstances): string =>
+  recovery === undefined ? `"${condition}" must become false` : `"${recovery}" must become true`;
+
+function infrastructureWisdomUntil({ scaling }: Rule, { scalings }: Circumstances): Moment | undefined {
+  const at = scaling && scalings?.lastAt[scaling.direction];
+  return at === undefined ? undefined : at + scaling!.wisdomMs;
 }
 
 /** "cpu is 93, over 80 for 42 s" where the condition is that simple, else the values and the condition. */
@@ -54,7 +200,7 @@ function breach(rule: Rule, state: State, circumstances: Circumstances, now: Mom
   const simple = recovering ? undefined : SIMPLE.exec(circumstances.condition);
   const reading = simple ? circumstances.values[simple[1]!] : undefined;
   if (simple && reading && 'value' in reading && Object.keys(circumstances.values).length === 1) {
-    return `${simple[1]} is ${number(reading.value)}, ${WORDS[simple[2]!]} ${simple[3]}${lasting}`;
+    return `${simple[1]} is ${shown(reading)}, ${WORDS[simple[2]!]} ${simple[3]}${lasting}`;
   }
   const truth = recovering
     ? `in alarm until "${circumstances.recovery}"${lasting}`
@@ -80,15 +226,18 @@ const AFTER_GAP: Record<MissingData, string> = {
 };
 
 function missing(state: State, circumstances: Circumstances): string {
-  const errors = Object.entries(state.errors).map(([metric, error]) => `${metric} can't be read: ${error}`);
+  const errors = unreadable(state);
   if (errors.length === 0) return 'nothing has been read yet';
   return `${errors.join('; ')}; nothing triggers, ${AFTER_GAP[circumstances.missingData]}`;
 }
 
+const unreadable = ({ errors }: State): string[] =>
+  Object.entries(errors).map(([metric, error]) => `${metric} can't be read: ${error}`);
+
 function values({ values }: Circumstances): string {
   return Object.entries(values)
     .map(([metric, reading]) =>
-      'value' in reading ? `${metric} is ${number(reading.value)}` : `${metric} is missing`,
+      'value' in reading ? `${metric} is ${shown(reading)}` : `${metric} is missing`,
     )
     .join(', ');
 }
@@ -103,6 +252,10 @@ const change = ({ nodes }: State): string =>
   nodes === undefined ? '' : `, from ${nodes.effective} to ${nodes.desired} nodes`;
 
 const sentence = (...parts: string[]): string => parts.filter((part) => part !== '').join('; ');
+
+/** "93 (avg 5 min)" */
+const shown = ({ value, note }: { value: number; note?: string }): string =>
+  note === undefined ? number(value) : `${number(value)} (${note})`;
 
 /** At most three digits behind the point; numbers are for reading here. */
 const number = (value: number): string => String(Number(value.toFixed(3)));

@@ -12,9 +12,11 @@ export type Reason =
   | 'holding'
   | 'wisdom'
   | 'infrastructure_wisdom'
+  | 'flapping'
   | 'at_max_nodes'
   | 'at_min_nodes'
   | 'nodes_unknown'
+  | 'policy_satisfied'
   | 'missing_data'
   | 'not_repeating'
   | 'disabled'
@@ -55,8 +57,20 @@ export interface Scaling {
   readonly minNodes: number;
   readonly maxNodes: number;
   readonly wisdomMs: number;
+  /** More changes between up and down within an hour freeze the scaling of the infrastructure for an hour. */
+  readonly maxDirectionChanges: number;
   /** How many nodes there should be, before limits; undefined when a value it goes by is missing. */
   readonly wish: (nodes: { effective: number; direction: Direction }, values: Values) => number | undefined;
+}
+
+/** What is remembered of an infrastructure by all the rules that scale it. */
+export interface Scalings {
+  /** The last trigger, by direction. */
+  readonly lastAt: Readonly<Partial<Record<Direction, Moment>>>;
+  readonly lastDirection?: Direction;
+  /** When a trigger went the other way than the one before it; those of the last hour. */
+  readonly directionChanges: readonly Moment[];
+  readonly frozenUntil?: Moment;
 }
 
 /** What is seen at one moment. */
@@ -69,8 +83,8 @@ export interface Observation {
   /** Something new is seen: an alert that fires. Polls always see something new. */
   readonly news?: boolean;
   readonly killSwitch: boolean;
-  /** The last trigger in the same direction on the infrastructure. */
-  readonly infrastructureTriggeredAt?: Moment;
+  /** Of the infrastructure the rule scales. */
+  readonly scalings?: Scalings;
   /** Left out until it is asked for: counting nodes costs a read. */
   readonly capacity?: Capacity;
 }
@@ -113,6 +127,8 @@ export interface Nodes {
   readonly desired: number;
   /** desired - effective */
   readonly delta: number;
+  /** The policy wished for more than the limits allow. */
+  readonly isLimited?: boolean;
 }
 
 export interface Trigger {
@@ -130,4 +146,6 @@ export type Outcome =
       /** Another stretch of the ledger begins. */
       readonly newStretch: boolean;
       readonly trigger?: Trigger;
+      /** The trigger that was stopped was a change of direction too many: nobody scales the infrastructure until then. */
+      readonly freezesUntil?: Moment;
     };

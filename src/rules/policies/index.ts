@@ -1,6 +1,8 @@
 import type { Type } from '@nestjs/common';
 import { Fixed } from './fixed.policy';
 import type { Policy } from './policy';
+import { Step } from './step.policy';
+import { TargetTracking } from './target-tracking.policy';
 
 /** Every policy mapping: one line each. */
-export const POLICY_MAPPINGS: Type<Policy<never>>[] = [Fixed];
+export const POLICY_MAPPINGS: Type<Policy<never>>[] = [Fixed, Step, TargetTracking];

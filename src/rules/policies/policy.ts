@@ -6,11 +6,7 @@ import type { Direction, Values } from '../engine/types';
 /** A policy mapping: how many nodes a trigger asks for, before limits. Pure. */
 export interface Policy<P = unknown> {
   /** How many nodes there should be; undefined when a value it goes by is missing. */
-  wish(
-    params: P,
-    nodes: { effective: number; direction: Direction },
-    values: Values,
-  ): number | undefined;
+  wish(params: P, nodes: { effective: number; direction: Direction }, values: Values): number | undefined;
 
   /** What is wrong with params that are valid by themselves, for a service with these metrics. Pointers lie below params. */
   problems?(params: P, service: { metrics: readonly string[] }): FieldError[];

@@ -1,0 +1,35 @@
+import { Body, Controller, Get, Put } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { checked } from '../common/check';
+import { Flag, Text } from '../common/fields';
+import { KillSwitch } from './kill-switch';
+
+class KillSwitchDto {
+  @Flag({ description: 'True: decisions are taken and recorded, nothing is executed' })
+  on: boolean;
+
+  @Text({ description: 'Why, for whoever finds it on', maxLength: 1_000 })
+  reason: string = '';
+}
+
+/** Stops everything from acting, at once. */
+@ApiTags('kill switch')
+@ApiBearerAuth()
+@Controller('api/v1/kill-switch')
+export class KillSwitchController {
+  constructor(private readonly killSwitch: KillSwitch) {}
+
+  @Get()
+  @ApiOperation({ summary: 'Is it on, by whom, and why' })
+  get() {
+    return this.killSwitch.show();
+  }
+
+  @Put()
+  @ApiBody({ type: KillSwitchDto })
+  @ApiOperation({ summary: 'Turn it on or off; 409 when the environment holds it on' })
+  set(@Body() body: unknown) {
+    const { on, reason } = checked(KillSwitchDto, body);
+    return this.killSwitch.set(on, reason);
+  }
+}

@@ -1,0 +1,57 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CLOCK, type Clock } from '../common/clock';
+import { Conflict } from '../common/errors';
+import { CONFIG, type Config } from '../config/config';
+import { Database } from '../database/database';
+
+export interface ShownKillSwitch {
+  on: boolean;
+  /** Who holds it on: the environment of the process that answers, or a person by the API. */
+  by?: 'environment' | 'api';
+  reason?: string;
+  changedAt?: string;
+}
+
+/**
+ * While it is on, decisions are taken and recorded and nothing is executed. On in the environment of a process, it is
+ * on for what that process does; on by the API, for all of them from the next decision and claim on.
+ */
+@Injectable()
+export class KillSwitch {
+  constructor(
+    private readonly database: Database,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  async isOn(): Promise<boolean> {
+    return (await this.show()).on;
+  }
+
+  async show(): Promise<ShownKillSwitch> {
+    const [row] = await this.database.rows<{ is_on: boolean; reason: string; changed_at: Date | null }>(
+      'SELECT is_on, reason, changed_at FROM kill_switch',
+    );
+    const { is_on, reason, changed_at } = row!;
+    const by = this.config.killSwitch ? 'environment' : is_on ? 'api' : undefined;
+    return {
+      on: by !== undefined,
+      ...(by === undefined ? {} : { by }),
+      ...(reason === '' ? {} : { reason }),
+      ...(changed_at === null ? {} : { changedAt: changed_at.toISOString() }),
+    };
+  }
+
+  /** @throws Conflict when the environment holds it on */
+  async set(on: boolean, reason: string): Promise<ShownKillSwitch> {
+    if (!on && this.config.killSwitch) {
+      throw new Conflict('MONSCALE_KILL_SWITCH is on; take it out of the environment and start again');
+    }
+    await this.database.rows('UPDATE kill_switch SET is_on = $1, reason = $2, changed_at = $3', [
+      on,
+      reason,
+      this.clock.now(),
+    ]);
+    return this.show();
+  }
+}

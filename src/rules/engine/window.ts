@@ -1,0 +1,106 @@
+import type { Moment } from './types';
+
+/** What a window makes of the readings in it. */
+export const WINDOW_FUNCTIONS = [
+  'avg',
+  'min',
+  'max',
+  'sum',
+  'last',
+  'count',
+  'p50',
+  'p90',
+  'p95',
+  'p99',
+  'rate',
+  'delta',
+] as const;
+export type WindowFunction = (typeof WINDOW_FUNCTIONS)[number];
+
+/** A metric's number is made of its readings of the last so many seconds: those after `now - seconds`, up to `now`. */
+export interface Window {
+  readonly function: WindowFunction;
+  readonly seconds: number;
+  /** With fewer readings than this there is no number. */
+  readonly minSamples?: number;
+}
+
+/** The readings of a window, oldest first. */
+export interface Readings {
+  readonly values: readonly number[];
+  readonly firstAt: Moment;
+  readonly lastAt: Moment;
+}
+
+/** The number, or why there is none; `coveredMs` is how much of the window has been seen. */
+export type Windowed = { readonly value: number; readonly coveredMs: number } | { readonly error: string };
+
+/** @param readings undefined when there are none @param intervalMs a reading stands for the time up to the next one */
+export function windowed(
+  window: Window,
+  readings: Readings | undefined,
+  now: Moment,
+  intervalMs: number,
+): Windowed {
+  const { seconds, minSamples = 1 } = window;
+  const needed = Math.max(minSamples, isOfChange(window.function) ? 2 : 1);
+  const count = readings?.values.length ?? 0;
+  if (readings === undefined || count < needed) {
+    return {
+      error: `${count} of at least ${needed} readings in ${span(seconds * 1000)} for its ${window.function}`,
+    };
+  }
+  const coveredMs = Math.min(now - readings.firstAt + intervalMs, seconds * 1000);
+  return { value: FUNCTIONS[window.function](readings), coveredMs };
+}
+
+const isOfChange = (name: WindowFunction): boolean => name === 'rate' || name === 'delta';
+
+const FUNCTIONS: Record<WindowFunction, (readings: Readings) => number> = {
+  avg: ({ values }) => sum(values) / values.length,
+  min: ({ values }) => values.reduce((a, b) => Math.min(a, b)),
+  max: ({ values }) => values.reduce((a, b) => Math.max(a, b)),
+  sum: ({ values }) => sum(values),
+  last: ({ values }) => values.at(-1)!,
+  count: ({ values }) => values.length,
+  p50: ({ values }) => percentile(values, 0.5),
+  p90: ({ values }) => percentile(values, 0.9),
+  p95: ({ values }) => percentile(values, 0.95),
+  p99: ({ values }) => percentile(values, 0.99),
+  // Per second; a counter that falls began again at 0, so what it shows then is what it rose by.
+  rate: ({ values, firstAt, lastAt }) => (increase(values) * 1000) / (lastAt - firstAt),
+  delta: ({ values }) => values.at(-1)! - values[0]!,
+};
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+
+function increase(values: readonly number[]): number {
+  let total = 0;
+  for (let i = 1; i < values.length; i++) {
+    const [before, value] = [values[i - 1]!, values[i]!];
+    total += value >= before ? value - before : value;
+  }
+  return total;
+}
+
+/** Interpolates between the two nearest readings, as PostgreSQL's percentile_cont does. */
+function percentile(values: readonly number[], share: number): number {
+  const sorted = Float64Array.from(values).sort();
+  const place = (sorted.length - 1) * share;
+  const [below, above] = [sorted[Math.floor(place)]!, sorted[Math.ceil(place)]!];
+  return below + (above - below) * (place - Math.floor(place));
+}
+
+/** "avg 5 min"; "avg 5 min, 40 s of it seen" while it fills. */
+export function windowNote(window: Window, coveredMs: number): string {
+  const whole = `${window.function} ${span(window.seconds * 1000)}`;
+  return coveredMs < window.seconds * 1000 ? `${whole}, ${span(coveredMs)} of it seen` : whole;
+}
+
+/** A time span as an operator says it. */
+export function span(ms: number): string {
+  const seconds = Number((ms / 1000).toFixed(1));
+  if (seconds >= 3600 && seconds % 3600 === 0) return `${seconds / 3600} h`;
+  if (seconds >= 60 && seconds % 60 === 0) return `${seconds / 60} min`;
+  return `${seconds} s`;
+}
