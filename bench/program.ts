@@ -26,26 +26,22 @@ export class BenchProgram {
     const folder = mkdtempSync(join(tmpdir(), 'monscale-bench-'));
     const servers = await startEmbeddedServers(folder, () => {});
     const port = await freePort();
-    const child = spawn(
-      process.execPath,
-      [...(process.env.PROF ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof'] : []), '--enable-source-maps', MAIN],
-      {
-        env: {
-          ...process.env,
-          MONSCALE_HTTP_HOST: '127.0.0.1',
-          MONSCALE_HTTP_PORT: String(port),
-          MONSCALE_TRAP_HOST: '127.0.0.1',
-          MONSCALE_TRAP_PORT: '0',
-          MONSCALE_ADMIN_TOKEN: ADMIN_TOKEN,
-          MONSCALE_SECRET_KEY: servers.secretKey,
-          MONSCALE_LOG_LEVEL: 'warn',
-          DATABASE_URL: servers.databaseUrl,
-          REDIS_URL: servers.redisUrl,
-          ...env,
-        },
-        stdio: ['ignore', 'inherit', 'inherit'],
+    const child = spawn(process.execPath, ['--enable-source-maps', MAIN], {
+      env: {
+        ...process.env,
+        MONSCALE_HTTP_HOST: '127.0.0.1',
+        MONSCALE_HTTP_PORT: String(port),
+        MONSCALE_TRAP_HOST: '127.0.0.1',
+        MONSCALE_TRAP_PORT: '0',
+        MONSCALE_ADMIN_TOKEN: ADMIN_TOKEN,
+        MONSCALE_SECRET_KEY: servers.secretKey,
+        MONSCALE_LOG_LEVEL: 'warn',
+        DATABASE_URL: servers.databaseUrl,
+        REDIS_URL: servers.redisUrl,
+        ...env,
       },
-    );
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
     const sql = new Client({ connectionString: servers.databaseUrl });
     await sql.connect();
     const program = new BenchProgram(folder, servers, child, `http://127.0.0.1:${port}`, sql);

@@ -30,11 +30,16 @@ import { PollScheduler } from './metrics/poll-scheduler';
 import { QueueModule } from './queue/queue.module';
 import { AlertsProcessor } from './rules/alerts.processor';
 import { CapacityController } from './rules/capacity.controller';
+import { Decisions } from './rules/decisions';
+import { Hindsight } from './rules/hindsight';
 import { PoliciesModule } from './rules/policies/policies.module';
 import { PollsProcessor } from './rules/polls.processor';
 import { RulesModule } from './rules/rules.module';
 import { ServiceStates } from './rules/service-states';
 import { ServiceStatesController } from './rules/service-states.controller';
+import { Recordings } from './rules/simulation/recordings';
+import { Simulations } from './rules/simulation/simulations';
+import { SimulationsController } from './rules/simulation/simulations.controller';
 import { ServicesController } from './services/services.controller';
 import { ServicesModule } from './services/services.module';
 
@@ -66,6 +71,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
     SourcesController,
     TrapController,
     KillSwitchController,
+    SimulationsController,
   ],
   scheduler: [],
   worker: [],
@@ -74,7 +80,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
 
 /** What each role runs: the first of it starts when the program does, and drains when it stops. */
 const RUNS: Record<Role, Type[]> = {
-  api: [ServiceStates],
+  api: [ServiceStates, Hindsight, Decisions, Recordings, Simulations],
   // Says what is due; puts back what Redis lost; makes and drops partitions.
   scheduler: [PollScheduler, AlertSweep, ExecutionSweep, Retention],
   // One processor for each queue it serves; see SERVES.

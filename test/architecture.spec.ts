@@ -29,7 +29,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'alerts', 'api', 'common', 'config', 'database', 'history', 'infrastructures', 'kill-switch', 'metrics', 'queue', 'rules/engine',
     'rules/policies', 'services',
   ],
-  catalogue: ['actions', 'alerts', 'metrics', 'rules/policies'],
+  catalogue: ['actions', 'alerts', 'metrics', 'rules/engine', 'rules/policies'],
   health: ['auth', 'common', 'config', 'database', 'metrics', 'queue'],
 }; // prettier-ignore
 

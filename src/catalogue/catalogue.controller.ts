@@ -3,6 +3,7 @@ import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { ActionRegistry } from '../actions/action-registry';
 import { FormatRegistry } from '../alerts/format-registry';
 import { MetricRegistry } from '../metrics/metric-registry';
+import { CONDITION_FUNCTIONS } from '../rules/engine/condition';
 import { PolicyRegistry } from '../rules/policies/policy-registry';
 
 /** What can be chosen by name, and the JSON Schema of its params. */
@@ -19,7 +20,7 @@ export class CatalogueController {
 
   @Get()
   @ApiOperation({
-    summary: 'Every metric, policy, action and alert format, with the JSON Schema of its params',
+    summary: 'Every metric, policy, action and alert format, with the JSON Schema of its params; functions of conditions',
   })
   mappings() {
     return {
@@ -27,6 +28,7 @@ export class CatalogueController {
       policies: this.policies.catalogue(),
       actions: this.actions.catalogue(),
       alertFormats: this.formats.catalogue(),
+      conditionFunctions: CONDITION_FUNCTIONS,
     };
   }
 }

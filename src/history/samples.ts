@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { telemetry } from '../common/telemetry';
-import { Database, type Sql } from '../database/database';
+import { Database } from '../database/database';
 
 /** One number read at one moment. */
 export interface Sample {
@@ -46,18 +46,14 @@ export class Samples {
     );
   }
 
-  /** When each series was last read, of those that were read since `after`. */
-  async latest(
-    series: readonly number[],
-    after: Date,
-    sql: Sql = this.database,
-  ): Promise<Map<number, Sample>> {
+  /** When each series was last read, of those that were read after `after` and not after `upTo`. */
+  async latest(series: readonly number[], after: Date, upTo?: Date): Promise<Map<number, Sample>> {
     if (series.length === 0) return new Map();
-    const rows = await sql.rows<{ series: number; at: Date; value: number }>(
+    const rows = await this.database.rows<{ series: number; at: Date; value: number }>(
       `SELECT s.series, x.at, x.value
        FROM unnest($1::int[]) AS s(series),
-         LATERAL (SELECT at, value FROM samples WHERE series_id = s.series AND at > $2 ORDER BY at DESC LIMIT 1) x`,
-      [series, after],
+         LATERAL (SELECT at, value FROM samples WHERE series_id = s.series AND at > $2 AND at <= $3 ORDER BY at DESC LIMIT 1) x`,
+      [series, after, upTo ?? 'infinity'],
       'samples_latest',
     );
     return new Map(rows.map((row) => [row.series, row]));

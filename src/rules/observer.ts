@@ -8,7 +8,7 @@ import type { Prepared, Watched } from './rule-book';
 import type { Seen } from './seen';
 
 /** A reading this many intervals old says nothing about now. */
-const STALE_INTERVALS = 3;
+export const STALE_INTERVALS = 3;
 /** How far back the last reading before a gap is looked for. */
 const GAP_DAYS = 7;
 const DAY_MS = 86_400_000;
@@ -48,7 +48,7 @@ export class Observer {
     );
     if (wanted.length === 0) return [...seen];
     const readings = await this.samples.windows(wanted, at);
-    return seen.map((one) => throughWindows(one, readings));
+    return seen.map((one) => throughWindows(one.watched.prepared, one, readings));
   }
 
   seen(
@@ -150,12 +150,16 @@ function samplesOf(
   );
 }
 
-function throughWindows(seen: Seen, readings: ReadonlyMap<number, SeriesWindow>): Seen {
-  const { service, windows } = seen.watched.prepared;
+/** Numbers of windows in place of the latest readings. */
+export function throughWindows<S extends Pick<Seen, 'values' | 'errors' | 'at'>>(
+  { service, windows }: Pick<Prepared, 'service' | 'windows'>,
+  seen: S,
+  readings: ReadonlyMap<number, SeriesWindow>,
+): S & Pick<Seen, 'notes'> {
   const made = windows.filter(({ metric }) => seen.values[metric] !== undefined);
   if (made.length === 0) return seen;
-  const values = { ...seen.values };
-  const errors = { ...seen.errors };
+  const values: Record<string, number> = { ...seen.values };
+  const errors: Record<string, string> = { ...seen.errors };
   const notes: Record<string, string> = {};
   for (const { metric, series, window } of made) {
     const intervalMs = service.intervalSeconds * 1000;
@@ -168,7 +172,7 @@ function throughWindows(seen: Seen, readings: ReadonlyMap<number, SeriesWindow>)
       errors[metric] = result.error;
     }
   }
-  return { ...seen, values, errors: withOpenReason(seen.watched.prepared, values, errors), notes };
+  return { ...seen, values, errors, notes };
 }
 
 /** Values are there and the condition is open all the same: it divides by zero, say. */

@@ -1,15 +1,30 @@
 import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { momentOf, RangeQuery } from '../api/range-query';
+import { momentOf, momentProblem, RangeQuery } from '../api/range-query';
 import { checked } from '../common/check';
+import { Decimal, Text } from '../common/fields';
+import { Decisions } from './decisions';
 import { ServiceStates } from './service-states';
+
+class WhyQuery {
+  @Text({ description: 'The moment (RFC 3339); by default now', optional: true, check: momentProblem })
+  at?: string;
+}
+
+class ReportQuery {
+  @Decimal({ description: 'How far back from now', unit: 'days', minimum: 0.01, maximum: 366 })
+  days = 7;
+}
 
 /** Why a service is as it is, and was as it was. */
 @ApiTags('services')
 @ApiBearerAuth()
 @Controller('api/v1/services/:ref')
 export class ServiceStatesController {
-  constructor(private readonly states: ServiceStates) {}
+  constructor(
+    private readonly states: ServiceStates,
+    private readonly ledger: Decisions,
+  ) {}
 
   @Get('state')
   @ApiOperation({ summary: 'Phase, reason and explanation, with the numbers' })
@@ -22,7 +37,30 @@ export class ServiceStatesController {
   @ApiQuery({ type: RangeQuery })
   decisions(@Param('ref') reference: string, @Query() query: Record<string, string>) {
     const { from, to, limit, cursor } = checked(RangeQuery, RangeQuery.numbers(query));
-    return this.states.decisions(reference, { from: momentOf(from), to: momentOf(to), limit, cursor });
+    return this.ledger.list(reference, { from: momentOf(from), to: momentOf(to), limit, cursor });
+  }
+
+  @Get('why')
+  @ApiOperation({
+    summary:
+      'Why it was as it was at a moment: the condition with its values, what stopped it, what would have to change',
+  })
+  @ApiQuery({ type: WhyQuery })
+  why(@Param('ref') reference: string, @Query() query: Record<string, string>) {
+    return this.ledger.why(reference, momentOf(checked(WhyQuery, query).at));
+  }
+
+  @Get('report')
+  @ApiOperation({
+    summary: 'What it came to over some days: triggers, time in alarm, at the limit, in missing data',
+  })
+  @ApiQuery({ type: ReportQuery })
+  report(@Param('ref') reference: string, @Query() query: Record<string, string>) {
+    const { days } = checked(
+      ReportQuery,
+      query.days === undefined ? {} : { ...query, days: Number(query.days) },
+    );
+    return this.ledger.report(reference, days);
   }
 
   @Post('evaluate')

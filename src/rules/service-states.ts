@@ -2,16 +2,16 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
 import { Conflict, NotFound } from '../common/errors';
 import { newId } from '../common/ids';
-import { pageOf, type Page } from '../database/definitions';
 import { Database } from '../database/database';
 import { Poller } from '../metrics/poller';
 import { nextDue } from '../metrics/poll-schedule';
 import { Queues } from '../queue/queues';
 import { Services } from '../services/services';
 import { initialState } from './engine/evaluate';
+import type { Why } from './engine/explain';
 import type { Reason, Scalings, State } from './engine/types';
 import { Evaluator } from './evaluator';
-import { explanationOf, wisdomUntil } from './explanation';
+import { explanationOf, whyOf, wisdomUntil } from './explanation';
 import { Ledger } from './ledger';
 import { Observer } from './observer';
 import { RuleBook, type Prepared, type Watched } from './rule-book';
@@ -30,19 +30,19 @@ export interface ShownState {
   nextPollAt?: string;
 }
 
-interface DecisionRow {
-  id: string;
-  from: Date;
-  to: Date | null;
+/** Why a service was as it was at a moment. */
+export interface ShownWhy extends Partial<Why> {
+  at: string;
   phase: string;
   reason: string;
   explanation: string;
-  values: object;
-  trigger: string | null;
-  executions: string[];
+  /** The stretch the moment lies in; without `to` it lasts. */
+  from: string;
+  to?: string;
+  values: ShownValues;
 }
 
-/** What a rule says of a service, and what it said: state and ledger, to be read. */
+/** What a rule says of a service now. */
 @Injectable()
 export class ServiceStates {
   constructor(
@@ -62,8 +62,7 @@ export class ServiceStates {
     const at = this.clock.now();
     const [seen] = await this.observer.known([watched], at);
     const { prepared } = watched;
-    const state = watched.state ?? initialState(prepared.rule, prepared.service.updatedAt.getTime());
-    return this.show(seen!, state, await this.scalingsOf(prepared));
+    return this.show(seen!, rememberedOf(watched), await this.scalingsOf(prepared));
   }
 
   /** Reads every metric now and says what the rule would, without acting or storing. */
@@ -90,27 +89,23 @@ export class ServiceStates {
     return known!;
   }
 
-  async decisions(
-    reference: string,
-    range: { from?: Date; to?: Date; limit: number; cursor?: string },
-  ): Promise<Page<object>> {
-    const service = await this.services.store.get(reference);
-    const rows = await this.database.rows<DecisionRow>(
-      `SELECT d.id, d.started_at AS "from", d.ended_at AS "to", d.phase, d.reason, d.explanation, d.metric_values AS "values",
-         d.trigger_id AS trigger, array(SELECT e.id FROM executions e WHERE e.trigger_id = d.trigger_id ORDER BY e.id) AS executions
-       FROM decisions d
-       WHERE d.service_id = $1 AND ($2::timestamptz IS NULL OR d.ended_at IS NULL OR d.ended_at > $2)
-         AND ($3::timestamptz IS NULL OR d.started_at < $3) AND ($4::uuid IS NULL OR d.id < $4)
-       ORDER BY d.id DESC LIMIT $5`,
-      [service.id, range.from ?? null, range.to ?? null, range.cursor ?? null, range.limit + 1],
-    );
-    const { items, nextCursor } = pageOf(rows, range.limit);
-    const shown = items.map(({ id: _, to, trigger, executions, ...row }) => ({
-      ...row,
-      ...(to === null ? {} : { to }),
-      ...(trigger === null ? {} : { trigger, executions }),
-    }));
-    return { items: shown, nextCursor };
+  /** Why it is as it is now, with the latest values. */
+  async why(reference: string): Promise<ShownWhy> {
+    const watched = await this.watched(reference);
+    const at = this.clock.now();
+    const [seen] = await this.observer.known([watched], at);
+    const { prepared } = watched;
+    const state = rememberedOf(watched);
+    const scalings = await this.scalingsOf(prepared);
+    return {
+      at: at.toISOString(),
+      phase: state.phase,
+      reason: state.reason,
+      explanation: explanationOf(prepared, state, seen!, scalings),
+      from: new Date(state.since).toISOString(),
+      values: valuesOf(prepared, seen!),
+      ...whyOf(prepared, state, seen!, scalings),
+    };
   }
 
   /** Ends a wisdom time early; the ledger says that a person did. */
@@ -169,10 +164,9 @@ export class ServiceStates {
     return (await this.ledger.scalings([infrastructure.id])).get(infrastructure.id);
   }
 
-  private show(seen: Seen, remembered: State, scalings?: Scalings): ShownState {
+  private show(seen: Seen, state: State, scalings?: Scalings): ShownState {
     const { prepared } = seen.watched;
     const { service, rule } = prepared;
-    const state: State = rule.enabled ? remembered : { ...remembered, phase: 'unknown', reason: 'disabled' };
     const now = seen.at.getTime();
     const moment = (at: number | undefined) => (at === undefined ? undefined : new Date(at).toISOString());
     const wisdomEnds = wisdomUntil(prepared, state);
@@ -192,4 +186,11 @@ export class ServiceStates {
       nextPollAt: nextPoll === undefined ? undefined : moment(nextPoll * 1000),
     };
   }
+}
+
+/** What is remembered of it; before its first evaluation, that nothing is known. */
+function rememberedOf({ prepared, state }: Watched): State {
+  const { rule, service } = prepared;
+  const remembered = state ?? initialState(rule, service.updatedAt.getTime());
+  return rule.enabled ? remembered : { ...remembered, phase: 'unknown', reason: 'disabled' };
 }

@@ -48,6 +48,17 @@ export class Services extends StoredDefinitions<ServiceRow> {
     return this.resource(row);
   }
 
+  /** What a body names; looked up where it is needed. */
+  async references(_bodies: readonly unknown[]): Promise<undefined> {}
+
+  /** A definition as it would be saved, for whoever wants to try it. */
+  async draft(body: unknown, _references?: undefined, before?: ServiceRow): Promise<{ row: ServiceRow }> {
+    const id = before?.id ?? newId();
+    const now = this.clock.now();
+    const columns = await this.columns(body, before, id);
+    return { row: { ...columns, series: before?.series ?? {}, id, version: 0, createdAt: now, updatedAt: now } };
+  }
+
   /** The body as columns; every mistake in it at once. */
   protected async columns(
     body: unknown,

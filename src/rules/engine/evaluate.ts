@@ -94,16 +94,19 @@ function unseenSince(rule: Rule, { previousAt }: Observation, now: Moment): Mome
 
 function breached(rule: Rule, before: State, state: State, seen: Observation, now: Moment): Outcome {
   const pendingSince = state.pendingSince ?? now;
-  const holding = { ...state, pendingSince, answered: state.answered && seen.news !== true };
+  const answered = state.answered && seen.news !== true;
+  // A rule that goes on holding, or stays in its alarm, makes nothing new.
+  const isSame = state.pendingSince === pendingSince && state.answered === answered;
+  const holding = isSame ? state : { ...state, pendingSince, answered };
   if (isFedOnce(rule) && holding.answered) {
     return outcome(before, holding, 'alarm', before.phase === 'alarm' ? before.reason : 'not_repeating', now);
   }
   if (state.triggered && !rule.repeat) return outcome(before, holding, 'alarm', 'not_repeating', now);
   if (now - pendingSince < rule.holdMs) return outcome(before, holding, 'pending', 'holding', now);
 
-  const alarm = { ...holding, inAlarm: true };
-  const stop = (reason: Reason, facts: Partial<State> = {}): Decided =>
-    outcome(before, { ...alarm, ...facts }, 'alarm', reason, now);
+  const alarm = holding.inAlarm ? holding : { ...holding, inAlarm: true };
+  const stop = (reason: Reason, facts?: Partial<State>): Decided =>
+    outcome(before, facts === undefined ? alarm : { ...alarm, ...facts }, 'alarm', reason, now);
   if (seen.killSwitch) return stop('kill_switch');
   if (state.wisdomFrom !== undefined && now < state.wisdomFrom + rule.wisdomMs) return stop('wisdom');
   if (rule.scaling === undefined) return trigger(rule, before, alarm, undefined, now);

@@ -108,7 +108,11 @@ export function why(rule: Rule, state: State, circumstances: Circumstances, now:
 }
 
 /** `cpu > 80 || isMissing(load)` -> `93 > 80 || false` */
-function filledIn(text: string, condition: Rule['condition'], { values }: Circumstances): Filled {
+export function filledIn(
+  text: string,
+  condition: Rule['condition'],
+  { values }: Pick<Circumstances, 'values'>,
+): Filled {
   const numbers = Object.entries(values).flatMap(([metric, reading]) =>
     'value' in reading ? [[metric, reading.value] as const] : [],
   );

@@ -1,0 +1,166 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CLOCK, type Clock } from '../common/clock';
+import { NotFound } from '../common/errors';
+import { Database } from '../database/database';
+import { pageOf, type Page } from '../database/definitions';
+import { Services } from '../services/services';
+import type { Why } from './engine/explain';
+import { Hindsight } from './hindsight';
+import { RuleBook } from './rule-book';
+import type { ShownValues } from './seen';
+import { ServiceStates, type ShownWhy } from './service-states';
+
+interface DecisionRow {
+  id: string;
+  from: Date;
+  to: Date | null;
+  phase: string;
+  reason: string;
+  explanation: string;
+  values: ShownValues;
+  why: Why | null;
+  trigger: string | null;
+  executions: string[];
+}
+
+const SHOWN = `d.id, d.started_at AS "from", d.ended_at AS "to", d.phase, d.reason, d.explanation, d.metric_values AS "values",
+  d.why, d.trigger_id AS trigger,
+  array(SELECT e.id FROM executions e WHERE e.trigger_id = d.trigger_id ORDER BY e.id) AS executions`;
+
+const DAY_MS = 86_400_000;
+
+/** What a service did over some days. Durations are seconds within the time asked for. */
+export interface Report {
+  from: string;
+  to: string;
+  triggers: number;
+  secondsInAlarm: number;
+  secondsAtLimit: number;
+  /** Nobody knew: readings were missing, or it was disabled. */
+  secondsMissing: number;
+  /** Seconds by reason, of all that is on record. */
+  reasons: Record<string, number>;
+  /** How often its infrastructure was scaled the other way than before, by whatever service. */
+  directionChanges: number;
+  /** Number of its executions by status. */
+  executions: Record<string, number>;
+}
+
+/** The ledger, to be read: what was decided, why, and what it came to. */
+@Injectable()
+export class Decisions {
+  constructor(
+    private readonly database: Database,
+    private readonly services: Services,
+    private readonly states: ServiceStates,
+    private readonly ruleBook: RuleBook,
+    private readonly hindsight: Hindsight,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  async list(
+    reference: string,
+    range: { from?: Date; to?: Date; limit: number; cursor?: string },
+  ): Promise<Page<object>> {
+    const service = await this.services.store.get(reference);
+    const rows = await this.database.rows<DecisionRow>(
+      `SELECT ${SHOWN} FROM decisions d
+       WHERE d.service_id = $1 AND ($2::timestamptz IS NULL OR d.ended_at IS NULL OR d.ended_at > $2)
+         AND ($3::timestamptz IS NULL OR d.started_at < $3) AND ($4::uuid IS NULL OR d.id < $4)
+       ORDER BY d.id DESC LIMIT $5`,
+      [service.id, range.from ?? null, range.to ?? null, range.cursor ?? null, range.limit + 1],
+    );
+    const { items, nextCursor } = pageOf(rows, range.limit);
+    const shown = items.map(({ id: _, to, why: _why, trigger, executions, ...row }) => ({
+      ...row,
+      ...(to === null ? {} : { to }),
+      ...(trigger === null ? {} : { trigger, executions }),
+    }));
+    return { items: shown, nextCursor };
+  }
+
+  /** @throws NotFound when nothing is on record of that moment */
+  async why(reference: string, at: Date | undefined): Promise<ShownWhy> {
+    const service = await this.services.store.get(reference);
+    if (at === undefined || at >= this.clock.now()) return this.states.why(reference);
+    const [row] = await this.database.rows<DecisionRow>(
+      `SELECT ${SHOWN} FROM decisions d
+       WHERE d.service_id = $1 AND d.started_at <= $2 AND (d.ended_at IS NULL OR d.ended_at > $2)
+       ORDER BY d.started_at DESC LIMIT 1`,
+      [service.id, at],
+    );
+    if (row === undefined) {
+      throw new NotFound('decision', `${service.name} at ${at.toISOString()}`);
+    }
+    const { id: _, from, to, why, trigger, executions, values: atFirst, ...entry } = row;
+    const [watched] = await this.ruleBook.byIds([service.id]);
+    const values = { ...atFirst, ...(watched && (await this.hindsight.values(watched.prepared, at, from))) };
+    return {
+      at: at.toISOString(),
+      ...entry,
+      from: from.toISOString(),
+      ...(to === null ? {} : { to: to.toISOString() }),
+      values,
+      ...(why === null ? {} : this.hindsight.filledIn(why, values)),
+      ...(trigger === null ? {} : { trigger, executions }),
+    };
+  }
+
+  async report(reference: string, days: number): Promise<Report> {
+    const service = await this.services.store.get(reference);
+    const to = this.clock.now();
+    const range = [new Date(to.getTime() - days * DAY_MS), to];
+    const [stretches, [triggers], executions, changes] = await Promise.all([
+      this.database.rows<{ phase: string; reason: string; seconds: number }>(
+        `SELECT phase, reason,
+           sum(extract(epoch FROM least(coalesce(ended_at, $3), $3) - greatest(started_at, $2)))::float8 AS seconds
+         FROM decisions WHERE service_id = $1 AND started_at < $3 AND (ended_at IS NULL OR ended_at > $2) GROUP BY 1, 2`,
+        [service.id, ...range],
+      ),
+      this.database.rows<{ count: number }>(
+        'SELECT count(*)::int AS count FROM triggers WHERE service_id = $1 AND at >= $2 AND at < $3',
+        [service.id, ...range],
+      ),
+      this.database.rows<{ status: string; count: number }>(
+        `SELECT status, count(*)::int AS count FROM executions
+         WHERE service_id = $1 AND created_at >= $2 AND created_at < $3 GROUP BY 1 ORDER BY 1`,
+        [service.id, ...range],
+      ),
+      this.directionChanges(service.infrastructureId, range),
+    ]);
+    const sum = (isCounted: (stretch: { phase: string; reason: string }) => boolean) =>
+      rounded(stretches.filter(isCounted).reduce((total, { seconds }) => total + seconds, 0));
+    return {
+      from: range[0]!.toISOString(),
+      to: to.toISOString(),
+      triggers: triggers!.count,
+      secondsInAlarm: sum(({ phase }) => phase === 'alarm'),
+      secondsAtLimit: sum(({ reason }) => reason === 'at_max_nodes' || reason === 'at_min_nodes'),
+      secondsMissing: sum(({ phase }) => phase === 'unknown'),
+      reasons: Object.fromEntries(
+        [...new Set(stretches.map(({ reason }) => reason))].map((one) => [
+          one,
+          sum(({ reason }) => reason === one),
+        ]),
+      ),
+      directionChanges: changes,
+      executions: Object.fromEntries(executions.map(({ status, count }) => [status, count])),
+    };
+  }
+
+  /** What shadows would have done changed no direction. */
+  private async directionChanges(infrastructureId: string | null, range: Date[]): Promise<number> {
+    if (infrastructureId === null) return 0;
+    const [row] = await this.database.rows<{ count: number }>(
+      `SELECT count(*)::int AS count FROM (
+         SELECT t.direction, lag(t.direction) OVER (ORDER BY t.at, t.id) AS before FROM triggers t
+         WHERE t.infrastructure_id = $1 AND t.at >= $2 AND t.at < $3
+           AND NOT EXISTS (SELECT FROM decisions d WHERE d.trigger_id = t.id AND d.reason = 'shadowed')) scaled
+       WHERE direction <> before`,
+      [infrastructureId, ...range],
+    );
+    return row!.count;
+  }
+}
+
+const rounded = (seconds: number): number => Number(seconds.toFixed(3));

@@ -1,0 +1,217 @@
+import { evaluate, initialState, NEVER_SCALED, nextMoment, scaled, type Decided } from './evaluate';
+import type { Moment, Nodes, Observation, Phase, Reason, Rule, Scalings, State, Values } from './types';
+import { windowed, type Window } from './window';
+
+/** What was read at one moment: a number, or why there is none. */
+export type Glance = Readonly<Record<string, number | { readonly error: string }>>;
+
+export interface SimulationOptions {
+  windows: readonly { readonly metric: string; readonly window: Window }[];
+  /** How many nodes there are at first. */
+  nodes: number;
+  /** Metrics that count the simulated nodes, and are not read. */
+  countingMetrics?: readonly string[];
+  /** How long a reading stands; by default the rule's interval. */
+  intervalMs?: number;
+}
+
+/** One evaluation in simulated time. */
+export interface Step {
+  readonly at: Moment;
+  readonly state: State;
+  readonly newStretch: boolean;
+  readonly values: Values;
+  readonly trigger?: { readonly nodes?: Nodes };
+}
+
+/**
+ * A rule over a clock of its own: the engine that decides, with what surrounds it in the program kept in memory.
+ * Readings before a moment, the readings in windows, the nodes and when they were scaled. A trigger is taken as
+ * executed at once.
+ */
+export class Simulation {
+  private state?: State;
+  private scalings: Scalings = NEVER_SCALED;
+  private nodes: number;
+  private lastReadAt?: Moment;
+  private readonly windows: WindowBuffer[];
+
+  constructor(
+    private readonly rule: Rule,
+    private readonly options: SimulationOptions,
+  ) {
+    this.nodes = options.nodes;
+    const intervalMs = options.intervalMs ?? rule.intervalMs ?? 0;
+    this.windows = options.windows.map(({ metric, window }) => new WindowBuffer(metric, window, intervalMs));
+  }
+
+  /** Readings from before the first evaluation: windows know of them. */
+  warmUp(at: Moment, glance: Glance): void {
+    for (const buffer of this.windows) buffer.add(at, glance[buffer.metric]);
+  }
+
+  /** @param news an alert that fires is new or changed */
+  step(
+    at: Moment,
+    glance: Glance,
+    { killSwitch = false, news }: { killSwitch?: boolean; news?: boolean } = {},
+  ): Step {
+    const before = this.state ?? initialState(this.rule, at);
+    const { values, errors, isRead } = this.look(at, glance);
+    const observation: Observation = {
+      values,
+      errors,
+      previousAt: before.pendingSince === undefined ? undefined : this.previousAt(before.pendingSince),
+      news: news ?? this.rule.intervalMs !== undefined,
+      killSwitch,
+      scalings: this.scalings,
+      capacity: { known: true, current: this.nodes, inFlight: 0 },
+    };
+    const outcome = evaluate(this.rule, before, observation, at) as Decided;
+    if (isRead) this.lastReadAt = at;
+    this.remember(outcome, at);
+    const newStretch = outcome.newStretch || this.state === undefined;
+    this.state = outcome.state;
+    return { at, state: outcome.state, newStretch, values, trigger: outcome.trigger };
+  }
+
+  /** When a rule without polls is to be evaluated again though nothing new is seen. */
+  nextMoment(at: Moment): Moment | undefined {
+    if (this.state === undefined) return undefined;
+    const seen = { values: {}, errors: {}, killSwitch: false, scalings: this.scalings };
+    return nextMoment(this.rule, this.state, seen, undefined, at);
+  }
+
+  private previousAt(pendingSince: Moment): Moment {
+    return Math.max(pendingSince, this.lastReadAt ?? pendingSince);
+  }
+
+  private look(at: Moment, glance: Glance) {
+    const values: Record<string, number> = {};
+    const errors: Record<string, string> = {};
+    let isRead = false;
+    for (const metric in glance) {
+      const reading = glance[metric]!;
+      if (typeof reading === 'number') {
+        values[metric] = reading;
+        isRead = true;
+      } else errors[metric] = reading.error;
+    }
+    for (const metric of this.options.countingMetrics ?? []) values[metric] = this.nodes;
+    for (const buffer of this.windows) {
+      buffer.add(at, values[buffer.metric]);
+      if (values[buffer.metric] === undefined) continue;
+      const result = buffer.result(at);
+      if ('value' in result) values[buffer.metric] = result.value;
+      else {
+        delete values[buffer.metric];
+        errors[buffer.metric] = result.error;
+      }
+    }
+    return { values, errors, isRead };
+  }
+
+  private remember({ trigger, freezesUntil }: Decided, at: Moment): void {
+    if (freezesUntil !== undefined) this.scalings = { ...this.scalings, frozenUntil: freezesUntil };
+    if (trigger?.nodes === undefined) return;
+    this.nodes = trigger.nodes.desired;
+    this.scalings = scaled(this.scalings, this.rule.scaling!.direction, at);
+  }
+}
+
+/** The readings of one window, as they come. */
+class WindowBuffer {
+  private readonly moments: Moment[] = [];
+  private readonly values: number[] = [];
+
+  constructor(
+    readonly metric: string,
+    private readonly window: Window,
+    private readonly intervalMs: number,
+  ) {}
+
+  add(at: Moment, reading: Glance[string] | undefined): void {
+    if (typeof reading !== 'number') return;
+    this.moments.push(at);
+    this.values.push(reading);
+  }
+
+  result(now: Moment) {
+    const from = now - this.window.seconds * 1000;
+    while (this.moments.length > 0 && this.moments[0]! <= from) {
+      this.moments.shift();
+      this.values.shift();
+    }
+    const [firstAt, lastAt] = [this.moments[0], this.moments.at(-1)];
+    const readings =
+      firstAt === undefined || lastAt === undefined ? undefined : { values: this.values, firstAt, lastAt };
+    return windowed(this.window, readings, now, this.intervalMs);
+  }
+}
+
+export interface Stretch {
+  from: Moment;
+  to: Moment;
+  phase: Phase;
+  reason: Reason;
+}
+
+export interface SimulatedTrigger {
+  at: Moment;
+  values: Values;
+  nodes?: Nodes;
+}
+
+export interface Summary {
+  triggers: number;
+  secondsInAlarm: number;
+  secondsAtLimit: number;
+  secondsMissing: number;
+  /** Changes of phase. */
+  transitions: number;
+}
+
+/** More than this are counted and not listed. */
+export const MAX_LISTED = 20_000;
+
+/** What a simulation comes to: its stretches, triggers and sums, bounded whatever its length. */
+export class Course {
+  readonly timeline: Stretch[] = [];
+  readonly triggers: SimulatedTrigger[] = [];
+  private open?: Stretch;
+  private readonly sums: Summary = {
+    triggers: 0,
+    secondsInAlarm: 0,
+    secondsAtLimit: 0,
+    secondsMissing: 0,
+    transitions: 0,
+  };
+
+  add({ at, state: { phase, reason }, newStretch, values, trigger }: Step): void {
+    if (newStretch || this.open === undefined) {
+      if (this.open !== undefined && this.open.phase !== phase) this.sums.transitions++;
+      this.close(at);
+      this.open = { from: at, to: at, phase, reason };
+      if (this.timeline.length < MAX_LISTED) this.timeline.push(this.open);
+    }
+    if (trigger === undefined) return;
+    this.sums.triggers++;
+    if (this.triggers.length < MAX_LISTED) this.triggers.push({ at, values, nodes: trigger.nodes });
+  }
+
+  /** @param at when the simulated time ends */
+  end(at: Moment): Summary {
+    this.close(at);
+    return { ...this.sums };
+  }
+
+  private close(at: Moment): void {
+    if (this.open === undefined) return;
+    this.open.to = at;
+    const { from, phase, reason } = this.open;
+    const seconds = (at - from) / 1000;
+    if (phase === 'alarm') this.sums.secondsInAlarm += seconds;
+    if (reason === 'at_max_nodes' || reason === 'at_min_nodes') this.sums.secondsAtLimit += seconds;
+    if (phase === 'unknown') this.sums.secondsMissing += seconds;
+  }
+}

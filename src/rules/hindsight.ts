@@ -1,0 +1,63 @@
+import { Injectable } from '@nestjs/common';
+import { Samples } from '../history/samples';
+import { compileCondition, ConditionError } from './engine/condition';
+import { filledIn, type Filled, type Why } from './engine/explain';
+import { STALE_INTERVALS, throughWindows } from './observer';
+import type { Prepared } from './rule-book';
+import type { ShownValues } from './seen';
+
+/** What was known at a moment that is past, by what was recorded. */
+@Injectable()
+export class Hindsight {
+  constructor(private readonly samples: Samples) {}
+
+  /** Numbers read by then, no older than they count for, nor than `since`; a metric without one is left out. */
+  async values({ service, reads, windows }: Prepared, at: Date, since: Date): Promise<ShownValues> {
+    const oldest = Math.max(
+      at.getTime() - STALE_INTERVALS * service.intervalSeconds * 1000,
+      since.getTime() - 1,
+    );
+    const metrics = Object.keys(reads).filter((metric) => service.series[metric] !== undefined);
+    const [latest, readings] = await Promise.all([
+      this.samples.latest(
+        metrics.map((metric) => service.series[metric]!),
+        new Date(oldest),
+        at,
+      ),
+      this.samples.windows(
+        windows.map(({ series, window }) => ({ series, seconds: window.seconds })),
+        at,
+      ),
+    ]);
+    const read = metrics.flatMap((metric) => {
+      const sample = latest.get(service.series[metric]!);
+      return sample === undefined ? [] : [[metric, sample] as const];
+    });
+    const values = Object.fromEntries(read.map(([metric, { value }]) => [metric, value]));
+    const seen = throughWindows({ service, windows }, { values, errors: {}, at }, readings);
+    return Object.fromEntries(
+      read.flatMap(([metric, sample]) => {
+        const value = seen.values[metric];
+        return value === undefined ? [] : [[metric, { value, at: sample.at.toISOString() }]];
+      }),
+    );
+  }
+
+  /** The conditions of that time, which may not be those of today, with these values. */
+  filledIn(why: Why, values: ShownValues): Why {
+    const refilled = (one: Filled): Filled => {
+      try {
+        const condition = compileCondition(one.text, Object.keys(values));
+        return filledIn(one.text, (given) => condition(given).truth, { values });
+      } catch (error) {
+        if (error instanceof ConditionError) return one;
+        throw error;
+      }
+    };
+    return {
+      ...why,
+      condition: refilled(why.condition),
+      ...(why.recovery === undefined ? {} : { recovery: refilled(why.recovery) }),
+    };
+  }
+}

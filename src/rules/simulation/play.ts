@@ -1,0 +1,108 @@
+import { setImmediate as breathe } from 'node:timers/promises';
+import { InvalidInput } from '../../common/errors';
+import type { InfrastructureRow, ServiceRow } from '../../database/entities';
+import { Course, Simulation, type Summary } from '../engine/simulate';
+import type { Prepared } from '../rule-book';
+import { castOf, constants, countingMetrics } from './cast';
+import { storyOfPoints, type Points, type Scene, type Span } from './story';
+
+const MAX_EVALUATIONS = 2_000_000;
+/** Others want to be answered meanwhile. */
+const BREATHE_EVERY = 10_000;
+
+/** A rule, and how many nodes it begins with. */
+export interface Player {
+  prepared: Prepared;
+  nodes: number;
+}
+
+/** How long a story is, and how often the rule is evaluated; seconds. */
+export interface Pace {
+  from?: number;
+  to?: number;
+  evaluateEverySeconds?: number;
+}
+
+/** A story, ready to be played; `to` is its end. */
+export interface Told {
+  scenes: AsyncIterable<Scene> | Iterable<Scene>;
+  to: number;
+}
+
+export interface Played {
+  course: Course;
+  summary: Summary;
+}
+
+/** A story of given points. @throws InvalidInput when it is too long */
+export function given(prepared: Prepared, told: ReadonlyMap<string, Points>, pace: Pace): Told {
+  const cast = castOf(prepared);
+  const points = new Map(told);
+  for (const [metric, value] of constants(prepared)) {
+    if (!points.has(metric)) points.set(metric, [[-Infinity, value]]);
+  }
+  const ends = [...points.values()].filter((one) => one.length > 0 && Number.isFinite(one[0]![0]));
+  const from = (pace.from ?? Math.min(...ends.map((one) => one[0]![0])) / 1000) * 1000;
+  const to = (pace.to ?? Math.max(...ends.map((one) => one.at(-1)![0])) / 1000) * 1000;
+  const span = { from, to, everyMs: everyMs(prepared, pace) };
+  checkSpan(span);
+  return { scenes: storyOfPoints({ ...cast, points }, span), to };
+}
+
+/** @throws InvalidInput */
+export function checkSpan({ from, to, everyMs = 1000 }: Span): void {
+  if (to < from) throw new InvalidInput([{ pointer: '/to', detail: 'must not be before from' }]);
+  const count = Math.floor((to - from) / everyMs);
+  if (count <= MAX_EVALUATIONS) return;
+  const detail = `asks for ${count} evaluations; at most ${MAX_EVALUATIONS} are allowed`;
+  throw new InvalidInput([{ pointer: '/evaluateEverySeconds', detail }]);
+}
+
+export const everyMs = (
+  { rule }: Prepared,
+  { evaluateEverySeconds }: Pick<Pace, 'evaluateEverySeconds'>,
+): number | undefined => (evaluateEverySeconds === undefined ? rule.intervalMs : evaluateEverySeconds * 1000);
+
+/** Where a story says nothing of nodes: as few as can be when scaling up, as many when scaling down. */
+export function firstNodes({ direction }: ServiceRow, infrastructure?: InfrastructureRow): number {
+  if (infrastructure === undefined) return 0;
+  return direction === 'down' ? infrastructure.maxNodes : infrastructure.minNodes;
+}
+
+/** The rule over the story. Nothing is written and nothing acts. */
+export async function play(
+  { prepared, nodes }: Player,
+  { scenes, to }: Told,
+  pace: Pick<Pace, 'evaluateEverySeconds'>,
+): Promise<Played> {
+  const simulation = new Simulation(prepared.rule, {
+    windows: prepared.windows,
+    nodes,
+    countingMetrics: countingMetrics(prepared),
+    intervalMs: everyMs(prepared, pace),
+  });
+  const course = new Course();
+  let last: Scene | undefined;
+  let count = 0;
+  /** Moments of a rule without polls: ends of its hold and of its wisdom times. */
+  const moments = (until: number) => {
+    for (let at = last && simulation.nextMoment(last.at); at !== undefined && at < until;) {
+      course.add(simulation.step(at, last!.glance));
+      last = { at, glance: last!.glance };
+      at = simulation.nextMoment(at);
+      count++;
+    }
+  };
+  for await (const scene of scenes) {
+    if (scene.isPrologue) {
+      simulation.warmUp(scene.at, scene.glance);
+      continue;
+    }
+    moments(scene.at);
+    course.add(simulation.step(scene.at, scene.glance, { news: scene.news }));
+    last = scene;
+    if (++count % BREATHE_EVERY === 0) await breathe();
+  }
+  moments(to + 1);
+  return { course, summary: course.end(Math.max(to, last?.at ?? to)) };
+}

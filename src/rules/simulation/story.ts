@@ -1,0 +1,153 @@
+import type { Glance } from '../engine/simulate';
+
+/** One moment of a story: milliseconds, and what was read then. */
+export interface Scene {
+  at: number;
+  glance: Glance;
+  /** Before the story: windows know of it, the rule does not. */
+  isPrologue?: boolean;
+  /** An alert that fires is new or changed. */
+  news?: boolean;
+}
+
+/** Points in time: milliseconds, and the number or null for a failed read. They stand until the next one. */
+export type Points = readonly (readonly [at: number, value: number | null])[];
+
+export interface Cast {
+  /** Points by metric; one that is not in it can never be read. */
+  points: ReadonlyMap<string, Points>;
+  polledMetrics: readonly string[];
+  alertMetrics: readonly string[];
+}
+
+export interface Span {
+  from: number;
+  to: number;
+  /** How often it is looked at; undefined: whenever a point comes. */
+  everyMs?: number;
+}
+
+/** A story told by points: looked at at every tick, and whenever an alert comes. */
+export function* storyOfPoints(
+  { points, polledMetrics, alertMetrics }: Cast,
+  { from, to, everyMs }: Span,
+): Generator<Scene> {
+  const cursors = new Map([...points].map(([metric, given]) => [metric, new Cursor(given)]));
+  const heralds =
+    everyMs === undefined ? [...cursors.values()] : alertMetrics.flatMap((name) => cursors.get(name) ?? []);
+  const metrics = [...polledMetrics, ...alertMetrics];
+  let tick = everyMs === undefined ? Infinity : from;
+  for (const cursor of heralds) cursor.moveTo(from - 1);
+  for (;;) {
+    const at = Math.min(tick, ...heralds.map((cursor) => cursor.nextAt));
+    if (at > to) return;
+    const news = alertMetrics.some((name) => (cursors.get(name)?.nextAt ?? Infinity) <= at);
+    for (const cursor of cursors.values()) cursor.moveTo(at);
+    const glance: Record<string, Glance[string]> = {};
+    for (const metric of metrics)
+      glance[metric] = readingOf(cursors.get(metric), alertMetrics.includes(metric));
+    yield { at, glance, news };
+    if (tick <= at) tick += everyMs!;
+  }
+}
+
+function readingOf(cursor: Cursor | undefined, isAlert: boolean): Glance[string] {
+  const value = cursor?.value;
+  if (typeof value === 'number') return value;
+  if (isAlert) return 0;
+  return { error: value === null ? 'the read failed' : 'not read' };
+}
+
+/** Walks along points; its value is that of the last point passed. */
+class Cursor {
+  private passed = 0;
+
+  constructor(private readonly points: Points) {}
+
+  get value(): number | null | undefined {
+    return this.points[this.passed - 1]?.[1];
+  }
+
+  get nextAt(): number {
+    return this.points[this.passed]?.[0] ?? Infinity;
+  }
+
+  moveTo(at: number): void {
+    while (this.nextAt <= at) this.passed++;
+  }
+}
+
+/** A number that was read, of one metric. */
+export interface Recorded {
+  metric: string;
+  at: number;
+  value: number;
+}
+
+/**
+ * A story told by what was recorded, a batch at a time: each moment at which something was read, and each tick at
+ * which nothing was, for then every read failed. Alerts join in between.
+ *
+ * @param batches in the order of time
+ */
+export async function* storyOfRecords(
+  batches: AsyncIterable<readonly Recorded[]>,
+  { polledMetrics, alertMetrics, points }: Cast,
+  { from, to, everyMs }: Span,
+): AsyncGenerator<Scene> {
+  const alerts = storyOfPoints({ points, polledMetrics: [], alertMetrics }, { from, to });
+  let alert = alerts.next();
+  let glance: Record<string, Glance[string]> = Object.fromEntries(alertMetrics.map((name) => [name, 0]));
+  let last: number | undefined;
+  const blind = Object.fromEntries(polledMetrics.map((name) => [name, { error: 'not read' }]));
+
+  /** What happens before the next reading: ticks without one, and alerts. */
+  function* until(next: number, ticksBefore = next - (everyMs ?? 0) / 2): Generator<Scene> {
+    for (;;) {
+      const tick = everyMs === undefined || last === undefined ? Infinity : last + everyMs;
+      const isTick = tick < ticksBefore;
+      const alertAt = alert.done ? Infinity : alert.value.at;
+      if (!isTick && alertAt > next) return;
+      if (alertAt <= tick || !isTick) {
+        if (alert.done) return;
+        glance = { ...glance, ...alert.value.glance };
+        yield { at: alertAt, glance, news: true };
+        alert = alerts.next();
+      } else {
+        last = tick;
+        glance = { ...glance, ...blind };
+        yield { at: tick, glance };
+      }
+    }
+  }
+
+  for await (const moments of byMoment(batches)) {
+    const at = moments[0]!.at;
+    const read = Object.fromEntries(moments.map(({ metric, value }) => [metric, value]));
+    if (at < from) {
+      yield { at, glance: read, isPrologue: true };
+      continue;
+    }
+    yield* until(at);
+    glance = { ...glance, ...blind, ...read };
+    last = at;
+    yield { at, glance };
+  }
+  // The last tick may be on its way yet: only one that has a successor counts as failed.
+  yield* until(to, to - (everyMs ?? 0) + 1);
+}
+
+/** Readings of one moment together, also across batches. */
+async function* byMoment(batches: AsyncIterable<readonly Recorded[]>): AsyncGenerator<Recorded[]> {
+  let together: Recorded[] = [];
+  for await (const batch of batches) {
+    for (const one of batch) {
+      if (together.length > 0 && together[0]!.at !== one.at) {
+        yield together;
+        together = [];
+      }
+      together.push(one);
+    }
+  }
+  if (together.length > 0) yield together;
+}

@@ -1,0 +1,445 @@
+import Redis from 'ioredis';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { testRedisUrl } from './databases';
+import { inBatches, until, World, type Api, type Json } from './program';
+import { WebhookSink } from './stand-ins/webhook-sink';
+
+const RACES = 1_000;
+
+const ledgerOf = async (api: Api, service: string): Promise<Json[]> =>
+  (await api.get(`/services/${service}/decisions`)).body.items.reverse();
+
+describe('rules that can be trusted', () => {
+  const sink = new WebhookSink();
+  let world: World;
+  let api: Api;
+  let lists: Redis;
+  let listsUrl: string;
+
+  beforeAll(async () => {
+    world = await World.create();
+    listsUrl = (await testRedisUrl()).redisUrl;
+    lists = new Redis(listsUrl);
+    const url = await sink.start();
+    ({ api } = await world.start('api,scheduler,worker'));
+    await world.start('worker');
+    await api.create('/actions', {
+      name: 'tell',
+      type: 'webhook',
+      params: { url: `${url}/{{ service.name }}` },
+    });
+    const nodes = { type: 'static_count', params: { value: 3 } };
+    await api.create('/infrastructures', { name: 'web', minNodes: 1, maxNodes: 10, nodes });
+  }, 60_000);
+
+  afterAll(async () => {
+    lists?.disconnect();
+    await world?.end();
+    await sink.stop();
+  });
+
+  const definition = (name: string, changes: object = {}) => ({
+    name,
+    intervalSeconds: 1,
+    metrics: { waiting: { type: 'redis_list_length', params: { url: listsUrl, key: name } } },
+    condition: 'waiting > 2',
+    holdSeconds: 2,
+    wisdomSeconds: 600,
+    actions: ['tell'],
+    ...changes,
+  });
+  const watch = (name: string, changes: object = {}) => api.create('/services', definition(name, changes));
+  const fill = (list: string, count = 3) =>
+    lists
+      .multi()
+      .del(list)
+      .rpush(list, ...Array<number>(count).fill(1))
+      .exec();
+  const told = (service: string) => sink.requests.filter(({ path }) => path === `/${service}`);
+  const phaseOf = async (service: string) => (await api.get(`/services/${service}/state`)).body.phase;
+
+  it.concurrent(
+    'why answers for now and for moments that are past, and a report sums them up',
+    async () => {
+      await watch('asked');
+      await until(async () => (await phaseOf('asked')) === 'ok', 5_000);
+      const ok = await api.get('/services/asked/why');
+      expect(ok.body).toMatchObject({
+        phase: 'ok',
+        reason: 'condition_false',
+        values: { waiting: { value: 0 } },
+        condition: { text: 'waiting > 2', filled: '0 > 2', truth: false },
+        toChange: ['"waiting > 2" (waiting is 0) must become true and stay true for 2 s'],
+      });
+      await fill('asked');
+      await until(() => told('asked').length === 1, 8_000);
+      const ledger = await ledgerOf(api, 'asked');
+      const holding = ledger.find(({ reason }) => reason === 'holding');
+      const at = new Date(Date.parse(holding.from) + 1_100).toISOString();
+      const past = (await api.get(`/services/asked/why?at=${at}`)).body;
+      expect(past).toMatchObject({
+        at,
+        phase: 'pending',
+        reason: 'holding',
+        from: holding.from,
+        to: holding.to,
+        explanation: holding.explanation,
+        condition: { filled: '3 > 2', truth: true },
+        guard: { reason: 'holding', detail: expect.stringMatching(/^of 2 s; triggers at/) },
+      });
+      // Of the reading within the stretch, not of its first.
+      expect(Date.parse(past.values.waiting.at)).toBeGreaterThan(Date.parse(holding.from));
+      await until(async () => (await api.get('/services/asked/state')).body.reason === 'wisdom', 8_000);
+      expect((await api.get('/services/asked/why')).body).toMatchObject({
+        reason: 'wisdom',
+        guard: { reason: 'wisdom' },
+        toChange: [expect.stringMatching(/^the wisdom time must end, at /)],
+      });
+      expect((await api.get('/services/asked/why?at=2020-01-01T00:00:00Z')).status).toBe(404);
+      expect((await api.get('/services/asked/why?at=soon')).body.errors).toMatchObject([{ pointer: '/at' }]);
+
+      const report = (await api.get('/services/asked/report?days=1')).body;
+      expect(report).toMatchObject({
+        triggers: 1,
+        secondsAtLimit: 0,
+        directionChanges: 0,
+        executions: { succeeded: 1 },
+      });
+      expect(report.secondsInAlarm).toBeGreaterThan(0);
+      expect(Object.keys(report.reasons)).toEqual(
+        expect.arrayContaining(['condition_false', 'holding', 'triggered']),
+      );
+      expect((await api.get('/services/asked/report?days=0')).status).toBe(400);
+    },
+    30_000,
+  );
+
+  it.concurrent(
+    'a window is made of its readings, and says so while it fills',
+    async () => {
+      await fill('averaged', 6);
+      const waiting = { type: 'redis_list_length', params: { url: listsUrl, key: 'averaged' } };
+      await watch('averaged', {
+        metrics: { waiting: { ...waiting, window: { function: 'avg', seconds: 4 } } },
+        condition: 'waiting > 4',
+        holdSeconds: 0,
+      });
+      await until(() => told('averaged').length === 1, 8_000);
+      const triggered = (await ledgerOf(api, 'averaged')).find(({ reason }) => reason === 'triggered');
+      expect(triggered.explanation).toMatch(/^waiting is 6 \(avg 4 s, 1 s of it seen\), over 4/);
+      await lists.del('averaged');
+      await until(async () => {
+        const { waiting: windowed } = (await api.get('/services/averaged/state')).body.values;
+        return windowed.value > 0 && windowed.value < 6;
+      }, 4_000);
+      await until(async () => (await phaseOf('averaged')) === 'ok', 8_000);
+      const { points } = (await api.get('/services/averaged/samples')).body;
+      expect(points.at(-1)[1]).toBe(0);
+    },
+    30_000,
+  );
+
+  it.concurrent(
+    'a window without enough readings is missing data; a rate knows a counter that begins anew',
+    async () => {
+      await fill('few');
+      const waiting = { type: 'redis_list_length', params: { url: listsUrl, key: 'few' } };
+      await watch('few', {
+        metrics: {
+          many: { ...waiting, window: { function: 'avg', seconds: 60, minSamples: 50 } },
+          rate: { ...waiting, window: { function: 'rate', seconds: 60 } },
+        },
+        condition: 'many > 1 || rate > 5',
+      });
+      await until(async () => {
+        const { values } = (await api.get('/services/few/state')).body;
+        return values.rate.value === 0 && /of at least 50 readings in 1 min/.test(values.many.error);
+      }, 8_000);
+      expect(await phaseOf('few')).toBe('unknown');
+    },
+    30_000,
+  );
+
+  it.concurrent(
+    'a shadow next to an auto service of the same rule has the same ledger, and only one of them acted',
+    async () => {
+      const scaling = { infrastructure: 'web', direction: 'up', wisdomSeconds: 4 };
+      await watch('twin', scaling);
+      // In the same slot, so that both are evaluated at the same moments.
+      const shadow = await watch('twin-shadow', {
+        ...scaling,
+        mode: 'shadow',
+        metrics: definition('twin').metrics,
+      });
+      await world.rows(
+        'UPDATE services SET slot = (SELECT slot FROM services WHERE name = $1) WHERE id = $2',
+        ['twin', shadow.id],
+      );
+      await until(async () => (await phaseOf('twin-shadow')) === 'ok', 5_000);
+      await fill('twin');
+      await until(() => told('twin').length === 2, 15_000);
+      await lists.del('twin');
+      await until(
+        async () => (await phaseOf('twin')) === 'ok' && (await phaseOf('twin-shadow')) === 'ok',
+        5_000,
+      );
+      const [one, other] = await Promise.all([ledgerOf(api, 'twin'), ledgerOf(api, 'twin-shadow')]);
+      const essence = (ledger: Json[]) =>
+        ledger
+          .filter(({ phase }) => phase !== 'unknown')
+          .slice(1)
+          .map(({ from, to, phase, reason }) => [from, to, phase, reason.replace('shadowed', 'triggered')]);
+      expect(essence(other)).toEqual(essence(one));
+      expect(essence(one).filter(([, , , reason]) => reason === 'triggered')).toHaveLength(2);
+      expect(told('twin-shadow')).toEqual([]);
+      const shadowed = await api.all('/executions?service=twin-shadow');
+      expect(shadowed.map(({ status, attempts }) => [status, attempts])).toEqual([
+        ['shadowed', []],
+        ['shadowed', []],
+      ]);
+    },
+    40_000,
+  );
+
+  it.concurrent(
+    'what was polled live and what is simulated from history and from a series give the same triggers',
+    async () => {
+      const rule = {
+        wisdomSeconds: 3,
+        recovery: 'waiting < 2',
+        metrics: {
+          waiting: {
+            type: 'redis_list_length',
+            params: { url: listsUrl, key: 'told' },
+            window: { function: 'max', seconds: 2 },
+          },
+        },
+      };
+      await watch('told', rule);
+      await until(async () => (await phaseOf('told')) === 'ok', 5_000);
+      for (const count of [4, 4, 4, 4, 2, 4, 4, 4, 4, 0, 0, 0]) {
+        await (count === 0 ? lists.del('told') : fill('told', count));
+        await sleep(1_000);
+      }
+      await until(async () => (await phaseOf('told')) === 'ok', 6_000);
+      const live = (await ledgerOf(api, 'told')).filter(({ trigger }) => trigger !== undefined);
+      expect(live.length).toBeGreaterThanOrEqual(2);
+
+      const history = await api.post('/simulations', { service: 'told' });
+      expect(history.status).toBe(200);
+      expect(history.body.triggers.map(({ at }: Json) => at)).toEqual(live.map(({ from }) => from));
+      expect(history.body.triggers[0].values).toEqual({ waiting: live[0].values.waiting.value });
+      const stretches = (await ledgerOf(api, 'told')).filter(({ phase }) => phase !== 'unknown');
+      expect(
+        history.body.timeline.slice(0, stretches.length).map(({ from, reason }: Json) => [from, reason]),
+      ).toEqual(stretches.map(({ from, reason }) => [from, reason]));
+
+      const { points } = (await api.get('/services/told/samples')).body;
+      const first = Date.parse(points[0][0]);
+      const series = points.map(([at, value]: [string, number]) => [(Date.parse(at) - first) / 1000, value]);
+      const simulated = await api.post('/simulations', { service: 'told', series: { waiting: series } });
+      expect(
+        simulated.body.triggers.map(({ at }: Json) => new Date(first + at * 1000).toISOString()),
+      ).toEqual(live.map(({ from }) => from));
+    },
+    40_000,
+  );
+
+  it.concurrent('a simulation of given numbers, and of what another definition would have done', async () => {
+    const service = definition('imagined', {
+      metrics: { cpu: { type: 'redis_list_length', params: { url: listsUrl, key: 'x' } } },
+      condition: 'cpu > 80',
+      intervalSeconds: 10,
+      holdSeconds: 20,
+      wisdomSeconds: 30,
+      infrastructure: 'web',
+      direction: 'up',
+    });
+    const series = {
+      cpu: [
+        [0, 10],
+        [10, 90],
+        [20, 90],
+        [30, 90],
+        [40, 90],
+        [50, null],
+        [60, 90],
+        [70, 90],
+        [80, 10],
+      ],
+    };
+    const { status, body } = await api.post('/simulations', { service, series, nodes: 9 });
+    expect(status).toBe(200);
+    expect(body.triggers).toEqual([
+      { at: 30, values: { cpu: 90 }, nodes: { current: 9, desired: 10, delta: 1 } },
+    ]);
+    expect(body.timeline).toEqual([
+      { from: 0, to: 10, phase: 'ok', reason: 'condition_false' },
+      { from: 10, to: 30, phase: 'pending', reason: 'holding' },
+      { from: 30, to: 40, phase: 'alarm', reason: 'triggered' },
+      { from: 40, to: 50, phase: 'pending', reason: 'holding' },
+      { from: 50, to: 60, phase: 'unknown', reason: 'missing_data' },
+      { from: 60, to: 80, phase: 'pending', reason: 'holding' },
+      { from: 80, to: 80, phase: 'ok', reason: 'condition_false' },
+    ]);
+    expect(body.summary).toEqual({
+      triggers: 1,
+      secondsInAlarm: 10,
+      secondsAtLimit: 0,
+      secondsMissing: 10,
+      transitions: 6,
+    });
+
+    const compared = await api.post('/simulations', {
+      service: { ...service, holdSeconds: 0 },
+      compareWith: service,
+      series,
+      nodes: 9,
+    });
+    expect(compared.body.comparison).toMatchObject({
+      gained: [{ at: 10 }],
+      lost: [{ at: 30 }],
+      difference: { triggers: 0, secondsAtLimit: expect.any(Number) },
+    });
+    expect(compared.body.comparison.difference.secondsAtLimit).toBeGreaterThan(0);
+  });
+
+  it.concurrent('a simulation that can not be had says where', async () => {
+    const service = definition('wrong');
+    const pointers = async (body: object) => {
+      const answer = await api.post('/simulations', body);
+      expect(answer.status).toBe(400);
+      return answer.body.errors.map(({ pointer }: Json) => pointer);
+    };
+    expect(await pointers({ service: 'nobody' })).toEqual(['/service']);
+    expect(await pointers({ service })).toEqual(['/series']);
+    expect(await pointers({ service: { ...service, condition: 'wating > 2' } })).toEqual([
+      '/service/condition',
+    ]);
+    expect(
+      await pointers({
+        service,
+        series: {
+          waiting: [
+            [10, 1],
+            [5, 1],
+          ],
+        },
+      }),
+    ).toEqual(['/series/waiting/1/0']);
+    expect(await pointers({ service, series: { waiting: [[0, 'many']] } })).toEqual(['/series/waiting/0/1']);
+    expect(await pointers({ service, series: { other: [[0, 1]] } })).toEqual(['/series/other']);
+    expect(await pointers({ service, series: { waiting: [] } })).toEqual(['/series']);
+    expect(
+      await pointers({
+        service,
+        series: {
+          waiting: [
+            [0, 1],
+            [1e9, 1],
+          ],
+        },
+      }),
+    ).toEqual(['/evaluateEverySeconds']);
+    const infinite = await api.post(
+      '/simulations',
+      JSON.stringify({ service, series: { waiting: [[0, 'huge']] } }).replace('"huge"', '1e999'),
+    );
+    expect(infinite.body.errors).toMatchObject([{ pointer: '/series/waiting/0/1' }]);
+    expect(await api.all('/services')).not.toContainEqual(expect.objectContaining({ name: 'wrong' }));
+  });
+
+  it.concurrent(
+    `an alert and a poll on one service at the same moment, ${RACES} times: one trigger each`,
+    async () => {
+      const names = Array.from({ length: RACES }, (_, index) => `race-${index}`);
+      await inBatches(names, 16, (name) =>
+        watch(name, {
+          metrics: {
+            waiting: { type: 'redis_list_length', params: { url: listsUrl, key: 'races' } },
+            outage: { type: 'alert', params: { match: { service: name } } },
+          },
+          condition: 'waiting > 2 || outage == 1',
+          holdSeconds: 0,
+          actions: [],
+        }),
+      );
+      const alerts = names.map((service) => ({ labels: { service } }));
+      await Promise.all([fill('races'), api.post('/alerts', alerts)]);
+      const triggers = () =>
+        world.rows(
+          `SELECT s.name, count(t.id)::int AS count FROM services s LEFT JOIN triggers t ON t.service_id = s.id
+           WHERE s.name LIKE 'race-%' GROUP BY 1`,
+        );
+      await until(async () => (await triggers()).every(({ count }) => count > 0), 30_000);
+      // Everything that is on its way comes to its end.
+      await sleep(3_000);
+      expect((await triggers()).filter(({ count }) => count !== 1)).toEqual([]);
+    },
+    90_000,
+  );
+});
+
+describe('the kill switch in the API', () => {
+  const sink = new WebhookSink();
+  let world: World;
+  let api: Api;
+
+  beforeAll(async () => {
+    world = await World.create();
+    const url = await sink.start();
+    ({ api } = await world.start());
+    await api.create('/actions', { name: 'tell', type: 'webhook', params: { url: `${url}/` } });
+    await api.create('/services', {
+      name: 'down',
+      metrics: { outage: { type: 'alert', params: { match: { alertname: 'Down' } } } },
+      condition: 'outage == 1',
+      wisdomSeconds: 1,
+      actions: ['tell'],
+    });
+    await api.create('/services', {
+      name: 'asking',
+      metrics: { outage: { type: 'alert', params: { match: { alertname: 'Ask' } } } },
+      condition: 'outage == 1',
+      mode: 'approve',
+      actions: ['tell'],
+    });
+  }, 60_000);
+
+  afterAll(async () => {
+    await world?.end();
+    await sink.stop();
+  });
+
+  test('while it is on nothing triggers, nothing is approved, and it says so; off again, things go on', async () => {
+    await api.post('/alerts', { labels: { alertname: 'Ask' } });
+    const [waiting] = await until(async () => {
+      const found = await api.all('/executions?service=asking');
+      return found.length > 0 && found;
+    }, 10_000);
+
+    expect((await api.get('/kill-switch')).body).toEqual({ on: false });
+    const turned = await api.put('/kill-switch', { on: true, reason: 'a bad night' });
+    expect(turned.body).toMatchObject({ on: true, by: 'api', reason: 'a bad night' });
+    expect((await api.post(`/executions/${waiting.id}/approve`)).status).toBe(409);
+
+    await api.post('/alerts', { labels: { alertname: 'Down' } });
+    await until(async () => {
+      const state = (await api.get('/services/down/state')).body;
+      return state.reason === 'kill_switch' && /the kill switch is on/.test(state.explanation);
+    }, 10_000);
+    expect((await api.get('/services/down/why')).body).toMatchObject({
+      guard: { reason: 'kill_switch' },
+      toChange: ['the kill switch must be turned off'],
+    });
+    await sleep(1_500);
+    expect(sink.requests).toEqual([]);
+
+    expect((await api.put('/kill-switch', {})).body.errors).toMatchObject([{ pointer: '/on' }]);
+    await api.put('/kill-switch', { on: false });
+    await api.post('/alerts', { labels: { alertname: 'Down', again: 'yes' } });
+    await until(() => sink.requests.length === 1, 10_000);
+    expect((await api.post(`/executions/${waiting.id}/approve`)).status).toBe(200);
+    await until(() => sink.requests.length === 2, 10_000);
+  }, 60_000);
+});
