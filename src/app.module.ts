@@ -42,6 +42,8 @@ import { Simulations } from './rules/simulation/simulations';
 import { SimulationsController } from './rules/simulation/simulations.controller';
 import { ServicesController } from './services/services.controller';
 import { ServicesModule } from './services/services.module';
+import { TransferController } from './transfer/transfer.controller';
+import { TransferModule } from './transfer/transfer.module';
 
 /** The rooms: each offers what it knows to whoever asks, and starts nothing. */
 const ROOMS = [
@@ -54,6 +56,7 @@ const ROOMS = [
   RulesModule,
   ActionsModule,
   HistoryModule,
+  TransferModule,
 ];
 
 /** What each role answers over HTTP; `/health` and `/metrics` every role does. */
@@ -71,6 +74,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
     SourcesController,
     TrapController,
     KillSwitchController,
+    TransferController,
     SimulationsController,
   ],
   scheduler: [],

@@ -6,6 +6,7 @@ import { readConfig, type Config } from './config/config';
 import { describeApi } from './api/openapi';
 import { AppModule } from './app.module';
 import { startEmbeddedServers, type EmbeddedServers } from './embedded/embedded-servers';
+import { YAML_TYPES } from './transfer/yaml';
 
 /** Everything must be over by then. */
 const DRAIN_TIMEOUT_MS = 28_000;
@@ -86,8 +87,8 @@ async function startApp(config: Config, logger: JsonLogger): Promise<NestFastify
 }
 
 /**
- * JSON under its own media type and that of RFC 7396; an empty body is none, whatever its type says. And forms, as
- * Nest leaves its own parsers out once it was given one.
+ * JSON under its own media type and that of RFC 7396; an empty body is none, whatever its type says. YAML, as a text.
+ * And forms, as Nest leaves its own parsers out once it was given one.
  */
 function acceptBodies(app: NestFastifyApplication): void {
   const parse = app.getHttpAdapter().getInstance().getDefaultJsonParser('error', 'error');
@@ -96,6 +97,12 @@ function acceptBodies(app: NestFastifyApplication): void {
       if (body.length === 0) done(null, undefined);
       else void parse(request as never, body.toString('utf8'), done);
     });
+  }
+  // Parsed where it is taken, so that a mistake can be told by its line.
+  for (const type of YAML_TYPES) {
+    app.useBodyParser(type, { bodyLimit: BODY_LIMIT_BYTES }, (_request, body: Buffer, done) =>
+      done(null, body.toString('utf8')),
+    );
   }
   const form = 'application/x-www-form-urlencoded';
   app.useBodyParser(form, { bodyLimit: BODY_LIMIT_BYTES }, (_request, body: Buffer, done) =>

@@ -30,6 +30,8 @@ const MAY_IMPORT: Record<string, string[]> = {
     'rules/policies', 'services',
   ],
   catalogue: ['actions', 'alerts', 'metrics', 'rules/engine', 'rules/policies'],
+  transfer: ['actions', 'alerts', 'api', 'common', 'database', 'infrastructures', 'metrics', 'services'],
+  cli: ['common', 'config', 'database', 'queue', 'rules', 'transfer'],
   health: ['auth', 'common', 'config', 'database', 'metrics', 'queue'],
 }; // prettier-ignore
 
@@ -99,9 +101,10 @@ test('only the clock reads the clock', () => {
   expect(readers).toEqual(['common/clock.ts']);
 });
 
-test('only the configuration, the migration command and secrets by reference read the environment', () => {
+test('only the configuration, the command line, the migration command and secrets by reference read the environment', () => {
   const readers = files.filter((file) => readFileSync(join(SRC, file), 'utf8').includes('process.env'));
   expect(readers.filter((file) => roomOf(file) !== 'embedded').sort()).toEqual([
+    'cli/main.ts',
     'common/secrets.ts',
     'config/config.ts',
     'database/data-source.ts',

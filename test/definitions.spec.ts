@@ -25,6 +25,8 @@ const ROUTES = [
   'GET /api/v1/alerts',
   'POST /api/v1/alerts',
   'PUT /trap',
+  'GET /api/v1/export',
+  'POST /api/v1/import',
 ];
 
 const WAIT_MS = 10_000;
@@ -348,8 +350,10 @@ describe('definitions over HTTP', () => {
 
   it('the catalogue describes every mapping, secrets marked write-only', async () => {
     const { body } = await api.get('/mappings');
-    expect(Object.keys(body).sort()).toEqual(['actions', 'alertFormats', 'metrics', 'policies']);
-    const entries: Json[] = Object.values(body).flat();
+    const { conditionFunctions, ...mappings } = body;
+    expect(Object.keys(mappings).sort()).toEqual(['actions', 'alertFormats', 'metrics', 'policies']);
+    expect(conditionFunctions.map(({ name }: Json) => name)).toEqual(['abs', 'min', 'max', 'isMissing']);
+    const entries: Json[] = Object.values(mappings).flat();
     for (const { type, title, description, paramsSchema } of entries) {
       expect([type, title, description]).not.toContain('');
       expect(paramsSchema).toMatchObject({ type: 'object', additionalProperties: false });

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -85,6 +85,45 @@ describe('the first rule of the README, word for word', () => {
     expect(alerts.items).toMatchObject([
       { matched: [{ service: 'web-down', metric: 'outage' }], executions: [expect.any(String)] },
     ]);
+  });
+});
+
+describe('the test of rules in the README', () => {
+  const project = () => join(mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'read me ')), 'my-rules');
+  const monscale = (...args: string[]) =>
+    promisify(execFile)(process.execPath, [join(ROOT, 'dist/src/cli/main.js'), ...args], { timeout: 30_000 });
+
+  test('is the one that init makes, and passes', async () => {
+    const folder = project();
+    await monscale('init', folder);
+    const [, shown = ''] = /```yaml\n(rules: rules.yaml[\s\S]*?)```/.exec(read('README.md')) ?? [];
+    expect(readFileSync(join(folder, 'rules.test.yaml'), 'utf8')).toContain(shown);
+    const { stdout } = await monscale('test', join(folder, 'rules.test.yaml'));
+    expect(stdout).toContain('3 passed, 0 failed');
+    expect(statSync(join(folder, '.env')).mode & 0o777).toBe(0o600);
+  });
+
+  test('fails as shown when the rule is broken', async () => {
+    const folder = project();
+    await monscale('init', folder);
+    const rules = readFileSync(join(folder, 'rules.yaml'), 'utf8');
+    writeFileSync(join(folder, 'rules.yaml'), rules.replace('holdSeconds: 60', 'holdSeconds: 90'));
+    const [, shown = ''] = /```\n( {2}✗[\s\S]*?)```/.exec(read('README.md')) ?? [];
+    await expect(monscale('test', join(folder, 'rules.test.yaml'))).rejects.toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining(shown),
+    });
+  });
+
+  test('says where the rule or the test is wrong', async () => {
+    const folder = project();
+    await monscale('init', folder);
+    const rules = readFileSync(join(folder, 'rules.yaml'), 'utf8');
+    writeFileSync(join(folder, 'rules.yaml'), rules.replace('cpu > 80', 'cup > 80'));
+    await expect(monscale('test', join(folder, 'rules.test.yaml'))).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/\/services\/0\/condition.*Unknown variable: cup/),
+    });
   });
 });
 

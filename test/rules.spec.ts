@@ -127,7 +127,12 @@ describe('rules that can be trusted', () => {
       await until(() => told('averaged').length === 1, 8_000);
       const triggered = (await ledgerOf(api, 'averaged')).find(({ reason }) => reason === 'triggered');
       expect(triggered.explanation).toMatch(/^waiting is 6 \(avg 4 s, 1 s of it seen\), over 4/);
+      const now = (await api.post('/services/averaged/evaluate')).body.values.waiting;
+      expect(now.value).toBe(6);
       await lists.del('averaged');
+      const fallen = (await api.post('/services/averaged/evaluate')).body.values.waiting;
+      expect(fallen.value).toBeGreaterThan(0);
+      expect(fallen.value).toBeLessThan(6);
       await until(async () => {
         const { waiting: windowed } = (await api.get('/services/averaged/state')).body.values;
         return windowed.value > 0 && windowed.value < 6;
@@ -197,6 +202,43 @@ describe('rules that can be trusted', () => {
         ['shadowed', []],
         ['shadowed', []],
       ]);
+    },
+    40_000,
+  );
+
+  it.concurrent(
+    'an up rule and a down rule that work against each other are stopped, and a person may let them go on',
+    async () => {
+      const nodes = { type: 'static_count', params: { value: 5 } };
+      await api.create('/infrastructures', { name: 'torn', maxDirectionChangesPerHour: 1, nodes });
+      await fill('torn');
+      const against = (name: string, direction: string) =>
+        watch(name, {
+          metrics: { waiting: { type: 'redis_list_length', params: { url: listsUrl, key: 'torn' } } },
+          holdSeconds: 0,
+          wisdomSeconds: 1,
+          infrastructure: 'torn',
+          direction,
+          actions: [],
+        });
+      await Promise.all([against('torn-up', 'up'), against('torn-down', 'down')]);
+      const flapping = async () => {
+        const states = await Promise.all(
+          ['torn-up', 'torn-down'].map(async (name) => (await api.get(`/services/${name}/state`)).body),
+        );
+        return states.every(({ reason }) => reason === 'flapping') && states;
+      };
+      const [state] = await until(flapping, 15_000);
+      expect(state.explanation).toMatch(
+        /torn was to go up and down more than 1 times within an hour, so nobody scales it before/,
+      );
+      const { frozenUntil } = (await api.get('/infrastructures/torn/capacity')).body;
+      expect(Date.parse(frozenUntil) - Date.now()).toBeGreaterThan(3_500_000);
+      const report = (await api.get('/services/torn-up/report')).body;
+      expect(report.directionChanges).toBe(1);
+      expect((await api.post('/infrastructures/torn/end-freeze')).body).not.toHaveProperty('frozenUntil');
+      expect((await api.post('/infrastructures/torn/end-freeze')).status).toBe(409);
+      await until(async () => (await api.get('/services/torn-up/report')).body.directionChanges > 1, 10_000);
     },
     40_000,
   );

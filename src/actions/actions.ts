@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { StoredDefinitions } from '../api/stored-definitions';
+import { StoredDefinitions, type Surroundings } from '../api/stored-definitions';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
 import { maskedParams, sealedParams, type Chosen } from '../common/choice';
@@ -22,7 +22,7 @@ export class Actions extends StoredDefinitions<ActionRow> {
     super(new DefinitionStore(database, clock, ActionRow, 'action'));
   }
 
-  protected async columns(body: unknown, before?: ActionRow): Promise<Columns<ActionRow>> {
+  protected columns(body: unknown, { before }: Surroundings<ActionRow>): Columns<ActionRow> {
     const dto = checked(ActionDto, body);
     const params = sealedParams(this.registry, dto as Chosen, '', this.secrets, before);
     return { ...dto, params, retry: { ...dto.retry } };

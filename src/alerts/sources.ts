@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { StoredDefinitions } from '../api/stored-definitions';
-import type { Resource } from '../api/definition.controller';
+import { StoredDefinitions, type Draft, type References, type Surroundings } from '../api/stored-definitions';
 import { hashOf } from '../auth/auth';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
@@ -32,6 +31,8 @@ const TOKEN_BYTES = 24;
 
 @Injectable()
 export class Sources extends StoredDefinitions<SourceRow> {
+  protected override readonly shownAs = { tokenHash: null };
+
   constructor(
     private readonly database: Database,
     @Inject(CLOCK) clock: Clock,
@@ -41,15 +42,15 @@ export class Sources extends StoredDefinitions<SourceRow> {
     super(new DefinitionStore(database, clock, SourceRow, 'source'));
   }
 
-  /** Answers the token this once; only its hash is kept. */
-  override async create(body: unknown): Promise<Resource> {
+  /** A new one answers its token this once; only its hash is kept. */
+  override draft(body: unknown, references: References, before?: SourceRow): Draft<SourceRow> {
+    const draft = super.draft(body, references, before);
+    if (before !== undefined) return draft;
     const token = randomBytes(TOKEN_BYTES).toString('base64url');
-    const columns = await this.columns(body);
-    const row = await this.store.insert({ ...columns, tokenHash: hashOf(token) });
-    return { ...(await this.resource(row)), token } as Resource;
+    return { ...draft, row: { ...draft.row, tokenHash: hashOf(token) }, once: { token } };
   }
 
-  protected async columns(body: unknown, before?: SourceRow): Promise<Columns<SourceRow>> {
+  protected columns(body: unknown, { before }: Surroundings<SourceRow>): Columns<SourceRow> {
     const { name, format, params } = checked(SourceDto, body);
     if (this.formats.find(format) === undefined) {
       throw new InvalidInput([{ pointer: '/format', detail: this.formats.unknown(format) }]);

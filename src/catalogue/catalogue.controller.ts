@@ -20,7 +20,8 @@ export class CatalogueController {
 
   @Get()
   @ApiOperation({
-    summary: 'Every metric, policy, action and alert format, with the JSON Schema of its params; functions of conditions',
+    summary:
+      'Every metric, policy, action and alert format, with the JSON Schema of its params; functions of conditions',
   })
   mappings() {
     return {

@@ -36,6 +36,17 @@ export function checked<T extends object>(cls: Type<T>, plain: unknown, pointer 
   return value;
 }
 
+/** Runs it; what it finds wrong joins the other mistakes, and there is no value then. */
+export function collect<T>(errors: FieldError[], work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    errors.push(...error.errors);
+    return undefined;
+  }
+}
+
 export const within = (pointer: string, error: FieldError): FieldError => ({
   pointer: pointer + error.pointer,
   detail: error.detail,

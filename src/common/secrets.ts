@@ -1,7 +1,8 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import type { Type } from '@nestjs/common';
-import { InvalidInput, messageOf } from './errors';
+import { InvalidInput, messageOf, type FieldError } from './errors';
 import { fieldsOf } from './fields';
 import {
   isKept,
@@ -29,24 +30,42 @@ export class Secrets {
   /** @param key 32 bytes; without it texts can't be stored, references still work. */
   constructor(private readonly key: Buffer | undefined) {}
 
-  /** Params as they are stored. @param before what is stored now, for `{"secret": true}`. @throws InvalidInput */
+  /**
+   * Params as they are stored. A text that says what is stored already keeps its seal: nothing has changed.
+   *
+   * @param before what is stored now, also for `{"secret": true}`
+   * @throws InvalidInput with every mistake
+   */
   seal(cls: Type<object>, params: Params, pointer: string, before?: Params): Params {
-    return visitSecrets(cls, params, [], (value, path) => {
+    const errors: FieldError[] = [];
+    const sealed = visitSecrets(cls, params, [], (value, path) => {
       const here = `${pointer}/${path.join('/')}`;
+      const stored = path.reduce<unknown>((at, name) => (at as Params | undefined)?.[name], before);
       if (isKept(value)) {
-        const kept = path.reduce<unknown>((at, name) => (at as Params | undefined)?.[name], before);
-        if (kept === undefined)
-          throw new InvalidInput([{ pointer: here, detail: 'no secret is stored here yet' }]);
-        return kept;
+        if (stored === undefined) errors.push({ pointer: here, detail: 'no secret is stored here yet' });
+        return stored;
       }
       if (isReference(value)) return value;
       if (this.key === undefined) {
         const detail =
           'can\'t be stored: MONSCALE_SECRET_KEY is not set; set it, or give {"env": "NAME"} or {"file": "/path"}';
-        throw new InvalidInput([{ pointer: here, detail }]);
+        errors.push({ pointer: here, detail });
+        return undefined;
       }
-      return this.encrypt(this.key, value);
+      return this.isSealOf(stored, value) ? stored : this.encrypt(this.key, value);
     });
+    if (errors.length > 0) throw new InvalidInput(errors);
+    return sealed;
+  }
+
+  private isSealOf(stored: unknown, value: unknown): boolean {
+    if (!isSealed(stored)) return false;
+    try {
+      return isDeepStrictEqual(this.decrypt(stored, ''), value);
+    } catch {
+      // Under another key: it can't be told, and is sealed anew.
+      return false;
+    }
   }
 
   /** Params as they are shown. */

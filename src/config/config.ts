@@ -1,6 +1,6 @@
 /**
- * Everything the environment may say, read and checked once. Nothing else reads `process.env`, but for secrets that
- * a definition names by `{"env": …}`.
+ * Everything the environment may say, read and checked once. Nothing else of the program reads `process.env`, but for
+ * secrets that a definition names by `{"env": …}`; the command line, a program of its own, reads what it needs.
  */
 export const ROLES = ['api', 'scheduler', 'worker', 'trap'] as const;
 export type Role = (typeof ROLES)[number];
@@ -43,6 +43,8 @@ export class ConfigError extends Error {
 const KNOWN = [
   'ROLE', 'QUEUES', 'DATA_DIR', 'HTTP_HOST', 'HTTP_PORT', 'METRICS_PORT', 'TRAP_HOST', 'TRAP_PORT', 'ADMIN_TOKEN',
   'SECRET_KEY', 'KILL_SWITCH', 'SAMPLES_RETENTION_DAYS', 'HISTORY_RETENTION_DAYS', 'LOG_LEVEL',
+  // Of the command line.
+  'URL', 'TOKEN',
 ].map((name) => `MONSCALE_${name}`); // prettier-ignore
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'];

@@ -1,6 +1,6 @@
 import { MoreThan, type EntityManager, type EntityTarget, type FindOptionsWhere } from 'typeorm';
 import { Conflict, NotFound, VersionMismatch } from '../common/errors';
-import { isId, newId } from '../common/ids';
+import { isId } from '../common/ids';
 import type { Clock } from '../common/clock';
 import type { Database } from './database';
 import type { DefinitionRow } from './entities';
@@ -20,16 +20,41 @@ export function pageOf<T extends { id: string }>(rows: readonly T[], limit: numb
 /** What a definition is made of, without what the store adds. */
 export type Columns<R extends DefinitionRow> = Omit<R, keyof DefinitionRow> & { name: string };
 
-/** What goes into the same transaction as a change of a definition. */
-export type Alongside<R> = (manager: EntityManager, row: R) => Promise<void>;
-
 const UNIQUE_VIOLATION = '23505';
 const FOREIGN_KEY_VIOLATION = '23503';
+
+/** PostgreSQL takes 65,535 values in a statement. */
+const ROWS_AT_ONCE = 500;
+
+/**
+ * One change of definitions, of one or of many: all or nothing, and rules are read again once.
+ *
+ * @param what is changed, for messages
+ *
+ * @throws Conflict when a name is taken, or what is used was deleted meanwhile
+ */
+export async function changeDefinitions<T>(
+  database: Database,
+  what: string,
+  work: (manager: EntityManager) => Promise<T>,
+): Promise<T> {
+  try {
+    return await database.entities(async (manager) => {
+      await manager.query('UPDATE definition_revision SET revision = revision + 1');
+      return work(manager);
+    });
+  } catch (error) {
+    const { code } = error as { code?: string };
+    // Somebody began to use it, or deleted what it uses, between the look and the change.
+    if (code === FOREIGN_KEY_VIOLATION) throw new Conflict(`${what} is in use, or uses what is gone`);
+    throw error;
+  }
+}
 
 /** Rows of one kind of definition: unique names, versions that guard against lost updates. */
 export class DefinitionStore<R extends DefinitionRow> {
   constructor(
-    private readonly database: Database,
+    readonly database: Database,
     private readonly clock: Clock,
     private readonly entity: EntityTarget<R>,
     /** What a message calls one of them. */
@@ -69,22 +94,28 @@ export class DefinitionStore<R extends DefinitionRow> {
     );
   }
 
-  async insert(columns: Columns<R>, alongside?: Alongside<R>, id = newId()): Promise<R> {
-    const now = this.clock.now();
-    const row = { ...columns, id, version: 1, createdAt: now, updatedAt: now } as unknown as R;
-    return this.write(row, alongside, (manager) => manager.insert(this.entity, row as never));
+  /** Columns as a row: a new one, or the next version of the one before. */
+  row(columns: Columns<R>, id: string, before?: R): R {
+    const updatedAt = this.clock.now();
+    const version = (before?.version ?? 0) + 1;
+    const createdAt = before?.createdAt ?? updatedAt;
+    return { ...columns, id, version, createdAt, updatedAt } as unknown as R;
   }
 
-  /** @param expected the version the caller has seen. @throws VersionMismatch */
-  async update(before: R, columns: Columns<R>, expected: number, alongside?: Alongside<R>): Promise<R> {
-    const row = { ...before, ...columns, version: expected + 1, updatedAt: this.clock.now() };
-    return this.write(row, alongside, async (manager) => {
-      const { id, ...set } = row;
-      const where = { id, version: expected } as unknown as FindOptionsWhere<R>;
-      const { affected } = await manager.update(this.entity, where, set as never);
-      if (affected === 0)
-        throw new VersionMismatch(`${this.kind} ${row.name} was changed in the meantime; read it again`);
-    });
+  /** @throws Conflict when a name is taken */
+  async insert(manager: EntityManager, rows: readonly R[]): Promise<void> {
+    for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
+      const some = rows.slice(from, from + ROWS_AT_ONCE);
+      await this.named(some, () => manager.insert(this.entity, some as never));
+    }
+  }
+
+  /** @param row the next version of what is stored. @throws VersionMismatch, Conflict when its name is taken */
+  async update(manager: EntityManager, row: R): Promise<void> {
+    const { id, ...set } = row;
+    const where = { id, version: row.version - 1 } as unknown as FindOptionsWhere<R>;
+    const { affected } = await this.named([row], () => manager.update(this.entity, where, set as never));
+    if (affected === 0) throw this.mismatch(row);
   }
 
   /** @param users names what uses it, inside the transaction. @throws Conflict naming them */
@@ -93,38 +124,33 @@ export class DefinitionStore<R extends DefinitionRow> {
     expected: number,
     users: (manager: EntityManager) => Promise<string[]>,
   ): Promise<void> {
-    await this.write(row, undefined, async (manager) => {
+    await this.change(row.name, async (manager) => {
       const names = await users(manager);
       if (names.length > 0) throw new Conflict(`${this.kind} ${row.name} is in use by ${names.join(', ')}`);
       const where = { id: row.id, version: expected } as unknown as FindOptionsWhere<R>;
       const { affected } = await manager.delete(this.entity, where);
-      if (affected === 0)
-        throw new VersionMismatch(`${this.kind} ${row.name} was changed in the meantime; read it again`);
+      if (affected === 0) throw this.mismatch(row);
     });
   }
 
-  private async write(
-    row: R,
-    alongside: Alongside<R> | undefined,
-    work: (manager: EntityManager) => Promise<unknown>,
-  ): Promise<R> {
+  /** A change of this one definition. */
+  change<T>(name: string, work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return changeDefinitions(this.database, `${this.kind} ${name}`, work);
+  }
+
+  mismatch({ name }: R): VersionMismatch {
+    return new VersionMismatch(`${this.kind} ${name} was changed in the meantime; read it again`);
+  }
+
+  private async named<T>(rows: readonly R[], write: () => Promise<T>): Promise<T> {
     try {
-      await this.database.entities(async (manager) => {
-        await manager.query('UPDATE definition_revision SET revision = revision + 1');
-        await work(manager);
-        await alongside?.(manager, row);
-      });
-      return row;
+      return await write();
     } catch (error) {
       const { code, constraint } = error as { code?: string; constraint?: string };
-      if (code === UNIQUE_VIOLATION && constraint?.endsWith('_name')) {
-        const detail = `the name ${JSON.stringify(row.name)} is taken by another ${this.kind}`;
-        throw new Conflict(detail, [{ pointer: '/name', detail }]);
-      }
-      // Somebody began to use it between the look and the delete.
-      if (code === FOREIGN_KEY_VIOLATION)
-        throw new Conflict(`${this.kind} ${row.name} is in use, or uses what is gone`);
-      throw error;
+      if (code !== UNIQUE_VIOLATION || !constraint?.endsWith('_name')) throw error;
+      if (rows.length > 1) throw new Conflict(`another ${this.kind} took one of the names in the meantime`);
+      const detail = `the name ${JSON.stringify(rows[0]!.name)} is taken by another ${this.kind}`;
+      throw new Conflict(detail, [{ pointer: '/name', detail }]);
     }
   }
 }

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { StoredDefinitions } from '../api/stored-definitions';
+import { StoredDefinitions, type Surroundings } from '../api/stored-definitions';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
 import { maskedParams, sealedParams } from '../common/choice';
@@ -26,7 +26,7 @@ export class Infrastructures extends StoredDefinitions<InfrastructureRow> {
     super(new DefinitionStore(database, clock, InfrastructureRow, 'infrastructure'));
   }
 
-  protected async columns(body: unknown, before?: InfrastructureRow): Promise<Columns<InfrastructureRow>> {
+  protected columns(body: unknown, { before }: Surroundings<InfrastructureRow>): Columns<InfrastructureRow> {
     const dto = checked(InfrastructureDto, body);
     const nodes =
       dto.nodes === undefined ? null : this.counter(dto.nodes as MappingChoice, before?.nodes ?? undefined);

@@ -132,6 +132,16 @@ export class Ledger {
     return this.readScalings(infrastructureIds, this.database);
   }
 
+  /** The count of changes begins anew, or the next one would freeze it again. False when it is not frozen. */
+  async endFreeze(infrastructureId: string, now: Date): Promise<boolean> {
+    const rows = await this.database.rows(
+      `UPDATE infrastructure_states SET frozen_until = NULL, direction_changes = '{}'
+       WHERE infrastructure_id = $1 AND frozen_until > $2 RETURNING infrastructure_id`,
+      [infrastructureId, now],
+    );
+    return rows.length > 0;
+  }
+
   private async readScalings(
     ids: readonly string[],
     sql: Sql,

@@ -37,17 +37,25 @@ export class Observer {
   }
 
   /**
-   * Numbers of metrics with a window, made of their readings up to `at`; these are written by then. A metric whose
-   * last read failed stays missing: what was read before says nothing about now.
+   * Numbers of metrics with a window, made of their readings up to `at`. A metric whose last read failed stays
+   * missing: what was read before says nothing about now.
+   *
+   * @param isWritten the readings at `at` are among the samples; else they join them here
    */
-  async throughWindows(seen: readonly Seen[], at: Date): Promise<Seen[]> {
+  async throughWindows(seen: readonly Seen[], at: Date, isWritten = true): Promise<Seen[]> {
     const wanted = seen.flatMap(({ watched: { prepared }, values }) =>
       prepared.windows
         .filter(({ metric }) => values[metric] !== undefined)
-        .map(({ series, window }) => ({ series, seconds: window.seconds })),
+        .map(({ series, metric, window }) => ({ series, seconds: window.seconds, latest: values[metric]! })),
     );
     if (wanted.length === 0) return [...seen];
     const readings = await this.samples.windows(wanted, at);
+    if (!isWritten) {
+      for (const { series, latest } of wanted) {
+        const { values, firstAt } = readings.get(series) ?? { values: [], firstAt: at.getTime() };
+        readings.set(series, { values: [...values, latest], firstAt, lastAt: at.getTime() });
+      }
+    }
     return seen.map((one) => throughWindows(one.watched.prepared, one, readings));
   }
 

@@ -84,7 +84,9 @@ export class ServiceStates {
         if ('value' in reading) values[metric] = reading.value;
         else errors[metric] = reading.error;
       }
-      return { ...known!, at: this.clock.now(), values, errors, readAt: {}, previousAt };
+      const at = this.clock.now();
+      const seen = { ...known!, at, values, errors, notes: undefined, readAt: {}, previousAt };
+      return (await this.observer.throughWindows([seen], at, false))[0]!;
     }
     return known!;
   }

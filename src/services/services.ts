@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Actions } from '../actions/actions';
-import { StoredDefinitions } from '../api/stored-definitions';
+import { idsOf, StoredDefinitions, type References, type Surroundings } from '../api/stored-definitions';
 import { CLOCK, type Clock } from '../common/clock';
-import { check, checked, step, within } from '../common/check';
+import { check, checked, collect, step, within } from '../common/check';
 import { choiceErrors, maskedParams, sealedParams, type Chosen } from '../common/choice';
 import { InvalidInput, type FieldError } from '../common/errors';
-import { newId, slotOf } from '../common/ids';
+import { slotOf } from '../common/ids';
 import { Secrets } from '../common/secrets';
 import { Database } from '../database/database';
 import { DefinitionStore, type Columns } from '../database/definitions';
@@ -23,8 +23,16 @@ const MAX_METRICS = 100;
 /** Definitions of what is monitored. What can be known to be wrong with one is said when it is saved. */
 @Injectable()
 export class Services extends StoredDefinitions<ServiceRow> {
+  protected override readonly shownAs = {
+    infrastructureId: 'infrastructure',
+    actionIds: 'actions',
+    series: null,
+    polled: null,
+    slot: null,
+  };
+
   constructor(
-    private readonly database: Database,
+    database: Database,
     @Inject(CLOCK) private readonly clock: Clock,
     private readonly metrics: MetricRegistry,
     private readonly policies: PolicyRegistry,
@@ -36,35 +44,21 @@ export class Services extends StoredDefinitions<ServiceRow> {
     super(new DefinitionStore(database, clock, ServiceRow, 'service'));
   }
 
-  override async create(body: unknown) {
-    const id = newId();
-    const columns = await this.columns(body, undefined, id);
-    const row = await this.store.insert(
-      columns,
-      (manager, inserted) => this.alongside(manager, inserted),
-      id,
-    );
-    await this.saved(row);
-    return this.resource(row);
-  }
-
-  /** What a body names; looked up where it is needed. */
-  async references(_bodies: readonly unknown[]): Promise<undefined> {}
-
-  /** A definition as it would be saved, for whoever wants to try it. */
-  async draft(body: unknown, _references?: undefined, before?: ServiceRow): Promise<{ row: ServiceRow }> {
-    const id = before?.id ?? newId();
-    const now = this.clock.now();
-    const columns = await this.columns(body, before, id);
-    return { row: { ...columns, series: before?.series ?? {}, id, version: 0, createdAt: now, updatedAt: now } };
+  /** The infrastructures and actions that the bodies name and that exist. */
+  override async references(bodies: readonly unknown[]): Promise<References> {
+    const given = bodies.map((body) => (body ?? {}) as { infrastructure?: unknown; actions?: unknown });
+    const [infrastructures, actions] = await Promise.all([
+      this.infrastructures.store.findMany(textsOf(given.map(({ infrastructure }) => infrastructure))),
+      this.actions.store.findMany(textsOf(given.flatMap(({ actions: names }) => names))),
+    ]);
+    return { infrastructures: idsOf(infrastructures), actions: idsOf(actions) };
   }
 
   /** The body as columns; every mistake in it at once. */
-  protected async columns(
+  protected columns(
     body: unknown,
-    before?: ServiceRow,
-    id = before?.id ?? newId(),
-  ): Promise<Columns<ServiceRow>> {
+    { id, before, references }: Surroundings<ServiceRow>,
+  ): Columns<ServiceRow> {
     const {
       infrastructure,
       direction,
@@ -81,8 +75,8 @@ export class Services extends StoredDefinitions<ServiceRow> {
     if (recovery !== undefined) errors.push(...conditionErrors('/recovery', recovery, names));
     errors.push(...this.policyErrors(policy as Chosen, names, { infrastructure, direction }));
     const infrastructureId =
-      infrastructure === undefined ? null : await this.infrastructureId(infrastructure, errors);
-    const actionIds = await this.actionIds(actions, errors);
+      infrastructure === undefined ? null : infrastructureIdOf(infrastructure, references, errors);
+    const actionIds = actionIdsOf(actions, references, errors);
     if (errors.length > 0) throw new InvalidInput(errors);
 
     return {
@@ -93,7 +87,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
       mode: dto.mode as ServiceRow['mode'],
       policy: { type: policy.type, params: policy.params as Record<string, unknown> },
       metrics: this.sealedMetrics(metrics, before),
-      series: await this.series(names, before),
+      series: { ...before?.series },
       polled: Object.values(metrics).some(({ type }) => !this.metrics.isPushed(type)),
       slot: slotOf(id),
       infrastructureId,
@@ -160,77 +154,58 @@ export class Services extends StoredDefinitions<ServiceRow> {
     return [{ pointer: `${pointer}/window/seconds`, detail }];
   }
 
+  /** @throws InvalidInput naming every secret of every metric that can't be stored */
   private sealedMetrics(
     metrics: Record<string, MetricChoice>,
     before?: ServiceRow,
   ): Record<string, MetricChoice> {
-    return Object.fromEntries(
-      Object.entries(metrics).map(([name, { type, timeoutSeconds, window, ...choice }]) => {
-        const pointer = `/metrics${step(name)}`;
-        const params = sealedParams(
-          this.metrics,
-          { type, ...choice },
-          pointer,
-          this.secrets,
-          before?.metrics[name],
-        );
-        return [name, { type, params, timeoutSeconds, ...(window && { window }) }];
-      }),
-    );
+    const errors: FieldError[] = [];
+    const sealed: Record<string, MetricChoice> = {};
+    for (const [name, metric] of Object.entries(metrics)) {
+      const kept = before?.metrics[name];
+      const params = collect(errors, () =>
+        sealedParams(this.metrics, metric, `/metrics${step(name)}`, this.secrets, kept),
+      );
+      if (params !== undefined) sealed[name] = { ...metric, params };
+    }
+    if (errors.length > 0) throw new InvalidInput(errors);
+    return sealed;
   }
 
   /** Ids for the samples of new metrics; old ones keep theirs, also those that are gone. */
-  private async series(names: string[], before?: ServiceRow): Promise<Record<string, number>> {
-    const series = { ...before?.series };
-    const fresh = names.filter((name) => series[name] === undefined);
-    const ids = await this.database.rows<{ id: number }>(
+  protected override async beforehand(manager: EntityManager, rows: ServiceRow[]): Promise<void> {
+    const fresh = rows.flatMap(({ series, metrics }) =>
+      Object.keys(metrics)
+        .filter((name) => series[name] === undefined)
+        .map((name) => ({ series, name })),
+    );
+    const ids: { id: number }[] = await manager.query(
       `SELECT nextval('series_id')::int AS id FROM generate_series(1, $1)`,
       [fresh.length],
     );
-    fresh.forEach((name, index) => (series[name] = ids[index]!.id));
-    return series;
+    fresh.forEach(({ series, name }, index) => (series[name] = ids[index]!.id));
   }
 
-  private async infrastructureId(reference: string, errors: FieldError[]): Promise<string | null> {
-    const row = await this.infrastructures.store.find(reference);
-    if (row === undefined) {
-      errors.push({
-        pointer: '/infrastructure',
-        detail: `there is no infrastructure ${JSON.stringify(reference)}`,
-      });
-    }
-    return row?.id ?? null;
-  }
-
-  private async actionIds(references: string[], errors: FieldError[]): Promise<string[]> {
-    const rows = await this.actions.store.findMany(references);
-    const ids = references.map(
-      (reference) => rows.find(({ id, name }) => id === reference || name === reference)?.id,
-    );
-    ids.forEach((id, index) => {
-      const reference = JSON.stringify(references[index]);
-      if (id === undefined)
-        errors.push({ pointer: `/actions/${index}`, detail: `there is no action ${reference}` });
-      else if (ids.indexOf(id) < index)
-        errors.push({ pointer: `/actions/${index}`, detail: 'must not name an action twice' });
-    });
-    return ids.filter((id) => id !== undefined);
-  }
-
-  protected override async alongside(manager: EntityManager, { id, actionIds }: ServiceRow): Promise<void> {
+  protected override async alongside(manager: EntityManager, rows: ServiceRow[]): Promise<void> {
+    const ids = rows.map(({ id }) => id);
     await manager.query(
-      'DELETE FROM service_actions WHERE service_id = $1 AND NOT action_id = ANY($2::uuid[])',
-      [id, actionIds],
+      `DELETE FROM service_actions u USING services s
+       WHERE u.service_id = s.id AND s.id = ANY($1::uuid[]) AND NOT u.action_id = ANY(s.action_ids)`,
+      [ids],
     );
-    await manager.query('INSERT INTO service_actions SELECT $1, unnest($2::uuid[]) ON CONFLICT DO NOTHING', [
-      id,
-      actionIds,
-    ]);
+    await manager.query(
+      `INSERT INTO service_actions SELECT id, unnest(action_ids) FROM services WHERE id = ANY($1::uuid[])
+       ON CONFLICT DO NOTHING`,
+      [ids],
+    );
   }
 
-  /** Its rules may say something else now, and alerts that live may concern it. */
-  protected override async saved({ id }: ServiceRow): Promise<void> {
-    await this.queues.addServices([{ id }], this.clock.now());
+  /** Their rules may say something else now, and alerts that live may concern them. */
+  override async saved(rows: readonly ServiceRow[]): Promise<void> {
+    await this.queues.addServices(
+      rows.map(({ id }) => ({ id })),
+      this.clock.now(),
+    );
   }
 
   protected async show(rows: ServiceRow[]): Promise<object[]> {
@@ -272,6 +247,34 @@ export class Services extends StoredDefinitions<ServiceRow> {
     return [];
   }
 }
+
+function infrastructureIdOf(
+  reference: string,
+  { infrastructures }: References,
+  errors: FieldError[],
+): string | null {
+  const id = infrastructures.get(reference);
+  if (id !== undefined) return id;
+  const detail = `there is no infrastructure ${JSON.stringify(reference)}`;
+  errors.push({ pointer: '/infrastructure', detail });
+  return null;
+}
+
+function actionIdsOf(references: readonly string[], { actions }: References, errors: FieldError[]): string[] {
+  const ids = references.map((reference) => actions.get(reference));
+  ids.forEach((id, index) => {
+    const reference = JSON.stringify(references[index]);
+    if (id === undefined)
+      errors.push({ pointer: `/actions/${index}`, detail: `there is no action ${reference}` });
+    else if (ids.indexOf(id) < index)
+      errors.push({ pointer: `/actions/${index}`, detail: 'must not name an action twice' });
+  });
+  return ids.filter((id) => id !== undefined);
+}
+
+const textsOf = (values: readonly unknown[]): string[] => [
+  ...new Set(values.filter((value) => typeof value === 'string')),
+];
 
 function metricOf({ type, params, timeoutSeconds, window }: MetricDto): MetricChoice {
   const choice = { type, params: params as Record<string, unknown>, timeoutSeconds };

@@ -1,10 +1,22 @@
-/** `npm run campaign crash -- --moments 50 --seed 7 --lanes 2`, on what `npm run build` made: a line per moment; exit code 1 on a violation. */
+/**
+ * `npm run campaign crash -- --moments 50 --seed 7 --lanes 2`, on what `npm run build` made: a line per moment.
+ * `npm run campaign rules -- --stories 100000 --seed 7`, on the sources: a line per 10,000 stories.
+ * Exit code 1 on a violation.
+ */
 import { parseArgs } from 'node:util';
 import { crashCampaign, onEmbeddedServers, type MomentReport } from './crash';
+import { rulesCampaign } from './rules';
 
-const CAMPAIGNS = { crash };
+const CAMPAIGNS = { crash, rules };
 
-async function crash(moments: number, seed: number, lanes: number): Promise<boolean> {
+interface Options {
+  seed: number;
+  moments: number;
+  lanes: number;
+  stories: number;
+}
+
+async function crash({ moments, seed, lanes }: Options): Promise<boolean> {
   console.log(
     'moment  killed after  down for  servers too  triggers  executions  unknown  repeated  violations',
   );
@@ -32,6 +44,16 @@ function print(report: MomentReport): void {
   );
 }
 
+async function rules({ stories, seed }: Options): Promise<boolean> {
+  const { reasons, difference } = rulesCampaign(stories, seed, (soFar) => {
+    if (soFar.difference === undefined) console.log(`${soFar.stories} stories, no difference`);
+  });
+  for (const [reason, moments] of [...reasons].sort())
+    console.log(`${String(moments).padStart(10)}  ${reason}`);
+  if (difference !== undefined) console.log(difference);
+  return difference === undefined;
+}
+
 async function main(): Promise<void> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
@@ -39,12 +61,18 @@ async function main(): Promise<void> {
       moments: { type: 'string', default: '50' },
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       lanes: { type: 'string', default: '1' },
+      stories: { type: 'string', default: '100000' },
     },
   });
   const campaign = CAMPAIGNS[positionals[0] as keyof typeof CAMPAIGNS];
   if (campaign === undefined) throw new Error(`campaigns are: ${Object.keys(CAMPAIGNS).join(', ')}`);
   console.log(`seed ${values.seed}`);
-  const isGood = await campaign(Number(values.moments), Number(values.seed), Number(values.lanes));
+  const isGood = await campaign({
+    seed: Number(values.seed),
+    moments: Number(values.moments),
+    lanes: Number(values.lanes),
+    stories: Number(values.stories),
+  });
   process.exit(isGood ? 0 : 1);
 }
 

@@ -1,6 +1,6 @@
 import { compileCondition } from './condition';
-import { evaluate, initialState, NEVER_SCALED, nextMoment, scaled } from './evaluate';
-import type { Capacity, Observation, Rule, State } from './types';
+import { evaluate, initialState, NEVER_SCALED, nextMoment, scaled, type Decided } from './evaluate';
+import type { Capacity, Observation, Rule, State, Values } from './types';
 
 /** `_` is a failed read; a number is cpu. */
 type Reading = number | '_';
@@ -251,6 +251,21 @@ describe('missing data', () => {
     expect(both({ load: 1 })).toEqual({ truth: false });
     expect(both({ load: 5 }).truth).toBeUndefined();
   });
+});
+
+test('an alarm that is forgotten in the dark does not wait for its recovery', () => {
+  const recovery = (values: Values) => values.cpu! < 60;
+  const forgetful = rule({ recovery, missingData: 'ok', repeat: false });
+  const at = (seconds: number, cpu: number, state: State, previousAt?: number) =>
+    evaluate(
+      forgetful,
+      state,
+      { values: { cpu }, errors: {}, killSwitch: false, previousAt },
+      seconds * 1000,
+    ) as Decided;
+  const alarm = at(0, 90, initialState(forgetful, 0));
+  expect(at(10, 70, alarm.state, 0).state.phase).toBe('alarm');
+  expect(at(600, 70, alarm.state, 0).state.phase).toBe('ok');
 });
 
 describe('guards, in their order', () => {

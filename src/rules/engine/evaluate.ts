@@ -36,7 +36,10 @@ export function evaluate(rule: Rule, before: State, seen: Observation, now: Mome
   if (!rule.enabled)
     return outcome(before, { ...forgetAlarm(before), ruleKey: rule.key }, 'unknown', 'disabled', now);
 
-  const state = before.ruleKey === rule.key ? before : { ...forgetAlarm(before), ruleKey: rule.key };
+  const known = before.ruleKey === rule.key ? before : { ...forgetAlarm(before), ruleKey: rule.key };
+  // Before the condition is judged: what ends an alarm is asked only of one that is not forgotten.
+  const state =
+    forgetsUnseen(rule) && unseenSince(rule, seen, now) !== undefined ? forgetAlarm(known) : known;
   const truth = isTrue(rule, state, seen);
   if (truth === undefined) return missing(rule, before, state, seen, now);
 
@@ -86,6 +89,8 @@ function acrossGap(rule: Rule, state: State, seen: Observation, now: Moment): St
       return forgetAlarm(rest);
   }
 }
+
+const forgetsUnseen = ({ missingData }: Rule): boolean => missingData === 'reset' || missingData === 'ok';
 
 function unseenSince(rule: Rule, { previousAt }: Observation, now: Moment): Moment | undefined {
   if (rule.intervalMs === undefined || previousAt === undefined) return undefined;

@@ -154,8 +154,7 @@ function toChange(rule: Rule, state: State, circumstances: Circumstances, now: M
       ];
     case 'flapping':
       return [
-        `the freeze of ${web} must end, at ${until(circumstances.scalings?.frozenUntil)}`,
-        `or maxDirectionChangesPerHour of ${web} be over ${scaling!.maxDirectionChanges}`,
+        `the freeze of ${web} must end, at ${until(circumstances.scalings?.frozenUntil)} or earlier by a person`,
       ];
     case 'nodes_unknown':
       return [`the nodes of ${web} must be countable again`];

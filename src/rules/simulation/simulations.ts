@@ -83,7 +83,7 @@ export class Simulations {
       const { name } = reference as { name?: unknown };
       // One by the name of another goes on with its history.
       const before = typeof name === 'string' ? await this.services.store.find(name) : undefined;
-      return (await this.services.draft(reference, await this.services.references([reference]), before)).row;
+      return this.services.draft(reference, await this.services.references([reference]), before).row;
     } catch (error) {
       if (!(error instanceof InvalidInput)) throw error;
       throw new InvalidInput(error.errors.map((one) => within(pointer, one)));

@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+/** `npx monscale <command>`: sets up what is missing, then becomes the command line. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { root, setUp } from './setup.mjs';
+
+// Files are named as seen from here.
+const here = process.cwd();
+await setUp();
+process.chdir(here);
+const settings = join(root, '.env');
+// Variables that are set already win.
+if (existsSync(settings)) process.loadEnvFile(settings);
+process.setSourceMapsEnabled(true);
+await import(pathToFileURL(join(root, 'dist', 'src', 'cli', 'main.js')));

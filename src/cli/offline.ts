@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto';
+import { Global, Module, type DynamicModule, type INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { CommonModule } from '../common/common.module';
+import { InvalidInput, type FieldError } from '../common/errors';
+import { readConfig } from '../config/config';
+import { Database } from '../database/database';
+import type { InfrastructureRow, ServiceRow } from '../database/entities';
+import { Queues } from '../queue/queues';
+import { RuleBook } from '../rules/rule-book';
+import { RulesModule } from '../rules/rules.module';
+import { firstNodes, type Player } from '../rules/simulation/play';
+import { entriesOf } from '../transfer/document';
+import { Import } from '../transfer/import';
+import { TransferModule } from '../transfer/transfer.module';
+
+/** Nothing is stored here, and nothing runs. */
+const NO_DATABASE = { entities: () => Promise.resolve([]) };
+
+@Global()
+@Module({
+  providers: [
+    { provide: Database, useValue: NO_DATABASE },
+    { provide: Queues, useValue: {} },
+  ],
+  exports: [Database, Queues],
+})
+class NothingStored {}
+
+@Module({})
+class OfflineModule {
+  static make(): DynamicModule {
+    // What is sealed here is opened here, and forgotten.
+    const config = readConfig({ MONSCALE_SECRET_KEY: randomBytes(32).toString('base64') });
+    return {
+      module: OfflineModule,
+      imports: [CommonModule.with(config), NothingStored, RulesModule, TransferModule],
+    };
+  }
+}
+
+/** Definitions of a document, checked as on save and made ready to be tried, without a server. */
+export class Offline {
+  private constructor(private readonly context: INestApplicationContext) {}
+
+  static async start(): Promise<Offline> {
+    return new Offline(
+      await NestFactory.createApplicationContext(OfflineModule.make(), { logger: ['error'] }),
+    );
+  }
+
+  /** Its services by name. @throws InvalidInput naming every mistake in the document */
+  async rules(document: object): Promise<Map<string, (nodes?: number) => Player>> {
+    const errors: FieldError[] = [];
+    const { drafts } = await this.context.get(Import).drafted(entriesOf(document, errors), errors);
+    if (errors.length > 0) throw new InvalidInput(errors);
+    const infrastructures = new Map(
+      drafts.infrastructures.map(({ row }) => [row.id, row as InfrastructureRow]),
+    );
+    const ruleBook = this.context.get(RuleBook);
+    return new Map(
+      drafts.services.map(({ row }) => {
+        const service = row as ServiceRow;
+        const infrastructure = infrastructures.get(service.infrastructureId ?? '');
+        const prepared = ruleBook.prepare(service, infrastructure);
+        return [
+          row.name,
+          (nodes) => ({ prepared, nodes: nodes ?? firstNodes(service, infrastructure) }),
+        ] as const;
+      }),
+    );
+  }
+
+  close(): Promise<void> {
+    return this.context.close();
+  }
+}

@@ -1,0 +1,23 @@
+import type { Plan } from '../transfer/import';
+import { linesOf } from './client';
+
+/** A plan for people: `+` is created, `~` changed and where, `=` stays, `!` is left out. */
+export function planText({ dryRun, created, updated, unchanged, skipped = [], notes = [] }: Plan): string {
+  const lines = [
+    ...created.map(
+      ({ kind, name, token }) => `+ ${kind} ${name}${token ? `\n    token, shown this once: ${token}` : ''}`,
+    ),
+    ...updated.map(({ kind, name, changes }) => `~ ${kind} ${name}\n    ${changes.join('\n    ')}`),
+    ...unchanged.map(({ kind, name }) => `= ${kind} ${name}`),
+    ...skipped.map(({ kind, name, detail }) => `! ${kind} ${name} is left out\n    ${detail}`),
+    ...linesOf(notes).map((line) => `note: ${line}`),
+  ];
+  const [create, change] = dryRun ? ['to create', 'to change'] : ['created', 'changed'];
+  const counts = [
+    `${created.length} ${create}`,
+    `${updated.length} ${change}`,
+    `${unchanged.length} unchanged`,
+  ];
+  if (skipped.length > 0) counts.push(`${skipped.length} left out`);
+  return [...lines, counts.join(', ')].join('\n');
+}

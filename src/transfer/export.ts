@@ -1,0 +1,49 @@
+import { Injectable } from '@nestjs/common';
+import { FORM, SECTION_NAMES, type Section } from './document';
+import { Rooms } from './rooms';
+
+const PAGE = 500;
+
+/** Everything that users have defined, as one document. */
+export type Exported = { monscale: number } & Record<Section, object[]>;
+
+@Injectable()
+export class Export {
+  constructor(private readonly rooms: Rooms) {}
+
+  /** Secrets are left out; the order is by name, so that two exports can be compared line by line. */
+  async document(): Promise<Exported> {
+    const document: Exported = {
+      monscale: FORM,
+      infrastructures: [],
+      actions: [],
+      services: [],
+      sources: [],
+    };
+    for (const section of SECTION_NAMES) document[section] = await this.section(section);
+    return document;
+  }
+
+  private async section(section: Section): Promise<object[]> {
+    const definitions: { name: string }[] = [];
+    let cursor: string | undefined;
+    do {
+      const { items, nextCursor } = await this.rooms.of[section].list(PAGE, cursor);
+      for (const item of items) {
+        const { id: _id, version: _version, createdAt: _c, updatedAt: _u, ...definition } = item as Shown;
+        definitions.push(definition);
+      }
+      cursor = nextCursor;
+    } while (cursor !== undefined);
+    // By code points: the same order wherever it runs.
+    return definitions.sort((one, other) => (one.name < other.name ? -1 : 1));
+  }
+}
+
+interface Shown {
+  id: string;
+  name: string;
+  version: number;
+  createdAt: string;
+  updatedAt: string;
+}

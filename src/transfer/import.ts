@@ -1,0 +1,174 @@
+import { setImmediate as others } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import type { Draft, References } from '../api/stored-definitions';
+import { collect } from '../common/check';
+import { InvalidInput, type FieldError } from '../common/errors';
+import { newId } from '../common/ids';
+import { Database } from '../database/database';
+import { changeDefinitions } from '../database/definitions';
+import type { DefinitionRow, ServiceRow } from '../database/entities';
+import {
+  isObject,
+  SECTION_NAMES,
+  SECTIONS,
+  type Entries,
+  type Entry,
+  type Kind,
+  type Section,
+} from './document';
+import { Rooms } from './rooms';
+
+/** What an import does, or would do. */
+export interface Plan {
+  dryRun: boolean;
+  /** A new source is given its token here, once. */
+  created: { kind: Kind; name: string; token?: string }[];
+  /** `changes` are pointers into the definition. */
+  updated: { kind: Kind; name: string; changes: string[] }[];
+  unchanged: { kind: Kind; name: string }[];
+  errors: FieldError[];
+  /** What was left out because it can't be taken, or uses what was left out. */
+  skipped?: Skipped[];
+  /** What a person should look after. */
+  notes?: FieldError[];
+}
+
+export interface Skipped {
+  pointer: string;
+  kind: Kind | 'threshold';
+  name: string;
+  detail: string;
+}
+
+export interface ImportOptions {
+  dryRun: boolean;
+  /** What is wrong is left out, and so is what uses it; else one mistake refuses the whole. */
+  skip: boolean;
+}
+
+/** How many are checked before others get their turn. */
+const CHECKED_AT_ONCE = 50;
+const MISTAKES_AT_MOST = 10_000;
+
+type Drafts = Record<Section, Draft<DefinitionRow>[]>;
+
+/** Takes a whole document of definitions in one go: checked as each alone is, written all or not at all. */
+@Injectable()
+export class Import {
+  constructor(
+    private readonly database: Database,
+    private readonly rooms: Rooms,
+  ) {}
+
+  /** @param errors what is wrong with the document's form. @throws InvalidInput, Conflict, VersionMismatch */
+  async run(entries: Entries, errors: FieldError[], { dryRun, skip }: ImportOptions): Promise<Plan> {
+    const { drafts, skipped } = await this.drafted(entries, errors, skip);
+    if (errors.length > 0 && !dryRun) throw new InvalidInput(errors);
+    if (!dryRun) await this.write(drafts);
+    return { ...planOf(drafts, dryRun), errors, ...(skip ? { skipped } : {}) };
+  }
+
+  /** The rows that the entries would become, nothing written. Mistakes are pushed. */
+  async drafted(entries: Entries, errors: FieldError[], skip = false) {
+    const drafts: Drafts = { infrastructures: [], actions: [], services: [], sources: [] };
+    const skipped: Skipped[] = [];
+    const ids = { infrastructures: new Map<string, string>(), actions: new Map<string, string>() };
+    const left: LeftOut = { infrastructures: new Set(), actions: new Set() };
+    for (const section of SECTION_NAMES) {
+      const room = this.rooms.of[section];
+      const before = await this.stored(section, entries[section]);
+      const references = beside(await room.references(entries[section].map(({ body }) => body)), ids);
+      const seen = new Map<string, string>();
+      for (const [index, entry] of entries[section].entries()) {
+        if (index % CHECKED_AT_ONCE === 0) await others();
+        if (errors.length >= MISTAKES_AT_MOST) return { drafts, skipped };
+        const stored = before.get(entry.name);
+        const wrong = [
+          ...entry.errors,
+          ...twice(entry, seen),
+          ...(skip ? usesLeftOut(entry, section, left) : []),
+        ];
+        const found: FieldError[] = [];
+        // What is known to be unmappable has no body that could be judged.
+        const draft =
+          wrong.length > 0 ? undefined : collect(found, () => room.draft(entry.body, references, stored));
+        wrong.push(...found.map((error) => entry.place(error)));
+        if (draft !== undefined) drafts[section].push(draft);
+        else if (skip) skipped.push({ ...named(entry), kind: SECTIONS[section], detail: sentence(wrong) });
+        else errors.push(...wrong);
+        if (typeof entry.name !== 'string' || !isReferred(section)) continue;
+        if (draft === undefined && skip) left[section].add(entry.name);
+        // Also what is wrong can be named: that it is wrong is said once, where it stands.
+        ids[section].set(entry.name, draft?.row.id ?? stored?.id ?? newId());
+      }
+    }
+    return { drafts, skipped };
+  }
+
+  private async stored(section: Section, entries: readonly Entry[]): Promise<Map<unknown, DefinitionRow>> {
+    const names = entries.map(({ name }) => name).filter((name) => typeof name === 'string');
+    const rows = await this.rooms.of[section].store.findMany([...new Set(names)]);
+    return new Map(rows.map((row) => [row.name, row]));
+  }
+
+  private async write(drafts: Drafts): Promise<void> {
+    const changed = Object.fromEntries(
+      SECTION_NAMES.map((section) => [section, drafts[section].filter((draft) => !isUnchanged(draft))]),
+    ) as Drafts;
+    if (SECTION_NAMES.every((section) => changed[section].length === 0)) return;
+    await changeDefinitions(this.database, 'what is imported', async (manager) => {
+      for (const section of SECTION_NAMES) await this.rooms.of[section].write(manager, changed[section]);
+    });
+    await this.rooms.services.saved(changed.services.map(({ row }) => row as ServiceRow));
+  }
+}
+
+const isUnchanged = ({ before, changes }: Draft<DefinitionRow>): boolean =>
+  before !== undefined && changes.length === 0;
+
+/** Others name these. */
+const isReferred = (section: Section): section is keyof References =>
+  section === 'infrastructures' || section === 'actions';
+
+type LeftOut = Record<keyof References, Set<string>>;
+
+/** What the document brings goes before what is stored. */
+const beside = (stored: References, brought: References): References => ({
+  infrastructures: new Map([...stored.infrastructures, ...brought.infrastructures]),
+  actions: new Map([...stored.actions, ...brought.actions]),
+});
+
+function twice({ name, pointer }: Entry, seen: Map<string, string>): FieldError[] {
+  if (typeof name !== 'string') return [];
+  const first = seen.get(name);
+  if (first === undefined) seen.set(name, pointer);
+  return first === undefined ? [] : [{ pointer: `${pointer}/name`, detail: `is the name of ${first} too` }];
+}
+
+function usesLeftOut({ pointer, body }: Entry, section: Section, left: LeftOut): FieldError[] {
+  if (section !== 'services' || !isObject(body)) return [];
+  const uses = [
+    ...[body.infrastructure].filter((name) => left.infrastructures.has(name as string)),
+    ...[body.actions].flat().filter((name) => left.actions.has(name as string)),
+  ];
+  return uses.map((name) => ({ pointer, detail: `uses ${JSON.stringify(name)}, which is left out` }));
+}
+
+const named = ({ pointer, name }: Entry) => ({ pointer, name: typeof name === 'string' ? name : '' });
+
+export const sentence = (errors: readonly FieldError[]): string =>
+  errors.map(({ pointer, detail }) => `${pointer}: ${detail}`).join('; ');
+
+function planOf(drafts: Drafts, dryRun: boolean): Omit<Plan, 'errors'> {
+  const plan: Omit<Plan, 'errors'> = { dryRun, created: [], updated: [], unchanged: [] };
+  for (const section of SECTION_NAMES) {
+    const kind = SECTIONS[section];
+    for (const draft of drafts[section]) {
+      const { name } = draft.row;
+      if (draft.before === undefined) plan.created.push({ kind, name, ...(dryRun ? {} : draft.once) });
+      else if (isUnchanged(draft)) plan.unchanged.push({ kind, name });
+      else plan.updated.push({ kind, name, changes: draft.changes });
+    }
+  }
+  return plan;
+}

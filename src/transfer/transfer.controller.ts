@@ -1,0 +1,119 @@
+import { Body, Controller, Get, Headers, HttpCode, Post, Query, Res } from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiBody,
+  ApiConsumes,
+  ApiOkResponse,
+  ApiOperation,
+  ApiProduces,
+  ApiQuery,
+  ApiResponse,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { ActionRegistry } from '../actions/action-registry';
+import { checked } from '../common/check';
+import { InvalidInput, type FieldError } from '../common/errors';
+import { Choice } from '../common/fields';
+import { MetricRegistry } from '../metrics/metric-registry';
+import { entriesOf } from './document';
+import { Export, type Exported } from './export';
+import { Import, sentence, type Plan, type Skipped } from './import';
+import { entriesOf2014, type Unmappable } from './monscale-2014';
+import { fromYaml, toYaml, YAML_TYPES } from './yaml';
+
+class ExportQuery {
+  @Choice(['json', 'yaml'], { description: 'How it is written; else Accept says', optional: true })
+  format?: string;
+}
+
+class ImportQuery {
+  @Choice(['true', 'false'], { description: 'true: answers what would be done, and does nothing' })
+  dryRun = 'false';
+
+  @Choice(['unmappable'], {
+    description: 'Of an export of monscale 2014: leaves out what can not be taken, and what uses it',
+    optional: true,
+  })
+  skip?: string;
+}
+
+/** Definitions as one document: out to a file under version control, and back. */
+@ApiTags('transfer')
+@ApiBearerAuth()
+@Controller('api/v1')
+export class TransferController {
+  constructor(
+    private readonly exporter: Export,
+    private readonly importer: Import,
+    private readonly metrics: MetricRegistry,
+    private readonly actions: ActionRegistry,
+  ) {}
+
+  @Get('export')
+  @ApiQuery({ type: ExportQuery })
+  @ApiProduces('application/json', 'application/yaml')
+  @ApiOkResponse({ schema: { type: 'object' } })
+  @ApiOperation({ summary: 'Every definition as one document, ordered by name; secrets are left out' })
+  async export(
+    @Query() query: unknown,
+    @Headers('accept') accept: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Exported | string> {
+    const { format } = checked(ExportQuery, query);
+    const document = await this.exporter.document();
+    if ((format ?? (isYaml(accept) ? 'yaml' : 'json')) === 'json') return document;
+    void reply.type('application/yaml; charset=utf-8');
+    return toYaml(document);
+  }
+
+  @Post('import')
+  @HttpCode(200)
+  @ApiQuery({ type: ImportQuery })
+  @ApiConsumes('application/json', ...YAML_TYPES)
+  @ApiBody({
+    schema: { type: 'object', description: 'A document of GET /export, or the list monscale 2014 exported' },
+  })
+  @ApiOkResponse({ schema: { type: 'object', description: 'created, updated, unchanged, errors' } })
+  @ApiResponse({ status: '4XX', description: 'problem+json; nothing was changed' })
+  @ApiOperation({ summary: 'Creates and changes what a document defines, all or nothing; deletes nothing' })
+  async import(
+    @Body() body: unknown,
+    @Query() query: unknown,
+    @Headers('content-type') type: string | undefined,
+  ): Promise<Plan> {
+    const { dryRun, skip } = checked(ImportQuery, query);
+    const document = isYaml(type) && typeof body === 'string' ? fromYaml(body) : body;
+    const options = { dryRun: dryRun === 'true', skip: skip === 'unmappable' };
+    const errors: FieldError[] = [];
+    if (!Array.isArray(document)) {
+      if (options.skip)
+        throw new InvalidInput([{ pointer: '/skip', detail: 'is for what monscale 2014 exported alone' }]);
+      return this.importer.run(entriesOf(document, errors), errors, options);
+    }
+    const has = { metrics: new Set(this.metrics.types()), actions: new Set(this.actions.types()) };
+    const { entries, thresholds, notes, errors: wrong } = entriesOf2014(document, has);
+    errors.push(...wrong);
+    if (!options.skip) errors.push(...thresholds.flatMap((threshold) => threshold.errors));
+    const plan = await this.importer.run(entries, errors, options);
+    const skipped = [...(options.skip ? thresholds.map(leftOut) : []), ...(plan.skipped ?? [])];
+    return {
+      ...plan,
+      ...(options.skip ? { skipped } : {}),
+      notes: notes.filter((note) => !skipped.some(({ pointer }) => isWithin(note.pointer, pointer))),
+    };
+  }
+}
+
+const leftOut = ({ pointer, name, errors }: Unmappable): Skipped => ({
+  pointer,
+  kind: 'threshold',
+  name,
+  detail: sentence(errors),
+});
+
+const isWithin = (pointer: string, outer: string): boolean =>
+  pointer === outer || pointer.startsWith(`${outer}/`);
+
+const isYaml = (type: string | undefined): boolean =>
+  YAML_TYPES.some((yaml) => type?.split(',')[0]!.trim().toLowerCase().startsWith(yaml));

@@ -1,0 +1,17 @@
+import { Module } from '@nestjs/common';
+import { ActionsModule } from '../actions/actions.module';
+import { AlertsModule } from '../alerts/alerts.module';
+import { InfrastructuresModule } from '../infrastructures/infrastructures.module';
+import { MetricsModule } from '../metrics/metrics.module';
+import { ServicesModule } from '../services/services.module';
+import { Export } from './export';
+import { Import } from './import';
+import { Rooms } from './rooms';
+
+/** Definitions moved as a whole. */
+@Module({
+  imports: [InfrastructuresModule, ActionsModule, ServicesModule, AlertsModule, MetricsModule],
+  providers: [Rooms, Export, Import],
+  exports: [Export, Import],
+})
+export class TransferModule {}

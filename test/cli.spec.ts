@@ -1,0 +1,175 @@
+import { execFile } from 'node:child_process';
+import { accessSync, constants, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ADMIN_TOKEN, World, type MonscaleProcess } from './program';
+
+const ROOT = join(__dirname, '..');
+const MAIN = join(ROOT, 'dist', 'src', 'cli', 'main.js');
+
+interface Ran {
+  code: number;
+  out: string;
+  err: string;
+}
+
+const RULES = `infrastructures:
+  - name: pool
+    nodes: { type: static_count, params: { value: 2 } }
+actions:
+  - { name: tell, type: log_message, params: { message: up } }
+services:
+  - name: web
+    enabled: false
+    intervalSeconds: 10
+    metrics: { jobs: { type: redis_list_length, params: { url: { env: LIST_URL }, key: x } } }
+    condition: jobs > 10
+    holdSeconds: 20
+    infrastructure: pool
+    direction: up
+    actions: [tell]
+`;
+
+describe('the command line', () => {
+  let world: World;
+  let program: MonscaleProcess;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'cli '));
+    world = await World.create();
+    program = await world.start('api');
+  }, 60_000);
+
+  afterAll(() => world?.end());
+
+  const env = () => ({ MONSCALE_URL: program.url, MONSCALE_TOKEN: ADMIN_TOKEN });
+
+  const run = (args: string[], variables: Record<string, string> = env()): Promise<Ran> =>
+    new Promise((resolve) => {
+      const options = {
+        cwd: folder,
+        env: { PATH: process.env.PATH, MONSCALE_DATA_DIR: folder, ...variables },
+        timeout: 20_000,
+      };
+      execFile(process.execPath, ['--enable-source-maps', MAIN, ...args], options, (error, out, err) => {
+        resolve({ code: error === null ? 0 : Number(error.code), out, err });
+      });
+    });
+
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return name;
+  };
+
+  it('a document goes from plan to import to nothing to do, and out again', async () => {
+    file('rules.yaml', RULES);
+    const plan = await run(['plan', 'rules.yaml']);
+    expect(plan).toEqual({
+      code: 2,
+      err: '',
+      out: '+ infrastructure pool\n+ action tell\n+ service web\n3 to create, 0 to change, 0 unchanged\n',
+    });
+    expect((await program.api.get('/services')).body.items).toEqual([]);
+    expect((await run(['import', 'rules.yaml'])).out).toContain('3 created, 0 changed, 0 unchanged');
+    expect(await run(['plan', 'rules.yaml'])).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('= service web'),
+    });
+
+    file('rules.yaml', RULES.replace('jobs > 10', 'jobs > 20'));
+    const change = await run(['plan', 'rules.yaml']);
+    expect(change).toMatchObject({
+      code: 2,
+      out: expect.stringContaining('~ service web\n    /condition\n'),
+    });
+    await run(['import', 'rules.yaml']);
+
+    const [printed, written] = [await run(['export']), await run(['export', '--file', 'all.json'])];
+    expect(printed).toMatchObject({ code: 0, out: expect.stringContaining('condition: jobs > 20') });
+    expect(written).toEqual({ code: 0, out: '', err: '' });
+    expect(JSON.parse(readFileSync(join(folder, 'all.json'), 'utf8'))).toMatchObject({ monscale: 1 });
+    for (const name of ['all.json', file('all.yaml', printed.out)])
+      expect(await run(['plan', name])).toMatchObject({ code: 0 });
+  });
+
+  it('every mistake is a line with its pointer, and exit code 1', async () => {
+    file('bad.yaml', RULES.replace('jobs > 10', 'jobs >').replace('log_message', 'guess'));
+    for (const { code, out, err } of await Promise.all([
+      run(['plan', 'bad.yaml']),
+      run(['import', 'bad.yaml']),
+    ])) {
+      expect({ code, out }).toEqual({ code: 1, out: '' });
+      expect(err).toMatch(/^monscale: \/actions\/0\/type: .*\nmonscale: \/services\/0\/condition: /);
+    }
+    file('broken.yaml', 'services: [\n');
+    file('broken.json', '{"services": ');
+    const failures = [
+      run(['plan', 'broken.yaml']),
+      run(['plan', 'broken.json']),
+      run(['plan', 'no-such.yaml']),
+      run(['why', 'no-such']),
+      run(['why', 'web', '--at', 'yesterday']),
+      run(['plan', 'bad.yaml'], { MONSCALE_URL: 'nonsense' }),
+      run(['export'], { MONSCALE_URL: 'http://127.0.0.1:9', MONSCALE_TOKEN: 'x' }),
+      run(['export'], { ...env(), MONSCALE_TOKEN: 'wrong' }),
+      run(['simulate', 'web', '--nodes', 'many']),
+      run(['fly']),
+      run(['plan']),
+    ];
+    for (const { code, out, err } of await Promise.all(failures)) {
+      expect({ code, out }).toEqual({ code: 1, out: '' });
+      expect(err.split('\n').length).toBeLessThan(4);
+      expect(err).not.toMatch(/^ +at |TypeError|Error:/m);
+    }
+  });
+
+  it('its token comes from an option, from the environment, or from the data folder', async () => {
+    const url = { MONSCALE_URL: program.url };
+    expect(await run(['export'], url)).toMatchObject({ code: 1, err: expect.stringContaining('--token') });
+    expect((await run(['export', '--token', ADMIN_TOKEN], url)).code).toBe(0);
+    expect((await run(['--url', program.url, 'export'], { MONSCALE_ADMIN_TOKEN: ADMIN_TOKEN })).code).toBe(0);
+    file('admin-token', `${ADMIN_TOKEN}\n`);
+    expect((await run(['export'], url)).code).toBe(0);
+    expect((await run(['--help'])).out).not.toContain(ADMIN_TOKEN);
+  });
+
+  it('tells why a service is as it is', async () => {
+    const { code, out } = await run(['why', 'web']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^web at \d{4}-.*: \w+ \(\w+\), from /);
+  });
+
+  it('tries a rule on given numbers, beside another', async () => {
+    file('series.json', JSON.stringify({ jobs: [[0, 5], [30, 15], [120, 0], [200, 0]] })); // prettier-ignore
+    file('rules.yaml', RULES.replace('enabled: false', 'enabled: true'));
+    file(
+      'patient.yaml',
+      RULES.replace('enabled: false', 'enabled: true').replace('holdSeconds: 20', 'holdSeconds: 600'),
+    );
+    const { code, out, err } = await run([
+      'simulate', 'rules.yaml', '--series', 'series.json', '--nodes', '2', '--compare', 'patient.yaml',
+    ]); // prettier-ignore
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toMatch(/^triggers at 50 s: jobs 15; nodes 2 -> 3$/m);
+    expect(out).toMatch(/^1 triggers, .* s in alarm/m);
+    expect(out).toMatch(/^\+ triggers at 50 s/m);
+  });
+
+  it('takes what monscale 2014 exported', async () => {
+    const exported = [
+      { type: 'ScaleAction', name: 'up', action: 'launch_cloudforms_vmachine', data: {} },
+      { type: 'ScaleAction', name: 'say', action: 'log_info_message', data: { message: 'hi' } },
+    ];
+    file('2014.json', JSON.stringify(exported));
+    expect(await run(['plan', '2014.json'])).toMatchObject({ code: 1, err: expect.stringContaining('/0') });
+    const { out } = await run(['import', '2014.json', '--skip-unmappable']);
+    expect(out).toContain('+ action say\n! action up is left out\n');
+    expect(out).toContain('1 left out');
+  });
+
+  it('is there for npx: the package names it, and it may be run', () => {
+    const { bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    expect(() => accessSync(join(ROOT, bin.monscale), constants.X_OK)).not.toThrow();
+  });
+});

@@ -1,0 +1,96 @@
+/** Plays a story to the rule engine, as the program does: what is remembered, read and counted is handed in. */
+import { compileCondition } from '../../src/rules/engine/condition';
+import { evaluate, initialState, NEVER_SCALED, scaled } from '../../src/rules/engine/evaluate';
+import type { Capacity, Observation, Rule, Scalings, State } from '../../src/rules/engine/types';
+import type { Verdict } from './oracle';
+import { rulesOf, written, type Expression, type MomentOfStory, type RuleOfStory, type Story } from './story';
+
+const METRICS = ['a', 'b'];
+
+export function driven(story: Story): Verdict[] {
+  const rules = rulesOf(story);
+  let state: State | undefined;
+  let scalings: Scalings = NEVER_SCALED;
+  let nodes = story.nodes;
+  let lastReadAt = -Infinity;
+  return story.moments.map((moment, index) => {
+    const rule = ruleOf(rules[index]!);
+    const now = moment.at * 1000;
+    if (moment.nodesSetTo !== undefined) nodes = moment.nodesSetTo;
+    for (const { direction, at } of moment.others) scalings = scaled(scalings, direction, at * 1000);
+
+    const before = state ?? initialState(rule, now);
+    const seen: Observation = {
+      ...readingsOf(moment),
+      previousAt:
+        before.pendingSince === undefined || rule.intervalMs === undefined
+          ? undefined
+          : Math.max(before.pendingSince, lastReadAt),
+      news: moment.news,
+      killSwitch: moment.killSwitch,
+      scalings: rule.scaling && scalings,
+    };
+    let outcome = evaluate(rule, before, seen, now);
+    if (outcome.needs) {
+      const capacity: Capacity = moment.nodesReadable
+        ? { known: true, current: nodes, inFlight: story.inFlight }
+        : { known: false, error: 'no answer' };
+      outcome = evaluate(rule, before, { ...seen, capacity }, now);
+    }
+    if (outcome.needs) throw new Error(`second ${moment.at}: the nodes are asked for again`);
+
+    state = outcome.state;
+    if (Object.values(moment.values).some((value) => value !== null)) lastReadAt = now;
+    const { trigger, freezesUntil } = outcome;
+    if (freezesUntil !== undefined && rule.mode !== 'shadow')
+      scalings = { ...scalings, frozenUntil: freezesUntil };
+    if (trigger?.nodes && rule.mode !== 'shadow') scalings = scaled(scalings, rule.scaling!.direction, now);
+    if (trigger?.nodes && rule.mode === 'auto') nodes += trigger.nodes.delta;
+    return {
+      phase: state.phase,
+      reason: state.reason,
+      triggered: trigger !== undefined,
+      ...(trigger?.nodes ? { desired: trigger.nodes.desired } : {}),
+    };
+  });
+}
+
+function ruleOf(rule: RuleOfStory): Rule {
+  return {
+    key: JSON.stringify([written(rule.condition), rule.recovery && written(rule.recovery)]),
+    enabled: rule.enabled,
+    condition: predicateOf(rule.condition),
+    recovery: rule.recovery && predicateOf(rule.recovery),
+    holdMs: rule.holdSeconds * 1000,
+    wisdomMs: rule.wisdomSeconds * 1000,
+    repeat: rule.repeat,
+    missingData: rule.missingData,
+    intervalMs: rule.isPolled ? rule.intervalSeconds * 1000 : undefined,
+    mode: rule.mode,
+    scaling: rule.scaling && {
+      infrastructure: 'web',
+      direction: rule.scaling.direction,
+      minNodes: rule.scaling.minNodes,
+      maxNodes: rule.scaling.maxNodes,
+      wisdomMs: rule.scaling.wisdomSeconds * 1000,
+      maxDirectionChanges: rule.scaling.maxDirectionChangesPerHour,
+      wish: ({ effective, direction }) =>
+        direction === 'up' ? effective + rule.scaling!.nodes : effective - rule.scaling!.nodes,
+    },
+  };
+}
+
+function predicateOf(expression: Expression): Rule['condition'] {
+  const condition = compileCondition(written(expression), METRICS);
+  return (values) => condition(values).truth;
+}
+
+function readingsOf({ values }: MomentOfStory): Pick<Observation, 'values' | 'errors'> {
+  const readings = Object.entries(values);
+  return {
+    values: Object.fromEntries(readings.filter((one): one is [string, number] => one[1] !== null)),
+    errors: Object.fromEntries(
+      readings.flatMap(([metric, value]) => (value === null ? [[metric, 'no answer']] : [])),
+    ),
+  };
+}
