@@ -244,6 +244,60 @@ describe('rules that can be trusted', () => {
   );
 
   it.concurrent(
+    'a rule of monscale 2014 fires as it did there',
+    async () => {
+      const { hostname, port } = new URL(listsUrl);
+      const data = {
+        redis_host: hostname,
+        redis_port: Number(port),
+        redis_db: Number(new URL(listsUrl).pathname.slice(1) || 0),
+        redis_list_name: 'of-2014',
+      };
+      const threshold = { type: 'Threshold', metric: 'redis_list_length' };
+      const plan = await api.post('/import', [
+        {
+          type: 'ScaleAction',
+          name: 'say',
+          action: 'log_info_message',
+          data: { message: 'more of logstash' },
+        },
+        { ...threshold, assessment: 'over 2', time_limit: 2, operand: '>', value: 2 },
+        { ...threshold, assessment: 'at most 9', time_limit: 0, operand: '<=', value: 9 },
+        { type: 'ServiceInfrastructure', name: 'logstash', max_nodes: 8, min_nodes: 1 },
+        {
+          type: 'MonitoredService',
+          name: 'logstash up',
+          threshold: ['over 2', 'at most 9'],
+          action: ['say'],
+          active: true,
+          wisdom_time: 3,
+          data,
+          infrastructure: 'logstash',
+        },
+      ]);
+      expect(plan.body.created).toHaveLength(3);
+      // It was asked every 10 s there, of a Redis without a password.
+      const metrics = { redis_list_length: { params: { url: listsUrl } } };
+      expect((await api.patch('/services/logstash up', { intervalSeconds: 1, metrics })).status).toBe(200);
+      await until(async () => (await phaseOf('logstash up')) === 'ok', 8_000);
+      await fill('of-2014');
+      const fired = async () =>
+        (await ledgerOf(api, 'logstash up')).filter(({ reason }) => reason === 'triggered');
+      await until(async () => (await fired()).length === 2, 15_000);
+      const [first, second] = await fired();
+      const pending = (await ledgerOf(api, 'logstash up')).find(({ reason }) => reason === 'holding');
+      // The longest time limit first, then once per wisdom time.
+      expect(Date.parse(first.from) - Date.parse(pending.from)).toBe(2_000);
+      expect(Date.parse(second.from) - Date.parse(first.from)).toBe(3_000);
+      const executions = await api.all('/executions?service=logstash up');
+      expect(executions[0]).toMatchObject({ action: 'say', justification: expect.any(String) });
+      await fill('of-2014', 12);
+      await until(async () => (await phaseOf('logstash up')) === 'ok', 5_000);
+    },
+    40_000,
+  );
+
+  it.concurrent(
     'what was polled live and what is simulated from history and from a series give the same triggers',
     async () => {
       const rule = {

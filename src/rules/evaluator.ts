@@ -20,7 +20,7 @@ export type Alongside = (sql: Sql) => Promise<void>;
 type Count = { known: true; current: number; at: Date } | { known: false; error: string };
 type Counts = Map<string, Count>;
 
-/** What is read under the locks; without them a rule is evaluated as if nothing stood against it there. */
+/** What is read under the locks; without them nothing of the infrastructure is taken to stand in the way. */
 interface Known {
   inFlight?: number;
   scalings?: Scalings;
@@ -129,8 +129,17 @@ export class Evaluator {
 
   private observe(seen: Seen, { killSwitch, scalings }: Known, capacity?: Capacity): Observation {
     const { values, errors, previousAt, news } = seen;
-    const isOff = this.config.killSwitch || killSwitch === true;
-    return { values, errors, previousAt, news, killSwitch: isOff, scalings, capacity };
+    const isOff = this.config.killSwitch || (killSwitch ?? seen.watched.killSwitch);
+    return {
+      values,
+      errors,
+      previousAt,
+      isBlind: isBlind(seen),
+      news,
+      killSwitch: isOff,
+      scalings,
+      capacity,
+    };
   }
 
   private momentOf(seen: Seen, state: State, known: Known = {}): number | undefined {
@@ -274,6 +283,12 @@ export class Evaluator {
 function isOvertaken({ at, watched }: Seen, state: State | undefined): boolean {
   const last = state?.lastTriggeredAt ?? -Infinity;
   return last > at.getTime() || (last === at.getTime() && watched.prepared.service.polled);
+}
+
+/** None of what is polled could be read. */
+function isBlind({ watched: { prepared }, values }: Seen): boolean {
+  for (const metric in prepared.reads) if (values[metric] !== undefined) return false;
+  return prepared.service.polled;
 }
 
 /** They see what those see that act at the same moment, not what these have just done. */

@@ -3,6 +3,7 @@ import { AlertValues, type AlertValue } from '../alerts/alert-values';
 import { CLOCK, type Clock } from '../common/clock';
 import { Samples, type Sample, type SeriesWindow } from '../history/samples';
 import type { Reading } from '../metrics/metric';
+import { asksForGap, rememberedUntil } from './engine/evaluate';
 import { windowed, windowNote } from './engine/window';
 import type { Prepared, Watched } from './rule-book';
 import type { Seen } from './seen';
@@ -22,16 +23,16 @@ export class Observer {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** When the services whose hold is running were last seen, so that a gap does not count for it. */
+  /** When the services that are pending or in alarm were last seen: what lies in a gap is not to be assumed. */
   async previousReadings(watched: readonly Watched[]): Promise<Map<string, number>> {
-    const holding = watched.filter(({ state }) => state?.pendingSince !== undefined);
-    const series = holding.flatMap(({ prepared }) => Object.values(prepared.service.series));
+    const asking = watched.filter(({ state }) => state !== undefined && asksForGap(state));
+    const series = asking.flatMap(({ prepared }) => Object.values(prepared.service.series));
     const since = new Date(this.clock.now().getTime() - GAP_DAYS * DAY_MS);
     const latest = await this.samples.latest(series, since);
     return new Map(
-      holding.map(({ prepared, state }) => {
+      asking.map(({ prepared, state }) => {
         const moments = Object.values(prepared.service.series).map((id) => latest.get(id)?.at.getTime() ?? 0);
-        return [prepared.service.id, Math.max(state!.pendingSince!, ...moments)];
+        return [prepared.service.id, Math.max(rememberedUntil(state!), ...moments)];
       }),
     );
   }

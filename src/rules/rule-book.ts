@@ -38,6 +38,8 @@ export interface Watched {
   readonly prepared: Prepared;
   readonly state?: State;
   readonly nextMoment?: number;
+  /** It was on, by the API, when this was read. */
+  readonly killSwitch: boolean;
 }
 
 interface SnapshotRow {
@@ -46,14 +48,15 @@ interface SnapshotRow {
   infrastructure_version: number | null;
   state: State | null;
   next_moment: Date | null;
+  kill_switch: boolean;
 }
 
 /** Bounded: a process that serves more services than this prepares some of them anew. */
 const MAX_PREPARED = 200_000;
 
 const SNAPSHOT = `
-  SELECT s.id, s.version, i.version AS infrastructure_version, st.state, st.next_moment
-  FROM services s
+  SELECT s.id, s.version, i.version AS infrastructure_version, st.state, st.next_moment, k.is_on AS kill_switch
+  FROM services s CROSS JOIN kill_switch k
     LEFT JOIN infrastructures i ON i.id = s.infrastructure_id
     LEFT JOIN service_states st ON st.service_id = s.id`;
 
@@ -95,11 +98,12 @@ export class RuleBook {
   private async watch(rows: SnapshotRow[]): Promise<Watched[]> {
     const changed = rows.filter((row) => this.prepared.get(row.id)?.key !== keyOf(row)).map(({ id }) => id);
     if (changed.length > 0) await this.load(changed);
-    return rows.flatMap(({ id, state, next_moment }) => {
+    return rows.flatMap(({ id, state, next_moment, kill_switch }) => {
       const prepared = this.prepared.get(id)?.prepared;
       // Deleted between the two looks: there is nothing to watch.
       if (prepared === undefined) return [];
-      return [{ prepared, state: state ?? undefined, nextMoment: next_moment?.getTime() }];
+      const nextMoment = next_moment?.getTime();
+      return [{ prepared, state: state ?? undefined, nextMoment, killSwitch: kill_switch }];
     });
   }
 

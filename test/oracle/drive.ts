@@ -1,6 +1,13 @@
 /** Plays a story to the rule engine, as the program does: what is remembered, read and counted is handed in. */
 import { compileCondition } from '../../src/rules/engine/condition';
-import { evaluate, initialState, NEVER_SCALED, scaled } from '../../src/rules/engine/evaluate';
+import {
+  asksForGap,
+  evaluate,
+  initialState,
+  NEVER_SCALED,
+  rememberedUntil,
+  scaled,
+} from '../../src/rules/engine/evaluate';
 import type { Capacity, Observation, Rule, Scalings, State } from '../../src/rules/engine/types';
 import type { Verdict } from './oracle';
 import { rulesOf, written, type Expression, type MomentOfStory, type RuleOfStory, type Story } from './story';
@@ -23,9 +30,10 @@ export function driven(story: Story): Verdict[] {
     const seen: Observation = {
       ...readingsOf(moment),
       previousAt:
-        before.pendingSince === undefined || rule.intervalMs === undefined
-          ? undefined
-          : Math.max(before.pendingSince, lastReadAt),
+        rule.intervalMs !== undefined && asksForGap(before)
+          ? Math.max(rememberedUntil(before), lastReadAt)
+          : undefined,
+      isBlind: rule.intervalMs !== undefined && !isRead(moment),
       news: moment.news,
       killSwitch: moment.killSwitch,
       scalings: rule.scaling && scalings,
@@ -39,21 +47,24 @@ export function driven(story: Story): Verdict[] {
     }
     if (outcome.needs) throw new Error(`second ${moment.at}: the nodes are asked for again`);
 
-    state = outcome.state;
-    if (Object.values(moment.values).some((value) => value !== null)) lastReadAt = now;
+    // Only what changed is written, and comes back as JSON.
+    if (outcome.changed || state === undefined) state = JSON.parse(JSON.stringify(outcome.state)) as State;
+    if (isRead(moment)) lastReadAt = now;
     const { trigger, freezesUntil } = outcome;
     if (freezesUntil !== undefined && rule.mode !== 'shadow')
       scalings = { ...scalings, frozenUntil: freezesUntil };
     if (trigger?.nodes && rule.mode !== 'shadow') scalings = scaled(scalings, rule.scaling!.direction, now);
     if (trigger?.nodes && rule.mode === 'auto') nodes += trigger.nodes.delta;
     return {
-      phase: state.phase,
-      reason: state.reason,
+      phase: outcome.state.phase,
+      reason: outcome.state.reason,
       triggered: trigger !== undefined,
       ...(trigger?.nodes ? { desired: trigger.nodes.desired } : {}),
     };
   });
 }
+
+const isRead = ({ values }: MomentOfStory): boolean => Object.values(values).some((value) => value !== null);
 
 function ruleOf(rule: RuleOfStory): Rule {
   return {

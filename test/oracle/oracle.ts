@@ -149,9 +149,7 @@ function remembered(past: Past[], now: Past): Past[] {
       before.truth === 'disabled' ||
       (before.truth === 'missing' && before.rule.missingData === 'reset');
     if (isOver || isOfAnotherRule(before, one)) from = index;
-    // Without a hold that runs nobody asks when readings were last seen.
-    const isRunning = sinceTrigger(all.slice(from, index)).some(({ truth }) => truth === 'true');
-    if (isRunning && isAfterGap(all, index) && forgetsInGaps(one.rule)) from = index;
+    if (isAfterGap(all, index) && forgetsInGaps(one.rule)) from = index;
   });
   return past.slice(from);
 }

@@ -1,5 +1,14 @@
 import { compileCondition } from './condition';
-import { evaluate, initialState, NEVER_SCALED, nextMoment, scaled, type Decided } from './evaluate';
+import {
+  asksForGap,
+  evaluate,
+  initialState,
+  NEVER_SCALED,
+  nextMoment,
+  rememberedUntil,
+  scaled,
+  type Decided,
+} from './evaluate';
 import type { Capacity, Observation, Rule, State, Values } from './types';
 
 /** `_` is a failed read; a number is cpu. */
@@ -266,6 +275,19 @@ test('an alarm that is forgotten in the dark does not wait for its recovery', ()
   const alarm = at(0, 90, initialState(forgetful, 0));
   expect(at(10, 70, alarm.state, 0).state.phase).toBe('alarm');
   expect(at(600, 70, alarm.state, 0).state.phase).toBe('ok');
+});
+
+test('a hold of a condition that is true because nothing can be read goes on', () => {
+  const blind = rule({ condition: ({ cpu }) => cpu === undefined, holdMs: 60_000 });
+  const seen = { values: {}, errors: { cpu: 'no answer' }, killSwitch: false, isBlind: true };
+  let state = initialState(blind, 0);
+  for (let seconds = 0; seconds <= 60; seconds += 10) {
+    const previousAt = asksForGap(state) ? rememberedUntil(state) : undefined;
+    const outcome = evaluate(blind, state, { ...seen, previousAt }, seconds * 1000) as Decided;
+    expect(outcome.changed).toBe(true);
+    state = outcome.state;
+  }
+  expect(state.reason).toBe('triggered');
 });
 
 describe('guards, in their order', () => {

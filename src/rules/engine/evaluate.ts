@@ -101,8 +101,10 @@ function breached(rule: Rule, before: State, state: State, seen: Observation, no
   const pendingSince = state.pendingSince ?? now;
   const answered = state.answered && seen.news !== true;
   // A rule that goes on holding, or stays in its alarm, makes nothing new.
-  const isSame = state.pendingSince === pendingSince && state.answered === answered;
-  const holding = isSame ? state : { ...state, pendingSince, answered };
+  const seenAt = seen.isBlind ? now : state.seenAt;
+  const isSame =
+    state.pendingSince === pendingSince && state.answered === answered && state.seenAt === seenAt;
+  const holding = isSame ? state : { ...state, pendingSince, answered, seenAt };
   if (isFedOnce(rule) && holding.answered) {
     return outcome(before, holding, 'alarm', before.phase === 'alarm' ? before.reason : 'not_repeating', now);
   }
@@ -215,6 +217,7 @@ function forgetAlarm(state: State): State {
   return {
     ...state,
     pendingSince: undefined,
+    seenAt: undefined,
     missingFrom: undefined,
     inAlarm: false,
     triggered: false,
@@ -236,6 +239,15 @@ function outcome(before: State, after: State, phase: Phase, reason: Reason, now:
   return { state, newStretch, changed: newStretch || differs(before, state) };
 }
 
+/** Until when it was seen, by what is remembered of it; samples may know of later moments. */
+export function rememberedUntil({ pendingSince, lastTriggeredAt, seenAt }: State): Moment {
+  return Math.max(pendingSince ?? lastTriggeredAt ?? 0, seenAt ?? 0);
+}
+
+/** Does it matter when it was last seen? */
+export const asksForGap = ({ pendingSince, inAlarm }: State): boolean =>
+  inAlarm || pendingSince !== undefined;
+
 /** Is there anything to remember that was not? */
 function differs(before: State, after: State): boolean {
   return (
@@ -244,6 +256,7 @@ function differs(before: State, after: State): boolean {
     before.missingFrom !== after.missingFrom ||
     before.inAlarm !== after.inAlarm ||
     before.answered !== after.answered ||
+    before.seenAt !== after.seenAt ||
     !sameTexts(before.errors, after.errors)
   );
 }

@@ -1,4 +1,13 @@
-import { evaluate, initialState, NEVER_SCALED, nextMoment, scaled, type Decided } from './evaluate';
+import {
+  asksForGap,
+  evaluate,
+  initialState,
+  NEVER_SCALED,
+  nextMoment,
+  rememberedUntil,
+  scaled,
+  type Decided,
+} from './evaluate';
 import type { Moment, Nodes, Observation, Phase, Reason, Rule, Scalings, State, Values } from './types';
 import { windowed, type Window } from './window';
 
@@ -61,7 +70,8 @@ export class Simulation {
     const observation: Observation = {
       values,
       errors,
-      previousAt: before.pendingSince === undefined ? undefined : this.previousAt(before.pendingSince),
+      previousAt: asksForGap(before) ? Math.max(rememberedUntil(before), this.lastReadAt ?? 0) : undefined,
+      isBlind: this.rule.intervalMs !== undefined && !isRead,
       news: news ?? this.rule.intervalMs !== undefined,
       killSwitch,
       scalings: this.scalings,
@@ -80,10 +90,6 @@ export class Simulation {
     if (this.state === undefined) return undefined;
     const seen = { values: {}, errors: {}, killSwitch: false, scalings: this.scalings };
     return nextMoment(this.rule, this.state, seen, undefined, at);
-  }
-
-  private previousAt(pendingSince: Moment): Moment {
-    return Math.max(pendingSince, this.lastReadAt ?? pendingSince);
   }
 
   private look(at: Moment, glance: Glance) {

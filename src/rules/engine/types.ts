@@ -78,8 +78,10 @@ export interface Observation {
   readonly values: Values;
   /** Metrics that could not be read: name -> why. */
   readonly errors: Readonly<Record<string, string>>;
-  /** When readings were last seen before this moment, if a gap since then is to be judged. */
+  /** When it was last seen before this moment, if a gap since then is to be judged. */
   readonly previousAt?: Moment;
+  /** Not one metric could be read: no sample tells later that it was seen now. */
+  readonly isBlind?: boolean;
   /** Something new is seen: an alert that fires. Polls always see something new. */
   readonly news?: boolean;
   readonly killSwitch: boolean;
@@ -111,6 +113,8 @@ export interface State {
   readonly lastTriggeredAt?: Moment;
   /** Where the wisdom time counts from; gone when a person ended it. */
   readonly wisdomFrom?: Moment;
+  /** The last evaluation that was decided though nothing could be read, and that found it in breach. */
+  readonly seenAt?: Moment;
   /** In a gap of missing data: when readings were last seen. */
   readonly missingFrom?: Moment;
   readonly errors: Readonly<Record<string, string>>;
