@@ -19,6 +19,17 @@ export interface Action<P = unknown> {
    */
   idempotent(params: P): boolean;
 
+  /**
+   * Asks the target how far it is with what it accepted: `waiting` again, or its end. Asked with growing gaps; a
+   * Retryable is asked again, a Permanent is the target's own end of it.
+   *
+   * @param waiting what `execute` or the last `follow` answered
+   */
+  follow?(params: P, waiting: Waiting, context: ActionContext): Promise<ActionResult>;
+
+  /** How long it may wait, in seconds; after that its end is unknown. By default a day. */
+  waitsAtMost?(params: P): number;
+
   /** Asks the target what became of an execution whose answer was lost. */
   verify?(params: P, context: ActionContext): Promise<'succeeded' | 'failed' | 'not_done' | 'unknown'>;
 }
@@ -27,13 +38,20 @@ export interface ActionContext {
   /** Aborts at the action's timeout, and when the program stops. */
   signal: AbortSignal;
   timeoutMs: number;
+  /** When this call began. */
+  now: Date;
   /** The execution's id: the idempotency key, the same at every attempt. */
   executionId: string;
   /** What templates see: service, infrastructure, trigger, values, nodes, execution. */
   variables: Record<string, unknown>;
 }
 
+/** What is needed to ask after what a target accepted. JSON, kept in the execution: no secrets. */
+export type Waiting = Readonly<Record<string, unknown>>;
+
 export interface ActionResult {
+  /** The target accepted it and its end is not known yet; without this it is done. */
+  waiting?: Waiting;
   /** What the target answered, in short, for the person who reads the attempt. */
   detail?: string;
 }

@@ -171,7 +171,8 @@ export class Executor implements BeforeApplicationShutdown {
     call: (context: ActionContext) => Promise<T>,
   ): Promise<T> {
     const timeoutMs = timeoutSeconds * 1000;
-    const context = { timeoutMs, executionId: id, variables: withExecution(variables, id) };
+    const now = this.clock.now();
+    const context = { timeoutMs, now, executionId: id, variables: withExecution(variables, id) };
     return withDeadline(timeoutMs, (signal) => call({ ...context, signal }));
   }
 

@@ -66,6 +66,7 @@ describe('every action mapping', () => {
   const context = (signal: AbortSignal): ActionContext => ({
     signal,
     timeoutMs: 10_000,
+    now: new Date(),
     executionId: '01900000-0000-7000-8000-000000000001',
     variables: { service: { id: 's1', name: 'web' }, nodes: { current: 2, desired: 3, delta: 1 } },
   });

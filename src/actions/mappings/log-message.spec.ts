@@ -10,6 +10,7 @@ describe('log_message', () => {
   const context: ActionContext = {
     signal: new AbortController().signal,
     timeoutMs: 1_000,
+    now: new Date(),
     executionId: 'e-1',
     variables,
   };

@@ -30,6 +30,7 @@ describe('sns_publish', () => {
   const context = (signal: AbortSignal = AbortSignal.timeout(5_000), executionId = 'e-1'): ActionContext => ({
     signal,
     timeoutMs: 5_000,
+    now: new Date(),
     executionId,
     variables: { service: { id: '0190-s1', name: 'web' } },
   });

@@ -16,7 +16,7 @@ const VARIABLES = {
 };
 
 function context(signal: AbortSignal = AbortSignal.timeout(5_000)): ActionContext {
-  return { signal, timeoutMs: 5_000, executionId: 'e-1', variables: VARIABLES };
+  return { signal, timeoutMs: 5_000, now: new Date(), executionId: 'e-1', variables: VARIABLES };
 }
 
 function paramsOf(given: object): WebhookParams {
