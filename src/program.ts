@@ -11,6 +11,8 @@ import { YAML_TYPES } from './transfer/yaml';
 /** Everything must be over by then. */
 const DRAIN_TIMEOUT_MS = 28_000;
 const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
+/** YAML takes a second a megabyte to read, and others wait meanwhile. JSON has no such limit. */
+const YAML_LIMIT_BYTES = 2 * 1024 * 1024;
 /** A client that sends or reads this slowly is let go. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
@@ -100,7 +102,7 @@ function acceptBodies(app: NestFastifyApplication): void {
   }
   // Parsed where it is taken, so that a mistake can be told by its line.
   for (const type of YAML_TYPES) {
-    app.useBodyParser(type, { bodyLimit: BODY_LIMIT_BYTES }, (_request, body: Buffer, done) =>
+    app.useBodyParser(type, { bodyLimit: YAML_LIMIT_BYTES }, (_request, body: Buffer, done) =>
       done(null, body.toString('utf8')),
     );
   }
