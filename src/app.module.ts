@@ -1,5 +1,6 @@
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { ActionTests } from './actions/action-tests';
 import { ActionsController } from './actions/actions.controller';
 import { ActionsModule } from './actions/actions.module';
 import { ExecutionSweep } from './actions/execution-sweep';
@@ -84,7 +85,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
 
 /** What each role runs: the first of it starts when the program does, and drains when it stops. */
 const RUNS: Record<Role, Type[]> = {
-  api: [ServiceStates, Hindsight, Decisions, Recordings, Simulations],
+  api: [ActionTests, ServiceStates, Hindsight, Decisions, Recordings, Simulations],
   // Says what is due; puts back what Redis lost; makes and drops partitions.
   scheduler: [PollScheduler, AlertSweep, ExecutionSweep, Retention],
   // One processor for each queue it serves; see SERVES.

@@ -1,7 +1,38 @@
-import { Controller } from '@nestjs/common';
+import { Body, Controller, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { ApiBody, ApiOperation } from '@nestjs/swagger';
 import { definitionController } from '../api/definition.controller';
+import { checked } from '../common/check';
+import { Any, Flag } from '../common/fields';
 import { ActionDto } from './action.dto';
+import { ActionTests } from './action-tests';
 import { Actions } from './actions';
 
+class ActionTestDto {
+  @Flag({ description: 'True: only shows the request; false: one attempt is made and waited for' })
+  dryRun = true;
+
+  @Any(
+    {
+      description:
+        'What templates see, in place of the sample: service, infrastructure, trigger, values, nodes',
+      example: { nodes: { current: 2, desired: 3, delta: 1 } },
+    },
+    { type: 'object' },
+    (value) => (typeof value === 'object' && !Array.isArray(value) ? undefined : 'must be an object'),
+  )
+  variables: object = {};
+}
+
 @Controller('api/v1/actions')
-export class ActionsController extends definitionController('actions', ActionDto, Actions) {}
+export class ActionsController extends definitionController('actions', ActionDto, Actions) {
+  @Inject(ActionTests) private readonly tests: ActionTests;
+
+  @Post(':ref/test')
+  @HttpCode(200)
+  @ApiBody({ type: ActionTestDto, required: false })
+  @ApiOperation({ summary: 'Show the rendered request, secrets masked, or try it once; makes no execution' })
+  test(@Param('ref') reference: string, @Body() body: unknown) {
+    const { dryRun, variables } = checked(ActionTestDto, body ?? {});
+    return this.tests.run(reference, dryRun, variables as Record<string, unknown>);
+  }
+}

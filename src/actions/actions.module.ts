@@ -5,11 +5,12 @@ import { ActionRegistry } from './action-registry';
 import { Actions } from './actions';
 import { Executions } from './executions';
 import { ACTION_MAPPINGS } from './mappings';
+import { WaitingExecutions } from './waiting-executions';
 
 /** What can be done, and what is being done. */
 @Module({
   imports: [DiscoveryModule, KillSwitchModule],
-  providers: [...ACTION_MAPPINGS, ActionRegistry, Actions, Executions],
-  exports: [ActionRegistry, Actions, Executions],
+  providers: [...ACTION_MAPPINGS, ActionRegistry, Actions, Executions, WaitingExecutions],
+  exports: [ActionRegistry, Actions, Executions, WaitingExecutions],
 })
 export class ActionsModule {}

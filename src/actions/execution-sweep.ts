@@ -4,6 +4,7 @@ import { Recurring } from '../common/periodic';
 import { telemetry } from '../common/telemetry';
 import { Queues } from '../queue/queues';
 import { Executions } from './executions';
+import { WaitingExecutions } from './waiting-executions';
 
 const EVERY_MS = 2_000;
 /** A job this late may be lost. One that is only delayed keeps its place on the queue: its id is known there. */
@@ -15,6 +16,7 @@ const AT_ONCE = 2_000;
 export class ExecutionSweep extends Recurring {
   constructor(
     private readonly executions: Executions,
+    private readonly waiting: WaitingExecutions,
     private readonly queues: Queues,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
@@ -29,6 +31,9 @@ export class ExecutionSweep extends Recurring {
     const isLost = overdue.length > 0 && (await this.queues.waiting('actions')) < overdue.length;
     if (isLost && (await this.queues.addExecutions(overdue, now)))
       telemetry.swept.inc({ what: 'executions' }, overdue.length);
+    const waiting = await this.waiting.overdue(new Date(now.getTime() - LATE_MS), now, AT_ONCE);
+    if (waiting.length > 0 && (await this.queues.addWaiting(waiting, now)))
+      telemetry.swept.inc({ what: 'waiting_executions' }, waiting.length);
     const lost = await this.executions.lost(now, AT_ONCE);
     if (lost.length > 0 && (await this.queues.addLostExecutions(lost)))
       telemetry.swept.inc({ what: 'lost_executions' }, lost.length);

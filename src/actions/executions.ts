@@ -5,6 +5,7 @@ import { Conflict, NotFound } from '../common/errors';
 import { Database, type Sql } from '../database/database';
 import { KillSwitch } from '../kill-switch/kill-switch';
 import { Queues } from '../queue/queues';
+import type { Waiting } from './action';
 import type { RetryPolicy } from './backoff';
 
 export type ExecutionStatus =
@@ -18,8 +19,9 @@ export type ExecutionStatus =
   | 'cancelled'
   | 'shadowed';
 
-/** How one try ended. */
-export type AttemptOutcome = 'succeeded' | 'permanent' | 'retryable' | 'ambiguous' | 'lost' | 'person';
+/** How one try ended; `accepted`: the target has it in hand. */
+export type AttemptOutcome =
+  'succeeded' | 'accepted' | 'permanent' | 'retryable' | 'ambiguous' | 'lost' | 'person';
 
 export interface Attempt {
   startedAt: string;
@@ -45,9 +47,11 @@ export interface Claimed {
 /** How a try ended and what follows. */
 export interface Ending {
   attempt: Required<Pick<Attempt, 'outcome'>> & Pick<Attempt, 'error' | 'detail'>;
-  status: 'succeeded' | 'failed' | 'unknown' | 'queued';
-  /** For `queued`: when it is tried again. */
+  status: 'succeeded' | 'failed' | 'unknown' | 'queued' | 'waiting';
+  /** For `queued`: when it is tried again; for `waiting`: when the target is asked. */
   nextAttemptAt?: Date;
+  /** For `waiting`: what is needed to ask, and until when that makes sense. */
+  waiting?: { facts: Waiting; until: Date };
 }
 
 export interface OpenExecution {
@@ -66,12 +70,12 @@ interface OwnEnding extends OpenExecution {
 }
 
 /** Decisions go on, acts do not: what is queued waits until the switch is off again. */
-const MAY_ACT = 'NOT (SELECT is_on FROM kill_switch)';
+export const MAY_ACT = 'NOT (SELECT is_on FROM kill_switch)';
 const DUE = `${MAY_ACT} AND e.status = 'queued' AND e.next_attempt_at <= $3::timestamptz + interval '100 milliseconds'`;
 const LOST = `${MAY_ACT} AND e.status = 'running' AND e.lease_until < $3::timestamptz`;
 
 /** A worker's lease outlives its timeout by this: time to write down what came of it. */
-const LEASE_GRACE_SECONDS = 10;
+export const LEASE_GRACE_SECONDS = 10;
 
 /** Executions as rows: who may run one now, what came of each try. Every change is guarded by the state it starts from. */
 @Injectable()
@@ -144,10 +148,12 @@ export class Executions {
     const rows = await this.database.rows<{ id: string }>(
       `UPDATE executions e
        SET status = u.status, lease_owner = NULL, lease_until = NULL, next_attempt_at = u.next_attempt_at,
-         finished_at = CASE WHEN u.status = 'queued' THEN NULL ELSE $6::timestamptz END,
+         finished_at = CASE WHEN u.status IN ('queued', 'waiting') THEN NULL ELSE $6::timestamptz END,
+         waiting = u.waiting, asked = 0, waits_until = u.waits_until,
          attempts = jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || u.attempt)
-       FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $7::jsonb[])
-         AS u (id, worker, tries, status, next_attempt_at, attempt)
+       FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $7::jsonb[],
+           $8::jsonb[], $9::timestamptz[])
+         AS u (id, worker, tries, status, next_attempt_at, attempt, waiting, waits_until)
        WHERE e.id = u.id AND e.status = 'running' AND e.lease_owner = u.worker AND e.tries = u.tries
        RETURNING e.id`,
       [
@@ -157,7 +163,14 @@ export class Executions {
         endings.map(({ ending }) => ending.status),
         endings.map(({ ending }) => ending.nextAttemptAt ?? null),
         now,
-        endings.map(({ ending }) => JSON.stringify({ finishedAt: now.toISOString(), ...ending.attempt })),
+        endings.map(({ ending }) =>
+          JSON.stringify({
+            ...(ending.status === 'waiting' ? {} : { finishedAt: now.toISOString() }),
+            ...ending.attempt,
+          }),
+        ),
+        endings.map(({ ending }) => (ending.waiting ? JSON.stringify(ending.waiting.facts) : null)),
+        endings.map(({ ending }) => ending.waiting?.until ?? null),
       ],
       'executions_finish',
     );
@@ -165,6 +178,11 @@ export class Executions {
     const again = endings.filter(({ id, ending }) => finished.has(id) && ending.status === 'queued');
     void this.queues.addExecutions(
       again.map(({ id, tries, ending }) => ({ id, tries, at: ending.nextAttemptAt })),
+      now,
+    );
+    const waiting = endings.filter(({ id, ending }) => finished.has(id) && ending.status === 'waiting');
+    void this.queues.addWaiting(
+      waiting.map(({ id, ending }) => ({ id, asked: 0, at: ending.nextAttemptAt })),
       now,
     );
     return endings.map(({ id }) => finished.has(id));
@@ -217,11 +235,17 @@ export class Executions {
 
   async cancel(id: string): Promise<void> {
     const now = this.clock.now();
-    await this.change(id, ['queued', 'awaiting_approval'], 'cancelled', (sql) =>
+    await this.change(id, ['queued', 'awaiting_approval', 'waiting'], 'cancelled', (sql) =>
       sql.rows<{ tries: number }>(
-        `UPDATE executions SET status = 'cancelled', finished_at = $2, next_attempt_at = NULL, attempts = attempts || $3::jsonb
-         WHERE id = $1 AND status IN ('queued', 'awaiting_approval') RETURNING tries`,
-        [id, now, personally(now, 'cancelled by a person')],
+        `UPDATE executions SET status = 'cancelled', finished_at = $2, next_attempt_at = NULL,
+           attempts = attempts || CASE WHEN status = 'waiting' THEN $4::jsonb ELSE $3::jsonb END
+         WHERE id = $1 AND status IN ('queued', 'awaiting_approval', 'waiting') RETURNING tries`,
+        [
+          id,
+          now,
+          personally(now, 'cancelled by a person'),
+          personally(now, 'cancelled by a person; the target had accepted it and is not told'),
+        ],
       ),
     );
   }

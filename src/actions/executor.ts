@@ -16,10 +16,12 @@ import { ActionRegistry } from './action-registry';
 import { backoffMs } from './backoff';
 import { Executions, type Claimed, type Ending } from './executions';
 import { rendered } from './rendering';
+import { gapMs, WaitingExecutions, type ClaimedWaiting, type Followed } from './waiting-executions';
 
 const CONCURRENCY = 64;
 /** How often the end of a try is written down again when PostgreSQL is away. The lease bounds it too. */
 const FINISH_TRIES = 8;
+const A_DAY_SECONDS = 86_400;
 
 /** An action ready to be called. */
 interface Call {
@@ -38,6 +40,7 @@ export class Executor implements BeforeApplicationShutdown {
 
   constructor(
     private readonly executions: Executions,
+    private readonly waiting: WaitingExecutions,
     private readonly registry: ActionRegistry,
     private readonly secrets: Secrets,
     @Inject(CONFIG) private readonly config: Config,
@@ -53,6 +56,10 @@ export class Executor implements BeforeApplicationShutdown {
   async process({ data }: Job<ActionJob>): Promise<void> {
     // Decisions go on, acts do not: what is queued waits until the switch is off again.
     if (this.config.killSwitch) return;
+    if (data.waiting) {
+      const waiting = await this.waiting.claim(data.execution, this.worker);
+      return waiting && this.follow(waiting);
+    }
     const claimed = await this.executions.claim(data.execution, this.worker);
     if (claimed !== undefined) return this.run(claimed);
     const lost = await this.executions.claimLost(data.execution, this.worker);
@@ -87,13 +94,63 @@ export class Executor implements BeforeApplicationShutdown {
   private async attempt(claimed: Claimed, call: Call): Promise<Ending> {
     const { strategy, params } = call;
     try {
-      const { detail } = await this.within(claimed, (context) => strategy.execute(params, context));
-      return { status: 'succeeded', attempt: { outcome: 'succeeded', detail } };
+      const { detail, waiting } = await this.within(claimed, (context) => strategy.execute(params, context));
+      if (waiting === undefined) return { status: 'succeeded', attempt: { outcome: 'succeeded', detail } };
+      const now = this.clock.now().getTime();
+      const until = new Date(now + (strategy.waitsAtMost?.(params) ?? A_DAY_SECONDS) * 1000);
+      return {
+        status: 'waiting',
+        nextAttemptAt: new Date(now + gapMs(0)),
+        waiting: { facts: waiting, until },
+        attempt: { outcome: 'accepted', detail },
+      };
     } catch (error) {
       if (error instanceof Permanent) return failed('permanent', messageOf(error));
       if (error instanceof Retryable)
         return this.again(claimed, 'retryable', messageOf(error), error.retryAfterSeconds);
       return this.lostAnswer(claimed, call, 'ambiguous', messageOf(error));
+    }
+  }
+
+  /** Asks the target how far it is with what it accepted. */
+  private async follow(claimed: ClaimedWaiting): Promise<void> {
+    const { followed, secrets } = await this.followed(claimed);
+    const said = masked(followed, secrets);
+    await this.untilWritten(claimed, () => this.waiting.note(claimed, this.worker, said));
+    if (said.status !== 'waiting') this.say(claimed, said.status, said.attempt);
+  }
+
+  private async followed(claimed: ClaimedWaiting): Promise<{ followed: Followed; secrets: string[] }> {
+    let secrets: string[] = [];
+    const { waiting, waitsUntil } = claimed;
+    try {
+      const { strategy, params, secrets: texts } = this.prepare(claimed);
+      secrets = texts;
+      if (strategy.follow === undefined) throw new Permanent(`${claimed.type} does not say how it is asked`);
+      const result = await this.within(claimed, (context) => strategy.follow!(params, waiting, context));
+      if (result.waiting === undefined) {
+        const attempt = { outcome: 'succeeded', detail: result.detail } as const;
+        return { secrets, followed: { status: 'succeeded', waiting, attempt } };
+      }
+      if (this.clock.now() < waitsUntil) {
+        const attempt = { outcome: 'accepted', detail: result.detail } as const;
+        return { secrets, followed: { status: 'waiting', waiting: result.waiting, attempt } };
+      }
+      const error = 'the target accepted it and has not ended it in time';
+      return { secrets, followed: { status: 'unknown', waiting, attempt: { outcome: 'lost', error } } };
+    } catch (problem) {
+      const error = messageOf(problem);
+      if (problem instanceof Permanent) {
+        return { secrets, followed: { status: 'failed', waiting, attempt: { outcome: 'permanent', error } } };
+      }
+      if (this.clock.now() < waitsUntil) {
+        const detail = `the target can't be asked for now: ${error}`;
+        return {
+          secrets,
+          followed: { status: 'waiting', waiting, attempt: { outcome: 'accepted', detail } },
+        };
+      }
+      return { secrets, followed: { status: 'unknown', waiting, attempt: { outcome: 'lost', error } } };
     }
   }
 
@@ -177,25 +234,24 @@ export class Executor implements BeforeApplicationShutdown {
   }
 
   private async finish(claimed: Claimed, ending: Ending): Promise<void> {
-    const { id, type, service, action, tries } = claimed;
-    const { outcome, error, detail } = ending.attempt;
+    this.say(claimed, ending.status, ending.attempt);
+    await this.untilWritten(claimed, () => this.executions.finish(claimed, this.worker, ending));
+  }
+
+  private say(claimed: Claimed, status: string, { outcome, error, detail }: Ending['attempt']): void {
+    const { id: execution, type, service, action, tries: attempt } = claimed;
     telemetry.executions.inc({ type, outcome });
-    const line = {
-      execution: id,
-      service,
-      action,
-      status: ending.status,
-      attempt: tries,
-      outcome,
-      error,
-      detail,
-    };
-    if (error === undefined) this.logger.log({ msg: `${action} succeeded`, ...line });
+    const line = { execution, service, action, status, attempt, outcome, error, detail };
+    if (error === undefined) this.logger.log({ msg: `${action} ${status}`, ...line });
     else this.logger.warn({ msg: `${action}: ${error}`, ...line });
+  }
+
+  /** PostgreSQL may be away for a moment: what came of it must not be lost for that. */
+  private async untilWritten({ id }: Claimed, write: () => Promise<boolean>): Promise<void> {
     for (let tried = 1; ; tried++) {
       try {
-        const isOurs = await this.executions.finish(claimed, this.worker, ending);
-        if (!isOurs) this.logger.warn(`execution ${id} was taken over before its end could be written down`);
+        if (!(await write()))
+          this.logger.warn(`execution ${id} was taken over before its end could be written down`);
         return;
       } catch (problem) {
         if (tried === FINISH_TRIES || this.stopping.signal.aborted) throw problem;
@@ -218,7 +274,8 @@ const withExecution = (variables: Record<string, unknown>, id: string) => ({
 });
 
 /** What a target echoes of our credentials is nobody's business. */
-function masked({ attempt: { outcome, error, detail }, ...ending }: Ending, secrets: string[]): Ending {
+function masked<E extends Pick<Ending, 'attempt'>>(ending: E, secrets: string[]): E {
   const mask = (text?: string) => (text === undefined ? undefined : maskTexts(text, secrets).slice(0, 2_000));
+  const { outcome, error, detail } = ending.attempt;
   return { ...ending, attempt: { outcome, error: mask(error), detail: mask(detail) } };
 }

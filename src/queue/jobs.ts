@@ -22,4 +22,6 @@ export interface AlertsJob {
 /** Execute; or find out what became of an execution whose worker is gone. */
 export interface ActionJob {
   execution: string;
+  /** Its target has accepted it: ask how far it is. */
+  waiting?: boolean;
 }

@@ -116,6 +116,17 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     );
   }
 
+  /** Executions whose target is to be asked at a moment; the same question has the same id. */
+  addWaiting(executions: readonly { id: string; asked: number; at?: Date }[], now: Date): Promise<boolean> {
+    return this.add(
+      'actions',
+      executions.map(({ id, asked, at }) => ({
+        data: { execution: id, waiting: true },
+        opts: { jobId: `${id}:asked:${asked}`, delay: at ? Math.max(0, at.getTime() - now.getTime()) : 0 },
+      })),
+    );
+  }
+
   /** An execution whose worker is gone. */
   addLostExecutions(executions: readonly { id: string; tries: number }[]): Promise<boolean> {
     return this.add(

@@ -1,0 +1,92 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { openedParams } from '../common/choice';
+import { CLOCK, type Clock } from '../common/clock';
+import { withDeadline } from '../common/deadline';
+import { Conflict, messageOf } from '../common/errors';
+import { newId } from '../common/ids';
+import { maskTexts, Secrets } from '../common/secrets';
+import { KillSwitch } from '../kill-switch/kill-switch';
+import { Permanent, Retryable, type Action, type ActionContext } from './action';
+import { ActionRegistry } from './action-registry';
+import { Actions } from './actions';
+import type { AttemptOutcome } from './executions';
+import { rendered } from './rendering';
+
+/** What an action would send, and what came of sending it. */
+export interface TestAnswer {
+  dryRun: boolean;
+  /** As it would be sent, secrets masked; absent when it can't be made. */
+  request?: object;
+  outcome?: AttemptOutcome;
+  error?: string;
+  detail?: string;
+}
+
+/** What templates see when nothing has triggered. */
+const SAMPLE = {
+  service: { id: '', name: 'test', description: '', labels: {} },
+  infrastructure: { id: '', name: 'test', labels: {}, minNodes: 1, maxNodes: 8 },
+  trigger: { id: '', at: '', reason: 'triggered', justification: 'a test by a person' },
+  values: {},
+  nodes: { current: 1, desired: 2, delta: 1 },
+};
+
+/** Actions tried by a person: one attempt, waited for, that makes no execution. */
+@Injectable()
+export class ActionTests {
+  constructor(
+    private readonly actions: Actions,
+    private readonly registry: ActionRegistry,
+    private readonly secrets: Secrets,
+    private readonly killSwitch: KillSwitch,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /** @throws Conflict when it would act under the kill switch */
+  async run(reference: string, dryRun: boolean, given: Record<string, unknown>): Promise<TestAnswer> {
+    const { type, params: stored, timeoutSeconds } = await this.actions.store.get(reference);
+    if (!dryRun && (await this.killSwitch.isOn())) {
+      throw new Conflict('the kill switch is on: nothing is executed');
+    }
+    const now = this.clock.now();
+    const executionId = newId();
+    const trigger = { ...SAMPLE.trigger, at: now.toISOString() };
+    const variables = { ...SAMPLE, trigger, ...given, execution: { id: executionId } };
+    let texts: string[] = [];
+    try {
+      const { options, strategy } = this.registry.get(type);
+      const opened = openedParams(options.params, stored, this.secrets);
+      texts = opened.texts;
+      const params = rendered(options.params, opened.params, variables);
+      const context = { timeoutMs: timeoutSeconds * 1000, now, executionId, variables };
+      const previewing = { ...context, signal: new AbortController().signal };
+      const request = masked(strategy.preview(params, previewing), texts) as object;
+      if (dryRun) return { dryRun, request };
+      return { dryRun, request, ...(masked(await attempt(strategy, params, context), texts) as object) };
+    } catch (error) {
+      // It can't be made: a template that fails, a secret that is not there.
+      return { dryRun, outcome: 'permanent', error: maskTexts(messageOf(error), texts) };
+    }
+  }
+}
+
+async function attempt(strategy: Action, params: object, context: Omit<ActionContext, 'signal'>) {
+  try {
+    const { detail, waiting } = await withDeadline(context.timeoutMs, (signal) =>
+      strategy.execute(params, { ...context, signal }),
+    );
+    return { outcome: waiting === undefined ? 'succeeded' : 'accepted', detail };
+  } catch (error) {
+    const outcome =
+      error instanceof Permanent ? 'permanent' : error instanceof Retryable ? 'retryable' : 'ambiguous';
+    return { outcome, error: messageOf(error) };
+  }
+}
+
+/** Every text in it without our secrets. */
+function masked(value: unknown, secrets: readonly string[]): unknown {
+  if (typeof value === 'string') return maskTexts(value, secrets);
+  if (Array.isArray(value)) return value.map((item) => masked(item, secrets));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, masked(item, secrets)]));
+}
