@@ -1,4 +1,6 @@
-import { World, type Api } from './program';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { until, World, type Api, type Json, type MonscaleProcess } from './program';
+import { KubernetesStandIn, type Workload } from './stand-ins/kubernetes';
 import { WebhookSink } from './stand-ins/webhook-sink';
 
 const SECRET = 'not-for-anybody-s-eyes';
@@ -82,4 +84,88 @@ describe('an action tried by a person', () => {
     expect((await api.post('/actions/tell/test')).status).toBe(200);
     await api.put('/kill-switch', { on: false });
   });
+});
+
+describe('what a target accepts and ends later', () => {
+  const cluster = new KubernetesStandIn();
+  const workloads: Record<string, Workload> = {};
+  let world: World;
+  let worker: MonscaleProcess;
+  let api: Api;
+
+  beforeAll(async () => {
+    world = await World.create();
+    const server = await cluster.start();
+    ({ api } = await world.start('api,scheduler'));
+    worker = await world.start('worker');
+    for (const name of ['web', 'shop', 'never', 'gone']) {
+      workloads[name] = cluster.addWorkload(`farm/deployments/${name}`, 2);
+      await api.create('/actions', {
+        name,
+        type: 'kubernetes_scale',
+        params: { namespace: 'farm', name, replicas: '5', cluster: { server, token: cluster.token } },
+      });
+      await api.create('/services', {
+        name,
+        metrics: { outage: { type: 'alert', params: { match: { service: name } } } },
+        condition: 'outage == 1',
+        actions: [name],
+      });
+    }
+  }, 60_000);
+
+  afterAll(async () => {
+    await world?.end();
+    await cluster.stop();
+  });
+
+  const begin = (service: string) => api.post('/alerts', { labels: { service } });
+  const executionOf = async (service: string): Promise<Json> =>
+    (await api.all(`/executions?service=${service}`))[0];
+  const reaches = (service: string, status: string) =>
+    until(async () => {
+      const execution = await executionOf(service);
+      return execution?.status === status && execution;
+    }, 15_000);
+
+  test('waits until the target has ended it, also when its worker is killed meanwhile', async () => {
+    cluster.followMs = undefined;
+    await begin('web');
+    const waiting = await reaches('web', 'waiting');
+    expect(waiting.attempts).toMatchObject([{ outcome: 'accepted', startedAt: expect.any(String) }]);
+    expect(waiting.attempts[0]).not.toHaveProperty('finishedAt');
+    expect(waiting).not.toHaveProperty('finishedAt');
+    await worker.kill();
+    worker = await world.start('worker');
+    await sleep(3_000);
+    expect((await executionOf('web')).status).toBe('waiting');
+    workloads.web!.observed = 5;
+    const ended = await reaches('web', 'succeeded');
+    expect(ended.attempts).toHaveLength(1);
+    expect(ended.attempts[0]).toMatchObject({ outcome: 'succeeded', finishedAt: expect.any(String) });
+    expect(cluster.requests.filter((line) => line.startsWith('PUT'))).toHaveLength(1);
+  }, 60_000);
+
+  test('a person may give it up', async () => {
+    cluster.followMs = undefined;
+    await begin('never');
+    const { id } = await reaches('never', 'waiting');
+    const cancelled = await api.post(`/executions/${id}/cancel`);
+    expect(cancelled.body).toMatchObject({ status: 'cancelled' });
+    expect(cancelled.body.attempts.at(-1).error).toMatch(/the target had accepted it and is not told/);
+    expect((await api.post(`/executions/${id}/cancel`)).status).toBe(409);
+    cluster.followMs = 0;
+  }, 30_000);
+
+  test('what failed is retried all at once', async () => {
+    cluster.next.get.push({ status: 403, message: 'not yours' }, { status: 403, message: 'not yours' });
+    await Promise.all([begin('shop'), begin('gone')]);
+    await Promise.all([reaches('shop', 'failed'), reaches('gone', 'failed')]);
+    expect((await api.post('/executions/retry', { service: 'nobody' })).body).toEqual({ retried: 0 });
+    expect((await api.post('/executions/retry', { status: 'running' })).status).toBe(400);
+    expect((await api.post('/executions/retry', { service: 'shop' })).body).toEqual({ retried: 1 });
+    await reaches('shop', 'succeeded');
+    expect((await api.post('/executions/retry')).body).toEqual({ retried: 1 });
+    await reaches('gone', 'succeeded');
+  }, 40_000);
 });

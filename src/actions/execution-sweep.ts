@@ -26,6 +26,7 @@ export class ExecutionSweep extends Recurring {
   override async round(): Promise<void> {
     const now = this.clock.now();
     await this.executions.expireApprovals(now);
+    telemetry.oldestDue.set(await this.executions.oldestDueSeconds(now));
     const overdue = await this.executions.overdue(new Date(now.getTime() - LATE_MS), AT_ONCE);
     // While as many jobs wait as are late, workers are behind and nothing is lost.
     const isLost = overdue.length > 0 && (await this.queues.waiting('actions')) < overdue.length;

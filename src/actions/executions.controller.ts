@@ -1,6 +1,6 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { idOf, momentOf, RangeQuery } from '../api/range-query';
+import { idOf, momentOf, momentProblem, RangeQuery } from '../api/range-query';
 import { checked } from '../common/check';
 import { NotFound } from '../common/errors';
 import { Choice, Text } from '../common/fields';
@@ -22,6 +22,25 @@ class ExecutionsQuery extends RangeQuery {
 
   @Choice(STATUSES, { description: 'Only those in this status', optional: true })
   status?: string;
+}
+
+const ENDED_BADLY = ['failed', 'unknown', 'cancelled'] as const;
+
+class RetryDto {
+  @Choice(ENDED_BADLY, { description: 'Which of those that ended badly' })
+  status: (typeof ENDED_BADLY)[number] = 'failed';
+
+  @Text({ description: 'Id or name of the service', optional: true, maxLength: 200 })
+  service?: string;
+
+  @Text({ description: 'Id or name of the action', optional: true, maxLength: 200 })
+  action?: string;
+
+  @Text({ description: 'Made from this moment on (RFC 3339)', optional: true, check: momentProblem })
+  from?: string;
+
+  @Text({ description: 'Made before this moment (RFC 3339)', optional: true, check: momentProblem })
+  to?: string;
 }
 
 class Resolution {
@@ -99,6 +118,16 @@ export class ExecutionsController {
     );
     if (row === undefined) throw new NotFound('execution', id);
     return show(row);
+  }
+
+  @Post('retry')
+  @HttpCode(200)
+  @ApiBody({ type: RetryDto, required: false })
+  @ApiOperation({ summary: 'Retry all failed ones that match, up to 10,000 at a time' })
+  async retryAll(@Body() body: unknown) {
+    const { from, to, ...filter } = checked(RetryDto, body ?? {});
+    const retried = await this.executions.retryAll({ ...filter, from: momentOf(from), to: momentOf(to) });
+    return { retried };
   }
 
   @Post(':id/retry')

@@ -54,6 +54,18 @@ export interface Ending {
   waiting?: { facts: Waiting; until: Date };
 }
 
+/** Which ended executions to retry. */
+export interface RetryFilter {
+  status: 'failed' | 'unknown' | 'cancelled';
+  /** Id or name. */
+  service?: string;
+  action?: string;
+  from?: Date;
+  to?: Date;
+}
+
+const RETRIED_AT_ONCE = 10_000;
+
 export interface OpenExecution {
   id: string;
   tries: number;
@@ -188,6 +200,16 @@ export class Executions {
     return endings.map(({ id }) => finished.has(id));
   }
 
+  /** Seconds that the execution has waited that is due longest; 0 when none is. */
+  async oldestDueSeconds(now: Date): Promise<number> {
+    const [row] = await this.database.rows<{ seconds: number | null }>(
+      `SELECT extract(epoch FROM $1::timestamptz - min(next_attempt_at))::float8 AS seconds
+       FROM executions WHERE status = 'queued'`,
+      [now],
+    );
+    return Math.max(0, row?.seconds ?? 0);
+  }
+
   /** Queued ones whose moment is past: their job may be lost. Those that are on the queue are not put there twice. */
   async overdue(before: Date, limit: number): Promise<OpenExecution[]> {
     return this.database.rows<OpenExecution>(
@@ -231,6 +253,31 @@ export class Executions {
       ),
     );
     await this.queues.addExecutions([{ id, tries }], now);
+  }
+
+  /** All that match and whose action is still there, as `retry` each; a bounded number at a time. */
+  async retryAll(filter: RetryFilter): Promise<number> {
+    const now = this.clock.now();
+    const rows = await this.database.rows<OpenExecution>(
+      `UPDATE executions SET status = 'queued', tries = 0, next_attempt_at = $1, finished_at = NULL
+       WHERE id IN (
+         SELECT e.id FROM executions e JOIN actions a ON a.id = e.action_id
+         WHERE e.status = $2 AND ($3::text IS NULL OR e.service_name = $3 OR e.service_id::text = $3)
+           AND ($4::text IS NULL OR e.action_name = $4 OR e.action_id::text = $4)
+           AND ($5::timestamptz IS NULL OR e.created_at >= $5) AND ($6::timestamptz IS NULL OR e.created_at < $6)
+         ORDER BY e.id LIMIT ${RETRIED_AT_ONCE} FOR UPDATE OF e SKIP LOCKED)
+       RETURNING id, tries`,
+      [
+        now,
+        filter.status,
+        filter.service ?? null,
+        filter.action ?? null,
+        filter.from ?? null,
+        filter.to ?? null,
+      ],
+    );
+    await this.queues.addExecutions(rows, now);
+    return rows.length;
   }
 
   async cancel(id: string): Promise<void> {

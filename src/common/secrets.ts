@@ -87,7 +87,7 @@ export class Secrets {
   }
 
   private reveal(value: unknown, name: string, type: unknown): unknown {
-    if (isReference(value)) return parsed(follow(value, name), name, type);
+    if (isReference(value)) return parsed(followReference(value, name), name, type);
     const opened = isSealed(value) ? this.decrypt(value, name) : value;
     return type === 'object' ? this.revealEach(opened as Params, name) : opened;
   }
@@ -95,7 +95,7 @@ export class Secrets {
   /** Values of a secret object may be references of their own: one header from a file, say. */
   private revealEach(values: Params, name: string): Params {
     const entries = Object.entries(values).map(
-      ([key, value]) => [key, isReference(value) ? follow(value, `${name}.${key}`) : value] as const,
+      ([key, value]) => [key, isReference(value) ? followReference(value, `${name}.${key}`) : value] as const,
     );
     return Object.fromEntries(entries);
   }
@@ -131,7 +131,8 @@ export function maskTexts(text: string, secrets: readonly string[]): string {
     .reduce((masked, secret) => masked.replaceAll(secret, MASK), text);
 }
 
-function follow(reference: SecretReference, name: string): string {
+/** What a variable or a file holds now. @param name what it is for, in the error @throws Error when it is not there */
+export function followReference(reference: SecretReference, name: string): string {
   if ('env' in reference) {
     const value = process.env[reference.env];
     if (value === undefined)

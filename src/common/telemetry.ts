@@ -49,6 +49,11 @@ export const telemetry = {
     labelNames: ['queue', 'state'] as const,
     registers,
   }),
+  oldestDue: new Gauge({
+    name: 'monscale_executions_oldest_due_seconds',
+    help: 'How long the execution has waited that is due longest; 0 when none is',
+    registers,
+  }),
   lastTick: new Gauge({
     name: 'monscale_scheduler_last_tick_timestamp_seconds',
     help: 'When polls were last put on the queue',

@@ -45,7 +45,8 @@ export class TlsParams implements HttpTls {
   key?: string;
 }
 
-function certificateProblem(pem: string): string | undefined {
+/** Why a text is not a certificate in PEM, as the end of a sentence. */
+export function certificateProblem(pem: string): string | undefined {
   try {
     return new X509Certificate(pem).serialNumber ? undefined : 'must be a certificate in PEM';
   } catch {

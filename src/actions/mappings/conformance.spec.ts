@@ -22,6 +22,45 @@ interface Row {
 const TOPIC = 'arn:aws:sns:eu-west-1:123456789012:scaling';
 
 const ROWS: Record<string, Row> = {
+  aws_autoscaling_capacity: {
+    at: (port) => ({
+      groupName: 'web',
+      region: 'eu-west-1',
+      endpoint: `http://127.0.0.1:${port}`,
+      accessKeyId: 'AKIDEXAMPLE',
+      secretAccessKey: 's3cret',
+    }),
+    refused: [
+      {},
+      { groupName: 'web' },
+      { groupName: 'web', region: 'Ireland' },
+      { groupName: 'web', region: 'eu-west-1', desiredCapacity: 'many' },
+      { groupName: 'web', region: 'eu-west-1', secretAccessKey: 's' },
+    ],
+  },
+  kubernetes_scale: {
+    at: (port) => ({
+      namespace: 'shop',
+      name: 'web',
+      cluster: { server: `http://127.0.0.1:${port}`, token: 's3cret' },
+    }),
+    refused: [
+      {},
+      { namespace: 'shop' },
+      { namespace: 'a/b', name: 'web' },
+      { namespace: 'shop', name: 'web', kind: 'Pod' },
+      { namespace: 'shop', name: 'web', cluster: { server: 'https://k8s' } },
+    ],
+  },
+  chat: {
+    at: (port) => ({ url: `http://127.0.0.1:${port}/s3cret`, text: 'hello' }),
+    refused: [
+      {},
+      { url: 'h', text: 'm' },
+      { url: 'http://h', service: 'irc' },
+      { url: 'http://h', text: '{{' },
+    ],
+  },
   log_message: {
     at: () => ({ message: 'm' }),
     refused: [{}, { message: 7n }, { message: '{{' }, { message: 'm', level: 'loud' }],

@@ -1,8 +1,18 @@
 import type { Type } from '@nestjs/common';
 import type { Action } from '../action';
+import { AwsAutoscalingCapacity } from './aws-autoscaling-capacity.action';
+import { Chat } from './chat.action';
+import { KubernetesScale } from './kubernetes-scale.action';
 import { LogMessage } from './log-message.action';
 import { SnsPublish } from './sns-publish.action';
 import { Webhook } from './webhook.action';
 
 /** Every action mapping: one line each. */
-export const ACTION_MAPPINGS: Type<Action<never>>[] = [LogMessage, SnsPublish, Webhook];
+export const ACTION_MAPPINGS: Type<Action<never>>[] = [
+  AwsAutoscalingCapacity,
+  Chat,
+  KubernetesScale,
+  LogMessage,
+  SnsPublish,
+  Webhook,
+];

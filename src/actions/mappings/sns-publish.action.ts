@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import { PublishCommand, SNSClient, type PublishCommandInput } from '@aws-sdk/client-sns';
 import { Injectable } from '@nestjs/common';
 import type { SelfChecking } from '../../common/check';
-import { messageOf, type FieldError } from '../../common/errors';
+import type { FieldError } from '../../common/errors';
 import { Text, TextMap } from '../../common/fields';
 import {
   ActionMapping,
@@ -13,9 +12,18 @@ import {
   type ActionContext,
   type ActionResult,
 } from '../action';
-import { HTTP_URL, HTTP_URL_HINT, httpUrlProblem } from '../http/params';
-import { NoAnswer, NotSent } from '../http/request';
-import { SdkHandler, type SdkOptions } from '../http/sdk-handler';
+import {
+  accessProblems,
+  AccessKeyId,
+  awaitCredentials,
+  AwsClients,
+  awsOutcome,
+  Endpoint,
+  SecretAccessKey,
+  SessionToken,
+} from '../http/aws';
+import { NoAnswer } from '../http/request';
+import type { SdkOptions } from '../http/sdk-handler';
 
 const TOPIC_ARN = /^arn:aws[a-z-]*:sns:([a-z0-9-]+):\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$/;
 /** AWS SNS API reference, Publish: with the attributes. Topics that were raised to 1 MiB are held to it too. */
@@ -23,7 +31,6 @@ const MESSAGE_BYTES_AT_MOST = 262_144;
 /** The same: fewer than 100. */
 const SUBJECT_CHARACTERS = 99;
 const GROUP_CHARACTERS = 128;
-const CLIENTS_AT_MOST = 64;
 
 export class SnsPublishParams implements SelfChecking {
   @Text({
@@ -60,39 +67,20 @@ export class SnsPublishParams implements SelfChecking {
   })
   messageAttributes?: Record<string, string>;
 
-  @Text({
-    description: "Where SNS answers, if not at AWS's own address",
-    pattern: HTTP_URL,
-    patternHint: HTTP_URL_HINT,
-    check: httpUrlProblem,
-    optional: true,
-  })
+  @Endpoint('SNS')
   endpoint?: string;
 
-  @Text({
-    description:
-      'Access key; without it the default chain of AWS counts (environment, profile, role of the machine)',
-    optional: true,
-    minLength: 1,
-    maxLength: 200,
-  })
+  @AccessKeyId()
   accessKeyId?: string;
 
-  @Text({ description: 'Secret of the access key', secret: true, optional: true, minLength: 1 })
+  @SecretAccessKey()
   secretAccessKey?: string;
 
-  @Text({ description: 'Session token of temporary credentials', secret: true, optional: true, minLength: 1 })
+  @SessionToken()
   sessionToken?: string;
 
   problems(): FieldError[] {
-    const detail = 'is required where accessKeyId is given';
-    if (this.accessKeyId !== undefined && this.secretAccessKey === undefined)
-      return [{ pointer: '/secretAccessKey', detail }];
-    const hasSecret = this.secretAccessKey !== undefined || this.sessionToken !== undefined;
-    if (this.accessKeyId !== undefined || !hasSecret) return [];
-    return [
-      { pointer: '/accessKeyId', detail: 'is required where secretAccessKey or sessionToken is given' },
-    ];
+    return accessProblems(this);
   }
 }
 
@@ -104,16 +92,15 @@ export class SnsPublishParams implements SelfChecking {
 })
 @Injectable()
 export class SnsPublish implements Action<SnsPublishParams> {
-  /** Least recently used first. They hold credentials but no connection, so one may be dropped at any time. */
-  private readonly clients = new Map<string, SNSClient>();
+  private readonly clients = new AwsClients((config) => new SNSClient(config));
 
   async execute(params: SnsPublishParams, context: ActionContext): Promise<ActionResult> {
     const { topicArn } = params;
     const input = inputOf(params, context);
     const problem = inputProblem(input);
     if (problem) throw new Permanent(`publish to ${topicArn} can't be sent: ${problem}`);
-    const client = this.clientFor(params);
-    await credentialsOf(client, topicArn, context.signal);
+    const client = this.clients.of(regionOf(topicArn), params);
+    await awaitCredentials(client, `publish to ${topicArn}`, context.signal);
     try {
       const options: SdkOptions = { signal: context.signal };
       const { MessageId } = await client.send(new PublishCommand(input), options);
@@ -121,7 +108,9 @@ export class SnsPublish implements Action<SnsPublishParams> {
         throw new NoAnswer('what came back holds no message id; is the endpoint SNS?');
       return { detail: `message id ${MessageId}` };
     } catch (error) {
-      throw outcomeOf(error, `publish to ${topicArn}`, isFifo(topicArn));
+      throw awsOutcome(error, `publish to ${topicArn}`, 'SNS', (sentence) =>
+        mayBeDone(sentence, isFifo(topicArn)),
+      );
     }
   }
 
@@ -133,34 +122,6 @@ export class SnsPublish implements Action<SnsPublishParams> {
   /** A FIFO topic takes a deduplication id once in 5 minutes; a standard topic publishes as often as it is told. */
   idempotent({ topicArn }: SnsPublishParams): boolean {
     return isFifo(topicArn);
-  }
-
-  private clientFor({
-    topicArn,
-    endpoint,
-    accessKeyId,
-    secretAccessKey,
-    sessionToken,
-  }: SnsPublishParams): SNSClient {
-    const region = regionOf(topicArn);
-    const parts = [region, endpoint, accessKeyId, secretAccessKey, sessionToken];
-    const key = createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
-    const client =
-      this.clients.get(key) ??
-      new SNSClient({
-        region,
-        endpoint,
-        credentials:
-          accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey, sessionToken } : undefined,
-        // The queue tries again, and writes each try down.
-        maxAttempts: 1,
-        requestHandler: new SdkHandler(),
-      });
-    this.clients.delete(key);
-    this.clients.set(key, client);
-    const [oldest] = this.clients.keys();
-    if (this.clients.size > CLIENTS_AT_MOST) this.clients.delete(oldest!);
-    return client;
   }
 }
 
@@ -205,51 +166,6 @@ function inputProblem({ Message = '', MessageAttributes = {} }: PublishCommandIn
   return bytes > MESSAGE_BYTES_AT_MOST
     ? `with its attributes it has ${bytes} bytes, and SNS takes ${MESSAGE_BYTES_AT_MOST}`
     : undefined;
-}
-
-/** The default chain may ask the machine for its role, which the SDK does not stop when we are told to. */
-async function credentialsOf(client: SNSClient, topicArn: string, signal: AbortSignal): Promise<void> {
-  let stop!: () => void;
-  const stopped = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason as Error);
-  });
-  signal.addEventListener('abort', stop);
-  if (signal.aborted) stop();
-  try {
-    await Promise.race([client.config.credentials(), stopped]);
-  } catch (error) {
-    throw new Retryable(`publish to ${topicArn} was not sent: no credentials: ${messageOf(error)}`);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
-}
-
-interface SdkError extends Error {
-  $metadata?: { httpStatusCode?: number };
-}
-
-const THROTTLING = /throttl|RequestLimitExceeded|TooManyRequests|SlowDown/i;
-/** The SDK sets its clock by the answer's date, so the next try is right. */
-const CLOCK_SKEW = /^(RequestTimeTooSkewed|RequestExpired|RequestInTheFuture)/;
-const SIGNED_AT_ANOTHER_TIME = /Signature (expired|not yet current)/;
-
-/** See docs/actions/sns_publish.md for the table. The SDK's `$retryable` is never set by SNS. */
-function outcomeOf(error: unknown, deed: string, fifo: boolean): Error {
-  const { name, message, $metadata } = error as SdkError;
-  if (error instanceof NotSent) {
-    const sentence = `${deed} was not sent: ${message}`;
-    return error.canHelp ? new Retryable(sentence) : new Permanent(sentence);
-  }
-  if (error instanceof NoAnswer) return mayBeDone(`${deed} was sent and not answered: ${message}`, fifo);
-  const status = $metadata?.httpStatusCode;
-  // The SDK's own trouble, perhaps with the answer.
-  if (status === undefined) return mayBeDone(`${deed} failed: ${name}: ${message}`, fifo);
-  if (status < 300) return mayBeDone(`${deed} was answered ${status}, but not as SNS does`, fifo);
-  const answered = `${deed} was answered ${status} ${name}: ${message}`;
-  const isSkew = CLOCK_SKEW.test(name) || SIGNED_AT_ANOTHER_TIME.test(message);
-  if (THROTTLING.test(name) || isSkew || [408, 429, 500, 503].includes(status))
-    return new Retryable(answered);
-  return status > 500 ? mayBeDone(answered, fifo) : new Permanent(answered);
 }
 
 function mayBeDone(sentence: string, fifo: boolean): Error {

@@ -1,0 +1,66 @@
+import { STATUS_CODES } from 'node:http';
+import { Ambiguous, Permanent, Retryable } from '../action';
+import { NoAnswer, NotSent, sendOnce, type HttpAnswer, type HttpTls } from './request';
+
+export interface JsonCall {
+  method: string;
+  url: string;
+  headers: Record<string, string>;
+  /** Sent as JSON. */
+  body?: object;
+  tls?: HttpTls;
+  /** Nothing is changed by it, so a lost answer loses nothing. By default so for GET. */
+  isRead?: boolean;
+}
+
+export interface JsonAnswer extends HttpAnswer {
+  /** Undefined when the body is no JSON. */
+  json: unknown;
+}
+
+/**
+ * One call of an API that speaks JSON. Every status is an answer.
+ *
+ * @param deed what is done, as the begin of a sentence
+ * @throws Retryable when it was not sent, or a read was not answered; Permanent when it can't be sent;
+ * Ambiguous when it was sent and not answered
+ */
+export async function callJson(call: JsonCall, deed: string, signal: AbortSignal): Promise<JsonAnswer> {
+  const { method, url, headers, body, tls, isRead = method === 'GET' } = call;
+  const request = {
+    method,
+    url,
+    headers: {
+      'User-Agent': 'monscale',
+      Accept: 'application/json',
+      ...(body ? { 'Content-Type': 'application/json' } : {}),
+      ...headers,
+    },
+    body: body && Buffer.from(JSON.stringify(body)),
+    tls,
+    keepAlive: true,
+  };
+  try {
+    const answer = await sendOnce(request, signal);
+    return { ...answer, json: parsed(answer.body) };
+  } catch (error) {
+    if (error instanceof NotSent) {
+      const sentence = `${deed} was not sent: ${error.message}`;
+      throw error.canHelp ? new Retryable(sentence) : new Permanent(sentence);
+    }
+    if (!(error instanceof NoAnswer)) throw error;
+    const sentence = `${deed} was sent and not answered: ${error.message}`;
+    throw isRead ? new Retryable(sentence) : new Ambiguous(`${sentence}; it may have been done`);
+  }
+}
+
+/** A status with its name, such as "404 Not Found". */
+export const statusText = (status: number): string => `${status} ${STATUS_CODES[status] ?? ''}`.trimEnd();
+
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString()) as unknown;
+  } catch {
+    return undefined;
+  }
+}

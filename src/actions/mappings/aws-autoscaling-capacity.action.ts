@@ -1,0 +1,186 @@
+import {
+  AutoScalingClient,
+  DescribeAutoScalingGroupsCommand,
+  SetDesiredCapacityCommand,
+  type AutoScalingGroup,
+} from '@aws-sdk/client-auto-scaling';
+import { Injectable } from '@nestjs/common';
+import type { SelfChecking } from '../../common/check';
+import type { FieldError } from '../../common/errors';
+import { Flag, Text } from '../../common/fields';
+import {
+  ActionMapping,
+  Ambiguous,
+  Permanent,
+  Retryable,
+  type Action,
+  type ActionContext,
+  type ActionResult,
+} from '../action';
+import {
+  accessProblems,
+  AccessKeyId,
+  awaitCredentials,
+  AwsClients,
+  awsOutcome,
+  Endpoint,
+  SecretAccessKey,
+  SessionToken,
+} from '../http/aws';
+import type { SdkOptions } from '../http/sdk-handler';
+import { wantedNodes } from '../wanted-nodes';
+
+const SERVICE = 'Auto Scaling';
+const CAPACITY_AT_MOST = 2 ** 31 - 1;
+/** Auto Scaling API reference, SetDesiredCapacity: it has something under way, or somebody else has it in hand. */
+const BUSY = /^(ScalingActivityInProgress|ResourceContention)/;
+
+export class AwsAutoscalingCapacityParams implements SelfChecking {
+  @Text({
+    description: 'Name of the Auto Scaling group',
+    template: 'text',
+    minLength: 1,
+    maxLength: 1_000,
+    example: 'web',
+  })
+  groupName: string;
+
+  @Text({
+    description: 'Region of the group',
+    pattern: /^[a-z]{2,}(-[a-z0-9]+)+$/,
+    patternHint: 'must be a region of AWS, such as eu-west-1',
+    maxLength: 50,
+    example: 'eu-west-1',
+  })
+  region: string;
+
+  @Text({
+    description: 'How many instances there shall be; without it nodes.desired',
+    template: 'text',
+    optional: true,
+    pattern: /^\s*\d+\s*$/,
+    patternHint: 'must be a whole number, at least 0',
+    example: '{{ nodes.desired }}',
+  })
+  desiredCapacity?: string;
+
+  @Flag({ description: "Whether the group's cooldown is waited for" })
+  honorCooldown: boolean = false;
+
+  @Endpoint(SERVICE)
+  endpoint?: string;
+
+  @AccessKeyId()
+  accessKeyId?: string;
+
+  @SecretAccessKey()
+  secretAccessKey?: string;
+
+  @SessionToken()
+  sessionToken?: string;
+
+  problems(): FieldError[] {
+    return accessProblems(this);
+  }
+}
+
+/** Sets the desired capacity of a group, within its bounds (Auto Scaling API, 2011-01-01). */
+@ActionMapping({
+  type: 'aws_autoscaling_capacity',
+  title: 'AWS Auto Scaling capacity',
+  description: 'Sets the desired capacity of an Auto Scaling group, within its minimum and maximum',
+  params: AwsAutoscalingCapacityParams,
+})
+@Injectable()
+export class AwsAutoscalingCapacity implements Action<AwsAutoscalingCapacityParams> {
+  private readonly clients = new AwsClients((config) => new AutoScalingClient(config));
+
+  async execute(
+    params: AwsAutoscalingCapacityParams,
+    { signal, variables }: ActionContext,
+  ): Promise<ActionResult> {
+    const wanted = wantedCapacity(params, variables);
+    const target = targetOf(params);
+    const client = this.clients.of(params.region, params);
+    await awaitCredentials(client, `reading ${target}`, signal);
+    const { MinSize = 0, MaxSize = 0, DesiredCapacity = 0 } = await groupOf(client, params, signal);
+    const capacity = Math.min(Math.max(wanted, MinSize), MaxSize);
+    const detail =
+      `${DesiredCapacity} -> ${capacity}` +
+      (capacity === wanted ? '' : `; ${wanted} was wanted, the group takes ${MinSize} to ${MaxSize}`);
+    // A cooldown would hold up what is done already, perhaps by a try whose answer was lost.
+    if (capacity === DesiredCapacity) return { detail };
+    await setCapacity(client, params, capacity, signal);
+    return { detail };
+  }
+
+  preview(params: AwsAutoscalingCapacityParams, { variables }: ActionContext): object {
+    const { endpoint, region, groupName, honorCooldown } = params;
+    return {
+      endpoint: endpoint ?? `the default one of ${region}`,
+      AutoScalingGroupName: groupName,
+      DesiredCapacity: wantedCapacity(params, variables),
+      HonorCooldown: honorCooldown,
+    };
+  }
+
+  /** The number is absolute: set twice, it is the same. */
+  idempotent(): boolean {
+    return true;
+  }
+}
+
+const targetOf = ({ groupName, region }: AwsAutoscalingCapacityParams): string =>
+  `group ${groupName} of ${region}`;
+
+function wantedCapacity(params: AwsAutoscalingCapacityParams, variables: Record<string, unknown>): number {
+  if (params.groupName === '') throw new Permanent('no capacity can be set: the name of the group is empty');
+  return wantedNodes(params.desiredCapacity, variables, CAPACITY_AT_MOST, `scaling ${targetOf(params)}`);
+}
+
+async function groupOf(
+  client: AutoScalingClient,
+  params: AwsAutoscalingCapacityParams,
+  signal: AbortSignal,
+): Promise<AutoScalingGroup> {
+  const deed = `reading ${targetOf(params)}`;
+  const input = {
+    AutoScalingGroupNames: [params.groupName],
+    // They would make the answer of a large group longer than what is read of one.
+    IncludeInstances: false,
+  };
+  const options: SdkOptions = { signal };
+  const described = await client.send(new DescribeAutoScalingGroupsCommand(input), options).catch((error) => {
+    throw awsOutcome(error, deed, SERVICE, (sentence) => new Retryable(sentence));
+  });
+  if (!described.AutoScalingGroups) throw new Retryable(`${deed} was answered, but not as ${SERVICE} does`);
+  const group = described.AutoScalingGroups.find(
+    ({ AutoScalingGroupName }) => AutoScalingGroupName === params.groupName,
+  );
+  if (!group) throw new Permanent(`${deed} failed: there is no such group`);
+  if (group.MinSize === undefined || group.MaxSize === undefined || group.DesiredCapacity === undefined)
+    throw new Retryable(`${deed} was answered, but not as ${SERVICE} does`);
+  return group;
+}
+
+async function setCapacity(
+  client: AutoScalingClient,
+  params: AwsAutoscalingCapacityParams,
+  capacity: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { groupName, honorCooldown } = params;
+  const deed = `setting ${targetOf(params)} to ${capacity}`;
+  const input = { AutoScalingGroupName: groupName, DesiredCapacity: capacity, HonorCooldown: honorCooldown };
+  const options: SdkOptions = { signal };
+  try {
+    const { $metadata } = await client.send(new SetDesiredCapacityCommand(input), options);
+    if ($metadata.requestId === undefined)
+      throw new Ambiguous(`${deed} was answered, but not as ${SERVICE} does; it may have been done`);
+  } catch (error) {
+    if (error instanceof Ambiguous) throw error;
+    const { name, message } = error as Error;
+    if (BUSY.test(name)) throw new Retryable(`${deed} has to wait: ${name}: ${message}`);
+    throw awsOutcome(error, deed, SERVICE, (sentence) => new Ambiguous(`${sentence}; it may have been done`));
+  }
+}

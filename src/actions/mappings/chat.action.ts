@@ -1,0 +1,83 @@
+import { Injectable } from '@nestjs/common';
+import { Choice, Nested, Text } from '../../common/fields';
+import { ActionMapping, Permanent, type Action, type ActionContext, type ActionResult } from '../action';
+import { HTTP_URL, HTTP_URL_HINT, httpUrlProblem, TlsParams } from '../http/params';
+import { Webhook, WebhookParams } from './webhook.action';
+
+/** What each of them takes for a message. */
+const SHAPES = {
+  /** https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks; Mattermost takes it too. */
+  slack: (text: string): object => ({ text }),
+  /** https://learn.microsoft.com/connectors/teams: a workflow "when a Teams webhook request is received". */
+  teams: (text: string): object => ({
+    type: 'message',
+    attachments: [
+      {
+        contentType: 'application/vnd.microsoft.card.adaptive',
+        content: {
+          $schema: 'http://adaptivecards.io/schemas/adaptive-card.json',
+          type: 'AdaptiveCard',
+          version: '1.4',
+          body: [{ type: 'TextBlock', text, wrap: true }],
+        },
+      },
+    ],
+  }),
+};
+type Shape = keyof typeof SHAPES;
+
+export class ChatParams {
+  @Choice(Object.keys(SHAPES), { description: 'Whose form of message it takes' })
+  service: Shape = 'slack';
+
+  @Text({
+    description: 'Its incoming webhook; whoever knows it may post',
+    secret: true,
+    pattern: HTTP_URL,
+    patternHint: HTTP_URL_HINT,
+    check: httpUrlProblem,
+    example: 'https://hooks.slack.com/services/T0/B0/x',
+  })
+  url: string;
+
+  @Text({
+    description: 'What is said',
+    template: 'text',
+    maxLength: 10_000,
+    example: '{{ service.name }}: {{ trigger.justification }}',
+  })
+  text: string = '{{ service.name }}: {{ trigger.justification }}';
+
+  @Nested(() => TlsParams, { description: 'TLS to the target', optional: true })
+  tls?: TlsParams;
+}
+
+@ActionMapping({
+  type: 'chat',
+  title: 'Chat message',
+  description: 'Says something in a channel of Slack, Mattermost or Microsoft Teams',
+  params: ChatParams,
+})
+@Injectable()
+export class Chat implements Action<ChatParams> {
+  private readonly webhook = new Webhook();
+
+  /** A message has no key to know it by: a lost answer leaves open whether it was said. */
+  async execute(params: ChatParams, context: ActionContext): Promise<ActionResult> {
+    if (params.text.trim() === '') throw new Permanent('there is nothing to say: its text is empty');
+    return this.webhook.execute(requestOf(params), context);
+  }
+
+  preview(params: ChatParams, context: ActionContext) {
+    return this.webhook.preview(requestOf(params), context);
+  }
+
+  idempotent(): boolean {
+    return false;
+  }
+}
+
+function requestOf({ service, url, text, tls }: ChatParams): WebhookParams {
+  const body = JSON.stringify(SHAPES[service](text));
+  return Object.assign(new WebhookParams(), { url, body, tls, idempotent: false });
+}
