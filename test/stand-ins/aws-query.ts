@@ -162,7 +162,7 @@ export abstract class AwsQueryStandIn {
       `${day}/${region}/${service}/aws4_request`,
       sha256(canonical),
     ].join('\n');
-    const key = [day!, region, service!, 'aws4_request'].reduce<string | Buffer>(
+    const key = [day!, region, service, 'aws4_request'].reduce<string | Buffer>(
       (from, part) => createHmac('sha256', from).update(part).digest(),
       `AWS4${secret}`,
     );

@@ -17,6 +17,8 @@ interface SdkRequest {
 export interface SdkOptions {
   /** Not `abortSignal`: with that one the SDK puts an error of its own over ours, which tells whether it was sent. */
   signal: AbortSignal;
+  /** Told the body of the answer: where a result is empty, the SDK takes any text for it. */
+  answered?: (body: string) => void;
   /** The SDK's word, by which it knows the type. */
   requestTimeout?: undefined;
 }
@@ -32,11 +34,12 @@ export class SdkHandler {
 
   /** @throws NotSent, NoAnswer */
   async handle(request: SdkRequest, options: object = {}) {
-    const { signal = NEVER } = options as Partial<SdkOptions>;
+    const { signal = NEVER, answered } = options as Partial<SdkOptions>;
     const { protocol, hostname, port, path, query, method, headers, body } = request;
     const url = `${protocol}//${hostname}${port ? `:${port}` : ''}${path}${queryText(query)}`;
     const bytes = body === undefined ? undefined : Buffer.from(body as string | Uint8Array);
     const answer = await sendOnce({ method, url, headers, body: bytes, keepAlive: false }, signal);
+    answered?.(answer.body.toString());
     return {
       response: { statusCode: answer.status, headers: answer.headers, body: Readable.from([answer.body]) },
     };

@@ -172,10 +172,11 @@ async function setCapacity(
   const { groupName, honorCooldown } = params;
   const deed = `setting ${targetOf(params)} to ${capacity}`;
   const input = { AutoScalingGroupName: groupName, DesiredCapacity: capacity, HonorCooldown: honorCooldown };
-  const options: SdkOptions = { signal };
+  let body = '';
+  const options: SdkOptions = { signal, answered: (text) => (body = text) };
   try {
-    const { $metadata } = await client.send(new SetDesiredCapacityCommand(input), options);
-    if ($metadata.requestId === undefined)
+    await client.send(new SetDesiredCapacityCommand(input), options);
+    if (!body.includes('<SetDesiredCapacityResponse'))
       throw new Ambiguous(`${deed} was answered, but not as ${SERVICE} does; it may have been done`);
   } catch (error) {
     if (error instanceof Ambiguous) throw error;

@@ -38,6 +38,12 @@ const ROWS: Record<string, Row> = {
       { groupName: 'web', region: 'eu-west-1', secretAccessKey: 's' },
     ],
   },
+  email: {
+    at: (port) => ({ host: '127.0.0.1', port, from: 'a@example.com', to: ['b@example.com'] }),
+    refused: [{}, { host: 'h', from: 'a@b', to: [] }, { host: 'h', from: 'a@b', to: ['c'] }],
+    // The server speaks first: its own spec has what is asked here of the others.
+    isLocal: true,
+  },
   kubernetes_scale: {
     at: (port) => ({
       namespace: 'shop',

@@ -2,6 +2,7 @@ import type { Type } from '@nestjs/common';
 import type { Action } from '../action';
 import { AwsAutoscalingCapacity } from './aws-autoscaling-capacity.action';
 import { Chat } from './chat.action';
+import { Email } from './email.action';
 import { KubernetesScale } from './kubernetes-scale.action';
 import { LogMessage } from './log-message.action';
 import { SnsPublish } from './sns-publish.action';
@@ -11,6 +12,7 @@ import { Webhook } from './webhook.action';
 export const ACTION_MAPPINGS: Type<Action<never>>[] = [
   AwsAutoscalingCapacity,
   Chat,
+  Email,
   KubernetesScale,
   LogMessage,
   SnsPublish,

@@ -1,0 +1,179 @@
+import { PassThrough } from 'node:stream';
+import { Injectable } from '@nestjs/common';
+import { createTransport, type SentMessageInfo } from 'nodemailer';
+import { messageOf, type FieldError } from '../../common/errors';
+import { Choice, Nested, Text, TextList, Whole } from '../../common/fields';
+import {
+  ActionMapping,
+  Ambiguous,
+  Permanent,
+  Retryable,
+  type Action,
+  type ActionContext,
+  type ActionResult,
+} from '../action';
+import { TlsParams } from '../http/params';
+
+const SECURITY = ['starttls', 'tls', 'none'] as const;
+/** One address, as an envelope takes it: what is before the @ and after it, no blanks, no line breaks. */
+const ADDRESS = /^[^\s@<>,;"]+@[^\s@<>,;"]+$/;
+const ADDRESS_HINT = 'must be an address like ops@example.com';
+const CONNECT_TIMEOUT_MS = 10_000;
+
+export class EmailParams {
+  @Text({ description: 'Mail server', minLength: 1, maxLength: 255, example: 'mail.example.com' })
+  host: string;
+
+  @Whole({ description: 'Its port', minimum: 1, maximum: 65_535 })
+  port = 587;
+
+  @Choice(SECURITY, { description: 'starttls: required before anything is said; tls: from the start; none' })
+  security: (typeof SECURITY)[number] = 'starttls';
+
+  @Text({ description: 'Name to log in with', optional: true, maxLength: 500 })
+  username?: string;
+
+  @Text({ description: 'Password to log in with', secret: true, optional: true, minLength: 1 })
+  password?: string;
+
+  @Text({
+    description: 'Sender',
+    pattern: ADDRESS,
+    patternHint: ADDRESS_HINT,
+    example: 'monscale@example.com',
+  })
+  from: string;
+
+  @TextList({ description: 'Recipients', maxItems: 50 })
+  to: string[];
+
+  @Text({ description: 'Subject', template: 'text', maxLength: 1_000 })
+  subject: string = 'monscale: {{ service.name }}';
+
+  @Text({ description: 'What it says, as plain text', template: 'text', maxLength: 100_000 })
+  text: string = '{{ trigger.justification }}';
+
+  @Nested(() => TlsParams, { description: 'TLS to the server', optional: true })
+  tls?: TlsParams;
+
+  problems(): FieldError[] {
+    const problems: FieldError[] = [];
+    if (this.to.length === 0) problems.push({ pointer: '/to', detail: 'must have at least one address' });
+    for (const [index, address] of this.to.entries()) {
+      if (!ADDRESS.test(address)) problems.push({ pointer: `/to/${index}`, detail: ADDRESS_HINT });
+    }
+    if ((this.username === undefined) !== (this.password === undefined)) {
+      const missing = this.username === undefined ? '/username' : '/password';
+      problems.push({ pointer: missing, detail: 'is required: name and password go together' });
+    }
+    return problems;
+  }
+}
+
+@ActionMapping({
+  type: 'email',
+  title: 'Email',
+  description: 'Sends a plain-text message by SMTP',
+  params: EmailParams,
+})
+@Injectable()
+export class Email implements Action<EmailParams> {
+  /** A message that was handed over and not confirmed may be delivered: its end is unknown. */
+  async execute(params: EmailParams, context: ActionContext): Promise<ActionResult> {
+    const { host, port, security, username, password, tls, timeoutMs } = { ...params, ...context };
+    if (context.signal.aborted) throw new Retryable(`not sent: ${messageOf(context.signal.reason)}`);
+    const transport = createTransport({
+      host,
+      port,
+      secure: security === 'tls',
+      requireTLS: security === 'starttls',
+      ignoreTLS: security === 'none',
+      auth: username === undefined ? undefined : { user: username, pass: password },
+      tls: { ...tls },
+      connectionTimeout: Math.min(CONNECT_TIMEOUT_MS, timeoutMs),
+      greetingTimeout: timeoutMs,
+      socketTimeout: timeoutMs,
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    });
+    const abort = () => transport.close();
+    context.signal.addEventListener('abort', abort, { once: true });
+    const journey = { isBegun: false };
+    transport.use('stream', (mail, proceed) => {
+      // Asked for when the server has let us in: from here on the message may be on its way.
+      mail.message.transform(() => {
+        journey.isBegun = true;
+        return new PassThrough();
+      });
+      proceed();
+    });
+    try {
+      const sending = transport.sendMail(messageFrom(params, context));
+      // One that is left behind by an abort still ends, and nobody waits for it then.
+      sending.catch(() => undefined);
+      return { detail: detailOf(await Promise.race([sending, aborted(context.signal)])) };
+    } catch (error) {
+      throw failureOf(error as SmtpError, `${host}:${port}`, journey.isBegun);
+    } finally {
+      context.signal.removeEventListener('abort', abort);
+      transport.close();
+    }
+  }
+
+  preview(params: EmailParams, context: ActionContext) {
+    const { host, port, security, username } = params;
+    return { server: `${host}:${port}`, security, username, message: messageFrom(params, context) };
+  }
+
+  idempotent(): boolean {
+    return false;
+  }
+}
+
+/** The same id at every try: a mailbox that knows it already may drop the second. */
+function messageFrom({ from, to, subject, text }: EmailParams, { executionId }: ActionContext) {
+  const domain = from.slice(from.lastIndexOf('@') + 1);
+  return {
+    from,
+    to,
+    subject: subject.replace(/\s+/g, ' ').trim(),
+    text,
+    messageId: `<${executionId}@${domain}>`,
+    // RFC 3834: no answering machine is to answer it.
+    headers: { 'Auto-Submitted': 'auto-generated' },
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const fail = () => reject(new Error(messageOf(signal.reason)));
+    signal.addEventListener('abort', fail, { once: true });
+  });
+}
+
+function detailOf({ response, rejected }: SentMessageInfo): string {
+  const refused = (rejected as (string | { address: string })[]).map((one) =>
+    typeof one === 'string' ? one : one.address,
+  );
+  return refused.length === 0 ? (response ?? '') : `${response}; refused for ${refused.join(', ')}`;
+}
+
+type SmtpError = Error & { code?: string; responseCode?: number };
+
+/** Codes for what can't be helped by trying again: https://nodemailer.com/errors. */
+const OURS = ['EENVELOPE', 'ETLS', 'EAUTH', 'ENOAUTH', 'EMESSAGE'];
+
+/** The server's own words first: 4yz can be tried again, 5yz can't (RFC 5321, section 4.2.1). */
+function failureOf(
+  { message: reason, code = '', responseCode }: SmtpError,
+  server: string,
+  isBegun: boolean,
+): Error {
+  const message = `${server}: ${reason}`;
+  if (responseCode !== undefined) {
+    return responseCode >= 500 ? new Permanent(message) : new Retryable(message);
+  }
+  if (OURS.includes(code) || /certificate|self[- ]signed|altnames/i.test(reason))
+    return new Permanent(message);
+  return isBegun ? new Ambiguous(`${message}; it may have been sent`) : new Retryable(message);
+}
