@@ -86,6 +86,82 @@ describe('an action tried by a person', () => {
   });
 });
 
+describe('what is done when an alarm has ended', () => {
+  const sink = new WebhookSink();
+  let world: World;
+  let api: Api;
+
+  beforeAll(async () => {
+    world = await World.create();
+    const url = await sink.start();
+    ({ api } = await world.start());
+    for (const name of ['page', 'relax']) {
+      const body = '{"why": "{{ trigger.reason }}"}';
+      await api.create('/actions', { name, type: 'webhook', params: { url: `${url}/${name}`, body } });
+    }
+  }, 60_000);
+
+  afterAll(async () => {
+    await world?.end();
+    await sink.stop();
+  });
+
+  const watch = (name: string, changes: object = {}) =>
+    api.create('/services', {
+      name,
+      metrics: { outage: { type: 'alert', params: { match: { service: name } } } },
+      condition: 'outage == 1',
+      actions: ['page'],
+      onRecovery: ['relax'],
+      ...changes,
+    });
+  const tell = (service: string, status: string) => api.post('/alerts', { status, labels: { service } });
+  const isOk = async (service: string) => (await api.get(`/services/${service}/state`)).body.phase === 'ok';
+
+  test('once, and only when there was a trigger', async () => {
+    expect(await watch('web')).toMatchObject({ onRecovery: ['relax'] });
+    await watch('patient', { holdSeconds: 600 });
+    await Promise.all([tell('web', 'firing'), tell('patient', 'firing')]);
+    await until(() => sink.requests.length === 1, 10_000);
+    await Promise.all([tell('web', 'resolved'), tell('patient', 'resolved')]);
+    await until(() => sink.requests.length === 2, 10_000);
+    await until(async () => (await isOk('web')) && (await isOk('patient')), 10_000);
+    await tell('web', 'resolved');
+    await sleep(500);
+    expect(sink.requests.map(({ path, body }) => [path, JSON.parse(body).why])).toEqual([
+      ['/page', 'triggered'],
+      ['/relax', 'condition_false'],
+    ]);
+    expect((await api.get('/services/web/report')).body).toMatchObject({
+      triggers: 1,
+      executions: { succeeded: 2 },
+    });
+  }, 30_000);
+
+  test('in shadow nothing is done then either', async () => {
+    await watch('shade', { mode: 'shadow' });
+    await tell('shade', 'firing');
+    await until(async () => (await api.all('/executions?service=shade')).length === 1, 10_000);
+    await tell('shade', 'resolved');
+    const executions = await until(async () => {
+      const found = await api.all('/executions?service=shade');
+      return found.length === 2 && found;
+    }, 10_000);
+    expect(executions.map(({ status }) => status)).toEqual(['shadowed', 'shadowed']);
+  }, 30_000);
+
+  test('an action that is wrong is told by its place, and one that is used is not deleted', async () => {
+    const refused = await api.post('/services', {
+      name: 'wrong',
+      metrics: { outage: { type: 'alert', params: { match: {} } } },
+      condition: 'outage == 1',
+      onRecovery: ['relax', 'nobody'],
+    });
+    expect(refused.body.errors).toMatchObject([{ pointer: '/onRecovery/1' }]);
+    expect((await api.delete('/actions/relax')).status).toBe(409);
+  });
+});
+
 describe('what a target accepts and ends later', () => {
   const cluster = new KubernetesStandIn();
   const workloads: Record<string, Workload> = {};

@@ -2,6 +2,7 @@ import { DataSource } from 'typeorm';
 import { Foundation1700000000000 } from '../../migrations/1700000000000-foundation';
 import { TrustedRules1763900000000 } from '../../migrations/1763900000000-trusted-rules';
 import { WaitingExecutions1763900100000 } from '../../migrations/1763900100000-waiting-executions';
+import { RecoveryActions1763900200000 } from '../../migrations/1763900200000-recovery-actions';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -27,7 +28,12 @@ function dataSource(url: string, extra: object): DataSource {
     type: 'postgres',
     url,
     entities: ENTITIES,
-    migrations: [Foundation1700000000000, TrustedRules1763900000000, WaitingExecutions1763900100000],
+    migrations: [
+      Foundation1700000000000,
+      TrustedRules1763900000000,
+      WaitingExecutions1763900100000,
+      RecoveryActions1763900200000,
+    ],
     installExtensions: false,
     applicationName: 'monscale',
     connectTimeoutMS: 5_000,

@@ -71,6 +71,8 @@ export class ServiceRow extends DefinitionRow {
   @Column('jsonb') policy: MappingChoice;
   /** Ids of its actions, in the order they were given; `service_actions` holds the references. */
   @Column('uuid', { name: 'action_ids', array: true }) actionIds: string[];
+  /** Executed when an alarm that triggered has ended. */
+  @Column('uuid', { name: 'recovery_action_ids', array: true }) recoveryActionIds: string[];
   @Column('text') mode: 'auto' | 'shadow' | 'approve';
   @Column('float8', { name: 'approval_ttl_seconds' }) approvalTtlSeconds: number;
 }

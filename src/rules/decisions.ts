@@ -118,7 +118,8 @@ export class Decisions {
         [service.id, ...range],
       ),
       this.database.rows<{ count: number }>(
-        'SELECT count(*)::int AS count FROM triggers WHERE service_id = $1 AND at >= $2 AND at < $3',
+        `SELECT count(*)::int AS count FROM triggers
+         WHERE service_id = $1 AND kind = 'breach' AND at >= $2 AND at < $3`,
         [service.id, ...range],
       ),
       this.database.rows<{ status: string; count: number }>(

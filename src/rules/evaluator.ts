@@ -8,7 +8,7 @@ import type { InfrastructureRow } from '../database/entities';
 import { KillSwitch } from '../kill-switch/kill-switch';
 import { Queues } from '../queue/queues';
 import { evaluate, initialState, nextMoment, NEVER_SCALED, scaled, type Decided } from './engine/evaluate';
-import type { Capacity, Observation, Outcome, Scalings, State, Trigger } from './engine/types';
+import type { Capacity, Observation, Outcome, Scalings, State } from './engine/types';
 import { explanationOf, whyOf } from './explanation';
 import { Ledger, type LedgerEntry, type LockedState } from './ledger';
 import { RuleBook } from './rule-book';
@@ -244,20 +244,27 @@ export class Evaluator {
       explanation: explanationOf(prepared, shown, seen, scalings),
       why: whyOf(prepared, shown, seen, scalings),
       values: valuesOf(prepared, seen),
-      trigger: outcome.trigger && this.triggerOf(seen, outcome.trigger),
+      trigger: this.triggerOf(seen, outcome),
     };
   }
 
-  private triggerOf({ watched: { prepared }, alerts }: Seen, { nodes }: Trigger): LedgerEntry['trigger'] {
-    const executions = prepared.service.actionIds.map((action) => ({ id: newId(), action }));
-    return { id: newId(), nodes, alerts, executions };
+  /** What is to be done: after a trigger, and when the alarm it belongs to has ended. */
+  private triggerOf(seen: Seen, { trigger, recovered }: Decided): LedgerEntry['trigger'] {
+    const { actionIds, recoveryActionIds } = seen.watched.prepared.service;
+    const executionsOf = (ids: readonly string[]) => ids.map((action) => ({ id: newId(), action }));
+    if (trigger !== undefined) {
+      const { nodes } = trigger;
+      return { id: newId(), kind: 'breach', nodes, alerts: seen.alerts, executions: executionsOf(actionIds) };
+    }
+    if (!recovered || recoveryActionIds.length === 0) return undefined;
+    return { id: newId(), kind: 'recovery', alerts: [], executions: executionsOf(recoveryActionIds) };
   }
 
   /** Committed: now say it, and put on the queues what is to be done. */
   private async announce(entries: readonly LedgerEntry[]): Promise<void> {
     for (const { prepared, state, newStretch, explanation, trigger, at } of entries) {
       if (!newStretch) continue;
-      if (trigger) telemetry.triggers.inc({ mode: prepared.rule.mode });
+      if (trigger?.kind === 'breach') telemetry.triggers.inc({ mode: prepared.rule.mode });
       this.logger.log({
         msg: explanation,
         service: prepared.service.name,

@@ -21,6 +21,7 @@ export interface LedgerEntry {
   values: ShownValues;
   trigger?: {
     id: string;
+    kind: 'breach' | 'recovery';
     nodes?: Nodes;
     alerts: readonly string[];
     executions: { id: string; action: string }[];
@@ -232,16 +233,21 @@ export class Ledger {
   private async writeTriggers(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
     if (entries.length === 0) return;
     await sql.rows(
-      `INSERT INTO triggers (id, service_id, infrastructure_id, at, direction, delta, justification)
-       SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], $6::int[], $7::text[])`,
+      `INSERT INTO triggers (id, service_id, infrastructure_id, at, direction, delta, justification, kind)
+       SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], $6::int[], $7::text[], $8::text[])`,
       [
         entries.map(({ trigger }) => trigger!.id),
         entries.map(({ prepared }) => prepared.service.id),
-        entries.map(({ prepared }) => prepared.infrastructure?.id ?? null),
+        entries.map(({ prepared, trigger }) =>
+          trigger!.kind === 'breach' ? (prepared.infrastructure?.id ?? null) : null,
+        ),
         entries.map(({ at }) => at),
-        entries.map(({ prepared }) => prepared.rule.scaling?.direction ?? null),
+        entries.map(({ prepared, trigger }) =>
+          trigger!.kind === 'breach' ? (prepared.rule.scaling?.direction ?? null) : null,
+        ),
         entries.map(({ trigger }) => trigger!.nodes?.delta ?? null),
         entries.map(({ explanation }) => explanation),
+        entries.map(({ trigger }) => trigger!.kind),
       ],
       'ledger_triggers',
     );

@@ -109,6 +109,12 @@ export class ServiceDto {
   @TextList({ description: 'Names or ids of actions, each executed once per trigger', maxItems: 50 })
   actions: string[] = [];
 
+  @TextList({
+    description: 'Names or ids of actions, each executed once when an alarm that triggered has ended',
+    maxItems: 50,
+  })
+  onRecovery: string[] = [];
+
   @Choice(['auto', 'shadow', 'approve'], {
     description: 'shadow: everything but the act; approve: waits for a person',
   })
@@ -122,8 +128,10 @@ export class ServiceDto {
     if (this.direction !== undefined && this.infrastructure === undefined) {
       problems.push({ pointer: '/infrastructure', detail: 'is required where a direction is given' });
     }
-    if (new Set(this.actions).size < this.actions.length) {
-      problems.push({ pointer: '/actions', detail: 'must not name an action twice' });
+    for (const field of ['actions', 'onRecovery'] as const) {
+      if (new Set(this[field]).size < this[field].length) {
+        problems.push({ pointer: `/${field}`, detail: 'must not name an action twice' });
+      }
     }
     return problems;
   }

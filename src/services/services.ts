@@ -26,6 +26,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
   protected override readonly shownAs = {
     infrastructureId: 'infrastructure',
     actionIds: 'actions',
+    recoveryActionIds: 'onRecovery',
     series: null,
     polled: null,
     slot: null,
@@ -46,10 +47,12 @@ export class Services extends StoredDefinitions<ServiceRow> {
 
   /** The infrastructures and actions that the bodies name and that exist. */
   override async references(bodies: readonly unknown[]): Promise<References> {
-    const given = bodies.map((body) => (body ?? {}) as { infrastructure?: unknown; actions?: unknown });
+    const given = bodies.map((body) => (body ?? {}) as Record<string, unknown>);
     const [infrastructures, actions] = await Promise.all([
       this.infrastructures.store.findMany(textsOf(given.map(({ infrastructure }) => infrastructure))),
-      this.actions.store.findMany(textsOf(given.flatMap(({ actions: names }) => names))),
+      this.actions.store.findMany(
+        textsOf(given.flatMap(({ actions: names, onRecovery }) => [names, onRecovery].flat())),
+      ),
     ]);
     return { infrastructures: idsOf(infrastructures), actions: idsOf(actions) };
   }
@@ -63,6 +66,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
       infrastructure,
       direction,
       actions,
+      onRecovery,
       metrics: given,
       policy,
       recovery,
@@ -76,7 +80,8 @@ export class Services extends StoredDefinitions<ServiceRow> {
     errors.push(...this.policyErrors(policy as Chosen, names, { infrastructure, direction }));
     const infrastructureId =
       infrastructure === undefined ? null : infrastructureIdOf(infrastructure, references, errors);
-    const actionIds = actionIdsOf(actions, references, errors);
+    const actionIds = actionIdsOf('/actions', actions, references, errors);
+    const recoveryActionIds = actionIdsOf('/onRecovery', onRecovery, references, errors);
     if (errors.length > 0) throw new InvalidInput(errors);
 
     return {
@@ -92,6 +97,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
       slot: slotOf(id),
       infrastructureId,
       actionIds,
+      recoveryActionIds,
     };
   }
 
@@ -190,11 +196,11 @@ export class Services extends StoredDefinitions<ServiceRow> {
     const ids = rows.map(({ id }) => id);
     await manager.query(
       `DELETE FROM service_actions u USING services s
-       WHERE u.service_id = s.id AND s.id = ANY($1::uuid[]) AND NOT u.action_id = ANY(s.action_ids)`,
+       WHERE u.service_id = s.id AND s.id = ANY($1::uuid[]) AND NOT u.action_id = ANY(s.action_ids || s.recovery_action_ids)`,
       [ids],
     );
     await manager.query(
-      `INSERT INTO service_actions SELECT id, unnest(action_ids) FROM services WHERE id = ANY($1::uuid[])
+      `INSERT INTO service_actions SELECT id, unnest(action_ids || recovery_action_ids) FROM services WHERE id = ANY($1::uuid[])
        ON CONFLICT DO NOTHING`,
       [ids],
     );
@@ -214,7 +220,9 @@ export class Services extends StoredDefinitions<ServiceRow> {
       .filter((id) => id !== null);
     const [infrastructures, actions] = await Promise.all([
       this.infrastructures.store.findMany([...new Set(infrastructureIds)]),
-      this.actions.store.findMany([...new Set(rows.flatMap(({ actionIds }) => actionIds))]),
+      this.actions.store.findMany([
+        ...new Set(rows.flatMap(({ actionIds, recoveryActionIds }) => [...actionIds, ...recoveryActionIds])),
+      ]),
     ]);
     const nameOf = new Map([...infrastructures, ...actions].map(({ id, name }) => [id, name]));
     return rows.map((row) => ({
@@ -238,6 +246,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
       ...(row.direction === null ? {} : { direction: row.direction }),
       policy: row.policy,
       actions: row.actionIds.map((id) => nameOf.get(id)),
+      onRecovery: row.recoveryActionIds.map((id) => nameOf.get(id)),
       mode: row.mode,
       approvalTtlSeconds: row.approvalTtlSeconds,
     }));
@@ -260,14 +269,19 @@ function infrastructureIdOf(
   return null;
 }
 
-function actionIdsOf(references: readonly string[], { actions }: References, errors: FieldError[]): string[] {
+function actionIdsOf(
+  pointer: string,
+  references: readonly string[],
+  { actions }: References,
+  errors: FieldError[],
+): string[] {
   const ids = references.map((reference) => actions.get(reference));
   ids.forEach((id, index) => {
     const reference = JSON.stringify(references[index]);
     if (id === undefined)
-      errors.push({ pointer: `/actions/${index}`, detail: `there is no action ${reference}` });
+      errors.push({ pointer: `${pointer}/${index}`, detail: `there is no action ${reference}` });
     else if (ids.indexOf(id) < index)
-      errors.push({ pointer: `/actions/${index}`, detail: 'must not name an action twice' });
+      errors.push({ pointer: `${pointer}/${index}`, detail: 'must not name an action twice' });
   });
   return ids.filter((id) => id !== undefined);
 }

@@ -149,7 +149,7 @@ function usesLeftOut({ pointer, body }: Entry, section: Section, left: LeftOut):
   if (section !== 'services' || !isObject(body)) return [];
   const uses = [
     ...[body.infrastructure].filter((name) => left.infrastructures.has(name as string)),
-    ...[body.actions].flat().filter((name) => left.actions.has(name as string)),
+    ...[body.actions, body.onRecovery].flat().filter((name) => left.actions.has(name as string)),
   ];
   return uses.map((name) => ({ pointer, detail: `uses ${JSON.stringify(name)}, which is left out` }));
 }

@@ -44,7 +44,10 @@ export function evaluate(rule: Rule, before: State, seen: Observation, now: Mome
   if (truth === undefined) return missing(rule, before, state, seen, now);
 
   const bridged = withErrors(acrossGap(rule, state, seen, now), seen.errors);
-  if (!truth) return outcome(before, forgetAlarm(bridged), 'ok', 'condition_false', now);
+  if (!truth) {
+    const over = outcome(before, forgetAlarm(bridged), 'ok', 'condition_false', now);
+    return bridged.triggered ? { ...over, recovered: true } : over;
+  }
   return breached(rule, before, bridged, seen, now);
 }
 

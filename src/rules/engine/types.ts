@@ -150,6 +150,8 @@ export type Outcome =
       /** Another stretch of the ledger begins. */
       readonly newStretch: boolean;
       readonly trigger?: Trigger;
+      /** An alarm in which there was a trigger has ended: it was seen to be over, not lost from sight. */
+      readonly recovered?: boolean;
       /** The trigger that was stopped was a change of direction too many: nobody scales the infrastructure until then. */
       readonly freezesUntil?: Moment;
     };
