@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { until, World, type Api, type Json, type MonscaleProcess } from './program';
+import { secret, until, World, type Api, type Json, type MonscaleProcess } from './program';
 import { KubernetesStandIn, type Workload } from './stand-ins/kubernetes';
 import { WebhookSink } from './stand-ins/webhook-sink';
 
-const SECRET = 'not-for-anybody-s-eyes';
+const SECRET = secret('not-for-anybody-s-eyes');
 
 describe('an action tried by a person', () => {
   const sink = new WebhookSink();
@@ -163,7 +163,7 @@ describe('what is done when an alarm has ended', () => {
 });
 
 describe('what a target accepts and ends later', () => {
-  const cluster = new KubernetesStandIn();
+  const cluster = new KubernetesStandIn({ token: secret('the-token-of-the-cluster') });
   const workloads: Record<string, Workload> = {};
   let world: World;
   let worker: MonscaleProcess;

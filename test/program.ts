@@ -19,6 +19,27 @@ const STOP_MS = 31_000;
 export const ADMIN_TOKEN = 'the-administrator-of-the-tests';
 const SECRET_KEY = randomBytes(32).toString('base64');
 
+/** What nobody may ever read: not in what the program prints, not in what it keeps. */
+const secrets = new Set([ADMIN_TOKEN, SECRET_KEY]);
+
+/** A secret of a spec's own: looked for when its world ends. */
+export function secret(text: string): string {
+  secrets.add(text);
+  return text;
+}
+
+/** Where definitions, decisions and their ends are kept. */
+const KEPT = [
+  'infrastructures',
+  'actions',
+  'services',
+  'sources',
+  'executions',
+  'decisions',
+  'triggers',
+  'alerts',
+];
+
 /** Whatever JSON an answer holds: the claims of a spec check its shape. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Json = any;
@@ -220,10 +241,25 @@ export class World {
     }
   }
 
-  /** Kills what still runs and removes everything. */
+  /** Kills what still runs and removes everything. @throws when a secret was printed or kept as it is */
   async end(): Promise<void> {
     await Promise.all(this.processes.map((one) => one.kill()));
+    const leaks = await this.leaks();
     await this.remove();
+    if (leaks.length > 0) throw new Error(`secrets can be read: ${leaks.join('; ')}`);
+  }
+
+  private async leaks(): Promise<string[]> {
+    const kept = await Promise.all(
+      KEPT.map(async (table) => {
+        const rows = await this.rows(`SELECT t::text AS row FROM ${table} t`);
+        return [`the table ${table}`, rows.map(({ row }) => String(row)).join('\n')] as const;
+      }),
+    );
+    const printed = this.processes.map(({ output }) => ['the output', output] as const);
+    return [...kept, ...printed].flatMap(([place, text]) =>
+      [...secrets].filter((one) => text.includes(one)).map((one) => `${JSON.stringify(one)} in ${place}`),
+    );
   }
 }
 

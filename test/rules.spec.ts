@@ -1,7 +1,7 @@
 import Redis from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { testRedisUrl } from './databases';
-import { inBatches, until, World, type Api, type Json } from './program';
+import { inBatches, secret, until, World, type Api, type Json } from './program';
 import { WebhookSink } from './stand-ins/webhook-sink';
 
 const RACES = 1_000;
@@ -20,6 +20,8 @@ describe('rules that can be trusted', () => {
     world = await World.create();
     listsUrl = (await testRedisUrl()).redisUrl;
     lists = new Redis(listsUrl);
+    const { password } = new URL(listsUrl);
+    if (password !== '') secret(password);
     const url = await sink.start();
     ({ api } = await world.start('api,scheduler,worker'));
     await world.start('worker');

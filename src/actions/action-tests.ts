@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { openedParams } from '../common/choice';
 import { CLOCK, type Clock } from '../common/clock';
@@ -11,6 +12,7 @@ import { ActionRegistry } from './action-registry';
 import { Actions } from './actions';
 import type { AttemptOutcome } from './executions';
 import { rendered } from './rendering';
+import { gapMs } from './waiting-executions';
 
 /** What an action would send, and what came of sending it. */
 export interface TestAnswer {
@@ -71,11 +73,26 @@ export class ActionTests {
 }
 
 async function attempt(strategy: Action, params: object, context: Omit<ActionContext, 'signal'>) {
+  const end = performance.now() + context.timeoutMs;
   try {
-    const { detail, waiting } = await withDeadline(context.timeoutMs, (signal) =>
+    let result = await withDeadline(context.timeoutMs, (signal) =>
       strategy.execute(params, { ...context, signal }),
     );
-    return { outcome: waiting === undefined ? 'succeeded' : 'accepted', detail };
+    // Nobody asks after it later: what its target accepts is waited for here, as long as the action may take.
+    for (let asked = 0; result.waiting && strategy.follow; asked++) {
+      const leftMs = end - performance.now() - gapMs(asked);
+      if (leftMs <= 0) {
+        const detail = `${result.detail ?? 'accepted'}; it goes on at the target, and nobody asks after it`;
+        return { outcome: 'accepted', detail };
+      }
+      await sleep(gapMs(asked));
+      const { waiting } = result;
+      const now = new Date(context.now.getTime() + context.timeoutMs - leftMs);
+      result = await withDeadline(leftMs, (signal) =>
+        strategy.follow!(params, waiting, { ...context, now, signal }),
+      );
+    }
+    return { outcome: 'succeeded', detail: result.detail };
   } catch (error) {
     const outcome =
       error instanceof Permanent ? 'permanent' : error instanceof Retryable ? 'retryable' : 'ambiguous';

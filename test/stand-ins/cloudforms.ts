@@ -6,7 +6,8 @@
  * API: EVMPing, VmProvisionRequest, EVMProvisionRequestEx, GetVmProvisionRequest, CreateAutomationRequest,
  * GetAutomationRequest, GetVmsByTag. Of REST: provision_requests, vms (by_tag, request_retire), tasks.
  *
- * For people: `POST /_ctl/approve/<id>`, `/_ctl/deny/<id>`, `/_ctl/tick`; `GET /_ctl/state`.
+ * For people: `POST /_ctl/approve/<id>`, `/_ctl/deny/<id>`, `/_ctl/tick`; `/_ctl/next` with a trouble as JSON, such as
+ * `{"dropAfter": true}`; `/_ctl/fails` with the message that requests end in error with; `GET /_ctl/state`.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -191,7 +192,8 @@ export class CloudFormsStandIn {
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     const url = new URL(request.url ?? '/', 'http://stand-in');
-    if (url.pathname.startsWith('/_ctl/')) return this.control(url.pathname, response);
+    if (url.pathname.startsWith('/_ctl/'))
+      return this.control(url.pathname, Buffer.concat(chunks).toString(), response);
     this.lastBody = Buffer.concat(chunks).toString();
     const trouble = this.next.shift() ?? {};
     if (trouble.latencyMs) await new Promise((resolve) => setTimeout(resolve, trouble.latencyMs).unref());
@@ -210,21 +212,25 @@ export class CloudFormsStandIn {
     response.writeHead(status, { 'content-type': type, ...challenge, ...trouble.headers }).end(text);
   }
 
-  private control(path: string, response: ServerResponse): void {
+  private control(path: string, body: string, response: ServerResponse): void {
     const [, , word, id = ''] = path.split('/');
     try {
       if (word === 'approve') this.approve(id);
       else if (word === 'deny') this.deny(id);
       else if (word === 'tick') this.tick();
+      else if (word === 'next') this.next.push(JSON.parse(body) as CloudFormsTrouble);
+      else if (word === 'fails') this.failsWith = body || undefined;
       response.writeHead(200, { 'content-type': 'application/json' });
       response.end(`${JSON.stringify({ vms: this.vms, requests: this.requests }, undefined, 2)}\n`);
     } catch (error) {
-      response.writeHead(404).end(`${(error as Error).message}\n`);
+      response.writeHead(400).end(`${(error as Error).message}\n`);
     }
   }
 
   private worked(request: IncomingMessage, url: URL, isSoap: boolean, trouble: CloudFormsTrouble): Answer {
-    const isUs = request.headers.authorization === `Basic ${btoa(`${this.username}:${this.password}`)}`;
+    const isUs =
+      request.headers.authorization ===
+      `Basic ${Buffer.from(`${this.username}:${this.password}`).toString('base64')}`;
     try {
       if (isSoap) {
         if (!isUs) return { status: 401, type: 'text/html', text: 'HTTP Basic: Access denied.\n' };
@@ -323,8 +329,10 @@ export class CloudFormsStandIn {
     }
     if (collection.endsWith('_requests') && method === 'GET') {
       const kind = collection === 'provision_requests' ? 'provision' : 'automation';
-      if (id !== undefined) return requestJson(this.request(id, kind));
-      const found = this.requests.filter((request) => request.kind === kind);
+      const found = this.requests.filter((request) => request.kind === kind && id === (id && request.id));
+      if (id !== undefined && found[0] === undefined)
+        throw new Refusal(404, 'not_found', `Couldn't find MiqRequest with 'id'=${id}`);
+      if (id !== undefined) return requestJson(found[0]!);
       return listed(collection, searchParams, found.map(requestJson));
     }
     if (collection === 'vms' && method === 'GET') {

@@ -20,6 +20,7 @@ const STAND_INS: Record<string, Start> = {
       'web-1 and web-2 carry the tag monitoredservice/web',
       `approved requests take a step each ${TICK_MS / 1000} s`,
       `approve: curl -X POST ${url}/_ctl/approve/<id>, deny: ${url}/_ctl/deny/<id>, look: ${url}/_ctl/state`,
+      `trouble for the next call: curl -d '{"dropAfter": true}' ${url}/_ctl/next; requests that fail: curl -d 'disk full' ${url}/_ctl/fails`,
     ];
   },
 };

@@ -198,7 +198,7 @@ describe('aws_autoscaling_capacity', () => {
       'to the setting, it may have been done, and is safe to repeat: %j',
       async (trouble) => {
         aws.next.push({}, trouble);
-        expect(await failure({}, context(AbortSignal.timeout(400)))).toBeInstanceOf(Ambiguous);
+        expect(await failure({}, context(AbortSignal.timeout(1_000)))).toBeInstanceOf(Ambiguous);
         expect(action.idempotent()).toBe(true);
         expect(await scale()).toEqual({ detail: '3 -> 3' });
         expect(aws.changes).toHaveLength(1);
@@ -207,7 +207,7 @@ describe('aws_autoscaling_capacity', () => {
 
     it('to the reading, nothing was done', async () => {
       aws.next.push({ hangAfter: true });
-      expect(await failure({}, context(AbortSignal.timeout(300)))).toBeInstanceOf(Retryable);
+      expect(await failure({}, context(AbortSignal.timeout(1_000)))).toBeInstanceOf(Retryable);
       expect(aws.changes).toHaveLength(0);
     });
 

@@ -261,7 +261,7 @@ function progressOf({ replicas: wanted, observed }: Scale, replicas: number): Ac
   if (wanted !== replicas)
     return { detail: `it was set to ${replicas}; somebody else set it to ${wanted} since` };
   const detail = `${observed} of ${replicas} replicas are there`;
-  return observed === replicas ? { detail } : { waiting: { replicas }, detail: `${detail}` };
+  return observed === replicas ? { detail } : { waiting: { replicas }, detail };
 }
 
 interface Autoscalers {

@@ -55,14 +55,22 @@ describe('kubernetes_scale', () => {
   describe('what it does', () => {
     it('sets nodes.desired and waits until the replicas are there', async () => {
       const web = cluster.addWorkload('shop/deployments/web', 2);
-      cluster.followMs = 150;
+      cluster.followMs = undefined;
       const { waiting, detail } = await scale();
       expect(web).toMatchObject({ replicas: 3, observed: 2 });
       expect(JSON.parse(JSON.stringify(waiting))).toEqual({ replicas: 3 });
       expect(detail).toBe('2 -> 3; 2 of 3 replicas are there');
       expect(await follow(waiting)).toEqual({ waiting, detail: '2 of 3 replicas are there' });
-      await sleep(250);
+      web.observed = 3;
       expect(await follow(waiting)).toEqual({ detail: '3 of 3 replicas are there' });
+    });
+
+    it('is followed until the cluster is so far', async () => {
+      cluster.addWorkload('shop/deployments/web', 2);
+      cluster.followMs = 200;
+      let result = await scale();
+      for (; result.waiting; result = await follow(result.waiting)) await sleep(20);
+      expect(result).toEqual({ detail: '3 of 3 replicas are there' });
     });
 
     it('is done at once when the replicas are there already, and the same when it is told again', async () => {
@@ -86,7 +94,7 @@ describe('kubernetes_scale', () => {
       const web = cluster.addWorkload('shop/deployments/web', 2);
       await scale({ replicas: 0 });
       expect(web.replicas).toBe(0);
-      await sleep(20);
+      web.observed = 0;
       expect(await follow({ replicas: 0 })).toEqual({ detail: '0 of 0 replicas are there' });
       expect(await scale({ replicas: 1 })).toMatchObject({ detail: expect.stringMatching(/^0 -> 1/) });
     });
@@ -246,7 +254,7 @@ describe('kubernetes_scale', () => {
       async (trouble) => {
         const web = cluster.addWorkload('shop/deployments/web', 2);
         cluster.next.put.push(trouble);
-        expect(await failure({}, context(AbortSignal.timeout(300)))).toBeInstanceOf(Ambiguous);
+        expect(await failure({}, context(AbortSignal.timeout(1_000)))).toBeInstanceOf(Ambiguous);
         expect(web.replicas).toBe(3);
         expect(action.idempotent()).toBe(true);
         await scale();
@@ -257,9 +265,9 @@ describe('kubernetes_scale', () => {
     it('to the reading, nothing was done', async () => {
       const web = cluster.addWorkload('shop/deployments/web', 2);
       cluster.next.get.push({ hangAfter: true });
-      expect(await failure({}, context(AbortSignal.timeout(200)))).toBeInstanceOf(Retryable);
+      expect(await failure({}, context(AbortSignal.timeout(500)))).toBeInstanceOf(Retryable);
       cluster.next.get.push({ hangAfter: true });
-      await expect(follow(undefined, {}, context(AbortSignal.timeout(200)))).rejects.toBeInstanceOf(
+      await expect(follow(undefined, {}, context(AbortSignal.timeout(500)))).rejects.toBeInstanceOf(
         Retryable,
       );
       expect(web.replicas).toBe(2);

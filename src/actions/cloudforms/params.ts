@@ -1,0 +1,95 @@
+/** Params that both CloudForms actions share, and the grammar of its fields. */
+import { step } from '../../common/check';
+import type { FieldError } from '../../common/errors';
+import { Choice, Nested, Text, TextMap } from '../../common/fields';
+import { Permanent } from '../action';
+import { ORIGIN } from '../http/origin';
+import { TlsParams } from '../http/params';
+
+const APIS = ['soap', 'rest'] as const;
+export type Api = (typeof APIS)[number];
+export type Texts = Record<string, string>;
+
+/** A key of `key=value|key=value`: CloudForms trims it. */
+export const KEY = /^[^\s=|](?:[^=|]*[^\s=|])?$/;
+/** What no XML 1.0 document can hold (W3C, Extensible Markup Language 1.0, 2.2). */
+const NO_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
+
+export class CloudFormsParams {
+  @Text({
+    description: 'Where CloudForms answers',
+    template: 'url',
+    ...ORIGIN,
+    example: 'https://cloudforms.example.com',
+  })
+  url: string;
+
+  @Text({
+    description: 'User',
+    template: 'text',
+    minLength: 1,
+    check: (name) =>
+      name.includes(':') ? 'must not hold a colon: Basic authentication ends it there' : undefined,
+    example: 'monscale',
+  })
+  username: string;
+
+  @Text({ description: 'Password of the user', secret: true, minLength: 1 })
+  password: string;
+
+  @Choice(APIS, { description: 'SOAP for CloudForms 3.0; REST for later versions and ManageIQ' })
+  api: Api = 'soap';
+
+  @TextMap({
+    description:
+      'Who asks: user_name, auto_approve ("true"), owner_email, owner_first_name, owner_last_name, …',
+    template: 'text',
+    keys: KEY,
+    optional: true,
+    example: { auto_approve: 'true', owner_email: 'ops@example.com' },
+  })
+  requester?: Texts;
+
+  @Nested(() => TlsParams, { description: 'TLS to CloudForms', optional: true })
+  tls?: TlsParams;
+}
+
+/** What can be judged of a field when it is saved: its keys, and values that hold no template. */
+export function fieldProblems(field: string, texts: Texts | undefined, api: Api): FieldError[] {
+  const keys = Object.keys(texts ?? {});
+  return Object.entries(texts ?? {}).flatMap(([key, value], index) => {
+    const pointer = `/${field}${step(key)}`;
+    const small = key.toLowerCase();
+    if (keys.findIndex((other) => other.toLowerCase() === small) < index)
+      return [{ pointer, detail: 'is there twice: CloudForms does not tell capitals from small letters' }];
+    const isTemplate = /\{[{%]/.test(String(value));
+    const detail = api === 'rest' || isTemplate ? undefined : valueProblem(String(value));
+    return detail === undefined ? [] : [{ pointer, detail }];
+  });
+}
+
+/**
+ * `key=value|key=value`, as the fields of the SOAP API are written. There is no escape: what would end a value is
+ * refused. A value may hold `=`: the first one parts.
+ *
+ * Source: ManageIQ `miq_request_workflow.rb`, parse_ws_string.
+ *
+ * @throws Permanent naming the field and its key
+ */
+export function pipedText(field: string, texts: Texts = {}): string {
+  const parts = Object.entries(texts).map(([key, value]) => {
+    const problem = valueProblem(String(value));
+    if (problem) throw new Permanent(`the request can't be made: ${field}.${key} ${problem}`);
+    return `${key}=${value}`;
+  });
+  return parts.join('|');
+}
+
+/** The same fields for the REST API, which takes them as JSON. */
+export const jsonFields = (texts: Texts = {}): Texts =>
+  Object.fromEntries(Object.entries(texts).map(([key, value]) => [key, String(value)]));
+
+function valueProblem(value: string): string | undefined {
+  if (value.includes('|')) return 'must not hold |: there CloudForms ends a value';
+  return NO_XML.test(value) ? "holds a character that XML can't carry" : undefined;
+}

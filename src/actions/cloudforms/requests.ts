@@ -1,0 +1,117 @@
+/** Requests of CloudForms: people approve them, and it works them off. How far they are, over either API. */
+import { Permanent, Retryable, type ActionResult, type Waiting } from '../action';
+import type { Api } from './params';
+import { idOf, restCall, wordOf, type Json } from './rest';
+import { soapCall, textOf, type SoapNode } from './soap';
+import { Gone, told, type Target } from './target';
+
+const DAY_SECONDS = 86_400;
+const APPROVAL_DAYS = 7;
+
+/** Source: ManageIQ `miq_request.rb`. */
+export interface RequestState {
+  id: string;
+  /** pending_approval, approved, denied. */
+  approval: string;
+  /** pending, queued, active, …, finished. */
+  state: string;
+  /** Ok, Warn, Error, Timeout, Denied. */
+  status: string;
+  message: string;
+}
+
+export type RequestKind = 'provision' | 'automation';
+
+const OPERATIONS = { provision: 'GetVmProvisionRequest', automation: 'GetAutomationRequest' };
+const COLLECTIONS = { provision: '/api/provision_requests', automation: '/api/automation_requests' };
+
+/** How far a request is. @throws Retryable whatever goes wrong with asking; Gone when there is no such request */
+export async function readRequest(
+  target: Target,
+  api: Api,
+  kind: RequestKind,
+  id: string,
+  signal: AbortSignal,
+): Promise<RequestState> {
+  return asking(async () => {
+    const state =
+      api === 'rest'
+        ? stateInJson(
+            await restCall(
+              target,
+              `${COLLECTIONS[kind]}/${encodeURIComponent(id)}`,
+              undefined,
+              'question',
+              signal,
+            ),
+          )
+        : stateInSoap(await soapCall(target, OPERATIONS[kind], { requestId: id }, 'question', signal));
+    if (state.state === '') throw new Retryable(`request ${id} was answered, but not as CloudForms does`);
+    return { ...state, id, message: told(state.message, target) };
+  });
+}
+
+/** What was accepted goes on at the target, whatever keeps us from asking. Only its being gone ends it. */
+export async function asking<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof Permanent && !(error instanceof Gone)) throw new Retryable(error.message);
+    throw error;
+  }
+}
+
+export const stateInSoap = (node: SoapNode): RequestState => ({
+  id: textOf(node, 'id') ?? '',
+  approval: textOf(node, 'approval_state') ?? '',
+  state: textOf(node, 'request_state') ?? '',
+  status: textOf(node, 'status') ?? '',
+  message: textOf(node, 'message') ?? '',
+});
+
+export const stateInJson = (json: Json): RequestState => ({
+  id: idOf(json) ?? '',
+  approval: wordOf(json, 'approval_state'),
+  state: wordOf(json, 'request_state'),
+  status: wordOf(json, 'status'),
+  message: wordOf(json, 'message'),
+});
+
+export type Progress = 'waiting' | 'done' | 'denied' | 'failed';
+
+export function progressOf({ approval, state, status }: RequestState): Progress {
+  if (approval === 'denied' || status === 'Denied') return 'denied';
+  if (state !== 'finished') return 'waiting';
+  return status === 'Ok' ? 'done' : 'failed';
+}
+
+/** A request in a sentence: "request 7 waits for approval". */
+export function sentenceOf(state: RequestState, of = ''): string {
+  const { id, approval, status, message } = state;
+  const request = `request ${id}${of}`;
+  const why = message && `: ${message}`;
+  switch (progressOf(state)) {
+    case 'denied':
+      return `${request} was denied${why}`;
+    case 'failed':
+      return `${request} ended with ${status || 'no status'}${why}`;
+    case 'done':
+      return `${request} is done${why}`;
+    case 'waiting':
+      return approval === 'pending_approval'
+        ? `${request} waits for approval`
+        : `${request} is ${state.state}${why}`;
+  }
+}
+
+/** @throws Permanent with the request's own message when it was denied or failed */
+export function resultOf(state: RequestState, waiting: Waiting): ActionResult {
+  const progress = progressOf(state);
+  const detail = sentenceOf(state);
+  if (progress === 'denied' || progress === 'failed') throw new Permanent(detail);
+  return progress === 'done' ? { detail } : { detail, waiting };
+}
+
+/** Seconds a request may take; people who approve have a week. */
+export const waitsAtMost = (requester: Record<string, string> = {}): number =>
+  requester.auto_approve === 'true' ? DAY_SECONDS : APPROVAL_DAYS * DAY_SECONDS;

@@ -1,0 +1,86 @@
+/** The REST API of ManageIQ and of CloudForms after 3.0. Source: ManageIQ/manageiq-api, `app/controllers/api`. */
+import { Permanent } from '../action';
+import type { HttpAnswer } from '../http/request';
+import { exchange, nonsense, refusalOf, told, type Exchange, type Purpose, type Target } from './target';
+
+export type Json = Record<string, unknown>;
+
+const PAGE = 100;
+const PAGES_AT_MOST = 100;
+
+/**
+ * Calls it.
+ *
+ * @param body without one it is a GET
+ * @throws Retryable, Permanent, Ambiguous; Gone with 404
+ */
+export async function restCall(
+  target: Target,
+  path: string,
+  body: object | undefined,
+  purpose: Purpose,
+  signal: AbortSignal,
+): Promise<Json> {
+  const request = restRequest(path, body);
+  const what = `${request.method} ${path.split('?')[0]} at ${target.host}`;
+  const asked: Exchange = { ...request, body: body && JSON.stringify(body), purpose, what };
+  const answer = await exchange(target, asked, signal);
+  const json = parsed(answer.body);
+  if (answer.status < 200 || answer.status >= 300) throw statusOf(answer, json, asked, target);
+  if (json === undefined) throw nonsense(asked);
+  return json;
+}
+
+export function restRequest(path: string, body: object | undefined) {
+  const headers: Record<string, string> = { Accept: 'application/json' };
+  if (body) headers['Content-Type'] = 'application/json';
+  return { method: body ? 'POST' : 'GET', path, headers, body };
+}
+
+/**
+ * The resources of a collection, page by page. CloudForms may give smaller pages than it is asked for, so only an
+ * empty one, or one that brings nothing new, is the last.
+ *
+ * @param query begins with the path and holds a `?`
+ */
+export async function* resourcesOf(target: Target, query: string, signal: AbortSignal): AsyncGenerator<Json> {
+  const seen = new Set<string>();
+  for (let page = 1; page <= PAGES_AT_MOST; page++) {
+    const path = `${query}&expand=resources&limit=${PAGE}&offset=${seen.size}`;
+    const { resources } = await restCall(target, path, undefined, 'question', signal);
+    if (!Array.isArray(resources)) throw nonsense({ purpose: 'question', what: `GET ${path}` } as Exchange);
+    const fresh = (resources as Json[]).filter((resource) => !seen.has(idOf(resource) ?? ''));
+    if (fresh.length === 0) return;
+    for (const resource of fresh) {
+      seen.add(idOf(resource) ?? '');
+      yield resource;
+    }
+  }
+}
+
+/** A number in versions before 2017, a text since. */
+export const idOf = ({ id }: Json): string | undefined =>
+  typeof id === 'string' || typeof id === 'number' ? String(id) : undefined;
+
+export const wordOf = (json: Json, name: string): string =>
+  typeof json[name] === 'string' ? json[name] : '';
+
+function parsed(body: Buffer): Json | undefined {
+  try {
+    const json = JSON.parse(body.toString()) as unknown;
+    return typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as Json) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the provisioning workflow refuses comes as 500. */
+const REFUSED =
+  /No source template|Multiple source template|Provision failed for the following reasons|undefined method .userid|Validation failed|was not found/;
+
+function statusOf(answer: HttpAnswer, json: Json | undefined, asked: Exchange, target: Target): Error {
+  const { message } = Object(json?.error) as { message?: unknown };
+  const why = typeof message === 'string' ? told(message, target) : '';
+  if (answer.status === 500 && REFUSED.test(why)) return new Permanent(`${asked.what} was refused: ${why}`);
+  return refusalOf(answer, asked, why);
+}

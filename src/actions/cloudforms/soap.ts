@@ -1,0 +1,165 @@
+/**
+ * The SOAP API of CloudForms 3.0: SOAP 1.1, rpc, encoded.
+ *
+ * Source: ManageIQ `vmdb/app/apis/vmdbws_api.rb` and the library it stands on, actionwebservice 3.1.0. It corrupts
+ * elements without `xsi:type`, answers 500 without the header SOAPAction, and sends its faults with status 200.
+ */
+import { XMLBuilder, XMLParser } from 'fast-xml-parser';
+import { Permanent, Retryable } from '../action';
+import type { HttpAnswer } from '../http/request';
+import {
+  exchange,
+  Gone,
+  mayBeDone,
+  nonsense,
+  refusalOf,
+  told,
+  type Exchange,
+  type Purpose,
+  type Target,
+} from './target';
+
+const PATH = '/vmdbws/api';
+
+/** A text, or a struct of texts with the name of its type. */
+export type Part = string | { type: string; members: Record<string, string> };
+
+/** A text, or an element with its attributes (`@type`, `@nil`) and children. */
+export type SoapNode = string | { [name: string]: SoapNode | SoapNode[] | undefined };
+
+/** This version of CloudForms does not have the operation: nothing was done. */
+export class NoSuchOperation extends Permanent {}
+
+const builder = new XMLBuilder({ ignoreAttributes: false, attributeNamePrefix: '@' });
+const parser = new XMLParser({
+  ignoreAttributes: false,
+  attributeNamePrefix: '@',
+  removeNSPrefix: true,
+  parseTagValue: false,
+  parseAttributeValue: false,
+  // Characters by number (&#13;) count among these.
+  htmlEntities: true,
+  isArray: (name) => name === 'item',
+});
+
+/**
+ * Calls an operation.
+ *
+ * @param parts every part of the operation, in the order of its WSDL
+ * @returns the part `return` of its answer
+ * @throws Retryable, Permanent, Ambiguous; NoSuchOperation; Gone when a question is about what is not there
+ */
+export async function soapCall(
+  target: Target,
+  operation: string,
+  parts: Record<string, Part>,
+  purpose: Purpose,
+  signal: AbortSignal,
+): Promise<SoapNode> {
+  const { method, path, headers, body } = soapRequest(operation, parts);
+  const asked: Exchange = { method, path, headers, body, purpose, what: `${operation} at ${target.host}` };
+  const answer = await exchange(target, asked, signal);
+  const content = bodyIn(answer.body);
+  const fault = childOf(content, 'Fault');
+  // CloudForms sends it with 200; SOAP 1.1 (6.2) would have 500.
+  if (fault !== undefined && (answer.status === 200 || answer.status === 500))
+    throw faultOf(fault, asked, target);
+  if (answer.status !== 200) throw statusOf(answer, asked, target);
+  const response = childOf(content, `${operation}Response`);
+  if (response === undefined) throw nonsense(asked);
+  return childOf(response, 'return') ?? '';
+}
+
+export function soapRequest(operation: string, parts: Record<string, Part>) {
+  return {
+    method: 'POST',
+    path: PATH,
+    headers: { 'Content-Type': 'text/xml; charset=utf-8', SOAPAction: `"${PATH}/${operation}"` },
+    body: envelopeOf(operation, parts),
+  };
+}
+
+function envelopeOf(operation: string, parts: Record<string, Part>): string {
+  const elements = Object.entries(parts).map(([name, part]) => [name, elementOf(part)] as const);
+  const envelope = {
+    '@xmlns:soapenv': 'http://schemas.xmlsoap.org/soap/envelope/',
+    '@xmlns:xsd': 'http://www.w3.org/2001/XMLSchema',
+    '@xmlns:xsi': 'http://www.w3.org/2001/XMLSchema-instance',
+    '@xmlns:typens': 'urn:ActionWebService',
+    'soapenv:Body': {
+      [`typens:${operation}`]: {
+        '@soapenv:encodingStyle': 'http://schemas.xmlsoap.org/soap/encoding/',
+        ...Object.fromEntries(elements),
+      },
+    },
+  };
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${builder.build({ 'soapenv:Envelope': envelope })}`;
+}
+
+function elementOf(part: Part): object {
+  if (typeof part === 'string') return { '@xsi:type': 'xsd:string', '#text': part };
+  const members = Object.entries(part.members).map(([name, text]) => [name, elementOf(text)] as const);
+  return { '@xsi:type': `typens:${part.type}`, ...Object.fromEntries(members) };
+}
+
+/** The element of that name, when there is one and it is not nil. */
+export function childOf(node: SoapNode | undefined, name: string): SoapNode | undefined {
+  if (node === undefined || typeof node === 'string' || !Object.hasOwn(node, name)) return undefined;
+  const child = node[name];
+  const one = Array.isArray(child) ? child[0] : child;
+  return isNil(one) ? undefined : one;
+}
+
+/** True when the element is there and says that it has no value. */
+export const isNilIn = (node: SoapNode, name: string): boolean =>
+  typeof node !== 'string' && isNil(node[name] as SoapNode | undefined);
+
+/** The elements of an array. */
+export function itemsOf(node: SoapNode): SoapNode[] {
+  const items = typeof node === 'string' ? undefined : node.item;
+  return Array.isArray(items) ? items : [];
+}
+
+/** The text of an element; of that child of it, when one is named. Undefined when it is absent or nil. */
+export function textOf(node: SoapNode | undefined, name?: string): string | undefined {
+  const element = name === undefined ? node : childOf(node, name);
+  if (element === undefined || typeof element === 'string') return element;
+  return typeof element['#text'] === 'string' ? element['#text'] : '';
+}
+
+const isNil = (node: SoapNode | undefined): boolean =>
+  typeof node === 'object' && (node['@nil'] === 'true' || node['@nil'] === '1');
+
+function bodyIn(bytes: Buffer): SoapNode | undefined {
+  try {
+    const document = parser.parse(bytes.toString(), true) as SoapNode;
+    return childOf(childOf(document, 'Envelope'), 'Body');
+  } catch {
+    // No XML, or cut: the parser is told to refuse what is not well formed.
+    return undefined;
+  }
+}
+
+/** Trouble of the appliance itself: its database, queue or network. Everything else is a refusal. */
+const TROUBLE =
+  /PG::|PGError|execution expired|Connection (refused|reset)|Broken pipe|deadlock|could not connect|ActiveRecord::(StatementInvalid|Connection)|Errno::|Timeout::|NoMemoryError/;
+
+function faultOf(fault: SoapNode, asked: Exchange, target: Target): Error {
+  const text = textOf(fault, 'faultstring') ?? 'a fault without a text';
+  const kind = textOf(childOf(fault, 'detail'), 'excn_type_name') ?? '';
+  const sentence = `${asked.what} was refused: ${told(text, target)}`;
+  if (text.includes('no such method')) return new NoSuchOperation(sentence);
+  if (TROUBLE.test(`${kind} ${text}`))
+    return asked.purpose === 'deed' ? mayBeDone(sentence) : new Retryable(sentence);
+  return /was not found/.test(text) ? new Gone(sentence) : new Permanent(sentence);
+}
+
+function statusOf(answer: HttpAnswer, asked: Exchange, target: Target): Error {
+  const text = answer.body.toString();
+  const why = told(text.replace(/\nBacktrace:[^]*/, ''), target);
+  if (answer.status === 500 && text.includes('Internal protocol error'))
+    return new Permanent(`${asked.what} was not understood: ${why}`);
+  // Before July 2014 CloudForms answered so to a wrong password (ManageIQ f1e7ef8347).
+  if (answer.status === 500) return refusalOf(answer, asked, 'the user or password may be wrong');
+  return refusalOf(answer, asked, /^\s*</.test(text) ? '' : why);
+}

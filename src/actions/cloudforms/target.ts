@@ -1,0 +1,148 @@
+/** Requests to a CloudForms, SOAP or REST: how they are sent, and what their failures mean. */
+import http from 'node:http';
+import https from 'node:https';
+import axios from 'axios';
+import { messageOf } from '../../common/errors';
+import { maskTexts } from '../../common/secrets';
+import { Ambiguous, Permanent, Retryable } from '../action';
+import { statusText } from '../http/json-call';
+import { originOf, originProblem } from '../http/origin';
+import {
+  NoAnswer,
+  NotSent,
+  sendOnce,
+  type HttpAnswer,
+  type HttpRequest,
+  type HttpTls,
+} from '../http/request';
+import { retryAfterSeconds } from '../http/retry-after';
+import type { CloudFormsParams } from './params';
+
+/** A list of virtual machines has no pages over SOAP, and some 5 KB for each. */
+const ANSWER_BYTES_AT_MOST = 32 * 1024 * 1024;
+const EXCERPT_CHARACTERS = 500;
+const BAD_CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|^ERR_OSSL_/;
+
+export interface Target {
+  origin: string;
+  /** Host and port, for sentences. */
+  host: string;
+  authorization: string;
+  tls?: HttpTls;
+  /** Its texts are masked in what CloudForms says. */
+  secrets: string[];
+}
+
+/** A question changes nothing and may be asked again; a deed is done each time it arrives. */
+export type Purpose = 'question' | 'deed';
+
+/** CloudForms has no such request or machine (any more). */
+export class Gone extends Permanent {}
+
+/** @throws Permanent when the rendered url or user is none */
+export function targetOf({ url, username, password, tls }: CloudFormsParams): Target {
+  const problem = originProblem(url);
+  if (problem) throw new Permanent(`CloudForms can't be asked: its url ${problem}`);
+  if (username === '' || username.includes(':'))
+    throw new Permanent("CloudForms can't be asked: its username is empty or holds a colon");
+  const basic = Buffer.from(`${username}:${password}`).toString('base64');
+  const origin = originOf(url);
+  const { host } = new URL(origin);
+  return { origin, host, authorization: `Basic ${basic}`, tls, secrets: [password, basic] };
+}
+
+export interface Exchange {
+  method: string;
+  path: string;
+  headers: Record<string, string>;
+  body?: string;
+  purpose: Purpose;
+  /** What is asked, as the begin of a sentence. */
+  what: string;
+}
+
+/** Sends it; every status is an answer. @throws Retryable, Permanent, Ambiguous (a deed alone) */
+export async function exchange(target: Target, asked: Exchange, signal: AbortSignal): Promise<HttpAnswer> {
+  const { method, path, headers, body, purpose, what } = asked;
+  const request: HttpRequest = {
+    method,
+    url: target.origin + path,
+    headers: { 'User-Agent': 'monscale', Authorization: target.authorization, ...headers },
+    body: body === undefined ? undefined : Buffer.from(body),
+    tls: target.tls,
+    keepAlive: false,
+  };
+  try {
+    return purpose === 'deed' ? await sendOnce(request, signal) : await ask(request, signal);
+  } catch (error) {
+    if (error instanceof NotSent) {
+      const sentence = `${what} was not sent: ${error.message}`;
+      throw error.canHelp ? new Retryable(sentence) : new Permanent(sentence);
+    }
+    if (!(error instanceof NoAnswer)) throw error;
+    if (purpose === 'question') throw new Retryable(`${what} was not answered: ${error.message}`);
+    throw mayBeDone(`${what} was sent and not answered: ${error.message}`);
+  }
+}
+
+/** What a status that is no success means. See the tables in docs/actions. */
+export function refusalOf(answer: HttpAnswer, { purpose, what }: Exchange, why: string): Error {
+  const { status, headers } = answer;
+  const sentence = `${what} was answered ${statusText(status)}${why && `: ${why}`}`;
+  const again = { retryAfterSeconds: retryAfterSeconds(headers) };
+  if (status === 429 || status === 503) return new Retryable(sentence, again);
+  if (status >= 500 || status === 408 || status === 425)
+    return purpose === 'deed' ? mayBeDone(sentence) : new Retryable(sentence, again);
+  if (status >= 300 && status < 400) return new Permanent(`${sentence}; redirects are not followed`);
+  return status === 404 ? new Gone(sentence) : new Permanent(sentence);
+}
+
+/** An answer of 200 that is none of CloudForms'. */
+export function nonsense({ purpose, what }: Exchange): Error {
+  const sentence = `${what} was answered, but not as CloudForms does`;
+  return purpose === 'deed' ? mayBeDone(sentence) : new Retryable(sentence);
+}
+
+export const mayBeDone = (sentence: string): Ambiguous => new Ambiguous(`${sentence}; it may have been done`);
+
+/** What CloudForms says, on one line, in short and without our credentials. */
+export const told = (text: string, { secrets }: Target): string =>
+  maskTexts(text, secrets)
+    .replace(/[\s\p{Cc}]+/gu, ' ')
+    .trim()
+    .slice(0, EXCERPT_CHARACTERS);
+
+/** A question's answer comes whole or not at all: half a list would be taken for all. @throws NotSent, NoAnswer */
+async function ask(
+  { method, url, headers, body, tls }: HttpRequest,
+  signal: AbortSignal,
+): Promise<HttpAnswer> {
+  try {
+    const answer = await axios.request<Buffer>({
+      method,
+      url,
+      headers,
+      data: body,
+      signal,
+      httpAgent: new http.Agent(),
+      httpsAgent: new https.Agent({ ...tls }),
+      responseType: 'arraybuffer',
+      maxContentLength: ANSWER_BYTES_AT_MOST,
+      maxRedirects: 0,
+      proxy: false,
+      validateStatus: () => true,
+    });
+    const names = Object.entries(answer.headers).map(([name, value]) => [name.toLowerCase(), String(value)]);
+    return {
+      status: answer.status,
+      headers: Object.fromEntries(names) as HttpAnswer['headers'],
+      body: Buffer.from(answer.data),
+    };
+  } catch (error) {
+    // No cause: axios keeps the request in it, password included.
+    const { code = '', cause = error } = error as { code?: string; cause?: unknown };
+    if (signal.aborted) throw new NoAnswer(messageOf(signal.reason));
+    const why = messageOf(cause) || code;
+    throw BAD_CERTIFICATE.test(code) ? new NotSent(why, false) : new NoAnswer(why);
+  }
+}

@@ -1,0 +1,128 @@
+/** iControl REST of a BIG-IP (F5, "iControl REST User Guide"): login by token, calls, what a refusal means. */
+import { createHash } from 'node:crypto';
+import { maskTexts } from '../../common/secrets';
+import { Permanent, Retryable, type ActionContext } from '../action';
+import { callJson, statusText, type JsonAnswer } from '../http/json-call';
+import { originOf } from '../http/origin';
+import type { HttpTls } from '../http/request';
+import { retryAfterSeconds } from '../http/retry-after';
+
+const LOGIN_PATH = '/mgmt/shared/authn/login';
+/** What BIG-IP gives by default, where an answer does not say it. */
+const TOKEN_SECONDS = 1_200;
+/** The part of its life a token is used for: a call takes time, and clocks differ. */
+const USED_PART = 0.9;
+const TOKENS_AT_MOST = 64;
+/** restjavad is starting; its paths are not there yet. */
+const STARTING = /URI path.* not registered/i;
+
+export interface F5Access {
+  /** Origin of the appliance. */
+  url: string;
+  username: string;
+  password: string;
+  tls?: HttpTls;
+}
+
+export interface F5Call {
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  path: string;
+  body?: object;
+}
+
+interface Token {
+  text: string;
+  /** ms since 1970. */
+  until: number;
+}
+
+/** Calls appliances. A token is kept until its end: BIG-IP grants a user only so many at a time. */
+export class IControl {
+  /** By access, least recently used first. */
+  private readonly tokens = new Map<string, Token>();
+
+  /**
+   * One call; every status but 401 is an answer. A kept token that is no more taken is replaced once.
+   *
+   * @param deed what is done, as the begin of a sentence
+   * @throws Retryable, Permanent, Ambiguous
+   */
+  async call(access: F5Access, call: F5Call, deed: string, context: ActionContext): Promise<JsonAnswer> {
+    const key = keyOf(access);
+    const kept = this.kept(key, context.now);
+    const answer = await ask(access, call, kept ?? (await this.login(access, key, context)), deed, context);
+    if (answer.status !== 401) return answer;
+    this.tokens.delete(key);
+    if (kept === undefined) throw refusal(answer, deed);
+    const again = await ask(access, call, await this.login(access, key, context), deed, context);
+    if (again.status === 401) this.tokens.delete(key);
+    return again;
+  }
+
+  private kept(key: string, now: Date): string | undefined {
+    const token = this.tokens.get(key);
+    return token && token.until > now.getTime() ? token.text : undefined;
+  }
+
+  private async login(access: F5Access, key: string, { now, signal }: ActionContext): Promise<string> {
+    const { username, password, tls } = access;
+    const url = originOf(access.url) + LOGIN_PATH;
+    const deed = `login to ${new URL(url).host} as ${username}`;
+    const body = { username, password, loginProviderName: 'tmos' };
+    const answer = await callJson(
+      { method: 'POST', url, headers: {}, body, tls, isRead: true },
+      deed,
+      signal,
+    );
+    if (answer.status !== 200) throw refusal(answer, deed, [password]);
+    const { token } = Object(answer.json) as { token?: { token?: unknown; timeout?: unknown } };
+    if (typeof token?.token !== 'string')
+      throw new Retryable(`${deed} was answered 200, but not as BIG-IP does`);
+    const seconds = typeof token.timeout === 'number' ? token.timeout : TOKEN_SECONDS;
+    this.tokens.delete(key);
+    this.tokens.set(key, { text: token.token, until: now.getTime() + seconds * USED_PART * 1000 });
+    const [oldest] = this.tokens.keys();
+    if (this.tokens.size > TOKENS_AT_MOST) this.tokens.delete(oldest!);
+    return token.token;
+  }
+}
+
+function keyOf({ url, username, password, tls }: F5Access): string {
+  const parts = [originOf(url), username, password, tls];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+}
+
+async function ask(
+  { url, tls, password }: F5Access,
+  { method, path, body }: F5Call,
+  token: string,
+  deed: string,
+  { signal }: ActionContext,
+): Promise<JsonAnswer> {
+  const headers = { 'X-F5-Auth-Token': token };
+  const answer = await callJson({ method, url: originOf(url) + path, headers, body, tls }, deed, signal);
+  // Whatever is told of it later, the token is not in it.
+  return { ...answer, json: masked(answer.json, [token, password]) };
+}
+
+function masked(json: unknown, secrets: string[]): unknown {
+  const { message } = Object(json) as { message?: unknown };
+  return typeof message === 'string' ? { ...(json as object), message: maskTexts(message, secrets) } : json;
+}
+
+/** BIG-IP's own words; empty when the answer is not its JSON. */
+export function messageIn({ json }: JsonAnswer): string {
+  const { message } = Object(json) as { message?: unknown };
+  return typeof message === 'string' ? message : '';
+}
+
+/** What a status that is no success means. See docs/actions/f5_pool_members.md for the table. */
+export function refusal(answer: JsonAnswer, deed: string, secrets: string[] = []): Error {
+  const { status, headers } = answer;
+  const message = maskTexts(messageIn(answer), secrets);
+  const answered = `${deed} was answered ${statusText(status)}${message && `: ${message}`}`;
+  const isLater = status >= 500 || status === 408 || status === 429 || STARTING.test(message);
+  return isLater
+    ? new Retryable(answered, { retryAfterSeconds: retryAfterSeconds(headers) })
+    : new Permanent(answered);
+}

@@ -1,0 +1,324 @@
+import { Injectable } from '@nestjs/common';
+import type { SelfChecking } from '../../common/check';
+import { messageOf, type FieldError } from '../../common/errors';
+import { Text, TextMap } from '../../common/fields';
+import {
+  ActionMapping,
+  Ambiguous,
+  Permanent,
+  type Action,
+  type ActionContext,
+  type ActionResult,
+  type Waiting,
+} from '../action';
+import { CloudFormsParams, fieldProblems, KEY, pipedText, type Texts } from '../cloudforms/params';
+import { asking, progressOf, readRequest, sentenceOf, waitsAtMost } from '../cloudforms/requests';
+import { idOf, resourcesOf, restCall, restRequest, wordOf, type Json } from '../cloudforms/rest';
+import {
+  childOf,
+  isNilIn,
+  itemsOf,
+  soapCall,
+  soapRequest,
+  textOf,
+  type Part,
+  type SoapNode,
+} from '../cloudforms/soap';
+import { Gone, mayBeDone, targetOf, told, type Target } from '../cloudforms/target';
+
+const TAG = /^[^\s/,|]+\/[^\s/,|]+$/;
+const TAG_HINT = 'must be a category and an entry, such as monitoredservice/web';
+const COUNT = /^\s*0*[1-9]\d{0,3}\s*$/;
+const COUNT_HINT = 'must be a whole number from 1 to 9999';
+const ATTRIBUTES = 'name,power_state,retired,ems_id';
+/** Machines that are in the database only. */
+const DEAD = ['archived', 'orphaned', 'terminated'];
+const ASKED_AT_ONCE = 8;
+/** Where a preview can't know a machine's id. */
+const EACH_ID = '<id>';
+
+export class CloudFormsRetireParams extends CloudFormsParams implements SelfChecking {
+  @Text({
+    description: 'Tag that the machines carry, category/entry',
+    template: 'text',
+    minLength: 1,
+    pattern: TAG,
+    patternHint: TAG_HINT,
+    example: 'monitoredservice/{{ infrastructure.name }}',
+  })
+  tag: string;
+
+  @Text({
+    description: 'How many to retire; without it as many as nodes.delta says, at least 1',
+    template: 'text',
+    optional: true,
+    pattern: COUNT,
+    patternHint: COUNT_HINT,
+    example: '{{ nodes.delta | abs }}',
+  })
+  count?: string;
+
+  @TextMap({
+    description:
+      "Which automation is run, with SOAP: namespace, class, instance, message; by default CloudForms' own, SYSTEM/PROCESS/AUTOMATION_REQUEST",
+    template: 'text',
+    keys: KEY,
+    optional: true,
+    example: { namespace: 'Acme', class: 'Misc', instance: 'retire', message: 'create' },
+  })
+  uriParts?: Texts;
+
+  problems(): FieldError[] {
+    return [
+      ...fieldProblems('uriParts', this.uriParts, this.api),
+      ...fieldProblems('requester', this.requester, this.api),
+    ];
+  }
+}
+
+interface Machine {
+  id: string;
+  name: string;
+}
+
+/** A machine whose retirement CloudForms has accepted, and what is followed. */
+type Retiring = Machine & ({ request: string } | { task?: string });
+
+/** Retires virtual machines that carry a tag, the newest first, and waits until that is done. */
+@ActionMapping({
+  type: 'cloudforms_retire',
+  title: 'CloudForms: retire virtual machines',
+  description: 'Retires living virtual machines of CloudForms or ManageIQ that carry a tag, newest first',
+  params: CloudFormsRetireParams,
+})
+@Injectable()
+export class CloudFormsRetire implements Action<CloudFormsRetireParams> {
+  /** Once one machine was asked for, no failure may begin anew: that would retire others. */
+  async execute(params: CloudFormsRetireParams, context: ActionContext): Promise<ActionResult> {
+    const target = targetOf(params);
+    const count = countOf(params, context.variables);
+    const living = await livingMachines(target, params, context.signal);
+    if (living.length === 0) throw new Permanent(`no living machine at ${target.host} carries ${params.tag}`);
+    const chosen = living.slice(0, count);
+    const retiring: Retiring[] = [];
+    for (const machine of chosen) {
+      try {
+        retiring.push({ ...machine, ...(await this.retire(target, params, machine, context)) });
+      } catch (error) {
+        throw retiring.length === 0 ? error : halfDone(error, retiring, chosen.length);
+      }
+    }
+    const missing = count > chosen.length ? `; ${count} were wanted, and no more live` : '';
+    return { waiting: { retiring }, detail: `asked to retire ${namesOf(retiring)}${missing}` };
+  }
+
+  async follow(
+    params: CloudFormsRetireParams,
+    waiting: Waiting,
+    context: ActionContext,
+  ): Promise<ActionResult> {
+    const target = targetOf(params);
+    const { retiring } = waiting as { retiring: Retiring[] };
+    const found: End[] = [];
+    for (let from = 0; from < retiring.length; from += ASKED_AT_ONCE) {
+      const some = retiring.slice(from, from + ASKED_AT_ONCE);
+      found.push(...(await Promise.all(some.map((machine) => endOf(target, machine, context.signal)))));
+    }
+    const detail = found.map(({ sentence }) => sentence).join('; ');
+    if (found.some(({ end }) => end === 'waiting')) return { waiting, detail };
+    if (found.some(({ end }) => end === 'failed')) throw new Permanent(detail);
+    return { detail };
+  }
+
+  waitsAtMost({ api, requester }: CloudFormsRetireParams): number {
+    return waitsAtMost(api === 'rest' ? { auto_approve: 'true' } : requester);
+  }
+
+  /** Which machines live is asked when it is done; each gets the second request. */
+  preview(params: CloudFormsRetireParams, { executionId, variables }: ActionContext): object {
+    const { origin } = targetOf(params);
+    const count = countOf(params, variables);
+    const tag = tagOf(params);
+    const [question, deed] =
+      params.api === 'rest'
+        ? [restRequest(queryOf(tag), undefined), restRequest(pathOf(EACH_ID), { action: 'request_retire' })]
+        : [
+            soapRequest('GetVmsByTag', { tag }),
+            soapRequest('CreateAutomationRequest', partsOf(params, EACH_ID, executionId)),
+          ];
+    const [find, each] = [question, deed].map(({ path, ...request }) => ({ url: origin + path, ...request }));
+    return { count, find, each };
+  }
+
+  /** Asked again, others would be the newest. */
+  idempotent(): boolean {
+    return false;
+  }
+
+  private async retire(
+    target: Target,
+    params: CloudFormsRetireParams,
+    { id }: Machine,
+    { executionId, signal }: ActionContext,
+  ): Promise<{ request: string } | { task?: string }> {
+    if (params.api === 'rest') return retireByRest(target, id, signal);
+    const parts = partsOf(params, id, executionId);
+    const request = textOf(await soapCall(target, 'CreateAutomationRequest', parts, 'deed', signal));
+    if (!request) throw mayBeDone(`CreateAutomationRequest at ${target.host} was answered without its id`);
+    return { request };
+  }
+}
+
+/** The parts of CreateAutomationRequest. `vm_retired` is what CloudForms' own automation takes. */
+function partsOf(
+  { uriParts, requester }: CloudFormsRetireParams,
+  vmid: string,
+  executionId: string,
+): Record<string, Part> {
+  const parameters = { vmid, request_type: 'vm_retired', monscale_execution: executionId };
+  return {
+    version: '1.1',
+    uri_parts: pipedText('uriParts', uriParts),
+    parameters: pipedText('parameters', parameters),
+    requester: pipedText('requester', requester),
+  };
+}
+
+const pathOf = (id: string): string => `/api/vms/${id === EACH_ID ? id : encodeURIComponent(id)}`;
+const queryOf = (tag: string): string =>
+  `/api/vms?by_tag=${encodeURIComponent(`/${tag}`)}&attributes=${ATTRIBUTES}&sort_by=id&sort_order=desc`;
+
+/** Versions before 2019 know only `retire`; they refuse the other word, and nothing is done. */
+async function retireByRest(target: Target, id: string, signal: AbortSignal): Promise<{ task?: string }> {
+  let answer: Json;
+  try {
+    answer = await restCall(target, pathOf(id), { action: 'request_retire' }, 'deed', signal);
+  } catch (error) {
+    if (!(error instanceof Permanent) || !/unsupported action/i.test(error.message)) throw error;
+    answer = await restCall(target, pathOf(id), { action: 'retire' }, 'deed', signal);
+  }
+  const { success, message, task_id: task } = answer;
+  if (success === false) {
+    const why = typeof message === 'string' ? told(message, target) : 'it does not say why';
+    throw new Permanent(`retiring machine ${id} at ${target.host} was refused: ${why}`);
+  }
+  if (success !== true) throw mayBeDone(`retiring machine ${id} was answered, but not as CloudForms does`);
+  return typeof task === 'string' || typeof task === 'number' ? { task: String(task) } : {};
+}
+
+/** @throws Permanent when the template gave no number */
+function countOf({ count }: CloudFormsRetireParams, variables: Record<string, unknown>): number {
+  if (count === undefined) {
+    const { delta } = Object(variables.nodes) as { delta?: unknown };
+    return typeof delta === 'number' ? Math.max(1, Math.abs(Math.trunc(delta))) : 1;
+  }
+  if (COUNT.test(count)) return Number(count);
+  throw new Permanent(
+    `nothing can be retired: count ${COUNT_HINT}, not ${JSON.stringify(count.slice(0, 50))}`,
+  );
+}
+
+/** @throws Permanent: a tag that is none would stand for other machines */
+function tagOf({ tag }: CloudFormsRetireParams): string {
+  if (TAG.test(tag)) return tag;
+  throw new Permanent(`nothing can be retired: tag ${TAG_HINT}, not ${JSON.stringify(tag.slice(0, 100))}`);
+}
+
+/** Newest first: ids are given in order. */
+async function livingMachines(
+  target: Target,
+  params: CloudFormsRetireParams,
+  signal: AbortSignal,
+): Promise<Machine[]> {
+  const tag = tagOf(params);
+  const machines: Machine[] = [];
+  if (params.api === 'rest') {
+    for await (const vm of resourcesOf(target, queryOf(tag), signal)) {
+      const isDead = vm.retired === true || vm.ems_id === null || DEAD.includes(wordOf(vm, 'power_state'));
+      const id = idOf(vm);
+      if (!isDead && id !== undefined) machines.push({ id, name: wordOf(vm, 'name') });
+    }
+  } else {
+    const list = await soapCall(target, 'GetVmsByTag', { tag }, 'question', signal);
+    machines.push(...itemsOf(list).filter(isLiving).map(machineOf));
+  }
+  return machines.filter(({ id }) => id !== '').sort((a, b) => (orderOf(b.id) > orderOf(a.id) ? 1 : -1));
+}
+
+/** A machine without a provider (`ems_id` is nil) is in the database only. */
+function isLiving(vm: SoapNode): boolean {
+  const isRetired = textOf(vm, 'retired') === 'true';
+  const isTemplate = textOf(vm, 'template') === 'true';
+  const isDead = isNilIn(vm, 'ems_id') || DEAD.includes(textOf(vm, 'power_state') ?? '');
+  return childOf(vm, 'id') !== undefined && !isRetired && !isTemplate && !isDead;
+}
+
+const machineOf = (vm: SoapNode): Machine => ({
+  id: textOf(vm, 'id') ?? '',
+  name: textOf(vm, 'name') ?? '',
+});
+
+/** `2r17` is the machine 17 of region 2, as some versions write it; others count from region times 10^12. */
+function orderOf(id: string): bigint {
+  const [, region = '0', number] = /^(?:(\d+)r)?(\d+)$/.exec(id) ?? [];
+  return number === undefined ? 0n : BigInt(region) * 1_000_000_000_000n + BigInt(number);
+}
+
+const namesOf = (machines: Retiring[]): string =>
+  machines
+    .map((machine) => machine.name + ('request' in machine ? ` by request ${machine.request}` : ''))
+    .join(', ');
+
+function halfDone(error: unknown, retiring: Retiring[], wanted: number): Error {
+  const sentence = `${retiring.length} of ${wanted} machines were asked to retire (${namesOf(retiring)}); then ${messageOf(error)}`;
+  return error instanceof Ambiguous ? new Ambiguous(sentence) : new Permanent(sentence);
+}
+
+interface End {
+  end: 'waiting' | 'done' | 'failed';
+  sentence: string;
+}
+
+async function endOf(target: Target, machine: Retiring, signal: AbortSignal): Promise<End> {
+  if (!('request' in machine)) return endByRest(target, machine, signal);
+  const state = await readRequest(target, 'soap', 'automation', machine.request, signal);
+  const progress = progressOf(state);
+  return {
+    end: progress === 'denied' ? 'failed' : progress,
+    sentence: sentenceOf(state, ` (${machine.name})`),
+  };
+}
+
+/** The task is over soon: it only begins the retirement. The machine itself says when that is done. */
+async function endByRest(
+  target: Target,
+  { id, name, task }: Machine & { task?: string },
+  signal: AbortSignal,
+): Promise<End> {
+  const failure = task === undefined ? undefined : await failureOfTask(target, task, signal);
+  if (failure !== undefined) return { end: 'failed', sentence: `${name}: ${failure}` };
+  try {
+    const path = `${pathOf(id)}?attributes=retired`;
+    const { retired } = await asking(() => restCall(target, path, undefined, 'question', signal));
+    return retired === true
+      ? { end: 'done', sentence: `${name} is retired` }
+      : { end: 'waiting', sentence: `${name} is not retired yet` };
+  } catch (error) {
+    if (!(error instanceof Gone)) throw error;
+    return { end: 'done', sentence: `${name} is gone` };
+  }
+}
+
+/** Undefined while it goes well. CloudForms deletes old tasks. */
+async function failureOfTask(target: Target, task: string, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const path = `/api/tasks/${encodeURIComponent(task)}`;
+    const answer = await asking(() => restCall(target, path, undefined, 'question', signal));
+    const isOver = wordOf(answer, 'state').toLowerCase() === 'finished';
+    if (!isOver || wordOf(answer, 'status').toLowerCase() === 'ok') return undefined;
+    return `task ${task} ended with ${wordOf(answer, 'status')}: ${told(wordOf(answer, 'message'), target)}`;
+  } catch (error) {
+    if (!(error instanceof Gone)) throw error;
+    return undefined;
+  }
+}
