@@ -130,7 +130,7 @@ export function Text(options: TextOptions): PropertyDecorator {
 
 function textProblem(value: unknown, options: TextOptions): string | undefined {
   if (options.secret && typeof value === 'object') return undefined;
-  if (options.template && typeof value === 'number') return undefined;
+  if (options.template && typeof value === 'number') return textProblem(String(value), options);
   if (typeof value !== 'string') return options.template ? 'must be a text or a number' : 'must be a text';
   if (value.length > (options.maxLength ?? 10_000))
     return `must have at most ${options.maxLength ?? 10_000} characters`;

@@ -1,6 +1,9 @@
 /** `npm run stand-in cloudforms -- --port 8443`: starts a stand-in for people to try actions on, and says how to reach it. */
 import { parseArgs } from 'node:util';
 import { CloudFormsStandIn } from './cloudforms';
+import { F5StandIn } from './f5';
+import { KubernetesStandIn } from './kubernetes';
+import { WebhookSink } from './webhook-sink';
 
 const TICK_MS = 3_000;
 
@@ -22,6 +25,34 @@ const STAND_INS: Record<string, Start> = {
       `approve: curl -X POST ${url}/_ctl/approve/<id>, deny: ${url}/_ctl/deny/<id>, look: ${url}/_ctl/state`,
       `trouble for the next call: curl -d '{"dropAfter": true}' ${url}/_ctl/next; requests that fail: curl -d 'disk full' ${url}/_ctl/fails`,
     ];
+  },
+  f5: async (port) => {
+    const bigIp = new F5StandIn({ admin: 'secret' });
+    bigIp.addPool('/Common/web');
+    const url = await bigIp.start(port);
+    return [
+      `F5 BIG-IP, iControl REST, at ${url}`,
+      'user admin, password secret, an empty pool web in Common',
+    ];
+  },
+  kubernetes: async (port) => {
+    const cluster = new KubernetesStandIn({ token: 'secret' });
+    cluster.followMs = TICK_MS;
+    cluster.addWorkload('shop/deployments/web', 2);
+    const url = await cluster.start(port);
+    return [
+      `Kubernetes at ${url}`,
+      `token secret; Deployment web in namespace shop has 2 replicas, and follows within ${TICK_MS / 1000} s`,
+    ];
+  },
+  webhook: async (port) => {
+    const sink = new WebhookSink();
+    const url = await sink.start(port);
+    setInterval(
+      () => sink.requests.splice(0).forEach((request) => console.log(JSON.stringify(request))),
+      200,
+    );
+    return [`a webhook at ${url}: what it is sent is printed here`];
   },
 };
 

@@ -279,7 +279,7 @@ describe('cloudforms_retire', () => {
   it.each([
     [{ tag: 'web' }, '/tag'],
     [{ tag: 'a/b c/d' }, '/tag'],
-    [{ count: 0 }, undefined],
+    [{ count: 0 }, '/count'],
     [{ count: '0' }, '/count'],
     [{ count: '-1' }, '/count'],
     [{ uriParts: { namespace: 'a|b' } }, '/uriParts/namespace'],
