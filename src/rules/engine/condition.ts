@@ -74,17 +74,20 @@ function evaluator(program: (values: Values) => unknown): Condition {
   };
 }
 
+/** What every condition may use. It is made once, and copied for the metrics of each. */
+const COMMON = new Environment({ limits: LIMITS });
+COMMON.registerOperator('double % double', (a: number, b: number) => a % b);
+COMMON.registerFunction('abs(double): double', Math.abs);
+for (let count = 2; count <= LIMITS.maxCallArguments; count++) {
+  const numbers = Array(count).fill('double').join(', ');
+  COMMON.registerFunction(`min(${numbers}): double`, Math.min);
+  COMMON.registerFunction(`max(${numbers}): double`, Math.max);
+}
+COMMON.registerFunction('isMissing(ast): bool', isMissing);
+
 function environment(metrics: readonly string[]): Environment {
-  const env = new Environment({ limits: LIMITS });
-  env.registerOperator('double % double', (a: number, b: number) => a % b);
+  const env = COMMON.clone();
   for (const name of metrics) env.registerVariable(name, 'double');
-  env.registerFunction('abs(double): double', Math.abs);
-  for (let count = 2; count <= LIMITS.maxCallArguments; count++) {
-    const numbers = Array(count).fill('double').join(', ');
-    env.registerFunction(`min(${numbers}): double`, Math.min);
-    env.registerFunction(`max(${numbers}): double`, Math.max);
-  }
-  env.registerFunction('isMissing(ast): bool', isMissing);
   return env;
 }
 
