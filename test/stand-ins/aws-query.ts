@@ -4,9 +4,8 @@
  * query protocol".
  */
 import { createHash, createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { bodyOf, HttpStandIn } from './http-stand-in';
 
 const SKEW_MS = 15 * 60_000;
 
@@ -42,44 +41,27 @@ export class Refusal extends Error {
   }
 }
 
-export abstract class AwsQueryStandIn {
+export abstract class AwsQueryStandIn extends HttpStandIn {
   /** One for each request to come; those after behave well. */
   readonly next: AwsTrouble[] = [];
   /** Requests that came, refused ones included. */
   requests = 0;
   /** What the server's clock says, for signatures of another time. */
   now = (): number => Date.now();
-  private readonly server: Server = createServer((request, response) => {
-    void this.answer(request, response).catch(() => request.socket.destroy());
-  });
 
   /** @param keys secrets by access key id */
   constructor(
     private readonly api: Api,
     private readonly keys: Record<string, string> = { AKIDEXAMPLE: 'secret' },
-  ) {}
+  ) {
+    super();
+  }
 
   /** @returns what the result holds, as XML @throws Refusal */
   protected abstract carryOut(action: string, form: URLSearchParams, region: string): string;
 
-  async start(port = 0): Promise<string> {
-    this.server.listen(port, '127.0.0.1');
-    await once(this.server, 'listening');
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  async stop(): Promise<void> {
-    if (!this.server.listening) return;
-    const closed = once(this.server, 'close');
-    this.server.close();
-    this.server.closeAllConnections();
-    await closed;
-  }
-
-  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-    const body = Buffer.concat(chunks);
+  protected async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await bodyOf(request);
     this.requests += 1;
     const trouble = this.next.shift() ?? {};
     if (trouble.latencyMs) await new Promise((resolve) => setTimeout(resolve, trouble.latencyMs).unref());

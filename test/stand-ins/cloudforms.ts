@@ -9,10 +9,9 @@
  * For people: `POST /_ctl/approve/<id>`, `/_ctl/deny/<id>`, `/_ctl/tick`; `/_ctl/next` with a trouble as JSON, such as
  * `{"dropAfter": true}`; `/_ctl/fails` with the message that requests end in error with; `GET /_ctl/state`.
  */
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { XMLParser } from 'fast-xml-parser';
+import { bodyOf, HttpStandIn } from './http-stand-in';
 
 const PATH = '/vmdbws/api';
 const XSI = 'http://www.w3.org/2001/XMLSchema-instance';
@@ -99,7 +98,7 @@ const parser = new XMLParser({
   htmlEntities: true,
 });
 
-export class CloudFormsStandIn {
+export class CloudFormsStandIn extends HttpStandIn {
   readonly vms: StandInVm[] = [];
   readonly requests: StandInRequest[] = [];
   readonly templates = [{ name: 'rhel6', guid: 't-guid-1', ems_guid: 'e-guid-1' }];
@@ -115,27 +114,12 @@ export class CloudFormsStandIn {
   /** With a text, requests end in error, and it is their message. */
   failsWith: string | undefined;
   private lastId = 0;
-  private readonly server: Server = createServer((request, response) => {
-    void this.answer(request, response).catch(() => request.socket.destroy());
-  });
 
   constructor(
     readonly username = 'monscale',
     readonly password = 'secret',
-  ) {}
-
-  async start(port = 0): Promise<string> {
-    this.server.listen(port, '127.0.0.1');
-    await once(this.server, 'listening');
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  async stop(): Promise<void> {
-    if (!this.server.listening) return;
-    const closed = once(this.server, 'close');
-    this.server.close();
-    this.server.closeAllConnections();
-    await closed;
+  ) {
+    super();
   }
 
   clear(): void {
@@ -188,13 +172,11 @@ export class CloudFormsStandIn {
     }
   }
 
-  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  protected async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = (await bodyOf(request)).toString();
     const url = new URL(request.url ?? '/', 'http://stand-in');
-    if (url.pathname.startsWith('/_ctl/'))
-      return this.control(url.pathname, Buffer.concat(chunks).toString(), response);
-    this.lastBody = Buffer.concat(chunks).toString();
+    if (url.pathname.startsWith('/_ctl/')) return this.control(url.pathname, body, response);
+    this.lastBody = body;
     const trouble = this.next.shift() ?? {};
     if (trouble.latencyMs) await new Promise((resolve) => setTimeout(resolve, trouble.latencyMs).unref());
     if (request.socket.destroyed) return;

@@ -4,10 +4,10 @@
  * texts as public clients of it record them.
  */
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import http, { type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import https, { type ServerOptions } from 'node:https';
-import { isIPv4, isIPv6, type AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerOptions } from 'node:https';
+import { isIPv4, isIPv6 } from 'node:net';
+import { bodyOf, HttpStandIn } from './http-stand-in';
 
 const POOL_PATH = /^\/mgmt\/tm\/ltm\/pool\/([^/]+)\/members(?:\/([^/]+))?(\/stats)?$/;
 const FULL_NAME = /^~([A-Za-z_][\w.-]*)~([^~]+)$/;
@@ -46,7 +46,7 @@ class Refusal extends Error {
   }
 }
 
-export class F5StandIn {
+export class F5StandIn extends HttpStandIn {
   /** For each request to come of that kind; those after behave well. */
   readonly next: Record<Kind, F5Trouble[]> = { login: [], add: [], patch: [], remove: [], stats: [] };
   /** "GET /path", refused ones included. */
@@ -60,17 +60,13 @@ export class F5StandIn {
   private readonly living = new Set<string>();
   /** Members by full path, by pool's full path. */
   private readonly pools = new Map<string, Map<string, F5Member>>();
-  private readonly server: Server;
 
   /** @param tls key and certificate for https */
   constructor(
     private readonly users: Record<string, string> = { admin: 'secret' },
-    private readonly tls?: ServerOptions,
+    tls?: ServerOptions,
   ) {
-    const listener = (request: IncomingMessage, response: ServerResponse): void => {
-      void this.answer(request, response).catch(() => request.socket.destroy());
-    };
-    this.server = tls ? https.createServer(tls, listener) : http.createServer(listener);
+    super(tls);
   }
 
   /** @param path such as /Common/web @returns its members by full path, such as /Common/10.0.0.1:80 */
@@ -95,23 +91,8 @@ export class F5StandIn {
     Object.values(this.next).forEach((list) => (list.length = 0));
   }
 
-  async start(port = 0): Promise<string> {
-    this.server.listen(port, '127.0.0.1');
-    await once(this.server, 'listening');
-    return `${this.tls ? 'https' : 'http'}://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  async stop(): Promise<void> {
-    if (!this.server.listening) return;
-    const closed = once(this.server, 'close');
-    this.server.close();
-    this.server.closeAllConnections();
-    await closed;
-  }
-
-  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  protected async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await bodyOf(request);
     const { method = '', url = '' } = request;
     this.requests.push(`${method} ${url}`);
     const trouble = this.next[kindOf(method, url)].shift() ?? {};
@@ -124,7 +105,7 @@ export class F5StandIn {
       if (trouble.raw !== undefined) return reply(trouble.status ?? 200, trouble.raw, 'text/html');
       if (trouble.status !== undefined)
         throw new Refusal(trouble.status, trouble.message ?? 'as it was told');
-      const found = this.carryOut(request, url, Buffer.concat(chunks).toString());
+      const found = this.carryOut(request, url, body.toString());
       if (trouble.dropAfter) return void request.socket.destroy();
       if (trouble.hangAfter) return;
       reply(200, found && JSON.stringify(found));

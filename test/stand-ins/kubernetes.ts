@@ -4,10 +4,9 @@
  * HorizontalPodAutoscalerList, meta/v1 Status.
  */
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import http, { type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import https, { type ServerOptions } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerOptions } from 'node:https';
+import { bodyOf, HttpStandIn } from './http-stand-in';
 
 const SCALE_PATH =
   /^\/apis\/apps\/v1\/namespaces\/([a-z0-9-]+)\/(deployments|statefulsets|replicasets)\/([a-z0-9.-]+)\/scale$/;
@@ -54,7 +53,7 @@ class Refusal extends Error {
   }
 }
 
-export class KubernetesStandIn {
+export class KubernetesStandIn extends HttpStandIn {
   /** For each request to come of that kind; those after behave well. */
   readonly next: Record<'get' | 'put' | 'list', KubernetesTrouble[]> = { get: [], put: [], list: [] };
   /** "GET /path", refused ones included. */
@@ -64,18 +63,11 @@ export class KubernetesStandIn {
   token: string;
   private readonly workloads = new Map<string, Workload>();
   private readonly autoscalers: { namespace: string; name: string; kind: string; target: string }[] = [];
-  private readonly server: Server;
 
   /** @param tls key and certificate for https */
-  constructor(
-    { token = 't0ken' } = {},
-    private readonly tls?: ServerOptions,
-  ) {
+  constructor({ token = 't0ken' } = {}, tls?: ServerOptions) {
+    super(tls);
     this.token = token;
-    const listener = (request: IncomingMessage, response: ServerResponse): void => {
-      void this.answer(request, response).catch(() => request.socket.destroy());
-    };
-    this.server = tls ? https.createServer(tls, listener) : http.createServer(listener);
   }
 
   /** @param path `namespace/deployments/name` */
@@ -97,28 +89,13 @@ export class KubernetesStandIn {
     this.followMs = 0;
   }
 
-  async start(port = 0): Promise<string> {
-    this.server.listen(port, '127.0.0.1');
-    await once(this.server, 'listening');
-    return `${this.tls ? 'https' : 'http'}://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  async stop(): Promise<void> {
-    if (!this.server.listening) return;
-    const closed = once(this.server, 'close');
-    this.server.close();
-    this.server.closeAllConnections();
-    await closed;
-  }
-
   /** How often replicas were asked to be set. */
   get writes(): number {
     return this.requests.filter((request) => request.startsWith('PUT')).length;
   }
 
-  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  protected async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await bodyOf(request);
     const { pathname, searchParams } = new URL(request.url!, 'http://stand-in');
     const { method = '' } = request;
     this.requests.push(`${method} ${request.url}`);
@@ -138,7 +115,7 @@ export class KubernetesStandIn {
       const found =
         of === 'list'
           ? this.list(pathname, searchParams)
-          : this.scale(request, pathname, Buffer.concat(chunks), trouble.meanwhile);
+          : this.scale(request, pathname, body, trouble.meanwhile);
       if (trouble.dropAfter) return void request.socket.destroy();
       if (trouble.hangAfter) return;
       reply(200, JSON.stringify(found));
