@@ -26,7 +26,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   services: ['actions', 'api', 'common', 'database', 'infrastructures', 'metrics', 'queue', 'rules/engine', 'rules/policies'],
   history: ['api', 'common', 'config', 'database', 'services'],
   rules: [
-    'alerts', 'api', 'common', 'config', 'database', 'history', 'infrastructures', 'kill-switch', 'metrics', 'queue', 'rules/engine',
+    'alerts', 'api', 'common', 'config', 'database', 'history', 'infrastructures', 'metrics', 'queue', 'rules/engine',
     'rules/policies', 'services',
   ],
   catalogue: ['actions', 'alerts', 'metrics', 'rules/engine', 'rules/policies'],

@@ -5,7 +5,6 @@ import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
 import { Database, type Sql } from '../database/database';
 import type { InfrastructureRow } from '../database/entities';
-import { KillSwitch } from '../kill-switch/kill-switch';
 import { Queues } from '../queue/queues';
 import { evaluate, initialState, nextMoment, NEVER_SCALED, scaled, type Decided } from './engine/evaluate';
 import type { Capacity, Observation, Outcome, Scalings, State } from './engine/types';
@@ -50,7 +49,6 @@ export class Evaluator {
     private readonly ruleBook: RuleBook,
     private readonly ledger: Ledger,
     private readonly queues: Queues,
-    private readonly killSwitch: KillSwitch,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -90,16 +88,14 @@ export class Evaluator {
   async preview(seen: Seen): Promise<Decided> {
     const counts: Counts = new Map();
     const { infrastructure } = seen.watched.prepared;
-    await this.countAll(infrastructure ? [infrastructure] : [], counts);
-    const inFlight = infrastructure
-      ? await this.ruleBook.inFlight([infrastructure], seen.at, momentsOf(counts))
-      : new Map<string, number>();
+    const wanted = infrastructure ? [infrastructure] : [];
+    await this.countAll(wanted, counts);
     const id = infrastructure?.id ?? '';
-    const [scalings, killSwitch] = await Promise.all([
-      this.ledger.scalings(infrastructure ? [id] : []),
-      this.killSwitch.isOn(),
+    const [inFlight, scalings] = await Promise.all([
+      this.ruleBook.inFlight(wanted, seen.at, momentsOf(counts)),
+      this.ledger.scalings(wanted.map((row) => row.id)),
     ]);
-    const known = { inFlight: inFlight.get(id), scalings: scalings.get(id), killSwitch };
+    const known = { inFlight: inFlight.get(id), scalings: scalings.get(id) };
     const outcome = this.decide(seen, seen.watched.state, counts, known);
     if (outcome.needs) throw new Unavailable('the nodes could not be counted');
     return outcome;

@@ -1,7 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AlertsModule } from '../alerts/alerts.module';
 import { HistoryModule } from '../history/history.module';
-import { KillSwitchModule } from '../kill-switch/kill-switch.module';
 import { MetricsModule } from '../metrics/metrics.module';
 import { Evaluator } from './evaluator';
 import { Ledger } from './ledger';
@@ -11,7 +10,7 @@ import { RuleBook } from './rule-book';
 
 /** What is decided. */
 @Module({
-  imports: [MetricsModule, AlertsModule, HistoryModule, PoliciesModule, KillSwitchModule],
+  imports: [MetricsModule, AlertsModule, HistoryModule, PoliciesModule],
   providers: [RuleBook, Observer, Evaluator, Ledger],
   exports: [RuleBook, Observer, Evaluator, Ledger],
 })
