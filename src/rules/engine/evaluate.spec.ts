@@ -1,3 +1,4 @@
+import { ruleWhen } from '../../../test/rule';
 import { compileCondition } from './condition';
 import {
   asksForGap,
@@ -20,21 +21,8 @@ const MINUTE = 60;
 
 function rule(changes: Partial<Rule> & { when?: string; until?: string } = {}): Rule {
   const { when = 'cpu > 80', until, ...rest } = changes;
-  const condition = compileCondition(when, ['cpu']);
   const recovery = until === undefined ? undefined : compileCondition(until, ['cpu']);
-  return {
-    key: when,
-    enabled: true,
-    condition: (values) => condition(values).truth,
-    recovery: recovery && ((values) => recovery(values).truth),
-    holdMs: 0,
-    wisdomMs: 0,
-    repeat: true,
-    missingData: 'hold',
-    intervalMs: 10_000,
-    mode: 'auto',
-    ...rest,
-  };
+  return ruleWhen(when, { recovery: recovery && ((values) => recovery(values).truth), ...rest });
 }
 
 /** Tells a story second by second; answers the state after each row, and the seconds that triggered. */

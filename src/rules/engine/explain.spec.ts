@@ -1,20 +1,11 @@
-import { compileCondition } from './condition';
+import { ruleWhen } from '../../../test/rule';
 import { explain, why, type Circumstances } from './explain';
-import type { Reason, Rule, State } from './types';
+import type { Reason, State } from './types';
 
 const NOON = Date.UTC(2026, 0, 1, 12, 0, 0);
-const condition = compileCondition('cpu > 80', ['cpu']);
-
-const rule: Rule = {
-  key: 'k',
-  enabled: true,
-  condition: (values) => condition(values).truth,
+const rule = ruleWhen('cpu > 80', {
   holdMs: 60_000,
   wisdomMs: 300_000,
-  repeat: true,
-  missingData: 'hold',
-  intervalMs: 10_000,
-  mode: 'auto',
   scaling: {
     infrastructure: 'web',
     direction: 'up',
@@ -24,7 +15,7 @@ const rule: Rule = {
     maxDirectionChanges: 6,
     wish: () => 0,
   },
-};
+});
 
 function sentence(
   reason: Reason,

@@ -1,4 +1,5 @@
 /** Stories that hurt the users of other systems. Each is named by where it was told. */
+import { ruleWhen } from '../../../test/rule';
 import { compileCondition } from './condition';
 import { evaluate, initialState, NEVER_SCALED, scaled, type Decided } from './evaluate';
 import { explain } from './explain';
@@ -7,21 +8,7 @@ import type { Direction, Observation, Rule, Scaling, Scalings, State } from './t
 
 const METRICS = ['load', 'jobs'];
 
-function rule(condition: string, given: Partial<Rule> = {}): Rule {
-  const compiled = compileCondition(condition, METRICS);
-  return {
-    key: condition,
-    enabled: true,
-    condition: (values) => compiled(values).truth,
-    holdMs: 0,
-    wisdomMs: 0,
-    repeat: true,
-    missingData: 'hold',
-    intervalMs: 10_000,
-    mode: 'auto',
-    ...given,
-  };
-}
+const rule = (condition: string, given?: Partial<Rule>): Rule => ruleWhen(condition, given, METRICS);
 
 const scaling = (direction: Direction, given: Partial<Scaling> = {}): Scaling => ({
   infrastructure: 'web',

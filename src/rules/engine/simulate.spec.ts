@@ -1,22 +1,6 @@
-import { compileCondition } from './condition';
+import { ruleWhen as rule } from '../../../test/rule';
 import { Course, Simulation, type SimulationOptions } from './simulate';
 import type { Rule } from './types';
-
-const rule = (condition: string, given: Partial<Rule> = {}): Rule => {
-  const compiled = compileCondition(condition, ['cpu']);
-  return {
-    key: condition,
-    enabled: true,
-    condition: (values) => compiled(values).truth,
-    holdMs: 0,
-    wisdomMs: 0,
-    repeat: true,
-    missingData: 'hold',
-    intervalMs: 10_000,
-    mode: 'auto',
-    ...given,
-  };
-};
 
 /** One value of cpu every 10 s; null for a failed read. */
 function told(given: Rule, values: readonly (number | null)[], options: Partial<SimulationOptions> = {}) {
