@@ -1,26 +1,7 @@
 import type { Command } from 'commander';
+import type { ShownWhy } from '../../rules/service-states';
 import type { Connect } from '../client';
-import { valuesText, type ShownValue } from '../values-text';
-
-interface Filled {
-  text: string;
-  filled: string;
-  truth: boolean | null;
-}
-
-interface Why {
-  at: string;
-  phase: string;
-  reason: string;
-  explanation: string;
-  from: string;
-  to?: string;
-  values: Record<string, ShownValue>;
-  condition?: Filled;
-  recovery?: Filled;
-  guard?: { reason: string; detail: string };
-  toChange?: string[];
-}
+import { valuesText } from '../values-text';
 
 /** `monscale why`: why a service is, or was, as it is. */
 export function addWhy(program: Command, connect: Connect): void {
@@ -31,12 +12,14 @@ export function addWhy(program: Command, connect: Connect): void {
     .option('--at <time>', 'a moment, like 2026-11-22T10:00:00Z; by default now')
     .action(async (service: string, { at }: { at?: string }, command: Command) => {
       const query = at === undefined ? '' : `?at=${encodeURIComponent(at)}`;
-      const why = await connect(command).get<Why>(`/services/${encodeURIComponent(service)}/why${query}`);
+      const why = await connect(command).get<ShownWhy>(
+        `/services/${encodeURIComponent(service)}/why${query}`,
+      );
       console.log(whyText(service, why));
     });
 }
 
-function whyText(service: string, why: Why): string {
+function whyText(service: string, why: ShownWhy): string {
   const { condition, recovery, guard, toChange = [] } = why;
   return [
     `${service} at ${why.at}: ${why.phase} (${why.reason}), from ${why.from}${why.to ? ` to ${why.to}` : ''}`,
@@ -51,5 +34,5 @@ function whyText(service: string, why: Why): string {
 
 const line = (name: string, text: string | undefined): string[] => (text ? [`  ${name}: ${text}`] : []);
 
-const filledText = ({ text, filled, truth }: Filled): string =>
+const filledText = ({ text, filled, truth }: NonNullable<ShownWhy['condition']>): string =>
   `${text}: ${filled} is ${truth === null ? 'open, as a value is missing' : truth}`;
