@@ -54,6 +54,11 @@ export const telemetry = {
     help: 'How long the execution has waited that is due longest; 0 when none is',
     registers,
   }),
+  held: new Gauge({
+    name: 'monscale_executions_held',
+    help: 'Executions that wait because a limit is reached',
+    registers,
+  }),
   lastTick: new Gauge({
     name: 'monscale_scheduler_last_tick_timestamp_seconds',
     help: 'When polls were last put on the queue',

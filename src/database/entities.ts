@@ -37,6 +37,10 @@ export class ActionRow extends DefinitionRow {
   @Column('text') type: string;
   @Column('jsonb') params: Record<string, unknown>;
   @Column('float8', { name: 'timeout_seconds' }) timeoutSeconds: number;
+  @Column('int', { nullable: true }) concurrency: number | null;
+  @Column('int', { name: 'target_concurrency', nullable: true }) targetConcurrency: number | null;
+  /** Where its requests go to; see `Action.target`. */
+  @Column('text', { nullable: true }) target: string | null;
   @Column('jsonb') retry: { attempts: number; backoffSeconds: number; maxBackoffSeconds: number };
 }
 
@@ -75,6 +79,7 @@ export class ServiceRow extends DefinitionRow {
   @Column('uuid', { name: 'recovery_action_ids', array: true }) recoveryActionIds: string[];
   @Column('text') mode: 'auto' | 'shadow' | 'approve';
   @Column('float8', { name: 'approval_ttl_seconds' }) approvalTtlSeconds: number;
+  @Column('int', { name: 'max_actions_per_hour', nullable: true }) maxActionsPerHour: number | null;
 }
 
 @Entity('sources')

@@ -55,6 +55,14 @@ export class ServiceDto {
   @Flag({ description: 'False: it is not evaluated and never triggers' })
   enabled = true;
 
+  @Whole({
+    description: 'How many of its executions may begin in an hour; others wait',
+    optional: true,
+    minimum: 1,
+    maximum: 100_000,
+  })
+  maxActionsPerHour?: number;
+
   @Whole({ description: 'How often its polled metrics are read', unit: 's', minimum: 1, maximum: 86_400 })
   intervalSeconds = 30;
 

@@ -87,6 +87,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
     return {
       ...dto,
       recovery: recovery ?? null,
+      maxActionsPerHour: dto.maxActionsPerHour ?? null,
       direction: (direction as 'up' | 'down' | undefined) ?? null,
       missingData: dto.missingData as ServiceRow['missingData'],
       mode: dto.mode as ServiceRow['mode'],
@@ -249,6 +250,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
       onRecovery: row.recoveryActionIds.map((id) => nameOf.get(id)),
       mode: row.mode,
       approvalTtlSeconds: row.approvalTtlSeconds,
+      ...(row.maxActionsPerHour === null ? {} : { maxActionsPerHour: row.maxActionsPerHour }),
     }));
   }
 

@@ -17,6 +17,7 @@ import {
   type ActionContext,
   type ActionResult,
 } from '../action';
+import { hostIn } from '../http/host';
 import {
   accessProblems,
   AccessKeyId,
@@ -122,6 +123,10 @@ export class AwsAutoscalingCapacity implements Action<AwsAutoscalingCapacityPara
       DesiredCapacity: wantedCapacity(params, variables),
       HonorCooldown: honorCooldown,
     };
+  }
+
+  target({ endpoint, region }: AwsAutoscalingCapacityParams): string | undefined {
+    return endpoint === undefined ? `autoscaling.${region}.amazonaws.com` : hostIn(endpoint);
   }
 
   /** The number is absolute: set twice, it is the same. */

@@ -25,6 +25,7 @@ import {
   type SoapNode,
 } from '../cloudforms/soap';
 import { Gone, mayBeDone, targetOf, told, type Target } from '../cloudforms/target';
+import { hostIn } from '../http/host';
 
 const TAG = /^[^\s/,|]+\/[^\s/,|]+$/;
 const TAG_HINT = 'must be a category and an entry, such as monitoredservice/web';
@@ -148,6 +149,10 @@ export class CloudFormsRetire implements Action<CloudFormsRetireParams> {
           ];
     const [find, each] = [question, deed].map(({ path, ...request }) => ({ url: origin + path, ...request }));
     return { count, find, each };
+  }
+
+  target({ url }: CloudFormsRetireParams): string | undefined {
+    return hostIn(url);
   }
 
   /** Asked again, others would be the newest. */

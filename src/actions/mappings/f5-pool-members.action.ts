@@ -13,6 +13,7 @@ import {
 } from '../action';
 import { IControl, messageIn, refusal, type F5Call } from '../f5/icontrol';
 import { MEMBER_HINT, memberIn, type Member } from '../f5/members';
+import { hostIn } from '../http/host';
 import type { JsonAnswer } from '../http/json-call';
 import { ORIGIN, originOf } from '../http/origin';
 import { TlsParams } from '../http/params';
@@ -138,6 +139,10 @@ export class F5PoolMembers implements Action<F5PoolMembersParams> {
       return { method, url: originOf(params.url) + path, body };
     });
     return { requests };
+  }
+
+  target({ url }: F5PoolMembersParams): string | undefined {
+    return hostIn(url);
   }
 
   /** A member is named: added twice it is there once, removed twice it is gone. */
