@@ -26,6 +26,9 @@ export const telemetry = {
     'reason',
   ] as const),
   triggers: counter('triggers_total', 'Triggers', ['mode'] as const),
+  effects: counter('trigger_effects_total', 'Triggers of which it was seen whether they helped', [
+    'outcome',
+  ] as const),
   samples: counter('samples_total', 'Samples written'),
   alertsReceived: counter('alerts_received_total', 'Alerts accepted', ['format'] as const),
   alertsRefused: counter('alerts_refused_total', 'Alerts and notifications refused', [

@@ -75,6 +75,10 @@ export class ServiceRow extends DefinitionRow {
   @Column('jsonb') policy: MappingChoice;
   /** Ids of its actions, in the order they were given; `service_actions` holds the references. */
   @Column('uuid', { name: 'action_ids', array: true }) actionIds: string[];
+  /** Steps after the first trigger, while its alarm lasts. */
+  @Column('jsonb') escalations: { afterSeconds: number; actionIds: string[] }[];
+  /** What is to become true after a trigger. */
+  @Column('jsonb', { nullable: true }) expect: { condition: string; withinSeconds: number } | null;
   /** Executed when an alarm that triggered has ended. */
   @Column('uuid', { name: 'recovery_action_ids', array: true }) recoveryActionIds: string[];
   @Column('text') mode: 'auto' | 'shadow' | 'approve';

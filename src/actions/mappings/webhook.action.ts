@@ -193,7 +193,8 @@ function outcomeOf({ status, headers, body }: HttpAnswer, target: string, isIdem
   if (status === 429 || status === 503) {
     throw new Retryable(answered, { retryAfterSeconds: retryAfterSeconds(headers) });
   }
-  if (status >= 300 && status < 400) throw new Permanent(`${target} answered ${name}; redirects are not followed`);
+  if (status >= 300 && status < 400)
+    throw new Permanent(`${target} answered ${name}; redirects are not followed`);
   if (status >= 500 || status === 408 || status === 425) {
     if (isIdempotent) throw new Retryable(answered, { retryAfterSeconds: retryAfterSeconds(headers) });
     throw new Ambiguous(`${answered}; it may have been done`);
