@@ -19,6 +19,9 @@ export interface Action<P = unknown> {
    */
   idempotent(params: P): boolean;
 
+  /** How long an idempotent target knows a key, in seconds; without it for good. After that nobody can tell. */
+  knowsKeySeconds?(params: P): number | undefined;
+
   /**
    * Asks the target how far it is with what it accepted: `waiting` again, or its end. Asked with growing gaps; a
    * Retryable is asked again, a Permanent is the target's own end of it.

@@ -36,6 +36,8 @@ export interface Claimed {
   /** Of its action. */
   type: string;
   tries: number;
+  /** When the first try began, since it was queued, whose answer was lost; else when this one did. */
+  doubtfulSince: Date;
   variables: Record<string, unknown>;
   timeoutSeconds: number;
   retry: RetryPolicy;
@@ -43,7 +45,9 @@ export interface Claimed {
 
 /** What a claim answers of an execution `e` and its action `a`. */
 export const CLAIMED = `e.id, e.service_name AS service, e.action_name AS action, e.tries, e.variables, a.type, a.id AS "actionId",
-  a.version AS "actionVersion", a.timeout_seconds AS "timeoutSeconds", a.retry`;
+  a.version AS "actionVersion", a.timeout_seconds AS "timeoutSeconds", a.retry,
+  (SELECT min((t->>'startedAt')::timestamptz) FROM jsonb_array_elements(e.attempts) t
+   WHERE coalesce(t->>'outcome', 'lost') IN ('ambiguous', 'lost') AND (t->>'startedAt')::timestamptz >= e.started_at) AS "doubtfulSince"`;
 
 /** A worker's lease outlives its timeout by this: time to write down what came of it. */
 export const LEASE_GRACE_SECONDS = 10;

@@ -86,7 +86,7 @@ export class Executor implements BeforeApplicationShutdown {
       const call = await this.prepare(claimed);
       secrets = call.secrets;
       request = this.request(claimed, call);
-      ending = await this.attempt(claimed, call);
+      ending = this.isForgotten(claimed, call) ? keyForgotten(claimed) : await this.attempt(claimed, call);
     } catch (error) {
       // It was never called: its params or secrets are not what they must be, or its action can't be read for now.
       ending = isForNow(error)
@@ -206,7 +206,8 @@ export class Executor implements BeforeApplicationShutdown {
     outcome: 'ambiguous' | 'lost',
     error: string,
   ): Promise<Ending> {
-    if (call.strategy.idempotent(call.params)) return this.again(claimed, outcome, error);
+    const isSafe = call.strategy.idempotent(call.params) && !this.isForgotten(claimed, call);
+    if (isSafe) return this.again(claimed, outcome, error);
     const verdict = await this.verify(claimed, call);
     if (typeof verdict === 'object') {
       return this.waits(call, verdict.waiting, { outcome, error, detail: 'the target has it in hand' });
@@ -224,6 +225,12 @@ export class Executor implements BeforeApplicationShutdown {
       case 'unknown':
         return { status: 'unknown', attempt: { outcome, error } };
     }
+  }
+
+  /** An answer was lost so long ago that the same key would be taken for another deed. */
+  private isForgotten({ doubtfulSince }: Claimed, { strategy, params }: Call): boolean {
+    const seconds = strategy.knowsKeySeconds?.(params);
+    return seconds !== undefined && this.clock.now().getTime() > doubtfulSince.getTime() + seconds * 1000;
   }
 
   private async verify(claimed: Claimed, { strategy, params }: Call) {
@@ -296,6 +303,14 @@ export class Executor implements BeforeApplicationShutdown {
 const failed = (outcome: 'permanent', error: string): Ending => ({
   status: 'failed',
   attempt: { outcome, error },
+});
+
+const keyForgotten = ({ doubtfulSince }: Claimed): Ending => ({
+  status: 'unknown',
+  attempt: {
+    outcome: 'ambiguous',
+    error: `an answer was lost at ${doubtfulSince.toISOString()}, and the target does not know its key any more`,
+  },
 });
 
 const withExecution = (variables: Record<string, unknown>, id: string) => ({

@@ -7,7 +7,6 @@ import {
   ActionMapping,
   Ambiguous,
   Permanent,
-  Retryable,
   type Action,
   type ActionContext,
   type ActionResult,
@@ -109,9 +108,7 @@ export class SnsPublish implements Action<SnsPublishParams> {
         throw new NoAnswer('what came back holds no message id; is the endpoint SNS?');
       return { detail: `message id ${MessageId}` };
     } catch (error) {
-      throw awsOutcome(error, `publish to ${topicArn}`, 'SNS', (sentence) =>
-        mayBeDone(sentence, isFifo(topicArn)),
-      );
+      throw awsOutcome(error, `publish to ${topicArn}`, 'SNS', mayBeDone);
     }
   }
 
@@ -127,6 +124,11 @@ export class SnsPublish implements Action<SnsPublishParams> {
   /** A FIFO topic takes a deduplication id once in 5 minutes; a standard topic publishes as often as it is told. */
   idempotent({ topicArn }: SnsPublishParams): boolean {
     return isFifo(topicArn);
+  }
+
+  /** 5 minutes, less what a try and a difference of clocks may take. */
+  knowsKeySeconds(): number {
+    return 240;
   }
 }
 
@@ -173,8 +175,5 @@ function inputProblem({ Message = '', MessageAttributes = {} }: PublishCommandIn
     : undefined;
 }
 
-function mayBeDone(sentence: string, fifo: boolean): Error {
-  return fifo
-    ? new Retryable(`${sentence}; it is retried with the same deduplication id`)
-    : new Ambiguous(`${sentence}; it may have been published`);
-}
+/** To a FIFO topic too: by its deduplication id it is safe to ask again, and the executor knows for how long. */
+const mayBeDone = (sentence: string): Error => new Ambiguous(`${sentence}; it may have been published`);
