@@ -16,10 +16,11 @@ const MAY_IMPORT: Record<string, string[]> = {
   'kill-switch': ['common', 'config', 'database'],
   auth: ['common', 'config', 'database'],
   api: ['common', 'database'],
-  metrics: ['common', 'database', 'queue'],
+  targets: ['common'],
+  metrics: ['common', 'database', 'queue', 'targets'],
   // Of metrics, how SNMP values are read.
   alerts: ['api', 'auth', 'common', 'config', 'database', 'metrics', 'queue'],
-  actions: ['api', 'common', 'config', 'database', 'kill-switch', 'queue'],
+  actions: ['api', 'common', 'config', 'database', 'kill-switch', 'queue', 'targets'],
   infrastructures: ['api', 'common', 'database', 'metrics'],
   'rules/engine': [],
   'rules/policies': ['common', 'rules/engine'],

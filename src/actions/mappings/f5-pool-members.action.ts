@@ -2,6 +2,11 @@ import { Injectable } from '@nestjs/common';
 import type { SelfChecking } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { Choice, Nested, Text, TextList, Whole } from '../../common/fields';
+import { IControl, messageIn, refusal, type F5Call } from '../../targets/f5/icontrol';
+import { MEMBER_HINT, memberIn, type Member } from '../../targets/f5/members';
+import type { JsonAnswer } from '../../targets/http/json-call';
+import { ORIGIN, originOf } from '../../targets/http/origin';
+import { TlsParams } from '../../targets/http/params';
 import {
   ActionMapping,
   Ambiguous,
@@ -11,11 +16,6 @@ import {
   type ActionResult,
   type Waiting,
 } from '../action';
-import { IControl, messageIn, refusal, type F5Call } from '../f5/icontrol';
-import { MEMBER_HINT, memberIn, type Member } from '../f5/members';
-import type { JsonAnswer } from '../http/json-call';
-import { ORIGIN, originOf } from '../http/origin';
-import { TlsParams } from '../http/params';
 
 const OPERATIONS = ['add', 'remove', 'enable', 'disable', 'drain_and_remove'] as const;
 const PARTITION = /^[A-Za-z_][\w.-]{0,63}$/;

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { Ambiguous, Permanent, Retryable } from '../action';
+import { Ambiguous, Permanent, Retryable } from '../outcomes';
 import { NoAnswer, NotSent, sendOnce, type HttpAnswer, type HttpTls } from './request';
 
 export interface JsonCall {
