@@ -28,6 +28,7 @@ export interface F5Call {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   path: string;
   body?: object;
+  isList?: boolean;
 }
 
 export interface CallContext {
@@ -99,13 +100,14 @@ function keyOf({ url, username, password, tls }: F5Access): string {
 
 async function ask(
   { url, tls, password }: F5Access,
-  { method, path, body }: F5Call,
+  { method, path, body, isList }: F5Call,
   token: string,
   deed: string,
   { signal }: CallContext,
 ): Promise<JsonAnswer> {
   const headers = { 'X-F5-Auth-Token': token };
-  const answer = await callJson({ method, url: originOf(url) + path, headers, body, tls }, deed, signal);
+  const call = { method, url: originOf(url) + path, headers, body, tls, isList };
+  const answer = await callJson(call, deed, signal);
   // Whatever is told of it later, the token is not in it.
   return { ...answer, json: masked(answer.json, [token, password]) };
 }
