@@ -21,7 +21,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   // Of metrics, how SNMP values are read.
   alerts: ['api', 'auth', 'common', 'config', 'database', 'metrics', 'queue'],
   actions: ['api', 'common', 'config', 'database', 'kill-switch', 'queue', 'targets'],
-  infrastructures: ['api', 'common', 'database', 'metrics'],
+  'load-balancers': ['common', 'config', 'database', 'kill-switch', 'metrics', 'queue', 'targets'],
+  infrastructures: ['api', 'common', 'database', 'kill-switch', 'load-balancers', 'metrics'],
   'rules/engine': [],
   'rules/policies': ['common', 'rules/engine'],
   services: ['actions', 'api', 'common', 'database', 'infrastructures', 'metrics', 'queue', 'rules/engine', 'rules/policies'],
@@ -30,7 +31,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'alerts', 'api', 'common', 'config', 'database', 'history', 'infrastructures', 'metrics', 'queue', 'rules/engine',
     'rules/policies', 'services',
   ],
-  catalogue: ['actions', 'alerts', 'metrics', 'rules/engine', 'rules/policies'],
+  catalogue: ['actions', 'alerts', 'load-balancers', 'metrics', 'rules/engine', 'rules/policies'],
   transfer: ['actions', 'alerts', 'api', 'common', 'database', 'infrastructures', 'metrics', 'services'],
   cli: ['common', 'config', 'database', 'queue', 'rules', 'transfer'],
   health: ['auth', 'common', 'config', 'database', 'metrics', 'queue'],

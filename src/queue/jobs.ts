@@ -25,3 +25,11 @@ export interface ActionJob {
   /** Its target has accepted it: ask how far it is. */
   waiting?: boolean;
 }
+
+/** Make the load balancer of an infrastructure follow its nodes. */
+export interface SyncJob {
+  infrastructure: string;
+}
+
+/** The name such jobs have on the queue `actions`; executions have none. */
+export const SYNC_JOB = 'load-balancer';
