@@ -34,13 +34,15 @@ export class LoadBalancerController {
   async sync(@Param('ref') reference: string): Promise<ShownLoadBalancer> {
     const { id } = await this.infrastructures.store.get(reference);
     if (await this.killSwitch.isOn()) throw new Conflict('the kill switch is on: nothing is changed');
-    await this.states.hasten(id, this.clock.now());
+    if (!(await this.states.hasten(id, this.clock.now()))) throw none(reference);
     return this.shown(id, reference);
   }
 
   private async shown(id: string, reference: string): Promise<ShownLoadBalancer> {
     const shown = await this.states.show(id);
-    if (shown === undefined) throw new NotFound('load balancer of an infrastructure', reference);
+    if (shown === undefined) throw none(reference);
     return shown;
   }
 }
+
+const none = (reference: string): NotFound => new NotFound('load balancer of an infrastructure', reference);

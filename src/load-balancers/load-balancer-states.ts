@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Database } from '../database/database';
 import type { MappingChoice } from '../database/entities';
+import { Queues } from '../queue/queues';
 import type { Memory, Seat, Step } from './plan';
 
 /** How a sync ended. */
@@ -71,7 +72,10 @@ const JUST_NOW_SECONDS = 10;
 /** Load balancers as rows: when each is due, who syncs it, what is remembered of it. */
 @Injectable()
 export class LoadBalancerStates {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly queues: Queues,
+  ) {}
 
   /** In the transaction that writes infrastructures: those that have a load balancer are due at once. */
   async follow(manager: EntityManager, infrastructures: readonly string[], now: Date): Promise<void> {
@@ -90,11 +94,12 @@ export class LoadBalancerStates {
 
   /** Makes it due now. False when the infrastructure has none. */
   async hasten(infrastructure: string, now: Date): Promise<boolean> {
-    const rows = await this.database.rows(
+    const rows = await this.database.rows<{ id: string; at: Date }>(
       `UPDATE load_balancer_states SET next_sync_at = LEAST(next_sync_at, $2) WHERE infrastructure_id = $1
-       RETURNING infrastructure_id`,
+       RETURNING infrastructure_id AS id, next_sync_at AS at`,
       [infrastructure, now],
     );
+    await this.queues.addSyncs(rows);
     return rows.length > 0;
   }
 

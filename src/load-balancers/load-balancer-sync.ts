@@ -19,7 +19,8 @@ import { LoadBalancerRegistry } from './load-balancer-registry';
 import { LoadBalancerStates, type Change, type Claimed, type SyncOutcome } from './load-balancer-states';
 import { after, drainingAmong, planOf, seatsOf, type Memory, type Plan, type Seat, type Step } from './plan';
 
-const CONCURRENCY = 4;
+/** In this process. Bull shares the slots of a queue among all its jobs: silent load balancers must not hold up executions. */
+const AT_ONCE = 16;
 /** What a sync has not done by then the next one does. */
 const SYNC_MS = 60_000;
 /** The lease outlives it: time to write down what came of it. */
@@ -60,6 +61,7 @@ export class LoadBalancerSync implements BeforeApplicationShutdown {
   /** Whose leases are this process's. */
   private readonly worker = newId();
   private readonly stopping = new AbortController();
+  private running = 0;
 
   constructor(
     private readonly states: LoadBalancerStates,
@@ -75,13 +77,19 @@ export class LoadBalancerSync implements BeforeApplicationShutdown {
     this.stopping.abort(new Error('the program stops'));
   }
 
-  @Process({ name: SYNC_JOB, concurrency: CONCURRENCY })
+  @Process(SYNC_JOB)
   async process({ data }: Job<SyncJob>): Promise<void> {
-    if (this.config.killSwitch) return;
-    const now = this.clock.now();
-    const until = new Date(now.getTime() + LEASE_MS);
-    const claimed = await this.states.claim(data.infrastructure, this.worker, now, until);
-    if (claimed !== undefined) await this.sync(claimed);
+    // It stays due, and the sweep puts it on the queue again.
+    if (this.config.killSwitch || this.running >= AT_ONCE) return;
+    this.running++;
+    try {
+      const now = this.clock.now();
+      const until = new Date(now.getTime() + LEASE_MS);
+      const claimed = await this.states.claim(data.infrastructure, this.worker, now, until);
+      if (claimed !== undefined) await this.sync(claimed);
+    } finally {
+      this.running--;
+    }
   }
 
   private async sync(claimed: Claimed): Promise<void> {
