@@ -16,6 +16,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   'kill-switch': ['common', 'config', 'database'],
   auth: ['common', 'config', 'database'],
   api: ['common', 'database'],
+  // What speaks to targets, for all who ask or change them.
   targets: ['common'],
   metrics: ['common', 'database', 'queue', 'targets'],
   // Of metrics, how SNMP values are read.

@@ -8,6 +8,7 @@ test.each([
   ['0.0.0.0/0', '2001:db8::1', false],
   ['2001:db8::/32', '2001:db8:7::1', true],
   ['2001:db8::/32', 'fe80::1', false],
+  ['fe80::/10', 'fe80::1%eth0', false],
   ['10.0.0.0/8', 'web-1', false],
 ])('of the network %s, is %s in it? %s', (network, address, expected) => {
   expect(networkProblem(network)).toBeUndefined();

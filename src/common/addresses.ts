@@ -11,7 +11,8 @@ export function networkProblem(text: string): string | undefined {
 /** @param network as `networkProblem` has nothing against it */
 export function isIn(network: string, address: string): boolean {
   const [base = '', prefix] = network.split('/');
-  if (isIP(address) !== isIP(base)) return false;
+  // Node takes zones too (fe80::1%eth0): such an address is of use on its own machine alone.
+  if (isIP(address) !== isIP(base) || address.includes('%')) return false;
   const family = isIPv4(base) ? 'ipv4' : 'ipv6';
   const list = new BlockList();
   list.addSubnet(base, Number(prefix), family);

@@ -35,30 +35,32 @@ export class Infrastructures extends StoredDefinitions<InfrastructureRow> {
     const dto = checked(InfrastructureDto, body);
     const errors: FieldError[] = [];
     const { nodes, loadBalancer } = dto as { nodes?: MappingChoice; loadBalancer?: MappingChoice };
-    const columns = {
-      ...dto,
-      nodes: (nodes && collect(errors, () => this.counter(nodes, before?.nodes ?? undefined))) ?? null,
-      loadBalancer:
-        (loadBalancer &&
-          collect(errors, () => this.follower(loadBalancer, nodes, before?.loadBalancer ?? undefined))) ??
-        null,
-    };
+    const counter = collect(errors, () => nodes && this.counter(nodes, before?.nodes));
+    const follower = collect(
+      errors,
+      () => loadBalancer && this.follower(loadBalancer, nodes, before?.loadBalancer),
+    );
     if (errors.length > 0) throw new InvalidInput(errors);
-    return columns;
+    return { ...dto, nodes: counter ?? null, loadBalancer: follower ?? null };
   }
 
-  private counter(chosen: MappingChoice, before?: MappingChoice): MappingChoice {
+  private counter(chosen: MappingChoice, before?: MappingChoice | null): MappingChoice {
     if (NO_COUNTERS.includes(chosen.type)) {
       throw new InvalidInput([
         { pointer: '/nodes/type', detail: `${chosen.type} can't count the nodes of an infrastructure` },
       ]);
     }
-    return { type: chosen.type, params: sealedParams(this.metrics, chosen, '/nodes', this.secrets, before) };
+    const params = sealedParams(this.metrics, chosen, '/nodes', this.secrets, before ?? undefined);
+    return { type: chosen.type, params };
   }
 
-  private follower(chosen: MappingChoice, nodes?: MappingChoice, before?: MappingChoice): MappingChoice {
+  private follower(
+    chosen: MappingChoice,
+    nodes: MappingChoice | undefined,
+    before?: MappingChoice | null,
+  ): MappingChoice {
     const pointer = '/loadBalancer';
-    const params = sealedParams(this.loadBalancers, chosen, pointer, this.secrets, before);
+    const params = sealedParams(this.loadBalancers, chosen, pointer, this.secrets, before ?? undefined);
     if (nodes === undefined) {
       throw new InvalidInput([{ pointer, detail: 'needs "nodes", to say which nodes it is to follow' }]);
     }

@@ -87,26 +87,25 @@ function leave(plan: Plan, at: ReadonlyMap<string, Node>, facts: Facts): void {
     if (at.has(address) || member === undefined) continue;
     plan.memory[address] = remembered;
     if (nodes.some((node) => node.id === remembered.node && node.address === undefined)) continue;
-    const why = absenceOf(remembered, nodes);
+    const absence = absenceOf(remembered, nodes);
     const begun = member.isEnabled ? undefined : remembered.drainUntil;
     const drainUntil = begun ?? new Date(now.getTime() + drainSeconds * 1000).toISOString();
     const left = connections.get(member.name);
     const isOver = left === 0 || now.getTime() >= Date.parse(drainUntil);
-    const step: Step = { change: member.isEnabled ? 'disable' : 'remove', address, member: member.name, why };
     if (!member.isEnabled && !isOver) {
       plan.memory[address] = { ...remembered, drainUntil };
       plan.draining.push(`${member.name} drains until ${drainUntil}, ${connectionsText(left)}`);
-      continue;
+    } else if (!maySpare(pool, member)) {
+      plan.held.push(`${member.name} stays although ${absence}: no other member takes work`);
+    } else {
+      plan.memory[address] = { ...remembered, drainUntil };
+      const end = left === 0 ? 'it has no connections' : `its ${drainSeconds} s are over`;
+      const step: Step = member.isEnabled
+        ? { change: 'disable', address, member: member.name, why: absence }
+        : { change: 'remove', address, member: member.name, why: `${absence}, and ${end}` };
+      plan.steps.push(step);
+      pool = after(pool, step);
     }
-    if (!maySpare(pool, member)) {
-      plan.held.push(`${member.name} stays although ${why}: no other member takes work`);
-      continue;
-    }
-    plan.memory[address] = { ...remembered, drainUntil };
-    if (!member.isEnabled)
-      step.why += left === 0 ? ', and it has no connections' : `, and its ${drainSeconds} s are over`;
-    plan.steps.push(step);
-    pool = after(pool, step);
   }
 }
 
