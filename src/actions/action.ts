@@ -32,8 +32,16 @@ export interface Action<P = unknown> {
   /** How long it may wait, in seconds; after that its end is unknown. By default a day. */
   waitsAtMost?(params: P): number;
 
-  /** Asks the target what became of an execution whose answer was lost. */
-  verify?(params: P, context: ActionContext): Promise<'succeeded' | 'failed' | 'not_done' | 'unknown'>;
+  /** Asks the target what became of an execution whose answer was lost. What it has in hand is followed. */
+  verify?(params: P, context: ActionContext): Promise<Verdict>;
+
+  /**
+   * Where its requests go to, as `host[:port]`: what several actions may share a limit for. Undefined where nothing is
+   * asked, or a template decides it.
+   *
+   * @param params as they are stored: templates are not rendered, secrets are texts
+   */
+  target?(params: P): string | undefined;
 }
 
 export interface ActionContext {
@@ -47,6 +55,8 @@ export interface ActionContext {
   /** What templates see: service, infrastructure, trigger, values, nodes, execution. */
   variables: Record<string, unknown>;
 }
+
+export type Verdict = 'succeeded' | 'failed' | 'not_done' | 'unknown' | { waiting: Waiting };
 
 /** What is needed to ask after what a target accepted. JSON, kept in the execution: no secrets. */
 export type Waiting = Readonly<Record<string, unknown>>;

@@ -18,6 +18,7 @@ import {
   SecretAccessKey,
   SessionToken,
 } from '../../targets/http/aws';
+import { hostIn } from '../../targets/http/host';
 import type { SdkOptions } from '../../targets/http/sdk-handler';
 import {
   ActionMapping,
@@ -122,6 +123,10 @@ export class AwsAutoscalingCapacity implements Action<AwsAutoscalingCapacityPara
       DesiredCapacity: wantedCapacity(params, variables),
       HonorCooldown: honorCooldown,
     };
+  }
+
+  target({ endpoint, region }: AwsAutoscalingCapacityParams): string | undefined {
+    return endpoint === undefined ? `autoscaling.${region}.amazonaws.com` : hostIn(endpoint);
   }
 
   /** The number is absolute: set twice, it is the same. */

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Choice, Nested, Text } from '../../common/fields';
+import { hostIn } from '../../targets/http/host';
 import { HTTP_URL, HTTP_URL_HINT, httpUrlProblem, TlsParams } from '../../targets/http/params';
 import { ActionMapping, Permanent, type Action, type ActionContext, type ActionResult } from '../action';
 import { Webhook, WebhookParams } from './webhook.action';
@@ -70,6 +71,10 @@ export class Chat implements Action<ChatParams> {
 
   preview(params: ChatParams, context: ActionContext) {
     return this.webhook.preview(requestOf(params), context);
+  }
+
+  target({ url }: ChatParams): string | undefined {
+    return hostIn(url);
   }
 
   idempotent(): boolean {

@@ -12,6 +12,7 @@ import {
 import { restCall, restRequest, wordOf, type Json } from '../../targets/cloudforms/rest';
 import { soapCall, soapRequest, textOf, type Part } from '../../targets/cloudforms/soap';
 import { Gone, mayBeDone, targetOf, told, type Target } from '../../targets/cloudforms/target';
+import { hostIn } from '../../targets/http/host';
 import {
   ActionMapping,
   Ambiguous,
@@ -140,6 +141,10 @@ export class CloudFormsRetire implements Action<CloudFormsRetireParams> {
           ];
     const [find, each] = [question, deed].map(({ path, ...request }) => ({ url: origin + path, ...request }));
     return { count, find, each };
+  }
+
+  target({ url }: CloudFormsRetireParams): string | undefined {
+    return hostIn(url);
   }
 
   /** Asked again, others would be the newest. */

@@ -125,6 +125,10 @@ export class Email implements Action<EmailParams> {
     return { server: `${host}:${port}`, security, username, message: messageFrom(params, context) };
   }
 
+  target({ host, port }: EmailParams): string {
+    return `${host}:${port}`;
+  }
+
   idempotent(): boolean {
     return false;
   }

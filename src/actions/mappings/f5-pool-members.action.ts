@@ -4,6 +4,7 @@ import type { FieldError } from '../../common/errors';
 import { Choice, Nested, Text, TextList, Whole } from '../../common/fields';
 import { MEMBER_HINT, memberIn, type Member } from '../../targets/f5/members';
 import { callFor, F5Pools, NoSuchMember, PARTITION, POOL, type F5Pool } from '../../targets/f5/pool';
+import { hostIn } from '../../targets/http/host';
 import { ORIGIN, originOf } from '../../targets/http/origin';
 import { TlsParams } from '../../targets/http/params';
 import { ActionMapping, type Action, type ActionContext, type ActionResult, type Waiting } from '../action';
@@ -114,6 +115,10 @@ export class F5PoolMembers implements Action<F5PoolMembersParams> {
       return { method, url: originOf(params.url) + path, body };
     });
     return { requests };
+  }
+
+  target({ url }: F5PoolMembersParams): string | undefined {
+    return hostIn(url);
   }
 
   /** A member is named: added twice it is there once, removed twice it is gone. */

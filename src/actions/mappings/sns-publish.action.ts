@@ -13,6 +13,7 @@ import {
   SecretAccessKey,
   SessionToken,
 } from '../../targets/http/aws';
+import { hostIn } from '../../targets/http/host';
 import { NoAnswer } from '../../targets/http/request';
 import type { SdkOptions } from '../../targets/http/sdk-handler';
 import {
@@ -117,6 +118,10 @@ export class SnsPublish implements Action<SnsPublishParams> {
   preview(params: SnsPublishParams, context: ActionContext): object {
     const { endpoint, topicArn } = params;
     return { endpoint: endpoint ?? `the default one of ${regionOf(topicArn)}`, ...inputOf(params, context) };
+  }
+
+  target({ endpoint, topicArn }: SnsPublishParams): string | undefined {
+    return endpoint === undefined ? `sns.${regionOf(topicArn)}.amazonaws.com` : hostIn(endpoint);
   }
 
   /** A FIFO topic takes a deduplication id once in 5 minutes; a standard topic publishes as often as it is told. */

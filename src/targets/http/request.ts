@@ -57,7 +57,7 @@ export class NotSent extends Error {
 export class NoAnswer extends Error {}
 
 // Node keeps connections apart by origin and by the TLS options of each request.
-const KEPT = { keepAlive: true, maxFreeSockets: 4, timeout: IDLE_MS };
+const KEPT = { keepAlive: true, maxFreeSockets: 256, timeout: IDLE_MS };
 const AGENTS = {
   http: { kept: new http.Agent(KEPT), fresh: new http.Agent() },
   https: { kept: new https.Agent(KEPT), fresh: new https.Agent() },
