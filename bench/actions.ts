@@ -1,49 +1,35 @@
 /**
- * The action queue: webhooks to one sink on this machine, every state committed.
+ * The action queue: webhooks to one sink on this machine, every state committed; and a burst of breaches to their
+ * webhooks, beside Alertmanager's.
  *
  *     npm run bench actions -- --executions 10000 --burst 5000
  */
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
 import { newId } from '../src/common/ids';
+import { burst, defineBreachable, type Burst } from './breaches';
+import { figureIn, runPeer } from './peers';
 import { BenchProgram, printTable, until } from './program';
+import { Sink } from './sink';
 
 const SAMPLE_MS = 200;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { executions: { type: 'string', default: '10000' } } });
-  const executions = Number(values.executions);
-  const called = new Set<string>();
-  const sink = await listen(called);
+  const { values } = parseArgs({
+    options: { executions: { type: 'string', default: '10000' }, burst: { type: 'string', default: '5000' } },
+  });
+  const sink = await Sink.start();
   const program = await BenchProgram.start();
   try {
-    await queued(program, executions, called, (sink.address() as AddressInfo).port);
+    await queued(program, Number(values.executions), sink);
+    await bursts(program, Number(values.burst), sink);
   } finally {
     await program.stop();
-    sink.close();
-    sink.closeAllConnections();
+    sink.stop();
   }
 }
 
-/** Notes the key of each request. */
-async function listen(called: Set<string>): Promise<Server> {
-  const sink = createServer((request, response) => {
-    called.add(request.headers['idempotency-key'] as string);
-    request.resume();
-    response.end('ok');
-  });
-  await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve));
-  return sink;
-}
-
-async function queued(
-  program: BenchProgram,
-  executions: number,
-  called: Set<string>,
-  port: number,
-): Promise<void> {
-  const params = { url: `http://127.0.0.1:${port}/{{ service.name }}` };
+async function queued(program: BenchProgram, executions: number, { origin, keys }: Sink): Promise<void> {
+  const params = { url: `${origin}/{{ service.name }}` };
   const { id: action } = await program.post<{ id: string }>('/api/v1/actions', {
     name: 'tell',
     type: 'webhook',
@@ -61,7 +47,7 @@ async function queued(
   );
   const begun = performance.now();
   await program.post('/api/v1/executions/retry', { status: 'failed' });
-  await until(() => called.size >= executions, 'all webhooks came');
+  await until(() => keys.size >= executions, 'all webhooks came');
   const calledAfter = performance.now() - begun;
   await until(async () => (await openExecutions(program)) === 0, 'all ends are written down');
   const endedAfter = performance.now() - begun;
@@ -70,6 +56,7 @@ async function queued(
   printTable(`${executions} queued executions of one webhook, queued to written down`, [
     ['executions/s', (1000 * executions) / endedAfter],
     ['last webhook after, ms', calledAfter],
+    ['oldest one due waited, s', oldest],
     ['last end committed after, ms', endedAfter],
     ...(['program', 'postgres', 'redis'] as const).map(
       (part) =>
@@ -79,6 +66,49 @@ async function queued(
         ] as const,
     ),
   ]);
+}
+
+/** Twice: at first the rules are read and compiled, which happens once in the life of a rule. */
+async function bursts(program: BenchProgram, size: number, sink: Sink): Promise<void> {
+  await defineBreachable(program, 2 * size, sink);
+  const names = Array.from({ length: 2 * size }, (_, index) => `copy-${index + 1}`);
+  const cold = await burst(program, names.slice(0, size), sink);
+  const warmed = names.slice(size);
+  // The rules are known once they were evaluated; these breach for the first time all the same.
+  await warmUp(program, warmed);
+  const warm = await burst(program, warmed, sink);
+  const line = runPeer('prometheus/bench_d_latency.sh', ['am', size], ['prometheus-alertmanager'], {
+    BURST: '1',
+  });
+  const peer = figureIn(line, 'actions/s');
+  const rowsOf = (name: string, { acceptedAfterMs, lastAfterMs, perSecond }: Burst) =>
+    [
+      [`${name}: accepted after, ms`, acceptedAfterMs],
+      [`${name}: last webhook after, ms`, lastAfterMs],
+      [`${name}: webhooks/s`, perSecond],
+    ] as const;
+  printTable(`a burst of ${size} breaches on as many services, POST to webhook`, [
+    ...rowsOf('rules never seen', cold),
+    ...rowsOf('rules known', warm),
+    ...(peer === undefined
+      ? []
+      : ([
+          ['Alertmanager, no rule, nothing durable: webhooks/s', peer],
+          ['ratio', warm.perSecond / peer],
+        ] as const)),
+  ]);
+}
+
+async function warmUp(program: BenchProgram, names: readonly string[]): Promise<void> {
+  const resolved = names.map((name) => ({ labels: { name }, status: 'resolved' }));
+  for (let n = 0; n < names.length; n += 500)
+    await program.post('/api/v1/alerts', resolved.slice(n, n + 500));
+  await until(async () => {
+    const { rows } = await program.sql.query<{ count: number }>(
+      'SELECT count(*)::int AS count FROM alerts WHERE processed < revision',
+    );
+    return rows[0]!.count === 0;
+  }, 'all alerts are processed');
 }
 
 /** As a target that was away for an hour leaves them; a person retries them all at once. */
