@@ -38,6 +38,7 @@ const KEPT = [
   'decisions',
   'triggers',
   'alerts',
+  'load_balancer_states',
 ];
 
 /** Whatever JSON an answer holds: the claims of a spec check its shape. */

@@ -1,6 +1,8 @@
 import { DiscoveryService } from '@nestjs/core';
 import type { MappingOptions } from '../common/mapping-registry';
 
+export { Ambiguous, Permanent, Retryable } from '../targets/outcomes';
+
 /**
  * An action mapping: how something is done at a target. It is called at most once at a time for an execution and
  * says by the error it throws whether trying again can help.
@@ -71,25 +73,3 @@ export interface ActionResult {
 
 /** Marks a class as an action mapping; list it in `actions/mappings/index.ts`. */
 export const ActionMapping = DiscoveryService.createDecorator<MappingOptions>();
-
-/** Trying again can't help: wrong credentials, no such target, a bad parameter. */
-export class Permanent extends Error {}
-
-/** Not sent, or surely not done: connection refused, 429, 503. */
-export class Retryable extends Error {
-  constructor(
-    message: string,
-    options?: ErrorOptions & {
-      /** The target's own `Retry-After`. */
-      retryAfterSeconds?: number;
-    },
-  ) {
-    super(message, options);
-    this.retryAfterSeconds = options?.retryAfterSeconds;
-  }
-
-  readonly retryAfterSeconds?: number;
-}
-
-/** Sent, and no answer came: it may have been done. */
-export class Ambiguous extends Error {}

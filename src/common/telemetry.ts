@@ -40,6 +40,15 @@ export const telemetry = {
     'type',
     'outcome',
   ] as const),
+  loadBalancerSyncs: counter('load_balancer_syncs_total', 'Syncs of load balancers, by what came of them', [
+    'type',
+    'outcome',
+  ] as const),
+  loadBalancerChanges: counter('load_balancer_changes_total', 'Changes of members of load balancers', [
+    'type',
+    'change',
+    'outcome',
+  ] as const),
   queueFailures: counter(
     'queue_add_failures_total',
     'Jobs that could not be put on a queue; the sweep does it later',

@@ -29,6 +29,7 @@ export class InfrastructureRow extends DefinitionRow {
   @Column('float8', { name: 'warmup_seconds' }) warmupSeconds: number;
   @Column('int', { name: 'max_direction_changes_per_hour' }) maxDirectionChangesPerHour: number;
   @Column('jsonb', { nullable: true }) nodes: MappingChoice | null;
+  @Column('jsonb', { name: 'load_balancer', nullable: true }) loadBalancer: MappingChoice | null;
 }
 
 @Entity('actions')

@@ -25,3 +25,11 @@ export interface ActionJob {
   /** Their targets have accepted them: ask how far they are. */
   waiting?: boolean;
 }
+
+/** Make the load balancer of an infrastructure follow its nodes. */
+export interface SyncJob {
+  infrastructure: string;
+}
+
+/** The name such jobs have on the queue `actions`; executions have none. */
+export const SYNC_JOB = 'load-balancer';

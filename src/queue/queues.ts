@@ -4,11 +4,13 @@ import type { Job, JobOptions, Queue } from 'bull';
 import { messageOf } from '../common/errors';
 import { telemetry } from '../common/telemetry';
 import { QUEUES, type QueueName } from '../config/config';
-import type { ActionJob, AlertsJob, PollJob } from './jobs';
+import { SYNC_JOB, type ActionJob, type AlertsJob, type PollJob, type SyncJob } from './jobs';
 
 /** Bull's `add` waits for ever when Redis is away; nothing here may. */
 const ADD_TIMEOUT_MS = 3_000;
 const CLOSE_TIMEOUT_MS = 20_000;
+/** What Bull calls jobs without a name. */
+const UNNAMED = '__default__';
 
 /** How long the id of a finished poll is remembered, so that a second scheduler's copy of it is dropped. */
 const POLL_ID_SECONDS = 60;
@@ -28,7 +30,7 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
   constructor(
     @InjectQueue('polls') polls: Queue<PollJob>,
     @InjectQueue('alerts') alerts: Queue<AlertsJob>,
-    @InjectQueue('actions') actions: Queue<ActionJob>,
+    @InjectQueue('actions') actions: Queue<ActionJob | SyncJob>,
   ) {
     this.queues = { polls, alerts, actions };
   }
@@ -149,6 +151,18 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     );
   }
 
+  /** Load balancers that are due; two schedulers make the same ids. */
+  addSyncs(infrastructures: readonly { id: string; at: Date }[]): Promise<boolean> {
+    return this.add(
+      'actions',
+      infrastructures.map(({ id, at }) => ({
+        name: SYNC_JOB,
+        data: { infrastructure: id },
+        opts: { jobId: `sync:${id}:${at.getTime()}` },
+      })),
+    );
+  }
+
   /** Is Redis there? @throws Error saying why not */
   async ping(): Promise<void> {
     const { client } = this.queues.polls;
@@ -177,14 +191,19 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     );
   }
 
-  private async add(name: QueueName, jobs: { data: object; opts?: JobOptions }[]): Promise<boolean> {
+  private async add(
+    name: QueueName,
+    jobs: { name?: string; data: object; opts?: JobOptions }[],
+  ): Promise<boolean> {
     if (jobs.length === 0) return true;
     const queue = this.queues[name];
     try {
       if (queue.client.status !== 'ready') throw new Error(`no connection to Redis (${queue.client.status})`);
       await within<unknown>(
         ADD_TIMEOUT_MS,
-        jobs.length === 1 ? queue.add(jobs[0]!.data, jobs[0]!.opts) : queue.addBulk(jobs),
+        jobs.length === 1
+          ? queue.add(jobs[0]!.name ?? UNNAMED, jobs[0]!.data, jobs[0]!.opts)
+          : queue.addBulk(jobs),
       );
       return true;
     } catch (error) {

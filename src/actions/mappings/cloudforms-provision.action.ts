@@ -2,6 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { step, type SelfChecking } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { Text, TextMap } from '../../common/fields';
+import { resourcesOf, restCall, restRequest } from '../../targets/cloudforms/rest';
+import { NoSuchOperation, soapCall, soapRequest, textOf, type Part } from '../../targets/cloudforms/soap';
+import { mayBeDone, targetOf, type Api, type Target } from '../../targets/cloudforms/target';
+import { hostIn } from '../../targets/http/host';
 import {
   ActionMapping,
   Ambiguous,
@@ -18,7 +22,6 @@ import {
   jsonFields,
   KEY,
   pipedText,
-  type Api,
   type Texts,
 } from '../cloudforms/params';
 import {
@@ -30,10 +33,6 @@ import {
   waitsAtMost,
   type RequestState,
 } from '../cloudforms/requests';
-import { resourcesOf, restCall, restRequest } from '../cloudforms/rest';
-import { NoSuchOperation, soapCall, soapRequest, textOf, type Part } from '../cloudforms/soap';
-import { mayBeDone, targetOf, type Target } from '../cloudforms/target';
-import { hostIn } from '../http/host';
 
 const REQUESTS = '/api/provision_requests';
 /** Under this key the request carries the execution's id. */

@@ -2,6 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { messageOf } from '../../common/errors';
 import { Choice, Nested, Text } from '../../common/fields';
 import { followReference, maskTexts } from '../../common/secrets';
+import { hostIn } from '../../targets/http/host';
+import { callJson, statusText, type JsonAnswer } from '../../targets/http/json-call';
+import { ORIGIN, originOf } from '../../targets/http/origin';
+import { certificateProblem } from '../../targets/http/params';
+import { retryAfterSeconds } from '../../targets/http/retry-after';
 import {
   ActionMapping,
   Ambiguous,
@@ -12,11 +17,6 @@ import {
   type ActionResult,
   type Waiting,
 } from '../action';
-import { hostIn } from '../http/host';
-import { callJson, statusText, type JsonAnswer } from '../http/json-call';
-import { ORIGIN, originOf } from '../http/origin';
-import { certificateProblem } from '../http/params';
-import { retryAfterSeconds } from '../http/retry-after';
 import { wantedNodes } from '../wanted-nodes';
 
 const KINDS = ['Deployment', 'StatefulSet', 'ReplicaSet'] as const;

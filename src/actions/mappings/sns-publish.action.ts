@@ -4,15 +4,6 @@ import type { SelfChecking } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { Text, TextMap } from '../../common/fields';
 import {
-  ActionMapping,
-  Ambiguous,
-  Permanent,
-  type Action,
-  type ActionContext,
-  type ActionResult,
-} from '../action';
-import { hostIn } from '../http/host';
-import {
   accessProblems,
   AccessKeyId,
   awaitCredentials,
@@ -21,9 +12,18 @@ import {
   Endpoint,
   SecretAccessKey,
   SessionToken,
-} from '../http/aws';
-import { NoAnswer } from '../http/request';
-import type { SdkOptions } from '../http/sdk-handler';
+} from '../../targets/http/aws';
+import { hostIn } from '../../targets/http/host';
+import { NoAnswer } from '../../targets/http/request';
+import type { SdkOptions } from '../../targets/http/sdk-handler';
+import {
+  ActionMapping,
+  Ambiguous,
+  Permanent,
+  type Action,
+  type ActionContext,
+  type ActionResult,
+} from '../action';
 
 const TOPIC_ARN = /^arn:aws[a-z-]*:sns:([a-z0-9-]+):\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$/;
 /** AWS SNS API reference, Publish: with the attributes. Topics that were raised to 1 MiB are held to it too. */

@@ -4,7 +4,17 @@ import { Injectable } from '@nestjs/common';
 import { step, type SelfChecking } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { Choice, Flag, Nested, Text, TextMap } from '../../common/fields';
-import { hostIn } from '../http/host';
+import { hostIn } from '../../targets/http/host';
+import {
+  headerProblem,
+  HEADER_NAME,
+  HTTP_URL,
+  HTTP_URL_HINT,
+  httpUrlProblem,
+  TlsParams,
+} from '../../targets/http/params';
+import { NoAnswer, NotSent, sendOnce, type HttpAnswer, type HttpRequest } from '../../targets/http/request';
+import { retryAfterSeconds } from '../../targets/http/retry-after';
 import {
   ActionMapping,
   Ambiguous,
@@ -14,16 +24,6 @@ import {
   type ActionContext,
   type ActionResult,
 } from '../action';
-import {
-  headerProblem,
-  HEADER_NAME,
-  HTTP_URL,
-  HTTP_URL_HINT,
-  httpUrlProblem,
-  TlsParams,
-} from '../http/params';
-import { NoAnswer, NotSent, sendOnce, type HttpAnswer, type HttpRequest } from '../http/request';
-import { retryAfterSeconds } from '../http/retry-after';
 
 const METHODS = ['POST', 'PUT', 'PATCH', 'GET', 'DELETE'] as const;
 const EXCERPT_CHARACTERS = 200;
