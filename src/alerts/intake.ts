@@ -2,11 +2,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
 import { Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
+import { numberAt } from '../common/json-path';
 import { telemetry } from '../common/telemetry';
 import { Database, type Sql } from '../database/database';
 import { Queues } from '../queue/queues';
 import type { AlertSource, IncomingAlert } from './alert';
+import { Receipts } from './receipts';
 import { fold, type KeptAlert } from './fold';
+import { documentOf } from './formats/kept-payload';
 
 export interface Accepted {
   id: string;
@@ -23,12 +26,15 @@ export class Intake {
   constructor(
     private readonly database: Database,
     private readonly queues: Queues,
+    private readonly receipts: Receipts,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   async accept(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Accepted[]> {
+    const { accepted, news } =
+      alerts.length === 0 ? { accepted: [], news: [] } : await this.commit(source, alerts);
+    this.receipts.count(source.name, alerts.length, this.clock.now());
     if (alerts.length === 0) return [];
-    const { accepted, news } = await this.commit(source, alerts);
     telemetry.alertsReceived.inc({ format: source.format }, alerts.length);
     // Not waited for: they are committed, and the sweep finds them if this fails.
     void this.queues.addAlerts(news);
@@ -50,7 +56,7 @@ export class Intake {
     const keys = [...new Set(alerts.map(({ dedupKey }) => dedupKey))].sort();
     const current = await sql.rows<KeptAlert>(
       `SELECT id, dedup_key AS "dedupKey", status, value, labels, annotations, service_id AS "serviceId", metric, at,
-         ends_at AS "endsAt", life_seconds AS "lifeSeconds", received_at AS "receivedAt", last_seen_at AS "lastSeenAt",
+         ends_at AS "endsAt", life_seconds AS "lifeSeconds", raw, received_at AS "receivedAt", last_seen_at AS "lastSeenAt",
          is_current AS "isCurrent", revision
        FROM alerts WHERE source = $1 AND is_current AND dedup_key = ANY($2::text[]) ORDER BY dedup_key FOR UPDATE`,
       [source.name, keys],
@@ -58,11 +64,37 @@ export class Intake {
     );
     const { inserted, updated, accepted } = fold(current, alerts, this.clock.now(), newId);
     const revived = await this.update(sql, updated);
+    const renumbered = await this.renumber(sql, updated);
     await this.insert(sql, source, inserted);
     const before = new Map(current.map(({ id, revision }) => [id, revision]));
     const isNews = ({ id, revision, isCurrent }: KeptAlert) => isCurrent && revision > (before.get(id) ?? 0);
     const news = [...inserted, ...updated].filter(isNews).map(({ id }) => id);
-    return { accepted, news: [...new Set([...news, ...revived])] };
+    return { accepted, news: [...new Set([...news, ...revived, ...renumbered])] };
+  }
+
+  /**
+   * Alerts seen again at whose JSONPath a metric finds another number: that is news, as another value is. Answers them.
+   */
+  private async renumber(sql: Sql, alerts: readonly KeptAlert[]): Promise<string[]> {
+    const firing = new Map(
+      alerts.flatMap((alert) =>
+        alert.isCurrent && alert.status === 'firing' ? [[alert.id, alert] as const] : [],
+      ),
+    );
+    if (firing.size === 0) return [];
+    const numbers = await sql.rows<{ alert: string; path: string; number: number | null }>(
+      `SELECT alert_id AS alert, value_path AS path, number FROM alert_matches
+       WHERE alert_id = ANY($1::uuid[]) AND value_path IS NOT NULL`,
+      [[...firing.keys()]],
+      'intake_numbers',
+    );
+    const changed = numbers.filter(
+      ({ alert, path, number }) => (numberAt(path, documentOf(firing.get(alert)!)) ?? null) !== number,
+    );
+    if (changed.length === 0) return [];
+    const ids = [...new Set(changed.map(({ alert }) => alert))];
+    await sql.rows('UPDATE alerts SET revision = revision + 1 WHERE id = ANY($1::uuid[])', [ids]);
+    return ids;
   }
 
   /** Answers those whose life as a metric counts it had ended: being seen again is news for that metric. */
@@ -70,10 +102,11 @@ export class Intake {
     if (alerts.length === 0) return [];
     const rows = await sql.rows<{ id: string; revived: boolean }>(
       `UPDATE alerts a
-       SET status = u.status, value = u.value, labels = u.labels, annotations = u.annotations, ends_at = u.ends_at,
+       SET status = u.status, value = u.value, labels = u.labels, annotations = u.annotations, ends_at = u.ends_at, raw = u.raw,
          is_current = u.is_current, revision = u.revision + r.revived::int, last_seen_at = u.last_seen_at
-       FROM unnest($1::uuid[], $2::text[], $3::float8[], $4::jsonb[], $5::jsonb[], $6::timestamptz[], $7::bool[], $8::int[], $9::timestamptz[])
-           AS u (id, status, value, labels, annotations, ends_at, is_current, revision, last_seen_at),
+       FROM unnest($1::uuid[], $2::text[], $3::float8[], $4::jsonb[], $5::jsonb[], $6::timestamptz[], $7::bool[], $8::int[], $9::timestamptz[],
+             $10::jsonb[])
+           AS u (id, status, value, labels, annotations, ends_at, is_current, revision, last_seen_at, raw),
          LATERAL (SELECT EXISTS (
            SELECT FROM alert_matches m JOIN alerts b ON b.id = m.alert_id
            WHERE m.alert_id = u.id AND b.last_seen_at + make_interval(secs => m.ttl_seconds) < u.last_seen_at) AS revived) r
@@ -89,6 +122,7 @@ export class Intake {
         alerts.map(({ isCurrent }) => isCurrent),
         alerts.map(({ revision }) => revision),
         alerts.map(({ lastSeenAt }) => lastSeenAt),
+        alerts.map(({ raw }) => jsonOf(raw)),
       ],
       'intake_update',
     );
@@ -99,13 +133,14 @@ export class Intake {
     if (alerts.length === 0) return;
     const rows = await sql.rows(
       `INSERT INTO alerts (id, source, format, dedup_key, status, value, labels, annotations, service_id, metric, at,
-         ends_at, life_seconds, received_at, last_seen_at, is_current, revision, processed)
+         ends_at, life_seconds, received_at, last_seen_at, is_current, revision, raw, processed)
        SELECT id, $1, $2, dedup_key, status, value, labels, annotations, service_id, metric, at, ends_at, life_seconds,
-         received_at, last_seen_at, is_current, revision, CASE WHEN is_current THEN 0 ELSE revision END
+         received_at, last_seen_at, is_current, revision, raw, CASE WHEN is_current THEN 0 ELSE revision END
        FROM unnest($3::uuid[], $4::text[], $5::text[], $6::float8[], $7::jsonb[], $8::jsonb[], $9::uuid[], $10::text[],
-           $11::timestamptz[], $12::timestamptz[], $13::float8[], $14::timestamptz[], $15::timestamptz[], $16::bool[], $17::int[])
+           $11::timestamptz[], $12::timestamptz[], $13::float8[], $14::timestamptz[], $15::timestamptz[], $16::bool[], $17::int[],
+           $18::jsonb[])
          AS u (id, dedup_key, status, value, labels, annotations, service_id, metric, at, ends_at, life_seconds,
-           received_at, last_seen_at, is_current, revision)
+           received_at, last_seen_at, is_current, revision, raw)
        ON CONFLICT (source, dedup_key) WHERE is_current DO NOTHING
        RETURNING id`,
       [
@@ -126,9 +161,12 @@ export class Intake {
         alerts.map(({ lastSeenAt }) => lastSeenAt),
         alerts.map(({ isCurrent }) => isCurrent),
         alerts.map(({ revision }) => revision),
+        alerts.map(({ raw }) => jsonOf(raw)),
       ],
       'intake_insert',
     );
     if (rows.length < alerts.length) throw new LostRace();
   }
 }
+
+const jsonOf = (raw: unknown): string | null => (raw === null ? null : JSON.stringify(raw));

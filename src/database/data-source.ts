@@ -3,6 +3,7 @@ import { Foundation1700000000000 } from '../../migrations/1700000000000-foundati
 import { TrustedRules1763900000000 } from '../../migrations/1763900000000-trusted-rules';
 import { WaitingExecutions1763900100000 } from '../../migrations/1763900100000-waiting-executions';
 import { RecoveryActions1763900200000 } from '../../migrations/1763900200000-recovery-actions';
+import { AlertFormats1763900400000 } from '../../migrations/1763900400000-alert-formats';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -33,6 +34,7 @@ function dataSource(url: string, extra: object): DataSource {
       TrustedRules1763900000000,
       WaitingExecutions1763900100000,
       RecoveryActions1763900200000,
+      AlertFormats1763900400000,
     ],
     installExtensions: false,
     applicationName: 'monscale',
