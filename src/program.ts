@@ -115,7 +115,7 @@ function acceptBodies(app: NestFastifyApplication): void {
   accept(['application/x-www-form-urlencoded'], BODY_LIMIT_BYTES, (body, done) =>
     done(null, Object.fromEntries(new URLSearchParams(body.toString('utf8')))),
   );
-  accept(['*'], BODY_LIMIT_BYTES, (_body, done) =>
+  accept(['text/plain', '*'], BODY_LIMIT_BYTES, (_body, done) =>
     done(new UnsupportedMediaTypeException('this media type is not taken here')),
   );
 }

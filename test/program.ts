@@ -38,6 +38,8 @@ const KEPT = [
   'decisions',
   'triggers',
   'alerts',
+  'alert_matches',
+  'source_payloads',
 ];
 
 /** Whatever JSON an answer holds: the claims of a spec check its shape. */

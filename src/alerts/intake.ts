@@ -1,6 +1,6 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
-import { Unavailable } from '../common/errors';
+import { messageOf, Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
 import { numberAt } from '../common/json-path';
 import { telemetry } from '../common/telemetry';
@@ -20,9 +20,13 @@ export interface Accepted {
 class LostRace extends Error {}
 const MAX_TRIES = 5;
 
+const NOTHING = { accepted: [], news: [], sooner: [] };
+
 /** The one way in: alerts are committed before anybody is told that they are accepted. */
 @Injectable()
 export class Intake {
+  private readonly logger = new Logger('Intake');
+
   constructor(
     private readonly database: Database,
     private readonly queues: Queues,
@@ -31,13 +35,13 @@ export class Intake {
   ) {}
 
   async accept(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Accepted[]> {
-    const { accepted, news } =
-      alerts.length === 0 ? { accepted: [], news: [] } : await this.commit(source, alerts);
+    const { accepted, news, sooner } = alerts.length === 0 ? NOTHING : await this.commit(source, alerts);
     this.receipts.count(source.name, alerts.length, this.clock.now());
     if (alerts.length === 0) return [];
     telemetry.alertsReceived.inc({ format: source.format }, alerts.length);
     // Not waited for: they are committed, and the sweep finds them if this fails.
     void this.queues.addAlerts(news);
+    void this.lookSooner(sooner);
     return accepted.map(({ id, dedupKey }) => ({ id, dedupKey }));
   }
 
@@ -67,9 +71,30 @@ export class Intake {
     const renumbered = await this.renumber(sql, updated);
     await this.insert(sql, source, inserted);
     const before = new Map(current.map(({ id, revision }) => [id, revision]));
+    const ends = new Map(current.map(({ id, endsAt }) => [id, endsAt]));
     const isNews = ({ id, revision, isCurrent }: KeptAlert) => isCurrent && revision > (before.get(id) ?? 0);
     const news = [...inserted, ...updated].filter(isNews).map(({ id }) => id);
-    return { accepted, news: [...new Set([...news, ...revived, ...renumbered])] };
+    return {
+      accepted,
+      news: [...new Set([...news, ...revived, ...renumbered])],
+      sooner: updated.filter((alert) => endsSooner(alert, ends.get(alert.id))),
+    };
+  }
+
+  /** Alerts whose end was moved up: their services are evaluated then, and not only at the end that was known before. */
+  private async lookSooner(alerts: readonly KeptAlert[]): Promise<void> {
+    if (alerts.length === 0) return;
+    try {
+      const services = await this.database.rows<{ id: string; at: Date }>(
+        `SELECT m.service_id AS id, u.at FROM unnest($1::uuid[], $2::timestamptz[]) AS u (alert_id, at)
+           JOIN alert_matches m ON m.alert_id = u.alert_id`,
+        [alerts.map(({ id }) => id), alerts.map(({ endsAt }) => endsAt)],
+        'intake_sooner',
+      );
+      await this.queues.addServices(services, this.clock.now());
+    } catch (error) {
+      this.logger.warn(`alerts are taken as ended later than they say: ${messageOf(error)}`);
+    }
   }
 
   /**
@@ -168,5 +193,12 @@ export class Intake {
     if (rows.length < alerts.length) throw new LostRace();
   }
 }
+
+const endsSooner = ({ status, isCurrent, endsAt }: KeptAlert, before: Date | null | undefined): boolean =>
+  isCurrent &&
+  status === 'firing' &&
+  endsAt !== null &&
+  before !== undefined &&
+  (before === null || endsAt < before);
 
 const jsonOf = (raw: unknown): string | null => (raw === null ? null : JSON.stringify(raw));

@@ -8,7 +8,7 @@ import { shownPayload } from './formats/kept-payload';
 const FLUSH_MS = 1_000;
 /** Payloads that one process keeps in a second: of a source, and of all. */
 const KEPT_OF_SOURCE = 5;
-const KEPT_OF_ALL = 50;
+const KEPT_OF_ALL = 200;
 /** Payloads that are kept of a source. */
 const RECENT = 20;
 const ALERTS_SHOWN = 20;

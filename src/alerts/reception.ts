@@ -20,7 +20,7 @@ import type { IncomingAlert } from './alert';
 import { FormatRegistry } from './format-registry';
 import type { Answer, Facts, Parsed, Taken } from './formats/alert-format';
 import { Intake } from './intake';
-import { Receipts } from './receipts';
+import { Receipts, type Receipt } from './receipts';
 
 const MAX_ALERTS = 10_000;
 
@@ -44,7 +44,7 @@ export class Reception {
       if (asked === 'auto') type = this.detected(facts);
       const { body, taken } = await this.accept(type, facts, sender);
       const answer = this.formats.get(type).strategy.answer?.(body, taken) ?? { status: 202, body: taken };
-      this.receipts.keep({ source: sender.name, facts, format: type, status: answer.status, taken });
+      this.keepReceipt(sender, { facts, format: type, status: answer.status, taken });
       return answer;
     } catch (error) {
       return this.refuse(error, type, facts, sender);
@@ -67,6 +67,11 @@ export class Reception {
     telemetry.alertsRefused.inc({ format: type, reason: 'invalid' }, rejected.length);
     const accepted = await this.intake.accept({ name: sender.name, format: type }, alerts);
     return { body, taken: { accepted, rejected: rejected.map(({ index, errors }) => ({ index, errors })) } };
+  }
+
+  /** For those who ask what came from a source; who has an API token sends without one. */
+  private keepReceipt({ name, params }: Sender, receipt: Omit<Receipt, 'source'>): void {
+    if (params !== undefined) this.receipts.keep({ source: name, ...receipt });
   }
 
   /** The first format whose shape it has. @throws InvalidInput */
@@ -120,7 +125,7 @@ export class Reception {
       reason: reasonOf(status),
     });
     const problems = errors.length > 0 ? errors : [{ pointer: '', detail }];
-    this.receipts.keep({ source: sender.name, facts, format: type, status, errors: problems });
+    this.keepReceipt(sender, { facts, format: type, status, errors: problems });
     const body =
       status < 500 ? this.formats.find(type)?.strategy.refusal?.(status, detail, errors) : undefined;
     if (body === undefined) throw error;

@@ -51,11 +51,12 @@ export class Icinga implements AlertFormat {
     const errors: FieldError[] = [];
     const { host, service } = checkable(body, errors);
     const exitStatus = numberOf(body.exit_status);
-    const highest = service === undefined ? 1 : UNKNOWN;
+    const isHost = service === undefined && errors.length === 0;
+    const highest = isHost ? 1 : UNKNOWN;
     if (exitStatus === undefined || !Number.isInteger(exitStatus) || exitStatus < 0 || exitStatus > highest)
       errors.push({
         pointer: '/exit_status',
-        detail: service === undefined ? 'must be 0 (UP) or 1 (DOWN)' : 'must be 0 (OK), 1, 2 or 3 (UNKNOWN)',
+        detail: isHost ? 'must be 0 (UP) or 1 (DOWN)' : 'must be 0 (OK), 1, 2 or 3 (UNKNOWN)',
       });
     const output = body.plugin_output;
     if (typeof output !== 'string') errors.push({ pointer: '/plugin_output', detail: 'must be a text' });
