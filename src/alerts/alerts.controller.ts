@@ -81,7 +81,7 @@ export class AlertsController {
     return this.answer('native', request, reply);
   }
 
-  @Post([':format', ':format/v2/enqueue'])
+  @Post(':format')
   @HttpCode(202)
   @RouteConfig(RAW_BODY)
   @IntakeOf(formatIn, tokenInBody)

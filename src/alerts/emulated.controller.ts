@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RAW_BODY } from '../api/raw-body';
 import { IntakeOf, senderOf } from '../auth/auth';
 import { CLOCK, type Clock } from '../common/clock';
-import { factsOf } from './requests';
+import { factsOf, routingKeyOf } from './requests';
 import { Reception } from './reception';
 
 /** Paths of other systems whose senders name a host and nothing more. */
@@ -23,10 +23,25 @@ export class EmulatedController {
   @RouteConfig(RAW_BODY)
   @IntakeOf('alertmanager')
   @ApiOperation({ summary: "Alertmanager's API v2: Prometheus may name this program as an Alertmanager" })
-  async fromPrometheus(@Req() request: FastifyRequest): Promise<object> {
-    const facts = factsOf(request, this.clock);
-    const { body } = await this.reception.take('alertmanager', facts, senderOf(request));
+  async toAlertmanager(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const body = await this.answer('alertmanager', request, reply);
+    void reply.status(200);
     return body;
+  }
+
+  @Post('api/v1/alerts/pagerduty/v2/enqueue')
+  @HttpCode(202)
+  @RouteConfig(RAW_BODY)
+  @IntakeOf('pagerduty', routingKeyOf)
+  @ApiOperation({ summary: "PagerDuty's Events API v2, for senders that add its path by themselves" })
+  toPagerDuty(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    return this.answer('pagerduty', request, reply);
   }
 
   @Post('v1/actions/process-check-result')
@@ -34,12 +49,16 @@ export class EmulatedController {
   @RouteConfig(RAW_BODY)
   @IntakeOf('icinga')
   @ApiOperation({ summary: "Icinga's API: a check result" })
-  async fromIcingaSender(
-    @Req() request: FastifyRequest,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<object> {
-    const facts = factsOf(request, this.clock);
-    const { status, body } = await this.reception.take('icinga', facts, senderOf(request));
+  toIcinga(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
+    return this.answer('icinga', request, reply);
+  }
+
+  private async answer(format: string, request: FastifyRequest, reply: FastifyReply): Promise<object> {
+    const { status, body } = await this.reception.take(
+      format,
+      factsOf(request, this.clock),
+      senderOf(request),
+    );
     void reply.status(status);
     return body;
   }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Sender } from '../auth/auth';
-import { step, within } from '../common/check';
+import { within } from '../common/check';
 import { openedParams } from '../common/choice';
 import {
   InvalidInput,
@@ -102,16 +102,15 @@ export class Reception {
     const services = await this.addressees.find(named);
     const alerts: IncomingAlert[] = [];
     const rejected: { index: number; pointer: string; errors: FieldError[] }[] = [];
-    const pointerOf = (index: number) => (parsed.length > 1 ? step(index) : '');
     parsed.forEach((one, index) => {
-      if (one.errors) return void rejected.push({ index, pointer: one.pointer ?? '', errors: one.errors });
+      const { pointer = '' } = one;
+      if (one.errors) return void rejected.push({ index, pointer, errors: one.errors });
       const { service: reference, metric, ...alert } = one.alert;
       if (reference === undefined) return void alerts.push(alert);
       const service = services.get(reference);
       const errors = [{ pointer: '/service', detail: `there is no service ${JSON.stringify(reference)}` }];
       const target = service === undefined ? { errors } : metricFor(service, metric);
-      if ('errors' in target)
-        return void rejected.push({ index, pointer: pointerOf(index), errors: target.errors });
+      if ('errors' in target) return void rejected.push({ index, pointer, errors: target.errors });
       alerts.push({ ...alert, serviceId: service!.id, metric: target.metric });
     });
     return { alerts, rejected };

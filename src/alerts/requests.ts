@@ -12,7 +12,9 @@ export function factsOf({ body, headers, query }: FastifyRequest, clock: Clock):
 export const formatIn = ({ params }: FastifyRequest): string => (params as { format: string }).format;
 
 /** PagerDuty's senders have no other place for it. */
+export const routingKeyOf = ({ body }: FastifyRequest): string | undefined => routingKeyIn(rawOf(body));
+
 export const tokenInBody = (request: FastifyRequest): string | undefined =>
-  formatIn(request) === 'pagerduty' ? routingKeyIn(rawOf(request.body)) : undefined;
+  formatIn(request) === 'pagerduty' ? routingKeyOf(request) : undefined;
 
 const rawOf = (body: unknown): Buffer => (Buffer.isBuffer(body) ? body : Buffer.alloc(0));

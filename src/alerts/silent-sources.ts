@@ -12,7 +12,8 @@ const BLIND_SECONDS = 30;
 const OWN = { name: 'monscale', format: 'native' };
 const KEY = 'source_silent ';
 
-interface Watched {
+/** A source whose silence matters. */
+export interface Watched {
   id: string;
   name: string;
   silentAfterSeconds: number;
@@ -39,10 +40,8 @@ export class SilentSources extends Recurring {
       'silent_sources',
     );
     const raised = await this.raised();
-    const alerts = [
-      ...(sources.length === 0 ? [] : begun(sources, raised, await this.watchedSince(now), now)),
-      ...ended(sources, raised),
-    ];
+    if (sources.length + raised.size === 0) return;
+    const alerts = silences(sources, raised, await this.watchedSince(now), now);
     if (alerts.length > 0) await this.intake.accept(OWN, alerts);
   }
 
@@ -70,13 +69,20 @@ export class SilentSources extends Recurring {
   }
 }
 
-function begun(
+/**
+ * What follows from the silence of sources: alerts that begin, and that end. Each silence begins at one moment,
+ * whoever finds it: it is one alert.
+ *
+ * @param raised when each silence that is an alert now began, by source
+ * @param watchedSince nothing can be said of the time before
+ */
+export function silences(
   sources: readonly Watched[],
   raised: ReadonlyMap<string, Date>,
   watchedSince: Date,
   now: Date,
 ): IncomingAlert[] {
-  return sources.flatMap(({ id, name, silentAfterSeconds, lastSeenAt }) => {
+  const begun = sources.flatMap(({ id, name, silentAfterSeconds, lastSeenAt }) => {
     const heard = Math.max(lastSeenAt.getTime(), watchedSince.getTime());
     const at = new Date(heard + silentAfterSeconds * 1000);
     if (at > now || raised.has(id)) return [];
@@ -90,14 +96,12 @@ function begun(
       },
     ];
   });
-}
-
-/** It spoke after that, or nobody asks any more. */
-function ended(sources: readonly Watched[], raised: ReadonlyMap<string, Date>): IncomingAlert[] {
   const byId = new Map(sources.map((source) => [source.id, source]));
-  return [...raised].flatMap(([id, at]) => {
+  const ended = [...raised].flatMap(([id, at]) => {
     const source = byId.get(id);
-    if (source !== undefined && source.lastSeenAt <= at) return [];
-    return [{ dedupKey: KEY + id, status: 'resolved' as const, labels: {}, annotations: {} }];
+    // It spoke after that, or nobody asks any more.
+    const isOver = source === undefined || source.lastSeenAt > at;
+    return isOver ? [{ dedupKey: KEY + id, status: 'resolved' as const, labels: {}, annotations: {} }] : [];
   });
+  return [...begun, ...ended];
 }

@@ -15,14 +15,14 @@ export interface Facts {
 }
 
 /** What one alert of a message was read as; the service it names is looked up by the reception. */
-export type Parsed =
+export type Parsed = {
+  /** Where in the body the alert is; by default it is the body. */
+  pointer?: string;
+} & (
   | { alert: Omit<IncomingAlert, 'serviceId'> & { service?: string }; errors?: undefined }
-  | {
-      /** Pointers relative to the alert. */
-      errors: FieldError[];
-      /** Where in the body the alert is; by default it is the body. */
-      pointer?: string;
-    };
+  /** Pointers are relative to the alert. */
+  | { errors: FieldError[] }
+);
 
 /** What is sent back. */
 export interface Answer {

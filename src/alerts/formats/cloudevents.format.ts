@@ -2,7 +2,7 @@ import { InvalidInput, type FieldError } from '../../common/errors';
 import { isObject, jsonIn, readJson, storable } from '../../common/json';
 import { DEFAULT_LIFE_SECONDS } from '../alert';
 import { AlertFormatMapping, NoParams, type AlertFormat, type Facts, type Parsed } from './alert-format';
-import { keptAlert } from './kept-payload';
+import { isSecretName, keptAlert } from './kept-payload';
 import { hashedKey, labelsOf, momentIn, textIn } from './reading';
 
 const BATCH = 'application/cloudevents-batch+json';
@@ -70,7 +70,7 @@ function alertOf(event: unknown, pointer: string): Parsed {
   const at = momentIn(event.time, '/time', errors);
   const endsAt = momentIn(event.expirytime, '/expirytime', errors);
   if (errors.length > 0) return { errors, pointer };
-  const attributes = Object.entries(event).filter(([name]) => !NO_LABELS.has(name));
+  const attributes = Object.entries(event).filter(([name]) => !NO_LABELS.has(name) && !isSecretName(name));
   return {
     alert: {
       // Its identity, by the specification.

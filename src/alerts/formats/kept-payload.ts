@@ -41,7 +41,8 @@ export function keptAlert(given: unknown): unknown {
     for (const [name, inner] of Object.entries(value)) {
       left -= name.length;
       if (left <= 0) break;
-      entries.push([name, isSecretName(name) ? MASK : keep(inner, depth + 1)]);
+      const isSecret = typeof inner === 'string' && isSecretName(name);
+      entries.push([name, isSecret ? MASK : keep(inner, depth + 1)]);
     }
     return Object.fromEntries(entries);
   };
@@ -54,7 +55,9 @@ const FORM_SECRET = /(^|[&?])([^=&\s]{1,100})=([^&\s]*)/g;
 
 /** The beginning of a body, for people; of a CloudEvent in binary mode its attributes first. */
 export function shownPayload({ raw, headers }: Facts): string {
-  const attributes = Object.entries(headers).filter(([name]) => name.startsWith('ce-'));
+  const attributes = Object.entries(headers).filter(
+    ([name]) => name.startsWith('ce-') && !isSecretName(name),
+  );
   const head = attributes.map(([name, value]) => `${name}: ${String(value)}\n`).join('');
   const text = storable(head.slice(0, MAX_SHOWN) + raw.toString('utf8', 0, MAX_SHOWN));
   return text

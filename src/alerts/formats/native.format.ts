@@ -87,6 +87,7 @@ function parseOne(given: unknown, pointer: string): Parsed {
   if (native === undefined) return { errors, pointer };
   const { service, metric, value, labels, annotations } = native;
   return {
+    pointer,
     alert: {
       service,
       metric,

@@ -4,7 +4,7 @@ import { Flag, TextList } from '../../common/fields';
 import { isObject, jsonIn } from '../../common/json';
 import { DEFAULT_LIFE_SECONDS } from '../alert';
 import { AlertFormatMapping, type AlertFormat, type Facts, type Parsed } from './alert-format';
-import { keptAlert } from './kept-payload';
+import { isSecretName, keptAlert } from './kept-payload';
 import { keyOf, labelsOf, momentIn, textIn } from './reading';
 import { SnsWeb } from './sns-web';
 
@@ -198,6 +198,9 @@ function dimensionsIn(given: unknown): Record<string, unknown> {
 /** Anything else is something that happened: a new alert each time. What is not signed is not believed. */
 function eventIn(inner: unknown, message: Message): Parsed {
   const { Message: text, Subject, TopicArn } = message;
+  const fields = isObject(inner)
+    ? Object.fromEntries(Object.entries(inner).filter(([name]) => !isSecretName(name)))
+    : { Message: text };
   const errors: FieldError[] = [];
   const at = momentIn(message.Timestamp, '/Timestamp', errors);
   if (errors.length > 0) return { errors };
@@ -205,7 +208,7 @@ function eventIn(inner: unknown, message: Message): Parsed {
     alert: {
       dedupKey: keyOf(message.MessageId as string),
       status: 'firing',
-      labels: labelsOf({ ...(isObject(inner) ? inner : { Message: text }), Subject, TopicArn }),
+      labels: labelsOf({ ...fields, Subject, TopicArn }),
       annotations: {},
       at,
       lifeSeconds: DEFAULT_LIFE_SECONDS,
