@@ -33,7 +33,7 @@ import { isId } from '../common/ids';
 import { Database } from '../database/database';
 import { pageOf } from '../database/definitions';
 import { NativeAlert } from './formats/native.format';
-import { factsOf, formatIn, tokenInBody } from './requests';
+import { answered, factsOf, formatIn, tokenInBody } from './requests';
 import { Reception } from './reception';
 
 class AlertsQuery extends RangeQuery {
@@ -122,13 +122,8 @@ export class AlertsController {
   }
 
   private async answer(format: string, request: FastifyRequest, reply: FastifyReply): Promise<object> {
-    const { status, body } = await this.reception.take(
-      format,
-      factsOf(request, this.clock),
-      senderOf(request),
-    );
-    void reply.status(status);
-    return body;
+    const facts = factsOf(request, this.clock);
+    return answered(reply, await this.reception.take(format, facts, senderOf(request)));
   }
 
   @Get()

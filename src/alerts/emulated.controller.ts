@@ -5,7 +5,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RAW_BODY } from '../api/raw-body';
 import { IntakeOf, senderOf } from '../auth/auth';
 import { CLOCK, type Clock } from '../common/clock';
-import { factsOf, routingKeyOf } from './requests';
+import type { Answer } from './formats/alert-format';
+import { answered, factsOf, routingKeyOf } from './requests';
 import { Reception } from './reception';
 
 /** Paths of other systems whose senders name a host and nothing more. */
@@ -23,12 +24,8 @@ export class EmulatedController {
   @RouteConfig(RAW_BODY)
   @IntakeOf('alertmanager')
   @ApiOperation({ summary: "Alertmanager's API v2: Prometheus may name this program as an Alertmanager" })
-  async toAlertmanager(
-    @Req() request: FastifyRequest,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<object> {
-    const body = await this.answer('alertmanager', request, reply);
-    void reply.status(200);
+  async toAlertmanager(@Req() request: FastifyRequest): Promise<object> {
+    const { body } = await this.take('alertmanager', request);
     return body;
   }
 
@@ -37,11 +34,11 @@ export class EmulatedController {
   @RouteConfig(RAW_BODY)
   @IntakeOf('pagerduty', routingKeyOf)
   @ApiOperation({ summary: "PagerDuty's Events API v2, for senders that add its path by themselves" })
-  toPagerDuty(
+  async toPagerDuty(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
-    return this.answer('pagerduty', request, reply);
+    return answered(reply, await this.take('pagerduty', request));
   }
 
   @Post('v1/actions/process-check-result')
@@ -49,17 +46,14 @@ export class EmulatedController {
   @RouteConfig(RAW_BODY)
   @IntakeOf('icinga')
   @ApiOperation({ summary: "Icinga's API: a check result" })
-  toIcinga(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
-    return this.answer('icinga', request, reply);
+  async toIcinga(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    return answered(reply, await this.take('icinga', request));
   }
 
-  private async answer(format: string, request: FastifyRequest, reply: FastifyReply): Promise<object> {
-    const { status, body } = await this.reception.take(
-      format,
-      factsOf(request, this.clock),
-      senderOf(request),
-    );
-    void reply.status(status);
-    return body;
+  private take(format: string, request: FastifyRequest): Promise<Answer> {
+    return this.reception.take(format, factsOf(request, this.clock), senderOf(request));
   }
 }

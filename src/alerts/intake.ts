@@ -16,6 +16,13 @@ export interface Accepted {
   dedupKey: string;
 }
 
+interface Updated {
+  id: string;
+  revived: boolean;
+  /** Where metrics look for their number, and what they found there. */
+  numbers: [path: string, number: number | null][] | null;
+}
+
 /** Two senders of a new alert at once: the second takes another look. */
 class LostRace extends Error {}
 const MAX_TRIES = 5;
@@ -67,8 +74,7 @@ export class Intake {
       'intake_current',
     );
     const { inserted, updated, accepted } = fold(current, alerts, this.clock.now(), newId);
-    const revived = await this.update(sql, updated);
-    const renumbered = await this.renumber(sql, updated);
+    const newsForSome = await this.update(sql, updated);
     await this.insert(sql, source, inserted);
     const before = new Map(current.map(({ id, revision }) => [id, revision]));
     const ends = new Map(current.map(({ id, endsAt }) => [id, endsAt]));
@@ -76,7 +82,7 @@ export class Intake {
     const news = [...inserted, ...updated].filter(isNews).map(({ id }) => id);
     return {
       accepted,
-      news: [...new Set([...news, ...revived, ...renumbered])],
+      news: [...new Set([...news, ...newsForSome])],
       sooner: updated.filter((alert) => endsSooner(alert, ends.get(alert.id))),
     };
   }
@@ -98,45 +104,23 @@ export class Intake {
   }
 
   /**
-   * Alerts seen again at whose JSONPath a metric finds another number: that is news, as another value is. Answers them.
+   * Answers those that are news for a metric alone: their life as it counts it had ended, or where it looks for its
+   * number there is another one.
    */
-  private async renumber(sql: Sql, alerts: readonly KeptAlert[]): Promise<string[]> {
-    const firing = new Map(
-      alerts.flatMap((alert) =>
-        alert.isCurrent && alert.status === 'firing' ? [[alert.id, alert] as const] : [],
-      ),
-    );
-    if (firing.size === 0) return [];
-    const numbers = await sql.rows<{ alert: string; path: string; number: number | null }>(
-      `SELECT alert_id AS alert, value_path AS path, number FROM alert_matches
-       WHERE alert_id = ANY($1::uuid[]) AND value_path IS NOT NULL`,
-      [[...firing.keys()]],
-      'intake_numbers',
-    );
-    const changed = numbers.filter(
-      ({ alert, path, number }) => (numberAt(path, documentOf(firing.get(alert)!)) ?? null) !== number,
-    );
-    if (changed.length === 0) return [];
-    const ids = [...new Set(changed.map(({ alert }) => alert))];
-    await sql.rows('UPDATE alerts SET revision = revision + 1 WHERE id = ANY($1::uuid[])', [ids]);
-    return ids;
-  }
-
-  /** Answers those whose life as a metric counts it had ended: being seen again is news for that metric. */
   private async update(sql: Sql, alerts: readonly KeptAlert[]): Promise<string[]> {
     if (alerts.length === 0) return [];
-    const rows = await sql.rows<{ id: string; revived: boolean }>(
+    const rows = await sql.rows<Updated>(
       `UPDATE alerts a
        SET status = u.status, value = u.value, labels = u.labels, annotations = u.annotations, ends_at = u.ends_at, raw = u.raw,
          is_current = u.is_current, revision = u.revision + r.revived::int, last_seen_at = u.last_seen_at
        FROM unnest($1::uuid[], $2::text[], $3::float8[], $4::jsonb[], $5::jsonb[], $6::timestamptz[], $7::bool[], $8::int[], $9::timestamptz[],
              $10::jsonb[])
            AS u (id, status, value, labels, annotations, ends_at, is_current, revision, last_seen_at, raw),
-         LATERAL (SELECT EXISTS (
-           SELECT FROM alert_matches m JOIN alerts b ON b.id = m.alert_id
-           WHERE m.alert_id = u.id AND b.last_seen_at + make_interval(secs => m.ttl_seconds) < u.last_seen_at) AS revived) r
+         LATERAL (SELECT coalesce(bool_or(b.last_seen_at + make_interval(secs => m.ttl_seconds) < u.last_seen_at), false) AS revived,
+             jsonb_agg(jsonb_build_array(m.value_path, m.number)) FILTER (WHERE m.value_path IS NOT NULL) AS numbers
+           FROM alert_matches m JOIN alerts b ON b.id = m.alert_id WHERE m.alert_id = u.id) r
        WHERE a.id = u.id
-       RETURNING a.id, r.revived`,
+       RETURNING a.id, r.revived, r.numbers`,
       [
         alerts.map(({ id }) => id),
         alerts.map(({ status }) => status),
@@ -151,7 +135,26 @@ export class Intake {
       ],
       'intake_update',
     );
-    return rows.filter(({ revived }) => revived).map(({ id }) => id);
+    const renumbered = await this.renumber(sql, rows, alerts);
+    return [...rows.filter(({ revived }) => revived).map(({ id }) => id), ...renumbered];
+  }
+
+  private async renumber(
+    sql: Sql,
+    rows: readonly Updated[],
+    alerts: readonly KeptAlert[],
+  ): Promise<string[]> {
+    const byId = new Map(alerts.map((alert) => [alert.id, alert]));
+    const isOther = ({ id, numbers }: Updated) => {
+      const alert = byId.get(id)!;
+      if (numbers === null || !alert.isCurrent || alert.status !== 'firing') return false;
+      const document = documentOf(alert);
+      return numbers.some(([path, number]) => (numberAt(path, document) ?? null) !== number);
+    };
+    const ids = rows.filter((row) => !row.revived && isOther(row)).map(({ id }) => id);
+    if (ids.length > 0)
+      await sql.rows('UPDATE alerts SET revision = revision + 1 WHERE id = ANY($1::uuid[])', [ids]);
+    return ids;
   }
 
   private async insert(sql: Sql, source: AlertSource, alerts: readonly KeptAlert[]): Promise<void> {

@@ -24,7 +24,7 @@ import { Receipts, type Receipt } from './receipts';
 
 const MAX_ALERTS = 10_000;
 
-/** The way in of every format over HTTP: believed, read, addressed, committed, answered. */
+/** The way in of every format over HTTP: read, believed, addressed, committed, answered. */
 @Injectable()
 export class Reception {
   constructor(
@@ -119,14 +119,11 @@ export class Reception {
   /** In the shape of the sender's own system, where it has one. @throws the error, where it has none */
   private refuse(error: unknown, type: string, facts: Facts, sender: Sender): Answer {
     const { status, detail, errors = [] } = problemOf(error);
-    telemetry.alertsRefused.inc({
-      format: this.formats.find(type) ? type : 'unknown',
-      reason: reasonOf(status),
-    });
+    const format = this.formats.find(type)?.strategy;
+    telemetry.alertsRefused.inc({ format: format ? type : 'unknown', reason: reasonOf(status) });
     const problems = errors.length > 0 ? errors : [{ pointer: '', detail }];
     this.keepReceipt(sender, { facts, format: type, status, errors: problems });
-    const body =
-      status < 500 ? this.formats.find(type)?.strategy.refusal?.(status, detail, errors) : undefined;
+    const body = status < 500 ? format?.refusal?.(status, detail, errors) : undefined;
     if (body === undefined) throw error;
     return { status, body };
   }

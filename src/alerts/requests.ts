@@ -1,11 +1,16 @@
-/** What the ways in read of a request before its format is asked. */
-import type { FastifyRequest } from 'fastify';
+/** What the ways in read of a request before its format is asked, and how they answer. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../common/clock';
-import type { Facts } from './formats/alert-format';
+import type { Answer, Facts } from './formats/alert-format';
 import { routingKeyIn } from './formats/pagerduty.format';
 
 export function factsOf({ body, headers, query }: FastifyRequest, clock: Clock): Facts {
   return { raw: rawOf(body), headers, query: query as Facts['query'], now: clock.now() };
+}
+
+export function answered(reply: FastifyReply, { status, body }: Answer): object {
+  void reply.status(status);
+  return body;
 }
 
 /** The format that the path names. */

@@ -18,7 +18,7 @@ export interface Sender {
 /** Which format a way in takes, and where else than in its usual places a request has its token. */
 interface WayIn {
   format: (request: FastifyRequest) => string;
-  tokenIn?: (request: FastifyRequest) => string | undefined;
+  elsewhere?: (request: FastifyRequest) => string | undefined;
 }
 
 const PUBLIC = 'monscale:public';
@@ -31,10 +31,10 @@ export const Public = () => SetMetadata(PUBLIC, true);
  * Takes alerts: open to the sources of this format too, whose senders may give the token as `?token=` or as the
  * password of basic authentication.
  */
-export const IntakeOf = (format: string | WayIn['format'], tokenIn?: WayIn['tokenIn']) =>
+export const IntakeOf = (format: string | WayIn['format'], elsewhere?: WayIn['elsewhere']) =>
   SetMetadata(INTAKE, {
     format: typeof format === 'string' ? () => format : format,
-    tokenIn,
+    elsewhere,
   } satisfies WayIn);
 
 /** The source that sent a request; who has an API token sends as `api`. */
@@ -90,7 +90,7 @@ export class AuthGuard implements CanActivate {
 }
 
 /** A token where senders of alerts may have it who can't set a bearer token. */
-function tokenIn(request: FastifyRequest, { tokenIn: elsewhere }: WayIn): string | undefined {
+function tokenIn(request: FastifyRequest, { elsewhere }: WayIn): string | undefined {
   const basic = /^Basic +([A-Za-z0-9+/=_-]+)$/i.exec(request.headers.authorization ?? '')?.[1];
   const [, password] = /^[^:]*:(.+)$/s.exec(Buffer.from(basic ?? '', 'base64').toString('utf8')) ?? [];
   const { token } = request.query as { token?: unknown };

@@ -128,7 +128,7 @@ export class AlertsProcessor {
     alerts: readonly Pick<NewAlert, 'id' | 'status' | 'value' | 'labels' | 'annotations' | 'raw'>[],
   ): Promise<void> {
     if (matches.length === 0) return;
-    const documents = new Map(alerts.map((alert) => [alert.id, documentOf(alert)]));
+    const byId = new Map(alerts.map((alert) => [alert.id, alert]));
     await this.database.rows(
       `INSERT INTO alert_matches (alert_id, service_id, metric, ttl_seconds, value_path, number)
        SELECT DISTINCT ON (1, 2, 3) * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::float8[], $5::text[], $6::float8[])
@@ -141,7 +141,7 @@ export class AlertsProcessor {
         matches.map(({ ttlSeconds }) => ttlSeconds ?? null),
         matches.map(({ valuePath }) => valuePath ?? null),
         matches.map(({ alert, valuePath }) =>
-          valuePath === undefined ? null : (numberAt(valuePath, documents.get(alert)) ?? null),
+          valuePath === undefined ? null : (numberAt(valuePath, documentOf(byId.get(alert)!)) ?? null),
         ),
       ],
       'alerts_matches',
@@ -172,9 +172,9 @@ export class AlertsProcessor {
     );
     if (subscriptions.length === 0) return;
     const living = await this.database.rows<NewAlert>(
-      `SELECT id, status, value, labels, annotations, raw FROM alerts WHERE is_current AND status = 'firing' AND (ends_at IS NULL OR ends_at > $1)
-       ORDER BY id DESC LIMIT $2`,
-      [this.clock.now(), MAX_LIVING],
+      `SELECT id, status, value, labels, annotations, CASE WHEN $3 THEN raw END AS raw FROM alerts
+       WHERE is_current AND status = 'firing' AND (ends_at IS NULL OR ends_at > $1) ORDER BY id DESC LIMIT $2`,
+      [this.clock.now(), MAX_LIVING, subscriptions.some(({ valuePath }) => valuePath !== undefined)],
     );
     const matcher = new Matcher(subscriptions);
     await this.keepMatches(

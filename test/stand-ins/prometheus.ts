@@ -15,6 +15,8 @@ export const hasPrometheus = existsSync(PROMETHEUS) && existsSync(ALERTMANAGER);
 
 interface Running {
   port: number;
+  /** Another content of a file, which counts at once. */
+  reload(file: string, content: object): void;
   stop(): Promise<void>;
 }
 
@@ -24,12 +26,18 @@ export interface Target {
   token: string;
 }
 
-/**
- * A Prometheus with one rule, evaluated and sent every second.
- *
- * @param expression fires while it has a result
- */
-export function startPrometheus(alertname: string, expression: string, targets: Target[]): Promise<Running> {
+/** A Prometheus with one rule, evaluated and sent every second. It fires until it is told to end. */
+export async function startPrometheus(alertname: string, targets: Target[]) {
+  const rules = (expr: string) => ({
+    groups: [
+      {
+        name: 'one',
+        rules: [
+          { alert: alertname, expr, labels: { severity: 'page' }, annotations: { value: '{{ $value }}' } },
+        ],
+      },
+    ],
+  });
   const files = {
     'prometheus.yml': {
       global: { evaluation_interval: '1s' },
@@ -41,28 +49,16 @@ export function startPrometheus(alertname: string, expression: string, targets: 
         })),
       },
     },
-    'rules.yml': {
-      groups: [
-        {
-          name: 'always',
-          rules: [
-            {
-              alert: alertname,
-              expr: expression,
-              labels: { severity: 'page' },
-              annotations: { value: '{{ $value }}' },
-            },
-          ],
-        },
-      ],
-    },
+    'rules.yml': rules('vector(93)'),
   };
-  return start(PROMETHEUS, files, (port) => [
+  const running = await start(PROMETHEUS, files, (port) => [
     '--config.file=prometheus.yml',
     '--storage.tsdb.path=data',
     '--rules.alert.resend-delay=1s',
     `--web.listen-address=127.0.0.1:${port}`,
   ]);
+  const end = () => running.reload('rules.yml', rules('vector(93) > 100'));
+  return { ...running, end };
 }
 
 /** An Alertmanager that tells a webhook at once, and again every second. */
@@ -99,8 +95,8 @@ async function start(
   argsFor: (port: number) => string[],
 ): Promise<Running> {
   const folder = mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'prometheus-'));
-  for (const [name, content] of Object.entries(files))
-    writeFileSync(join(folder, name), JSON.stringify(content));
+  const write = (file: string, content: object) => writeFileSync(join(folder, file), JSON.stringify(content));
+  for (const [file, content] of Object.entries(files)) write(file, content);
   const port = await freePort();
   const running = spawn(program, argsFor(port), { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
   let log = '';
@@ -115,7 +111,11 @@ async function start(
     await gone;
     rmSync(folder, { recursive: true, force: true });
   };
-  return { port, stop };
+  const reload = (file: string, content: object) => {
+    write(file, content);
+    running.kill('SIGHUP');
+  };
+  return { port, reload, stop };
 }
 
 const isReady = (port: number): Promise<boolean> =>

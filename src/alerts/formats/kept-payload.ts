@@ -69,7 +69,7 @@ export function shownPayload({ raw, headers }: Facts): string {
     );
 }
 
-/** An alert as the field that is asked for sees it, when nothing else was kept: its normal form. */
+/** What the JSONPath of a metric sees of an alert: its own format or, where that was not kept, its normal form. */
 export function documentOf(alert: {
   raw?: unknown;
   status: string;
