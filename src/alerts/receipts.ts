@@ -13,6 +13,7 @@ const KEPT_OF_ALL = 200;
 const RECENT = 20;
 const ALERTS_SHOWN = 20;
 const ERRORS_SHOWN = 20;
+const MAX_TEXT = 500;
 const SPAN_MS = 10_000;
 
 /** A request as it was taken or refused. */
@@ -206,6 +207,10 @@ function keptOf({ source, facts, format, status, taken, errors }: Receipt): Kept
     status,
     alerts: accepted.length,
     alertIds: [...new Set(accepted.slice(0, ALERTS_SHOWN).map(({ id }) => id))],
-    errors: (errors ?? rejections).slice(0, ERRORS_SHOWN),
+    errors: (errors ?? rejections).slice(0, ERRORS_SHOWN).map((error) => ({
+      ...error,
+      pointer: error.pointer.slice(0, MAX_TEXT),
+      detail: error.detail.slice(0, MAX_TEXT),
+    })),
   };
 }

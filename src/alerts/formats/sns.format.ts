@@ -152,15 +152,17 @@ function alarmIn(alarm: Message, { TopicArn }: Message): Parsed[] {
       alert: {
         dedupKey: keyOf(textIn(alarm.AlarmArn) ?? JSON.stringify([AWSAccountId, Region, AlarmName])),
         status,
-        labels: labelsOf({
-          ...dimensionsIn(metric.Dimensions),
-          AlarmName,
-          AWSAccountId,
-          Region,
-          Namespace: metric.Namespace,
-          MetricName: metric.MetricName,
-          TopicArn,
-        }),
+        labels: {
+          ...labelsOf(dimensionsIn(metric.Dimensions)),
+          ...labelsOf({
+            AlarmName,
+            AWSAccountId,
+            Region,
+            Namespace: metric.Namespace,
+            MetricName: metric.MetricName,
+            TopicArn,
+          }),
+        },
         annotations: labelsOf({
           AlarmDescription: alarm.AlarmDescription,
           NewStateReason: alarm.NewStateReason,
@@ -210,7 +212,7 @@ function eventIn(inner: unknown, message: Message): Parsed {
     alert: {
       dedupKey: keyOf(message.MessageId as string),
       status: 'firing',
-      labels: labelsOf({ ...fields, Subject, TopicArn }),
+      labels: { ...labelsOf(fields), ...labelsOf({ Subject, TopicArn }) },
       annotations: {},
       at,
       lifeSeconds: DEFAULT_LIFE_SECONDS,
