@@ -26,22 +26,26 @@ export class BenchProgram {
     const folder = mkdtempSync(join(tmpdir(), 'monscale-bench-'));
     const servers = await startEmbeddedServers(folder, () => {});
     const port = await freePort();
-    const child = spawn(process.execPath, ['--enable-source-maps', MAIN], {
-      env: {
-        ...process.env,
-        MONSCALE_HTTP_HOST: '127.0.0.1',
-        MONSCALE_HTTP_PORT: String(port),
-        MONSCALE_TRAP_HOST: '127.0.0.1',
-        MONSCALE_TRAP_PORT: '0',
-        MONSCALE_ADMIN_TOKEN: ADMIN_TOKEN,
-        MONSCALE_SECRET_KEY: servers.secretKey,
-        MONSCALE_LOG_LEVEL: 'warn',
-        DATABASE_URL: servers.databaseUrl,
-        REDIS_URL: servers.redisUrl,
-        ...env,
+    const child = spawn(
+      process.execPath,
+      [...(process.env.BENCH_NODE_OPTIONS?.split(' ') ?? []), '--enable-source-maps', MAIN],
+      {
+        env: {
+          ...process.env,
+          MONSCALE_HTTP_HOST: '127.0.0.1',
+          MONSCALE_HTTP_PORT: String(port),
+          MONSCALE_TRAP_HOST: '127.0.0.1',
+          MONSCALE_TRAP_PORT: '0',
+          MONSCALE_ADMIN_TOKEN: ADMIN_TOKEN,
+          MONSCALE_SECRET_KEY: servers.secretKey,
+          MONSCALE_LOG_LEVEL: 'warn',
+          DATABASE_URL: servers.databaseUrl,
+          REDIS_URL: servers.redisUrl,
+          ...env,
+        },
+        stdio: ['ignore', 'inherit', 'inherit'],
       },
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
+    );
     const sql = new Client({ connectionString: servers.databaseUrl });
     await sql.connect();
     const program = new BenchProgram(folder, servers, child, `http://127.0.0.1:${port}`, sql);
@@ -146,3 +150,12 @@ export function printTable(title: string, rows: readonly (readonly [string, stri
 
 const round = (value: number): string =>
   Number.isInteger(value) ? String(value) : value.toFixed(value < 10 ? 3 : 1);
+
+/** @throws when it is not so within a minute, saying what */
+export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`within 60 s this did not come true: ${what}`);
+    await sleep(1);
+  }
+}

@@ -26,8 +26,12 @@ import { Retention } from './history/retention';
 import { SamplesController } from './history/samples.controller';
 import { InfrastructuresController } from './infrastructures/infrastructures.controller';
 import { InfrastructuresModule } from './infrastructures/infrastructures.module';
+import { LoadBalancerController } from './infrastructures/load-balancer.controller';
 import { KillSwitchController } from './kill-switch/kill-switch.controller';
 import { KillSwitchModule } from './kill-switch/kill-switch.module';
+import { LoadBalancerSweep } from './load-balancers/load-balancer-sweep';
+import { LoadBalancerSync } from './load-balancers/load-balancer-sync';
+import { LoadBalancersModule } from './load-balancers/load-balancers.module';
 import { MetricsModule } from './metrics/metrics.module';
 import { PollScheduler } from './metrics/poll-scheduler';
 import { QueueModule } from './queue/queue.module';
@@ -54,6 +58,7 @@ const ROOMS = [
   InfrastructuresModule,
   ServicesModule,
   MetricsModule,
+  LoadBalancersModule,
   AlertsModule,
   PoliciesModule,
   RulesModule,
@@ -67,6 +72,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
   api: [
     CatalogueController,
     CapacityController,
+    LoadBalancerController,
     InfrastructuresController,
     ActionsController,
     ServiceStatesController,
@@ -90,7 +96,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
 const RUNS: Record<Role, Type[]> = {
   api: [ActionTests, ServiceStates, Hindsight, Decisions, Recordings, Simulations],
   // Says what is due; puts back what Redis lost; notices silence; makes and drops partitions.
-  scheduler: [PollScheduler, AlertSweep, SilentSources, ExecutionSweep, Retention],
+  scheduler: [PollScheduler, AlertSweep, SilentSources, ExecutionSweep, LoadBalancerSweep, Retention],
   // One processor for each queue it serves; see SERVES.
   worker: [],
   // Receives SNMP notifications over UDP.
@@ -98,20 +104,20 @@ const RUNS: Record<Role, Type[]> = {
 };
 
 /** What a worker runs for each queue. */
-const SERVES: Record<QueueName, Type> = {
+const SERVES: Record<QueueName, Type[]> = {
   // Read metrics, evaluate.
-  polls: PollsProcessor,
+  polls: [PollsProcessor],
   // Match alerts, evaluate.
-  alerts: AlertsProcessor,
-  // Execute, verify.
-  actions: Executor,
+  alerts: [AlertsProcessor],
+  // Execute, verify; make load balancers follow.
+  actions: [Executor, LoadBalancerSync],
 };
 
 @Module({})
 export class AppModule {
   /** The program in the roles of its configuration. */
   static with(config: Config): DynamicModule {
-    const serves = config.roles.includes('worker') ? config.queues.map((queue) => SERVES[queue]) : [];
+    const serves = config.roles.includes('worker') ? config.queues.flatMap((queue) => SERVES[queue]) : [];
     return {
       module: AppModule,
       imports: [CommonModule.with(config), DatabaseModule, QueueModule, ...ROOMS],

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { secret, until, World, type Api, type Json, type MonscaleProcess } from './program';
 import { KubernetesStandIn, type Workload } from './stand-ins/kubernetes';
+import { SnsStandIn } from './stand-ins/sns';
 import { WebhookSink } from './stand-ins/webhook-sink';
 
 const SECRET = secret('not-for-anybody-s-eyes');
@@ -244,4 +245,73 @@ describe('what a target accepts and ends later', () => {
     expect((await api.post('/executions/retry')).body).toEqual({ retried: 1 });
     await reaches('gone', 'succeeded');
   }, 40_000);
+});
+
+describe('a target that forgets keys', () => {
+  const KEY = secret('the-secret-of-the-access-key');
+  const sns = new SnsStandIn({ AKIDEXAMPLE: KEY });
+  let world: World;
+  let api: Api;
+
+  beforeAll(async () => {
+    world = await World.create();
+    const endpoint = await sns.start();
+    ({ api } = await world.start());
+    const topicArn = 'arn:aws:sns:eu-west-1:123456789012:scaling.fifo';
+    sns.addTopic(topicArn);
+    await api.create('/actions', {
+      name: 'publish',
+      type: 'sns_publish',
+      params: { topicArn, message: 'more', endpoint, accessKeyId: 'AKIDEXAMPLE', secretAccessKey: KEY },
+      retry: { attempts: 5, backoffSeconds: 2 },
+    });
+    for (const name of ['soon', 'late']) {
+      await api.create('/services', {
+        name,
+        metrics: { outage: { type: 'alert', params: { match: { service: name } } } },
+        condition: 'outage == 1',
+        actions: ['publish'],
+      });
+    }
+  }, 60_000);
+
+  afterAll(async () => {
+    await world?.end();
+    await sns.stop();
+  });
+
+  const lose = async (service: string) => {
+    sns.next.push({ dropAfter: true });
+    await api.post('/alerts', { labels: { service } });
+    return until(async () => {
+      const [execution] = await api.all(`/executions?service=${service}`);
+      return execution?.attempts[0]?.outcome === 'ambiguous' && execution;
+    }, 10_000);
+  };
+  const ends = (id: string) =>
+    until(async () => {
+      const { body } = await api.get(`/executions/${id}`);
+      return body.finishedAt !== undefined && body;
+    }, 15_000);
+
+  test('is asked again while it knows the key', async () => {
+    const { id } = await lose('soon');
+    expect(await ends(id)).toMatchObject({ status: 'succeeded', attempts: [{}, { outcome: 'succeeded' }] });
+    expect(sns.messages).toHaveLength(1);
+  }, 30_000);
+
+  test('and not after that: nobody can tell then', async () => {
+    const { id } = await lose('late');
+    // As if all workers had been away for five minutes.
+    await world.rows(
+      `UPDATE executions SET started_at = started_at - interval '5 minutes',
+         attempts = jsonb_set(attempts, '{0,startedAt}', to_jsonb(to_char(now() - interval '5 minutes', 'YYYY-MM-DD"T"HH24:MI:SSOF')))
+       WHERE id = $1`,
+      [id],
+    );
+    const { status, attempts } = await ends(id);
+    expect(status).toBe('unknown');
+    expect(attempts[1].error).toMatch(/^an answer was lost at .* does not know its key any more$/);
+    expect(sns.messages).toHaveLength(2);
+  }, 30_000);
 });

@@ -15,6 +15,8 @@ const ROUTES = [
     `DELETE /api/v1/${kind}/{ref}`,
   ]),
   'GET /api/v1/infrastructures/{ref}/capacity',
+  'GET /api/v1/infrastructures/{ref}/load-balancer',
+  'POST /api/v1/infrastructures/{ref}/load-balancer/sync',
   ...['state', 'decisions', 'samples'].map((part) => `GET /api/v1/services/{ref}/${part}`),
   ...['evaluate', 'end-wisdom'].map((verb) => `POST /api/v1/services/{ref}/${verb}`),
   'GET /api/v1/executions',
@@ -351,7 +353,13 @@ describe('definitions over HTTP', () => {
   it('the catalogue describes every mapping, secrets marked write-only', async () => {
     const { body } = await api.get('/mappings');
     const { conditionFunctions, ...mappings } = body;
-    expect(Object.keys(mappings).sort()).toEqual(['actions', 'alertFormats', 'metrics', 'policies']);
+    expect(Object.keys(mappings).sort()).toEqual([
+      'actions',
+      'alertFormats',
+      'loadBalancers',
+      'metrics',
+      'policies',
+    ]);
     expect(conditionFunctions.map(({ name }: Json) => name)).toEqual(['abs', 'min', 'max', 'isMissing']);
     const entries: Json[] = Object.values(mappings).flat();
     for (const { type, title, description, paramsSchema } of entries) {
@@ -367,6 +375,8 @@ describe('definitions over HTTP', () => {
       ['snmp_oid', ['community']],
       ['sns_publish', ['secretAccessKey']],
       ['snmp', ['communities']],
+      ['f5', ['password']],
+      ['cloudforms_vms', ['password']],
     ] as const)
       for (const secret of secrets) expect(schemaOf(type)[secret].writeOnly).toBe(true);
     expect(schemaOf('snmp_oid').v3.properties.authKey.writeOnly).toBe(true);

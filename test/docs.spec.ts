@@ -8,8 +8,12 @@ import { AlertFormatMapping } from '../src/alerts/formats/alert-format';
 import { NativeAlert } from '../src/alerts/formats/native.format';
 import { SourceDto } from '../src/alerts/sources';
 import { check } from '../src/common/check';
+import { fieldsOf } from '../src/common/fields';
 import type { MappingOptions } from '../src/common/mapping-registry';
 import { freePort } from '../src/embedded/server-process';
+import { InfrastructureDto } from '../src/infrastructures/infrastructure.dto';
+import { LoadBalancerMapping } from '../src/load-balancers/load-balancer';
+import { LOAD_BALANCER_MAPPINGS } from '../src/load-balancers/mappings';
 import { POLICY_MAPPINGS } from '../src/rules/policies';
 import { PolicyMapping } from '../src/rules/policies/policy';
 import { MonscaleProcess, type Json } from './program';
@@ -44,6 +48,18 @@ test.each(ALERT_FORMATS.map((cls) => optionsOf(AlertFormatMapping, cls)))(
     expect(check(SourceDto, example).errors).toEqual([]);
     expect(example.format).toBe(type);
     expect(check(params, example.params).errors).toEqual([]);
+  },
+);
+
+test.each(LOAD_BALANCER_MAPPINGS.map((cls) => optionsOf(LoadBalancerMapping, cls)))(
+  'the page of load balancer $type has a valid example and names every param',
+  ({ type, params }) => {
+    const page = `docs/load-balancers/${type}.md`;
+    const example = exampleOf(page);
+    expect(check(InfrastructureDto, example).errors).toEqual([]);
+    expect(example.loadBalancer.type).toBe(type);
+    expect(check(params, example.loadBalancer.params).errors).toEqual([]);
+    for (const { name } of fieldsOf(params)) expect(read(page)).toContain(`\n| \`${name}\``);
   },
 );
 

@@ -40,6 +40,7 @@ const KEPT = [
   'alerts',
   'alert_matches',
   'source_payloads',
+  'load_balancer_states',
 ];
 
 /** Whatever JSON an answer holds: the claims of a spec check its shape. */

@@ -384,6 +384,7 @@ describe('rules that can be trusted', () => {
       triggers: 1,
       secondsInAlarm: 10,
       secondsAtLimit: 0,
+      escalations: 0,
       secondsMissing: 10,
       transitions: 6,
     });

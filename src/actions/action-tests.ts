@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { openedParams } from '../common/choice';
 import { CLOCK, type Clock } from '../common/clock';
 import { withDeadline } from '../common/deadline';
 import { Conflict, messageOf } from '../common/errors';
 import { newId } from '../common/ids';
-import { maskTexts, Secrets } from '../common/secrets';
+import { maskTexts } from '../common/secrets';
 import { KillSwitch } from '../kill-switch/kill-switch';
 import { Permanent, Retryable, type Action, type ActionContext } from './action';
-import { ActionRegistry } from './action-registry';
+import { ActionBook } from './action-book';
 import { Actions } from './actions';
-import type { AttemptOutcome } from './executions';
+import { masked } from './excerpt';
+import type { AttemptOutcome } from './execution';
 import { rendered } from './rendering';
 import { gapMs } from './waiting-executions';
 
@@ -38,15 +38,14 @@ const SAMPLE = {
 export class ActionTests {
   constructor(
     private readonly actions: Actions,
-    private readonly registry: ActionRegistry,
-    private readonly secrets: Secrets,
+    private readonly book: ActionBook,
     private readonly killSwitch: KillSwitch,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** @throws Conflict when it would act under the kill switch */
   async run(reference: string, dryRun: boolean, given: Record<string, unknown>): Promise<TestAnswer> {
-    const { type, params: stored, timeoutSeconds } = await this.actions.store.get(reference);
+    const { id, version, timeoutSeconds } = await this.actions.store.get(reference);
     if (!dryRun && (await this.killSwitch.isOn())) {
       throw new Conflict('the kill switch is on: nothing is executed');
     }
@@ -56,8 +55,7 @@ export class ActionTests {
     const variables = { ...SAMPLE, trigger, ...given, execution: { id: executionId } };
     let texts: string[] = [];
     try {
-      const { options, strategy } = this.registry.get(type);
-      const opened = openedParams(options.params, stored, this.secrets);
+      const { options, strategy, ...opened } = await this.book.open(id, version);
       texts = opened.texts;
       const params = rendered(options.params, opened.params, variables);
       const context = { timeoutMs: timeoutSeconds * 1000, now, executionId, variables };
@@ -98,12 +96,4 @@ async function attempt(strategy: Action, params: object, context: Omit<ActionCon
       error instanceof Permanent ? 'permanent' : error instanceof Retryable ? 'retryable' : 'ambiguous';
     return { outcome, error: messageOf(error) };
   }
-}
-
-/** Every text in it without our secrets. */
-function masked(value: unknown, secrets: readonly string[]): unknown {
-  if (typeof value === 'string') return maskTexts(value, secrets);
-  if (Array.isArray(value)) return value.map((item) => masked(item, secrets));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, masked(item, secrets)]));
 }

@@ -30,6 +30,23 @@ export class ActionDto extends Choice {
   @Decimal({ description: 'How long one try may take', unit: 's', minimum: 0.1, maximum: 3_600 })
   timeoutSeconds = 30;
 
+  @Whole({
+    description: 'How many of its executions may be in flight at once; others wait',
+    optional: true,
+    minimum: 1,
+    maximum: 100_000,
+  })
+  concurrency?: number;
+
+  @Whole({
+    description:
+      'How many executions, of any action, may be in flight at its target when one of it begins; others wait',
+    optional: true,
+    minimum: 1,
+    maximum: 100_000,
+  })
+  targetConcurrency?: number;
+
   @Nested(() => RetryDto, { description: 'What happens when a try fails but another may succeed' })
   retry: RetryDto = new RetryDto();
 }

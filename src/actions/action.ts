@@ -1,6 +1,8 @@
 import { DiscoveryService } from '@nestjs/core';
 import type { MappingOptions } from '../common/mapping-registry';
 
+export { Ambiguous, Permanent, Retryable } from '../targets/outcomes';
+
 /**
  * An action mapping: how something is done at a target. It is called at most once at a time for an execution and
  * says by the error it throws whether trying again can help.
@@ -19,6 +21,9 @@ export interface Action<P = unknown> {
    */
   idempotent(params: P): boolean;
 
+  /** How long an idempotent target knows a key, in seconds; without it for good. After that nobody can tell. */
+  knowsKeySeconds?(params: P): number | undefined;
+
   /**
    * Asks the target how far it is with what it accepted: `waiting` again, or its end. Asked with growing gaps; a
    * Retryable is asked again, a Permanent is the target's own end of it.
@@ -30,8 +35,16 @@ export interface Action<P = unknown> {
   /** How long it may wait, in seconds; after that its end is unknown. By default a day. */
   waitsAtMost?(params: P): number;
 
-  /** Asks the target what became of an execution whose answer was lost. */
-  verify?(params: P, context: ActionContext): Promise<'succeeded' | 'failed' | 'not_done' | 'unknown'>;
+  /** Asks the target what became of an execution whose answer was lost. What it has in hand is followed. */
+  verify?(params: P, context: ActionContext): Promise<Verdict>;
+
+  /**
+   * Where its requests go to, as `host[:port]`: what several actions may share a limit for. Undefined where nothing is
+   * asked, or a template decides it.
+   *
+   * @param params as they are stored: templates are not rendered, secrets are texts
+   */
+  target?(params: P): string | undefined;
 }
 
 export interface ActionContext {
@@ -46,6 +59,8 @@ export interface ActionContext {
   variables: Record<string, unknown>;
 }
 
+export type Verdict = 'succeeded' | 'failed' | 'not_done' | 'unknown' | { waiting: Waiting };
+
 /** What is needed to ask after what a target accepted. JSON, kept in the execution: no secrets. */
 export type Waiting = Readonly<Record<string, unknown>>;
 
@@ -58,25 +73,3 @@ export interface ActionResult {
 
 /** Marks a class as an action mapping; list it in `actions/mappings/index.ts`. */
 export const ActionMapping = DiscoveryService.createDecorator<MappingOptions>();
-
-/** Trying again can't help: wrong credentials, no such target, a bad parameter. */
-export class Permanent extends Error {}
-
-/** Not sent, or surely not done: connection refused, 429, 503. */
-export class Retryable extends Error {
-  constructor(
-    message: string,
-    options?: ErrorOptions & {
-      /** The target's own `Retry-After`. */
-      retryAfterSeconds?: number;
-    },
-  ) {
-    super(message, options);
-    this.retryAfterSeconds = options?.retryAfterSeconds;
-  }
-
-  readonly retryAfterSeconds?: number;
-}
-
-/** Sent, and no answer came: it may have been done. */
-export class Ambiguous extends Error {}

@@ -1,8 +1,10 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { KillSwitchModule } from '../kill-switch/kill-switch.module';
+import { ActionBook } from './action-book';
 import { ActionRegistry } from './action-registry';
 import { Actions } from './actions';
+import { Claims } from './claims';
 import { Executions } from './executions';
 import { ACTION_MAPPINGS } from './mappings';
 import { WaitingExecutions } from './waiting-executions';
@@ -10,7 +12,7 @@ import { WaitingExecutions } from './waiting-executions';
 /** What can be done, and what is being done. */
 @Module({
   imports: [DiscoveryModule, KillSwitchModule],
-  providers: [...ACTION_MAPPINGS, ActionRegistry, Actions, Executions, WaitingExecutions],
-  exports: [ActionRegistry, Actions, Executions, WaitingExecutions],
+  providers: [...ACTION_MAPPINGS, ActionRegistry, ActionBook, Actions, Claims, Executions, WaitingExecutions],
+  exports: [ActionRegistry, ActionBook, Actions, Claims, Executions, WaitingExecutions],
 })
 export class ActionsModule {}

@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { IsNull, type EntityManager } from 'typeorm';
 import { StoredDefinitions, type Surroundings } from '../api/stored-definitions';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
 import { maskedParams, sealedParams, type Chosen } from '../common/choice';
+import { readied } from '../common/ready';
 import { Secrets } from '../common/secrets';
 import { Database } from '../database/database';
 import { DefinitionStore, type Columns } from '../database/definitions';
@@ -13,6 +14,8 @@ import { ActionDto } from './action.dto';
 
 @Injectable()
 export class Actions extends StoredDefinitions<ActionRow> {
+  protected override readonly shownAs = { target: null };
+
   constructor(
     database: Database,
     @Inject(CLOCK) clock: Clock,
@@ -25,7 +28,34 @@ export class Actions extends StoredDefinitions<ActionRow> {
   protected columns(body: unknown, { before }: Surroundings<ActionRow>): Columns<ActionRow> {
     const dto = checked(ActionDto, body);
     const params = sealedParams(this.registry, dto as Chosen, '', this.secrets, before);
-    return { ...dto, params, retry: { ...dto.retry } };
+    return {
+      ...dto,
+      params,
+      concurrency: dto.concurrency ?? null,
+      targetConcurrency: dto.targetConcurrency ?? null,
+      target: this.targetOf({ type: dto.type, params }),
+      retry: { ...dto.retry },
+    };
+  }
+
+  private targetOf(chosen: Chosen): string | null {
+    try {
+      const { strategy, params } = readied(this.registry, chosen, this.secrets)();
+      return strategy.target?.(params) ?? null;
+    } catch {
+      // A secret that is not there yet, say: its executions will tell.
+      return null;
+    }
+  }
+
+  /** Of actions that were saved before theirs was asked for: a limit counts for all that go to the same target. */
+  protected override async alongside(manager: EntityManager, rows: ActionRow[]): Promise<void> {
+    if (rows.every(({ targetConcurrency }) => targetConcurrency === null)) return;
+    const others = await manager.findBy(ActionRow, { target: IsNull() });
+    for (const { id, type, params } of others) {
+      const target = this.targetOf({ type, params });
+      if (target !== null) await manager.update(ActionRow, { id }, { target });
+    }
   }
 
   protected async show(rows: ActionRow[]): Promise<object[]> {
@@ -34,6 +64,8 @@ export class Actions extends StoredDefinitions<ActionRow> {
       type: row.type,
       params: maskedParams(this.registry, row, this.secrets),
       timeoutSeconds: row.timeoutSeconds,
+      ...(row.concurrency === null ? {} : { concurrency: row.concurrency }),
+      ...(row.targetConcurrency === null ? {} : { targetConcurrency: row.targetConcurrency }),
       retry: row.retry,
     }));
   }

@@ -27,9 +27,10 @@ export class ExecutionSweep extends Recurring {
     const now = this.clock.now();
     await this.executions.expireApprovals(now);
     telemetry.oldestDue.set(await this.executions.oldestDueSeconds(now));
+    telemetry.held.set(await this.executions.held());
     const overdue = await this.executions.overdue(new Date(now.getTime() - LATE_MS), AT_ONCE);
-    // While as many jobs wait as are late, workers are behind and nothing is lost.
-    const isLost = overdue.length > 0 && (await this.queues.waiting('actions')) < overdue.length;
+    // While as many wait on the queue as are late, workers are behind and nothing is lost.
+    const isLost = overdue.length > 0 && (await this.queues.waitingExecutions()) < overdue.length;
     if (isLost && (await this.queues.addExecutions(overdue, now)))
       telemetry.swept.inc({ what: 'executions' }, overdue.length);
     const waiting = await this.waiting.overdue(new Date(now.getTime() - LATE_MS), now, AT_ONCE);

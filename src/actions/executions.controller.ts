@@ -7,7 +7,8 @@ import { Choice, Text } from '../common/fields';
 import { isId } from '../common/ids';
 import { Database } from '../database/database';
 import { pageOf } from '../database/definitions';
-import { Executions, type Attempt, type ExecutionStatus } from './executions';
+import type { Attempt, ExecutionStatus } from './execution';
+import { Executions } from './executions';
 
 const STATUSES: ExecutionStatus[] = [
   'queued', 'awaiting_approval', 'running', 'waiting', 'succeeded', 'failed', 'unknown', 'cancelled', 'shadowed',
@@ -63,10 +64,13 @@ interface ExecutionRow {
   nextAttemptAt: Date | null;
   expiresAt: Date | null;
   finishedAt: Date | null;
+  /** The limit it waits for. */
+  held: string | null;
 }
 
 const SHOWN = `e.id, e.service_name AS service, e.action_name AS action, e.trigger_id AS trigger, e.status, e.justification,
-  e.attempts, e.created_at AS "createdAt", e.next_attempt_at AS "nextAttemptAt", e.expires_at AS "expiresAt", e.finished_at AS "finishedAt"`;
+  e.attempts, e.created_at AS "createdAt", e.next_attempt_at AS "nextAttemptAt", e.expires_at AS "expiresAt", e.finished_at AS "finishedAt",
+  e.held->>'why' AS held`;
 
 /** The action queue and its history. */
 @ApiTags('executions')
@@ -173,10 +177,11 @@ export class ExecutionsController {
   }
 }
 
-function show({ nextAttemptAt, expiresAt, finishedAt, ...row }: ExecutionRow): object {
+function show({ nextAttemptAt, expiresAt, finishedAt, held, ...row }: ExecutionRow): object {
   return {
     ...row,
     idempotencyKey: row.id,
+    ...(held === null ? {} : { held }),
     ...(nextAttemptAt === null ? {} : { nextAttemptAt }),
     ...(expiresAt === null ? {} : { expiresAt }),
     ...(finishedAt === null ? {} : { finishedAt }),

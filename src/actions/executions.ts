@@ -5,54 +5,8 @@ import { Conflict, NotFound } from '../common/errors';
 import { Database, type Sql } from '../database/database';
 import { KillSwitch } from '../kill-switch/kill-switch';
 import { Queues } from '../queue/queues';
-import type { Waiting } from './action';
-import type { RetryPolicy } from './backoff';
-
-export type ExecutionStatus =
-  | 'queued'
-  | 'awaiting_approval'
-  | 'running'
-  | 'waiting'
-  | 'succeeded'
-  | 'failed'
-  | 'unknown'
-  | 'cancelled'
-  | 'shadowed';
-
-/** How one try ended; `accepted`: the target has it in hand. */
-export type AttemptOutcome =
-  'succeeded' | 'accepted' | 'permanent' | 'retryable' | 'ambiguous' | 'lost' | 'person';
-
-export interface Attempt {
-  startedAt: string;
-  finishedAt?: string;
-  outcome?: AttemptOutcome;
-  error?: string;
-  detail?: string;
-}
-
-/** An execution in the hands of a worker, with its action as it is defined now. */
-export interface Claimed {
-  id: string;
-  service: string;
-  action: string;
-  tries: number;
-  variables: Record<string, unknown>;
-  type: string;
-  params: Record<string, unknown>;
-  timeoutSeconds: number;
-  retry: RetryPolicy;
-}
-
-/** How a try ended and what follows. */
-export interface Ending {
-  attempt: Required<Pick<Attempt, 'outcome'>> & Pick<Attempt, 'error' | 'detail'>;
-  status: 'succeeded' | 'failed' | 'unknown' | 'queued' | 'waiting';
-  /** For `queued`: when it is tried again; for `waiting`: when the target is asked. */
-  nextAttemptAt?: Date;
-  /** For `waiting`: what is needed to ask, and until when that makes sense. */
-  waiting?: { facts: Waiting; until: Date };
-}
+import { Claims } from './claims';
+import { ENDED, type Ended, type Ending, type OpenExecution } from './execution';
 
 /** Which ended executions to retry. */
 export interface RetryFilter {
@@ -66,98 +20,32 @@ export interface RetryFilter {
 
 const RETRIED_AT_ONCE = 10_000;
 
-export interface OpenExecution {
-  id: string;
-  tries: number;
-}
-
-interface Claim {
-  id: string;
-  worker: string;
-}
-
 interface OwnEnding extends OpenExecution {
   worker: string;
   ending: Ending;
 }
 
-/** Decisions go on, acts do not: what is queued waits until the switch is off again. */
-export const MAY_ACT = 'NOT (SELECT is_on FROM kill_switch)';
-const DUE = `${MAY_ACT} AND e.status = 'queued' AND e.next_attempt_at <= $3::timestamptz + interval '100 milliseconds'`;
-const LOST = `${MAY_ACT} AND e.status = 'running' AND e.lease_until < $3::timestamptz`;
-
-/** A worker's lease outlives its timeout by this: time to write down what came of it. */
-export const LEASE_GRACE_SECONDS = 10;
-
-/** Executions as rows: who may run one now, what came of each try. Every change is guarded by the state it starts from. */
+/** Executions as rows: what came of each try, and what people do to them. Every change is guarded by the state it starts from. */
 @Injectable()
 export class Executions {
-  private readonly claims = new Batcher((claims: Claim[]) => this.takeAll(claims, DUE, 'executions_claim'));
-  private readonly lostClaims = new Batcher((claims: Claim[]) =>
-    this.takeAll(claims, LOST, 'executions_claim_lost'),
-  );
   private readonly endings = new Batcher((endings: OwnEnding[]) => this.finishAll(endings));
 
   constructor(
     private readonly database: Database,
     private readonly queues: Queues,
+    private readonly claims: Claims,
     private readonly killSwitch: KillSwitch,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
-
-  /**
-   * Takes a queued execution whose moment has come, or nearly: clocks differ. Undefined: it is not to be run, or
-   * somebody else runs it.
-   */
-  claim(id: string, worker: string): Promise<Claimed | undefined> {
-    return this.claims.add({ id, worker });
-  }
-
-  /** Takes one over whose worker is gone. */
-  claimLost(id: string, worker: string): Promise<Claimed | undefined> {
-    return this.lostClaims.add({ id, worker });
-  }
 
   /** Writes down how the last try ended; false when the lease was lost to somebody else meanwhile. */
   finish({ id, tries }: OpenExecution, worker: string, ending: Ending): Promise<boolean> {
     return this.endings.add({ id, tries, worker, ending });
   }
 
-  /** Locks first, skipping what another worker has in hand: two batches never wait for each other. */
-  private async takeAll(claims: Claim[], condition: string, name: string): Promise<(Claimed | undefined)[]> {
-    const now = this.clock.now();
-    const rows = await this.database.rows<Claimed>(
-      `WITH mine AS (
-         SELECT e.id FROM executions e WHERE e.id = ANY($1::uuid[]) AND ${condition} FOR UPDATE SKIP LOCKED)
-       UPDATE executions e
-       SET status = 'running', tries = e.tries + (e.status = 'queued')::int, next_attempt_at = NULL,
-         lease_owner = c.worker, lease_until = $3::timestamptz + make_interval(secs => a.timeout_seconds + $4),
-         attempts = CASE WHEN e.status = 'queued' THEN e.attempts || jsonb_build_object('startedAt', $5::text) ELSE e.attempts END
-       FROM mine JOIN unnest($1::uuid[], $2::uuid[]) AS c (id, worker) USING (id), actions a
-       WHERE e.id = mine.id AND a.id = e.action_id
-       RETURNING e.id, e.service_name AS service, e.action_name AS action, e.tries, e.variables, a.type, a.params,
-         a.timeout_seconds AS "timeoutSeconds", a.retry`,
-      [
-        claims.map(({ id }) => id),
-        claims.map(({ worker }) => worker),
-        now,
-        LEASE_GRACE_SECONDS,
-        now.toISOString(),
-      ],
-      name,
-    );
-    const byId = new Map(rows.map((row) => [row.id, row]));
-    return claims.map(({ id }) => {
-      const claimed = byId.get(id);
-      // Asked for twice in one batch: the first has it.
-      byId.delete(id);
-      return claimed;
-    });
-  }
-
   private async finishAll(endings: OwnEnding[]): Promise<boolean[]> {
     const now = this.clock.now();
-    const rows = await this.database.rows<{ id: string }>(
+    const rows = await this.database.rows<Ended>(
       `UPDATE executions e
        SET status = u.status, lease_owner = NULL, lease_until = NULL, next_attempt_at = u.next_attempt_at,
          finished_at = CASE WHEN u.status IN ('queued', 'waiting') THEN NULL ELSE $6::timestamptz END,
@@ -167,7 +55,7 @@ export class Executions {
            $8::jsonb[], $9::timestamptz[])
          AS u (id, worker, tries, status, next_attempt_at, attempt, waiting, waits_until)
        WHERE e.id = u.id AND e.status = 'running' AND e.lease_owner = u.worker AND e.tries = u.tries
-       RETURNING e.id`,
+       RETURNING ${ENDED}`,
       [
         endings.map(({ id }) => id),
         endings.map(({ worker }) => worker),
@@ -197,6 +85,7 @@ export class Executions {
       waiting.map(({ id, ending }) => ({ id, asked: 0, at: ending.nextAttemptAt })),
       now,
     );
+    void this.claims.release(rows);
     return endings.map(({ id }) => finished.has(id));
   }
 
@@ -208,6 +97,14 @@ export class Executions {
       [now],
     );
     return Math.max(0, row?.seconds ?? 0);
+  }
+
+  /** How many wait because a limit is reached. */
+  async held(): Promise<number> {
+    const [row] = await this.database.rows<{ count: number }>(
+      `SELECT count(*)::int AS count FROM executions WHERE status = 'queued' AND held IS NOT NULL`,
+    );
+    return row!.count;
   }
 
   /** Queued ones whose moment is past: their job may be lost. Those that are on the queue are not put there twice. */
@@ -247,7 +144,7 @@ export class Executions {
       throw new Conflict(`its action ${orphan.action} was deleted, so it can't be retried`);
     const tries = await this.change(id, ['failed', 'unknown', 'cancelled'], 'retried', (sql) =>
       sql.rows<{ tries: number }>(
-        `UPDATE executions SET status = 'queued', tries = 0, next_attempt_at = $2, finished_at = NULL
+        `UPDATE executions SET status = 'queued', tries = 0, next_attempt_at = $2, started_at = NULL, finished_at = NULL
          WHERE id = $1 AND status IN ('failed', 'unknown', 'cancelled') RETURNING tries`,
         [id, now],
       ),
@@ -259,7 +156,7 @@ export class Executions {
   async retryAll(filter: RetryFilter): Promise<number> {
     const now = this.clock.now();
     const rows = await this.database.rows<OpenExecution>(
-      `UPDATE executions SET status = 'queued', tries = 0, next_attempt_at = $1, finished_at = NULL
+      `UPDATE executions SET status = 'queued', tries = 0, next_attempt_at = $1, started_at = NULL, finished_at = NULL
        WHERE id IN (
          SELECT e.id FROM executions e JOIN actions a ON a.id = e.action_id
          WHERE e.status = $2 AND ($3::text IS NULL OR e.service_name = $3 OR e.service_id::text = $3)
@@ -284,7 +181,7 @@ export class Executions {
     const now = this.clock.now();
     await this.change(id, ['queued', 'awaiting_approval', 'waiting'], 'cancelled', (sql) =>
       sql.rows<{ tries: number }>(
-        `UPDATE executions SET status = 'cancelled', finished_at = $2, next_attempt_at = NULL,
+        `UPDATE executions SET status = 'cancelled', finished_at = $2, next_attempt_at = NULL, held = NULL,
            attempts = attempts || CASE WHEN status = 'waiting' THEN $4::jsonb ELSE $3::jsonb END
          WHERE id = $1 AND status IN ('queued', 'awaiting_approval', 'waiting') RETURNING tries`,
         [

@@ -2,19 +2,21 @@ import { Process, Processor } from '@nestjs/bull';
 import { Inject, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import type { Job } from 'bull';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openedParams } from '../common/choice';
 import { CLOCK, type Clock } from '../common/clock';
 import { withDeadline } from '../common/deadline';
-import { messageOf } from '../common/errors';
+import { messageOf, Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
-import { maskTexts, Secrets } from '../common/secrets';
+import { maskTexts } from '../common/secrets';
 import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
 import type { ActionJob } from '../queue/jobs';
-import { Permanent, Retryable, type Action, type ActionContext } from './action';
-import { ActionRegistry } from './action-registry';
+import { Permanent, Retryable, type Action, type ActionContext, type Waiting } from './action';
+import { ActionBook } from './action-book';
 import { backoffMs } from './backoff';
-import { Executions, type Claimed, type Ending } from './executions';
+import { Claims } from './claims';
+import { excerptOf } from './excerpt';
+import type { Claimed, Ending } from './execution';
+import { Executions } from './executions';
 import { rendered } from './rendering';
 import { gapMs, WaitingExecutions, type ClaimedWaiting, type Followed } from './waiting-executions';
 
@@ -22,6 +24,7 @@ const CONCURRENCY = 64;
 /** How often the end of a try is written down again when PostgreSQL is away. The lease bounds it too. */
 const FINISH_TRIES = 8;
 const A_DAY_SECONDS = 86_400;
+const NEVER = new AbortController().signal;
 
 /** An action ready to be called. */
 interface Call {
@@ -39,10 +42,10 @@ export class Executor implements BeforeApplicationShutdown {
   private readonly stopping = new AbortController();
 
   constructor(
+    private readonly claims: Claims,
     private readonly executions: Executions,
     private readonly waiting: WaitingExecutions,
-    private readonly registry: ActionRegistry,
-    private readonly secrets: Secrets,
+    private readonly book: ActionBook,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -56,34 +59,46 @@ export class Executor implements BeforeApplicationShutdown {
   async process({ data }: Job<ActionJob>): Promise<void> {
     // Decisions go on, acts do not: what is queued waits until the switch is off again.
     if (this.config.killSwitch) return;
-    if (data.waiting) {
-      const waiting = await this.waiting.claim(data.execution, this.worker);
-      return waiting && this.follow(waiting);
-    }
-    const claimed = await this.executions.claim(data.execution, this.worker);
+    const take = data.waiting ? (id: string) => this.ask(id) : (id: string) => this.take(id);
+    // All of them end before the job does: a drain waits for the job.
+    const ends = await Promise.allSettled(data.executions.map(take));
+    const broken = ends.find((end) => end.status === 'rejected');
+    if (broken !== undefined) throw broken.reason;
+  }
+
+  private async take(id: string): Promise<void> {
+    const claimed = await this.claims.claim(id, this.worker);
     if (claimed !== undefined) return this.run(claimed);
-    const lost = await this.executions.claimLost(data.execution, this.worker);
+    const lost = await this.claims.claimLost(id, this.worker);
     if (lost !== undefined) return this.recover(lost);
+  }
+
+  private async ask(id: string): Promise<void> {
+    const waiting = await this.waiting.claim(id, this.worker);
+    if (waiting !== undefined) return this.follow(waiting);
   }
 
   private async run(claimed: Claimed): Promise<void> {
     let secrets: string[] = [];
+    let request: object | undefined;
     let ending: Ending;
     try {
-      const call = this.prepare(claimed);
+      const call = await this.prepare(claimed);
       secrets = call.secrets;
-      ending = await this.attempt(claimed, call);
+      request = this.request(claimed, call);
+      ending = this.isForgotten(claimed, call) ? keyForgotten(claimed) : await this.attempt(claimed, call);
     } catch (error) {
-      // It was never called: its params or secrets are not what they must be.
-      ending = failed('permanent', messageOf(error));
+      // It was never called: its params or secrets are not what they must be, or its action can't be read for now.
+      ending = isForNow(error)
+        ? this.again(claimed, 'retryable', messageOf(error))
+        : failed('permanent', messageOf(error));
     }
-    await this.finish(claimed, masked(ending, secrets));
+    await this.finish(claimed, masked(ending, secrets, request));
   }
 
   /** @throws Error when the definition is not usable: a mapping or a secret that is not there, a template that fails */
-  private prepare({ id, type, params: stored, variables }: Claimed): Call {
-    const { options, strategy } = this.registry.get(type);
-    const { params, texts } = openedParams(options.params, stored, this.secrets);
+  private async prepare({ id, actionId, actionVersion, variables }: Claimed): Promise<Call> {
+    const { options, strategy, params, texts } = await this.book.open(actionId, actionVersion);
     return {
       strategy,
       params: rendered(options.params, params, withExecution(variables, id)),
@@ -91,25 +106,34 @@ export class Executor implements BeforeApplicationShutdown {
     };
   }
 
+  /** What will be sent, for whoever reads the attempt. What can't be shown can't be sent: the attempt says why. */
+  private request(claimed: Claimed, { strategy, params, secrets }: Call): object | undefined {
+    try {
+      return excerptOf(strategy.preview(params, { ...this.contextOf(claimed), signal: NEVER }), secrets);
+    } catch {
+      return undefined;
+    }
+  }
+
   private async attempt(claimed: Claimed, call: Call): Promise<Ending> {
     const { strategy, params } = call;
     try {
       const { detail, waiting } = await this.within(claimed, (context) => strategy.execute(params, context));
       if (waiting === undefined) return { status: 'succeeded', attempt: { outcome: 'succeeded', detail } };
-      const now = this.clock.now().getTime();
-      const until = new Date(now + (strategy.waitsAtMost?.(params) ?? A_DAY_SECONDS) * 1000);
-      return {
-        status: 'waiting',
-        nextAttemptAt: new Date(now + gapMs(0)),
-        waiting: { facts: waiting, until },
-        attempt: { outcome: 'accepted', detail },
-      };
+      return this.waits(call, waiting, { outcome: 'accepted', detail });
     } catch (error) {
       if (error instanceof Permanent) return failed('permanent', messageOf(error));
       if (error instanceof Retryable)
         return this.again(claimed, 'retryable', messageOf(error), error.retryAfterSeconds);
       return this.lostAnswer(claimed, call, 'ambiguous', messageOf(error));
     }
+  }
+
+  /** Its target has it in hand. */
+  private waits({ strategy, params }: Call, facts: Waiting, attempt: Ending['attempt']): Ending {
+    const now = this.clock.now().getTime();
+    const until = new Date(now + (strategy.waitsAtMost?.(params) ?? A_DAY_SECONDS) * 1000);
+    return { status: 'waiting', nextAttemptAt: new Date(now + gapMs(0)), waiting: { facts, until }, attempt };
   }
 
   /** Asks the target how far it is with what it accepted. */
@@ -124,7 +148,7 @@ export class Executor implements BeforeApplicationShutdown {
     let secrets: string[] = [];
     const { waiting, waitsUntil } = claimed;
     try {
-      const { strategy, params, secrets: texts } = this.prepare(claimed);
+      const { strategy, params, secrets: texts } = await this.prepare(claimed);
       secrets = texts;
       if (strategy.follow === undefined) throw new Permanent(`${claimed.type} does not say how it is asked`);
       const result = await this.within(claimed, (context) => strategy.follow!(params, waiting, context));
@@ -159,7 +183,7 @@ export class Executor implements BeforeApplicationShutdown {
     let ending: Ending;
     let secrets: string[] = [];
     try {
-      const call = this.prepare(claimed);
+      const call = await this.prepare(claimed);
       secrets = call.secrets;
       ending = await this.lostAnswer(
         claimed,
@@ -168,6 +192,8 @@ export class Executor implements BeforeApplicationShutdown {
         'the worker that ran it stopped before the end was known',
       );
     } catch (error) {
+      // Its lease ends, and it is asked again.
+      if (isForNow(error)) throw error;
       ending = { status: 'unknown', attempt: { outcome: 'lost', error: messageOf(error) } };
     }
     await this.finish(claimed, masked(ending, secrets));
@@ -180,8 +206,13 @@ export class Executor implements BeforeApplicationShutdown {
     outcome: 'ambiguous' | 'lost',
     error: string,
   ): Promise<Ending> {
-    if (call.strategy.idempotent(call.params)) return this.again(claimed, outcome, error);
-    switch (await this.verify(claimed, call)) {
+    const isSafe = call.strategy.idempotent(call.params) && !this.isForgotten(claimed, call);
+    if (isSafe) return this.again(claimed, outcome, error);
+    const verdict = await this.verify(claimed, call);
+    if (typeof verdict === 'object') {
+      return this.waits(call, verdict.waiting, { outcome, error, detail: 'the target has it in hand' });
+    }
+    switch (verdict) {
       case 'succeeded':
         return {
           status: 'succeeded',
@@ -194,6 +225,12 @@ export class Executor implements BeforeApplicationShutdown {
       case 'unknown':
         return { status: 'unknown', attempt: { outcome, error } };
     }
+  }
+
+  /** An answer was lost so long ago that the same key would be taken for another deed. */
+  private isForgotten({ doubtfulSince }: Claimed, { strategy, params }: Call): boolean {
+    const seconds = strategy.knowsKeySeconds?.(params);
+    return seconds !== undefined && this.clock.now().getTime() > doubtfulSince.getTime() + seconds * 1000;
   }
 
   private async verify(claimed: Claimed, { strategy, params }: Call) {
@@ -223,14 +260,14 @@ export class Executor implements BeforeApplicationShutdown {
   }
 
   /** Calls the mapping with the action's timeout. One that is left behind may have been done. */
-  private within<T>(
-    { id, timeoutSeconds, variables }: Claimed,
-    call: (context: ActionContext) => Promise<T>,
-  ): Promise<T> {
+  private within<T>(claimed: Claimed, call: (context: ActionContext) => Promise<T>): Promise<T> {
+    const context = this.contextOf(claimed);
+    return withDeadline(context.timeoutMs, (signal) => call({ ...context, signal }));
+  }
+
+  private contextOf({ id, timeoutSeconds, variables }: Claimed): Omit<ActionContext, 'signal'> {
     const timeoutMs = timeoutSeconds * 1000;
-    const now = this.clock.now();
-    const context = { timeoutMs, now, executionId: id, variables: withExecution(variables, id) };
-    return withDeadline(timeoutMs, (signal) => call({ ...context, signal }));
+    return { timeoutMs, now: this.clock.now(), executionId: id, variables: withExecution(variables, id) };
   }
 
   private async finish(claimed: Claimed, ending: Ending): Promise<void> {
@@ -268,14 +305,25 @@ const failed = (outcome: 'permanent', error: string): Ending => ({
   attempt: { outcome, error },
 });
 
+const keyForgotten = ({ doubtfulSince }: Claimed): Ending => ({
+  status: 'unknown',
+  attempt: {
+    outcome: 'ambiguous',
+    error: `an answer was lost at ${doubtfulSince.toISOString()}, and the target does not know its key any more`,
+  },
+});
+
 const withExecution = (variables: Record<string, unknown>, id: string) => ({
   ...variables,
   execution: { id },
 });
 
 /** What a target echoes of our credentials is nobody's business. */
-function masked<E extends Pick<Ending, 'attempt'>>(ending: E, secrets: string[]): E {
+function masked<E extends Pick<Ending, 'attempt'>>(ending: E, secrets: string[], request?: object): E {
   const mask = (text?: string) => (text === undefined ? undefined : maskTexts(text, secrets).slice(0, 2_000));
   const { outcome, error, detail } = ending.attempt;
-  return { ...ending, attempt: { outcome, error: mask(error), detail: mask(detail) } };
+  return { ...ending, attempt: { outcome, request, error: mask(error), detail: mask(detail) } };
 }
+
+/** PostgreSQL is away: that says nothing about the action. */
+const isForNow = (error: unknown): boolean => error instanceof Unavailable;

@@ -4,7 +4,17 @@ import { CLOCK, type Clock } from '../common/clock';
 import { Database } from '../database/database';
 import { Queues } from '../queue/queues';
 import type { Waiting } from './action';
-import { LEASE_GRACE_SECONDS, MAY_ACT, type Claimed, type Ending } from './executions';
+import { Claims } from './claims';
+import {
+  CLAIMED,
+  ENDED,
+  LEASE_GRACE_SECONDS,
+  MAY_ACT,
+  type Claim,
+  type Claimed,
+  type Ended,
+  type Ending,
+} from './execution';
 
 /** One that waits, in the hands of a worker that asks the target. */
 export interface ClaimedWaiting extends Claimed {
@@ -18,11 +28,6 @@ export interface Followed {
   status: 'waiting' | 'succeeded' | 'failed' | 'unknown';
   attempt: Ending['attempt'];
   waiting: Waiting;
-}
-
-interface Claim {
-  id: string;
-  worker: string;
 }
 
 interface OwnFollowed {
@@ -41,18 +46,19 @@ export const gapMs = (asked: number): number => Math.min(FIRST_GAP_MS * GROWTH *
 /** Executions that their target has accepted: who may ask it now, what it said, and when it is asked again. */
 @Injectable()
 export class WaitingExecutions {
-  private readonly claims = new Batcher((claims: Claim[]) => this.takeAll(claims));
+  private readonly questions = new Batcher((claims: Claim[]) => this.takeAll(claims));
   private readonly answers = new Batcher((answers: OwnFollowed[]) => this.noteAll(answers));
 
   constructor(
     private readonly database: Database,
     private readonly queues: Queues,
+    private readonly claims: Claims,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** Undefined: it does not wait any more, its moment has not come, or somebody else asks. */
   claim(id: string, worker: string): Promise<ClaimedWaiting | undefined> {
-    return this.claims.add({ id, worker });
+    return this.questions.add({ id, worker });
   }
 
   /** Writes down what the target said; false when the lease was lost to somebody else meanwhile. */
@@ -80,8 +86,7 @@ export class WaitingExecutions {
        SET lease_owner = c.worker, lease_until = $3::timestamptz + make_interval(secs => a.timeout_seconds + $4)
        FROM mine JOIN unnest($1::uuid[], $2::uuid[]) AS c (id, worker) USING (id), actions a
        WHERE e.id = mine.id AND a.id = e.action_id
-       RETURNING e.id, e.service_name AS service, e.action_name AS action, e.tries, e.variables, a.type, a.params,
-         a.timeout_seconds AS "timeoutSeconds", a.retry, e.waiting, e.asked, e.waits_until AS "waitsUntil"`,
+       RETURNING ${CLAIMED}, e.waiting, e.asked, e.waits_until AS "waitsUntil"`,
       [claims.map(({ id }) => id), claims.map(({ worker }) => worker), now, LEASE_GRACE_SECONDS],
       'executions_claim_waiting',
     );
@@ -98,7 +103,7 @@ export class WaitingExecutions {
     const again = answers.map(({ claimed, followed }) =>
       followed.status === 'waiting' ? new Date(now.getTime() + gapMs(claimed.asked + 1)) : null,
     );
-    const rows = await this.database.rows<{ id: string }>(
+    const rows = await this.database.rows<Ended>(
       `UPDATE executions e
        SET status = u.status, lease_owner = NULL, lease_until = NULL, next_attempt_at = u.next_attempt_at,
          asked = e.asked + 1, waiting = u.waiting,
@@ -107,7 +112,7 @@ export class WaitingExecutions {
        FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $7::jsonb[], $8::jsonb[])
          AS u (id, worker, asked, status, next_attempt_at, attempt, waiting)
        WHERE e.id = u.id AND e.status = 'waiting' AND e.lease_owner = u.worker AND e.asked = u.asked
-       RETURNING e.id`,
+       RETURNING ${ENDED}`,
       [
         answers.map(({ claimed }) => claimed.id),
         answers.map(({ worker }) => worker),
@@ -128,6 +133,7 @@ export class WaitingExecutions {
       }),
       now,
     );
+    void this.claims.release(rows);
     return answers.map(({ claimed }) => noted.has(claimed.id));
   }
 }

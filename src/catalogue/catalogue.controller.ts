@@ -2,6 +2,7 @@ import { Controller, Get } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { ActionRegistry } from '../actions/action-registry';
 import { FormatRegistry } from '../alerts/format-registry';
+import { LoadBalancerRegistry } from '../load-balancers/load-balancer-registry';
 import { MetricRegistry } from '../metrics/metric-registry';
 import { CONDITION_FUNCTIONS } from '../rules/engine/condition';
 import { PolicyRegistry } from '../rules/policies/policy-registry';
@@ -16,12 +17,13 @@ export class CatalogueController {
     private readonly policies: PolicyRegistry,
     private readonly actions: ActionRegistry,
     private readonly formats: FormatRegistry,
+    private readonly loadBalancers: LoadBalancerRegistry,
   ) {}
 
   @Get()
   @ApiOperation({
     summary:
-      'Every metric, policy, action and alert format, with the JSON Schema of its params; functions of conditions',
+      'Every metric, policy, action, alert format and load balancer, with the JSON Schema of its params; functions of conditions',
   })
   mappings() {
     return {
@@ -29,6 +31,7 @@ export class CatalogueController {
       policies: this.policies.catalogue(),
       actions: this.actions.catalogue(),
       alertFormats: this.formats.catalogue(),
+      loadBalancers: this.loadBalancers.catalogue(),
       conditionFunctions: CONDITION_FUNCTIONS,
     };
   }

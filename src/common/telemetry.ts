@@ -26,6 +26,9 @@ export const telemetry = {
     'reason',
   ] as const),
   triggers: counter('triggers_total', 'Triggers', ['mode'] as const),
+  effects: counter('trigger_effects_total', 'Triggers of which it was seen whether they helped', [
+    'outcome',
+  ] as const),
   samples: counter('samples_total', 'Samples written'),
   alertsReceived: counter('alerts_received_total', 'Alerts accepted', ['format'] as const),
   alertsRefused: counter('alerts_refused_total', 'Alerts and notifications refused', [
@@ -35,6 +38,15 @@ export const telemetry = {
   alertsProcessed: counter('alerts_processed_total', 'Alerts matched and evaluated'),
   executions: counter('execution_attempts_total', 'Attempts to execute an action', [
     'type',
+    'outcome',
+  ] as const),
+  loadBalancerSyncs: counter('load_balancer_syncs_total', 'Syncs of load balancers, by what came of them', [
+    'type',
+    'outcome',
+  ] as const),
+  loadBalancerChanges: counter('load_balancer_changes_total', 'Changes of members of load balancers', [
+    'type',
+    'change',
     'outcome',
   ] as const),
   queueFailures: counter(
@@ -52,6 +64,11 @@ export const telemetry = {
   oldestDue: new Gauge({
     name: 'monscale_executions_oldest_due_seconds',
     help: 'How long the execution has waited that is due longest; 0 when none is',
+    registers,
+  }),
+  held: new Gauge({
+    name: 'monscale_executions_held',
+    help: 'Executions that wait because a limit is reached',
     registers,
   }),
   lastTick: new Gauge({

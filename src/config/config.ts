@@ -24,6 +24,8 @@ export interface Config {
   /** 32 bytes. */
   readonly secretKey?: Buffer;
   readonly killSwitch: boolean;
+  /** How many executions may begin in an hour, of all services together; undefined: any number. */
+  readonly maxActionsPerHour?: number;
   readonly samplesRetentionDays: number;
   readonly historyRetentionDays: number;
   readonly logLevel: string;
@@ -42,7 +44,7 @@ export class ConfigError extends Error {
 
 const KNOWN = [
   'ROLE', 'QUEUES', 'DATA_DIR', 'HTTP_HOST', 'HTTP_PORT', 'METRICS_PORT', 'TRAP_HOST', 'TRAP_PORT', 'ADMIN_TOKEN',
-  'SECRET_KEY', 'KILL_SWITCH', 'SAMPLES_RETENTION_DAYS', 'HISTORY_RETENTION_DAYS', 'LOG_LEVEL',
+  'SECRET_KEY', 'KILL_SWITCH', 'MAX_ACTIONS_PER_HOUR', 'SAMPLES_RETENTION_DAYS', 'HISTORY_RETENTION_DAYS', 'LOG_LEVEL',
   // Of the command line.
   'URL', 'TOKEN',
 ].map((name) => `MONSCALE_${name}`); // prettier-ignore
@@ -68,7 +70,12 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     return known.filter((word) => given.includes(word));
   };
 
-  const whole = (name: string, fallback: number, minimum: number, maximum: number): number => {
+  const whole = <F extends number | undefined>(
+    name: string,
+    fallback: F,
+    minimum: number,
+    maximum: number,
+  ): number | F => {
     const given = text(name);
     if (given === undefined) return fallback;
     const value = /^\d+$/.test(given) ? Number(given) : NaN;
@@ -142,6 +149,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     adminToken,
     secretKey,
     killSwitch: choice('MONSCALE_KILL_SWITCH', ['on', 'off'], 'off') === 'on',
+    maxActionsPerHour: whole('MONSCALE_MAX_ACTIONS_PER_HOUR', undefined, 1, 1_000_000),
     samplesRetentionDays: whole('MONSCALE_SAMPLES_RETENTION_DAYS', 14, 1, 3_650),
     historyRetentionDays: whole('MONSCALE_HISTORY_RETENTION_DAYS', 90, 1, 3_650),
     logLevel: choice('MONSCALE_LOG_LEVEL', LOG_LEVELS, 'info'),

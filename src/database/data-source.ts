@@ -3,7 +3,10 @@ import { Foundation1700000000000 } from '../../migrations/1700000000000-foundati
 import { TrustedRules1763900000000 } from '../../migrations/1763900000000-trusted-rules';
 import { WaitingExecutions1763900100000 } from '../../migrations/1763900100000-waiting-executions';
 import { RecoveryActions1763900200000 } from '../../migrations/1763900200000-recovery-actions';
+import { LoadBalancers1763900300000 } from '../../migrations/1763900300000-load-balancers';
 import { AlertFormats1763900400000 } from '../../migrations/1763900400000-alert-formats';
+import { ActionLimits1763900500000 } from '../../migrations/1763900500000-action-limits';
+import { Aftermath1763900600000 } from '../../migrations/1763900600000-aftermath';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -34,7 +37,10 @@ function dataSource(url: string, extra: object): DataSource {
       TrustedRules1763900000000,
       WaitingExecutions1763900100000,
       RecoveryActions1763900200000,
+      LoadBalancers1763900300000,
       AlertFormats1763900400000,
+      ActionLimits1763900500000,
+      Aftermath1763900600000,
     ],
     installExtensions: false,
     applicationName: 'monscale',

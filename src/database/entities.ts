@@ -29,6 +29,7 @@ export class InfrastructureRow extends DefinitionRow {
   @Column('float8', { name: 'warmup_seconds' }) warmupSeconds: number;
   @Column('int', { name: 'max_direction_changes_per_hour' }) maxDirectionChangesPerHour: number;
   @Column('jsonb', { nullable: true }) nodes: MappingChoice | null;
+  @Column('jsonb', { name: 'load_balancer', nullable: true }) loadBalancer: MappingChoice | null;
 }
 
 @Entity('actions')
@@ -37,6 +38,10 @@ export class ActionRow extends DefinitionRow {
   @Column('text') type: string;
   @Column('jsonb') params: Record<string, unknown>;
   @Column('float8', { name: 'timeout_seconds' }) timeoutSeconds: number;
+  @Column('int', { nullable: true }) concurrency: number | null;
+  @Column('int', { name: 'target_concurrency', nullable: true }) targetConcurrency: number | null;
+  /** Where its requests go to; see `Action.target`. */
+  @Column('text', { nullable: true }) target: string | null;
   @Column('jsonb') retry: { attempts: number; backoffSeconds: number; maxBackoffSeconds: number };
 }
 
@@ -71,10 +76,15 @@ export class ServiceRow extends DefinitionRow {
   @Column('jsonb') policy: MappingChoice;
   /** Ids of its actions, in the order they were given; `service_actions` holds the references. */
   @Column('uuid', { name: 'action_ids', array: true }) actionIds: string[];
+  /** Steps after the first trigger, while its alarm lasts. */
+  @Column('jsonb') escalations: { afterSeconds: number; actionIds: string[] }[];
+  /** What is to become true after a trigger. */
+  @Column('jsonb', { nullable: true }) expect: { condition: string; withinSeconds: number } | null;
   /** Executed when an alarm that triggered has ended. */
   @Column('uuid', { name: 'recovery_action_ids', array: true }) recoveryActionIds: string[];
   @Column('text') mode: 'auto' | 'shadow' | 'approve';
   @Column('float8', { name: 'approval_ttl_seconds' }) approvalTtlSeconds: number;
+  @Column('int', { name: 'max_actions_per_hour', nullable: true }) maxActionsPerHour: number | null;
 }
 
 @Entity('sources')

@@ -57,6 +57,12 @@ export class InfrastructureDto {
   })
   nodes?: Choice;
 
+  @Nested(() => Choice, {
+    description: 'The pool whose members follow its nodes; `nodes` has to tell where they are',
+    optional: true,
+  })
+  loadBalancer?: Choice;
+
   problems(): FieldError[] {
     return this.minNodes > this.maxNodes
       ? [{ pointer: '/minNodes', detail: `must not be over maxNodes (${this.maxNodes})` }]

@@ -1,6 +1,11 @@
 import { Module } from '@nestjs/common';
+import { LoadBalancersModule } from '../load-balancers/load-balancers.module';
 import { MetricsModule } from '../metrics/metrics.module';
 import { Infrastructures } from './infrastructures';
 
-@Module({ imports: [MetricsModule], providers: [Infrastructures], exports: [Infrastructures] })
+@Module({
+  imports: [MetricsModule, LoadBalancersModule],
+  providers: [Infrastructures],
+  exports: [Infrastructures],
+})
 export class InfrastructuresModule {}

@@ -10,6 +10,12 @@ export interface Metric<P = unknown> {
   read(params: P, context: ReadContext): Promise<number>;
 
   /**
+   * Optional, for metrics that count nodes and know where each of them is reached, so that a load balancer can follow.
+   * Tells all nodes that take part in the work or throws: a node that is left out is gone.
+   */
+  nodes?(params: P, context: Omit<ReadContext, 'nodes'>): Promise<Node[]>;
+
+  /**
    * Optional, for protocols that can batch: reads of one target go to `readMany` together. Two params with the
    * same answer have the same target.
    */
@@ -17,6 +23,16 @@ export interface Metric<P = unknown> {
 
   /** Reads several numbers from one target, in order; one bad read never costs the others. */
   readMany?(params: P[], context: ReadContext): Promise<Reading[]>;
+}
+
+/** One node of an infrastructure. */
+export interface Node {
+  /** What it is known by as long as it lives. */
+  id: string;
+  /** For people. */
+  name: string;
+  /** IPv4 or IPv6. Absent while it is not known, or not known to be of use: the node is there all the same. */
+  address?: string;
 }
 
 export type Reading = { value: number } | { error: string };

@@ -3,6 +3,7 @@ import { DiscoveryModule } from '@nestjs/core';
 import { METRIC_MAPPINGS } from './mappings';
 import { MetricRegistry } from './metric-registry';
 import { NodeCounter } from './node-counter';
+import { NodeLister } from './node-lister';
 import { Poller } from './poller';
 import { Reads } from './reads';
 import { SnmpClient } from './snmp/snmp-client';
@@ -10,7 +11,7 @@ import { SnmpClient } from './snmp/snmp-client';
 /** Where numbers come from. */
 @Module({
   imports: [DiscoveryModule],
-  providers: [...METRIC_MAPPINGS, SnmpClient, MetricRegistry, Reads, Poller, NodeCounter],
-  exports: [MetricRegistry, Reads, Poller, NodeCounter],
+  providers: [...METRIC_MAPPINGS, SnmpClient, MetricRegistry, Reads, Poller, NodeCounter, NodeLister],
+  exports: [MetricRegistry, Reads, Poller, NodeCounter, NodeLister],
 })
 export class MetricsModule {}

@@ -19,9 +19,17 @@ export interface AlertsJob {
   services?: string[];
 }
 
-/** Execute; or find out what became of an execution whose worker is gone. */
+/** Execute; or find out what became of executions whose worker is gone. */
 export interface ActionJob {
-  execution: string;
-  /** Its target has accepted it: ask how far it is. */
+  executions: string[];
+  /** Their targets have accepted them: ask how far they are. */
   waiting?: boolean;
 }
+
+/** Make the load balancer of an infrastructure follow its nodes. */
+export interface SyncJob {
+  infrastructure: string;
+}
+
+/** The name such jobs have on the queue `actions`; executions have none. */
+export const SYNC_JOB = 'load-balancer';

@@ -4,14 +4,19 @@ import type { Job, JobOptions, Queue } from 'bull';
 import { messageOf } from '../common/errors';
 import { telemetry } from '../common/telemetry';
 import { QUEUES, type QueueName } from '../config/config';
-import type { ActionJob, AlertsJob, PollJob } from './jobs';
+import { SYNC_JOB, type ActionJob, type AlertsJob, type PollJob, type SyncJob } from './jobs';
 
 /** Bull's `add` waits for ever when Redis is away; nothing here may. */
 const ADD_TIMEOUT_MS = 3_000;
 const CLOSE_TIMEOUT_MS = 20_000;
+/** What Bull calls jobs without a name. */
+const UNNAMED = '__default__';
 
 /** How long the id of a finished poll is remembered, so that a second scheduler's copy of it is dropped. */
 const POLL_ID_SECONDS = 60;
+
+/** A job costs as much as an execution; one that takes long holds up no more than this many. */
+const EXECUTIONS_IN_A_JOB = 8;
 
 /**
  * Puts work on the queues. A job that can't be put there is logged and counted, never an error: what must not be
@@ -25,7 +30,7 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
   constructor(
     @InjectQueue('polls') polls: Queue<PollJob>,
     @InjectQueue('alerts') alerts: Queue<AlertsJob>,
-    @InjectQueue('actions') actions: Queue<ActionJob>,
+    @InjectQueue('actions') actions: Queue<ActionJob | SyncJob>,
   ) {
     this.queues = { polls, alerts, actions };
   }
@@ -102,18 +107,26 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     ]);
   }
 
-  /** Executions, each to be tried at its moment; the same try has the same id and stands on the queue once. */
+  /**
+   * Executions, each to be tried at its moment; those that are due go some in a job. The same tries have the same id
+   * and stand on the queue once.
+   */
   addExecutions(
     executions: readonly { id: string; tries: number; at?: Date }[],
     now: Date,
   ): Promise<boolean> {
-    return this.add(
-      'actions',
-      executions.map(({ id, tries, at }) => ({
-        data: { execution: id },
-        opts: { jobId: `${id}:${tries}`, delay: at ? Math.max(0, at.getTime() - now.getTime()) : 0 },
+    const due = executions.filter(({ at }) => at === undefined || at <= now);
+    const later = executions.filter(({ at }) => at !== undefined && at > now);
+    return this.add('actions', [
+      ...chunks(due, EXECUTIONS_IN_A_JOB).map((some) => ({
+        data: { executions: some.map(({ id }) => id) },
+        opts: { jobId: `${some[0]!.id}:${some[0]!.tries}+${some.length - 1}` },
       })),
-    );
+      ...later.map(({ id, tries, at }) => ({
+        data: { executions: [id] },
+        opts: { jobId: `${id}:${tries}`, delay: at!.getTime() - now.getTime() },
+      })),
+    ]);
   }
 
   /** Executions whose target is to be asked at a moment; the same question has the same id. */
@@ -121,7 +134,7 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     return this.add(
       'actions',
       executions.map(({ id, asked, at }) => ({
-        data: { execution: id, waiting: true },
+        data: { executions: [id], waiting: true },
         opts: { jobId: `${id}:asked:${asked}`, delay: at ? Math.max(0, at.getTime() - now.getTime()) : 0 },
       })),
     );
@@ -132,8 +145,20 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     return this.add(
       'actions',
       executions.map(({ id, tries }) => ({
-        data: { execution: id },
+        data: { executions: [id] },
         opts: { jobId: `${id}:${tries}:lost` },
+      })),
+    );
+  }
+
+  /** Load balancers that are due; two schedulers make the same ids. */
+  addSyncs(infrastructures: readonly { id: string; at: Date }[]): Promise<boolean> {
+    return this.add(
+      'actions',
+      infrastructures.map(({ id, at }) => ({
+        name: SYNC_JOB,
+        data: { infrastructure: id },
+        opts: { jobId: `sync:${id}:${at.getTime()}` },
       })),
     );
   }
@@ -143,6 +168,11 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     const { client } = this.queues.polls;
     if (client.status !== 'ready') throw new Error(`no connection (${client.status})`);
     await within(ADD_TIMEOUT_MS, client.ping());
+  }
+
+  /** Executions that wait for a worker, at most. */
+  async waitingExecutions(): Promise<number> {
+    return EXECUTIONS_IN_A_JOB * (await this.waiting('actions'));
   }
 
   /** Jobs that wait for a worker. */
@@ -161,14 +191,19 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     );
   }
 
-  private async add(name: QueueName, jobs: { data: object; opts?: JobOptions }[]): Promise<boolean> {
+  private async add(
+    name: QueueName,
+    jobs: { name?: string; data: object; opts?: JobOptions }[],
+  ): Promise<boolean> {
     if (jobs.length === 0) return true;
     const queue = this.queues[name];
     try {
       if (queue.client.status !== 'ready') throw new Error(`no connection to Redis (${queue.client.status})`);
       await within<unknown>(
         ADD_TIMEOUT_MS,
-        jobs.length === 1 ? queue.add(jobs[0]!.data, jobs[0]!.opts) : queue.addBulk(jobs),
+        jobs.length === 1
+          ? queue.add(jobs[0]!.name ?? UNNAMED, jobs[0]!.data, jobs[0]!.opts)
+          : queue.addBulk(jobs),
       );
       return true;
     } catch (error) {

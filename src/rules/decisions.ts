@@ -21,11 +21,14 @@ interface DecisionRow {
   why: Why | null;
   trigger: string | null;
   executions: string[];
+  /** Whether the trigger helped, where its service says what it expects. */
+  effect: { outcome: string; at: string; explanation: string } | null;
 }
 
 const SHOWN = `d.id, d.started_at AS "from", d.ended_at AS "to", d.phase, d.reason, d.explanation, d.metric_values AS "values",
   d.why, d.trigger_id AS trigger,
-  array(SELECT e.id FROM executions e WHERE e.trigger_id = d.trigger_id ORDER BY e.id) AS executions`;
+  array(SELECT e.id FROM executions e WHERE e.trigger_id = d.trigger_id ORDER BY e.id) AS executions,
+  (SELECT t.effect FROM triggers t WHERE t.id = d.trigger_id) AS effect`;
 
 const DAY_MS = 86_400_000;
 
@@ -34,6 +37,8 @@ export interface Report {
   from: string;
   to: string;
   triggers: number;
+  /** Of those triggers, by whether they helped: of all whose service said what it expects. */
+  effects: Record<string, number>;
   secondsInAlarm: number;
   secondsAtLimit: number;
   /** Nobody knew: readings were missing, or it was disabled. */
@@ -71,10 +76,11 @@ export class Decisions {
       [service.id, range.from ?? null, range.to ?? null, range.cursor ?? null, range.limit + 1],
     );
     const { items, nextCursor } = pageOf(rows, range.limit);
-    const shown = items.map(({ id: _, to, why: _why, trigger, executions, ...row }) => ({
+    const shown = items.map(({ id: _, to, why: _why, trigger, executions, effect, ...row }) => ({
       ...row,
       ...(to === null ? {} : { to }),
       ...(trigger === null ? {} : { trigger, executions }),
+      ...(effect === null ? {} : { effect }),
     }));
     return { items: shown, nextCursor };
   }
@@ -92,7 +98,7 @@ export class Decisions {
     if (row === undefined) {
       throw new NotFound('decision', `${service.name} at ${at.toISOString()}`);
     }
-    const { id: _, from, to, why, trigger, executions, values: atFirst, ...entry } = row;
+    const { id: _, from, to, why, trigger, executions, effect, values: atFirst, ...entry } = row;
     const [watched] = await this.ruleBook.byIds([service.id]);
     const values = { ...atFirst, ...(watched && (await this.hindsight.values(watched.prepared, at, from))) };
     return {
@@ -103,6 +109,7 @@ export class Decisions {
       values,
       ...(why === null ? {} : this.hindsight.filledIn(why, values)),
       ...(trigger === null ? {} : { trigger, executions }),
+      ...(effect === null ? {} : { effect }),
     };
   }
 
@@ -110,16 +117,16 @@ export class Decisions {
     const service = await this.services.store.get(reference);
     const to = this.clock.now();
     const range = [new Date(to.getTime() - days * DAY_MS), to];
-    const [stretches, [triggers], executions, changes] = await Promise.all([
+    const [stretches, triggers, executions, changes] = await Promise.all([
       this.database.rows<{ phase: string; reason: string; seconds: number }>(
         `SELECT phase, reason,
            sum(extract(epoch FROM least(coalesce(ended_at, $3), $3) - greatest(started_at, $2)))::float8 AS seconds
          FROM decisions WHERE service_id = $1 AND started_at < $3 AND (ended_at IS NULL OR ended_at > $2) GROUP BY 1, 2`,
         [service.id, ...range],
       ),
-      this.database.rows<{ count: number }>(
-        `SELECT count(*)::int AS count FROM triggers
-         WHERE service_id = $1 AND kind = 'breach' AND at >= $2 AND at < $3`,
+      this.database.rows<{ effect: string | null; count: number }>(
+        `SELECT effect->>'outcome' AS effect, count(*)::int AS count FROM triggers
+         WHERE service_id = $1 AND kind = 'breach' AND at >= $2 AND at < $3 GROUP BY 1 ORDER BY 1`,
         [service.id, ...range],
       ),
       this.database.rows<{ status: string; count: number }>(
@@ -134,7 +141,10 @@ export class Decisions {
     return {
       from: range[0]!.toISOString(),
       to: to.toISOString(),
-      triggers: triggers!.count,
+      triggers: triggers.reduce((total, { count }) => total + count, 0),
+      effects: Object.fromEntries(
+        triggers.flatMap(({ effect, count }) => (effect === null ? [] : [[effect, count]])),
+      ),
       secondsInAlarm: sum(({ phase }) => phase === 'alarm'),
       secondsAtLimit: sum(({ reason }) => reason === 'at_max_nodes' || reason === 'at_min_nodes'),
       secondsMissing: sum(({ phase }) => phase === 'unknown'),

@@ -8,9 +8,9 @@ import type { InfrastructureRow } from '../database/entities';
 import { Queues } from '../queue/queues';
 import { evaluate, initialState, nextMoment, NEVER_SCALED, scaled, type Decided } from './engine/evaluate';
 import type { Capacity, Observation, Outcome, Scalings, State } from './engine/types';
-import { explanationOf, whyOf } from './explanation';
+import { effectText, escalationOf, explanationOf, whyOf } from './explanation';
 import { Ledger, type LedgerEntry, type LockedState } from './ledger';
-import { RuleBook } from './rule-book';
+import { RuleBook, type Prepared } from './rule-book';
 import { valuesOf, type Seen } from './seen';
 
 /** Work of the caller in the transaction of a commit; what it throws undoes all of it. */
@@ -229,6 +229,7 @@ export class Evaluator {
     const { state } = outcome;
     const newStretch = outcome.newStretch || before === undefined;
     const shown = withHold(state, before, outcome);
+    const explanation = explanationOf(prepared, shown, seen, scalings);
     return {
       prepared,
       at: seen.at,
@@ -237,32 +238,30 @@ export class Evaluator {
       decisionId: newStretch || open === undefined ? newId() : open,
       newStretch,
       nextMoment: moment,
-      explanation: explanationOf(prepared, shown, seen, scalings),
+      explanation,
       why: whyOf(prepared, shown, seen, scalings),
       values: valuesOf(prepared, seen),
-      trigger: this.triggerOf(seen, outcome),
+      trigger: triggerOf(seen, outcome, explanation),
+      effect: effectOf(seen, outcome),
     };
   }
 
-  /** What is to be done: after a trigger, and when the alarm it belongs to has ended. */
-  private triggerOf(seen: Seen, { trigger, recovered }: Decided): LedgerEntry['trigger'] {
-    const { actionIds, recoveryActionIds } = seen.watched.prepared.service;
-    const executionsOf = (ids: readonly string[]) => ids.map((action) => ({ id: newId(), action }));
-    if (trigger !== undefined) {
-      const { nodes } = trigger;
-      return { id: newId(), kind: 'breach', nodes, alerts: seen.alerts, executions: executionsOf(actionIds) };
-    }
-    if (!recovered || recoveryActionIds.length === 0) return undefined;
-    return { id: newId(), kind: 'recovery', alerts: [], executions: executionsOf(recoveryActionIds) };
+  private sayEffect(
+    { service }: Prepared,
+    { outcome, explanation }: NonNullable<LedgerEntry['effect']>,
+  ): void {
+    telemetry.effects.inc({ outcome });
+    this.logger.log({ msg: explanation, service: service.name, effect: outcome });
   }
 
   /** Committed: now say it, and put on the queues what is to be done. */
   private async announce(entries: readonly LedgerEntry[]): Promise<void> {
-    for (const { prepared, state, newStretch, explanation, trigger, at } of entries) {
+    for (const { prepared, state, newStretch, explanation, trigger, effect, at } of entries) {
+      if (effect !== undefined) this.sayEffect(prepared, effect);
       if (!newStretch) continue;
       if (trigger?.kind === 'breach') telemetry.triggers.inc({ mode: prepared.rule.mode });
       this.logger.log({
-        msg: explanation,
+        msg: trigger?.justification ?? explanation,
         service: prepared.service.name,
         phase: state.phase,
         reason: state.reason,
@@ -280,6 +279,43 @@ export class Evaluator {
     );
     await Promise.all([this.queues.addExecutions(executions, now), this.queues.addServices(moments, now)]);
   }
+}
+
+/** What is to be done: after a trigger, at the steps of its escalation, and when the alarm they belong to has ended. */
+function triggerOf(
+  { watched, at, alerts }: Seen,
+  { state, trigger, recovered, aftermath }: Decided,
+  explanation: string,
+): LedgerEntry['trigger'] {
+  const { actionIds, recoveryActionIds, escalations } = watched.prepared.service;
+  const steps = (aftermath?.escalates ?? []).flatMap((step) => escalations[step]!.actionIds);
+  const of = (ids: readonly string[]) => ({
+    id: newId(),
+    executions: [...new Set(ids)].map((action) => ({ id: newId(), action })),
+  });
+  if (trigger !== undefined) {
+    // A step whose time comes with another trigger goes along with it.
+    const ids = [...actionIds, ...steps];
+    return { ...of(ids), kind: 'breach', justification: explanation, nodes: trigger.nodes, alerts };
+  }
+  if (steps.length > 0) {
+    const justification = escalationOf(state, at, explanation);
+    return { ...of(steps), kind: 'escalation', justification, alerts: [] };
+  }
+  if (!recovered || recoveryActionIds.length === 0) return undefined;
+  return { ...of(recoveryActionIds), kind: 'recovery', justification: explanation, alerts: [] };
+}
+
+function effectOf(seen: Seen, { aftermath }: Decided): LedgerEntry['effect'] {
+  const { expect } = seen.watched.prepared.service;
+  if (aftermath?.effect === undefined || expect === null) return undefined;
+  const { of, helped } = aftermath.effect;
+  const explanation = effectText(expect.condition, helped, seen.at.getTime() - of, seen);
+  return {
+    of: new Date(of),
+    outcome: helped === undefined ? 'unknown' : helped ? 'helped' : 'not_helped',
+    explanation,
+  };
 }
 
 /** Seen before the last trigger, or the same reading again: a newer evaluation has said what there is to say. */

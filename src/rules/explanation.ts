@@ -1,4 +1,4 @@
-import { explain, why, type Circumstances, type Why } from './engine/explain';
+import { explain, number, seconds, why, type Circumstances, type Why } from './engine/explain';
 import type { Scalings, State } from './engine/types';
 import type { Prepared } from './rule-book';
 import type { Seen } from './seen';
@@ -40,4 +40,21 @@ function circumstances(
 /** When the wisdom time after the last trigger ends or ended; undefined when there is none. */
 export function wisdomUntil({ rule }: Prepared, { wisdomFrom }: State): number | undefined {
   return wisdomFrom === undefined ? undefined : wisdomFrom + rule.wisdomMs;
+}
+
+/** Why a further step is taken. */
+export const escalationOf = ({ firstTriggeredAt }: State, at: Date, explanation: string): string =>
+  `still in alarm ${seconds(at.getTime() - firstTriggeredAt!)} after its first trigger; ${explanation}`;
+
+/** Whether what a trigger is to bring about has come to be, at a moment. */
+export function effectText(
+  condition: string,
+  helped: boolean | undefined,
+  afterMs: number,
+  seen: Glimpse,
+): string {
+  const is = helped === undefined ? 'can not be told' : helped ? 'is true' : 'is not true';
+  const read = Object.entries(seen.values).map(([metric, value]) => `${metric} is ${number(value)}`);
+  const unread = Object.entries(seen.errors).map(([metric, why]) => `${metric} can't be read: ${why}`);
+  return [`${condition} ${is} ${seconds(afterMs)} after the trigger`, ...read, ...unread].join('; ');
 }

@@ -21,12 +21,19 @@ export interface LedgerEntry {
   values: ShownValues;
   trigger?: {
     id: string;
-    kind: 'breach' | 'recovery';
+    kind: 'breach' | 'recovery' | 'escalation';
+    /** A sentence that says why. */
+    justification: string;
     nodes?: Nodes;
     alerts: readonly string[];
     executions: { id: string; action: string }[];
   };
+  /** Whether an earlier trigger helped. */
+  effect?: { of: Date; outcome: EffectOutcome; explanation: string };
 }
+
+/** What came of a trigger, by what its service expects; `not_executed` where none of its executions succeeded. */
+export type EffectOutcome = 'helped' | 'not_helped' | 'unknown';
 
 export interface LockedState {
   version: number;
@@ -171,6 +178,10 @@ export class Ledger {
       sql,
       entries.filter(({ trigger }) => trigger !== undefined),
     );
+    await this.writeEffects(
+      sql,
+      entries.filter(({ effect }) => effect !== undefined),
+    );
     for (const { id, lastAt, lastDirection, directionChanges, frozenUntil } of infrastructures.changes) {
       await sql.rows(
         `UPDATE infrastructure_states SET last_up_at = $2, last_down_at = $3, last_direction = $4,
@@ -246,7 +257,7 @@ export class Ledger {
           trigger!.kind === 'breach' ? (prepared.rule.scaling?.direction ?? null) : null,
         ),
         entries.map(({ trigger }) => trigger!.nodes?.delta ?? null),
-        entries.map(({ explanation }) => explanation),
+        entries.map(({ trigger }) => trigger!.justification),
         entries.map(({ trigger }) => trigger!.kind),
       ],
       'ledger_triggers',
@@ -256,6 +267,27 @@ export class Ledger {
     );
     if (fed.length > 0) await this.writeAlerts(sql, fed);
     await this.writeExecutions(sql, entries);
+  }
+
+  /** What did not succeed by then can't have helped. */
+  private async writeEffects(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
+    if (entries.length === 0) return;
+    await sql.rows(
+      `UPDATE triggers t
+       SET effect = jsonb_build_object('at', u.at, 'explanation', u.explanation, 'outcome',
+         CASE WHEN EXISTS (SELECT FROM executions e WHERE e.trigger_id = t.id AND e.status = 'succeeded') THEN u.outcome
+           ELSE 'not_executed' END)
+       FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[]) AS u (service, began, outcome, explanation, at)
+       WHERE t.service_id = u.service AND t.at = u.began AND t.kind = 'breach'`,
+      [
+        entries.map(({ prepared }) => prepared.service.id),
+        entries.map(({ effect }) => effect!.of),
+        entries.map(({ effect }) => effect!.outcome),
+        entries.map(({ effect }) => effect!.explanation),
+        entries.map(({ at }) => at.toISOString()),
+      ],
+      'ledger_effects',
+    );
   }
 
   private async writeAlerts(sql: Sql, fed: { alert: string; trigger: string }[]): Promise<void> {
@@ -289,7 +321,7 @@ export class Ledger {
         executions.map(({ entry }) => entry.prepared.service.name),
         executions.map(({ action }) => action),
         executions.map(({ entry }) => STATUS[entry.prepared.rule.mode]),
-        executions.map(({ entry }) => entry.explanation),
+        executions.map(({ entry }) => entry.trigger!.justification),
         executions.map(({ entry }) => JSON.stringify(variablesOf(entry))),
         executions.map(({ entry }) => expiryOf(entry)),
         executions.map(({ entry }) => entry.at),
@@ -307,9 +339,9 @@ function expiryOf({ prepared, at }: LedgerEntry): Date | null {
 }
 
 /** What the templates of an action see; the execution's id joins when it runs. */
-function variablesOf({ prepared, at, state, explanation, values, trigger }: LedgerEntry): object {
+function variablesOf({ prepared, at, state, values, trigger }: LedgerEntry): object {
   const { service, infrastructure } = prepared;
-  const { nodes } = trigger!;
+  const { nodes, justification } = trigger!;
   return {
     service: { id: service.id, name: service.name, description: service.description, labels: service.labels },
     infrastructure: infrastructure && {
@@ -319,7 +351,7 @@ function variablesOf({ prepared, at, state, explanation, values, trigger }: Ledg
       minNodes: infrastructure.minNodes,
       maxNodes: infrastructure.maxNodes,
     },
-    trigger: { id: trigger!.id, at: at.toISOString(), reason: state.reason, justification: explanation },
+    trigger: { id: trigger!.id, at: at.toISOString(), reason: state.reason, justification },
     values: Object.fromEntries(
       Object.entries(values).flatMap(([name, reading]) =>
         'value' in reading ? [[name, reading.value]] : [],

@@ -191,6 +191,7 @@ export class RuleBook {
         intervalMs: service.polled ? service.intervalSeconds * 1000 : undefined,
         mode: service.mode,
         scaling: this.scaling(service, infrastructure),
+        ...aftermathOf(service, names),
       },
       openBecause: (values) => {
         const verdict = condition(values);
@@ -252,6 +253,22 @@ export class RuleBook {
     );
     return new Map(rows.map(({ infrastructure_id, nodes }) => [infrastructure_id, nodes]));
   }
+}
+
+function aftermathOf({ escalations, expect }: ServiceRow, metrics: string[]): Partial<Rule> {
+  return {
+    ...(escalations.length === 0
+      ? {}
+      : { escalationMs: escalations.map(({ afterSeconds }) => afterSeconds * 1000) }),
+    ...(expect === null
+      ? {}
+      : {
+          expect: {
+            condition: predicate(compileCondition(expect.condition, metrics)),
+            withinMs: expect.withinSeconds * 1000,
+          },
+        }),
+  };
 }
 
 const keyOf = (row: { version: number; infrastructure_version: number | null }): string =>

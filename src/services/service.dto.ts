@@ -1,11 +1,13 @@
 import { Choice as ChoiceOf } from '../common/choice';
-import { Any, Choice, Decimal, Flag, Nested, Text, TextList, TextMap, Whole } from '../common/fields';
+import { Any, Choice, Decimal, Flag, ListOf, Nested, Text, TextList, TextMap, Whole } from '../common/fields';
 import type { FieldError } from '../common/errors';
 import { NAME } from '../common/names';
 import { WINDOW_FUNCTIONS } from '../rules/engine/window';
 
 /** More readings than this are not read again at every evaluation. */
 export const MAX_WINDOW_SAMPLES = 3_000;
+
+const MAX_STEPS = 20;
 
 /** What a metric's number is made of when not of its latest reading alone. */
 export class WindowDto {
@@ -39,6 +41,34 @@ export class MetricDto extends ChoiceOf {
   window?: WindowDto;
 }
 
+/** A step that is taken while an alarm lasts. */
+export class EscalationDto {
+  @Decimal({
+    description: "After the alarm's first trigger",
+    unit: 's',
+    minimum: 1,
+    maximum: 31_536_000,
+  })
+  afterSeconds: number;
+
+  @TextList({ description: 'Names or ids of actions, each executed once', maxItems: 50 })
+  actions: string[];
+}
+
+/** What a trigger is to bring about. */
+export class ExpectDto {
+  @Text({
+    description: 'CEL over the metric names, true when the action has helped',
+    minLength: 1,
+    maxLength: 4_000,
+    example: 'cpu < 70',
+  })
+  condition: string;
+
+  @Decimal({ description: 'By when, from the trigger on', unit: 's', minimum: 1, maximum: 31_536_000 })
+  withinSeconds: number;
+}
+
 const DURATION = { unit: 's', minimum: 0, maximum: 31_536_000 };
 
 /** What is monitored and what is done about it. */
@@ -54,6 +84,14 @@ export class ServiceDto {
 
   @Flag({ description: 'False: it is not evaluated and never triggers' })
   enabled = true;
+
+  @Whole({
+    description: 'How many of its executions may begin in an hour; others wait',
+    optional: true,
+    minimum: 1,
+    maximum: 100_000,
+  })
+  maxActionsPerHour?: number;
 
   @Whole({ description: 'How often its polled metrics are read', unit: 's', minimum: 1, maximum: 86_400 })
   intervalSeconds = 30;
@@ -115,6 +153,17 @@ export class ServiceDto {
   })
   onRecovery: string[] = [];
 
+  @ListOf(() => EscalationDto, {
+    description: 'Further steps while the alarm lasts, each taken once, afterSeconds rising',
+  })
+  then: EscalationDto[] = [];
+
+  @Nested(() => ExpectDto, {
+    description: 'Whether a trigger helped is recorded by this; it changes no decision',
+    optional: true,
+  })
+  expect?: ExpectDto;
+
   @Choice(['auto', 'shadow', 'approve'], {
     description: 'shadow: everything but the act; approve: waits for a person',
   })
@@ -133,6 +182,28 @@ export class ServiceDto {
         problems.push({ pointer: `/${field}`, detail: 'must not name an action twice' });
       }
     }
+    if (this.then.length > MAX_STEPS)
+      problems.push({ pointer: '/then', detail: `must have at most ${MAX_STEPS} steps` });
+    this.then.forEach(({ afterSeconds, actions }, index) => {
+      if (afterSeconds <= (this.then[index - 1]?.afterSeconds ?? 0)) {
+        problems.push({
+          pointer: `/then/${index}/afterSeconds`,
+          detail: 'must be over that of the step before',
+        });
+      }
+      if (actions.length === 0)
+        problems.push({ pointer: `/then/${index}/actions`, detail: 'must name at least one action' });
+    });
     return problems;
   }
+}
+
+/** The actions that a body names, wherever it does; it is not checked yet. */
+export function namedActions({ actions, onRecovery, then }: Record<string, unknown>): unknown[] {
+  const steps = Array.isArray(then) ? then : [];
+  return [
+    actions,
+    onRecovery,
+    ...steps.map((step) => (Object(step) as { actions?: unknown }).actions),
+  ].flat();
 }

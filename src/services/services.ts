@@ -16,9 +16,13 @@ import { MetricRegistry } from '../metrics/metric-registry';
 import { Queues } from '../queue/queues';
 import { compileCondition, ConditionError, isMetricName } from '../rules/engine/condition';
 import { PolicyRegistry } from '../rules/policies/policy-registry';
-import { MAX_WINDOW_SAMPLES, MetricDto, ServiceDto } from './service.dto';
+import { MAX_WINDOW_SAMPLES, MetricDto, namedActions, ServiceDto } from './service.dto';
 
 const MAX_METRICS = 100;
+
+/** Ids of the actions that a service `s` names. */
+const NAMED = `s.action_ids || s.recovery_action_ids || array(
+  SELECT jsonb_array_elements_text(step->'actionIds')::uuid FROM jsonb_array_elements(s.escalations) step)`;
 
 /** Definitions of what is monitored. What can be known to be wrong with one is said when it is saved. */
 @Injectable()
@@ -27,6 +31,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
     infrastructureId: 'infrastructure',
     actionIds: 'actions',
     recoveryActionIds: 'onRecovery',
+    escalations: 'then',
     series: null,
     polled: null,
     slot: null,
@@ -50,9 +55,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
     const given = bodies.map((body) => (body ?? {}) as Record<string, unknown>);
     const [infrastructures, actions] = await Promise.all([
       this.infrastructures.store.findMany(textsOf(given.map(({ infrastructure }) => infrastructure))),
-      this.actions.store.findMany(
-        textsOf(given.flatMap(({ actions: names, onRecovery }) => [names, onRecovery].flat())),
-      ),
+      this.actions.store.findMany(textsOf(given.flatMap(namedActions))),
     ]);
     return { infrastructures: idsOf(infrastructures), actions: idsOf(actions) };
   }
@@ -67,6 +70,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
       direction,
       actions,
       onRecovery,
+      then,
       metrics: given,
       policy,
       recovery,
@@ -82,11 +86,20 @@ export class Services extends StoredDefinitions<ServiceRow> {
       infrastructure === undefined ? null : infrastructureIdOf(infrastructure, references, errors);
     const actionIds = actionIdsOf('/actions', actions, references, errors);
     const recoveryActionIds = actionIdsOf('/onRecovery', onRecovery, references, errors);
+    const escalations = then.map(({ afterSeconds, actions: names }, index) => ({
+      afterSeconds,
+      actionIds: actionIdsOf(`/then/${index}/actions`, names, references, errors),
+    }));
+    if (dto.expect !== undefined)
+      errors.push(...conditionErrors('/expect/condition', dto.expect.condition, names));
     if (errors.length > 0) throw new InvalidInput(errors);
 
     return {
       ...dto,
       recovery: recovery ?? null,
+      escalations,
+      expect: dto.expect === undefined ? null : { ...dto.expect },
+      maxActionsPerHour: dto.maxActionsPerHour ?? null,
       direction: (direction as 'up' | 'down' | undefined) ?? null,
       missingData: dto.missingData as ServiceRow['missingData'],
       mode: dto.mode as ServiceRow['mode'],
@@ -196,11 +209,11 @@ export class Services extends StoredDefinitions<ServiceRow> {
     const ids = rows.map(({ id }) => id);
     await manager.query(
       `DELETE FROM service_actions u USING services s
-       WHERE u.service_id = s.id AND s.id = ANY($1::uuid[]) AND NOT u.action_id = ANY(s.action_ids || s.recovery_action_ids)`,
+       WHERE u.service_id = s.id AND s.id = ANY($1::uuid[]) AND NOT u.action_id = ANY(${NAMED})`,
       [ids],
     );
     await manager.query(
-      `INSERT INTO service_actions SELECT id, unnest(action_ids || recovery_action_ids) FROM services WHERE id = ANY($1::uuid[])
+      `INSERT INTO service_actions SELECT DISTINCT s.id, unnest(${NAMED}) FROM services s WHERE s.id = ANY($1::uuid[])
        ON CONFLICT DO NOTHING`,
       [ids],
     );
@@ -221,7 +234,13 @@ export class Services extends StoredDefinitions<ServiceRow> {
     const [infrastructures, actions] = await Promise.all([
       this.infrastructures.store.findMany([...new Set(infrastructureIds)]),
       this.actions.store.findMany([
-        ...new Set(rows.flatMap(({ actionIds, recoveryActionIds }) => [...actionIds, ...recoveryActionIds])),
+        ...new Set(
+          rows.flatMap(({ actionIds, recoveryActionIds, escalations }) => [
+            ...actionIds,
+            ...recoveryActionIds,
+            ...escalations.flatMap((step) => step.actionIds),
+          ]),
+        ),
       ]),
     ]);
     const nameOf = new Map([...infrastructures, ...actions].map(({ id, name }) => [id, name]));
@@ -247,8 +266,14 @@ export class Services extends StoredDefinitions<ServiceRow> {
       policy: row.policy,
       actions: row.actionIds.map((id) => nameOf.get(id)),
       onRecovery: row.recoveryActionIds.map((id) => nameOf.get(id)),
+      then: row.escalations.map(({ afterSeconds, actionIds }) => ({
+        afterSeconds,
+        actions: actionIds.map((id) => nameOf.get(id)),
+      })),
+      ...(row.expect === null ? {} : { expect: row.expect }),
       mode: row.mode,
       approvalTtlSeconds: row.approvalTtlSeconds,
+      ...(row.maxActionsPerHour === null ? {} : { maxActionsPerHour: row.maxActionsPerHour }),
     }));
   }
 

@@ -7,6 +7,7 @@ import { newId } from '../common/ids';
 import { Database } from '../database/database';
 import { changeDefinitions } from '../database/definitions';
 import type { DefinitionRow, ServiceRow } from '../database/entities';
+import { namedActions } from '../services/service.dto';
 import {
   isObject,
   SECTION_NAMES,
@@ -149,7 +150,7 @@ function usesLeftOut({ pointer, body }: Entry, section: Section, left: LeftOut):
   if (section !== 'services' || !isObject(body)) return [];
   const uses = [
     ...[body.infrastructure].filter((name) => left.infrastructures.has(name as string)),
-    ...[body.actions, body.onRecovery].flat().filter((name) => left.actions.has(name as string)),
+    ...namedActions(body).filter((name) => left.actions.has(name as string)),
   ];
   return uses.map((name) => ({ pointer, detail: `uses ${JSON.stringify(name)}, which is left out` }));
 }

@@ -1,19 +1,50 @@
 /**
+ * `npm run campaign actions -- --rounds 200 --seed 7`, on what `npm run build` made: a line per round, at the end.
  * `npm run campaign crash -- --moments 50 --seed 7 --lanes 2`, on what `npm run build` made: a line per moment.
  * `npm run campaign rules -- --stories 100000 --seed 7`, on the sources: a line per 10,000 stories.
  * Exit code 1 on a violation.
  */
 import { parseArgs } from 'node:util';
+import globalSetup from '../global-setup';
+import globalTeardown from '../global-teardown';
+import { actionsCampaign } from './actions';
 import { crashCampaign, onEmbeddedServers, type MomentReport } from './crash';
 import { rulesCampaign } from './rules';
 
-const CAMPAIGNS = { crash, rules };
+const CAMPAIGNS = { actions, crash, rules };
 
 interface Options {
   seed: number;
   moments: number;
   lanes: number;
   stories: number;
+  rounds: number;
+}
+
+async function actions(options: Options): Promise<boolean> {
+  await globalSetup();
+  try {
+    return await actionRounds(options);
+  } finally {
+    await globalTeardown();
+  }
+}
+
+async function actionRounds({ rounds, seed }: Options): Promise<boolean> {
+  console.log('round  step               tell          once          provision     scale         violations');
+  const reports = await actionsCampaign(rounds, seed, ({ round, step, ends, violations }) => {
+    const cells = ['tell', 'once', 'provision', 'scale'].map((action) => {
+      const { status = 'missing', deeds = 0 } = ends[action] ?? {};
+      return `${status}, ${deeds}`.padEnd(14);
+    });
+    console.log(
+      `${String(round).padStart(5)}  ${step.padEnd(19)}${cells.join('')}${violations.join('; ') || 'none'}`,
+    );
+  });
+  const bad = reports.filter(({ violations }) => violations.length > 0).length;
+  const unknown = reports.filter(({ ends }) => ends.once?.status === 'unknown').length;
+  console.log(`${reports.length} rounds, ${bad} with violations, ${unknown} unknown; seed ${seed}`);
+  return bad === 0;
 }
 
 async function crash({ moments, seed, lanes }: Options): Promise<boolean> {
@@ -62,6 +93,7 @@ async function main(): Promise<void> {
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       lanes: { type: 'string', default: '1' },
       stories: { type: 'string', default: '100000' },
+      rounds: { type: 'string', default: '200' },
     },
   });
   const campaign = CAMPAIGNS[positionals[0] as keyof typeof CAMPAIGNS];
@@ -72,6 +104,7 @@ async function main(): Promise<void> {
     moments: Number(values.moments),
     lanes: Number(values.lanes),
     stories: Number(values.stories),
+    rounds: Number(values.rounds),
   });
   process.exit(isGood ? 0 : 1);
 }

@@ -29,6 +29,7 @@ export interface StandInVm {
   retired: boolean;
   /** Null: it is archived. */
   emsId: string | null;
+  addresses: string[];
 }
 
 export interface StandInRequest {
@@ -132,7 +133,9 @@ export class CloudFormsStandIn extends HttpStandIn {
   }
 
   addVm(name: string, tag: string, also: Partial<StandInVm> = {}): StandInVm {
-    const vm = { id: this.newId(), name, tags: [tag], powerState: 'on', retired: false, emsId: '1', ...also };
+    const id = this.newId();
+    const living = { powerState: 'on', retired: false, emsId: '1', addresses: [`10.0.0.${id}`] };
+    const vm = { id, name, tags: [tag], ...living, ...also };
     this.vms.push(vm);
     return vm;
   }
@@ -509,11 +512,16 @@ function vmsXml(vms: StandInVm[]): string {
       nil('retires_on'),
       '<memory_limit xsi:type="xsd:double">+1024</memory_limit>',
       vm.emsId === null ? nil('ems_id') : typed('ems_id', vm.emsId),
-      '<ipaddresses n2:arrayType="xsd:string[1]" xsi:type="n2:Array"><item>10.0.0.1</item></ipaddresses>',
+      addressesXml(vm.addresses),
     ];
     return `<item>${members.join('')}</item>`;
   });
   return `<return xmlns:n2="http://schemas.xmlsoap.org/soap/encoding/" n2:arrayType="n1:VmdbwsSupport..ProxyVm[${vms.length}]" xsi:type="n2:Array">${items.join('')}</return>`;
+}
+
+function addressesXml(addresses: string[]): string {
+  const items = addresses.map((address) => `<item>${address}</item>`).join('');
+  return `<ipaddresses n2:arrayType="xsd:string[${addresses.length}]" xsi:type="n2:Array">${items}</ipaddresses>`;
 }
 
 const escaped = (text: string): string =>
@@ -554,13 +562,14 @@ function listed(name: string, query: URLSearchParams, all: Json[]): Json {
   return { name, count: all.length, subcount: page.length, resources };
 }
 
-const vmJson = ({ id, name, powerState, retired, emsId }: StandInVm): Json => ({
+const vmJson = ({ id, name, powerState, retired, emsId, addresses }: StandInVm): Json => ({
   href: `/api/vms/${id}`,
   id,
   name,
   power_state: powerState,
   retired: retired || null,
   ems_id: emsId,
+  ipaddresses: addresses,
 });
 
 const requestJson = ({ id, kind, approval, state, status, message, fields }: StandInRequest): Json => ({

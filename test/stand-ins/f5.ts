@@ -34,7 +34,7 @@ export interface F5Trouble {
   hangAfter?: boolean;
 }
 
-type Kind = 'login' | 'add' | 'patch' | 'remove' | 'stats';
+type Kind = 'login' | 'list' | 'add' | 'patch' | 'remove' | 'stats';
 
 class Refusal extends Error {
   constructor(
@@ -48,11 +48,22 @@ class Refusal extends Error {
 
 export class F5StandIn extends HttpStandIn {
   /** For each request to come of that kind; those after behave well. */
-  readonly next: Record<Kind, F5Trouble[]> = { login: [], add: [], patch: [], remove: [], stats: [] };
+  readonly next: Record<Kind, F5Trouble[]> = {
+    login: [],
+    list: [],
+    add: [],
+    patch: [],
+    remove: [],
+    stats: [],
+  };
   /** "GET /path", refused ones included. */
   readonly requests: string[] = [];
   /** Seconds a token that is given lives. */
   tokenSeconds = 1_200;
+  /** What the monitor of pools says of a member that is new: `up`, `checking`, `down`; `unchecked` without a monitor. */
+  stateOfNew = 'up';
+  /** After each change of members: how many of that pool took new connections, and how many of them were up. */
+  readonly moments: { change: string; enabled: number; up: number }[] = [];
   /** As before version 12: statistics are not nested. */
   flatStats = false;
   /** Tokens that were given, in order. */
@@ -88,6 +99,8 @@ export class F5StandIn extends HttpStandIn {
     this.living.clear();
     this.tokenSeconds = 1_200;
     this.flatStats = false;
+    this.stateOfNew = 'up';
+    this.moments.length = 0;
     Object.values(this.next).forEach((list) => (list.length = 0));
   }
 
@@ -106,6 +119,7 @@ export class F5StandIn extends HttpStandIn {
       if (trouble.status !== undefined)
         throw new Refusal(trouble.status, trouble.message ?? 'as it was told');
       const found = this.carryOut(request, url, body.toString());
+      this.note(method, url);
       if (trouble.dropAfter) return void request.socket.destroy();
       if (trouble.hangAfter) return;
       reply(200, found && JSON.stringify(found));
@@ -132,6 +146,7 @@ export class F5StandIn extends HttpStandIn {
     const members = this.pools.get(pool);
     if (!members) throw new Refusal(404, `01020036:3: The requested Pool (${pool}) was not found.`);
     if (!memberText) {
+      if (method === 'GET') return listed(members);
       if (method !== 'POST') throw new Refusal(405, 'Operation is not supported on this collection');
       return this.add(pool, members, JSON.parse(body) as Record<string, string>);
     }
@@ -148,6 +163,18 @@ export class F5StandIn extends HttpStandIn {
     }
     if (method === 'PATCH') patch(member, JSON.parse(body) as Record<string, string>);
     return shown(path, member);
+  }
+
+  private note(method: string, url: string): void {
+    const [, poolText = '', memberText = ''] = POOL_PATH.exec(url) ?? [];
+    if (method === 'GET' || poolText === '') return;
+    const members = this.pools.get(poolText.replaceAll('~', '/')) ?? new Map<string, F5Member>();
+    const enabled = [...members.values()].filter(
+      ({ session, state }) => !`${session} ${state}`.includes('user-d'),
+    );
+    const up = enabled.filter(({ state }) => state === 'up' || state === 'unchecked');
+    const change = `${method} ${memberText}`.trimEnd();
+    this.moments.push({ change, enabled: enabled.length, up: up.length });
   }
 
   private login({ username = '', password, loginProviderName }: Record<string, string>): object {
@@ -204,7 +231,8 @@ export class F5StandIn extends HttpStandIn {
         409,
         `01020066:3: The requested Pool Member (${spoken(pool, path)}) already exists in partition ${partition}.`,
       );
-    const member = { address: node, session: 'monitor-enabled', state: 'up', curConns: 0 };
+    const session = this.stateOfNew === 'unchecked' ? 'user-enabled' : 'monitor-enabled';
+    const member = { address: node, session, state: this.stateOfNew, curConns: 0 };
     members.set(path, member);
     // As versions 11 and 12: it is added all the same.
     if (partition === undefined) throw new Refusal(404, `Object not found - ${name}`);
@@ -225,7 +253,15 @@ export class F5StandIn extends HttpStandIn {
 
 function kindOf(method: string, url: string): Kind {
   if (url.endsWith('/login')) return 'login';
+  if (method === 'GET' && url.endsWith('/members')) return 'list';
   return method === 'POST' ? 'add' : method === 'PATCH' ? 'patch' : method === 'DELETE' ? 'remove' : 'stats';
+}
+
+/** An empty pool has no `items`. */
+function listed(members: Map<string, F5Member>): object {
+  const kind = 'tm:ltm:pool:members:memberscollectionstate';
+  if (members.size === 0) return { kind };
+  return { kind, items: [...members].map(([path, member]) => shown(path, member)) };
 }
 
 /** Only these words may be written; what is read afterwards are others. */

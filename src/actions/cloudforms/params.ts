@@ -2,12 +2,11 @@
 import { step } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { Choice, Nested, Text, TextMap } from '../../common/fields';
+import { APIS, usernameProblem, type Api, type CloudFormsAccess } from '../../targets/cloudforms/target';
+import { ORIGIN } from '../../targets/http/origin';
+import { TlsParams } from '../../targets/http/params';
 import { Permanent } from '../action';
-import { ORIGIN } from '../http/origin';
-import { TlsParams } from '../http/params';
 
-const APIS = ['soap', 'rest'] as const;
-export type Api = (typeof APIS)[number];
 export type Texts = Record<string, string>;
 
 /** A key of `key=value|key=value`: CloudForms trims it. */
@@ -15,7 +14,7 @@ export const KEY = /^[^\s=|](?:[^=|]*[^\s=|])?$/;
 /** What no XML 1.0 document can hold (W3C, Extensible Markup Language 1.0, 2.2). */
 const NO_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
 
-export class CloudFormsParams {
+export class CloudFormsParams implements CloudFormsAccess {
   @Text({
     description: 'Where CloudForms answers',
     template: 'url',
@@ -28,8 +27,7 @@ export class CloudFormsParams {
     description: 'User',
     template: 'text',
     minLength: 1,
-    check: (name) =>
-      name.includes(':') ? 'must not hold a colon: Basic authentication ends it there' : undefined,
+    check: usernameProblem,
     example: 'monscale',
   })
   username: string;

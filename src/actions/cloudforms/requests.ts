@@ -1,9 +1,8 @@
 /** Requests of CloudForms: people approve them, and it works them off. How far they are, over either API. */
+import { idOf, restCall, wordOf, type Json } from '../../targets/cloudforms/rest';
+import { soapCall, textOf, type SoapNode } from '../../targets/cloudforms/soap';
+import { Gone, told, type Api, type Target } from '../../targets/cloudforms/target';
 import { Permanent, Retryable, type ActionResult, type Waiting } from '../action';
-import type { Api } from './params';
-import { idOf, restCall, wordOf, type Json } from './rest';
-import { soapCall, textOf, type SoapNode } from './soap';
-import { Gone, told, type Target } from './target';
 
 const DAY_SECONDS = 86_400;
 const APPROVAL_DAYS = 7;

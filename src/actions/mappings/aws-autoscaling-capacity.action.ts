@@ -9,15 +9,6 @@ import type { SelfChecking } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { Flag, Text } from '../../common/fields';
 import {
-  ActionMapping,
-  Ambiguous,
-  Permanent,
-  Retryable,
-  type Action,
-  type ActionContext,
-  type ActionResult,
-} from '../action';
-import {
   accessProblems,
   AccessKeyId,
   awaitCredentials,
@@ -26,8 +17,18 @@ import {
   Endpoint,
   SecretAccessKey,
   SessionToken,
-} from '../http/aws';
-import type { SdkOptions } from '../http/sdk-handler';
+} from '../../targets/http/aws';
+import { hostIn } from '../../targets/http/host';
+import type { SdkOptions } from '../../targets/http/sdk-handler';
+import {
+  ActionMapping,
+  Ambiguous,
+  Permanent,
+  Retryable,
+  type Action,
+  type ActionContext,
+  type ActionResult,
+} from '../action';
 import { wantedNodes } from '../wanted-nodes';
 
 const SERVICE = 'Auto Scaling';
@@ -122,6 +123,10 @@ export class AwsAutoscalingCapacity implements Action<AwsAutoscalingCapacityPara
       DesiredCapacity: wantedCapacity(params, variables),
       HonorCooldown: honorCooldown,
     };
+  }
+
+  target({ endpoint, region }: AwsAutoscalingCapacityParams): string | undefined {
+    return endpoint === undefined ? `autoscaling.${region}.amazonaws.com` : hostIn(endpoint);
   }
 
   /** The number is absolute: set twice, it is the same. */

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Choice, Nested, Text } from '../../common/fields';
+import { hostIn } from '../../targets/http/host';
+import { HTTP_URL, HTTP_URL_HINT, httpUrlProblem, TlsParams } from '../../targets/http/params';
 import { ActionMapping, Permanent, type Action, type ActionContext, type ActionResult } from '../action';
-import { HTTP_URL, HTTP_URL_HINT, httpUrlProblem, TlsParams } from '../http/params';
 import { Webhook, WebhookParams } from './webhook.action';
 
 /** What each of them takes for a message. */
@@ -70,6 +71,10 @@ export class Chat implements Action<ChatParams> {
 
   preview(params: ChatParams, context: ActionContext) {
     return this.webhook.preview(requestOf(params), context);
+  }
+
+  target({ url }: ChatParams): string | undefined {
+    return hostIn(url);
   }
 
   idempotent(): boolean {

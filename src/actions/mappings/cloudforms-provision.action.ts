@@ -2,6 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { step, type SelfChecking } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { Text, TextMap } from '../../common/fields';
+import { resourcesOf, restCall, restRequest } from '../../targets/cloudforms/rest';
+import { NoSuchOperation, soapCall, soapRequest, textOf, type Part } from '../../targets/cloudforms/soap';
+import { mayBeDone, targetOf, type Api, type Target } from '../../targets/cloudforms/target';
+import { hostIn } from '../../targets/http/host';
 import {
   ActionMapping,
   Ambiguous,
@@ -9,6 +13,7 @@ import {
   type Action,
   type ActionContext,
   type ActionResult,
+  type Verdict,
   type Waiting,
 } from '../action';
 import {
@@ -17,7 +22,6 @@ import {
   jsonFields,
   KEY,
   pipedText,
-  type Api,
   type Texts,
 } from '../cloudforms/params';
 import {
@@ -29,9 +33,6 @@ import {
   waitsAtMost,
   type RequestState,
 } from '../cloudforms/requests';
-import { resourcesOf, restCall, restRequest } from '../cloudforms/rest';
-import { NoSuchOperation, soapCall, soapRequest, textOf, type Part } from '../cloudforms/soap';
-import { mayBeDone, targetOf, type Target } from '../cloudforms/target';
 
 const REQUESTS = '/api/provision_requests';
 /** Under this key the request carries the execution's id. */
@@ -128,20 +129,25 @@ export class CloudFormsProvision implements Action<CloudFormsProvisionParams> {
     return { url: origin + path, ...request };
   }
 
+  target({ url }: CloudFormsProvisionParams): string | undefined {
+    return hostIn(url);
+  }
+
   /** Each request is another machine: CloudForms knows no key. */
   idempotent(): boolean {
     return false;
   }
 
   /**
-   * Over REST the request can be found by the execution's id. One that is not found may still be on its way, or not
-   * be shown to us, so that proves nothing; nor does one that goes on say how it ends.
+   * Over REST the request can be found by the execution's id, and followed. One that is not found may still be on its
+   * way, or not be shown to us: that proves nothing.
    */
-  async verify(params: CloudFormsProvisionParams, { executionId, signal }: ActionContext) {
+  async verify(params: CloudFormsProvisionParams, { executionId, signal }: ActionContext): Promise<Verdict> {
     if (params.api !== 'rest') return 'unknown';
     const found = await findRequest(targetOf(params), executionId, signal);
     const progress = found && progressOf(found);
-    if (progress === undefined || progress === 'waiting') return 'unknown';
+    if (found === undefined || progress === undefined) return 'unknown';
+    if (progress === 'waiting') return { waiting: { api: 'rest', request: found.id } };
     return progress === 'done' ? 'succeeded' : 'failed';
   }
 }

@@ -243,7 +243,8 @@ describe('cloudforms_provision', () => {
     it('over REST it can be asked later what became of it', async () => {
       const params = paramsOf({ api: 'rest', requester: { ...OWNER, auto_approve: 'true' } });
       await action.execute(params, context());
-      expect(await action.verify(params, context())).toBe('unknown');
+      const waiting = { api: 'rest', request: expect.stringMatching(/^\d+$/) };
+      expect(await action.verify(params, context())).toEqual({ waiting });
       cloudForms.tick();
       cloudForms.tick();
       expect(await action.verify(params, context())).toBe('succeeded');

@@ -3,6 +3,17 @@ import type { SelfChecking } from '../../common/check';
 import { messageOf, type FieldError } from '../../common/errors';
 import { Text, TextMap } from '../../common/fields';
 import {
+  livingMachines,
+  machinesQuery,
+  TAG,
+  TAG_HINT,
+  type Machine,
+} from '../../targets/cloudforms/machines';
+import { restCall, restRequest, wordOf, type Json } from '../../targets/cloudforms/rest';
+import { soapCall, soapRequest, textOf, type Part } from '../../targets/cloudforms/soap';
+import { Gone, mayBeDone, targetOf, told, type Target } from '../../targets/cloudforms/target';
+import { hostIn } from '../../targets/http/host';
+import {
   ActionMapping,
   Ambiguous,
   Permanent,
@@ -13,26 +24,9 @@ import {
 } from '../action';
 import { CloudFormsParams, fieldProblems, KEY, pipedText, type Texts } from '../cloudforms/params';
 import { asking, progressOf, readRequest, sentenceOf, waitsAtMost } from '../cloudforms/requests';
-import { idOf, resourcesOf, restCall, restRequest, wordOf, type Json } from '../cloudforms/rest';
-import {
-  childOf,
-  isNilIn,
-  itemsOf,
-  soapCall,
-  soapRequest,
-  textOf,
-  type Part,
-  type SoapNode,
-} from '../cloudforms/soap';
-import { Gone, mayBeDone, targetOf, told, type Target } from '../cloudforms/target';
 
-const TAG = /^[^\s/,|]+\/[^\s/,|]+$/;
-const TAG_HINT = 'must be a category and an entry, such as monitoredservice/web';
 const COUNT = /^\s*0*[1-9]\d{0,3}\s*$/;
 const COUNT_HINT = 'must be a whole number from 1 to 9999';
-const ATTRIBUTES = 'name,power_state,retired,ems_id';
-/** Machines that are in the database only. */
-const DEAD = ['archived', 'orphaned', 'terminated'];
 const ASKED_AT_ONCE = 8;
 /** Where a preview can't know a machine's id. */
 const EACH_ID = '<id>';
@@ -76,13 +70,8 @@ export class CloudFormsRetireParams extends CloudFormsParams implements SelfChec
   }
 }
 
-interface Machine {
-  id: string;
-  name: string;
-}
-
 /** A machine whose retirement CloudForms has accepted, and what is followed. */
-type Retiring = Machine & ({ request: string } | { task?: string });
+type Retiring = Pick<Machine, 'id' | 'name'> & ({ request: string } | { task?: string });
 
 /** Retires virtual machines that carry a tag, the newest first, and waits until that is done. */
 @ActionMapping({
@@ -97,13 +86,14 @@ export class CloudFormsRetire implements Action<CloudFormsRetireParams> {
   async execute(params: CloudFormsRetireParams, context: ActionContext): Promise<ActionResult> {
     const target = targetOf(params);
     const count = countOf(params, context.variables);
-    const living = await livingMachines(target, params, context.signal);
+    const living = await livingMachines(target, params.api, tagOf(params), context.signal);
     if (living.length === 0) throw new Permanent(`no living machine at ${target.host} carries ${params.tag}`);
-    const chosen = living.slice(0, count);
+    const chosen = living.sort(newestFirst).slice(0, count);
     const retiring: Retiring[] = [];
     for (const machine of chosen) {
       try {
-        retiring.push({ ...machine, ...(await this.retire(target, params, machine, context)) });
+        const { id, name } = machine;
+        retiring.push({ id, name, ...(await this.retire(target, params, id, context)) });
       } catch (error) {
         throw retiring.length === 0 ? error : halfDone(error, retiring, chosen.length);
       }
@@ -141,13 +131,20 @@ export class CloudFormsRetire implements Action<CloudFormsRetireParams> {
     const tag = tagOf(params);
     const [question, deed] =
       params.api === 'rest'
-        ? [restRequest(queryOf(tag), undefined), restRequest(pathOf(EACH_ID), { action: 'request_retire' })]
+        ? [
+            restRequest(machinesQuery(tag), undefined),
+            restRequest(pathOf(EACH_ID), { action: 'request_retire' }),
+          ]
         : [
             soapRequest('GetVmsByTag', { tag }),
             soapRequest('CreateAutomationRequest', partsOf(params, EACH_ID, executionId)),
           ];
     const [find, each] = [question, deed].map(({ path, ...request }) => ({ url: origin + path, ...request }));
     return { count, find, each };
+  }
+
+  target({ url }: CloudFormsRetireParams): string | undefined {
+    return hostIn(url);
   }
 
   /** Asked again, others would be the newest. */
@@ -158,7 +155,7 @@ export class CloudFormsRetire implements Action<CloudFormsRetireParams> {
   private async retire(
     target: Target,
     params: CloudFormsRetireParams,
-    { id }: Machine,
+    id: string,
     { executionId, signal }: ActionContext,
   ): Promise<{ request: string } | { task?: string }> {
     if (params.api === 'rest') return retireByRest(target, id, signal);
@@ -185,8 +182,6 @@ function partsOf(
 }
 
 const pathOf = (id: string): string => `/api/vms/${id === EACH_ID ? id : encodeURIComponent(id)}`;
-const queryOf = (tag: string): string =>
-  `/api/vms?by_tag=${encodeURIComponent(`/${tag}`)}&attributes=${ATTRIBUTES}&sort_by=id&sort_order=desc`;
 
 /** Versions before 2019 know only `retire`; they refuse the other word, and nothing is done. */
 async function retireByRest(target: Target, id: string, signal: AbortSignal): Promise<{ task?: string }> {
@@ -225,38 +220,7 @@ function tagOf({ tag }: CloudFormsRetireParams): string {
 }
 
 /** Newest first: ids are given in order. */
-async function livingMachines(
-  target: Target,
-  params: CloudFormsRetireParams,
-  signal: AbortSignal,
-): Promise<Machine[]> {
-  const tag = tagOf(params);
-  const machines: Machine[] = [];
-  if (params.api === 'rest') {
-    for await (const vm of resourcesOf(target, queryOf(tag), signal)) {
-      const isDead = vm.retired === true || vm.ems_id === null || DEAD.includes(wordOf(vm, 'power_state'));
-      const id = idOf(vm);
-      if (!isDead && id !== undefined) machines.push({ id, name: wordOf(vm, 'name') });
-    }
-  } else {
-    const list = await soapCall(target, 'GetVmsByTag', { tag }, 'question', signal);
-    machines.push(...itemsOf(list).filter(isLiving).map(machineOf));
-  }
-  return machines.filter(({ id }) => id !== '').sort((a, b) => (orderOf(b.id) > orderOf(a.id) ? 1 : -1));
-}
-
-/** A machine without a provider (`ems_id` is nil) is in the database only. */
-function isLiving(vm: SoapNode): boolean {
-  const isRetired = textOf(vm, 'retired') === 'true';
-  const isTemplate = textOf(vm, 'template') === 'true';
-  const isDead = isNilIn(vm, 'ems_id') || DEAD.includes(textOf(vm, 'power_state') ?? '');
-  return childOf(vm, 'id') !== undefined && !isRetired && !isTemplate && !isDead;
-}
-
-const machineOf = (vm: SoapNode): Machine => ({
-  id: textOf(vm, 'id') ?? '',
-  name: textOf(vm, 'name') ?? '',
-});
+const newestFirst = (one: Machine, other: Machine): number => (orderOf(other.id) > orderOf(one.id) ? 1 : -1);
 
 /** `2r17` is the machine 17 of region 2, as some versions write it; others count from region times 10^12. */
 function orderOf(id: string): bigint {
@@ -292,7 +256,7 @@ async function endOf(target: Target, machine: Retiring, signal: AbortSignal): Pr
 /** The task is over soon: it only begins the retirement. The machine itself says when that is done. */
 async function endByRest(
   target: Target,
-  { id, name, task }: Machine & { task?: string },
+  { id, name, task }: Pick<Machine, 'id' | 'name'> & { task?: string },
   signal: AbortSignal,
 ): Promise<End> {
   const failure = task === undefined ? undefined : await failureOfTask(target, task, signal);

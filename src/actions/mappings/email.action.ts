@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { createTransport, type SentMessageInfo } from 'nodemailer';
 import { messageOf, type FieldError } from '../../common/errors';
 import { Choice, Nested, Text, TextList, Whole } from '../../common/fields';
+import { TlsParams } from '../../targets/http/params';
 import {
   ActionMapping,
   Ambiguous,
@@ -12,7 +13,6 @@ import {
   type ActionContext,
   type ActionResult,
 } from '../action';
-import { TlsParams } from '../http/params';
 
 const SECURITY = ['starttls', 'tls', 'none'] as const;
 /** One address, as an envelope takes it: what is before the @ and after it, no blanks, no line breaks. */
@@ -123,6 +123,10 @@ export class Email implements Action<EmailParams> {
   preview(params: EmailParams, context: ActionContext) {
     const { host, port, security, username } = params;
     return { server: `${host}:${port}`, security, username, message: messageFrom(params, context) };
+  }
+
+  target({ host, port }: EmailParams): string {
+    return `${host}:${port}`;
   }
 
   idempotent(): boolean {

@@ -2,6 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { messageOf } from '../../common/errors';
 import { Choice, Nested, Text } from '../../common/fields';
 import { followReference, maskTexts } from '../../common/secrets';
+import { hostIn } from '../../targets/http/host';
+import { callJson, statusText, type JsonAnswer } from '../../targets/http/json-call';
+import { ORIGIN, originOf } from '../../targets/http/origin';
+import { certificateProblem } from '../../targets/http/params';
+import { retryAfterSeconds } from '../../targets/http/retry-after';
 import {
   ActionMapping,
   Ambiguous,
@@ -12,10 +17,6 @@ import {
   type ActionResult,
   type Waiting,
 } from '../action';
-import { callJson, statusText, type JsonAnswer } from '../http/json-call';
-import { ORIGIN, originOf } from '../http/origin';
-import { certificateProblem } from '../http/params';
-import { retryAfterSeconds } from '../http/retry-after';
 import { wantedNodes } from '../wanted-nodes';
 
 const KINDS = ['Deployment', 'StatefulSet', 'ReplicaSet'] as const;
@@ -152,6 +153,10 @@ export class KubernetesScale implements Action<KubernetesScaleParams> {
     const replicas = wantedNodes(params.replicas, variables, REPLICAS_AT_MOST, `scaling ${targetOf(params)}`);
     const server = params.cluster ? originOf(params.cluster.server) : 'https://<the cluster it runs in>';
     return { method: 'PUT', url: server + pathOf(params), body: scaleBody(params, replicas) };
+  }
+
+  target({ cluster }: KubernetesScaleParams): string | undefined {
+    return cluster ? hostIn(cluster.server) : 'the cluster it runs in';
   }
 
   /** The number is absolute: set twice, it is the same. */

@@ -4,15 +4,6 @@ import type { SelfChecking } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { Text, TextMap } from '../../common/fields';
 import {
-  ActionMapping,
-  Ambiguous,
-  Permanent,
-  Retryable,
-  type Action,
-  type ActionContext,
-  type ActionResult,
-} from '../action';
-import {
   accessProblems,
   AccessKeyId,
   awaitCredentials,
@@ -21,9 +12,18 @@ import {
   Endpoint,
   SecretAccessKey,
   SessionToken,
-} from '../http/aws';
-import { NoAnswer } from '../http/request';
-import type { SdkOptions } from '../http/sdk-handler';
+} from '../../targets/http/aws';
+import { hostIn } from '../../targets/http/host';
+import { NoAnswer } from '../../targets/http/request';
+import type { SdkOptions } from '../../targets/http/sdk-handler';
+import {
+  ActionMapping,
+  Ambiguous,
+  Permanent,
+  type Action,
+  type ActionContext,
+  type ActionResult,
+} from '../action';
 
 const TOPIC_ARN = /^arn:aws[a-z-]*:sns:([a-z0-9-]+):\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$/;
 /** AWS SNS API reference, Publish: with the attributes. Topics that were raised to 1 MiB are held to it too. */
@@ -108,9 +108,7 @@ export class SnsPublish implements Action<SnsPublishParams> {
         throw new NoAnswer('what came back holds no message id; is the endpoint SNS?');
       return { detail: `message id ${MessageId}` };
     } catch (error) {
-      throw awsOutcome(error, `publish to ${topicArn}`, 'SNS', (sentence) =>
-        mayBeDone(sentence, isFifo(topicArn)),
-      );
+      throw awsOutcome(error, `publish to ${topicArn}`, 'SNS', mayBeDone);
     }
   }
 
@@ -119,9 +117,18 @@ export class SnsPublish implements Action<SnsPublishParams> {
     return { endpoint: endpoint ?? `the default one of ${regionOf(topicArn)}`, ...inputOf(params, context) };
   }
 
+  target({ endpoint, topicArn }: SnsPublishParams): string | undefined {
+    return endpoint === undefined ? `sns.${regionOf(topicArn)}.amazonaws.com` : hostIn(endpoint);
+  }
+
   /** A FIFO topic takes a deduplication id once in 5 minutes; a standard topic publishes as often as it is told. */
   idempotent({ topicArn }: SnsPublishParams): boolean {
     return isFifo(topicArn);
+  }
+
+  /** 5 minutes, less what a try and a difference of clocks may take. */
+  knowsKeySeconds(): number {
+    return 240;
   }
 }
 
@@ -168,8 +175,5 @@ function inputProblem({ Message = '', MessageAttributes = {} }: PublishCommandIn
     : undefined;
 }
 
-function mayBeDone(sentence: string, fifo: boolean): Error {
-  return fifo
-    ? new Retryable(`${sentence}; it is retried with the same deduplication id`)
-    : new Ambiguous(`${sentence}; it may have been published`);
-}
+/** To a FIFO topic too: by its deduplication id it is safe to ask again, and the executor knows for how long. */
+const mayBeDone = (sentence: string): Error => new Ambiguous(`${sentence}; it may have been published`);

@@ -137,8 +137,8 @@ describe('sns_publish', () => {
       [408, 'RequestTimeout', Retryable],
       [500, 'InternalError', Retryable],
       [503, 'ServiceUnavailable', Retryable],
-      [502, 'BadGateway', Ambiguous, Retryable],
-      [504, 'GatewayTimeout', Ambiguous, Retryable],
+      [502, 'BadGateway', Ambiguous],
+      [504, 'GatewayTimeout', Ambiguous],
     ];
 
     it.each(refusals)('%i %s', async (status, code, kind, onFifo = kind) => {
@@ -151,11 +151,11 @@ describe('sns_publish', () => {
     });
 
     const losses: [SnsTrouble, Kind, Kind][] = [
-      [{ dropAfter: true }, Ambiguous, Retryable],
-      [{ raw: 'NaN' }, Ambiguous, Retryable],
-      [{ raw: '<html>Welcome</html>' }, Ambiguous, Retryable],
-      [{ raw: '' }, Ambiguous, Retryable],
-      [{ raw: 'Bad Gateway', status: 502 }, Ambiguous, Retryable],
+      [{ dropAfter: true }, Ambiguous, Ambiguous],
+      [{ raw: 'NaN' }, Ambiguous, Ambiguous],
+      [{ raw: '<html>Welcome</html>' }, Ambiguous, Ambiguous],
+      [{ raw: '' }, Ambiguous, Ambiguous],
+      [{ raw: 'Bad Gateway', status: 502 }, Ambiguous, Ambiguous],
       [{ raw: '<html>', status: 503 }, Retryable, Retryable],
       [{ raw: 'gone', status: 404 }, Permanent, Permanent],
       [{ raw: '', status: 302 }, Permanent, Permanent],
@@ -199,8 +199,8 @@ describe('sns_publish', () => {
     it('after it was sent, a FIFO topic is asked again and publishes once', async () => {
       sns.next.push({ hangAfter: true }, { dropAfter: true });
       const during = (): ActionContext => context(AbortSignal.timeout(300), 'fifo-2');
-      expect(await failure({ topicArn: FIFO }, during())).toBeInstanceOf(Retryable);
-      expect(await failure({ topicArn: FIFO }, during())).toBeInstanceOf(Retryable);
+      expect(await failure({ topicArn: FIFO }, during())).toBeInstanceOf(Ambiguous);
+      expect(await failure({ topicArn: FIFO }, during())).toBeInstanceOf(Ambiguous);
       await publish({ topicArn: FIFO }, during());
       expect(sns.messages).toHaveLength(1);
     });

@@ -4,6 +4,17 @@ import { Injectable } from '@nestjs/common';
 import { step, type SelfChecking } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { Choice, Flag, Nested, Text, TextMap } from '../../common/fields';
+import { hostIn } from '../../targets/http/host';
+import {
+  headerProblem,
+  HEADER_NAME,
+  HTTP_URL,
+  HTTP_URL_HINT,
+  httpUrlProblem,
+  TlsParams,
+} from '../../targets/http/params';
+import { NoAnswer, NotSent, sendOnce, type HttpAnswer, type HttpRequest } from '../../targets/http/request';
+import { retryAfterSeconds } from '../../targets/http/retry-after';
 import {
   ActionMapping,
   Ambiguous,
@@ -13,16 +24,6 @@ import {
   type ActionContext,
   type ActionResult,
 } from '../action';
-import {
-  headerProblem,
-  HEADER_NAME,
-  HTTP_URL,
-  HTTP_URL_HINT,
-  httpUrlProblem,
-  TlsParams,
-} from '../http/params';
-import { NoAnswer, NotSent, sendOnce, type HttpAnswer, type HttpRequest } from '../http/request';
-import { retryAfterSeconds } from '../http/retry-after';
 
 const METHODS = ['POST', 'PUT', 'PATCH', 'GET', 'DELETE'] as const;
 const EXCERPT_CHARACTERS = 200;
@@ -113,6 +114,10 @@ export class Webhook implements Action<WebhookParams> {
     return { method, url, headers, body: body?.toString() };
   }
 
+  target({ url }: WebhookParams): string | undefined {
+    return hostIn(url);
+  }
+
   idempotent({ idempotent }: WebhookParams): boolean {
     return idempotent;
   }
@@ -182,12 +187,14 @@ function headersProblem({ headers = {} }: WebhookParams): string | undefined {
 /** What a status says of the deed. The detail of a success; everything else is thrown. */
 function outcomeOf({ status, headers, body }: HttpAnswer, target: string, isIdempotent: boolean): string {
   const name = `${status} ${STATUS_CODES[status] ?? ''}`.trimEnd();
-  const answered = `${target} answered ${name}`;
-  if (status >= 200 && status < 300) return [name, excerptOf(body)].filter(Boolean).join(': ');
+  const told = [name, excerptOf(body)].filter(Boolean).join(': ');
+  if (status >= 200 && status < 300) return told;
+  const answered = `${target} answered ${told}`;
   if (status === 429 || status === 503) {
     throw new Retryable(answered, { retryAfterSeconds: retryAfterSeconds(headers) });
   }
-  if (status >= 300 && status < 400) throw new Permanent(`${answered}; redirects are not followed`);
+  if (status >= 300 && status < 400)
+    throw new Permanent(`${target} answered ${name}; redirects are not followed`);
   if (status >= 500 || status === 408 || status === 425) {
     if (isIdempotent) throw new Retryable(answered, { retryAfterSeconds: retryAfterSeconds(headers) });
     throw new Ambiguous(`${answered}; it may have been done`);

@@ -161,7 +161,7 @@ describe('webhook', () => {
     ];
 
     it.each(rows)('%j', async (answer, idempotent, other) => {
-      sink.always = { ...answer, body: 'b0dy' };
+      sink.always = { ...answer, body: 'its w0rds' };
       for (const [isIdempotent, kind] of [
         [true, idempotent],
         [false, other],
@@ -175,7 +175,9 @@ describe('webhook', () => {
         });
         expect(error).toBeInstanceOf(kind);
         expect(error.message).toContain(`POST ${new URL(url).host}`);
-        expect(error.message).not.toMatch(/qu3ry|s3cret|h3ader|b0dy/);
+        expect(error.message).not.toMatch(/qu3ry|s3cret|h3ader/);
+        // A refusal is told in the target's own words; the executor masks what it echoes of ours.
+        if ((answer.status ?? 0) >= 400) expect(error.message).toContain(': its w0rds');
         // Whatever hangs on the error is not to hold them either: it may be logged.
         expect(error.cause).toBeUndefined();
         expect(sink.requests.length).toBeLessThanOrEqual(1);

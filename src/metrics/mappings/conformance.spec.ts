@@ -37,6 +37,24 @@ const ROWS: Record<string, Row> = {
       { ttlSeconds: 0 },
     ],
   },
+  cloudforms_vms: {
+    at: ({ tcp }) => ({
+      url: `http://127.0.0.1:${tcp}`,
+      username: 'monscale',
+      password: 'secret',
+      tag: 'monitoredservice/web',
+    }),
+    refused: [
+      {},
+      { url: 'https://h', username: 'u', password: 'p' },
+      { url: 'https://h/vmdbws', username: 'u', password: 'p', tag: 'a/b' },
+      { url: 'https://h', username: 'u:v', password: 'p', tag: 'a/b' },
+      { url: 'https://h', username: 'u', password: '', tag: 'a/b' },
+      { url: 'https://h', username: 'u', password: 'p', tag: 'a/b c/d' },
+      { url: 'https://h', username: 'u', password: 'p', tag: 'a/b', api: 'xml' },
+      { url: 'https://h', username: 'u', password: 'p', tag: 'a/b', network: '10.0.0.1' },
+    ],
+  },
   number_of_nodes: { refused: [{ value: 3 }] },
   redis_list_length: {
     at: ({ tcp }) => ({ url: `redis://127.0.0.1:${tcp}`, key: 'waiting' }),
@@ -52,6 +70,15 @@ const ROWS: Record<string, Row> = {
     ],
   },
   static_count: { refused: [{}, { value: -1 }, { value: 1.5 }, { value: '3' }, { value: null }] },
+  static_nodes: {
+    refused: [
+      {},
+      { addresses: ['web-1'] },
+      { addresses: ['10.0.0.1:80'] },
+      { addresses: ['10.0.0.1', '10.0.0.1'] },
+      { addresses: ['2001:db8::1', '2001:DB8:0::1'] },
+    ],
+  },
 };
 
 const TYPES = Object.keys(ROWS);
@@ -167,6 +194,13 @@ describe('every metric mapping', () => {
   it('has a number for those that ask nobody', async () => {
     const { signal } = new AbortController();
     expect(await mappingOf('static_count').strategy.read({ value: 3 }, context(signal, 100))).toBe(3);
+    const addresses = ['10.0.0.1', '2001:db8::1'];
+    const staticNodes = mappingOf('static_nodes').strategy;
+    expect(await staticNodes.read({ addresses }, context(signal, 100))).toBe(2);
+    expect(await staticNodes.nodes!({ addresses }, context(signal, 100))).toMatchObject([
+      { address: '10.0.0.1' },
+      { address: '2001:db8::1' },
+    ]);
     const nodes = async (): Promise<number> => 5;
     expect(await mappingOf('number_of_nodes').strategy.read({}, { ...context(signal, 100), nodes })).toBe(5);
     await expect(mappingOf('alert').strategy.read({}, context(signal, 100))).rejects.toThrow(/never polled/);

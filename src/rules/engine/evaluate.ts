@@ -1,3 +1,4 @@
+import { aftermath, nextAftermathAt } from './aftermath';
 import type {
   Direction,
   Moment,
@@ -33,10 +34,22 @@ export function initialState(rule: Rule, now: Moment): State {
  * the same rule, state, observation and moment give the same outcome, in polls, alerts, simulations and tests.
  */
 export function evaluate(rule: Rule, before: State, seen: Observation, now: Moment): Outcome {
+  const decided = decide(rule, before, seen, now);
+  if (decided.needs) return decided;
+  const after = aftermath(rule, decided.state, seen, decided.trigger !== undefined, now);
+  if (after === undefined) return decided;
+  const newStretch = decided.newStretch || after.aftermath.escalates !== undefined;
+  return { ...decided, ...after, newStretch, changed: true };
+}
+
+function decide(rule: Rule, before: State, seen: Observation, now: Moment): Outcome {
   if (!rule.enabled)
     return outcome(before, { ...forgetAlarm(before), ruleKey: rule.key }, 'unknown', 'disabled', now);
 
-  const known = before.ruleKey === rule.key ? before : { ...forgetAlarm(before), ruleKey: rule.key };
+  const known =
+    before.ruleKey === rule.key
+      ? before
+      : { ...forgetAlarm(before), ruleKey: rule.key, expectFrom: undefined };
   // Before the condition is judged: what ends an alarm is asked only of one that is not forgotten.
   const state =
     forgetsUnseen(rule) && unseenSince(rule, seen, now) !== undefined ? forgetAlarm(known) : known;
@@ -225,6 +238,8 @@ function forgetAlarm(state: State): State {
     inAlarm: false,
     triggered: false,
     answered: false,
+    firstTriggeredAt: undefined,
+    escalated: undefined,
     nodes: undefined,
     nodesError: undefined,
   };
@@ -282,7 +297,10 @@ export function nextMoment(
   now: Moment,
 ): Moment | undefined {
   if (rule.intervalMs !== undefined || !rule.enabled) return undefined;
-  const moments = [lifeEndsAt, nextTriggerAt(rule, state, seen, now)].filter(
+  const follows = nextAftermathAt(rule, state);
+  // What the kill switch holds back is looked at again.
+  const followsAt = follows !== undefined && follows <= now ? now + RECOUNT_MS : follows;
+  const moments = [lifeEndsAt, nextTriggerAt(rule, state, seen, now), followsAt].filter(
     (at) => at !== undefined && at > now,
   );
   return moments.length === 0 ? undefined : Math.min(...(moments as Moment[]));

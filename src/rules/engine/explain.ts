@@ -261,8 +261,8 @@ const shown = ({ value, note }: { value: number; note?: string }): string =>
   note === undefined ? number(value) : `${number(value)} (${note})`;
 
 /** At most three digits behind the point; numbers are for reading here. */
-const number = (value: number): string => String(Number(value.toFixed(3)));
-const seconds = (ms: number): string => `${Number((ms / 1000).toFixed(1))} s`;
+export const number = (value: number): string => String(Number(value.toFixed(3)));
+export const seconds = (ms: number): string => `${Number((ms / 1000).toFixed(1))} s`;
 
 /** HH:MM:SS in UTC, with the date left to the reader's day. */
 const clock = (at: Moment): string => `${new Date(at).toISOString().slice(11, 19)}Z`;

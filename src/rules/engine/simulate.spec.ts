@@ -34,6 +34,7 @@ test('a hold that is seen through triggers, and again after wisdom and hold', ()
     triggers: 2,
     secondsInAlarm: 30,
     secondsAtLimit: 0,
+    escalations: 0,
     secondsMissing: 0,
     transitions: 6,
   });

@@ -31,6 +31,8 @@ export interface Step {
   readonly newStretch: boolean;
   readonly values: Values;
   readonly trigger?: { readonly nodes?: Nodes };
+  /** Steps of the escalation taken. */
+  readonly escalates: number;
 }
 
 /**
@@ -82,7 +84,8 @@ export class Simulation {
     this.remember(outcome, at);
     const newStretch = outcome.newStretch || this.state === undefined;
     this.state = outcome.state;
-    return { at, state: outcome.state, newStretch, values, trigger: outcome.trigger };
+    const escalates = outcome.aftermath?.escalates?.length ?? 0;
+    return { at, state: outcome.state, newStretch, values, trigger: outcome.trigger, escalates };
   }
 
   /** When a rule without polls is to be evaluated again though nothing new is seen. */
@@ -170,6 +173,8 @@ export interface SimulatedTrigger {
 
 export interface Summary {
   triggers: number;
+  /** Further steps taken while an alarm lasted. */
+  escalations: number;
   secondsInAlarm: number;
   secondsAtLimit: number;
   secondsMissing: number;
@@ -187,13 +192,15 @@ export class Course {
   private open?: Stretch;
   private readonly sums: Summary = {
     triggers: 0,
+    escalations: 0,
     secondsInAlarm: 0,
     secondsAtLimit: 0,
     secondsMissing: 0,
     transitions: 0,
   };
 
-  add({ at, state: { phase, reason }, newStretch, values, trigger }: Step): void {
+  add({ at, state: { phase, reason }, newStretch, values, trigger, escalates }: Step): void {
+    this.sums.escalations += escalates;
     if (newStretch || this.open === undefined) {
       if (this.open !== undefined && this.open.phase !== phase) this.sums.transitions++;
       this.close(at);

@@ -48,6 +48,10 @@ export interface Rule {
   readonly intervalMs?: number;
   readonly mode: Mode;
   readonly scaling?: Scaling;
+  /** After the first trigger of an alarm, while it lasts: when each further step is taken, rising. */
+  readonly escalationMs?: readonly number[];
+  /** What is to become true after a trigger, and by when. */
+  readonly expect?: { readonly condition: Predicate; readonly withinMs: number };
 }
 
 /** The piece of infrastructure a rule scales, and by how much. */
@@ -111,6 +115,12 @@ export interface State {
   /** There was no news since that trigger. */
   readonly answered: boolean;
   readonly lastTriggeredAt?: Moment;
+  /** In an alarm that escalates: its first trigger. */
+  readonly firstTriggeredAt?: Moment;
+  /** How many steps of its escalation were taken. */
+  readonly escalated?: number;
+  /** The trigger of which it is not known yet whether it helped. */
+  readonly expectFrom?: Moment;
   /** Where the wisdom time counts from; gone when a person ended it. */
   readonly wisdomFrom?: Moment;
   /** The last evaluation that was decided though nothing could be read, and that found it in breach. */
@@ -139,6 +149,14 @@ export interface Trigger {
   readonly nodes?: Nodes;
 }
 
+/** What follows from an earlier trigger. */
+export interface Aftermath {
+  /** Steps of the escalation, by their place, whose time has come. */
+  readonly escalates?: readonly number[];
+  /** Of the trigger at that moment; `helped` is undefined where nobody can tell. */
+  readonly effect?: { readonly of: Moment; readonly helped: boolean | undefined };
+}
+
 export type Outcome =
   /** The decision depends on the node count: read it, and evaluate again with `capacity`. */
   | { readonly needs: 'capacity' }
@@ -152,6 +170,7 @@ export type Outcome =
       readonly trigger?: Trigger;
       /** An alarm in which there was a trigger has ended: it was seen to be over, not lost from sight. */
       readonly recovered?: boolean;
+      readonly aftermath?: Aftermath;
       /** The trigger that was stopped was a change of direction too many: nobody scales the infrastructure until then. */
       readonly freezesUntil?: Moment;
     };

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { FieldError } from '../../common/errors';
 import { messageOf } from '../../common/errors';
 import { Text } from '../../common/fields';
-import { Permanent, Retryable } from '../action';
+import { Permanent, Retryable } from '../outcomes';
 import { HTTP_URL, HTTP_URL_HINT, httpUrlProblem } from './params';
 import { NoAnswer, NotSent } from './request';
 import { SdkHandler } from './sdk-handler';

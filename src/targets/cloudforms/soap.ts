@@ -5,8 +5,8 @@
  * elements without `xsi:type`, answers 500 without the header SOAPAction, and sends its faults with status 200.
  */
 import { XMLBuilder, XMLParser } from 'fast-xml-parser';
-import { Permanent, Retryable } from '../action';
 import type { HttpAnswer } from '../http/request';
+import { Permanent, Retryable } from '../outcomes';
 import {
   exchange,
   Gone,

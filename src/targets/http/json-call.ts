@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
-import { Ambiguous, Permanent, Retryable } from '../action';
-import { NoAnswer, NotSent, sendOnce, type HttpAnswer, type HttpTls } from './request';
+import { Ambiguous, Permanent, Retryable } from '../outcomes';
+import { askWhole, NoAnswer, NotSent, sendOnce, type HttpAnswer, type HttpTls } from './request';
 
 export interface JsonCall {
   method: string;
@@ -11,6 +11,8 @@ export interface JsonCall {
   tls?: HttpTls;
   /** Nothing is changed by it, so a lost answer loses nothing. By default so for GET. */
   isRead?: boolean;
+  /** A read whose answer may be long: it comes whole, or not at all. */
+  isList?: boolean;
 }
 
 export interface JsonAnswer extends HttpAnswer {
@@ -26,7 +28,7 @@ export interface JsonAnswer extends HttpAnswer {
  * Ambiguous when it was sent and not answered
  */
 export async function callJson(call: JsonCall, deed: string, signal: AbortSignal): Promise<JsonAnswer> {
-  const { method, url, headers, body, tls, isRead = method === 'GET' } = call;
+  const { method, url, headers, body, tls, isRead = method === 'GET', isList = false } = call;
   const request = {
     method,
     url,
@@ -41,7 +43,7 @@ export async function callJson(call: JsonCall, deed: string, signal: AbortSignal
     keepAlive: true,
   };
   try {
-    const answer = await sendOnce(request, signal);
+    const answer = isList ? await askWhole(request, signal) : await sendOnce(request, signal);
     return { ...answer, json: parsed(answer.body) };
   } catch (error) {
     if (error instanceof NotSent) {

@@ -1,5 +1,5 @@
 import { WebhookSink } from '../../../test/stand-ins/webhook-sink';
-import { Ambiguous, Permanent, Retryable } from '../action';
+import { Ambiguous, Permanent, Retryable } from '../outcomes';
 import { childOf, isNilIn, itemsOf, NoSuchOperation, soapCall, textOf, type SoapNode } from './soap';
 import { Gone, targetOf, type Purpose } from './target';
 
@@ -25,7 +25,7 @@ describe('the SOAP of CloudForms', () => {
 
   function call(body: string, purpose: Purpose = 'question'): Promise<SoapNode> {
     sink.next.push({ body });
-    const target = targetOf({ url, username: 'DOMAIN\\user', password: 'p', api: 'soap' });
+    const target = targetOf({ url, username: 'DOMAIN\\user', password: 'p' });
     const parts = { a: '', b: 'x & <y>', s: { type: 'T', members: { m: '' } } };
     return soapCall(target, 'Op', parts, purpose, AbortSignal.timeout(5_000));
   }
@@ -88,7 +88,7 @@ describe('the SOAP of CloudForms', () => {
 
   it('a fault with the status that SOAP has for it is one too', async () => {
     sink.next.push({ status: 500, body: fault('Validation failed: Name is taken') });
-    const target = targetOf({ url, username: 'u', password: 'secret', api: 'soap' });
+    const target = targetOf({ url, username: 'u', password: 'secret' });
     const calling = soapCall(target, 'Op', {}, 'deed', AbortSignal.timeout(5_000));
     await expect(calling).rejects.toThrow(/^Op at .* was refused: Validation failed: Name is taken$/);
   });

@@ -10,6 +10,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** A connection nobody used for so long is closed. */
 const IDLE_MS = 15_000;
 const BODY_BYTES_AT_MOST = 64 * 1024;
+/** A list of CloudForms' machines has no pages over SOAP, and some 5 KB for each. */
+const WHOLE_BYTES_AT_MOST = 32 * 1024 * 1024;
 /** The status says what became of the request; the body may not keep us longer. */
 const BODY_TIMEOUT_MS = 2_000;
 
@@ -35,7 +37,7 @@ export interface HttpAnswer {
   status: number;
   /** Names in small letters. */
   headers: Record<string, string>;
-  /** At most 64 KiB; what is longer, or does not come, is cut. */
+  /** Of `sendOnce` at most 64 KiB; what is longer, or does not come, is cut. */
   body: Buffer;
 }
 
@@ -55,7 +57,7 @@ export class NotSent extends Error {
 export class NoAnswer extends Error {}
 
 // Node keeps connections apart by origin and by the TLS options of each request.
-const KEPT = { keepAlive: true, maxFreeSockets: 4, timeout: IDLE_MS };
+const KEPT = { keepAlive: true, maxFreeSockets: 256, timeout: IDLE_MS };
 const AGENTS = {
   http: { kept: new http.Agent(KEPT), fresh: new http.Agent() },
   https: { kept: new https.Agent(KEPT), fresh: new https.Agent() },
@@ -79,17 +81,49 @@ export async function sendOnce(request: HttpRequest, signal: AbortSignal): Promi
       proxy: false,
       validateStatus: () => true,
     });
-    const names = Object.entries(answer.headers).map(([name, value]) => [name.toLowerCase(), String(value)]);
-    return {
-      status,
-      headers: Object.fromEntries(names) as HttpAnswer['headers'],
-      body: await beginOf(answer.data),
-    };
+    return { status, headers: namesInSmall(answer.headers), body: await beginOf(answer.data) };
   } catch (error) {
     // No cause: axios keeps the request in it, headers and body included.
     throw failureOf(error, journey.isSent, signal);
   }
 }
+
+/**
+ * Asks a question, which changes nothing. Its answer comes whole or not at all: half a list would be taken for all.
+ *
+ * @throws NotSent, NoAnswer
+ */
+export async function askWhole(
+  { method, url, headers, body, tls }: HttpRequest,
+  signal: AbortSignal,
+): Promise<HttpAnswer> {
+  try {
+    const { status, ...answer } = await axios.request<Buffer>({
+      method,
+      url,
+      headers,
+      data: body,
+      signal,
+      httpAgent: new http.Agent(),
+      httpsAgent: new https.Agent({ ...tls }),
+      responseType: 'arraybuffer',
+      maxContentLength: WHOLE_BYTES_AT_MOST,
+      maxRedirects: 0,
+      proxy: false,
+      validateStatus: () => true,
+    });
+    return { status, headers: namesInSmall(answer.headers), body: Buffer.from(answer.data) };
+  } catch (error) {
+    // No cause: axios keeps the request in it, password included.
+    const { code = '', cause = error } = error as { code?: string; cause?: unknown };
+    if (signal.aborted) throw new NoAnswer(messageOf(signal.reason));
+    const why = messageOf(cause) || code;
+    throw isCertificateError(code) || isUnusable(code) ? new NotSent(why, false) : new NoAnswer(why);
+  }
+}
+
+const namesInSmall = (headers: object): HttpAnswer['headers'] =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]));
 
 type Respond = (response: IncomingMessage) => void;
 

@@ -1,6 +1,6 @@
 /** The REST API of ManageIQ and of CloudForms after 3.0. Source: ManageIQ/manageiq-api, `app/controllers/api`. */
-import { Permanent } from '../action';
 import type { HttpAnswer } from '../http/request';
+import { Permanent } from '../outcomes';
 import { exchange, nonsense, refusalOf, told, type Exchange, type Purpose, type Target } from './target';
 
 export type Json = Record<string, unknown>;
@@ -42,13 +42,14 @@ export function restRequest(path: string, body: object | undefined) {
  * empty one, or one that brings nothing new, is the last.
  *
  * @param query begins with the path and holds a `?`
+ * @throws as `restCall`; Permanent when there are more pages than are read: a part is never taken for all
  */
 export async function* resourcesOf(target: Target, query: string, signal: AbortSignal): AsyncGenerator<Json> {
   const seen = new Set<string>();
   for (let page = 1; page <= PAGES_AT_MOST; page++) {
     const path = `${query}&expand=resources&limit=${PAGE}&offset=${seen.size}`;
     const { resources } = await restCall(target, path, undefined, 'question', signal);
-    if (!Array.isArray(resources)) throw nonsense({ purpose: 'question', what: `GET ${path}` } as Exchange);
+    if (!Array.isArray(resources)) throw nonsense({ purpose: 'question', what: `GET ${path}` });
     const fresh = (resources as Json[]).filter((resource) => !seen.has(idOf(resource) ?? ''));
     if (fresh.length === 0) return;
     for (const resource of fresh) {
@@ -56,6 +57,7 @@ export async function* resourcesOf(target: Target, query: string, signal: AbortS
       yield resource;
     }
   }
+  throw new Permanent(`GET ${query.split('?')[0]} at ${target.host} has more than ${PAGES_AT_MOST} pages`);
 }
 
 /** A number in versions before 2017, a text since. */

@@ -1,13 +1,9 @@
 /** Requests to a CloudForms, SOAP or REST: how they are sent, and what their failures mean. */
-import http from 'node:http';
-import https from 'node:https';
-import axios from 'axios';
-import { messageOf } from '../../common/errors';
 import { maskTexts } from '../../common/secrets';
-import { Ambiguous, Permanent, Retryable } from '../action';
 import { statusText } from '../http/json-call';
 import { originOf, originProblem } from '../http/origin';
 import {
+  askWhole,
   NoAnswer,
   NotSent,
   sendOnce,
@@ -16,12 +12,21 @@ import {
   type HttpTls,
 } from '../http/request';
 import { retryAfterSeconds } from '../http/retry-after';
-import type { CloudFormsParams } from './params';
+import { Ambiguous, Permanent, Retryable } from '../outcomes';
 
-/** A list of virtual machines has no pages over SOAP, and some 5 KB for each. */
-const ANSWER_BYTES_AT_MOST = 32 * 1024 * 1024;
 const EXCERPT_CHARACTERS = 500;
-const BAD_CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|^ERR_OSSL_/;
+
+export const APIS = ['soap', 'rest'] as const;
+export type Api = (typeof APIS)[number];
+
+/** Where a CloudForms answers, and to whom. */
+export interface CloudFormsAccess {
+  /** Its origin. */
+  url: string;
+  username: string;
+  password: string;
+  tls?: HttpTls;
+}
 
 export interface Target {
   origin: string;
@@ -39,17 +44,21 @@ export type Purpose = 'question' | 'deed';
 /** CloudForms has no such request or machine (any more). */
 export class Gone extends Permanent {}
 
-/** @throws Permanent when the rendered url or user is none */
-export function targetOf({ url, username, password, tls }: CloudFormsParams): Target {
+/** @throws Permanent when the url or user, which may have been rendered, is none */
+export function targetOf({ url, username, password, tls }: CloudFormsAccess): Target {
   const problem = originProblem(url);
   if (problem) throw new Permanent(`CloudForms can't be asked: its url ${problem}`);
-  if (username === '' || username.includes(':'))
-    throw new Permanent("CloudForms can't be asked: its username is empty or holds a colon");
+  const wrong = username === '' ? 'must not be empty' : usernameProblem(username);
+  if (wrong) throw new Permanent(`CloudForms can't be asked: its username ${wrong}`);
   const basic = Buffer.from(`${username}:${password}`).toString('base64');
   const origin = originOf(url);
   const { host } = new URL(origin);
   return { origin, host, authorization: `Basic ${basic}`, tls, secrets: [password, basic] };
 }
+
+/** Why a text is no user of Basic authentication, as the end of a sentence. */
+export const usernameProblem = (name: string): string | undefined =>
+  name.includes(':') ? 'must not hold a colon: Basic authentication ends it there' : undefined;
 
 export interface Exchange {
   method: string;
@@ -73,7 +82,7 @@ export async function exchange(target: Target, asked: Exchange, signal: AbortSig
     keepAlive: false,
   };
   try {
-    return purpose === 'deed' ? await sendOnce(request, signal) : await ask(request, signal);
+    return purpose === 'deed' ? await sendOnce(request, signal) : await askWhole(request, signal);
   } catch (error) {
     if (error instanceof NotSent) {
       const sentence = `${what} was not sent: ${error.message}`;
@@ -98,7 +107,7 @@ export function refusalOf(answer: HttpAnswer, { purpose, what }: Exchange, why: 
 }
 
 /** An answer of 200 that is none of CloudForms'. */
-export function nonsense({ purpose, what }: Exchange): Error {
+export function nonsense({ purpose, what }: Pick<Exchange, 'purpose' | 'what'>): Error {
   const sentence = `${what} was answered, but not as CloudForms does`;
   return purpose === 'deed' ? mayBeDone(sentence) : new Retryable(sentence);
 }
@@ -111,38 +120,3 @@ export const told = (text: string, { secrets }: Target): string =>
     .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim()
     .slice(0, EXCERPT_CHARACTERS);
-
-/** A question's answer comes whole or not at all: half a list would be taken for all. @throws NotSent, NoAnswer */
-async function ask(
-  { method, url, headers, body, tls }: HttpRequest,
-  signal: AbortSignal,
-): Promise<HttpAnswer> {
-  try {
-    const answer = await axios.request<Buffer>({
-      method,
-      url,
-      headers,
-      data: body,
-      signal,
-      httpAgent: new http.Agent(),
-      httpsAgent: new https.Agent({ ...tls }),
-      responseType: 'arraybuffer',
-      maxContentLength: ANSWER_BYTES_AT_MOST,
-      maxRedirects: 0,
-      proxy: false,
-      validateStatus: () => true,
-    });
-    const names = Object.entries(answer.headers).map(([name, value]) => [name.toLowerCase(), String(value)]);
-    return {
-      status: answer.status,
-      headers: Object.fromEntries(names) as HttpAnswer['headers'],
-      body: Buffer.from(answer.data),
-    };
-  } catch (error) {
-    // No cause: axios keeps the request in it, password included.
-    const { code = '', cause = error } = error as { code?: string; cause?: unknown };
-    if (signal.aborted) throw new NoAnswer(messageOf(signal.reason));
-    const why = messageOf(cause) || code;
-    throw BAD_CERTIFICATE.test(code) ? new NotSent(why, false) : new NoAnswer(why);
-  }
-}

@@ -1,11 +1,11 @@
 /** iControl REST of a BIG-IP (F5, "iControl REST User Guide"): login by token, calls, what a refusal means. */
 import { createHash } from 'node:crypto';
 import { maskTexts } from '../../common/secrets';
-import { Permanent, Retryable, type ActionContext } from '../action';
 import { callJson, statusText, type JsonAnswer } from '../http/json-call';
 import { originOf } from '../http/origin';
 import type { HttpTls } from '../http/request';
 import { retryAfterSeconds } from '../http/retry-after';
+import { Permanent, Retryable } from '../outcomes';
 
 const LOGIN_PATH = '/mgmt/shared/authn/login';
 /** What BIG-IP gives by default, where an answer does not say it. */
@@ -28,6 +28,12 @@ export interface F5Call {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   path: string;
   body?: object;
+  isList?: boolean;
+}
+
+export interface CallContext {
+  signal: AbortSignal;
+  now: Date;
 }
 
 interface Token {
@@ -47,7 +53,7 @@ export class IControl {
    * @param deed what is done, as the begin of a sentence
    * @throws Retryable, Permanent, Ambiguous
    */
-  async call(access: F5Access, call: F5Call, deed: string, context: ActionContext): Promise<JsonAnswer> {
+  async call(access: F5Access, call: F5Call, deed: string, context: CallContext): Promise<JsonAnswer> {
     const key = keyOf(access);
     const kept = this.kept(key, context.now);
     const answer = await ask(access, call, kept ?? (await this.login(access, key, context)), deed, context);
@@ -64,7 +70,7 @@ export class IControl {
     return token && token.until > now.getTime() ? token.text : undefined;
   }
 
-  private async login(access: F5Access, key: string, { now, signal }: ActionContext): Promise<string> {
+  private async login(access: F5Access, key: string, { now, signal }: CallContext): Promise<string> {
     const { username, password, tls } = access;
     const url = originOf(access.url) + LOGIN_PATH;
     const deed = `login to ${new URL(url).host} as ${username}`;
@@ -94,13 +100,14 @@ function keyOf({ url, username, password, tls }: F5Access): string {
 
 async function ask(
   { url, tls, password }: F5Access,
-  { method, path, body }: F5Call,
+  { method, path, body, isList }: F5Call,
   token: string,
   deed: string,
-  { signal }: ActionContext,
+  { signal }: CallContext,
 ): Promise<JsonAnswer> {
   const headers = { 'X-F5-Auth-Token': token };
-  const answer = await callJson({ method, url: originOf(url) + path, headers, body, tls }, deed, signal);
+  const call = { method, url: originOf(url) + path, headers, body, tls, isList };
+  const answer = await callJson(call, deed, signal);
   // Whatever is told of it later, the token is not in it.
   return { ...answer, json: masked(answer.json, [token, password]) };
 }

@@ -1,0 +1,143 @@
+/**
+ * The action queue: webhooks to one sink on this machine, every state committed; and a burst of breaches to their
+ * webhooks, beside Alertmanager's.
+ *
+ *     npm run bench actions -- --executions 10000 --burst 5000
+ */
+import { parseArgs } from 'node:util';
+import { newId } from '../src/common/ids';
+import { burst, defineBreachable, type Burst } from './breaches';
+import { figureIn, runPeer } from './peers';
+import { BenchProgram, printTable, until } from './program';
+import { Sink } from './sink';
+
+const SAMPLE_MS = 200;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { executions: { type: 'string', default: '10000' }, burst: { type: 'string', default: '5000' } },
+  });
+  const sink = await Sink.start();
+  const program = await BenchProgram.start();
+  try {
+    await queued(program, Number(values.executions), sink);
+    await bursts(program, Number(values.burst), sink);
+  } finally {
+    await program.stop();
+    sink.stop();
+  }
+}
+
+async function queued(program: BenchProgram, executions: number, { origin, keys }: Sink): Promise<void> {
+  const params = { url: `${origin}/{{ service.name }}` };
+  const { id: action } = await program.post<{ id: string }>('/api/v1/actions', {
+    name: 'tell',
+    type: 'webhook',
+    params,
+  });
+  await insertFailed(program, executions, action);
+  const before = program.usage();
+  let oldest = 0;
+  const watch = setInterval(
+    () =>
+      void program
+        .metric('monscale_executions_oldest_due_seconds')
+        .then((age) => (oldest = Math.max(oldest, age))),
+    SAMPLE_MS,
+  );
+  const begun = performance.now();
+  await program.post('/api/v1/executions/retry', { status: 'failed' });
+  await until(() => keys.size >= executions, 'all webhooks came');
+  const calledAfter = performance.now() - begun;
+  await until(async () => (await openExecutions(program)) === 0, 'all ends are written down');
+  const endedAfter = performance.now() - begun;
+  clearInterval(watch);
+  const after = program.usage();
+  printTable(`${executions} queued executions of one webhook, queued to written down`, [
+    ['executions/s', (1000 * executions) / endedAfter],
+    ['last webhook after, ms', calledAfter],
+    ['oldest one due waited, s', oldest],
+    ['last end committed after, ms', endedAfter],
+    ...(['program', 'postgres', 'redis'] as const).map(
+      (part) =>
+        [
+          `CPU ms per execution, ${part}`,
+          ((after[part].cpuSeconds - before[part].cpuSeconds) * 1000) / executions,
+        ] as const,
+    ),
+  ]);
+}
+
+/** Twice: at first the rules are read and compiled, which happens once in the life of a rule. */
+async function bursts(program: BenchProgram, size: number, sink: Sink): Promise<void> {
+  await defineBreachable(program, 2 * size, sink);
+  const names = Array.from({ length: 2 * size }, (_, index) => `copy-${index + 1}`);
+  const cold = await burst(program, names.slice(0, size), sink);
+  const warmed = names.slice(size);
+  // The rules are known once they were evaluated; these breach for the first time all the same.
+  await warmUp(program, warmed);
+  const warm = await burst(program, warmed, sink);
+  const line = runPeer('prometheus/bench_d_latency.sh', ['am', size], ['prometheus-alertmanager'], {
+    BURST: '1',
+  });
+  const peer = figureIn(line, 'actions/s');
+  const rowsOf = (name: string, { acceptedAfterMs, lastAfterMs, perSecond }: Burst) =>
+    [
+      [`${name}: accepted after, ms`, acceptedAfterMs],
+      [`${name}: last webhook after, ms`, lastAfterMs],
+      [`${name}: webhooks/s`, perSecond],
+    ] as const;
+  printTable(`a burst of ${size} breaches on as many services, POST to webhook`, [
+    ...rowsOf('rules never seen', cold),
+    ...rowsOf('rules known', warm),
+    ...(peer === undefined
+      ? []
+      : ([
+          ['Alertmanager, no rule, nothing durable: webhooks/s', peer],
+          ['ratio', warm.perSecond / peer],
+        ] as const)),
+  ]);
+}
+
+async function warmUp(program: BenchProgram, names: readonly string[]): Promise<void> {
+  const resolved = names.map((name) => ({ labels: { name }, status: 'resolved' }));
+  for (let n = 0; n < names.length; n += 500)
+    await program.post('/api/v1/alerts', resolved.slice(n, n + 500));
+  await until(async () => {
+    const { rows } = await program.sql.query<{ count: number }>(
+      'SELECT count(*)::int AS count FROM alerts WHERE processed < revision',
+    );
+    return rows[0]!.count === 0;
+  }, 'all alerts are processed');
+}
+
+/** As a target that was away for an hour leaves them; a person retries them all at once. */
+async function insertFailed(program: BenchProgram, count: number, action: string): Promise<void> {
+  const variables = {
+    service: { id: newId(), name: 'web-cpu-high', description: '', labels: { team: 'web' } },
+    trigger: {
+      id: newId(),
+      at: new Date().toISOString(),
+      reason: 'triggered',
+      justification: 'cpu is 93, over 80',
+    },
+    values: { cpu: 93 },
+  };
+  await program.sql.query(
+    `INSERT INTO executions (id, trigger_id, service_id, service_name, action_id, action_name, status, justification,
+       variables, created_at, finished_at)
+     SELECT id, $2, $3, 'web-cpu-high', $4, 'tell', 'failed', 'cpu is 93, over 80', $5, now(), now()
+     FROM unnest($1::uuid[]) AS id`,
+    [Array.from({ length: count }, newId), newId(), newId(), action, JSON.stringify(variables)],
+  );
+  await program.sql.query('ANALYZE executions');
+}
+
+async function openExecutions(program: BenchProgram): Promise<number> {
+  const { rows } = await program.sql.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM executions WHERE status IN ('queued', 'running')`,
+  );
+  return rows[0]!.count;
+}
+
+void main();

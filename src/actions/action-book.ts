@@ -1,0 +1,58 @@
+import { Injectable } from '@nestjs/common';
+import { readied, type Ready } from '../common/ready';
+import { Secrets } from '../common/secrets';
+import { Database } from '../database/database';
+import type { ActionRow } from '../database/entities';
+import { Permanent, type Action } from './action';
+import { ActionRegistry } from './action-registry';
+
+type Definition = Pick<ActionRow, 'type' | 'params' | 'version'>;
+
+interface Page {
+  version: number;
+  open: () => Ready<Action>;
+}
+
+/** Bounded: with more actions than this some are made ready anew. */
+const PAGES_AT_MOST = 10_000;
+
+/** Actions made ready to be executed; read again only when their version moves. */
+@Injectable()
+export class ActionBook {
+  private readonly pages = new Map<string, Page>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly registry: ActionRegistry,
+    private readonly secrets: Secrets,
+  ) {}
+
+  /**
+   * The action as it is defined now.
+   *
+   * @param version the one the caller has seen; a newer one will do
+   * @throws Permanent when it is not usable; Unavailable when PostgreSQL is away
+   */
+  async open(id: string, version: number): Promise<Ready<Action>> {
+    const page = this.pages.get(id);
+    if (page !== undefined && page.version >= version) return opened(page);
+    const [row] = await this.database.rows<Definition>(
+      'SELECT type, params, version FROM actions WHERE id = $1',
+      [id],
+      'action_book',
+    );
+    if (row === undefined) throw new Permanent('its action was deleted');
+    const fresh = { version: row.version, open: readied(this.registry, row, this.secrets) };
+    if (this.pages.size >= PAGES_AT_MOST) this.pages.clear();
+    this.pages.set(id, fresh);
+    return opened(fresh);
+  }
+}
+
+function opened({ open }: Page): Ready<Action> {
+  try {
+    return open();
+  } catch (error) {
+    throw new Permanent((error as Error).message, { cause: error });
+  }
+}

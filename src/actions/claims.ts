@@ -1,0 +1,220 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Batcher } from '../common/batcher';
+import { CLOCK, type Clock } from '../common/clock';
+import { messageOf } from '../common/errors';
+import { CONFIG, type Config } from '../config/config';
+import { Database, type Sql } from '../database/database';
+import { Queues } from '../queue/queues';
+import {
+  CLAIMED,
+  LEASE_GRACE_SECONDS,
+  MAY_ACT,
+  type Claim,
+  type Claimed,
+  type Ended,
+  type OpenExecution,
+} from './execution';
+import { admit, type Candidate, type Held, type Usage } from './limits';
+
+/** Clocks differ a little. */
+const DUE = `${MAY_ACT} AND e.status = 'queued' AND e.next_attempt_at <= $3::timestamptz + interval '100 milliseconds'`;
+const LOST = `${MAY_ACT} AND e.status = 'running' AND e.lease_until < $3::timestamptz`;
+const UNLIMITED = `NOT EXISTS (
+  SELECT FROM actions a LEFT JOIN services s ON s.id = e.service_id WHERE a.id = e.action_id
+    AND coalesce(a.concurrency, a.target_concurrency, s.max_actions_per_hour) IS NOT NULL)`;
+
+/** Any number; whoever counts what is in flight holds it, so that two never take the same last place. */
+const LIMITS_LOCK = 0x6c696d74;
+
+/** Who may run an execution now. A batch of claims is one statement; only limits cost more. */
+@Injectable()
+export class Claims {
+  private readonly logger = new Logger('Actions');
+  private readonly due = new Batcher((claims: Claim[]) => this.takeDue(claims));
+  private readonly lost = new Batcher(async (claims: Claim[]) => {
+    const taken = await this.take(this.database, claims, this.clock.now(), LOST, 'executions_claim_lost');
+    return inOrder(claims, taken);
+  });
+
+  constructor(
+    private readonly database: Database,
+    private readonly queues: Queues,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Takes a queued execution whose moment has come. Undefined: it is not to be run, somebody else runs it, or a limit
+   * holds it for now.
+   */
+  claim(id: string, worker: string): Promise<Claimed | undefined> {
+    return this.due.add({ id, worker });
+  }
+
+  /** Takes one over whose worker is gone. */
+  claimLost(id: string, worker: string): Promise<Claimed | undefined> {
+    return this.lost.add({ id, worker });
+  }
+
+  /** For each place that is free now, one that waits for it is put on the queue. */
+  async release(ended: readonly Ended[]): Promise<void> {
+    const freed = ended.filter(({ status, someAreHeld }) => someAreHeld && status !== 'waiting');
+    if (freed.length === 0) return;
+    try {
+      const now = this.clock.now();
+      const released = await this.database.rows<OpenExecution>(
+        `UPDATE executions e SET next_attempt_at = $2
+         WHERE e.id IN (
+           SELECT h.id FROM executions h JOIN actions a ON a.id = h.action_id
+           WHERE h.status = 'queued' AND h.held->>'by' IN ('action', 'target') AND h.next_attempt_at > $2
+             AND (h.action_id = ANY($1::uuid[]) OR a.target IN (SELECT target FROM actions WHERE id = ANY($1::uuid[])))
+           ORDER BY h.id LIMIT $3 FOR UPDATE OF h SKIP LOCKED)
+         RETURNING e.id, e.tries`,
+        [[...new Set(freed.map(({ actionId }) => actionId))], now, freed.length],
+        'executions_release',
+      );
+      await this.queues.addExecutions(released, now);
+    } catch (error) {
+      // The sweep finds them at their moment.
+      this.logger.warn(`executions that a limit holds wait for the sweep: ${messageOf(error)}`);
+    }
+  }
+
+  private async takeDue(claims: Claim[]): Promise<(Claimed | undefined)[]> {
+    const now = this.clock.now();
+    const free =
+      this.config.maxActionsPerHour === undefined
+        ? await this.take(this.database, claims, now, `${DUE} AND ${UNLIMITED}`, 'executions_claim')
+        : [];
+    const taken = new Set(free.map(({ id }) => id));
+    const left = claims.filter(({ id }) => !taken.has(id));
+    if (left.length === 0 || !(await this.anyDue(left, now))) return inOrder(claims, free);
+    return inOrder(claims, [...free, ...(await this.takeLimited(left, now))]);
+  }
+
+  /** Most that could not be taken are done, or in other hands. */
+  private async anyDue(claims: readonly Claim[], now: Date): Promise<boolean> {
+    const [row] = await this.database.rows(
+      `SELECT FROM executions e WHERE e.id = ANY($1::uuid[]) AND $2::uuid[] IS NOT NULL AND ${DUE} LIMIT 1`,
+      [claims.map(({ id }) => id), [], now],
+      'executions_any_due',
+    );
+    return row !== undefined;
+  }
+
+  /** Locks first, skipping what another worker has in hand: two batches never wait for each other. */
+  private take(
+    sql: Sql,
+    claims: readonly Claim[],
+    now: Date,
+    condition: string,
+    name: string,
+  ): Promise<Claimed[]> {
+    return sql.rows<Claimed>(
+      `WITH mine AS (
+         SELECT e.id FROM executions e WHERE e.id = ANY($1::uuid[]) AND ${condition} FOR UPDATE SKIP LOCKED)
+       UPDATE executions e
+       SET status = 'running', tries = e.tries + (e.status = 'queued')::int, next_attempt_at = NULL, held = NULL,
+         started_at = coalesce(e.started_at, $3),
+         lease_owner = c.worker, lease_until = $3::timestamptz + make_interval(secs => a.timeout_seconds + $4),
+         attempts = CASE WHEN e.status = 'queued' THEN e.attempts || jsonb_build_object('startedAt', $5::text) ELSE e.attempts END
+       FROM mine JOIN unnest($1::uuid[], $2::uuid[]) AS c (id, worker) USING (id), actions a
+       WHERE e.id = mine.id AND a.id = e.action_id
+       RETURNING ${CLAIMED}`,
+      [
+        claims.map(({ id }) => id),
+        claims.map(({ worker }) => worker),
+        now,
+        LEASE_GRACE_SECONDS,
+        now.toISOString(),
+      ],
+      name,
+    );
+  }
+
+  private takeLimited(claims: readonly Claim[], now: Date): Promise<Claimed[]> {
+    return this.database.transaction(async (sql) => {
+      await sql.rows('SELECT pg_advisory_xact_lock($1)', [LIMITS_LOCK]);
+      const candidates = await sql.rows<Candidate>(
+        `SELECT e.id, e.action_id AS action, e.action_name AS "actionName", a.concurrency, a.target,
+           a.target_concurrency AS "targetConcurrency", e.service_id AS service, e.service_name AS "serviceName",
+           s.max_actions_per_hour AS "maxPerHour", e.started_at IS NOT NULL AS "hasBegun"
+         FROM executions e JOIN actions a ON a.id = e.action_id LEFT JOIN services s ON s.id = e.service_id
+         WHERE e.id = ANY($1::uuid[]) AND $2::uuid[] IS NOT NULL AND ${DUE}
+         ORDER BY e.id FOR UPDATE OF e SKIP LOCKED`,
+        [claims.map(({ id }) => id), [], now],
+        'executions_candidates',
+      );
+      if (candidates.length === 0) return [];
+      const usage = await this.usage(sql, candidates, now);
+      const { admitted, held } = admit(candidates, usage, this.config.maxActionsPerHour, now.getTime());
+      await hold(sql, held);
+      const mine = claims.filter(({ id }) => admitted.includes(id));
+      return this.take(sql, mine, now, DUE, 'executions_claim_admitted');
+    });
+  }
+
+  private async usage(sql: Sql, candidates: readonly Candidate[], now: Date): Promise<Usage> {
+    const maxPerHour = this.config.maxActionsPerHour;
+    const inFlight = await sql.rows<{ action: string; target: string | null; count: number }>(
+      `SELECT e.action_id AS action, a.target, count(*)::int AS count
+       FROM executions e JOIN actions a ON a.id = e.action_id
+       WHERE e.status IN ('running', 'waiting') AND (e.action_id = ANY($1::uuid[]) OR a.target = ANY($2::text[]))
+       GROUP BY 1, 2`,
+      [candidates.map(({ action }) => action), candidates.map(({ target }) => target)],
+      'executions_in_flight',
+    );
+    const services = new Map(candidates.map(({ service, maxPerHour }) => [service, maxPerHour]));
+    const begun = await sql.rows<{ service: string; at: Date[] }>(
+      `SELECT u.service, b.at FROM unnest($1::uuid[], $2::int[]) AS u (service, at_most),
+         LATERAL (SELECT array_agg(at) AS at FROM (
+           SELECT started_at AS at FROM executions WHERE service_id = u.service AND started_at > $3::timestamptz - interval '1 hour'
+           ORDER BY started_at DESC LIMIT u.at_most) newest) b
+       WHERE u.at_most IS NOT NULL AND b.at IS NOT NULL`,
+      [[...services.keys()], [...services.values()], now],
+      'executions_begun_of_services',
+    );
+    const all =
+      maxPerHour === undefined
+        ? []
+        : await sql.rows<{ at: Date }>(
+            `SELECT started_at AS at FROM executions WHERE started_at > $1::timestamptz - interval '1 hour'
+             ORDER BY started_at DESC LIMIT $2`,
+            [now, maxPerHour],
+            'executions_begun',
+          );
+    const atTarget = new Map<string, number>();
+    for (const { target, count } of inFlight)
+      if (target !== null) atTarget.set(target, (atTarget.get(target) ?? 0) + count);
+    return {
+      ofAction: new Map(inFlight.map(({ action, count }) => [action, count])),
+      atTarget,
+      ofService: new Map(begun.map(({ service, at }) => [service, at.map((moment) => moment.getTime())])),
+      all: all.map(({ at }) => at.getTime()),
+    };
+  }
+}
+
+async function hold(sql: Sql, held: readonly Held[]): Promise<void> {
+  if (held.length === 0) return;
+  await sql.rows(
+    `UPDATE executions e SET next_attempt_at = u.until, held = u.held
+     FROM unnest($1::uuid[], $2::timestamptz[], $3::jsonb[]) AS u (id, until, held) WHERE e.id = u.id`,
+    [
+      held.map(({ id }) => id),
+      held.map(({ until }) => new Date(until)),
+      held.map(({ by, why }) => JSON.stringify({ by, why })),
+    ],
+    'executions_hold',
+  );
+}
+
+function inOrder(claims: readonly Claim[], taken: readonly Claimed[]): (Claimed | undefined)[] {
+  const byId = new Map(taken.map((row) => [row.id, row]));
+  return claims.map(({ id }) => {
+    const claimed = byId.get(id);
+    // Asked for twice in one batch: the first has it.
+    byId.delete(id);
+    return claimed;
+  });
+}

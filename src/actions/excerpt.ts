@@ -1,0 +1,37 @@
+import { maskTexts } from '../common/secrets';
+
+const TEXT_AT_MOST = 500;
+const ITEMS_AT_MOST = 20;
+const DEPTH_AT_MOST = 6;
+
+/** Every text in it without our secrets. */
+export function masked(value: unknown, secrets: readonly string[]): unknown {
+  return mapped(value, (text) => maskTexts(text, secrets));
+}
+
+/** What was sent, in short, as it may be kept: without our secrets, long texts and lists cut. */
+export function excerptOf(request: object, secrets: readonly string[]): object {
+  // Masked first: what is cut through the middle is not found any more.
+  return mapped(masked(request, secrets), cut, ITEMS_AT_MOST, DEPTH_AT_MOST) as object;
+}
+
+const cut = (text: string): string =>
+  text.length <= TEXT_AT_MOST ? text : `${text.slice(0, TEXT_AT_MOST)}… (${text.length} characters)`;
+
+function mapped(
+  value: unknown,
+  change: (text: string) => string,
+  items = Infinity,
+  depth = Infinity,
+): unknown {
+  if (typeof value === 'string') return change(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth === 0) return '…';
+  const inner = (item: unknown) => mapped(item, change, items, depth - 1);
+  if (Array.isArray(value)) return value.slice(0, items).map(inner);
+  return Object.fromEntries(
+    Object.entries(value)
+      .slice(0, items)
+      .map(([key, item]) => [key, inner(item)]),
+  );
+}

@@ -1,0 +1,89 @@
+import type { Waiting } from './action';
+import type { RetryPolicy } from './backoff';
+
+export type ExecutionStatus =
+  | 'queued'
+  | 'awaiting_approval'
+  | 'running'
+  | 'waiting'
+  | 'succeeded'
+  | 'failed'
+  | 'unknown'
+  | 'cancelled'
+  | 'shadowed';
+
+/** How one try ended; `accepted`: the target has it in hand. */
+export type AttemptOutcome =
+  'succeeded' | 'accepted' | 'permanent' | 'retryable' | 'ambiguous' | 'lost' | 'person';
+
+export interface Attempt {
+  startedAt: string;
+  finishedAt?: string;
+  outcome?: AttemptOutcome;
+  /** What was sent, in short, secrets masked. */
+  request?: object;
+  error?: string;
+  detail?: string;
+}
+
+/** An execution in the hands of a worker, with what its action says of time; its params are in the action book. */
+export interface Claimed {
+  id: string;
+  service: string;
+  action: string;
+  actionId: string;
+  actionVersion: number;
+  /** Of its action. */
+  type: string;
+  tries: number;
+  /** When the first try began, since it was queued, whose answer was lost; else when this one did. */
+  doubtfulSince: Date;
+  variables: Record<string, unknown>;
+  timeoutSeconds: number;
+  retry: RetryPolicy;
+}
+
+/** What a claim answers of an execution `e` and its action `a`. */
+export const CLAIMED = `e.id, e.service_name AS service, e.action_name AS action, e.tries, e.variables, a.type, a.id AS "actionId",
+  a.version AS "actionVersion", a.timeout_seconds AS "timeoutSeconds", a.retry,
+  (SELECT min((t->>'startedAt')::timestamptz) FROM jsonb_array_elements(e.attempts) t
+   WHERE coalesce(t->>'outcome', 'lost') IN ('ambiguous', 'lost') AND (t->>'startedAt')::timestamptz >= e.started_at) AS "doubtfulSince"`;
+
+/** A worker's lease outlives its timeout by this: time to write down what came of it. */
+export const LEASE_GRACE_SECONDS = 10;
+
+/** Decisions go on, acts do not: what is queued waits until the switch is off again. */
+export const MAY_ACT = 'NOT (SELECT is_on FROM kill_switch)';
+
+/** How a try ended and what follows. */
+export interface Ending {
+  attempt: Required<Pick<Attempt, 'outcome'>> & Pick<Attempt, 'request' | 'error' | 'detail'>;
+  status: 'succeeded' | 'failed' | 'unknown' | 'queued' | 'waiting';
+  /** For `queued`: when it is tried again; for `waiting`: when the target is asked. */
+  nextAttemptAt?: Date;
+  /** For `waiting`: what is needed to ask, and until when that makes sense. */
+  waiting?: { facts: Waiting; until: Date };
+}
+
+/** Asked for by a worker. */
+export interface Claim {
+  id: string;
+  worker: string;
+}
+
+export interface OpenExecution {
+  id: string;
+  tries: number;
+}
+
+/** One that a worker has written down. */
+export interface Ended {
+  id: string;
+  actionId: string;
+  status: ExecutionStatus;
+  /** Executions wait for a place, maybe for the one that is free now. */
+  someAreHeld: boolean;
+}
+
+export const ENDED = `e.id, e.action_id AS "actionId", e.status,
+  EXISTS (SELECT FROM executions WHERE status = 'queued' AND held IS NOT NULL) AS "someAreHeld"`;

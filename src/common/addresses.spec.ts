@@ -1,0 +1,38 @@
+import { canonical, isIn, networkProblem } from './addresses';
+
+test.each([
+  ['10.0.0.0/8', '10.255.0.1', true],
+  ['10.0.0.0/8', '11.0.0.1', false],
+  ['10.1.2.3/32', '10.1.2.3', true],
+  ['0.0.0.0/0', '192.0.2.1', true],
+  ['0.0.0.0/0', '2001:db8::1', false],
+  ['2001:db8::/32', '2001:db8:7::1', true],
+  ['2001:db8::/32', 'fe80::1', false],
+  ['fe80::/10', 'fe80::1%eth0', false],
+  ['10.0.0.0/8', 'web-1', false],
+])('of the network %s, is %s in it? %s', (network, address, expected) => {
+  expect(networkProblem(network)).toBeUndefined();
+  expect(isIn(network, address)).toBe(expected);
+});
+
+test.each([
+  '',
+  '10.0.0.0',
+  '10.0.0.0/33',
+  '10.0.0/8',
+  '10.0.0.0/8/8',
+  'web/8',
+  '2001:db8::/129',
+  '10.0.0.0/',
+])('%j is no network', (text) => {
+  expect(networkProblem(text)).toMatch(/^must be a network/);
+});
+
+test.each([
+  ['2001:DB8:0::1', '2001:db8::1'],
+  ['::ffff:10.0.0.1', '::ffff:a00:1'],
+  ['10.0.0.1', '10.0.0.1'],
+  ['web-1', 'web-1'],
+])('%s is spelt %s', (address, spelt) => {
+  expect(canonical(address)).toBe(spelt);
+});

@@ -1,0 +1,77 @@
+import { openedParams, type Chosen } from './choice';
+import { messageOf } from './errors';
+import type { Mapping, MappingOptions, MappingRegistry } from './mapping-registry';
+import { isReference } from './secret-value';
+import type { Secrets } from './secrets';
+
+/** A chosen mapping with its params as it takes them. */
+export interface Ready<T, O extends MappingOptions = MappingOptions> extends Mapping<T, O> {
+  params: object;
+  /** Every secret text in the params, and how it stands in requests, for masking. */
+  texts: string[];
+}
+
+/**
+ * Makes a stored choice ready to be used again and again: checked and decrypted once. A secret that is a variable or
+ * a file may change under us: what it says is asked at every use.
+ *
+ * @returns throws what makes it unusable: an unknown mapping, a secret that is not there
+ */
+export function readied<T, O extends MappingOptions>(
+  registry: MappingRegistry<T, O>,
+  { type, params: stored }: Chosen,
+  secrets: Secrets,
+): () => Ready<T, O> {
+  const open = (): Ready<T, O> => {
+    const mapping = registry.get(type);
+    const { params, texts } = openedParams(mapping.options.params, stored, secrets);
+    return { ...mapping, params, texts: withVariants(params, texts) };
+  };
+  return mentionsReference(stored) ? open : remembered(open);
+}
+
+/** As they are, in a URL percent-encoded, in JSON escaped; and what is secret in a header's credentials. */
+function withVariants(params: object, texts: readonly string[]): string[] {
+  const { username, password } = params as { username?: unknown; password?: unknown };
+  const secrets = texts.flatMap((text) => [text, ...credentialsIn(text)]);
+  if (typeof username === 'string' && typeof password === 'string')
+    secrets.push(Buffer.from(`${username}:${password}`).toString('base64'));
+  const variants = secrets.flatMap((text) => [
+    text,
+    encodeURIComponent(text),
+    JSON.stringify(text).slice(1, -1),
+  ]);
+  return [...new Set(variants)];
+}
+
+/** Of `Bearer <token>` the token; of `Basic <Base64>` the password too (RFC 9110, 11.4; RFC 7617). */
+function credentialsIn(header: string): string[] {
+  const [, scheme = '', credentials] = /^([\w-]+) +(\S{4,})$/.exec(header) ?? [];
+  if (credentials === undefined) return [];
+  if (scheme.toLowerCase() !== 'basic') return [credentials];
+  const decoded = Buffer.from(credentials, 'base64').toString();
+  const password = decoded.slice(decoded.indexOf(':') + 1);
+  return password.length > 0 && decoded.includes(':') ? [credentials, password] : [credentials];
+}
+
+/** Asked once; what it throws is thrown again. */
+function remembered<T>(make: () => T): () => T {
+  let made: { value: T } | { error: string } | undefined;
+  return () => {
+    made ??= attempt(make);
+    if ('value' in made) return made.value;
+    throw new Error(made.error);
+  };
+}
+
+function attempt<T>(make: () => T): { value: T } | { error: string } {
+  try {
+    return { value: make() };
+  } catch (error) {
+    return { error: messageOf(error) };
+  }
+}
+
+const mentionsReference = (value: unknown): boolean =>
+  isReference(value) ||
+  (typeof value === 'object' && value !== null && Object.values(value).some(mentionsReference));

@@ -1,0 +1,48 @@
+import { Controller, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { CLOCK, type Clock } from '../common/clock';
+import { Conflict, NotFound } from '../common/errors';
+import { KillSwitch } from '../kill-switch/kill-switch';
+import { LoadBalancerStates, type ShownLoadBalancer } from '../load-balancers/load-balancer-states';
+import { Infrastructures } from './infrastructures';
+
+/** How the load balancer of an infrastructure follows it. */
+@ApiTags('infrastructures')
+@ApiBearerAuth()
+@Controller('api/v1/infrastructures/:ref/load-balancer')
+export class LoadBalancerController {
+  constructor(
+    private readonly infrastructures: Infrastructures,
+    private readonly states: LoadBalancerStates,
+    private readonly killSwitch: KillSwitch,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  @Get()
+  @ApiOperation({
+    summary:
+      'Members of its pool and what each of them is, the last changes and why, the last sync and the next',
+  })
+  async get(@Param('ref') reference: string): Promise<ShownLoadBalancer> {
+    const { id } = await this.infrastructures.store.get(reference);
+    return this.shown(id, reference);
+  }
+
+  @Post('sync')
+  @HttpCode(202)
+  @ApiOperation({ summary: 'Makes its next sync due at once; 409 while the kill switch is on' })
+  async sync(@Param('ref') reference: string): Promise<ShownLoadBalancer> {
+    const { id } = await this.infrastructures.store.get(reference);
+    if (await this.killSwitch.isOn()) throw new Conflict('the kill switch is on: nothing is changed');
+    if (!(await this.states.hasten(id, this.clock.now()))) throw none(reference);
+    return this.shown(id, reference);
+  }
+
+  private async shown(id: string, reference: string): Promise<ShownLoadBalancer> {
+    const shown = await this.states.show(id);
+    if (shown === undefined) throw none(reference);
+    return shown;
+  }
+}
+
+const none = (reference: string): NotFound => new NotFound('load balancer of an infrastructure', reference);

@@ -1,0 +1,190 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { Database } from '../database/database';
+import type { MappingChoice } from '../database/entities';
+import { Queues } from '../queue/queues';
+import type { Memory, Seat, Step } from './plan';
+
+/** How a sync ended. */
+export type SyncOutcome =
+  /** The members are the nodes. */
+  | 'in_sync'
+  /** Something was changed or drains: it is looked at again soon. */
+  | 'under_way'
+  /** A member whose node is gone has to stay: no other takes work. */
+  | 'held'
+  /** The nodes can't be listed, or the list is empty: nothing was changed. */
+  | 'nodes_unknown'
+  /** The load balancer can't be asked, or refused something. */
+  | 'failed';
+
+/** One change of a member, and why. What begun has and nothing else may have been done. */
+export interface Change extends Pick<Step, 'change' | 'why'> {
+  at: string;
+  member: string;
+  outcome: 'begun' | 'done' | 'failed';
+  error?: string;
+}
+
+/** A load balancer in the hands of a worker, as it is defined now. */
+export interface Claimed {
+  id: string;
+  name: string;
+  nodes: MappingChoice | null;
+  loadBalancer: MappingChoice;
+  pool: string;
+  memory: Memory;
+  changes: Change[];
+  outcome: SyncOutcome | null;
+  /** Its lease, which is also when it is due again if the worker is gone by then. */
+  leaseUntil: Date;
+}
+
+export interface SyncEnd {
+  outcome: SyncOutcome;
+  explanation: string;
+  error?: string;
+  /** Absent when the pool could not be read. */
+  members?: Seat[];
+  changes: Change[];
+  nextSyncAt: Date;
+}
+
+/** As it is shown. */
+export interface ShownLoadBalancer {
+  pool?: string;
+  outcome?: SyncOutcome;
+  /** When the outcome became what it is. */
+  since?: Date;
+  explanation?: string;
+  error?: string;
+  members: Seat[];
+  /** The last ones, newest last. */
+  changes: Change[];
+  lastSyncAt?: Date;
+  nextSyncAt: Date;
+}
+
+const CHANGES_KEPT = 100;
+/** Older ends of executions are not looked for: the regular sync has seen them. */
+const JUST_NOW_SECONDS = 10;
+
+/** Load balancers as rows: when each is due, who syncs it, what is remembered of it. */
+@Injectable()
+export class LoadBalancerStates {
+  constructor(
+    private readonly database: Database,
+    private readonly queues: Queues,
+  ) {}
+
+  /** In the transaction that writes infrastructures: those that have a load balancer are due at once. */
+  async follow(manager: EntityManager, infrastructures: readonly string[], now: Date): Promise<void> {
+    await manager.query(
+      `INSERT INTO load_balancer_states AS l (infrastructure_id, next_sync_at)
+       SELECT id, $2 FROM infrastructures WHERE id = ANY($1::uuid[]) AND load_balancer IS NOT NULL ORDER BY id
+       ON CONFLICT (infrastructure_id) DO UPDATE SET next_sync_at = LEAST(l.next_sync_at, EXCLUDED.next_sync_at)`,
+      [infrastructures, now],
+    );
+    await manager.query(
+      `DELETE FROM load_balancer_states l USING infrastructures i
+       WHERE l.infrastructure_id = i.id AND i.id = ANY($1::uuid[]) AND i.load_balancer IS NULL`,
+      [infrastructures],
+    );
+  }
+
+  /** Makes it due now. False when the infrastructure has none. */
+  async hasten(infrastructure: string, now: Date): Promise<boolean> {
+    const rows = await this.database.rows<{ id: string; at: Date }>(
+      `UPDATE load_balancer_states SET next_sync_at = LEAST(next_sync_at, $2) WHERE infrastructure_id = $1
+       RETURNING infrastructure_id AS id, next_sync_at AS at`,
+      [infrastructure, now],
+    );
+    await this.queues.addSyncs(rows);
+    return rows.length > 0;
+  }
+
+  /** Makes those due on whose infrastructure an execution has just succeeded, after their last sync began. */
+  async hastenChanged(now: Date): Promise<void> {
+    await this.database.rows(
+      `UPDATE load_balancer_states SET next_sync_at = $1 WHERE infrastructure_id IN (
+         SELECT l.infrastructure_id FROM executions e JOIN triggers t ON t.id = e.trigger_id
+           JOIN load_balancer_states l ON l.infrastructure_id = t.infrastructure_id
+         WHERE e.status = 'succeeded' AND e.finished_at > $1::timestamptz - make_interval(secs => ${JUST_NOW_SECONDS})
+           AND l.next_sync_at > $1 AND (l.begun_at IS NULL OR e.finished_at > l.begun_at)
+         FOR UPDATE OF l SKIP LOCKED)`,
+      [now],
+      'load_balancers_hasten',
+    );
+  }
+
+  /** Those whose moment has come and whom nobody syncs. None under the kill switch. */
+  async due(now: Date, limit: number): Promise<{ id: string; at: Date }[]> {
+    return this.database.rows(
+      `SELECT infrastructure_id AS id, next_sync_at AS at FROM load_balancer_states
+       WHERE next_sync_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) AND NOT (SELECT is_on FROM kill_switch)
+       ORDER BY next_sync_at LIMIT $2`,
+      [now, limit],
+      'load_balancers_due',
+    );
+  }
+
+  /** Undefined: its moment has not come, somebody else syncs it, or the kill switch is on. */
+  async claim(infrastructure: string, worker: string, now: Date, until: Date): Promise<Claimed | undefined> {
+    const [claimed] = await this.database.rows<Omit<Claimed, 'leaseUntil'>>(
+      `UPDATE load_balancer_states l SET lease_owner = $2, lease_until = $4, next_sync_at = $4, begun_at = $3
+       FROM infrastructures i
+       WHERE l.infrastructure_id = $1 AND i.id = $1 AND i.load_balancer IS NOT NULL AND NOT (SELECT is_on FROM kill_switch)
+         AND l.next_sync_at <= $3::timestamptz + interval '100 milliseconds' AND (l.lease_until IS NULL OR l.lease_until <= $3)
+       RETURNING i.id, i.name, i.nodes, i.load_balancer AS "loadBalancer", l.pool, l.memory, l.changes, l.outcome`,
+      [infrastructure, worker, now, until],
+      'load_balancers_claim',
+    );
+    return claimed && { ...claimed, leaseUntil: until };
+  }
+
+  /** Writes down what is about to be done, before it is. False when the lease was lost. */
+  async begin(id: string, worker: string, pool: string, memory: Memory, changes: Change[]): Promise<boolean> {
+    const rows = await this.database.rows(
+      `UPDATE load_balancer_states SET pool = $3, memory = $4, changes = $5
+       WHERE infrastructure_id = $1 AND lease_owner = $2 RETURNING infrastructure_id`,
+      [id, worker, pool, JSON.stringify(memory), JSON.stringify(changes.slice(-CHANGES_KEPT))],
+    );
+    return rows.length > 0;
+  }
+
+  /** Writes down how it ended. What made it due meanwhile counts. */
+  async finish({ id, leaseUntil }: Claimed, worker: string, end: SyncEnd, now: Date): Promise<void> {
+    await this.database.rows(
+      `UPDATE load_balancer_states SET lease_owner = NULL, lease_until = NULL, synced_at = $4,
+         next_sync_at = CASE WHEN next_sync_at = $3 THEN $5 ELSE LEAST(next_sync_at, $5) END,
+         outcome = $6, explanation = $7, error = $8, members = coalesce($9, members), changes = $10,
+         changed_at = CASE WHEN outcome IS DISTINCT FROM $6 THEN $4 ELSE changed_at END
+       WHERE infrastructure_id = $1 AND lease_owner = $2`,
+      [
+        id,
+        worker,
+        leaseUntil,
+        now,
+        end.nextSyncAt,
+        end.outcome,
+        end.explanation,
+        end.error ?? null,
+        end.members === undefined ? null : JSON.stringify(end.members),
+        JSON.stringify(end.changes.slice(-CHANGES_KEPT)),
+      ],
+    );
+  }
+
+  /** Undefined when the infrastructure has none. */
+  async show(infrastructure: string): Promise<ShownLoadBalancer | undefined> {
+    const [row] = await this.database.rows<{ [K in keyof ShownLoadBalancer]: ShownLoadBalancer[K] | null }>(
+      `SELECT nullif(pool, '') AS pool, outcome, explanation, error, members, changes, synced_at AS "lastSyncAt",
+         next_sync_at AS "nextSyncAt", changed_at AS since
+       FROM load_balancer_states WHERE infrastructure_id = $1`,
+      [infrastructure],
+    );
+    if (row === undefined) return undefined;
+    const present = Object.entries(row).filter(([, value]) => value !== null);
+    return Object.fromEntries(present) as unknown as ShownLoadBalancer;
+  }
+}

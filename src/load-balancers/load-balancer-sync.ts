@@ -1,0 +1,255 @@
+import { Process, Processor } from '@nestjs/bull';
+import { Inject, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import type { Job } from 'bull';
+import { openedParams } from '../common/choice';
+import { CLOCK, type Clock } from '../common/clock';
+import { withDeadline } from '../common/deadline';
+import { messageOf } from '../common/errors';
+import { newId } from '../common/ids';
+import { maskTexts, Secrets } from '../common/secrets';
+import { telemetry } from '../common/telemetry';
+import { CONFIG, type Config } from '../config/config';
+import { KillSwitch } from '../kill-switch/kill-switch';
+import type { Node } from '../metrics/metric';
+import { NodeLister } from '../metrics/node-lister';
+import { SYNC_JOB, type SyncJob } from '../queue/jobs';
+import { Permanent, Retryable } from '../targets/outcomes';
+import type { CallContext, LoadBalancer, Member } from './load-balancer';
+import { LoadBalancerRegistry } from './load-balancer-registry';
+import { LoadBalancerStates, type Change, type Claimed, type SyncOutcome } from './load-balancer-states';
+import { after, drainingAmong, planOf, seatsOf, type Memory, type Plan, type Seat, type Step } from './plan';
+
+/** In this process. Bull shares the slots of a queue among all its jobs: silent load balancers must not hold up executions. */
+const AT_ONCE = 16;
+/** What a sync has not done by then the next one does. */
+const SYNC_MS = 60_000;
+/** The lease outlives it: time to write down what came of it. */
+const LEASE_MS = SYNC_MS + 15_000;
+
+const EVERY_MS = 120_000;
+const SOON_MS = 10_000;
+const AFTER_FAILURE_MS = 30_000;
+
+/** A pool that can be asked, and what must not be told of it. */
+interface Pool {
+  strategy: LoadBalancer;
+  params: object;
+  name: string;
+  secrets: string[];
+}
+
+/** What came of a sync so far; it is kept also when the rest fails. */
+interface Progress {
+  /** As far as the pool could be read. */
+  members?: Seat[];
+  /** Those that were tried. */
+  changes: Change[];
+}
+
+interface End {
+  outcome: SyncOutcome;
+  explanation: string;
+  error?: string;
+  /** Until the next sync. */
+  waitMs: number;
+}
+
+/** Makes load balancers follow the nodes of their infrastructures: one sync of each at a time, each change written down. */
+@Processor('actions')
+export class LoadBalancerSync implements BeforeApplicationShutdown {
+  private readonly logger = new Logger('LoadBalancers');
+  /** Whose leases are this process's. */
+  private readonly worker = newId();
+  private readonly stopping = new AbortController();
+  private running = 0;
+
+  constructor(
+    private readonly states: LoadBalancerStates,
+    private readonly registry: LoadBalancerRegistry,
+    private readonly nodes: NodeLister,
+    private readonly secrets: Secrets,
+    private readonly killSwitch: KillSwitch,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  beforeApplicationShutdown(): void {
+    this.stopping.abort(new Error('the program stops'));
+  }
+
+  @Process(SYNC_JOB)
+  async process({ data }: Job<SyncJob>): Promise<void> {
+    // It stays due, and the sweep puts it on the queue again.
+    if (this.config.killSwitch || this.running >= AT_ONCE) return;
+    this.running++;
+    try {
+      const now = this.clock.now();
+      const until = new Date(now.getTime() + LEASE_MS);
+      const claimed = await this.states.claim(data.infrastructure, this.worker, now, until);
+      if (claimed !== undefined) await this.sync(claimed);
+    } finally {
+      this.running--;
+    }
+  }
+
+  private async sync(claimed: Claimed): Promise<void> {
+    const progress: Progress = { changes: [...claimed.changes] };
+    const { waitMs, ...end } = await this.ended(claimed, progress);
+    const now = this.clock.now();
+    telemetry.loadBalancerSyncs.inc({ type: claimed.loadBalancer.type, outcome: end.outcome });
+    if (end.outcome !== claimed.outcome) this.say(claimed, end);
+    const nextSyncAt = new Date(now.getTime() + waitMs);
+    await this.states.finish(claimed, this.worker, { ...end, ...progress, nextSyncAt }, now);
+  }
+
+  private async ended(claimed: Claimed, progress: Progress): Promise<End> {
+    let secrets: string[] = [];
+    try {
+      const pool = this.open(claimed);
+      secrets = pool.secrets;
+      return await withDeadline(SYNC_MS, (signal) =>
+        this.follow(claimed, pool, progress, AbortSignal.any([signal, this.stopping.signal])),
+      );
+    } catch (error) {
+      if (this.stopping.signal.aborted)
+        return { outcome: 'under_way', explanation: 'it was interrupted, and goes on', waitMs: 0 };
+      const why = maskTexts(messageOf(error), secrets);
+      return { outcome: 'failed', explanation: why, error: why, waitMs: pauseAfter(error) };
+    }
+  }
+
+  /** @throws Error when the definition is not usable: a mapping or a secret that is not there */
+  private open({ loadBalancer: { type, params: stored } }: Claimed): Pool {
+    const { options, strategy } = this.registry.get(type);
+    const { params, texts } = openedParams(options.params, stored, this.secrets);
+    return { strategy, params, name: strategy.pool(params), secrets: texts };
+  }
+
+  /** @throws what the load balancer says */
+  private async follow(claimed: Claimed, pool: Pool, progress: Progress, signal: AbortSignal): Promise<End> {
+    const { strategy, params, name } = pool;
+    const context: CallContext = { signal, now: this.clock.now() };
+    // What is remembered of another pool says nothing of this one.
+    const memory = claimed.pool === name ? claimed.memory : {};
+    const members = await strategy.members(params, context);
+    progress.members = seatsOf(members, memory);
+    let nodes: Node[];
+    try {
+      nodes = await this.nodes.list(claimed, signal);
+    } catch (error) {
+      return nodesUnknown(messageOf(error));
+    }
+    const connections = await connectionsOf(pool, members, memory, context);
+    const drainSeconds = strategy.drainSeconds(params);
+    const plan = planOf({ members, nodes, memory, connections, drainSeconds, now: context.now });
+    if (plan === undefined) return nodesUnknown(`no node of ${claimed.name} has an address`);
+    await this.carryOut(claimed, pool, members, plan, progress, context);
+    return endOf(plan, progress.members);
+  }
+
+  /** Writes down what it is about to do, then does it step by step. @throws when a step fails, and takes no other */
+  private async carryOut(
+    claimed: Claimed,
+    pool: Pool,
+    members: readonly Member[],
+    { steps, memory }: Plan,
+    progress: Progress,
+    context: CallContext,
+  ): Promise<void> {
+    const at = context.now.toISOString();
+    const todo = steps.map((step) => {
+      const member = step.member ?? pool.strategy.nameOf(pool.params, step.address);
+      const change: Change = { at, change: step.change, member, why: step.why, outcome: 'begun' };
+      return { step: { ...step, member }, change };
+    });
+    const planned = [...progress.changes, ...todo.map(({ change }) => change)];
+    if (!(await this.states.begin(claimed.id, this.worker, pool.name, memory, planned)))
+      throw new Error('another worker took it over');
+    progress.members = seatsOf(members, memory);
+    for (const { step, change } of todo) {
+      context.signal.throwIfAborted();
+      if (await this.killSwitch.isOn()) throw new Error('the kill switch was turned on meanwhile');
+      progress.changes.push(change);
+      try {
+        await take(step, pool, context);
+        change.outcome = 'done';
+      } catch (error) {
+        Object.assign(change, { outcome: 'failed', error: maskTexts(messageOf(error), pool.secrets) });
+        throw error;
+      } finally {
+        this.note(claimed, pool, change);
+      }
+      members = after(members, step);
+      progress.members = seatsOf(members, memory);
+    }
+  }
+
+  private note({ name: infrastructure, loadBalancer: { type } }: Claimed, pool: Pool, made: Change): void {
+    const { change, member, why, outcome, error } = made;
+    telemetry.loadBalancerChanges.inc({ type, change, outcome });
+    const line = { msg: `${change} ${member}: ${why}`, infrastructure, pool: pool.name, outcome, error };
+    if (error === undefined) this.logger.log(line);
+    else this.logger.warn(line);
+  }
+
+  private say({ name: infrastructure }: Claimed, { outcome, explanation }: Omit<End, 'waitMs'>): void {
+    const line = {
+      msg: `load balancer of ${infrastructure} ${outcome}: ${explanation}`,
+      infrastructure,
+      outcome,
+    };
+    if (outcome === 'in_sync' || outcome === 'under_way') this.logger.log(line);
+    else this.logger.warn(line);
+  }
+}
+
+function take(
+  { change, address, member }: Step & { member: string },
+  { strategy, params }: Pool,
+  context: CallContext,
+): Promise<void> {
+  return change === 'add'
+    ? strategy.add(params, address, context)
+    : strategy[change](params, member, context);
+}
+
+/** A number that can't be had is unknown, and keeps nobody from the rest. */
+async function connectionsOf(
+  { strategy, params }: Pool,
+  members: readonly Member[],
+  memory: Memory,
+  context: CallContext,
+): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for (const { name } of drainingAmong(members, memory)) {
+    const count = await strategy.connections(params, name, context).catch(() => undefined);
+    if (count !== undefined) counts.set(name, count);
+  }
+  return counts;
+}
+
+const nodesUnknown = (why: string): End => ({
+  outcome: 'nodes_unknown',
+  explanation: `the pool stays as it is: ${why}`,
+  error: why,
+  waitMs: AFTER_FAILURE_MS,
+});
+
+function endOf({ steps, draining, held }: Plan, members: readonly Seat[] = []): End {
+  const isMoving = steps.length + draining.length > 0;
+  const count = (state: Seat['state']): number => members.filter((seat) => seat.state === state).length;
+  const counts = (['in', 'down', 'draining', 'disabled', 'foreign'] as const)
+    .filter((state) => state === 'in' || count(state) > 0)
+    .map((state) => `${count(state)} ${state}`);
+  return {
+    outcome: isMoving ? 'under_way' : held.length > 0 ? 'held' : 'in_sync',
+    explanation: [`members: ${counts.join(', ')}`, ...held, ...draining].join('; '),
+    waitMs: isMoving ? SOON_MS : EVERY_MS,
+  };
+}
+
+function pauseAfter(error: unknown): number {
+  if (error instanceof Permanent) return EVERY_MS;
+  const { retryAfterSeconds = 0 } = error instanceof Retryable ? error : {};
+  return Math.max(AFTER_FAILURE_MS, retryAfterSeconds * 1000);
+}

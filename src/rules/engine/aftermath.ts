@@ -1,0 +1,70 @@
+import type { Aftermath, Moment, Observation, Rule, State } from './types';
+
+/**
+ * What follows from a trigger while its alarm lasts: the steps of the escalation whose time has come, and whether the
+ * action helped. Pure, as the engine it is part of.
+ *
+ * @param decided the state after this moment's decision
+ * @param hasTriggered there is a trigger at this moment
+ */
+export function aftermath(
+  rule: Rule,
+  decided: State,
+  seen: Observation,
+  hasTriggered: boolean,
+  now: Moment,
+): { state: State; aftermath: Aftermath } | undefined {
+  if (rule.escalationMs === undefined && rule.expect === undefined) return undefined;
+  const before = hasTriggered ? withTrigger(rule, decided, now) : decided;
+  const escalates = dueSteps(rule, before, seen, now);
+  const effect = effectOf(rule, decided, seen, hasTriggered, now);
+  const escalated = (before.escalated ?? 0) + escalates.length;
+  let state = escalates.length > 0 ? { ...before, escalated } : before;
+  if (effect !== undefined && !hasTriggered) state = { ...state, expectFrom: undefined };
+  if (state === decided) return undefined;
+  return { state, aftermath: { ...(escalates.length > 0 ? { escalates } : {}), effect } };
+}
+
+function withTrigger(rule: Rule, state: State, now: Moment): State {
+  const isExpecting = rule.expect !== undefined && rule.mode !== 'shadow';
+  return {
+    ...state,
+    firstTriggeredAt: state.firstTriggeredAt ?? now,
+    ...(isExpecting ? { expectFrom: now } : {}),
+  };
+}
+
+/** Only an alarm that is seen to last: blind, nothing new is done. */
+function dueSteps(rule: Rule, state: State, seen: Observation, now: Moment): number[] {
+  const { phase, firstTriggeredAt, escalated = 0 } = state;
+  if (firstTriggeredAt === undefined || seen.killSwitch) return [];
+  if (phase !== 'alarm' && phase !== 'pending') return [];
+  const steps = (rule.escalationMs ?? []).map((_, index) => index);
+  return steps.filter((step) => step >= escalated && firstTriggeredAt + rule.escalationMs![step]! <= now);
+}
+
+function effectOf(
+  { expect }: Rule,
+  { expectFrom }: State,
+  seen: Observation,
+  hasTriggered: boolean,
+  now: Moment,
+): Aftermath['effect'] {
+  if (expect === undefined || expectFrom === undefined) return undefined;
+  const truth = expect.condition(seen.values);
+  if (truth === true) return { of: expectFrom, helped: true };
+  // Another trigger, and it has not come to be: the one before did not help.
+  if (now < expectFrom + expect.withinMs && !hasTriggered) return undefined;
+  return { of: expectFrom, helped: truth };
+}
+
+/** When there is something to look at again, though nothing new is seen. */
+export function nextAftermathAt(rule: Rule, state: State): Moment | undefined {
+  const { firstTriggeredAt, escalated = 0, expectFrom } = state;
+  const step = rule.escalationMs?.[escalated];
+  const moments = [
+    ...(firstTriggeredAt === undefined || step === undefined ? [] : [firstTriggeredAt + step]),
+    ...(expectFrom === undefined || rule.expect === undefined ? [] : [expectFrom + rule.expect.withinMs]),
+  ];
+  return moments.length === 0 ? undefined : Math.min(...moments);
+}

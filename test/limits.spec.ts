@@ -1,0 +1,176 @@
+import { secret, until, World, type Api, type Json } from './program';
+import { WebhookSink } from './stand-ins/webhook-sink';
+
+const SECRET = secret('the-password-of-the-hook');
+
+describe('limits of actions', () => {
+  const sink = new WebhookSink();
+  let world: World;
+  let api: Api;
+  let url: string;
+
+  beforeAll(async () => {
+    world = await World.create();
+    url = await sink.start();
+    const env = { MONSCALE_MAX_ACTIONS_PER_HOUR: '60' };
+    ({ api } = await world.start('all', { env }));
+    // Two workers: a limit is the system's, not a process's.
+    await world.start('worker', { env });
+  }, 60_000);
+
+  afterAll(async () => {
+    await world?.end();
+    await sink.stop();
+  });
+
+  const watch = async (names: string[], action: object, changes: object = {}) => {
+    await api.create('/actions', { type: 'webhook', ...action });
+    for (const name of names) {
+      await api.create('/services', {
+        name,
+        metrics: { outage: { type: 'alert', params: { match: { service: name } } } },
+        condition: 'outage == 1',
+        actions: [(action as { name: string }).name],
+        ...changes,
+      });
+    }
+  };
+  const begin = (names: string[]) =>
+    api.post(
+      '/alerts',
+      names.map((service) => ({ labels: { service } })),
+    );
+  const executionsOf = (action: string): Promise<Json[]> => api.all(`/executions?action=${action}`);
+  const count = (executions: Json[], status: string) =>
+    executions.filter((execution) => execution.status === status).length;
+  const named = (prefix: string, many: number) =>
+    Array.from({ length: many }, (_, index) => `${prefix}-${index}`);
+
+  test('an action has no more in flight than it allows; the others say what they wait for', async () => {
+    sink.always = { delayMs: 1_500 };
+    const names = named('slow', 6);
+    await watch(names, { name: 'slow', concurrency: 2, params: { url: `${url}/slow` } });
+    await begin(names);
+    const held = await until(async () => {
+      const executions = await executionsOf('slow');
+      return executions.filter((one) => one.held !== undefined).length === 4 && executions;
+    }, 10_000);
+    expect(count(held, 'running')).toBe(2);
+    expect(held.find((one) => one.held)).toMatchObject({
+      status: 'queued',
+      held: '2 of 2 executions of slow are in flight',
+    });
+    expect(sink.requests.length).toBeLessThanOrEqual(2);
+    // A place that is free is taken at once, not when a sweep comes by.
+    const begun = performance.now();
+    const ended = await until(async () => {
+      const executions = await executionsOf('slow');
+      return count(executions, 'succeeded') === 6 && executions;
+    }, 15_000);
+    expect(performance.now() - begun).toBeLessThan(9_000);
+    expect(ended.every((one) => one.held === undefined)).toBe(true);
+    expect(sink.deeds).toBe(6);
+  }, 40_000);
+
+  test('a target that several actions share has no more in flight than one of them allows', async () => {
+    sink.clear();
+    sink.always = { delayMs: 1_000 };
+    await watch(['any'], { name: 'any', params: { url: `${url}/any` } });
+    const names = named('careful', 3);
+    await watch(names, { name: 'careful', targetConcurrency: 2, params: { url: `${url}/careful` } });
+    await begin(['any', ...names]);
+    await until(async () => {
+      const [one] = (await executionsOf('careful')).filter(({ held }) => held !== undefined);
+      return one?.held === `2 of 2 executions at ${new URL(url).host} are in flight`;
+    }, 10_000);
+    await until(async () => count(await executionsOf('careful'), 'succeeded') === 3, 15_000);
+    sink.always = {};
+  }, 40_000);
+
+  test('a service begins no more in an hour than it allows', async () => {
+    sink.clear();
+    await watch(
+      ['eager'],
+      { name: 'eager', params: { url: `${url}/eager` } },
+      { maxActionsPerHour: 2, wisdomSeconds: 0 },
+    );
+    for (const host of ['a', 'b', 'c', 'd'])
+      await api.post('/alerts', { labels: { service: 'eager', host } });
+    const executions = await until(async () => {
+      const found = await executionsOf('eager');
+      return count(found, 'succeeded') === 2 && found.filter(({ held }) => held).length === 2 && found;
+    }, 10_000);
+    const [waiting] = executions.filter(({ held }) => held);
+    expect(waiting.held).toMatch(
+      /^2 of 2 actions of eager began in the last hour; the next may at \d\d:\d\d:\d\dZ$/,
+    );
+    expect(Date.parse(waiting.nextAttemptAt) - Date.now()).toBeGreaterThan(3_500_000);
+    expect(sink.requests).toHaveLength(2);
+    // A person may still take one off the queue, and it waits for nothing then.
+    const cancelled = await api.post(`/executions/${waiting.id}/cancel`);
+    expect(cancelled.body).toMatchObject({ status: 'cancelled' });
+    expect(cancelled.body).not.toHaveProperty('held');
+  }, 30_000);
+
+  test('all services together begin no more in an hour than the program allows', async () => {
+    sink.clear();
+    const names = named('many', 60);
+    await watch(names, { name: 'many', params: { url: `${url}/many` } });
+    await begin(names);
+    const executions = await until(async () => {
+      const found = await executionsOf('many');
+      const [held, done] = [found.filter((one) => one.held).length, count(found, 'succeeded')];
+      return held > 0 && held + done === 60 && found;
+    }, 20_000);
+    // 6, 4 and 2 began before.
+    expect(count(executions, 'succeeded')).toBe(60 - 12);
+    expect(executions.find(({ held }) => held).held).toMatch(/^60 of 60 actions of all services began/);
+  }, 40_000);
+
+  test('limits that are none are refused by name', async () => {
+    const { body } = await api.post('/actions', {
+      name: 'wrong',
+      type: 'log_message',
+      params: { message: 'x' },
+      concurrency: 0,
+      targetConcurrency: 1.5,
+    });
+    expect(body.errors).toMatchObject([{ pointer: '/concurrency' }, { pointer: '/targetConcurrency' }]);
+  });
+
+  test('an attempt shows what was sent and what the target said, secrets masked', async () => {
+    sink.clear();
+    sink.always = { status: 400, body: `no such team; you sent ${SECRET}` };
+    await watch(['told'], {
+      name: 'told',
+      params: {
+        url: `${url}/told`,
+        body: '{"service": "{{ service.name }}"}',
+        headers: { Authorization: `Basic ${SECRET}` },
+      },
+    });
+    const [{ id }] = await executionsOf('many');
+    await api.post(`/executions/${id}/cancel`);
+    await world.rows(
+      `UPDATE executions SET started_at = started_at - interval '2 hours' WHERE started_at IS NOT NULL`,
+    );
+    await begin(['told']);
+    const [execution] = await until(async () => {
+      const found = await executionsOf('told');
+      return count(found, 'failed') === 1 && found;
+    }, 10_000);
+    expect(execution.attempts).toMatchObject([
+      {
+        outcome: 'permanent',
+        request: {
+          method: 'POST',
+          url: `${url}/told`,
+          headers: { Authorization: '***', 'Idempotency-Key': execution.id },
+          body: '{"service": "told"}',
+        },
+        error: expect.stringContaining('answered 400 Bad Request: no such team; you sent '),
+      },
+    ]);
+    expect(JSON.stringify(execution)).not.toContain(SECRET);
+  }, 30_000);
+});
