@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { AlertStatus, IncomingAlert } from './alert';
 
 /** An alert as it is kept. */
@@ -65,7 +66,43 @@ export function fold(
   return { inserted: [...inserted], updated: [...updated], accepted };
 }
 
-function isSame(kept: KeptAlert, alert: IncomingAlert, now: Date): boolean {
+/** A kept alert, as little of it as tells whether it is the same again. */
+export type Glimpse = Pick<KeptAlert, 'id' | 'status' | 'at' | 'endsAt' | 'lifeSeconds' | 'lastSeenAt'> & {
+  /** See `contentOf`. */
+  content: string | null;
+};
+
+/** How late it may be known that an alert was seen again, or that it ends later. */
+const SEEN_WITHIN_MS = 1_000;
+
+/** Is there nothing to write? It is the same again, fires, and was seen within the last second. */
+export function isKnown(kept: Glimpse, alert: IncomingAlert, now: Date): boolean {
+  if (alert.status !== 'firing' || kept.status !== 'firing') return false;
+  const isRecent = now.getTime() - kept.lastSeenAt.getTime() < SEEN_WITHIN_MS;
+  if (!isRecent || !isSame(kept, alert, now) || !lives(kept, now)) return false;
+  const { endsAt } = alert;
+  const endsAlike =
+    endsAt === undefined ||
+    (kept.endsAt !== null && Math.abs(endsAt.getTime() - kept.endsAt.getTime()) < SEEN_WITHIN_MS);
+  return endsAlike && kept.content === contentOf(alert);
+}
+
+/** What an alert says, in short: two that say the same have the same. */
+export const contentOf = ({
+  value,
+  labels,
+  annotations,
+  raw,
+}: Pick<KeptAlert, 'labels' | 'annotations'> & { value?: number | null; raw?: unknown }): string =>
+  createHash('md5')
+    .update(JSON.stringify([value ?? null, labels, annotations, raw ?? null]))
+    .digest('base64url');
+
+function isSame(
+  kept: Pick<KeptAlert, 'status' | 'at' | 'endsAt' | 'lifeSeconds' | 'lastSeenAt'>,
+  alert: IncomingAlert,
+  now: Date,
+): boolean {
   const hasStart = alert.at !== undefined && !alert.isRepeated;
   const sameStart = !hasStart || alert.at!.getTime() === kept.at.getTime();
   // A resolution ends what fires, whenever it says it began.
@@ -73,7 +110,10 @@ function isSame(kept: KeptAlert, alert: IncomingAlert, now: Date): boolean {
   return sameStart && kept.status === 'firing' && (hasStart || lives(kept, now));
 }
 
-function lives({ endsAt, lastSeenAt, lifeSeconds }: KeptAlert, now: Date): boolean {
+function lives(
+  { endsAt, lastSeenAt, lifeSeconds }: Pick<KeptAlert, 'endsAt' | 'lastSeenAt' | 'lifeSeconds'>,
+  now: Date,
+): boolean {
   if (endsAt !== null && endsAt <= now) return false;
   return lifeSeconds === null || lastSeenAt.getTime() + lifeSeconds * 1000 > now.getTime();
 }

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Batcher } from '../common/batcher';
 import { CLOCK, type Clock } from '../common/clock';
 import { messageOf, Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
@@ -8,8 +9,9 @@ import { Database, type Sql } from '../database/database';
 import { Queues } from '../queue/queues';
 import type { AlertSource, IncomingAlert } from './alert';
 import { Receipts } from './receipts';
-import { fold, type KeptAlert } from './fold';
+import { contentOf, fold, isKnown, type Glimpse, type KeptAlert } from './fold';
 import { documentOf } from './formats/kept-payload';
+import { Subscriptions, type Subscribed } from './subscriptions';
 
 export interface Accepted {
   id: string;
@@ -27,35 +29,138 @@ interface Updated {
 class LostRace extends Error {}
 const MAX_TRIES = 5;
 
-const NOTHING = { accepted: [], news: [], sooner: [] };
+/** Alerts of one request. */
+interface Delivery {
+  source: AlertSource;
+  alerts: readonly IncomingAlert[];
+}
 
-/** The one way in: alerts are committed before anybody is told that they are accepted. */
+const NOTHING: Kept = { accepted: [], news: [], sooner: [] };
+
+interface Kept {
+  accepted: Accepted[];
+  news: string[];
+  sooner: KeptAlert[];
+}
+
+/** Deliveries that share a commit. */
+const DELIVERIES_AT_ONCE = 64;
+/** Alerts in memory that are not committed yet; whoever brings more is asked to come again. */
+const ALERTS_IN_MEMORY = 50_000;
+
+/**
+ * The one way in: alerts are committed before anybody is told that they are accepted. Those that come at once share a
+ * commit, and the same alert again is only looked at.
+ */
 @Injectable()
 export class Intake {
   private readonly logger = new Logger('Intake');
+  private readonly deliveries = new Batcher((some: Delivery[]) => this.commitAll(some), DELIVERIES_AT_ONCE);
+  private inMemory = 0;
 
   constructor(
     private readonly database: Database,
     private readonly queues: Queues,
     private readonly receipts: Receipts,
+    private readonly subscriptions: Subscriptions,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
+  /** @throws Unavailable when PostgreSQL is away, or more come than it takes */
   async accept(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Accepted[]> {
-    const { accepted, news, sooner } = alerts.length === 0 ? NOTHING : await this.commit(source, alerts);
     this.receipts.count(source.name, alerts.length, this.clock.now());
     if (alerts.length === 0) return [];
-    telemetry.alertsReceived.inc({ format: source.format }, alerts.length);
-    // Not waited for: they are committed, and the sweep finds them if this fails.
-    void this.queues.addAlerts(news);
-    void this.lookSooner(sooner);
-    return accepted.map(({ id, dedupKey }) => ({ id, dedupKey }));
+    if (this.inMemory > 0 && this.inMemory + alerts.length > ALERTS_IN_MEMORY)
+      throw new Unavailable('more alerts come than can be kept; send it again', 1);
+    this.inMemory += alerts.length;
+    try {
+      const kept = await this.deliveries.add({ source, alerts });
+      if ('error' in kept) throw kept.error;
+      const { accepted, news, sooner } = kept;
+      telemetry.alertsReceived.inc({ format: source.format }, alerts.length);
+      // Not waited for: they are committed, and the sweep finds them if this fails.
+      void this.queues.addAlerts(news);
+      void this.lookSooner(sooner);
+      return accepted;
+    } finally {
+      this.inMemory -= alerts.length;
+    }
   }
 
-  private async commit(source: AlertSource, alerts: readonly IncomingAlert[]) {
+  /** What one of them is wrong with must not cost the others: then each is committed alone. */
+  private async commitAll(deliveries: readonly Delivery[]): Promise<(Kept | { error: unknown })[]> {
+    try {
+      return await this.commitTogether(deliveries);
+    } catch (error) {
+      if (deliveries.length === 1 || error instanceof Unavailable) return deliveries.map(() => ({ error }));
+      const results: (Kept | { error: unknown })[] = [];
+      for (const delivery of deliveries) results.push(...(await this.commitAll([delivery])));
+      return results;
+    }
+  }
+
+  private async commitTogether(deliveries: readonly Delivery[]): Promise<Kept[]> {
+    const bySource = new Map<string, { source: AlertSource; deliveries: Delivery[] }>();
+    for (const delivery of deliveries) {
+      const { source } = delivery;
+      const key = JSON.stringify([source.name, source.format]);
+      const group = bySource.get(key) ?? { source, deliveries: [] };
+      bySource.set(key, group);
+      group.deliveries.push(delivery);
+    }
+    const kept = new Map<Delivery, Kept>();
+    for (const { source, deliveries: some } of bySource.values()) {
+      const all = await this.commit(
+        source,
+        some.flatMap(({ alerts }) => alerts),
+      );
+      let from = 0;
+      some.forEach((delivery, index) => {
+        const accepted = all.accepted.slice(from, (from += delivery.alerts.length));
+        // What follows from all of them is done once.
+        kept.set(delivery, { ...(index === 0 ? all : NOTHING), accepted });
+      });
+    }
+    return deliveries.map((delivery) => kept.get(delivery)!);
+  }
+
+  private async commit(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Kept> {
+    const known = await this.known(source, alerts);
+    const others = alerts.filter(({ dedupKey }) => !known.has(dedupKey));
+    const fresh = others.length === 0 ? NOTHING : await this.keepAll(source, others);
+    const rest = fresh.accepted[Symbol.iterator]();
+    const accepted = alerts.map(({ dedupKey }) => {
+      const id = known.get(dedupKey);
+      return id === undefined ? (rest.next().value as Accepted) : { id, dedupKey };
+    });
+    return { ...fresh, accepted };
+  }
+
+  /** Those of which there is nothing to write, by their keys: a look without a lock, as nothing is changed by them. */
+  private async known(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Map<string, string>> {
+    const keys = new Set(alerts.map(({ dedupKey }) => dedupKey));
+    const rows = await this.database.rows<Glimpse & { dedupKey: string }>(
+      `SELECT id, dedup_key AS "dedupKey", status, at, ends_at AS "endsAt", life_seconds AS "lifeSeconds",
+         last_seen_at AS "lastSeenAt", content
+       FROM alerts WHERE source = $1 AND is_current AND dedup_key = ANY($2::text[])`,
+      [source.name, [...keys]],
+      'intake_known',
+    );
+    const glimpses = new Map(rows.map((row) => [row.dedupKey, row]));
+    const now = this.clock.now();
+    for (const alert of alerts) {
+      const glimpse = glimpses.get(alert.dedupKey);
+      // Of several with one key all are known, or none: they count in their order.
+      if (glimpse !== undefined && !isKnown(glimpse, alert, now)) glimpses.delete(alert.dedupKey);
+    }
+    return new Map([...glimpses.values()].map(({ dedupKey, id }) => [dedupKey, id]));
+  }
+
+  private async keepAll(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Kept> {
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
       try {
-        return await this.database.transaction((sql) => this.keep(sql, source, alerts));
+        const subscriptions = await this.subscriptions.current();
+        return await this.database.transaction((sql) => this.keep(sql, source, alerts, subscriptions));
       } catch (error) {
         if (!(error instanceof LostRace)) throw error;
       }
@@ -63,7 +168,12 @@ export class Intake {
     throw new Unavailable('too many senders of the same alert at once; send it again', 1);
   }
 
-  private async keep(sql: Sql, source: AlertSource, alerts: readonly IncomingAlert[]) {
+  private async keep(
+    sql: Sql,
+    source: AlertSource,
+    alerts: readonly IncomingAlert[],
+    { matcher, revision }: Subscribed,
+  ): Promise<Kept> {
     const keys = [...new Set(alerts.map(({ dedupKey }) => dedupKey))].sort();
     const current = await sql.rows<KeptAlert>(
       `SELECT id, dedup_key AS "dedupKey", status, value, labels, annotations, service_id AS "serviceId", metric, at,
@@ -75,13 +185,14 @@ export class Intake {
     );
     const { inserted, updated, accepted } = fold(current, alerts, this.clock.now(), newId);
     const newsForSome = await this.update(sql, updated);
-    await this.insert(sql, source, inserted);
+    const asked = await askedFor(sql, inserted, { matcher, revision });
+    await this.insert(sql, source, inserted, asked);
     const before = new Map(current.map(({ id, revision }) => [id, revision]));
     const ends = new Map(current.map(({ id, endsAt }) => [id, endsAt]));
     const isNews = ({ id, revision, isCurrent }: KeptAlert) => isCurrent && revision > (before.get(id) ?? 0);
-    const news = [...inserted, ...updated].filter(isNews).map(({ id }) => id);
+    const news = [...asked, ...updated].filter(isNews).map(({ id }) => id);
     return {
-      accepted,
+      accepted: accepted.map(({ id, dedupKey }) => ({ id, dedupKey })),
       news: [...new Set([...news, ...newsForSome])],
       sooner: updated.filter((alert) => endsSooner(alert, ends.get(alert.id))),
     };
@@ -112,10 +223,10 @@ export class Intake {
     const rows = await sql.rows<Updated>(
       `UPDATE alerts a
        SET status = u.status, value = u.value, labels = u.labels, annotations = u.annotations, ends_at = u.ends_at, raw = u.raw,
-         is_current = u.is_current, revision = u.revision + r.revived::int, last_seen_at = u.last_seen_at
+         is_current = u.is_current, revision = u.revision + r.revived::int, last_seen_at = u.last_seen_at, content = u.content
        FROM unnest($1::uuid[], $2::text[], $3::float8[], $4::jsonb[], $5::jsonb[], $6::timestamptz[], $7::bool[], $8::int[], $9::timestamptz[],
-             $10::jsonb[])
-           AS u (id, status, value, labels, annotations, ends_at, is_current, revision, last_seen_at, raw),
+             $10::jsonb[], $11::text[])
+           AS u (id, status, value, labels, annotations, ends_at, is_current, revision, last_seen_at, raw, content),
          LATERAL (SELECT coalesce(bool_or(b.last_seen_at + make_interval(secs => m.ttl_seconds) < u.last_seen_at), false) AS revived,
              jsonb_agg(jsonb_build_array(m.value_path, m.number)) FILTER (WHERE m.value_path IS NOT NULL) AS numbers
            FROM alert_matches m JOIN alerts b ON b.id = m.alert_id WHERE m.alert_id = u.id) r
@@ -132,6 +243,7 @@ export class Intake {
         alerts.map(({ revision }) => revision),
         alerts.map(({ lastSeenAt }) => lastSeenAt),
         alerts.map(({ raw }) => jsonOf(raw)),
+        alerts.map(contentOf),
       ],
       'intake_update',
     );
@@ -157,18 +269,24 @@ export class Intake {
     return ids;
   }
 
-  private async insert(sql: Sql, source: AlertSource, alerts: readonly KeptAlert[]): Promise<void> {
+  /** @param asked those that a rule may ask for; the others are done with */
+  private async insert(
+    sql: Sql,
+    source: AlertSource,
+    alerts: readonly KeptAlert[],
+    asked: ReadonlySet<KeptAlert>,
+  ): Promise<void> {
     if (alerts.length === 0) return;
     const rows = await sql.rows(
       `INSERT INTO alerts (id, source, format, dedup_key, status, value, labels, annotations, service_id, metric, at,
-         ends_at, life_seconds, received_at, last_seen_at, is_current, revision, raw, processed)
+         ends_at, life_seconds, received_at, last_seen_at, is_current, revision, raw, content, processed)
        SELECT id, $1, $2, dedup_key, status, value, labels, annotations, service_id, metric, at, ends_at, life_seconds,
-         received_at, last_seen_at, is_current, revision, raw, CASE WHEN is_current THEN 0 ELSE revision END
+         received_at, last_seen_at, is_current, revision, raw, content, processed
        FROM unnest($3::uuid[], $4::text[], $5::text[], $6::float8[], $7::jsonb[], $8::jsonb[], $9::uuid[], $10::text[],
            $11::timestamptz[], $12::timestamptz[], $13::float8[], $14::timestamptz[], $15::timestamptz[], $16::bool[], $17::int[],
-           $18::jsonb[])
+           $18::jsonb[], $19::text[], $20::int[])
          AS u (id, dedup_key, status, value, labels, annotations, service_id, metric, at, ends_at, life_seconds,
-           received_at, last_seen_at, is_current, revision, raw)
+           received_at, last_seen_at, is_current, revision, raw, content, processed)
        ON CONFLICT (source, dedup_key) WHERE is_current DO NOTHING
        RETURNING id`,
       [
@@ -190,11 +308,34 @@ export class Intake {
         alerts.map(({ isCurrent }) => isCurrent),
         alerts.map(({ revision }) => revision),
         alerts.map(({ raw }) => jsonOf(raw)),
+        alerts.map(contentOf),
+        alerts.map((alert) => (alert.isCurrent && asked.has(alert) ? 0 : alert.revision)),
       ],
       'intake_insert',
     );
     if (rows.length < alerts.length) throw new LostRace();
   }
+}
+
+/**
+ * Which new alerts some rule may ask for. The others need no evaluation, unless the rules have changed since they were
+ * read: while the lock is held nobody changes one, and whoever does later looks at the alerts that live.
+ */
+async function askedFor(
+  sql: Sql,
+  alerts: readonly KeptAlert[],
+  { matcher, revision }: Subscribed,
+): Promise<Set<KeptAlert>> {
+  if (alerts.length === 0) return new Set();
+  const [row] = await sql.rows<{ revision: string }>(
+    'SELECT revision FROM definition_revision FOR SHARE',
+    [],
+    'intake_revision',
+  );
+  const isSure = row!.revision === revision;
+  return new Set(
+    alerts.filter(({ serviceId, labels }) => !isSure || serviceId !== null || matcher.asks(labels)),
+  );
 }
 
 const endsSooner = ({ status, isCurrent, endsAt }: KeptAlert, before: Date | null | undefined): boolean =>

@@ -7,6 +7,7 @@ import { checked } from '../common/check';
 import { maskedParams, openedParams, sealedParams } from '../common/choice';
 import { InvalidInput } from '../common/errors';
 import { Any, Decimal, Text } from '../common/fields';
+import { isObject } from '../common/json';
 import { NAME } from '../common/names';
 import { Secrets } from '../common/secrets';
 import { Database } from '../database/database';
@@ -39,6 +40,13 @@ export class SourceDto {
 
 const TOKEN_BYTES = 24;
 
+/** What `GET` shows beside a definition may be sent back with it. */
+function withoutActivity(body: unknown): unknown {
+  if (!isObject(body)) return body;
+  const { lastSeenAt: _seen, alertsPerMinute: _rate, ...definition } = body;
+  return definition;
+}
+
 @Injectable()
 export class Sources extends StoredDefinitions<SourceRow> {
   protected override readonly shownAs = { tokenHash: null };
@@ -61,7 +69,7 @@ export class Sources extends StoredDefinitions<SourceRow> {
   }
 
   protected columns(body: unknown, { before }: Surroundings<SourceRow>): Columns<SourceRow> {
-    const { name, format, params, silentAfterSeconds = null } = checked(SourceDto, body);
+    const { name, format, params, silentAfterSeconds = null } = checked(SourceDto, withoutActivity(body));
     if (this.formats.find(format) === undefined) {
       throw new InvalidInput([{ pointer: '/format', detail: this.formats.unknown(format) }]);
     }
