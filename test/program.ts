@@ -41,9 +41,6 @@ const KEPT = [
   'load_balancer_states',
   'alert_matches',
   'source_payloads',
-  'alert_matches',
-  'source_payloads',
-  'load_balancer_states',
 ];
 
 /** Whatever JSON an answer holds: the claims of a spec check its shape. */
