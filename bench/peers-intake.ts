@@ -13,7 +13,7 @@ import { ADMIN_TOKEN, BenchProgram, printTable, until } from './program';
 
 const CONNECTIONS = 32;
 const WARM_UP_SECONDS = 2;
-const MODES = ['refresh', 'uniq'] as const;
+const MODES = (process.env.BENCH_MODES ?? 'refresh,uniq').split(',');
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -22,7 +22,7 @@ async function main(): Promise<void> {
   const folder = peersFolder();
   if (folder === undefined || !isInstalled('wrk')) throw new Error('../shared/peers and wrk are needed');
   const seconds = Number(values.seconds);
-  for (const batch of [1, 100]) {
+  for (const batch of (process.env.BENCH_BATCHES ?? '1,100').split(',').map(Number)) {
     for (const mode of MODES) await compare(folder, batch, mode, seconds, values.processes);
   }
 }

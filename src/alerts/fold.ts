@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { AlertStatus, IncomingAlert } from './alert';
 
 /** An alert as it is kept. */
@@ -66,24 +66,34 @@ export function fold(
   return { inserted: [...inserted], updated: [...updated], accepted };
 }
 
-/** A kept alert, as little of it as tells whether it is the same again. */
-export type Glimpse = Pick<KeptAlert, 'id' | 'status' | 'at' | 'endsAt' | 'lifeSeconds' | 'lastSeenAt'> & {
+/** A kept alert, as little of it as tells whether it is the same again. Moments are ms since 1970. */
+export interface Glimpse {
+  id: string;
+  status: AlertStatus;
+  at: number;
+  endsAt: number | null;
+  lifeSeconds: number | null;
+  lastSeenAt: number;
   /** See `contentOf`. */
   content: string | null;
-};
+}
 
 /** How late it may be known that an alert was seen again, or that it ends later. */
 const SEEN_WITHIN_MS = 1_000;
 
 /** Is there nothing to write? It is the same again, fires, and was seen within the last second. */
-export function isKnown(kept: Glimpse, alert: IncomingAlert, now: Date): boolean {
+export function isKnown(kept: Glimpse, alert: IncomingAlert, now: number): boolean {
   if (alert.status !== 'firing' || kept.status !== 'firing') return false;
-  const isRecent = now.getTime() - kept.lastSeenAt.getTime() < SEEN_WITHIN_MS;
-  if (!isRecent || !isSame(kept, alert, now) || !lives(kept, now)) return false;
+  if (now - kept.lastSeenAt >= SEEN_WITHIN_MS) return false;
+  const hasOtherStart = alert.at !== undefined && !alert.isRepeated && alert.at.getTime() !== kept.at;
+  const isOver =
+    (kept.endsAt !== null && kept.endsAt <= now) ||
+    (kept.lifeSeconds !== null && kept.lastSeenAt + kept.lifeSeconds * 1000 <= now);
+  if (hasOtherStart || isOver) return false;
   const { endsAt } = alert;
   const endsAlike =
     endsAt === undefined ||
-    (kept.endsAt !== null && Math.abs(endsAt.getTime() - kept.endsAt.getTime()) < SEEN_WITHIN_MS);
+    (kept.endsAt !== null && Math.abs(endsAt.getTime() - kept.endsAt) < SEEN_WITHIN_MS);
   return endsAlike && kept.content === contentOf(alert);
 }
 
@@ -94,15 +104,9 @@ export const contentOf = ({
   annotations,
   raw,
 }: Pick<KeptAlert, 'labels' | 'annotations'> & { value?: number | null; raw?: unknown }): string =>
-  createHash('md5')
-    .update(JSON.stringify([value ?? null, labels, annotations, raw ?? null]))
-    .digest('base64url');
+  hash('md5', JSON.stringify([value ?? null, labels, annotations, raw ?? null]), 'base64');
 
-function isSame(
-  kept: Pick<KeptAlert, 'status' | 'at' | 'endsAt' | 'lifeSeconds' | 'lastSeenAt'>,
-  alert: IncomingAlert,
-  now: Date,
-): boolean {
+function isSame(kept: KeptAlert, alert: IncomingAlert, now: Date): boolean {
   const hasStart = alert.at !== undefined && !alert.isRepeated;
   const sameStart = !hasStart || alert.at!.getTime() === kept.at.getTime();
   // A resolution ends what fires, whenever it says it began.
@@ -110,10 +114,7 @@ function isSame(
   return sameStart && kept.status === 'firing' && (hasStart || lives(kept, now));
 }
 
-function lives(
-  { endsAt, lastSeenAt, lifeSeconds }: Pick<KeptAlert, 'endsAt' | 'lastSeenAt' | 'lifeSeconds'>,
-  now: Date,
-): boolean {
+function lives({ endsAt, lastSeenAt, lifeSeconds }: KeptAlert, now: Date): boolean {
   if (endsAt !== null && endsAt <= now) return false;
   return lifeSeconds === null || lastSeenAt.getTime() + lifeSeconds * 1000 > now.getTime();
 }

@@ -35,6 +35,9 @@ interface Delivery {
   alerts: readonly IncomingAlert[];
 }
 
+/** As a number: many moments are read, and making dates of them is what costs. */
+const millis = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
+
 const NOTHING: Kept = { accepted: [], news: [], sooner: [] };
 
 interface Kept {
@@ -140,14 +143,14 @@ export class Intake {
   private async known(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Map<string, string>> {
     const keys = new Set(alerts.map(({ dedupKey }) => dedupKey));
     const rows = await this.database.rows<Glimpse & { dedupKey: string }>(
-      `SELECT id, dedup_key AS "dedupKey", status, at, ends_at AS "endsAt", life_seconds AS "lifeSeconds",
-         last_seen_at AS "lastSeenAt", content
+      `SELECT id, dedup_key AS "dedupKey", status, ${millis('at')} AS at, ${millis('ends_at')} AS "endsAt",
+         life_seconds AS "lifeSeconds", ${millis('last_seen_at')} AS "lastSeenAt", content
        FROM alerts WHERE source = $1 AND is_current AND dedup_key = ANY($2::text[])`,
       [source.name, [...keys]],
       'intake_known',
     );
     const glimpses = new Map(rows.map((row) => [row.dedupKey, row]));
-    const now = this.clock.now();
+    const now = this.clock.now().getTime();
     for (const alert of alerts) {
       const glimpse = glimpses.get(alert.dedupKey);
       // Of several with one key all are known, or none: they count in their order.

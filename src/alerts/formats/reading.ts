@@ -1,5 +1,5 @@
 /** How formats read what others sent: by hand, as messages of thousands of alerts must cost little. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { momentProblem } from '../../api/range-query';
 import { step } from '../../common/check';
 import type { FieldError } from '../../common/errors';
@@ -86,4 +86,4 @@ export function keyOfLabels(labels: Readonly<Record<string, string>>): string {
 
 /** A key made of what identifies an alert. */
 export const hashedKey = (identity: unknown): string =>
-  createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32);
+  hash('sha256', JSON.stringify(identity), 'hex').slice(0, 32);
