@@ -1,4 +1,5 @@
 import { UnsupportedMediaTypeException } from '@nestjs/common';
+import { createServer, type RequestListener } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
@@ -7,6 +8,7 @@ import { JsonLogger } from './common/logger';
 import { readConfig, type Config } from './config/config';
 import { takesRawBody } from './api/raw-body';
 import { describeApi } from './api/openapi';
+import { FastLane } from './alerts/fast-lane';
 import { AppModule } from './app.module';
 import { startEmbeddedServers, type EmbeddedServers } from './embedded/embedded-servers';
 import { memberConfig, ProcessGroup, tellGroup } from './process-group/process-group';
@@ -94,10 +96,15 @@ function withEmbedded(config: Config, servers: EmbeddedServers): Config {
 
 async function startApp(config: Config, logger: JsonLogger): Promise<NestFastifyApplication> {
   const isApi = config.roles.includes('api');
+  let fastLane: FastLane | undefined;
   const adapter = new FastifyAdapter({
+    serverFactory: (framework: RequestListener) => {
+      const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+        if (fastLane?.takes(request, response) !== true) framework(request, response);
+      });
+      return server.setTimeout(REQUEST_TIMEOUT_MS);
+    },
     bodyLimit: BODY_LIMIT_BYTES,
-    connectionTimeout: REQUEST_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 500 },
   });
@@ -105,6 +112,7 @@ async function startApp(config: Config, logger: JsonLogger): Promise<NestFastify
     logger,
     abortOnError: false,
   });
+  if (isApi) fastLane = app.get(FastLane);
   acceptBodies(app);
   if (isApi) describeApi(app);
   try {

@@ -11,7 +11,7 @@ import type { AlertSource, IncomingAlert } from './alert';
 import { Receipts } from './receipts';
 import { contentOf, fold, isKnown, type Glimpse, type KeptAlert } from './fold';
 import { documentOf } from './formats/kept-payload';
-import { Subscriptions, type Subscribed } from './subscriptions';
+import { Subscriptions } from './subscriptions';
 
 export interface Accepted {
   id: string;
@@ -48,6 +48,8 @@ interface Kept {
 
 /** Deliveries that share a commit. */
 const DELIVERIES_AT_ONCE = 64;
+/** While one waits for PostgreSQL, the next is made ready. */
+const COMMITS_AT_ONCE = 3;
 /** Alerts in memory that are not committed yet; whoever brings more is asked to come again. */
 const ALERTS_IN_MEMORY = 50_000;
 
@@ -58,7 +60,11 @@ const ALERTS_IN_MEMORY = 50_000;
 @Injectable()
 export class Intake {
   private readonly logger = new Logger('Intake');
-  private readonly deliveries = new Batcher((some: Delivery[]) => this.commitAll(some), DELIVERIES_AT_ONCE);
+  private readonly deliveries = new Batcher(
+    (some: Delivery[]) => this.commitAll(some),
+    DELIVERIES_AT_ONCE,
+    COMMITS_AT_ONCE,
+  );
   private inMemory = 0;
 
   constructor(
@@ -128,42 +134,77 @@ export class Intake {
   }
 
   private async commit(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Kept> {
-    const known = await this.known(source, alerts);
-    const others = alerts.filter(({ dedupKey }) => !known.has(dedupKey));
-    const fresh = others.length === 0 ? NOTHING : await this.keepAll(source, others);
-    const rest = fresh.accepted[Symbol.iterator]();
-    const accepted = alerts.map(({ dedupKey }) => {
-      const id = known.get(dedupKey);
-      return id === undefined ? (rest.next().value as Accepted) : { id, dedupKey };
-    });
-    return { ...fresh, accepted };
+    const glimpses = await this.glimpses(source, alerts);
+    const now = this.clock.now().getTime();
+    const known = new Map<string, string>();
+    const changed = new Set<string>();
+    for (const alert of alerts) {
+      const glimpse = glimpses.get(alert.dedupKey);
+      if (glimpse === undefined) continue;
+      if (isKnown(glimpse, alert, now)) known.set(alert.dedupKey, glimpse.id);
+      // Of several with one key all are known, or none: they count in their order.
+      else changed.add(alert.dedupKey);
+    }
+    const fresh = await this.insertNew(
+      source,
+      alerts.filter(({ dedupKey }) => !glimpses.has(dedupKey)),
+    );
+    const others = alerts.filter(({ dedupKey }) => changed.has(dedupKey) || fresh.taken.has(dedupKey));
+    const kept = others.length === 0 ? NOTHING : await this.keepAll(source, others);
+    const rest = kept.accepted[Symbol.iterator]();
+    const idOf = ({ dedupKey }: IncomingAlert) =>
+      changed.has(dedupKey) ? undefined : (known.get(dedupKey) ?? fresh.ids.get(dedupKey));
+    return {
+      accepted: alerts.map((alert) => {
+        const id = idOf(alert);
+        return id === undefined ? (rest.next().value as Accepted) : { id, dedupKey: alert.dedupKey };
+      }),
+      news: [...fresh.news, ...kept.news],
+      sooner: kept.sooner,
+    };
   }
 
-  /** Those of which there is nothing to write, by their keys: a look without a lock, as nothing is changed by them. */
-  private async known(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Map<string, string>> {
+  /** A look without a lock, as most change nothing. */
+  private async glimpses(
+    source: AlertSource,
+    alerts: readonly IncomingAlert[],
+  ): Promise<Map<string, Glimpse>> {
     const keys = new Set(alerts.map(({ dedupKey }) => dedupKey));
     const rows = await this.database.rows<Glimpse & { dedupKey: string }>(
       `SELECT id, dedup_key AS "dedupKey", status, ${millis('at')} AS at, ${millis('ends_at')} AS "endsAt",
          life_seconds AS "lifeSeconds", ${millis('last_seen_at')} AS "lastSeenAt", content
        FROM alerts WHERE source = $1 AND is_current AND dedup_key = ANY($2::text[])`,
       [source.name, [...keys]],
-      'intake_known',
+      'intake_glimpses',
     );
-    const glimpses = new Map(rows.map((row) => [row.dedupKey, row]));
-    const now = this.clock.now().getTime();
-    for (const alert of alerts) {
-      const glimpse = glimpses.get(alert.dedupKey);
-      // Of several with one key all are known, or none: they count in their order.
-      if (glimpse !== undefined && !isKnown(glimpse, alert, now)) glimpses.delete(alert.dedupKey);
-    }
-    return new Map([...glimpses.values()].map(({ dedupKey, id }) => [dedupKey, id]));
+    return new Map(rows.map((row) => [row.dedupKey, row]));
+  }
+
+  /**
+   * Those that nobody has seen yet, by one statement. Of several with one key in here the last is the one that lasts.
+   *
+   * @returns ids by key, and the keys that somebody else took meanwhile
+   */
+  private async insertNew(
+    source: AlertSource,
+    alerts: readonly IncomingAlert[],
+  ): Promise<{ ids: Map<string, string>; taken: Set<string>; news: string[] }> {
+    if (alerts.length === 0) return { ids: new Map(), taken: new Set(), news: [] };
+    const { inserted, accepted } = fold([], alerts, this.clock.now(), newId);
+    const rows = await this.insert(this.database, source, inserted);
+    const done = new Set(rows.map(({ id }) => id));
+    const isDone = ({ id }: { id: string }) => done.has(id);
+    return {
+      ids: new Map(accepted.filter(isDone).map(({ id, dedupKey }) => [dedupKey, id])),
+      taken: new Set(accepted.filter((alert) => !isDone(alert)).map(({ dedupKey }) => dedupKey)),
+      news: rows.filter(({ isAsked }) => isAsked).map(({ id }) => id),
+    };
   }
 
   private async keepAll(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Kept> {
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
       try {
-        const subscriptions = await this.subscriptions.current();
-        return await this.database.transaction((sql) => this.keep(sql, source, alerts, subscriptions));
+        return await this.database.transaction((sql) => this.keep(sql, source, alerts));
       } catch (error) {
         if (!(error instanceof LostRace)) throw error;
       }
@@ -171,12 +212,7 @@ export class Intake {
     throw new Unavailable('too many senders of the same alert at once; send it again', 1);
   }
 
-  private async keep(
-    sql: Sql,
-    source: AlertSource,
-    alerts: readonly IncomingAlert[],
-    { matcher, revision }: Subscribed,
-  ): Promise<Kept> {
+  private async keep(sql: Sql, source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Kept> {
     const keys = [...new Set(alerts.map(({ dedupKey }) => dedupKey))].sort();
     const current = await sql.rows<KeptAlert>(
       `SELECT id, dedup_key AS "dedupKey", status, value, labels, annotations, service_id AS "serviceId", metric, at,
@@ -188,12 +224,13 @@ export class Intake {
     );
     const { inserted, updated, accepted } = fold(current, alerts, this.clock.now(), newId);
     const newsForSome = await this.update(sql, updated);
-    const asked = await askedFor(sql, inserted, { matcher, revision });
-    await this.insert(sql, source, inserted, asked);
+    const rows = inserted.length === 0 ? [] : await this.insert(sql, source, inserted);
+    if (rows.length < inserted.length) throw new LostRace();
     const before = new Map(current.map(({ id, revision }) => [id, revision]));
     const ends = new Map(current.map(({ id, endsAt }) => [id, endsAt]));
     const isNews = ({ id, revision, isCurrent }: KeptAlert) => isCurrent && revision > (before.get(id) ?? 0);
-    const news = [...asked, ...updated].filter(isNews).map(({ id }) => id);
+    const asked = rows.filter(({ isAsked }) => isAsked).map(({ id }) => id);
+    const news = [...asked, ...updated.filter(isNews).map(({ id }) => id)];
     return {
       accepted: accepted.map(({ id, dedupKey }) => ({ id, dedupKey })),
       news: [...new Set([...news, ...newsForSome])],
@@ -272,26 +309,34 @@ export class Intake {
     return ids;
   }
 
-  /** @param asked those that a rule may ask for; the others are done with */
+  /**
+   * New ones. Those that no rule asks for need no evaluation and are done with, unless the rules have changed since they
+   * were read: while the revision is locked nobody changes one, and whoever does later looks at the alerts that live.
+   *
+   * @returns those that were inserted: the others have a key that somebody else took
+   */
   private async insert(
     sql: Sql,
     source: AlertSource,
     alerts: readonly KeptAlert[],
-    asked: ReadonlySet<KeptAlert>,
-  ): Promise<void> {
-    if (alerts.length === 0) return;
-    const rows = await sql.rows(
-      `INSERT INTO alerts (id, source, format, dedup_key, status, value, labels, annotations, service_id, metric, at,
+  ): Promise<{ id: string; isAsked: boolean }[]> {
+    const { matcher, revision } = this.subscriptions.latest ?? (await this.subscriptions.current());
+    const isAsked = ({ isCurrent, serviceId, labels }: KeptAlert) =>
+      isCurrent && (serviceId !== null || matcher.asks(labels));
+    const rows = await sql.rows<{ id: string; isAsked: boolean; isStale: boolean }>(
+      `WITH known AS (SELECT revision <> $21::bigint AS is_stale FROM definition_revision FOR SHARE)
+       INSERT INTO alerts (id, source, format, dedup_key, status, value, labels, annotations, service_id, metric, at,
          ends_at, life_seconds, received_at, last_seen_at, is_current, revision, raw, content, processed)
        SELECT id, $1, $2, dedup_key, status, value, labels, annotations, service_id, metric, at, ends_at, life_seconds,
-         received_at, last_seen_at, is_current, revision, raw, content, processed
-       FROM unnest($3::uuid[], $4::text[], $5::text[], $6::float8[], $7::jsonb[], $8::jsonb[], $9::uuid[], $10::text[],
+         received_at, last_seen_at, is_current, revision, raw, content,
+         CASE WHEN is_current AND (is_asked OR known.is_stale) THEN 0 ELSE revision END
+       FROM known, unnest($3::uuid[], $4::text[], $5::text[], $6::float8[], $7::jsonb[], $8::jsonb[], $9::uuid[], $10::text[],
            $11::timestamptz[], $12::timestamptz[], $13::float8[], $14::timestamptz[], $15::timestamptz[], $16::bool[], $17::int[],
-           $18::jsonb[], $19::text[], $20::int[])
+           $18::jsonb[], $19::text[], $20::bool[])
          AS u (id, dedup_key, status, value, labels, annotations, service_id, metric, at, ends_at, life_seconds,
-           received_at, last_seen_at, is_current, revision, raw, content, processed)
+           received_at, last_seen_at, is_current, revision, raw, content, is_asked)
        ON CONFLICT (source, dedup_key) WHERE is_current DO NOTHING
-       RETURNING id`,
+       RETURNING id, processed < revision AS "isAsked", (SELECT is_stale FROM known) AS "isStale"`,
       [
         source.name,
         source.format,
@@ -312,33 +357,14 @@ export class Intake {
         alerts.map(({ revision }) => revision),
         alerts.map(({ raw }) => jsonOf(raw)),
         alerts.map(contentOf),
-        alerts.map((alert) => (alert.isCurrent && asked.has(alert) ? 0 : alert.revision)),
+        alerts.map(isAsked),
+        revision,
       ],
       'intake_insert',
     );
-    if (rows.length < alerts.length) throw new LostRace();
+    if (rows.some(({ isStale }) => isStale)) this.subscriptions.refresh();
+    return rows;
   }
-}
-
-/**
- * Which new alerts some rule may ask for. The others need no evaluation, unless the rules have changed since they were
- * read: while the lock is held nobody changes one, and whoever does later looks at the alerts that live.
- */
-async function askedFor(
-  sql: Sql,
-  alerts: readonly KeptAlert[],
-  { matcher, revision }: Subscribed,
-): Promise<Set<KeptAlert>> {
-  if (alerts.length === 0) return new Set();
-  const [row] = await sql.rows<{ revision: string }>(
-    'SELECT revision FROM definition_revision FOR SHARE',
-    [],
-    'intake_revision',
-  );
-  const isSure = row!.revision === revision;
-  return new Set(
-    alerts.filter(({ serviceId, labels }) => !isSure || serviceId !== null || matcher.asks(labels)),
-  );
 }
 
 const endsSooner = ({ status, isCurrent, endsAt }: KeptAlert, before: Date | null | undefined): boolean =>

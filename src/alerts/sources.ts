@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { StoredDefinitions, type Draft, type References, type Surroundings } from '../api/stored-definitions';
-import { hashOf } from '../auth/auth';
+import { hashOf } from '../auth/identities';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
 import { maskedParams, openedParams, sealedParams } from '../common/choice';

@@ -12,8 +12,21 @@ export interface Subscribed {
 @Injectable()
 export class Subscriptions {
   private known?: Subscribed;
+  private refreshing?: Promise<unknown>;
 
   constructor(private readonly database: Database) {}
+
+  /** As they were read last, for whoever can tell whether they have changed since. */
+  get latest(): Subscribed | undefined {
+    return this.known;
+  }
+
+  /** Reads them again, soon. */
+  refresh(): void {
+    this.refreshing ??= this.current()
+      .catch(() => undefined)
+      .finally(() => (this.refreshing = undefined));
+  }
 
   async current(): Promise<Subscribed> {
     const [row] = await this.database.rows<{ revision: string }>(
