@@ -56,7 +56,7 @@ export class Receipts implements BeforeApplicationShutdown {
   private counts = new Map<string, Count>();
   private payloads = new Map<string, Kept[]>();
   private timer?: NodeJS.Timeout;
-  private writing: Promise<void> = Promise.resolve();
+  private writing?: Promise<void>;
 
   constructor(private readonly database: Database) {}
 
@@ -87,21 +87,27 @@ export class Receipts implements BeforeApplicationShutdown {
     return this.flush();
   }
 
-  /** Writes what was gathered. Never fails: it is said in the log. */
-  flush(): Promise<void> {
-    clearTimeout(this.timer);
-    this.timer = undefined;
+  /** Writes what was gathered, after what is being written. Never fails: it is said in the log. */
+  async flush(): Promise<void> {
+    while (this.writing !== undefined) await this.writing;
     const [counts, payloads] = [[...this.counts.values()], [...this.payloads.values()].flat()];
+    if (counts.length + payloads.length === 0) return;
     this.counts = new Map();
     this.payloads = new Map();
-    this.writing = this.writing
-      .then(() => this.write(counts, payloads))
-      .catch((error: unknown) => this.logger.warn(`what came from sources is not kept: ${messageOf(error)}`));
-    return this.writing;
+    this.writing = this.write(counts, payloads)
+      .catch((error: unknown) => this.logger.warn(`what came from sources is not kept: ${messageOf(error)}`))
+      .finally(() => (this.writing = undefined));
+    await this.writing;
   }
 
+  /** While PostgreSQL is slow nothing piles up: the next second begins when the last one is written. */
   private schedule(): void {
-    this.timer ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
+    this.timer ??= setTimeout(() => {
+      void this.flush().then(() => {
+        this.timer = undefined;
+        if (this.counts.size + this.payloads.size > 0) this.schedule();
+      });
+    }, FLUSH_MS).unref();
   }
 
   /** Rows are written in the order of their ids: two processes at once don't wait for each other in a circle. */
