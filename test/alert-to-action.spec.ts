@@ -160,7 +160,7 @@ describe('from alert to action', () => {
     await watch('load', { condition: 'outage > 10' });
     expect((await api.post('/alerts', { service: 'load', value: 3 })).status).toBe(202);
     await until(async () => (await state('load')).values.outage.value === 3, WAIT_MS);
-    expect(await phase('load')).toBe('ok');
+    await until(async () => (await phase('load')) === 'ok', WAIT_MS);
     await api.post('/alerts', { service: 'load', value: 12 });
     await until(() => told('load').length === 1, WAIT_MS);
     expect(JSON.parse(told('load')[0]!.body)).toMatchObject({ values: { outage: 12 } });
