@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { until, World, type Json, type MonscaleProcess } from './program';
+import { until, World, type MonscaleProcess } from './program';
 
 /** Processes of one program behind one port. */
 describe('several processes that share a port', () => {
