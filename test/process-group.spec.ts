@@ -46,7 +46,7 @@ describe('several processes that share a port', () => {
         program.api.post('/alerts', { labels: { alertname: 'WebDown' } }, { Connection: 'close' }),
       ),
     );
-    const ids = answers.map(({ body }) => (body).accepted[0].id as string);
+    const ids = answers.map(({ body }) => body.accepted[0].id as string);
     expect(new Set(ids).size).toBe(1);
     await until(async () => (await program.api.all('/executions?status=succeeded')).length === 1, 10_000);
     await sleep(1_000);
