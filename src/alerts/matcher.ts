@@ -17,9 +17,12 @@ interface Compiled {
   tests: { label: string; fits: (value: string) => boolean }[];
 }
 
-/** What stands where in a matcher. */
+/** A label and the value that is asked of it. */
+type Key = readonly [label: string, value: string];
+
+/** What stands where in a matcher; without a key among those that ask by regular expression alone. */
 interface Place {
-  bucket: Set<Compiled>;
+  key: Key | undefined;
   compiled: Compiled;
 }
 
@@ -43,25 +46,39 @@ export class Matcher {
       if (entries.length === 0) continue;
       const tests = entries.map(([label, wanted]) => ({ label, fits: testOf(wanted) }));
       const compiled = { subscription, tests };
-      const key = entries.findLast(([, wanted]) => typeof wanted === 'string') as
-        [string, string] | undefined;
-      const bucket = key === undefined ? this.others : this.bucket(...key);
-      bucket.add(compiled);
+      const key = this.rarestOf(entries);
+      (key === undefined ? this.others : this.bucket(key)).add(compiled);
       const places = this.places.get(subscription.service);
-      if (places === undefined) this.places.set(subscription.service, [{ bucket, compiled }]);
-      else places.push({ bucket, compiled });
+      if (places === undefined) this.places.set(subscription.service, [{ key, compiled }]);
+      else places.push({ key, compiled });
     }
   }
 
   /** Forgets what these services ask for. */
   remove(services: readonly string[]): void {
     for (const service of services) {
-      for (const { bucket, compiled } of this.places.get(service) ?? []) bucket.delete(compiled);
+      for (const place of this.places.get(service) ?? []) this.take(place);
       this.places.delete(service);
     }
   }
 
-  private bucket(label: string, value: string): Set<Compiled> {
+  private take({ key, compiled }: Place): void {
+    if (key === undefined) return void this.others.delete(compiled);
+    const bucket = this.bucket(key);
+    bucket.delete(compiled);
+    if (bucket.size === 0) this.byLabel.get(key[0])?.delete(key[1]);
+  }
+
+  /** Many ask for the same alert name and few for the same host: it stands where fewest others do. */
+  private rarestOf(entries: readonly (readonly [string, Match[string]])[]): Key | undefined {
+    const keys = entries.filter((entry): entry is Key => typeof entry[1] === 'string');
+    const sizeOf = ([label, value]: Key) => this.byLabel.get(label)?.get(value)?.size ?? 0;
+    return keys.length === 0
+      ? undefined
+      : keys.reduce((rarest, key) => (sizeOf(key) < sizeOf(rarest) ? key : rarest));
+  }
+
+  private bucket([label, value]: Key): Set<Compiled> {
     const values = this.byLabel.get(label) ?? new Map<string, Set<Compiled>>();
     this.byLabel.set(label, values);
     const bucket = values.get(value) ?? new Set();

@@ -38,6 +38,11 @@ export const telemetry = {
     'reason',
   ] as const),
   alertsProcessed: counter('alerts_processed_total', 'Alerts matched and evaluated'),
+  decisionSeconds: histogram(
+    'alert_decision_seconds',
+    'From the receipt of an alert to the commit of what was decided about it',
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
+  ),
   executions: counter('execution_attempts_total', 'Attempts to execute an action', [
     'type',
     'outcome',

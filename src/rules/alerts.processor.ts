@@ -32,6 +32,7 @@ interface NewAlert {
   service_id: string | null;
   metric: string | null;
   revision: number;
+  last_seen_at: Date;
 }
 
 interface MatchRow {
@@ -78,7 +79,7 @@ export class AlertsProcessor {
   /** Answers those that are left for another round. */
   private async match(ids: readonly string[]): Promise<string[]> {
     const unprocessed = await this.database.rows<NewAlert>(
-      `SELECT id, status, value, labels, annotations, raw, service_id, metric, revision FROM alerts
+      `SELECT id, status, value, labels, annotations, raw, service_id, metric, revision, last_seen_at FROM alerts
        WHERE id = ANY($1::uuid[]) AND processed < revision ORDER BY id`,
       [ids],
       'alerts_new',
@@ -103,6 +104,9 @@ export class AlertsProcessor {
       watched.filter(({ prepared }) => concerned.has(prepared.service.id)),
     );
     telemetry.alertsProcessed.inc(alerts.length);
+    const decidedAt = this.clock.now().getTime();
+    for (const { last_seen_at: seenAt } of alerts)
+      telemetry.decisionSeconds.observe((decidedAt - seenAt.getTime()) / 1000);
     return later.map(({ alert }) => alert.id);
   }
 
