@@ -9,6 +9,8 @@ import { Executor } from './actions/executor';
 import { AlertSweep } from './alerts/alert-sweep';
 import { AlertsController } from './alerts/alerts.controller';
 import { AlertsModule } from './alerts/alerts.module';
+import { EmulatedController } from './alerts/emulated.controller';
+import { SilentSources } from './alerts/silent-sources';
 import { SourcesController } from './alerts/sources.controller';
 import { TrapController } from './alerts/trap.controller';
 import { TrapListener } from './alerts/traps/trap-listener';
@@ -80,6 +82,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
     AlertsController,
     SourcesController,
     TrapController,
+    EmulatedController,
     KillSwitchController,
     TransferController,
     SimulationsController,
@@ -92,8 +95,8 @@ const CONTROLLERS: Record<Role, Type[]> = {
 /** What each role runs: the first of it starts when the program does, and drains when it stops. */
 const RUNS: Record<Role, Type[]> = {
   api: [ActionTests, ServiceStates, Hindsight, Decisions, Recordings, Simulations],
-  // Says what is due; puts back what Redis lost; makes and drops partitions.
-  scheduler: [PollScheduler, AlertSweep, ExecutionSweep, LoadBalancerSweep, Retention],
+  // Says what is due; puts back what Redis lost; notices silence; makes and drops partitions.
+  scheduler: [PollScheduler, AlertSweep, SilentSources, ExecutionSweep, LoadBalancerSweep, Retention],
   // One processor for each queue it serves; see SERVES.
   worker: [],
   // Receives SNMP notifications over UDP.

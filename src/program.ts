@@ -1,8 +1,11 @@
+import { UnsupportedMediaTypeException } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyRequest } from 'fastify';
 import { messageOf } from './common/errors';
 import { JsonLogger } from './common/logger';
 import { readConfig, type Config } from './config/config';
+import { takesRawBody } from './api/raw-body';
 import { describeApi } from './api/openapi';
 import { AppModule } from './app.module';
 import { startEmbeddedServers, type EmbeddedServers } from './embedded/embedded-servers';
@@ -90,27 +93,38 @@ async function startApp(config: Config, logger: JsonLogger): Promise<NestFastify
 
 /**
  * JSON under its own media type and that of RFC 7396; an empty body is none, whatever its type says. YAML, as a text.
- * And forms, as Nest leaves its own parsers out once it was given one.
+ * And forms, as Nest leaves its own parsers out once it was given one. Routes that take their body as it comes are
+ * given it so, whatever its type.
  */
 function acceptBodies(app: NestFastifyApplication): void {
   const parse = app.getHttpAdapter().getInstance().getDefaultJsonParser('error', 'error');
-  for (const type of ['application/json', 'application/merge-patch+json']) {
-    app.useBodyParser(type, { bodyLimit: BODY_LIMIT_BYTES }, (request, body: Buffer, done) => {
-      if (body.length === 0) done(null, undefined);
-      else void parse(request as never, body.toString('utf8'), done);
-    });
-  }
+  const accept = (types: readonly string[], bodyLimit: number, read: BodyReader) => {
+    for (const type of types) {
+      app.useBodyParser(type, { bodyLimit }, (request, body: Buffer, done) => {
+        if (takesRawBody(request as never)) done(null, body);
+        else read(body, done, request as never);
+      });
+    }
+  };
+  accept(['application/json', 'application/merge-patch+json'], BODY_LIMIT_BYTES, (body, done, request) => {
+    if (body.length === 0) done(null, undefined);
+    else void parse(request, body.toString('utf8'), done);
+  });
   // Parsed where it is taken, so that a mistake can be told by its line.
-  for (const type of YAML_TYPES) {
-    app.useBodyParser(type, { bodyLimit: YAML_LIMIT_BYTES }, (_request, body: Buffer, done) =>
-      done(null, body.toString('utf8')),
-    );
-  }
-  const form = 'application/x-www-form-urlencoded';
-  app.useBodyParser(form, { bodyLimit: BODY_LIMIT_BYTES }, (_request, body: Buffer, done) =>
+  accept(YAML_TYPES, YAML_LIMIT_BYTES, (body, done) => done(null, body.toString('utf8')));
+  accept(['application/x-www-form-urlencoded'], BODY_LIMIT_BYTES, (body, done) =>
     done(null, Object.fromEntries(new URLSearchParams(body.toString('utf8')))),
   );
+  accept(['text/plain', '*'], BODY_LIMIT_BYTES, (_body, done) =>
+    done(new UnsupportedMediaTypeException('this media type is not taken here')),
+  );
 }
+
+type BodyReader = (
+  body: Buffer,
+  done: (error: Error | null, body?: unknown) => void,
+  request: FastifyRequest,
+) => void;
 
 async function stop(
   app: NestFastifyApplication,

@@ -187,6 +187,9 @@ describe('from alert to action', () => {
     expect(wrong.headers.get('content-type')).toContain('application/problem+json');
     expect(wrong.body.errors).toMatchObject([{ pointer: '/0/status' }, { pointer: '/1/service' }]);
 
+    const one = await api.post('/alerts', [{ service: 'nobody' }]);
+    expect(one.body.errors).toMatchObject([{ pointer: '/0/service' }]);
+
     const alone = await api.post('/alerts', { service: 'nobody' });
     expect(alone).toMatchObject({ status: 400, body: { errors: [{ pointer: '/service' }] } });
     expect((await api.post('/alerts', [])).status).toBeLessThan(500);

@@ -39,6 +39,8 @@ const KEPT = [
   'triggers',
   'alerts',
   'load_balancer_states',
+  'alert_matches',
+  'source_payloads',
 ];
 
 /** Whatever JSON an answer holds: the claims of a spec check its shape. */

@@ -12,10 +12,14 @@ export interface IncomingAlert {
   metric?: string;
   /** When it began, as its sender says; undefined: when it was received first. */
   at?: Date;
+  /** Its sender repeats it while it fires, and may say another start each time: that makes no new alert of it. */
+  isRepeated?: boolean;
   /** It ends by itself at this moment. */
   endsAt?: Date;
   /** Seconds it lives after its last receipt, for formats that never say that it is resolved. */
   lifeSeconds?: number;
+  /** The alert in its own format, bounded and without secrets, where the normal form does not say it all. */
+  raw?: unknown;
 }
 
 export type AlertStatus = 'firing' | 'resolved';

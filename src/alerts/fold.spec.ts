@@ -75,3 +75,44 @@ test('a batch is taken in its order', () => {
   expect(inserted).toMatchObject([{ status: 'resolved' }, { status: 'firing', isCurrent: true }]);
   expect(accepted.map(({ id }) => id)).toEqual([inserted[0]!.id, inserted[0]!.id, inserted[1]!.id]);
 });
+
+describe('what its sender repeats while it fires', () => {
+  const repeated = (start: number, more: Partial<IncomingAlert> = {}) =>
+    firing({ at: at(start), isRepeated: true, ...more });
+
+  test('is the same alert whatever start it says, as long as it lives', () => {
+    expect(
+      take([0, repeated(0, { endsAt: at(60) })], [30, repeated(25, { endsAt: at(90) })], [80, repeated(79)]),
+    ).toMatchObject([{ at: at(0), revision: 1, endsAt: at(90), lastSeenAt: at(80) }]);
+  });
+
+  test('is another alert when the one before has ended', () => {
+    expect(take([0, repeated(0, { endsAt: at(60) })], [61, repeated(0)])).toHaveLength(2);
+    expect(
+      take([0, repeated(0)], [10, repeated(0, { status: 'resolved' })], [20, repeated(20)]),
+    ).toHaveLength(2);
+  });
+
+  test('is over once, however often it is said to be', () => {
+    const over = repeated(0, { status: 'resolved', endsAt: at(10) });
+    expect(take([0, repeated(0)], [10, over], [20, over])).toMatchObject([
+      { status: 'resolved', revision: 2 },
+    ]);
+  });
+});
+
+test('a resolution that names nothing but the key leaves the labels as they were', () => {
+  expect(take([0, firing()], [10, resolved({ labels: {} })])).toMatchObject([
+    { status: 'resolved', labels: { alertname: 'WebDown' }, revision: 2 },
+  ]);
+});
+
+test('the newest texts and its newest form are kept, and are no news', () => {
+  const messages: IncomingAlert[] = [
+    firing({ annotations: { value: '1' }, raw: { value: 1 } }),
+    firing({ annotations: { value: '2' }, raw: { value: 2 } }),
+  ];
+  expect(take([0, messages[0]!], [10, messages[1]!])).toMatchObject([
+    { annotations: { value: '2' }, raw: { value: 2 }, revision: 1 },
+  ]);
+});

@@ -13,6 +13,7 @@ export interface KeptAlert {
   at: Date;
   endsAt: Date | null;
   lifeSeconds: number | null;
+  raw: unknown;
   receivedAt: Date;
   lastSeenAt: Date;
   isCurrent: boolean;
@@ -30,7 +31,7 @@ export interface Folded {
 
 /**
  * Takes alerts in, in their order. The same alert again (key, status and start the same) changes nothing but its
- * last-seen; `resolved` ends it; another start, or a new firing after its end, is a new alert.
+ * last-seen, and what it says beside; `resolved` ends it; another start, or a new firing after its end, is a new alert.
  *
  * @param current the newest kept alert of each key
  */
@@ -65,10 +66,11 @@ export function fold(
 }
 
 function isSame(kept: KeptAlert, alert: IncomingAlert, now: Date): boolean {
-  const sameStart = alert.at === undefined || alert.at.getTime() === kept.at.getTime();
+  const hasStart = alert.at !== undefined && !alert.isRepeated;
+  const sameStart = !hasStart || alert.at!.getTime() === kept.at.getTime();
   // A resolution ends what fires, whenever it says it began.
   if (alert.status === 'resolved') return kept.status === 'firing' || sameStart;
-  return sameStart && kept.status === 'firing' && (alert.at !== undefined || lives(kept, now));
+  return sameStart && kept.status === 'firing' && (hasStart || lives(kept, now));
 }
 
 function lives({ endsAt, lastSeenAt, lifeSeconds }: KeptAlert, now: Date): boolean {
@@ -79,17 +81,18 @@ function lives({ endsAt, lastSeenAt, lifeSeconds }: KeptAlert, now: Date): boole
 function see(kept: KeptAlert, alert: IncomingAlert, now: Date): void {
   // It had ended by itself and is seen again: for the rules that is news.
   const isRevived = alert.status === 'firing' && !lives(kept, now);
+  // A resolution may name nothing but the key.
+  const { labels, annotations } = isBare(alert) ? kept : alert;
   const isChanged =
-    kept.status !== alert.status ||
-    kept.value !== (alert.value ?? null) ||
-    !sameLabels(kept.labels, alert.labels);
+    kept.status !== alert.status || kept.value !== (alert.value ?? null) || !sameLabels(kept.labels, labels);
   kept.lastSeenAt = now;
+  kept.annotations = annotations;
+  kept.raw = alert.raw ?? null;
   if (alert.endsAt !== undefined || alert.status === 'resolved') kept.endsAt = alert.endsAt ?? now;
   if (!isChanged && !isRevived) return;
   kept.status = alert.status;
   kept.value = alert.value ?? null;
-  kept.labels = alert.labels;
-  kept.annotations = alert.annotations;
+  kept.labels = labels;
   kept.revision++;
 }
 
@@ -106,12 +109,16 @@ function begin(alert: IncomingAlert, now: Date, id: string): KeptAlert {
     at: alert.at ?? now,
     endsAt: alert.endsAt ?? null,
     lifeSeconds: alert.lifeSeconds ?? null,
+    raw: alert.raw ?? null,
     receivedAt: now,
     lastSeenAt: now,
     isCurrent: true,
     revision: 1,
   };
 }
+
+const isBare = ({ status, labels, annotations }: IncomingAlert): boolean =>
+  status === 'resolved' && Object.keys(labels).length + Object.keys(annotations).length === 0;
 
 function sameLabels(a: Record<string, string>, b: Record<string, string>): boolean {
   const keys = Object.keys(a);

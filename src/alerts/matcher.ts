@@ -9,6 +9,7 @@ export interface Subscription {
   metric: string;
   match: Match;
   ttlSeconds?: number;
+  valuePath?: string;
 }
 
 interface Compiled {

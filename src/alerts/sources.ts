@@ -6,7 +6,7 @@ import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
 import { maskedParams, openedParams, sealedParams } from '../common/choice';
 import { InvalidInput } from '../common/errors';
-import { Any, Text } from '../common/fields';
+import { Any, Decimal, Text } from '../common/fields';
 import { NAME } from '../common/names';
 import { Secrets } from '../common/secrets';
 import { Database } from '../database/database';
@@ -25,6 +25,16 @@ export class SourceDto {
 
   @Any({ description: 'Params of the format' }, { type: 'object' })
   params: object = {};
+
+  @Decimal({
+    description:
+      'Nothing from it for so long is an alert with the labels alertname: source_silent and source: its name, until it speaks again',
+    unit: 's',
+    minimum: 10,
+    maximum: 31_536_000,
+    optional: true,
+  })
+  silentAfterSeconds?: number;
 }
 
 const TOKEN_BYTES = 24;
@@ -51,7 +61,7 @@ export class Sources extends StoredDefinitions<SourceRow> {
   }
 
   protected columns(body: unknown, { before }: Surroundings<SourceRow>): Columns<SourceRow> {
-    const { name, format, params } = checked(SourceDto, body);
+    const { name, format, params, silentAfterSeconds = null } = checked(SourceDto, body);
     if (this.formats.find(format) === undefined) {
       throw new InvalidInput([{ pointer: '/format', detail: this.formats.unknown(format) }]);
     }
@@ -68,13 +78,20 @@ export class Sources extends StoredDefinitions<SourceRow> {
       this.secrets,
       before && { type: before.format, params: before.params },
     );
-    return { name, format, params: sealed, tokenHash: before?.tokenHash ?? Buffer.alloc(0) };
+    return {
+      name,
+      format,
+      params: sealed,
+      silentAfterSeconds,
+      tokenHash: before?.tokenHash ?? Buffer.alloc(0),
+    };
   }
 
   protected async show(rows: SourceRow[]): Promise<object[]> {
-    return rows.map(({ format, params }) => ({
+    return rows.map(({ format, params, silentAfterSeconds }) => ({
       format,
       params: maskedParams(this.formats, { type: format, params }, this.secrets),
+      ...(silentAfterSeconds === null ? {} : { silentAfterSeconds }),
     }));
   }
 

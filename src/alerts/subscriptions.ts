@@ -30,15 +30,18 @@ export class Subscriptions {
       metric: string;
       match: Match | null;
       ttl: number | null;
+      path: string | null;
     }>(
-      `SELECT s.id AS service, m.key AS metric, m.value->'params'->'match' AS match, (m.value->'params'->>'ttlSeconds')::float8 AS ttl
+      `SELECT s.id AS service, m.key AS metric, m.value->'params'->'match' AS match, (m.value->'params'->>'ttlSeconds')::float8 AS ttl,
+         m.value->'params'->>'value' AS path
        FROM services s, jsonb_each(s.metrics) m WHERE s.enabled AND m.value->>'type' = 'alert'`,
     );
-    return rows.map(({ service, metric, match, ttl }) => ({
+    return rows.map(({ service, metric, match, ttl, path }) => ({
       service,
       metric,
       match: match ?? {},
       ttlSeconds: ttl ?? undefined,
+      valuePath: path ?? undefined,
     }));
   }
 }

@@ -4,6 +4,7 @@ import { TrustedRules1763900000000 } from '../../migrations/1763900000000-truste
 import { WaitingExecutions1763900100000 } from '../../migrations/1763900100000-waiting-executions';
 import { RecoveryActions1763900200000 } from '../../migrations/1763900200000-recovery-actions';
 import { LoadBalancers1763900300000 } from '../../migrations/1763900300000-load-balancers';
+import { AlertFormats1763900400000 } from '../../migrations/1763900400000-alert-formats';
 import { ActionLimits1763900500000 } from '../../migrations/1763900500000-action-limits';
 import { Aftermath1763900600000 } from '../../migrations/1763900600000-aftermath';
 import { ENTITIES } from './entities';
@@ -37,6 +38,7 @@ function dataSource(url: string, extra: object): DataSource {
       WaitingExecutions1763900100000,
       RecoveryActions1763900200000,
       LoadBalancers1763900300000,
+      AlertFormats1763900400000,
       ActionLimits1763900500000,
       Aftermath1763900600000,
     ],
