@@ -25,13 +25,14 @@ export interface KeptAlert {
 export interface Folded {
   inserted: KeptAlert[];
   updated: KeptAlert[];
-  /** For each alert that came in, the kept one it became. */
+  /** For each alert that came in, the kept one it became; nothing for an end where nothing fired. */
   accepted: KeptAlert[];
 }
 
 /**
  * Takes alerts in, in their order. The same alert again (key, status and start the same) changes nothing but its
- * last-seen, and what it says beside; `resolved` ends it; another start, or a new firing after its end, is a new alert.
+ * last-seen, and what it says beside; `resolved` ends it; another start, or a new firing after its end, is a new alert. An
+ * event that has its id is always one.
  *
  * @param current the newest kept alert of each key
  */
@@ -46,8 +47,9 @@ export function fold(
   const updated = new Set<KeptAlert>();
   const touch = (kept: KeptAlert) => void (inserted.has(kept) || updated.add(kept));
 
-  const accepted = incoming.map((alert) => {
+  const accepted = incoming.flatMap((alert) => {
     const kept = newest.get(alert.dedupKey);
+    if (alert.isEnd && kept?.status !== 'firing') return [];
     if (kept !== undefined && isSame(kept, alert, now)) {
       touch(kept);
       see(kept, alert, now);
@@ -57,7 +59,7 @@ export function fold(
       touch(kept);
       kept.isCurrent = false;
     }
-    const fresh = begin(alert, now, newId());
+    const fresh = begin(alert, now, alert.id ?? newId());
     inserted.add(fresh);
     newest.set(alert.dedupKey, fresh);
     return fresh;
@@ -66,6 +68,7 @@ export function fold(
 }
 
 function isSame(kept: KeptAlert, alert: IncomingAlert, now: Date): boolean {
+  if (alert.id !== undefined) return false;
   const hasStart = alert.at !== undefined && !alert.isRepeated;
   const sameStart = !hasStart || alert.at!.getTime() === kept.at.getTime();
   // A resolution ends what fires, whenever it says it began.

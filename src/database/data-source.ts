@@ -7,6 +7,7 @@ import { LoadBalancers1763900300000 } from '../../migrations/1763900300000-load-
 import { AlertFormats1763900400000 } from '../../migrations/1763900400000-alert-formats';
 import { ActionLimits1763900500000 } from '../../migrations/1763900500000-action-limits';
 import { Aftermath1763900600000 } from '../../migrations/1763900600000-aftermath';
+import { SnmpNotifications1763900700000 } from '../../migrations/1763900700000-snmp-notifications';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -41,6 +42,7 @@ function dataSource(url: string, extra: object): DataSource {
       AlertFormats1763900400000,
       ActionLimits1763900500000,
       Aftermath1763900600000,
+      SnmpNotifications1763900700000,
     ],
     installExtensions: false,
     applicationName: 'monscale',
