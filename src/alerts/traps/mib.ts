@@ -28,7 +28,8 @@ const NAME = /^[a-z][A-Za-z0-9-]*$/;
 const MODULE_NAME = /^[A-Z][A-Za-z0-9-]*$/;
 const MAX_NAME = 64;
 const MAX_DEFINITIONS = 50_000;
-const MAX_ARCS = 128;
+/** 128 arcs with their names in brackets. */
+const MAX_WORDS = 512;
 
 /**
  * Reads the names of OIDs from one MIB module (SMIv1 or SMIv2), in one pass over its words; what else it says is left out.
@@ -73,9 +74,10 @@ function wordsOf(text: string): string[] {
 
 /** `{ parent 3 }`, `{ iso org(3) dod(6) 1 }`. */
 function assigned(name: string, words: readonly string[], from: number): MibDefinition | undefined {
-  const end = words.indexOf('}', from);
-  if (end < 0 || end - from > 4 * MAX_ARCS) return undefined;
-  const [parent, ...rest] = words.slice(from, end);
+  const some = words.slice(from, from + MAX_WORDS);
+  const end = some.indexOf('}');
+  if (end < 0) return undefined;
+  const [parent, ...rest] = some.slice(0, end);
   // A name with its number in brackets is its number.
   const arcs = rest.filter((word) => /^\d{1,10}$/.test(word)).map(Number);
   const isKnown = parent !== undefined && (NAME.test(parent) || /^[0-2]$/.test(parent));

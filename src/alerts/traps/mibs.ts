@@ -111,7 +111,9 @@ function builtIn(): readonly MibModule[] {
   if (standard === undefined) {
     const folder = join(dirname(require.resolve('net-snmp')), 'lib', 'mibs');
     const files = readdirSync(folder).filter((file) => file.endsWith('.mib'));
-    const texts = files.sort().map((file) => readFileSync(join(folder, file), 'latin1'));
+    const isOld = (file: string) => Number(file.startsWith('RFC'));
+    files.sort((a, b) => isOld(b) - isOld(a) || (a < b ? -1 : 1));
+    const texts = files.map((file) => readFileSync(join(folder, file), 'latin1'));
     standard = texts.map(readMib);
   }
   return standard;

@@ -71,7 +71,8 @@ export function fromV1({
 /** @throws Error when it lacks what a notification needs */
 export function fromV2(version: '2c' | '3', varbinds: PlainVarbind[]): Notification {
   const trapOid = varbinds.find(({ oid }) => oid === SNMP_TRAP_OID)?.value;
-  if (typeof trapOid !== 'string' || !OID.test(trapOid)) throw new Error('the notification has no snmpTrapOID.0');
+  if (typeof trapOid !== 'string' || !OID.test(trapOid))
+    throw new Error('the notification has no snmpTrapOID.0');
   const upTime = varbinds.find(({ oid }) => oid === SYS_UP_TIME)?.value;
   return {
     version,
