@@ -6,6 +6,8 @@
 import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { figureIn, isInstalled, peersFolder, runPeer } from './peers';
@@ -14,14 +16,16 @@ import { BenchProgram, printTable, sleep, until } from './program';
 const LINK_DOWN = '1.3.6.1.6.3.1.1.5.3';
 const PEER = 'snmptrapd/bench_b_traps.sh';
 
+type Usages = ReturnType<BenchProgram['usage']>;
+
 interface Outcome {
   sent: number;
   stored: number;
   /** What the program says it lost, in the kernel included. */
   counted: number;
   storedPerSecond: number;
-  /** Of the program, PostgreSQL and Redis. */
-  cpuPerThousand: number;
+  /** CPU seconds for 1,000 traps, of each part. */
+  cpu: { program: number; postgres: number; redis: number };
 }
 
 async function main(): Promise<void> {
@@ -29,6 +33,7 @@ async function main(): Promise<void> {
     options: {
       traps: { type: 'string', default: '100000' },
       seconds: { type: 'string', default: '6' },
+      'no-peer': { type: 'boolean', default: false },
       rates: { type: 'string', default: '10000,15000,20000,40000' },
     },
   });
@@ -41,7 +46,7 @@ async function main(): Promise<void> {
   for (const rate of [0, ...rates]) {
     const count = rate === 0 ? traps : rate * seconds;
     const name = rate === 0 ? `flood of ${traps}` : `${rate}/s for ${seconds} s`;
-    const peer = runPeer(PEER, ['log', count, rate], ['snmptrapd', 'gcc']);
+    const peer = values['no-peer'] ? undefined : runPeer(PEER, ['log', count, rate], ['snmptrapd', 'gcc']);
     rows.push([`${name}, snmptrapd`, peerText(peer)]);
     rows.push([
       `${name}, monscale`,
@@ -55,7 +60,7 @@ async function measure(trapblast: string, count: number, rate: number): Promise<
   const port = await freeUdpPort();
   const program = await BenchProgram.start({
     MONSCALE_TRAP_PORT: String(port),
-    MONSCALE_SPOOL_DIR: '/tmp/monscale-bench-spool',
+    MONSCALE_SPOOL_DIR: mkdtempSync(join(tmpdir(), 'monscale-spool-')),
   });
   try {
     await program.post('/api/v1/sources', { name: 'snmp', format: 'snmp', params: {} });
@@ -68,7 +73,7 @@ async function measure(trapblast: string, count: number, rate: number): Promise<
     spawnSync(trapblast, ['127.0.0.1', String(port), '2000', '2000']);
     await settled(program);
     const before = await figures(program);
-    const cpuBefore = cpuSeconds(program);
+    const usageBefore = program.usage();
     const begin = performance.now();
     const { stdout } = spawnSync(trapblast, ['127.0.0.1', String(port), String(count), String(rate)], {
       encoding: 'utf8',
@@ -82,27 +87,27 @@ async function measure(trapblast: string, count: number, rate: number): Promise<
       stored,
       counted: after.lost - before.lost,
       storedPerSecond: (stored * 1000) / (doneAt - begin),
-      cpuPerThousand: ((cpuSeconds(program) - cpuBefore) * 1000) / stored,
+      cpu: perThousand(program.usage(), usageBefore, stored),
     };
   } finally {
     await program.stop();
   }
 }
 
-/** When nothing was stored any more, and everything was matched and evaluated. */
+/** When the last was committed: none came for a while, and everything was matched and evaluated. */
 async function settled(program: BenchProgram): Promise<number> {
-  let stored = -1;
+  let committed = -1;
   let since = performance.now();
-  for (;;) {
-    const now = await figures(program);
-    if (now.stored !== stored) [stored, since] = [now.stored, performance.now()];
-    else if (performance.now() - since > 2_500) break;
-    await sleep(50);
+  while (performance.now() - since < 2_500) {
+    const now = await program.metric('monscale_alerts_received_total');
+    if (now !== committed) [committed, since] = [now, performance.now()];
+    await sleep(100);
   }
   await until(async () => (await figures(program)).unmatched === 0, 'every alert is matched');
   return since;
 }
 
+/** Rows, not what the program says of them. */
 async function figures(program: BenchProgram) {
   const { rows } = await program.sql.query<{ stored: string; unmatched: string }>(
     'SELECT count(*) AS stored, count(*) FILTER (WHERE processed < revision) AS unmatched FROM alerts',
@@ -113,16 +118,17 @@ async function figures(program: BenchProgram) {
   return { stored: Number(rows[0]!.stored), unmatched: Number(rows[0]!.unmatched), lost };
 }
 
-function cpuSeconds(program: BenchProgram): number {
-  return Object.values(program.usage()).reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
+function perThousand(after: Usages, before: Usages, count: number): Outcome['cpu'] {
+  const of = (part: keyof Usages) => ((after[part].cpuSeconds - before[part].cpuSeconds) * 1000) / count;
+  return { program: of('program'), postgres: of('postgres'), redis: of('redis') };
 }
 
-function textOf({ sent, stored, counted, storedPerSecond, cpuPerThousand }: Outcome): string {
-  const lost = sent - stored;
-  const uncounted = lost - counted;
-  return (
-    line(lost, sent, storedPerSecond, cpuPerThousand) + (uncounted === 0 ? '' : `, ${uncounted} not counted`)
-  );
+function textOf({ sent, stored, counted, storedPerSecond, cpu }: Outcome): string {
+  const uncounted = sent - stored - counted;
+  const all = cpu.program + cpu.postgres + cpu.redis;
+  const parts = `(program ${cpu.program.toFixed(3)}, PostgreSQL ${cpu.postgres.toFixed(3)})`;
+  const claim = uncounted === 0 ? '' : `, ${uncounted} NOT COUNTED`;
+  return `${line(sent - stored, sent, storedPerSecond, all)} ${parts}${claim}`;
 }
 
 function peerText(peer: string | undefined): string {

@@ -11,8 +11,7 @@ import { Count, type FromSocket, type SocketData, type ToSocket } from './socket
 
 /** Holds a burst of some 10,000 traps; the kernel caps it at net.core.rmem_max, and takes twice what is asked for. */
 const RECEIVE_BUFFER_BYTES = 8 << 20;
-/** What comes in smaller numbers than this goes on at once. */
-const FEW = 32;
+/** One after a pause goes on at once; what comes thick and fast goes together. */
 const GATHER_MS = 3;
 const HIGH_PRIORITY = -10;
 
@@ -30,10 +29,12 @@ try {
 
 const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
 const packer = new DatagramPacker();
-let isFlushing = false;
+let isDue = false;
+let flushedAt = 0;
 
 function flush(): void {
-  isFlushing = false;
+  isDue = false;
+  flushedAt = performance.now();
   if (packer.count === 0) return;
   const packed = packer.take();
   Atomics.add(counters, Count.heldBytes, packed.byteLength);
@@ -50,9 +51,10 @@ socket.on('message', (bytes, { address, port }) => {
     flush();
     packer.add(bytes, address, port);
   }
-  if (isFlushing) return;
-  isFlushing = true;
-  setImmediate(() => (packer.count < FEW ? flush() : setTimeout(flush, GATHER_MS)));
+  if (isDue) return;
+  isDue = true;
+  if (performance.now() - flushedAt < GATHER_MS) setTimeout(flush, GATHER_MS);
+  else setImmediate(flush);
 });
 
 let isListening = false;

@@ -46,7 +46,7 @@ export class TrapSource {
 class Networks {
   private readonly list = new BlockList();
 
-  constructor(networks: readonly string[]) {
+  constructor(private readonly networks: readonly string[]) {
     for (const network of networks) {
       const [base = '', prefix] = network.split('/');
       this.list.addSubnet(base, Number(prefix), isIPv4(base) ? 'ipv4' : 'ipv6');
@@ -54,6 +54,7 @@ class Networks {
   }
 
   has(address: string): boolean {
+    if (this.networks.length === 0) return false;
     // A link-local address counts without its zone.
     const [plain = ''] = address.split('%');
     return this.list.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
