@@ -116,3 +116,21 @@ test('the newest texts and its newest form are kept, and are no news', () => {
     { annotations: { value: '2' }, raw: { value: 2 }, revision: 1 },
   ]);
 });
+
+test('an event that has its id is an alert of its own, however fast others follow', () => {
+  const event = (id: string) => firing({ id, at: at(5) });
+  const { inserted } = fold([], [event('a'), event('b'), event('c')], at(5), newId);
+  expect(inserted.map(({ id, isCurrent }) => [id, isCurrent])).toEqual([
+    ['a', false],
+    ['b', false],
+    ['c', true],
+  ]);
+});
+
+test('an end ends what fires, and is nothing by itself', () => {
+  const end = firing({ status: 'resolved', isEnd: true, labels: {} });
+  expect(take([0, end])).toEqual([]);
+  expect(take([0, firing()], [10, end], [20, end])).toMatchObject([
+    { status: 'resolved', endsAt: at(10), revision: 2, labels: { alertname: 'WebDown' } },
+  ]);
+});

@@ -11,8 +11,11 @@ import { Count, type FromSocket, type SocketData, type ToSocket } from './socket
 
 /** Holds a burst of some 10,000 traps; the kernel caps it at net.core.rmem_max, and takes twice what is asked for. */
 const RECEIVE_BUFFER_BYTES = 8 << 20;
-/** One after a pause goes on at once; what comes thick and fast goes together. */
+/** Those that come within this time go on together. */
 const GATHER_MS = 3;
+/** libuv reads so many in a turn of the loop: more may wait. */
+const FULL_TURN = 32;
+const NAP_MS = 1;
 const HIGH_PRIORITY = -10;
 
 const { host, port, maxHeldBytes, counts } = workerData as SocketData;
@@ -28,12 +31,28 @@ try {
 }
 
 const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
+/** Nobody rings it. */
+const alarm = new Int32Array(new SharedArrayBuffer(4));
 const packer = new DatagramPacker();
-let isDue = false;
+/** Datagrams that this turn of the loop has read. */
+let turn = 0;
+let timer: NodeJS.Timeout | undefined;
 let flushedAt = 0;
 
+/** One after a pause goes on at once. While they come thick and fast, waking for each would cost more than reading it. */
+function endTurn(): void {
+  const isBusy = performance.now() - flushedAt < GATHER_MS;
+  if (!isBusy) flush();
+  else {
+    timer ??= setTimeout(flush, GATHER_MS);
+    if (turn < FULL_TURN) Atomics.wait(alarm, 0, 0, NAP_MS);
+  }
+  turn = 0;
+}
+
 function flush(): void {
-  isDue = false;
+  clearTimeout(timer);
+  timer = undefined;
   flushedAt = performance.now();
   if (packer.count === 0) return;
   const packed = packer.take();
@@ -51,10 +70,7 @@ socket.on('message', (bytes, { address, port }) => {
     flush();
     packer.add(bytes, address, port);
   }
-  if (isDue) return;
-  isDue = true;
-  if (performance.now() - flushedAt < GATHER_MS) setTimeout(flush, GATHER_MS);
-  else setImmediate(flush);
+  if (turn++ === 0) setImmediate(endTurn);
 });
 
 let isListening = false;

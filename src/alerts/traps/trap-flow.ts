@@ -33,7 +33,7 @@ export interface Banks {
 }
 
 /** Notifications that are committed at once. */
-export const MAX_BATCH = 2_000;
+export const MAX_BATCH = 5_000;
 /** More than this in memory goes to disk: PostgreSQL is slower than they come. */
 const SPOOL_BEYOND_BYTES = 32 << 20;
 const RETRY_MS = 500;
