@@ -15,7 +15,9 @@ import { SourcesController } from './alerts/sources.controller';
 import { TrapController } from './alerts/trap.controller';
 import { MibsController } from './alerts/traps/mibs.controller';
 import { TrapListener } from './alerts/traps/trap-listener';
+import { FastLane } from './alerts/fast-lane';
 import { AuthGuard } from './auth/auth';
+import { IdentitiesModule } from './auth/identities';
 import { CatalogueController } from './catalogue/catalogue.controller';
 import { CommonModule } from './common/common.module';
 import { ProblemFilter } from './common/problem.filter';
@@ -96,7 +98,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
 
 /** What each role runs: the first of it starts when the program does, and drains when it stops. */
 const RUNS: Record<Role, Type[]> = {
-  api: [ActionTests, ServiceStates, Hindsight, Decisions, Recordings, Simulations],
+  api: [FastLane, ActionTests, ServiceStates, Hindsight, Decisions, Recordings, Simulations],
   // Says what is due; puts back what Redis lost; notices silence; makes and drops partitions.
   scheduler: [PollScheduler, AlertSweep, SilentSources, ExecutionSweep, LoadBalancerSweep, Retention],
   // One processor for each queue it serves; see SERVES.
@@ -122,7 +124,7 @@ export class AppModule {
     const serves = config.roles.includes('worker') ? config.queues.flatMap((queue) => SERVES[queue]) : [];
     return {
       module: AppModule,
-      imports: [CommonModule.with(config), DatabaseModule, QueueModule, ...ROOMS],
+      imports: [CommonModule.with(config), DatabaseModule, IdentitiesModule, QueueModule, ...ROOMS],
       controllers: [HealthController, ...config.roles.flatMap((role) => CONTROLLERS[role])],
       providers: [
         ...config.roles.flatMap((role) => RUNS[role]),

@@ -1,4 +1,5 @@
 import { UnsupportedMediaTypeException } from '@nestjs/common';
+import { createServer, type RequestListener } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
@@ -7,8 +8,10 @@ import { JsonLogger } from './common/logger';
 import { readConfig, type Config } from './config/config';
 import { takesRawBody } from './api/raw-body';
 import { describeApi } from './api/openapi';
+import { FastLane } from './alerts/fast-lane';
 import { AppModule } from './app.module';
 import { startEmbeddedServers, type EmbeddedServers } from './embedded/embedded-servers';
+import { memberConfig, ProcessGroup, tellGroup } from './process-group/process-group';
 import { YAML_TYPES } from './transfer/yaml';
 
 /** Everything must be over by then. */
@@ -27,6 +30,21 @@ export interface Program {
   stop(why: string): Promise<number>;
 }
 
+/** One of several processes that the program was asked to be: it gets all it needs from the one that started it. */
+export async function startMember(): Promise<Program> {
+  const config = await memberConfig();
+  const logger = new JsonLogger(config.logLevel, { roles: config.roles.join(','), process: process.pid });
+  try {
+    const app = await startApp(config, logger);
+    const url = urlOf(await app.getUrl(), config);
+    tellGroup({ ready: url });
+    return { url, config, stop: (why) => stop(() => app.close(), undefined, logger, why) };
+  } catch (error) {
+    tellGroup({ failed: messageOf(error) });
+    throw error;
+  }
+}
+
 /** Starts the program in the roles that the environment names. @throws ConfigError, Error */
 export async function startProgram(env: NodeJS.ProcessEnv): Promise<Program> {
   const given = readConfig(env);
@@ -41,16 +59,28 @@ export async function startProgram(env: NodeJS.ProcessEnv): Promise<Program> {
     if (config.adminToken === undefined && config.roles.includes('api')) {
       logger.warn('MONSCALE_ADMIN_TOKEN is not set: nobody can log in', 'Config');
     }
-    const app = await startApp(config, logger);
-    const url = urlOf(await app.getUrl(), config);
+    const { url, close } = await startRoles(config, logger);
     logger.log(`ready: ${config.roles.join(', ')} on ${url}`, 'Program');
     if (embedded)
       greet(url, embedded.firstStart && given.adminToken === undefined ? embedded.adminToken : undefined);
-    return { url, config, stop: (why) => stop(app, embedded, logger, why) };
+    return { url, config, stop: (why) => stop(close, embedded, logger, why) };
   } catch (error) {
     await embedded?.stop();
     throw error;
   }
+}
+
+/** In this process, or in several that share the port of the API. */
+async function startRoles(
+  config: Config,
+  logger: JsonLogger,
+): Promise<{ url: string; close: () => Promise<void> }> {
+  if (config.apiProcesses > 1 && config.roles.includes('api')) {
+    const { group, url } = await ProcessGroup.start(config, logger);
+    return { url, close: () => group.stop('SIGTERM') };
+  }
+  const app = await startApp(config, logger);
+  return { url: urlOf(await app.getUrl(), config), close: () => app.close() };
 }
 
 /** The configuration as if the embedded servers were real ones. @throws ConfigError */
@@ -66,10 +96,15 @@ function withEmbedded(config: Config, servers: EmbeddedServers): Config {
 
 async function startApp(config: Config, logger: JsonLogger): Promise<NestFastifyApplication> {
   const isApi = config.roles.includes('api');
+  let fastLane: FastLane | undefined;
   const adapter = new FastifyAdapter({
+    serverFactory: (framework: RequestListener) => {
+      const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+        if (fastLane?.takes(request, response) !== true) framework(request, response);
+      });
+      return server.setTimeout(REQUEST_TIMEOUT_MS);
+    },
     bodyLimit: BODY_LIMIT_BYTES,
-    connectionTimeout: REQUEST_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 500 },
   });
@@ -77,6 +112,7 @@ async function startApp(config: Config, logger: JsonLogger): Promise<NestFastify
     logger,
     abortOnError: false,
   });
+  if (isApi) fastLane = app.get(FastLane);
   acceptBodies(app);
   if (isApi) describeApi(app);
   try {
@@ -127,7 +163,7 @@ type BodyReader = (
 ) => void;
 
 async function stop(
-  app: NestFastifyApplication,
+  close: () => Promise<void>,
   embedded: EmbeddedServers | undefined,
   logger: JsonLogger,
   why: string,
@@ -141,7 +177,7 @@ async function stop(
     }, DRAIN_TIMEOUT_MS).unref();
   });
   try {
-    await Promise.race([app.close(), timeout]);
+    await Promise.race([close(), timeout]);
   } catch (error) {
     logger.error(`could not drain: ${messageOf(error)}`, 'Program');
   }

@@ -87,6 +87,7 @@ export class AlertsController {
   @IntakeOf(formatIn, tokenInBody)
   @ApiOperation({ summary: 'What other systems send, in their format; see GET /mappings' })
   @ApiParam({ name: 'format', description: 'An alert format, or `auto`: found by its shape' })
+  @ApiBody({ schema: { description: 'As the format has it; see docs/alerts' } })
   accept(
     @Param('format') format: string,
     @Req() request: FastifyRequest,
@@ -101,6 +102,7 @@ export class AlertsController {
   @IntakeOf(formatIn, tokenInBody)
   @ApiOperation({ summary: 'The same for senders that put' })
   @ApiParam({ name: 'format', description: 'An alert format' })
+  @ApiBody({ schema: { description: 'As the format has it; see docs/alerts' } })
   put(
     @Param('format') format: string,
     @Req() request: FastifyRequest,

@@ -5,9 +5,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RAW_BODY } from '../api/raw-body';
 import { IntakeOf, senderOf } from '../auth/auth';
 import { CLOCK, type Clock } from '../common/clock';
-import type { Answer } from './formats/alert-format';
+import type { Answer, Taken } from './formats/alert-format';
 import { answered, factsOf, routingKeyOf } from './requests';
 import { Reception } from './reception';
+
+/** An Alertmanager says nothing; what was refused among others is worth a word. */
+export function quietAnswer(body: object): object {
+  const { rejected = [] } = body as Partial<Taken>;
+  return rejected.length > 0 ? { rejected } : {};
+}
 
 /** Paths of other systems whose senders name a host and nothing more. */
 @ApiTags('alerts')
@@ -26,7 +32,7 @@ export class EmulatedController {
   @ApiOperation({ summary: "Alertmanager's API v2: Prometheus may name this program as an Alertmanager" })
   async toAlertmanager(@Req() request: FastifyRequest): Promise<object> {
     const { body } = await this.take('alertmanager', request);
-    return body;
+    return quietAnswer(body);
   }
 
   @Post('api/v1/alerts/pagerduty/v2/enqueue')

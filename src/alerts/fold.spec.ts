@@ -73,7 +73,7 @@ test('one that ended by itself and is seen again with the same start is news', (
 test('a batch is taken in its order', () => {
   const { inserted, accepted } = fold([], [firing(), resolved(), firing()], at(0), newId);
   expect(inserted).toMatchObject([{ status: 'resolved' }, { status: 'firing', isCurrent: true }]);
-  expect(accepted.map(({ id }) => id)).toEqual([inserted[0]!.id, inserted[0]!.id, inserted[1]!.id]);
+  expect(accepted.map((one) => one?.id)).toEqual([inserted[0]!.id, inserted[0]!.id, inserted[1]!.id]);
 });
 
 describe('what its sender repeats while it fires', () => {
@@ -132,5 +132,12 @@ test('an end ends what fires, and is nothing by itself', () => {
   expect(take([0, end])).toEqual([]);
   expect(take([0, firing()], [10, end], [20, end])).toMatchObject([
     { status: 'resolved', endsAt: at(10), revision: 2, labels: { alertname: 'WebDown' } },
+  ]);
+});
+
+test('an end that is told again does not end what began since', () => {
+  const end = (second: number) => firing({ status: 'resolved', isEnd: true, labels: {}, at: at(second) });
+  expect(take([20, firing({ at: at(20) })], [30, end(10)], [40, end(35)])).toMatchObject([
+    { status: 'resolved', endsAt: at(40), revision: 2 },
   ]);
 });

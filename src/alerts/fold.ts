@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { AlertStatus, IncomingAlert } from './alert';
 
 /** An alert as it is kept. */
@@ -26,7 +27,7 @@ export interface Folded {
   inserted: KeptAlert[];
   updated: KeptAlert[];
   /** For each alert that came in, the kept one it became; nothing for an end where nothing fired. */
-  accepted: KeptAlert[];
+  accepted: (KeptAlert | undefined)[];
 }
 
 /**
@@ -47,9 +48,9 @@ export function fold(
   const updated = new Set<KeptAlert>();
   const touch = (kept: KeptAlert) => void (inserted.has(kept) || updated.add(kept));
 
-  const accepted = incoming.flatMap((alert) => {
+  const accepted = incoming.map((alert) => {
     const kept = newest.get(alert.dedupKey);
-    if (alert.isEnd && kept?.status !== 'firing') return [];
+    if (alert.isEnd && !endsIt(alert, kept)) return undefined;
     if (kept !== undefined && isSame(kept, alert, now)) {
       touch(kept);
       see(kept, alert, now);
@@ -66,6 +67,50 @@ export function fold(
   });
   return { inserted: [...inserted], updated: [...updated], accepted };
 }
+
+/** An end ends what began before it: told again later, it must not end what began since. */
+const endsIt = ({ at }: IncomingAlert, kept: KeptAlert | undefined): boolean =>
+  kept?.status === 'firing' && (at === undefined || kept.at <= at);
+
+/** A kept alert, as little of it as tells whether it is the same again. Moments are ms since 1970. */
+export interface Glimpse {
+  id: string;
+  status: AlertStatus;
+  at: number;
+  endsAt: number | null;
+  lifeSeconds: number | null;
+  lastSeenAt: number;
+  /** See `contentOf`. */
+  content: string | null;
+}
+
+/** How late it may be known that an alert was seen again, or that it ends later. */
+const SEEN_WITHIN_MS = 1_000;
+
+/** Is there nothing to write? It is the same again, fires, and was seen within the last second. */
+export function isKnown(kept: Glimpse, alert: IncomingAlert, now: number): boolean {
+  if (alert.id !== undefined || alert.status !== 'firing' || kept.status !== 'firing') return false;
+  if (now - kept.lastSeenAt >= SEEN_WITHIN_MS) return false;
+  const hasOtherStart = alert.at !== undefined && !alert.isRepeated && alert.at.getTime() !== kept.at;
+  const isOver =
+    (kept.endsAt !== null && kept.endsAt <= now) ||
+    (kept.lifeSeconds !== null && kept.lastSeenAt + kept.lifeSeconds * 1000 <= now);
+  if (hasOtherStart || isOver) return false;
+  const { endsAt } = alert;
+  const endsAlike =
+    endsAt === undefined ||
+    (kept.endsAt !== null && Math.abs(endsAt.getTime() - kept.endsAt) < SEEN_WITHIN_MS);
+  return endsAlike && kept.content === contentOf(alert);
+}
+
+/** What an alert says, in short: two that say the same have the same. */
+export const contentOf = ({
+  value,
+  labels,
+  annotations,
+  raw,
+}: Pick<KeptAlert, 'labels' | 'annotations'> & { value?: number | null; raw?: unknown }): string =>
+  hash('md5', JSON.stringify([value ?? null, labels, annotations, raw ?? null]), 'base64');
 
 function isSame(kept: KeptAlert, alert: IncomingAlert, now: Date): boolean {
   if (alert.id !== undefined) return false;

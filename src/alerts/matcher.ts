@@ -40,6 +40,11 @@ export class Matcher {
     }
   }
 
+  /** Is there one that asks for such an alert? */
+  asks(labels: Readonly<Record<string, string>>): boolean {
+    return this.matches(labels).length > 0;
+  }
+
   matches(labels: Readonly<Record<string, string>>): Subscription[] {
     const candidates = [...this.others];
     for (const [label, value] of Object.entries(labels))

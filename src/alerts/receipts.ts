@@ -3,7 +3,7 @@ import { messageOf, type FieldError } from '../common/errors';
 import { newId } from '../common/ids';
 import { Database } from '../database/database';
 import type { Facts, Taken } from './formats/alert-format';
-import { shownPayload } from './formats/kept-payload';
+import { headOf, shownPayload, type Head } from './formats/kept-payload';
 
 const FLUSH_MS = 1_000;
 /** Payloads that one process keeps in a second: of a source, and of all. */
@@ -13,6 +13,7 @@ const KEPT_OF_ALL = 200;
 const RECENT = 20;
 const ALERTS_SHOWN = 20;
 const ERRORS_SHOWN = 20;
+const MAX_TEXT = 500;
 const SPAN_MS = 10_000;
 
 /** A request as it was taken or refused. */
@@ -24,6 +25,18 @@ export interface Receipt {
   status: number;
   taken?: Taken;
   errors?: FieldError[];
+}
+
+/** What is kept of it until it is written: little, whatever was sent. */
+interface Kept {
+  source: string;
+  at: Date;
+  head: Head;
+  format: string;
+  status: number;
+  alerts: number;
+  alertIds: string[];
+  errors: object[];
 }
 
 interface Count {
@@ -41,9 +54,9 @@ interface Count {
 export class Receipts implements BeforeApplicationShutdown {
   private readonly logger = new Logger('Receipts');
   private counts = new Map<string, Count>();
-  private payloads = new Map<string, Receipt[]>();
+  private payloads = new Map<string, Kept[]>();
   private timer?: NodeJS.Timeout;
-  private writing: Promise<void> = Promise.resolve();
+  private writing?: Promise<void>;
 
   constructor(private readonly database: Database) {}
 
@@ -64,7 +77,7 @@ export class Receipts implements BeforeApplicationShutdown {
   keep(receipt: Receipt): void {
     const kept = this.payloads.get(receipt.source) ?? [];
     if (kept.length === 0 && this.payloads.size * KEPT_OF_SOURCE >= KEPT_OF_ALL) return;
-    kept.push(receipt);
+    kept.push(keptOf(receipt));
     if (kept.length > KEPT_OF_SOURCE) kept.shift();
     this.payloads.set(receipt.source, kept);
     this.schedule();
@@ -74,103 +87,102 @@ export class Receipts implements BeforeApplicationShutdown {
     return this.flush();
   }
 
-  /** Writes what was gathered. Never fails: it is said in the log. */
-  flush(): Promise<void> {
-    clearTimeout(this.timer);
-    this.timer = undefined;
+  /** Writes what was gathered, after what is being written. Never fails: it is said in the log. */
+  async flush(): Promise<void> {
+    while (this.writing !== undefined) await this.writing;
     const [counts, payloads] = [[...this.counts.values()], [...this.payloads.values()].flat()];
+    if (counts.length + payloads.length === 0) return;
     this.counts = new Map();
     this.payloads = new Map();
-    this.writing = this.writing
-      .then(() => this.write(counts, payloads))
-      .catch((error: unknown) => this.logger.warn(`what came from sources is not kept: ${messageOf(error)}`));
-    return this.writing;
+    this.writing = this.write(counts, payloads)
+      .catch((error: unknown) => this.logger.warn(`what came from sources is not kept: ${messageOf(error)}`))
+      .finally(() => (this.writing = undefined));
+    await this.writing;
   }
 
+  /** While PostgreSQL is slow nothing piles up: the next second begins when the last one is written. */
   private schedule(): void {
-    this.timer ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
+    this.timer ??= setTimeout(() => {
+      void this.flush().then(() => {
+        this.timer = undefined;
+        if (this.counts.size + this.payloads.size > 0) this.schedule();
+      });
+    }, FLUSH_MS).unref();
   }
 
-  private async write(counts: readonly Count[], payloads: readonly Receipt[]): Promise<void> {
-    const names = [...new Set([...counts, ...payloads].map(({ source }) => source))];
-    if (names.length === 0) return;
-    // In the order of their ids: two processes at once must not wait for each other.
-    const sources = await this.database.rows<{ id: string; name: string }>(
-      'SELECT id, name FROM sources WHERE name = ANY($1::text[]) ORDER BY id',
-      [names],
-      'receipts_sources',
-    );
-    for (const { id, name } of sources) {
-      const spans = counts.filter(({ source }) => source === name);
-      if (spans.length > 0) await this.writeCounts(id, spans);
-      const some = payloads.filter(({ source }) => source === name);
-      if (some.length > 0) await this.writePayloads(id, some);
-    }
+  /** Rows are written in the order of their ids: two processes at once don't wait for each other in a circle. */
+  private async write(counts: readonly Count[], payloads: readonly Kept[]): Promise<void> {
+    if (counts.length > 0) await this.writeCounts(counts);
+    if (payloads.length > 0) await this.writePayloads(payloads);
   }
 
-  private async writeCounts(id: string, spans: readonly Count[]): Promise<void> {
-    const lastSeenAt = new Date(Math.max(...spans.map((span) => span.lastSeenAt.getTime())));
+  private async writeCounts(counts: readonly Count[]): Promise<void> {
+    const names = counts.map(({ source }) => source);
+    const seen = counts.map(({ lastSeenAt }) => lastSeenAt);
     await this.database.rows(
-      `INSERT INTO source_states (source_id, last_seen_at) SELECT id, $2 FROM sources WHERE id = $1
+      `INSERT INTO source_states (source_id, last_seen_at)
+       SELECT s.id, max(u.at) FROM unnest($1::text[], $2::timestamptz[]) AS u (name, at) JOIN sources s USING (name)
+       GROUP BY s.id ORDER BY s.id
        ON CONFLICT (source_id) DO UPDATE SET last_seen_at = greatest(source_states.last_seen_at, excluded.last_seen_at)`,
-      [id, lastSeenAt],
+      [names, seen],
       'receipts_seen',
     );
     await this.database.rows(
       `INSERT INTO source_counts (source_id, at, alerts)
-       SELECT s.id, u.at, u.alerts FROM sources s, unnest($2::timestamptz[], $3::int[]) AS u (at, alerts) WHERE s.id = $1
-       ORDER BY u.at
+       SELECT s.id, u.at, u.alerts FROM unnest($1::text[], $2::timestamptz[], $3::int[]) AS u (name, at, alerts)
+         JOIN sources s USING (name) ORDER BY s.id, u.at
        ON CONFLICT (source_id, at) DO UPDATE SET alerts = source_counts.alerts + excluded.alerts`,
-      [id, spans.map(({ spanAt }) => new Date(spanAt)), spans.map(({ alerts }) => alerts)],
+      [names, counts.map(({ spanAt }) => new Date(spanAt)), counts.map(({ alerts }) => alerts)],
       'receipts_counts',
     );
     await this.database.rows(
       `DELETE FROM source_counts WHERE (source_id, at) IN (SELECT source_id, at FROM source_counts
-         WHERE source_id = $1 AND at < $2::timestamptz - interval '5 minutes' FOR UPDATE SKIP LOCKED)`,
-      [id, lastSeenAt],
+         WHERE at < $1::timestamptz - interval '5 minutes' FOR UPDATE SKIP LOCKED)`,
+      [seen[0]],
       'receipts_counts_old',
     );
   }
 
-  private async writePayloads(id: string, receipts: readonly Receipt[]): Promise<void> {
-    await this.database.rows(
+  private async writePayloads(payloads: readonly Kept[]): Promise<void> {
+    const written = await this.database.rows<{ source: string }>(
       `INSERT INTO source_payloads (id, source_id, at, format, status, payload, alerts, alert_ids, errors)
        SELECT u.id, s.id, u.at, u.format, u.status, u.payload, u.alerts,
          array(SELECT jsonb_array_elements_text(u.alert_ids)::uuid), u.errors
-       FROM sources s, unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::int[], $6::text[], $7::int[], $8::jsonb[], $9::jsonb[])
-         AS u (id, at, format, status, payload, alerts, alert_ids, errors)
-       WHERE s.id = $1`,
+       FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::int[], $6::text[], $7::int[], $8::jsonb[], $9::jsonb[])
+         AS u (id, name, at, format, status, payload, alerts, alert_ids, errors) JOIN sources s USING (name)
+       RETURNING source_id AS source`,
       [
-        id,
-        receipts.map(() => newId()),
-        receipts.map(({ facts }) => facts.now),
-        receipts.map(({ format }) => format),
-        receipts.map(({ status }) => status),
-        receipts.map(({ facts }) => shownPayload(facts)),
-        receipts.map(({ taken }) => taken?.accepted.length ?? 0),
-        receipts.map(({ taken }) => JSON.stringify(alertIdsOf(taken))),
-        receipts.map((receipt) => JSON.stringify(errorsOf(receipt))),
+        payloads.map(() => newId()),
+        payloads.map(({ source }) => source),
+        payloads.map(({ at }) => at),
+        payloads.map(({ format }) => format),
+        payloads.map(({ status }) => status),
+        payloads.map(({ head }) => shownPayload(head)),
+        payloads.map(({ alerts }) => alerts),
+        payloads.map(({ alertIds }) => JSON.stringify(alertIds)),
+        payloads.map(({ errors }) => JSON.stringify(errors)),
       ],
       'receipts_payloads',
     );
     await this.database.rows(
       `DELETE FROM source_payloads WHERE id IN (SELECT id FROM source_payloads WHERE id IN (
-         SELECT id FROM source_payloads WHERE source_id = $1 ORDER BY id DESC OFFSET $2) FOR UPDATE SKIP LOCKED)`,
-      [id, RECENT],
+         SELECT old.id FROM unnest($1::uuid[]) AS s (id), LATERAL (
+           SELECT p.id FROM source_payloads p WHERE p.source_id = s.id ORDER BY p.id DESC OFFSET $2) old) FOR UPDATE SKIP LOCKED)`,
+      [[...new Set(written.map(({ source }) => source))], RECENT],
       'receipts_payloads_old',
     );
   }
 
-  /** When the source spoke last, and how many alerts it sent in the minute before. */
-  async activity(id: string, now: Date): Promise<{ lastSeenAt?: Date; alertsPerMinute: number }> {
+  /** When the source spoke last, and how many alerts it sent in the last minute; nothing when it never spoke. */
+  async activity(id: string, now: Date): Promise<{ lastSeenAt?: Date; alertsPerMinute?: number }> {
     await this.flush();
-    const [row] = await this.database.rows<{ lastSeenAt: Date | null; alerts: number }>(
-      `SELECT (SELECT last_seen_at FROM source_states WHERE source_id = $1) AS "lastSeenAt",
-         (SELECT coalesce(sum(alerts), 0)::int FROM source_counts
-           WHERE source_id = $1 AND at > $2::timestamptz - interval '1 minute') AS alerts`,
+    const [row] = await this.database.rows<{ lastSeenAt: Date; alertsPerMinute: number }>(
+      `SELECT last_seen_at AS "lastSeenAt", (SELECT coalesce(sum(alerts), 0)::int FROM source_counts c
+           WHERE c.source_id = $1 AND c.at > $2::timestamptz - interval '1 minute') AS "alertsPerMinute"
+       FROM source_states WHERE source_id = $1`,
       [id, now],
     );
-    return { lastSeenAt: row!.lastSeenAt ?? undefined, alertsPerMinute: row!.alerts };
+    return row ?? {};
   }
 
   /** The last payloads of a source, newest first, with what became of them. */
@@ -188,13 +200,23 @@ export class Receipts implements BeforeApplicationShutdown {
   }
 }
 
-const alertIdsOf = (taken?: Taken): string[] => [
-  ...new Set((taken?.accepted ?? []).slice(0, ALERTS_SHOWN).map(({ id }) => id)),
-];
-
-function errorsOf({ errors, taken }: Receipt): object[] {
-  const all =
-    errors ??
-    (taken?.rejected ?? []).flatMap(({ index, errors }) => errors.map((one) => ({ index, ...one })));
-  return all.slice(0, ERRORS_SHOWN);
+function keptOf({ source, facts, format, status, taken, errors }: Receipt): Kept {
+  const { accepted = [], rejected = [] } = taken ?? {};
+  const rejections = rejected
+    .slice(0, ERRORS_SHOWN)
+    .flatMap(({ index, errors: some }) => some.map((error) => ({ index, ...error })));
+  return {
+    source,
+    at: facts.now,
+    head: headOf(facts),
+    format,
+    status,
+    alerts: accepted.length,
+    alertIds: [...new Set(accepted.slice(0, ALERTS_SHOWN).map(({ id }) => id))],
+    errors: (errors ?? rejections).slice(0, ERRORS_SHOWN).map((error) => ({
+      ...error,
+      pointer: error.pointer.slice(0, MAX_TEXT),
+      detail: error.detail.slice(0, MAX_TEXT),
+    })),
+  };
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Sender } from '../auth/auth';
+import type { Sender } from '../auth/identities';
 import { within } from '../common/check';
 import { openedParams } from '../common/choice';
 import {

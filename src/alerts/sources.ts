@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { StoredDefinitions, type Draft, type References, type Surroundings } from '../api/stored-definitions';
-import { hashOf } from '../auth/auth';
+import { hashOf } from '../auth/identities';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
 import { maskedParams, openedParams, sealedParams } from '../common/choice';
 import { InvalidInput, messageOf } from '../common/errors';
 import { Any, Decimal, Text } from '../common/fields';
+import { isObject } from '../common/json';
 import { NAME } from '../common/names';
 import { Secrets } from '../common/secrets';
 import { Database } from '../database/database';
@@ -39,6 +40,13 @@ export class SourceDto {
 
 const TOKEN_BYTES = 24;
 
+/** What `GET` shows beside a definition may be sent back with it. */
+function withoutActivity(body: unknown): unknown {
+  if (!isObject(body)) return body;
+  const { lastSeenAt: _seen, alertsPerMinute: _rate, ...definition } = body;
+  return definition;
+}
+
 @Injectable()
 export class Sources extends StoredDefinitions<SourceRow> {
   private readonly logger = new Logger('Sources');
@@ -64,7 +72,7 @@ export class Sources extends StoredDefinitions<SourceRow> {
   }
 
   protected columns(body: unknown, { before }: Surroundings<SourceRow>): Columns<SourceRow> {
-    const { name, format, params, silentAfterSeconds = null } = checked(SourceDto, body);
+    const { name, format, params, silentAfterSeconds = null } = checked(SourceDto, withoutActivity(body));
     if (this.formats.find(format) === undefined) {
       throw new InvalidInput([{ pointer: '/format', detail: this.formats.unknown(format) }]);
     }

@@ -2,26 +2,42 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
 import { Matcher, type Match, type Subscription } from './matcher';
 
+/** Who asks for alerts, as of a revision of the definitions. */
+export interface Subscribed {
+  matcher: Matcher;
+  revision: string;
+}
+
 /** The `alert` metrics of all services, indexed; read again when a definition has changed. */
 @Injectable()
 export class Subscriptions {
-  private matcher = new Matcher([]);
-  private revision?: string;
+  private known?: Subscribed;
+  private refreshing?: Promise<unknown>;
 
   constructor(private readonly database: Database) {}
 
-  async current(): Promise<Matcher> {
+  /** As they were read last, for whoever can tell whether they have changed since. */
+  get latest(): Subscribed | undefined {
+    return this.known;
+  }
+
+  /** Reads them again, soon. */
+  refresh(): void {
+    this.refreshing ??= this.current()
+      .catch(() => undefined)
+      .finally(() => (this.refreshing = undefined));
+  }
+
+  async current(): Promise<Subscribed> {
     const [row] = await this.database.rows<{ revision: string }>(
       'SELECT revision FROM definition_revision',
       [],
       'revision',
     );
-    if (row!.revision !== this.revision) {
-      this.matcher = new Matcher(await this.load());
-      // The revision was read first: what came in between is loaded again the next time, never missed.
-      this.revision = row!.revision;
-    }
-    return this.matcher;
+    const { revision } = row!;
+    // The revision was read first: what came in between is loaded again the next time, never missed.
+    if (revision !== this.known?.revision) this.known = { matcher: new Matcher(await this.load()), revision };
+    return this.known;
   }
 
   private async load(): Promise<Subscription[]> {

@@ -1,19 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { Inject, Injectable, SetMetadata, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Injectable, SetMetadata, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { Forbidden, Unauthorized } from '../common/errors';
-import { CONFIG, type Config } from '../config/config';
-import { Database } from '../database/database';
-
-/** Who sent a request. */
-export type Principal = { kind: 'administrator' } | ({ kind: 'source'; format: string } & Sender);
-
-/** Under which name what a request brings is kept, and the params of that source as they are stored. */
-export interface Sender {
-  name: string;
-  params?: Record<string, unknown>;
-}
+import { Identities, type Principal, type Sender } from './identities';
 
 /** Which format a way in takes, and where else than in its usual places a request has its token. */
 interface WayIn {
@@ -46,15 +35,10 @@ export function senderOf(request: FastifyRequest): Sender {
 /** Lets in the built-in administrator, and sources where they may send. */
 @Injectable()
 export class AuthGuard implements CanActivate {
-  private readonly adminHash?: Buffer;
-
   constructor(
     private readonly reflector: Reflector,
-    private readonly database: Database,
-    @Inject(CONFIG) config: Config,
-  ) {
-    this.adminHash = config.adminToken === undefined ? undefined : hashOf(config.adminToken);
-  }
+    private readonly identities: Identities,
+  ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const places = [context.getHandler(), context.getClass()];
@@ -75,17 +59,7 @@ export class AuthGuard implements CanActivate {
     const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
     const token = bearer ?? (intake && tokenIn(request, intake));
     if (token === undefined) throw new Unauthorized('send your token as "Authorization: Bearer <token>"');
-    const hash = hashOf(token);
-    // Hashes are of one length, and comparing them takes the same time wherever they differ.
-    if (this.adminHash !== undefined && timingSafeEqual(hash, this.adminHash))
-      return { kind: 'administrator' };
-    const [source] = await this.database.rows<{
-      name: string;
-      format: string;
-      params: Record<string, unknown>;
-    }>('SELECT name, format, params FROM sources WHERE token_hash = $1', [hash], 'auth_source');
-    if (source !== undefined) return { kind: 'source', ...source };
-    throw new Unauthorized('this token is not known');
+    return this.identities.of(token);
   }
 }
 
@@ -96,6 +70,3 @@ function tokenIn(request: FastifyRequest, { elsewhere }: WayIn): string | undefi
   const { token } = request.query as { token?: unknown };
   return password ?? (typeof token === 'string' ? token : elsewhere?.(request));
 }
-
-/** How a token is kept: as a hash, so that what is stored lets nobody in. */
-export const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest();

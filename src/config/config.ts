@@ -20,6 +20,8 @@ export interface Config {
   readonly embedded: boolean;
   readonly dataDir: string;
   readonly http: { readonly host: string; readonly port: number };
+  /** Processes that answer on the port of the API. */
+  readonly apiProcesses: number;
   readonly metricsPort: number;
   readonly trap: { readonly host: string; readonly port: number };
   /** Where notifications wait while PostgreSQL is away, and how much disk they may take. */
@@ -47,7 +49,7 @@ export class ConfigError extends Error {
 }
 
 const KNOWN = [
-  'ROLE', 'QUEUES', 'DATA_DIR', 'HTTP_HOST', 'HTTP_PORT', 'METRICS_PORT', 'TRAP_HOST', 'TRAP_PORT', 'SPOOL_DIR',
+  'ROLE', 'QUEUES', 'DATA_DIR', 'HTTP_HOST', 'HTTP_PORT', 'API_PROCESSES', 'METRICS_PORT', 'TRAP_HOST', 'TRAP_PORT', 'SPOOL_DIR',
   'SPOOL_MB', 'ADMIN_TOKEN',
   'SECRET_KEY', 'KILL_SWITCH', 'MAX_ACTIONS_PER_HOUR', 'SAMPLES_RETENTION_DAYS', 'HISTORY_RETENTION_DAYS', 'LOG_LEVEL',
   // Of the command line.
@@ -147,6 +149,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       host: text('MONSCALE_HTTP_HOST') ?? (embedded ? '127.0.0.1' : '0.0.0.0'),
       port: whole('MONSCALE_HTTP_PORT', 8080, 0, 65_535),
     },
+    apiProcesses: whole('MONSCALE_API_PROCESSES', 1, 1, 64),
     metricsPort: whole('MONSCALE_METRICS_PORT', 9464, 0, 65_535),
     trap: {
       host: text('MONSCALE_TRAP_HOST') ?? '0.0.0.0',

@@ -8,6 +8,7 @@ import { AlertFormats1763900400000 } from '../../migrations/1763900400000-alert-
 import { ActionLimits1763900500000 } from '../../migrations/1763900500000-action-limits';
 import { Aftermath1763900600000 } from '../../migrations/1763900600000-aftermath';
 import { SnmpNotifications1763900700000 } from '../../migrations/1763900700000-snmp-notifications';
+import { Intake1763900800000 } from '../../migrations/1763900800000-intake';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -43,6 +44,7 @@ function dataSource(url: string, extra: object): DataSource {
       ActionLimits1763900500000,
       Aftermath1763900600000,
       SnmpNotifications1763900700000,
+      Intake1763900800000,
     ],
     installExtensions: false,
     applicationName: 'monscale',

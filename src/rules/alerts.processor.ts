@@ -84,7 +84,7 @@ export class AlertsProcessor {
       'alerts_new',
     );
     if (unprocessed.length === 0) return [];
-    const matcher = await this.subscriptions.current();
+    const { matcher } = await this.subscriptions.current();
     const all = unprocessed.map((alert) => ({ alert, matches: matchesOf(alert, matcher) }));
     const watched = await this.ruleBook.byIds([
       ...new Set(all.flatMap(({ matches }) => matches.map(({ service }) => service))),

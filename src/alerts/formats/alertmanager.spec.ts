@@ -65,6 +65,8 @@ describe("Alertmanager's webhook", () => {
     [{ labels: {} }, '/labels'],
     [{ labels: ['a'] }, '/labels'],
     [{ labels: { alertname: 5 } }, '/labels/alertname'],
+    [{ labels: { ['n'.repeat(1_001)]: 'x' } }, '/labels'],
+    [{ labels: Object.fromEntries(Array.from({ length: 201 }, (_, n) => [`l${n}`, 'x'])) }, '/labels'],
     [{ annotations: { 'a/b': null } }, '/annotations/a~1b'],
     [{ startsAt: 'yesterday' }, '/startsAt'],
     [{ endsAt: 5 }, '/endsAt'],

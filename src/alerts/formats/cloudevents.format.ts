@@ -76,7 +76,10 @@ function alertOf(event: unknown, pointer: string): Parsed {
       // Its identity, by the specification.
       dedupKey: hashedKey([event.source, event.id]),
       status: 'firing',
-      labels: labelsOf(Object.fromEntries(attributes)),
+      labels: {
+        ...labelsOf(Object.fromEntries(attributes)),
+        ...labelsOf({ type: event.type, source: event.source, subject: event.subject }),
+      },
       annotations: {},
       at,
       endsAt,

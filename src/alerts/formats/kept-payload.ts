@@ -9,7 +9,7 @@ const MAX_DEPTH = 12;
 
 /** Names of fields that hold what lets somebody in. */
 const SECRET =
-  /^(?:.*(?:password|passwd|secret|token|api_?key|routing_?key|private_?key|credential).*|authorization|cookie|subscribeurl|unsubscribeurl)$/i;
+  /^(?:.*(?:password|passwd|secret|token|(?:api|routing|private)[_-]?key|credential).*|authorization|cookie|subscribeurl|unsubscribeurl)$/i;
 
 export const isSecretName = (name: string): boolean => SECRET.test(name);
 
@@ -53,14 +53,24 @@ const MAX_SHOWN = 4_000;
 const JSON_SECRET = /("([^"\\]{1,100})"\s*:\s*)"(?:[^"\\]|\\.)*"?/g;
 const FORM_SECRET = /(^|[&?])([^=&\s]{1,100})=([^&\s]*)/g;
 
-/** The beginning of a body, for people; of a CloudEvent in binary mode its attributes first. */
-export function shownPayload({ raw, headers }: Facts): string {
+/** The attributes of a CloudEvent in binary mode, and the beginning of the body. */
+export interface Head {
+  attributes: [string, unknown][];
+  body: Buffer;
+}
+
+/** The beginning of what was sent: a copy, so that the body itself is free to go. */
+export function headOf({ raw, headers }: Facts): Head {
   const attributes = Object.entries(headers).filter(
     ([name]) => name.startsWith('ce-') && !isSecretName(name),
   );
-  const head = attributes.map(([name, value]) => `${name}: ${String(value)}\n`).join('');
-  const text = storable(head.slice(0, MAX_SHOWN) + raw.toString('utf8', 0, MAX_SHOWN));
-  return text
+  return { attributes, body: Buffer.from(raw.subarray(0, MAX_SHOWN)) };
+}
+
+/** It as a text for people. */
+export function shownPayload({ attributes, body }: Head): string {
+  const lines = attributes.map(([name, value]) => `${name}: ${String(value)}\n`).join('');
+  return storable(lines.slice(0, MAX_SHOWN) + body.toString('utf8'))
     .replace(JSON_SECRET, (whole, before: string, name: string) =>
       isSecretName(name) ? `${before}"${MASK}"` : whole,
     )

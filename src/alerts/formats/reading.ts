@@ -1,5 +1,5 @@
 /** How formats read what others sent: by hand, as messages of thousands of alerts must cost little. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { momentProblem } from '../../api/range-query';
 import { step } from '../../common/check';
 import type { FieldError } from '../../common/errors';
@@ -7,45 +7,45 @@ import { isObject } from '../../common/json';
 
 const MAX_ENTRIES = 200;
 const MAX_TEXT = 10_000;
+const MAX_NAME = 1_000;
 const MAX_KEY = 255;
 
 /** A moment before that is Go's zero time, or a clock that was never set. */
 const FIRST_YEAR = 1970;
 
 /**
- * Labels, or other texts by name. Texts of more than 10,000 characters are cut.
+ * Labels, or other texts by name, up to the first that is wrong. Texts of more than 10,000 characters are cut.
  *
  * @param errors what is wrong joins them
  */
 export function textsIn(given: unknown, pointer: string, errors: FieldError[]): Record<string, string> {
   if (given === undefined || given === null) return {};
-  if (!isObject(given)) {
-    errors.push({ pointer, detail: 'must be an object of texts' });
+  const wrong = (detail: string, at = pointer) => {
+    errors.push({ pointer: at, detail });
     return {};
-  }
+  };
+  if (!isObject(given)) return wrong('must be an object of texts');
   const names = Object.keys(given);
-  if (names.length > MAX_ENTRIES) {
-    errors.push({ pointer, detail: `must have at most ${MAX_ENTRIES} entries` });
-    return {};
-  }
+  if (names.length > MAX_ENTRIES) return wrong(`must have at most ${MAX_ENTRIES} entries`);
   let isLong = false;
   for (const name of names) {
+    if (name.length > MAX_NAME) return wrong(`must have no name of more than ${MAX_NAME} characters`);
     const text = given[name];
-    if (typeof text !== 'string') errors.push({ pointer: pointer + step(name), detail: 'must be a text' });
-    else if (text.length > MAX_TEXT) isLong = true;
+    if (typeof text !== 'string') return wrong('must be a text', pointer + step(name));
+    if (text.length > MAX_TEXT) isLong = true;
   }
   const texts = given as Record<string, string>;
   return isLong ? Object.fromEntries(names.map((name) => [name, texts[name]!.slice(0, MAX_TEXT)])) : texts;
 }
 
-/** Scalars as labels: what is absent, null or blank is left out, and what is no scalar. */
+/** Scalars as labels, the first 200: what is absent, null or blank is left out, and what is no scalar. */
 export function labelsOf(given: Readonly<Record<string, unknown>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(given)
       .slice(0, MAX_ENTRIES)
       .flatMap(([name, value]) => {
         const text = scalarText(value);
-        return text === undefined || text === '' ? [] : [[name, text]];
+        return text === undefined || text === '' || name.length > MAX_NAME ? [] : [[name, text]];
       }),
   );
 }
@@ -86,4 +86,4 @@ export function keyOfLabels(labels: Readonly<Record<string, string>>): string {
 
 /** A key made of what identifies an alert. */
 export const hashedKey = (identity: unknown): string =>
-  createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32);
+  hash('sha256', JSON.stringify(identity), 'hex').slice(0, 32);

@@ -6,7 +6,7 @@ import { DEFAULT_LIFE_SECONDS } from '../alert';
 import { AlertFormatMapping, type AlertFormat, type Facts, type Parsed } from './alert-format';
 import { isSecretName, keptAlert } from './kept-payload';
 import { keyOf, labelsOf, momentIn, textIn } from './reading';
-import { SnsWeb } from './sns-web';
+import { SnsWeb, snsUrl } from './sns-web';
 
 export class SnsSourceParams {
   @TextList({
@@ -78,7 +78,9 @@ export class Sns implements AlertFormat<SnsSourceParams> {
       throw new Forbidden(
         `topic ${String(message.TopicArn).slice(0, 300)} is not among the topicArns of this source`,
       );
+    snsUrl(message.SigningCertURL, 'SigningCertURL');
     const isSubscription = message.Type === 'SubscriptionConfirmation';
+    if (isSubscription) snsUrl(message.SubscribeURL, 'SubscribeURL');
     if (isSubscription && !confirm)
       throw new Forbidden('this source confirms no subscriptions (confirm is false)');
     const algorithm = ALGORITHMS[message.SignatureVersion as string];
@@ -104,7 +106,7 @@ export class Sns implements AlertFormat<SnsSourceParams> {
   }
 
   looksLike(body: unknown): boolean {
-    return isObject(body) && typeof body.TopicArn === 'string' && (body.Type as string) in SIGNED;
+    return isObject(body) && typeof body.TopicArn === 'string' && Object.hasOwn(SIGNED, String(body.Type));
   }
 }
 
@@ -150,15 +152,17 @@ function alarmIn(alarm: Message, { TopicArn }: Message): Parsed[] {
       alert: {
         dedupKey: keyOf(textIn(alarm.AlarmArn) ?? JSON.stringify([AWSAccountId, Region, AlarmName])),
         status,
-        labels: labelsOf({
-          ...dimensionsIn(metric.Dimensions),
-          AlarmName,
-          AWSAccountId,
-          Region,
-          Namespace: metric.Namespace,
-          MetricName: metric.MetricName,
-          TopicArn,
-        }),
+        labels: {
+          ...labelsOf(dimensionsIn(metric.Dimensions)),
+          ...labelsOf({
+            AlarmName,
+            AWSAccountId,
+            Region,
+            Namespace: metric.Namespace,
+            MetricName: metric.MetricName,
+            TopicArn,
+          }),
+        },
         annotations: labelsOf({
           AlarmDescription: alarm.AlarmDescription,
           NewStateReason: alarm.NewStateReason,
@@ -208,7 +212,7 @@ function eventIn(inner: unknown, message: Message): Parsed {
     alert: {
       dedupKey: keyOf(message.MessageId as string),
       status: 'firing',
-      labels: labelsOf({ ...fields, Subject, TopicArn }),
+      labels: { ...labelsOf(fields), ...labelsOf({ Subject, TopicArn }) },
       annotations: {},
       at,
       lifeSeconds: DEFAULT_LIFE_SECONDS,

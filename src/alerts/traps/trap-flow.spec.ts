@@ -24,8 +24,9 @@ class World implements Banks {
 
   noteIn: Banks['noteIn'] = ({ bytes, address, port }) => {
     const text = bytes.toString();
+    const id = newId();
     const alert: IncomingAlert = {
-      id: newId(),
+      id,
       dedupKey: text,
       status: 'firing',
       labels: {},
@@ -34,6 +35,7 @@ class World implements Banks {
     };
     const inform = { key: text, acknowledgement: Buffer.from(text), address, port };
     return {
+      id,
       source: text.startsWith('b') ? 'b' : 'a',
       alerts: [alert],
       ...(text.includes('inform') ? { inform } : {}),

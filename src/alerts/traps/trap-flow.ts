@@ -8,9 +8,11 @@ import type { Spool } from './spool';
 
 /** A notification on its way to the intake. */
 export interface Note {
+  /** Of the alert that it is: by it one can tell whether it is kept already. */
+  id: string;
   /** Name of its source. */
   source: string;
-  /** One has its id: by it one can tell whether the notification is kept already. */
+  /** That alert, and ends of others. */
   alerts: IncomingAlert[];
   /** Who waits for its acknowledgement. */
   inform?: { key: string; acknowledgement: Buffer; address: string; port: number };
@@ -20,7 +22,7 @@ export interface Note {
 export interface Banks {
   /** The note in a datagram; undefined when it is not taken. */
   noteIn(datagram: Datagram): Note | undefined;
-  /** Commits all or none. @throws Unavailable when it can't be done now */
+  /** Commits them. @throws Unavailable when it can't be done now */
   accept(source: string, alerts: IncomingAlert[]): Promise<unknown>;
   /** Those of the ids that are kept. */
   kept(ids: string[]): Promise<Set<string>>;
@@ -162,9 +164,11 @@ export class TrapFlow {
     let left = notes;
     try {
       if (mayBeKept) {
-        const kept = await this.banks.kept(notes.map(idOf));
-        left = notes.filter((note) => !kept.has(idOf(note)));
-        this.settled(notes.filter((note) => kept.has(idOf(note))));
+        const kept = await this.banks.kept(notes.map(({ id }) => id));
+        // An end has no row by which it could be known; told again it does no harm.
+        left = notes.map((note) =>
+          kept.has(note.id) ? { ...note, alerts: note.alerts.filter(isEnd) } : note,
+        );
       }
       while (left.length > 0) {
         const some = ofOneSource(left);
@@ -245,7 +249,7 @@ export class TrapFlow {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-const idOf = ({ alerts }: Note): string => alerts.at(-1)!.id!;
+const isEnd = (alert: IncomingAlert): boolean => alert.isEnd === true;
 
 function ofOneSource(notes: Note[]): Note[] {
   const end = notes.findIndex(({ source }) => source !== notes[0]!.source);
@@ -255,18 +259,16 @@ function ofOneSource(notes: Note[]): Note[] {
 /** SQLSTATE classes of what is wrong with the data, and stays so. */
 function isUnkeepable(error: unknown): boolean {
   const { code } = error as { code?: string };
-  return !(error instanceof Unavailable) && code !== undefined && /^(22|23|54)/.test(code);
+  return !(error instanceof Unavailable) && code !== undefined && /^(22|54)/.test(code);
 }
 
-const lineOf = ({ source, alerts }: Note): string => JSON.stringify({ source, alerts });
+const lineOf = ({ id, source, alerts }: Note): string => JSON.stringify({ id, source, alerts });
 
 /** None in a line that a failing disk has spoilt. */
 function noteOf(line: string): Note[] {
   try {
-    const { source, alerts } = JSON.parse(line) as Note;
-    return [
-      { source, alerts: alerts.map((alert) => (alert.at ? { ...alert, at: new Date(alert.at) } : alert)) },
-    ];
+    const { id, source, alerts } = JSON.parse(line) as Note;
+    return [{ id, source, alerts: alerts.map((alert) => ({ ...alert, at: new Date(alert.at!) })) }];
   } catch {
     telemetry.trapDrops.inc({ where: 'spoilt' });
     return [];

@@ -132,10 +132,9 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
       return undefined;
     }
     const { source, notification, acknowledgement } = admission;
-    const note = {
-      source: source.name,
-      alerts: source.rules.alertsOf({ ...admission, id: newId(), at: now }, this.mibs),
-    };
+    const id = newId();
+    const alerts = source.rules.alertsOf({ ...admission, id, at: now }, this.mibs);
+    const note = { id, source: source.name, alerts };
     if (acknowledgement === undefined) return note;
     const key = `${address} ${port} ${notification.inform?.requestId} ${notification.trapOid}`;
     const fate = this.informs.meet(key, now);
