@@ -156,7 +156,7 @@ export class Intake {
     const rest = kept.accepted[Symbol.iterator]();
     return {
       accepted: alerts.map((alert) => {
-        if (isOther(alert)) return rest.next().value as Accepted | undefined;
+        if (isOther(alert)) return rest.next().value;
         const { dedupKey } = alert;
         const id = known.get(dedupKey) ?? fresh.ids.get(dedupKey);
         return id === undefined ? undefined : { id, dedupKey };

@@ -131,7 +131,7 @@ describe('the way of notifications', () => {
   });
 
   it('loses what there is no disk for, and an inform among it may come again', async () => {
-    await begin(200);
+    await begin(250);
     world.isAway = true;
     world.informs.meet('a-inform', new Date());
     send('a1', 'a2', 'a3', 'a-inform');
