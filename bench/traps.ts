@@ -3,16 +3,17 @@
  *
  *     npm run bench traps -- --traps 100000 --seconds 6 --rates 10000,15000,20000,40000
  */
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { figureIn, isInstalled, peersFolder, runPeer } from './peers';
 import { BenchProgram, printTable, sleep, until } from './program';
 
+const run = promisify(execFile);
 const LINK_DOWN = '1.3.6.1.6.3.1.1.5.3';
 const PEER = 'snmptrapd/bench_b_traps.sh';
 
@@ -70,14 +71,13 @@ async function measure(trapblast: string, count: number, rate: number): Promise<
       condition: 'down > 0',
     });
     await sleep(4_000);
-    spawnSync(trapblast, ['127.0.0.1', String(port), '2000', '2000']);
+    const send = (...args: number[]) => run(trapblast, ['127.0.0.1', ...[port, ...args].map(String)]);
+    await send(2_000, 2_000);
     await settled(program);
     const before = await figures(program);
     const usageBefore = program.usage();
     const begin = performance.now();
-    const { stdout } = spawnSync(trapblast, ['127.0.0.1', String(port), String(count), String(rate)], {
-      encoding: 'utf8',
-    });
+    const { stdout } = await send(count, rate);
     const sent = figureIn(stdout, 'sent') ?? 0;
     const doneAt = await settled(program);
     const after = await figures(program);
