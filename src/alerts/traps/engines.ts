@@ -63,6 +63,11 @@ export class Engines {
     return changed;
   }
 
+  /** What was taken could not be kept: it is taken again. */
+  giveBack(engines: readonly KnownEngine[]): void {
+    for (const { engineId } of engines) this.changed.add(engineId);
+  }
+
   isKnown(engineId: string): boolean {
     return this.engines.has(engineId);
   }

@@ -34,12 +34,29 @@ export class Refusals {
     }
   }
 
-  /** Writes what was gathered. */
+  /** Writes what was gathered. What can't be written waits, while there is room for it. */
   async flush(): Promise<void> {
-    // In one order, so that two listeners at once don't wait for each other.
-    const rows = [...this.gathered.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
-    if (rows.length === 0) return;
+    const { gathered } = this;
+    if (gathered.size === 0) return;
     this.gathered = new Map();
+    try {
+      // In one order, so that two listeners at once don't wait for each other.
+      const entries = [...gathered.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
+      await this.write(entries.map(([, row]) => row));
+    } catch (error) {
+      for (const [key, row] of gathered) {
+        const since = this.gathered.get(key);
+        this.gathered.set(key, {
+          ...row,
+          count: row.count + (since?.count ?? 0),
+          lastAt: since?.lastAt ?? row.lastAt,
+        });
+      }
+      throw error;
+    }
+  }
+
+  private async write(rows: readonly Refused[]): Promise<void> {
     await this.database.rows(
       `INSERT INTO trap_refusals (address, reason, source_id, count, first_at, last_at)
        SELECT u.address, u.reason, u.source_id, u.count, u.first_at, u.last_at

@@ -169,7 +169,11 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
         `${dropped + kernelDropped} notifications were lost: they came faster than they are read`,
       );
     forgetKeys();
-    await this.engineStore.keep(this.engines.takeChanged());
+    const heard = this.engines.takeChanged();
+    await this.engineStore.keep(heard).catch((error) => {
+      this.engines.giveBack(heard);
+      throw error;
+    });
     await this.refusals.flush();
   }
 }
