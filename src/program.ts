@@ -6,6 +6,7 @@ import type { FastifyRequest } from 'fastify';
 import { messageOf } from './common/errors';
 import { JsonLogger } from './common/logger';
 import { readConfig, type Config } from './config/config';
+import { inflated } from './api/inflate';
 import { takesRawBody } from './api/raw-body';
 import { describeApi } from './api/openapi';
 import { FastLane } from './alerts/fast-lane';
@@ -133,7 +134,9 @@ async function startApp(config: Config, logger: JsonLogger): Promise<NestFastify
  * given it so, whatever its type.
  */
 function acceptBodies(app: NestFastifyApplication): void {
-  const parse = app.getHttpAdapter().getInstance().getDefaultJsonParser('error', 'error');
+  const fastify = app.getHttpAdapter().getInstance();
+  fastify.addHook('preParsing', inflated);
+  const parse = fastify.getDefaultJsonParser('error', 'error');
   const accept = (types: readonly string[], bodyLimit: number, read: BodyReader) => {
     for (const type of types) {
       app.useBodyParser(type, { bodyLimit }, (request, body: Buffer, done) => {

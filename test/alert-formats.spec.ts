@@ -1,10 +1,11 @@
 /** Alerts of other systems, from their request to what is done about it. */
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { createHmac } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Api, secret, until, World, type Json, type MonscaleProcess } from './program';
+import { ADMIN_TOKEN, Api, secret, until, World, type Json, type MonscaleProcess } from './program';
 import { SNS_HOST } from './stand-ins/certificates';
 import { notification, SnsWebStandIn, subscription } from './stand-ins/sns-web';
 import { WebhookSink } from './stand-ins/webhook-sink';
@@ -479,6 +480,34 @@ describe('alerts of other systems', () => {
       expect((await program.root.post('/api/v2/alerts', many)).status).toBe(413);
       expect((await api.post('/alerts', many)).status).toBe(413);
       expect((await api.post('/alerts/cloudevents', many)).status).toBe(413);
+    });
+
+    it.concurrent('a body may be compressed, and is as large as it inflates to', async () => {
+      const send = async (encoding: string, body: Buffer) => {
+        const response = await fetch(`${program.url}/api/v1/alerts`, {
+          method: 'POST',
+          headers: {
+            Authorization: `Bearer ${ADMIN_TOKEN}`,
+            'Content-Type': 'application/json',
+            'Content-Encoding': encoding,
+          },
+          body: new Uint8Array(body),
+        });
+        return { status: response.status, body: (await response.json()) as Json };
+      };
+      const alert = Buffer.from('{"labels": {"alertname": "Compressed"}}');
+      for (const [encoding, compress] of [
+        ['gzip', gzipSync],
+        ['deflate', deflateSync],
+        ['br', brotliCompressSync],
+      ] as const) {
+        expect(await send(encoding, compress(alert))).toMatchObject({ status: 202, body: { rejected: [] } });
+      }
+      const bomb = Buffer.from(`{"labels": {"a": "${'b'.repeat(9 * 1024 * 1024)}"}}`);
+      expect((await send('gzip', gzipSync(bomb))).status).toBe(413);
+      expect((await send('gzip', alert)).status).toBe(400);
+      expect((await send('gzip', gzipSync(alert).subarray(0, 20))).status).toBe(400);
+      expect((await send('zstd', alert)).status).toBe(415);
     });
 
     it.concurrent('texts that PostgreSQL can not hold are kept as far as they can be', async () => {

@@ -32,3 +32,18 @@ test('a pattern that would hang a backtracking engine is answered at once', () =
   );
   expect(performance.now() - began).toBeLessThan(1_000);
 });
+
+test('what a service asks for is forgotten, and may be another thing then', () => {
+  const matcher = new Matcher([
+    { service: 'a', metric: 'm', match: { alertname: 'WebDown' } },
+    { service: 'a', metric: 'n', match: { instance: { regex: 'web-.*' } } },
+    { service: 'b', metric: 'm', match: { alertname: 'WebDown' } },
+  ]);
+  const labels = { alertname: 'WebDown', instance: 'web-1' };
+  expect(matcher.matches(labels)).toHaveLength(3);
+  matcher.remove(['a', 'unknown']);
+  expect(matcher.matches(labels).map(({ service }) => service)).toEqual(['b']);
+  matcher.add([{ service: 'a', metric: 'm', match: { alertname: 'DbDown' } }]);
+  expect(matcher.matches({ alertname: 'DbDown' }).map(({ service }) => service)).toEqual(['a']);
+  expect(matcher.asks({ alertname: 'Nothing' })).toBe(false);
+});

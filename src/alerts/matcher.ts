@@ -17,27 +17,56 @@ interface Compiled {
   tests: { label: string; fits: (value: string) => boolean }[];
 }
 
+/** What stands where in a matcher. */
+interface Place {
+  bucket: Set<Compiled>;
+  compiled: Compiled;
+}
+
 /** Which `alert` metrics an alert's labels fit. Found by one label, then tested on all: no walk over every service. */
 export class Matcher {
   /** label -> value -> the subscriptions that ask for it. */
-  private readonly byLabel = new Map<string, Map<string, Compiled[]>>();
+  private readonly byLabel = new Map<string, Map<string, Set<Compiled>>>();
   /** Those that ask by regular expression alone. */
-  private readonly others: Compiled[] = [];
+  private readonly others = new Set<Compiled>();
+  /** By service. */
+  private readonly places = new Map<string, Place[]>();
 
   constructor(subscriptions: readonly Subscription[]) {
+    this.add(subscriptions);
+  }
+
+  add(subscriptions: readonly Subscription[]): void {
     for (const subscription of subscriptions) {
       const entries = Object.entries(subscription.match);
       // Without a match only alerts that name the service feed it.
       if (entries.length === 0) continue;
-      const compiled = {
-        subscription,
-        tests: entries.map(([label, wanted]) => ({ label, fits: testOf(wanted) })),
-      };
+      const tests = entries.map(([label, wanted]) => ({ label, fits: testOf(wanted) }));
+      const compiled = { subscription, tests };
       const key = entries.findLast(([, wanted]) => typeof wanted === 'string') as
         [string, string] | undefined;
-      if (key === undefined) this.others.push(compiled);
-      else bucket(bucketMap(this.byLabel, key[0]), key[1]).push(compiled);
+      const bucket = key === undefined ? this.others : this.bucket(...key);
+      bucket.add(compiled);
+      const places = this.places.get(subscription.service);
+      if (places === undefined) this.places.set(subscription.service, [{ bucket, compiled }]);
+      else places.push({ bucket, compiled });
     }
+  }
+
+  /** Forgets what these services ask for. */
+  remove(services: readonly string[]): void {
+    for (const service of services) {
+      for (const { bucket, compiled } of this.places.get(service) ?? []) bucket.delete(compiled);
+      this.places.delete(service);
+    }
+  }
+
+  private bucket(label: string, value: string): Set<Compiled> {
+    const values = this.byLabel.get(label) ?? new Map<string, Set<Compiled>>();
+    this.byLabel.set(label, values);
+    const bucket = values.get(value) ?? new Set();
+    values.set(value, bucket);
+    return bucket;
   }
 
   /** Is there one that asks for such an alert? */
@@ -62,16 +91,4 @@ function testOf(wanted: string | { regex: string }): (value: string) => boolean 
   if (typeof wanted === 'string') return (value) => value === wanted;
   const pattern = RE2JS.compile(wanted.regex);
   return (value) => pattern.matches(value);
-}
-
-function bucketMap(map: Map<string, Map<string, Compiled[]>>, key: string): Map<string, Compiled[]> {
-  const known = map.get(key) ?? new Map<string, Compiled[]>();
-  map.set(key, known);
-  return known;
-}
-
-function bucket(map: Map<string, Compiled[]>, key: string): Compiled[] {
-  const known = map.get(key) ?? [];
-  map.set(key, known);
-  return known;
 }

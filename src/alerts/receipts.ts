@@ -16,6 +16,10 @@ const ERRORS_SHOWN = 20;
 const MAX_TEXT = 500;
 const SPAN_MS = 10_000;
 
+/** One that is deleted meanwhile must not cost the others: those named by $1 that stay until the end of the statement. */
+const LIVING_SOURCES = `WITH living AS (
+  SELECT id, name FROM sources WHERE name = ANY($1::text[]) ORDER BY id FOR KEY SHARE)`;
+
 /** A request as it was taken or refused. */
 export interface Receipt {
   source: string;
@@ -120,17 +124,19 @@ export class Receipts implements BeforeApplicationShutdown {
     const names = counts.map(({ source }) => source);
     const seen = counts.map(({ lastSeenAt }) => lastSeenAt);
     await this.database.rows(
-      `INSERT INTO source_states (source_id, last_seen_at)
-       SELECT s.id, max(u.at) FROM unnest($1::text[], $2::timestamptz[]) AS u (name, at) JOIN sources s USING (name)
+      `${LIVING_SOURCES}
+       INSERT INTO source_states (source_id, last_seen_at)
+       SELECT s.id, max(u.at) FROM unnest($1::text[], $2::timestamptz[]) AS u (name, at) JOIN living s USING (name)
        GROUP BY s.id ORDER BY s.id
        ON CONFLICT (source_id) DO UPDATE SET last_seen_at = greatest(source_states.last_seen_at, excluded.last_seen_at)`,
       [names, seen],
       'receipts_seen',
     );
     await this.database.rows(
-      `INSERT INTO source_counts (source_id, at, alerts)
+      `${LIVING_SOURCES}
+       INSERT INTO source_counts (source_id, at, alerts)
        SELECT s.id, u.at, u.alerts FROM unnest($1::text[], $2::timestamptz[], $3::int[]) AS u (name, at, alerts)
-         JOIN sources s USING (name) ORDER BY s.id, u.at
+         JOIN living s USING (name) ORDER BY s.id, u.at
        ON CONFLICT (source_id, at) DO UPDATE SET alerts = source_counts.alerts + excluded.alerts`,
       [names, counts.map(({ spanAt }) => new Date(spanAt)), counts.map(({ alerts }) => alerts)],
       'receipts_counts',
@@ -145,15 +151,16 @@ export class Receipts implements BeforeApplicationShutdown {
 
   private async writePayloads(payloads: readonly Kept[]): Promise<void> {
     const written = await this.database.rows<{ source: string }>(
-      `INSERT INTO source_payloads (id, source_id, at, format, status, payload, alerts, alert_ids, errors)
+      `${LIVING_SOURCES}
+       INSERT INTO source_payloads (id, source_id, at, format, status, payload, alerts, alert_ids, errors)
        SELECT u.id, s.id, u.at, u.format, u.status, u.payload, u.alerts,
          array(SELECT jsonb_array_elements_text(u.alert_ids)::uuid), u.errors
-       FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::int[], $6::text[], $7::int[], $8::jsonb[], $9::jsonb[])
-         AS u (id, name, at, format, status, payload, alerts, alert_ids, errors) JOIN sources s USING (name)
+       FROM unnest($2::uuid[], $1::text[], $3::timestamptz[], $4::text[], $5::int[], $6::text[], $7::int[], $8::jsonb[], $9::jsonb[])
+         AS u (id, name, at, format, status, payload, alerts, alert_ids, errors) JOIN living s USING (name)
        RETURNING source_id AS source`,
       [
-        payloads.map(() => newId()),
         payloads.map(({ source }) => source),
+        payloads.map(() => newId()),
         payloads.map(({ at }) => at),
         payloads.map(({ format }) => format),
         payloads.map(({ status }) => status),
