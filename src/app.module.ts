@@ -13,6 +13,7 @@ import { EmulatedController } from './alerts/emulated.controller';
 import { SilentSources } from './alerts/silent-sources';
 import { SourcesController } from './alerts/sources.controller';
 import { TrapController } from './alerts/trap.controller';
+import { MibsController } from './alerts/traps/mibs.controller';
 import { TrapListener } from './alerts/traps/trap-listener';
 import { FastLane } from './alerts/fast-lane';
 import { AuthGuard } from './auth/auth';
@@ -83,6 +84,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
     ExecutionsController,
     AlertsController,
     SourcesController,
+    MibsController,
     TrapController,
     EmulatedController,
     KillSwitchController,

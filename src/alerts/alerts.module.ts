@@ -10,6 +10,9 @@ import { Receipts } from './receipts';
 import { Reception } from './reception';
 import { Sources } from './sources';
 import { Subscriptions } from './subscriptions';
+import { EngineStore } from './traps/engine-store';
+import { Mibs } from './traps/mibs';
+import { Refusals } from './traps/refusals';
 
 /** What others say. */
 @Module({
@@ -25,7 +28,22 @@ import { Subscriptions } from './subscriptions';
     Reception,
     Subscriptions,
     AlertValues,
+    Refusals,
+    EngineStore,
+    Mibs,
   ],
-  exports: [FormatRegistry, Sources, Addressees, Receipts, Intake, Reception, Subscriptions, AlertValues],
+  exports: [
+    FormatRegistry,
+    Sources,
+    Addressees,
+    Receipts,
+    Intake,
+    Reception,
+    Subscriptions,
+    AlertValues,
+    Refusals,
+    EngineStore,
+    Mibs,
+  ],
 })
 export class AlertsModule {}

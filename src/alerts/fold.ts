@@ -26,13 +26,14 @@ export interface KeptAlert {
 export interface Folded {
   inserted: KeptAlert[];
   updated: KeptAlert[];
-  /** For each alert that came in, the kept one it became. */
-  accepted: KeptAlert[];
+  /** For each alert that came in, the kept one it became; nothing for an end where nothing fired. */
+  accepted: (KeptAlert | undefined)[];
 }
 
 /**
  * Takes alerts in, in their order. The same alert again (key, status and start the same) changes nothing but its
- * last-seen, and what it says beside; `resolved` ends it; another start, or a new firing after its end, is a new alert.
+ * last-seen, and what it says beside; `resolved` ends it; another start, or a new firing after its end, is a new alert. An
+ * event that has its id is always one.
  *
  * @param current the newest kept alert of each key
  */
@@ -49,6 +50,7 @@ export function fold(
 
   const accepted = incoming.map((alert) => {
     const kept = newest.get(alert.dedupKey);
+    if (alert.isEnd && !endsIt(alert, kept)) return undefined;
     if (kept !== undefined && isSame(kept, alert, now)) {
       touch(kept);
       see(kept, alert, now);
@@ -58,13 +60,17 @@ export function fold(
       touch(kept);
       kept.isCurrent = false;
     }
-    const fresh = begin(alert, now, newId());
+    const fresh = begin(alert, now, alert.id ?? newId());
     inserted.add(fresh);
     newest.set(alert.dedupKey, fresh);
     return fresh;
   });
   return { inserted: [...inserted], updated: [...updated], accepted };
 }
+
+/** An end ends what began before it: told again later, it must not end what began since. */
+const endsIt = ({ at }: IncomingAlert, kept: KeptAlert | undefined): boolean =>
+  kept?.status === 'firing' && (at === undefined || kept.at <= at);
 
 /** A kept alert, as little of it as tells whether it is the same again. Moments are ms since 1970. */
 export interface Glimpse {
@@ -83,7 +89,7 @@ const SEEN_WITHIN_MS = 1_000;
 
 /** Is there nothing to write? It is the same again, fires, and was seen within the last second. */
 export function isKnown(kept: Glimpse, alert: IncomingAlert, now: number): boolean {
-  if (alert.status !== 'firing' || kept.status !== 'firing') return false;
+  if (alert.id !== undefined || alert.status !== 'firing' || kept.status !== 'firing') return false;
   if (now - kept.lastSeenAt >= SEEN_WITHIN_MS) return false;
   const hasOtherStart = alert.at !== undefined && !alert.isRepeated && alert.at.getTime() !== kept.at;
   const isOver =
@@ -107,6 +113,7 @@ export const contentOf = ({
   hash('md5', JSON.stringify([value ?? null, labels, annotations, raw ?? null]), 'base64');
 
 function isSame(kept: KeptAlert, alert: IncomingAlert, now: Date): boolean {
+  if (alert.id !== undefined) return false;
   const hasStart = alert.at !== undefined && !alert.isRepeated;
   const sameStart = !hasStart || alert.at!.getTime() === kept.at.getTime();
   // A resolution ends what fires, whenever it says it began.

@@ -41,7 +41,8 @@ const millis = (column: string): string => `(extract(epoch FROM ${column}) * 100
 const NOTHING: Kept = { accepted: [], news: [], sooner: [] };
 
 interface Kept {
-  accepted: Accepted[];
+  /** Of an end that ended nothing there is none. */
+  accepted: (Accepted | undefined)[];
   news: string[];
   sooner: KeptAlert[];
 }
@@ -90,7 +91,7 @@ export class Intake {
       // Not waited for: they are committed, and the sweep finds them if this fails.
       void this.queues.addAlerts(news);
       void this.lookSooner(sooner);
-      return accepted;
+      return accepted.filter((one) => one !== undefined);
     } finally {
       this.inMemory -= alerts.length;
     }
@@ -149,15 +150,16 @@ export class Intake {
       source,
       alerts.filter(({ dedupKey }) => !glimpses.has(dedupKey)),
     );
-    const others = alerts.filter(({ dedupKey }) => changed.has(dedupKey) || fresh.taken.has(dedupKey));
+    const isOther = ({ dedupKey }: IncomingAlert) => changed.has(dedupKey) || fresh.taken.has(dedupKey);
+    const others = alerts.filter(isOther);
     const kept = others.length === 0 ? NOTHING : await this.keepAll(source, others);
     const rest = kept.accepted[Symbol.iterator]();
-    const idOf = ({ dedupKey }: IncomingAlert) =>
-      changed.has(dedupKey) ? undefined : (known.get(dedupKey) ?? fresh.ids.get(dedupKey));
     return {
       accepted: alerts.map((alert) => {
-        const id = idOf(alert);
-        return id === undefined ? (rest.next().value as Accepted) : { id, dedupKey: alert.dedupKey };
+        if (isOther(alert)) return rest.next().value;
+        const { dedupKey } = alert;
+        const id = known.get(dedupKey) ?? fresh.ids.get(dedupKey);
+        return id === undefined ? undefined : { id, dedupKey };
       }),
       news: [...fresh.news, ...kept.news],
       sooner: kept.sooner,
@@ -190,7 +192,8 @@ export class Intake {
     alerts: readonly IncomingAlert[],
   ): Promise<{ ids: Map<string, string>; taken: Set<string>; news: string[] }> {
     if (alerts.length === 0) return { ids: new Map(), taken: new Set(), news: [] };
-    const { inserted, accepted } = fold([], alerts, this.clock.now(), newId);
+    const { inserted, accepted: folded } = fold([], alerts, this.clock.now(), newId);
+    const accepted = folded.filter((one) => one !== undefined);
     const rows = await this.insert(this.database, source, inserted);
     const done = new Set(rows.map(({ id }) => id));
     const isDone = ({ id }: { id: string }) => done.has(id);
@@ -232,7 +235,7 @@ export class Intake {
     const asked = rows.filter(({ isAsked }) => isAsked).map(({ id }) => id);
     const news = [...asked, ...updated.filter(isNews).map(({ id }) => id)];
     return {
-      accepted: accepted.map(({ id, dedupKey }) => ({ id, dedupKey })),
+      accepted: accepted.map((one) => one && { id: one.id, dedupKey: one.dedupKey }),
       news: [...new Set([...news, ...newsForSome])],
       sooner: updated.filter((alert) => endsSooner(alert, ends.get(alert.id))),
     };

@@ -5,12 +5,14 @@ import { definitionController, type Resource } from '../api/definition.controlle
 import { CLOCK, type Clock } from '../common/clock';
 import { Receipts } from './receipts';
 import { SourceDto, Sources } from './sources';
+import { Refusals } from './traps/refusals';
 
 @Controller('api/v1/sources')
 export class SourcesController extends definitionController('sources', SourceDto, Sources) {
   constructor(
     private readonly sources: Sources,
     private readonly receipts: Receipts,
+    private readonly refusals: Refusals,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
     super();
@@ -35,5 +37,14 @@ export class SourcesController extends definitionController('sources', SourceDto
   async recent(@Param('ref') reference: string): Promise<{ items: object[] }> {
     const { id } = await this.sources.get(reference);
     return { items: await this.receipts.recent(id) };
+  }
+
+  @Get(':ref/refused')
+  @ApiOperation({
+    summary: 'The last 100 senders whose SNMP notifications were refused, how often, and why',
+  })
+  async refused(@Param('ref') reference: string): Promise<{ items: object[] }> {
+    const { id } = await this.sources.get(reference);
+    return { items: await this.refusals.ofSource(id) };
   }
 }

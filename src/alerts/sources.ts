@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { StoredDefinitions, type Draft, type References, type Surroundings } from '../api/stored-definitions';
 import { hashOf } from '../auth/identities';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
 import { maskedParams, openedParams, sealedParams } from '../common/choice';
-import { InvalidInput } from '../common/errors';
+import { InvalidInput, messageOf } from '../common/errors';
 import { Any, Decimal, Text } from '../common/fields';
 import { isObject } from '../common/json';
 import { NAME } from '../common/names';
@@ -49,6 +49,9 @@ function withoutActivity(body: unknown): unknown {
 
 @Injectable()
 export class Sources extends StoredDefinitions<SourceRow> {
+  private readonly logger = new Logger('Sources');
+  /** Those of whom it was said in the log. */
+  private readonly unopened = new Set<string>();
   protected override readonly shownAs = { tokenHash: null };
 
   constructor(
@@ -107,15 +110,23 @@ export class Sources extends StoredDefinitions<SourceRow> {
     return [];
   }
 
-  /** Communities that `snmp` sources accept now, and the source that a notification is kept under. */
-  async communities(): Promise<{ communities: string[]; source: string }> {
-    const rows = await this.database.rows<{ name: string; params: Record<string, unknown> }>(
-      `SELECT name, params FROM sources WHERE format = 'snmp' ORDER BY id`,
+  /** The `snmp` sources, opened, oldest first. One whose secrets can't be had now takes nothing. */
+  async snmp(): Promise<{ id: string; name: string; params: SnmpSourceParams }[]> {
+    const rows = await this.database.rows<{ id: string; name: string; params: Record<string, unknown> }>(
+      `SELECT id, name, params FROM sources WHERE format = 'snmp' ORDER BY id`,
+      [],
+      'sources_snmp',
     );
-    const communities = rows.flatMap(
-      ({ params }) => openedParams(SnmpSourceParams, params, this.secrets).params.communities,
-    );
-    return { communities: [...new Set(communities)], source: rows.length === 1 ? rows[0]!.name : 'snmp' };
+    return rows.flatMap(({ id, name, params }) => {
+      try {
+        return [{ id, name, params: openedParams(SnmpSourceParams, params, this.secrets).params }];
+      } catch (error) {
+        if (!this.unopened.has(name))
+          this.logger.warn(`source ${name} takes no notifications: ${messageOf(error)}`);
+        this.unopened.add(name);
+        return [];
+      }
+    });
   }
 
   /** With embedded servers a source for SNMP exists from the start: in a database where nothing was ever defined. */

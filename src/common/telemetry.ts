@@ -37,6 +37,21 @@ export const telemetry = {
     'format',
     'reason',
   ] as const),
+  trapDatagrams: counter('trap_datagrams_total', 'UDP datagrams that the trap listener read'),
+  trapDrops: counter(
+    'trap_drops_total',
+    'UDP datagrams and notifications that were lost, by where there was no room',
+    ['where'] as const,
+  ),
+  trapsSpooled: counter(
+    'traps_spooled_total',
+    'Notifications that were put on disk, as PostgreSQL was away or slower',
+  ),
+  spoolBytes: new Gauge({
+    name: 'monscale_trap_spool_bytes',
+    help: 'Notifications that wait on disk',
+    registers,
+  }),
   alertsProcessed: counter('alerts_processed_total', 'Alerts matched and evaluated'),
   decisionSeconds: histogram(
     'alert_decision_seconds',

@@ -7,6 +7,7 @@ import { LoadBalancers1763900300000 } from '../../migrations/1763900300000-load-
 import { AlertFormats1763900400000 } from '../../migrations/1763900400000-alert-formats';
 import { ActionLimits1763900500000 } from '../../migrations/1763900500000-action-limits';
 import { Aftermath1763900600000 } from '../../migrations/1763900600000-aftermath';
+import { SnmpNotifications1763900700000 } from '../../migrations/1763900700000-snmp-notifications';
 import { Intake1763900800000 } from '../../migrations/1763900800000-intake';
 import { DefinitionChanges1763900900000 } from '../../migrations/1763900900000-definition-changes';
 import { ENTITIES } from './entities';
@@ -43,6 +44,7 @@ function dataSource(url: string, extra: object): DataSource {
       AlertFormats1763900400000,
       ActionLimits1763900500000,
       Aftermath1763900600000,
+      SnmpNotifications1763900700000,
       Intake1763900800000,
       DefinitionChanges1763900900000,
     ],

@@ -3,18 +3,9 @@ import type { FieldError } from '../../common/errors';
 import { Choice, Nested, Text, Whole } from '../../common/fields';
 import { MetricMapping, type Metric, type ReadContext, type Reading } from '../metric';
 import { SnmpClient } from '../snmp/snmp-client';
-import {
-  AUTH_PROTOCOLS,
-  keyOfTarget,
-  PRIV_PROTOCOLS,
-  SECURITY_LEVELS,
-  SNMP_VERSIONS,
-  type SnmpTarget,
-  type SnmpUser,
-} from '../snmp/snmp-target';
+import { keyOfTarget, SNMP_VERSIONS, type SnmpTarget, type SnmpUser } from '../snmp/snmp-target';
+import { SnmpUserParams, userProblems } from '../snmp/snmp-user-params';
 
-/** RFC 3414, 11.2. */
-const KEY_CHARACTERS = 8;
 /** RFC 2578, 3.5: at most 128 numbers of 32 bits. */
 const OID_NUMBERS = 128;
 
@@ -24,25 +15,7 @@ export const HOST_HINT = 'must be a host name or an IP address, without scheme a
 export const OID = /^\.?[0-2](?:\.\d{1,10}){2,}$/;
 export const OID_HINT = 'must be an object identifier in numbers, such as 1.3.6.1.2.1.1.3.0';
 
-export class SnmpV3Params implements SnmpUser {
-  @Text({ description: 'User name (USM)', minLength: 1, maxLength: 32 })
-  user: string;
-
-  @Choice(SECURITY_LEVELS, { description: 'Whether messages are signed and encrypted' })
-  level: SnmpUser['level'];
-
-  @Choice(AUTH_PROTOCOLS, { description: 'How messages are signed', optional: true })
-  authProtocol?: SnmpUser['authProtocol'];
-
-  @Text({ description: 'Password for signing, at least 8 characters', secret: true, optional: true })
-  authKey?: string;
-
-  @Choice(PRIV_PROTOCOLS, { description: 'How messages are encrypted', optional: true })
-  privProtocol?: SnmpUser['privProtocol'];
-
-  @Text({ description: 'Password for encryption, at least 8 characters', secret: true, optional: true })
-  privKey?: string;
-
+export class SnmpV3Params extends SnmpUserParams implements SnmpUser {
   @Text({ description: 'Context of the agent to ask in', optional: true, maxLength: 255 })
   contextName?: string;
 }
@@ -130,37 +103,14 @@ export class SnmpOid implements Metric<SnmpOidParams> {
 /** Without the leading dot that some tools write. */
 export const normalOid = (oid: string): string => oid.replace(/^\./, '');
 
-function oidProblem(oid: string): string | undefined {
+export function oidProblem(oid: string): string | undefined {
   const numbers = normalOid(oid).split('.').map(Number);
   if (numbers.length > OID_NUMBERS) return `must have at most ${OID_NUMBERS} numbers`;
   return numbers.some((number) => number > 0xffffffff) ? 'has a number above 4294967295' : undefined;
 }
 
-/**
- * What is wrong between the fields of an SNMP definition. A secret may be a reference instead of a text, and is
- * then not judged.
- */
+/** What is wrong between the fields of an SNMP definition. */
 export function snmpProblems({ version, v3 }: Pick<SnmpTarget, 'version' | 'v3'>): FieldError[] {
   if (version !== '3') return [];
-  if (v3 === undefined) return [{ pointer: '/v3', detail: 'is needed for version 3' }];
-  const { level, authProtocol, authKey, privProtocol, privKey } = v3;
-  const signs = level !== 'noAuthNoPriv';
-  const encrypts = level === 'authPriv';
-  return [
-    ...(signs && authProtocol === undefined ? [missing('authProtocol', level)] : []),
-    ...(signs ? keyProblem('authKey', authKey, level) : []),
-    ...(encrypts && privProtocol === undefined ? [missing('privProtocol', level)] : []),
-    ...(encrypts ? keyProblem('privKey', privKey, level) : []),
-  ];
+  return v3 === undefined ? [{ pointer: '/v3', detail: 'is needed for version 3' }] : userProblems(v3, '/v3');
 }
-
-function keyProblem(name: string, key: unknown, level: string): FieldError[] {
-  if (key === undefined) return [missing(name, level)];
-  if (typeof key !== 'string' || key.length >= KEY_CHARACTERS) return [];
-  return [{ pointer: `/v3/${name}`, detail: `must have at least ${KEY_CHARACTERS} characters` }];
-}
-
-const missing = (name: string, level: string): FieldError => ({
-  pointer: `/v3/${name}`,
-  detail: `is needed for level ${level}`,
-});
