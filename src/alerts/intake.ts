@@ -185,7 +185,7 @@ export class Intake {
   /**
    * Those that nobody has seen yet, by one statement. Of several with one key in here the last is the one that lasts.
    *
-   * @returns ids by key, and the keys that somebody else took meanwhile
+   * @returns ids by key, and the keys that are left: somebody else took them, or they have several rows
    */
   private async insertNew(
     source: AlertSource,
@@ -194,7 +194,11 @@ export class Intake {
     if (alerts.length === 0) return { ids: new Map(), taken: new Set(), news: [] };
     const { inserted, accepted: folded } = fold([], alerts, this.clock.now(), newId);
     const accepted = folded.filter((one) => one !== undefined);
-    const rows = await this.insert(this.database, source, inserted);
+    // Several rows of one key are all or nothing: one of them may be taken by somebody else.
+    const rowsOf = new Map<string, number>();
+    for (const { dedupKey } of inserted) rowsOf.set(dedupKey, (rowsOf.get(dedupKey) ?? 0) + 1);
+    const alone = inserted.filter(({ dedupKey }) => rowsOf.get(dedupKey) === 1);
+    const rows = alone.length === 0 ? [] : await this.insert(this.database, source, alone);
     const done = new Set(rows.map(({ id }) => id));
     const isDone = ({ id }: { id: string }) => done.has(id);
     return {
