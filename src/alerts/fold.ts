@@ -87,20 +87,21 @@ export interface Glimpse {
 /** How late it may be known that an alert was seen again, or that it ends later. */
 const SEEN_WITHIN_MS = 1_000;
 
-/** Is there nothing to write? It is the same again, fires, and was seen within the last second. */
-export function isKnown(kept: Glimpse, alert: IncomingAlert, now: number): boolean {
-  if (alert.id !== undefined || alert.status !== 'firing' || kept.status !== 'firing') return false;
-  if (now - kept.lastSeenAt >= SEEN_WITHIN_MS) return false;
+/**
+ * What there is to do for an alert of which one is kept: nothing when it was seen within the last second, to write that
+ * it was seen when it says the same as then, else to fold it in.
+ */
+export function stepFor(kept: Glimpse, alert: IncomingAlert, now: number): 'nothing' | 'see' | 'fold' {
+  if (alert.status !== 'firing' || kept.status !== 'firing') return 'fold';
   const hasOtherStart = alert.at !== undefined && !alert.isRepeated && alert.at.getTime() !== kept.at;
   const isOver =
     (kept.endsAt !== null && kept.endsAt <= now) ||
     (kept.lifeSeconds !== null && kept.lastSeenAt + kept.lifeSeconds * 1000 <= now);
-  if (hasOtherStart || isOver) return false;
-  const { endsAt } = alert;
-  const endsAlike =
-    endsAt === undefined ||
-    (kept.endsAt !== null && Math.abs(endsAt.getTime() - kept.endsAt) < SEEN_WITHIN_MS);
-  return endsAlike && kept.content === contentOf(alert);
+  if (hasOtherStart || isOver || alert.id !== undefined || kept.content !== contentOf(alert)) return 'fold';
+  const laterMs = alert.endsAt === undefined ? 0 : alert.endsAt.getTime() - (kept.endsAt ?? Infinity);
+  // One that ends sooner is evaluated then.
+  if (laterMs <= -SEEN_WITHIN_MS) return 'fold';
+  return now - kept.lastSeenAt < SEEN_WITHIN_MS && laterMs < SEEN_WITHIN_MS ? 'nothing' : 'see';
 }
 
 /** What an alert says, in short: two that say the same have the same. */

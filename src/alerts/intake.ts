@@ -9,7 +9,7 @@ import { Database, type Sql } from '../database/database';
 import { Queues } from '../queue/queues';
 import type { AlertSource, IncomingAlert } from './alert';
 import { Receipts } from './receipts';
-import { contentOf, fold, isKnown, type Glimpse, type KeptAlert } from './fold';
+import { contentOf, fold, stepFor, type Glimpse, type KeptAlert } from './fold';
 import { documentOf } from './formats/kept-payload';
 import { Subscriptions } from './subscriptions';
 
@@ -138,14 +138,19 @@ export class Intake {
     const glimpses = await this.glimpses(source, alerts);
     const now = this.clock.now().getTime();
     const known = new Map<string, string>();
+    const seen = new Map<string, IncomingAlert>();
     const changed = new Set<string>();
     for (const alert of alerts) {
       const glimpse = glimpses.get(alert.dedupKey);
       if (glimpse === undefined) continue;
-      if (isKnown(glimpse, alert, now)) known.set(alert.dedupKey, glimpse.id);
-      // Of several with one key all are known, or none: they count in their order.
-      else changed.add(alert.dedupKey);
+      const step = stepFor(glimpse, alert, now);
+      if (step === 'fold') changed.add(alert.dedupKey);
+      else known.set(alert.dedupKey, glimpse.id);
+      if (step === 'see') seen.set(alert.dedupKey, alert);
     }
+    // Of several with one key all are folded in, or none: they count in their order.
+    for (const key of changed) seen.delete(key);
+    for (const key of await this.seeAgain(seen, known)) changed.add(key);
     const fresh = await this.insertNew(
       source,
       alerts.filter(({ dedupKey }) => !glimpses.has(dedupKey)),
@@ -180,6 +185,35 @@ export class Intake {
       'intake_glimpses',
     );
     return new Map(rows.map((row) => [row.dedupKey, row]));
+  }
+
+  /** Writes that alerts were seen again. Answers the keys of those that are not what they were, or news for a metric. */
+  private async seeAgain(
+    alerts: ReadonlyMap<string, IncomingAlert>,
+    ids: ReadonlyMap<string, string>,
+  ): Promise<string[]> {
+    if (alerts.size === 0) return [];
+    const keys = [...alerts.keys()];
+    const rows = await this.database.rows<{ id: string }>(
+      `WITH locked AS (SELECT id FROM alerts WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE)
+       UPDATE alerts a SET last_seen_at = greatest(a.last_seen_at, $4), ends_at = coalesce(u.ends_at, a.ends_at)
+       FROM locked JOIN unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS u (id, content, ends_at) USING (id)
+       WHERE a.id = locked.id AND a.is_current AND a.status = 'firing' AND a.content = u.content
+         AND coalesce(a.ends_at > $4, true) AND coalesce(a.last_seen_at + make_interval(secs => a.life_seconds) > $4, true)
+         AND (u.ends_at IS NULL OR u.ends_at >= a.ends_at - interval '1 second')
+         AND NOT EXISTS (SELECT FROM alert_matches m
+           WHERE m.alert_id = a.id AND a.last_seen_at + make_interval(secs => m.ttl_seconds) < $4)
+       RETURNING a.id`,
+      [
+        keys.map((key) => ids.get(key)),
+        keys.map((key) => contentOf(alerts.get(key)!)),
+        keys.map((key) => alerts.get(key)!.endsAt ?? null),
+        this.clock.now(),
+      ],
+      'intake_see_again',
+    );
+    const done = new Set(rows.map(({ id }) => id));
+    return keys.filter((key) => !done.has(ids.get(key)!));
   }
 
   /**
