@@ -66,6 +66,7 @@ async function compare(
         ['answers that are no 2xx', figureIn(line, 'non2xx') ?? NaN],
         ['alerts kept', stored],
         ['CPU s of the whole tree', cpu],
+        ['of it PostgreSQL', after.postgres.cpuSeconds - before.postgres.cpuSeconds],
         ['PSS of the whole tree, MB', pss],
         ['Alertmanager: alerts/s', peer],
         ['Alertmanager: p50, p99, ms', `${figureIn(peerLine, 'p50_ms')}, ${figureIn(peerLine, 'p99_ms')}`],

@@ -182,7 +182,6 @@ export class Intake {
          life_seconds AS "lifeSeconds", ${millis('last_seen_at')} AS "lastSeenAt", content
        FROM alerts WHERE source = $1 AND is_current AND dedup_key = ANY($2::text[])`,
       [source.name, [...keys]],
-      'intake_glimpses',
     );
     return new Map(rows.map((row) => [row.dedupKey, row]));
   }
@@ -195,10 +194,11 @@ export class Intake {
     if (alerts.size === 0) return [];
     const keys = [...alerts.keys()];
     const rows = await this.database.rows<{ id: string }>(
+      // Locked in their order first; and planned for these ids, as a plan for any number of them reads the whole table.
       `WITH locked AS (SELECT id FROM alerts WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE)
        UPDATE alerts a SET last_seen_at = greatest(a.last_seen_at, $4), ends_at = coalesce(u.ends_at, a.ends_at)
-       FROM locked JOIN unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS u (id, content, ends_at) USING (id)
-       WHERE a.id = locked.id AND a.is_current AND a.status = 'firing' AND a.content = u.content
+       FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS u (id, content, ends_at)
+       WHERE (SELECT count(*) FROM locked) > 0 AND a.id = ANY($1::uuid[]) AND a.id = u.id AND a.is_current AND a.status = 'firing' AND a.content = u.content
          AND coalesce(a.ends_at > $4, true) AND coalesce(a.last_seen_at + make_interval(secs => a.life_seconds) > $4, true)
          AND (u.ends_at IS NULL OR u.ends_at >= a.ends_at - interval '1 second')
          AND NOT EXISTS (SELECT FROM alert_matches m
@@ -210,7 +210,6 @@ export class Intake {
         keys.map((key) => alerts.get(key)!.endsAt ?? null),
         this.clock.now(),
       ],
-      'intake_see_again',
     );
     const done = new Set(rows.map(({ id }) => id));
     return keys.filter((key) => !done.has(ids.get(key)!));
