@@ -6,6 +6,7 @@ import { readConfig, type Config } from './config/config';
 import { describeApi } from './api/openapi';
 import { AppModule } from './app.module';
 import { startEmbeddedServers, type EmbeddedServers } from './embedded/embedded-servers';
+import { allowAddresses } from './targets/http/address-guard';
 import { YAML_TYPES } from './transfer/yaml';
 
 /** Everything must be over by then. */
@@ -28,6 +29,7 @@ export interface Program {
 export async function startProgram(env: NodeJS.ProcessEnv): Promise<Program> {
   const given = readConfig(env);
   const logger = new JsonLogger(given.logLevel, { roles: given.roles.join(',') });
+  allowAddresses(given.allowAddresses);
   for (const name of given.unknownVariables) logger.warn(`${name} is not known; is it misspelt?`, 'Config');
 
   const embedded = given.embedded

@@ -1,0 +1,98 @@
+import {
+  FunctionExpressionType,
+  JSONPathEnvironment,
+  jsonpath,
+  type JSONPathQuery,
+  type JSONValue,
+} from 'json-p3';
+import { RE2JS } from 're2js';
+import { messageOf } from './errors';
+
+const MAX_LENGTH = 500;
+const MAX_DEPTH = 64;
+const MAX_COMPILED = 1_000;
+
+/** A number as people write it; nothing else is one. */
+const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
+
+const environment = new JSONPathEnvironment({ maxRecursionDepth: MAX_DEPTH });
+// By RE2: matched in linear time, whatever the expression. Its syntax holds that of I-Regexp (RFC 9485).
+for (const [name, fits] of [
+  ['match', (pattern: RE2JS, text: string) => pattern.matches(text)],
+  ['search', (pattern: RE2JS, text: string) => pattern.matcher(text).find()],
+] as const) {
+  environment.functionRegister.set(name, {
+    argTypes: [FunctionExpressionType.ValueType, FunctionExpressionType.ValueType],
+    returnType: FunctionExpressionType.LogicalType,
+    call: (text: unknown, expression: unknown) => {
+      if (typeof text !== 'string' || typeof expression !== 'string') return false;
+      try {
+        return fits(RE2JS.compile(expression), text);
+      } catch {
+        return false; // RFC 9535, 2.4.6: an expression that is none matches nothing.
+      }
+    },
+  });
+}
+
+const compiled = new Map<string, JSONPathQuery>();
+
+/** What is wrong with a JSONPath (RFC 9535) that is to find one value; undefined when nothing is. */
+export function jsonPathProblem(path: string): string | undefined {
+  if (path.length > MAX_LENGTH) return `must have at most ${MAX_LENGTH} characters`;
+  try {
+    return costProblem(environment.compile(path));
+  } catch (error) {
+    return `is not a valid JSONPath: ${messageOf(error)}`;
+  }
+}
+
+/**
+ * The number at the path: a JSON number, or a text that is one. Undefined where there is none, where there are several,
+ * and where it is something else.
+ */
+export function numberAt(path: string, document: unknown): number | undefined {
+  try {
+    const nodes = queryOf(path).lazyQuery(document as JSONValue);
+    const first = nodes.next();
+    return first.done || !nodes.next().done ? undefined : numberOf(first.value.value);
+  } catch {
+    return undefined; // Nested beyond what is looked at.
+  }
+}
+
+/** A finite number, or a text that is one. */
+export function numberOf(value: unknown): number | undefined {
+  const number = typeof value === 'string' && NUMBER.test(value) ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+}
+
+function queryOf(path: string): JSONPathQuery {
+  const known = compiled.get(path);
+  if (known !== undefined) return known;
+  const query = environment.compile(path);
+  if (compiled.size >= MAX_COMPILED) compiled.clear();
+  compiled.set(path, query);
+  return query;
+}
+
+/** What is sent decides how long a query takes: at worst by its square. Nested filters would make it a higher power. */
+function costProblem(query: JSONPathQuery): string | undefined {
+  const counts = { filters: 0, descents: 0, unions: 0 };
+  count(query, counts);
+  if (counts.unions > 0) return 'must select one value, not a list of them by ","';
+  if (counts.filters > 1) return 'must have at most one filter';
+  if (counts.descents > 1) return 'must have at most one ".."';
+  return undefined;
+}
+
+function count(part: unknown, counts: { filters: number; descents: number; unions: number }): void {
+  if (typeof part !== 'object' || part === null) return;
+  if (Array.isArray(part)) return part.forEach((one) => count(one, counts));
+  if (part instanceof jsonpath.selectors.FilterSelector) counts.filters++;
+  if (part instanceof jsonpath.JSONPathSegment && String(part).startsWith('..')) counts.descents++;
+  for (const [key, inner] of Object.entries(part)) {
+    if (key === 'selectors' && (inner as unknown[]).length > 1) counts.unions++;
+    if (key !== 'environment' && key !== 'token') count(inner, counts);
+  }
+}
