@@ -10,6 +10,7 @@ import type { Mapping } from '../../common/mapping-registry';
 import type { Metric, MetricOptions, ReadContext } from '../metric';
 import { MetricRegistry } from '../metric-registry';
 import { SnmpClient } from '../snmp/snmp-client';
+import { HttpClient } from '../http/http-client';
 import { METRIC_MAPPINGS } from './index';
 
 interface Ports {
@@ -24,7 +25,22 @@ interface Row {
   refused: object[];
 }
 
-const CLIENTS: Type[] = [SnmpClient];
+const CLIENTS: Type[] = [HttpClient, SnmpClient];
+
+/** Refused by every metric that is a number in the answer to an HTTP request. */
+const BAD_REQUESTS = [
+  {},
+  { url: 'web.example.com' },
+  { url: 'ftp://h/' },
+  { url: 'http://user:password@h/' },
+  { url: 'http://h:80a/' },
+  { url: 'http://h', method: 'FETCH' },
+  { url: 'http://h', headers: { 'bad name': 'x' } },
+  { url: 'http://h', headers: { Authorization: 'a\nb' } },
+  { url: 'http://h', headers: { 'Content-Length': '3' } },
+  { url: 'http://h', tls: { ca: 'no PEM' } },
+  { url: 'http://h', followRedirects: 'yes' },
+];
 
 const ROWS: Record<string, Row> = {
   alert: {
@@ -55,7 +71,49 @@ const ROWS: Record<string, Row> = {
       { url: 'https://h', username: 'u', password: 'p', tag: 'a/b', network: '10.0.0.1' },
     ],
   },
+  http_content: {
+    at: ({ tcp }) => ({ url: `http://127.0.0.1:${tcp}/health`, contains: 'OK' }),
+    refused: [
+      ...BAD_REQUESTS.map((bad) => ({ contains: 'OK', ...bad })),
+      { url: 'http://h' },
+      { url: 'http://h', equals: 'OK', contains: 'OK' },
+      { url: 'http://h', contains: '' },
+      { url: 'http://h', matches: '(' },
+      { url: 'http://h', matches: '(?=a)' },
+      { url: 'http://h', method: 'HEAD', equals: 'OK' },
+    ],
+  },
+  http_json: {
+    at: ({ tcp }) => ({ url: `http://127.0.0.1:${tcp}/queue`, path: '$.depth' }),
+    refused: [
+      ...BAD_REQUESTS.map((bad) => ({ path: '$.depth', ...bad })),
+      { url: 'http://h' },
+      { url: 'http://h', path: 'depth' },
+      { url: 'http://h', path: '$[' },
+      { url: 'http://h', path: '$.depth', method: 'HEAD' },
+    ],
+  },
+  http_response_time: {
+    at: ({ tcp }) => ({ url: `http://127.0.0.1:${tcp}/` }),
+    refused: BAD_REQUESTS,
+  },
+  http_status: {
+    at: ({ tcp }) => ({ url: `http://127.0.0.1:${tcp}/` }),
+    refused: BAD_REQUESTS,
+  },
   number_of_nodes: { refused: [{ value: 3 }] },
+  prometheus_query: {
+    at: ({ tcp }) => ({ url: `http://127.0.0.1:${tcp}`, query: 'sum(up)' }),
+    refused: [
+      {},
+      { url: 'http://h:9090' },
+      { url: 'http://h:9090', query: '' },
+      { url: 'h:9090', query: 'up' },
+      { url: 'http://h:9090/api/v1/query', query: 'up' },
+      { url: 'http://h:9090/?x=1', query: 'up' },
+      { url: 'http://h:9090', query: 'up', headers: { 'X-A': 'a\r\nX-B: b' } },
+    ],
+  },
   redis_list_length: {
     at: ({ tcp }) => ({ url: `redis://127.0.0.1:${tcp}`, key: 'waiting' }),
     refused: [{}, { url: 'redis://h' }, { url: 'http://h', key: 'k' }, { url: 'redis://h', key: '' }],

@@ -2,7 +2,12 @@ import type { Type } from '@nestjs/common';
 import type { Metric } from '../metric';
 import { Alert } from './alert.metric';
 import { CloudFormsVms } from './cloudforms-vms.metric';
+import { HttpContent } from './http-content.metric';
+import { HttpJson } from './http-json.metric';
+import { HttpResponseTime } from './http-response-time.metric';
+import { HttpStatus } from './http-status.metric';
 import { NumberOfNodes } from './number-of-nodes.metric';
+import { PrometheusQuery } from './prometheus-query.metric';
 import { RedisListLength } from './redis-list-length.metric';
 import { SnmpOid } from './snmp-oid.metric';
 import { StaticCount } from './static-count.metric';
@@ -12,7 +17,12 @@ import { StaticNodes } from './static-nodes.metric';
 export const METRIC_MAPPINGS: Type<Metric<never>>[] = [
   Alert,
   CloudFormsVms,
+  HttpContent,
+  HttpJson,
+  HttpResponseTime,
+  HttpStatus,
   NumberOfNodes,
+  PrometheusQuery,
   RedisListLength,
   SnmpOid,
   StaticCount,
