@@ -53,6 +53,24 @@ const ROWS: Record<string, Row> = {
       { ttlSeconds: 0 },
     ],
   },
+  aws_autoscaling_instances: {
+    at: ({ tcp }) => ({
+      groupName: 'web',
+      region: 'eu-west-1',
+      endpoint: `http://127.0.0.1:${tcp}`,
+      accessKeyId: 'AKIDEXAMPLE',
+      secretAccessKey: 'secret',
+    }),
+    refused: [
+      {},
+      { groupName: 'web' },
+      { groupName: '', region: 'eu-west-1' },
+      { groupName: 'web', region: 'Ireland' },
+      { groupName: 'web', region: 'eu-west-1', endpoint: 'h:80' },
+      { groupName: 'web', region: 'eu-west-1', accessKeyId: 'AKIDEXAMPLE' },
+      { groupName: 'web', region: 'eu-west-1', secretAccessKey: 'secret' },
+    ],
+  },
   cloudforms_vms: {
     at: ({ tcp }) => ({
       url: `http://127.0.0.1:${tcp}`,
@@ -100,6 +118,23 @@ const ROWS: Record<string, Row> = {
   http_status: {
     at: ({ tcp }) => ({ url: `http://127.0.0.1:${tcp}/` }),
     refused: BAD_REQUESTS,
+  },
+  kubernetes_replicas: {
+    at: ({ tcp }) => ({
+      namespace: 'shop',
+      name: 'web',
+      cluster: { server: `http://127.0.0.1:${tcp}`, token: 't0ken' },
+    }),
+    refused: [
+      {},
+      { namespace: 'shop' },
+      { namespace: 'Shop', name: 'web' },
+      { namespace: 'shop', name: '../web' },
+      { namespace: 'shop', name: 'web', kind: 'Pod' },
+      { namespace: 'shop', name: 'web', cluster: { server: 'https://h' } },
+      { namespace: 'shop', name: 'web', cluster: { server: 'https://h/api', token: 't' } },
+      { namespace: 'shop', name: 'web', cluster: { server: 'https://h', token: 't', ca: 'no PEM' } },
+    ],
   },
   number_of_nodes: { refused: [{ value: 3 }] },
   prometheus_query: {
