@@ -162,6 +162,16 @@ const ROWS: Record<string, Row> = {
       { host: 'h', oid: '1.3.6.1', retries: -1 },
     ],
   },
+  sql_query: {
+    at: ({ tcp }) => ({ url: `postgres://monscale:secret@127.0.0.1:${tcp}/shop`, query: 'SELECT 1' }),
+    refused: [
+      {},
+      { url: 'postgres://h/d' },
+      { url: 'postgres://h/d', query: '' },
+      { url: 'mysql://h/d', query: 'SELECT 1' },
+      { url: 'postgres://h', query: 'SELECT 1' },
+    ],
+  },
   static_count: { refused: [{}, { value: -1 }, { value: 1.5 }, { value: '3' }, { value: null }] },
   static_nodes: {
     refused: [

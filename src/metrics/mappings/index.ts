@@ -12,6 +12,7 @@ import { NumberOfNodes } from './number-of-nodes.metric';
 import { PrometheusQuery } from './prometheus-query.metric';
 import { RedisListLength } from './redis-list-length.metric';
 import { SnmpOid } from './snmp-oid.metric';
+import { SqlQuery } from './sql-query.metric';
 import { StaticCount } from './static-count.metric';
 import { StaticNodes } from './static-nodes.metric';
 
@@ -29,6 +30,7 @@ export const METRIC_MAPPINGS: Type<Metric<never>>[] = [
   PrometheusQuery,
   RedisListLength,
   SnmpOid,
+  SqlQuery,
   StaticCount,
   StaticNodes,
 ];
