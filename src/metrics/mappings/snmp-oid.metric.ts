@@ -3,18 +3,9 @@ import type { FieldError } from '../../common/errors';
 import { Choice, Nested, Text, Whole } from '../../common/fields';
 import { MetricMapping, type Metric, type ReadContext, type Reading } from '../metric';
 import { SnmpClient } from '../snmp/snmp-client';
-import {
-  AUTH_PROTOCOLS,
-  keyOfTarget,
-  PRIV_PROTOCOLS,
-  SECURITY_LEVELS,
-  SNMP_VERSIONS,
-  type SnmpTarget,
-  type SnmpUser,
-} from '../snmp/snmp-target';
+import { keyOfTarget, SNMP_VERSIONS, type SnmpTarget, type SnmpUser } from '../snmp/snmp-target';
+import { SnmpUserParams, userProblems } from '../snmp/snmp-user-params';
 
-/** RFC 3414, 11.2. */
-const KEY_CHARACTERS = 8;
 /** RFC 2578, 3.5: at most 128 numbers of 32 bits. */
 const OID_NUMBERS = 128;
 
@@ -24,25 +15,7 @@ export const HOST_HINT = 'must be a host name or an IP address, without scheme a
 export const OID = /^\.?[0-2](?:\.\d{1,10}){2,}$/;
 export const OID_HINT = 'must be an object identifier in numbers, such as 1.3.6.1.2.1.1.3.0';
 
-export class SnmpV3Params implements SnmpUser {
-  @Text({ description: 'User name (USM)', minLength: 1, maxLength: 32 })
-  user: string;
-
-  @Choice(SECURITY_LEVELS, { description: 'Whether messages are signed and encrypted' })
-  level: SnmpUser['level'];
-
-  @Choice(AUTH_PROTOCOLS, { description: 'How messages are signed', optional: true })
-  authProtocol?: SnmpUser['authProtocol'];
-
-  @Text({ description: 'Password for signing, at least 8 characters', secret: true, optional: true })
-  authKey?: string;
-
-  @Choice(PRIV_PROTOCOLS, { description: 'How messages are encrypted', optional: true })
-  privProtocol?: SnmpUser['privProtocol'];
-
-  @Text({ description: 'Password for encryption, at least 8 characters', secret: true, optional: true })
-  privKey?: string;
-
+export class SnmpV3Params extends SnmpUserParams implements SnmpUser {
   @Text({ description: 'Context of the agent to ask in', optional: true, maxLength: 255 })
   contextName?: string;
 }
@@ -52,38 +25,28 @@ export class SnmpOidParams {
     description: 'Host of the agent: a name or an IP address',
     pattern: HOST,
     patternHint: HOST_HINT,
-    check: (host) => (host.includes(':') && !isIPv6(host) ? HOST_HINT : undefined),
+    check: hostProblem,
     maxLength: 253,
     example: '10.0.0.5',
   })
   host: string;
 
-  @Whole({ description: 'UDP port of the agent', minimum: 1, maximum: 65_535 })
+  @Port()
   port: number = 161;
 
-  @Choice(SNMP_VERSIONS, { description: 'Version of SNMP' })
+  @Version()
   version: SnmpTarget['version'] = '2c';
 
-  @Text({ description: 'Community, for versions 1 and 2c', secret: true, minLength: 1, maxLength: 255 })
+  @Community()
   community: string = 'public';
 
-  @Text({
-    description: 'The object to read, in numbers',
-    pattern: OID,
-    patternHint: OID_HINT,
-    check: oidProblem,
-    example: '1.3.6.1.2.1.1.3.0',
-  })
+  @Oid()
   oid: string;
 
-  @Whole({
-    description: 'How often to ask again when no answer comes; the timeout is shared by all tries',
-    minimum: 0,
-    maximum: 10,
-  })
+  @Retries()
   retries: number = 1;
 
-  @Nested(() => SnmpV3Params, { description: 'User and keys, for version 3', optional: true })
+  @V3()
   v3?: SnmpV3Params;
 
   problems(): FieldError[] {
@@ -114,9 +77,8 @@ export class SnmpOid implements Metric<SnmpOidParams> {
     const [target] = params;
     if (target === undefined) return [];
     // A key that is kept in a file or in the environment is seen here first.
-    const [problem] = snmpProblems(target);
-    if (problem) {
-      const why = `${problem.pointer.slice(1).replaceAll('/', '.')} ${problem.detail}`;
+    const why = targetProblem(target);
+    if (why) {
       return params.map(({ oid }) => ({
         error: `cannot read ${normalOid(oid)} from ${target.host}: ${why}`,
       }));
@@ -127,40 +89,61 @@ export class SnmpOid implements Metric<SnmpOidParams> {
   }
 }
 
+/** Params that metrics which ask SNMP agents share. */
+export function Port(): PropertyDecorator {
+  return Whole({ description: 'UDP port of the agent', minimum: 1, maximum: 65_535 });
+}
+
+export function Version(): PropertyDecorator {
+  return Choice(SNMP_VERSIONS, { description: 'Version of SNMP' });
+}
+
+export function Community(): PropertyDecorator {
+  const description = 'Community, for versions 1 and 2c';
+  return Text({ description, secret: true, minLength: 1, maxLength: 255 });
+}
+
+export function Oid(): PropertyDecorator {
+  return Text({
+    description: 'The object to read, in numbers',
+    pattern: OID,
+    patternHint: OID_HINT,
+    check: oidProblem,
+    example: '1.3.6.1.2.1.1.3.0',
+  });
+}
+
+export function Retries(): PropertyDecorator {
+  const description = 'How often to ask again when no answer comes; the timeout is shared by all tries';
+  return Whole({ description, minimum: 0, maximum: 10 });
+}
+
+export function V3(): PropertyDecorator {
+  return Nested(() => SnmpV3Params, { description: 'User and keys, for version 3', optional: true });
+}
+
+/** Why a text is no host, where the pattern can't tell. */
+export function hostProblem(host: string): string | undefined {
+  return host.includes(':') && !isIPv6(host) ? HOST_HINT : undefined;
+}
+
+/** What is wrong with a target whose keys were kept elsewhere until now, as the end of a sentence. */
+export function targetProblem(target: Pick<SnmpTarget, 'version' | 'v3'>): string | undefined {
+  const [problem] = snmpProblems(target);
+  return problem && `${problem.pointer.slice(1).replaceAll('/', '.')} ${problem.detail}`;
+}
+
 /** Without the leading dot that some tools write. */
 export const normalOid = (oid: string): string => oid.replace(/^\./, '');
 
-function oidProblem(oid: string): string | undefined {
+export function oidProblem(oid: string): string | undefined {
   const numbers = normalOid(oid).split('.').map(Number);
   if (numbers.length > OID_NUMBERS) return `must have at most ${OID_NUMBERS} numbers`;
   return numbers.some((number) => number > 0xffffffff) ? 'has a number above 4294967295' : undefined;
 }
 
-/**
- * What is wrong between the fields of an SNMP definition. A secret may be a reference instead of a text, and is
- * then not judged.
- */
+/** What is wrong between the fields of an SNMP definition. */
 export function snmpProblems({ version, v3 }: Pick<SnmpTarget, 'version' | 'v3'>): FieldError[] {
   if (version !== '3') return [];
-  if (v3 === undefined) return [{ pointer: '/v3', detail: 'is needed for version 3' }];
-  const { level, authProtocol, authKey, privProtocol, privKey } = v3;
-  const signs = level !== 'noAuthNoPriv';
-  const encrypts = level === 'authPriv';
-  return [
-    ...(signs && authProtocol === undefined ? [missing('authProtocol', level)] : []),
-    ...(signs ? keyProblem('authKey', authKey, level) : []),
-    ...(encrypts && privProtocol === undefined ? [missing('privProtocol', level)] : []),
-    ...(encrypts ? keyProblem('privKey', privKey, level) : []),
-  ];
+  return v3 === undefined ? [{ pointer: '/v3', detail: 'is needed for version 3' }] : userProblems(v3, '/v3');
 }
-
-function keyProblem(name: string, key: unknown, level: string): FieldError[] {
-  if (key === undefined) return [missing(name, level)];
-  if (typeof key !== 'string' || key.length >= KEY_CHARACTERS) return [];
-  return [{ pointer: `/v3/${name}`, detail: `must have at least ${KEY_CHARACTERS} characters` }];
-}
-
-const missing = (name: string, level: string): FieldError => ({
-  pointer: `/v3/${name}`,
-  detail: `is needed for level ${level}`,
-});
