@@ -67,6 +67,7 @@ describe('metrics over HTTP', () => {
     signal: AbortSignal.timeout(timeoutMs),
     timeoutMs,
     nodes: () => Promise.reject(new Error('no infrastructure')),
+    listNodes: () => Promise.reject(new Error('no infrastructure')),
   });
 
   const as = <T extends object>(cls: Type<T>, path: string, given: object = {}): T =>

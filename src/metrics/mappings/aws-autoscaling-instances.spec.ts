@@ -19,6 +19,7 @@ describe('aws_autoscaling_instances', () => {
     signal: AbortSignal.timeout(timeoutMs),
     timeoutMs,
     nodes: () => Promise.reject(new Error('no infrastructure')),
+    listNodes: () => Promise.reject(new Error('no infrastructure')),
   });
 
   const read = (given: object = {}) =>

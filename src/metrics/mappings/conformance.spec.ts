@@ -162,6 +162,19 @@ const ROWS: Record<string, Row> = {
       { host: 'h', oid: '1.3.6.1', retries: -1 },
     ],
   },
+  snmp_oid_average: {
+    at: ({ udp }) => ({ hosts: ['127.0.0.1'], port: udp, oid: '1.3.6.1.2.1.1.3.0' }),
+    refused: [
+      {},
+      { oid: 'sysUpTime.0' },
+      { hosts: [], oid: '1.3.6.1' },
+      { hosts: ['h', 'h'], oid: '1.3.6.1' },
+      { hosts: ['http://h'], oid: '1.3.6.1' },
+      { hosts: ['h'], oid: '1.3.6.1', minAnswers: 2 },
+      { hosts: ['h'], oid: '1.3.6.1', minAnswers: 0 },
+      { hosts: ['h'], oid: '1.3.6.1', version: '3' },
+    ],
+  },
   sql_query: {
     at: ({ tcp }) => ({ url: `postgres://monscale:secret@127.0.0.1:${tcp}/shop`, query: 'SELECT 1' }),
     refused: [
@@ -218,6 +231,7 @@ describe('every metric mapping', () => {
     signal,
     timeoutMs,
     nodes: () => new Promise(() => undefined),
+    listNodes: () => new Promise(() => undefined),
   });
 
   /** Takes every connection and datagram, and does that with it. */

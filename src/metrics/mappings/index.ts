@@ -12,6 +12,7 @@ import { NumberOfNodes } from './number-of-nodes.metric';
 import { PrometheusQuery } from './prometheus-query.metric';
 import { RedisListLength } from './redis-list-length.metric';
 import { SnmpOid } from './snmp-oid.metric';
+import { SnmpOidAverage } from './snmp-oid-average.metric';
 import { SqlQuery } from './sql-query.metric';
 import { StaticCount } from './static-count.metric';
 import { StaticNodes } from './static-nodes.metric';
@@ -30,6 +31,7 @@ export const METRIC_MAPPINGS: Type<Metric<never>>[] = [
   PrometheusQuery,
   RedisListLength,
   SnmpOid,
+  SnmpOidAverage,
   SqlQuery,
   StaticCount,
   StaticNodes,

@@ -22,6 +22,7 @@ describe('kubernetes_replicas', () => {
     signal: AbortSignal.timeout(timeoutMs),
     timeoutMs,
     nodes: () => Promise.reject(new Error('no infrastructure')),
+    listNodes: () => Promise.reject(new Error('no infrastructure')),
   });
 
   const params = (given: object = {}): KubernetesReplicasParams =>

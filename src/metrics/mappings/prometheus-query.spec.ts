@@ -12,6 +12,7 @@ const context = (timeoutMs = 5_000): ReadContext => ({
   signal: AbortSignal.timeout(timeoutMs),
   timeoutMs,
   nodes: () => Promise.reject(new Error('no infrastructure')),
+  listNodes: () => Promise.reject(new Error('no infrastructure')),
 });
 
 const read = (url: string, query: string, given: object = {}) =>

@@ -14,6 +14,7 @@ describe('redis_list_length', () => {
     signal: AbortSignal.timeout(timeoutMs),
     timeoutMs,
     nodes: () => Promise.reject(new Error('no infrastructure')),
+    listNodes: () => Promise.reject(new Error('no infrastructure')),
   });
 
   beforeAll(async () => {

@@ -30,6 +30,7 @@ describe('sql_query', () => {
     signal: AbortSignal.timeout(timeoutMs),
     timeoutMs,
     nodes: () => Promise.reject(new Error('no infrastructure')),
+    listNodes: () => Promise.reject(new Error('no infrastructure')),
   });
 
   const read = (query: string, url = database.databaseUrl, timeoutMs?: number) =>

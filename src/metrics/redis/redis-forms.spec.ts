@@ -21,6 +21,7 @@ describe('redis_list_length', () => {
     signal: AbortSignal.timeout(timeoutMs),
     timeoutMs,
     nodes: () => Promise.reject(new Error('no infrastructure')),
+    listNodes: () => Promise.reject(new Error('no infrastructure')),
   });
   const read = (url: string, key = 'waiting', tls?: object) =>
     metric.read({ url, key, tls } as never, context());

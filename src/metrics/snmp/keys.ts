@@ -18,7 +18,7 @@ export function mendKeys(): void {
 }
 
 function passwordToKey(protocol: AuthProtocols, password: string | Buffer, engineId: Buffer): Buffer {
-  const name = AuthProtocols[protocol]!;
+  const name = AuthProtocols[protocol];
   const algorithm = name === 'sha' ? 'sha1' : name;
   const key = keyOf(algorithm, password);
   return createHash(algorithm).update(key).update(engineId).update(key).digest();
