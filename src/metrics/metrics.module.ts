@@ -22,6 +22,6 @@ import { SnmpClient } from './snmp/snmp-client';
     NodeCounter,
     NodeLister,
   ],
-  exports: [MetricRegistry, Reads, Poller, NodeCounter, NodeLister],
+  exports: [SnmpClient, MetricRegistry, Reads, Poller, NodeCounter, NodeLister],
 })
 export class MetricsModule {}
