@@ -11,6 +11,9 @@ const REDIRECTS = [301, 302, 303, 307, 308];
 /** Metrics of one tick are read within this time of each other: who asks the same then gets the same answer. */
 const SHARED_MS = 1_000;
 
+/** What every request says. */
+const OURS = { 'User-Agent': 'monscale', Accept: '*/*' };
+
 /** A request that changes nothing at its target. */
 export interface HttpQuestion {
   url: string;
@@ -98,8 +101,7 @@ function requestOf({ url, method = 'GET', headers = {}, body, tls }: HttpQuestio
     if (problem) throw new Error(problem);
   }
   const ours = {
-    'User-Agent': 'monscale',
-    Accept: '*/*',
+    ...OURS,
     ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
   };
   const theirs = Object.keys(headers).map((name) => name.toLowerCase());
@@ -129,5 +131,5 @@ function redirected(request: HttpRequest, { status, headers }: WholeAnswer): Htt
   };
   if (url.origin === new URL(request.url).origin) return next;
   const { ca, rejectUnauthorized } = request.tls ?? {};
-  return { ...next, headers: { 'User-Agent': 'monscale', Accept: '*/*' }, tls: { ca, rejectUnauthorized } };
+  return { ...next, headers: OURS, tls: { ca, rejectUnauthorized } };
 }
