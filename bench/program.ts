@@ -9,7 +9,7 @@ import { freePort } from '../src/embedded/server-process';
 import { usageOf, type Usage } from './processes';
 
 const MAIN = resolve(__dirname, '../dist/src/main.js');
-const ADMIN_TOKEN = 'bench-administrator-token';
+export const ADMIN_TOKEN = 'bench-administrator-token';
 
 /** The built program under measurement, with servers of its own, all as durable as in production. */
 export class BenchProgram {

@@ -9,10 +9,15 @@ import { Executor } from './actions/executor';
 import { AlertSweep } from './alerts/alert-sweep';
 import { AlertsController } from './alerts/alerts.controller';
 import { AlertsModule } from './alerts/alerts.module';
+import { EmulatedController } from './alerts/emulated.controller';
+import { SilentSources } from './alerts/silent-sources';
 import { SourcesController } from './alerts/sources.controller';
 import { TrapController } from './alerts/trap.controller';
+import { MibsController } from './alerts/traps/mibs.controller';
 import { TrapListener } from './alerts/traps/trap-listener';
+import { FastLane } from './alerts/fast-lane';
 import { AuthGuard } from './auth/auth';
+import { IdentitiesModule } from './auth/identities';
 import { CatalogueController } from './catalogue/catalogue.controller';
 import { CommonModule } from './common/common.module';
 import { ProblemFilter } from './common/problem.filter';
@@ -81,7 +86,9 @@ const CONTROLLERS: Record<Role, Type[]> = {
     ExecutionsController,
     AlertsController,
     SourcesController,
+    MibsController,
     TrapController,
+    EmulatedController,
     KillSwitchController,
     TransferController,
     SimulationsController,
@@ -94,9 +101,9 @@ const CONTROLLERS: Record<Role, Type[]> = {
 
 /** What each role runs: the first of it starts when the program does, and drains when it stops. */
 const RUNS: Record<Role, Type[]> = {
-  api: [ActionTests, ServiceStates, Hindsight, Decisions, Recordings, Simulations, Tools],
-  // Says what is due; puts back what Redis lost; makes and drops partitions.
-  scheduler: [PollScheduler, AlertSweep, ExecutionSweep, LoadBalancerSweep, Retention],
+  api: [FastLane, ActionTests, ServiceStates, Hindsight, Decisions, Recordings, Simulations, Tools],
+  // Says what is due; puts back what Redis lost; notices silence; makes and drops partitions.
+  scheduler: [PollScheduler, AlertSweep, SilentSources, ExecutionSweep, LoadBalancerSweep, Retention],
   // One processor for each queue it serves; see SERVES.
   worker: [],
   // Receives SNMP notifications over UDP.
@@ -120,7 +127,7 @@ export class AppModule {
     const serves = config.roles.includes('worker') ? config.queues.flatMap((queue) => SERVES[queue]) : [];
     return {
       module: AppModule,
-      imports: [CommonModule.with(config), DatabaseModule, QueueModule, ...ROOMS],
+      imports: [CommonModule.with(config), DatabaseModule, IdentitiesModule, QueueModule, ...ROOMS],
       controllers: [HealthController, ...config.roles.flatMap((role) => CONTROLLERS[role])],
       providers: [
         ...config.roles.flatMap((role) => RUNS[role]),

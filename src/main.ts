@@ -1,9 +1,10 @@
 import 'reflect-metadata';
-import { startProgram } from './program';
+import { isMember } from './process-group/process-group';
+import { startMember, startProgram } from './program';
 
 /** Reads the environment, starts the roles it names, and drains when asked to stop. */
 async function main(): Promise<void> {
-  const program = await startProgram(process.env);
+  const program = await (isMember() ? startMember() : startProgram(process.env));
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {
     if (stopping) return;

@@ -1,11 +1,18 @@
+import { UnsupportedMediaTypeException } from '@nestjs/common';
+import { createServer, type RequestListener } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyRequest } from 'fastify';
 import { messageOf } from './common/errors';
 import { JsonLogger } from './common/logger';
 import { readConfig, type Config } from './config/config';
+import { inflated } from './api/inflate';
+import { takesRawBody } from './api/raw-body';
 import { describeApi } from './api/openapi';
+import { FastLane } from './alerts/fast-lane';
 import { AppModule } from './app.module';
 import { startEmbeddedServers, type EmbeddedServers } from './embedded/embedded-servers';
+import { memberConfig, ProcessGroup, tellGroup } from './process-group/process-group';
 import { allowAddresses } from './targets/http/address-guard';
 import { YAML_TYPES } from './transfer/yaml';
 
@@ -25,11 +32,25 @@ export interface Program {
   stop(why: string): Promise<number>;
 }
 
+/** One of several processes that the program was asked to be: it gets all it needs from the one that started it. */
+export async function startMember(): Promise<Program> {
+  const config = await memberConfig();
+  const logger = new JsonLogger(config.logLevel, { roles: config.roles.join(','), process: process.pid });
+  try {
+    const app = await startApp(config, logger);
+    const url = urlOf(await app.getUrl(), config);
+    tellGroup({ ready: url });
+    return { url, config, stop: (why) => stop(() => app.close(), undefined, logger, why) };
+  } catch (error) {
+    tellGroup({ failed: messageOf(error) });
+    throw error;
+  }
+}
+
 /** Starts the program in the roles that the environment names. @throws ConfigError, Error */
 export async function startProgram(env: NodeJS.ProcessEnv): Promise<Program> {
   const given = readConfig(env);
   const logger = new JsonLogger(given.logLevel, { roles: given.roles.join(',') });
-  allowAddresses(given.allowAddresses);
   for (const name of given.unknownVariables) logger.warn(`${name} is not known; is it misspelt?`, 'Config');
 
   const embedded = given.embedded
@@ -40,16 +61,28 @@ export async function startProgram(env: NodeJS.ProcessEnv): Promise<Program> {
     if (config.adminToken === undefined && config.roles.includes('api')) {
       logger.warn('MONSCALE_ADMIN_TOKEN is not set: nobody can log in', 'Config');
     }
-    const app = await startApp(config, logger);
-    const url = urlOf(await app.getUrl(), config);
+    const { url, close } = await startRoles(config, logger);
     logger.log(`ready: ${config.roles.join(', ')} on ${url}`, 'Program');
     if (embedded)
       greet(url, embedded.firstStart && given.adminToken === undefined ? embedded.adminToken : undefined);
-    return { url, config, stop: (why) => stop(app, embedded, logger, why) };
+    return { url, config, stop: (why) => stop(close, embedded, logger, why) };
   } catch (error) {
     await embedded?.stop();
     throw error;
   }
+}
+
+/** In this process, or in several that share the port of the API. */
+async function startRoles(
+  config: Config,
+  logger: JsonLogger,
+): Promise<{ url: string; close: () => Promise<void> }> {
+  if (config.apiProcesses > 1 && config.roles.includes('api')) {
+    const { group, url } = await ProcessGroup.start(config, logger);
+    return { url, close: () => group.stop('SIGTERM') };
+  }
+  const app = await startApp(config, logger);
+  return { url: urlOf(await app.getUrl(), config), close: () => app.close() };
 }
 
 /** The configuration as if the embedded servers were real ones. @throws ConfigError */
@@ -64,11 +97,17 @@ function withEmbedded(config: Config, servers: EmbeddedServers): Config {
 }
 
 async function startApp(config: Config, logger: JsonLogger): Promise<NestFastifyApplication> {
+  allowAddresses(config.allowAddresses);
   const isApi = config.roles.includes('api');
+  let fastLane: FastLane | undefined;
   const adapter = new FastifyAdapter({
+    serverFactory: (framework: RequestListener) => {
+      const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+        if (fastLane?.takes(request, response) !== true) framework(request, response);
+      });
+      return server.setTimeout(REQUEST_TIMEOUT_MS);
+    },
     bodyLimit: BODY_LIMIT_BYTES,
-    connectionTimeout: REQUEST_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 500 },
   });
@@ -76,6 +115,7 @@ async function startApp(config: Config, logger: JsonLogger): Promise<NestFastify
     logger,
     abortOnError: false,
   });
+  if (isApi) fastLane = app.get(FastLane);
   acceptBodies(app);
   if (isApi) describeApi(app);
   try {
@@ -92,30 +132,43 @@ async function startApp(config: Config, logger: JsonLogger): Promise<NestFastify
 
 /**
  * JSON under its own media type and that of RFC 7396; an empty body is none, whatever its type says. YAML, as a text.
- * And forms, as Nest leaves its own parsers out once it was given one.
+ * And forms, as Nest leaves its own parsers out once it was given one. Routes that take their body as it comes are
+ * given it so, whatever its type.
  */
 function acceptBodies(app: NestFastifyApplication): void {
-  const parse = app.getHttpAdapter().getInstance().getDefaultJsonParser('error', 'error');
-  for (const type of ['application/json', 'application/merge-patch+json']) {
-    app.useBodyParser(type, { bodyLimit: BODY_LIMIT_BYTES }, (request, body: Buffer, done) => {
-      if (body.length === 0) done(null, undefined);
-      else void parse(request as never, body.toString('utf8'), done);
-    });
-  }
+  const fastify = app.getHttpAdapter().getInstance();
+  fastify.addHook('preParsing', inflated);
+  const parse = fastify.getDefaultJsonParser('error', 'error');
+  const accept = (types: readonly string[], bodyLimit: number, read: BodyReader) => {
+    for (const type of types) {
+      app.useBodyParser(type, { bodyLimit }, (request, body: Buffer, done) => {
+        if (takesRawBody(request as never)) done(null, body);
+        else read(body, done, request as never);
+      });
+    }
+  };
+  accept(['application/json', 'application/merge-patch+json'], BODY_LIMIT_BYTES, (body, done, request) => {
+    if (body.length === 0) done(null, undefined);
+    else void parse(request, body.toString('utf8'), done);
+  });
   // Parsed where it is taken, so that a mistake can be told by its line.
-  for (const type of YAML_TYPES) {
-    app.useBodyParser(type, { bodyLimit: YAML_LIMIT_BYTES }, (_request, body: Buffer, done) =>
-      done(null, body.toString('utf8')),
-    );
-  }
-  const form = 'application/x-www-form-urlencoded';
-  app.useBodyParser(form, { bodyLimit: BODY_LIMIT_BYTES }, (_request, body: Buffer, done) =>
+  accept(YAML_TYPES, YAML_LIMIT_BYTES, (body, done) => done(null, body.toString('utf8')));
+  accept(['application/x-www-form-urlencoded'], BODY_LIMIT_BYTES, (body, done) =>
     done(null, Object.fromEntries(new URLSearchParams(body.toString('utf8')))),
+  );
+  accept(['text/plain', '*'], BODY_LIMIT_BYTES, (_body, done) =>
+    done(new UnsupportedMediaTypeException('this media type is not taken here')),
   );
 }
 
+type BodyReader = (
+  body: Buffer,
+  done: (error: Error | null, body?: unknown) => void,
+  request: FastifyRequest,
+) => void;
+
 async function stop(
-  app: NestFastifyApplication,
+  close: () => Promise<void>,
   embedded: EmbeddedServers | undefined,
   logger: JsonLogger,
   why: string,
@@ -129,7 +182,7 @@ async function stop(
     }, DRAIN_TIMEOUT_MS).unref();
   });
   try {
-    await Promise.race([app.close(), timeout]);
+    await Promise.race([close(), timeout]);
   } catch (error) {
     logger.error(`could not drain: ${messageOf(error)}`, 'Program');
   }

@@ -305,7 +305,7 @@ describe('a target that forgets keys', () => {
     // As if all workers had been away for five minutes.
     await world.rows(
       `UPDATE executions SET started_at = started_at - interval '5 minutes',
-         attempts = jsonb_set(attempts, '{0,startedAt}', to_jsonb(to_char(now() - interval '5 minutes', 'YYYY-MM-DD"T"HH24:MI:SSOF')))
+         attempts = jsonb_set(attempts, '{0,startedAt}', to_jsonb(to_char(started_at - interval '5 minutes', 'YYYY-MM-DD"T"HH24:MI:SS.MSOF')))
        WHERE id = $1`,
       [id],
     );

@@ -61,6 +61,8 @@ describe('from alert to action', () => {
       const [{ id }] = answer.body.accepted;
       await until(() => told('web').length === 1, WAIT_MS);
 
+      // It is written down that it was seen again when a second has passed.
+      await sleep(1_100);
       const again = await fire('web', { annotations: { summary: 'the shop is down' } });
       expect(again.body.accepted).toEqual(answer.body.accepted);
       await sleep(QUIET_MS);
@@ -158,7 +160,7 @@ describe('from alert to action', () => {
     await watch('load', { condition: 'outage > 10' });
     expect((await api.post('/alerts', { service: 'load', value: 3 })).status).toBe(202);
     await until(async () => (await state('load')).values.outage.value === 3, WAIT_MS);
-    expect(await phase('load')).toBe('ok');
+    await until(async () => (await phase('load')) === 'ok', WAIT_MS);
     await api.post('/alerts', { service: 'load', value: 12 });
     await until(() => told('load').length === 1, WAIT_MS);
     expect(JSON.parse(told('load')[0]!.body)).toMatchObject({ values: { outage: 12 } });
@@ -186,6 +188,9 @@ describe('from alert to action', () => {
     expect(wrong.status).toBe(400);
     expect(wrong.headers.get('content-type')).toContain('application/problem+json');
     expect(wrong.body.errors).toMatchObject([{ pointer: '/0/status' }, { pointer: '/1/service' }]);
+
+    const one = await api.post('/alerts', [{ service: 'nobody' }]);
+    expect(one.body.errors).toMatchObject([{ pointer: '/0/service' }]);
 
     const alone = await api.post('/alerts', { service: 'nobody' });
     expect(alone).toMatchObject({ status: 400, body: { errors: [{ pointer: '/service' }] } });

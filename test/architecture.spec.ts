@@ -35,7 +35,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   catalogue: ['actions', 'alerts', 'load-balancers', 'metrics', 'rules/engine', 'rules/policies'],
   transfer: ['actions', 'alerts', 'api', 'common', 'database', 'infrastructures', 'metrics', 'services'],
   cli: ['common', 'config', 'database', 'queue', 'rules', 'transfer'],
-  health: ['auth', 'common', 'config', 'database', 'metrics', 'queue'],
+  'process-group': ['common', 'config'],
+  health: ['auth', 'common', 'config', 'database', 'metrics', 'process-group', 'queue'],
 }; // prettier-ignore
 
 /** The program puts the rooms together and may import them all. */

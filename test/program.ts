@@ -39,6 +39,11 @@ const KEPT = [
   'triggers',
   'alerts',
   'load_balancer_states',
+  'alert_matches',
+  'source_payloads',
+  'trap_refusals',
+  'snmp_engines',
+  'mibs',
 ];
 
 /** Whatever JSON an answer holds: the claims of a spec check its shape. */

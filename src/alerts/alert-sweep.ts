@@ -3,13 +3,13 @@ import { CLOCK, type Clock } from '../common/clock';
 import { Recurring } from '../common/periodic';
 import { telemetry } from '../common/telemetry';
 import { Database } from '../database/database';
-import { Queues } from '../queue/queues';
+import { NEAR_MS, Queues } from '../queue/queues';
 
 const EVERY_MS = 2_000;
 const LATE_MS = 3_000;
 const AT_ONCE = 5_000;
 
-/** Puts back on the queue the alerts, and the services whose moment has come, that Redis lost. */
+/** Puts moments of services on the queue when they are near; puts back what Redis lost of them, and of alerts. */
 @Injectable()
 export class AlertSweep extends Recurring {
   constructor(
@@ -22,6 +22,7 @@ export class AlertSweep extends Recurring {
 
   override async round(): Promise<void> {
     const now = this.clock.now();
+    await this.queues.addServices(await this.near(now), now);
     const before = new Date(now.getTime() - LATE_MS);
     const alerts = await this.late(
       'SELECT id FROM alerts WHERE processed < revision AND received_at < $1 ORDER BY received_at LIMIT $2',
@@ -37,6 +38,15 @@ export class AlertSweep extends Recurring {
     if (await this.queues.addAlerts(alerts)) telemetry.swept.inc({ what: 'alerts' }, alerts.length);
     const due = services.map((id) => ({ id }));
     if (await this.queues.addServices(due, now)) telemetry.swept.inc({ what: 'moments' }, services.length);
+  }
+
+  /** The same moment stands on the queue once, however often it is put there. */
+  private near(now: Date): Promise<{ id: string; at: Date }[]> {
+    return this.database.rows(
+      `SELECT service_id AS id, next_moment AS at FROM service_states
+       WHERE next_moment >= $1 AND next_moment <= $2 ORDER BY next_moment LIMIT $3`,
+      [now, new Date(now.getTime() + NEAR_MS), AT_ONCE],
+    );
   }
 
   private async late(query: string, before: Date): Promise<string[]> {

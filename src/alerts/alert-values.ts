@@ -7,11 +7,14 @@ export interface AlertMetric {
   metric: string;
   /** Seconds an alert lives after its last receipt; undefined: as its format says. */
   ttlSeconds?: number;
+  /** JSONPath of the number in the alert, in its own format; undefined: the alert's value. */
+  valuePath?: string;
 }
 
 /** What feeds an `alert` metric now: the newest alert that lives. */
 export interface AlertValue extends AlertMetric {
-  value: number;
+  /** Undefined: the alert has no number where the metric looks for it. */
+  value?: number;
   at: Date;
   /** When this alert's life ends unless it is seen again. */
   livesUntil?: Date;
@@ -30,15 +33,16 @@ export class AlertValues {
     const rows = await sql.rows<{
       service: string;
       metric: string;
-      value: number;
+      value: number | null;
       at: Date;
       lives_until: Date | null;
       alert: string;
       isNew: boolean;
     }>(
-      `SELECT DISTINCT ON (w.service, w.metric) w.service, w.metric, coalesce(a.value, 1) AS value, a.at, a.id AS alert, l.lives_until,
+      `SELECT DISTINCT ON (w.service, w.metric) w.service, w.metric,
+         CASE WHEN w.value_path IS NULL THEN coalesce(a.value, 1) WHEN m.value_path = w.value_path THEN m.number END AS value, a.at, a.id AS alert, l.lives_until,
          a.processed < a.revision AS "isNew"
-       FROM unnest($1::uuid[], $2::text[], $3::float8[]) AS w (service, metric, ttl_seconds)
+       FROM unnest($1::uuid[], $2::text[], $3::float8[], $5::text[]) AS w (service, metric, ttl_seconds, value_path)
          JOIN alert_matches m ON m.service_id = w.service AND m.metric = w.metric
          JOIN alerts a ON a.id = m.alert_id AND a.is_current AND a.status = 'firing',
          LATERAL (SELECT least(a.ends_at, a.last_seen_at + make_interval(secs => coalesce(w.ttl_seconds, a.life_seconds))) AS lives_until) l
@@ -49,9 +53,14 @@ export class AlertValues {
         metrics.map(({ metric }) => metric),
         metrics.map(({ ttlSeconds }) => ttlSeconds ?? null),
         now,
+        metrics.map(({ valuePath }) => valuePath ?? null),
       ],
       'alert_values',
     );
-    return rows.map(({ lives_until, ...row }) => ({ ...row, livesUntil: lives_until ?? undefined }));
+    return rows.map(({ lives_until, value, ...row }) => ({
+      ...row,
+      value: value ?? undefined,
+      livesUntil: lives_until ?? undefined,
+    }));
   }
 }

@@ -10,12 +10,20 @@ export interface IncomingAlert {
   /** The service and metric it names, if it names one. */
   serviceId?: string;
   metric?: string;
+  /** Of an event that was given its id before: it is an alert of its own, whatever is kept under its key. */
+  id?: string;
+  /** It ends what fires under its key, and is nothing by itself. */
+  isEnd?: boolean;
   /** When it began, as its sender says; undefined: when it was received first. */
   at?: Date;
+  /** Its sender repeats it while it fires, and may say another start each time: that makes no new alert of it. */
+  isRepeated?: boolean;
   /** It ends by itself at this moment. */
   endsAt?: Date;
   /** Seconds it lives after its last receipt, for formats that never say that it is resolved. */
   lifeSeconds?: number;
+  /** The alert in its own format, bounded and without secrets, where the normal form does not say it all. */
+  raw?: unknown;
 }
 
 export type AlertStatus = 'firing' | 'resolved';

@@ -1,31 +1,40 @@
-import { Body, Controller, Get, HttpCode, Post, Query, Req } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  HttpCode,
+  Inject,
+  Options,
+  Param,
+  Post,
+  Put,
+  Query,
+  Req,
+  Res,
+} from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import {
   ApiBearerAuth,
   ApiBody,
+  ApiExtraModels,
   ApiOperation,
+  ApiParam,
   ApiQuery,
   ApiTags,
-  ApiExtraModels,
   getSchemaPath,
 } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { RAW_BODY } from '../api/raw-body';
 import { momentOf, RangeQuery } from '../api/range-query';
-import { IntakeOf, sourceOf } from '../auth/auth';
-import { checked, step, within } from '../common/check';
-import { InvalidInput, PayloadTooLarge, type FieldError } from '../common/errors';
+import { IntakeOf, Public, senderOf } from '../auth/auth';
+import { CLOCK, type Clock } from '../common/clock';
+import { checked } from '../common/check';
 import { Choice, Text } from '../common/fields';
 import { isId } from '../common/ids';
-import { telemetry } from '../common/telemetry';
 import { Database } from '../database/database';
 import { pageOf } from '../database/definitions';
-import type { IncomingAlert } from './alert';
-import { Addressees, metricFor } from './addressees';
-import { FormatRegistry } from './format-registry';
-import type { Parsed } from './formats/alert-format';
 import { NativeAlert } from './formats/native.format';
-import { Intake } from './intake';
-
-const MAX_ALERTS = 10_000;
+import { answered, factsOf, formatIn, tokenInBody } from './requests';
+import { Reception } from './reception';
 
 class AlertsQuery extends RangeQuery {
   @Text({ description: 'Name of the source', optional: true, maxLength: 200 })
@@ -51,13 +60,13 @@ interface AlertRow {
 export class AlertsController {
   constructor(
     private readonly database: Database,
-    private readonly formats: FormatRegistry,
-    private readonly addressees: Addressees,
-    private readonly intake: Intake,
+    private readonly reception: Reception,
+    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   @Post()
   @HttpCode(202)
+  @RouteConfig(RAW_BODY)
   @IntakeOf('native')
   @ApiOperation({ summary: 'Alerts in the native format, one or an array; accepted means committed' })
   @ApiBody({
@@ -68,39 +77,55 @@ export class AlertsController {
       ],
     },
   })
-  async accept(@Body() body: unknown, @Req() request: FastifyRequest) {
-    if (Array.isArray(body) && body.length > MAX_ALERTS)
-      throw new PayloadTooLarge(`at most ${MAX_ALERTS} alerts in one request`);
-    const parsed = this.formats.get('native').strategy.parse(body, {});
-    const { alerts, rejected } = await this.addressed(parsed);
-    telemetry.alertsRefused.inc({ format: 'native', reason: 'invalid' }, rejected.length);
-    if (alerts.length === 0 && rejected.length > 0) {
-      const isArray = Array.isArray(body);
-      throw new InvalidInput(
-        rejected.flatMap(({ index, errors }) =>
-          errors.map((error) => within(isArray ? step(index) : '', error)),
-        ),
-      );
-    }
-    return { accepted: await this.intake.accept(sourceOf(request, 'native'), alerts), rejected };
+  acceptNative(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
+    return this.answer('native', request, reply);
   }
 
-  private async addressed(parsed: Parsed[]) {
-    const named = parsed.flatMap((one) => (one.errors ? [] : (one.alert.service ?? [])));
-    const services = await this.addressees.find(named);
-    const alerts: IncomingAlert[] = [];
-    const rejected: { index: number; errors: FieldError[] }[] = [];
-    parsed.forEach((one, index) => {
-      if (one.errors) return void rejected.push({ index, errors: one.errors });
-      const { service: reference, metric, ...alert } = one.alert;
-      if (reference === undefined) return void alerts.push(alert);
-      const service = services.get(reference);
-      const errors = [{ pointer: '/service', detail: `there is no service ${JSON.stringify(reference)}` }];
-      const target = service === undefined ? { errors } : metricFor(service, metric);
-      if ('errors' in target) return void rejected.push({ index, errors: target.errors });
-      alerts.push({ ...alert, serviceId: service!.id, metric: target.metric });
-    });
-    return { alerts, rejected };
+  @Post(':format')
+  @HttpCode(202)
+  @RouteConfig(RAW_BODY)
+  @IntakeOf(formatIn, tokenInBody)
+  @ApiOperation({ summary: 'What other systems send, in their format; see GET /mappings' })
+  @ApiParam({ name: 'format', description: 'An alert format, or `auto`: found by its shape' })
+  @ApiBody({ schema: { description: 'As the format has it; see docs/alerts' } })
+  accept(
+    @Param('format') format: string,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return this.answer(format, request, reply);
+  }
+
+  @Put(':format')
+  @HttpCode(202)
+  @RouteConfig(RAW_BODY)
+  @IntakeOf(formatIn, tokenInBody)
+  @ApiOperation({ summary: 'The same for senders that put' })
+  @ApiParam({ name: 'format', description: 'An alert format' })
+  @ApiBody({ schema: { description: 'As the format has it; see docs/alerts' } })
+  put(
+    @Param('format') format: string,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return this.answer(format, request, reply);
+  }
+
+  /** CloudEvents' handshake: its deliveries are welcome, from whoever has a token (HTTP 1.1 Web Hooks, section 4). */
+  @Options('cloudevents')
+  @Public()
+  @HttpCode(200)
+  @ApiOperation({ summary: 'The handshake of CloudEvents web hooks' })
+  handshake(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): void {
+    void reply.header('Allow', 'POST');
+    const origin = request.headers['webhook-request-origin'];
+    if (typeof origin === 'string' && /^[\w.:/*-]{1,253}$/.test(origin))
+      void reply.headers({ 'WebHook-Allowed-Origin': origin, 'WebHook-Allowed-Rate': '*' });
+  }
+
+  private async answer(format: string, request: FastifyRequest, reply: FastifyReply): Promise<object> {
+    const facts = factsOf(request, this.clock);
+    return answered(reply, await this.reception.take(format, facts, senderOf(request)));
   }
 
   @Get()

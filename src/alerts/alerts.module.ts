@@ -5,13 +5,45 @@ import { AlertValues } from './alert-values';
 import { FormatRegistry } from './format-registry';
 import { ALERT_FORMATS } from './formats';
 import { Intake } from './intake';
+import { SnsWeb } from './formats/sns-web';
+import { Receipts } from './receipts';
+import { Reception } from './reception';
 import { Sources } from './sources';
 import { Subscriptions } from './subscriptions';
+import { EngineStore } from './traps/engine-store';
+import { Mibs } from './traps/mibs';
+import { Refusals } from './traps/refusals';
 
 /** What others say. */
 @Module({
   imports: [DiscoveryModule],
-  providers: [...ALERT_FORMATS, FormatRegistry, Sources, Addressees, Intake, Subscriptions, AlertValues],
-  exports: [FormatRegistry, Sources, Addressees, Intake, Subscriptions, AlertValues],
+  providers: [
+    ...ALERT_FORMATS,
+    SnsWeb,
+    FormatRegistry,
+    Sources,
+    Addressees,
+    Receipts,
+    Intake,
+    Reception,
+    Subscriptions,
+    AlertValues,
+    Refusals,
+    EngineStore,
+    Mibs,
+  ],
+  exports: [
+    FormatRegistry,
+    Sources,
+    Addressees,
+    Receipts,
+    Intake,
+    Reception,
+    Subscriptions,
+    AlertValues,
+    Refusals,
+    EngineStore,
+    Mibs,
+  ],
 })
 export class AlertsModule {}

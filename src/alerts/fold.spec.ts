@@ -73,5 +73,71 @@ test('one that ended by itself and is seen again with the same start is news', (
 test('a batch is taken in its order', () => {
   const { inserted, accepted } = fold([], [firing(), resolved(), firing()], at(0), newId);
   expect(inserted).toMatchObject([{ status: 'resolved' }, { status: 'firing', isCurrent: true }]);
-  expect(accepted.map(({ id }) => id)).toEqual([inserted[0]!.id, inserted[0]!.id, inserted[1]!.id]);
+  expect(accepted.map((one) => one?.id)).toEqual([inserted[0]!.id, inserted[0]!.id, inserted[1]!.id]);
+});
+
+describe('what its sender repeats while it fires', () => {
+  const repeated = (start: number, more: Partial<IncomingAlert> = {}) =>
+    firing({ at: at(start), isRepeated: true, ...more });
+
+  test('is the same alert whatever start it says, as long as it lives', () => {
+    expect(
+      take([0, repeated(0, { endsAt: at(60) })], [30, repeated(25, { endsAt: at(90) })], [80, repeated(79)]),
+    ).toMatchObject([{ at: at(0), revision: 1, endsAt: at(90), lastSeenAt: at(80) }]);
+  });
+
+  test('is another alert when the one before has ended', () => {
+    expect(take([0, repeated(0, { endsAt: at(60) })], [61, repeated(0)])).toHaveLength(2);
+    expect(
+      take([0, repeated(0)], [10, repeated(0, { status: 'resolved' })], [20, repeated(20)]),
+    ).toHaveLength(2);
+  });
+
+  test('is over once, however often it is said to be', () => {
+    const over = repeated(0, { status: 'resolved', endsAt: at(10) });
+    expect(take([0, repeated(0)], [10, over], [20, over])).toMatchObject([
+      { status: 'resolved', revision: 2 },
+    ]);
+  });
+});
+
+test('a resolution that names nothing but the key leaves the labels as they were', () => {
+  expect(take([0, firing()], [10, resolved({ labels: {} })])).toMatchObject([
+    { status: 'resolved', labels: { alertname: 'WebDown' }, revision: 2 },
+  ]);
+});
+
+test('the newest texts and its newest form are kept, and are no news', () => {
+  const messages: IncomingAlert[] = [
+    firing({ annotations: { value: '1' }, raw: { value: 1 } }),
+    firing({ annotations: { value: '2' }, raw: { value: 2 } }),
+  ];
+  expect(take([0, messages[0]!], [10, messages[1]!])).toMatchObject([
+    { annotations: { value: '2' }, raw: { value: 2 }, revision: 1 },
+  ]);
+});
+
+test('an event that has its id is an alert of its own, however fast others follow', () => {
+  const event = (id: string) => firing({ id, at: at(5) });
+  const { inserted } = fold([], [event('a'), event('b'), event('c')], at(5), newId);
+  expect(inserted.map(({ id, isCurrent }) => [id, isCurrent])).toEqual([
+    ['a', false],
+    ['b', false],
+    ['c', true],
+  ]);
+});
+
+test('an end ends what fires, and is nothing by itself', () => {
+  const end = firing({ status: 'resolved', isEnd: true, labels: {} });
+  expect(take([0, end])).toEqual([]);
+  expect(take([0, firing()], [10, end], [20, end])).toMatchObject([
+    { status: 'resolved', endsAt: at(10), revision: 2, labels: { alertname: 'WebDown' } },
+  ]);
+});
+
+test('an end that is told again does not end what began since', () => {
+  const end = (second: number) => firing({ status: 'resolved', isEnd: true, labels: {}, at: at(second) });
+  expect(take([20, firing({ at: at(20) })], [30, end(10)], [40, end(35)])).toMatchObject([
+    { status: 'resolved', endsAt: at(40), revision: 2 },
+  ]);
 });

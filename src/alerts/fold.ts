@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { AlertStatus, IncomingAlert } from './alert';
 
 /** An alert as it is kept. */
@@ -13,6 +14,7 @@ export interface KeptAlert {
   at: Date;
   endsAt: Date | null;
   lifeSeconds: number | null;
+  raw: unknown;
   receivedAt: Date;
   lastSeenAt: Date;
   isCurrent: boolean;
@@ -24,13 +26,14 @@ export interface KeptAlert {
 export interface Folded {
   inserted: KeptAlert[];
   updated: KeptAlert[];
-  /** For each alert that came in, the kept one it became. */
-  accepted: KeptAlert[];
+  /** For each alert that came in, the kept one it became; nothing for an end where nothing fired. */
+  accepted: (KeptAlert | undefined)[];
 }
 
 /**
  * Takes alerts in, in their order. The same alert again (key, status and start the same) changes nothing but its
- * last-seen; `resolved` ends it; another start, or a new firing after its end, is a new alert.
+ * last-seen, and what it says beside; `resolved` ends it; another start, or a new firing after its end, is a new alert. An
+ * event that has its id is always one.
  *
  * @param current the newest kept alert of each key
  */
@@ -47,6 +50,7 @@ export function fold(
 
   const accepted = incoming.map((alert) => {
     const kept = newest.get(alert.dedupKey);
+    if (alert.isEnd && !endsIt(alert, kept)) return undefined;
     if (kept !== undefined && isSame(kept, alert, now)) {
       touch(kept);
       see(kept, alert, now);
@@ -56,7 +60,7 @@ export function fold(
       touch(kept);
       kept.isCurrent = false;
     }
-    const fresh = begin(alert, now, newId());
+    const fresh = begin(alert, now, alert.id ?? newId());
     inserted.add(fresh);
     newest.set(alert.dedupKey, fresh);
     return fresh;
@@ -64,11 +68,57 @@ export function fold(
   return { inserted: [...inserted], updated: [...updated], accepted };
 }
 
+/** An end ends what began before it: told again later, it must not end what began since. */
+const endsIt = ({ at }: IncomingAlert, kept: KeptAlert | undefined): boolean =>
+  kept?.status === 'firing' && (at === undefined || kept.at <= at);
+
+/** A kept alert, as little of it as tells whether it is the same again. Moments are ms since 1970. */
+export interface Glimpse {
+  id: string;
+  status: AlertStatus;
+  at: number;
+  endsAt: number | null;
+  lifeSeconds: number | null;
+  lastSeenAt: number;
+  /** See `contentOf`. */
+  content: string | null;
+}
+
+/** How late it may be known that an alert was seen again, or that it ends later. */
+const SEEN_WITHIN_MS = 1_000;
+
+/** Is there nothing to write? It is the same again, fires, and was seen within the last second. */
+export function isKnown(kept: Glimpse, alert: IncomingAlert, now: number): boolean {
+  if (alert.id !== undefined || alert.status !== 'firing' || kept.status !== 'firing') return false;
+  if (now - kept.lastSeenAt >= SEEN_WITHIN_MS) return false;
+  const hasOtherStart = alert.at !== undefined && !alert.isRepeated && alert.at.getTime() !== kept.at;
+  const isOver =
+    (kept.endsAt !== null && kept.endsAt <= now) ||
+    (kept.lifeSeconds !== null && kept.lastSeenAt + kept.lifeSeconds * 1000 <= now);
+  if (hasOtherStart || isOver) return false;
+  const { endsAt } = alert;
+  const endsAlike =
+    endsAt === undefined ||
+    (kept.endsAt !== null && Math.abs(endsAt.getTime() - kept.endsAt) < SEEN_WITHIN_MS);
+  return endsAlike && kept.content === contentOf(alert);
+}
+
+/** What an alert says, in short: two that say the same have the same. */
+export const contentOf = ({
+  value,
+  labels,
+  annotations,
+  raw,
+}: Pick<KeptAlert, 'labels' | 'annotations'> & { value?: number | null; raw?: unknown }): string =>
+  hash('md5', JSON.stringify([value ?? null, labels, annotations, raw ?? null]), 'base64');
+
 function isSame(kept: KeptAlert, alert: IncomingAlert, now: Date): boolean {
-  const sameStart = alert.at === undefined || alert.at.getTime() === kept.at.getTime();
+  if (alert.id !== undefined) return false;
+  const hasStart = alert.at !== undefined && !alert.isRepeated;
+  const sameStart = !hasStart || alert.at!.getTime() === kept.at.getTime();
   // A resolution ends what fires, whenever it says it began.
   if (alert.status === 'resolved') return kept.status === 'firing' || sameStart;
-  return sameStart && kept.status === 'firing' && (alert.at !== undefined || lives(kept, now));
+  return sameStart && kept.status === 'firing' && (hasStart || lives(kept, now));
 }
 
 function lives({ endsAt, lastSeenAt, lifeSeconds }: KeptAlert, now: Date): boolean {
@@ -79,17 +129,18 @@ function lives({ endsAt, lastSeenAt, lifeSeconds }: KeptAlert, now: Date): boole
 function see(kept: KeptAlert, alert: IncomingAlert, now: Date): void {
   // It had ended by itself and is seen again: for the rules that is news.
   const isRevived = alert.status === 'firing' && !lives(kept, now);
+  // A resolution may name nothing but the key.
+  const { labels, annotations } = isBare(alert) ? kept : alert;
   const isChanged =
-    kept.status !== alert.status ||
-    kept.value !== (alert.value ?? null) ||
-    !sameLabels(kept.labels, alert.labels);
+    kept.status !== alert.status || kept.value !== (alert.value ?? null) || !sameLabels(kept.labels, labels);
   kept.lastSeenAt = now;
+  kept.annotations = annotations;
+  kept.raw = alert.raw ?? null;
   if (alert.endsAt !== undefined || alert.status === 'resolved') kept.endsAt = alert.endsAt ?? now;
   if (!isChanged && !isRevived) return;
   kept.status = alert.status;
   kept.value = alert.value ?? null;
-  kept.labels = alert.labels;
-  kept.annotations = alert.annotations;
+  kept.labels = labels;
   kept.revision++;
 }
 
@@ -106,12 +157,16 @@ function begin(alert: IncomingAlert, now: Date, id: string): KeptAlert {
     at: alert.at ?? now,
     endsAt: alert.endsAt ?? null,
     lifeSeconds: alert.lifeSeconds ?? null,
+    raw: alert.raw ?? null,
     receivedAt: now,
     lastSeenAt: now,
     isCurrent: true,
     revision: 1,
   };
 }
+
+const isBare = ({ status, labels, annotations }: IncomingAlert): boolean =>
+  status === 'resolved' && Object.keys(labels).length + Object.keys(annotations).length === 0;
 
 function sameLabels(a: Record<string, string>, b: Record<string, string>): boolean {
   const keys = Object.keys(a);

@@ -1,41 +1,214 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Batcher } from '../common/batcher';
 import { CLOCK, type Clock } from '../common/clock';
-import { Unavailable } from '../common/errors';
+import { messageOf, Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
+import { numberAt } from '../common/json-path';
 import { telemetry } from '../common/telemetry';
 import { Database, type Sql } from '../database/database';
 import { Queues } from '../queue/queues';
 import type { AlertSource, IncomingAlert } from './alert';
-import { fold, type KeptAlert } from './fold';
+import { Receipts } from './receipts';
+import { contentOf, fold, isKnown, type Glimpse, type KeptAlert } from './fold';
+import { documentOf } from './formats/kept-payload';
+import { Subscriptions } from './subscriptions';
 
 export interface Accepted {
   id: string;
   dedupKey: string;
 }
 
+interface Updated {
+  id: string;
+  revived: boolean;
+  /** Where metrics look for their number, and what they found there. */
+  numbers: [path: string, number: number | null][] | null;
+}
+
 /** Two senders of a new alert at once: the second takes another look. */
 class LostRace extends Error {}
 const MAX_TRIES = 5;
 
-/** The one way in: alerts are committed before anybody is told that they are accepted. */
+/** Alerts of one request. */
+interface Delivery {
+  source: AlertSource;
+  alerts: readonly IncomingAlert[];
+}
+
+/** As a number: many moments are read, and making dates of them is what costs. */
+const millis = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
+
+const NOTHING: Kept = { accepted: [], news: [], sooner: [] };
+
+interface Kept {
+  /** Of an end that ended nothing there is none. */
+  accepted: (Accepted | undefined)[];
+  news: string[];
+  sooner: KeptAlert[];
+}
+
+/** Deliveries that share a commit. */
+const DELIVERIES_AT_ONCE = 64;
+/** While one waits for PostgreSQL, the next is made ready. */
+const COMMITS_AT_ONCE = 3;
+/** Alerts in memory that are not committed yet; whoever brings more is asked to come again. */
+const ALERTS_IN_MEMORY = 50_000;
+
+/**
+ * The one way in: alerts are committed before anybody is told that they are accepted. Those that come at once share a
+ * commit, and the same alert again is only looked at.
+ */
 @Injectable()
 export class Intake {
+  private readonly logger = new Logger('Intake');
+  private readonly deliveries = new Batcher(
+    (some: Delivery[]) => this.commitAll(some),
+    DELIVERIES_AT_ONCE,
+    COMMITS_AT_ONCE,
+  );
+  private inMemory = 0;
+
   constructor(
     private readonly database: Database,
     private readonly queues: Queues,
+    private readonly receipts: Receipts,
+    private readonly subscriptions: Subscriptions,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
+  /** @throws Unavailable when PostgreSQL is away, or more come than it takes */
   async accept(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Accepted[]> {
+    this.receipts.count(source.name, alerts.length, this.clock.now());
     if (alerts.length === 0) return [];
-    const { accepted, news } = await this.commit(source, alerts);
-    telemetry.alertsReceived.inc({ format: source.format }, alerts.length);
-    // Not waited for: they are committed, and the sweep finds them if this fails.
-    void this.queues.addAlerts(news);
-    return accepted.map(({ id, dedupKey }) => ({ id, dedupKey }));
+    if (this.inMemory > 0 && this.inMemory + alerts.length > ALERTS_IN_MEMORY)
+      throw new Unavailable('more alerts come than can be kept; send it again', 1);
+    this.inMemory += alerts.length;
+    try {
+      const kept = await this.deliveries.add({ source, alerts });
+      if ('error' in kept) throw kept.error;
+      const { accepted, news, sooner } = kept;
+      telemetry.alertsReceived.inc({ format: source.format }, alerts.length);
+      // Not waited for: they are committed, and the sweep finds them if this fails.
+      void this.queues.addAlerts(news);
+      void this.lookSooner(sooner);
+      return accepted.filter((one) => one !== undefined);
+    } finally {
+      this.inMemory -= alerts.length;
+    }
   }
 
-  private async commit(source: AlertSource, alerts: readonly IncomingAlert[]) {
+  /** What one of them is wrong with must not cost the others: then each is committed alone. */
+  private async commitAll(deliveries: readonly Delivery[]): Promise<(Kept | { error: unknown })[]> {
+    try {
+      return await this.commitTogether(deliveries);
+    } catch (error) {
+      if (deliveries.length === 1 || error instanceof Unavailable) return deliveries.map(() => ({ error }));
+      const results: (Kept | { error: unknown })[] = [];
+      for (const delivery of deliveries) results.push(...(await this.commitAll([delivery])));
+      return results;
+    }
+  }
+
+  private async commitTogether(deliveries: readonly Delivery[]): Promise<Kept[]> {
+    const bySource = new Map<string, { source: AlertSource; deliveries: Delivery[] }>();
+    for (const delivery of deliveries) {
+      const { source } = delivery;
+      const key = JSON.stringify([source.name, source.format]);
+      const group = bySource.get(key) ?? { source, deliveries: [] };
+      bySource.set(key, group);
+      group.deliveries.push(delivery);
+    }
+    const kept = new Map<Delivery, Kept>();
+    for (const { source, deliveries: some } of bySource.values()) {
+      const all = await this.commit(
+        source,
+        some.flatMap(({ alerts }) => alerts),
+      );
+      let from = 0;
+      some.forEach((delivery, index) => {
+        const accepted = all.accepted.slice(from, (from += delivery.alerts.length));
+        // What follows from all of them is done once.
+        kept.set(delivery, { ...(index === 0 ? all : NOTHING), accepted });
+      });
+    }
+    return deliveries.map((delivery) => kept.get(delivery)!);
+  }
+
+  private async commit(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Kept> {
+    const glimpses = await this.glimpses(source, alerts);
+    const now = this.clock.now().getTime();
+    const known = new Map<string, string>();
+    const changed = new Set<string>();
+    for (const alert of alerts) {
+      const glimpse = glimpses.get(alert.dedupKey);
+      if (glimpse === undefined) continue;
+      if (isKnown(glimpse, alert, now)) known.set(alert.dedupKey, glimpse.id);
+      // Of several with one key all are known, or none: they count in their order.
+      else changed.add(alert.dedupKey);
+    }
+    const fresh = await this.insertNew(
+      source,
+      alerts.filter(({ dedupKey }) => !glimpses.has(dedupKey)),
+    );
+    const isOther = ({ dedupKey }: IncomingAlert) => changed.has(dedupKey) || fresh.taken.has(dedupKey);
+    const others = alerts.filter(isOther);
+    const kept = others.length === 0 ? NOTHING : await this.keepAll(source, others);
+    const rest = kept.accepted[Symbol.iterator]();
+    return {
+      accepted: alerts.map((alert) => {
+        if (isOther(alert)) return rest.next().value;
+        const { dedupKey } = alert;
+        const id = known.get(dedupKey) ?? fresh.ids.get(dedupKey);
+        return id === undefined ? undefined : { id, dedupKey };
+      }),
+      news: [...fresh.news, ...kept.news],
+      sooner: kept.sooner,
+    };
+  }
+
+  /** A look without a lock, as most change nothing. */
+  private async glimpses(
+    source: AlertSource,
+    alerts: readonly IncomingAlert[],
+  ): Promise<Map<string, Glimpse>> {
+    const keys = new Set(alerts.map(({ dedupKey }) => dedupKey));
+    const rows = await this.database.rows<Glimpse & { dedupKey: string }>(
+      `SELECT id, dedup_key AS "dedupKey", status, ${millis('at')} AS at, ${millis('ends_at')} AS "endsAt",
+         life_seconds AS "lifeSeconds", ${millis('last_seen_at')} AS "lastSeenAt", content
+       FROM alerts WHERE source = $1 AND is_current AND dedup_key = ANY($2::text[])`,
+      [source.name, [...keys]],
+      'intake_glimpses',
+    );
+    return new Map(rows.map((row) => [row.dedupKey, row]));
+  }
+
+  /**
+   * Those that nobody has seen yet, by one statement. Of several with one key in here the last is the one that lasts.
+   *
+   * @returns ids by key, and the keys that are left: somebody else took them, or they have several rows
+   */
+  private async insertNew(
+    source: AlertSource,
+    alerts: readonly IncomingAlert[],
+  ): Promise<{ ids: Map<string, string>; taken: Set<string>; news: string[] }> {
+    if (alerts.length === 0) return { ids: new Map(), taken: new Set(), news: [] };
+    const { inserted, accepted: folded } = fold([], alerts, this.clock.now(), newId);
+    const accepted = folded.filter((one) => one !== undefined);
+    // Several rows of one key are all or nothing: one of them may be taken by somebody else.
+    const rowsOf = new Map<string, number>();
+    for (const { dedupKey } of inserted) rowsOf.set(dedupKey, (rowsOf.get(dedupKey) ?? 0) + 1);
+    const alone = inserted.filter(({ dedupKey }) => rowsOf.get(dedupKey) === 1);
+    const rows = alone.length === 0 ? [] : await this.insert(this.database, source, alone);
+    const done = new Set(rows.map(({ id }) => id));
+    const isDone = ({ id }: { id: string }) => done.has(id);
+    return {
+      ids: new Map(accepted.filter(isDone).map(({ id, dedupKey }) => [dedupKey, id])),
+      taken: new Set(accepted.filter((alert) => !isDone(alert)).map(({ dedupKey }) => dedupKey)),
+      news: rows.filter(({ isAsked }) => isAsked).map(({ id }) => id),
+    };
+  }
+
+  private async keepAll(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Kept> {
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
       try {
         return await this.database.transaction((sql) => this.keep(sql, source, alerts));
@@ -46,39 +219,66 @@ export class Intake {
     throw new Unavailable('too many senders of the same alert at once; send it again', 1);
   }
 
-  private async keep(sql: Sql, source: AlertSource, alerts: readonly IncomingAlert[]) {
+  private async keep(sql: Sql, source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Kept> {
     const keys = [...new Set(alerts.map(({ dedupKey }) => dedupKey))].sort();
     const current = await sql.rows<KeptAlert>(
       `SELECT id, dedup_key AS "dedupKey", status, value, labels, annotations, service_id AS "serviceId", metric, at,
-         ends_at AS "endsAt", life_seconds AS "lifeSeconds", received_at AS "receivedAt", last_seen_at AS "lastSeenAt",
+         ends_at AS "endsAt", life_seconds AS "lifeSeconds", raw, received_at AS "receivedAt", last_seen_at AS "lastSeenAt",
          is_current AS "isCurrent", revision
        FROM alerts WHERE source = $1 AND is_current AND dedup_key = ANY($2::text[]) ORDER BY dedup_key FOR UPDATE`,
       [source.name, keys],
       'intake_current',
     );
     const { inserted, updated, accepted } = fold(current, alerts, this.clock.now(), newId);
-    const revived = await this.update(sql, updated);
-    await this.insert(sql, source, inserted);
+    const newsForSome = await this.update(sql, updated);
+    const rows = inserted.length === 0 ? [] : await this.insert(sql, source, inserted);
+    if (rows.length < inserted.length) throw new LostRace();
     const before = new Map(current.map(({ id, revision }) => [id, revision]));
+    const ends = new Map(current.map(({ id, endsAt }) => [id, endsAt]));
     const isNews = ({ id, revision, isCurrent }: KeptAlert) => isCurrent && revision > (before.get(id) ?? 0);
-    const news = [...inserted, ...updated].filter(isNews).map(({ id }) => id);
-    return { accepted, news: [...new Set([...news, ...revived])] };
+    const asked = rows.filter(({ isAsked }) => isAsked).map(({ id }) => id);
+    const news = [...asked, ...updated.filter(isNews).map(({ id }) => id)];
+    return {
+      accepted: accepted.map((one) => one && { id: one.id, dedupKey: one.dedupKey }),
+      news: [...new Set([...news, ...newsForSome])],
+      sooner: updated.filter((alert) => endsSooner(alert, ends.get(alert.id))),
+    };
   }
 
-  /** Answers those whose life as a metric counts it had ended: being seen again is news for that metric. */
+  /** Alerts whose end was moved up: their services are evaluated then, and not only at the end that was known before. */
+  private async lookSooner(alerts: readonly KeptAlert[]): Promise<void> {
+    if (alerts.length === 0) return;
+    try {
+      const services = await this.database.rows<{ id: string; at: Date }>(
+        `SELECT m.service_id AS id, u.at FROM unnest($1::uuid[], $2::timestamptz[]) AS u (alert_id, at)
+           JOIN alert_matches m ON m.alert_id = u.alert_id`,
+        [alerts.map(({ id }) => id), alerts.map(({ endsAt }) => endsAt)],
+        'intake_sooner',
+      );
+      await this.queues.addServices(services, this.clock.now());
+    } catch (error) {
+      this.logger.warn(`alerts are taken as ended later than they say: ${messageOf(error)}`);
+    }
+  }
+
+  /**
+   * Answers those that are news for a metric alone: their life as it counts it had ended, or where it looks for its
+   * number there is another one.
+   */
   private async update(sql: Sql, alerts: readonly KeptAlert[]): Promise<string[]> {
     if (alerts.length === 0) return [];
-    const rows = await sql.rows<{ id: string; revived: boolean }>(
+    const rows = await sql.rows<Updated>(
       `UPDATE alerts a
-       SET status = u.status, value = u.value, labels = u.labels, annotations = u.annotations, ends_at = u.ends_at,
-         is_current = u.is_current, revision = u.revision + r.revived::int, last_seen_at = u.last_seen_at
-       FROM unnest($1::uuid[], $2::text[], $3::float8[], $4::jsonb[], $5::jsonb[], $6::timestamptz[], $7::bool[], $8::int[], $9::timestamptz[])
-           AS u (id, status, value, labels, annotations, ends_at, is_current, revision, last_seen_at),
-         LATERAL (SELECT EXISTS (
-           SELECT FROM alert_matches m JOIN alerts b ON b.id = m.alert_id
-           WHERE m.alert_id = u.id AND b.last_seen_at + make_interval(secs => m.ttl_seconds) < u.last_seen_at) AS revived) r
+       SET status = u.status, value = u.value, labels = u.labels, annotations = u.annotations, ends_at = u.ends_at, raw = u.raw,
+         is_current = u.is_current, revision = u.revision + r.revived::int, last_seen_at = u.last_seen_at, content = u.content
+       FROM unnest($1::uuid[], $2::text[], $3::float8[], $4::jsonb[], $5::jsonb[], $6::timestamptz[], $7::bool[], $8::int[], $9::timestamptz[],
+             $10::jsonb[], $11::text[])
+           AS u (id, status, value, labels, annotations, ends_at, is_current, revision, last_seen_at, raw, content),
+         LATERAL (SELECT coalesce(bool_or(b.last_seen_at + make_interval(secs => m.ttl_seconds) < u.last_seen_at), false) AS revived,
+             jsonb_agg(jsonb_build_array(m.value_path, m.number)) FILTER (WHERE m.value_path IS NOT NULL) AS numbers
+           FROM alert_matches m JOIN alerts b ON b.id = m.alert_id WHERE m.alert_id = u.id) r
        WHERE a.id = u.id
-       RETURNING a.id, r.revived`,
+       RETURNING a.id, r.revived, r.numbers`,
       [
         alerts.map(({ id }) => id),
         alerts.map(({ status }) => status),
@@ -89,25 +289,61 @@ export class Intake {
         alerts.map(({ isCurrent }) => isCurrent),
         alerts.map(({ revision }) => revision),
         alerts.map(({ lastSeenAt }) => lastSeenAt),
+        alerts.map(({ raw }) => jsonOf(raw)),
+        alerts.map(contentOf),
       ],
       'intake_update',
     );
-    return rows.filter(({ revived }) => revived).map(({ id }) => id);
+    const renumbered = await this.renumber(sql, rows, alerts);
+    return [...rows.filter(({ revived }) => revived).map(({ id }) => id), ...renumbered];
   }
 
-  private async insert(sql: Sql, source: AlertSource, alerts: readonly KeptAlert[]): Promise<void> {
-    if (alerts.length === 0) return;
-    const rows = await sql.rows(
-      `INSERT INTO alerts (id, source, format, dedup_key, status, value, labels, annotations, service_id, metric, at,
-         ends_at, life_seconds, received_at, last_seen_at, is_current, revision, processed)
+  private async renumber(
+    sql: Sql,
+    rows: readonly Updated[],
+    alerts: readonly KeptAlert[],
+  ): Promise<string[]> {
+    const byId = new Map(alerts.map((alert) => [alert.id, alert]));
+    const isOther = ({ id, numbers }: Updated) => {
+      const alert = byId.get(id)!;
+      if (numbers === null || !alert.isCurrent || alert.status !== 'firing') return false;
+      const document = documentOf(alert);
+      return numbers.some(([path, number]) => (numberAt(path, document) ?? null) !== number);
+    };
+    const ids = rows.filter((row) => !row.revived && isOther(row)).map(({ id }) => id);
+    if (ids.length > 0)
+      await sql.rows('UPDATE alerts SET revision = revision + 1 WHERE id = ANY($1::uuid[])', [ids]);
+    return ids;
+  }
+
+  /**
+   * New ones. Those that no rule asks for need no evaluation and are done with, unless the rules have changed since they
+   * were read: while the revision is locked nobody changes one, and whoever does later looks at the alerts that live.
+   *
+   * @returns those that were inserted: the others have a key that somebody else took
+   */
+  private async insert(
+    sql: Sql,
+    source: AlertSource,
+    alerts: readonly KeptAlert[],
+  ): Promise<{ id: string; isAsked: boolean }[]> {
+    const { matcher, revision } = this.subscriptions.latest ?? (await this.subscriptions.current());
+    const isAsked = ({ isCurrent, serviceId, labels }: KeptAlert) =>
+      isCurrent && (serviceId !== null || matcher.asks(labels));
+    const rows = await sql.rows<{ id: string; isAsked: boolean; isStale: boolean }>(
+      `WITH known AS (SELECT revision <> $21::bigint AS is_stale FROM definition_revision FOR SHARE)
+       INSERT INTO alerts (id, source, format, dedup_key, status, value, labels, annotations, service_id, metric, at,
+         ends_at, life_seconds, received_at, last_seen_at, is_current, revision, raw, content, processed)
        SELECT id, $1, $2, dedup_key, status, value, labels, annotations, service_id, metric, at, ends_at, life_seconds,
-         received_at, last_seen_at, is_current, revision, CASE WHEN is_current THEN 0 ELSE revision END
-       FROM unnest($3::uuid[], $4::text[], $5::text[], $6::float8[], $7::jsonb[], $8::jsonb[], $9::uuid[], $10::text[],
-           $11::timestamptz[], $12::timestamptz[], $13::float8[], $14::timestamptz[], $15::timestamptz[], $16::bool[], $17::int[])
+         received_at, last_seen_at, is_current, revision, raw, content,
+         CASE WHEN is_current AND (is_asked OR known.is_stale) THEN 0 ELSE revision END
+       FROM known, unnest($3::uuid[], $4::text[], $5::text[], $6::float8[], $7::jsonb[], $8::jsonb[], $9::uuid[], $10::text[],
+           $11::timestamptz[], $12::timestamptz[], $13::float8[], $14::timestamptz[], $15::timestamptz[], $16::bool[], $17::int[],
+           $18::jsonb[], $19::text[], $20::bool[])
          AS u (id, dedup_key, status, value, labels, annotations, service_id, metric, at, ends_at, life_seconds,
-           received_at, last_seen_at, is_current, revision)
+           received_at, last_seen_at, is_current, revision, raw, content, is_asked)
        ON CONFLICT (source, dedup_key) WHERE is_current DO NOTHING
-       RETURNING id`,
+       RETURNING id, processed < revision AS "isAsked", (SELECT is_stale FROM known) AS "isStale"`,
       [
         source.name,
         source.format,
@@ -126,9 +362,23 @@ export class Intake {
         alerts.map(({ lastSeenAt }) => lastSeenAt),
         alerts.map(({ isCurrent }) => isCurrent),
         alerts.map(({ revision }) => revision),
+        alerts.map(({ raw }) => jsonOf(raw)),
+        alerts.map(contentOf),
+        alerts.map(isAsked),
+        revision,
       ],
       'intake_insert',
     );
-    if (rows.length < alerts.length) throw new LostRace();
+    if (rows.some(({ isStale }) => isStale)) this.subscriptions.refresh();
+    return rows;
   }
 }
+
+const endsSooner = ({ status, isCurrent, endsAt }: KeptAlert, before: Date | null | undefined): boolean =>
+  isCurrent &&
+  status === 'firing' &&
+  endsAt !== null &&
+  before !== undefined &&
+  (before === null || endsAt < before);
+
+const jsonOf = (raw: unknown): string | null => (raw === null ? null : JSON.stringify(raw));

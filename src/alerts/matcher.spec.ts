@@ -32,3 +32,33 @@ test('a pattern that would hang a backtracking engine is answered at once', () =
   );
   expect(performance.now() - began).toBeLessThan(1_000);
 });
+
+test('what a service asks for is forgotten, and may be another thing then', () => {
+  const matcher = new Matcher([
+    { service: 'a', metric: 'm', match: { alertname: 'WebDown' } },
+    { service: 'a', metric: 'n', match: { instance: { regex: 'web-.*' } } },
+    { service: 'b', metric: 'm', match: { alertname: 'WebDown' } },
+  ]);
+  const labels = { alertname: 'WebDown', instance: 'web-1' };
+  expect(matcher.matches(labels)).toHaveLength(3);
+  matcher.remove(['a', 'unknown']);
+  expect(matcher.matches(labels).map(({ service }) => service)).toEqual(['b']);
+  matcher.add([{ service: 'a', metric: 'm', match: { alertname: 'DbDown' } }]);
+  expect(matcher.matches({ alertname: 'DbDown' }).map(({ service }) => service)).toEqual(['a']);
+  expect(matcher.asks({ alertname: 'Nothing' })).toBe(false);
+});
+
+test('of a hundred thousand that share a label, one is found by the other', () => {
+  const many = Array.from({ length: 100_000 }, (_, n) => ({
+    service: `s${n}`,
+    metric: 'm',
+    match: { instance: `host-${n}`, alertname: 'Down' },
+  }));
+  const matcher = new Matcher(many);
+  const began = performance.now();
+  for (let n = 0; n < 1_000; n++) {
+    const found = matcher.matches({ alertname: 'Down', instance: `host-${n * 100}`, job: 'node' });
+    expect(found.map(({ service }) => service)).toEqual([`s${n * 100}`]);
+  }
+  expect(performance.now() - began).toBeLessThan(1_000);
+});

@@ -9,6 +9,7 @@ export interface Subscription {
   metric: string;
   match: Match;
   ttlSeconds?: number;
+  valuePath?: string;
 }
 
 interface Compiled {
@@ -16,27 +17,78 @@ interface Compiled {
   tests: { label: string; fits: (value: string) => boolean }[];
 }
 
+/** A label and the value that is asked of it. */
+type Key = readonly [label: string, value: string];
+
+/** What stands where in a matcher; without a key among those that ask by regular expression alone. */
+interface Place {
+  key: Key | undefined;
+  compiled: Compiled;
+}
+
 /** Which `alert` metrics an alert's labels fit. Found by one label, then tested on all: no walk over every service. */
 export class Matcher {
   /** label -> value -> the subscriptions that ask for it. */
-  private readonly byLabel = new Map<string, Map<string, Compiled[]>>();
+  private readonly byLabel = new Map<string, Map<string, Set<Compiled>>>();
   /** Those that ask by regular expression alone. */
-  private readonly others: Compiled[] = [];
+  private readonly others = new Set<Compiled>();
+  /** By service. */
+  private readonly places = new Map<string, Place[]>();
 
   constructor(subscriptions: readonly Subscription[]) {
+    this.add(subscriptions);
+  }
+
+  add(subscriptions: readonly Subscription[]): void {
     for (const subscription of subscriptions) {
       const entries = Object.entries(subscription.match);
       // Without a match only alerts that name the service feed it.
       if (entries.length === 0) continue;
-      const compiled = {
-        subscription,
-        tests: entries.map(([label, wanted]) => ({ label, fits: testOf(wanted) })),
-      };
-      const key = entries.findLast(([, wanted]) => typeof wanted === 'string') as
-        [string, string] | undefined;
-      if (key === undefined) this.others.push(compiled);
-      else bucket(bucketMap(this.byLabel, key[0]), key[1]).push(compiled);
+      const tests = entries.map(([label, wanted]) => ({ label, fits: testOf(wanted) }));
+      const compiled = { subscription, tests };
+      const key = this.rarestOf(entries);
+      (key === undefined ? this.others : this.bucket(key)).add(compiled);
+      const places = this.places.get(subscription.service);
+      if (places === undefined) this.places.set(subscription.service, [{ key, compiled }]);
+      else places.push({ key, compiled });
     }
+  }
+
+  /** Forgets what these services ask for. */
+  remove(services: readonly string[]): void {
+    for (const service of services) {
+      for (const place of this.places.get(service) ?? []) this.take(place);
+      this.places.delete(service);
+    }
+  }
+
+  private take({ key, compiled }: Place): void {
+    if (key === undefined) return void this.others.delete(compiled);
+    const bucket = this.bucket(key);
+    bucket.delete(compiled);
+    if (bucket.size === 0) this.byLabel.get(key[0])?.delete(key[1]);
+  }
+
+  /** Many ask for the same alert name and few for the same host: it stands where fewest others do. */
+  private rarestOf(entries: readonly (readonly [string, Match[string]])[]): Key | undefined {
+    const keys = entries.filter((entry): entry is Key => typeof entry[1] === 'string');
+    const sizeOf = ([label, value]: Key) => this.byLabel.get(label)?.get(value)?.size ?? 0;
+    return keys.length === 0
+      ? undefined
+      : keys.reduce((rarest, key) => (sizeOf(key) < sizeOf(rarest) ? key : rarest));
+  }
+
+  private bucket([label, value]: Key): Set<Compiled> {
+    const values = this.byLabel.get(label) ?? new Map<string, Set<Compiled>>();
+    this.byLabel.set(label, values);
+    const bucket = values.get(value) ?? new Set();
+    values.set(value, bucket);
+    return bucket;
+  }
+
+  /** Is there one that asks for such an alert? */
+  asks(labels: Readonly<Record<string, string>>): boolean {
+    return this.matches(labels).length > 0;
   }
 
   matches(labels: Readonly<Record<string, string>>): Subscription[] {
@@ -56,16 +108,4 @@ function testOf(wanted: string | { regex: string }): (value: string) => boolean 
   if (typeof wanted === 'string') return (value) => value === wanted;
   const pattern = RE2JS.compile(wanted.regex);
   return (value) => pattern.matches(value);
-}
-
-function bucketMap(map: Map<string, Map<string, Compiled[]>>, key: string): Map<string, Compiled[]> {
-  const known = map.get(key) ?? new Map<string, Compiled[]>();
-  map.set(key, known);
-  return known;
-}
-
-function bucket(map: Map<string, Compiled[]>, key: string): Compiled[] {
-  const known = map.get(key) ?? [];
-  map.set(key, known);
-  return known;
 }

@@ -1,6 +1,50 @@
-import { Controller } from '@nestjs/common';
-import { definitionController } from '../api/definition.controller';
+import { Controller, Get, Inject, Param, Res } from '@nestjs/common';
+import { ApiOperation } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { definitionController, type Resource } from '../api/definition.controller';
+import { CLOCK, type Clock } from '../common/clock';
+import { Receipts } from './receipts';
 import { SourceDto, Sources } from './sources';
+import { Refusals } from './traps/refusals';
 
 @Controller('api/v1/sources')
-export class SourcesController extends definitionController('sources', SourceDto, Sources) {}
+export class SourcesController extends definitionController('sources', SourceDto, Sources) {
+  constructor(
+    private readonly sources: Sources,
+    private readonly receipts: Receipts,
+    private readonly refusals: Refusals,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {
+    super();
+  }
+
+  @Get(':ref')
+  @ApiOperation({
+    summary: 'Read, by id or name; with when it was last heard, and how much came in the last minute',
+  })
+  override async get(
+    @Param('ref') reference: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Resource> {
+    const source = await super.get(reference, reply);
+    return { ...source, ...(await this.receipts.activity(source.id, this.clock.now())) };
+  }
+
+  @Get(':ref/recent')
+  @ApiOperation({
+    summary: 'The last payloads, what each was read as, and what became of it or why it was refused',
+  })
+  async recent(@Param('ref') reference: string): Promise<{ items: object[] }> {
+    const { id } = await this.sources.get(reference);
+    return { items: await this.receipts.recent(id) };
+  }
+
+  @Get(':ref/refused')
+  @ApiOperation({
+    summary: 'The last 100 senders whose SNMP notifications were refused, how often, and why',
+  })
+  async refused(@Param('ref') reference: string): Promise<{ items: object[] }> {
+    const { id } = await this.sources.get(reference);
+    return { items: await this.refusals.ofSource(id) };
+  }
+}

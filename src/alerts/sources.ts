@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { StoredDefinitions, type Draft, type References, type Surroundings } from '../api/stored-definitions';
-import { hashOf } from '../auth/auth';
+import { hashOf } from '../auth/identities';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
 import { maskedParams, openedParams, sealedParams } from '../common/choice';
-import { InvalidInput } from '../common/errors';
-import { Any, Text } from '../common/fields';
+import { InvalidInput, messageOf } from '../common/errors';
+import { Any, Decimal, Text } from '../common/fields';
+import { isObject } from '../common/json';
 import { NAME } from '../common/names';
 import { Secrets } from '../common/secrets';
 import { Database } from '../database/database';
@@ -25,12 +26,32 @@ export class SourceDto {
 
   @Any({ description: 'Params of the format' }, { type: 'object' })
   params: object = {};
+
+  @Decimal({
+    description:
+      'Nothing from it for so long is an alert with the labels alertname: source_silent and source: its name, until it speaks again',
+    unit: 's',
+    minimum: 10,
+    maximum: 31_536_000,
+    optional: true,
+  })
+  silentAfterSeconds?: number;
 }
 
 const TOKEN_BYTES = 24;
 
+/** What `GET` shows beside a definition may be sent back with it. */
+function withoutActivity(body: unknown): unknown {
+  if (!isObject(body)) return body;
+  const { lastSeenAt: _seen, alertsPerMinute: _rate, ...definition } = body;
+  return definition;
+}
+
 @Injectable()
 export class Sources extends StoredDefinitions<SourceRow> {
+  private readonly logger = new Logger('Sources');
+  /** Those of whom it was said in the log. */
+  private readonly unopened = new Set<string>();
   protected override readonly shownAs = { tokenHash: null };
 
   constructor(
@@ -51,7 +72,7 @@ export class Sources extends StoredDefinitions<SourceRow> {
   }
 
   protected columns(body: unknown, { before }: Surroundings<SourceRow>): Columns<SourceRow> {
-    const { name, format, params } = checked(SourceDto, body);
+    const { name, format, params, silentAfterSeconds = null } = checked(SourceDto, withoutActivity(body));
     if (this.formats.find(format) === undefined) {
       throw new InvalidInput([{ pointer: '/format', detail: this.formats.unknown(format) }]);
     }
@@ -68,13 +89,20 @@ export class Sources extends StoredDefinitions<SourceRow> {
       this.secrets,
       before && { type: before.format, params: before.params },
     );
-    return { name, format, params: sealed, tokenHash: before?.tokenHash ?? Buffer.alloc(0) };
+    return {
+      name,
+      format,
+      params: sealed,
+      silentAfterSeconds,
+      tokenHash: before?.tokenHash ?? Buffer.alloc(0),
+    };
   }
 
   protected async show(rows: SourceRow[]): Promise<object[]> {
-    return rows.map(({ format, params }) => ({
+    return rows.map(({ format, params, silentAfterSeconds }) => ({
       format,
       params: maskedParams(this.formats, { type: format, params }, this.secrets),
+      ...(silentAfterSeconds === null ? {} : { silentAfterSeconds }),
     }));
   }
 
@@ -82,15 +110,23 @@ export class Sources extends StoredDefinitions<SourceRow> {
     return [];
   }
 
-  /** Communities that `snmp` sources accept now, and the source that a notification is kept under. */
-  async communities(): Promise<{ communities: string[]; source: string }> {
-    const rows = await this.database.rows<{ name: string; params: Record<string, unknown> }>(
-      `SELECT name, params FROM sources WHERE format = 'snmp' ORDER BY id`,
+  /** The `snmp` sources, opened, oldest first. One whose secrets can't be had now takes nothing. */
+  async snmp(): Promise<{ id: string; name: string; params: SnmpSourceParams }[]> {
+    const rows = await this.database.rows<{ id: string; name: string; params: Record<string, unknown> }>(
+      `SELECT id, name, params FROM sources WHERE format = 'snmp' ORDER BY id`,
+      [],
+      'sources_snmp',
     );
-    const communities = rows.flatMap(
-      ({ params }) => openedParams(SnmpSourceParams, params, this.secrets).params.communities,
-    );
-    return { communities: [...new Set(communities)], source: rows.length === 1 ? rows[0]!.name : 'snmp' };
+    return rows.flatMap(({ id, name, params }) => {
+      try {
+        return [{ id, name, params: openedParams(SnmpSourceParams, params, this.secrets).params }];
+      } catch (error) {
+        if (!this.unopened.has(name))
+          this.logger.warn(`source ${name} takes no notifications: ${messageOf(error)}`);
+        this.unopened.add(name);
+        return [];
+      }
+    });
   }
 
   /** With embedded servers a source for SNMP exists from the start: in a database where nothing was ever defined. */

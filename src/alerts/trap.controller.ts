@@ -1,11 +1,12 @@
 import { Body, Controller, HttpCode, Inject, Put, Req } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { IntakeOf, sourceOf } from '../auth/auth';
+import { IntakeOf, senderOf } from '../auth/auth';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
 import { InvalidInput, NotFound } from '../common/errors';
 import { Text } from '../common/fields';
+import { numberOf } from '../common/json-path';
 import { Addressees } from './addressees';
 import { DEFAULT_LIFE_SECONDS } from './alert';
 import { Intake } from './intake';
@@ -21,9 +22,6 @@ class TrapForm {
   })
   value: string;
 }
-
-/** A number as people write it; nothing else is one. */
-const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
 
 /** `PUT /trap` as monscale 2014 had it. */
 @ApiTags('alerts')
@@ -44,15 +42,15 @@ export class TrapController {
   @ApiOperation({ summary: 'A value for the metrics of a service, as monscale 2014 took it' })
   async trap(@Body() body: unknown, @Req() request: FastifyRequest): Promise<void> {
     const { name, value } = checked(TrapForm, body);
-    const number = NUMBER.test(value) ? Number(value) : NaN;
-    if (!Number.isFinite(number)) throw new InvalidInput([{ pointer: '/value', detail: 'must be a number' }]);
+    const number = numberOf(value);
+    if (number === undefined) throw new InvalidInput([{ pointer: '/value', detail: 'must be a number' }]);
     const service = (await this.addressees.find([name])).get(name);
     if (service === undefined) throw new NotFound('MonitoredService', name);
     const all = Object.keys(service.metrics);
     const fed = all.filter((metric) => service.metrics[metric]!.type === 'alert');
     const now = this.clock.now();
     await this.intake.accept(
-      sourceOf(request, 'native'),
+      { name: senderOf(request).name, format: 'native' },
       (fed.length > 0 ? fed : all).map((metric) => ({
         dedupKey: `trap ${service.id} ${metric}`,
         status: 'firing',

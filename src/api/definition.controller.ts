@@ -52,6 +52,12 @@ export interface Definitions {
   remove(reference: string, expectedVersion: number | undefined): Promise<void>;
 }
 
+/** What a controller of definitions may build upon. */
+export interface DefinitionFace {
+  readonly definitions: Definitions;
+  get(reference: string, reply: FastifyReply): Promise<Resource>;
+}
+
 /** What every resource has beside its definition. */
 class Shown {
   @ApiProperty({ format: 'uuid' }) id: string;
@@ -68,7 +74,7 @@ export function definitionController(
   name: string,
   dto: Type,
   definitions: Type<Definitions>,
-): Type<{ readonly definitions: Definitions }> {
+): Type<DefinitionFace> {
   const body = ApiBody({ type: dto });
   const shown = { schema: { allOf: [{ $ref: getSchemaPath(dto) }, { $ref: getSchemaPath(Shown) }] } };
   const ifMatch = ApiHeader({
@@ -181,7 +187,7 @@ export function definitionController(
       await this.definitions.remove(reference, versionOf(match));
     }
   }
-  return DefinitionController as unknown as Type<{ readonly definitions: Definitions }>;
+  return DefinitionController as unknown as Type<DefinitionFace>;
 }
 
 function tagged<R extends Resource>(reply: FastifyReply, resource: R): R {

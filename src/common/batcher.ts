@@ -13,22 +13,24 @@ interface Waiting<T, R> {
  */
 export class Batcher<T, R> {
   private waiting: Waiting<T, R>[] = [];
-  private isRunning = false;
+  private running = 0;
 
   constructor(
     private readonly run: (items: T[]) => Promise<R[]>,
     private readonly maxItems = 500,
+    /** Batches under way at a time. */
+    private readonly atOnce = 1,
   ) {}
 
   add(item: T): Promise<R> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ item, resolve, reject });
-      if (!this.isRunning) void this.drain();
+      if (this.running < this.atOnce) void this.drain();
     });
   }
 
   private async drain(): Promise<void> {
-    this.isRunning = true;
+    this.running++;
     // What is asked for in this turn of the loop goes together.
     await new Promise(setImmediate);
     while (this.waiting.length > 0) {
@@ -40,6 +42,6 @@ export class Batcher<T, R> {
         batch.forEach(({ reject }) => reject(error));
       }
     }
-    this.isRunning = false;
+    this.running--;
   }
 }

@@ -1,6 +1,6 @@
 import { check, checked, type SelfChecking } from './check';
 import { InvalidInput, type FieldError } from './errors';
-import { ListOf, Nested, Text, Whole } from './fields';
+import { Any, ListOf, Nested, Text, Whole } from './fields';
 
 class Peer {
   @Text({ description: 'host', minLength: 1 })
@@ -29,6 +29,11 @@ class Target implements SelfChecking {
 }
 
 class Nothing {}
+
+class Open {
+  @Any({ description: 'labels' })
+  labels: unknown;
+}
 
 const errorsOf = (plain: unknown, pointer?: string): FieldError[] => check(Target, plain, pointer).errors;
 
@@ -114,6 +119,13 @@ describe('check', () => {
       value: { name: 'a', peer: { host: 'h', port: 161 }, peers: [] },
       errors: [],
     });
+  });
+
+  it.each(['constructor', 'toString', '__proto__'])('a name inside of a value may be %s', (name) => {
+    const labels = JSON.parse(`{"in": {"${name}": "x"}}`);
+    const { value, errors } = check(Open, { labels });
+    expect(errors).toEqual([]);
+    expect(Object.entries((value!.labels as { in: object }).in)).toEqual([[name, 'x']]);
   });
 
   it('asks the class itself last, when its fields are right', () => {

@@ -1,5 +1,4 @@
 import type { Type } from '@nestjs/common';
-import { plainToInstance } from 'class-transformer';
 import { validateSync, type ValidationError } from 'class-validator';
 import { InvalidInput, type FieldError } from './errors';
 import { fieldsOf, type Field } from './fields';
@@ -18,7 +17,7 @@ export type Checked<T> = { value: T; errors: [] } | { value?: undefined; errors:
 export function check<T extends object>(cls: Type<T>, plain: unknown, pointer = ''): Checked<T> {
   if (!isPlain(plain)) return { errors: [{ pointer, detail: 'must be an object' }] };
   const unknown = unknownFields(cls, plain, pointer);
-  const value = plainToInstance(cls, withoutNulls(plain), { exposeDefaultValues: true });
+  const value = instanceOf(cls, plain);
   const wrong = validateSync(value, { forbidUnknownValues: false }).flatMap((error) =>
     flatten(error, pointer),
   );
@@ -56,11 +55,25 @@ export const within = (pointer: string, error: FieldError): FieldError => ({
 export const step = (name: string | number): string =>
   `/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`;
 
-function withoutNulls(plain: object): object {
+/** Declared fields alone, over their defaults. What is no nested class is taken as it is, whatever names are in it. */
+function instanceOf<T extends object>(cls: Type<T>, plain: object): T {
+  const instance = new cls() as Record<string, unknown>;
+  for (const { name, nested, list } of fieldsOf(cls)) {
+    const given = Object.hasOwn(plain, name) ? (plain as Record<string, unknown>)[name] : undefined;
+    if (given === undefined || given === null) continue;
+    const one = (item: unknown) =>
+      nested !== undefined && isPlain(item) ? instanceOf(nested(), item) : withoutNulls(item);
+    instance[name] = list && Array.isArray(given) ? given.map(one) : one(given);
+  }
+  return instance as T;
+}
+
+function withoutNulls(value: unknown): unknown {
+  if (!isPlain(value)) return value;
   return Object.fromEntries(
-    Object.entries(plain)
-      .filter(([, value]) => value !== null)
-      .map(([key, value]) => [key, isPlain(value) ? withoutNulls(value) : (value as unknown)]),
+    Object.entries(value)
+      .filter(([, inner]) => inner !== null)
+      .map(([key, inner]) => [key, withoutNulls(inner)]),
   );
 }
 

@@ -1,7 +1,6 @@
 import 'reflect-metadata';
 import { applyDecorators, type Type } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
-import { Type as TransformTo } from 'class-transformer';
 import {
   IsArray,
   IsBoolean,
@@ -187,21 +186,12 @@ export function Choice(words: readonly string[], options: FieldOptions): Propert
 
 /** An object with declared fields of its own. */
 export function Nested(cls: () => Type<object>, options: FieldOptions): PropertyDecorator {
-  return field(
-    options,
-    {},
-    [IsObject({ message: 'must be an object' }), ValidateNested(), TransformTo(cls)],
-    cls,
-  );
+  return field(options, {}, [IsObject({ message: 'must be an object' }), ValidateNested()], cls);
 }
 
 /** A list of objects with declared fields. */
 export function ListOf(cls: () => Type<object>, options: FieldOptions): PropertyDecorator {
-  const validators = [
-    IsArray({ message: 'must be a list' }),
-    ValidateNested({ each: true }),
-    TransformTo(cls),
-  ];
+  const validators = [IsArray({ message: 'must be a list' }), ValidateNested({ each: true })];
   return field(options, {}, validators, cls, true);
 }
 

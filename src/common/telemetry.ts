@@ -1,8 +1,10 @@
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
 /** What `GET /metrics` shows. One registry for the process; names end in their unit. */
 export const registry = new Registry();
 collectDefaultMetrics({ register: registry });
+// Where several processes share a port, one of them is asked for the metrics of all.
+AggregatorRegistry.setRegistries([registry]);
 
 const registers = [registry];
 const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
@@ -35,7 +37,27 @@ export const telemetry = {
     'format',
     'reason',
   ] as const),
+  trapDatagrams: counter('trap_datagrams_total', 'UDP datagrams that the trap listener read'),
+  trapDrops: counter(
+    'trap_drops_total',
+    'UDP datagrams and notifications that were lost, by where there was no room',
+    ['where'] as const,
+  ),
+  trapsSpooled: counter(
+    'traps_spooled_total',
+    'Notifications that were put on disk, as PostgreSQL was away or slower',
+  ),
+  spoolBytes: new Gauge({
+    name: 'monscale_trap_spool_bytes',
+    help: 'Notifications that wait on disk',
+    registers,
+  }),
   alertsProcessed: counter('alerts_processed_total', 'Alerts matched and evaluated'),
+  decisionSeconds: histogram(
+    'alert_decision_seconds',
+    'From the receipt of an alert to the commit of what was decided about it',
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
+  ),
   executions: counter('execution_attempts_total', 'Attempts to execute an action', [
     'type',
     'outcome',
@@ -57,22 +79,30 @@ export const telemetry = {
   swept: counter('swept_total', 'Work that the sweep put back on a queue', ['what'] as const),
   queueLength: new Gauge({
     name: 'monscale_queue_jobs',
+    // Set by one of several processes.
+    aggregator: 'max',
     help: 'Jobs on a queue',
     labelNames: ['queue', 'state'] as const,
     registers,
   }),
   oldestDue: new Gauge({
     name: 'monscale_executions_oldest_due_seconds',
+    // Set by one of several processes.
+    aggregator: 'max',
     help: 'How long the execution has waited that is due longest; 0 when none is',
     registers,
   }),
   held: new Gauge({
     name: 'monscale_executions_held',
+    // Set by one of several processes.
+    aggregator: 'max',
     help: 'Executions that wait because a limit is reached',
     registers,
   }),
   lastTick: new Gauge({
     name: 'monscale_scheduler_last_tick_timestamp_seconds',
+    // Set by one of several processes.
+    aggregator: 'max',
     help: 'When polls were last put on the queue',
     registers,
   }),

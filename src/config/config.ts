@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { join } from 'node:path';
 
 /**
  * Everything the environment may say, read and checked once. Nothing else of the program reads `process.env`, but for
@@ -20,8 +21,12 @@ export interface Config {
   readonly embedded: boolean;
   readonly dataDir: string;
   readonly http: { readonly host: string; readonly port: number };
+  /** Processes that answer on the port of the API. */
+  readonly apiProcesses: number;
   readonly metricsPort: number;
   readonly trap: { readonly host: string; readonly port: number };
+  /** Where notifications wait while PostgreSQL is away, and how much disk they may take. */
+  readonly spool: { readonly dir: string; readonly maxBytes: number };
   readonly adminToken?: string;
   /** 32 bytes. */
   readonly secretKey?: Buffer;
@@ -47,7 +52,8 @@ export class ConfigError extends Error {
 }
 
 const KNOWN = [
-  'ROLE', 'QUEUES', 'DATA_DIR', 'HTTP_HOST', 'HTTP_PORT', 'METRICS_PORT', 'TRAP_HOST', 'TRAP_PORT', 'ADMIN_TOKEN',
+  'ROLE', 'QUEUES', 'DATA_DIR', 'HTTP_HOST', 'HTTP_PORT', 'API_PROCESSES', 'METRICS_PORT', 'TRAP_HOST', 'TRAP_PORT', 'SPOOL_DIR',
+  'SPOOL_MB', 'ADMIN_TOKEN',
   'SECRET_KEY', 'KILL_SWITCH', 'MAX_ACTIONS_PER_HOUR', 'ALLOW_ADDRESSES', 'SAMPLES_RETENTION_DAYS', 'HISTORY_RETENTION_DAYS', 'LOG_LEVEL',
   // Of the command line.
   'URL', 'TOKEN',
@@ -146,21 +152,27 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   }
   const adminToken = text('MONSCALE_ADMIN_TOKEN');
 
+  const dataDir = text('MONSCALE_DATA_DIR') ?? './.monscale';
   const config: Config = {
     roles,
     queues,
     databaseUrl,
     redisUrl,
     embedded,
-    dataDir: text('MONSCALE_DATA_DIR') ?? './.monscale',
+    dataDir,
     http: {
       host: text('MONSCALE_HTTP_HOST') ?? (embedded ? '127.0.0.1' : '0.0.0.0'),
       port: whole('MONSCALE_HTTP_PORT', 8080, 0, 65_535),
     },
+    apiProcesses: whole('MONSCALE_API_PROCESSES', 1, 1, 64),
     metricsPort: whole('MONSCALE_METRICS_PORT', 9464, 0, 65_535),
     trap: {
       host: text('MONSCALE_TRAP_HOST') ?? '0.0.0.0',
       port: whole('MONSCALE_TRAP_PORT', 1162, 0, 65_535),
+    },
+    spool: {
+      dir: text('MONSCALE_SPOOL_DIR') ?? join(dataDir, 'spool'),
+      maxBytes: whole('MONSCALE_SPOOL_MB', 256, 1, 1_000_000) * 2 ** 20,
     },
     adminToken,
     secretKey,

@@ -4,8 +4,12 @@ import { TrustedRules1763900000000 } from '../../migrations/1763900000000-truste
 import { WaitingExecutions1763900100000 } from '../../migrations/1763900100000-waiting-executions';
 import { RecoveryActions1763900200000 } from '../../migrations/1763900200000-recovery-actions';
 import { LoadBalancers1763900300000 } from '../../migrations/1763900300000-load-balancers';
+import { AlertFormats1763900400000 } from '../../migrations/1763900400000-alert-formats';
 import { ActionLimits1763900500000 } from '../../migrations/1763900500000-action-limits';
 import { Aftermath1763900600000 } from '../../migrations/1763900600000-aftermath';
+import { SnmpNotifications1763900700000 } from '../../migrations/1763900700000-snmp-notifications';
+import { Intake1763900800000 } from '../../migrations/1763900800000-intake';
+import { DefinitionChanges1763900900000 } from '../../migrations/1763900900000-definition-changes';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -37,8 +41,12 @@ function dataSource(url: string, extra: object): DataSource {
       WaitingExecutions1763900100000,
       RecoveryActions1763900200000,
       LoadBalancers1763900300000,
+      AlertFormats1763900400000,
       ActionLimits1763900500000,
       Aftermath1763900600000,
+      SnmpNotifications1763900700000,
+      Intake1763900800000,
+      DefinitionChanges1763900900000,
     ],
     installExtensions: false,
     applicationName: 'monscale',

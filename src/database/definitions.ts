@@ -23,6 +23,9 @@ export type Columns<R extends DefinitionRow> = Omit<R, keyof DefinitionRow> & { 
 const UNIQUE_VIOLATION = '23505';
 const FOREIGN_KEY_VIOLATION = '23503';
 
+/** Whoever is further behind reads everything anew. */
+const REVISIONS_KEPT = 10_000;
+
 /** PostgreSQL takes 65,535 values in a statement. */
 const ROWS_AT_ONCE = 500;
 
@@ -41,6 +44,10 @@ export async function changeDefinitions<T>(
   try {
     return await database.entities(async (manager) => {
       await manager.query('UPDATE definition_revision SET revision = revision + 1');
+      await manager.query(
+        'DELETE FROM definition_changes WHERE revision < (SELECT revision FROM definition_revision) - $1',
+        [REVISIONS_KEPT],
+      );
       return work(manager);
     });
   } catch (error) {
@@ -108,6 +115,7 @@ export class DefinitionStore<R extends DefinitionRow> {
       const some = rows.slice(from, from + ROWS_AT_ONCE);
       await this.named(some, () => manager.insert(this.entity, some as never));
     }
+    await this.record(manager, rows);
   }
 
   /** @param row the next version of what is stored. @throws VersionMismatch, Conflict when its name is taken */
@@ -116,6 +124,7 @@ export class DefinitionStore<R extends DefinitionRow> {
     const where = { id, version: row.version - 1 } as unknown as FindOptionsWhere<R>;
     const { affected } = await this.named([row], () => manager.update(this.entity, where, set as never));
     if (affected === 0) throw this.mismatch(row);
+    await this.record(manager, [row]);
   }
 
   /** @param users names what uses it, inside the transaction. @throws Conflict naming them */
@@ -130,7 +139,18 @@ export class DefinitionStore<R extends DefinitionRow> {
       const where = { id: row.id, version: expected } as unknown as FindOptionsWhere<R>;
       const { affected } = await manager.delete(this.entity, where);
       if (affected === 0) throw this.mismatch(row);
+      await this.record(manager, [row]);
     });
+  }
+
+  /** Says what the revision of this transaction is about. */
+  private async record(manager: EntityManager, rows: readonly R[]): Promise<void> {
+    if (rows.length === 0) return;
+    await manager.query(
+      `INSERT INTO definition_changes (revision, kind, id)
+       SELECT r.revision, $1, u.id FROM definition_revision r, unnest($2::uuid[]) AS u (id) ON CONFLICT DO NOTHING`,
+      [this.kind, rows.map(({ id }) => id)],
+    );
   }
 
   /** A change of this one definition. */

@@ -91,6 +91,8 @@ export class ServiceRow extends DefinitionRow {
 export class SourceRow extends DefinitionRow {
   @Column('text') format: string;
   @Column('jsonb') params: Record<string, unknown>;
+  /** Its silence of so many seconds is an alert. */
+  @Column('float8', { name: 'silent_after_seconds', nullable: true }) silentAfterSeconds: number | null;
   /** SHA-256 of its token. */
   @Column('bytea', { name: 'token_hash' }) tokenHash: Buffer;
 }

@@ -8,6 +8,7 @@ import { registry, telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
 import { Database } from '../database/database';
 import { PollScheduler } from '../metrics/poll-scheduler';
+import { groupMetrics } from '../process-group/process-group';
 import { Queues } from '../queue/queues';
 
 /** A scheduler that has not ticked for this long is not ready. */
@@ -75,6 +76,6 @@ export class HealthController {
     for (const { queue, ...states } of counts) {
       for (const [state, jobs] of Object.entries(states)) telemetry.queueLength.set({ queue, state }, jobs);
     }
-    return registry.metrics();
+    return (await groupMetrics()) ?? registry.metrics();
   }
 }

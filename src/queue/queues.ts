@@ -15,6 +15,9 @@ const UNNAMED = '__default__';
 /** How long the id of a finished poll is remembered, so that a second scheduler's copy of it is dropped. */
 const POLL_ID_SECONDS = 60;
 
+/** How far ahead moments stand on the queue. */
+export const NEAR_MS = 10_000;
+
 /** A job costs as much as an execution; one that takes long holds up no more than this many. */
 const EXECUTIONS_IN_A_JOB = 8;
 
@@ -94,10 +97,13 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     );
   }
 
-  /** Services to evaluate, at a moment when one is given. */
+  /**
+   * Services to evaluate, at a moment when one is given. Moments that are far away may change until then: the
+   * scheduler puts them here when they are near.
+   */
   addServices(services: readonly { id: string; at?: Date }[], now: Date): Promise<boolean> {
     const soon = services.filter(({ at }) => at === undefined);
-    const later = services.filter(({ at }) => at !== undefined);
+    const later = services.filter(({ at }) => at !== undefined && at.getTime() - now.getTime() <= NEAR_MS);
     return this.add('alerts', [
       ...chunks(soon, 200).map((some) => ({ data: { services: some.map(({ id }) => id) } })),
       ...later.map(({ id, at }) => ({

@@ -1,9 +1,12 @@
 import { Process, Processor } from '@nestjs/bull';
 import { Inject } from '@nestjs/common';
 import type { Job } from 'bull';
+import type { AlertMetric } from '../alerts/alert-values';
 import { Subscriptions } from '../alerts/subscriptions';
+import { documentOf } from '../alerts/formats/kept-payload';
 import { Matcher, type Match } from '../alerts/matcher';
 import { CLOCK, type Clock } from '../common/clock';
+import { numberAt } from '../common/json-path';
 import { telemetry } from '../common/telemetry';
 import { Database, type Sql } from '../database/database';
 import type { Reading } from '../metrics/metric';
@@ -24,9 +27,12 @@ interface NewAlert {
   status: string;
   value: number | null;
   labels: Record<string, string>;
+  annotations: Record<string, string>;
+  raw: unknown;
   service_id: string | null;
   metric: string | null;
   revision: number;
+  last_seen_at: Date;
 }
 
 interface MatchRow {
@@ -34,6 +40,7 @@ interface MatchRow {
   service: string;
   metric: string;
   ttlSeconds?: number;
+  valuePath?: string;
 }
 
 /** Somebody else committed what follows from an alert. */
@@ -72,13 +79,13 @@ export class AlertsProcessor {
   /** Answers those that are left for another round. */
   private async match(ids: readonly string[]): Promise<string[]> {
     const unprocessed = await this.database.rows<NewAlert>(
-      `SELECT id, status, value, labels, service_id, metric, revision FROM alerts
+      `SELECT id, status, value, labels, annotations, raw, service_id, metric, revision, last_seen_at FROM alerts
        WHERE id = ANY($1::uuid[]) AND processed < revision ORDER BY id`,
       [ids],
       'alerts_new',
     );
     if (unprocessed.length === 0) return [];
-    const matcher = await this.subscriptions.current();
+    const { matcher } = await this.subscriptions.current();
     const all = unprocessed.map((alert) => ({ alert, matches: matchesOf(alert, matcher) }));
     const watched = await this.ruleBook.byIds([
       ...new Set(all.flatMap(({ matches }) => matches.map(({ service }) => service))),
@@ -88,7 +95,8 @@ export class AlertsProcessor {
     const matches = now.flatMap((one) => one.matches);
     const concerned = new Set(matches.map(({ service }) => service));
     await this.keepMatches(
-      matches.map((match) => ({ ...match, ttlSeconds: match.ttlSeconds ?? ttlOf(match, watched) })),
+      matches.map((match) => ({ ...match, ...metricOf(match, watched) })),
+      alerts,
     );
     await this.evaluate(
       alerts,
@@ -96,6 +104,9 @@ export class AlertsProcessor {
       watched.filter(({ prepared }) => concerned.has(prepared.service.id)),
     );
     telemetry.alertsProcessed.inc(alerts.length);
+    const decidedAt = this.clock.now().getTime();
+    for (const { last_seen_at: seenAt } of alerts)
+      telemetry.decisionSeconds.observe((decidedAt - seenAt.getTime()) / 1000);
     return later.map(({ alert }) => alert.id);
   }
 
@@ -116,17 +127,26 @@ export class AlertsProcessor {
     await this.evaluator.evaluate(caused, (sql) => markProcessed(sql, alerts));
   }
 
-  private async keepMatches(matches: readonly MatchRow[]): Promise<void> {
+  private async keepMatches(
+    matches: readonly MatchRow[],
+    alerts: readonly Pick<NewAlert, 'id' | 'status' | 'value' | 'labels' | 'annotations' | 'raw'>[],
+  ): Promise<void> {
     if (matches.length === 0) return;
+    const byId = new Map(alerts.map((alert) => [alert.id, alert]));
     await this.database.rows(
-      `INSERT INTO alert_matches (alert_id, service_id, metric, ttl_seconds)
-       SELECT DISTINCT ON (1, 2, 3) * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::float8[])
-       ON CONFLICT (alert_id, service_id, metric) DO UPDATE SET ttl_seconds = excluded.ttl_seconds`,
+      `INSERT INTO alert_matches (alert_id, service_id, metric, ttl_seconds, value_path, number)
+       SELECT DISTINCT ON (1, 2, 3) * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::float8[], $5::text[], $6::float8[])
+       ON CONFLICT (alert_id, service_id, metric)
+         DO UPDATE SET ttl_seconds = excluded.ttl_seconds, value_path = excluded.value_path, number = excluded.number`,
       [
         matches.map(({ alert }) => alert),
         matches.map(({ service }) => service),
         matches.map(({ metric }) => metric),
         matches.map(({ ttlSeconds }) => ttlSeconds ?? null),
+        matches.map(({ valuePath }) => valuePath ?? null),
+        matches.map(({ alert, valuePath }) =>
+          valuePath === undefined ? null : (numberAt(valuePath, documentOf(byId.get(alert)!)) ?? null),
+        ),
       ],
       'alerts_matches',
     );
@@ -146,24 +166,26 @@ export class AlertsProcessor {
 
   private async matchLiving(watched: readonly Watched[]): Promise<void> {
     const subscriptions = watched.flatMap(({ prepared: { service, alertMetrics } }) =>
-      alertMetrics.map(({ metric, ttlSeconds }) => ({
+      alertMetrics.map(({ metric, ttlSeconds, valuePath }) => ({
         service: service.id,
         metric,
         match: (service.metrics[metric]!.params.match ?? {}) as Match,
         ttlSeconds,
+        valuePath,
       })),
     );
     if (subscriptions.length === 0) return;
     const living = await this.database.rows<NewAlert>(
-      `SELECT id, labels FROM alerts WHERE is_current AND status = 'firing' AND (ends_at IS NULL OR ends_at > $1)
-       ORDER BY id DESC LIMIT $2`,
-      [this.clock.now(), MAX_LIVING],
+      `SELECT id, status, value, labels, annotations, CASE WHEN $3 THEN raw END AS raw FROM alerts
+       WHERE is_current AND status = 'firing' AND (ends_at IS NULL OR ends_at > $1) ORDER BY id DESC LIMIT $2`,
+      [this.clock.now(), MAX_LIVING, subscriptions.some(({ valuePath }) => valuePath !== undefined)],
     );
     const matcher = new Matcher(subscriptions);
     await this.keepMatches(
       living.flatMap(({ id, labels }) =>
         matcher.matches(labels).map((subscription) => ({ alert: id, ...subscription })),
       ),
+      living,
     );
   }
 }
@@ -211,14 +233,13 @@ function pushedBy(alerts: readonly NewAlert[], matches: readonly MatchRow[], wat
 function matchesOf(alert: NewAlert, matcher: Matcher): MatchRow[] {
   if (alert.service_id !== null)
     return [{ alert: alert.id, service: alert.service_id, metric: alert.metric! }];
-  return matcher
-    .matches(alert.labels)
-    .map(({ service, metric, ttlSeconds }) => ({ alert: alert.id, service, metric, ttlSeconds }));
+  return matcher.matches(alert.labels).map(({ service, metric }) => ({ alert: alert.id, service, metric }));
 }
 
-function ttlOf({ service, metric }: MatchRow, watched: readonly Watched[]): number | undefined {
+/** How the metric takes an alert; nothing where the metric is not fed by alerts alone. */
+function metricOf({ service, metric }: MatchRow, watched: readonly Watched[]): Partial<AlertMetric> {
   const prepared = watched.find(({ prepared }) => prepared.service.id === service)?.prepared;
-  return prepared?.alertMetrics.find((alert) => alert.metric === metric)?.ttlSeconds;
+  return prepared?.alertMetrics.find((alert) => alert.metric === metric) ?? {};
 }
 
 const valueOf = ({ value, status }: NewAlert): number => value ?? (status === 'firing' ? 1 : 0);

@@ -179,11 +179,12 @@ export class Evaluator {
 
     const entries: LedgerEntry[] = [];
     const uncounted: InfrastructureRow[] = [];
-    for (const seen of shadowsFirst(candidates)) {
-      const { prepared } = seen.watched;
+    for (const candidate of shadowsFirst(candidates)) {
+      const { prepared } = candidate.watched;
       const before = locked.get(prepared.service.id);
       // Deleted, or changed since it was read: what was seen belongs to another rule.
       if (before === undefined || before.version !== prepared.service.version) continue;
+      const seen = caughtUp(candidate, before.state);
       if (isOvertaken(seen, before.state)) continue;
       const infrastructureId = prepared.infrastructure?.id ?? '';
       const scalings = capacity.of(infrastructureId);
@@ -316,6 +317,13 @@ function effectOf(seen: Seen, { aftermath }: Decided): LedgerEntry['effect'] {
     outcome: helped === undefined ? 'unknown' : helped ? 'helped' : 'not_helped',
     explanation,
   };
+}
+
+/** Another alert triggered while this one was looked at: it comes after it, as it is told of once. */
+function caughtUp(seen: Seen, state: State | undefined): Seen {
+  const last = state?.lastTriggeredAt ?? -Infinity;
+  const isLate = seen.news === true && !seen.watched.prepared.service.polled && last > seen.at.getTime();
+  return isLate ? { ...seen, at: new Date(last) } : seen;
 }
 
 /** Seen before the last trigger, or the same reading again: a newer evaluation has said what there is to say. */

@@ -77,8 +77,12 @@ export class Observer {
     const readAt: Record<string, Date> = {};
     for (const { metric } of watched.prepared.alertMetrics) values[metric] = 0;
     for (const { metric, value, at: began } of feeding) {
-      values[metric] = value;
       readAt[metric] = began;
+      if (value !== undefined) values[metric] = value;
+      else {
+        delete values[metric];
+        errors[metric] = 'the alert has no number where this metric looks for it';
+      }
     }
     const ends = feeding.flatMap(({ livesUntil }) => livesUntil?.getTime() ?? []);
     return {

@@ -160,6 +160,7 @@ export class RuleBook {
           service: service.id,
           metric,
           ttlSeconds: params.ttlSeconds as number | undefined,
+          valuePath: params.value as string | undefined,
         });
       } else reads[metric] = this.reads.of({ type, params }, timeoutSeconds * 1000);
     }

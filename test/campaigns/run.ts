@@ -1,5 +1,6 @@
 /**
  * `npm run campaign actions -- --rounds 200 --seed 7`, on what `npm run build` made: a line per round, at the end.
+ * `npm run campaign alerts -- --rounds 20 --seed 7`, the same: a line per round.
  * `npm run campaign crash -- --moments 50 --seed 7 --lanes 2`, on what `npm run build` made: a line per moment.
  * `npm run campaign rules -- --stories 100000 --seed 7`, on the sources: a line per 10,000 stories.
  * Exit code 1 on a violation.
@@ -8,10 +9,11 @@ import { parseArgs } from 'node:util';
 import globalSetup from '../global-setup';
 import globalTeardown from '../global-teardown';
 import { actionsCampaign } from './actions';
+import { alertsCampaign } from './alerts';
 import { crashCampaign, onEmbeddedServers, type MomentReport } from './crash';
 import { rulesCampaign } from './rules';
 
-const CAMPAIGNS = { actions, crash, rules };
+const CAMPAIGNS = { actions, alerts, crash, rules };
 
 interface Options {
   seed: number;
@@ -44,6 +46,20 @@ async function actionRounds({ rounds, seed }: Options): Promise<boolean> {
   const bad = reports.filter(({ violations }) => violations.length > 0).length;
   const unknown = reports.filter(({ ends }) => ends.once?.status === 'unknown').length;
   console.log(`${reports.length} rounds, ${bad} with violations, ${unknown} unknown; seed ${seed}`);
+  return bad === 0;
+}
+
+async function alerts({ rounds, seed }: Options): Promise<boolean> {
+  console.log('round  dies beside the program        acknowledged  kept  executions  deeds  violations');
+  const reports = await alertsCampaign(rounds, seed, (line) =>
+    console.log(
+      `${String(line.round).padStart(5)}  ${line.death.padEnd(31)}${String(line.acknowledged).padEnd(14)}` +
+        `${String(line.kept).padEnd(6)}${String(line.executions).padEnd(12)}${String(line.deeds).padEnd(7)}` +
+        (line.violations.join('; ') || 'none'),
+    ),
+  );
+  const bad = reports.filter(({ violations }) => violations.length > 0).length;
+  console.log(`${reports.length} rounds, ${bad} with violations; seed ${seed}`);
   return bad === 0;
 }
 

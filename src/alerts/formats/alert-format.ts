@@ -1,18 +1,67 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { DiscoveryService } from '@nestjs/core';
 import type { MappingOptions } from '../../common/mapping-registry';
 import type { FieldError } from '../../common/errors';
 import type { IncomingAlert } from '../alert';
 
-/** What one alert of a message was read as; the service it names is looked up by the intake. */
-export type Parsed =
-  | { alert: Omit<IncomingAlert, 'serviceId'> & { service?: string }; errors?: undefined }
-  | { errors: FieldError[] };
+/** What a request says, beside the body as its format reads it. */
+export interface Facts {
+  /** The body as it came. */
+  raw: Buffer;
+  headers: Readonly<IncomingHttpHeaders>;
+  query: Readonly<Record<string, unknown>>;
+  /** When it came. */
+  now: Date;
+}
 
-/** An alert format: how what a system sends is read. Pure. */
+/** What one alert of a message was read as; the service it names is looked up by the reception. */
+export type Parsed = {
+  /** Where in the body the alert is; by default it is the body. */
+  pointer?: string;
+} & (
+  | { alert: Omit<IncomingAlert, 'serviceId'> & { service?: string }; errors?: undefined }
+  /** Pointers are relative to the alert. */
+  | { errors: FieldError[] }
+);
+
+/** What is sent back. */
+export interface Answer {
+  status: number;
+  body: object;
+}
+
+/** What came of the alerts of a message. */
+export interface Taken {
+  accepted: { id: string; dedupKey: string }[];
+  rejected: { index: number; errors: FieldError[] }[];
+}
+
+/**
+ * An alert format: how what a system sends is read. All of it is pure but `believe`. What a format does not know it
+ * ignores: other systems grow.
+ */
 export interface AlertFormat<P = unknown> {
   /** One entry for each alert in the body, in order. @throws InvalidInput when the body as a whole is wrong */
-  parse(body: unknown, params: P): Parsed[];
+  parse(body: unknown, params: P, facts: Facts): Parsed[];
+
+  /** The body as `parse` takes it; by default JSON. @throws InvalidInput */
+  read?(facts: Facts): unknown;
+
+  /** Makes sure that it is from who it says, before anything else is done with it. @throws Forbidden, Unavailable */
+  believe?(body: unknown, params: P, facts: Facts): Promise<void> | void;
+
+  /** Is a body of unknown format one of these? */
+  looksLike?(body: unknown, facts: Facts): boolean;
+
+  /** The answer in the sender's own shape. */
+  answer?(body: unknown, taken: Taken): Answer;
+
+  /** A 4xx in the sender's own shape. */
+  refusal?(status: number, detail: string, errors: readonly FieldError[]): object;
 }
 
 /** Marks a class as an alert format; list it in `alerts/formats/index.ts`. `params` are those of its sources. */
 export const AlertFormatMapping = DiscoveryService.createDecorator<MappingOptions>();
+
+/** For formats whose sources need nothing but their token. */
+export class NoParams {}

@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto';
 import { momentProblem } from '../../api/range-query';
-import { check } from '../../common/check';
+import { check, step } from '../../common/check';
 import type { FieldError } from '../../common/errors';
-import { Choice, Decimal, Text, TextMap } from '../../common/fields';
+import { Choice, Decimal, fieldsOf, Text, TextMap } from '../../common/fields';
+import { isObject } from '../../common/json';
 import type { AlertStatus } from '../alert';
-import { AlertFormatMapping, type AlertFormat, type Parsed } from './alert-format';
+import { AlertFormatMapping, NoParams, type AlertFormat, type Parsed } from './alert-format';
+import { hashedKey } from './reading';
 
 /** An alert as monscale itself would send it. */
 export class NativeAlert {
@@ -61,8 +62,6 @@ export class NativeAlert {
   }
 }
 
-class NoParams {}
-
 @AlertFormatMapping({
   type: 'native',
   title: 'Native',
@@ -71,15 +70,24 @@ class NoParams {}
 })
 export class Native implements AlertFormat {
   parse(body: unknown): Parsed[] {
-    return (Array.isArray(body) ? (body as unknown[]) : [body]).map(parseOne);
+    if (!Array.isArray(body)) return [parseOne(body, '')];
+    return body.map((given, index) => parseOne(given, step(index)));
+  }
+
+  looksLike(body: unknown): boolean {
+    const names = new Set(fieldsOf(NativeAlert).map(({ name }) => name));
+    const [first] = Array.isArray(body) ? (body as unknown[]) : [body];
+    const given = isObject(first) ? Object.keys(first) : [];
+    return given.length > 0 && given.every((name) => names.has(name));
   }
 }
 
-function parseOne(given: unknown): Parsed {
+function parseOne(given: unknown, pointer: string): Parsed {
   const { value: native, errors } = check(NativeAlert, given);
-  if (native === undefined) return { errors };
+  if (native === undefined) return { errors, pointer };
   const { service, metric, value, labels, annotations } = native;
   return {
+    pointer,
     alert: {
       service,
       metric,
@@ -93,11 +101,5 @@ function parseOne(given: unknown): Parsed {
   };
 }
 
-function keyOf({ service, metric, labels }: NativeAlert): string {
-  const identity = JSON.stringify([
-    service,
-    metric,
-    Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)),
-  ]);
-  return createHash('sha256').update(identity).digest('hex').slice(0, 32);
-}
+const keyOf = ({ service, metric, labels }: NativeAlert): string =>
+  hashedKey([service, metric, Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))]);

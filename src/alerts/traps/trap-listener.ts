@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import {
   Inject,
   Injectable,
@@ -7,21 +8,32 @@ import {
 } from '@nestjs/common';
 import { CLOCK, type Clock } from '../../common/clock';
 import { messageOf } from '../../common/errors';
+import { newId } from '../../common/ids';
 import { Periodic } from '../../common/periodic';
 import { telemetry } from '../../common/telemetry';
 import { CONFIG, type Config } from '../../config/config';
-import type { IncomingAlert } from '../alert';
-import { alertOf } from '../formats/snmp.format';
+import { Database } from '../../database/database';
 import { Intake } from '../intake';
 import { Sources } from '../sources';
-import { TrapReceiver, type Notification } from './trap-receiver';
+import type { Datagram } from './datagrams';
+import { Door } from './door';
+import { Engines } from './engines';
+import { EngineStore } from './engine-store';
+import { Informs } from './informs';
+import { Mibs } from './mibs';
+import type { Refusal } from './refusal';
+import { Refusals } from './refusals';
+import { forgetKeys, SecureMessages } from './secure-messages';
+import { Spool } from './spool';
+import { MAX_BATCH, TrapFlow, type Note } from './trap-flow';
+import { TrapSocket } from './trap-socket';
+import { TrapSource } from './trap-source';
 
 /** How soon a change of the sources counts. */
 const SOURCES_MS = 2_000;
-/** Notifications that wait to be committed; beyond this they are dropped, and counted. */
-const MAX_WAITING = 50_000;
-const MAX_BATCH = 1_000;
-const RETRY_MS = 500;
+const REPORT_MS = 1_000;
+/** Datagrams that wait to be read; beyond this they are dropped, and counted. */
+const MAX_HELD_BYTES = 64 << 20;
 /** A refused sender is worth a log line this often. */
 const REFUSED_LOG_MS = 10_000;
 
@@ -29,82 +41,139 @@ const REFUSED_LOG_MS = 10_000;
 @Injectable()
 export class TrapListener implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('Traps');
-  private readonly receiver: TrapReceiver;
-  private readonly rounds = new Periodic('TrapSources', SOURCES_MS, () => this.takeSources());
-  private waiting: IncomingAlert[] = [];
-  private source = 'snmp';
-  private flushing?: Promise<void>;
-  private stopped = false;
+  private readonly socket: TrapSocket;
+  private readonly engines = new Engines();
+  private readonly informs = new Informs();
+  private readonly sourceRounds = new Periodic('TrapSources', SOURCES_MS, () => this.takeSources());
+  private readonly reportRounds = new Periodic('TrapReports', REPORT_MS, () => this.report());
+  private flow?: TrapFlow;
+  /** Undefined until the sources are known: what comes meanwhile waits. */
+  private door?: Door;
   private refusedLoggedAt = 0;
 
   constructor(
     private readonly sources: Sources,
     private readonly intake: Intake,
+    private readonly mibs: Mibs,
+    private readonly refusals: Refusals,
+    private readonly engineStore: EngineStore,
+    private readonly database: Database,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
-    this.receiver = new TrapReceiver({
+    this.socket = new TrapSocket({
       ...config.trap,
-      // Nobody is let in before the sources are known.
-      communities: [],
-      onNotification: (notification) => this.take(notification),
-      onRefused: (address, reason) => this.refuse(address, reason),
+      maxHeldBytes: MAX_HELD_BYTES,
+      onDatagrams: (packed) => this.flow?.take(packed),
     });
   }
 
   async onApplicationBootstrap(): Promise<void> {
     if (this.config.embedded) await this.sources.createDefault();
+    await this.socket.start();
+    this.flow = new TrapFlow({
+      noteIn: (datagram) => this.noteIn(datagram),
+      accept: (source, alerts) => this.intake.accept({ name: source, format: 'snmp' }, alerts),
+      kept: (ids) => this.kept(ids),
+      release: (packed) => this.socket.release(packed),
+      acknowledge: (answer, address, port) => this.socket.send(answer, address, port),
+      spool: await this.openSpool(),
+      informs: this.informs,
+    });
     await this.takeSources().catch((error) =>
       this.logger.warn(`no source is known yet: ${messageOf(error)}`),
     );
-    await this.receiver.start();
-    this.logger.log(`receives SNMP notifications on UDP ${this.config.trap.host}:${this.receiver.port}`);
-    this.rounds.start();
+    this.logger.log(`receives SNMP notifications on UDP ${this.config.trap.host}:${this.socket.port}`);
+    this.sourceRounds.start();
+    this.reportRounds.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    this.stopped = true;
-    await Promise.all([this.receiver.stop(), this.rounds.stop()]);
-    await this.flushing;
-    await this.flush();
+    await this.sourceRounds.stop();
+    await this.socket.stop();
+    await this.flow?.stop();
+    await this.reportRounds.stop();
+    await this.report().catch(() => undefined);
   }
 
-  private async takeSources(): Promise<void> {
-    const { communities, source } = await this.sources.communities();
-    this.receiver.setCommunities(communities);
-    this.source = source;
-  }
-
-  private take(notification: Notification): void {
-    if (this.waiting.length >= MAX_WAITING) return this.refuse(notification.sourceAddress, 'overload');
-    this.waiting.push(alertOf(notification, this.clock.now()));
-    this.flushing ??= this.flush().finally(() => (this.flushing = undefined));
-  }
-
-  /** While PostgreSQL is away they wait here, bounded; in order, and each until it is committed. */
-  private async flush(): Promise<void> {
-    // What arrives in the same turn of the loop goes together.
-    await new Promise((resolve) => setImmediate(resolve));
-    while (this.waiting.length > 0) {
-      const batch = this.waiting.slice(0, MAX_BATCH);
-      try {
-        await this.intake.accept({ name: this.source, format: 'snmp' }, batch);
-        this.waiting = this.waiting.slice(batch.length);
-      } catch (error) {
-        this.logger.warn(
-          `${this.waiting.length} notifications wait, they can't be committed: ${messageOf(error)}`,
-        );
-        if (this.stopped) return;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      }
+  private async openSpool(): Promise<Spool | undefined> {
+    const { dir, maxBytes } = this.config.spool;
+    // By port: no two listeners may share one.
+    const spool = new Spool(join(dir, `traps-${this.socket.port}`), maxBytes, MAX_BATCH);
+    try {
+      await spool.open();
+      telemetry.spoolBytes.set(spool.bytes);
+      return spool;
+    } catch (error) {
+      this.logger.warn(
+        `notifications wait in memory alone while PostgreSQL is away; MONSCALE_SPOOL_DIR can't be used: ${messageOf(error)}`,
+      );
+      return undefined;
     }
   }
 
-  private refuse(address: string, reason: string): void {
-    telemetry.alertsRefused.inc({ format: 'snmp', reason: reason === 'overload' ? 'overload' : 'refused' });
-    const now = this.clock.now().getTime();
-    if (now - this.refusedLoggedAt < REFUSED_LOG_MS) return;
-    this.refusedLoggedAt = now;
-    this.logger.warn(`refused a notification from ${address}: ${reason}`);
+  private async takeSources(): Promise<void> {
+    const now = this.clock.now();
+    this.door ??= new Door(new SecureMessages(await this.engineStore.own(now)), this.engines);
+    this.engines.learn(await this.engineStore.heard(now));
+    await this.mibs.refresh();
+    const sources = await this.sources.snmp();
+    this.door.setSources(sources.map(({ id, name, params }) => new TrapSource(id, name, params)));
+    this.flow?.start();
+  }
+
+  private noteIn(datagram: Datagram): Note | undefined {
+    const now = this.clock.now();
+    const { address, port } = datagram;
+    const admission = this.door!.admit(datagram, now);
+    if (admission.source === undefined) {
+      if (admission.refused) this.refuse(admission.sender, admission.refused, now);
+      if (admission.answer) this.socket.send(admission.answer, address, port);
+      return undefined;
+    }
+    const { source, notification, acknowledgement } = admission;
+    const id = newId();
+    const alerts = source.rules.alertsOf({ ...admission, id, at: now }, this.mibs);
+    const note = { id, source: source.name, alerts };
+    if (acknowledgement === undefined) return note;
+    const key = `${address} ${port} ${notification.inform?.requestId} ${notification.trapOid}`;
+    const fate = this.informs.meet(key, now);
+    if (fate === 'kept') this.socket.send(acknowledgement, address, port);
+    return fate === undefined ? { ...note, inform: { key, acknowledgement, address, port } } : undefined;
+  }
+
+  private async kept(ids: string[]): Promise<Set<string>> {
+    const rows = await this.database.rows<{ id: string }>(
+      'SELECT id FROM alerts WHERE id = ANY($1::uuid[])',
+      [ids],
+      'traps_kept',
+    );
+    return new Set(rows.map(({ id }) => id));
+  }
+
+  private refuse(address: string, refused: Refusal, now: Date): void {
+    this.refusals.note(address, refused, now);
+    if (now.getTime() - this.refusedLoggedAt < REFUSED_LOG_MS) return;
+    this.refusedLoggedAt = now.getTime();
+    this.logger.warn(`refused a notification from ${address}: ${refused.reason}`);
+  }
+
+  /** Tells what was counted meanwhile. */
+  private async report(): Promise<void> {
+    const { received, dropped, kernelDropped } = this.socket.counts();
+    telemetry.trapDatagrams.inc(received);
+    telemetry.trapDrops.inc({ where: 'memory' }, dropped);
+    telemetry.trapDrops.inc({ where: 'kernel' }, kernelDropped);
+    if (dropped + kernelDropped > 0)
+      this.logger.warn(
+        `${dropped + kernelDropped} notifications were lost: they came faster than they are read`,
+      );
+    forgetKeys();
+    const heard = this.engines.takeChanged();
+    await this.engineStore.keep(heard).catch((error) => {
+      this.engines.giveBack(heard);
+      throw error;
+    });
+    await this.refusals.flush();
   }
 }

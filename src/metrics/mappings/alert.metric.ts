@@ -1,8 +1,10 @@
 import { RE2JS } from 're2js';
-import { Any, Decimal } from '../../common/fields';
+import { Any, Decimal, Text } from '../../common/fields';
+import { jsonPathProblem } from '../../common/json-path';
 import { MetricMapping, type Metric } from '../metric';
 
 const LABELS_AT_MOST = 100;
+const YEAR_SECONDS = 31_536_000;
 const REGEX_CHARACTERS = 1000;
 
 /** What a label must be: this text, or one that the RE2 expression matches. */
@@ -36,10 +38,21 @@ export class AlertParams {
   )
   match: Record<string, LabelMatch> = {};
 
+  @Text({
+    description:
+      "JSONPath (RFC 9535) of the number, $ being the one alert in its own format; by default the alert's value",
+    optional: true,
+    minLength: 1,
+    check: jsonPathProblem,
+    example: '$.values.B',
+  })
+  value?: string;
+
   @Decimal({
     description: 'How long an alert lives after its last receipt; by default until it is resolved',
     unit: 's',
     minimum: 0.001,
+    maximum: 100 * YEAR_SECONDS,
     optional: true,
   })
   ttlSeconds?: number;

@@ -29,6 +29,8 @@ declare module 'net-snmp' {
   }
 
   interface Receiver {
+    /** This side as an engine, RFC 3411. */
+    engine: { engineID: Buffer; engineBoots: number; engineTime: number };
     getAuthorizer(): Authorizer;
     /** Calls back once per socket. */
     close(callback?: () => void): void;
@@ -39,6 +41,7 @@ declare module 'net-snmp' {
     deleteCommunity(community: string): void;
     getCommunities(): string[];
     addUser(user: User): void;
+    getUsers(): User[];
     deleteUser(name: string): void;
   }
 

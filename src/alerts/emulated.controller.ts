@@ -1,0 +1,65 @@
+import { Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { RAW_BODY } from '../api/raw-body';
+import { IntakeOf, senderOf } from '../auth/auth';
+import { CLOCK, type Clock } from '../common/clock';
+import type { Answer, Taken } from './formats/alert-format';
+import { answered, factsOf, routingKeyOf } from './requests';
+import { Reception } from './reception';
+
+/** An Alertmanager says nothing; what was refused among others is worth a word. */
+export function quietAnswer(body: object): object {
+  const { rejected = [] } = body as Partial<Taken>;
+  return rejected.length > 0 ? { rejected } : {};
+}
+
+/** Paths of other systems whose senders name a host and nothing more. */
+@ApiTags('alerts')
+@ApiBearerAuth()
+@Controller()
+export class EmulatedController {
+  constructor(
+    private readonly reception: Reception,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  @Post('api/v2/alerts')
+  @HttpCode(200)
+  @RouteConfig(RAW_BODY)
+  @IntakeOf('alertmanager')
+  @ApiOperation({ summary: "Alertmanager's API v2: Prometheus may name this program as an Alertmanager" })
+  async toAlertmanager(@Req() request: FastifyRequest): Promise<object> {
+    const { body } = await this.take('alertmanager', request);
+    return quietAnswer(body);
+  }
+
+  @Post('api/v1/alerts/pagerduty/v2/enqueue')
+  @HttpCode(202)
+  @RouteConfig(RAW_BODY)
+  @IntakeOf('pagerduty', routingKeyOf)
+  @ApiOperation({ summary: "PagerDuty's Events API v2, for senders that add its path by themselves" })
+  async toPagerDuty(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    return answered(reply, await this.take('pagerduty', request));
+  }
+
+  @Post('v1/actions/process-check-result')
+  @HttpCode(200)
+  @RouteConfig(RAW_BODY)
+  @IntakeOf('icinga')
+  @ApiOperation({ summary: "Icinga's API: a check result" })
+  async toIcinga(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    return answered(reply, await this.take('icinga', request));
+  }
+
+  private take(format: string, request: FastifyRequest): Promise<Answer> {
+    return this.reception.take(format, factsOf(request, this.clock), senderOf(request));
+  }
+}

@@ -1,0 +1,110 @@
+import { InvalidInput, type FieldError } from '../../common/errors';
+import { isObject } from '../../common/json';
+import type { IncomingAlert } from '../alert';
+import { AlertFormatMapping, NoParams, type AlertFormat, type Facts, type Parsed } from './alert-format';
+import { keyOf, keyOfLabels, momentIn, textIn, textsIn } from './reading';
+
+/** What an Alertmanager waits by default until it takes an alert that is not sent again as resolved. */
+const RESOLVE_TIMEOUT_MS = 300_000;
+
+/**
+ * Alertmanager's webhook, version 4, and what Prometheus sends to an Alertmanager (`POST /api/v2/alerts`).
+ *
+ * @see https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
+ * @see https://prometheus.io/docs/alerting/latest/alerts_api/
+ */
+@AlertFormatMapping({
+  type: 'alertmanager',
+  title: 'Alertmanager',
+  description:
+    "Alertmanager's webhook, POST /api/v1/alerts/alertmanager; and POST /api/v2/alerts, for Prometheus to send to as to an Alertmanager",
+  params: NoParams,
+})
+export class Alertmanager implements AlertFormat {
+  parse(body: unknown, _params: unknown, { now }: Pick<Facts, 'now'>): Parsed[] {
+    if (Array.isArray(body)) return body.map((alert, index) => posted(alert, index, now));
+    return notificationIn(body).map((alert, index) => notified(alert, index, now));
+  }
+
+  looksLike(body: unknown): boolean {
+    if (!Array.isArray(body)) return isObject(body) && Array.isArray(body.alerts) && !isGrafanas(body);
+    return body.some(
+      (alert) =>
+        isObject(alert) &&
+        ['startsAt', 'endsAt', 'generatorURL'].some((name) => typeof alert[name] === 'string'),
+    );
+  }
+}
+
+/** Grafana's notifications have the same shape, and these beside. */
+export const isGrafanas = (notification: Record<string, unknown>): boolean =>
+  notification.version === '1' || 'orgId' in notification;
+
+/** The alerts of a notification. @throws InvalidInput */
+export function notificationIn(body: unknown): unknown[] {
+  if (isObject(body) && Array.isArray(body.alerts)) return body.alerts as unknown[];
+  throw new InvalidInput([{ pointer: '/alerts', detail: 'must be a list of alerts' }]);
+}
+
+/** An alert of a notification: it lives until a notification says that it is resolved. */
+export function notified(given: unknown, index: number, now: Date): Parsed {
+  const errors: FieldError[] = [];
+  const read = fieldsOf(given, errors);
+  const { fingerprint, status = isOver(read.endsAt, now) ? 'resolved' : 'firing' } = read.fields;
+  if (status !== 'firing' && status !== 'resolved')
+    errors.push({ pointer: '/status', detail: 'must be firing or resolved' });
+  if (errors.length > 0) return { errors, pointer: `/alerts/${index}` };
+  const key = textIn(fingerprint);
+  return {
+    alert: {
+      dedupKey: key === undefined ? keyOfLabels(read.labels) : keyOf(key),
+      status: status as IncomingAlert['status'],
+      labels: read.labels,
+      annotations: read.annotations,
+      at: read.startsAt,
+      // While it fires, an Alertmanager sends no end.
+      endsAt: status === 'firing' && isOver(read.endsAt, now) ? undefined : read.endsAt,
+    },
+  };
+}
+
+/**
+ * An alert as Prometheus posts it, again and again while it fires, with an end that moves on. Its start changes when
+ * Prometheus is started again, or when one of a pair sends; that makes no new alert of it.
+ */
+function posted(given: unknown, index: number, now: Date): Parsed {
+  const errors: FieldError[] = [];
+  const { labels, annotations, startsAt, endsAt } = fieldsOf(given, errors);
+  if (startsAt !== undefined && endsAt !== undefined && endsAt < startsAt)
+    errors.push({ pointer: '/endsAt', detail: 'must not be before startsAt' });
+  if (errors.length > 0) return { errors, pointer: `/${index}` };
+  return {
+    alert: {
+      dedupKey: keyOfLabels(labels),
+      status: isOver(endsAt, now) ? 'resolved' : 'firing',
+      labels,
+      annotations,
+      at: startsAt,
+      isRepeated: true,
+      endsAt: endsAt ?? new Date(now.getTime() + RESOLVE_TIMEOUT_MS),
+    },
+  };
+}
+
+/** What both have. */
+function fieldsOf(given: unknown, errors: FieldError[]) {
+  const fields = isObject(given) ? given : {};
+  if (!isObject(given)) errors.push({ pointer: '', detail: 'must be an object' });
+  const labels = textsIn(fields.labels, '/labels', errors);
+  if (errors.length === 0 && Object.keys(labels).length === 0)
+    errors.push({ pointer: '/labels', detail: 'must have at least one label' });
+  return {
+    fields,
+    labels,
+    annotations: textsIn(fields.annotations, '/annotations', errors),
+    startsAt: momentIn(fields.startsAt, '/startsAt', errors),
+    endsAt: momentIn(fields.endsAt, '/endsAt', errors),
+  };
+}
+
+const isOver = (endsAt: Date | undefined, now: Date): boolean => endsAt !== undefined && endsAt <= now;

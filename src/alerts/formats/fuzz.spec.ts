@@ -1,0 +1,140 @@
+/** Whatever is sent to a format: it is read, or refused by an error that says why. */
+import 'reflect-metadata';
+import fc from 'fast-check';
+import { InvalidInput } from '../../common/errors';
+import { readJson } from '../../common/json';
+import type { AlertFormat, Facts, Parsed } from './alert-format';
+import { AlertFormatMapping } from './alert-format';
+import { ALERT_FORMATS } from '.';
+import { headOf, shownPayload } from './kept-payload';
+import { SnsWeb } from './sns-web';
+
+const RUNS = 300;
+const SEED = 20_261_122;
+const NOW = new Date('2026-11-22T10:00:00Z');
+
+/** Names that formats look for, and names that reach for a prototype. */
+const NAMES = [
+  'alerts', 'status', 'labels', 'annotations', 'startsAt', 'endsAt', 'fingerprint', 'values', 'version', 'Type', 'Message',
+  'TopicArn', 'MessageId', 'Timestamp', 'Signature', 'SignatureVersion', 'SigningCertURL', 'AlarmName', 'NewStateValue', 'Trigger',
+  'Dimensions', 'specversion', 'id', 'source', 'type', 'time', 'data', 'expirytime', 'event_action', 'dedup_key', 'payload',
+  'summary', 'severity', 'host', 'service', 'filter', 'exit_status', 'plugin_output', 'performance_data', 'ttl', 'event_id',
+  'event_value', 'event_tags', 'host_groups', 'event_datetime_timestamp', 'value', 'dedupKey', 'at', 'metric', 'toString',
+  'hasOwnProperty', 'constructor', 'length', '', 'a/b~c',
+]; // prettier-ignore
+
+/** Values that formats want, and those that hurt. */
+const VALUES: unknown[] = [
+  'firing', 'resolved', '1.0', '1', '4', 'Notification', 'ALARM', 'OK', 'trigger', 'resolve', 'acknowledge', 'critical',
+  'host.name=="a" && service.name=="b"', 'a!b', 'rta=1ms;2;3', '0001-01-01T00:00:00Z', '1970-01-01T00:00:00Z',
+  '2300-01-01T00:00:00Z', '9999-12-31T23:59:59Z', '2026-11-22T10:00:00+23:59', '2026-02-31T10:00:00Z', 'NaN', '1e400',
+  1e308, -1e308, Number.MAX_SAFE_INTEGER, 0, -0, 1, 2, 3, 0.1, 1e-320, '\ud800', 'a\0b', '\udc00\ud800', 'x'.repeat(20_000),
+  null, true, [], {}, [[]], [null],
+]; // prettier-ignore
+
+const json = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    fc.constantFrom(...VALUES),
+    fc.jsonValue({ maxDepth: 2 }),
+    fc.array(tie('value'), { maxLength: 4 }),
+    fc.dictionary(fc.constantFrom(...NAMES), tie('value'), { maxKeys: 12 }),
+  ),
+})).value;
+
+const web: SnsWeb = new (class extends SnsWeb {
+  protected override get(): never {
+    throw new Error('asked the world');
+  }
+})();
+const formats = ALERT_FORMATS.map((cls) => {
+  const { type, params } = Reflect.getMetadata(AlertFormatMapping.KEY, cls) as {
+    type: string;
+    params: new () => object;
+  };
+  return { type, params: new params(), format: new (cls as new (web: SnsWeb) => AlertFormat)(web) };
+});
+
+const factsOf = (raw: Buffer, headers: Record<string, string> = {}): Facts => ({
+  raw,
+  headers,
+  query: {},
+  now: NOW,
+});
+
+/** What PostgreSQL can keep. */
+const isStorable = (text: string): boolean => !/\0/.test(text) && Buffer.from(text).toString() === text;
+
+function judge(one: Parsed): void {
+  if (one.errors) {
+    expect(one.errors.length).toBeGreaterThan(0);
+    for (const { pointer, detail } of one.errors)
+      expect([typeof pointer, detail !== '']).toEqual(['string', true]);
+    return;
+  }
+  const { dedupKey, status, value, labels, annotations, at, endsAt, lifeSeconds, raw } = one.alert;
+  expect(['firing', 'resolved']).toContain(status);
+  expect(dedupKey.length).toBeLessThanOrEqual(255);
+  for (const [name, text] of [...Object.entries(labels), ...Object.entries(annotations)]) {
+    expect(typeof text).toBe('string');
+    expect(isStorable(name + text)).toBe(true);
+  }
+  for (const moment of [at, endsAt]) expect(Number.isNaN(moment?.getTime())).toBe(false);
+  for (const number of [value, lifeSeconds]) expect(Number.isFinite(number ?? 0)).toBe(true);
+  expect((JSON.stringify(raw) ?? '').length).toBeLessThan(60_000);
+}
+
+describe.each(formats)('$type', ({ format, params }) => {
+  const take = (facts: Facts) => {
+    try {
+      const body = format.read ? format.read(facts) : readJson(facts.raw);
+      format.parse(body, params, facts).forEach(judge);
+      format.looksLike?.(body, facts);
+    } catch (error) {
+      if (!(error instanceof InvalidInput)) throw error;
+    }
+    expect(isStorable(shownPayload(headOf(facts)))).toBe(true);
+  };
+
+  test('reads or refuses any JSON', () => {
+    fc.assert(
+      fc.property(json, (value) => take(factsOf(Buffer.from(JSON.stringify(value) ?? '')))),
+      { numRuns: RUNS, seed: SEED },
+    );
+  });
+
+  test('reads or refuses what is no JSON', () => {
+    const headers = fc.dictionary(
+      fc.constantFrom(
+        'ce-specversion',
+        'ce-id',
+        'ce-source',
+        'ce-type',
+        'ce-time',
+        'ce-extra',
+        'content-type',
+      ),
+      fc.oneof(fc.string(), fc.constantFrom('1.0', '%00%FF', 'application/cloudevents-batch+json')),
+    );
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), headers, (bytes, given) =>
+        take(factsOf(Buffer.from(bytes), given)),
+      ),
+      { numRuns: RUNS, seed: SEED },
+    );
+  });
+
+  test.each([
+    ['', 'nothing'],
+    ['{', 'half of it'],
+    ['{"alerts": [{"labels": {"__proto__": {"x": 1}}}]}', 'a prototype'],
+    ['{"constructor": {"prototype": {"x": 1}}}', 'a constructor'],
+    ['{"value": 1e400, "labels": {"a": "b"}}', 'an endless number'],
+    ['{"labels": {"a\\u0000b": "\\ud800"}}', 'a NUL'],
+    [`${'['.repeat(2_000)}${']'.repeat(2_000)}`, 'deep lists'],
+    [`{"alerts": [${'{"labels":'.repeat(2_000)}1${'}'.repeat(2_000)}]}`, 'deep objects'],
+  ])('%.40s: reads or refuses %s', (body) => {
+    take(factsOf(Buffer.from(body)));
+    expect(Object.prototype).not.toHaveProperty('x');
+  });
+});

@@ -1,0 +1,101 @@
+import { createHmac } from 'node:crypto';
+import { numberAt } from '../../common/json-path';
+import { Grafana, GrafanaSourceParams } from './grafana.format';
+
+/** As in Grafana's documentation, shortened to one alert. */
+const NOTIFICATION = {
+  receiver: 'My Super Webhook',
+  status: 'firing',
+  orgId: 1,
+  alerts: [
+    {
+      status: 'firing',
+      labels: { alertname: 'High memory usage', team: 'blue', zone: 'us-1' },
+      annotations: {
+        description: 'The system has high memory usage',
+        runbook_url: 'https://myrunbook.com/runbook/1234',
+        summary: 'This alert was triggered for zone us-1',
+      },
+      startsAt: '2021-10-12T09:51:03.157076+02:00',
+      endsAt: '0001-01-01T00:00:00Z',
+      generatorURL: 'https://play.grafana.org/alerting/1afz29v7z/edit',
+      fingerprint: 'c6eadffa33fcdf37',
+      silenceURL: 'https://play.grafana.org/alerting/silence/new',
+      dashboardURL: '',
+      panelURL: '',
+      values: { B: 44.23943737541908, C: 1 },
+    },
+  ],
+  groupLabels: {},
+  commonLabels: { team: 'blue' },
+  commonAnnotations: {},
+  externalURL: 'https://play.grafana.org/',
+  version: '1',
+  groupKey: '{}:{}',
+  truncatedAlerts: 0,
+  title: '[FIRING:2]  (blue)',
+  state: 'alerting',
+  message: '',
+};
+const NOW = new Date('2026-11-22T10:00:00Z');
+const RAW = Buffer.from(JSON.stringify(NOTIFICATION));
+const grafana = new Grafana();
+
+test('an alert keeps the numbers of its queries', () => {
+  const [parsed] = grafana.parse(NOTIFICATION, {}, { now: NOW });
+  if (!parsed || parsed.errors) throw new Error('was not read');
+  expect(parsed.alert).toMatchObject({
+    dedupKey: 'c6eadffa33fcdf37',
+    status: 'firing',
+    labels: { alertname: 'High memory usage', team: 'blue', zone: 'us-1' },
+    at: new Date('2021-10-12T07:51:03.157Z'),
+    endsAt: undefined,
+  });
+  expect(numberAt('$.values.B', parsed.alert.raw)).toBe(44.23943737541908);
+});
+
+describe('with a secret', () => {
+  const params = { hmacSecret: 'the-hmac-secret' };
+  const sign = (text: string | Buffer) => createHmac('sha256', params.hmacSecret).update(text).digest('hex');
+  const believe = (headers: Record<string, string>, given: GrafanaSourceParams = params) =>
+    grafana.believe(NOTIFICATION, given, { raw: RAW, headers, query: {}, now: NOW });
+
+  test('what is signed by it is believed', () => {
+    expect(() => believe({ 'x-grafana-alerting-signature': sign(RAW) })).not.toThrow();
+  });
+
+  test.each([
+    ['nothing', {}],
+    ['no hex', { 'x-grafana-alerting-signature': 'signed' }],
+    ['half of it', { 'x-grafana-alerting-signature': sign(RAW).slice(32) }],
+    ['that of another body', { 'x-grafana-alerting-signature': sign('{}') }],
+  ])('a signature that is %s is refused', (_, headers) => {
+    expect(() => believe(headers)).toThrow(/X-Grafana-Alerting-Signature/);
+  });
+
+  describe('and a timestamp header', () => {
+    const timed = { ...params, hmacTimestampHeader: 'X-Grafana-Time' };
+    const seconds = NOW.getTime() / 1000;
+    const at = (time: number | string) => ({
+      'x-grafana-time': String(time),
+      'x-grafana-alerting-signature': sign(`${time}:${RAW.toString()}`),
+    });
+
+    test('the time is signed with it', () => {
+      expect(() => believe(at(seconds - 100), timed)).not.toThrow();
+      expect(() => believe({ ...at(seconds), 'x-grafana-time': String(seconds + 1) }, timed)).toThrow(
+        /not the signature/,
+      );
+    });
+
+    test.each([seconds - 301, seconds + 301, 'now', ''])('a message of %s is refused', (time) => {
+      expect(() => believe(at(time), timed)).toThrow(/X-Grafana-Time is not the time/);
+    });
+  });
+});
+
+test('without a secret nothing has to be signed', () => {
+  expect(() =>
+    grafana.believe(NOTIFICATION, new GrafanaSourceParams(), { raw: RAW, headers: {}, query: {}, now: NOW }),
+  ).not.toThrow();
+});

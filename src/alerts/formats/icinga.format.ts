@@ -1,0 +1,157 @@
+import { InvalidInput, type FieldError } from '../../common/errors';
+import { isObject, readJson, storable } from '../../common/json';
+import { numberOf } from '../../common/json-path';
+import {
+  AlertFormatMapping,
+  NoParams,
+  type AlertFormat,
+  type Answer,
+  type Facts,
+  type Parsed,
+} from './alert-format';
+import { keptAlert } from './kept-payload';
+import { keyOf, labelsOf, textIn } from './reading';
+
+const UNKNOWN = 3;
+const MAX_TTL_SECONDS = 10 * 365 * 86_400;
+const MAX_PERFORMANCE_ENTRIES = 200;
+
+/** One condition of a filter: `host.name == "web-1"`. */
+const CONDITION = /^\s*(host\.name|service\.name|service\.host_name)\s*==\s*(?:"([^"]*)"|'([^']*)')\s*$/;
+
+/** `'label with blanks'=12.5ms;warning;critical;minimum;maximum`. */
+const PERFORMANCE = /^\s*(?:'((?:[^']|'')+)'|([^=\s']+))=(-?[\d.]+(?:[eE][+-]?\d+)?)/;
+
+/**
+ * Check results as Icinga 2 takes them from its senders: whoever sends them to an Icinga can send them here.
+ *
+ * @see https://icinga.com/docs/icinga-2/latest/doc/12-icinga2-api/#process-check-result
+ */
+@AlertFormatMapping({
+  type: 'icinga',
+  title: 'Icinga check results',
+  description:
+    "Icinga's POST /v1/actions/process-check-result, there or at /api/v1/alerts/icinga; the source's token is the password, or a bearer token",
+  params: NoParams,
+})
+export class Icinga implements AlertFormat {
+  /** Its senders say what they like of the type of the body: it is JSON. What it is about may stand in the query. */
+  read({ raw, query }: Facts): unknown {
+    const given = raw.length === 0 ? {} : readJson(raw);
+    if (!isObject(given)) return given;
+    const named = ['type', 'host', 'service', 'filter'].flatMap((name) =>
+      typeof query[name] === 'string' ? [[name, storable(query[name])] as const] : [],
+    );
+    return { ...given, ...Object.fromEntries(named) };
+  }
+
+  /** `OK` and `UP` resolve. `UNKNOWN` says that nobody can tell: nothing begins or ends by it. */
+  parse(body: unknown): Parsed[] {
+    if (!isObject(body)) throw new InvalidInput([{ pointer: '', detail: 'must be an object' }]);
+    const errors: FieldError[] = [];
+    const { host, service } = checkable(body, errors);
+    const exitStatus = numberOf(body.exit_status);
+    const isHost = service === undefined && errors.length === 0;
+    const highest = isHost ? 1 : UNKNOWN;
+    if (exitStatus === undefined || !Number.isInteger(exitStatus) || exitStatus < 0 || exitStatus > highest)
+      errors.push({
+        pointer: '/exit_status',
+        detail: isHost ? 'must be 0 (UP) or 1 (DOWN)' : 'must be 0 (OK), 1, 2 or 3 (UNKNOWN)',
+      });
+    const output = body.plugin_output;
+    if (typeof output !== 'string') errors.push({ pointer: '/plugin_output', detail: 'must be a text' });
+    const ttl = body.ttl === undefined || body.ttl === null ? undefined : numberOf(body.ttl);
+    if (
+      body.ttl !== undefined &&
+      body.ttl !== null &&
+      !(ttl !== undefined && ttl > 0 && ttl <= MAX_TTL_SECONDS)
+    )
+      errors.push({ pointer: '/ttl', detail: `must be a number of seconds, at most ${MAX_TTL_SECONDS}` });
+    if (errors.length > 0) return [{ errors }];
+    if (exitStatus === UNKNOWN) return [];
+    return [
+      {
+        alert: {
+          dedupKey: keyOf(nameOf(host, service)),
+          status: exitStatus === 0 ? 'resolved' : 'firing',
+          value: exitStatus,
+          labels: labelsOf({ host, service, check_source: body.check_source }),
+          annotations: labelsOf({ plugin_output: output }),
+          lifeSeconds: ttl,
+          raw: keptAlert({ ...body, performance: performanceIn(body.performance_data) }),
+        },
+      },
+    ];
+  }
+
+  looksLike(body: unknown): boolean {
+    return isObject(body) && 'exit_status' in body && 'plugin_output' in body;
+  }
+
+  answer(body: unknown): Answer {
+    const { host, service } = checkable(body as Record<string, unknown>, []);
+    const status = `Successfully processed check result for object '${nameOf(host, service)}'.`;
+    return { status: 200, body: { results: [{ code: 200, status }] } };
+  }
+
+  refusal(status: number, detail: string, errors: readonly FieldError[]): object {
+    const texts = errors.map((error) => `${error.pointer.slice(1)} ${error.detail}`.trim());
+    return { error: status, status: texts.length > 0 ? texts.join('; ') : detail };
+  }
+}
+
+const nameOf = (host: string, service: string | undefined): string =>
+  service === undefined ? host : `${host}!${service}`;
+
+/** The host or service that a result is for: by name, or by a filter that names it. */
+function checkable(
+  body: Record<string, unknown>,
+  errors: FieldError[],
+): { host: string; service: string | undefined } {
+  const named = body.filter === undefined ? body : filtered(body.filter, errors);
+  let [host, service] = [textIn(named.host), textIn(named.service)];
+  // Icinga names a service by `host!service`.
+  const parts = service?.split('!');
+  if (parts?.length === 2) [host, service] = [host ?? textIn(parts[0]), textIn(parts[1])];
+  if (host === undefined && errors.length === 0)
+    errors.push({ pointer: '/host', detail: 'is required, or a service "host!service", or a filter' });
+  if (body.type === 'Service' && service === undefined && errors.length === 0)
+    errors.push({ pointer: '/service', detail: 'is required for type Service' });
+  return { host: host ?? '', service: body.type === 'Host' ? undefined : service };
+}
+
+/** A filter that names one host or service. Others would have to be asked of an Icinga. */
+function filtered(filter: unknown, errors: FieldError[]): { host?: string; service?: string } {
+  const found: Record<string, string> = {};
+  for (const condition of typeof filter === 'string' ? filter.slice(0, 2_000).split('&&') : ['']) {
+    const [, name, double, single] = CONDITION.exec(condition) ?? [];
+    if (name === undefined) {
+      errors.push({
+        pointer: '/filter',
+        detail:
+          'must be like host.name=="web-1" && service.name=="ping"; other filters are not understood here',
+      });
+      return {};
+    }
+    found[name === 'service.name' ? 'service' : 'host'] = double ?? single ?? '';
+  }
+  return found;
+}
+
+/**
+ * The numbers of performance data, by label.
+ *
+ * @see https://www.monitoring-plugins.org/doc/guidelines.html#AEN201
+ */
+function performanceIn(given: unknown): Record<string, number> {
+  const entries = typeof given === 'string' ? given.match(/(?:'(?:[^']|'')+'|\S)+/g) : given;
+  if (!Array.isArray(entries)) return {};
+  return Object.fromEntries(
+    entries.slice(0, MAX_PERFORMANCE_ENTRIES).flatMap((entry: unknown) => {
+      const [, quoted, plain, text] =
+        typeof entry === 'string' ? (PERFORMANCE.exec(entry.slice(0, 1_000)) ?? []) : [];
+      const number = numberOf(text);
+      return number === undefined ? [] : [[quoted?.replaceAll("''", "'") ?? plain!, number]];
+    }),
+  );
+}

@@ -1,0 +1,105 @@
+import { numberAt } from '../../common/json-path';
+import { Icinga } from './icinga.format';
+
+/** As in Icinga's documentation. */
+const RESULT = {
+  type: 'Service',
+  filter: 'host.name=="icinga2-master1.localdomain" && service.name=="passive-ping"',
+  exit_status: 2,
+  plugin_output: 'PING CRITICAL - Packet loss = 100%',
+  performance_data: ['rta=5000.000000ms;3000.000000;5000.000000;0.000000', 'pl=100%;80;100;0'],
+  check_source: 'example.localdomain',
+  pretty: true,
+};
+const icinga = new Icinga();
+const parse = (changes: object) => icinga.parse({ ...RESULT, ...changes });
+const only = (changes: object) => {
+  const [parsed] = parse(changes);
+  if (!parsed || parsed.errors) throw new Error(JSON.stringify(parsed));
+  return parsed.alert;
+};
+
+test('a critical result fires with its exit status as value', () => {
+  expect(only({})).toMatchObject({
+    dedupKey: 'icinga2-master1.localdomain!passive-ping',
+    status: 'firing',
+    value: 2,
+    labels: {
+      host: 'icinga2-master1.localdomain',
+      service: 'passive-ping',
+      check_source: 'example.localdomain',
+    },
+    annotations: { plugin_output: 'PING CRITICAL - Packet loss = 100%' },
+  });
+});
+
+test('OK resolves, UNKNOWN neither begins nor ends anything', () => {
+  expect(only({ exit_status: 0 })).toMatchObject({ status: 'resolved', value: 0 });
+  expect(only({ exit_status: '1' })).toMatchObject({ status: 'firing', value: 1 });
+  expect(parse({ exit_status: 3 })).toEqual([]);
+});
+
+test.each([
+  [{ host: 'web-1', service: 'ping' }, 'web-1!ping'],
+  [{ service: 'web-1!ping' }, 'web-1!ping'],
+  [{ type: 'Host', host: 'web-1', exit_status: 1 }, 'web-1'],
+  [{ type: 'Host', filter: "host.name == 'web-1'", exit_status: 1 }, 'web-1'],
+  [{ filter: 'service.name=="ping"&&service.host_name=="web-1"' }, 'web-1!ping'],
+])('%j names what it is about', (changes, key) => {
+  expect(only({ filter: undefined, ...changes }).dedupKey).toBe(key);
+});
+
+test('its performance data are numbers by label, and its ttl is its life', () => {
+  const { raw, lifeSeconds } = only({ ttl: 600 });
+  expect(numberAt('$.performance.rta', raw)).toBe(5000);
+  expect(numberAt('$.performance.pl', raw)).toBe(100);
+  expect(lifeSeconds).toBe(600);
+  const text = only({ performance_data: "'free space'=-1.5e3MB;;;0 load1=0.5;5 broken=U =5" });
+  expect(text.raw).toMatchObject({ performance: { 'free space': -1500, load1: 0.5 } });
+});
+
+test('what it is about may stand in the query, and any media type is JSON', () => {
+  const facts = {
+    raw: Buffer.from('{"exit_status": 1, "plugin_output": ""}'),
+    headers: {},
+    now: new Date(0),
+  };
+  const body = icinga.read({ ...facts, query: { service: 'web-1!ping', token: 't' } });
+  expect(body).toEqual({ exit_status: 1, plugin_output: '', service: 'web-1!ping' });
+});
+
+test.each([
+  [{ exit_status: 4 }, '/exit_status'],
+  [{ exit_status: 1.5 }, '/exit_status'],
+  [{ exit_status: undefined }, '/exit_status'],
+  [{ type: 'Host', filter: 'host.name=="web-1"', exit_status: 2 }, '/exit_status'],
+  [{ plugin_output: undefined }, '/plugin_output'],
+  [{ ttl: -1 }, '/ttl'],
+  [{ ttl: 1e300 }, '/ttl'],
+  [{ ttl: 'soon' }, '/ttl'],
+  [{ filter: 'match("web*", host.name)' }, '/filter'],
+  [{ filter: 'host.name=="a" || true' }, '/filter'],
+  [{ filter: undefined }, '/host'],
+  [{ filter: 'host.name=="web-1"' }, '/service'],
+])('%j is refused', (changes, pointer) => {
+  expect(parse(changes)).toMatchObject([{ errors: [{ pointer }] }]);
+});
+
+test("answers are in Icinga's own shape", () => {
+  expect(icinga.answer(RESULT)).toEqual({
+    status: 200,
+    body: {
+      results: [
+        {
+          code: 200,
+          status:
+            "Successfully processed check result for object 'icinga2-master1.localdomain!passive-ping'.",
+        },
+      ],
+    },
+  });
+  expect(icinga.refusal(400, 'wrong', [{ pointer: '/host', detail: 'is required' }])).toEqual({
+    error: 400,
+    status: 'host is required',
+  });
+});

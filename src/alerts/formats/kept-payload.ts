@@ -1,0 +1,93 @@
+/** What is kept of what was sent: bounded, and without what lets somebody in. */
+import { isObject, storable } from '../../common/json';
+import type { Facts } from './alert-format';
+
+const MASK = '***';
+const MAX_CHARACTERS = 8_000;
+const MAX_TEXT = 2_000;
+const MAX_DEPTH = 12;
+
+/** Names of fields that hold what lets somebody in. */
+const SECRET =
+  /^(?:.*(?:password|passwd|secret|token|(?:api|routing|private)[_-]?key|credential).*|authorization|cookie|subscribeurl|unsubscribeurl)$/i;
+
+export const isSecretName = (name: string): boolean => SECRET.test(name);
+
+/**
+ * One alert in its own format, as a JSONPath of a metric sees it. What is over 8,000 characters, or deeper than 12,
+ * is left out.
+ */
+export function keptAlert(given: unknown): unknown {
+  let left = MAX_CHARACTERS;
+  const keep = (value: unknown, depth: number): unknown => {
+    if (typeof value === 'string') {
+      const text = value.slice(0, Math.min(MAX_TEXT, left));
+      left -= text.length;
+      return text;
+    }
+    left -= 4;
+    if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+    if (typeof value === 'boolean') return value;
+    if (depth >= MAX_DEPTH || typeof value !== 'object' || value === null) return null;
+    if (Array.isArray(value)) {
+      const items: unknown[] = [];
+      for (const item of value) {
+        if (left <= 0) break;
+        items.push(keep(item, depth + 1));
+      }
+      return items;
+    }
+    const entries: [string, unknown][] = [];
+    for (const [name, inner] of Object.entries(value)) {
+      left -= name.length;
+      if (left <= 0) break;
+      const isSecret = typeof inner === 'string' && isSecretName(name);
+      entries.push([name, isSecret ? MASK : keep(inner, depth + 1)]);
+    }
+    return Object.fromEntries(entries);
+  };
+  return keep(given, 0);
+}
+
+const MAX_SHOWN = 4_000;
+const JSON_SECRET = /("([^"\\]{1,100})"\s*:\s*)"(?:[^"\\]|\\.)*"?/g;
+const FORM_SECRET = /(^|[&?])([^=&\s]{1,100})=([^&\s]*)/g;
+
+/** The attributes of a CloudEvent in binary mode, and the beginning of the body. */
+export interface Head {
+  attributes: [string, unknown][];
+  body: Buffer;
+}
+
+/** The beginning of what was sent: a copy, so that the body itself is free to go. */
+export function headOf({ raw, headers }: Facts): Head {
+  const attributes = Object.entries(headers).filter(
+    ([name]) => name.startsWith('ce-') && !isSecretName(name),
+  );
+  return { attributes, body: Buffer.from(raw.subarray(0, MAX_SHOWN)) };
+}
+
+/** It as a text for people. */
+export function shownPayload({ attributes, body }: Head): string {
+  const lines = attributes.map(([name, value]) => `${name}: ${String(value)}\n`).join('');
+  return storable(lines.slice(0, MAX_SHOWN) + body.toString('utf8'))
+    .replace(JSON_SECRET, (whole, before: string, name: string) =>
+      isSecretName(name) ? `${before}"${MASK}"` : whole,
+    )
+    .replace(FORM_SECRET, (whole, before: string, name: string) =>
+      isSecretName(name) ? `${before}${name}=${MASK}` : whole,
+    );
+}
+
+/** What the JSONPath of a metric sees of an alert: its own format or, where that was not kept, its normal form. */
+export function documentOf(alert: {
+  raw?: unknown;
+  status: string;
+  value?: number | null;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+}): unknown {
+  if (isObject(alert.raw)) return alert.raw;
+  const { status, value, labels, annotations } = alert;
+  return { status, labels, annotations, ...(value === undefined || value === null ? {} : { value }) };
+}

@@ -1,0 +1,89 @@
+/** How formats read what others sent: by hand, as messages of thousands of alerts must cost little. */
+import { hash } from 'node:crypto';
+import { momentProblem } from '../../api/range-query';
+import { step } from '../../common/check';
+import type { FieldError } from '../../common/errors';
+import { isObject } from '../../common/json';
+
+const MAX_ENTRIES = 200;
+const MAX_TEXT = 10_000;
+const MAX_NAME = 1_000;
+const MAX_KEY = 255;
+
+/** A moment before that is Go's zero time, or a clock that was never set. */
+const FIRST_YEAR = 1970;
+
+/**
+ * Labels, or other texts by name, up to the first that is wrong. Texts of more than 10,000 characters are cut.
+ *
+ * @param errors what is wrong joins them
+ */
+export function textsIn(given: unknown, pointer: string, errors: FieldError[]): Record<string, string> {
+  if (given === undefined || given === null) return {};
+  const wrong = (detail: string, at = pointer) => {
+    errors.push({ pointer: at, detail });
+    return {};
+  };
+  if (!isObject(given)) return wrong('must be an object of texts');
+  const names = Object.keys(given);
+  if (names.length > MAX_ENTRIES) return wrong(`must have at most ${MAX_ENTRIES} entries`);
+  let isLong = false;
+  for (const name of names) {
+    if (name.length > MAX_NAME) return wrong(`must have no name of more than ${MAX_NAME} characters`);
+    const text = given[name];
+    if (typeof text !== 'string') return wrong('must be a text', pointer + step(name));
+    if (text.length > MAX_TEXT) isLong = true;
+  }
+  const texts = given as Record<string, string>;
+  return isLong ? Object.fromEntries(names.map((name) => [name, texts[name]!.slice(0, MAX_TEXT)])) : texts;
+}
+
+/** Scalars as labels, the first 200: what is absent, null or blank is left out, and what is no scalar. */
+export function labelsOf(given: Readonly<Record<string, unknown>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(given)
+      .slice(0, MAX_ENTRIES)
+      .flatMap(([name, value]) => {
+        const text = scalarText(value);
+        return text === undefined || text === '' || name.length > MAX_NAME ? [] : [[name, text]];
+      }),
+  );
+}
+
+function scalarText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value.slice(0, MAX_TEXT);
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+}
+
+/** A text that is there and not blank. */
+export const textIn = (given: unknown): string | undefined =>
+  typeof given === 'string' && given.trim() !== '' ? given.slice(0, MAX_TEXT) : undefined;
+
+/**
+ * A moment (RFC 3339); undefined for none, and for times before 1970, which nobody means.
+ *
+ * @param errors what is wrong joins them
+ */
+export function momentIn(given: unknown, pointer: string, errors: FieldError[]): Date | undefined {
+  if (given === undefined || given === null || given === '') return undefined;
+  const problem = typeof given === 'string' ? momentProblem(given) : 'must be a text';
+  if (problem !== undefined) {
+    errors.push({ pointer, detail: problem });
+    return undefined;
+  }
+  const moment = new Date(given as string);
+  return moment.getUTCFullYear() < FIRST_YEAR ? undefined : moment;
+}
+
+/** A key that fits: a long one is replaced by its hash. */
+export const keyOf = (text: string): string => (text.length <= MAX_KEY ? text : hashedKey(text));
+
+/** Alerts with the same labels are the same alert, in whatever order they stand. */
+export function keyOfLabels(labels: Readonly<Record<string, string>>): string {
+  const names = Object.keys(labels).sort();
+  return hashedKey(names.map((name) => [name, labels[name]]));
+}
+
+/** A key made of what identifies an alert. */
+export const hashedKey = (identity: unknown): string =>
+  hash('sha256', JSON.stringify(identity), 'hex').slice(0, 32);

@@ -1,0 +1,93 @@
+import { get } from 'node:https';
+import { X509Certificate, type KeyObject } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { Forbidden, messageOf, Unavailable } from '../../common/errors';
+
+const TIMEOUT_MS = 5_000;
+const MAX_BYTES = 64 * 1024;
+const MAX_KEPT = 100;
+const KEPT_MS = 3_600_000;
+
+/** Hosts of SNS, in China too. Nothing else is ever asked. */
+const SNS_HOST = /^sns\.[a-z0-9-]{1,40}\.amazonaws\.com(?:\.cn)?$/;
+
+/** An address at SNS, and nowhere else. @throws Forbidden */
+export function snsUrl(given: unknown, name: string): URL {
+  const url = typeof given === 'string' && URL.canParse(given) ? new URL(given) : undefined;
+  const isSns =
+    url !== undefined &&
+    url.protocol === 'https:' &&
+    SNS_HOST.test(url.hostname) &&
+    url.port === '' &&
+    url.username + url.password === '';
+  if (!isSns)
+    throw new Forbidden(`${name} is no https address of sns.<region>.amazonaws.com; it was not asked`);
+  return url;
+}
+
+/** The way to SNS, and what came by it: keys of its certificates, for an hour, a hundred at most. */
+@Injectable()
+export class SnsWeb {
+  private readonly keys = new Map<string, { key: Promise<KeyObject>; until: number }>();
+
+  /** The public key of the certificate at a SigningCertURL. @throws Forbidden, Unavailable */
+  async signingKey(given: unknown, now: Date): Promise<KeyObject> {
+    const url = snsUrl(given, 'SigningCertURL');
+    if (!/^\/[\w./-]{1,200}\.pem$/.test(url.pathname) || url.search !== '')
+      throw new Forbidden('SigningCertURL names no certificate');
+    const kept = this.keys.get(url.href);
+    if (kept !== undefined && kept.until > now.getTime()) return kept.key;
+    this.keys.delete(url.href);
+    const [oldest] = this.keys.keys();
+    if (this.keys.size >= MAX_KEPT) this.keys.delete(oldest!);
+    const key = this.get(url).then(({ status, body }) => keyIn(status, body));
+    this.keys.set(url.href, { key, until: now.getTime() + KEPT_MS });
+    // Asked again the next time.
+    key.catch(() => this.keys.delete(url.href));
+    return key;
+  }
+
+  /** @throws Forbidden, Unavailable */
+  async confirm(given: unknown): Promise<void> {
+    const url = snsUrl(given, 'SubscribeURL');
+    if (url.searchParams.get('Action') !== 'ConfirmSubscription')
+      throw new Forbidden('SubscribeURL confirms no subscription; it was not asked');
+    const { status } = await this.get(url);
+    if (status !== 200) throw new Unavailable(`SNS answered ${status} when the subscription was confirmed`);
+  }
+
+  /** Redirects are not followed. @throws Unavailable when nothing comes back */
+  protected get(url: URL): Promise<{ status: number; body: string }> {
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown) =>
+        reject(new Unavailable(`${url.hostname} can't be asked: ${messageOf(error)}`, 5, { cause: error }));
+      const request = get(url, { signal: AbortSignal.timeout(TIMEOUT_MS), ...this.options() }, (response) => {
+        let body = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => {
+          body += chunk;
+          if (body.length > MAX_BYTES) request.destroy(new Error(`it answered more than ${MAX_BYTES} bytes`));
+        });
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+        response.on('error', fail);
+      });
+      request.on('error', fail);
+    });
+  }
+
+  /** What a stand-in of the tests needs to be reached. */
+  protected options(): object {
+    return {};
+  }
+}
+
+function keyIn(status: number, body: string): KeyObject {
+  if (status === 200) {
+    try {
+      return new X509Certificate(body).publicKey;
+    } catch {
+      // Said below.
+    }
+  }
+  throw new Forbidden(`there is no certificate at SigningCertURL (answered ${status})`);
+}

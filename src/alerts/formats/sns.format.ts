@@ -1,0 +1,222 @@
+import { verify } from 'node:crypto';
+import { Forbidden, InvalidInput, type FieldError } from '../../common/errors';
+import { Flag, TextList } from '../../common/fields';
+import { isObject, jsonIn } from '../../common/json';
+import { DEFAULT_LIFE_SECONDS } from '../alert';
+import { AlertFormatMapping, type AlertFormat, type Facts, type Parsed } from './alert-format';
+import { isSecretName, keptAlert } from './kept-payload';
+import { keyOf, labelsOf, momentIn, textIn } from './reading';
+import { SnsWeb, snsUrl } from './sns-web';
+
+export class SnsSourceParams {
+  @TextList({
+    description: 'ARNs of the topics that may send; messages of others are refused',
+    maxItems: 100,
+  })
+  topicArns: string[] = [];
+
+  @Flag({ description: 'Confirm subscriptions of these topics; false refuses them' })
+  confirm = true;
+}
+
+/** What is signed, in this order (SNS developer guide, "Verifying the signatures of Amazon SNS messages"). */
+const SIGNED: Readonly<Record<string, readonly string[]>> = {
+  Notification: ['Message', 'MessageId', 'Subject', 'Timestamp', 'TopicArn', 'Type'],
+  SubscriptionConfirmation: [
+    'Message',
+    'MessageId',
+    'SubscribeURL',
+    'Timestamp',
+    'Token',
+    'TopicArn',
+    'Type',
+  ],
+  UnsubscribeConfirmation: ['Message', 'MessageId', 'SubscribeURL', 'Timestamp', 'Token', 'TopicArn', 'Type'],
+};
+const REQUIRED = [
+  'Message',
+  'MessageId',
+  'Timestamp',
+  'TopicArn',
+  'Signature',
+  'SignatureVersion',
+  'SigningCertURL',
+];
+
+/** By SignatureVersion. */
+const ALGORITHMS: Readonly<Record<string, string>> = { '1': 'RSA-SHA1', '2': 'RSA-SHA256' };
+
+/** A signature of an RSA key of 1024 to 8192 bits. */
+const SIGNATURE = /^[A-Za-z0-9+/]{170,1368}={0,2}$/;
+
+const STATES = new Map([
+  ['ALARM', 'firing'],
+  ['OK', 'resolved'],
+] as const);
+
+type Message = Record<string, unknown>;
+
+/**
+ * AWS SNS over HTTP(S): CloudWatch alarms, and whatever else a topic carries. A message is believed when its signature
+ * verifies with a certificate of SNS and its topic is listed.
+ *
+ * @see https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
+ */
+@AlertFormatMapping({
+  type: 'sns',
+  title: 'AWS SNS',
+  description: 'Messages of SNS topics, CloudWatch alarms among them, POST /api/v1/alerts/sns',
+  params: SnsSourceParams,
+})
+export class Sns implements AlertFormat<SnsSourceParams> {
+  constructor(private readonly web: SnsWeb) {}
+
+  /** Confirms a subscription, too. @throws InvalidInput, Forbidden; Unavailable when SNS can't be asked */
+  async believe(body: unknown, { topicArns, confirm }: SnsSourceParams, { now }: Facts): Promise<void> {
+    const message = messageIn(body);
+    if (!topicArns.includes(message.TopicArn as string))
+      throw new Forbidden(
+        `topic ${String(message.TopicArn).slice(0, 300)} is not among the topicArns of this source`,
+      );
+    snsUrl(message.SigningCertURL, 'SigningCertURL');
+    const isSubscription = message.Type === 'SubscriptionConfirmation';
+    if (isSubscription) snsUrl(message.SubscribeURL, 'SubscribeURL');
+    if (isSubscription && !confirm)
+      throw new Forbidden('this source confirms no subscriptions (confirm is false)');
+    const algorithm = ALGORITHMS[message.SignatureVersion as string];
+    if (algorithm === undefined || !SIGNATURE.test(message.Signature as string))
+      throw new Forbidden('Signature is none of SignatureVersion 1 or 2');
+    const key = await this.web.signingKey(message.SigningCertURL, now);
+    const signature = Buffer.from(message.Signature as string, 'base64');
+    if (
+      key.asymmetricKeyType !== 'rsa' ||
+      !verify(algorithm, Buffer.from(signedText(message)), key, signature)
+    )
+      throw new Forbidden('Signature is not the signature of this message');
+    if (isSubscription) await this.web.confirm(message.SubscribeURL);
+  }
+
+  parse(body: unknown): Parsed[] {
+    const message = messageIn(body);
+    if (message.Type !== 'Notification') return [];
+    const inner = jsonIn(message.Message as string);
+    return isObject(inner) && textIn(inner.AlarmName) !== undefined && typeof inner.NewStateValue === 'string'
+      ? alarmIn(inner, message)
+      : [eventIn(inner, message)];
+  }
+
+  looksLike(body: unknown): boolean {
+    return isObject(body) && typeof body.TopicArn === 'string' && Object.hasOwn(SIGNED, String(body.Type));
+  }
+}
+
+/** @throws InvalidInput naming what is missing */
+function messageIn(body: unknown): Message {
+  if (!isObject(body)) throw new InvalidInput([{ pointer: '', detail: 'must be an object' }]);
+  const errors: FieldError[] = [];
+  const type = typeof body.Type === 'string' && Object.hasOwn(SIGNED, body.Type) ? body.Type : undefined;
+  if (type === undefined)
+    errors.push({ pointer: '/Type', detail: `must be one of ${Object.keys(SIGNED).join(', ')}` });
+  const required = type === 'Notification' ? REQUIRED : [...REQUIRED, 'SubscribeURL', 'Token'];
+  for (const name of required)
+    if (typeof body[name] !== 'string') errors.push({ pointer: `/${name}`, detail: 'must be a text' });
+  if (errors.length > 0) throw new InvalidInput(errors);
+  return body;
+}
+
+function signedText(message: Message): string {
+  return SIGNED[message.Type as string]!.filter((name) => typeof message[name] === 'string')
+    .map((name) => `${name}\n${message[name] as string}\n`)
+    .join('');
+}
+
+/** INSUFFICIENT_DATA says that CloudWatch can't tell: nothing begins or ends by it. */
+function alarmIn(alarm: Message, { TopicArn }: Message): Parsed[] {
+  const status = STATES.get(alarm.NewStateValue as 'ALARM');
+  if (status === undefined) {
+    if (alarm.NewStateValue === 'INSUFFICIENT_DATA') return [];
+    return [
+      {
+        pointer: '/Message',
+        errors: [{ pointer: '/NewStateValue', detail: 'must be ALARM, OK or INSUFFICIENT_DATA' }],
+      },
+    ];
+  }
+  const errors: FieldError[] = [];
+  const at = momentIn(alarm.StateChangeTime, '/StateChangeTime', errors);
+  if (errors.length > 0) return [{ pointer: '/Message', errors }];
+  const { AlarmName, AWSAccountId, Region } = alarm;
+  const metric = metricIn(alarm.Trigger);
+  return [
+    {
+      alert: {
+        dedupKey: keyOf(textIn(alarm.AlarmArn) ?? JSON.stringify([AWSAccountId, Region, AlarmName])),
+        status,
+        labels: {
+          ...labelsOf(dimensionsIn(metric.Dimensions)),
+          ...labelsOf({
+            AlarmName,
+            AWSAccountId,
+            Region,
+            Namespace: metric.Namespace,
+            MetricName: metric.MetricName,
+            TopicArn,
+          }),
+        },
+        annotations: labelsOf({
+          AlarmDescription: alarm.AlarmDescription,
+          NewStateReason: alarm.NewStateReason,
+        }),
+        at,
+        isRepeated: true,
+        raw: keptAlert(alarm),
+      },
+    },
+  ];
+}
+
+/** The alarm's metric; of an alarm on an expression, the first one in it. */
+function metricIn(trigger: unknown): Message {
+  if (!isObject(trigger)) return {};
+  if (!Array.isArray(trigger.Metrics)) return trigger;
+  const metrics = trigger.Metrics.flatMap((one: unknown) =>
+    isObject(one) && isObject(one.MetricStat) && isObject(one.MetricStat.Metric)
+      ? [one.MetricStat.Metric]
+      : [],
+  );
+  return metrics[0] ?? {};
+}
+
+/** `[{"name": "InstanceId", "value": "i-1"}]`, also with capitals. */
+function dimensionsIn(given: unknown): Record<string, unknown> {
+  if (!Array.isArray(given)) return {};
+  return Object.fromEntries(
+    given.flatMap((one: unknown) => {
+      if (!isObject(one)) return [];
+      const name = textIn(one.name ?? one.Name);
+      return name === undefined ? [] : [[name, one.value ?? one.Value]];
+    }),
+  );
+}
+
+/** Anything else is something that happened: a new alert each time. What is not signed is not believed. */
+function eventIn(inner: unknown, message: Message): Parsed {
+  const { Message: text, Subject, TopicArn } = message;
+  const fields = isObject(inner)
+    ? Object.fromEntries(Object.entries(inner).filter(([name]) => !isSecretName(name)))
+    : { Message: text };
+  const errors: FieldError[] = [];
+  const at = momentIn(message.Timestamp, '/Timestamp', errors);
+  if (errors.length > 0) return { errors };
+  return {
+    alert: {
+      dedupKey: keyOf(message.MessageId as string),
+      status: 'firing',
+      labels: { ...labelsOf(fields), ...labelsOf({ Subject, TopicArn }) },
+      annotations: {},
+      at,
+      lifeSeconds: DEFAULT_LIFE_SECONDS,
+      raw: keptAlert(isObject(inner) ? inner : { Message: text, Subject, TopicArn }),
+    },
+  };
+}

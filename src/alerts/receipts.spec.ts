@@ -1,0 +1,76 @@
+import type { Database } from '../database/database';
+import type { Facts } from './formats/alert-format';
+import { Receipts } from './receipts';
+
+const NOW = new Date('2026-11-22T10:00:00Z');
+const facts = (body: string): Facts => ({ raw: Buffer.from(body), headers: {}, query: {}, now: NOW });
+
+/** A database that notes what it is asked to do, and does it when it is let. */
+function standIn() {
+  const asked: { name: string; values: unknown[] }[] = [];
+  let isHung = false;
+  const rows = async (_text: string, values: unknown[], name: string) => {
+    asked.push({ name, values });
+    if (isHung) await new Promise(() => undefined);
+    return [];
+  };
+  return {
+    database: { rows } as unknown as Database,
+    asked,
+    hang: () => (isHung = true),
+    names: () => asked.map(({ name }) => name),
+  };
+}
+
+test('many requests of a second are a few statements', async () => {
+  const { database, asked, names } = standIn();
+  const receipts = new Receipts(database);
+  for (let n = 0; n < 1_000; n++) {
+    receipts.count('prometheus', 2, NOW);
+    receipts.keep({ source: 'prometheus', facts: facts(`{"n": ${n}}`), format: 'native', status: 202 });
+  }
+  await receipts.flush();
+  expect(names()).toEqual([
+    'receipts_seen',
+    'receipts_counts',
+    'receipts_counts_old',
+    'receipts_payloads',
+    'receipts_payloads_old',
+  ]);
+  expect(asked[1]!.values[2]).toEqual([2_000]);
+  expect(asked[3]!.values[5]).toEqual(['995', '996', '997', '998', '999'].map((n) => `{"n": ${n}}`));
+  await receipts.flush();
+  expect(asked).toHaveLength(5);
+});
+
+test('of a large body little is held, and what lets in is masked', async () => {
+  const { database, asked } = standIn();
+  const receipts = new Receipts(database);
+  const body = `{"routing_key": "abc", "api-key": "d\\"ef", "x": "${'x'.repeat(1_000_000)}", "token": "ghi"}`;
+  receipts.keep({ source: 's', facts: facts(body), format: 'pagerduty', status: 202 });
+  receipts.keep({
+    source: 's',
+    facts: facts('host=a&password=jkl&token=mno'),
+    format: 'icinga',
+    status: 400,
+  });
+  await receipts.flush();
+  const [large, form] = asked[0]!.values[5] as [string, string];
+  expect(large).toMatch(/^\{"routing_key": "\*\*\*", "api-key": "\*\*\*", "x": "xxx/);
+  expect(large.length).toBeLessThanOrEqual(4_000);
+  expect(form).toBe('host=a&password=***&token=***');
+});
+
+test('while nothing can be written nothing piles up', async () => {
+  const { database, hang, names } = standIn();
+  const receipts = new Receipts(database);
+  hang();
+  receipts.count('s', 1, NOW);
+  void receipts.flush();
+  for (let n = 0; n < 100; n++) {
+    receipts.count('s', 1, NOW);
+    void receipts.flush();
+  }
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(names()).toEqual(['receipts_seen']);
+});

@@ -1,0 +1,229 @@
+import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { messageOf, type FieldError } from '../common/errors';
+import { newId } from '../common/ids';
+import { Database } from '../database/database';
+import type { Facts, Taken } from './formats/alert-format';
+import { headOf, shownPayload, type Head } from './formats/kept-payload';
+
+const FLUSH_MS = 1_000;
+/** Payloads that one process keeps in a second: of a source, and of all. */
+const KEPT_OF_SOURCE = 5;
+const KEPT_OF_ALL = 200;
+/** Payloads that are kept of a source. */
+const RECENT = 20;
+const ALERTS_SHOWN = 20;
+const ERRORS_SHOWN = 20;
+const MAX_TEXT = 500;
+const SPAN_MS = 10_000;
+
+/** One that is deleted meanwhile must not cost the others: those named by $1 that stay until the end of the statement. */
+const LIVING_SOURCES = `WITH living AS (
+  SELECT id, name FROM sources WHERE name = ANY($1::text[]) ORDER BY id FOR KEY SHARE)`;
+
+/** A request as it was taken or refused. */
+export interface Receipt {
+  source: string;
+  facts: Facts;
+  /** What it was read as. */
+  format: string;
+  status: number;
+  taken?: Taken;
+  errors?: FieldError[];
+}
+
+/** What is kept of it until it is written: little, whatever was sent. */
+interface Kept {
+  source: string;
+  at: Date;
+  head: Head;
+  format: string;
+  status: number;
+  alerts: number;
+  alertIds: string[];
+  errors: object[];
+}
+
+interface Count {
+  source: string;
+  spanAt: number;
+  alerts: number;
+  lastSeenAt: Date;
+}
+
+/**
+ * What came from each source: when it spoke last, how many alerts, and its last payloads. Gathered in memory and written
+ * once a second: requests don't wait for it, and what a crash takes of it is no alert.
+ */
+@Injectable()
+export class Receipts implements BeforeApplicationShutdown {
+  private readonly logger = new Logger('Receipts');
+  private counts = new Map<string, Count>();
+  private payloads = new Map<string, Kept[]>();
+  private timer?: NodeJS.Timeout;
+  private writing?: Promise<void>;
+
+  constructor(private readonly database: Database) {}
+
+  /** Something was taken from a source. */
+  count(source: string, alerts: number, at: Date): void {
+    const spanAt = Math.floor(at.getTime() / SPAN_MS) * SPAN_MS;
+    const key = `${spanAt} ${source}`;
+    this.counts.set(key, {
+      source,
+      spanAt,
+      alerts: (this.counts.get(key)?.alerts ?? 0) + alerts,
+      lastSeenAt: at,
+    });
+    this.schedule();
+  }
+
+  /** Of many in a second the newest are kept. */
+  keep(receipt: Receipt): void {
+    const kept = this.payloads.get(receipt.source) ?? [];
+    if (kept.length === 0 && this.payloads.size * KEPT_OF_SOURCE >= KEPT_OF_ALL) return;
+    kept.push(keptOf(receipt));
+    if (kept.length > KEPT_OF_SOURCE) kept.shift();
+    this.payloads.set(receipt.source, kept);
+    this.schedule();
+  }
+
+  beforeApplicationShutdown(): Promise<void> {
+    return this.flush();
+  }
+
+  /** Writes what was gathered, after what is being written. Never fails: it is said in the log. */
+  async flush(): Promise<void> {
+    while (this.writing !== undefined) await this.writing;
+    const [counts, payloads] = [[...this.counts.values()], [...this.payloads.values()].flat()];
+    if (counts.length + payloads.length === 0) return;
+    this.counts = new Map();
+    this.payloads = new Map();
+    this.writing = this.write(counts, payloads)
+      .catch((error: unknown) => this.logger.warn(`what came from sources is not kept: ${messageOf(error)}`))
+      .finally(() => (this.writing = undefined));
+    await this.writing;
+  }
+
+  /** While PostgreSQL is slow nothing piles up: the next second begins when the last one is written. */
+  private schedule(): void {
+    this.timer ??= setTimeout(() => {
+      void this.flush().then(() => {
+        this.timer = undefined;
+        if (this.counts.size + this.payloads.size > 0) this.schedule();
+      });
+    }, FLUSH_MS).unref();
+  }
+
+  /** Rows are written in the order of their ids: two processes at once don't wait for each other in a circle. */
+  private async write(counts: readonly Count[], payloads: readonly Kept[]): Promise<void> {
+    if (counts.length > 0) await this.writeCounts(counts);
+    if (payloads.length > 0) await this.writePayloads(payloads);
+  }
+
+  private async writeCounts(counts: readonly Count[]): Promise<void> {
+    const names = counts.map(({ source }) => source);
+    const seen = counts.map(({ lastSeenAt }) => lastSeenAt);
+    await this.database.rows(
+      `${LIVING_SOURCES}
+       INSERT INTO source_states (source_id, last_seen_at)
+       SELECT s.id, max(u.at) FROM unnest($1::text[], $2::timestamptz[]) AS u (name, at) JOIN living s USING (name)
+       GROUP BY s.id ORDER BY s.id
+       ON CONFLICT (source_id) DO UPDATE SET last_seen_at = greatest(source_states.last_seen_at, excluded.last_seen_at)`,
+      [names, seen],
+      'receipts_seen',
+    );
+    await this.database.rows(
+      `${LIVING_SOURCES}
+       INSERT INTO source_counts (source_id, at, alerts)
+       SELECT s.id, u.at, u.alerts FROM unnest($1::text[], $2::timestamptz[], $3::int[]) AS u (name, at, alerts)
+         JOIN living s USING (name) ORDER BY s.id, u.at
+       ON CONFLICT (source_id, at) DO UPDATE SET alerts = source_counts.alerts + excluded.alerts`,
+      [names, counts.map(({ spanAt }) => new Date(spanAt)), counts.map(({ alerts }) => alerts)],
+      'receipts_counts',
+    );
+    await this.database.rows(
+      `DELETE FROM source_counts WHERE (source_id, at) IN (SELECT source_id, at FROM source_counts
+         WHERE at < $1::timestamptz - interval '5 minutes' FOR UPDATE SKIP LOCKED)`,
+      [seen[0]],
+      'receipts_counts_old',
+    );
+  }
+
+  private async writePayloads(payloads: readonly Kept[]): Promise<void> {
+    const written = await this.database.rows<{ source: string }>(
+      `${LIVING_SOURCES}
+       INSERT INTO source_payloads (id, source_id, at, format, status, payload, alerts, alert_ids, errors)
+       SELECT u.id, s.id, u.at, u.format, u.status, u.payload, u.alerts,
+         array(SELECT jsonb_array_elements_text(u.alert_ids)::uuid), u.errors
+       FROM unnest($2::uuid[], $1::text[], $3::timestamptz[], $4::text[], $5::int[], $6::text[], $7::int[], $8::jsonb[], $9::jsonb[])
+         AS u (id, name, at, format, status, payload, alerts, alert_ids, errors) JOIN living s USING (name)
+       RETURNING source_id AS source`,
+      [
+        payloads.map(({ source }) => source),
+        payloads.map(() => newId()),
+        payloads.map(({ at }) => at),
+        payloads.map(({ format }) => format),
+        payloads.map(({ status }) => status),
+        payloads.map(({ head }) => shownPayload(head)),
+        payloads.map(({ alerts }) => alerts),
+        payloads.map(({ alertIds }) => JSON.stringify(alertIds)),
+        payloads.map(({ errors }) => JSON.stringify(errors)),
+      ],
+      'receipts_payloads',
+    );
+    await this.database.rows(
+      `DELETE FROM source_payloads WHERE id IN (SELECT id FROM source_payloads WHERE id IN (
+         SELECT old.id FROM unnest($1::uuid[]) AS s (id), LATERAL (
+           SELECT p.id FROM source_payloads p WHERE p.source_id = s.id ORDER BY p.id DESC OFFSET $2) old) FOR UPDATE SKIP LOCKED)`,
+      [[...new Set(written.map(({ source }) => source))], RECENT],
+      'receipts_payloads_old',
+    );
+  }
+
+  /** When the source spoke last, and how many alerts it sent in the last minute; nothing when it never spoke. */
+  async activity(id: string, now: Date): Promise<{ lastSeenAt?: Date; alertsPerMinute?: number }> {
+    await this.flush();
+    const [row] = await this.database.rows<{ lastSeenAt: Date; alertsPerMinute: number }>(
+      `SELECT last_seen_at AS "lastSeenAt", (SELECT coalesce(sum(alerts), 0)::int FROM source_counts c
+           WHERE c.source_id = $1 AND c.at > $2::timestamptz - interval '1 minute') AS "alertsPerMinute"
+       FROM source_states WHERE source_id = $1`,
+      [id, now],
+    );
+    return row ?? {};
+  }
+
+  /** The last payloads of a source, newest first, with what became of them. */
+  async recent(id: string): Promise<object[]> {
+    await this.flush();
+    return this.database.rows(
+      `SELECT p.at, p.format, p.status, p.payload, p.alerts AS "alertCount", p.errors,
+         coalesce((SELECT jsonb_agg(jsonb_build_object('id', a.id, 'dedupKey', a.dedup_key, 'status', a.status, 'labels', a.labels,
+             'matched', coalesce((SELECT jsonb_agg(jsonb_build_object('service', s.name, 'metric', m.metric) ORDER BY s.name, m.metric)
+               FROM alert_matches m JOIN services s ON s.id = m.service_id WHERE m.alert_id = a.id), '[]')))
+           FROM alerts a WHERE a.id = ANY(p.alert_ids)), '[]') AS alerts
+       FROM source_payloads p WHERE p.source_id = $1 ORDER BY p.id DESC LIMIT $2`,
+      [id, RECENT],
+    );
+  }
+}
+
+function keptOf({ source, facts, format, status, taken, errors }: Receipt): Kept {
+  const { accepted = [], rejected = [] } = taken ?? {};
+  const rejections = rejected
+    .slice(0, ERRORS_SHOWN)
+    .flatMap(({ index, errors: some }) => some.map((error) => ({ index, ...error })));
+  return {
+    source,
+    at: facts.now,
+    head: headOf(facts),
+    format,
+    status,
+    alerts: accepted.length,
+    alertIds: [...new Set(accepted.slice(0, ALERTS_SHOWN).map(({ id }) => id))],
+    errors: (errors ?? rejections).slice(0, ERRORS_SHOWN).map((error) => ({
+      ...error,
+      pointer: error.pointer.slice(0, MAX_TEXT),
+      detail: error.detail.slice(0, MAX_TEXT),
+    })),
+  };
+}

@@ -1,0 +1,141 @@
+import { Injectable } from '@nestjs/common';
+import type { Sender } from '../auth/identities';
+import { within } from '../common/check';
+import { openedParams } from '../common/choice';
+import {
+  InvalidInput,
+  messageOf,
+  NotFound,
+  PayloadTooLarge,
+  Unavailable,
+  type FieldError,
+} from '../common/errors';
+import { fieldsOf } from '../common/fields';
+import { isObject, readJson } from '../common/json';
+import { problemOf } from '../common/problem.filter';
+import { Secrets } from '../common/secrets';
+import { telemetry } from '../common/telemetry';
+import { Addressees, metricFor } from './addressees';
+import type { IncomingAlert } from './alert';
+import { FormatRegistry } from './format-registry';
+import type { Answer, Facts, Parsed, Taken } from './formats/alert-format';
+import { Intake } from './intake';
+import { Receipts, type Receipt } from './receipts';
+
+const MAX_ALERTS = 10_000;
+
+/** The way in of every format over HTTP: read, believed, addressed, committed, answered. */
+@Injectable()
+export class Reception {
+  constructor(
+    private readonly formats: FormatRegistry,
+    private readonly secrets: Secrets,
+    private readonly addressees: Addressees,
+    private readonly intake: Intake,
+    private readonly receipts: Receipts,
+  ) {}
+
+  /** @param asked the format that the path names */
+  async take(asked: string, facts: Facts, sender: Sender): Promise<Answer> {
+    let type = asked;
+    try {
+      if (this.formats.find(asked) === undefined || asked === 'snmp')
+        throw new NotFound('alert format over HTTP', asked);
+      if (asked === 'auto') type = this.detected(facts);
+      const { body, taken } = await this.accept(type, facts, sender);
+      const answer = this.formats.get(type).strategy.answer?.(body, taken) ?? { status: 202, body: taken };
+      this.keepReceipt(sender, { facts, format: type, status: answer.status, taken });
+      return answer;
+    } catch (error) {
+      return this.refuse(error, type, facts, sender);
+    }
+  }
+
+  private async accept(type: string, facts: Facts, sender: Sender): Promise<{ body: unknown; taken: Taken }> {
+    const { strategy: format } = this.formats.get(type);
+    const params = this.paramsOf(type, sender);
+    const body = format.read ? format.read(facts) : readJson(facts.raw);
+    await format.believe?.(body, params, facts);
+    if (countIn(body) > MAX_ALERTS) throw new PayloadTooLarge(`at most ${MAX_ALERTS} alerts in one request`);
+    const parsed = format.parse(body, params, facts);
+    const { alerts, rejected } = await this.addressed(parsed);
+    if (rejected.length > 0 && alerts.length === 0) {
+      throw new InvalidInput(
+        rejected.flatMap(({ pointer, errors }) => errors.map((error) => within(pointer, error))),
+      );
+    }
+    telemetry.alertsRefused.inc({ format: type, reason: 'invalid' }, rejected.length);
+    const accepted = await this.intake.accept({ name: sender.name, format: type }, alerts);
+    return { body, taken: { accepted, rejected: rejected.map(({ index, errors }) => ({ index, errors })) } };
+  }
+
+  /** For those who ask what came from a source; who has an API token sends without one. */
+  private keepReceipt({ name, params }: Sender, receipt: Omit<Receipt, 'source'>): void {
+    if (params !== undefined) this.receipts.keep({ source: name, ...receipt });
+  }
+
+  /** The first format whose shape it has. @throws InvalidInput */
+  private detected(facts: Facts): string {
+    const body = facts.headers['ce-specversion'] === undefined ? readJson(facts.raw) : undefined;
+    const found = this.formats
+      .types()
+      .find((type) => this.formats.get(type).strategy.looksLike?.(body, facts));
+    if (found !== undefined) return found;
+    throw new InvalidInput([
+      { pointer: '', detail: 'has the shape of no alert format; send it to the path of its format' },
+    ]);
+  }
+
+  /** Params of the source, which a format needs to believe it. @throws Unavailable when a secret of it is not there */
+  private paramsOf(type: string, { params }: Sender): object {
+    const cls = this.formats.get(type).options.params;
+    if (fieldsOf(cls).length === 0 || params === undefined) return new cls();
+    try {
+      return openedParams(cls, params, this.secrets).params;
+    } catch (error) {
+      throw new Unavailable(messageOf(error), 60, { cause: error });
+    }
+  }
+
+  private async addressed(parsed: Parsed[]) {
+    const named = parsed.flatMap((one) => (one.errors ? [] : (one.alert.service ?? [])));
+    const services = await this.addressees.find(named);
+    const alerts: IncomingAlert[] = [];
+    const rejected: { index: number; pointer: string; errors: FieldError[] }[] = [];
+    parsed.forEach((one, index) => {
+      const { pointer = '' } = one;
+      if (one.errors) return void rejected.push({ index, pointer, errors: one.errors });
+      const { service: reference, metric, ...alert } = one.alert;
+      if (reference === undefined) return void alerts.push(alert);
+      const service = services.get(reference);
+      const errors = [{ pointer: '/service', detail: `there is no service ${JSON.stringify(reference)}` }];
+      const target = service === undefined ? { errors } : metricFor(service, metric);
+      if ('errors' in target) return void rejected.push({ index, pointer, errors: target.errors });
+      alerts.push({ ...alert, serviceId: service!.id, metric: target.metric });
+    });
+    return { alerts, rejected };
+  }
+
+  /** In the shape of the sender's own system, where it has one. @throws the error, where it has none */
+  private refuse(error: unknown, type: string, facts: Facts, sender: Sender): Answer {
+    const { status, detail, errors = [] } = problemOf(error);
+    const format = this.formats.find(type)?.strategy;
+    telemetry.alertsRefused.inc({ format: format ? type : 'unknown', reason: reasonOf(status) });
+    const problems = errors.length > 0 ? errors : [{ pointer: '', detail }];
+    this.keepReceipt(sender, { facts, format: type, status, errors: problems });
+    const body = status < 500 ? format?.refusal?.(status, detail, errors) : undefined;
+    if (body === undefined) throw error;
+    return { status, body };
+  }
+}
+
+function reasonOf(status: number): string {
+  if (status === 403) return 'not believed';
+  return status >= 500 ? 'unavailable' : 'invalid';
+}
+
+/** How many alerts a body holds, before any of them is looked at. */
+function countIn(body: unknown): number {
+  const list = isObject(body) ? body.alerts : body;
+  return Array.isArray(list) ? list.length : 1;
+}

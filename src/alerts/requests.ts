@@ -1,0 +1,25 @@
+/** What the ways in read of a request before its format is asked, and how they answer. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../common/clock';
+import type { Answer, Facts } from './formats/alert-format';
+import { routingKeyIn } from './formats/pagerduty.format';
+
+export function factsOf({ body, headers, query }: FastifyRequest, clock: Clock): Facts {
+  return { raw: rawOf(body), headers, query: query as Facts['query'], now: clock.now() };
+}
+
+export function answered(reply: FastifyReply, { status, body }: Answer): object {
+  void reply.status(status);
+  return body;
+}
+
+/** The format that the path names. */
+export const formatIn = ({ params }: FastifyRequest): string => (params as { format: string }).format;
+
+/** PagerDuty's senders have no other place for it. */
+export const routingKeyOf = ({ body }: FastifyRequest): string | undefined => routingKeyIn(rawOf(body));
+
+export const tokenInBody = (request: FastifyRequest): string | undefined =>
+  formatIn(request) === 'pagerduty' ? routingKeyOf(request) : undefined;
+
+const rawOf = (body: unknown): Buffer => (Buffer.isBuffer(body) ? body : Buffer.alloc(0));

@@ -1,0 +1,107 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CLOCK, type Clock } from '../common/clock';
+import { Recurring } from '../common/periodic';
+import { Database } from '../database/database';
+import type { IncomingAlert } from './alert';
+import { Intake } from './intake';
+
+const EVERY_MS = 2_000;
+/** Whoever did not look for so long can't say that a source was silent meanwhile. */
+const BLIND_SECONDS = 30;
+/** Under which name monscale's own alerts are kept. */
+const OWN = { name: 'monscale', format: 'native' };
+const KEY = 'source_silent ';
+
+/** A source whose silence matters. */
+export interface Watched {
+  id: string;
+  name: string;
+  silentAfterSeconds: number;
+  lastSeenAt: Date;
+}
+
+/** A source that is silent for longer than it may is an alert itself, until it speaks again. */
+@Injectable()
+export class SilentSources extends Recurring {
+  constructor(
+    private readonly database: Database,
+    private readonly intake: Intake,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {
+    super(EVERY_MS);
+  }
+
+  override async round(): Promise<void> {
+    const now = this.clock.now();
+    const sources = await this.database.rows<Watched>(
+      `SELECT s.id, s.name, s.silent_after_seconds AS "silentAfterSeconds", coalesce(t.last_seen_at, s.updated_at) AS "lastSeenAt"
+       FROM sources s LEFT JOIN source_states t ON t.source_id = s.id WHERE s.silent_after_seconds IS NOT NULL`,
+      [],
+      'silent_sources',
+    );
+    const raised = await this.raised();
+    if (sources.length + raised.size === 0) return;
+    const alerts = silences(sources, raised, await this.watchedSince(now), now);
+    if (alerts.length > 0) await this.intake.accept(OWN, alerts);
+  }
+
+  /** When each silence that is an alert now began, by source. */
+  private async raised(): Promise<Map<string, Date>> {
+    const rows = await this.database.rows<{ id: string; at: Date }>(
+      `SELECT substr(dedup_key, $2) AS id, at FROM alerts
+       WHERE source = $1 AND is_current AND status = 'firing' AND starts_with(dedup_key, $3)`,
+      [OWN.name, KEY.length + 1, KEY],
+      'silent_raised',
+    );
+    return new Map(rows.map(({ id, at }) => [id, at]));
+  }
+
+  /** Since when silences are looked for without a gap, whichever scheduler did. */
+  private async watchedSince(now: Date): Promise<Date> {
+    const [row] = await this.database.rows<{ since: Date }>(
+      `UPDATE silence_watch SET until = greatest(until, $1),
+         since = CASE WHEN until < $1::timestamptz - make_interval(secs => $2) THEN $1 ELSE since END
+       RETURNING since`,
+      [now, BLIND_SECONDS],
+      'silence_watch',
+    );
+    return row!.since;
+  }
+}
+
+/**
+ * What follows from the silence of sources: alerts that begin, and that end. Each silence begins at one moment,
+ * whoever finds it: it is one alert.
+ *
+ * @param raised when each silence that is an alert now began, by source
+ * @param watchedSince nothing can be said of the time before
+ */
+export function silences(
+  sources: readonly Watched[],
+  raised: ReadonlyMap<string, Date>,
+  watchedSince: Date,
+  now: Date,
+): IncomingAlert[] {
+  const begun = sources.flatMap(({ id, name, silentAfterSeconds, lastSeenAt }) => {
+    const heard = Math.max(lastSeenAt.getTime(), watchedSince.getTime());
+    const at = new Date(heard + silentAfterSeconds * 1000);
+    if (at > now || raised.has(id)) return [];
+    return [
+      {
+        dedupKey: KEY + id,
+        status: 'firing' as const,
+        labels: { alertname: 'source_silent', source: name },
+        annotations: { summary: `nothing came from ${name} for ${silentAfterSeconds} s` },
+        at,
+      },
+    ];
+  });
+  const byId = new Map(sources.map((source) => [source.id, source]));
+  const ended = [...raised].flatMap(([id, at]) => {
+    const source = byId.get(id);
+    // It spoke after that, or nobody asks any more.
+    const isOver = source === undefined || source.lastSeenAt > at;
+    return isOver ? [{ dedupKey: KEY + id, status: 'resolved' as const, labels: {}, annotations: {} }] : [];
+  });
+  return [...begun, ...ended];
+}

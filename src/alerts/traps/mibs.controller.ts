@@ -1,0 +1,43 @@
+import { Controller, Delete, Get, HttpCode, Param, Post, Req } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { RAW_BODY } from '../../api/raw-body';
+import { PayloadTooLarge } from '../../common/errors';
+import { Mibs, type KnownMib } from './mibs';
+
+const MAX_BYTES = 2 * 1024 * 1024;
+
+/** Names for the OIDs of notifications. */
+@ApiTags('mibs')
+@ApiBearerAuth()
+@Controller('api/v1/mibs')
+export class MibsController {
+  constructor(private readonly mibs: Mibs) {}
+
+  @Get()
+  @ApiOperation({ summary: 'MIB modules, those that are built in first' })
+  async list(): Promise<{ items: KnownMib[] }> {
+    return { items: await this.mibs.list() };
+  }
+
+  @Post()
+  @RouteConfig(RAW_BODY)
+  @ApiConsumes('text/plain')
+  @ApiBody({ schema: { type: 'string' } })
+  @ApiOperation({
+    summary: 'Upload a MIB module as a text, or put another version in its place; at most 2 MB',
+  })
+  upload(@Req() { body }: FastifyRequest): Promise<KnownMib> {
+    const text = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
+    if (text.length > MAX_BYTES) throw new PayloadTooLarge('a MIB module has at most 2 MB');
+    return this.mibs.upload(text.toString('latin1'));
+  }
+
+  @Delete(':name')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Delete an uploaded module' })
+  remove(@Param('name') name: string): Promise<void> {
+    return this.mibs.remove(name);
+  }
+}

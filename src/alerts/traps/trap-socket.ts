@@ -1,0 +1,126 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
+import { extname, join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { PackedDatagrams } from './datagrams';
+import { Count, COUNTS, type FromSocket, type SocketData, type ToSocket } from './socket-messages';
+
+export interface TrapSocketOptions {
+  /** Address to listen on; IPv6 when it has a colon. */
+  host: string;
+  /** UDP; 0 takes a free one. */
+  port: number;
+  /** Of datagrams that nobody has released yet. */
+  maxHeldBytes: number;
+  /** To be released once they are dealt with. */
+  onDatagrams(packed: PackedDatagrams): void;
+}
+
+/** What came of datagrams since it was asked last. */
+export interface SocketCounts {
+  received: number;
+  /** There was no room for them in memory. */
+  dropped: number;
+  /** The kernel had no room for them in the socket's buffer. */
+  kernelDropped: number;
+}
+
+/** A UDP socket that is read by a thread of its own. */
+export class TrapSocket {
+  private thread?: Worker;
+  private boundPort?: number;
+  private readonly counters = new Int32Array(new SharedArrayBuffer(COUNTS * Int32Array.BYTES_PER_ELEMENT));
+  private counted = { received: 0, dropped: 0, kernelDropped: 0 };
+
+  constructor(private readonly options: TrapSocketOptions) {}
+
+  /** @throws Error when the port is taken or not permitted */
+  async start(): Promise<void> {
+    const { host, port, maxHeldBytes } = this.options;
+    const workerData: SocketData = { host, port, maxHeldBytes, counts: this.counters.buffer };
+    const extension = extname(__filename);
+    const thread = new Worker(join(__dirname, `socket-thread${extension}`), {
+      workerData,
+      // From its source only in specs.
+      execArgv: extension === '.ts' ? ['-r', '@swc-node/register'] : [],
+    });
+    const [first] = (await once(thread, 'message')) as [FromSocket];
+    if ('failed' in first) {
+      await thread.terminate();
+      throw new Error(
+        `cannot receive SNMP notifications on ${host}:${port}: ${BIND_REASONS[first.failed.code ?? ''] ?? first.failed.message}`,
+      );
+    }
+    if ('port' in first) this.boundPort = first.port;
+    this.thread = thread;
+    thread.on('message', (message: FromSocket) => {
+      if ('packed' in message) this.options.onDatagrams(new PackedDatagrams(message.packed));
+    });
+  }
+
+  /** The actual port; the one asked for before `start`. */
+  get port(): number {
+    return this.boundPort ?? this.options.port;
+  }
+
+  get heldBytes(): number {
+    return Atomics.load(this.counters, Count.heldBytes);
+  }
+
+  /** They are dealt with: there is room for others. */
+  release({ bytes }: PackedDatagrams): void {
+    Atomics.sub(this.counters, Count.heldBytes, bytes);
+  }
+
+  /** Nobody is told whether it arrived, as with any datagram. */
+  send(answer: Buffer, address: string, port: number): void {
+    const message: ToSocket = { answer: Uint8Array.from(answer), address, port };
+    this.thread?.postMessage(message);
+  }
+
+  counts(): SocketCounts {
+    const since = (count: number, before: number) => (count - before) >>> 0;
+    const received = Atomics.load(this.counters, Count.received);
+    const dropped = Atomics.load(this.counters, Count.dropped);
+    const kernelDropped = kernelDropsOf(this.port, isIPv6(this.options.host)) ?? this.counted.kernelDropped;
+    const before = this.counted;
+    this.counted = { received, dropped, kernelDropped };
+    return {
+      received: since(received, before.received),
+      dropped: since(dropped, before.dropped),
+      kernelDropped: since(kernelDropped, before.kernelDropped),
+    };
+  }
+
+  /** What was read until then is handed over first. */
+  async stop(): Promise<void> {
+    const { thread } = this;
+    this.thread = undefined;
+    if (thread === undefined) return;
+    const ended = once(thread, 'exit');
+    thread.postMessage({ close: true } satisfies ToSocket);
+    await ended;
+  }
+}
+
+/** The last column of the socket's line; undefined where the kernel does not tell. See proc(5). */
+function kernelDropsOf(port: number, isIpv6: boolean): number | undefined {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  try {
+    const lines = readFileSync(isIpv6 ? '/proc/net/udp6' : '/proc/net/udp', 'latin1').split('\n');
+    const drops = lines.flatMap((line) => {
+      const columns = line.trim().split(/\s+/);
+      return columns[1]?.endsWith(local) ? [Number(columns.at(-1))] : [];
+    });
+    return drops.length === 0 ? undefined : drops.reduce((sum, one) => sum + one, 0);
+  } catch {
+    return undefined;
+  }
+}
+
+const BIND_REASONS: Record<string, string> = {
+  EADDRINUSE: 'the port is in use by another program',
+  EACCES: 'ports below 1024 need root or CAP_NET_BIND_SERVICE',
+  EADDRNOTAVAIL: 'this machine has no such address',
+};

@@ -1,0 +1,62 @@
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import type { SnmpUser } from '../../metrics/snmp/snmp-target';
+import type { SnmpSourceParams } from '../formats/snmp.format';
+import { TrapRules } from './trap-rules';
+
+/** A source of SNMP notifications as the listener asks it. */
+export class TrapSource {
+  private readonly communities: ReadonlySet<string>;
+  private readonly users: ReadonlyMap<string, SnmpUser>;
+  private readonly allowed: Networks | undefined;
+  private readonly relays: Networks;
+  readonly rules: TrapRules;
+
+  constructor(
+    readonly id: string,
+    readonly name: string,
+    { communities, users, allowFrom, relays, pairs, events }: SnmpSourceParams,
+  ) {
+    // Communities are bytes; each stands for one character here.
+    this.communities = new Set(communities.map((community) => Buffer.from(community).toString('latin1')));
+    this.users = new Map(users.map((user) => [user.user, user]));
+    this.allowed = allowFrom.length === 0 ? undefined : new Networks(allowFrom);
+    this.relays = new Networks(relays);
+    this.rules = new TrapRules(pairs, events);
+  }
+
+  allows(address: string): boolean {
+    return this.allowed?.has(address) ?? true;
+  }
+
+  /** May the address say from whom it has a notification? */
+  isRelay(address: string): boolean {
+    return this.relays.has(address);
+  }
+
+  accepts(community: Buffer): boolean {
+    return this.communities.has(community.toString('latin1'));
+  }
+
+  user(name: string): SnmpUser | undefined {
+    return this.users.get(name);
+  }
+}
+
+/** A set of networks. */
+class Networks {
+  private readonly list = new BlockList();
+
+  constructor(private readonly networks: readonly string[]) {
+    for (const network of networks) {
+      const [base = '', prefix] = network.split('/');
+      this.list.addSubnet(base, Number(prefix), isIPv4(base) ? 'ipv4' : 'ipv6');
+    }
+  }
+
+  has(address: string): boolean {
+    if (this.networks.length === 0) return false;
+    // A link-local address counts without its zone.
+    const [plain = ''] = address.split('%');
+    return this.list.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
+  }
+}

@@ -1,0 +1,51 @@
+import { parse } from 'secure-json-parse';
+import { InvalidInput } from './errors';
+
+/** Escapes of what PostgreSQL can't hold in a text: NUL, and halves of surrogate pairs. Whole pairs have them too. */
+const SUSPECT_ESCAPE = /\\u(?:0000|d[89a-f][0-9a-f]{2})/i;
+/** NUL, and surrogates without their other half. */
+const UNSTORABLE = /\0|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+const REPLACEMENT = '\ufffd';
+
+/**
+ * JSON that others sent. Names that could reach a prototype are refused; what no text of PostgreSQL can hold becomes
+ * U+FFFD, as in any text that was decoded badly.
+ *
+ * @throws InvalidInput saying where it stops being JSON
+ */
+export function readJson(given: Buffer | string): unknown {
+  const text = typeof given === 'string' ? given : given.toString('utf8');
+  if (text.trim() === '') throw new InvalidInput([{ pointer: '', detail: 'is empty; send JSON' }]);
+  let value: unknown;
+  try {
+    value = parse(text) as unknown;
+  } catch (error) {
+    const { message } = error as Error;
+    throw new InvalidInput([{ pointer: '', detail: `is no JSON: ${storable(message).slice(0, 200)}` }]);
+  }
+  return SUSPECT_ESCAPE.test(text) ? withStorableTexts(value) : value;
+}
+
+/** As `readJson`; undefined where it is no JSON. */
+export function jsonIn(given: Buffer | string): unknown {
+  try {
+    return readJson(given);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A text that PostgreSQL can hold. */
+export const storable = (text: string): string => text.replace(UNSTORABLE, REPLACEMENT);
+
+function withStorableTexts(value: unknown): unknown {
+  if (typeof value === 'string') return storable(value);
+  if (Array.isArray(value)) return value.map(withStorableTexts);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [storable(key), withStorableTexts(inner)]),
+  );
+}
+
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,0 +1,146 @@
+import cluster, { type Worker } from 'node:cluster';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AggregatorRegistry } from 'prom-client';
+import type { JsonLogger } from '../common/logger';
+import type { Config } from '../config/config';
+
+/** A process that ended by itself is started again after this. */
+const RESTART_MS = 1_000;
+/** A burst of alerts lives longer than the youngest generation of V8 is by default. */
+const NODE_OPTIONS = ['--enable-source-maps', '--max-semi-space-size=32'];
+
+type FromMember = { ready: string } | { failed: string } | { askMetrics: number };
+type ToMember = { config: Config } | { metrics: number; text: string };
+
+/**
+ * Several processes that answer on one port, so that the intake of alerts uses the machine's cores. The first of them
+ * has all the roles of the program, the others are of the role `api` alone; this one starts them and starts them again.
+ */
+export class ProcessGroup {
+  private readonly metrics = new AggregatorRegistry();
+  private isStopping = false;
+
+  private constructor(
+    private readonly config: Config,
+    private readonly logger: JsonLogger,
+  ) {}
+
+  /** @returns once all of them answer, with the URL. @throws Error when one of them can't start */
+  static async start(config: Config, logger: JsonLogger): Promise<{ group: ProcessGroup; url: string }> {
+    cluster.setupPrimary({
+      exec: join(__dirname, '..', 'main.js'),
+      execArgv: NODE_OPTIONS,
+      // A secret key is bytes.
+      serialization: 'advanced',
+    });
+    const group = new ProcessGroup(config, logger);
+    try {
+      // One after the other: the first may have to migrate the database.
+      const url = await group.fork(0);
+      await Promise.all(Array.from({ length: config.apiProcesses - 1 }, (_, index) => group.fork(index + 1)));
+      return { group, url };
+    } catch (error) {
+      await group.stop('SIGTERM');
+      throw error;
+    }
+  }
+
+  async stop(signal: NodeJS.Signals): Promise<void> {
+    this.isStopping = true;
+    const members = Object.values(cluster.workers ?? {}) as Worker[];
+    await Promise.all(
+      members.map(async (member) => {
+        if (member.isDead()) return;
+        member.process.kill(signal);
+        await once(member, 'exit');
+      }),
+    );
+  }
+
+  /** @param place which of them; the first has all the roles */
+  private async fork(place: number): Promise<string> {
+    const roles = place === 0 ? this.config.roles : (['api'] as const);
+    const member = cluster.fork();
+    member.on('message', (message: FromMember) => {
+      if ('askMetrics' in message) void this.answerMetrics(member, message.askMetrics);
+    });
+    // It may be gone by the time something is sent to it.
+    member.on('error', () => undefined);
+    member.send({ config: { ...this.config, roles } } satisfies ToMember);
+    const url = await begun(member);
+    member.once('exit', (code, signal) => void this.again(place, signal ?? code));
+    return url;
+  }
+
+  private async again(place: number, why: string | number): Promise<void> {
+    while (!this.isStopping) {
+      this.logger.warn(`process ${place + 1} ended (${why}); it is started again`, 'ProcessGroup');
+      await sleep(RESTART_MS);
+      if (this.isStopping) return;
+      try {
+        return void (await this.fork(place));
+      } catch (error) {
+        why = (error as Error).message;
+      }
+    }
+  }
+
+  private async answerMetrics(member: Worker, metrics: number): Promise<void> {
+    // One that is busy or ending does not answer in time: what the others say is lost with it, this once.
+    const text = await this.metrics.clusterMetrics().catch(() => '');
+    if (member.isConnected()) member.send({ metrics, text } satisfies ToMember);
+  }
+}
+
+/** @throws Error saying why it could not start */
+async function begun(member: Worker): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const ended = (code: number, signal: string) =>
+      reject(new Error(`a process ended at start (${signal ?? code})`));
+    member.once('exit', ended);
+    member.on('message', (message: FromMember) => {
+      if ('failed' in message) reject(new Error(message.failed));
+      if (!('ready' in message)) return;
+      member.off('exit', ended);
+      resolve(message.ready);
+    });
+  });
+}
+
+/** Is this one of such a group, and not the program itself? */
+export const isMember = (): boolean => cluster.isWorker;
+
+/** What the group says this process is to be. */
+export async function memberConfig(): Promise<Config> {
+  // Its own metrics are asked for by messages, too.
+  new AggregatorRegistry();
+  const [message] = (await once(process, 'message')) as [Extract<ToMember, { config: Config }>];
+  const { config } = message;
+  return Object.freeze({ ...config, secretKey: config.secretKey && Buffer.from(config.secretKey) });
+}
+
+export const tellGroup = (message: FromMember): void => void process.send?.(message);
+
+let asked = 0;
+const METRICS_MS = 5_000;
+
+/** The metrics of the whole group; undefined when this is no member of one, or nobody answers. */
+export async function groupMetrics(): Promise<string | undefined> {
+  if (!cluster.isWorker) return undefined;
+  const id = ++asked;
+  return new Promise((resolve) => {
+    const late = setTimeout(() => end(undefined), METRICS_MS);
+    const listen = (message: ToMember) => {
+      if ('metrics' in message && message.metrics === id) end(message.text || undefined);
+    };
+    const end = (text: string | undefined) => {
+      clearTimeout(late);
+      process.off('message', listen);
+      resolve(text);
+    };
+    process.on('message', listen);
+    tellGroup({ askMetrics: id });
+  });
+}
