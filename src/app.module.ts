@@ -37,6 +37,8 @@ import { LoadBalancerSync } from './load-balancers/load-balancer-sync';
 import { LoadBalancersModule } from './load-balancers/load-balancers.module';
 import { MetricsModule } from './metrics/metrics.module';
 import { PollScheduler } from './metrics/poll-scheduler';
+import { Tools } from './metrics/tools';
+import { ToolsController } from './metrics/tools.controller';
 import { QueueModule } from './queue/queue.module';
 import { AlertsProcessor } from './rules/alerts.processor';
 import { CapacityController } from './rules/capacity.controller';
@@ -90,6 +92,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
     KillSwitchController,
     TransferController,
     SimulationsController,
+    ToolsController,
   ],
   scheduler: [],
   worker: [],
@@ -98,7 +101,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
 
 /** What each role runs: the first of it starts when the program does, and drains when it stops. */
 const RUNS: Record<Role, Type[]> = {
-  api: [FastLane, ActionTests, ServiceStates, Hindsight, Decisions, Recordings, Simulations],
+  api: [FastLane, ActionTests, ServiceStates, Hindsight, Decisions, Recordings, Simulations, Tools],
   // Says what is due; puts back what Redis lost; notices silence; makes and drops partitions.
   scheduler: [PollScheduler, AlertSweep, SilentSources, ExecutionSweep, LoadBalancerSweep, Retention],
   // One processor for each queue it serves; see SERVES.

@@ -13,6 +13,7 @@ import { FastLane } from './alerts/fast-lane';
 import { AppModule } from './app.module';
 import { startEmbeddedServers, type EmbeddedServers } from './embedded/embedded-servers';
 import { memberConfig, ProcessGroup, tellGroup } from './process-group/process-group';
+import { allowAddresses } from './targets/http/address-guard';
 import { YAML_TYPES } from './transfer/yaml';
 
 /** Everything must be over by then. */
@@ -96,6 +97,7 @@ function withEmbedded(config: Config, servers: EmbeddedServers): Config {
 }
 
 async function startApp(config: Config, logger: JsonLogger): Promise<NestFastifyApplication> {
+  allowAddresses(config.allowAddresses);
   const isApi = config.roles.includes('api');
   let fastLane: FastLane | undefined;
   const adapter = new FastifyAdapter({

@@ -1,4 +1,4 @@
-import { canonical, isIn, networkProblem } from './addresses';
+import { canonical, embeddedIPv4, isIn, networkProblem } from './addresses';
 
 test.each([
   ['10.0.0.0/8', '10.255.0.1', true],
@@ -35,4 +35,17 @@ test.each([
   ['web-1', 'web-1'],
 ])('%s is spelt %s', (address, spelt) => {
   expect(canonical(address)).toBe(spelt);
+});
+
+test.each([
+  ['::ffff:169.254.169.254', '169.254.169.254'],
+  ['::ffff:a9fe:1', '169.254.0.1'],
+  ['::FFFF:a9fe:0', '169.254.0.0'],
+  ['64:ff9b::a9fe:a9fe', '169.254.169.254'],
+  ['::a00:1%eth0', '10.0.0.1'],
+  ['2001:db8::a9fe:a9fe', undefined],
+  ['169.254.169.254', undefined],
+  ['web-1', undefined],
+])('%s stands for the IPv4 address %s', (address, embedded) => {
+  expect(embeddedIPv4(address)).toBe(embedded);
 });

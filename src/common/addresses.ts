@@ -25,3 +25,22 @@ export function canonical(address: string): string {
     ? new URL(`http://[${address}]`).hostname.slice(1, -1)
     : address;
 }
+
+/** Mapped (RFC 4291, 2.5.5.2), compatible (2.5.5.1), translated (RFC 6052, 2.1): what an IPv6 address means by these. */
+const EMBEDDING = ['::ffff:0:0', '::', '64:ff9b::'].map((base) => subnet(base, 96));
+
+/** The IPv4 address that an IPv6 address stands for; undefined when it stands for itself. */
+export function embeddedIPv4(address: string): string | undefined {
+  const bare = address.replace(/%.*/, '');
+  if (!isIPv6(bare) || !EMBEDDING.some((list) => list.check(bare, 'ipv6'))) return undefined;
+  // Spelt with hexadecimal groups, whatever it was: the last two are the IPv4 address.
+  const groups = canonical(bare).split('::').at(-1)!.split(':').slice(-2);
+  const [high = 0, low = 0] = ['0', ...groups].slice(-2).map((group) => parseInt(group || '0', 16));
+  return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.');
+}
+
+function subnet(base: string, bits: number): BlockList {
+  const list = new BlockList();
+  list.addSubnet(base, bits, 'ipv6');
+  return list;
+}

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /** How long a call that ignores its signal is waited for beyond its timeout. */
 const GRACE_MS = 250;
 
@@ -11,6 +13,8 @@ export async function withDeadline<T>(
   call: (signal: AbortSignal) => Promise<T>,
   abort = new AbortController(),
 ): Promise<T> {
+  // Several hundred questions may listen to it at once, and Node warns of more than ten.
+  setMaxListeners(0, abort.signal);
   const late = new Error(`no answer in ${timeoutMs / 1000} s`);
   const timeout = setTimeout(() => abort.abort(late), timeoutMs);
   let giveUp!: NodeJS.Timeout;

@@ -1,4 +1,4 @@
-import { jsonPathProblem, numberAt } from './json-path';
+import { jsonPathProblem, numberAt, numberFoundAt } from './json-path';
 
 const document = {
   values: { B: 44.2, C: 1, text: '93.5', words: 'many', flag: true, none: null, endless: Infinity },
@@ -48,10 +48,25 @@ describe('the number at a path', () => {
     ['$..a..b', /at most one "\.\."/],
     ['$.a[?@.b[?@.c]]', /at most one filter/],
     ['$[?count(@[*,*]) > 1]', /must select one value/],
+    ['$[?count($[*]) > 1]', /must not search the whole document/],
+    ['$.a[?@.id == $.current].value', undefined],
   ])('%s is judged when it is saved', (path, problem) => {
     const found = jsonPathProblem(path);
     if (problem === undefined) expect(found).toBeUndefined();
     else expect(found).toMatch(problem);
+  });
+
+  it.each([
+    ['$.values.words', 'at $.values.words there is a text that is no number'],
+    ['$.values.none', 'at $.values.none there is null'],
+    ['$.values.flag', 'at $.values.flag there is true'],
+    ['$.values', 'at $.values there is an object'],
+    ['$.metrics', 'at $.metrics there is a list'],
+    ['$.values.endless', 'at $.values.endless there is a number that is too great'],
+    ['$.nothing.here', 'there is nothing at $.nothing.here'],
+    ['$.metrics[*].value', 'there are several values at $.metrics[*].value'],
+  ])('that there is none at %s is said in words', (path, sentence) => {
+    expect(() => numberFoundAt(path, document)).toThrow(sentence);
   });
 
   it('what is nested beyond reason is not looked at, and an expression can not hang', () => {

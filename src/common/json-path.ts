@@ -52,13 +52,37 @@ export function jsonPathProblem(path: string): string | undefined {
  * and where it is something else.
  */
 export function numberAt(path: string, document: unknown): number | undefined {
+  const found = searched(path, document);
+  return 'number' in found ? found.number : undefined;
+}
+
+/** As `numberAt`. @throws Error saying why there is no number */
+export function numberFoundAt(path: string, document: unknown): number {
+  const found = searched(path, document);
+  if ('number' in found) return found.number;
+  throw new Error(found.problem);
+}
+
+function searched(path: string, document: unknown): { number: number } | { problem: string } {
   try {
     const nodes = queryOf(path).lazyQuery(document as JSONValue);
     const first = nodes.next();
-    return first.done || !nodes.next().done ? undefined : numberOf(first.value.value);
+    if (first.done) return { problem: `there is nothing at ${path}` };
+    if (!nodes.next().done) return { problem: `there are several values at ${path}` };
+    const number = numberOf(first.value.value);
+    return number === undefined
+      ? { problem: `at ${path} there is ${kindOf(first.value.value)}` }
+      : { number };
   } catch {
-    return undefined; // Nested beyond what is looked at.
+    return { problem: `it is nested deeper than ${MAX_DEPTH}` };
   }
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'string') return 'a text that is no number';
+  if (typeof value === 'number') return 'a number that is too great';
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
 /** A finite number, or a text that is one. */
@@ -76,20 +100,22 @@ function queryOf(path: string): JSONPathQuery {
   return query;
 }
 
-/** What is sent decides how long a query takes: at worst by its square. Nested filters would make it a higher power. */
+/** What is sent decides how long a query takes. Nested filters, or a search inside of one, would make it its square. */
 function costProblem(query: JSONPathQuery): string | undefined {
-  const counts = { filters: 0, descents: 0, unions: 0 };
+  const counts = { filters: 0, descents: 0, unions: 0, scans: 0 };
   count(query, counts);
   if (counts.unions > 0) return 'must select one value, not a list of them by ","';
   if (counts.filters > 1) return 'must have at most one filter';
   if (counts.descents > 1) return 'must have at most one ".."';
+  if (counts.scans > 0) return 'must not search the whole document by "$" inside of a filter';
   return undefined;
 }
 
-function count(part: unknown, counts: { filters: number; descents: number; unions: number }): void {
+function count(part: unknown, counts: Record<'filters' | 'descents' | 'unions' | 'scans', number>): void {
   if (typeof part !== 'object' || part === null) return;
   if (Array.isArray(part)) return part.forEach((one) => count(one, counts));
   if (part instanceof jsonpath.selectors.FilterSelector) counts.filters++;
+  if (part instanceof jsonpath.expressions.RootQuery && !part.path.singularQuery()) counts.scans++;
   if (part instanceof jsonpath.JSONPathSegment && String(part).startsWith('..')) counts.descents++;
   for (const [key, inner] of Object.entries(part)) {
     if (key === 'selectors' && (inner as unknown[]).length > 1) counts.unions++;

@@ -42,6 +42,7 @@ test('every mistake is reported at once, by the name of its variable', () => {
     MONSCALE_HTTP_PORT: '80a',
     MONSCALE_SECRET_KEY: 'short',
     MONSCALE_KILL_SWITCH: 'maybe',
+    MONSCALE_ALLOW_ADDRESSES: '169.254.0.0/16, 10.0.0.0/33',
     MONSCALE_SAMPLES_RETENTION_DAYS: '0',
   });
   expect(mistakes).toEqual([
@@ -49,6 +50,7 @@ test('every mistake is reported at once, by the name of its variable', () => {
     expect.stringContaining('MONSCALE_SECRET_KEY'),
     expect.stringContaining('MONSCALE_HTTP_PORT'),
     expect.stringContaining('MONSCALE_KILL_SWITCH'),
+    expect.stringMatching(/MONSCALE_ALLOW_ADDRESSES.*"10\.0\.0\.0\/33"/),
     expect.stringContaining('MONSCALE_SAMPLES_RETENTION_DAYS'),
   ]);
 });
@@ -63,6 +65,12 @@ test.each([
   expect(mistakes.join()).not.toContain('geheim');
 });
 
+test('addresses to allow are addresses and networks', () => {
+  const { allowAddresses } = readConfig({ MONSCALE_ALLOW_ADDRESSES: '169.254.169.254, fe80::/10' });
+  expect(allowAddresses).toEqual(['169.254.169.254', 'fe80::/10']);
+  expect(readConfig({}).allowAddresses).toEqual([]);
+});
+
 test('a variable that looks like ours and is not is told', () => {
   expect(readConfig({ MONSCALE_ROEL: 'api' }).unknownVariables).toEqual(['MONSCALE_ROEL']);
 });
@@ -71,7 +79,9 @@ test('.env.example and the README name every variable, and no other', () => {
   const root = resolve(__dirname, '../..');
   const source = readFileSync(join(root, 'src/config/config.ts'), 'utf8');
   const read = new Set(
-    [...source.matchAll(/(?:text|whole|choice|url|words)\(\s*'([A-Z_]+)'/g)].map(([, name]) => name!),
+    [...source.matchAll(/(?:text|whole|choice|url|words|networks)\(\s*'([A-Z_]+)'/g)].map(
+      ([, name]) => name!,
+    ),
   );
   expect(read.size).toBeGreaterThan(12);
   for (const file of ['.env.example', 'README.md']) {

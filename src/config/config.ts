@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 
 /**
@@ -32,6 +33,8 @@ export interface Config {
   readonly killSwitch: boolean;
   /** How many executions may begin in an hour, of all services together; undefined: any number. */
   readonly maxActionsPerHour?: number;
+  /** Link-local addresses that may be asked over HTTP all the same: addresses and CIDRs. */
+  readonly allowAddresses: readonly string[];
   readonly samplesRetentionDays: number;
   readonly historyRetentionDays: number;
   readonly logLevel: string;
@@ -51,7 +54,7 @@ export class ConfigError extends Error {
 const KNOWN = [
   'ROLE', 'QUEUES', 'DATA_DIR', 'HTTP_HOST', 'HTTP_PORT', 'API_PROCESSES', 'METRICS_PORT', 'TRAP_HOST', 'TRAP_PORT', 'SPOOL_DIR',
   'SPOOL_MB', 'ADMIN_TOKEN',
-  'SECRET_KEY', 'KILL_SWITCH', 'MAX_ACTIONS_PER_HOUR', 'SAMPLES_RETENTION_DAYS', 'HISTORY_RETENTION_DAYS', 'LOG_LEVEL',
+  'SECRET_KEY', 'KILL_SWITCH', 'MAX_ACTIONS_PER_HOUR', 'ALLOW_ADDRESSES', 'SAMPLES_RETENTION_DAYS', 'HISTORY_RETENTION_DAYS', 'LOG_LEVEL',
   // Of the command line.
   'URL', 'TOKEN',
 ].map((name) => `MONSCALE_${name}`); // prettier-ignore
@@ -105,6 +108,18 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     if (!isGood)
       mistakes.push(`${name}: must be a URL that starts with ${schemes.map((s) => `${s}://`).join(' or ')}`);
     return given;
+  };
+
+  const networks = (name: string): readonly string[] => {
+    const given = (text(name) ?? '').split(',').map((one) => one.trim());
+    const named = given.filter((one) => one !== '');
+    for (const one of named) {
+      if (!isNetwork(one))
+        mistakes.push(
+          `${name}: ${JSON.stringify(one)} is neither an address nor a network such as 10.0.0.0/8`,
+        );
+    }
+    return named;
   };
 
   const roles = words('MONSCALE_ROLE', ROLES, 'all');
@@ -163,6 +178,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     secretKey,
     killSwitch: choice('MONSCALE_KILL_SWITCH', ['on', 'off'], 'off') === 'on',
     maxActionsPerHour: whole('MONSCALE_MAX_ACTIONS_PER_HOUR', undefined, 1, 1_000_000),
+    allowAddresses: networks('MONSCALE_ALLOW_ADDRESSES'),
     samplesRetentionDays: whole('MONSCALE_SAMPLES_RETENTION_DAYS', 14, 1, 3_650),
     historyRetentionDays: whole('MONSCALE_HISTORY_RETENTION_DAYS', 90, 1, 3_650),
     logLevel: choice('MONSCALE_LOG_LEVEL', LOG_LEVELS, 'info'),
@@ -173,6 +189,13 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   };
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return Object.freeze(config);
+}
+
+/** An address, or a network in CIDR notation. */
+function isNetwork(text: string): boolean {
+  const [address = '', prefix = '0', ...rest] = text.split('/');
+  const bits = isIP(address) === 4 ? 32 : 128;
+  return isIP(address) > 0 && rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits;
 }
 
 /** Injection token of the program's configuration. */

@@ -13,7 +13,7 @@ export interface Metric<P = unknown> {
    * Optional, for metrics that count nodes and know where each of them is reached, so that a load balancer can follow.
    * Tells all nodes that take part in the work or throws: a node that is left out is gone.
    */
-  nodes?(params: P, context: Omit<ReadContext, 'nodes'>): Promise<Node[]>;
+  nodes?(params: P, context: Omit<ReadContext, 'nodes' | 'listNodes'>): Promise<Node[]>;
 
   /**
    * Optional, for protocols that can batch: reads of one target go to `readMany` together. Two params with the
@@ -44,6 +44,8 @@ export interface ReadContext {
   timeoutMs: number;
   /** Nodes of the service's infrastructure. Throws when it has none, or when they can't be counted. */
   nodes(): Promise<number>;
+  /** The same nodes, with their addresses. Throws when it has none, or when they can't be listed. */
+  listNodes(): Promise<Node[]>;
 }
 
 /** Marks a class as a metric mapping; list it in `metrics/mappings/index.ts`. */

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
+import { HttpClient } from './http/http-client';
 import { METRIC_MAPPINGS } from './mappings';
 import { MetricRegistry } from './metric-registry';
 import { NodeCounter } from './node-counter';
@@ -11,7 +12,16 @@ import { SnmpClient } from './snmp/snmp-client';
 /** Where numbers come from. */
 @Module({
   imports: [DiscoveryModule],
-  providers: [...METRIC_MAPPINGS, SnmpClient, MetricRegistry, Reads, Poller, NodeCounter, NodeLister],
-  exports: [MetricRegistry, Reads, Poller, NodeCounter, NodeLister],
+  providers: [
+    ...METRIC_MAPPINGS,
+    HttpClient,
+    SnmpClient,
+    MetricRegistry,
+    Reads,
+    Poller,
+    NodeCounter,
+    NodeLister,
+  ],
+  exports: [SnmpClient, MetricRegistry, Reads, Poller, NodeCounter, NodeLister],
 })
 export class MetricsModule {}

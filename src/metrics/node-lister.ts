@@ -1,17 +1,36 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import { CLOCK, type Clock } from '../common/clock';
 import { withDeadline } from '../common/deadline';
 import { messageOf } from '../common/errors';
 import { telemetry } from '../common/telemetry';
 import type { InfrastructureRow } from '../database/entities';
 import type { Node } from './metric';
 import { Reads } from './reads';
+import { Remembered } from './remembered';
 
 const TIMEOUT_MS = 20_000;
+/** A list serves everybody who asks within this time of its end: the services of one batch. */
+const FRESH_MS = 1_000;
+const FAILED_MS = 5_000;
+const NEVER = new AbortController().signal;
 
 /** Tells where the nodes of infrastructures are, by the metric each of them names. */
 @Injectable()
 export class NodeLister {
-  constructor(private readonly reads: Reads) {}
+  private readonly lists: Remembered<Node[]>;
+
+  constructor(
+    private readonly reads: Reads,
+    @Inject(CLOCK) clock: Clock,
+  ) {
+    this.lists = new Remembered(clock, { freshMs: FRESH_MS, failedMs: FAILED_MS });
+  }
+
+  /** All of them, as they were a moment ago. @throws Error saying why they can't be listed */
+  known(infrastructure: Pick<InfrastructureRow, 'id' | 'name' | 'version' | 'nodes'>): Promise<Node[]> {
+    const key = `${infrastructure.id}:${infrastructure.version}`;
+    return this.lists.get(key, () => this.list(infrastructure, NEVER));
+  }
 
   /** All of them. @throws Error saying why they can't be listed */
   async list({ name, nodes }: Pick<InfrastructureRow, 'name' | 'nodes'>, stop: AbortSignal): Promise<Node[]> {

@@ -2,7 +2,7 @@ import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { withDeadline } from '../common/deadline';
 import { messageOf } from '../common/errors';
 import { telemetry } from '../common/telemetry';
-import type { Metric, Reading } from './metric';
+import type { Metric, Node, Reading } from './metric';
 import type { Read } from './reads';
 
 /** A service as the poller sees it. */
@@ -10,6 +10,8 @@ export interface Polled {
   readonly reads: Readonly<Record<string, Read>>;
   /** Nodes of its infrastructure, for `number_of_nodes`. */
   countNodes(): Promise<number>;
+  /** The same, with their addresses. */
+  listNodes(): Promise<Node[]>;
 }
 
 /** A service whose reads have all come back, or failed. */
@@ -29,7 +31,8 @@ interface Request {
   params: object[];
   /** Where each answer goes. */
   settle: ((reading: Reading) => void)[];
-  countNodes: () => Promise<number>;
+  /** The first of the services that share it. */
+  polled: Polled;
   type: string;
 }
 
@@ -106,7 +109,7 @@ export class Poller implements BeforeApplicationShutdown {
             timeoutMs,
             params: [params],
             settle: [settle],
-            countNodes: () => polled.countNodes(),
+            polled,
           });
         } else {
           request.params.push(params);
@@ -131,14 +134,15 @@ export class Poller implements BeforeApplicationShutdown {
     }
   }
 
-  private async ask({ strategy, params, timeoutMs, countNodes }: Request): Promise<Reading[]> {
+  private async ask({ strategy, params, timeoutMs, polled }: Request): Promise<Reading[]> {
     const abort = new AbortController();
     this.underWay.add(abort);
     try {
       return await withDeadline(
         timeoutMs,
         (signal) => {
-          const context = { signal, timeoutMs, nodes: countNodes };
+          const nodes = () => polled.countNodes();
+          const context = { signal, timeoutMs, nodes, listNodes: () => polled.listNodes() };
           if (strategy.readMany) return strategy.readMany(params, context);
           return strategy.read(params[0], context).then((value) => [{ value }]);
         },

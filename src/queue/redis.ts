@@ -1,3 +1,4 @@
+import type { ConnectionOptions } from 'node:tls';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 
 /**
@@ -8,22 +9,14 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
  *     redis+cluster://[:password@]host[:port],host…
  */
 export function connectRedis(url: string, options: RedisOptions): Redis | Cluster {
-  const { scheme, username, password, hosts, path } = parts(url);
-  const tls = scheme.startsWith('rediss') ? {} : undefined;
+  const { form, isTls, username, password, hosts, master, database } = redisAddress(url);
+  const tls = isTls ? {} : undefined;
   const login = { username, password, tls };
-  if (scheme.endsWith('+sentinel')) {
-    const [name, db] = path;
-    return new Redis({
-      ...options,
-      ...login,
-      sentinels: hosts(26_379),
-      name,
-      db: Number(db ?? 0),
-      enableTLSForSentinelMode: tls !== undefined,
-    });
+  if (form === 'sentinel') {
+    return new Redis({ ...options, ...login, ...throughSentinels(hosts, master, tls), db: database });
   }
-  if (scheme.endsWith('+cluster')) {
-    return new Cluster(hosts(6_379), {
+  if (form === 'cluster') {
+    return new Cluster(hosts, {
       redisOptions: { ...options, ...login },
       clusterRetryStrategy: options.retryStrategy,
     });
@@ -31,18 +24,52 @@ export function connectRedis(url: string, options: RedisOptions): Redis | Cluste
   return new Redis(url, options);
 }
 
-function parts(url: string) {
-  const [scheme, rest = ''] = url.split('://', 2) as [string, string?];
+/** What a connection takes that asks Sentinels for its master; with TLS, to all of them. */
+export const throughSentinels = (
+  sentinels: RedisHost[],
+  name: string | undefined,
+  tls: ConnectionOptions | undefined,
+): RedisOptions => ({ sentinels, name, sentinelTLS: tls, enableTLSForSentinelMode: tls !== undefined });
+
+export interface RedisHost {
+  host: string;
+  port: number;
+}
+
+/** A URL of any of the forms above, taken apart. */
+export interface RedisAddress {
+  form: 'single' | 'sentinel' | 'cluster';
+  isTls: boolean;
+  username?: string;
+  password?: string;
+  hosts: RedisHost[];
+  /** Its name, of Sentinels. */
+  master?: string;
+  database: number;
+}
+
+export function redisAddress(url: string): RedisAddress {
+  const [scheme = '', rest = ''] = url.split('://', 2);
   const [authority = '', ...path] = rest.split('/');
   const at = authority.lastIndexOf('@');
-  const [username, password] = at < 0 ? [] : authority.slice(0, at).split(':').map(decodeURIComponent);
-  const hosts = (defaultPort: number) =>
-    authority
-      .slice(at + 1)
-      .split(',')
-      .map((host) => {
-        const [name, port] = host.split(':');
-        return { host: name!, port: Number(port ?? defaultPort) };
-      });
-  return { scheme, username: username || undefined, password, hosts, path };
+  const [username, password] = at < 0 ? [] : credentialsIn(authority.slice(0, at));
+  const form = scheme.endsWith('+sentinel') ? 'sentinel' : scheme.endsWith('+cluster') ? 'cluster' : 'single';
+  const defaultPort = form === 'sentinel' ? 26_379 : 6_379;
+  const hosts = authority
+    .slice(at + 1)
+    .split(',')
+    .map((one) => {
+      // An IPv6 address stands in brackets.
+      const [, host = one, port] = /^\[?(.*?)\]?(?::(\d+))?$/.exec(one) ?? [];
+      return { host, port: Number(port ?? defaultPort) };
+    });
+  const master = form === 'sentinel' ? path.shift() : undefined;
+  const isTls = scheme.startsWith('rediss');
+  return { form, isTls, username, password, hosts, master, database: Number(path[0] ?? 0) };
+}
+
+function credentialsIn(text: string): [username?: string, password?: string] {
+  const colon = text.indexOf(':');
+  const [username, password] = colon < 0 ? [text] : [text.slice(0, colon), text.slice(colon + 1)];
+  return [decodeURIComponent(username) || undefined, password && decodeURIComponent(password)];
 }

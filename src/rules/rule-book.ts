@@ -7,6 +7,7 @@ import { Database, type Sql } from '../database/database';
 import { InfrastructureRow, ServiceRow } from '../database/entities';
 import { MetricRegistry } from '../metrics/metric-registry';
 import { NodeCounter, type NodeCount } from '../metrics/node-counter';
+import { NodeLister } from '../metrics/node-lister';
 import type { Polled } from '../metrics/poller';
 import { Reads, type Read } from '../metrics/reads';
 import type { AlertMetric } from '../alerts/alert-values';
@@ -71,6 +72,7 @@ export class RuleBook {
     private readonly metrics: MetricRegistry,
     private readonly reads: Reads,
     private readonly counter: NodeCounter,
+    private readonly lister: NodeLister,
     private readonly policies: PolicyRegistry,
     private readonly secrets: Secrets,
   ) {}
@@ -164,12 +166,15 @@ export class RuleBook {
     }
     const condition = compileCondition(service.condition, names);
     const recovery = service.recovery === null ? undefined : compileCondition(service.recovery, names);
+    const noNodes = () => {
+      const why = `service ${service.name} has no infrastructure whose nodes could be counted`;
+      return Promise.reject(new Error(why));
+    };
     const countNodes = () =>
       infrastructure === undefined
-        ? Promise.reject(
-            new Error(`service ${service.name} has no infrastructure whose nodes could be counted`),
-          )
+        ? noNodes()
         : this.counter.count(infrastructure).then(({ nodes }) => nodes);
+    const listNodes = () => (infrastructure === undefined ? noNodes() : this.lister.known(infrastructure));
     return {
       service,
       infrastructure,
@@ -179,6 +184,7 @@ export class RuleBook {
         window === undefined ? [] : [{ metric, series: service.series[metric]!, window: window as Window }],
       ),
       countNodes,
+      listNodes,
       rule: {
         key: ruleKey(service),
         enabled: service.enabled,

@@ -11,8 +11,8 @@ export interface Group {
   desiredCapacity: number;
   /** Until when it rests after a change, in ms since 1970. */
   cooldownUntil?: number;
-  /** Instances that a description lists, if it is asked to. */
-  instances?: number;
+  /** Instances that a description lists, if it is asked to: how many in service, or the states they are in. */
+  instances?: number | string[];
 }
 
 export class AutoScalingStandIn extends AwsQueryStandIn {
@@ -79,10 +79,10 @@ export class AutoScalingStandIn extends AwsQueryStandIn {
 
 function memberOf(name: string, group: Group, withInstances: boolean): string {
   const { region, minSize, maxSize, desiredCapacity, instances = 0 } = group;
-  const listed = Array.from(
-    { length: withInstances ? instances : 0 },
-    (_, index) =>
-      `<member><InstanceId>i-${String(index).padStart(17, '0')}</InstanceId><AvailabilityZone>${region}a</AvailabilityZone><LifecycleState>InService</LifecycleState><HealthStatus>Healthy</HealthStatus><ProtectedFromScaleIn>false</ProtectedFromScaleIn></member>`,
+  const states = typeof instances === 'number' ? Array<string>(instances).fill('InService') : instances;
+  const listed = (withInstances ? states : []).map(
+    (state, index) =>
+      `<member><InstanceId>i-${String(index).padStart(17, '0')}</InstanceId><AvailabilityZone>${region}a</AvailabilityZone><LifecycleState>${state}</LifecycleState><HealthStatus>Healthy</HealthStatus><ProtectedFromScaleIn>false</ProtectedFromScaleIn></member>`,
   );
   return [
     '<member>',

@@ -1,7 +1,7 @@
 /**
  * A Kubernetes API server, as far as scaling goes, and strict about it: bearer token, paths, content type, resource
  * versions. Wire format: Kubernetes API reference, apps/v1 scale subresource (autoscaling/v1 Scale), autoscaling/v2
- * HorizontalPodAutoscalerList, meta/v1 Status.
+ * HorizontalPodAutoscalerList, core/v1 PodList, meta/v1 Status.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -11,6 +11,7 @@ import { bodyOf, HttpStandIn } from './http-stand-in';
 const SCALE_PATH =
   /^\/apis\/apps\/v1\/namespaces\/([a-z0-9-]+)\/(deployments|statefulsets|replicasets)\/([a-z0-9.-]+)\/scale$/;
 const AUTOSCALERS_PATH = /^\/apis\/autoscaling\/v2\/namespaces\/([a-z0-9-]+)\/horizontalpodautoscalers$/;
+const PODS_PATH = /^\/api\/v1\/namespaces\/([a-z0-9-]+)\/pods$/;
 const KINDS: Record<string, string> = {
   deployments: 'Deployment',
   statefulsets: 'StatefulSet',
@@ -22,6 +23,15 @@ export interface Workload {
   resourceVersion: number;
   replicas: number;
   observed: number;
+}
+
+export interface Pod {
+  name: string;
+  /** Its label `app`. */
+  app: string;
+  phase?: string;
+  podIP?: string;
+  deletionTimestamp?: string;
 }
 
 /** How a request is misbehaved to. */
@@ -61,6 +71,8 @@ export class KubernetesStandIn extends HttpStandIn {
   /** How long the observed replicas need to follow; undefined: they never do. */
   followMs: number | undefined = 0;
   token: string;
+  /** By namespace. */
+  readonly pods: Record<string, Pod[]> = {};
   private readonly workloads = new Map<string, Workload>();
   private readonly autoscalers: { namespace: string; name: string; kind: string; target: string }[] = [];
 
@@ -84,6 +96,7 @@ export class KubernetesStandIn extends HttpStandIn {
   clear(): void {
     this.workloads.clear();
     this.autoscalers.length = 0;
+    Object.keys(this.pods).forEach((namespace) => delete this.pods[namespace]);
     this.requests.length = 0;
     Object.values(this.next).forEach((list) => (list.length = 0));
     this.followMs = 0;
@@ -99,7 +112,8 @@ export class KubernetesStandIn extends HttpStandIn {
     const { pathname, searchParams } = new URL(request.url!, 'http://stand-in');
     const { method = '' } = request;
     this.requests.push(`${method} ${request.url}`);
-    const of = AUTOSCALERS_PATH.test(pathname) ? 'list' : method === 'PUT' ? 'put' : 'get';
+    const isList = AUTOSCALERS_PATH.test(pathname) || PODS_PATH.test(pathname);
+    const of = isList ? 'list' : method === 'PUT' ? 'put' : 'get';
     const trouble = this.next[of].shift() ?? {};
     if (trouble.latencyMs) await new Promise((resolve) => setTimeout(resolve, trouble.latencyMs).unref());
     if (trouble.dropBefore) return void request.socket.destroy();
@@ -234,22 +248,45 @@ export class KubernetesStandIn extends HttpStandIn {
   }
 
   private list(pathname: string, query: URLSearchParams): object {
-    const [, namespace] = AUTOSCALERS_PATH.exec(pathname)!;
-    const all = this.autoscalers.filter((one) => one.namespace === namespace);
-    const from = Number(query.get('continue') ?? 0);
-    const to = from + Number(query.get('limit') ?? all.length);
-    return {
-      kind: 'HorizontalPodAutoscalerList',
-      apiVersion: 'autoscaling/v2',
-      metadata: { resourceVersion: '1', ...(to < all.length ? { continue: String(to) } : {}) },
-      items: all.slice(from, to).map(({ name, kind, target }) => ({
-        metadata: { name, namespace },
-        spec: {
-          scaleTargetRef: { apiVersion: 'apps/v1', kind, name: target },
-          minReplicas: 1,
-          maxReplicas: 9,
-        },
-      })),
-    };
+    const [, namespace] = PODS_PATH.exec(pathname) ?? [];
+    if (namespace !== undefined) return this.listPods(namespace, query);
+    const [, of] = AUTOSCALERS_PATH.exec(pathname)!;
+    const all = this.autoscalers.filter((one) => one.namespace === of);
+    return pageOf(all, query, 'HorizontalPodAutoscalerList', 'autoscaling/v2', (autoscaler) => ({
+      metadata: { name: autoscaler.name, namespace: of },
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: autoscaler.kind, name: autoscaler.target },
+        minReplicas: 1,
+        maxReplicas: 9,
+      },
+    }));
   }
+
+  private listPods(namespace: string, query: URLSearchParams): object {
+    const wanted = query.get('labelSelector');
+    const all = (this.pods[namespace] ?? []).filter(({ app }) => wanted === null || wanted === `app=${app}`);
+    return pageOf(all, query, 'PodList', 'v1', ({ name, app, deletionTimestamp, phase, podIP }) => ({
+      metadata: { name, namespace, uid: `uid-${name}`, labels: { app }, deletionTimestamp },
+      status: { phase, podIP },
+    }));
+  }
+}
+
+/** One page of a list (Kubernetes, "API Concepts", retrieving large results sets in chunks). */
+function pageOf<T>(
+  all: readonly T[],
+  query: URLSearchParams,
+  kind: string,
+  apiVersion: string,
+  itemOf: (one: T) => object,
+): object {
+  const from = Number(query.get('continue') ?? 0);
+  const to = from + Number(query.get('limit') ?? all.length);
+  const more = to < all.length ? { continue: String(to) } : {};
+  return {
+    kind,
+    apiVersion,
+    metadata: { resourceVersion: '1', ...more },
+    items: all.slice(from, to).map(itemOf),
+  };
 }

@@ -1,9 +1,4 @@
-import {
-  AutoScalingClient,
-  DescribeAutoScalingGroupsCommand,
-  SetDesiredCapacityCommand,
-  type AutoScalingGroup,
-} from '@aws-sdk/client-auto-scaling';
+import { AutoScalingClient, SetDesiredCapacityCommand } from '@aws-sdk/client-auto-scaling';
 import { Injectable } from '@nestjs/common';
 import type { SelfChecking } from '../../common/check';
 import type { FieldError } from '../../common/errors';
@@ -11,13 +6,14 @@ import { Flag, Text } from '../../common/fields';
 import {
   accessProblems,
   AccessKeyId,
-  awaitCredentials,
   AwsClients,
   awsOutcome,
   Endpoint,
+  Region,
   SecretAccessKey,
   SessionToken,
 } from '../../targets/http/aws';
+import { groupText, readGroup, SERVICE } from '../../targets/aws/auto-scaling';
 import { hostIn } from '../../targets/http/host';
 import type { SdkOptions } from '../../targets/http/sdk-handler';
 import {
@@ -31,7 +27,6 @@ import {
 } from '../action';
 import { wantedNodes } from '../wanted-nodes';
 
-const SERVICE = 'Auto Scaling';
 const CAPACITY_AT_MOST = 2 ** 31 - 1;
 /** Auto Scaling API reference, SetDesiredCapacity: it has something under way, or somebody else has it in hand. */
 const BUSY = /^(ScalingActivityInProgress|ResourceContention)/;
@@ -46,13 +41,7 @@ export class AwsAutoscalingCapacityParams implements SelfChecking {
   })
   groupName: string;
 
-  @Text({
-    description: 'Region of the group',
-    pattern: /^[a-z]{2,}(-[a-z0-9]+)+$/,
-    patternHint: 'must be a region of AWS, such as eu-west-1',
-    maxLength: 50,
-    example: 'eu-west-1',
-  })
+  @Region('the group')
   region: string;
 
   @Text({
@@ -101,10 +90,8 @@ export class AwsAutoscalingCapacity implements Action<AwsAutoscalingCapacityPara
     { signal, variables }: ActionContext,
   ): Promise<ActionResult> {
     const wanted = wantedCapacity(params, variables);
-    const target = targetOf(params);
     const client = this.clients.of(params.region, params);
-    await awaitCredentials(client, `reading ${target}`, signal);
-    const { MinSize = 0, MaxSize = 0, DesiredCapacity = 0 } = await groupOf(client, params, signal);
+    const { MinSize = 0, MaxSize = 0, DesiredCapacity = 0 } = await readGroup(client, params, false, signal);
     const capacity = Math.min(Math.max(wanted, MinSize), MaxSize);
     const detail =
       `${DesiredCapacity} -> ${capacity}` +
@@ -135,37 +122,9 @@ export class AwsAutoscalingCapacity implements Action<AwsAutoscalingCapacityPara
   }
 }
 
-const targetOf = ({ groupName, region }: AwsAutoscalingCapacityParams): string =>
-  `group ${groupName} of ${region}`;
-
 function wantedCapacity(params: AwsAutoscalingCapacityParams, variables: Record<string, unknown>): number {
   if (params.groupName === '') throw new Permanent('no capacity can be set: the name of the group is empty');
-  return wantedNodes(params.desiredCapacity, variables, CAPACITY_AT_MOST, `scaling ${targetOf(params)}`);
-}
-
-async function groupOf(
-  client: AutoScalingClient,
-  params: AwsAutoscalingCapacityParams,
-  signal: AbortSignal,
-): Promise<AutoScalingGroup> {
-  const deed = `reading ${targetOf(params)}`;
-  const input = {
-    AutoScalingGroupNames: [params.groupName],
-    // They would make the answer of a large group longer than what is read of one.
-    IncludeInstances: false,
-  };
-  const options: SdkOptions = { signal };
-  const described = await client.send(new DescribeAutoScalingGroupsCommand(input), options).catch((error) => {
-    throw awsOutcome(error, deed, SERVICE, (sentence) => new Retryable(sentence));
-  });
-  if (!described.AutoScalingGroups) throw new Retryable(`${deed} was answered, but not as ${SERVICE} does`);
-  const group = described.AutoScalingGroups.find(
-    ({ AutoScalingGroupName }) => AutoScalingGroupName === params.groupName,
-  );
-  if (!group) throw new Permanent(`${deed} failed: there is no such group`);
-  if (group.MinSize === undefined || group.MaxSize === undefined || group.DesiredCapacity === undefined)
-    throw new Retryable(`${deed} was answered, but not as ${SERVICE} does`);
-  return group;
+  return wantedNodes(params.desiredCapacity, variables, CAPACITY_AT_MOST, `scaling ${groupText(params)}`);
 }
 
 async function setCapacity(
@@ -175,7 +134,7 @@ async function setCapacity(
   signal: AbortSignal,
 ): Promise<void> {
   const { groupName, honorCooldown } = params;
-  const deed = `setting ${targetOf(params)} to ${capacity}`;
+  const deed = `setting ${groupText(params)} to ${capacity}`;
   const input = { AutoScalingGroupName: groupName, DesiredCapacity: capacity, HonorCooldown: honorCooldown };
   let body = '';
   const options: SdkOptions = { signal, answered: (text) => (body = text) };

@@ -117,6 +117,8 @@ describe('kubernetes_scale', () => {
 
     it('reads again when somebody wrote in between', async () => {
       const web = cluster.addWorkload('shop/deployments/web', 2);
+      // What follows is another write.
+      cluster.followMs = undefined;
       cluster.next.put.push({ meanwhile: 4 }, { meanwhile: 5 });
       expect(await scale()).toMatchObject({ detail: expect.stringMatching(/^5 -> 3/) });
       expect(web.replicas).toBe(3);

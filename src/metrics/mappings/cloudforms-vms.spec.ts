@@ -29,6 +29,7 @@ describe.each(['soap', 'rest'])('cloudforms_vms over %s', (api) => {
     signal: AbortSignal.timeout(timeoutMs),
     timeoutMs,
     nodes: () => Promise.reject(new Error('not asked')),
+    listNodes: () => Promise.reject(new Error('not asked')),
   });
   const read = (given: object = {}, timeoutMs?: number) => metric.read(paramsOf(given), context(timeoutMs));
   const nodes = (given: object = {}) => metric.nodes(paramsOf(given), context());

@@ -10,6 +10,7 @@ import type { Mapping } from '../../common/mapping-registry';
 import type { Metric, MetricOptions, ReadContext } from '../metric';
 import { MetricRegistry } from '../metric-registry';
 import { SnmpClient } from '../snmp/snmp-client';
+import { HttpClient } from '../http/http-client';
 import { METRIC_MAPPINGS } from './index';
 
 interface Ports {
@@ -24,7 +25,22 @@ interface Row {
   refused: object[];
 }
 
-const CLIENTS: Type[] = [SnmpClient];
+const CLIENTS: Type[] = [HttpClient, SnmpClient];
+
+/** Refused by every metric that is a number in the answer to an HTTP request. */
+const BAD_REQUESTS = [
+  {},
+  { url: 'web.example.com' },
+  { url: 'ftp://h/' },
+  { url: 'http://user:password@h/' },
+  { url: 'http://h:80a/' },
+  { url: 'http://h', method: 'FETCH' },
+  { url: 'http://h', headers: { 'bad name': 'x' } },
+  { url: 'http://h', headers: { Authorization: 'a\nb' } },
+  { url: 'http://h', headers: { 'Content-Length': '3' } },
+  { url: 'http://h', tls: { ca: 'no PEM' } },
+  { url: 'http://h', followRedirects: 'yes' },
+];
 
 const ROWS: Record<string, Row> = {
   alert: {
@@ -35,6 +51,24 @@ const ROWS: Record<string, Row> = {
       { match: { a: { regex: 'x'.repeat(1001) } } },
       { match: { a: { regex: 'x', flags: 'i' } } },
       { ttlSeconds: 0 },
+    ],
+  },
+  aws_autoscaling_instances: {
+    at: ({ tcp }) => ({
+      groupName: 'web',
+      region: 'eu-west-1',
+      endpoint: `http://127.0.0.1:${tcp}`,
+      accessKeyId: 'AKIDEXAMPLE',
+      secretAccessKey: 'secret',
+    }),
+    refused: [
+      {},
+      { groupName: 'web' },
+      { groupName: '', region: 'eu-west-1' },
+      { groupName: 'web', region: 'Ireland' },
+      { groupName: 'web', region: 'eu-west-1', endpoint: 'h:80' },
+      { groupName: 'web', region: 'eu-west-1', accessKeyId: 'AKIDEXAMPLE' },
+      { groupName: 'web', region: 'eu-west-1', secretAccessKey: 'secret' },
     ],
   },
   cloudforms_vms: {
@@ -55,7 +89,66 @@ const ROWS: Record<string, Row> = {
       { url: 'https://h', username: 'u', password: 'p', tag: 'a/b', network: '10.0.0.1' },
     ],
   },
+  http_content: {
+    at: ({ tcp }) => ({ url: `http://127.0.0.1:${tcp}/health`, contains: 'OK' }),
+    refused: [
+      ...BAD_REQUESTS.map((bad) => ({ contains: 'OK', ...bad })),
+      { url: 'http://h' },
+      { url: 'http://h', equals: 'OK', contains: 'OK' },
+      { url: 'http://h', contains: '' },
+      { url: 'http://h', matches: '(' },
+      { url: 'http://h', matches: '(?=a)' },
+      { url: 'http://h', method: 'HEAD', equals: 'OK' },
+    ],
+  },
+  http_json: {
+    at: ({ tcp }) => ({ url: `http://127.0.0.1:${tcp}/queue`, path: '$.depth' }),
+    refused: [
+      ...BAD_REQUESTS.map((bad) => ({ path: '$.depth', ...bad })),
+      { url: 'http://h' },
+      { url: 'http://h', path: 'depth' },
+      { url: 'http://h', path: '$[' },
+      { url: 'http://h', path: '$.depth', method: 'HEAD' },
+    ],
+  },
+  http_response_time: {
+    at: ({ tcp }) => ({ url: `http://127.0.0.1:${tcp}/` }),
+    refused: BAD_REQUESTS,
+  },
+  http_status: {
+    at: ({ tcp }) => ({ url: `http://127.0.0.1:${tcp}/` }),
+    refused: BAD_REQUESTS,
+  },
+  kubernetes_replicas: {
+    at: ({ tcp }) => ({
+      namespace: 'shop',
+      name: 'web',
+      cluster: { server: `http://127.0.0.1:${tcp}`, token: 't0ken' },
+    }),
+    refused: [
+      {},
+      { namespace: 'shop' },
+      { namespace: 'Shop', name: 'web' },
+      { namespace: 'shop', name: '../web' },
+      { namespace: 'shop', name: 'web', kind: 'Pod' },
+      { namespace: 'shop', name: 'web', cluster: { server: 'https://h' } },
+      { namespace: 'shop', name: 'web', cluster: { server: 'https://h/api', token: 't' } },
+      { namespace: 'shop', name: 'web', cluster: { server: 'https://h', token: 't', ca: 'no PEM' } },
+    ],
+  },
   number_of_nodes: { refused: [{ value: 3 }] },
+  prometheus_query: {
+    at: ({ tcp }) => ({ url: `http://127.0.0.1:${tcp}`, query: 'sum(up)' }),
+    refused: [
+      {},
+      { url: 'http://h:9090' },
+      { url: 'http://h:9090', query: '' },
+      { url: 'h:9090', query: 'up' },
+      { url: 'http://h:9090/api/v1/query', query: 'up' },
+      { url: 'http://h:9090/?x=1', query: 'up' },
+      { url: 'http://h:9090', query: 'up', headers: { 'X-A': 'a\r\nX-B: b' } },
+    ],
+  },
   redis_list_length: {
     at: ({ tcp }) => ({ url: `redis://127.0.0.1:${tcp}`, key: 'waiting' }),
     refused: [{}, { url: 'redis://h' }, { url: 'http://h', key: 'k' }, { url: 'redis://h', key: '' }],
@@ -67,6 +160,29 @@ const ROWS: Record<string, Row> = {
       { host: 'h' },
       { host: 'h', oid: 'sysUpTime.0' },
       { host: 'h', oid: '1.3.6.1', retries: -1 },
+    ],
+  },
+  snmp_oid_average: {
+    at: ({ udp }) => ({ hosts: ['127.0.0.1'], port: udp, oid: '1.3.6.1.2.1.1.3.0' }),
+    refused: [
+      {},
+      { oid: 'sysUpTime.0' },
+      { hosts: [], oid: '1.3.6.1' },
+      { hosts: ['h', 'h'], oid: '1.3.6.1' },
+      { hosts: ['http://h'], oid: '1.3.6.1' },
+      { hosts: ['h'], oid: '1.3.6.1', minAnswers: 2 },
+      { hosts: ['h'], oid: '1.3.6.1', minAnswers: 0 },
+      { hosts: ['h'], oid: '1.3.6.1', version: '3' },
+    ],
+  },
+  sql_query: {
+    at: ({ tcp }) => ({ url: `postgres://monscale:secret@127.0.0.1:${tcp}/shop`, query: 'SELECT 1' }),
+    refused: [
+      {},
+      { url: 'postgres://h/d' },
+      { url: 'postgres://h/d', query: '' },
+      { url: 'mysql://h/d', query: 'SELECT 1' },
+      { url: 'postgres://h', query: 'SELECT 1' },
     ],
   },
   static_count: { refused: [{}, { value: -1 }, { value: 1.5 }, { value: '3' }, { value: null }] },
@@ -115,6 +231,7 @@ describe('every metric mapping', () => {
     signal,
     timeoutMs,
     nodes: () => new Promise(() => undefined),
+    listNodes: () => new Promise(() => undefined),
   });
 
   /** Takes every connection and datagram, and does that with it. */

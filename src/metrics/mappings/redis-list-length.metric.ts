@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { messageOf } from '../../common/errors';
-import { Text } from '../../common/fields';
+import { Nested, Text } from '../../common/fields';
+import { redisAddress } from '../../queue/redis';
+import { TlsParams } from '../../targets/http/params';
 import { KeptConnections } from '../kept-connections';
 import { MetricMapping, type Metric, type ReadContext, type Reading } from '../metric';
 import { RedisServer } from '../redis/redis-server';
@@ -14,7 +16,7 @@ const IDLE_MS = 5 * 60_000;
 export class RedisListLengthParams {
   @Text({
     description:
-      'The server, redis:// or rediss:// (TLS), with user, password and number of the database where needed',
+      'The server, its Sentinels or its Cluster: redis://, redis+sentinel://, redis+cluster://; rediss… for TLS; with user, password and number of the database where needed',
     secret: true,
     check: redisUrlProblem,
     example: 'redis://:password@10.0.0.7:6379/0',
@@ -23,6 +25,9 @@ export class RedisListLengthParams {
 
   @Text({ description: 'Key of the list', minLength: 1, example: 'orders:waiting' })
   key: string;
+
+  @Nested(() => TlsParams, { description: 'TLS to the server', optional: true })
+  tls?: TlsParams;
 }
 
 @MetricMapping({
@@ -51,8 +56,10 @@ export class RedisListLength implements Metric<RedisListLengthParams>, OnModuleD
   }
 
   /** The url, told by its digest alone: it may hold a password. */
-  target({ url }: RedisListLengthParams): string {
-    return createHash('sha256').update(url).digest('base64url');
+  target({ url, tls }: RedisListLengthParams): string {
+    return createHash('sha256')
+      .update(JSON.stringify([url, tls]))
+      .digest('base64url');
   }
 
   async readMany(params: RedisListLengthParams[], { signal, timeoutMs }: ReadContext): Promise<Reading[]> {
@@ -63,13 +70,14 @@ export class RedisListLength implements Metric<RedisListLengthParams>, OnModuleD
     if (problem)
       return params.map(({ key }) => ({ error: `cannot read the list ${key}: its url ${problem}` }));
     const target = this.target(first);
+    const where = hostsOf(first.url);
     const failed = (key: string, why: string): Reading => {
-      return { error: `cannot read the list ${key} from ${new URL(first.url).host}: ${why}` };
+      return { error: `cannot read the list ${key} from ${where}: ${why}` };
     };
     try {
       return await this.servers.use(
         target,
-        () => new RedisServer(first.url),
+        () => new RedisServer(first.url, first.tls),
         async (server) => {
           try {
             const lengths = await unlessAborted(signal, server.listLengths(params.map(({ key }) => key)));
@@ -87,4 +95,11 @@ export class RedisListLength implements Metric<RedisListLengthParams>, OnModuleD
       return params.map(({ key }) => failed(key, why));
     }
   }
+}
+
+/** For sentences. */
+function hostsOf(url: string): string {
+  const { hosts, master } = redisAddress(url);
+  const names = hosts.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(',');
+  return master === undefined ? names : `${master} of ${names}`;
 }

@@ -14,6 +14,7 @@ describe('redis_list_length', () => {
     signal: AbortSignal.timeout(timeoutMs),
     timeoutMs,
     nodes: () => Promise.reject(new Error('no infrastructure')),
+    listNodes: () => Promise.reject(new Error('no infrastructure')),
   });
 
   beforeAll(async () => {
@@ -151,18 +152,30 @@ describe('redis_list_length', () => {
   const detailsOf = (url: unknown) =>
     check(RedisListLengthParams, { url, key: 'k' }).errors.map(({ detail }) => detail);
 
-  it.each(['redis://h', 'rediss://u:p%40@h:1/15', 'redis://:a,b@h:6379', 'redis://[::1]:6379/0'])(
-    '%s is right',
-    (url) => {
-      expect(detailsOf(url)).toEqual([]);
-    },
-  );
+  it.each([
+    'redis://h',
+    'rediss://u:p%40@h:1/15',
+    'redis://:a,b@h:6379',
+    'redis://[::1]:6379/0',
+    'redis+sentinel://:p@a:26379,b/mymaster',
+    'rediss+sentinel://[::1],b:1/my-master/3',
+    'redis+cluster://u:p@a,b:7001,[::1]:7002',
+    'rediss+cluster://a/',
+  ])('%s is right', (url) => {
+    expect(detailsOf(url)).toEqual([]);
+  });
 
   it.each([
     ['http://h', /must be redis:\/\//],
     ['redis://h/zero', /number of the database/],
-    ['redis://a:1,b:2/0', /Sentinel and Cluster/],
-    ['redis+sentinel://a/0', /Sentinel and Cluster/],
+    ['redis://a:1,b:2/0', /must name one server/],
+    ['redis+sentinel://a', /must name the master/],
+    ['redis+sentinel://a/m/zero', /must name the master/],
+    ['redis+cluster://a/3', /no databases/],
+    ['redis+cluster://a,,b', /must name a host/],
+    ['redis+cluster://a:70000', /ports from 1/],
+    ['redis+ring://a', /must be redis:\/\//],
+    ['redis://::1', /must be redis:\/\//],
     ['redis://:50%@h', /%25/],
     ['redis://h?db=3', /must be redis:\/\//],
     [7, /./],

@@ -25,38 +25,28 @@ export class SnmpOidParams {
     description: 'Host of the agent: a name or an IP address',
     pattern: HOST,
     patternHint: HOST_HINT,
-    check: (host) => (host.includes(':') && !isIPv6(host) ? HOST_HINT : undefined),
+    check: hostProblem,
     maxLength: 253,
     example: '10.0.0.5',
   })
   host: string;
 
-  @Whole({ description: 'UDP port of the agent', minimum: 1, maximum: 65_535 })
+  @Port()
   port: number = 161;
 
-  @Choice(SNMP_VERSIONS, { description: 'Version of SNMP' })
+  @Version()
   version: SnmpTarget['version'] = '2c';
 
-  @Text({ description: 'Community, for versions 1 and 2c', secret: true, minLength: 1, maxLength: 255 })
+  @Community()
   community: string = 'public';
 
-  @Text({
-    description: 'The object to read, in numbers',
-    pattern: OID,
-    patternHint: OID_HINT,
-    check: oidProblem,
-    example: '1.3.6.1.2.1.1.3.0',
-  })
+  @Oid()
   oid: string;
 
-  @Whole({
-    description: 'How often to ask again when no answer comes; the timeout is shared by all tries',
-    minimum: 0,
-    maximum: 10,
-  })
+  @Retries()
   retries: number = 1;
 
-  @Nested(() => SnmpV3Params, { description: 'User and keys, for version 3', optional: true })
+  @V3()
   v3?: SnmpV3Params;
 
   problems(): FieldError[] {
@@ -87,9 +77,8 @@ export class SnmpOid implements Metric<SnmpOidParams> {
     const [target] = params;
     if (target === undefined) return [];
     // A key that is kept in a file or in the environment is seen here first.
-    const [problem] = snmpProblems(target);
-    if (problem) {
-      const why = `${problem.pointer.slice(1).replaceAll('/', '.')} ${problem.detail}`;
+    const why = targetProblem(target);
+    if (why) {
       return params.map(({ oid }) => ({
         error: `cannot read ${normalOid(oid)} from ${target.host}: ${why}`,
       }));
@@ -98,6 +87,50 @@ export class SnmpOid implements Metric<SnmpOidParams> {
     const outcomes = await this.snmp.get(target, oids, { signal, timeoutMs, retries: target.retries });
     return oids.map((oid) => outcomes.get(oid)!);
   }
+}
+
+/** Params that metrics which ask SNMP agents share. */
+export function Port(): PropertyDecorator {
+  return Whole({ description: 'UDP port of the agent', minimum: 1, maximum: 65_535 });
+}
+
+export function Version(): PropertyDecorator {
+  return Choice(SNMP_VERSIONS, { description: 'Version of SNMP' });
+}
+
+export function Community(): PropertyDecorator {
+  const description = 'Community, for versions 1 and 2c';
+  return Text({ description, secret: true, minLength: 1, maxLength: 255 });
+}
+
+export function Oid(): PropertyDecorator {
+  return Text({
+    description: 'The object to read, in numbers',
+    pattern: OID,
+    patternHint: OID_HINT,
+    check: oidProblem,
+    example: '1.3.6.1.2.1.1.3.0',
+  });
+}
+
+export function Retries(): PropertyDecorator {
+  const description = 'How often to ask again when no answer comes; the timeout is shared by all tries';
+  return Whole({ description, minimum: 0, maximum: 10 });
+}
+
+export function V3(): PropertyDecorator {
+  return Nested(() => SnmpV3Params, { description: 'User and keys, for version 3', optional: true });
+}
+
+/** Why a text is no host, where the pattern can't tell. */
+export function hostProblem(host: string): string | undefined {
+  return host.includes(':') && !isIPv6(host) ? HOST_HINT : undefined;
+}
+
+/** What is wrong with a target whose keys were kept elsewhere until now, as the end of a sentence. */
+export function targetProblem(target: Pick<SnmpTarget, 'version' | 'v3'>): string | undefined {
+  const [problem] = snmpProblems(target);
+  return problem && `${problem.pointer.slice(1).replaceAll('/', '.')} ${problem.detail}`;
 }
 
 /** Without the leading dot that some tools write. */

@@ -48,6 +48,7 @@ describe('snmp_oid', () => {
     signal,
     timeoutMs,
     nodes: () => Promise.reject(new Error('no infrastructure')),
+    listNodes: () => Promise.reject(new Error('no infrastructure')),
   });
 
   const params = (given: Partial<SnmpOidParams>): SnmpOidParams =>

@@ -1,37 +1,47 @@
-import Redis from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
+import type { ConnectionOptions } from 'node:tls';
 import { messageOf } from '../../common/errors';
+import { maskTexts } from '../../common/secrets';
+import { redisAddress, throughSentinels, type RedisAddress } from '../../queue/redis';
+import type { HttpTls } from '../../targets/http/request';
 import type { Reading } from '../metric';
 
-const DEFAULT_PORT = 6379;
-const MASK = '***';
+/** What does not close by itself is closed. */
+const DISCONNECT_MS = 200;
 
-/** One connection to one Redis server. It is not opened again once it broke: make a new one. */
+/** A read fails at once rather than waiting for better times: the next one tries anew. */
+const ONCE = {
+  lazyConnect: true,
+  enableOfflineQueue: false,
+  retryStrategy: () => null,
+  maxRetriesPerRequest: 0,
+  // What ioredis does unasked hides its failures; `open` asks by itself.
+  enableReadyCheck: false,
+  disableClientInfo: true,
+};
+
+/**
+ * The connection to one Redis: a server, the master that Sentinels name, or the nodes of a Cluster. It is not opened
+ * again once it broke: make a new one.
+ */
 export class RedisServer {
-  private readonly client: Redis;
-  private readonly credentials: string[];
+  private readonly address: RedisAddress;
+  private readonly client: Redis | Cluster;
   private opening: Promise<void> | undefined;
   private hasEnded = false;
   private trouble: Error | undefined;
 
-  /** @param url one that `redisUrlProblem` finds nothing wrong with */
-  constructor(private readonly url: string) {
-    const { protocol, hostname, port, username, password } = new URL(url);
-    const host = hostname.replace(/^\[|\]$/g, '');
-    this.credentials = [username, password].map(decodeURIComponent);
-    this.client = new Redis({
-      host,
-      port: Number(port || DEFAULT_PORT),
-      ...(protocol === 'rediss:' ? { tls: {} } : {}),
-      lazyConnect: true,
-      // A read fails at once rather than waiting for better times: the next one tries anew.
-      enableOfflineQueue: false,
-      retryStrategy: () => null,
-      maxRetriesPerRequest: 0,
-      // What ioredis does unasked hides its failures; `open` asks by itself.
-      enableReadyCheck: false,
-      disableClientInfo: true,
-    });
-    this.client.on('error', (error: Error) => (this.trouble = error));
+  /**
+   * @param url one that `redisUrlProblem` finds nothing wrong with
+   * @param tls by itself asks for TLS, as a url of rediss does
+   */
+  constructor(url: string, tls?: HttpTls) {
+    this.address = redisAddress(url);
+    this.client = clientOf(this.address, tls ?? (this.address.isTls ? {} : undefined));
+    // Of a Cluster what its nodes say is the reason; its own error is that none of them serves.
+    const tells = this.address.form === 'cluster' ? 'node error' : 'error';
+    this.client.on('error', () => undefined);
+    this.client.on(tells, (error: Error) => (this.trouble = error));
     this.client.on('close', () => (this.hasEnded = true));
   }
 
@@ -47,11 +57,11 @@ export class RedisServer {
   async listLengths(keys: string[]): Promise<Reading[]> {
     try {
       await (this.opening ??= this.open());
-      const answers = await this.client.pipeline(keys.map((key) => ['llen', key])).exec();
+      const lengths = await (this.client instanceof Cluster
+        ? this.lengthsInCluster(this.client, keys)
+        : this.lengthsOf(this.client, keys));
       if (this.hasEnded) throw new Error('the connection was lost');
-      return (answers ?? []).map(([error, length]) => {
-        return error ? { error: this.sentence(error) } : { value: Number(length) };
-      });
+      return lengths;
     } catch (error) {
       // ioredis says that the connection is closed; what closed it came as an event.
       // No cause: ioredis keeps the command in it, AUTH and its password included.
@@ -61,24 +71,72 @@ export class RedisServer {
   }
 
   close(): void {
-    // On a connection that is closed already it would wait two seconds for the end.
-    if (!this.hasEnded) this.client.disconnect();
+    // On a connection that is closed already it would wait two seconds for the end. A Cluster has more to close.
+    if (!this.hasEnded || this.client instanceof Cluster) this.client.disconnect();
+  }
+
+  private async lengthsOf(client: Redis, keys: string[]): Promise<Reading[]> {
+    const answers = await client.pipeline(keys.map((key) => ['llen', key])).exec();
+    return (answers ?? []).map(([error, length]) =>
+      error ? { error: this.sentence(error) } : { value: Number(length) },
+    );
+  }
+
+  /** Each node has keys of its own, and one that is down costs no other's. */
+  private lengthsInCluster(cluster: Cluster, keys: string[]): Promise<Reading[]> {
+    return Promise.all(
+      keys.map((key) =>
+        cluster.llen(key).then(
+          (value): Reading => ({ value }),
+          (error): Reading => ({ error: this.sentence(error) }),
+        ),
+      ),
+    );
   }
 
   private async open(): Promise<void> {
-    const [username, password] = this.credentials;
-    const database = Number(new URL(this.url).pathname.slice(1));
+    const { form, username, password, database } = this.address;
     await this.client.connect();
+    if (this.client instanceof Cluster) return;
     if (username) await this.client.auth(username, password ?? '');
     else if (password) await this.client.auth(password);
     if (database > 0) await this.client.select(database);
+    // Sentinels may name for a while what is no master any more: its lists are not what they were.
+    if (form === 'sentinel' && (await this.client.role())[0] !== 'master')
+      throw new Error('the server that the Sentinels name is not a master');
   }
 
   /** Without our password, which old servers repeat in their errors. */
   private sentence(error: unknown): string {
     const message = messageOf(error);
     if (message.startsWith('WRONGTYPE')) return 'it is not a list';
-    const [, password] = this.credentials;
-    return password ? message.replaceAll(password, MASK) : message;
+    // What ioredis says of the nodes of a Cluster, for want of the reason.
+    if (message === 'Connection is closed.') return 'it can not be reached';
+    const { password } = this.address;
+    return maskTexts(message, password ? [password] : []);
   }
+}
+
+function clientOf(
+  { form, username, password, hosts, master }: RedisAddress,
+  tls: ConnectionOptions | undefined,
+): Redis | Cluster {
+  if (form === 'cluster') {
+    return new Cluster(hosts, {
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      enableReadyCheck: false,
+      clusterRetryStrategy: () => null,
+      redisOptions: { username, password, tls, disableClientInfo: true, disconnectTimeout: DISCONNECT_MS },
+    });
+  }
+  if (form === 'sentinel') {
+    return new Redis({
+      ...ONCE,
+      tls,
+      ...throughSentinels(hosts, master, tls),
+      sentinelRetryStrategy: () => null,
+    });
+  }
+  return new Redis({ ...ONCE, ...hosts[0], tls });
 }

@@ -13,6 +13,9 @@ declare module 'net-snmp' {
     /** A request copies both when it is made. */
     timeout: number;
     retries: number;
+    /** By which the timeout of each further try is multiplied. */
+    backoff: number;
+    version: number;
   }
 
   interface ReceiverOptions {

@@ -1,11 +1,20 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { RequestFailedError, ResponseInvalidCode, ResponseInvalidError, type Varbind } from 'net-snmp';
+import {
+  RequestFailedError,
+  RequestTimedOutError,
+  ResponseInvalidCode,
+  ResponseInvalidError,
+  type Varbind,
+} from 'net-snmp';
 import { BrokenAnswer, SnmpSession, type Tries } from './snmp-session';
 import type { SnmpTarget } from './snmp-target';
+import { Turns } from './turns';
 
 /** A name is looked up again after so long; so a session to a name lives no longer. */
 const NAME_COUNTS_MS = 5 * 60_000;
+/** Questions under way at once: many agents answer one after the other, and drop what their socket can't hold. */
+const QUESTIONS_AT_ONCE = 4;
 
 /** One agent, asked through a session that is renewed when it no longer serves. */
 export class SnmpAgent {
@@ -14,6 +23,7 @@ export class SnmpAgent {
   private opening: Promise<SnmpSession> | undefined;
   private openedAt = 0;
   private isClosed = false;
+  private readonly turns = new Turns(QUESTIONS_AT_ONCE);
 
   constructor(private readonly target: SnmpTarget) {}
 
@@ -23,17 +33,34 @@ export class SnmpAgent {
   }
 
   /** The objects' values, in order. Throws what net-snmp throws, a BrokenAnswer, or the trouble of the network. */
-  async get(oids: string[], tries: Tries): Promise<Varbind[]> {
-    const session = await this.ready();
-    try {
-      return await session.ask(oids, tries);
-    } catch (error) {
-      // No answer, or trouble of the socket: perhaps another machine has the name by now, so start afresh next time.
-      if (!isAnswer(error) || isOutOfStep(error)) this.leave(session);
-      if (!isOutOfStep(error) || !session.hasAnswered) throw error;
-      const fresh = await this.ready();
-      return fresh.ask(oids, tries);
-    }
+  get(oids: string[], tries: Tries): Promise<Varbind[]> {
+    return this.answered(tries, (session, left) => session.ask(oids, left));
+  }
+
+  /** The objects that follow this one, up to so many. Throws as `get`. */
+  following(oid: string, atMost: number, tries: Tries): Promise<Varbind[]> {
+    return this.answered(tries, (session, left) => session.askFollowing(oid, atMost, left));
+  }
+
+  /** The wait for a turn is part of the time. */
+  private answered(
+    { timeoutMs, retries }: Tries,
+    ask: (session: SnmpSession, tries: Tries) => Promise<Varbind[]>,
+  ): Promise<Varbind[]> {
+    const end = performance.now() + timeoutMs;
+    return this.turns.take(async () => {
+      const left = { timeoutMs: end - performance.now(), retries };
+      if (left.timeoutMs < 1) throw new RequestTimedOutError('its turn did not come');
+      const session = await this.ready();
+      try {
+        return await ask(session, left);
+      } catch (error) {
+        // No answer, or trouble of the socket: perhaps another machine has the name by now, so start afresh next time.
+        if (!isAnswer(error) || isOutOfStep(error)) this.leave(session);
+        if (!isOutOfStep(error) || !session.hasAnswered) throw error;
+        return ask(await this.ready(), left);
+      }
+    });
   }
 
   close(): void {

@@ -1,10 +1,18 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { RequestFailedError, ResponseInvalidCode, ResponseInvalidError } from 'net-snmp';
+import {
+  ErrorStatus,
+  ObjectType,
+  RequestFailedError,
+  ResponseInvalidCode,
+  ResponseInvalidError,
+} from 'net-snmp';
 import { KeptConnections } from '../kept-connections';
 import type { Reading } from '../metric';
 import { reasonOfAbort, unlessAborted } from '../unless-aborted';
+import { isAfter, isBelow } from './oid-order';
 import { SnmpAgent } from './snmp-agent';
 import { reasonOf } from './snmp-reason';
+import { rowOf, type SnmpRow } from './snmp-row';
 import { BrokenAnswer, type Tries } from './snmp-session';
 import { keyOfTarget, type SnmpTarget } from './snmp-target';
 import { numberOf } from './snmp-value';
@@ -15,8 +23,23 @@ const IDLE_MS = 10 * 60_000;
 /** Keeps question and answer below the 1472 bytes that Ethernet carries unfragmented. */
 const OIDS_PER_PDU = 40;
 
+/** As many are asked for at once; agents answer fewer where they don't fit. */
+const ROWS_PER_PDU = 25;
+
 export interface GetOptions extends Tries {
   signal: AbortSignal;
+}
+
+export interface WalkOptions extends GetOptions {
+  rowsAtMost: number;
+}
+
+export interface Walk {
+  rows: SnmpRow[];
+  /** There are no more. */
+  isComplete: boolean;
+  /** Why there may be more. */
+  error?: string;
 }
 
 /** Asks SNMP agents for numbers. Sessions are kept: a version 3 agent wants to be discovered once only. */
@@ -80,6 +103,51 @@ export class SnmpClient implements OnModuleDestroy {
     }
     return outcomes;
   }
+
+  /**
+   * The objects below one (dotted, without a leading dot), in the agent's order, until there are no more of them, there
+   * are `rowsAtMost`, or the time is over. Never throws.
+   */
+  async walk(target: SnmpTarget, root: string, options: WalkOptions): Promise<Walk> {
+    const rows: SnmpRow[] = [];
+    const ending = endingOf(options);
+    const end = performance.now() + options.timeoutMs;
+    try {
+      return await this.agents.use(
+        keyOfTarget(target),
+        () => new SnmpAgent(target),
+        async (agent) => {
+          for (let last = root; ;) {
+            const atMost = Math.min(ROWS_PER_PDU, options.rowsAtMost - rows.length);
+            if (atMost === 0) return { rows, isComplete: false };
+            const tries = { timeoutMs: end - performance.now(), retries: options.retries };
+            const found = await unlessAborted(ending.signal, agent.following(last, atMost, tries));
+            for (const varbind of found.slice(0, atMost)) {
+              if (varbind.type === ObjectType.EndOfMibView || !isBelow(root, varbind.oid))
+                return { rows, isComplete: true };
+              if (!isAfter(last, varbind.oid)) throw new BrokenAnswer('its objects are in no order');
+              rows.push(rowOf(varbind));
+              last = varbind.oid;
+            }
+            if (found.length === 0) throw new BrokenAnswer('it holds no objects');
+          }
+        },
+      );
+    } catch (error) {
+      if (isEnd(error)) return { rows, isComplete: true };
+      const why = ending.signal.aborted
+        ? reasonOfAbort(ending.signal, options.timeoutMs)
+        : reasonOf(error, options.timeoutMs);
+      return { rows, isComplete: false, error: `cannot walk ${root} of ${target.host}: ${why}` };
+    } finally {
+      ending.cancel();
+    }
+  }
+}
+
+/** Has the agent said that nothing follows? In version 1 by an error, RFC 1157, 4.1.3. */
+function isEnd(error: unknown): boolean {
+  return error instanceof RequestFailedError && error.status === ErrorStatus.NoSuchName;
 }
 
 /** Another choice of objects might be answered. */

@@ -13,6 +13,7 @@ import {
   type Varbind,
 } from 'net-snmp';
 import { mendDes } from './des';
+import { mendKeys } from './keys';
 import { requestIdIn } from './request-id';
 import type { SnmpTarget, SnmpUser } from './snmp-target';
 
@@ -28,7 +29,11 @@ export class BrokenAnswer extends Error {}
 
 type Req = Parameters<Session['onSimpleGetResponse']>[0];
 
+/** Each try waits so much longer than the one before. */
+const BACKOFF = 1.5;
+
 mendDes();
+mendKeys();
 
 /**
  * One socket that asks one address. net-snmp's own session takes answers from anywhere, takes unprotected answers
@@ -67,17 +72,41 @@ export class SnmpSession extends Session {
   }
 
   /** The objects' values, in the order asked. All tries together take about `timeoutMs`. */
-  async ask(oids: string[], { timeoutMs, retries }: Tries): Promise<Varbind[]> {
-    this.timeout = Math.max(1, Math.floor(timeoutMs / (retries + 1)));
+  async ask(oids: string[], tries: Tries): Promise<Varbind[]> {
+    const answer = await this.answered<Varbind[]>(tries, (callback) => this.get(oids, callback));
+    if (answer.length !== oids.length) throw new BrokenAnswer('it holds no objects');
+    return answer;
+  }
+
+  /** The objects that follow this one in the agent's order: one in version 1, else up to so many. */
+  async askFollowing(oid: string, atMost: number, tries: Tries): Promise<Varbind[]> {
+    if (this.version === Version1)
+      return this.answered<Varbind[]>(tries, (callback) => this.getNext([oid], callback));
+    const [column = []] = await this.answered<Varbind[][]>(tries, (callback) =>
+      this.getBulk([oid], 0, atMost, callback as never),
+    );
+    return column;
+  }
+
+  private async answered<T>(
+    { timeoutMs, retries }: Tries,
+    send: (callback: (error: Error | null, answer?: T) => void) => void,
+  ): Promise<T> {
+    const shares = (BACKOFF ** (retries + 1) - 1) / (BACKOFF - 1);
+    this.timeout = Math.max(1, Math.floor(timeoutMs / shares));
     this.retries = retries;
+    this.backoff = BACKOFF;
     let fail: (error: Error) => void;
     try {
-      const answer = await new Promise<Varbind[]>((resolve, reject) => {
+      const answer = await new Promise<T>((resolve, reject) => {
         fail = reject;
         this.waiting.add(fail);
-        this.get(oids, (error, varbinds) => (error ? reject(error) : resolve(varbinds ?? [])));
+        send((error, found) => {
+          if (error) reject(error);
+          else if (found === undefined) reject(new BrokenAnswer('it holds no objects'));
+          else resolve(found);
+        });
       });
-      if (answer.length !== oids.length) throw new BrokenAnswer('it holds no objects');
       this.hasAnswered = true;
       this.nonsense = undefined;
       return answer;

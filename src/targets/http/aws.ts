@@ -28,6 +28,16 @@ export const Endpoint = (service: string): PropertyDecorator =>
     optional: true,
   });
 
+/** @param of whose region it is */
+export const Region = (of: string): PropertyDecorator =>
+  Text({
+    description: `Region of ${of}`,
+    pattern: /^[a-z]{2,}(-[a-z0-9]+)+$/,
+    patternHint: 'must be a region of AWS, such as eu-west-1',
+    maxLength: 50,
+    example: 'eu-west-1',
+  });
+
 export const AccessKeyId = (): PropertyDecorator =>
   Text({
     description:

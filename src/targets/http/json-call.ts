@@ -40,7 +40,8 @@ export async function callJson(call: JsonCall, deed: string, signal: AbortSignal
     },
     body: body && Buffer.from(JSON.stringify(body)),
     tls,
-    keepAlive: true,
+    // A list is read rarely, and a kept connection may be cut just then.
+    keepAlive: !isList,
   };
   try {
     const answer = isList ? await askWhole(request, signal) : await sendOnce(request, signal);

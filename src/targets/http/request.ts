@@ -1,17 +1,22 @@
 /** One HTTP request to a target, made so that its failure tells whether the target can have seen it. */
 import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
+import type { LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import axios from 'axios';
 import { messageOf } from '../../common/errors';
+import { guardedLookup, refuseAddress } from './address-guard';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A connection nobody used for so long is closed. */
 const IDLE_MS = 15_000;
 const BODY_BYTES_AT_MOST = 64 * 1024;
 /** A list of CloudForms' machines has no pages over SOAP, and some 5 KB for each. */
-const WHOLE_BYTES_AT_MOST = 32 * 1024 * 1024;
+const MIB = 1024 * 1024;
+const WHOLE_BYTES_AT_MOST = 32 * MIB;
+/** Methods that a server may be asked again by, whatever became of the first (RFC 9110, 9.2.1). */
+const SAFE = ['GET', 'HEAD'];
 /** The status says what became of the request; the body may not keep us longer. */
 const BODY_TIMEOUT_MS = 2_000;
 
@@ -63,63 +68,73 @@ const AGENTS = {
   https: { kept: new https.Agent(KEPT), fresh: new https.Agent() },
 };
 
+/** What is known of a request on its way. */
+interface Journey {
+  /** When a connection was there to send it on, by `performance.now()`. */
+  sentAt?: number;
+  /** It went over a connection that was kept. */
+  isReused?: boolean;
+}
+
 /** Sends it once; redirects are answers like others. @throws NotSent, NoAnswer: messages hold neither headers nor bodies */
 export async function sendOnce(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
-  const journey = { isSent: false };
+  const journey: Journey = {};
   try {
-    const { method, url, headers, body } = request;
-    const { status, ...answer } = await axios.request<Readable>({
-      method,
-      url,
-      headers,
-      data: body,
-      signal,
-      transport: { request: transport(request, journey) },
-      responseType: 'stream',
-      maxRedirects: 0,
-      maxBodyLength: Infinity,
-      proxy: false,
-      validateStatus: () => true,
-    });
-    return { status, headers: namesInSmall(answer.headers), body: await beginOf(answer.data) };
+    const { status, headers, data } = await begin(request, journey, signal);
+    return { status, headers: namesInSmall(headers), body: await beginOf(data) };
   } catch (error) {
     // No cause: axios keeps the request in it, headers and body included.
-    throw failureOf(error, journey.isSent, signal);
+    throw failureOf(error, journey, signal);
   }
+}
+
+/** An answer that came whole. */
+export interface WholeAnswer extends HttpAnswer {
+  /** From the moment there was a connection to send the request on until the last byte of the answer. */
+  seconds: number;
 }
 
 /**
  * Asks a question, which changes nothing. Its answer comes whole or not at all: half a list would be taken for all.
  *
- * @throws NotSent, NoAnswer
+ * @throws NotSent, NoAnswer: messages hold neither headers nor bodies
  */
 export async function askWhole(
-  { method, url, headers, body, tls }: HttpRequest,
+  request: HttpRequest,
   signal: AbortSignal,
-): Promise<HttpAnswer> {
+  bytesAtMost = WHOLE_BYTES_AT_MOST,
+): Promise<WholeAnswer> {
+  const journey: Journey = {};
   try {
-    const { status, ...answer } = await axios.request<Buffer>({
-      method,
-      url,
-      headers,
-      data: body,
-      signal,
-      httpAgent: new http.Agent(),
-      httpsAgent: new https.Agent({ ...tls }),
-      responseType: 'arraybuffer',
-      maxContentLength: WHOLE_BYTES_AT_MOST,
-      maxRedirects: 0,
-      proxy: false,
-      validateStatus: () => true,
-    });
-    return { status, headers: namesInSmall(answer.headers), body: Buffer.from(answer.data) };
+    const { status, headers, data } = await begin(request, journey, signal);
+    const body = await wholeOf(data, bytesAtMost, signal);
+    const seconds = (performance.now() - journey.sentAt!) / 1000;
+    return { status, headers: namesInSmall(headers), body, seconds };
   } catch (error) {
-    // No cause: axios keeps the request in it, password included.
-    const { code = '', cause = error } = error as { code?: string; cause?: unknown };
-    if (signal.aborted) throw new NoAnswer(messageOf(signal.reason));
-    const why = messageOf(cause) || code;
-    throw isCertificateError(code) || isUnusable(code) ? new NotSent(why, false) : new NoAnswer(why);
+    const { code = '' } = error as { code?: string };
+    const isStale = journey.isReused && ['ECONNRESET', 'EPIPE'].includes(code) && !signal.aborted;
+    if (isStale && SAFE.includes(request.method))
+      return askWhole({ ...request, keepAlive: false }, signal, bytesAtMost);
+    throw failureOf(error, journey, signal);
   }
+}
+
+function begin(request: HttpRequest, journey: Journey, signal: AbortSignal) {
+  const { method, url, headers, body } = request;
+  refuseAddress(new URL(url).hostname);
+  return axios.request<Readable>({
+    method,
+    url,
+    headers,
+    data: body,
+    signal,
+    transport: { request: transport(request, journey) },
+    responseType: 'stream',
+    maxRedirects: 0,
+    maxBodyLength: Infinity,
+    proxy: false,
+    validateStatus: () => true,
+  });
 }
 
 const namesInSmall = (headers: object): HttpAnswer['headers'] =>
@@ -127,8 +142,9 @@ const namesInSmall = (headers: object): HttpAnswer['headers'] =>
 
 type Respond = (response: IncomingMessage) => void;
 
-function transport({ tls, keepAlive }: HttpRequest, journey: { isSent: boolean }) {
-  return (options: RequestOptions, respond: Respond): ClientRequest => {
+function transport({ tls, keepAlive }: HttpRequest, journey: Journey) {
+  return (given: RequestOptions, respond: Respond): ClientRequest => {
+    const options = { ...given, lookup: guardedLookup as LookupFunction };
     const isTls = options.protocol === 'https:';
     const agent = AGENTS[isTls ? 'https' : 'http'][keepAlive ? 'kept' : 'fresh'];
     const request = isTls
@@ -139,7 +155,8 @@ function transport({ tls, keepAlive }: HttpRequest, journey: { isSent: boolean }
       CONNECT_TIMEOUT_MS,
     );
     const sent = (): void => {
-      journey.isSent = true;
+      journey.sentAt = performance.now();
+      journey.isReused = request.reusedSocket;
       clearTimeout(late);
     };
     request.once('close', () => clearTimeout(late));
@@ -171,16 +188,36 @@ async function beginOf(stream: Readable): Promise<Buffer> {
   return Buffer.concat(chunks).subarray(0, BODY_BYTES_AT_MOST);
 }
 
-function failureOf(error: unknown, isSent: boolean, signal: AbortSignal): NotSent | NoAnswer {
+/** @throws the signal's reason when it aborts */
+async function wholeOf(stream: Readable, bytesAtMost: number, signal: AbortSignal): Promise<Buffer> {
+  const stop = (): void => void stream.destroy(signal.reason as Error);
+  const chunks: Buffer[] = [];
+  let length = 0;
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > bytesAtMost) throw new Error(`its answer is longer than ${bytesAtMost / MIB} MiB`);
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+function failureOf(error: unknown, { sentAt }: Journey, signal: AbortSignal): NotSent | NoAnswer {
   const { code = '', cause = error } = error as { code?: string; cause?: unknown };
   const why = signal.aborted ? messageOf(signal.reason) : messageOf(cause) || code;
   // With TLS 1.3 a server refuses our certificate only when the handshake is over for us.
   const isRefusal = !signal.aborted && (isCertificateError(code) || isUnusable(code));
-  return isSent && !isRefusal ? new NoAnswer(why) : new NotSent(why, !isRefusal);
+  return sentAt !== undefined && !isRefusal ? new NoAnswer(why) : new NotSent(why, !isRefusal);
 }
 
 const isCertificateError = (code: string): boolean =>
   /CERT|SELF_SIGNED|UNABLE_TO_|UNKNOWN_CA|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE/.test(code);
 
-/** Our own params don't do: a PEM that is none, a key of another certificate, an address no URL has. */
-const isUnusable = (code: string): boolean => /^ERR_(OSSL_|INVALID_|UNESCAPED_|BAD_)/.test(code);
+/** Our own params don't do: a PEM that is none, a key of another certificate, an address that no URL has or nobody may ask. */
+const isUnusable = (code: string): boolean =>
+  /^ERR_(OSSL_|INVALID_|UNESCAPED_|BAD_|ADDRESS_REFUSED)/.test(code);

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { sendOnce } from './request';
+import { askWhole, sendOnce } from './request';
 
 /** What the AWS SDK asks of what carries its requests; a part of its HttpRequest. */
 interface SdkRequest {
@@ -19,6 +19,8 @@ export interface SdkOptions {
   signal: AbortSignal;
   /** Told the body of the answer: where a result is empty, the SDK takes any text for it. */
   answered?: (body: string) => void;
+  /** A question whose answer may be long: it comes whole, or not at all. */
+  isWhole?: boolean;
   /** The SDK's word, by which it knows the type. */
   requestTimeout?: undefined;
 }
@@ -34,11 +36,12 @@ export class SdkHandler {
 
   /** @throws NotSent, NoAnswer */
   async handle(request: SdkRequest, options: object = {}) {
-    const { signal = NEVER, answered } = options as Partial<SdkOptions>;
+    const { signal = NEVER, answered, isWhole } = options as Partial<SdkOptions>;
     const { protocol, hostname, port, path, query, method, headers, body } = request;
     const url = `${protocol}//${hostname}${port ? `:${port}` : ''}${path}${queryText(query)}`;
     const bytes = body === undefined ? undefined : Buffer.from(body as string | Uint8Array);
-    const answer = await sendOnce({ method, url, headers, body: bytes, keepAlive: false }, signal);
+    const send = isWhole ? askWhole : sendOnce;
+    const answer = await send({ method, url, headers, body: bytes, keepAlive: false }, signal);
     answered?.(answer.body.toString());
     return {
       response: { statusCode: answer.status, headers: answer.headers, body: Readable.from([answer.body]) },

@@ -1,0 +1,73 @@
+import { Injectable } from '@nestjs/common';
+import { messageOf } from '../../common/errors';
+import { statusText } from '../../targets/http/json-call';
+import type { WholeAnswer } from '../../targets/http/request';
+import type { Metric, ReadContext, Reading } from '../metric';
+import { reasonOfAbort } from '../unless-aborted';
+import { HttpClient, identityOf, type HttpQuestion } from './http-client';
+
+/** We are refused, so what such an answer holds says nothing of the target. */
+const UNFIT = [401, 403, 407, 429];
+
+/** A metric that is a number in the answer to one HTTP request. */
+@Injectable()
+export abstract class HttpMetric<P extends HttpQuestion> implements Metric<P> {
+  constructor(private readonly http: HttpClient) {}
+
+  /** @throws Error saying why there is none, as the end of a sentence */
+  protected abstract numberIn(answer: WholeAnswer, params: P): number;
+
+  protected questionOf(params: P): HttpQuestion {
+    return params;
+  }
+
+  target(params: P): string {
+    return identityOf(this.questionOf(params));
+  }
+
+  async read(params: P, context: ReadContext): Promise<number> {
+    const [reading] = await this.readMany([params], context);
+    if (reading === undefined || 'error' in reading) throw new Error(reading?.error ?? 'no reading');
+    return reading.value;
+  }
+
+  async readMany(params: P[], context: ReadContext): Promise<Reading[]> {
+    const [first] = params;
+    if (first === undefined) return [];
+    // A query may hold what is not for everybody.
+    const [what] = first.url.split(/[?#]/);
+    const failed = (why: string): Reading => ({ error: `cannot read ${what}: ${why}` });
+    try {
+      const answer = await this.http.ask(this.questionOf(first), context);
+      return params.map((one) => {
+        try {
+          return { value: this.numberIn(answer, one) };
+        } catch (error) {
+          return failed(messageOf(error));
+        }
+      });
+    } catch (error) {
+      const { signal, timeoutMs } = context;
+      const why = signal.aborted ? reasonOfAbort(signal, timeoutMs) : messageOf(error);
+      return params.map(() => failed(why));
+    }
+  }
+}
+
+/** For metrics that look at the body. @throws Error when what came is not what was asked for */
+export function refuseUnfit({ status }: WholeAnswer): void {
+  if (status >= 300 && status < 400)
+    throw new Error(
+      `it answered ${statusText(status)}; redirects are not followed unless followRedirects says so`,
+    );
+  if (UNFIT.includes(status)) throw new Error(`it answered ${statusText(status)}`);
+}
+
+/** As JSON (RFC 8259). @throws Error when it is none */
+export function jsonIn({ body }: WholeAnswer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8').replace(/^\uFEFF/, '')) as unknown;
+  } catch {
+    throw new Error(body.length === 0 ? 'its answer is empty' : 'its answer is no JSON');
+  }
+}

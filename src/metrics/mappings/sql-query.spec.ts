@@ -1,0 +1,175 @@
+import { Client } from 'pg';
+import { createTestDatabase } from '../../../test/databases';
+import { check } from '../../common/check';
+import type { ReadContext } from '../metric';
+import { SqlQuery, SqlQueryParams } from './sql-query.metric';
+
+describe('sql_query', () => {
+  const metric = new SqlQuery();
+  let database: { databaseUrl: string; drop(): Promise<void> };
+  let client: Client;
+  let at: string;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    const { host, pathname } = new URL(database.databaseUrl);
+    at = `${host}${pathname}`;
+    client = new Client({ connectionString: database.databaseUrl });
+    await client.connect();
+    await client.query('CREATE TABLE orders (id int, state text); CREATE SEQUENCE numbers');
+    await client.query("INSERT INTO orders VALUES (1, 'waiting'), (2, 'waiting'), (3, 'done')");
+  });
+
+  afterAll(async () => {
+    metric.onModuleDestroy();
+    await client?.end();
+    await database?.drop();
+  });
+
+  const context = (timeoutMs = 3_000): ReadContext => ({
+    signal: AbortSignal.timeout(timeoutMs),
+    timeoutMs,
+    nodes: () => Promise.reject(new Error('no infrastructure')),
+    listNodes: () => Promise.reject(new Error('no infrastructure')),
+  });
+
+  const read = (query: string, url = database.databaseUrl, timeoutMs?: number) =>
+    metric.read({ url, query }, context(timeoutMs));
+
+  const connections = async (): Promise<number> => {
+    const text =
+      "SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'monscale' AND datname = current_database()";
+    return (await client.query<{ n: number }>(text)).rows[0]!.n;
+  };
+
+  it.each([
+    ["SELECT count(*) FROM orders WHERE state = 'waiting'", 2],
+    ['SELECT 12.5::numeric, id, state FROM orders LIMIT 1', 12.5],
+    ['SELECT -1e300::float8', -1e300],
+    ['SELECT 9007199254740993', 9007199254740992],
+    ["SELECT ' 7 '", 7],
+    ['VALUES (3);', 3],
+    ['WITH w AS (SELECT 4 AS n) SELECT n FROM w -- the four', 4],
+    ["SELECT extract(epoch FROM interval '2 minutes')", 120],
+    ['SELECT 1 AS monscale_value, 2 AS monscale_value_2', 1],
+  ])('%s is %d', async (query, number) => {
+    expect(await read(query)).toBe(number);
+  });
+
+  it.each([
+    ['SELECT id FROM orders WHERE false', /the query has no row$/],
+    ['SELECT id FROM orders', /the query has more than one row$/],
+    ['SELECT NULL', /the value is null$/],
+    ["SELECT 'NaN'::float8", /the value is "NaN", no number$/],
+    ["SELECT 'Infinity'::float8", /the value is "Infinity", no number$/],
+    ['SELECT 1e400::numeric', /the value is a long text$/],
+    ['SELECT 1e350::numeric', /, no number$/],
+    ["SELECT ''", /the value is "", no number$/],
+    ['SELECT true', /the value is "true", no number$/],
+    ["SELECT repeat('9', 100000000)", /the value is a long text$/],
+    ['SELECT missing FROM orders', /column "missing" does not exist$/],
+    ['SELEC 1', /syntax error at or near/],
+    ['SELECT 1; SELECT 2', /syntax error/],
+  ])('%s is missing data', async (query, why) => {
+    await expect(read(query, database.databaseUrl, 10_000)).rejects.toThrow(why);
+    await expect(read(query, database.databaseUrl, 10_000)).rejects.toThrow(
+      `cannot read the query from ${at}: `,
+    );
+  });
+
+  it.each([
+    'DELETE FROM orders',
+    'WITH gone AS (DELETE FROM orders RETURNING id) SELECT count(*) FROM gone',
+    "SELECT nextval('numbers')",
+    'SELECT 1) AS q (v); DELETE FROM orders; --',
+    'SELECT 1; COMMIT; DELETE FROM orders',
+    'SELECT id FROM orders WHERE id = 1 FOR UPDATE',
+    "SELECT set_config('transaction_read_only', 'off', true)::text || (SELECT 1)",
+    'SELECT 1 INTO other',
+  ])('%s changes nothing', async (query) => {
+    await expect(read(query)).rejects.toThrow(/^cannot read the query/);
+    expect((await client.query('SELECT FROM orders')).rowCount).toBe(3);
+  });
+
+  it('reads several at once; one that fails costs none of the others, and the same is asked once', async () => {
+    const queries = ['SELECT 1', 'SELECT oops', 'SELECT 3', 'SELECT random()', 'SELECT random()'];
+    const readings = await metric.readMany(
+      queries.map((query) => ({ url: database.databaseUrl, query })),
+      context(),
+    );
+    expect(readings).toMatchObject([
+      { value: 1 },
+      { error: `cannot read the query from ${at}: column "oops" does not exist` },
+      { value: 3 },
+      { value: expect.any(Number) },
+      readings[3],
+    ]);
+  });
+
+  it('keeps at most four connections, also after failures', async () => {
+    const many = Array.from({ length: 40 }, (_, n) => read(n % 2 ? `SELECT ${n}` : `SELECT oops${n}`));
+    await Promise.allSettled(many);
+    expect(await connections()).toBeGreaterThan(0);
+    expect(await connections()).toBeLessThanOrEqual(4);
+  });
+
+  it('ends at its timeout, here and at the server', async () => {
+    const began = performance.now();
+    await expect(read('SELECT 1 FROM pg_sleep(30)', database.databaseUrl, 300)).rejects.toThrow(
+      /no answer in 0\.3 s$|statement timeout$/,
+    );
+    expect(performance.now() - began).toBeLessThan(600);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const sleeping =
+      "SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid() AND state = 'active'";
+    expect((await client.query(sleeping)).rowCount).toBe(0);
+    expect(await read('SELECT 5')).toBe(5);
+  });
+
+  it('connects anew when the server has cut it off', async () => {
+    await read('SELECT 1');
+    await client.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'monscale' AND datname = current_database()",
+    );
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await read('SELECT 6')).toBe(6);
+  });
+
+  it('says why it is not let in, and tells no password', async () => {
+    const wrong = new URL(database.databaseUrl);
+    wrong.password = 'hush-hush';
+    wrong.pathname = '/nowhere';
+    const reading = read('SELECT 1', wrong.href).catch((error: Error) => error.message);
+    expect(await reading).toMatch(/: (password authentication failed|database "nowhere" does not exist)/);
+    expect(await reading).not.toContain('hush');
+    await expect(read('SELECT 1', 'postgres://u:hush-hush@127.0.0.1:1/d')).rejects.toThrow(/ECONNREFUSED/);
+    expect(metric.target({ url: wrong.href, query: '' })).not.toContain('hush');
+  });
+
+  it('does not speak plainly where TLS is asked for', async () => {
+    const reading = read('SELECT 1', `${database.databaseUrl}?sslmode=require`);
+    await expect(reading).rejects.toThrow(/does not support SSL/);
+  });
+
+  const detailsOf = (url: unknown) =>
+    check(SqlQueryParams, { url, query: 'SELECT 1' }).errors.map(({ detail }) => detail);
+
+  it.each(['postgres://h/d', 'postgresql://u:p%40@[::1]:5433/d?sslmode=verify-full'])(
+    '%s is right',
+    (url) => {
+      expect(detailsOf(url)).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['mysql://h/d', /must be postgres/],
+    ['postgres://h', /name of the database/],
+    ['postgres:///d', /must/],
+    ['postgres://:50%@h/d', /%25/],
+    ['postgres://h/d?sslmode=maybe', /sslmode/],
+    ['postgres://h/d?sslrootcert=/etc/passwd', /nothing but sslmode/],
+    [7, /./],
+  ])('%s is refused', (url, detail) => {
+    expect(detailsOf(url)).toEqual([expect.stringMatching(detail)]);
+  });
+});

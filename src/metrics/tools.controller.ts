@@ -1,0 +1,33 @@
+import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { checked } from '../common/check';
+import type { Chosen } from '../common/choice';
+import { Tools } from './tools';
+import { MetricTryDto, SnmpWalkDto } from './tools.dto';
+
+/** For a person who sets a rule up. */
+@ApiTags('tools')
+@ApiBearerAuth()
+@Controller('api/v1/tools')
+export class ToolsController {
+  constructor(private readonly tools: Tools) {}
+
+  @Post('metrics/try')
+  @HttpCode(200)
+  @ApiBody({ type: MetricTryDto })
+  @ApiOperation({ summary: 'Read a metric once, as a poll would: its value, or why it can not be read' })
+  read(@Body() body: unknown) {
+    const { timeoutSeconds, type, params } = checked(MetricTryDto, body ?? {});
+    return this.tools.read({ type, params } as Chosen, timeoutSeconds);
+  }
+
+  @Post('snmp/walk')
+  @HttpCode(200)
+  @ApiBody({ type: SnmpWalkDto })
+  @ApiOperation({
+    summary: 'Objects of an SNMP agent below an OID, and the number that snmp_oid reads of each',
+  })
+  walk(@Body() body: unknown) {
+    return this.tools.walk(checked(SnmpWalkDto, body ?? {}));
+  }
+}

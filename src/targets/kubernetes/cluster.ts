@@ -1,0 +1,83 @@
+/** A Kubernetes cluster: how it is reached, and what its refusals mean. */
+import { messageOf } from '../../common/errors';
+import { Text } from '../../common/fields';
+import { followReference, maskTexts } from '../../common/secrets';
+import { statusText, type JsonAnswer, type JsonCall } from '../http/json-call';
+import { ORIGIN, originOf } from '../http/origin';
+import { certificateProblem } from '../http/params';
+import { retryAfterSeconds } from '../http/retry-after';
+import { Permanent, Retryable } from '../outcomes';
+
+/** Kubernetes, "Accessing the API from a Pod": where a pod finds its account. */
+export const ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/** RFC 1123, as Kubernetes' "Object Names and IDs" takes it. */
+export const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+export const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+export const NAME_HINT = 'must be a name of Kubernetes: small letters, digits and - between them';
+
+export class ClusterParams {
+  @Text({
+    description: 'Where the API answers',
+    ...ORIGIN,
+    example: 'https://10.0.0.1:6443',
+  })
+  server: string;
+
+  @Text({ description: 'Bearer token', secret: true, minLength: 1 })
+  token: string;
+
+  @Text({
+    description: 'Certificates to trust instead of the usual ones, PEM',
+    optional: true,
+    maxLength: 200_000,
+    check: certificateProblem,
+  })
+  ca?: string;
+}
+
+/** A cluster as it is asked: `ca` in PEM. */
+export interface Cluster {
+  server: string;
+  token: string;
+  ca?: string;
+}
+
+/**
+ * The cluster that is given, or the one we run in. The account's token is renewed by Kubernetes while we run, so its
+ * files are read at every call.
+ *
+ * @throws Permanent when none is given and we run in none
+ */
+export function clusterOf(cluster?: Cluster, accountFolder = ACCOUNT_FOLDER): Cluster {
+  if (cluster) return { ...cluster, server: originOf(cluster.server) };
+  try {
+    const host = followReference({ env: 'KUBERNETES_SERVICE_HOST' }, 'cluster.server');
+    const port = followReference({ env: 'KUBERNETES_SERVICE_PORT' }, 'cluster.server');
+    return {
+      server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
+      token: followReference({ file: `${accountFolder}/token` }, 'cluster.token').trim(),
+      ca: followReference({ file: `${accountFolder}/ca.crt` }, 'cluster.ca'),
+    };
+  } catch (error) {
+    throw new Permanent(`no cluster is given, and monscale runs in none: ${messageOf(error)}`);
+  }
+}
+
+/** @param path with its query */
+export const callOf = ({ server, token, ca }: Cluster, path: string, method = 'GET'): JsonCall => ({
+  method,
+  url: server + path,
+  headers: { Authorization: `Bearer ${token}` },
+  tls: { ca },
+});
+
+/** What an answer that is no success means. See docs/actions/kubernetes_scale.md for the table. */
+export function refusal({ status, headers, json }: JsonAnswer, deed: string, { token }: Cluster): Error {
+  const { kind, message } = Object(json) as { kind?: unknown; message?: unknown };
+  const why = kind === 'Status' && typeof message === 'string' ? `: ${message}` : '';
+  const answered = `${deed} was answered ${statusText(status)}${maskTexts(why, [token])}`;
+  return status >= 500 || status === 408 || status === 429
+    ? new Retryable(answered, { retryAfterSeconds: retryAfterSeconds(headers) })
+    : new Permanent(answered);
+}
