@@ -13,17 +13,21 @@ import { ADMIN_TOKEN, BenchProgram, printTable, until } from './program';
 
 const CONNECTIONS = 32;
 const WARM_UP_SECONDS = 2;
-const MODES = (process.env.BENCH_MODES ?? 'refresh,uniq').split(',');
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { seconds: { type: 'string', default: '8' }, processes: { type: 'string', default: '2' } },
+    options: {
+      seconds: { type: 'string', default: '8' },
+      processes: { type: 'string', default: '2' },
+      batches: { type: 'string', default: '1,100' },
+      modes: { type: 'string', default: 'refresh,uniq' },
+    },
   });
   const folder = peersFolder();
   if (folder === undefined || !isInstalled('wrk')) throw new Error('../shared/peers and wrk are needed');
   const seconds = Number(values.seconds);
-  for (const batch of (process.env.BENCH_BATCHES ?? '1,100').split(',').map(Number)) {
-    for (const mode of MODES) await compare(folder, batch, mode, seconds, values.processes);
+  for (const batch of values.batches.split(',').map(Number)) {
+    for (const mode of values.modes.split(',')) await compare(folder, batch, mode, seconds, values.processes);
   }
 }
 
