@@ -193,6 +193,10 @@ export class MonscaleProcess {
     }
   }
 
+  get pid(): number {
+    return this.child.pid!;
+  }
+
   /** Asks it to end and waits for it. Its exit code; null when it had to be killed. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     this.child.kill(signal);

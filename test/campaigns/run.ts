@@ -2,6 +2,7 @@
  * `npm run campaign actions -- --rounds 200 --seed 7`, on what `npm run build` made: a line per round, at the end.
  * `npm run campaign alerts -- --rounds 20 --seed 7`, the same: a line per round.
  * `npm run campaign crash -- --moments 50 --seed 7 --lanes 2`, on what `npm run build` made: a line per moment.
+ * `npm run campaign fuzz -- --seconds 3600 --seed 7`, the same: what came of it, at the end.
  * `npm run campaign rules -- --stories 100000 --seed 7`, on the sources: a line per 10,000 stories.
  * Exit code 1 on a violation.
  */
@@ -11,9 +12,10 @@ import globalTeardown from '../global-teardown';
 import { actionsCampaign } from './actions';
 import { alertsCampaign } from './alerts';
 import { crashCampaign, onEmbeddedServers, type MomentReport } from './crash';
+import { fuzzCampaign } from './fuzz';
 import { rulesCampaign } from './rules';
 
-const CAMPAIGNS = { actions, alerts, crash, rules };
+const CAMPAIGNS = { actions, alerts, crash, fuzz, rules };
 
 interface Options {
   seed: number;
@@ -21,15 +23,33 @@ interface Options {
   lanes: number;
   stories: number;
   rounds: number;
+  seconds: number;
 }
 
-async function actions(options: Options): Promise<boolean> {
+/** On servers as the tests have them. */
+async function onTestServersOfOurOwn<T>(work: () => Promise<T>): Promise<T> {
   await globalSetup();
   try {
-    return await actionRounds(options);
+    return await work();
   } finally {
     await globalTeardown();
   }
+}
+
+async function actions(options: Options): Promise<boolean> {
+  return onTestServersOfOurOwn(() => actionRounds(options));
+}
+
+async function fuzz({ seconds, seed }: Options): Promise<boolean> {
+  const { requests, datagrams, statuses, memoryMb, violations } = await onTestServersOfOurOwn(() =>
+    fuzzCampaign(seconds, seed),
+  );
+  console.log(`${requests} requests and ${datagrams} datagrams in ${seconds} s; seed ${seed}`);
+  for (const [status, count] of Object.entries(statuses))
+    console.log(`${String(count).padStart(10)}  ${status}`);
+  console.log(`resident memory ${memoryMb.join(' to ')} MB`);
+  for (const violation of violations) console.log(violation);
+  return violations.length === 0;
 }
 
 async function actionRounds({ rounds, seed }: Options): Promise<boolean> {
@@ -110,6 +130,7 @@ async function main(): Promise<void> {
       lanes: { type: 'string', default: '1' },
       stories: { type: 'string', default: '100000' },
       rounds: { type: 'string', default: '200' },
+      seconds: { type: 'string', default: '60' },
     },
   });
   const campaign = CAMPAIGNS[positionals[0] as keyof typeof CAMPAIGNS];
@@ -121,6 +142,7 @@ async function main(): Promise<void> {
     lanes: Number(values.lanes),
     stories: Number(values.stories),
     rounds: Number(values.rounds),
+    seconds: Number(values.seconds),
   });
   process.exit(isGood ? 0 : 1);
 }
