@@ -1,6 +1,6 @@
 import { check, checked, type SelfChecking } from './check';
 import { InvalidInput, type FieldError } from './errors';
-import { Any, ListOf, Nested, Text, Whole } from './fields';
+import { Any, ListOf, Nested, Text, TextMap, Whole } from './fields';
 
 class Peer {
   @Text({ description: 'host', minLength: 1 })
@@ -142,4 +142,14 @@ describe('check', () => {
     expect(() => checked(Target, {})).toThrow(InvalidInput);
     expect(() => checked(Target, {}, '/params')).toThrow('/params/name: is required');
   });
+});
+
+test('an object that is no text, whatever it says of itself, is told by its place', () => {
+  class Labelled {
+    @TextMap({ description: 'labels' })
+    labels: Record<string, string>;
+  }
+  // As JSON may hold it: it can't be made a text.
+  const labels = JSON.parse('{"a": {"toString": "x", "valueOf": 1}}') as object;
+  expect(check(Labelled, { labels }).errors).toEqual([{ pointer: '/labels', detail: '"a" must be a text' }]);
 });

@@ -238,7 +238,8 @@ export function TextMap(
       const entries = Object.entries(value);
       if (entries.length > MAX_ENTRIES) return `must have at most ${MAX_ENTRIES} entries`;
       for (const [key, text] of entries) {
-        if (key.length > MAX_ENTRY_LENGTH || String(text).length > MAX_ENTRY_LENGTH) {
+        const isLong = typeof text === 'string' && text.length > MAX_ENTRY_LENGTH;
+        if (key.length > MAX_ENTRY_LENGTH || isLong) {
           return `has an entry of more than ${MAX_ENTRY_LENGTH} characters`;
         }
         if (keys && !keys.test(key)) return `has a bad name: ${JSON.stringify(key)}`;
