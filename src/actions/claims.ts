@@ -16,9 +16,9 @@ import {
 } from './execution';
 import { admit, type Candidate, type Held, type Usage } from './limits';
 
-/** Clocks differ a little. */
-const DUE = `${MAY_ACT} AND e.status = 'queued' AND e.next_attempt_at <= $3::timestamptz + interval '100 milliseconds'`;
-const LOST = `${MAY_ACT} AND e.status = 'running' AND e.lease_until < $3::timestamptz`;
+/** At the moment $2; clocks differ a little. */
+const DUE = `${MAY_ACT} AND e.status = 'queued' AND e.next_attempt_at <= $2::timestamptz + interval '100 milliseconds'`;
+const LOST = `${MAY_ACT} AND e.status = 'running' AND e.lease_until < $2::timestamptz`;
 const UNLIMITED = `NOT EXISTS (
   SELECT FROM actions a LEFT JOIN services s ON s.id = e.service_id WHERE a.id = e.action_id
     AND coalesce(a.concurrency, a.target_concurrency, s.max_actions_per_hour) IS NOT NULL)`;
@@ -95,8 +95,8 @@ export class Claims {
   /** Most that could not be taken are done, or in other hands. */
   private async anyDue(claims: readonly Claim[], now: Date): Promise<boolean> {
     const [row] = await this.database.rows(
-      `SELECT FROM executions e WHERE e.id = ANY($1::uuid[]) AND $2::uuid[] IS NOT NULL AND ${DUE} LIMIT 1`,
-      [claims.map(({ id }) => id), [], now],
+      `SELECT FROM executions e WHERE e.id = ANY($1::uuid[]) AND ${DUE} LIMIT 1`,
+      [claims.map(({ id }) => id), now],
       'executions_any_due',
     );
     return row !== undefined;
@@ -115,16 +115,16 @@ export class Claims {
          SELECT e.id FROM executions e WHERE e.id = ANY($1::uuid[]) AND ${condition} FOR UPDATE SKIP LOCKED)
        UPDATE executions e
        SET status = 'running', tries = e.tries + (e.status = 'queued')::int, next_attempt_at = NULL, held = NULL,
-         started_at = coalesce(e.started_at, $3),
-         lease_owner = c.worker, lease_until = $3::timestamptz + make_interval(secs => a.timeout_seconds + $4),
+         started_at = coalesce(e.started_at, $2),
+         lease_owner = c.worker, lease_until = $2::timestamptz + make_interval(secs => a.timeout_seconds + $4),
          attempts = CASE WHEN e.status = 'queued' THEN e.attempts || jsonb_build_object('startedAt', $5::text) ELSE e.attempts END
-       FROM mine JOIN unnest($1::uuid[], $2::uuid[]) AS c (id, worker) USING (id), actions a
+       FROM mine JOIN unnest($1::uuid[], $3::uuid[]) AS c (id, worker) USING (id), actions a
        WHERE e.id = mine.id AND a.id = e.action_id
        RETURNING ${CLAIMED}`,
       [
         claims.map(({ id }) => id),
-        claims.map(({ worker }) => worker),
         now,
+        claims.map(({ worker }) => worker),
         LEASE_GRACE_SECONDS,
         now.toISOString(),
       ],
@@ -140,9 +140,9 @@ export class Claims {
            a.target_concurrency AS "targetConcurrency", e.service_id AS service, e.service_name AS "serviceName",
            s.max_actions_per_hour AS "maxPerHour", e.started_at IS NOT NULL AS "hasBegun"
          FROM executions e JOIN actions a ON a.id = e.action_id LEFT JOIN services s ON s.id = e.service_id
-         WHERE e.id = ANY($1::uuid[]) AND $2::uuid[] IS NOT NULL AND ${DUE}
+         WHERE e.id = ANY($1::uuid[]) AND ${DUE}
          ORDER BY e.id FOR UPDATE OF e SKIP LOCKED`,
-        [claims.map(({ id }) => id), [], now],
+        [claims.map(({ id }) => id), now],
         'executions_candidates',
       );
       if (candidates.length === 0) return [];

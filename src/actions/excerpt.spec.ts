@@ -9,11 +9,11 @@ it('masks secrets at any depth', () => {
 });
 
 it('cuts long texts and lists, and masks before it cuts', () => {
-  const body = `${'x'.repeat(495)}secret-word${'y'.repeat(2_000)}`;
+  const body = `${'x'.repeat(1_995)}secret-word${'y'.repeat(2_000)}`;
   const { body: kept, members } = excerptOf({ body, members: Array.from({ length: 50 }, String) }, [
     'secret-word',
   ]) as { body: string; members: string[] };
-  expect(kept).toBe(`${'x'.repeat(495)}***yy… (2498 characters)`);
+  expect(kept).toBe(`${'x'.repeat(1_995)}***yy… (3998 characters)`);
   expect(members).toHaveLength(20);
 });
 

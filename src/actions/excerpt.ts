@@ -1,6 +1,6 @@
 import { maskTexts } from '../common/secrets';
 
-const TEXT_AT_MOST = 500;
+const TEXT_AT_MOST = 2_000;
 const ITEMS_AT_MOST = 20;
 const DEPTH_AT_MOST = 6;
 
