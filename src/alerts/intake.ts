@@ -150,7 +150,7 @@ export class Intake {
     }
     // Of several with one key all are folded in, or none: they count in their order.
     for (const key of changed) seen.delete(key);
-    for (const key of await this.seeAgain(seen, known)) changed.add(key);
+    for (const key of await this.seeAgain(seen, glimpses)) changed.add(key);
     const fresh = await this.insertNew(
       source,
       alerts.filter(({ dedupKey }) => !glimpses.has(dedupKey)),
@@ -189,10 +189,11 @@ export class Intake {
   /** Writes that alerts were seen again. Answers the keys of those that are not what they were, or news for a metric. */
   private async seeAgain(
     alerts: ReadonlyMap<string, IncomingAlert>,
-    ids: ReadonlyMap<string, string>,
+    glimpses: ReadonlyMap<string, Glimpse>,
   ): Promise<string[]> {
     if (alerts.size === 0) return [];
     const keys = [...alerts.keys()];
+    const kept = keys.map((key) => glimpses.get(key)!);
     const rows = await this.database.rows<{ id: string }>(
       // Locked in their order first; and planned for these ids, as a plan for any number of them reads the whole table.
       `WITH locked AS (SELECT id FROM alerts WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE)
@@ -205,14 +206,15 @@ export class Intake {
            WHERE m.alert_id = a.id AND a.last_seen_at + make_interval(secs => m.ttl_seconds) < $4)
        RETURNING a.id`,
       [
-        keys.map((key) => ids.get(key)),
-        keys.map((key) => contentOf(alerts.get(key)!)),
+        kept.map(({ id }) => id),
+        // What they say is what was kept: that is why they are here.
+        kept.map(({ content }) => content),
         keys.map((key) => alerts.get(key)!.endsAt ?? null),
         this.clock.now(),
       ],
     );
     const done = new Set(rows.map(({ id }) => id));
-    return keys.filter((key) => !done.has(ids.get(key)!));
+    return keys.filter((_, index) => !done.has(kept[index]!.id));
   }
 
   /**
