@@ -354,6 +354,48 @@ describe('alerts of other systems', () => {
     expect((await sender.post('/alerts', { labels: {} })).status).toBe(403);
   });
 
+  it('in a storm of new alerts each is kept as it is, and those that are known are seen again or end', async () => {
+    await watch('stormy', { storm: 'asked' });
+    const post = (alerts: object[]) => api.post('/alerts/alertmanager', { version: '4', alerts });
+    const alert = (key: string, changes: object = {}) => ({
+      status: 'firing',
+      labels: { storm: 'any', key },
+      startsAt: '2026-01-01T00:00:00Z',
+      ...changes,
+    });
+    const storm = (name: string, size: number) =>
+      Array.from({ length: size }, (_, index) => alert(`${name} ${index}`));
+    const strange = alert('tab\t, line\n, return\r, \\N, {"a", b} and \\.');
+    const late = alert('far away', { startsAt: '9999-12-31T23:59:59-12:00' });
+    const asked = alert('asked', { labels: { storm: 'asked' } });
+
+    expect((await post(storm('first', 300))).status).toBe(202);
+    const accepted: Json[] = [];
+    for (const alerts of [
+      [...storm('second', 300), strange, late, asked],
+      // What is known stands among what is new: it is seen again, it ends, it begins anew.
+      [...storm('third', 300), strange, alert('second 1', { status: 'resolved' })],
+      [...storm('fourth', 300), alert('second 2', { startsAt: '2026-01-02T00:00:00Z' })],
+      [alert('fourth 0'), ...storm('fifth', 300), alert('fourth 0', { status: 'resolved' })],
+    ]) {
+      const answer = await post(alerts);
+      expect(answer).toMatchObject({ status: 202, body: { rejected: [] } });
+      expect(answer.body.accepted).toHaveLength(alerts.length);
+      accepted.push(answer.body.accepted);
+    }
+    await until(() => told('stormy').length === 1, WAIT_MS);
+
+    const kept = (await api.all('/alerts?source=api')).filter(({ labels }) => labels.storm !== undefined);
+    const ofKey = (key: string) => kept.filter(({ labels }) => labels.key === key);
+    expect(kept).toHaveLength(5 * 300 + 3 + 1);
+    expect(ofKey(strange.labels.key)).toMatchObject([{ status: 'firing', id: accepted[0]![300].id }]);
+    expect(accepted[1]![300]).toEqual(accepted[0]![300]);
+    expect(ofKey('far away')).toMatchObject([{ at: '+010000-01-01T11:59:59.000Z' }]);
+    expect(ofKey('second 1')).toMatchObject([{ status: 'resolved', id: accepted[0]![1].id }]);
+    expect(ofKey('second 2')).toHaveLength(2);
+    expect(ofKey('fourth 0')).toMatchObject([{ status: 'resolved' }]);
+  });
+
   it.concurrent('a token is good for its own path alone, and not for longer than its source', async () => {
     const { id, sender, token } = await source('grafana', { name: 'short-lived' });
     const message = { version: '1', alerts: [{ status: 'firing', labels: { alertname: 'x' } }] };

@@ -5,7 +5,8 @@ import { messageOf, Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
 import { numberAt } from '../common/json-path';
 import { telemetry } from '../common/telemetry';
-import { Database, type Sql } from '../database/database';
+import { copyLine, timestampOf } from '../database/copy-format';
+import { Database, type Sql, type Transaction } from '../database/database';
 import { Queues } from '../queue/queues';
 import type { AlertSource, IncomingAlert } from './alert';
 import { Receipts } from './receipts';
@@ -47,6 +48,27 @@ interface Kept {
   sooner: KeptAlert[];
 }
 
+/** What became of alerts that nobody has seen yet. */
+interface Inserted {
+  ids: ReadonlyMap<string, string>;
+  taken: ReadonlySet<string>;
+  news: readonly string[];
+}
+
+const NOBODY: Inserted = { ids: new Map(), taken: new Set(), news: [] };
+
+interface InsertedRow {
+  id: string;
+  isAsked: boolean;
+}
+
+/** From this many on a COPY and its round trips cost less than an INSERT. */
+const COPY_FROM = 200;
+const UNIQUE_VIOLATION = '23505';
+
+/** While more than this share of the alerts are new, those that may be are inserted without a look before. */
+const MOSTLY = 0.9;
+
 /** Deliveries that share a commit. */
 const DELIVERIES_AT_ONCE = 64;
 /** While one waits for PostgreSQL, the next is made ready. */
@@ -67,6 +89,8 @@ export class Intake {
     COMMITS_AT_ONCE,
   );
   private inMemory = 0;
+  /** Most of what came last was new, as in a storm. */
+  private comesNew = false;
 
   constructor(
     private readonly database: Database,
@@ -135,12 +159,14 @@ export class Intake {
   }
 
   private async commit(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Kept> {
-    const glimpses = await this.glimpses(source, alerts);
+    const begun = this.comesNew ? await this.insertNew(source, beginnings(alerts)) : NOBODY;
+    const rest = alerts.filter(({ dedupKey }) => !begun.ids.has(dedupKey));
+    const glimpses = await this.glimpses(source, rest);
     const now = this.clock.now().getTime();
-    const known = new Map<string, string>();
+    const known = new Map<string, string>(begun.ids);
     const seen = new Map<string, IncomingAlert>();
     const changed = new Set<string>();
-    for (const alert of alerts) {
+    for (const alert of rest) {
       const glimpse = glimpses.get(alert.dedupKey);
       if (glimpse === undefined) continue;
       const step = stepFor(glimpse, alert, now);
@@ -153,20 +179,21 @@ export class Intake {
     for (const key of await this.seeAgain(seen, glimpses)) changed.add(key);
     const fresh = await this.insertNew(
       source,
-      alerts.filter(({ dedupKey }) => !glimpses.has(dedupKey)),
+      rest.filter(({ dedupKey }) => !glimpses.has(dedupKey)),
     );
+    this.comesNew = begun.ids.size + fresh.ids.size > MOSTLY * alerts.length;
     const isOther = ({ dedupKey }: IncomingAlert) => changed.has(dedupKey) || fresh.taken.has(dedupKey);
-    const others = alerts.filter(isOther);
+    const others = rest.filter(isOther);
     const kept = others.length === 0 ? NOTHING : await this.keepAll(source, others);
-    const rest = kept.accepted[Symbol.iterator]();
+    const keptNow = kept.accepted[Symbol.iterator]();
     return {
       accepted: alerts.map((alert) => {
-        if (isOther(alert)) return rest.next().value;
+        if (isOther(alert)) return keptNow.next().value;
         const { dedupKey } = alert;
         const id = known.get(dedupKey) ?? fresh.ids.get(dedupKey);
         return id === undefined ? undefined : { id, dedupKey };
       }),
-      news: [...fresh.news, ...kept.news],
+      news: [...begun.news, ...fresh.news, ...kept.news],
       sooner: kept.sooner,
     };
   }
@@ -176,11 +203,14 @@ export class Intake {
     source: AlertSource,
     alerts: readonly IncomingAlert[],
   ): Promise<Map<string, Glimpse>> {
+    if (alerts.length === 0) return new Map();
     const keys = new Set(alerts.map(({ dedupKey }) => dedupKey));
     const rows = await this.database.rows<Glimpse & { dedupKey: string }>(
-      `SELECT id, dedup_key AS "dedupKey", status, ${millis('at')} AS at, ${millis('ends_at')} AS "endsAt",
+      // A look into the index for each, whatever the planner thinks of their number: by ANY it may read the whole source.
+      `SELECT id, key AS "dedupKey", status, ${millis('at')} AS at, ${millis('ends_at')} AS "endsAt",
          life_seconds AS "lifeSeconds", ${millis('last_seen_at')} AS "lastSeenAt", content
-       FROM alerts WHERE source = $1 AND is_current AND dedup_key = ANY($2::text[])`,
+       FROM unnest($2::text[]) AS k (key),
+         LATERAL (SELECT * FROM alerts WHERE source = $1 AND is_current AND dedup_key = key LIMIT 1) a`,
       [source.name, [...keys]],
     );
     return new Map(rows.map((row) => [row.dedupKey, row]));
@@ -222,18 +252,15 @@ export class Intake {
    *
    * @returns ids by key, and the keys that are left: somebody else took them, or they have several rows
    */
-  private async insertNew(
-    source: AlertSource,
-    alerts: readonly IncomingAlert[],
-  ): Promise<{ ids: Map<string, string>; taken: Set<string>; news: string[] }> {
-    if (alerts.length === 0) return { ids: new Map(), taken: new Set(), news: [] };
+  private async insertNew(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Inserted> {
+    if (alerts.length === 0) return NOBODY;
     const { inserted, accepted: folded } = fold([], alerts, this.clock.now(), newId);
     const accepted = folded.filter((one) => one !== undefined);
     // Several rows of one key are all or nothing: one of them may be taken by somebody else.
     const rowsOf = new Map<string, number>();
     for (const { dedupKey } of inserted) rowsOf.set(dedupKey, (rowsOf.get(dedupKey) ?? 0) + 1);
     const alone = inserted.filter(({ dedupKey }) => rowsOf.get(dedupKey) === 1);
-    const rows = alone.length === 0 ? [] : await this.insert(this.database, source, alone);
+    const rows = alone.length === 0 ? [] : await this.insertAlone(source, alone);
     const done = new Set(rows.map(({ id }) => id));
     const isDone = ({ id }: { id: string }) => done.has(id);
     return {
@@ -241,6 +268,18 @@ export class Intake {
       taken: new Set(accepted.filter((alert) => !isDone(alert)).map(({ dedupKey }) => dedupKey)),
       news: rows.filter(({ isAsked }) => isAsked).map(({ id }) => id),
     };
+  }
+
+  /** Many are copied, which takes no key that is there already for an answer: then nothing is done, and they are inserted. */
+  private async insertAlone(source: AlertSource, alerts: readonly KeptAlert[]): Promise<InsertedRow[]> {
+    if (this.comesNew && alerts.length >= COPY_FROM) {
+      try {
+        return await this.database.transaction((sql) => this.copy(sql, source, alerts));
+      } catch (error) {
+        if ((error as { code?: string }).code !== UNIQUE_VIOLATION) throw error;
+      }
+    }
+    return this.insert(this.database, source, alerts);
   }
 
   private async keepAll(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Kept> {
@@ -357,26 +396,18 @@ export class Intake {
    *
    * @returns those that were inserted: the others have a key that somebody else took
    */
-  private async insert(
-    sql: Sql,
-    source: AlertSource,
-    alerts: readonly KeptAlert[],
-  ): Promise<{ id: string; isAsked: boolean }[]> {
-    const { matcher, revision } = this.subscriptions.latest ?? (await this.subscriptions.current());
-    const isAsked = ({ isCurrent, serviceId, labels }: KeptAlert) =>
-      isCurrent && (serviceId !== null || matcher.asks(labels));
+  private async insert(sql: Sql, source: AlertSource, alerts: readonly KeptAlert[]): Promise<InsertedRow[]> {
+    const { isAsked, revision } = await this.asked();
     const rows = await sql.rows<{ id: string; isAsked: boolean; isStale: boolean }>(
-      `WITH known AS (SELECT revision <> $21::bigint AS is_stale FROM definition_revision FOR SHARE)
+      `WITH known AS (SELECT revision <> $19::bigint AS is_stale FROM definition_revision FOR SHARE)
        INSERT INTO alerts (id, source, format, dedup_key, status, value, labels, annotations, service_id, metric, at,
          ends_at, life_seconds, received_at, last_seen_at, is_current, revision, raw, content, processed)
        SELECT id, $1, $2, dedup_key, status, value, labels, annotations, service_id, metric, at, ends_at, life_seconds,
-         received_at, last_seen_at, is_current, revision, raw, content,
-         CASE WHEN is_current AND (is_asked OR known.is_stale) THEN 0 ELSE revision END
+         $20, $20, is_current, revision, raw, content, CASE WHEN is_current AND (is_asked OR known.is_stale) THEN 0 ELSE revision END
        FROM known, unnest($3::uuid[], $4::text[], $5::text[], $6::float8[], $7::jsonb[], $8::jsonb[], $9::uuid[], $10::text[],
-           $11::timestamptz[], $12::timestamptz[], $13::float8[], $14::timestamptz[], $15::timestamptz[], $16::bool[], $17::int[],
-           $18::jsonb[], $19::text[], $20::bool[])
+           $11::timestamptz[], $12::timestamptz[], $13::float8[], $14::bool[], $15::int[], $16::jsonb[], $17::text[], $18::bool[])
          AS u (id, dedup_key, status, value, labels, annotations, service_id, metric, at, ends_at, life_seconds,
-           received_at, last_seen_at, is_current, revision, raw, content, is_asked)
+           is_current, revision, raw, content, is_asked)
        ON CONFLICT (source, dedup_key) WHERE is_current DO NOTHING
        RETURNING id, processed < revision AS "isAsked", (SELECT is_stale FROM known) AS "isStale"`,
       [
@@ -385,28 +416,94 @@ export class Intake {
         alerts.map(({ id }) => id),
         alerts.map(({ dedupKey }) => dedupKey),
         alerts.map(({ status }) => status),
-        alerts.map(({ value }) => value),
+        orNull(alerts.map(({ value }) => value)),
         alerts.map(({ labels }) => JSON.stringify(labels)),
         alerts.map(({ annotations }) => JSON.stringify(annotations)),
-        alerts.map(({ serviceId }) => serviceId),
-        alerts.map(({ metric }) => metric),
-        alerts.map(({ at }) => at),
-        alerts.map(({ endsAt }) => endsAt),
-        alerts.map(({ lifeSeconds }) => lifeSeconds),
-        alerts.map(({ receivedAt }) => receivedAt),
-        alerts.map(({ lastSeenAt }) => lastSeenAt),
+        orNull(alerts.map(({ serviceId }) => serviceId)),
+        orNull(alerts.map(({ metric }) => metric)),
+        alerts.map(({ at }) => timestampOf(at)),
+        orNull(alerts.map(({ endsAt }) => endsAt && timestampOf(endsAt))),
+        orNull(alerts.map(({ lifeSeconds }) => lifeSeconds)),
         alerts.map(({ isCurrent }) => isCurrent),
         alerts.map(({ revision }) => revision),
-        alerts.map(({ raw }) => jsonOf(raw)),
+        orNull(alerts.map(({ raw }) => jsonOf(raw))),
         alerts.map(contentOf),
         alerts.map(isAsked),
         revision,
+        alerts[0]!.receivedAt,
       ],
       'intake_insert',
     );
     if (rows.some(({ isStale }) => isStale)) this.subscriptions.refresh();
     return rows;
   }
+
+  /** The same for many. @throws what PostgreSQL says when one of them has a key that somebody else took */
+  private async copy(
+    sql: Transaction,
+    source: AlertSource,
+    alerts: readonly KeptAlert[],
+  ): Promise<InsertedRow[]> {
+    const { isAsked, revision } = await this.asked();
+    const [now] = await sql.rows<{ revision: string }>('SELECT revision FROM definition_revision FOR SHARE');
+    const isStale = now!.revision !== revision;
+    const rows = alerts.map((alert) => ({
+      id: alert.id,
+      isAsked: alert.isCurrent && (isStale || isAsked(alert)),
+    }));
+    const lines = alerts.map((alert, index) =>
+      lineOf(source, alert, rows[index]!.isAsked ? 0 : alert.revision),
+    );
+    await sql.copy(`COPY alerts (${COPIED}) FROM STDIN`, lines.join(''));
+    if (isStale) this.subscriptions.refresh();
+    return rows;
+  }
+
+  /** Whether a rule asks for an alert, as of a revision of the rules. */
+  private async asked(): Promise<{ isAsked: (alert: KeptAlert) => boolean; revision: string }> {
+    const { matcher, revision } = this.subscriptions.latest ?? (await this.subscriptions.current());
+    const isAsked = ({ isCurrent, serviceId, labels }: KeptAlert) =>
+      isCurrent && (serviceId !== null || matcher.asks(labels));
+    return { isAsked, revision };
+  }
+}
+
+const COPIED = `id, source, format, dedup_key, status, value, labels, annotations, service_id, metric, at, ends_at, life_seconds,
+  received_at, last_seen_at, is_current, revision, raw, content, processed`;
+
+function lineOf({ name, format }: AlertSource, alert: KeptAlert, processed: number): string {
+  const received = timestampOf(alert.receivedAt);
+  return copyLine([
+    alert.id,
+    name,
+    format,
+    alert.dedupKey,
+    alert.status,
+    alert.value,
+    JSON.stringify(alert.labels),
+    JSON.stringify(alert.annotations),
+    alert.serviceId,
+    alert.metric,
+    timestampOf(alert.at),
+    alert.endsAt && timestampOf(alert.endsAt),
+    alert.lifeSeconds,
+    received,
+    received,
+    alert.isCurrent,
+    alert.revision,
+    jsonOf(alert.raw),
+    contentOf(alert),
+    processed,
+  ]);
+}
+
+/** Alerts that begin something, whatever is kept, unless one is kept under their key. */
+function beginnings(alerts: readonly IncomingAlert[]): IncomingAlert[] {
+  const times = new Map<string, number>();
+  for (const { dedupKey } of alerts) times.set(dedupKey, (times.get(dedupKey) ?? 0) + 1);
+  return alerts.filter(
+    ({ dedupKey, status, isEnd }) => status === 'firing' && !isEnd && times.get(dedupKey) === 1,
+  );
 }
 
 const endsSooner = ({ status, isCurrent, endsAt }: KeptAlert, before: Date | null | undefined): boolean =>
@@ -415,5 +512,9 @@ const endsSooner = ({ status, isCurrent, endsAt }: KeptAlert, before: Date | nul
   endsAt !== null &&
   before !== undefined &&
   (before === null || endsAt < before);
+
+/** `unnest` fills up with NULL: where there is nothing else, nothing is sent. */
+const orNull = <T>(values: (T | null)[]): (T | null)[] | null =>
+  values.every((value) => value === null) ? null : values;
 
 const jsonOf = (raw: unknown): string | null => (raw === null ? null : JSON.stringify(raw));

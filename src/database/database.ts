@@ -1,5 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { pipeline } from 'node:stream/promises';
 import type { Pool, PoolClient, QueryResultRow } from 'pg';
+import { from } from 'pg-copy-streams';
 import type { DataSource, EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config';
 import { messageOf, Unavailable } from '../common/errors';
@@ -14,6 +16,17 @@ const PING_MS = 3_000;
 export interface Sql {
   /** Rows of a statement. Named ones are prepared once per connection. */
   rows<R extends QueryResultRow>(text: string, values?: unknown[], name?: string): Promise<R[]>;
+}
+
+/** One connection in a transaction. */
+export interface Transaction extends Sql {
+  /**
+   * Adds rows, at a third of what an INSERT costs here and there. One that is refused undoes the transaction.
+   *
+   * @param text COPY … FROM STDIN
+   * @param lines rows as `copyLine` makes them
+   */
+  copy(text: string, lines: string): Promise<void>;
 }
 
 /**
@@ -92,14 +105,17 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   }
 
   /** All or nothing; rolled back when `work` throws. */
-  async transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (sql: Transaction) => Promise<T>): Promise<T> {
     this.assertConnected();
     const client = await this.pool.connect().catch(asUnavailable);
     // The query under way fails by itself when the connection is lost; without a listener the process would end too.
     client.on('error', ignore);
     try {
       await client.query('BEGIN');
-      const result = await work({ rows: (text, values, name) => rowsOf(client, text, values, name) });
+      const result = await work({
+        rows: (text, values, name) => rowsOf(client, text, values, name),
+        copy: (text, lines) => pipeline([lines], client.query(from(text))).catch(asUnavailable),
+      });
       await client.query('COMMIT');
       client.off('error', ignore);
       client.release();
