@@ -222,24 +222,25 @@ export class Intake {
     glimpses: ReadonlyMap<string, Glimpse>,
   ): Promise<string[]> {
     if (alerts.size === 0) return [];
-    const keys = [...alerts.keys()];
+    // They are locked in this order, everywhere.
+    const keys = [...alerts.keys()].sort((a, b) => (glimpses.get(a)!.id < glimpses.get(b)!.id ? -1 : 1));
     const kept = keys.map((key) => glimpses.get(key)!);
     const rows = await this.database.rows<{ id: string }>(
-      // Locked in their order first; and planned for these ids, as a plan for any number of them reads the whole table.
-      `WITH locked AS (SELECT id FROM alerts WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE)
-       UPDATE alerts a SET last_seen_at = greatest(a.last_seen_at, $4), ends_at = coalesce(u.ends_at, a.ends_at)
-       FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS u (id, content, ends_at)
-       WHERE (SELECT count(*) FROM locked) > 0 AND a.id = ANY($1::uuid[]) AND a.id = u.id AND a.is_current AND a.status = 'firing' AND a.content = u.content
-         AND coalesce(a.ends_at > $4, true) AND coalesce(a.last_seen_at + make_interval(secs => a.life_seconds) > $4, true)
-         AND (u.ends_at IS NULL OR u.ends_at >= a.ends_at - interval '1 second')
-         AND NOT EXISTS (SELECT FROM alert_matches m
-           WHERE m.alert_id = a.id AND a.last_seen_at + make_interval(secs => m.ttl_seconds) < $4)
-       RETURNING a.id`,
+      `WITH seen AS MATERIALIZED (
+         SELECT a.id, u.ends_at FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS u (id, content, ends_at),
+           LATERAL (SELECT * FROM alerts WHERE id = u.id LIMIT 1 FOR NO KEY UPDATE) a
+         WHERE a.is_current AND a.status = 'firing' AND a.content = u.content
+           AND coalesce(a.ends_at > $4, true) AND coalesce(a.last_seen_at + make_interval(secs => a.life_seconds) > $4, true)
+           AND (u.ends_at IS NULL OR u.ends_at >= a.ends_at - interval '1 second')
+           AND NOT EXISTS (SELECT FROM alert_matches m
+             WHERE m.alert_id = a.id AND a.last_seen_at + make_interval(secs => m.ttl_seconds) < $4))
+       UPDATE alerts a SET last_seen_at = greatest(a.last_seen_at, $4), ends_at = coalesce(s.ends_at, a.ends_at)
+       FROM seen s WHERE a.id = s.id RETURNING a.id`,
       [
         kept.map(({ id }) => id),
         // What they say is what was kept: that is why they are here.
         kept.map(({ content }) => content),
-        keys.map((key) => alerts.get(key)!.endsAt ?? null),
+        orNull(keys.map((key) => alerts.get(key)!.endsAt ?? null)),
         this.clock.now(),
       ],
     );
@@ -299,7 +300,8 @@ export class Intake {
       `SELECT id, dedup_key AS "dedupKey", status, value, labels, annotations, service_id AS "serviceId", metric, at,
          ends_at AS "endsAt", life_seconds AS "lifeSeconds", raw, received_at AS "receivedAt", last_seen_at AS "lastSeenAt",
          is_current AS "isCurrent", revision
-       FROM alerts WHERE source = $1 AND is_current AND dedup_key = ANY($2::text[]) ORDER BY dedup_key FOR UPDATE`,
+       FROM unnest($2::text[]) AS k (key),
+         LATERAL (SELECT * FROM alerts WHERE source = $1 AND is_current AND dedup_key = key LIMIT 1 FOR UPDATE) a`,
       [source.name, keys],
       'intake_current',
     );
