@@ -16,15 +16,16 @@ export async function withDeadline<T>(
   // Several hundred questions may listen to it at once, and Node warns of more than ten.
   setMaxListeners(0, abort.signal);
   const late = new Error(`no answer in ${timeoutMs / 1000} s`);
-  const timeout = setTimeout(() => abort.abort(late), timeoutMs);
-  let giveUp!: NodeJS.Timeout;
+  let timer!: NodeJS.Timeout;
   const hung = new Promise<never>((_, reject) => {
-    giveUp = setTimeout(() => reject(late), timeoutMs + GRACE_MS);
+    timer = setTimeout(() => {
+      abort.abort(late);
+      timer = setTimeout(() => reject(late), GRACE_MS);
+    }, timeoutMs);
   });
   try {
     return await Promise.race([call(abort.signal), hung]);
   } finally {
-    clearTimeout(timeout);
-    clearTimeout(giveUp);
+    clearTimeout(timer);
   }
 }

@@ -2,8 +2,10 @@
 import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
 import type { LookupFunction } from 'node:net';
-import type { Readable } from 'node:stream';
+import type { Readable, Transform } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { urlToHttpOptions } from 'node:url';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import axios from 'axios';
 import { messageOf } from '../../common/errors';
 import { guardedLookup, refuseAddress } from './address-guard';
@@ -61,8 +63,9 @@ export class NotSent extends Error {
 /** It was on its way, and no answer came: it may have been done. */
 export class NoAnswer extends Error {}
 
-// Node keeps connections apart by origin and by the TLS options of each request.
-const KEPT = { keepAlive: true, maxFreeSockets: 256, timeout: IDLE_MS };
+// Node keeps connections apart by origin and by the TLS options of each request. As many as requests are under way at a
+// time: with fewer, a burst opens and closes some all the time.
+const KEPT = { keepAlive: true, maxFreeSockets: 512, timeout: IDLE_MS };
 const AGENTS = {
   http: { kept: new http.Agent(KEPT), fresh: new http.Agent() },
   https: { kept: new https.Agent(KEPT), fresh: new https.Agent() },
@@ -76,14 +79,21 @@ interface Journey {
   isReused?: boolean;
 }
 
-/** Sends it once; redirects are answers like others. @throws NotSent, NoAnswer: messages hold neither headers nor bodies */
+/**
+ * Sends it once; redirects are answers like others. Without axios, which takes a third of the time of a small request.
+ *
+ * @throws NotSent, NoAnswer: messages hold neither headers nor bodies
+ */
 export async function sendOnce(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
   const journey: Journey = {};
   try {
-    const { status, headers, data } = await begin(request, journey, signal);
-    return { status, headers: namesInSmall(headers), body: await beginOf(data) };
+    const response = await answerTo(request, journey, signal);
+    return {
+      status: response.statusCode!,
+      headers: namesInSmall(response.headers),
+      body: await beginOf(response),
+    };
   } catch (error) {
-    // No cause: axios keeps the request in it, headers and body included.
     throw failureOf(error, journey, signal);
   }
 }
@@ -140,52 +150,107 @@ function begin(request: HttpRequest, journey: Journey, signal: AbortSignal) {
 const namesInSmall = (headers: object): HttpAnswer['headers'] =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]));
 
+function answerTo(
+  { method, url, headers, body, ...way }: HttpRequest,
+  journey: Journey,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const target = new URL(url);
+  refuseAddress(target.hostname);
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const length = body === undefined ? {} : { 'Content-Length': body.length };
+    const options = { ...urlToHttpOptions(target), method, headers: { ...UNPACKED, ...length, ...headers } };
+    const request = open(options, way, journey, resolve);
+    const stop = (): void => void request.destroy(signal.reason as Error);
+    signal.addEventListener('abort', stop, { once: true });
+    request.once('close', () => signal.removeEventListener('abort', stop));
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
 type Respond = (response: IncomingMessage) => void;
 
-function transport({ tls, keepAlive }: HttpRequest, journey: Journey) {
-  return (given: RequestOptions, respond: Respond): ClientRequest => {
-    const options = { ...given, lookup: guardedLookup as LookupFunction };
-    const isTls = options.protocol === 'https:';
-    const agent = AGENTS[isTls ? 'https' : 'http'][keepAlive ? 'kept' : 'fresh'];
-    const request = isTls
-      ? https.request({ ...options, ...tls, agent }, respond)
-      : http.request({ ...options, agent }, respond);
+const transport =
+  (way: Way, journey: Journey) =>
+  (options: RequestOptions, respond: Respond): ClientRequest =>
+    open(options, way, journey, respond);
+
+/** How a request travels. */
+type Way = Pick<HttpRequest, 'tls' | 'keepAlive'>;
+
+function open(
+  given: RequestOptions,
+  { tls, keepAlive }: Way,
+  journey: Journey,
+  respond: Respond,
+): ClientRequest {
+  const options = { ...given, lookup: guardedLookup as LookupFunction };
+  const isTls = options.protocol === 'https:';
+  const agent = AGENTS[isTls ? 'https' : 'http'][keepAlive ? 'kept' : 'fresh'];
+  const request = isTls
+    ? https.request({ ...options, ...tls, agent }, respond)
+    : http.request({ ...options, agent }, respond);
+  request.once('socket', (socket: TLSSocket) => {
+    const sent = (): void => {
+      journey.sentAt = performance.now();
+      journey.isReused = request.reusedSocket;
+    };
+    if (request.reusedSocket) return sent();
     const late = setTimeout(
       () => request.destroy(new Error(`no connection in ${CONNECT_TIMEOUT_MS / 1000} s`)),
       CONNECT_TIMEOUT_MS,
     );
-    const sent = (): void => {
-      journey.sentAt = performance.now();
-      journey.isReused = request.reusedSocket;
-      clearTimeout(late);
-    };
     request.once('close', () => clearTimeout(late));
-    request.once('socket', (socket: TLSSocket) => {
-      if (request.reusedSocket) sent();
-      // Node holds the request back until here; a certificate that is refused ends it before.
-      else socket.once(isTls ? 'secureConnect' : 'connect', sent);
+    // Node holds the request back until here; a certificate that is refused ends it before.
+    socket.once(isTls ? 'secureConnect' : 'connect', () => {
+      clearTimeout(late);
+      sent();
     });
-    return request;
-  };
+  });
+  return request;
 }
 
-async function beginOf(stream: Readable): Promise<Buffer> {
+/** The beginning of what it says. The rest may be lost, or may be no gzip: what came is enough. */
+function beginOf(response: IncomingMessage): Promise<Buffer> {
+  const stream = unpacked(response);
   const chunks: Buffer[] = [];
   let length = 0;
-  stream.on('error', () => undefined);
-  const late = setTimeout(() => stream.destroy(), BODY_TIMEOUT_MS);
-  try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
+  return new Promise((resolve) => {
+    const stop = (): void => {
+      response.destroy();
+      stream.destroy();
+    };
+    const late = setTimeout(stop, BODY_TIMEOUT_MS);
+    const end = (): void => {
+      clearTimeout(late);
+      resolve(Buffer.concat(chunks).subarray(0, BODY_BYTES_AT_MOST));
+    };
+    stream.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       length += chunk.length;
-      if (length >= BODY_BYTES_AT_MOST) break;
-    }
-  } catch {
-    // The rest was lost, or is no gzip: what came is enough.
-  } finally {
-    clearTimeout(late);
-  }
-  return Buffer.concat(chunks).subarray(0, BODY_BYTES_AT_MOST);
+      if (length >= BODY_BYTES_AT_MOST) stop();
+    });
+    for (const event of ['end', 'close']) stream.once(event, end);
+    stream.on('error', end);
+    response.once('error', stop);
+  });
+}
+
+/** For those who pack it all the same. */
+const UNPACKED = { 'Accept-Encoding': 'identity' };
+
+const UNPACKERS: Record<string, () => Transform> = {
+  gzip: createGunzip,
+  'x-gzip': createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+};
+
+function unpacked(response: IncomingMessage): Readable {
+  const unpacker = UNPACKERS[response.headers['content-encoding']?.toLowerCase() ?? ''];
+  return unpacker === undefined ? response : response.pipe(unpacker());
 }
 
 /** @throws the signal's reason when it aborts */
