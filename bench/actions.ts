@@ -2,7 +2,7 @@
  * The action queue: webhooks to one sink on this machine, every state committed; and a burst of breaches to their
  * webhooks, beside Alertmanager's.
  *
- *     npm run bench actions -- --executions 10000 --burst 5000
+ *     npm run bench actions -- --executions 10000 --burst 5000 --processes 2
  */
 import { parseArgs } from 'node:util';
 import { newId } from '../src/common/ids';
@@ -15,10 +15,17 @@ const SAMPLE_MS = 200;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { executions: { type: 'string', default: '10000' }, burst: { type: 'string', default: '5000' } },
+    options: {
+      executions: { type: 'string', default: '10000' },
+      burst: { type: 'string', default: '5000' },
+      processes: { type: 'string', default: '2' },
+    },
   });
   const sink = await Sink.start();
-  const program = await BenchProgram.start();
+  const program = await BenchProgram.start({
+    MONSCALE_API_PROCESSES: values.processes,
+    MONSCALE_WORKER_PROCESSES: values.processes,
+  });
   try {
     await queued(program, Number(values.executions), sink);
     await bursts(program, Number(values.burst), sink);

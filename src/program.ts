@@ -12,7 +12,7 @@ import { describeApi } from './api/openapi';
 import { FastLane } from './alerts/fast-lane';
 import { AppModule } from './app.module';
 import { startEmbeddedServers, type EmbeddedServers } from './embedded/embedded-servers';
-import { memberConfig, ProcessGroup, tellGroup } from './process-group/process-group';
+import { groupSize, memberConfig, ProcessGroup, tellGroup } from './process-group/process-group';
 import { allowAddresses } from './targets/http/address-guard';
 import { YAML_TYPES } from './transfer/yaml';
 
@@ -72,12 +72,12 @@ export async function startProgram(env: NodeJS.ProcessEnv): Promise<Program> {
   }
 }
 
-/** In this process, or in several that share the port of the API. */
+/** In this process, or in several. */
 async function startRoles(
   config: Config,
   logger: JsonLogger,
 ): Promise<{ url: string; close: () => Promise<void> }> {
-  if (config.apiProcesses > 1 && config.roles.includes('api')) {
+  if (groupSize(config) > 1) {
     const { group, url } = await ProcessGroup.start(config, logger);
     return { url, close: () => group.stop('SIGTERM') };
   }

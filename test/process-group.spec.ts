@@ -8,7 +8,9 @@ describe('several processes that share a port', () => {
 
   beforeAll(async () => {
     world = await World.create();
-    program = await world.start('all', { env: { MONSCALE_API_PROCESSES: '3' } });
+    program = await world.start('all', {
+      env: { MONSCALE_API_PROCESSES: '3', MONSCALE_WORKER_PROCESSES: '2' },
+    });
   }, 60_000);
 
   afterAll(() => world?.end());

@@ -23,6 +23,8 @@ export interface Config {
   readonly http: { readonly host: string; readonly port: number };
   /** Processes that answer on the port of the API. */
   readonly apiProcesses: number;
+  /** Processes that poll, decide and act. */
+  readonly workerProcesses: number;
   readonly metricsPort: number;
   readonly trap: { readonly host: string; readonly port: number };
   /** Where notifications wait while PostgreSQL is away, and how much disk they may take. */
@@ -52,7 +54,7 @@ export class ConfigError extends Error {
 }
 
 const KNOWN = [
-  'ROLE', 'QUEUES', 'DATA_DIR', 'HTTP_HOST', 'HTTP_PORT', 'API_PROCESSES', 'METRICS_PORT', 'TRAP_HOST', 'TRAP_PORT', 'SPOOL_DIR',
+  'ROLE', 'QUEUES', 'DATA_DIR', 'HTTP_HOST', 'HTTP_PORT', 'API_PROCESSES', 'WORKER_PROCESSES', 'METRICS_PORT', 'TRAP_HOST', 'TRAP_PORT', 'SPOOL_DIR',
   'SPOOL_MB', 'ADMIN_TOKEN',
   'SECRET_KEY', 'KILL_SWITCH', 'MAX_ACTIONS_PER_HOUR', 'ALLOW_ADDRESSES', 'SAMPLES_RETENTION_DAYS', 'HISTORY_RETENTION_DAYS', 'LOG_LEVEL',
   // Of the command line.
@@ -165,6 +167,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       port: whole('MONSCALE_HTTP_PORT', 8080, 0, 65_535),
     },
     apiProcesses: whole('MONSCALE_API_PROCESSES', 1, 1, 64),
+    workerProcesses: whole('MONSCALE_WORKER_PROCESSES', 1, 1, 64),
     metricsPort: whole('MONSCALE_METRICS_PORT', 9464, 0, 65_535),
     trap: {
       host: text('MONSCALE_TRAP_HOST') ?? '0.0.0.0',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AggregatorRegistry } from 'prom-client';
 import type { JsonLogger } from '../common/logger';
-import type { Config } from '../config/config';
+import type { Config, Role } from '../config/config';
 
 /** A process that ended by itself is started again after this. */
 const RESTART_MS = 1_000;
@@ -14,9 +14,18 @@ const NODE_OPTIONS = ['--enable-source-maps', '--max-semi-space-size=32'];
 type FromMember = { ready: string } | { failed: string } | { askMetrics: number };
 type ToMember = { config: Config } | { metrics: number; text: string };
 
+/** How many processes of a program have a role; all other roles have one. */
+const processesOf = ({ apiProcesses, workerProcesses }: Config, role: Role): number =>
+  role === 'api' ? apiProcesses : role === 'worker' ? workerProcesses : 1;
+
+/** How many processes a program is. */
+export const groupSize = (config: Config): number =>
+  Math.max(...config.roles.map((role) => processesOf(config, role)));
+
 /**
- * Several processes that answer on one port, so that the intake of alerts uses the machine's cores. The first of them
- * has all the roles of the program, the others are of the role `api` alone; this one starts them and starts them again.
+ * Several processes of one program, so that the intake of alerts, polls, decisions and actions use the machine's cores.
+ * The first of them has all the roles of the program, the others are `api`, sharing its port, or `worker`, or both; this
+ * one starts them and starts them again.
  */
 export class ProcessGroup {
   private readonly metrics = new AggregatorRegistry();
@@ -39,7 +48,7 @@ export class ProcessGroup {
     try {
       // One after the other: the first may have to migrate the database.
       const url = await group.fork(0);
-      await Promise.all(Array.from({ length: config.apiProcesses - 1 }, (_, index) => group.fork(index + 1)));
+      await Promise.all(Array.from({ length: groupSize(config) - 1 }, (_, index) => group.fork(index + 1)));
       return { group, url };
     } catch (error) {
       await group.stop('SIGTERM');
@@ -61,7 +70,7 @@ export class ProcessGroup {
 
   /** @param place which of them; the first has all the roles */
   private async fork(place: number): Promise<string> {
-    const roles = place === 0 ? this.config.roles : (['api'] as const);
+    const roles = this.config.roles.filter((role) => place < processesOf(this.config, role));
     const member = cluster.fork();
     member.on('message', (message: FromMember) => {
       if ('askMetrics' in message) void this.answerMetrics(member, message.askMetrics);
