@@ -5,26 +5,34 @@
  */
 import { parseArgs } from 'node:util';
 import { defineBreachable } from './breaches';
+import { figureIn, runPeer } from './peers';
 import { BenchProgram, printTable, quantile, sleep, until } from './program';
 import { Sink } from './sink';
 
 const PAUSE_MS = 10;
+const PEER_ALERTS = 500;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { alerts: { type: 'string', default: '500' } } });
-  const alerts = Number(values.alerts);
+  await measureOneByOne(Number(values.alerts));
+}
+
+/** Prints its table. @returns ms from the POST to the webhook; and Alertmanager's, which knows no rule, where it is */
+export async function measureOneByOne(
+  alerts: number,
+): Promise<{ p50: number; p99: number; peer?: { p50?: number; p99?: number } }> {
   const sink = await Sink.start();
   const program = await BenchProgram.start();
   try {
     await defineBreachable(program, alerts, sink);
-    await oneByOne(program, alerts, sink);
+    return await oneByOne(program, alerts, sink);
   } finally {
     await program.stop();
     sink.stop();
   }
 }
 
-async function oneByOne(program: BenchProgram, alerts: number, { arrivedAt }: Sink): Promise<void> {
+async function oneByOne(program: BenchProgram, alerts: number, { arrivedAt }: Sink) {
   const latencies: number[] = [];
   const answers: number[] = [];
   // The first ones warm up code and connections.
@@ -41,12 +49,23 @@ async function oneByOne(program: BenchProgram, alerts: number, { arrivedAt }: Si
     }
     await sleep(PAUSE_MS);
   }
+  const [p50, p99] = [quantile(latencies, 0.5), quantile(latencies, 0.99)];
+  const line = runPeer(
+    'prometheus/bench_d_latency.sh',
+    ['am', PEER_ALERTS, PAUSE_MS],
+    ['prometheus-alertmanager'],
+  );
+  const peer =
+    line === undefined ? undefined : { p50: figureIn(line, 'p50_ms'), p99: figureIn(line, 'p99_ms') };
   printTable(`${latencies.length} alerts one by one, POST to webhook, ms`, [
-    ['p50', quantile(latencies, 0.5)],
-    ['p99', quantile(latencies, 0.99)],
+    ['p50', p50],
+    ['p99', p99],
+    ['Alertmanager, no rule, nothing durable: p50', peer?.p50 ?? '-'],
+    ['Alertmanager, no rule, nothing durable: p99', peer?.p99 ?? '-'],
     ['answer (202) p50', quantile(answers, 0.5)],
     ['answer (202) p99', quantile(answers, 0.99)],
   ]);
+  return { p50, p99, peer };
 }
 
-void main();
+if (require.main === module) void main();

@@ -16,7 +16,15 @@ async function main(): Promise<void> {
       seconds: { type: 'string', default: '20' },
     },
   });
-  const [services, rate, seconds] = [Number(values.services), Number(values.rate), Number(values.seconds)];
+  await measureLabels(Number(values.services), Number(values.rate), Number(values.seconds));
+}
+
+/** Prints its table. @returns ms from receipt to decision, at most */
+export async function measureLabels(
+  services: number,
+  rate: number,
+  seconds: number,
+): Promise<{ p50: number; p99: number }> {
   const program = await BenchProgram.start();
   try {
     await program.post('/api/v1/services', {
@@ -40,15 +48,17 @@ async function main(): Promise<void> {
       upTo,
       count: count - known[index]!.count,
     }));
+    const [p50, p99] = [quantileOf(decided, 0.5), quantileOf(decided, 0.99)];
     printTable(`${sent} alerts, ${rate} a second, each for one of ${services} services by its labels`, [
-      ['receipt to decision, p50 at most, ms', quantileOf(decided, 0.5)],
-      ['receipt to decision, p99 at most, ms', quantileOf(decided, 0.99)],
+      ['receipt to decision, p50 at most, ms', p50],
+      ['receipt to decision, p99 at most, ms', p99],
       ['decisions', decided.at(-1)!.count],
       ...(['program', 'postgres', 'redis'] as const).map(
         (part) => [`cores, ${part}`, (after[part].cpuSeconds - before[part].cpuSeconds) / seconds] as const,
       ),
       ['PSS of the whole tree, MB', after.program.pssMb + after.postgres.pssMb + after.redis.pssMb],
     ]);
+    return { p50, p99 };
   } finally {
     await program.stop();
   }
@@ -110,4 +120,4 @@ function quantileOf(all: readonly Bucket[], share: number): number {
   return 1000 * (all.find(({ count }) => count >= total * share)?.upTo ?? NaN);
 }
 
-void main();
+if (require.main === module) void main();

@@ -1,15 +1,20 @@
 /**
- * Alerts over HTTP beside Alertmanager, in one run: the same `wrk` script posts to both, in turn, over 32 connections.
- * Here each alert is committed before its answer, matched with the rules and kept; there nothing is durable.
+ * Alerts beside Alertmanager and snmptrapd, in one run and one table. Over HTTP the same `wrk` script posts to both, in
+ * turn, over 32 connections: here each alert is committed before its answer, matched with the rules and kept; there
+ * nothing is durable.
  *
- *     npm run bench peers-intake -- --seconds 8
+ *     npm run bench peers-intake -- --seconds 8 --rows posts,traps,one,burst,labels
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { figureIn, isInstalled, peersFolder, runPeer } from './peers';
+import { measureBurst } from './actions';
+import { measureOneByOne } from './alert-to-action';
+import { measureLabels } from './labels';
 import { ADMIN_TOKEN, BenchProgram, printTable, until } from './program';
+import { measurePeer, measureTraps } from './traps';
 
 const CONNECTIONS = 32;
 const WARM_UP_SECONDS = 2;
@@ -21,14 +26,97 @@ async function main(): Promise<void> {
       processes: { type: 'string', default: '2' },
       batches: { type: 'string', default: '1,100' },
       modes: { type: 'string', default: 'refresh,uniq' },
+      rows: { type: 'string', default: 'posts,traps,one,burst,labels' },
     },
   });
   const folder = peersFolder();
   if (folder === undefined || !isInstalled('wrk')) throw new Error('../shared/peers and wrk are needed');
   const seconds = Number(values.seconds);
-  for (const batch of values.batches.split(',').map(Number)) {
-    for (const mode of values.modes.split(',')) await compare(folder, batch, mode, seconds, values.processes);
+  const wanted = new Set(values.rows.split(','));
+  const rows: Row[] = [];
+  if (wanted.has('posts')) {
+    for (const batch of values.batches.split(',').map(Number)) {
+      for (const mode of values.modes.split(','))
+        rows.push(...(await compare(folder, batch, mode, seconds, values.processes)));
+    }
   }
+  if (wanted.has('traps')) rows.push(...(await traps(folder)));
+  if (wanted.has('one')) rows.push(...(await oneByOne()));
+  if (wanted.has('burst')) rows.push(await burst(values.processes));
+  if (wanted.has('labels')) rows.push(await labels());
+  printTable(
+    'alerts: monscale | peer | ratio',
+    rows.map(({ work, ours, theirs, unit }) => [work, rowText(ours, theirs, unit)]),
+  );
+}
+
+/** A line of the table. */
+interface Row {
+  work: string;
+  ours: number;
+  theirs?: number;
+  unit: string;
+}
+
+function rowText(ours: number, theirs: number | undefined, unit: string): string {
+  const text = (figure: number) => `${figure < 100 ? figure.toFixed(1) : Math.round(figure)} ${unit}`;
+  return theirs === undefined
+    ? text(ours)
+    : [text(ours), text(theirs), (ours / theirs).toFixed(2)].join(' | ');
+}
+
+const TRAP_SECONDS = 6;
+const TRAP_RATES = [10_000, 20_000, 30_000, 40_000];
+const FLOOD = 100_000;
+
+/** The highest rate of which nothing is lost, and what a flood loses. */
+async function traps(folder: string): Promise<Row[]> {
+  const lossFree = { ours: 0, theirs: 0 };
+  for (const rate of TRAP_RATES) {
+    const { sent, stored } = await measureTraps(folder, rate * TRAP_SECONDS, rate);
+    if (stored === sent) lossFree.ours = rate;
+    if (figureIn(measurePeer(rate * TRAP_SECONDS, rate), 'lost') === 0) lossFree.theirs = rate;
+  }
+  const flood = await measureTraps(folder, FLOOD, 0);
+  const peer = measurePeer(FLOOD, 0);
+  const lostThere = (100 * (figureIn(peer, 'lost') ?? NaN)) / (figureIn(peer, 'sent') ?? NaN);
+  return [
+    { work: `traps, highest of ${TRAP_RATES.join(', ')} a second without loss`, ...lossFree, unit: '/s' },
+    {
+      work: `flood of ${FLOOD} traps: lost`,
+      ours: (100 * (flood.sent - flood.stored)) / flood.sent,
+      theirs: lostThere,
+      unit: '%',
+    },
+  ];
+}
+
+async function oneByOne(): Promise<Row[]> {
+  const { p50, p99, peer } = await measureOneByOne(500);
+  const work = 'one alert to its webhook';
+  return [
+    { work: `${work}, p50`, ours: p50, theirs: peer?.p50, unit: 'ms' },
+    { work: `${work}, p99`, ours: p99, theirs: peer?.p99, unit: 'ms' },
+  ];
+}
+
+async function burst(processes: string): Promise<Row> {
+  const { perSecond, peer } = await measureBurst(5_000, processes);
+  return {
+    work: 'burst of 5,000 breaches to their webhooks',
+    ours: perSecond,
+    theirs: peer,
+    unit: 'webhooks/s',
+  };
+}
+
+async function labels(): Promise<Row> {
+  const { p99 } = await measureLabels(100_000, 1_000, 20);
+  return {
+    work: '1,000 alerts a second over 100,000 services, receipt to decision: p99 at most',
+    ours: p99,
+    unit: 'ms',
+  };
 }
 
 async function compare(
@@ -37,7 +125,7 @@ async function compare(
   mode: string,
   seconds: number,
   processes: string,
-): Promise<void> {
+): Promise<Row[]> {
   const program = await BenchProgram.start({ MONSCALE_API_PROCESSES: processes });
   try {
     await program.post('/api/v1/services', {
@@ -62,25 +150,29 @@ async function compare(
       ['prometheus-alertmanager', 'wrk'],
     );
     const peer = (figureIn(peerLine, 'rps') ?? NaN) * batch;
-    printTable(
-      `POST /api/v2/alerts, ${batch} alert${batch > 1 ? 's' : ''} each, ${mode === 'uniq' ? 'all new' : 'seen again'}`,
+    const work = `POST, ${batch} alert${batch > 1 ? 's' : ''} each, ${mode === 'uniq' ? 'all new' : 'seen again'}`;
+    printTable(work, [
+      ['alerts/s', rate],
+      ['p50, p99, ms', `${figureIn(line, 'p50_ms')}, ${figureIn(line, 'p99_ms')}`],
+      ['answers that are no 2xx', figureIn(line, 'non2xx') ?? NaN],
+      ['alerts kept', stored],
+      ['CPU s of the whole tree', cpu],
+      ['of it PostgreSQL', after.postgres.cpuSeconds - before.postgres.cpuSeconds],
+      ['PSS of the whole tree, MB', pss],
+      ['Alertmanager: alerts/s', peer],
+      ['Alertmanager: p50, p99, ms', `${figureIn(peerLine, 'p50_ms')}, ${figureIn(peerLine, 'p99_ms')}`],
       [
-        ['alerts/s', rate],
-        ['p50, p99, ms', `${figureIn(line, 'p50_ms')}, ${figureIn(line, 'p99_ms')}`],
-        ['answers that are no 2xx', figureIn(line, 'non2xx') ?? NaN],
-        ['alerts kept', stored],
-        ['CPU s of the whole tree', cpu],
-        ['of it PostgreSQL', after.postgres.cpuSeconds - before.postgres.cpuSeconds],
-        ['PSS of the whole tree, MB', pss],
-        ['Alertmanager: alerts/s', peer],
-        ['Alertmanager: p50, p99, ms', `${figureIn(peerLine, 'p50_ms')}, ${figureIn(peerLine, 'p99_ms')}`],
-        [
-          'Alertmanager: CPU s, RSS MB',
-          `${figureIn(peerLine, 'am_cpu_s')}, ${figureIn(peerLine, 'rss_after')}`,
-        ],
-        ['ratio of alerts/s', rate / peer],
+        'Alertmanager: CPU s, RSS MB',
+        `${figureIn(peerLine, 'am_cpu_s')}, ${figureIn(peerLine, 'rss_after')}`,
       ],
-    );
+      ['ratio of alerts/s', rate / peer],
+    ]);
+    const p99 = figureIn(peerLine, 'p99_ms');
+    return [
+      { work, ours: rate, theirs: peer, unit: 'alerts/s' },
+      { work: `${work}: p99`, ours: figureIn(line, 'p99_ms') ?? NaN, theirs: p99, unit: 'ms' },
+      { work: `${work}: memory`, ours: pss, theirs: figureIn(peerLine, 'rss_after'), unit: 'MB' },
+    ];
   } finally {
     await program.stop();
   }

@@ -19,7 +19,7 @@ const PEER = 'snmptrapd/bench_b_traps.sh';
 
 type Usages = ReturnType<BenchProgram['usage']>;
 
-interface Outcome {
+export interface Outcome {
   sent: number;
   stored: number;
   /** What the program says it lost, in the kernel included. */
@@ -47,17 +47,19 @@ async function main(): Promise<void> {
   for (const rate of [0, ...rates]) {
     const count = rate === 0 ? traps : rate * seconds;
     const name = rate === 0 ? `flood of ${traps}` : `${rate}/s for ${seconds} s`;
-    const peer = values['no-peer'] ? undefined : runPeer(PEER, ['log', count, rate], ['snmptrapd', 'gcc']);
-    rows.push([`${name}, snmptrapd`, peerText(peer)]);
-    rows.push([
-      `${name}, monscale`,
-      textOf(await measure(join(folder, 'common/bin/trapblast'), count, rate)),
-    ]);
+    if (!values['no-peer']) rows.push([`${name}, snmptrapd`, peerText(measurePeer(count, rate))]);
+    rows.push([`${name}, monscale`, textOf(await measureTraps(folder, count, rate))]);
   }
   printTable('traps: lost, stored/s from the first sent to the last stored, CPU s per 1,000', rows);
 }
 
-async function measure(trapblast: string, count: number, rate: number): Promise<Outcome> {
+/** @param rate traps a second; 0: as fast as they can be sent */
+export const measurePeer = (count: number, rate: number): string | undefined =>
+  runPeer(PEER, ['log', count, rate], ['snmptrapd', 'gcc']);
+
+/** The same, by this program. @param folder the peers' */
+export async function measureTraps(folder: string, count: number, rate: number): Promise<Outcome> {
+  const trapblast = join(folder, 'common/bin/trapblast');
   const port = await freeUdpPort();
   const program = await BenchProgram.start({
     MONSCALE_TRAP_PORT: String(port),
@@ -149,4 +151,4 @@ async function freeUdpPort(): Promise<number> {
   return port;
 }
 
-void main();
+if (require.main === module) void main();
