@@ -1,6 +1,9 @@
 import { Client } from 'pg';
 import { createTestDatabase } from '../../../test/databases';
-import { check } from '../../common/check';
+import { until } from '../../../test/program';
+import { EXPIRED, GOOD, OTHER } from '../../../test/stand-ins/certificates';
+import { startTlsPostgres, type TlsPostgres } from '../../../test/stand-ins/postgres';
+import { check, checked } from '../../common/check';
 import type { ReadContext } from '../metric';
 import { SqlQuery, SqlQueryParams } from './sql-query.metric';
 
@@ -171,5 +174,63 @@ describe('sql_query', () => {
     [7, /./],
   ])('%s is refused', (url, detail) => {
     expect(detailsOf(url)).toEqual([expect.stringMatching(detail)]);
+  });
+});
+
+describe('sql_query by TLS', () => {
+  let server: TlsPostgres;
+
+  beforeAll(async () => {
+    server = await startTlsPostgres(GOOD);
+  }, 60_000);
+  afterAll(() => server?.stop());
+
+  const IS_TLS = 'SELECT ssl::int FROM pg_stat_ssl WHERE pid = pg_backend_pid()';
+
+  /** Each with connections of its own. */
+  async function read(mode: string, tls?: object): Promise<number> {
+    const metric = new SqlQuery();
+    const params = checked(SqlQueryParams, {
+      url: `${server.url}${mode}`,
+      query: IS_TLS,
+      ...(tls && { tls }),
+    });
+    const nobody = () => Promise.reject(new Error('no infrastructure'));
+    try {
+      const signal = AbortSignal.timeout(3_000);
+      return await metric.read(params, { signal, timeoutMs: 3_000, nodes: nobody, listNodes: nobody });
+    } finally {
+      metric.onModuleDestroy();
+    }
+  }
+
+  it('is asked where its certificate is by the authority that is given, or where any will do', async () => {
+    expect(await read('', { ca: GOOD.cert })).toBe(1);
+    expect(await read('?sslmode=verify-full', { ca: GOOD.cert })).toBe(1);
+    expect(await read('?sslmode=require', { ca: GOOD.cert })).toBe(1);
+    expect(await read('?sslmode=no-verify')).toBe(1);
+    expect(await read('', { rejectUnauthorized: false })).toBe(1);
+    expect(await read('')).toBe(0);
+    expect(await read('?sslmode=disable', { ca: GOOD.cert })).toBe(0);
+  });
+
+  it.each([
+    ['by nobody who is trusted', GOOD, undefined, /self-signed certificate/],
+    ['by another authority', GOOD, OTHER.cert, /self-signed certificate|unable to verify/],
+    ['for another host', OTHER, OTHER.cert, /does not match certificate's altnames/],
+    ['of the past', EXPIRED, EXPIRED.cert, /certificate has expired/],
+  ])('is told nothing with a certificate %s', async (_, shown, ca, why) => {
+    await server.show(shown);
+    // Those who connect at once may still be shown the one before.
+    await until(
+      () =>
+        read('?sslmode=require', ca === undefined ? undefined : { ca }).then(
+          () => false,
+          (error: Error) =>
+            why.test(error.message) && error.message.startsWith('cannot read the query from 127.0.0.1:'),
+        ),
+      5_000,
+    );
+    expect(await read('?sslmode=no-verify')).toBe(1);
   });
 });
