@@ -73,7 +73,7 @@ async function define(
   const oid = `'1.3.6.1.4.1.2021.10.1.5.' || (c.n / ${hosts} + 1)`;
   await program.copyService('template', services, {
     metrics: `jsonb_set(jsonb_set(s.metrics, '{load,params,host}', to_jsonb(${host})), '{load,params,oid}', to_jsonb(${oid}))`,
-    series: `jsonb_build_object('load', nextval('series_id'))`,
+    series: `jsonb_build_object('load', nextval('series_group_id') * 100)`,
   });
   await program.sql.query(
     `UPDATE services SET enabled = false, version = version + 1 WHERE name = 'template'`,
@@ -81,9 +81,8 @@ async function define(
 }
 
 async function snapshot(program: BenchProgram) {
-  const { rows } = await program.sql.query<{ updated: string; inserted: string }>(
-    `SELECT sum(n_tup_upd) FILTER (WHERE relname IN ('services', 'service_states', 'decisions')) AS updated,
-       sum(n_tup_ins) FILTER (WHERE relname LIKE 'samples_%') AS inserted
+  const { rows } = await program.sql.query<{ updated: string }>(
+    `SELECT sum(n_tup_upd) FILTER (WHERE relname IN ('services', 'service_states', 'decisions')) AS updated
      FROM pg_stat_user_tables`,
   );
   const [due, done, dropped, values, lateSum, jobs] = await Promise.all(

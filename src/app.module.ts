@@ -25,7 +25,9 @@ import type { Config, QueueName, Role } from './config/config';
 import { DatabaseModule } from './database/database.module';
 import { HealthController } from './health/health.controller';
 import { HistoryModule } from './history/history.module';
+import { Points } from './history/points';
 import { Retention } from './history/retention';
+import { RollUps } from './history/roll-ups';
 import { SamplesController } from './history/samples.controller';
 import { InfrastructuresController } from './infrastructures/infrastructures.controller';
 import { InfrastructuresModule } from './infrastructures/infrastructures.module';
@@ -101,9 +103,17 @@ const CONTROLLERS: Record<Role, Type[]> = {
 
 /** What each role runs: the first of it starts when the program does, and drains when it stops. */
 const RUNS: Record<Role, Type[]> = {
-  api: [FastLane, ActionTests, ServiceStates, Hindsight, Decisions, Recordings, Simulations, Tools],
-  // Says what is due; puts back what Redis lost; notices silence; makes and drops partitions.
-  scheduler: [PollScheduler, AlertSweep, SilentSources, ExecutionSweep, LoadBalancerSweep, Retention],
+  api: [FastLane, ActionTests, ServiceStates, Hindsight, Decisions, Recordings, Simulations, Tools, Points],
+  // Says what is due; puts back what Redis lost; notices silence; makes and drops partitions; rolls samples up.
+  scheduler: [
+    PollScheduler,
+    AlertSweep,
+    SilentSources,
+    ExecutionSweep,
+    LoadBalancerSweep,
+    RollUps,
+    Retention,
+  ],
   // One processor for each queue it serves; see SERVES.
   worker: [],
   // Receives SNMP notifications over UDP.

@@ -2,6 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import Redis from 'ioredis';
 import { Client } from 'pg';
+import { readConfig } from '../src/config/config';
+import { Database } from '../src/database/database';
 
 /** As many as the embedded Redis has, less number 0, which counts. */
 const REDIS_DATABASES = 63;
@@ -13,6 +15,14 @@ export async function createTestDatabase(): Promise<{ databaseUrl: string; drop(
   const url = new URL(variable('TEST_DATABASE_URL'));
   url.pathname = `/${name}`;
   return { databaseUrl: url.href, drop: () => onServer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+}
+
+/** The program's way to a new database that is migrated already; `end` closes and drops it. */
+export async function openTestDatabase(): Promise<{ database: Database; end(): Promise<void> }> {
+  const { databaseUrl, drop } = await createTestDatabase();
+  const database = new Database(Object.freeze({ ...readConfig({}), databaseUrl }));
+  await database.onModuleInit();
+  return { database, end: () => database.onApplicationShutdown().then(drop) };
 }
 
 /** An empty logical Redis database, used by nobody else until 63 more were asked for. */

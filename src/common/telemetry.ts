@@ -32,6 +32,20 @@ export const telemetry = {
     'outcome',
   ] as const),
   samples: counter('samples_total', 'Samples written'),
+  samplesDropped: counter('samples_dropped_total', 'Samples that were read and not written', [
+    'reason',
+  ] as const),
+  samplesWaiting: new Gauge({
+    name: 'monscale_samples_waiting',
+    help: 'Samples that are read and not yet written',
+    registers,
+  }),
+  samplesOldest: new Gauge({
+    name: 'monscale_samples_oldest_waiting_seconds',
+    help: 'How long the sample has waited that waits longest; 0 when none does',
+    aggregator: 'max',
+    registers,
+  }),
   alertsReceived: counter('alerts_received_total', 'Alerts accepted', ['format'] as const),
   alertsRefused: counter('alerts_refused_total', 'Alerts and notifications refused', [
     'format',

@@ -38,6 +38,12 @@ export interface Config {
   /** Link-local addresses that may be asked over HTTP all the same: addresses and CIDRs. */
   readonly allowAddresses: readonly string[];
   readonly samplesRetentionDays: number;
+  /** Steps of 5 minutes and of an hour that are made of samples. */
+  readonly rollUps: {
+    readonly enabled: boolean;
+    readonly fiveMinutesRetentionDays: number;
+    readonly hoursRetentionDays: number;
+  };
   readonly historyRetentionDays: number;
   readonly logLevel: string;
   /** Variables that look like ours and are not: probably misspelt. */
@@ -56,7 +62,8 @@ export class ConfigError extends Error {
 const KNOWN = [
   'ROLE', 'QUEUES', 'DATA_DIR', 'HTTP_HOST', 'HTTP_PORT', 'API_PROCESSES', 'WORKER_PROCESSES', 'METRICS_PORT', 'TRAP_HOST', 'TRAP_PORT', 'SPOOL_DIR',
   'SPOOL_MB', 'ADMIN_TOKEN',
-  'SECRET_KEY', 'KILL_SWITCH', 'MAX_ACTIONS_PER_HOUR', 'ALLOW_ADDRESSES', 'SAMPLES_RETENTION_DAYS', 'HISTORY_RETENTION_DAYS', 'LOG_LEVEL',
+  'SECRET_KEY', 'KILL_SWITCH', 'MAX_ACTIONS_PER_HOUR', 'ALLOW_ADDRESSES', 'SAMPLES_RETENTION_DAYS', 'ROLL_UPS',
+  'ROLL_UPS_5M_RETENTION_DAYS', 'ROLL_UPS_1H_RETENTION_DAYS', 'HISTORY_RETENTION_DAYS', 'LOG_LEVEL',
   // Of the command line.
   'URL', 'TOKEN',
 ].map((name) => `MONSCALE_${name}`); // prettier-ignore
@@ -183,6 +190,11 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     maxActionsPerHour: whole('MONSCALE_MAX_ACTIONS_PER_HOUR', undefined, 1, 1_000_000),
     allowAddresses: networks('MONSCALE_ALLOW_ADDRESSES'),
     samplesRetentionDays: whole('MONSCALE_SAMPLES_RETENTION_DAYS', 14, 1, 3_650),
+    rollUps: {
+      enabled: choice('MONSCALE_ROLL_UPS', ['on', 'off'], 'on') === 'on',
+      fiveMinutesRetentionDays: whole('MONSCALE_ROLL_UPS_5M_RETENTION_DAYS', 90, 1, 3_650),
+      hoursRetentionDays: whole('MONSCALE_ROLL_UPS_1H_RETENTION_DAYS', 730, 1, 3_650),
+    },
     historyRetentionDays: whole('MONSCALE_HISTORY_RETENTION_DAYS', 90, 1, 3_650),
     logLevel: choice('MONSCALE_LOG_LEVEL', LOG_LEVELS, 'info'),
     // Kubernetes adds MONSCALE_PORT_… and MONSCALE_SERVICE_… to pods beside a service named monscale: warn, don't refuse.

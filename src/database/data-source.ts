@@ -11,6 +11,7 @@ import { SnmpNotifications1763900700000 } from '../../migrations/1763900700000-s
 import { Intake1763900800000 } from '../../migrations/1763900800000-intake';
 import { DefinitionChanges1763900900000 } from '../../migrations/1763900900000-definition-changes';
 import { LighterAlerts1763901000000 } from '../../migrations/1763901000000-lighter-alerts';
+import { SampleRows1763901200000 } from '../../migrations/1763901200000-sample-rows';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -49,6 +50,7 @@ function dataSource(url: string, extra: object): DataSource {
       Intake1763900800000,
       DefinitionChanges1763900900000,
       LighterAlerts1763901000000,
+      SampleRows1763901200000,
     ],
     installExtensions: false,
     applicationName: 'monscale',

@@ -3,7 +3,7 @@ import { CLOCK, type Clock } from '../common/clock';
 import { Recurring } from '../common/periodic';
 import { CONFIG, type Config } from '../config/config';
 import { Database } from '../database/database';
-import { Samples } from './samples';
+import { FIVE_MINUTES, HOUR, partitionsOf, RAW, type Table } from './tables';
 
 const EVERY_MS = 600_000;
 const DAY_MS = 86_400_000;
@@ -19,6 +19,9 @@ const OLD = [
      AND NOT EXISTS (SELECT FROM executions e WHERE e.trigger_id = t.id) LIMIT $2)`,
 ];
 
+/** Samples wait this long beyond their days to be rolled up. */
+const DAYS_FOR_ROLL_UPS = 2;
+
 /** Makes room for the samples of the days to come, and drops what is older than it is to be kept. */
 @Injectable()
 export class Retention extends Recurring {
@@ -26,7 +29,6 @@ export class Retention extends Recurring {
 
   constructor(
     private readonly database: Database,
-    private readonly samples: Samples,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
@@ -34,11 +36,41 @@ export class Retention extends Recurring {
   }
 
   override async round(): Promise<void> {
-    const now = this.clock.now();
-    await this.samples.prepare(now);
-    const dropped = await this.samples.drop(now, this.config.samplesRetentionDays);
-    if (dropped.length > 0) this.logger.log(`dropped samples: ${dropped.join(', ')}`);
-    const before = new Date(now.getTime() - this.config.historyRetentionDays * DAY_MS);
+    await partitionsOf(this.database, RAW).prepare(this.clock.now());
+    const now = await this.agreedNow();
+    const { samplesRetentionDays, rollUps, historyRetentionDays } = this.config;
+    await this.drop(RAW, await this.rolledUp(daysBefore(now, samplesRetentionDays)));
+    // What is made of others stands in for them, and must not go before them.
+    const fiveMinutesDays = Math.max(samplesRetentionDays, rollUps.fiveMinutesRetentionDays);
+    await this.drop(FIVE_MINUTES, daysBefore(now, fiveMinutesDays));
+    await this.drop(HOUR, daysBefore(now, Math.max(fiveMinutesDays, rollUps.hoursRetentionDays)));
+    const before = daysBefore(now, historyRetentionDays);
     for (const statement of OLD) await this.database.rows(statement, [before, AT_ONCE]);
   }
+
+  /** A clock that is ahead must not drop what is to be kept: PostgreSQL's counts too. */
+  private async agreedNow(): Promise<Date> {
+    const [row] = await this.database.rows<{ now: Date }>('SELECT least($1::timestamptz, now()) AS now', [
+      this.clock.now(),
+    ]);
+    return row!.now;
+  }
+
+  private async drop(table: Table, before: Date): Promise<void> {
+    const { dropped, busy } = await partitionsOf(this.database, table).drop(before);
+    if (dropped.length > 0) this.logger.log(`dropped ${dropped.join(', ')}`);
+    if (busy.length > 0) this.logger.warn(`in use, to be dropped later: ${busy.join(', ')}`);
+  }
+
+  /** When the scheduler was away for long, samples stay until they are rolled up. */
+  private async rolledUp(before: Date): Promise<Date> {
+    if (!this.config.rollUps.enabled) return before;
+    const [row] = await this.database.rows<{ before: Date }>(
+      'SELECT greatest(least($1, done_until), $2) AS before FROM roll_ups WHERE step_seconds = $3',
+      [before, daysBefore(before, DAYS_FOR_ROLL_UPS), FIVE_MINUTES.stepSeconds],
+    );
+    return row!.before;
+  }
 }
+
+const daysBefore = (at: Date, days: number): Date => new Date(at.getTime() - days * DAY_MS);

@@ -5,24 +5,9 @@ import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
 import { InvalidInput } from '../common/errors';
 import { Choice, Text, Whole } from '../common/fields';
-import { Database } from '../database/database';
 import { Services } from '../services/services';
+import { MAX_POINTS, POINT_FUNCTIONS, Points, type PointFunction } from './points';
 
-/** Answers one point per step. Percentiles interpolate. */
-const FUNCTIONS: Record<string, string> = {
-  avg: 'avg(value)',
-  min: 'min(value)',
-  max: 'max(value)',
-  sum: 'sum(value)',
-  count: 'count(value)::float8',
-  last: '(array_agg(value ORDER BY at DESC))[1]',
-  p50: 'percentile_cont(0.5) WITHIN GROUP (ORDER BY value)',
-  p90: 'percentile_cont(0.9) WITHIN GROUP (ORDER BY value)',
-  p95: 'percentile_cont(0.95) WITHIN GROUP (ORDER BY value)',
-  p99: 'percentile_cont(0.99) WITHIN GROUP (ORDER BY value)',
-};
-
-const MAX_POINTS = 11_000;
 const HOUR_MS = 3_600_000;
 
 class SamplesQuery {
@@ -52,8 +37,8 @@ class SamplesQuery {
   })
   stepSeconds?: number;
 
-  @Choice(Object.keys(FUNCTIONS), { description: 'What a step is made of its readings' })
-  function = 'avg';
+  @Choice(POINT_FUNCTIONS, { description: 'What a step is made of its readings' })
+  function: PointFunction = 'avg';
 }
 
 /** What was read. */
@@ -62,7 +47,7 @@ class SamplesQuery {
 @Controller('api/v1/services/:ref/samples')
 export class SamplesController {
   constructor(
-    private readonly database: Database,
+    private readonly points: Points,
     private readonly services: Services,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -77,39 +62,8 @@ export class SamplesController {
     const metric = metricOf(query.metric, service.series);
     const to = momentOf(query.to) ?? this.clock.now();
     const from = momentOf(query.from) ?? new Date(to.getTime() - HOUR_MS);
-    const points = await this.points(service.series[metric]!, from, to, query);
-    return { metric, points };
-  }
-
-  private async points(
-    series: number,
-    from: Date,
-    to: Date,
-    { stepSeconds, function: name }: SamplesQuery,
-  ): Promise<[string, number][]> {
-    const [text, values] =
-      stepSeconds === undefined
-        ? [
-            'SELECT at, value FROM samples WHERE series_id = $1 AND at >= $2 AND at <= $3 ORDER BY at LIMIT $4',
-            [],
-          ]
-        : [
-            `SELECT date_bin(make_interval(secs => $5), at, 'epoch') AS at, ${FUNCTIONS[name]} AS value
-             FROM samples WHERE series_id = $1 AND at >= $2 AND at <= $3 GROUP BY 1 ORDER BY 1 LIMIT $4`,
-            [stepSeconds],
-          ];
-    const rows = await this.database.rows<{ at: Date; value: number }>(text, [
-      series,
-      from,
-      to,
-      MAX_POINTS + 1,
-      ...values,
-    ]);
-    if (rows.length > MAX_POINTS) {
-      const detail = `more than ${MAX_POINTS} points; ask for a shorter time or a longer step`;
-      throw new InvalidInput([{ pointer: '/stepSeconds', detail }]);
-    }
-    return rows.map(({ at, value }) => [at.toISOString(), value]);
+    const series = service.series[metric]!;
+    return { metric, points: await this.points.of({ ...query, series, from, to }) };
   }
 }
 

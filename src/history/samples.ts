@@ -1,13 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { telemetry } from '../common/telemetry';
 import { Database } from '../database/database';
-
-/** One number read at one moment. */
-export interface Sample {
-  series: number;
-  at: Date;
-  value: number;
-}
+import { groupOf, placeOf } from '../database/series';
+import type { Sample } from './sample-rows';
 
 /** Readings, oldest first; moments in milliseconds. */
 export interface SeriesWindow {
@@ -16,47 +10,45 @@ export interface SeriesWindow {
   lastAt: number;
 }
 
-const DAY_MS = 86_400_000;
-const NO_PARTITION = '23514';
-
-/** The record of what was read: one partition a day, written in batches, never updated. */
+/** The record of what was read. */
 @Injectable()
 export class Samples {
   constructor(private readonly database: Database) {}
 
-  /** Writes a batch. A sample that is there already stays as it is. */
-  async write(samples: readonly Sample[]): Promise<void> {
-    if (samples.length === 0) return;
-    try {
-      await this.insert(samples);
-    } catch (error) {
-      if ((error as { code?: string }).code !== NO_PARTITION) throw error;
-      for (const day of new Set(samples.map(({ at }) => dayOf(at)))) await this.ensurePartition(day);
-      await this.insert(samples);
-    }
-    telemetry.samples.inc(samples.length);
-  }
-
-  private async insert(samples: readonly Sample[]): Promise<void> {
-    await this.database.rows(
-      `INSERT INTO samples (series_id, at, value)
-       SELECT * FROM unnest($1::int[], $2::timestamptz[], $3::float8[]) ON CONFLICT DO NOTHING`,
-      [samples.map(({ series }) => series), samples.map(({ at }) => at), samples.map(({ value }) => value)],
-      'samples_insert',
-    );
-  }
-
-  /** When each series was last read, of those that were read after `after` and not after `upTo`. */
+  /** The latest reading of each series, of those after `after` and not after `upTo`. */
   async latest(series: readonly number[], after: Date, upTo?: Date): Promise<Map<number, Sample>> {
     if (series.length === 0) return new Map();
-    const rows = await this.database.rows<{ series: number; at: Date; value: number }>(
+    const rows = await this.database.rows<Sample>(
       `SELECT s.series, x.at, x.value
-       FROM unnest($1::int[]) AS s(series),
-         LATERAL (SELECT at, value FROM samples WHERE series_id = s.series AND at > $2 AND at <= $3 ORDER BY at DESC LIMIT 1) x`,
-      [series, after, upTo ?? 'infinity'],
+       FROM unnest($1::float8[], $2::int[], $3::int[]) AS s (series, group_id, place),
+         LATERAL (SELECT at, readings[s.place] AS value FROM samples
+           WHERE group_id = s.group_id AND at > $4 AND at <= $5 AND readings[s.place] IS NOT NULL
+           ORDER BY at DESC LIMIT 1) x`,
+      [...columnsOf(series), after, upTo ?? 'infinity'],
       'samples_latest',
     );
     return new Map(rows.map((row) => [row.series, row]));
+  }
+
+  /**
+   * When anything of the group of each series was last read, after `after`: of a service whose one metric has failed
+   * for days it takes as little as of any other.
+   */
+  async lastRead(series: readonly number[], after: Date): Promise<Map<number, Date>> {
+    if (series.length === 0) return new Map();
+    const rows = await this.database.rows<{ group_id: number; at: Date }>(
+      `SELECT g.group_id, x.at FROM (SELECT DISTINCT unnest($1::int[]) AS group_id) g,
+         LATERAL (SELECT at FROM samples WHERE group_id = g.group_id AND at > $2 ORDER BY at DESC LIMIT 1) x`,
+      [series.map(groupOf), after],
+      'samples_last_read',
+    );
+    const byGroup = new Map(rows.map(({ group_id, at }) => [group_id, at]));
+    return new Map(
+      series.flatMap((one) => {
+        const at = byGroup.get(groupOf(one));
+        return at === undefined ? [] : [[one, at] as const];
+      }),
+    );
   }
 
   /** The readings of windows that end at `to`, oldest first; a series without any in its window is left out. */
@@ -72,18 +64,20 @@ export class Samples {
       first_at: Date;
       last_at: Date;
     }>(
-      `SELECT w.series, array_agg(s.value ORDER BY s.at) AS values, min(s.at) AS first_at, max(s.at) AS last_at
-       FROM unnest($1::int[], $2::float8[]) AS w (series, seconds)
-         JOIN samples s ON s.series_id = w.series AND s.at > $4 AND s.at <= $3
-           AND s.at > $3::timestamptz - make_interval(secs => w.seconds)
+      `SELECT w.series, array_agg(s.readings[w.place] ORDER BY s.at) AS values,
+         min(s.at) AS first_at, max(s.at) AS last_at
+       FROM unnest($1::float8[], $2::int[], $3::int[], $4::float8[]) AS w (series, group_id, place, seconds)
+         JOIN samples s ON s.group_id = w.group_id AND s.at > $6 AND s.at <= $5
+           AND s.at > $5::timestamptz - make_interval(secs => w.seconds)
+       WHERE s.readings[w.place] IS NOT NULL
        GROUP BY 1`,
       [
-        windows.map(({ series }) => series),
+        ...columnsOf(windows.map(({ series }) => series)),
         windows.map(({ seconds }) => seconds),
         to,
         new Date(to.getTime() - longest * 1000),
       ],
-      'samples_windows',
+      // Without a name: a plan for any windows, made while a new day is empty, reads the whole of it.
     );
     return new Map(
       rows.map(({ series, values, first_at, last_at }) => [
@@ -93,41 +87,21 @@ export class Samples {
     );
   }
 
-  /** Makes the partitions of the day of `now` and of the days after it. */
-  async prepare(now: Date, daysAhead = 3): Promise<void> {
-    for (let day = 0; day <= daysAhead; day++) await this.ensurePartition(dayOf(now) + day * DAY_MS);
-  }
-
-  /** Drops the days that are older than the retention. */
-  async drop(now: Date, retentionDays: number): Promise<string[]> {
-    const oldest = partitionName(dayOf(now) - retentionDays * DAY_MS);
-    const partitions = await this.database.rows<{ name: string }>(
-      `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-       WHERE i.inhparent = 'samples'::regclass AND c.relname < $1 ORDER BY 1`,
-      [oldest],
+  /** What was read of some series in `[from, to)`, oldest first. */
+  async between(series: readonly number[], from: Date, to: Date): Promise<Sample[]> {
+    return this.database.rows<Sample>(
+      `SELECT w.series, s.at, s.readings[w.place] AS value
+       FROM unnest($1::float8[], $2::int[], $3::int[]) AS w (series, group_id, place)
+         JOIN samples s ON s.group_id = w.group_id AND s.at >= $4 AND s.at < $5
+       WHERE s.readings[w.place] IS NOT NULL ORDER BY s.at`,
+      [...columnsOf(series), from, to],
     );
-    for (const { name } of partitions) {
-      await this.database.transaction(async (sql) => {
-        // Readers hold locks: rather try again at the next round than stand in everybody's way.
-        await sql.rows(`SET LOCAL lock_timeout = '2s'`);
-        await sql.rows(`DROP TABLE IF EXISTS "${name}"`);
-      });
-    }
-    return partitions.map(({ name }) => name);
-  }
-
-  private async ensurePartition(dayStart: number): Promise<void> {
-    const [from, to] = [dayStart, dayStart + DAY_MS].map((at) => new Date(at).toISOString());
-    await this.database.transaction(async (sql) => {
-      // Two processes at once: CREATE … IF NOT EXISTS alone is not safe against itself.
-      await sql.rows(`SELECT pg_advisory_xact_lock(hashtext('samples_partitions'))`);
-      await sql.rows(
-        `CREATE TABLE IF NOT EXISTS "${partitionName(dayStart)}" PARTITION OF samples FOR VALUES FROM ('${from}') TO ('${to}')`,
-      );
-    });
   }
 }
 
-const dayOf = (at: Date): number => Math.floor(at.getTime() / DAY_MS) * DAY_MS;
-const partitionName = (dayStart: number): string =>
-  `samples_${new Date(dayStart).toISOString().slice(0, 10).replaceAll('-', '')}`;
+/** Series, and where they are kept. Their numbers go beyond an int. */
+const columnsOf = (series: readonly number[]): number[][] => [
+  series.slice(),
+  series.map(groupOf),
+  series.map(placeOf),
+];

@@ -1,7 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AlertValues, type AlertValue } from '../alerts/alert-values';
 import { CLOCK, type Clock } from '../common/clock';
-import { Samples, type Sample, type SeriesWindow } from '../history/samples';
+import { Unavailable } from '../common/errors';
+import type { Sample } from '../history/sample-rows';
+import { SampleWriter } from '../history/sample-writer';
+import { Samples, type SeriesWindow } from '../history/samples';
 import type { Reading } from '../metrics/metric';
 import { asksForGap, rememberedUntil } from './engine/evaluate';
 import { windowed, windowNote } from './engine/window';
@@ -19,6 +22,7 @@ const DAY_MS = 86_400_000;
 export class Observer {
   constructor(
     private readonly samples: Samples,
+    private readonly writer: SampleWriter,
     private readonly alertValues: AlertValues,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -28,10 +32,10 @@ export class Observer {
     const asking = watched.filter(({ state }) => state !== undefined && asksForGap(state));
     const series = asking.flatMap(({ prepared }) => Object.values(prepared.service.series));
     const since = new Date(this.clock.now().getTime() - GAP_DAYS * DAY_MS);
-    const latest = await this.samples.latest(series, since);
+    const lastRead = await this.samples.lastRead(series, since);
     return new Map(
       asking.map(({ prepared, state }) => {
-        const moments = Object.values(prepared.service.series).map((id) => latest.get(id)?.at.getTime() ?? 0);
+        const moments = Object.values(prepared.service.series).map((id) => lastRead.get(id)?.getTime() ?? 0);
         return [prepared.service.id, Math.max(rememberedUntil(state!), ...moments)];
       }),
     );
@@ -53,7 +57,9 @@ export class Observer {
     const readings = await this.samples.windows(wanted, at);
     if (!isWritten) {
       for (const { series, latest } of wanted) {
-        const { values, firstAt } = readings.get(series) ?? { values: [], firstAt: at.getTime() };
+        const { values, firstAt, lastAt } = readings.get(series) ?? { values: [], firstAt: at.getTime() };
+        // It was only not known whether they are written.
+        if (lastAt === at.getTime()) continue;
         readings.set(series, { values: [...values, latest], firstAt, lastAt: at.getTime() });
       }
     }
@@ -146,7 +152,9 @@ export class Observer {
       return { ...seen, readAt: { ...seen.readAt, ...readAt } };
     });
     // After the look at what was seen before: these are not before.
-    await this.samples.write(samplesOf(watched, pushed, at));
+    if (!(await this.writer.write(samplesOf(watched, pushed, at)))) {
+      throw new Unavailable('what alerts say of metrics that are polled can not be written now');
+    }
     return this.throughWindows(seen, at);
   }
 }

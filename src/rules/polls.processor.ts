@@ -4,7 +4,8 @@ import type { Job } from 'bull';
 import { AlertValues } from '../alerts/alert-values';
 import { CLOCK, type Clock } from '../common/clock';
 import { telemetry } from '../common/telemetry';
-import { Samples, type Sample } from '../history/samples';
+import type { Sample } from '../history/sample-rows';
+import { SampleWriter } from '../history/sample-writer';
 import { Poller, type Polling } from '../metrics/poller';
 import type { PollJob } from '../queue/jobs';
 import { Evaluator } from './evaluator';
@@ -22,7 +23,7 @@ export class PollsProcessor {
     private readonly ruleBook: RuleBook,
     private readonly poller: Poller,
     private readonly observer: Observer,
-    private readonly samples: Samples,
+    private readonly writer: SampleWriter,
     private readonly alertValues: AlertValues,
     private readonly evaluator: Evaluator,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -56,13 +57,15 @@ export class PollsProcessor {
     byService: Map<Prepared, Watched>,
     previous: Map<string, number>,
   ): Promise<void> {
-    const samples = wave.flatMap((polling) => samplesOf(polling, at));
+    const written = this.writer.write(wave.flatMap((polling) => samplesOf(polling, at)));
     const alertMetrics = wave.flatMap(({ polled }) => polled.alertMetrics);
-    const [alerts] = await Promise.all([this.alertValues.of(alertMetrics, at), this.samples.write(samples)]);
+    const alerts = await this.alertValues.of(alertMetrics, at);
     const seen: Seen[] = wave.map(({ polled, readings }) =>
       this.observer.seen(byService.get(polled)!, readings, alerts, at, previous.get(polled.service.id)),
     );
-    await this.evaluator.evaluate(await this.observer.throughWindows(seen, at));
+    // Only windows look at what is written.
+    const isWritten = wave.some(({ polled }) => polled.windows.length > 0) && (await written);
+    await this.evaluator.evaluate(await this.observer.throughWindows(seen, at, isWritten));
     telemetry.pollsDone.inc(wave.length);
   }
 }

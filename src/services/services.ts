@@ -11,6 +11,7 @@ import { Secrets } from '../common/secrets';
 import { Database } from '../database/database';
 import { DefinitionStore, type Columns } from '../database/definitions';
 import { ServiceRow, type MetricChoice } from '../database/entities';
+import { firstSeries, nextSeries } from '../database/series';
 import { Infrastructures } from '../infrastructures/infrastructures';
 import { MetricRegistry } from '../metrics/metric-registry';
 import { Queues } from '../queue/queues';
@@ -191,18 +192,20 @@ export class Services extends StoredDefinitions<ServiceRow> {
     return sealed;
   }
 
-  /** Ids for the samples of new metrics; old ones keep theirs, also those that are gone. */
+  /** Numbers for the series of new metrics; old ones keep theirs, also those that are gone. */
   protected override async beforehand(manager: EntityManager, rows: ServiceRow[]): Promise<void> {
-    const fresh = rows.flatMap(({ series, metrics }) =>
-      Object.keys(metrics)
-        .filter((name) => series[name] === undefined)
-        .map((name) => ({ series, name })),
+    const fresh = rows.filter(({ series, metrics }) =>
+      Object.keys(metrics).some((name) => series[name] === undefined),
     );
-    const ids: { id: number }[] = await manager.query(
-      `SELECT nextval('series_id')::int AS id FROM generate_series(1, $1)`,
+    // None begins more than one: a group holds all the metrics a service may have.
+    const groups: { id: number }[] = await manager.query(
+      `SELECT nextval('series_group_id')::int AS id FROM generate_series(1, $1)`,
       [fresh.length],
     );
-    fresh.forEach(({ series, name }, index) => (series[name] = ids[index]!.id));
+    fresh.forEach(({ series, metrics }, index) => {
+      for (const name of Object.keys(metrics))
+        series[name] ??= nextSeries(series) ?? firstSeries(groups[index]!.id);
+    });
   }
 
   protected override async alongside(manager: EntityManager, rows: ServiceRow[]): Promise<void> {

@@ -1,17 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../database/database';
+import { Samples } from '../../history/samples';
 import type { Prepared } from '../rule-book';
 import { castOf, countingMetrics } from './cast';
 import { storyOfRecords, type Points, type Recorded, type Scene, type Span } from './story';
 
-/** Rows of samples read at a time. */
+/** Samples read at a time. */
 const BATCH = 20_000;
 const MAX_ALERTS = 100_000;
 
 /** What was recorded of a service, as a story. */
 @Injectable()
 export class Recordings {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly recorded: Samples,
+  ) {}
 
   /** @param countsNodes the simulation counts nodes itself, whatever was recorded of them */
   async *story(prepared: Prepared, span: Span, countsNodes: boolean): AsyncGenerator<Scene> {
@@ -42,13 +46,13 @@ export class Recordings {
     const longest = Math.max(0, ...windows.map(({ window }) => window.seconds)) * 1000;
     const batchMs = Math.max(1, Math.floor(BATCH / bySeries.size)) * everyMs;
     for (let after = from - longest; after < to + 1; after += batchMs) {
-      const rows = await this.database.rows<{ series_id: number; at: Date; value: number }>(
-        `SELECT series_id, at, value FROM samples
-         WHERE series_id = ANY($1::int[]) AND at >= $2 AND at < $3 ORDER BY at`,
-        [[...bySeries.keys()], new Date(after), new Date(Math.min(after + batchMs, to + 1))],
+      const samples = await this.recorded.between(
+        [...bySeries.keys()],
+        new Date(after),
+        new Date(Math.min(after + batchMs, to + 1)),
       );
-      yield rows.map(({ series_id, at, value }) => ({
-        metric: bySeries.get(series_id)!,
+      yield samples.map(({ series, at, value }) => ({
+        metric: bySeries.get(series)!,
         at: at.getTime(),
         value,
       }));

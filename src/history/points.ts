@@ -1,0 +1,197 @@
+import { Injectable } from '@nestjs/common';
+import { InvalidInput } from '../common/errors';
+import { Database, type Sql } from '../database/database';
+import { groupOf, placeOf } from '../database/series';
+import { codeOf } from './partitions';
+import { FIVE_MINUTES, HOUR, partitionsOf, RAW, type RollUp } from './tables';
+
+export const MAX_POINTS = 11_000;
+/** Below the time after which the connection itself is given up. */
+const TIMEOUT_MS = 8_000;
+const QUERY_CANCELED = '57014';
+
+/** What a point is made of, of single readings. Percentiles interpolate. */
+const OF_READINGS = {
+  avg: 'avg(value)',
+  min: 'min(value)',
+  max: 'max(value)',
+  sum: 'sum(value)',
+  count: 'count(value)::float8',
+  last: '(array_agg(value ORDER BY at DESC))[1]',
+  p50: 'percentile_cont(0.5) WITHIN GROUP (ORDER BY value)',
+  p90: 'percentile_cont(0.9) WITHIN GROUP (ORDER BY value)',
+  p95: 'percentile_cont(0.95) WITHIN GROUP (ORDER BY value)',
+  p99: 'percentile_cont(0.99) WITHIN GROUP (ORDER BY value)',
+};
+
+/** The same of numbers that are rolled up; percentiles can't be made of them. */
+const OF_STEPS: Partial<Record<PointFunction, string>> = {
+  avg: 'sum(sum) / sum(count)',
+  min: 'min(min)',
+  max: 'max(max)',
+  sum: 'sum(sum)',
+  count: 'sum(count)',
+  last: '(array_agg(last ORDER BY at DESC))[1]',
+};
+
+export type PointFunction = keyof typeof OF_READINGS;
+export const POINT_FUNCTIONS = Object.keys(OF_READINGS) as PointFunction[];
+
+export interface Wanted {
+  series: number;
+  from: Date;
+  /** This moment included. */
+  to: Date;
+  /** Without it the readings themselves. */
+  stepSeconds?: number;
+  function: PointFunction;
+}
+
+type Point = [at: string, value: number];
+
+/** Readings of a series over time: themselves, or a point per step. */
+@Injectable()
+export class Points {
+  constructor(private readonly database: Database) {}
+
+  /** @throws InvalidInput when they are too many, can't be made any more, or take too long */
+  async of(wanted: Wanted): Promise<Point[]> {
+    const rolled = await this.rolledUp(wanted);
+    if (rolled === undefined) await this.assertKept(wanted);
+    try {
+      return await this.database.transaction(async (sql) => {
+        await sql.rows(`SET LOCAL statement_timeout = ${TIMEOUT_MS}`);
+        if (rolled === undefined && (await isBeyond(sql, wanted))) throw tooMany();
+        const [text, values] = rolled === undefined ? ofReadings(wanted) : ofSteps(wanted, rolled);
+        const rows = await sql.rows<{ at: Date; value: number }>(text, values);
+        if (rows.length > MAX_POINTS) throw tooMany();
+        return rows.map(({ at, value }): Point => [at.toISOString(), value]);
+      });
+    } catch (error) {
+      if (codeOf(error) !== QUERY_CANCELED) throw error;
+      const detail = `takes more than ${TIMEOUT_MS / 1000} s to answer; ask for a shorter time`;
+      throw new InvalidInput([{ pointer: '/from', detail }]);
+    }
+  }
+
+  /** Until when each kind of step is made; undefined where the points can't be made of steps. */
+  private async rolledUp({ stepSeconds, function: name }: Wanted): Promise<DoneUntil | undefined> {
+    const isFit =
+      stepSeconds !== undefined && stepSeconds % FIVE_MINUTES.stepSeconds === 0 && name in OF_STEPS;
+    if (!isFit) return undefined;
+    const rows = await this.database.rows<{ step_seconds: number; done_until: Date | number }>(
+      'SELECT step_seconds, done_until FROM roll_ups',
+    );
+    // A step that is not made yet stands as -Infinity.
+    const of = ({ stepSeconds: seconds }: RollUp) =>
+      Number(rows.find(({ step_seconds }) => step_seconds === seconds)?.done_until ?? -Infinity);
+    const fine = of(FIVE_MINUTES);
+    return fine === -Infinity ? undefined : { fine, coarse: of(HOUR) };
+  }
+
+  /** Where readings are gone and only steps are left of them, what is needed of readings can't be told. */
+  private async assertKept({ series, from, to }: Wanted): Promise<void> {
+    const oldest = await partitionsOf(this.database, RAW).oldest();
+    if (oldest === undefined || from >= oldest) return;
+    const [left] = await this.database.rows(
+      `SELECT FROM samples_1h WHERE group_id = $1 AND at >= $3 AND at < $4 AND numbers[$2][1] > 0 LIMIT 1`,
+      [groupOf(series), placeOf(series), from, oldest < to ? oldest : to],
+    );
+    if (left === undefined) return;
+    const detail = `readings are kept since ${oldest.toISOString()}; of the time before there are ${Object.keys(OF_STEPS).join(', ')} by steps of a multiple of ${FIVE_MINUTES.stepSeconds} s`;
+    throw new InvalidInput([{ pointer: '/from', detail }]);
+  }
+}
+
+/** Milliseconds. */
+interface DoneUntil {
+  fine: number;
+  coarse: number;
+}
+
+type Statement = [text: string, values: unknown[]];
+
+function ofReadings({ series, from, to, stepSeconds, function: name }: Wanted): Statement {
+  const values = [groupOf(series), placeOf(series), from, to];
+  const readings = `SELECT at, readings[$2] AS value FROM samples
+    WHERE group_id = $1 AND at >= $3 AND at <= $4 AND readings[$2] IS NOT NULL`;
+  if (stepSeconds === undefined) return [`${readings} ORDER BY at LIMIT ${MAX_POINTS + 1}`, values];
+  return [
+    `SELECT date_bin(make_interval(secs => $5), at, 'epoch') AS at, ${OF_READINGS[name]} AS value
+     FROM (${readings}) r GROUP BY 1 ORDER BY 1 LIMIT ${MAX_POINTS + 1}`,
+    [...values, stepSeconds],
+  ];
+}
+
+/** Hours where they are whole, steps of 5 minutes at both ends of them, readings at both ends of those. */
+function ofSteps(wanted: Wanted, done: DoneUntil): Statement {
+  const { series, from, to, stepSeconds, function: name } = wanted;
+  const begin = from.getTime();
+  // `to` is included, and readings stand at whole milliseconds.
+  const end = to.getTime() + 1;
+  const fine = whole(FIVE_MINUTES, begin, Math.min(end, done.fine));
+  if (fine === undefined) return ofReadings(wanted);
+  const hours =
+    stepSeconds! % HOUR.stepSeconds === 0 ? whole(HOUR, begin, Math.min(end, done.coarse)) : undefined;
+  const coarse = hours ?? [fine[1], fine[1]];
+  const values: unknown[] = [groupOf(series), placeOf(series), stepSeconds];
+  const between = ([first, last]: readonly [number, number]): string => {
+    values.push(new Date(first), new Date(last));
+    return `at >= $${values.length - 1} AND at < $${values.length}`;
+  };
+  const readings = (span: Span) =>
+    `SELECT at, 1, readings[$2], readings[$2], readings[$2], readings[$2] FROM samples
+     WHERE group_id = $1 AND readings[$2] IS NOT NULL AND ${between(span)}`;
+  const steps = ({ name }: RollUp, span: Span) =>
+    `SELECT at, numbers[$2][1], numbers[$2][2], numbers[$2][3], numbers[$2][4], numbers[$2][5] FROM ${name}
+     WHERE group_id = $1 AND numbers[$2][1] > 0 AND ${between(span)}`;
+  const parts = [
+    readings([begin, fine[0]]),
+    steps(FIVE_MINUTES, [fine[0], coarse[0]]),
+    steps(HOUR, coarse),
+    steps(FIVE_MINUTES, [coarse[1], fine[1]]),
+    readings([fine[1], end]),
+  ];
+  return [
+    `SELECT date_bin(make_interval(secs => $3), at, 'epoch') AS at, ${OF_STEPS[name]} AS value
+     FROM (${parts.join(' UNION ALL ')}) parts (at, count, sum, min, max, last)
+     GROUP BY 1 ORDER BY 1 LIMIT ${MAX_POINTS + 1}`,
+    values,
+  ];
+}
+
+type Span = readonly [from: number, to: number];
+
+/** The whole steps between two moments, if there are any. */
+function whole({ stepSeconds }: RollUp, from: number, to: number): Span | undefined {
+  const stepMs = stepSeconds * 1000;
+  const [first, last] = [Math.ceil(from / stepMs) * stepMs, Math.floor(to / stepMs) * stepMs];
+  return first < last ? [first, last] : undefined;
+}
+
+/**
+ * More steps than there may be points, and with a reading in more of them? Each look goes from one to the next, so a
+ * question that will be refused does not read months first.
+ */
+async function isBeyond(sql: Sql, { series, from, to, stepSeconds }: Wanted): Promise<boolean> {
+  if (stepSeconds === undefined) return false;
+  if ((to.getTime() - from.getTime()) / 1000 / stepSeconds < MAX_POINTS) return false;
+  const next = (begin: string) =>
+    `SELECT date_bin(make_interval(secs => $5), at, 'epoch') AS at FROM samples
+     WHERE group_id = $1 AND at >= ${begin} AND at <= $4 AND readings[$2] IS NOT NULL ORDER BY samples.at LIMIT 1`;
+  const [found] = await sql.rows<{ count: number }>(
+    `WITH RECURSIVE steps (at, number) AS (
+       SELECT (${next('$3')}), 1
+       UNION ALL
+       SELECT (${next('s.at + make_interval(secs => $5)')}), s.number + 1 FROM steps s
+       WHERE s.at IS NOT NULL AND s.number <= ${MAX_POINTS})
+     SELECT count(at)::int AS count FROM steps`,
+    [groupOf(series), placeOf(series), from, to, stepSeconds],
+  );
+  return found!.count > MAX_POINTS;
+}
+
+function tooMany(): InvalidInput {
+  const detail = `more than ${MAX_POINTS} points; ask for a shorter time or a longer step`;
+  return new InvalidInput([{ pointer: '/stepSeconds', detail }]);
+}

@@ -1,0 +1,108 @@
+import { groupOf, placeOf } from '../database/series';
+
+/** One number read at one moment. */
+export interface Sample {
+  series: number;
+  at: Date;
+  value: number;
+}
+
+/** What was read of a group at one moment, by place; NaN where nothing was. */
+export interface SampleRow {
+  group: number;
+  /** Milliseconds. */
+  at: number;
+  readings: number[];
+}
+
+/** Samples of one service and moment come one after the other: they are one row. */
+export function rowsOf(samples: readonly Sample[]): SampleRow[] {
+  const rows: SampleRow[] = [];
+  let row: SampleRow | undefined;
+  for (const { series, at, value } of samples) {
+    const group = groupOf(series);
+    if (row === undefined || row.group !== group || row.at !== at.getTime()) {
+      row = { group, at: at.getTime(), readings: [] };
+      rows.push(row);
+    }
+    put(row.readings, placeOf(series) - 1, value);
+  }
+  return rows;
+}
+
+/** One row a group and moment, in their order: what came first stands, what it lacks is taken from later ones. */
+export function merged(rows: readonly SampleRow[]): SampleRow[] {
+  const distinct = new Map<string, SampleRow>();
+  for (const { group, at, readings } of rows) {
+    const key = `${group} ${at}`;
+    const row = distinct.get(key) ?? { group, at, readings: [] };
+    readings.forEach((value, index) => put(row.readings, index, value));
+    distinct.set(key, row);
+  }
+  return [...distinct.values()].sort((a, b) => a.group - b.group || a.at - b.at);
+}
+
+function put(readings: number[], index: number, value: number): void {
+  while (readings.length <= index) readings.push(NaN);
+  if (Number.isNaN(readings[index])) readings[index] = value;
+}
+
+const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
+const END = -1;
+const NULL = -1;
+const FLOAT8_OID = 701;
+/** Count of fields; `group_id` and `at` with their lengths; the array's length and its header. */
+const ROW_BYTES = 2 + (4 + 4) + (4 + 8) + 4 + 20;
+/** PostgreSQL counts microseconds from here on. */
+const EPOCH_MS = Date.UTC(2000, 0, 1);
+const HIGH = 2 ** 32;
+
+/**
+ * Rows `(group_id int, at timestamptz, readings float8[])` as `COPY … BINARY` takes them: a third of the work of a text
+ * on this side and a half on PostgreSQL's.
+ *
+ * @see https://www.postgresql.org/docs/current/sql-copy.html "Binary Format"; arrays as `array_recv` reads them
+ */
+export function copyOf(rows: readonly SampleRow[]): Buffer {
+  const size = rows.reduce(
+    (sum, { readings }) => sum + ROW_BYTES + readings.length * 12,
+    SIGNATURE.length + 2,
+  );
+  const buffer = Buffer.allocUnsafe(size);
+  let end = SIGNATURE.copy(buffer);
+  for (const { group, at, readings } of rows) {
+    end = buffer.writeInt16BE(3, end);
+    end = buffer.writeInt32BE(4, end);
+    end = buffer.writeInt32BE(group, end);
+    end = buffer.writeInt32BE(8, end);
+    const microseconds = (at - EPOCH_MS) * 1000;
+    end = buffer.writeInt32BE(Math.floor(microseconds / HIGH), end);
+    end = buffer.writeUInt32BE(((microseconds % HIGH) + HIGH) % HIGH, end);
+    end = writeArray(buffer, readings, end);
+  }
+  end = buffer.writeInt16BE(END, end);
+  return buffer.subarray(0, end);
+}
+
+function writeArray(buffer: Buffer, readings: readonly number[], start: number): number {
+  const lengthAt = start;
+  let end = buffer.writeInt32BE(1, start + 4);
+  end = buffer.writeInt32BE(readings.some(Number.isNaN) ? 1 : 0, end);
+  end = buffer.writeInt32BE(FLOAT8_OID, end);
+  end = buffer.writeInt32BE(readings.length, end);
+  end = buffer.writeInt32BE(1, end);
+  for (const value of readings) {
+    if (Number.isNaN(value)) {
+      end = buffer.writeInt32BE(NULL, end);
+    } else {
+      end = buffer.writeInt32BE(8, end);
+      end = buffer.writeDoubleBE(value, end);
+    }
+  }
+  buffer.writeInt32BE(end - lengthAt - 4, lengthAt);
+  return end;
+}
+
+/** The same as a text, for statements that take rows apart. */
+export const arrayText = ({ readings }: SampleRow): string =>
+  `{${readings.map((value) => (Number.isNaN(value) ? 'NULL' : value)).join(',')}}`;

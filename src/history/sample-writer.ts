@@ -1,0 +1,209 @@
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf, Unavailable } from '../common/errors';
+import { telemetry } from '../common/telemetry';
+import { Database, type Transaction } from '../database/database';
+import { codeOf, NO_PARTITION, type Partitions } from './partitions';
+import { arrayText, copyOf, merged, rowsOf, type Sample, type SampleRow } from './sample-rows';
+import { partitionsOf, RAW } from './tables';
+
+/** Values that may wait or be under way; at 50,000/s those of ten seconds. */
+const MAX_WAITING = 500_000;
+const VALUES_AT_ONCE = 25_000;
+const STATEMENTS_AT_ONCE = 2;
+/** What comes meanwhile goes together, unless it is a statement full. */
+const PAUSE_MS = 25;
+const RETRY_MS = 1_000;
+/** Older ones are given up: roll-ups do not wait longer either. */
+export const LATE_MS = 300_000;
+/** Nobody waits longer to hear whether his samples are written. */
+const ANSWER_MS = 2_000;
+const FLUSH_MS = 5_000;
+
+const UNIQUE_VIOLATION = '23505';
+const COPY = 'COPY samples (group_id, at, readings) FROM STDIN BINARY';
+
+/** Why samples were not written. */
+type Lost = 'full' | 'late' | 'refused' | 'shutdown';
+
+interface Waiting {
+  rows: SampleRow[];
+  values: number;
+  since: number;
+  settle(isWritten: boolean): void;
+}
+
+/**
+ * Writes samples, those of all jobs of this process together. Whoever reads does not wait for it: while PostgreSQL is
+ * slower or away a bounded number waits, and what does not fit is dropped and counted.
+ */
+@Injectable()
+export class SampleWriter implements OnApplicationShutdown {
+  private readonly logger = new Logger('Samples');
+  private readonly partitions: Partitions;
+  private waiting: Waiting[] = [];
+  /** What is not in it any more when its statement ends was given up at shutdown. */
+  private readonly underWay = new Set<Waiting>();
+  private waitingValues = 0;
+  private lastBegan = -Infinity;
+  private running = 0;
+  private failing = false;
+  private drained: () => void = () => undefined;
+
+  constructor(private readonly database: Database) {
+    this.partitions = partitionsOf(database, RAW);
+  }
+
+  /**
+   * A sample that is there already stays as it is. Never fails.
+   *
+   * @returns whether they are in the store; also false when that is not known after two seconds
+   */
+  write(samples: readonly Sample[]): Promise<boolean> {
+    if (samples.length === 0) return Promise.resolve(true);
+    if (this.waitingValues + samples.length > MAX_WAITING) {
+      this.drop(samples.length, 'full');
+      return Promise.resolve(false);
+    }
+    return new Promise((resolve) => {
+      const late = setTimeout(resolve, ANSWER_MS, false);
+      const settle = (isWritten: boolean) => {
+        clearTimeout(late);
+        resolve(isWritten);
+      };
+      this.waiting.push({ rows: rowsOf(samples), values: samples.length, since: performance.now(), settle });
+      this.waitingValues += samples.length;
+      this.show();
+      if (this.running < STATEMENTS_AT_ONCE) void this.drain();
+    });
+  }
+
+  /** After all jobs, before the connections close: what waits is written, for a bounded time. */
+  async onApplicationShutdown(): Promise<void> {
+    if (this.waitingValues === 0) return;
+    const drained = new Promise<void>((resolve) => (this.drained = resolve));
+    await Promise.race([drained, sleep(FLUSH_MS, undefined, { ref: false })]);
+    const left = [...this.underWay, ...this.waiting];
+    this.underWay.clear();
+    this.waiting = [];
+    for (const one of left) this.settle(one, 'shutdown');
+  }
+
+  private async drain(): Promise<void> {
+    this.running++;
+    while (this.waiting.length > 0) {
+      await this.untilWorthwhile();
+      const batch = this.take();
+      if (batch.length > 0 && !(await this.commit(batch))) await sleep(RETRY_MS, undefined, { ref: false });
+    }
+    this.running--;
+    if (this.waitingValues === 0) this.drained();
+  }
+
+  /** One that comes alone waits for nobody. */
+  private async untilWorthwhile(): Promise<void> {
+    const pause = this.lastBegan + PAUSE_MS - performance.now();
+    if (pause > 0 && this.waitingValues < VALUES_AT_ONCE) await sleep(pause);
+    this.lastBegan = performance.now();
+  }
+
+  private take(): Waiting[] {
+    let values = 0;
+    let count = 0;
+    while (count < this.waiting.length && values < VALUES_AT_ONCE) values += this.waiting[count++]!.values;
+    const batch = this.waiting.splice(0, count);
+    for (const one of batch) this.underWay.add(one);
+    return batch;
+  }
+
+  /** False when it failed: then what is not too old waits again. */
+  private async commit(batch: readonly Waiting[]): Promise<boolean> {
+    try {
+      await this.store(batch.flatMap(({ rows }) => rows));
+      for (const one of batch) if (this.underWay.delete(one)) this.settle(one);
+      if (this.failing) this.logger.log('samples are written again');
+      this.failing = false;
+      return true;
+    } catch (error) {
+      if (!this.failing) this.logger.warn(`samples can't be written: ${messageOf(error)}`);
+      this.failing = true;
+      this.putBack(batch, mayPass(error));
+      return false;
+    }
+  }
+
+  private putBack(batch: readonly Waiting[], isWorthwhile: boolean): void {
+    const oldest = performance.now() - LATE_MS;
+    const again: Waiting[] = [];
+    for (const one of batch) {
+      if (!this.underWay.delete(one)) continue;
+      if (!isWorthwhile) this.settle(one, 'refused');
+      else if (one.since < oldest) this.settle(one, 'late');
+      else again.push(one);
+    }
+    this.waiting.unshift(...again);
+  }
+
+  private async store(rows: readonly SampleRow[]): Promise<void> {
+    try {
+      await this.inTransaction((sql) => sql.copy(COPY, copyOf(rows)));
+    } catch (error) {
+      const code = codeOf(error);
+      if (code !== NO_PARTITION && code !== UNIQUE_VIOLATION) throw error;
+      // Both are rare: a day that nobody prepared, and a sample that is there already.
+      await this.partitions.ensure(rows.map(({ at }) => at));
+      await this.addMissing(merged(rows));
+    }
+  }
+
+  /** Readings that are there stay; those that were pushed at the moment of a poll join it. */
+  private addMissing(rows: readonly SampleRow[]): Promise<void> {
+    return this.inTransaction(async (sql) => {
+      await sql.rows(
+        `INSERT INTO samples AS s (group_id, at, readings)
+         SELECT group_id, at, readings::float8[]
+         FROM unnest($1::int[], $2::timestamptz[], $3::text[]) AS u (group_id, at, readings)
+         ON CONFLICT (group_id, at) DO UPDATE
+           SET readings = ARRAY(SELECT coalesce(kept, new)
+             FROM unnest(s.readings, excluded.readings) WITH ORDINALITY AS r (kept, new, place) ORDER BY place)
+           WHERE EXISTS (SELECT FROM unnest(s.readings, excluded.readings) AS r (kept, new)
+             WHERE kept IS NULL AND new IS NOT NULL)`,
+        [rows.map(({ group }) => group), rows.map(({ at }) => new Date(at)), rows.map(arrayText)],
+      );
+    });
+  }
+
+  /** The last half second of samples may go when PostgreSQL itself crashes: they do not wait for the disk. */
+  private inTransaction(work: (sql: Transaction) => Promise<void>): Promise<void> {
+    return this.database.transaction(async (sql) => {
+      await sql.rows('SET LOCAL synchronous_commit = off');
+      await work(sql);
+    });
+  }
+
+  private settle(one: Waiting, lostBecause?: Lost): void {
+    this.waitingValues -= one.values;
+    one.settle(lostBecause === undefined);
+    if (lostBecause === undefined) telemetry.samples.inc(one.values);
+    else this.drop(one.values, lostBecause);
+    this.show();
+  }
+
+  private drop(values: number, reason: Lost): void {
+    telemetry.samplesDropped.inc({ reason }, values);
+  }
+
+  private show(): void {
+    telemetry.samplesWaiting.set(this.waitingValues);
+    const [oldest] = [...this.underWay, ...this.waiting.slice(0, 1)]
+      .map(({ since }) => since)
+      .sort((a, b) => a - b);
+    telemetry.samplesOldest.set(oldest === undefined ? 0 : (performance.now() - oldest) / 1000);
+  }
+}
+
+/** SQLSTATE classes of what is over by itself: deadlocks, locks that are held, a server that is asked to stop. */
+const PASSING = /^(40|55|57)/;
+
+const mayPass = (error: unknown): boolean =>
+  error instanceof Unavailable || PASSING.test(codeOf(error) ?? '');
