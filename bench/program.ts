@@ -19,6 +19,7 @@ export class BenchProgram {
     private readonly child: ChildProcess,
     readonly url: string,
     readonly sql: Client,
+    readonly databaseUrl: string,
   ) {}
 
   static async start(env: NodeJS.ProcessEnv = {}): Promise<BenchProgram> {
@@ -48,7 +49,14 @@ export class BenchProgram {
     );
     const sql = new Client({ connectionString: servers.databaseUrl });
     await sql.connect();
-    const program = new BenchProgram(folder, servers, child, `http://127.0.0.1:${port}`, sql);
+    const program = new BenchProgram(
+      folder,
+      servers,
+      child,
+      `http://127.0.0.1:${port}`,
+      sql,
+      servers.databaseUrl,
+    );
     await program.untilReady();
     return program;
   }
