@@ -10,6 +10,7 @@ import { Aftermath1763900600000 } from '../../migrations/1763900600000-aftermath
 import { SnmpNotifications1763900700000 } from '../../migrations/1763900700000-snmp-notifications';
 import { Intake1763900800000 } from '../../migrations/1763900800000-intake';
 import { DefinitionChanges1763900900000 } from '../../migrations/1763900900000-definition-changes';
+import { StateWriters1763901100000 } from '../../migrations/1763901100000-state-writers';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -47,6 +48,7 @@ function dataSource(url: string, extra: object): DataSource {
       SnmpNotifications1763900700000,
       Intake1763900800000,
       DefinitionChanges1763900900000,
+      StateWriters1763901100000,
     ],
     installExtensions: false,
     applicationName: 'monscale',

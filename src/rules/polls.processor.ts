@@ -9,7 +9,8 @@ import { Poller, type Polling } from '../metrics/poller';
 import type { PollJob } from '../queue/jobs';
 import { Evaluator } from './evaluator';
 import { Observer } from './observer';
-import { RuleBook, type Prepared, type Watched } from './rule-book';
+import { Roster } from './roster';
+import type { Prepared, Watched } from './rule-book';
 import type { Seen } from './seen';
 
 /** Jobs wait for targets most of their time; a dead target must not hold up other jobs. */
@@ -19,7 +20,7 @@ const CONCURRENCY = 32;
 @Processor('polls')
 export class PollsProcessor {
   constructor(
-    private readonly ruleBook: RuleBook,
+    private readonly roster: Roster,
     private readonly poller: Poller,
     private readonly observer: Observer,
     private readonly samples: Samples,
@@ -30,7 +31,7 @@ export class PollsProcessor {
 
   @Process({ concurrency: CONCURRENCY })
   async poll({ data }: Job<PollJob>): Promise<void> {
-    const watched = await this.ruleBook.due(data.intervalSeconds, data.fromSlot, data.toSlot);
+    const watched = await this.roster.due(data.intervalSeconds, data.fromSlot, data.toSlot);
     const lateMs = this.clock.now().getTime() - data.dueAt;
     if (lateMs > data.intervalSeconds * 1000) {
       telemetry.pollsDropped.inc({ reason: 'late' }, watched.length);

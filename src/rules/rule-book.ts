@@ -43,7 +43,8 @@ export interface Watched {
   readonly killSwitch: boolean;
 }
 
-interface SnapshotRow {
+/** A service as it is found: what it is by version, and what is remembered of it. */
+export interface SnapshotRow {
   id: string;
   version: number;
   infrastructure_version: number | null;
@@ -55,13 +56,14 @@ interface SnapshotRow {
 /** Bounded: a process that serves more services than this prepares some of them anew. */
 const MAX_PREPARED = 200_000;
 
-const SNAPSHOT = `
+/** Reads `SnapshotRow`s; a condition on the service `s` follows. */
+export const SNAPSHOT = `
   SELECT s.id, s.version, i.version AS infrastructure_version, st.state, st.next_moment, k.is_on AS kill_switch
   FROM services s CROSS JOIN kill_switch k
     LEFT JOIN infrastructures i ON i.id = s.infrastructure_id
     LEFT JOIN service_states st ON st.service_id = s.id`;
 
-/** The rules of services, by slot or by id; definitions are read again only when their version moves. */
+/** The rules of services; definitions are read again only when their version moves. */
 @Injectable()
 export class RuleBook {
   private readonly logger = new Logger('RuleBook');
@@ -77,16 +79,6 @@ export class RuleBook {
     private readonly secrets: Secrets,
   ) {}
 
-  /** Enabled, polled services of a range of slots. */
-  async due(intervalSeconds: number, fromSlot: number, toSlot: number): Promise<Watched[]> {
-    const rows = await this.database.rows<SnapshotRow>(
-      `${SNAPSHOT} WHERE s.enabled AND s.polled AND s.interval_seconds = $1 AND s.slot BETWEEN $2 AND $3`,
-      [intervalSeconds, fromSlot, toSlot],
-      'rules_due',
-    );
-    return this.watch(rows);
-  }
-
   async byIds(ids: readonly string[]): Promise<Watched[]> {
     if (ids.length === 0) return [];
     const rows = await this.database.rows<SnapshotRow>(
@@ -97,12 +89,12 @@ export class RuleBook {
     return this.watch(rows);
   }
 
-  private async watch(rows: SnapshotRow[]): Promise<Watched[]> {
+  /** What is found, made ready; what is deleted meanwhile, or can't be made ready, is left out. */
+  async watch(rows: readonly SnapshotRow[]): Promise<Watched[]> {
     const changed = rows.filter((row) => this.prepared.get(row.id)?.key !== keyOf(row)).map(({ id }) => id);
     if (changed.length > 0) await this.load(changed);
     return rows.flatMap(({ id, state, next_moment, kill_switch }) => {
       const prepared = this.prepared.get(id)?.prepared;
-      // Deleted between the two looks: there is nothing to watch.
       if (prepared === undefined) return [];
       const nextMoment = next_moment?.getTime();
       return [{ prepared, state: state ?? undefined, nextMoment, killSwitch: kill_switch }];
@@ -123,6 +115,7 @@ export class RuleBook {
         this.prepared.set(service.id, { key, prepared: this.prepare(service, infrastructure) });
       } catch (error) {
         // Of a release with other mappings: it must not cost the others of its batch.
+        this.prepared.delete(service.id);
         this.logger.error(`service ${service.name} can't be evaluated: ${messageOf(error)}`);
       }
     }
