@@ -117,7 +117,9 @@ async function define(program: BenchProgram, setting: Setting): Promise<void> {
   await program.sql.query('UPDATE definition_revision SET revision = revision + 1');
 }
 
+/** Just before a second begins, when what was due at the last one is done. */
 async function snapshot(program: BenchProgram) {
+  await sleep((1_900 - ((performance.timeOrigin + performance.now()) % 1_000)) % 1_000);
   const { rows } = await program.sql.query<{ updated: string; inserted: string }>(
     `SELECT sum(n_tup_upd) FILTER (WHERE relname IN ('services', 'service_states', 'decisions')) AS updated,
        sum(n_tup_ins) FILTER (WHERE relname LIKE 'samples_%') AS inserted
@@ -133,7 +135,7 @@ async function snapshot(program: BenchProgram) {
       'poll_job_seconds_count',
     ].map((name) => program.metric(`monscale_${name}`)),
   );
-  const errors = await program.metric('monscale_reads_total');
+  const errors = await program.metric('monscale_reads_total', 'outcome="error"');
   return {
     at: performance.now(),
     due: due!,
@@ -142,7 +144,7 @@ async function snapshot(program: BenchProgram) {
     values: values!,
     lateSum: lateSum!,
     jobs: jobs!,
-    reads: errors,
+    errors,
     updated: Number(rows[0]!.updated),
     ...program.usage(),
   };
@@ -164,7 +166,7 @@ function report(before: Snapshot, after: Snapshot, setting: Setting): void {
       ['done of due', `${((100 * (after.done - before.done)) / (after.due - before.due)).toFixed(2)} %`],
       ['dropped', after.dropped - before.dropped],
       ['values read', values],
-      ['reads that failed', after.reads - before.reads - values],
+      ['reads that failed', after.errors - before.errors],
       ['values/s', values / seconds],
       ['mean time of a batch, ms', (1000 * (after.lateSum - before.lateSum)) / (after.jobs - before.jobs)],
       ['CPU, cores', total / seconds],

@@ -54,4 +54,9 @@ export const MetricMapping = DiscoveryService.createDecorator<MetricOptions>();
 export interface MetricOptions extends MappingOptions {
   /** Fed from outside: never polled, `read` is never called. */
   pushed?: boolean;
+  /**
+   * `nodes` or `listNodes` may be asked for. Without it one read serves services of several infrastructures, and asking
+   * fails.
+   */
+  asksForNodes?: boolean;
 }

@@ -1,16 +1,29 @@
+import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { Chosen } from '../common/choice';
-import { readied } from '../common/ready';
+import { readied, type Ready } from '../common/ready';
 import { Secrets } from '../common/secrets';
-import type { Metric } from './metric';
+import type { Metric, MetricOptions } from './metric';
 import { MetricRegistry } from './metric-registry';
 
 /** One metric of one service, made ready to be read again and again. */
 export interface Read {
   readonly type: string;
   readonly timeoutMs: number;
-  /** The mapping and its params as it takes them. Throws what makes it unreadable: a secret that is not there. */
-  open(): { strategy: Metric; params: object };
+  /** What there is to ask. Throws what makes it unreadable: a secret that is not there. */
+  open(): Opened;
+}
+
+/** A mapping and its params as it takes them, and what others ask the same. */
+export interface Opened {
+  readonly strategy: Metric;
+  readonly params: object;
+  /** The same for the same question: mapping, params and timeout. */
+  readonly question: string;
+  /** The same for what goes out together. */
+  readonly group: string;
+  /** The answer is about the nodes of the service's infrastructure, or may be. */
+  readonly asksForNodes: boolean;
 }
 
 /** Makes reads of stored definitions: parsed, checked and decrypted once, not at every poll. */
@@ -23,6 +36,36 @@ export class Reads {
 
   /** @param timeoutMs milliseconds one read may take */
   of(chosen: Chosen, timeoutMs: number): Read {
-    return { type: chosen.type, timeoutMs, open: readied(this.registry, chosen, this.secrets) };
+    return new StoredRead(chosen.type, timeoutMs, readied(this.registry, chosen, this.secrets));
+  }
+}
+
+class StoredRead implements Read {
+  private readyThen?: Ready<Metric, MetricOptions>;
+  private opened?: Opened;
+
+  constructor(
+    readonly type: string,
+    readonly timeoutMs: number,
+    private readonly ready: () => Ready<Metric, MetricOptions>,
+  ) {}
+
+  open(): Opened {
+    const ready = this.ready();
+    if (this.opened === undefined || ready !== this.readyThen) {
+      this.readyThen = ready;
+      this.opened = this.openedOf(ready);
+    }
+    return this.opened;
+  }
+
+  private openedOf({ strategy, params, options }: Ready<Metric, MetricOptions>): Opened {
+    // Params hold secrets, and keys are kept.
+    const question = createHash('sha256')
+      .update(JSON.stringify([this.type, this.timeoutMs, params]))
+      .digest('base64url');
+    const target = strategy.readMany && strategy.target?.(params);
+    const group = target === undefined ? question : `${this.type}|${this.timeoutMs}|${target}`;
+    return { strategy, params, question, group, asksForNodes: options.asksForNodes === true };
   }
 }

@@ -176,6 +176,7 @@ export class RuleBook {
       windows: metrics.flatMap(([metric, { window }]) =>
         window === undefined ? [] : [{ metric, series: service.series[metric]!, window: window as Window }],
       ),
+      nodesOf: infrastructure?.id,
       countNodes,
       listNodes,
       rule: {

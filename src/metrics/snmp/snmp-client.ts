@@ -10,15 +10,16 @@ import { KeptConnections } from '../kept-connections';
 import type { Reading } from '../metric';
 import { reasonOfAbort, unlessAborted } from '../unless-aborted';
 import { isAfter, isBelow } from './oid-order';
-import { SnmpAgent } from './snmp-agent';
+import { CommunityAgent } from './community-agent';
+import { CommunitySockets } from './community-sockets';
+import { SnmpAgent, type Agent } from './snmp-agent';
 import { reasonOf } from './snmp-reason';
 import { rowOf, type SnmpRow } from './snmp-row';
 import { BrokenAnswer, type Tries } from './snmp-session';
 import { keyOfTarget, type SnmpTarget } from './snmp-target';
-import { numberOf } from './snmp-value';
 
-/** Sockets, one per agent. */
-const AGENTS_AT_MOST = 4096;
+/** Those of version 3 have a socket each. */
+const AGENTS_AT_MOST = { '3': 4_096, community: 100_000 };
 const IDLE_MS = 10 * 60_000;
 /** Keeps question and answer below the 1472 bytes that Ethernet carries unfragmented. */
 const OIDS_PER_PDU = 40;
@@ -45,14 +46,14 @@ export interface Walk {
 /** Asks SNMP agents for numbers. Sessions are kept: a version 3 agent wants to be discovered once only. */
 @Injectable()
 export class SnmpClient implements OnModuleDestroy {
-  private readonly agents = new KeptConnections<SnmpAgent>({
-    atMost: AGENTS_AT_MOST,
-    idleMs: IDLE_MS,
-    close: (agent) => agent.close(),
-  });
+  private readonly sockets = new CommunitySockets();
+  private readonly communityAgents = keptAgents(AGENTS_AT_MOST.community);
+  private readonly v3Agents = keptAgents(AGENTS_AT_MOST['3']);
 
   onModuleDestroy(): void {
-    this.agents.closeAll();
+    this.communityAgents.closeAll();
+    this.v3Agents.closeAll();
+    this.sockets.close();
   }
 
   /**
@@ -67,35 +68,30 @@ export class SnmpClient implements OnModuleDestroy {
     const asked = [...new Set(oids)];
     const ending = endingOf(options);
     try {
-      await this.agents.use(
-        keyOfTarget(target),
-        () => new SnmpAgent(target),
-        async (agent) => {
-          const ask = async (some: string[]): Promise<void> => {
-            try {
-              const answer = await unlessAborted(ending.signal, agent.get(some, options));
-              answer.forEach((varbind, index) => {
-                const outcome = numberOf(varbind);
-                if ('error' in outcome) failed(some[index]!, outcome.error);
-                else outcomes.set(some[index]!, outcome);
-              });
-            } catch (error) {
-              const { culprit, rest } = isAboutObjects(error)
-                ? apart(some, error)
-                : { culprit: some, rest: [] };
-              const why = ending.signal.aborted
-                ? reasonOfAbort(ending.signal, options.timeoutMs)
-                : reasonOf(error, options.timeoutMs);
-              const nonsense = error instanceof BrokenAnswer ? undefined : agent.nonsense;
-              for (const oid of culprit) {
-                failed(oid, nonsense === undefined ? why : `${why}; what came was no SNMP (${nonsense})`);
-              }
-              await Promise.all(rest.map(ask));
+      await this.withAgent(target, async (agent) => {
+        const ask = async (some: string[]): Promise<void> => {
+          try {
+            const answer = await unlessAborted(ending.signal, agent.get(some, options));
+            answer.forEach((outcome, index) => {
+              if ('error' in outcome) failed(some[index]!, outcome.error);
+              else outcomes.set(some[index]!, outcome);
+            });
+          } catch (error) {
+            const { culprit, rest } = isAboutObjects(error)
+              ? apart(some, error)
+              : { culprit: some, rest: [] };
+            const why = ending.signal.aborted
+              ? reasonOfAbort(ending.signal, options.timeoutMs)
+              : reasonOf(error, options.timeoutMs);
+            const nonsense = error instanceof BrokenAnswer ? undefined : agent.nonsense;
+            for (const oid of culprit) {
+              failed(oid, nonsense === undefined ? why : `${why}; what came was no SNMP (${nonsense})`);
             }
-          };
-          await Promise.all(inPdus(asked).map(ask));
-        },
-      );
+            await Promise.all(rest.map(ask));
+          }
+        };
+        await Promise.all(inPdus(asked).map(ask));
+      });
     } catch (error) {
       for (const oid of asked) failed(oid, reasonOf(error, options.timeoutMs));
     } finally {
@@ -113,26 +109,22 @@ export class SnmpClient implements OnModuleDestroy {
     const ending = endingOf(options);
     const end = performance.now() + options.timeoutMs;
     try {
-      return await this.agents.use(
-        keyOfTarget(target),
-        () => new SnmpAgent(target),
-        async (agent) => {
-          for (let last = root; ;) {
-            const atMost = Math.min(ROWS_PER_PDU, options.rowsAtMost - rows.length);
-            if (atMost === 0) return { rows, isComplete: false };
-            const tries = { timeoutMs: end - performance.now(), retries: options.retries };
-            const found = await unlessAborted(ending.signal, agent.following(last, atMost, tries));
-            for (const varbind of found.slice(0, atMost)) {
-              if (varbind.type === ObjectType.EndOfMibView || !isBelow(root, varbind.oid))
-                return { rows, isComplete: true };
-              if (!isAfter(last, varbind.oid)) throw new BrokenAnswer('its objects are in no order');
-              rows.push(rowOf(varbind));
-              last = varbind.oid;
-            }
-            if (found.length === 0) throw new BrokenAnswer('it holds no objects');
+      return await this.withAgent(target, async (agent) => {
+        for (let last = root; ;) {
+          const atMost = Math.min(ROWS_PER_PDU, options.rowsAtMost - rows.length);
+          if (atMost === 0) return { rows, isComplete: false };
+          const tries = { timeoutMs: end - performance.now(), retries: options.retries };
+          const found = await unlessAborted(ending.signal, agent.following(last, atMost, tries));
+          for (const varbind of found.slice(0, atMost)) {
+            if (varbind.type === ObjectType.EndOfMibView || !isBelow(root, varbind.oid))
+              return { rows, isComplete: true };
+            if (!isAfter(last, varbind.oid)) throw new BrokenAnswer('its objects are in no order');
+            rows.push(rowOf(varbind));
+            last = varbind.oid;
           }
-        },
-      );
+          if (found.length === 0) throw new BrokenAnswer('it holds no objects');
+        }
+      });
     } catch (error) {
       if (isEnd(error)) return { rows, isComplete: true };
       const why = ending.signal.aborted
@@ -143,7 +135,17 @@ export class SnmpClient implements OnModuleDestroy {
       ending.cancel();
     }
   }
+
+  private withAgent<R>(target: SnmpTarget, work: (agent: Agent) => Promise<R>): Promise<R> {
+    const key = keyOfTarget(target);
+    return target.version === '3'
+      ? this.v3Agents.use(key, () => new SnmpAgent(target), work)
+      : this.communityAgents.use(key, () => new CommunityAgent(target, this.sockets), work);
+  }
 }
+
+const keptAgents = (atMost: number): KeptConnections<Agent> =>
+  new KeptConnections({ atMost, idleMs: IDLE_MS, close: (agent) => agent.close() });
 
 /** Has the agent said that nothing follows? In version 1 by an error, RFC 1157, 4.1.3. */
 function isEnd(error: unknown): boolean {
