@@ -22,7 +22,7 @@ export interface Metric<P = unknown> {
   target?(params: P): string;
 
   /** Reads several numbers from one target, in order; one bad read never costs the others. */
-  readMany?(params: P[], context: ReadContext): Promise<Reading[]>;
+  readMany?(params: readonly P[], context: ReadContext): Promise<Reading[]>;
 }
 
 /** One node of an infrastructure. */

@@ -1,30 +1,25 @@
 import type { Metric, Node, ReadContext, Reading } from './metric';
+import type { PlannedGroup } from './poll-plan';
 import type { Polled } from './poller';
-import type { Opened, Read } from './reads';
 
 /** The readings of one service as they come in. */
 export class Tally {
   private readonly readings: Record<string, Reading> = {};
-  /** One more than the metrics that are out: all must have been asked for. */
-  private missing = 1;
   private isOver = false;
 
-  /** @param whenDone called once; without readings when it was left out */
-  constructor(private readonly whenDone: (readings?: Readonly<Record<string, Reading>>) => void) {}
-
-  await(): void {
-    this.missing += 1;
-  }
-
-  /** Everything is asked for. */
-  complete(): void {
-    this.missing -= 1;
-    if (this.missing === 0) this.end(this.readings);
-  }
+  /**
+   * @param missing readings, one or more
+   * @param whenDone called once; without readings when it was left out
+   */
+  constructor(
+    private missing: number,
+    private readonly whenDone: (readings?: Readonly<Record<string, Reading>>) => void,
+  ) {}
 
   take(metric: string, reading: Reading): void {
     this.readings[metric] = reading;
-    this.complete();
+    this.missing -= 1;
+    if (this.missing === 0) this.end(this.readings);
   }
 
   leaveOut(): void {
@@ -38,54 +33,76 @@ export class Tally {
   }
 }
 
-/** What goes out to one target together, and where each answer goes. */
+/** What one service asks in a request. */
+interface Asker {
+  tally: Tally;
+  metrics: readonly string[];
+  /** For each metric, the number of its question in the request. */
+  asks: readonly number[];
+}
+
+/** What goes out to one target together, each question once, and who gets the answers. */
 export class PollRequest {
   readonly type: string;
   readonly timeoutMs: number;
   readonly strategy: Metric;
-  /** Of each question, asked once. */
-  readonly params: object[] = [];
   readonly nodes: Pick<ReadContext, 'nodes' | 'listNodes'>;
-  private readonly questions = new Map<string, number>();
-  /** Taker by taker, the question and who takes its answer under which name. Flat: there may be many thousands. */
-  private readonly asked: number[] = [];
-  private readonly tallies: Tally[] = [];
-  private readonly metrics: string[] = [];
+  /** Of each question. The same list at every poll, where one service asks alone. */
+  params: readonly object[];
+  private readonly askers: Asker[];
+  /** Made when a second service joins. */
+  private numbers?: Map<string, number>;
 
-  /** @param polled the first of the services that share it */
-  constructor({ type, timeoutMs }: Read, { strategy, asksForNodes }: Opened, polled: Polled) {
-    this.type = type;
-    this.timeoutMs = timeoutMs;
-    this.strategy = strategy;
-    this.nodes = asksForNodes
+  constructor(
+    private readonly first: PlannedGroup,
+    tally: Tally,
+    polled: Polled,
+  ) {
+    this.type = first.type;
+    this.timeoutMs = first.timeoutMs;
+    this.strategy = first.strategy;
+    this.params = first.params;
+    this.askers = [{ tally, metrics: first.metrics, asks: first.asks }];
+    this.nodes = first.asksForNodes
       ? { nodes: () => polled.countNodes(), listNodes: () => polled.listNodes() }
       : NOBODYS_NODES;
   }
 
-  add({ question, params }: Opened, tally: Tally, metric: string): void {
-    let number = this.questions.get(question);
-    if (number === undefined) {
-      number = this.params.push(params) - 1;
-      this.questions.set(question, number);
-    }
-    this.asked.push(number);
-    this.tallies.push(tally);
-    this.metrics.push(metric);
+  /** Another service asks in the same request. */
+  join({ questions, params, metrics, asks }: PlannedGroup, tally: Tally): void {
+    const numbers = (this.numbers ??= new Map(
+      this.first.questions.map((question, number) => [question, number]),
+    ));
+    const joined = [...this.params];
+    const places = questions.map((question, index) => {
+      let number = numbers.get(question);
+      if (number === undefined) {
+        number = joined.push(params[index]!) - 1;
+        numbers.set(question, number);
+      }
+      return number;
+    });
+    this.params = joined;
+    this.askers.push({ tally, metrics, asks: asks.map((number) => places[number]!) });
   }
 
   /** Hands the answers out. @returns how many of the questions have a number for an answer */
   settle(readings: readonly (Reading | undefined)[]): number {
-    const answers = this.params.map((_, number) => finite(readings[number]));
-    for (let taker = 0; taker < this.asked.length; taker++)
-      this.tallies[taker]!.take(this.metrics[taker]!, answers[this.asked[taker]!]!);
     let values = 0;
-    for (const answer of answers) if ('value' in answer) values += 1;
+    const answers = this.params.map((_, number) => {
+      const answer = finite(readings[number]);
+      if ('value' in answer) values += 1;
+      return answer;
+    });
+    for (const { tally, metrics, asks } of this.askers)
+      for (let index = 0; index < metrics.length; index++)
+        tally.take(metrics[index]!, answers[asks[index]!]!);
     return values;
   }
 
   /** It never goes out. */
   giveUp(): void {
-    for (const tally of this.tallies) tally.leaveOut();
+    for (const { tally } of this.askers) tally.leaveOut();
   }
 }
 

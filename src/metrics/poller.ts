@@ -3,6 +3,7 @@ import { withDeadline } from '../common/deadline';
 import { messageOf } from '../common/errors';
 import { telemetry } from '../common/telemetry';
 import type { Node, Reading } from './metric';
+import { planOf, type PollPlan } from './poll-plan';
 import { PollRequest, Tally } from './poll-request';
 import type { Read } from './reads';
 
@@ -61,14 +62,17 @@ export class Poller implements BeforeApplicationShutdown {
     let wake = () => {};
     const requests = new Map<string, PollRequest>();
     for (const polled of services) {
-      const tally = new Tally((readings) => {
+      const plan = planOf(polled);
+      const whenDone = (readings?: Readonly<Record<string, Reading>>) => {
         if (readings === undefined) {
           left -= 1;
           telemetry.pollsDropped.inc({ reason: 'no_room' });
         } else done.push({ polled, readings });
         wake();
-      });
-      collect(polled, tally, requests);
+      };
+      const missing = metricsIn(plan);
+      if (missing === 0) whenDone({});
+      else collect(polled, new Tally(missing, whenDone), plan, requests);
     }
     const until = performance.now() + patienceMs;
     for (const request of requests.values()) this.send(request, until);
@@ -130,21 +134,19 @@ export class Poller implements BeforeApplicationShutdown {
   }
 }
 
-/** Adds the reads of a service to the requests of their targets. */
-function collect(polled: Polled, tally: Tally, requests: Map<string, PollRequest>): void {
-  for (const metric in polled.reads) {
-    const read = polled.reads[metric]!;
-    tally.await();
-    try {
-      const opened = read.open();
-      const key = opened.asksForNodes ? `${opened.group}|${polled.nodesOf}` : opened.group;
-      let request = requests.get(key);
-      if (request === undefined) requests.set(key, (request = new PollRequest(read, opened, polled)));
-      request.add(opened, tally, metric);
-    } catch (error) {
-      telemetry.reads.inc({ type: read.type, outcome: 'error' });
-      tally.take(metric, { error: messageOf(error) });
-    }
+/** Adds what a service asks to the requests of its targets. */
+function collect(polled: Polled, tally: Tally, plan: PollPlan, requests: Map<string, PollRequest>): void {
+  for (const group of plan.groups) {
+    const request = requests.get(group.key);
+    if (request === undefined) requests.set(group.key, new PollRequest(group, tally, polled));
+    else request.join(group, tally);
   }
-  tally.complete();
+  for (const { metric, type, error } of plan.unreadable) {
+    telemetry.reads.inc({ type, outcome: 'error' });
+    tally.take(metric, { error });
+  }
+}
+
+function metricsIn({ groups, unreadable }: PollPlan): number {
+  return groups.reduce((count, { metrics }) => count + metrics.length, unreadable.length);
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { Chosen } from '../common/choice';
-import { readied, type Ready } from '../common/ready';
+import { mentionsReference, readied, type Ready } from '../common/ready';
 import { Secrets } from '../common/secrets';
 import type { Metric, MetricOptions } from './metric';
 import { MetricRegistry } from './metric-registry';
@@ -10,6 +10,8 @@ import { MetricRegistry } from './metric-registry';
 export interface Read {
   readonly type: string;
   readonly timeoutMs: number;
+  /** It is opened once: nothing that it asks is kept elsewhere, where it may change. */
+  readonly isFixed: boolean;
   /** What there is to ask. Throws what makes it unreadable: a secret that is not there. */
   open(): Opened;
 }
@@ -36,31 +38,22 @@ export class Reads {
 
   /** @param timeoutMs milliseconds one read may take */
   of(chosen: Chosen, timeoutMs: number): Read {
-    return new StoredRead(chosen.type, timeoutMs, readied(this.registry, chosen, this.secrets));
+    const isFixed = !mentionsReference(chosen.params);
+    return new StoredRead(chosen.type, timeoutMs, isFixed, readied(this.registry, chosen, this.secrets));
   }
 }
 
 class StoredRead implements Read {
-  private readyThen?: Ready<Metric, MetricOptions>;
-  private opened?: Opened;
-
   constructor(
     readonly type: string,
     readonly timeoutMs: number,
+    readonly isFixed: boolean,
     private readonly ready: () => Ready<Metric, MetricOptions>,
   ) {}
 
   open(): Opened {
-    const ready = this.ready();
-    if (this.opened === undefined || ready !== this.readyThen) {
-      this.readyThen = ready;
-      this.opened = this.openedOf(ready);
-    }
-    return this.opened;
-  }
-
-  private openedOf({ strategy, params, options }: Ready<Metric, MetricOptions>): Opened {
-    // Params hold secrets, and keys are kept.
+    const { strategy, params, options } = this.ready();
+    // Params hold secrets, and what tells questions apart is kept.
     const question = createHash('sha256')
       .update(JSON.stringify([this.type, this.timeoutMs, params]))
       .digest('base64url');
