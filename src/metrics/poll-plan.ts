@@ -43,6 +43,8 @@ export function planOf({ reads, nodesOf }: Polled): PollPlan {
   return plan;
 }
 
+const NONE: never[] = [];
+
 function planned(reads: Polled['reads'], nodesOf: string | undefined): PollPlan {
   const groups = new Map<string, PlannedGroup>();
   const unreadable: Unreadable[] = [];
@@ -51,20 +53,22 @@ function planned(reads: Polled['reads'], nodesOf: string | undefined): PollPlan 
     try {
       const { group, question, params, strategy, asksForNodes } = reads[metric]!.open();
       const key = asksForNodes ? `${group}|${nodesOf}` : group;
-      let planned = groups.get(key);
+      const planned = groups.get(key);
       if (planned === undefined) {
-        planned = {
+        // Lists of one: a list that grew from none would hold room for many.
+        const [questions, all, metrics, asks] = [[question], [params], [metric], [0]];
+        groups.set(key, {
           key,
           type,
           timeoutMs,
           strategy,
           asksForNodes,
-          questions: [],
-          params: [],
-          metrics: [],
-          asks: [],
-        };
-        groups.set(key, planned);
+          questions,
+          params: all,
+          metrics,
+          asks,
+        });
+        continue;
       }
       let number = planned.questions.indexOf(question);
       if (number < 0) {
@@ -77,5 +81,5 @@ function planned(reads: Polled['reads'], nodesOf: string | undefined): PollPlan 
       unreadable.push({ metric, type, error: messageOf(error) });
     }
   }
-  return { groups: [...groups.values()], unreadable };
+  return { groups: [...groups.values()], unreadable: unreadable.length === 0 ? NONE : unreadable };
 }

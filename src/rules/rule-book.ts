@@ -3,8 +3,10 @@ import { Injectable, Logger } from '@nestjs/common';
 import { openedParams } from '../common/choice';
 import { messageOf } from '../common/errors';
 import { Secrets } from '../common/secrets';
+import { SharedValues } from '../common/shared-values';
 import { Database, type Sql } from '../database/database';
 import { InfrastructureRow, ServiceRow } from '../database/entities';
+import type { Node } from '../metrics/metric';
 import { MetricRegistry } from '../metrics/metric-registry';
 import { NodeCounter, type NodeCount } from '../metrics/node-counter';
 import { NodeLister } from '../metrics/node-lister';
@@ -53,6 +55,21 @@ export interface SnapshotRow {
   kill_switch: boolean;
 }
 
+/** What many services have in common. */
+const SAID_ALIKE = [
+  'description',
+  'labels',
+  'condition',
+  'recovery',
+  'missingData',
+  'policy',
+  'actionIds',
+  'escalations',
+  'expect',
+  'recoveryActionIds',
+  'mode',
+] as const;
+
 /** Bounded: a process that serves more services than this prepares some of them anew. */
 const MAX_PREPARED = 200_000;
 
@@ -67,6 +84,7 @@ export const SNAPSHOT = `
 @Injectable()
 export class RuleBook {
   private readonly logger = new Logger('RuleBook');
+  private readonly shared = new SharedValues();
   private readonly prepared = new Map<string, { key: string; prepared: Prepared }>();
 
   constructor(
@@ -142,7 +160,8 @@ export class RuleBook {
     });
   }
 
-  prepare(service: ServiceRow, infrastructure?: InfrastructureRow): Prepared {
+  prepare(row: ServiceRow, infrastructure?: InfrastructureRow): Prepared {
+    const service = this.lean(row);
     const metrics = Object.entries(service.metrics);
     const names = metrics.map(([name]) => name);
     const reads: Record<string, Read> = {};
@@ -157,47 +176,42 @@ export class RuleBook {
         });
       } else reads[metric] = this.reads.of({ type, params }, timeoutSeconds * 1000);
     }
+    const windows = metrics.flatMap(([metric, { window }]) =>
+      window === undefined ? [] : [{ metric, series: service.series[metric]!, window: window as Window }],
+    );
     const condition = compileCondition(service.condition, names);
     const recovery = service.recovery === null ? undefined : compileCondition(service.recovery, names);
-    const noNodes = () => {
-      const why = `service ${service.name} has no infrastructure whose nodes could be counted`;
-      return Promise.reject(new Error(why));
+    const rule: Rule = {
+      key: ruleKey(service),
+      enabled: service.enabled,
+      condition: predicate(condition),
+      recovery: recovery && predicate(recovery),
+      holdMs: service.holdSeconds * 1000,
+      wisdomMs: service.wisdomSeconds * 1000,
+      repeat: service.repeat,
+      missingData: service.missingData,
+      intervalMs: service.polled ? service.intervalSeconds * 1000 : undefined,
+      mode: service.mode,
+      scaling: this.scaling(service, infrastructure),
+      ...aftermathOf(service, names),
     };
-    const countNodes = () =>
-      infrastructure === undefined
-        ? noNodes()
-        : this.counter.count(infrastructure).then(({ nodes }) => nodes);
-    const listNodes = () => (infrastructure === undefined ? noNodes() : this.lister.known(infrastructure));
-    return {
+    const nodes = { counter: this.counter, lister: this.lister };
+    return new PreparedService(
       service,
       infrastructure,
       reads,
-      alertMetrics,
-      windows: metrics.flatMap(([metric, { window }]) =>
-        window === undefined ? [] : [{ metric, series: service.series[metric]!, window: window as Window }],
-      ),
-      nodesOf: infrastructure?.id,
-      countNodes,
-      listNodes,
-      rule: {
-        key: ruleKey(service),
-        enabled: service.enabled,
-        condition: predicate(condition),
-        recovery: recovery && predicate(recovery),
-        holdMs: service.holdSeconds * 1000,
-        wisdomMs: service.wisdomSeconds * 1000,
-        repeat: service.repeat,
-        missingData: service.missingData,
-        intervalMs: service.polled ? service.intervalSeconds * 1000 : undefined,
-        mode: service.mode,
-        scaling: this.scaling(service, infrastructure),
-        ...aftermathOf(service, names),
-      },
-      openBecause: (values) => {
-        const verdict = condition(values);
-        return verdict.truth === undefined ? verdict.because : undefined;
-      },
-    };
+      alertMetrics.length === 0 ? NONE : alertMetrics,
+      windows.length === 0 ? NONE : windows,
+      rule,
+      condition,
+      nodes,
+    );
+  }
+
+  /** A hundred thousand of them stay in memory: what they say alike is there once. */
+  private lean(row: ServiceRow): ServiceRow {
+    for (const column of SAID_ALIKE) Object.assign(row, { [column]: this.shared.of(row[column]) });
+    return row;
   }
 
   private scaling(service: ServiceRow, infrastructure?: InfrastructureRow): Scaling | undefined {
@@ -274,10 +288,52 @@ function aftermathOf({ escalations, expect }: ServiceRow, metrics: string[]): Pa
 const keyOf = (row: { version: number; infrastructure_version: number | null }): string =>
   `${row.version}:${row.infrastructure_version}`;
 
-const predicate =
-  (condition: Condition): Predicate =>
-  (values) =>
-    condition(values).truth;
+const predicates = new WeakMap<Condition, Predicate>();
+
+/** One for all services whose condition says the same. */
+function predicate(condition: Condition): Predicate {
+  let made = predicates.get(condition);
+  if (made === undefined) predicates.set(condition, (made = (values) => condition(values).truth));
+  return made;
+}
+
+const NONE: never[] = [];
+
+class PreparedService implements Prepared {
+  constructor(
+    readonly service: ServiceRow,
+    readonly infrastructure: InfrastructureRow | undefined,
+    readonly reads: Readonly<Record<string, Read>>,
+    readonly alertMetrics: readonly AlertMetric[],
+    readonly windows: readonly WindowedMetric[],
+    readonly rule: Rule,
+    private readonly condition: Condition,
+    private readonly nodes: { counter: NodeCounter; lister: NodeLister },
+  ) {}
+
+  get nodesOf(): string | undefined {
+    return this.infrastructure?.id;
+  }
+
+  openBecause(values: Record<string, number>): string | undefined {
+    const verdict = this.condition(values);
+    return verdict.truth === undefined ? verdict.because : undefined;
+  }
+
+  async countNodes(): Promise<number> {
+    return (await this.nodes.counter.count(this.scaled())).nodes;
+  }
+
+  async listNodes(): Promise<Node[]> {
+    return this.nodes.lister.known(this.scaled());
+  }
+
+  /** @throws Error when there is none */
+  private scaled(): InfrastructureRow {
+    if (this.infrastructure !== undefined) return this.infrastructure;
+    throw new Error(`service ${this.service.name} has no infrastructure whose nodes could be counted`);
+  }
+}
 
 /** Of what the hold and the alarm are about. Params count by what is stored of them. */
 function ruleKey({ condition, recovery, metrics }: ServiceRow): string {
