@@ -7,7 +7,7 @@ import { RuleBook, SNAPSHOT, type SnapshotRow, type Watched } from './rule-book'
 import { SlotIndex } from './slot-index';
 
 /** Services that are read in one statement: a page is made ready in one go, and nothing else runs meanwhile. */
-const PAGE = 500;
+const PAGE = 100;
 /** More states than these are not learned one by one. */
 const STATES_AT_ONCE = 20_000;
 
