@@ -2,6 +2,9 @@
  * Polls: N services on H simulated SNMP agents.
  *
  *     npm run bench poll -- --services 10000 --hosts 1000 --interval 10 --seconds 60
+ *     npm run bench poll -- --services 1000 --metrics 100 --interval 1      dense: 100 objects of each agent
+ *     npm run bench poll -- --services 100000 --interval 60 --changing 0.01 that share of them changes phase a minute
+ *     npm run bench poll -- --seconds 3600 --watch-memory                   says every minute what it holds
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync } from 'node:fs';
@@ -14,33 +17,60 @@ const RESPONDER = resolve(__dirname, '../../shared/peers/common/snmpresp.c');
 const PORT = 16161;
 const WARM_UP_SECONDS = 15;
 
+interface Setting {
+  services: number;
+  hosts: number;
+  /** Of each service. */
+  metrics: number;
+  /** Share of the services that changes phase, a minute. */
+  changing: number;
+  interval: number;
+  seconds: number;
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       services: { type: 'string', default: '10000' },
       hosts: { type: 'string', default: '1000' },
+      metrics: { type: 'string', default: '1' },
+      changing: { type: 'string', default: '0' },
       interval: { type: 'string', default: '10' },
       seconds: { type: 'string', default: '60' },
+      'watch-memory': { type: 'boolean', default: false },
     },
   });
-  const [services, hosts, interval, seconds] = [
-    values.services,
-    values.hosts,
-    values.interval,
-    values.seconds,
-  ].map(Number) as [number, number, number, number];
-  const responder = startResponder(hosts, seconds + WARM_UP_SECONDS + interval + 60);
+  const setting: Setting = {
+    services: Number(values.services),
+    hosts: Number(values.hosts),
+    metrics: Number(values.metrics),
+    changing: Number(values.changing),
+    interval: Number(values.interval),
+    seconds: Number(values.seconds),
+  };
+  const { hosts, seconds, interval } = setting;
+  const responder = startResponder(hosts, seconds + WARM_UP_SECONDS + interval + 120);
   const program = await BenchProgram.start();
   try {
-    await define(program, services, hosts, interval);
+    await define(program, setting);
     await sleep((WARM_UP_SECONDS + interval) * 1000);
     const before = await snapshot(program);
-    await sleep(seconds * 1000);
+    if (values['watch-memory']) await watchMemory(program, seconds);
+    else await sleep(seconds * 1000);
     const after = await snapshot(program);
-    report(before, after, { services, hosts, interval });
+    report(before, after, setting);
   } finally {
     await program.stop();
     responder.kill();
+  }
+}
+
+/** What the tree holds, minute by minute. */
+async function watchMemory(program: BenchProgram, seconds: number): Promise<void> {
+  for (let minute = 0; minute * 60 < seconds; minute++) {
+    const held = Object.entries(program.usage()).map(([part, { pssMb }]) => `${part} ${pssMb.toFixed(0)}`);
+    console.log(`minute ${minute}: PSS, MB: ${held.join(', ')}`);
+    await sleep(Math.min(60, seconds - minute * 60) * 1000);
   }
 }
 
@@ -54,33 +84,43 @@ function startResponder(hosts: number, seconds: number) {
   return spawn(binary, [String(PORT), String(hosts), String(seconds)], { stdio: 'ignore' });
 }
 
-async function define(
-  program: BenchProgram,
-  services: number,
-  hosts: number,
-  intervalSeconds: number,
-): Promise<void> {
+/** Every agent counts the objects it has told of: whether the count is even is as good as a coin. */
+const FLIPS = 'm0 % 2.0 < 1.0';
+const NEVER = 'm0 > 4294967295.0';
+
+async function define(program: BenchProgram, setting: Setting): Promise<void> {
+  const { services, hosts, metrics, changing, interval } = setting;
   await program.post('/api/v1/services', {
     name: 'template',
-    intervalSeconds,
+    intervalSeconds: interval,
     metrics: {
-      load: { type: 'snmp_oid', params: { host: '127.0.0.1', port: PORT, oid: '1.3.6.1.4.1.2021.10.1.5.1' } },
+      m0: { type: 'snmp_oid', params: { host: '127.0.0.1', port: PORT, oid: '1.3.6.1.4.1.2021.10.1.5.1' } },
     },
-    condition: 'load > 4294967295.0',
+    condition: NEVER,
+    holdSeconds: 3600,
     wisdomSeconds: 60,
   });
   const host = `'127.0.' || (1 + (c.n - 1) % ${hosts} / 250) || '.' || (1 + (c.n - 1) % ${hosts} % 250)`;
-  const oid = `'1.3.6.1.4.1.2021.10.1.5.' || (c.n / ${hosts} + 1)`;
+  const oid = `'1.3.6.1.4.1.2021.10.1.5.' || (c.n / ${hosts} * ${metrics} + i + 1)`;
+  const choice = `jsonb_set(jsonb_set(s.metrics->'m0', '{params,host}', to_jsonb(${host})), '{params,oid}', to_jsonb(${oid}))`;
+  // Each poll of one that flips is a change every second time.
+  const flipping = Math.min(services, Math.round((services * changing * interval) / 30));
   await program.copyService('template', services, {
-    metrics: `jsonb_set(jsonb_set(s.metrics, '{load,params,host}', to_jsonb(${host})), '{load,params,oid}', to_jsonb(${oid}))`,
-    series: `jsonb_build_object('load', nextval('series_group_id') * 100)`,
+    // Of c.n, so that each row has its own.
+    metrics: `(SELECT jsonb_object_agg('m' || i, ${choice}) FROM generate_series(0 * c.n, ${metrics - 1}) i)`,
+    series: `(SELECT jsonb_object_agg('m' || i, g.n * 100 + i) FROM (SELECT nextval('series_group_id') AS n WHERE c.n > 0) g,
+      generate_series(0, ${metrics - 1}) i)`,
+    condition: `CASE WHEN c.n <= ${flipping} THEN '${FLIPS}' ELSE s.condition END`,
   });
   await program.sql.query(
     `UPDATE services SET enabled = false, version = version + 1 WHERE name = 'template'`,
   );
+  await program.sql.query('UPDATE definition_revision SET revision = revision + 1');
 }
 
+/** Just before a second begins, when what was due at the last one is done. */
 async function snapshot(program: BenchProgram) {
+  await sleep((1_900 - ((performance.timeOrigin + performance.now()) % 1_000)) % 1_000);
   const { rows } = await program.sql.query<{ updated: string }>(
     `SELECT sum(n_tup_upd) FILTER (WHERE relname IN ('services', 'service_states', 'decisions')) AS updated
      FROM pg_stat_user_tables`,
@@ -95,7 +135,7 @@ async function snapshot(program: BenchProgram) {
       'poll_job_seconds_count',
     ].map((name) => program.metric(`monscale_${name}`)),
   );
-  const errors = await program.metric('monscale_reads_total');
+  const errors = await program.metric('monscale_reads_total', 'outcome="error"');
   return {
     at: performance.now(),
     due: due!,
@@ -104,7 +144,7 @@ async function snapshot(program: BenchProgram) {
     values: values!,
     lateSum: lateSum!,
     jobs: jobs!,
-    reads: errors,
+    errors,
     updated: Number(rows[0]!.updated),
     ...program.usage(),
   };
@@ -112,24 +152,21 @@ async function snapshot(program: BenchProgram) {
 
 type Snapshot = Awaited<ReturnType<typeof snapshot>>;
 
-function report(
-  before: Snapshot,
-  after: Snapshot,
-  setting: { services: number; hosts: number; interval: number },
-): void {
+function report(before: Snapshot, after: Snapshot, setting: Setting): void {
+  const { services, metrics, hosts, interval, changing } = setting;
   const seconds = (after.at - before.at) / 1000;
   const cpu = (part: 'program' | 'postgres' | 'redis') => after[part].cpuSeconds - before[part].cpuSeconds;
   const values = after.values - before.values;
   const total = cpu('program') + cpu('postgres') + cpu('redis');
   printTable(
-    `${setting.services} services on ${setting.hosts} agents every ${setting.interval} s, over ${seconds.toFixed(0)} s`,
+    `${services} services of ${metrics} on ${hosts} agents every ${interval} s, ${100 * changing} % changing a minute, over ${seconds.toFixed(0)} s`,
     [
       ['polls due', after.due - before.due],
       ['polls done', after.done - before.done],
       ['done of due', `${((100 * (after.done - before.done)) / (after.due - before.due)).toFixed(2)} %`],
       ['dropped', after.dropped - before.dropped],
       ['values read', values],
-      ['reads that failed', after.reads - before.reads - values],
+      ['reads that failed', after.errors - before.errors],
       ['values/s', values / seconds],
       ['mean time of a batch, ms', (1000 * (after.lateSum - before.lateSum)) / (after.jobs - before.jobs)],
       ['CPU, cores', total / seconds],

@@ -111,12 +111,13 @@ export class BenchProgram {
     await this.sql.query('ANALYZE');
   }
 
-  /** The value of one of the program's own metrics, all labels summed. */
-  async metric(name: string): Promise<number> {
+  /** The value of one of the program's own metrics, summed over all labels, or over those that hold this text. */
+  async metric(name: string, label = ''): Promise<number> {
     const text = await fetch(`${this.url}/metrics`).then((response) => response.text());
     const lines = text
       .split('\n')
-      .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+      .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
+      .filter((line) => line.includes(label));
     return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 

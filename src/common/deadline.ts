@@ -15,14 +15,14 @@ export async function withDeadline<T>(
 ): Promise<T> {
   // Several hundred questions may listen to it at once, and Node warns of more than ten.
   setMaxListeners(0, abort.signal);
-  const late = new Error(`no answer in ${timeoutMs / 1000} s`);
-  let timer!: NodeJS.Timeout;
-  const hung = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      abort.abort(late);
-      timer = setTimeout(() => reject(late), GRACE_MS);
-    }, timeoutMs);
-  });
+  // Made when it is needed: an error looks for its place in the program.
+  const late = () => new Error(`no answer in ${timeoutMs / 1000} s`);
+  let giveUp!: (why: Error) => void;
+  const hung = new Promise<never>((_, reject) => (giveUp = reject));
+  let timer = setTimeout(() => {
+    abort.abort(late());
+    timer = setTimeout(() => giveUp(late()), GRACE_MS);
+  }, timeoutMs);
   try {
     return await Promise.race([call(abort.signal), hung]);
   } finally {

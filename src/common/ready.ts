@@ -72,6 +72,7 @@ function attempt<T>(make: () => T): { value: T } | { error: string } {
   }
 }
 
-const mentionsReference = (value: unknown): boolean =>
+/** Does a part of it stand elsewhere, in the environment or in a file? */
+export const mentionsReference = (value: unknown): boolean =>
   isReference(value) ||
   (typeof value === 'object' && value !== null && Object.values(value).some(mentionsReference));

@@ -106,6 +106,13 @@ export const telemetry = {
     help: 'How long the execution has waited that is due longest; 0 when none is',
     registers,
   }),
+  oldestPoll: new Gauge({
+    name: 'monscale_polls_oldest_due_seconds',
+    // Set by one of several processes.
+    aggregator: 'max',
+    help: 'How long the job has waited for a worker that is due longest of those that read services; 0 when none waits',
+    registers,
+  }),
   held: new Gauge({
     name: 'monscale_executions_held',
     // Set by one of several processes.

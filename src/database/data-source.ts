@@ -11,6 +11,7 @@ import { SnmpNotifications1763900700000 } from '../../migrations/1763900700000-s
 import { Intake1763900800000 } from '../../migrations/1763900800000-intake';
 import { DefinitionChanges1763900900000 } from '../../migrations/1763900900000-definition-changes';
 import { LighterAlerts1763901000000 } from '../../migrations/1763901000000-lighter-alerts';
+import { StateWriters1763901100000 } from '../../migrations/1763901100000-state-writers';
 import { SampleRows1763901200000 } from '../../migrations/1763901200000-sample-rows';
 import { ENTITIES } from './entities';
 
@@ -50,6 +51,7 @@ function dataSource(url: string, extra: object): DataSource {
       Intake1763900800000,
       DefinitionChanges1763900900000,
       LighterAlerts1763901000000,
+      StateWriters1763901100000,
       SampleRows1763901200000,
     ],
     installExtensions: false,

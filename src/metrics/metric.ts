@@ -22,7 +22,7 @@ export interface Metric<P = unknown> {
   target?(params: P): string;
 
   /** Reads several numbers from one target, in order; one bad read never costs the others. */
-  readMany?(params: P[], context: ReadContext): Promise<Reading[]>;
+  readMany?(params: readonly P[], context: ReadContext): Promise<Reading[]>;
 }
 
 /** One node of an infrastructure. */
@@ -54,4 +54,9 @@ export const MetricMapping = DiscoveryService.createDecorator<MetricOptions>();
 export interface MetricOptions extends MappingOptions {
   /** Fed from outside: never polled, `read` is never called. */
   pushed?: boolean;
+  /**
+   * `nodes` or `listNodes` may be asked for. Without it one read serves services of several infrastructures, and asking
+   * fails.
+   */
+  asksForNodes?: boolean;
 }

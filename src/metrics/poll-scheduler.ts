@@ -10,6 +10,10 @@ import { dueSlots, parts, type SlotRange } from './poll-schedule';
 /** Services that one job reads and evaluates. */
 const SERVICES_PER_JOB = 250;
 
+/** Jobs that may wait for a worker: what comes behind so many would come too late, and they end when no worker is there. */
+const MAX_WAITING_JOBS = 10_000;
+const NOTHING_WAITS = { jobs: 0, oldestDueAt: undefined };
+
 interface Due extends SlotRange {
   intervalSeconds: number;
   services: number;
@@ -51,13 +55,24 @@ export class PollScheduler extends Recurring {
     );
     const total = due.reduce((sum, { services }) => sum + services, 0);
     telemetry.pollsDue.inc(total);
-    if (!(await this.queues.addPolls(jobs))) telemetry.pollsDropped.inc({ reason: 'redis_away' }, total);
+    const whyNot = await this.put(jobs);
+    if (whyNot !== undefined) telemetry.pollsDropped.inc({ reason: whyNot }, total);
     await this.database.rows(
       'UPDATE poll_clock SET ticked_until = to_timestamp($1) WHERE ticked_until < to_timestamp($1)',
       [upTo],
       'tick_until',
     );
     this.ticked();
+  }
+
+  /** Answers why they could not be put on the queue. */
+  private async put(jobs: PollJob[]): Promise<'queue_full' | 'redis_away' | undefined> {
+    // When Redis is away, it is the adding that says so.
+    const { jobs: waiting, oldestDueAt } = await this.queues.waitingPolls().catch(() => NOTHING_WAITS);
+    const oldestMs = oldestDueAt === undefined ? 0 : this.clock.now().getTime() - oldestDueAt;
+    telemetry.oldestPoll.set(Math.max(0, oldestMs) / 1_000);
+    if (waiting + jobs.length > MAX_WAITING_JOBS) return 'queue_full';
+    return (await this.queues.addPolls(jobs)) ? undefined : 'redis_away';
   }
 
   private ticked(): void {

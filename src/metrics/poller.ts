@@ -2,12 +2,16 @@ import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { withDeadline } from '../common/deadline';
 import { messageOf } from '../common/errors';
 import { telemetry } from '../common/telemetry';
-import type { Metric, Node, Reading } from './metric';
+import type { Node, Reading } from './metric';
+import { planOf, type PollPlan } from './poll-plan';
+import { PollRequest, Tally } from './poll-request';
 import type { Read } from './reads';
 
 /** A service as the poller sees it. */
 export interface Polled {
   readonly reads: Readonly<Record<string, Read>>;
+  /** Whose nodes these are: reads that count nodes are the same for services of one infrastructure alone. */
+  readonly nodesOf?: string;
   /** Nodes of its infrastructure, for `number_of_nodes`. */
   countNodes(): Promise<number>;
   /** The same, with their addresses. */
@@ -20,51 +24,58 @@ export interface Polling<P extends Polled> {
   readonly readings: Readonly<Record<string, Reading>>;
 }
 
-/** Requests to targets under way at once in this process. */
+/** Requests to targets under way at once in this process, and those that wait for their turn. */
 const MAX_REQUESTS = 512;
+const MAX_WAITING = 10_000;
 /** Services that are done within this time of each other go on together. */
 const LINGER_MS = 15;
 
-interface Request {
-  strategy: Metric;
-  timeoutMs: number;
-  params: object[];
-  /** Where each answer goes. */
-  settle: ((reading: Reading) => void)[];
-  /** The first of the services that share it. */
-  polled: Polled;
-  type: string;
+interface Waiting {
+  request: PollRequest;
+  /** By `performance.now()`. */
+  until: number;
 }
 
 /**
- * Reads the metrics of many services at once: those of one target go together, targets side by side, and a dead
- * target holds up nobody but its own services.
+ * Reads the metrics of many services at once: those of one target go together, the same question goes once, targets
+ * side by side, and a dead target holds up nobody but its own services.
  */
 @Injectable()
 export class Poller implements BeforeApplicationShutdown {
   private readonly underWay = new Set<AbortController>();
   private stopped = false;
   private free = MAX_REQUESTS;
-  private readonly queue: (() => void)[] = [];
+  private readonly waiting: Waiting[] = [];
 
   beforeApplicationShutdown(): void {
     this.stopped = true;
     for (const controller of this.underWay) controller.abort(new Error('the program stops'));
   }
 
-  /** Services as their reads come back, in waves; every one exactly once. */
-  async *poll<P extends Polled>(services: readonly P[]): AsyncGenerator<Polling<P>[]> {
+  /**
+   * Services as their reads come back, in waves; every one once. One that is still not asked about after `patienceMs`
+   * is left out and counted: there is no room, and a later poll of it is worth more.
+   */
+  async *poll<P extends Polled>(services: readonly P[], patienceMs = Infinity): AsyncGenerator<Polling<P>[]> {
     const done: Polling<P>[] = [];
     let left = services.length;
     let wake = () => {};
-    const requests = new Map<string, Request>();
+    const requests = new Map<string, PollRequest>();
     for (const polled of services) {
-      this.collect(polled, requests, (readings) => {
-        done.push({ polled, readings });
+      const plan = planOf(polled);
+      const whenDone = (readings?: Readonly<Record<string, Reading>>) => {
+        if (readings === undefined) {
+          left -= 1;
+          telemetry.pollsDropped.inc({ reason: 'no_room' });
+        } else done.push({ polled, readings });
         wake();
-      });
+      };
+      const missing = metricsIn(plan);
+      if (missing === 0) whenDone({});
+      else collect(polled, new Tally(missing, whenDone), plan, requests);
     }
-    for (const request of requests.values()) void this.send(request);
+    const until = performance.now() + patienceMs;
+    for (const request of requests.values()) this.send(request, until);
     while (left > 0) {
       if (done.length === 0) await new Promise<void>((resolve) => (wake = resolve));
       if (done.length < left) await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
@@ -72,93 +83,70 @@ export class Poller implements BeforeApplicationShutdown {
       if (this.stopped) throw new Error('the program stops; these services are left to their next poll');
       const wave = done.splice(0);
       left -= wave.length;
-      yield wave;
+      if (wave.length > 0) yield wave;
     }
   }
 
-  /** Adds the reads of a service to the requests of their targets. */
-  private collect(
-    polled: Polled,
-    requests: Map<string, Request>,
-    whenDone: (readings: Record<string, Reading>) => void,
-  ): void {
-    const readings: Record<string, Reading> = {};
-    const entries = Object.entries(polled.reads);
-    let missing = entries.length;
-    if (missing === 0) whenDone(readings);
-    entries.forEach(([metric, read], index) => {
-      let settled = false;
-      const settle = (reading: Reading) => {
-        if (settled) return;
-        settled = true;
-        readings[metric] = reading;
-        telemetry.reads.inc({ type: read.type, outcome: 'value' in reading ? 'value' : 'error' });
-        if (--missing === 0) whenDone(readings);
-      };
-      try {
-        const { strategy, params } = read.open();
-        const target = strategy.readMany && strategy.target ? strategy.target(params) : `alone:${index}`;
-        const shared = strategy.readMany ? `${read.type}|${read.timeoutMs}|${target}` : undefined;
-        const key = shared ?? `${requests.size}|${index}`;
-        const request = requests.get(key);
-        if (request === undefined) {
-          const { type, timeoutMs } = read;
-          requests.set(key, {
-            strategy,
-            type,
-            timeoutMs,
-            params: [params],
-            settle: [settle],
-            polled,
-          });
-        } else {
-          request.params.push(params);
-          request.settle.push(settle);
-        }
-      } catch (error) {
-        settle({ error: messageOf(error) });
+  private send(request: PollRequest, until: number): void {
+    if (this.free > 0) {
+      this.free--;
+      void this.ask(request);
+    } else if (this.waiting.length < MAX_WAITING) this.waiting.push({ request, until });
+    else request.giveUp();
+  }
+
+  /** Somebody else's turn. */
+  private sendNext(): void {
+    for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
+      if (performance.now() < next.until) {
+        void this.ask(next.request);
+        return;
       }
-    });
-  }
-
-  private async send(request: Request): Promise<void> {
-    if (this.free > 0) this.free--;
-    else await new Promise<void>((resolve) => this.queue.push(resolve));
-    try {
-      const readings = await this.ask(request);
-      request.settle.forEach((settle, index) => settle(finite(readings[index])));
-    } finally {
-      const next = this.queue.shift();
-      if (next) next();
-      else this.free++;
+      next.request.giveUp();
     }
+    this.free++;
   }
 
-  private async ask({ strategy, params, timeoutMs, polled }: Request): Promise<Reading[]> {
+  private async ask(request: PollRequest): Promise<void> {
+    const { strategy, params, timeoutMs, type } = request;
     const abort = new AbortController();
     this.underWay.add(abort);
+    let readings: Reading[];
     try {
-      return await withDeadline(
+      readings = await withDeadline(
         timeoutMs,
         (signal) => {
-          const nodes = () => polled.countNodes();
-          const context = { signal, timeoutMs, nodes, listNodes: () => polled.listNodes() };
+          const context = { signal, timeoutMs, ...request.nodes };
           if (strategy.readMany) return strategy.readMany(params, context);
           return strategy.read(params[0], context).then((value) => [{ value }]);
         },
         abort,
       );
     } catch (error) {
-      return params.map(() => ({ error: messageOf(error) }));
-    } finally {
-      this.underWay.delete(abort);
+      const failed = { error: messageOf(error) };
+      readings = params.map(() => failed);
     }
+    this.underWay.delete(abort);
+    this.sendNext();
+    const values = request.settle(readings);
+    telemetry.reads.inc({ type, outcome: 'value' }, values);
+    telemetry.reads.inc({ type, outcome: 'error' }, params.length - values);
   }
 }
 
-/** A mapping that answers no finite number has read nothing. */
-function finite(reading: Reading | undefined): Reading {
-  if (reading === undefined) return { error: 'the mapping gave no answer' };
-  if ('error' in reading || Number.isFinite(reading.value)) return reading;
-  return { error: `${reading.value} is not a finite number` };
+/** Adds what a service asks to the requests of its targets. */
+function collect(polled: Polled, tally: Tally, plan: PollPlan, requests: Map<string, PollRequest>): void {
+  for (const group of plan.groups) {
+    const request = requests.get(group.key);
+    if (request === undefined) requests.set(group.key, new PollRequest(group, tally, polled));
+    else request.join(group, tally);
+  }
+  for (const { metric, type, error } of plan.unreadable) {
+    telemetry.reads.inc({ type, outcome: 'error' });
+    tally.take(metric, { error });
+  }
+}
+
+function metricsIn({ groups, unreadable }: PollPlan): number {
+  return groups.reduce((count, { metrics }) => count + metrics.length, unreadable.length);
 }

@@ -1,16 +1,31 @@
+import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { Chosen } from '../common/choice';
-import { readied } from '../common/ready';
+import { mentionsReference, readied, type Ready } from '../common/ready';
 import { Secrets } from '../common/secrets';
-import type { Metric } from './metric';
+import type { Metric, MetricOptions } from './metric';
 import { MetricRegistry } from './metric-registry';
 
 /** One metric of one service, made ready to be read again and again. */
 export interface Read {
   readonly type: string;
   readonly timeoutMs: number;
-  /** The mapping and its params as it takes them. Throws what makes it unreadable: a secret that is not there. */
-  open(): { strategy: Metric; params: object };
+  /** It is opened once: nothing that it asks is kept elsewhere, where it may change. */
+  readonly isFixed: boolean;
+  /** What there is to ask. Throws what makes it unreadable: a secret that is not there. */
+  open(): Opened;
+}
+
+/** A mapping and its params as it takes them, and what others ask the same. */
+export interface Opened {
+  readonly strategy: Metric;
+  readonly params: object;
+  /** The same for the same question: mapping, params and timeout. */
+  readonly question: string;
+  /** The same for what goes out together. */
+  readonly group: string;
+  /** The answer is about the nodes of the service's infrastructure, or may be. */
+  readonly asksForNodes: boolean;
 }
 
 /** Makes reads of stored definitions: parsed, checked and decrypted once, not at every poll. */
@@ -23,6 +38,27 @@ export class Reads {
 
   /** @param timeoutMs milliseconds one read may take */
   of(chosen: Chosen, timeoutMs: number): Read {
-    return { type: chosen.type, timeoutMs, open: readied(this.registry, chosen, this.secrets) };
+    const isFixed = !mentionsReference(chosen.params);
+    return new StoredRead(chosen.type, timeoutMs, isFixed, readied(this.registry, chosen, this.secrets));
+  }
+}
+
+class StoredRead implements Read {
+  constructor(
+    readonly type: string,
+    readonly timeoutMs: number,
+    readonly isFixed: boolean,
+    private readonly ready: () => Ready<Metric, MetricOptions>,
+  ) {}
+
+  open(): Opened {
+    const { strategy, params, options } = this.ready();
+    // Params hold secrets, and what tells questions apart is kept.
+    const question = createHash('sha256')
+      .update(JSON.stringify([this.type, this.timeoutMs, params]))
+      .digest('base64url');
+    const target = strategy.readMany && strategy.target?.(params);
+    const group = target === undefined ? question : `${this.type}|${this.timeoutMs}|${target}`;
+    return { strategy, params, question, group, asksForNodes: options.asksForNodes === true };
   }
 }

@@ -90,6 +90,14 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     );
   }
 
+  /** Polls that no worker has taken yet, and since when the oldest of them is due. @throws Error when Redis is away */
+  async waitingPolls(): Promise<{ jobs: number; oldestDueAt?: number }> {
+    const jobs = await this.waiting('polls');
+    if (jobs === 0) return { jobs };
+    const [oldest] = await within(ADD_TIMEOUT_MS, this.queues.polls.getWaiting(0, 0));
+    return { jobs, oldestDueAt: (oldest?.data as PollJob | undefined)?.dueAt };
+  }
+
   addAlerts(ids: readonly string[]): Promise<boolean> {
     return this.add(
       'alerts',

@@ -75,7 +75,8 @@ export class Observer {
   ): Seen {
     const values: Record<string, number> = {};
     const errors: Record<string, string> = {};
-    for (const [metric, reading] of Object.entries(readings)) {
+    for (const metric in readings) {
+      const reading = readings[metric]!;
       if ('value' in reading) values[metric] = reading.value;
       else errors[metric] = reading.error;
     }

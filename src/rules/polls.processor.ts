@@ -10,7 +10,8 @@ import { Poller, type Polling } from '../metrics/poller';
 import type { PollJob } from '../queue/jobs';
 import { Evaluator } from './evaluator';
 import { Observer } from './observer';
-import { RuleBook, type Prepared, type Watched } from './rule-book';
+import { Roster } from './roster';
+import type { Prepared, Watched } from './rule-book';
 import type { Seen } from './seen';
 
 /** Jobs wait for targets most of their time; a dead target must not hold up other jobs. */
@@ -19,8 +20,11 @@ const CONCURRENCY = 32;
 /** Polls: reads the services of a range of slots, evaluates them as they come back, commits samples and changes. */
 @Processor('polls')
 export class PollsProcessor {
+  /** A target may be slower than the interval: it is not asked again until it has answered, or has not in time. */
+  private readonly beingRead = new Map<string, PollJob>();
+
   constructor(
-    private readonly ruleBook: RuleBook,
+    private readonly roster: Roster,
     private readonly poller: Poller,
     private readonly observer: Observer,
     private readonly writer: SampleWriter,
@@ -31,19 +35,29 @@ export class PollsProcessor {
 
   @Process({ concurrency: CONCURRENCY })
   async poll({ data }: Job<PollJob>): Promise<void> {
-    const watched = await this.ruleBook.due(data.intervalSeconds, data.fromSlot, data.toSlot);
-    const lateMs = this.clock.now().getTime() - data.dueAt;
-    if (lateMs > data.intervalSeconds * 1000) {
-      telemetry.pollsDropped.inc({ reason: 'late' }, watched.length);
-      return;
+    const due = await this.roster.due(data.intervalSeconds, data.fromSlot, data.toSlot);
+    const intervalMs = data.intervalSeconds * 1000;
+    const leftMs = data.dueAt + intervalMs - this.clock.now().getTime();
+    if (leftMs < 0) return drop('late', due.length);
+    const watched = due.filter(({ prepared }) => !this.beingRead.has(prepared.service.id));
+    if (watched.length < due.length) drop('still_polling', due.length - watched.length);
+    for (const { prepared } of watched) this.beingRead.set(prepared.service.id, data);
+    try {
+      await this.read(watched, data, leftMs);
+    } finally {
+      for (const { prepared } of watched) this.letGo(prepared, data);
     }
+  }
+
+  private async read(watched: readonly Watched[], data: PollJob, leftMs: number): Promise<void> {
     const took = telemetry.pollSeconds.startTimer();
     const previous = await this.observer.previousReadings(watched);
     const byService = new Map(watched.map((one) => [one.prepared, one]));
     const evaluations: Promise<void>[] = [];
-    for await (const wave of this.poller.poll([...byService.keys()])) {
+    for await (const wave of this.poller.poll([...byService.keys()], leftMs)) {
+      for (const { polled } of wave) this.letGo(polled, data);
       // Not waited for: a count of nodes that takes long in one wave must not hold up the next.
-      const evaluation = this.evaluate(wave, momentOf(data, this.clock.now()), byService, previous);
+      const evaluation = this.evaluate(wave, data, byService, previous);
       evaluation.catch(() => undefined);
       evaluations.push(evaluation);
     }
@@ -53,11 +67,12 @@ export class PollsProcessor {
 
   private async evaluate(
     wave: Polling<Prepared>[],
-    at: Date,
+    data: PollJob,
     byService: Map<Prepared, Watched>,
     previous: Map<string, number>,
   ): Promise<void> {
-    const written = this.writer.write(wave.flatMap((polling) => samplesOf(polling, at)));
+    const at = momentOf(data, this.clock.now());
+    const written = this.writer.write(samplesOf(wave, at));
     const alertMetrics = wave.flatMap(({ polled }) => polled.alertMetrics);
     const alerts = await this.alertValues.of(alertMetrics, at);
     const seen: Seen[] = wave.map(({ polled, readings }) =>
@@ -68,7 +83,14 @@ export class PollsProcessor {
     await this.evaluator.evaluate(await this.observer.throughWindows(seen, at, isWritten));
     telemetry.pollsDone.inc(wave.length);
   }
+
+  /** A later job may have it in hand by now. */
+  private letGo({ service }: Prepared, data: PollJob): void {
+    if (this.beingRead.get(service.id) === data) this.beingRead.delete(service.id);
+  }
 }
+
+const drop = (reason: string, services: number): void => telemetry.pollsDropped.inc({ reason }, services);
 
 /**
  * A reading that comes within this time of a tick of its job counts as of the tick, so that readings stand an
@@ -82,8 +104,14 @@ function momentOf({ dueAt, intervalSeconds }: PollJob, now: Date): Date {
   return Math.abs(now.getTime() - tick) < TICK_MS ? new Date(tick) : now;
 }
 
-function samplesOf({ polled, readings }: Polling<Prepared>, at: Date): Sample[] {
-  return Object.entries(readings).flatMap(([metric, reading]) =>
-    'value' in reading ? [{ series: polled.service.series[metric]!, at, value: reading.value }] : [],
-  );
+function samplesOf(wave: readonly Polling<Prepared>[], at: Date): Sample[] {
+  const samples: Sample[] = [];
+  for (const { polled, readings } of wave) {
+    const { series } = polled.service;
+    for (const metric in readings) {
+      const reading = readings[metric]!;
+      if ('value' in reading) samples.push({ series: series[metric]!, at, value: reading.value });
+    }
+  }
+  return samples;
 }

@@ -3,8 +3,10 @@ import { Injectable, Logger } from '@nestjs/common';
 import { openedParams } from '../common/choice';
 import { messageOf } from '../common/errors';
 import { Secrets } from '../common/secrets';
+import { SharedValues } from '../common/shared-values';
 import { Database, type Sql } from '../database/database';
 import { InfrastructureRow, ServiceRow } from '../database/entities';
+import type { Node } from '../metrics/metric';
 import { MetricRegistry } from '../metrics/metric-registry';
 import { NodeCounter, type NodeCount } from '../metrics/node-counter';
 import { NodeLister } from '../metrics/node-lister';
@@ -43,7 +45,8 @@ export interface Watched {
   readonly killSwitch: boolean;
 }
 
-interface SnapshotRow {
+/** A service as it is found: what it is by version, and what is remembered of it. */
+export interface SnapshotRow {
   id: string;
   version: number;
   infrastructure_version: number | null;
@@ -52,19 +55,36 @@ interface SnapshotRow {
   kill_switch: boolean;
 }
 
+/** What many services have in common. */
+const SAID_ALIKE = [
+  'description',
+  'labels',
+  'condition',
+  'recovery',
+  'missingData',
+  'policy',
+  'actionIds',
+  'escalations',
+  'expect',
+  'recoveryActionIds',
+  'mode',
+] as const;
+
 /** Bounded: a process that serves more services than this prepares some of them anew. */
 const MAX_PREPARED = 200_000;
 
-const SNAPSHOT = `
+/** Reads `SnapshotRow`s; a condition on the service `s` follows. */
+export const SNAPSHOT = `
   SELECT s.id, s.version, i.version AS infrastructure_version, st.state, st.next_moment, k.is_on AS kill_switch
   FROM services s CROSS JOIN kill_switch k
     LEFT JOIN infrastructures i ON i.id = s.infrastructure_id
     LEFT JOIN service_states st ON st.service_id = s.id`;
 
-/** The rules of services, by slot or by id; definitions are read again only when their version moves. */
+/** The rules of services; definitions are read again only when their version moves. */
 @Injectable()
 export class RuleBook {
   private readonly logger = new Logger('RuleBook');
+  private readonly shared = new SharedValues();
   private readonly prepared = new Map<string, { key: string; prepared: Prepared }>();
 
   constructor(
@@ -77,16 +97,6 @@ export class RuleBook {
     private readonly secrets: Secrets,
   ) {}
 
-  /** Enabled, polled services of a range of slots. */
-  async due(intervalSeconds: number, fromSlot: number, toSlot: number): Promise<Watched[]> {
-    const rows = await this.database.rows<SnapshotRow>(
-      `${SNAPSHOT} WHERE s.enabled AND s.polled AND s.interval_seconds = $1 AND s.slot BETWEEN $2 AND $3`,
-      [intervalSeconds, fromSlot, toSlot],
-      'rules_due',
-    );
-    return this.watch(rows);
-  }
-
   async byIds(ids: readonly string[]): Promise<Watched[]> {
     if (ids.length === 0) return [];
     const rows = await this.database.rows<SnapshotRow>(
@@ -97,12 +107,12 @@ export class RuleBook {
     return this.watch(rows);
   }
 
-  private async watch(rows: SnapshotRow[]): Promise<Watched[]> {
+  /** What is found, made ready; what is deleted meanwhile, or can't be made ready, is left out. */
+  async watch(rows: readonly SnapshotRow[]): Promise<Watched[]> {
     const changed = rows.filter((row) => this.prepared.get(row.id)?.key !== keyOf(row)).map(({ id }) => id);
     if (changed.length > 0) await this.load(changed);
     return rows.flatMap(({ id, state, next_moment, kill_switch }) => {
       const prepared = this.prepared.get(id)?.prepared;
-      // Deleted between the two looks: there is nothing to watch.
       if (prepared === undefined) return [];
       const nextMoment = next_moment?.getTime();
       return [{ prepared, state: state ?? undefined, nextMoment, killSwitch: kill_switch }];
@@ -123,6 +133,7 @@ export class RuleBook {
         this.prepared.set(service.id, { key, prepared: this.prepare(service, infrastructure) });
       } catch (error) {
         // Of a release with other mappings: it must not cost the others of its batch.
+        this.prepared.delete(service.id);
         this.logger.error(`service ${service.name} can't be evaluated: ${messageOf(error)}`);
       }
     }
@@ -149,7 +160,8 @@ export class RuleBook {
     });
   }
 
-  prepare(service: ServiceRow, infrastructure?: InfrastructureRow): Prepared {
+  prepare(row: ServiceRow, infrastructure?: InfrastructureRow): Prepared {
+    const service = this.lean(row);
     const metrics = Object.entries(service.metrics);
     const names = metrics.map(([name]) => name);
     const reads: Record<string, Read> = {};
@@ -164,46 +176,42 @@ export class RuleBook {
         });
       } else reads[metric] = this.reads.of({ type, params }, timeoutSeconds * 1000);
     }
+    const windows = metrics.flatMap(([metric, { window }]) =>
+      window === undefined ? [] : [{ metric, series: service.series[metric]!, window: window as Window }],
+    );
     const condition = compileCondition(service.condition, names);
     const recovery = service.recovery === null ? undefined : compileCondition(service.recovery, names);
-    const noNodes = () => {
-      const why = `service ${service.name} has no infrastructure whose nodes could be counted`;
-      return Promise.reject(new Error(why));
+    const rule: Rule = {
+      key: ruleKey(service),
+      enabled: service.enabled,
+      condition: predicate(condition),
+      recovery: recovery && predicate(recovery),
+      holdMs: service.holdSeconds * 1000,
+      wisdomMs: service.wisdomSeconds * 1000,
+      repeat: service.repeat,
+      missingData: service.missingData,
+      intervalMs: service.polled ? service.intervalSeconds * 1000 : undefined,
+      mode: service.mode,
+      scaling: this.scaling(service, infrastructure),
+      ...aftermathOf(service, names),
     };
-    const countNodes = () =>
-      infrastructure === undefined
-        ? noNodes()
-        : this.counter.count(infrastructure).then(({ nodes }) => nodes);
-    const listNodes = () => (infrastructure === undefined ? noNodes() : this.lister.known(infrastructure));
-    return {
+    const nodes = { counter: this.counter, lister: this.lister };
+    return new PreparedService(
       service,
       infrastructure,
       reads,
-      alertMetrics,
-      windows: metrics.flatMap(([metric, { window }]) =>
-        window === undefined ? [] : [{ metric, series: service.series[metric]!, window: window as Window }],
-      ),
-      countNodes,
-      listNodes,
-      rule: {
-        key: ruleKey(service),
-        enabled: service.enabled,
-        condition: predicate(condition),
-        recovery: recovery && predicate(recovery),
-        holdMs: service.holdSeconds * 1000,
-        wisdomMs: service.wisdomSeconds * 1000,
-        repeat: service.repeat,
-        missingData: service.missingData,
-        intervalMs: service.polled ? service.intervalSeconds * 1000 : undefined,
-        mode: service.mode,
-        scaling: this.scaling(service, infrastructure),
-        ...aftermathOf(service, names),
-      },
-      openBecause: (values) => {
-        const verdict = condition(values);
-        return verdict.truth === undefined ? verdict.because : undefined;
-      },
-    };
+      alertMetrics.length === 0 ? NONE : alertMetrics,
+      windows.length === 0 ? NONE : windows,
+      rule,
+      condition,
+      nodes,
+    );
+  }
+
+  /** A hundred thousand of them stay in memory: what they say alike is there once. */
+  private lean(row: ServiceRow): ServiceRow {
+    for (const column of SAID_ALIKE) Object.assign(row, { [column]: this.shared.of(row[column]) });
+    return row;
   }
 
   private scaling(service: ServiceRow, infrastructure?: InfrastructureRow): Scaling | undefined {
@@ -280,10 +288,52 @@ function aftermathOf({ escalations, expect }: ServiceRow, metrics: string[]): Pa
 const keyOf = (row: { version: number; infrastructure_version: number | null }): string =>
   `${row.version}:${row.infrastructure_version}`;
 
-const predicate =
-  (condition: Condition): Predicate =>
-  (values) =>
-    condition(values).truth;
+const predicates = new WeakMap<Condition, Predicate>();
+
+/** One for all services whose condition says the same. */
+function predicate(condition: Condition): Predicate {
+  let made = predicates.get(condition);
+  if (made === undefined) predicates.set(condition, (made = (values) => condition(values).truth));
+  return made;
+}
+
+const NONE: never[] = [];
+
+class PreparedService implements Prepared {
+  constructor(
+    readonly service: ServiceRow,
+    readonly infrastructure: InfrastructureRow | undefined,
+    readonly reads: Readonly<Record<string, Read>>,
+    readonly alertMetrics: readonly AlertMetric[],
+    readonly windows: readonly WindowedMetric[],
+    readonly rule: Rule,
+    private readonly condition: Condition,
+    private readonly nodes: { counter: NodeCounter; lister: NodeLister },
+  ) {}
+
+  get nodesOf(): string | undefined {
+    return this.infrastructure?.id;
+  }
+
+  openBecause(values: Record<string, number>): string | undefined {
+    const verdict = this.condition(values);
+    return verdict.truth === undefined ? verdict.because : undefined;
+  }
+
+  async countNodes(): Promise<number> {
+    return (await this.nodes.counter.count(this.scaled())).nodes;
+  }
+
+  async listNodes(): Promise<Node[]> {
+    return this.nodes.lister.known(this.scaled());
+  }
+
+  /** @throws Error when there is none */
+  private scaled(): InfrastructureRow {
+    if (this.infrastructure !== undefined) return this.infrastructure;
+    throw new Error(`service ${this.service.name} has no infrastructure whose nodes could be counted`);
+  }
+}
 
 /** Of what the hold and the alarm are about. Params count by what is stored of them. */
 function ruleKey({ condition, recovery, metrics }: ServiceRow): string {

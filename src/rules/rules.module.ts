@@ -6,12 +6,13 @@ import { Evaluator } from './evaluator';
 import { Ledger } from './ledger';
 import { Observer } from './observer';
 import { PoliciesModule } from './policies/policies.module';
+import { Roster } from './roster';
 import { RuleBook } from './rule-book';
 
 /** What is decided. */
 @Module({
   imports: [MetricsModule, AlertsModule, HistoryModule, PoliciesModule],
-  providers: [RuleBook, Observer, Evaluator, Ledger],
-  exports: [RuleBook, Observer, Evaluator, Ledger],
+  providers: [RuleBook, Roster, Observer, Evaluator, Ledger],
+  exports: [RuleBook, Roster, Observer, Evaluator, Ledger],
 })
 export class RulesModule {}

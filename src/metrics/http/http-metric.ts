@@ -31,7 +31,7 @@ export abstract class HttpMetric<P extends HttpQuestion> implements Metric<P> {
     return reading.value;
   }
 
-  async readMany(params: P[], context: ReadContext): Promise<Reading[]> {
+  async readMany(params: readonly P[], context: ReadContext): Promise<Reading[]> {
     const [first] = params;
     if (first === undefined) return [];
     // A query may hold what is not for everybody.

@@ -8,6 +8,7 @@ export class NumberOfNodesParams {}
   title: 'Number of nodes',
   description: "Counts the nodes of the service's infrastructure",
   params: NumberOfNodesParams,
+  asksForNodes: true,
 })
 export class NumberOfNodes implements Metric<NumberOfNodesParams> {
   async read(_params: NumberOfNodesParams, context: ReadContext): Promise<number> {

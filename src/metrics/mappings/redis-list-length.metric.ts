@@ -62,7 +62,10 @@ export class RedisListLength implements Metric<RedisListLengthParams>, OnModuleD
       .digest('base64url');
   }
 
-  async readMany(params: RedisListLengthParams[], { signal, timeoutMs }: ReadContext): Promise<Reading[]> {
+  async readMany(
+    params: readonly RedisListLengthParams[],
+    { signal, timeoutMs }: ReadContext,
+  ): Promise<Reading[]> {
     const [first] = params;
     if (first === undefined) return [];
     // A url that is kept in a file or in the environment is seen here first.

@@ -78,6 +78,7 @@ export class SnmpOidAverageParams implements SelfChecking {
   title: 'SNMP object, average',
   description: 'The mean of one object over several SNMP agents, such as the nodes of the infrastructure',
   params: SnmpOidAverageParams,
+  asksForNodes: true,
 })
 export class SnmpOidAverage implements Metric<SnmpOidAverageParams> {
   constructor(private readonly snmp: SnmpClient) {}

@@ -73,7 +73,7 @@ export class SnmpOid implements Metric<SnmpOidParams> {
     return `${keyOfTarget(params)}:${params.retries}`;
   }
 
-  async readMany(params: SnmpOidParams[], { signal, timeoutMs }: ReadContext): Promise<Reading[]> {
+  async readMany(params: readonly SnmpOidParams[], { signal, timeoutMs }: ReadContext): Promise<Reading[]> {
     const [target] = params;
     if (target === undefined) return [];
     // A key that is kept in a file or in the environment is seen here first.

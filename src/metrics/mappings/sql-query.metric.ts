@@ -67,7 +67,7 @@ export class SqlQuery implements Metric<SqlQueryParams>, OnModuleDestroy {
   }
 
   /** The same query is asked once. */
-  async readMany(params: SqlQueryParams[], context: ReadContext): Promise<Reading[]> {
+  async readMany(params: readonly SqlQueryParams[], context: ReadContext): Promise<Reading[]> {
     const [first] = params;
     if (first === undefined) return [];
     // A url that is kept in a file or in the environment is seen here first.

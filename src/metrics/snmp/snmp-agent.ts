@@ -7,17 +7,36 @@ import {
   ResponseInvalidError,
   type Varbind,
 } from 'net-snmp';
+import type { Reading } from '../metric';
 import { BrokenAnswer, SnmpSession, type Tries } from './snmp-session';
 import type { SnmpTarget } from './snmp-target';
+import { numberOf } from './snmp-value';
 import { Turns } from './turns';
 
 /** A name is looked up again after so long; so a session to a name lives no longer. */
-const NAME_COUNTS_MS = 5 * 60_000;
+export const NAME_COUNTS_MS = 5 * 60_000;
 /** Questions under way at once: many agents answer one after the other, and drop what their socket can't hold. */
-const QUESTIONS_AT_ONCE = 4;
+export const QUESTIONS_AT_ONCE = 4;
 
-/** One agent, asked through a session that is renewed when it no longer serves. */
-export class SnmpAgent {
+/** One agent, asked in turns. */
+export interface Agent {
+  /** What the agent's address sent last, when that was no SNMP. */
+  readonly nonsense: string | undefined;
+
+  /**
+   * What the agent says of each object, in order; what has no number says why, as the end of a sentence. Throws what
+   * net-snmp throws, a BrokenAnswer, or the trouble of the network.
+   */
+  get(oids: string[], tries: Tries): Promise<Reading[]>;
+
+  /** The objects that follow this one, up to so many. Throws as `get`. */
+  following(oid: string, atMost: number, tries: Tries): Promise<Varbind[]>;
+
+  close(): void;
+}
+
+/** One agent, asked by net-snmp through a session that is renewed when it no longer serves. */
+export class SnmpAgent implements Agent {
   private session: SnmpSession | undefined;
   private latest: SnmpSession | undefined;
   private opening: Promise<SnmpSession> | undefined;
@@ -27,17 +46,15 @@ export class SnmpAgent {
 
   constructor(private readonly target: SnmpTarget) {}
 
-  /** What the agent's address sent last, when that was no SNMP. */
   get nonsense(): string | undefined {
     return this.latest?.nonsense;
   }
 
-  /** The objects' values, in order. Throws what net-snmp throws, a BrokenAnswer, or the trouble of the network. */
-  get(oids: string[], tries: Tries): Promise<Varbind[]> {
-    return this.answered(tries, (session, left) => session.ask(oids, left));
+  async get(oids: string[], tries: Tries): Promise<Reading[]> {
+    const varbinds = await this.answered(tries, (session, left) => session.ask(oids, left));
+    return varbinds.map(numberOf);
   }
 
-  /** The objects that follow this one, up to so many. Throws as `get`. */
   following(oid: string, atMost: number, tries: Tries): Promise<Varbind[]> {
     return this.answered(tries, (session, left) => session.askFollowing(oid, atMost, left));
   }
@@ -91,7 +108,7 @@ export class SnmpAgent {
   }
 }
 
-async function addressOf(name: string): Promise<string> {
+export async function addressOf(name: string): Promise<string> {
   try {
     // Agents that listen on IPv4 alone are the rule; `localhost` would be ::1 first.
     return (await lookup(name, { order: 'ipv4first' })).address;

@@ -30,7 +30,11 @@ export class BrokenAnswer extends Error {}
 type Req = Parameters<Session['onSimpleGetResponse']>[0];
 
 /** Each try waits so much longer than the one before. */
-const BACKOFF = 1.5;
+export const BACKOFF = 1.5;
+
+/** How long the first try waits, so that all of them take that time together. */
+export const firstTryMs = (timeoutMs: number, retries: number): number =>
+  Math.max(1, Math.floor((timeoutMs * (BACKOFF - 1)) / (BACKOFF ** (retries + 1) - 1)));
 
 mendDes();
 mendKeys();
@@ -92,8 +96,7 @@ export class SnmpSession extends Session {
     { timeoutMs, retries }: Tries,
     send: (callback: (error: Error | null, answer?: T) => void) => void,
   ): Promise<T> {
-    const shares = (BACKOFF ** (retries + 1) - 1) / (BACKOFF - 1);
-    this.timeout = Math.max(1, Math.floor(timeoutMs / shares));
+    this.timeout = firstTryMs(timeoutMs, retries);
     this.retries = retries;
     this.backoff = BACKOFF;
     let fail: (error: Error) => void;
@@ -182,5 +185,5 @@ function userOf({ user, level, authProtocol, authKey, privProtocol, privKey }: S
 }
 
 /** As the kernel writes it: an IPv6 address has many spellings. */
-const normalAddress = (address: string): string =>
+export const normalAddress = (address: string): string =>
   isIPv6(address) ? new SocketAddress({ address, family: 'ipv6' }).address : address;

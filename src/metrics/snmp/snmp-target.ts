@@ -27,8 +27,17 @@ export interface SnmpTarget {
   v3?: SnmpUser;
 }
 
-/** The same for the same agent with the same credentials, and tells none of them. */
-export function keyOfTarget({ host, port, version, community, v3 }: SnmpTarget): string {
+/** Asked for at every poll. */
+const keys = new WeakMap<SnmpTarget, string>();
+
+/** The same for the same agent with the same credentials, and tells none of them. A target is never changed. */
+export function keyOfTarget(target: SnmpTarget): string {
+  let key = keys.get(target);
+  if (key === undefined) keys.set(target, (key = digestOf(target)));
+  return key;
+}
+
+function digestOf({ host, port, version, community, v3 }: SnmpTarget): string {
   const credentials =
     version === '3' && v3
       ? [v3.user, v3.level, v3.authProtocol, v3.authKey, v3.privProtocol, v3.privKey, v3.contextName]

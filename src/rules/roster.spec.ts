@@ -1,0 +1,292 @@
+import { Client } from 'pg';
+import { createTestDatabase } from '../../test/databases';
+import { newId, slotOf, SLOTS } from '../common/ids';
+import type { Config } from '../config/config';
+import { Database } from '../database/database';
+import { changeDefinitions, DefinitionStore, type Columns } from '../database/definitions';
+import { InfrastructureRow, ServiceRow } from '../database/entities';
+import { RuleBook } from './rule-book';
+import { Roster } from './roster';
+
+const clock = { now: () => new Date(0) };
+const INTERVAL = 10;
+
+const columns = (name: string, given: Partial<ServiceRow> = {}): Columns<ServiceRow> => ({
+  name,
+  description: '',
+  labels: {},
+  enabled: true,
+  intervalSeconds: INTERVAL,
+  slot: slotOf(name),
+  polled: true,
+  metrics: { load: { type: 'static_count', params: {}, timeoutSeconds: 1 } },
+  series: { load: 1 },
+  condition: 'load > 1',
+  recovery: null,
+  holdSeconds: 0,
+  wisdomSeconds: 60,
+  repeat: true,
+  missingData: 'hold',
+  infrastructureId: null,
+  direction: null,
+  policy: { type: 'fixed', params: {} },
+  actionIds: [],
+  escalations: [],
+  expect: null,
+  recoveryActionIds: [],
+  mode: 'auto',
+  approvalTtlSeconds: 60,
+  maxActionsPerHour: null,
+  ...given,
+});
+
+const infrastructure = (maxNodes: number): Columns<InfrastructureRow> => ({
+  name: 'web',
+  description: '',
+  labels: {},
+  minNodes: 1,
+  maxNodes,
+  upWisdomSeconds: 0,
+  downWisdomSeconds: 0,
+  warmupSeconds: 0,
+  maxDirectionChangesPerHour: 10,
+  nodes: null,
+  loadBalancer: null,
+});
+
+describe('the roster', () => {
+  let database: Database;
+  let drop: () => Promise<void>;
+  let roster: Roster;
+  let services: DefinitionStore<ServiceRow>;
+  let infrastructures: DefinitionStore<InfrastructureRow>;
+  const clients: Client[] = [];
+  /** Whether all services were read, and not those alone that changed. */
+  let readAll = false;
+
+  beforeAll(async () => {
+    const created = await createTestDatabase();
+    drop = created.drop;
+    database = new Database({ databaseUrl: created.databaseUrl } as Config);
+    await database.onModuleInit();
+    services = new DefinitionStore(database, clock, ServiceRow, 'service');
+    infrastructures = new DefinitionStore(database, clock, InfrastructureRow, 'infrastructure');
+    const rows = database.rows.bind(database);
+    jest.spyOn(database, 'rows').mockImplementation((text, ...rest) => {
+      readAll ||= text.includes('ORDER BY s.id');
+      return rows(text, ...rest);
+    });
+  });
+
+  afterAll(async () => {
+    await Promise.all(clients.map((client) => client.end()));
+    await database.onApplicationShutdown();
+    await drop();
+  });
+
+  beforeEach(async () => {
+    await database.rows('TRUNCATE services, infrastructures, definition_changes CASCADE');
+    const unused = {} as never;
+    const metrics = { isPushed: () => false } as never;
+    const reads = { of: () => ({}) } as never;
+    const policies = { get: () => ({ strategy: {}, options: { params: class {} } }) } as never;
+    const secrets = { open: () => ({ params: {}, texts: [] }) } as never;
+    const book = new RuleBook(database, metrics, reads, unused, unused, policies, secrets);
+    jest.spyOn(book['logger'], 'error').mockReturnValue();
+    roster = new Roster(database, book);
+    await roster.due(INTERVAL, 0, 0);
+    readAll = false;
+  });
+
+  const names = async (interval = INTERVAL): Promise<string[]> => {
+    const due = await roster.due(interval, 0, SLOTS - 1);
+    return due.map(({ prepared }) => prepared.service.name).sort();
+  };
+  const watched = async (name: string) =>
+    (await roster.due(INTERVAL, 0, SLOTS - 1)).find(({ prepared }) => prepared.service.name === name)!;
+
+  async function create(...made: Columns<ServiceRow>[]): Promise<ServiceRow[]> {
+    const rows = made.map((one) => services.row(one, newId()));
+    await changeDefinitions(database, 'services', (manager) => services.insert(manager, rows));
+    return rows;
+  }
+
+  async function change(before: ServiceRow, given: Partial<ServiceRow>): Promise<ServiceRow> {
+    const row = services.row(columns(before.name, given), before.id, before);
+    await services.change(row.name, (manager) => services.update(manager, row));
+    return row;
+  }
+
+  async function connected(): Promise<Client> {
+    const client = new Client({ connectionString: database['config'].databaseUrl });
+    await client.connect();
+    clients.push(client);
+    return client;
+  }
+
+  const writeState = (
+    sql: { query(text: string, values: unknown[]): Promise<unknown> },
+    id: string,
+    phase: string,
+  ) =>
+    sql.query(
+      `INSERT INTO service_states (service_id, state, decision_id) VALUES ($1, $2, $3)
+       ON CONFLICT (service_id) DO UPDATE SET state = excluded.state`,
+      [id, JSON.stringify({ phase }), newId()],
+    );
+
+  it('learns of what is new, changed, moved to another interval, disabled, enabled and deleted, and of that alone', async () => {
+    const [a, b, c] = await create(columns('a'), columns('b'), columns('c'));
+    expect(await names()).toEqual(['a', 'b', 'c']);
+    const moved = await change(a!, { intervalSeconds: 60 });
+    const off = await change(b!, { enabled: false });
+    await services.remove(c!, 1, async () => []);
+    expect([await names(), await names(60)]).toEqual([[], ['a']]);
+    await change(off, { condition: 'load > 2' });
+    await change(moved, { polled: false });
+    expect([await names(), await names(60)]).toEqual([['b'], []]);
+    expect((await watched('b')).prepared.service).toMatchObject({ version: 3, condition: 'load > 2' });
+    expect(readAll).toBe(false);
+  });
+
+  it('finds the services of a range of slots, both ends included', async () => {
+    await create(...[3, 4, 5, 6].map((slot) => columns(`slot-${slot}`, { slot })));
+    const due = await roster.due(INTERVAL, 4, 5);
+    expect(due.map(({ prepared }) => prepared.service.slot)).toEqual([4, 5]);
+    expect(await roster.due(INTERVAL + 1, 4, 5)).toEqual([]);
+  });
+
+  it('learns that an infrastructure changed, for all the services that scale it', async () => {
+    const row = infrastructures.row(infrastructure(5), newId());
+    await changeDefinitions(database, 'web', (manager) => infrastructures.insert(manager, [row]));
+    const scaling = { infrastructureId: row.id, direction: 'up' as const };
+    await create(columns('a', scaling), columns('b', scaling), columns('c'));
+    expect((await watched('a')).prepared.rule.scaling?.maxNodes).toBe(5);
+    const next = infrastructures.row(infrastructure(7), row.id, row);
+    await infrastructures.change('web', (manager) => infrastructures.update(manager, next));
+    const limits = (await roster.due(INTERVAL, 0, SLOTS - 1)).map(
+      ({ prepared }) => prepared.rule.scaling?.maxNodes,
+    );
+    expect(limits.sort()).toEqual([7, 7, undefined]);
+    expect(readAll).toBe(false);
+  });
+
+  it('reads all anew when what changed is not on record', async () => {
+    const [a] = await create(columns('a'), columns('b'));
+    expect(await names()).toEqual(['a', 'b']);
+    await database.rows('DELETE FROM services WHERE id = $1', [a!.id]);
+    await database.rows('UPDATE definition_revision SET revision = revision + 1');
+    expect(await names()).toEqual(['b']);
+    expect(readAll).toBe(true);
+  });
+
+  it('reads more services than a page holds', async () => {
+    const all = Array.from({ length: 1_203 }, (_, index) => columns(`many-${index}`));
+    await create(...all);
+    expect(await names()).toHaveLength(1_203);
+    await database.rows('UPDATE definition_revision SET revision = revision + 1');
+    expect(await names()).toHaveLength(1_203);
+  });
+
+  it('leaves out what can not be made ready, and no other; and takes it when it is mended', async () => {
+    const [, broken] = await create(columns('good'), columns('broken', { condition: 'load >' }));
+    expect(await names()).toEqual(['good']);
+    await change(broken!, {});
+    expect(await names()).toEqual(['broken', 'good']);
+  });
+
+  it('sees the kill switch at once', async () => {
+    await create(columns('a'));
+    expect((await watched('a')).killSwitch).toBe(false);
+    await database.rows('UPDATE kill_switch SET is_on = true');
+    expect((await watched('a')).killSwitch).toBe(true);
+    await database.rows('UPDATE kill_switch SET is_on = false');
+    expect((await watched('a')).killSwitch).toBe(false);
+  });
+
+  it('misses no state, in whatever order transactions begin, write and commit', async () => {
+    const [a, b, c] = await create(columns('a'), columns('b'), columns('c'));
+    const phases = async () => {
+      const due = await roster.due(INTERVAL, 0, SLOTS - 1);
+      return Object.fromEntries(due.map(({ prepared, state }) => [prepared.service.name, state?.phase]));
+    };
+    const [early, late, other] = [await connected(), await connected(), await connected()];
+    await early.query('BEGIN');
+    await writeState(early, a!.id, 'pending');
+    await other.query('BEGIN');
+    await other.query('SELECT pg_current_xact_id()');
+    await writeState(late, b!.id, 'alarm');
+    expect(await phases()).toEqual({ b: 'alarm' });
+    await writeState(other, c!.id, 'pending');
+    expect(await phases()).toEqual({ b: 'alarm' });
+    await early.query('COMMIT');
+    expect(await phases()).toEqual({ a: 'pending', b: 'alarm' });
+    await writeState(late, a!.id, 'ok');
+    await other.query('COMMIT');
+    expect(await phases()).toEqual({ a: 'ok', b: 'alarm', c: 'pending' });
+    await other.query('BEGIN');
+    await writeState(other, c!.id, 'alarm');
+    await other.query('ROLLBACK');
+    expect(await phases()).toEqual({ a: 'ok', b: 'alarm', c: 'pending' });
+    expect(readAll).toBe(false);
+  });
+
+  it('agrees with the database after hundreds of transactions that overlap', async () => {
+    const made = await create(...Array.from({ length: 20 }, (_, index) => columns(`service-${index}`)));
+    const writers = await Promise.all(Array.from({ length: 6 }, connected));
+    let isOver = false;
+    const writing = writers.map(async (client, writer) => {
+      for (let round = 0; round < 60; round++) {
+        const { id } = made[(writer * 7 + round * 3) % made.length]!;
+        await client.query('BEGIN');
+        await writeState(client, id, `${writer}-${round}`);
+        await client.query(`SELECT pg_sleep(${(writer * round) % 5} / 1000.0)`);
+        await client.query(round % 7 === 0 ? 'ROLLBACK' : 'COMMIT');
+      }
+    });
+    const looking = (async () => {
+      while (!isOver) await roster.due(INTERVAL, 0, SLOTS - 1);
+    })();
+    await Promise.all(writing);
+    isOver = true;
+    await looking;
+    const kept = await database.rows<{ id: string; phase: string }>(
+      `SELECT service_id AS id, state->>'phase' AS phase FROM service_states`,
+    );
+    const due = await roster.due(INTERVAL, 0, SLOTS - 1);
+    const inMemory = due.map(({ prepared, state }) => [prepared.service.id, state?.phase]);
+    expect(new Map(inMemory as [string, string][])).toEqual(
+      new Map(kept.map(({ id, phase }) => [id, phase])),
+    );
+    expect(readAll).toBe(false);
+  }, 30_000);
+
+  it('reads a state once, also while a transaction stands open, and when it comes from another server', async () => {
+    const [a, b] = await create(columns('a'), columns('b'));
+    const standing = await connected();
+    await standing.query('BEGIN');
+    await standing.query('SELECT pg_current_xact_id()');
+    const writer = await connected();
+    await writeState(writer, a!.id, 'alarm');
+    await writeState(writer, b!.id, 'alarm');
+    await writer.query('ALTER TABLE service_states DISABLE TRIGGER service_states_written');
+    await writer.query(`UPDATE service_states SET written_by = '99999999999' WHERE service_id = $1`, [b!.id]);
+    await writer.query('ALTER TABLE service_states ENABLE TRIGGER service_states_written');
+    const first = [await watched('a'), await watched('b')];
+    expect(first[0]!.state).toEqual({ phase: 'alarm' });
+    expect([await watched('a'), await watched('b')]).toEqual(first);
+    expect((await watched('a')) === first[0]).toBe(true);
+    await standing.query('COMMIT');
+  });
+
+  it('takes nothing for granted after a look that failed', async () => {
+    const [a] = await create(columns('a'));
+    expect(await names()).toEqual(['a']);
+    jest.spyOn(roster['database'], 'rows').mockRejectedValueOnce(new Error('away'));
+    await expect(names()).rejects.toThrow('away');
+    // Another server, which never heard of it.
+    await database.rows('DELETE FROM services WHERE id = $1', [a!.id]);
+    expect(await names()).toEqual([]);
+    expect(readAll).toBe(true);
+  });
+});

@@ -1,0 +1,157 @@
+import { Injectable } from '@nestjs/common';
+import { SharedRun } from '../common/shared-run';
+import { Database } from '../database/database';
+import { changedSince } from '../database/definition-changes';
+import type { State } from './engine/types';
+import { RuleBook, SNAPSHOT, type SnapshotRow, type Watched } from './rule-book';
+import { SlotIndex } from './slot-index';
+
+/** Services that are read in one statement: a page is made ready in one go, and nothing else runs meanwhile. */
+const PAGE = 100;
+/** More states than these are not learned one by one. */
+const STATES_AT_ONCE = 20_000;
+
+/** Up to where all is known. */
+interface Known {
+  /** Of the definitions. */
+  revision: string;
+  /** Which transactions a look at the states could see, as PostgreSQL writes a `pg_snapshot`. */
+  snapshot: string;
+}
+
+interface News extends Known {
+  killSwitch: boolean;
+  states: { id: string; state: State; next_moment: Date | null }[];
+}
+
+/**
+ * The services that are polled, definitions and states, kept in memory. Before it is used it learns what is new since
+ * it was used last; what that costs does not grow with the number of services.
+ *
+ * Nothing that was committed is missed. Definitions have a revision whose row lock puts their changes in the order of
+ * their commits. States have the id of the transaction that wrote them, and the next look asks for those of
+ * transactions that the look before could not see: they ran then, or began later.
+ */
+@Injectable()
+export class Roster {
+  private readonly services = new SlotIndex();
+  private readonly refresh = new SharedRun(() => this.learn());
+  private known?: Known;
+  private killSwitch = false;
+
+  constructor(
+    private readonly database: Database,
+    private readonly ruleBook: RuleBook,
+  ) {}
+
+  /** Enabled, polled services of a range of slots, as they were committed when this was called, or later. */
+  async due(intervalSeconds: number, fromSlot: number, toSlot: number): Promise<Watched[]> {
+    await this.refresh.run();
+    const { killSwitch } = this;
+    return this.services
+      .within(intervalSeconds, fromSlot, toSlot)
+      .map((watched) => (watched.killSwitch === killSwitch ? watched : { ...watched, killSwitch }));
+  }
+
+  private async learn(): Promise<void> {
+    const { known } = this;
+    // After a failure nothing is taken for granted: another server may answer, which has lost what this one knew.
+    this.known = undefined;
+    const { revision, snapshot, killSwitch, states } = await this.news(known?.snapshot);
+    this.killSwitch = killSwitch;
+    const isContinued = known !== undefined && endOf(snapshot) >= endOf(known.snapshot);
+    const changed =
+      isContinued && states.length <= STATES_AT_ONCE
+        ? await this.changes(known.revision, revision)
+        : undefined;
+    if (changed === undefined) await this.learnAll();
+    else {
+      for (const { id, state, next_moment } of states) this.remember(id, state, next_moment);
+      await this.learnServices(changed);
+    }
+    this.known = { revision, snapshot };
+  }
+
+  /**
+   * In one statement, so that all of it is of one moment. It has no name: a plan for any snapshot would read all states.
+   *
+   * @param before what the last look could see
+   */
+  private async news(before: string | undefined): Promise<News> {
+    const rows = await this.database.rows<
+      Known & { kill_switch: boolean; id: string | null; state: State; next_moment: Date | null }
+    >(
+      `SELECT r.revision, pg_current_snapshot()::text AS snapshot, k.is_on AS kill_switch, st.id, st.state, st.next_moment
+       FROM definition_revision r CROSS JOIN kill_switch k LEFT JOIN LATERAL (
+         SELECT service_id AS id, state, next_moment FROM service_states
+         WHERE written_by >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(written_by, $1::pg_snapshot)
+           -- Of the future is what another server wrote, and was restored here.
+           AND written_by < pg_snapshot_xmax(pg_current_snapshot())
+         ORDER BY written_by LIMIT $2) st ON true`,
+      [before ?? null, STATES_AT_ONCE + 1],
+    );
+    const { revision, snapshot, kill_switch: killSwitch } = rows[0]!;
+    const states = rows.flatMap(({ id, state, next_moment }) =>
+      id === null ? [] : [{ id, state, next_moment }],
+    );
+    return { revision, snapshot, killSwitch, states };
+  }
+
+  private remember(id: string, state: State, nextMoment: Date | null): void {
+    const watched = this.services.get(id);
+    // Not polled, or not enabled: when that changes, it is read with its state.
+    if (watched !== undefined) this.services.put({ ...watched, state, nextMoment: nextMoment?.getTime() });
+  }
+
+  /** Services to be read again; undefined: all of them. */
+  private async changes(from: string, to: string): Promise<string[] | undefined> {
+    if (from === to) return [];
+    const changed = await changedSince(this.database, from, to);
+    if (changed === undefined) return undefined;
+    const services = changed.get('service') ?? [];
+    const infrastructures = changed.get('infrastructure') ?? [];
+    if (infrastructures.length === 0) return services;
+    const users = await this.database.rows<{ id: string }>(
+      'SELECT id FROM services WHERE infrastructure_id = ANY($1::uuid[])',
+      [infrastructures],
+    );
+    return [...new Set([...services, ...users.map(({ id }) => id)])];
+  }
+
+  private async learnServices(ids: readonly string[]): Promise<void> {
+    for (let from = 0; from < ids.length; from += PAGE) {
+      const some = ids.slice(from, from + PAGE);
+      const rows = await this.database.rows<SnapshotRow>(
+        `${SNAPSHOT} WHERE s.id = ANY($1::uuid[]) AND s.enabled AND s.polled`,
+        [some],
+      );
+      await this.take(some, rows);
+    }
+  }
+
+  private async learnAll(): Promise<void> {
+    const gone = new Set(this.services.ids());
+    let after = '00000000-0000-0000-0000-000000000000';
+    for (let rows: SnapshotRow[], isLast = false; !isLast; isLast = rows.length < PAGE) {
+      rows = await this.database.rows<SnapshotRow>(
+        `${SNAPSHOT} WHERE s.id > $1 AND s.enabled AND s.polled ORDER BY s.id LIMIT ${PAGE}`,
+        [after],
+      );
+      const ids = rows.map(({ id }) => id);
+      await this.take(ids, rows);
+      for (const id of ids) gone.delete(id);
+      after = ids.at(-1) ?? after;
+    }
+    for (const id of gone) this.services.remove(id);
+  }
+
+  /** @param ids what was looked for: what of it is not found is not polled any more */
+  private async take(ids: readonly string[], rows: readonly SnapshotRow[]): Promise<void> {
+    const found = await this.ruleBook.watch(rows);
+    for (const id of ids) this.services.remove(id);
+    for (const watched of found) this.services.put(watched);
+  }
+}
+
+/** The first transaction that had not begun: it never goes back, but for a server that took the place of another. */
+const endOf = (snapshot: string): bigint => BigInt(snapshot.split(':')[1]!);

@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inBatches, until, World, type Api, type MonscaleProcess } from './program';
+import { getIn, integer, responseTo, startUdp, type StandIn } from './stand-ins/snmp-agents';
+
+const SERVICES = 600;
+const AGENTS = 4;
+const INTERVAL_MS = 1_000;
+/** Jobs are under way at any moment. */
+const ANSWER_MS = 200;
+/** What a dead worker had in hand may be lost; whatever is due from then on is the other's. */
+const TAKEOVER_MS = INTERVAL_MS + 5_000;
+const OID = '1.3.6.1.4.1.8072.9999';
+
+function startAgent(): Promise<StandIn> {
+  return startUdp((message, { port, address }, socket) => {
+    const get = getIn(message);
+    const values = get.oids.map((oid): [string, Buffer] => [oid, integer(1)]);
+    setTimeout(() => socket.send(responseTo(get, values), port, address, () => undefined), ANSWER_MS).unref();
+  });
+}
+
+describe('two workers', () => {
+  let world: World;
+  let agents: StandIn[];
+  let api: Api;
+  let workers: [MonscaleProcess, MonscaleProcess];
+  const names = Array.from({ length: SERVICES }, (_, index) => `polled-${index}`);
+
+  beforeAll(async () => {
+    world = await World.create();
+    agents = await Promise.all(Array.from({ length: AGENTS }, startAgent));
+    const [front, , ...rest] = await Promise.all(
+      ['api', 'scheduler', 'worker', 'worker'].map((role) => world.start(role)),
+    );
+    api = front!.api;
+    workers = rest as [MonscaleProcess, MonscaleProcess];
+    await inBatches([...names.keys()], 16, (index) =>
+      api.create('/services', {
+        name: names[index],
+        intervalSeconds: INTERVAL_MS / 1000,
+        metrics: {
+          load: {
+            type: 'snmp_oid',
+            params: { host: '127.0.0.1', port: agents[index % AGENTS]!.port, oid: `${OID}.${index}.0` },
+          },
+        },
+        condition: 'load > 1',
+      }),
+    );
+  }, 90_000);
+
+  afterAll(async () => {
+    await world?.end();
+    await Promise.all(agents.map((agent) => agent.close()));
+  });
+
+  const donePolls = async ({ root }: MonscaleProcess): Promise<number> =>
+    Number(/^monscale_polls_done_total (\d+)/m.exec((await root.get('/metrics')).body)?.[1] ?? 0);
+
+  async function samplesOf(name: string): Promise<number[]> {
+    const { points } = (await api.get(`/services/${name}/samples`)).body;
+    return points.map(([at]: [string]) => Date.parse(at));
+  }
+
+  it('share the polls, and what a killed one leaves is done by the other; no moment is read twice', async () => {
+    const before = await Promise.all(workers.map(donePolls));
+    const shares = await until(
+      async () => {
+        const done = (await Promise.all(workers.map(donePolls))).map(
+          (polls, index) => polls - before[index]!,
+        );
+        return done[0]! + done[1]! > 5 * SERVICES && done;
+      },
+      30_000,
+      'both workers poll',
+    );
+    for (const share of shares) expect(share).toBeGreaterThan(SERVICES / 2);
+
+    await workers[1].kill();
+    const killedAt = Date.now();
+    await sleep(TAKEOVER_MS + 2 * INTERVAL_MS);
+    const late: string[] = [];
+    const doubled: string[] = [];
+    await inBatches(names, 16, async (name) => {
+      const moments = await samplesOf(name);
+      const next = moments.find((at) => at >= killedAt) ?? Infinity;
+      if (next > killedAt + TAKEOVER_MS) late.push(`${name}: ${next - killedAt} ms`);
+      const isDoubled = moments.some((at, index) => index > 0 && at - moments[index - 1]! < INTERVAL_MS / 4);
+      if (isDoubled) doubled.push(name);
+    });
+    expect({ late, doubled }).toEqual({ late: [], doubled: [] });
+    // As many as are due, from then on.
+    const alone = await donePolls(workers[0]);
+    await sleep(5 * INTERVAL_MS);
+    expect(((await donePolls(workers[0])) - alone) / SERVICES).toBeGreaterThan(3.5);
+  }, 90_000);
+});
