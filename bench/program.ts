@@ -132,9 +132,11 @@ export class BenchProgram {
 
   async stop(): Promise<void> {
     await this.sql.end();
-    const ended = new Promise((resolve) => this.child.once('exit', resolve));
-    this.child.kill('SIGTERM');
-    await ended;
+    if (this.child.exitCode === null) {
+      const ended = new Promise((resolve) => this.child.once('exit', resolve));
+      this.child.kill('SIGTERM');
+      await ended;
+    }
     await this.servers.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
