@@ -134,6 +134,12 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     return this.source.transaction(work).catch(asUnavailable);
   }
 
+  /** Entities, read by statements that are no transaction: each sees what was committed when it began. */
+  async readEntities<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    this.assertConnected();
+    return work(this.source.manager).catch(asUnavailable);
+  }
+
   private get pool(): Pool {
     return (this.source.driver as unknown as { master: Pool }).master;
   }

@@ -26,6 +26,8 @@ interface Due extends SlotRange {
 @Injectable()
 export class PollScheduler extends Recurring {
   lastTick?: Date;
+  /** At the last look. */
+  private waitingJobs = 0;
 
   constructor(
     private readonly database: Database,
@@ -63,16 +65,22 @@ export class PollScheduler extends Recurring {
       'tick_until',
     );
     this.ticked();
+    await this.lookAtQueue();
   }
 
   /** Answers why they could not be put on the queue. */
   private async put(jobs: PollJob[]): Promise<'queue_full' | 'redis_away' | undefined> {
+    if (this.waitingJobs + jobs.length > MAX_WAITING_JOBS) return 'queue_full';
+    return (await this.queues.addPolls(jobs)) ? undefined : 'redis_away';
+  }
+
+  /** After a tick, so that none waits for it. */
+  private async lookAtQueue(): Promise<void> {
     // When Redis is away, it is the adding that says so.
-    const { jobs: waiting, oldestDueAt } = await this.queues.waitingPolls().catch(() => NOTHING_WAITS);
+    const { jobs, oldestDueAt } = await this.queues.waitingPolls().catch(() => NOTHING_WAITS);
+    this.waitingJobs = jobs;
     const oldestMs = oldestDueAt === undefined ? 0 : this.clock.now().getTime() - oldestDueAt;
     telemetry.oldestPoll.set(Math.max(0, oldestMs) / 1_000);
-    if (waiting + jobs.length > MAX_WAITING_JOBS) return 'queue_full';
-    return (await this.queues.addPolls(jobs)) ? undefined : 'redis_away';
   }
 
   private ticked(): void {

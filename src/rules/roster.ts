@@ -1,13 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { SharedRun } from '../common/shared-run';
 import { Database } from '../database/database';
-import { changedSince } from '../database/definition-changes';
+import { changedDefinitions, changesAfter, type DefinitionChange } from '../database/definition-changes';
 import type { State } from './engine/types';
 import { RuleBook, SNAPSHOT, type SnapshotRow, type Watched } from './rule-book';
 import { SlotIndex } from './slot-index';
 
 /** Services that are read in one statement: a page is made ready in one go, and nothing else runs meanwhile. */
 const PAGE = 100;
+/** The same for those that changed: a job waits for them, and each page is several round trips. */
+const CHANGED_PAGE = 500;
 /** More states than these are not learned one by one. */
 const STATES_AT_ONCE = 20_000;
 
@@ -19,9 +21,11 @@ interface Known {
   snapshot: string;
 }
 
+/** What was committed after that. */
 interface News extends Known {
   killSwitch: boolean;
-  states: { id: string; state: State; next_moment: Date | null }[];
+  changes: DefinitionChange[] | null;
+  states: { id: string; state: State; nextMoment: number | null }[] | null;
 }
 
 /**
@@ -57,76 +61,74 @@ export class Roster {
     const { known } = this;
     // After a failure nothing is taken for granted: another server may answer, which has lost what this one knew.
     this.known = undefined;
-    const { revision, snapshot, killSwitch, states } = await this.news(known?.snapshot);
+    const { killSwitch, changes, states, ...next } = await this.news(known);
     this.killSwitch = killSwitch;
-    const isContinued = known !== undefined && endOf(snapshot) >= endOf(known.snapshot);
+    const isContinued = known !== undefined && endOf(next.snapshot) >= endOf(known.snapshot);
     const changed =
-      isContinued && states.length <= STATES_AT_ONCE
-        ? await this.changes(known.revision, revision)
+      isContinued && (states ?? []).length <= STATES_AT_ONCE
+        ? changedDefinitions(changes ?? [], known.revision, next.revision)
         : undefined;
     if (changed === undefined) await this.learnAll();
     else {
-      for (const { id, state, next_moment } of states) this.remember(id, state, next_moment);
+      for (const { id, state, nextMoment } of states ?? []) this.remember(id, state, nextMoment);
       await this.learnServices(changed);
     }
-    this.known = { revision, snapshot };
+    this.known = next;
   }
 
   /**
    * In one statement, so that all of it is of one moment. It has no name: a plan for any snapshot would read all states.
-   *
-   * @param before what the last look could see
+   * The tables of one row are no part of a join: before they are analyzed PostgreSQL takes them for thousands of rows,
+   * and compiles a plan for millions.
    */
-  private async news(before: string | undefined): Promise<News> {
-    const rows = await this.database.rows<
-      Known & { kill_switch: boolean; id: string | null; state: State; next_moment: Date | null }
-    >(
-      `SELECT r.revision, pg_current_snapshot()::text AS snapshot, k.is_on AS kill_switch, st.id, st.state, st.next_moment
-       FROM definition_revision r CROSS JOIN kill_switch k LEFT JOIN LATERAL (
-         SELECT service_id AS id, state, next_moment FROM service_states
-         WHERE written_by >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(written_by, $1::pg_snapshot)
-           -- Of the future is what another server wrote, and was restored here.
-           AND written_by < pg_snapshot_xmax(pg_current_snapshot())
-         ORDER BY written_by LIMIT $2) st ON true`,
-      [before ?? null, STATES_AT_ONCE + 1],
+  private async news(known: Known | undefined): Promise<News> {
+    const [row] = await this.database.rows<News>(
+      `SELECT (SELECT revision FROM definition_revision), pg_current_snapshot()::text AS snapshot,
+         (SELECT is_on FROM kill_switch) AS "killSwitch", ${changesAfter('$3')} AS changes,
+         (SELECT jsonb_agg(jsonb_build_object('id', st.service_id, 'state', st.state,
+             'nextMoment', (extract(epoch FROM st.next_moment) * 1000)::float8))
+          FROM (SELECT service_id, state, next_moment FROM service_states
+            WHERE written_by >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(written_by, $1::pg_snapshot)
+              -- Of the future is what another server wrote, and was restored here.
+              AND written_by < pg_snapshot_xmax(pg_current_snapshot())
+            ORDER BY written_by LIMIT $2) st) AS states`,
+      [known?.snapshot ?? null, STATES_AT_ONCE + 1, known?.revision ?? null],
     );
-    const { revision, snapshot, kill_switch: killSwitch } = rows[0]!;
-    const states = rows.flatMap(({ id, state, next_moment }) =>
-      id === null ? [] : [{ id, state, next_moment }],
-    );
-    return { revision, snapshot, killSwitch, states };
+    return row!;
   }
 
-  private remember(id: string, state: State, nextMoment: Date | null): void {
+  private remember(id: string, state: State, nextMoment: number | null): void {
     const watched = this.services.get(id);
     // Not polled, or not enabled: when that changes, it is read with its state.
-    if (watched !== undefined) this.services.put({ ...watched, state, nextMoment: nextMoment?.getTime() });
+    if (watched !== undefined) this.services.put({ ...watched, state, nextMoment: nextMoment ?? undefined });
   }
 
-  /** Services to be read again; undefined: all of them. */
-  private async changes(from: string, to: string): Promise<string[] | undefined> {
-    if (from === to) return [];
-    const changed = await changedSince(this.database, from, to);
-    if (changed === undefined) return undefined;
+  /** Of what changed, services and those that scale an infrastructure. */
+  private async learnServices(changed: ReadonlyMap<string, string[]>): Promise<void> {
     const services = changed.get('service') ?? [];
     const infrastructures = changed.get('infrastructure') ?? [];
-    if (infrastructures.length === 0) return services;
-    const users = await this.database.rows<{ id: string }>(
+    const users = infrastructures.length === 0 ? [] : await this.usersOf(infrastructures);
+    const ids = [...new Set([...services, ...users])];
+    for (let from = 0; from < ids.length; from += CHANGED_PAGE) {
+      const some = ids.slice(from, from + CHANGED_PAGE);
+      // Side by side: a job waits.
+      const [rows] = await Promise.all([
+        this.database.rows<SnapshotRow>(
+          `${SNAPSHOT} WHERE s.id = ANY($1::uuid[]) AND s.enabled AND s.polled`,
+          [some],
+        ),
+        this.ruleBook.load(some),
+      ]);
+      await this.take(some, rows);
+    }
+  }
+
+  private async usersOf(infrastructures: readonly string[]): Promise<string[]> {
+    const rows = await this.database.rows<{ id: string }>(
       'SELECT id FROM services WHERE infrastructure_id = ANY($1::uuid[])',
       [infrastructures],
     );
-    return [...new Set([...services, ...users.map(({ id }) => id)])];
-  }
-
-  private async learnServices(ids: readonly string[]): Promise<void> {
-    for (let from = 0; from < ids.length; from += PAGE) {
-      const some = ids.slice(from, from + PAGE);
-      const rows = await this.database.rows<SnapshotRow>(
-        `${SNAPSHOT} WHERE s.id = ANY($1::uuid[]) AND s.enabled AND s.polled`,
-        [some],
-      );
-      await this.take(some, rows);
-    }
+    return rows.map(({ id }) => id);
   }
 
   private async learnAll(): Promise<void> {

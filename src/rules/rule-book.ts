@@ -119,7 +119,8 @@ export class RuleBook {
     });
   }
 
-  private async load(ids: string[]): Promise<void> {
+  /** Makes services ready as they are now. */
+  async load(ids: readonly string[]): Promise<void> {
     const found = await this.definitions(ids);
     while (this.prepared.size > MAX_PREPARED - found.length) {
       this.prepared.delete(this.prepared.keys().next().value!);
@@ -140,18 +141,21 @@ export class RuleBook {
   }
 
   private async definitions(
-    ids: string[],
+    ids: readonly string[],
   ): Promise<{ service: ServiceRow; infrastructure?: InfrastructureRow }[]> {
-    return this.database.entities(async (manager) => {
+    return this.database.readEntities(async (manager) => {
       const services = await manager
         .createQueryBuilder(ServiceRow, 's')
         .where('s.id = ANY(:ids)', { ids })
         .getMany();
       const wanted = [...new Set(services.flatMap(({ infrastructureId }) => infrastructureId ?? []))];
-      const infrastructures = await manager
-        .createQueryBuilder(InfrastructureRow, 'i')
-        .where('i.id = ANY(:wanted)', { wanted })
-        .getMany();
+      const infrastructures =
+        wanted.length === 0
+          ? []
+          : await manager
+              .createQueryBuilder(InfrastructureRow, 'i')
+              .where('i.id = ANY(:wanted)', { wanted })
+              .getMany();
       const byId = new Map(infrastructures.map((row) => [row.id, row]));
       return services.map((service) => ({
         service,

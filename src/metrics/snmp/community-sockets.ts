@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { createSocket, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { RequestTimedOutError } from 'net-snmp';
 import type { Reading } from '../metric';
@@ -151,12 +151,8 @@ class CommunitySocket {
   }
 }
 
-type Lookup = NonNullable<
-  Parameters<typeof createSocket>[0] extends infer O ? (O extends { lookup?: infer L } ? L : never) : never
->;
-
 /** Addresses are no names: Node would look them up all the same, each in a turn of its own. */
-const asItIs: Lookup = (address, options, callback) =>
+const asItIs: NonNullable<SocketOptions['lookup']> = (address, options, callback) =>
   (callback as (error: null, address: string, family: number) => void)(
     null,
     address,
