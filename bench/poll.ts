@@ -17,7 +17,7 @@ const RESPONDER = resolve(__dirname, '../../shared/peers/common/snmpresp.c');
 const PORT = 16161;
 const WARM_UP_SECONDS = 15;
 
-interface Setting {
+export interface Setting {
   services: number;
   hosts: number;
   /** Of each service. */
@@ -48,6 +48,22 @@ async function main(): Promise<void> {
     interval: Number(values.interval),
     seconds: Number(values.seconds),
   };
+  await measurePolls(setting, values['watch-memory']);
+}
+
+export interface Polls {
+  /** Values read and stored. */
+  perSecond: number;
+  /** Share of the due polls. */
+  done: number;
+  /** CPU seconds, of the whole tree. */
+  cpuPerThousand: number;
+  cores: number;
+  pssMb: number;
+}
+
+/** Prints its table. */
+export async function measurePolls(setting: Setting, watchesMemory = false): Promise<Polls> {
   const { hosts, seconds, interval } = setting;
   const responder = startResponder(hosts, seconds + WARM_UP_SECONDS + interval + 120);
   const program = await BenchProgram.start();
@@ -55,10 +71,10 @@ async function main(): Promise<void> {
     await define(program, setting);
     await sleep((WARM_UP_SECONDS + interval) * 1000);
     const before = await snapshot(program);
-    if (values['watch-memory']) await watchMemory(program, seconds);
+    if (watchesMemory) await watchMemory(program, seconds);
     else await sleep(seconds * 1000);
     const after = await snapshot(program);
-    report(before, after, setting);
+    return report(before, after, setting);
   } finally {
     await program.stop();
     responder.kill();
@@ -152,35 +168,43 @@ async function snapshot(program: BenchProgram) {
 
 type Snapshot = Awaited<ReturnType<typeof snapshot>>;
 
-function report(before: Snapshot, after: Snapshot, setting: Setting): void {
+function report(before: Snapshot, after: Snapshot, setting: Setting): Polls {
   const { services, metrics, hosts, interval, changing } = setting;
   const seconds = (after.at - before.at) / 1000;
   const cpu = (part: 'program' | 'postgres' | 'redis') => after[part].cpuSeconds - before[part].cpuSeconds;
   const values = after.values - before.values;
   const total = cpu('program') + cpu('postgres') + cpu('redis');
+  const figures: Polls = {
+    perSecond: values / seconds,
+    done: (after.done - before.done) / (after.due - before.due),
+    cpuPerThousand: (1000 * total) / values,
+    cores: total / seconds,
+    pssMb: after.program.pssMb + after.postgres.pssMb + after.redis.pssMb,
+  };
   printTable(
     `${services} services of ${metrics} on ${hosts} agents every ${interval} s, ${100 * changing} % changing a minute, over ${seconds.toFixed(0)} s`,
     [
       ['polls due', after.due - before.due],
       ['polls done', after.done - before.done],
-      ['done of due', `${((100 * (after.done - before.done)) / (after.due - before.due)).toFixed(2)} %`],
+      ['done of due', `${(100 * figures.done).toFixed(2)} %`],
       ['dropped', after.dropped - before.dropped],
       ['values read', values],
       ['reads that failed', after.errors - before.errors],
-      ['values/s', values / seconds],
+      ['values/s', figures.perSecond],
       ['mean time of a batch, ms', (1000 * (after.lateSum - before.lateSum)) / (after.jobs - before.jobs)],
-      ['CPU, cores', total / seconds],
+      ['CPU, cores', figures.cores],
       ['  program', cpu('program') / seconds],
       ['  PostgreSQL', cpu('postgres') / seconds],
       ['  Redis', cpu('redis') / seconds],
-      ['CPU s per 1,000 values', (1000 * total) / values],
-      ['PSS, MB', after.program.pssMb + after.postgres.pssMb + after.redis.pssMb],
+      ['CPU s per 1,000 values', figures.cpuPerThousand],
+      ['PSS, MB', figures.pssMb],
       ['  program', after.program.pssMb],
       ['  PostgreSQL', after.postgres.pssMb],
       ['  Redis', after.redis.pssMb],
       ['rows of state and ledger updated/s', (after.updated - before.updated) / seconds],
     ],
   );
+  return figures;
 }
 
-void main();
+if (require.main === module) void main();
