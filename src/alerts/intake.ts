@@ -71,8 +71,9 @@ const MOSTLY = 0.9;
 
 /** Deliveries that share a commit. */
 const DELIVERIES_AT_ONCE = 64;
-/** While one waits for PostgreSQL, the next is made ready. */
+/** While one waits for PostgreSQL, the next is made ready, where there is enough for it: a commit costs as much as 30 alerts. */
 const COMMITS_AT_ONCE = 3;
+const MANY_ALERTS = 200;
 /** Alerts in memory that are not committed yet; whoever brings more is asked to come again. */
 const ALERTS_IN_MEMORY = 50_000;
 
@@ -83,11 +84,12 @@ const ALERTS_IN_MEMORY = 50_000;
 @Injectable()
 export class Intake {
   private readonly logger = new Logger('Intake');
-  private readonly deliveries = new Batcher(
-    (some: Delivery[]) => this.commitAll(some),
-    DELIVERIES_AT_ONCE,
-    COMMITS_AT_ONCE,
-  );
+  private readonly deliveries = new Batcher((some: Delivery[]) => this.commitAll(some), {
+    maxItems: DELIVERIES_AT_ONCE,
+    atOnce: COMMITS_AT_ONCE,
+    heavyFrom: MANY_ALERTS,
+    weightOf: ({ alerts }) => alerts.length,
+  });
   private inMemory = 0;
   /** Most of what came last was new, as in a storm. */
   private comesNew = false;

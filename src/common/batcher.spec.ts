@@ -13,11 +13,14 @@ test('what is asked for at once goes together, and everybody gets their own answ
 
 test('what comes while a batch is under way goes into the next one, bounded', async () => {
   const batches: number[][] = [];
-  const batcher = new Batcher(async (items: number[]) => {
-    batches.push(items);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    return items;
-  }, 2);
+  const batcher = new Batcher(
+    async (items: number[]) => {
+      batches.push(items);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      return items;
+    },
+    { maxItems: 2 },
+  );
   const first = batcher.add(0);
   await new Promise((resolve) => setTimeout(resolve, 5));
   await Promise.all([first, ...[1, 2, 3].map((item) => batcher.add(item))]);
@@ -33,4 +36,39 @@ test('a batch that fails fails its callers, and the next one goes on', async () 
   await expect(Promise.all([batcher.add(1), batcher.add(2)])).rejects.toThrow('away');
   fails = false;
   expect(await batcher.add(3)).toBe(3);
+});
+
+test('light work waits for the batch under way, heavy work begins beside it, and so does all when that is stuck', async () => {
+  const batches: number[][] = [];
+  const ends: (() => void)[] = [];
+  const batcher = new Batcher(
+    async (items: number[]) => {
+      batches.push(items);
+      await new Promise<void>((resolve) => ends.push(resolve));
+      return items;
+    },
+    { atOnce: 2, heavyFrom: 10, weightOf: (item) => item },
+  );
+  const turn = (ms = 0) => new Promise((resolve) => setTimeout(resolve, ms));
+  const all = [batcher.add(1)];
+  await turn();
+  all.push(batcher.add(2), batcher.add(3));
+  await turn();
+  expect(batches).toEqual([[1]]);
+  all.push(batcher.add(6));
+  await turn();
+  expect(batches).toEqual([[1], [2, 3, 6]]);
+  all.push(batcher.add(20));
+  await turn();
+  expect(batches).toHaveLength(2);
+  ends[0]!();
+  await turn();
+  expect(batches).toEqual([[1], [2, 3, 6], [20]]);
+  ends[1]!();
+  await turn(60);
+  all.push(batcher.add(4));
+  await turn();
+  expect(batches.at(-1)).toEqual([4]);
+  for (const end of ends) end();
+  expect(await Promise.all(all)).toEqual([1, 2, 3, 6, 20, 4]);
 });
