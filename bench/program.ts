@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Client } from 'pg';
@@ -25,7 +25,7 @@ export class BenchProgram {
   static async start(env: NodeJS.ProcessEnv = {}): Promise<BenchProgram> {
     if (!existsSync(MAIN)) throw new Error('build first: npm run build');
     const folder = mkdtempSync(join(tmpdir(), 'monscale-bench-'));
-    const servers = await startEmbeddedServers(folder, () => {});
+    const servers = await startEmbeddedServers(folder, () => {}, { postgres: installedPostgres() });
     const port = await freePort();
     const child = spawn(
       process.execPath,
@@ -49,6 +49,8 @@ export class BenchProgram {
     );
     const sql = new Client({ connectionString: servers.databaseUrl });
     await sql.connect();
+    const { rows } = await sql.query<{ server_version: string }>('SHOW server_version');
+    console.log(`\nPostgreSQL ${rows[0]!.server_version}`);
     const program = new BenchProgram(
       folder,
       servers,
@@ -140,6 +142,14 @@ export class BenchProgram {
     await this.servers.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Debian's, which the peers run on as well: the embedded one is built for size, and takes a third more CPU. */
+function installedPostgres(): string | undefined {
+  const all = '/usr/lib/postgresql';
+  const versions = existsSync(all) ? readdirSync(all).map(Number) : [];
+  const folder = join(all, String(Math.max(...versions)));
+  return existsSync(join(folder, 'bin', 'postgres')) ? folder : undefined;
 }
 
 const pidIn = (file: string): number => Number.parseInt(readFileSync(file, 'utf8'), 10);

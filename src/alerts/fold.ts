@@ -104,14 +104,20 @@ export function stepFor(kept: Glimpse, alert: IncomingAlert, now: number): 'noth
   return now - kept.lastSeenAt < SEEN_WITHIN_MS && laterMs < SEEN_WITHIN_MS ? 'nothing' : 'see';
 }
 
-/** What an alert says, in short: two that say the same have the same. */
-export const contentOf = ({
-  value,
-  labels,
-  annotations,
-  raw,
-}: Pick<KeptAlert, 'labels' | 'annotations'> & { value?: number | null; raw?: unknown }): string =>
-  hash('md5', JSON.stringify([value ?? null, labels, annotations, raw ?? null]), 'base64');
+type Said = Pick<KeptAlert, 'labels' | 'annotations'> & { value?: number | null; raw?: unknown };
+
+/** What an alert says, as JSON, and in short: two that say the same have the same content. */
+export function textsOf({ value, labels, annotations, raw }: Said) {
+  const texts = {
+    labels: JSON.stringify(labels),
+    annotations: JSON.stringify(annotations),
+    raw: JSON.stringify(raw ?? null),
+  };
+  const all = `[${JSON.stringify(value ?? null)},${texts.labels},${texts.annotations},${texts.raw}]`;
+  return { ...texts, content: hash('md5', all, 'base64') };
+}
+
+export const contentOf = (alert: Said): string => textsOf(alert).content;
 
 function isSame(kept: KeptAlert, alert: IncomingAlert, now: Date): boolean {
   if (alert.id !== undefined) return false;

@@ -10,7 +10,7 @@ import { Database, type Sql, type Transaction } from '../database/database';
 import { Queues } from '../queue/queues';
 import type { AlertSource, IncomingAlert } from './alert';
 import { Receipts } from './receipts';
-import { contentOf, fold, stepFor, type Glimpse, type KeptAlert } from './fold';
+import { contentOf, fold, stepFor, textsOf, type Glimpse, type KeptAlert } from './fold';
 import { documentOf } from './formats/kept-payload';
 import { Subscriptions } from './subscriptions';
 
@@ -402,6 +402,7 @@ export class Intake {
    */
   private async insert(sql: Sql, source: AlertSource, alerts: readonly KeptAlert[]): Promise<InsertedRow[]> {
     const { isAsked, revision } = await this.asked();
+    const texts = alerts.map(textsOf);
     const rows = await sql.rows<{ id: string; isAsked: boolean; isStale: boolean }>(
       `WITH known AS (SELECT revision <> $19::bigint AS is_stale FROM definition_revision FOR SHARE)
        INSERT INTO alerts (id, source, format, dedup_key, status, value, labels, annotations, service_id, metric, at,
@@ -421,8 +422,8 @@ export class Intake {
         alerts.map(({ dedupKey }) => dedupKey),
         alerts.map(({ status }) => status),
         orNull(alerts.map(({ value }) => value)),
-        alerts.map(({ labels }) => JSON.stringify(labels)),
-        alerts.map(({ annotations }) => JSON.stringify(annotations)),
+        texts.map(({ labels }) => labels),
+        texts.map(({ annotations }) => annotations),
         orNull(alerts.map(({ serviceId }) => serviceId)),
         orNull(alerts.map(({ metric }) => metric)),
         alerts.map(({ at }) => timestampOf(at)),
@@ -430,8 +431,8 @@ export class Intake {
         orNull(alerts.map(({ lifeSeconds }) => lifeSeconds)),
         alerts.map(({ isCurrent }) => isCurrent),
         alerts.map(({ revision }) => revision),
-        orNull(alerts.map(({ raw }) => jsonOf(raw))),
-        alerts.map(contentOf),
+        orNull(alerts.map(({ raw }, index) => (raw === null ? null : texts[index]!.raw))),
+        texts.map(({ content }) => content),
         alerts.map(isAsked),
         revision,
         alerts[0]!.receivedAt,
@@ -477,6 +478,7 @@ const COPIED = `id, source, format, dedup_key, status, value, labels, annotation
 
 function lineOf({ name, format }: AlertSource, alert: KeptAlert, processed: number): string {
   const received = timestampOf(alert.receivedAt);
+  const texts = textsOf(alert);
   return copyLine([
     alert.id,
     name,
@@ -484,8 +486,8 @@ function lineOf({ name, format }: AlertSource, alert: KeptAlert, processed: numb
     alert.dedupKey,
     alert.status,
     alert.value,
-    JSON.stringify(alert.labels),
-    JSON.stringify(alert.annotations),
+    texts.labels,
+    texts.annotations,
     alert.serviceId,
     alert.metric,
     timestampOf(alert.at),
@@ -495,8 +497,8 @@ function lineOf({ name, format }: AlertSource, alert: KeptAlert, processed: numb
     received,
     alert.isCurrent,
     alert.revision,
-    jsonOf(alert.raw),
-    contentOf(alert),
+    alert.raw === null ? null : texts.raw,
+    texts.content,
     processed,
   ]);
 }

@@ -30,17 +30,18 @@ export interface EmbeddedServers {
  * Starts both, or takes over those that a killed program has left running.
  * @param dataDir made if absent; for its owner only
  * @param durable false gives up crash safety for speed, for tests
+ * @param postgres folder of an installed PostgreSQL to run instead of the embedded one, for benchmarks
  * @throws when another program uses the folder, or a server is not ready in 60 s
  */
 export async function startEmbeddedServers(
   dataDir: string,
   say: Say,
-  { durable = true } = {},
+  { durable = true, postgres: installed }: { durable?: boolean; postgres?: string } = {},
 ): Promise<EmbeddedServers> {
   const folder = privateFolder(dataDir);
   const unlock = await lockFolder(folder);
   const starts = await Promise.allSettled([
-    startPostgres(folder, say, durable),
+    startPostgres(folder, say, durable, installed),
     startRedis(folder, say, durable),
   ]);
   const [postgres, redis] = starts;

@@ -35,6 +35,9 @@ import {
 const INITDB_MS = 60_000;
 const CONNECT_MS = 10_000;
 
+/** Texts in the order of their characters, on every machine the same. */
+const BUILTIN_LOCALE = ['--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'];
+
 /** How PostgreSQL, which refuses to run as root, is run. */
 interface RunAs {
   prefix: string[];
@@ -42,17 +45,27 @@ interface RunAs {
   gid?: number;
 }
 
-/** @param dataDir canonical, and locked by the caller */
-export async function startPostgres(dataDir: string, say: Say, durable: boolean): Promise<RunningServer> {
+/**
+ * @param dataDir canonical, and locked by the caller
+ * @param installed folder of a PostgreSQL that is to be run instead, with `bin` in it
+ */
+export async function startPostgres(
+  dataDir: string,
+  say: Say,
+  durable: boolean,
+  installed?: string,
+): Promise<RunningServer> {
   const cluster = join(dataDir, 'postgres');
   const { value: password } = keptSecret(join(dataDir, 'postgres-password'), () =>
     randomBytes(24).toString('hex'),
   );
-  const native = nativeFolder();
+  const native = installed ?? nativeFolder();
   const runAs = unprivileged(native, cluster);
   if (!existsSync(join(cluster, 'PG_VERSION'))) {
     say('PostgreSQL: making a new database cluster');
-    await makeCluster(native, cluster, runAs, durable);
+    // Others may be too old for it.
+    const locale = installed === undefined ? BUILTIN_LOCALE : [];
+    await makeCluster(native, cluster, runAs, durable, locale);
   }
 
   const urlOf = (database: string) =>
@@ -105,7 +118,13 @@ function settings(port: number, durable: boolean): string[] {
 }
 
 /** Made beside its place and renamed, so that a half-made cluster of a killed start never counts. */
-async function makeCluster(native: string, cluster: string, runAs: RunAs, durable: boolean): Promise<void> {
+async function makeCluster(
+  native: string,
+  cluster: string,
+  runAs: RunAs,
+  durable: boolean,
+  locale: readonly string[],
+): Promise<void> {
   const dataDir = dirname(cluster);
   const leftovers = readdirSync(dataDir).filter((name) => name.startsWith('postgres.new-'));
   for (const name of leftovers) rmSync(join(dataDir, name), { recursive: true, force: true });
@@ -119,7 +138,7 @@ async function makeCluster(native: string, cluster: string, runAs: RunAs, durabl
     ...runAs.prefix,
     join(native, 'bin', 'initdb'),
     ...['--pgdata', fresh, '--username', 'monscale', '--auth', 'scram-sha-256', '--pwfile', passwordFile],
-    ...['--encoding', 'UTF8', '--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'],
+    ...['--encoding', 'UTF8', '--locale', 'C', ...locale],
     ...(durable ? [] : ['--no-sync']),
   ];
   try {
