@@ -1,6 +1,6 @@
 /** The peers' own benchmarks, from `../shared/peers`, so that both are measured in one run. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -12,6 +12,8 @@ export function peersFolder(): string | undefined {
   if (!existsSync(SHARED)) return undefined;
   if (copy === undefined) {
     copy = mkdtempSync(join(tmpdir(), 'monscale-peers-'));
+    // Some of them run under users of their own.
+    chmodSync(copy, 0o755);
     cpSync(SHARED, copy, { recursive: true });
     spawnSync('make', ['-C', join(copy, 'common')], { stdio: 'ignore' });
   }

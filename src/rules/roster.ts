@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { keepHeapTight } from '../common/heap';
 import { SharedRun } from '../common/shared-run';
 import { Database } from '../database/database';
 import { changedDefinitions, changesAfter, type DefinitionChange } from '../database/definition-changes';
@@ -10,6 +11,8 @@ import { SlotIndex } from './slot-index';
 const PAGE = 100;
 /** The same for those that changed: a job waits for them, and each page is several round trips. */
 const CHANGED_PAGE = 500;
+/** So many services are most of what this process keeps. */
+const MANY = 20_000;
 /** More states than these are not learned one by one. */
 const STATES_AT_ONCE = 20_000;
 
@@ -134,6 +137,7 @@ export class Roster {
   private async learnAll(): Promise<void> {
     const gone = new Set(this.services.ids());
     let after = '00000000-0000-0000-0000-000000000000';
+    let count = 0;
     for (let rows: SnapshotRow[], isLast = false; !isLast; isLast = rows.length < PAGE) {
       rows = await this.database.rows<SnapshotRow>(
         `${SNAPSHOT} WHERE s.id > $1 AND s.enabled AND s.polled ORDER BY s.id LIMIT ${PAGE}`,
@@ -142,6 +146,8 @@ export class Roster {
       const ids = rows.map(({ id }) => id);
       await this.take(ids, rows);
       for (const id of ids) gone.delete(id);
+      // On the way already: what makes them ready leaves garbage.
+      if ((count += ids.length) >= MANY) keepHeapTight();
       after = ids.at(-1) ?? after;
     }
     for (const id of gone) this.services.remove(id);
