@@ -11,12 +11,21 @@ const ANSWER_MS = 200;
 const TAKEOVER_MS = INTERVAL_MS + 5_000;
 const OID = '1.3.6.1.4.1.8072.9999';
 
-function startAgent(): Promise<StandIn> {
-  return startUdp((message, { port, address }, socket) => {
+async function startAgent(): Promise<StandIn> {
+  let isOpen = true;
+  const agent = await startUdp((message, { port, address }, socket) => {
     const get = getIn(message);
     const values = get.oids.map((oid): [string, Buffer] => [oid, integer(1)]);
-    setTimeout(() => socket.send(responseTo(get, values), port, address, () => undefined), ANSWER_MS).unref();
+    const answer = responseTo(get, values);
+    setTimeout(() => isOpen && socket.send(answer, port, address, () => undefined), ANSWER_MS).unref();
   });
+  return {
+    port: agent.port,
+    close: () => {
+      isOpen = false;
+      return agent.close();
+    },
+  };
 }
 
 describe('two workers', () => {
