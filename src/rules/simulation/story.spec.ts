@@ -111,10 +111,14 @@ describe('a story of records', () => {
   });
 
   test('a reading that came late is one reading, not a failed one and another', async () => {
-    expect(await told([[cpu(0, 1), cpu(13, 2), cpu(20, 3)]], { from: 0, to: 20 })).toEqual([
+    const readings = [cpu(0, 1), cpu(13, 2), cpu(20, 3), cpu(38, 4), cpu(50, 5)];
+    expect(await told([readings], { from: 0, to: 50 })).toEqual([
       [0, 1, 0],
       [13, 2, 0],
       [20, 3, 0],
+      [38, 4, 0],
+      [40, 'missing', 0],
+      [50, 5, 0],
     ]);
   });
 

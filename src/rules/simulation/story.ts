@@ -98,23 +98,24 @@ export async function* storyOfRecords(
   const alerts = storyOfPoints({ points, polledMetrics: [], alertMetrics }, { from, to });
   let alert = alerts.next();
   let glance: Record<string, Glance[string]> = Object.fromEntries(alertMetrics.map((name) => [name, 0]));
-  let last: number | undefined;
+  /** Of the last reading, or failed one. */
+  let tick: number | undefined;
   const blind = Object.fromEntries(polledMetrics.map((name) => [name, { error: 'not read' }]));
 
-  /** What happens before the next reading: ticks without one, and alerts. */
-  function* until(next: number, ticksBefore = next - (everyMs ?? 0) / 2): Generator<Scene> {
+  /** What happens before the next reading: ticks that ended without one, and alerts. */
+  function* until(next: number): Generator<Scene> {
     for (;;) {
-      const tick = everyMs === undefined || last === undefined ? Infinity : last + everyMs;
-      const isTick = tick < ticksBefore;
+      const following = everyMs === undefined || tick === undefined ? Infinity : tick + everyMs;
+      const isMissed = everyMs !== undefined && following + everyMs <= next;
       const alertAt = alert.done ? Infinity : alert.value.at;
-      if (!isTick && alertAt > next) return;
-      if (alertAt <= tick || !isTick) {
+      if (!isMissed && alertAt > next) return;
+      if (alertAt <= following || !isMissed) {
         if (alert.done) return;
         glance = { ...glance, ...alert.value.glance };
         yield { at: alertAt, glance, news: true };
         alert = alerts.next();
       } else {
-        last = tick;
+        tick = following;
         glance = { ...glance, ...blind };
         yield { at: tick, glance };
       }
@@ -130,11 +131,11 @@ export async function* storyOfRecords(
     }
     yield* until(at);
     glance = { ...glance, ...blind, ...read };
-    last = at;
+    // A reading that came late is one of its tick.
+    tick = tick === undefined || everyMs === undefined ? at : at - ((at - tick) % everyMs);
     yield { at, glance };
   }
-  // The last tick may be on its way yet: only one that has a successor counts as failed.
-  yield* until(to, to - (everyMs ?? 0) + 1);
+  yield* until(to);
 }
 
 /** Readings of one moment together, also across batches. */
