@@ -182,6 +182,8 @@ describe('rules that can be trusted', () => {
         'UPDATE services SET slot = (SELECT slot FROM services WHERE name = $1) WHERE id = $2',
         ['twin', shadow.id],
       );
+      // Workers learn of what the API changes.
+      await api.patch('/services/twin-shadow', { description: 'in the slot of twin' });
       await until(async () => (await phaseOf('twin-shadow')) === 'ok', 5_000);
       await fill('twin');
       await until(() => told('twin').length === 2, 15_000);
@@ -448,35 +450,32 @@ describe('rules that can be trusted', () => {
     expect(await api.all('/services')).not.toContainEqual(expect.objectContaining({ name: 'wrong' }));
   });
 
-  it.concurrent(
-    `an alert and a poll on one service at the same moment, ${RACES} times: one trigger each`,
-    async () => {
-      const names = Array.from({ length: RACES }, (_, index) => `race-${index}`);
-      await inBatches(names, 16, (name) =>
-        watch(name, {
-          metrics: {
-            waiting: { type: 'redis_list_length', params: { url: listsUrl, key: 'races' } },
-            outage: { type: 'alert', params: { match: { service: name } } },
-          },
-          condition: 'waiting > 2 || outage == 1',
-          holdSeconds: 0,
-          actions: [],
-        }),
-      );
-      const alerts = names.map((service) => ({ labels: { service } }));
-      await Promise.all([fill('races'), api.post('/alerts', alerts)]);
-      const triggers = () =>
-        world.rows(
-          `SELECT s.name, count(t.id)::int AS count FROM services s LEFT JOIN triggers t ON t.service_id = s.id
+  // Alone: so many services leave the machine no time to poll the others punctually.
+  test(`an alert and a poll on one service at the same moment, ${RACES} times: one trigger each`, async () => {
+    const names = Array.from({ length: RACES }, (_, index) => `race-${index}`);
+    await inBatches(names, 16, (name) =>
+      watch(name, {
+        metrics: {
+          waiting: { type: 'redis_list_length', params: { url: listsUrl, key: 'races' } },
+          outage: { type: 'alert', params: { match: { service: name } } },
+        },
+        condition: 'waiting > 2 || outage == 1',
+        holdSeconds: 0,
+        actions: [],
+      }),
+    );
+    const alerts = names.map((service) => ({ labels: { service } }));
+    await Promise.all([fill('races'), api.post('/alerts', alerts)]);
+    const triggers = () =>
+      world.rows(
+        `SELECT s.name, count(t.id)::int AS count FROM services s LEFT JOIN triggers t ON t.service_id = s.id
            WHERE s.name LIKE 'race-%' GROUP BY 1`,
-        );
-      await until(async () => (await triggers()).every(({ count }) => count > 0), 30_000);
-      // Everything that is on its way comes to its end.
-      await sleep(3_000);
-      expect((await triggers()).filter(({ count }) => count !== 1)).toEqual([]);
-    },
-    90_000,
-  );
+      );
+    await until(async () => (await triggers()).every(({ count }) => count > 0), 30_000);
+    // Everything that is on its way comes to its end.
+    await sleep(3_000);
+    expect((await triggers()).filter(({ count }) => count !== 1)).toEqual([]);
+  }, 90_000);
 });
 
 describe('the kill switch in the API', () => {
