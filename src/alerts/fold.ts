@@ -80,7 +80,7 @@ export interface Glimpse {
   endsAt: number | null;
   lifeSeconds: number | null;
   lastSeenAt: number;
-  /** See `contentOf`. */
+  /** See `textsOf`. */
   content: string | null;
 }
 
@@ -111,13 +111,13 @@ export function textsOf({ value, labels, annotations, raw }: Said) {
   const texts = {
     labels: JSON.stringify(labels),
     annotations: JSON.stringify(annotations),
-    raw: JSON.stringify(raw ?? null),
+    raw: raw === undefined || raw === null ? null : JSON.stringify(raw),
   };
   const all = `[${JSON.stringify(value ?? null)},${texts.labels},${texts.annotations},${texts.raw}]`;
   return { ...texts, content: hash('md5', all, 'base64') };
 }
 
-export const contentOf = (alert: Said): string => textsOf(alert).content;
+const contentOf = (alert: Said): string => textsOf(alert).content;
 
 function isSame(kept: KeptAlert, alert: IncomingAlert, now: Date): boolean {
   if (alert.id !== undefined) return false;

@@ -7,10 +7,11 @@ import { numberAt } from '../common/json-path';
 import { telemetry } from '../common/telemetry';
 import { copyLine, timestampOf } from '../database/copy-format';
 import { Database, type Sql, type Transaction } from '../database/database';
+import { codeOf, UNIQUE_VIOLATION } from '../database/sql-state';
 import { Queues } from '../queue/queues';
 import type { AlertSource, IncomingAlert } from './alert';
 import { Receipts } from './receipts';
-import { contentOf, fold, stepFor, textsOf, type Glimpse, type KeptAlert } from './fold';
+import { fold, stepFor, textsOf, type Glimpse, type KeptAlert } from './fold';
 import { documentOf } from './formats/kept-payload';
 import { Subscriptions } from './subscriptions';
 
@@ -64,7 +65,6 @@ interface InsertedRow {
 
 /** From this many on a COPY and its round trips cost less than an INSERT. */
 const COPY_FROM = 200;
-const UNIQUE_VIOLATION = '23505';
 
 /** While more than this share of the alerts are new, those that may be are inserted without a look before. */
 const MOSTLY = 0.9;
@@ -279,7 +279,7 @@ export class Intake {
       try {
         return await this.database.transaction((sql) => this.copy(sql, source, alerts));
       } catch (error) {
-        if ((error as { code?: string }).code !== UNIQUE_VIOLATION) throw error;
+        if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
       }
     }
     return this.insert(this.database, source, alerts);
@@ -345,6 +345,7 @@ export class Intake {
    */
   private async update(sql: Sql, alerts: readonly KeptAlert[]): Promise<string[]> {
     if (alerts.length === 0) return [];
+    const texts = alerts.map(textsOf);
     const rows = await sql.rows<Updated>(
       `UPDATE alerts a
        SET status = u.status, value = u.value, labels = u.labels, annotations = u.annotations, ends_at = u.ends_at, raw = u.raw,
@@ -361,14 +362,14 @@ export class Intake {
         alerts.map(({ id }) => id),
         alerts.map(({ status }) => status),
         alerts.map(({ value }) => value),
-        alerts.map(({ labels }) => JSON.stringify(labels)),
-        alerts.map(({ annotations }) => JSON.stringify(annotations)),
+        texts.map(({ labels }) => labels),
+        texts.map(({ annotations }) => annotations),
         alerts.map(({ endsAt }) => endsAt),
         alerts.map(({ isCurrent }) => isCurrent),
         alerts.map(({ revision }) => revision),
         alerts.map(({ lastSeenAt }) => lastSeenAt),
-        alerts.map(({ raw }) => jsonOf(raw)),
-        alerts.map(contentOf),
+        texts.map(({ raw }) => raw),
+        texts.map(({ content }) => content),
       ],
       'intake_update',
     );
@@ -431,7 +432,7 @@ export class Intake {
         orNull(alerts.map(({ lifeSeconds }) => lifeSeconds)),
         alerts.map(({ isCurrent }) => isCurrent),
         alerts.map(({ revision }) => revision),
-        orNull(alerts.map(({ raw }, index) => (raw === null ? null : texts[index]!.raw))),
+        orNull(texts.map(({ raw }) => raw)),
         texts.map(({ content }) => content),
         alerts.map(isAsked),
         revision,
@@ -497,7 +498,7 @@ function lineOf({ name, format }: AlertSource, alert: KeptAlert, processed: numb
     received,
     alert.isCurrent,
     alert.revision,
-    alert.raw === null ? null : texts.raw,
+    texts.raw,
     texts.content,
     processed,
   ]);
@@ -522,5 +523,3 @@ const endsSooner = ({ status, isCurrent, endsAt }: KeptAlert, before: Date | nul
 /** `unnest` fills up with NULL: where there is nothing else, nothing is sent. */
 const orNull = <T>(values: (T | null)[]): (T | null)[] | null =>
   values.every((value) => value === null) ? null : values;
-
-const jsonOf = (raw: unknown): string | null => (raw === null ? null : JSON.stringify(raw));

@@ -1,9 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
+import { changedDefinitions, changesAfter, type DefinitionChange } from '../database/definition-changes';
 import { Matcher, type Match, type Subscription } from './matcher';
-
-/** More changes than these are not learned one by one. */
-const CHANGES_AT_ONCE = 10_000;
 
 /** Who asks for alerts, as of a revision of the definitions. */
 export interface Subscribed {
@@ -39,10 +37,9 @@ export class Subscriptions {
       'revision',
     );
     const { revision } = row!;
-    // The revision was read first: what came in between is loaded again the next time, never missed.
     while (!this.isAt(revision)) {
       // Whoever loads may have begun before that revision.
-      this.loading ??= this.renew(revision).finally(() => (this.loading = undefined));
+      this.loading ??= this.renew().finally(() => (this.loading = undefined));
       await this.loading;
     }
     return this.known!;
@@ -52,30 +49,24 @@ export class Subscriptions {
     return this.known !== undefined && BigInt(this.known.revision) >= BigInt(revision);
   }
 
-  private async renew(revision: string): Promise<void> {
-    const changed = this.known && (await this.changedSince(this.known.revision, revision));
+  private async renew(): Promise<void> {
+    const { known } = this;
+    // The revision is read first: what comes meanwhile is loaded again the next time, never missed.
+    const [row] = await this.database.rows<{ revision: string; changes: DefinitionChange[] | null }>(
+      `SELECT (SELECT revision FROM definition_revision), ${changesAfter('$1')} AS changes`,
+      [known?.revision ?? null],
+    );
+    const { revision, changes } = row!;
+    const changed = known && changedDefinitions(changes ?? [], known.revision, revision);
     if (changed === undefined) {
       this.known = { matcher: new Matcher(await this.load()), revision };
       return;
     }
-    const { matcher } = this.known!;
-    const fresh = await this.load(changed);
-    matcher.remove(changed);
-    matcher.add(fresh);
-    this.known = { matcher, revision };
-  }
-
-  /** Services that are not what they were; undefined when that is not on record, or so many that all is read as fast. */
-  private async changedSince(from: string, to: string): Promise<string[] | undefined> {
-    const rows = await this.database.rows<{ revision: string; kind: string; id: string }>(
-      'SELECT revision, kind, id FROM definition_changes WHERE revision > $1 AND revision <= $2 LIMIT $3',
-      [from, to, CHANGES_AT_ONCE + 1],
-      'subscriptions_changed',
-    );
-    const revisions = new Set(rows.map(({ revision }) => revision)).size;
-    const isWhole = rows.length <= CHANGES_AT_ONCE && BigInt(revisions) === BigInt(to) - BigInt(from);
-    if (!isWhole) return undefined;
-    return [...new Set(rows.flatMap(({ kind, id }) => (kind === 'service' ? [id] : [])))];
+    const services = [...new Set(changed.get('service'))];
+    const fresh = await this.load(services);
+    known!.matcher.remove(services);
+    known!.matcher.add(fresh);
+    this.known = { matcher: known!.matcher, revision };
   }
 
   /** @param services only those */

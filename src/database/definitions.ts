@@ -4,6 +4,7 @@ import { isId } from '../common/ids';
 import type { Clock } from '../common/clock';
 import type { Database } from './database';
 import type { DefinitionRow } from './entities';
+import { FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION } from './sql-state';
 
 export interface Page<T> {
   items: T[];
@@ -19,9 +20,6 @@ export function pageOf<T extends { id: string }>(rows: readonly T[], limit: numb
 
 /** What a definition is made of, without what the store adds. */
 export type Columns<R extends DefinitionRow> = Omit<R, keyof DefinitionRow> & { name: string };
-
-const UNIQUE_VIOLATION = '23505';
-const FOREIGN_KEY_VIOLATION = '23503';
 
 /** Whoever is further behind reads everything anew. */
 const REVISIONS_KEPT = 10_000;

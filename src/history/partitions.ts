@@ -1,10 +1,7 @@
 import type { Database, Sql } from '../database/database';
+import { codeOf, LOCK_NOT_AVAILABLE } from '../database/sql-state';
 
 const DAY_MS = 86_400_000;
-const LOCK_NOT_AVAILABLE = '55P03';
-
-export const NO_PARTITION = '23514';
-export const codeOf = (error: unknown): string | undefined => (error as { code?: string }).code;
 
 /**
  * A table in partitions of some days each, by its column `at`, counted in UTC from 1970 on: no time zone and no month

@@ -2,13 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { InvalidInput } from '../common/errors';
 import { Database, type Sql } from '../database/database';
 import { groupOf, placeOf } from '../database/series';
-import { codeOf } from './partitions';
+import { codeOf, QUERY_CANCELED } from '../database/sql-state';
 import { FIVE_MINUTES, HOUR, partitionsOf, RAW, type RollUp } from './tables';
 
 export const MAX_POINTS = 11_000;
 /** Below the time after which the connection itself is given up. */
 const TIMEOUT_MS = 8_000;
-const QUERY_CANCELED = '57014';
 
 /** What a point is made of, of single readings. Percentiles interpolate. */
 const OF_READINGS = {

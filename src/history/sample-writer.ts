@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, Unavailable } from '../common/errors';
 import { telemetry } from '../common/telemetry';
 import { Database, type Transaction } from '../database/database';
-import { codeOf, NO_PARTITION, type Partitions } from './partitions';
+import { codeOf, NO_PARTITION, UNIQUE_VIOLATION } from '../database/sql-state';
+import type { Partitions } from './partitions';
 import { arrayText, copyOf, merged, rowsOf, type Sample, type SampleRow } from './sample-rows';
 import { partitionsOf, RAW } from './tables';
 
@@ -20,7 +21,6 @@ export const LATE_MS = 300_000;
 const ANSWER_MS = 2_000;
 const FLUSH_MS = 5_000;
 
-const UNIQUE_VIOLATION = '23505';
 const COPY = 'COPY samples (group_id, at, readings) FROM STDIN BINARY';
 
 /** Why samples were not written. */
@@ -87,6 +87,7 @@ export class SampleWriter implements OnApplicationShutdown {
     this.underWay.clear();
     this.waiting = [];
     for (const one of left) this.settle(one, 'shutdown');
+    this.show();
   }
 
   private async drain(): Promise<void> {
@@ -121,6 +122,7 @@ export class SampleWriter implements OnApplicationShutdown {
     try {
       await this.store(batch.flatMap(({ rows }) => rows));
       for (const one of batch) if (this.underWay.delete(one)) this.settle(one);
+      this.show();
       if (this.failing) this.logger.log('samples are written again');
       this.failing = false;
       return true;
@@ -142,6 +144,7 @@ export class SampleWriter implements OnApplicationShutdown {
       else again.push(one);
     }
     this.waiting.unshift(...again);
+    this.show();
   }
 
   private async store(rows: readonly SampleRow[]): Promise<void> {
@@ -186,7 +189,6 @@ export class SampleWriter implements OnApplicationShutdown {
     one.settle(lostBecause === undefined);
     if (lostBecause === undefined) telemetry.samples.inc(one.values);
     else this.drop(one.values, lostBecause);
-    this.show();
   }
 
   private drop(values: number, reason: Lost): void {

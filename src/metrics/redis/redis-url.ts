@@ -1,4 +1,5 @@
 import { redisAddress } from '../../queue/redis';
+import { isDecodable } from '../decodable';
 
 const SHAPE = /^rediss?(\+sentinel|\+cluster)?:\/\/[^\s?#]+$/i;
 const HOST = /^(\[[0-9a-f:.]+\]|[^[\]:/,]+)(:\d{1,5})?$/i;
@@ -33,13 +34,4 @@ function formProblem(
     return /^\/?0?$/.test(path) ? undefined : 'must end after the hosts: a Cluster has no databases';
   if (hosts > 1) return 'must name one server; several are redis+sentinel:// or redis+cluster://';
   return /^(\/\d{0,5})?$/.test(path) ? undefined : 'must end in the number of the database, such as /0';
-}
-
-function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

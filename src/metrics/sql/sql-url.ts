@@ -1,4 +1,5 @@
 import type { HttpTls } from '../../targets/http/request';
+import { isDecodable } from '../decodable';
 
 const SHAPE = /^postgres(ql)?:\/\/[^\s#]+$/i;
 const MODES = ['disable', 'require', 'verify-full', 'no-verify'];
@@ -44,13 +45,4 @@ export function sqlAddress(url: string, tls?: HttpTls): SqlAddress {
     database: decodeURIComponent(pathname.slice(1)),
     ssl: mode === 'disable' ? false : { ...tls, ...trust },
   };
-}
-
-function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -21,13 +21,17 @@ const FRAMING = [
   'upgrade',
 ];
 
-export class TlsParams implements HttpTls {
-  @Text({
+export function TrustedCertificates(): PropertyDecorator {
+  return Text({
     description: 'Certificates to trust instead of the usual ones, PEM',
     optional: true,
     maxLength: 200_000,
     check: certificateProblem,
-  })
+  });
+}
+
+export class TlsParams implements HttpTls {
+  @TrustedCertificates()
   ca?: string;
 
   @Flag({ description: "Whether the target's certificate must be good" })

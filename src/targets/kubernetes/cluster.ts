@@ -4,7 +4,7 @@ import { Text } from '../../common/fields';
 import { followReference, maskTexts } from '../../common/secrets';
 import { statusText, type JsonAnswer, type JsonCall } from '../http/json-call';
 import { ORIGIN, originOf } from '../http/origin';
-import { certificateProblem } from '../http/params';
+import { TrustedCertificates } from '../http/params';
 import { retryAfterSeconds } from '../http/retry-after';
 import { Permanent, Retryable } from '../outcomes';
 
@@ -27,12 +27,7 @@ export class ClusterParams {
   @Text({ description: 'Bearer token', secret: true, minLength: 1 })
   token: string;
 
-  @Text({
-    description: 'Certificates to trust instead of the usual ones, PEM',
-    optional: true,
-    maxLength: 200_000,
-    check: certificateProblem,
-  })
+  @TrustedCertificates()
   ca?: string;
 }
 
