@@ -70,10 +70,12 @@ async function actionRounds({ rounds, seed }: Options): Promise<boolean> {
 }
 
 async function alerts({ rounds, seed }: Options): Promise<boolean> {
-  console.log('round  dies beside the program        acknowledged  kept  executions  deeds  violations');
+  console.log(
+    'round  alerts are  dies beside the program        acknowledged  kept  executions  deeds  violations',
+  );
   const reports = await alertsCampaign(rounds, seed, (line) =>
     console.log(
-      `${String(line.round).padStart(5)}  ${line.death.padEnd(31)}${String(line.acknowledged).padEnd(14)}` +
+      `${String(line.round).padStart(5)}  ${line.way.padEnd(12)}${line.death.padEnd(31)}${String(line.acknowledged).padEnd(14)}` +
         `${String(line.kept).padEnd(6)}${String(line.executions).padEnd(12)}${String(line.deeds).padEnd(7)}` +
         (line.violations.join('; ') || 'none'),
     ),
