@@ -83,7 +83,7 @@ export async function startPostgres(
       const port = await freePort(numberIn(portFile));
       writeFileSync(portFile, `${port}\n`, { mode: 0o600 });
       const command = [...runAs.prefix, join(native, 'bin', 'postgres'), '-D', cluster];
-      return spawnServer([...command, ...settings(port, durable)], server.logFile, {
+      return spawnServer([...command, ...settings(port, durable, installed === undefined)], server.logFile, {
         cwd: cluster,
         uid: runAs.uid,
         gid: runAs.gid,
@@ -99,7 +99,8 @@ export async function startPostgres(
   return { url: urlOf('monscale'), stop: () => bringDown(server, pid) };
 }
 
-function settings(port: number, durable: boolean): string[] {
+/** @param saves disk; what is installed is there for benchmarks, with as much room as the peers' own server has */
+function settings(port: number, durable: boolean, saves: boolean): string[] {
   const values = {
     port,
     listen_addresses: '127.0.0.1',
@@ -107,7 +108,7 @@ function settings(port: number, durable: boolean): string[] {
     max_connections: 100,
     shared_buffers: '128MB',
     wal_compression: 'on',
-    max_wal_size: '512MB',
+    max_wal_size: saves ? '512MB' : '4GB',
     jit: 'off', // short queries only; it costs memory in each session
     log_checkpoints: 'off', // else a line every five minutes in a log that nobody rotates
     log_timezone: 'UTC',
