@@ -12,7 +12,8 @@ export function masked(value: unknown, secrets: readonly string[]): unknown {
 /** What was sent, in short, as it may be kept: without our secrets, long texts and lists cut. */
 export function excerptOf(request: object, secrets: readonly string[]): object {
   // Masked first: what is cut through the middle is not found any more.
-  return mapped(masked(request, secrets), cut, ITEMS_AT_MOST, DEPTH_AT_MOST) as object;
+  const shortened = (text: string) => cut(maskTexts(text, secrets));
+  return mapped(request, shortened, ITEMS_AT_MOST, DEPTH_AT_MOST) as object;
 }
 
 const cut = (text: string): string =>

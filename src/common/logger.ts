@@ -37,6 +37,7 @@ export class JsonLogger implements LoggerService {
 
   /** Nest gives the room as the last argument; objects before it are facts of the line. */
   private write(level: pino.Level, message: unknown, rest: unknown[]): void {
+    if (!this.pino.isLevelEnabled(level)) return;
     const context = typeof rest.at(-1) === 'string' ? (rest.at(-1) as string) : undefined;
     const facts = rest.filter((item) => typeof item === 'object' && item !== null);
     const line = Object.assign({ context }, ...facts) as object;

@@ -125,6 +125,7 @@ export class Secrets {
 
 /** A text without our secrets in it: what a target echoes of them is masked. */
 export function maskTexts(text: string, secrets: readonly string[]): string {
+  if (secrets.length === 0) return text;
   // Longest first, so that a secret inside another leaves no rest behind.
   return [...secrets]
     .sort((a, b) => b.length - a.length)

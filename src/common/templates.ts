@@ -1,4 +1,4 @@
-import { Liquid } from 'liquidjs';
+import { Liquid, type Template } from 'liquidjs';
 
 /**
  * Liquid templates over a trigger's variables. Output is data, never structure: where it lands in JSON its values
@@ -35,6 +35,20 @@ const engines = Object.fromEntries(
   ]),
 ) as Record<TemplateMode, Liquid>;
 
+/** Bounded: with more templates than this some are parsed anew. */
+const PARSED_AT_MOST = 1_000;
+const parsed = new Map<string, Template[]>();
+
+function parse(template: string, mode: TemplateMode): Template[] {
+  const key = `${mode} ${template}`;
+  const known = parsed.get(key);
+  if (known !== undefined) return known;
+  const fresh = engines[mode].parse(template);
+  if (parsed.size >= PARSED_AT_MOST) parsed.clear();
+  parsed.set(key, fresh);
+  return fresh;
+}
+
 /** Why a text is no template, as a sentence; undefined when it is one. */
 export function templateProblem(text: string, mode: TemplateMode): string | undefined {
   try {
@@ -49,5 +63,5 @@ export function templateProblem(text: string, mode: TemplateMode): string | unde
 export function renderTemplate(template: string | number, mode: TemplateMode, variables: object): string {
   if (typeof template === 'number') return String(template);
   if (!template.includes('{')) return template;
-  return engines[mode].parseAndRenderSync(template, variables) as string;
+  return engines[mode].renderSync(parse(template, mode), variables) as string;
 }
