@@ -3,6 +3,7 @@ import { Batcher } from '../common/batcher';
 import { CLOCK, type Clock } from '../common/clock';
 import { messageOf } from '../common/errors';
 import { CONFIG, type Config } from '../config/config';
+import { uuids } from '../database/binary-format';
 import { Database, type Sql } from '../database/database';
 import { Queues } from '../queue/queues';
 import {
@@ -12,6 +13,7 @@ import {
   type Claim,
   type Claimed,
   type Ended,
+  mine,
   type OpenExecution,
 } from './execution';
 import { admit, type Candidate, type Held, type Usage } from './limits';
@@ -96,7 +98,7 @@ export class Claims {
   private async anyDue(claims: readonly Claim[], now: Date): Promise<boolean> {
     const [row] = await this.database.rows(
       `SELECT FROM executions e WHERE e.id = ANY($1::uuid[]) AND ${DUE} LIMIT 1`,
-      [claims.map(({ id }) => id), now],
+      [uuids(claims.map(({ id }) => id)), now],
       'executions_any_due',
     );
     return row !== undefined;
@@ -111,20 +113,18 @@ export class Claims {
     name: string,
   ): Promise<Claimed[]> {
     return sql.rows<Claimed>(
-      `WITH mine AS (
-         SELECT e.id FROM executions e WHERE e.id = ANY($1::uuid[]) AND ${condition} FOR UPDATE SKIP LOCKED)
+      `WITH ${mine('$1', '$3', condition)}
        UPDATE executions e
        SET status = 'running', tries = e.tries + (e.status = 'queued')::int, next_attempt_at = NULL, held = NULL,
          started_at = coalesce(e.started_at, $2),
-         lease_owner = c.worker, lease_until = $2::timestamptz + make_interval(secs => a.timeout_seconds + $4),
+         lease_owner = a.worker, lease_until = $2::timestamptz + make_interval(secs => a.timeout_seconds + $4),
          attempts = CASE WHEN e.status = 'queued' THEN e.attempts || jsonb_build_object('startedAt', $5::text) ELSE e.attempts END
-       FROM mine JOIN unnest($1::uuid[], $3::uuid[]) AS c (id, worker) USING (id), actions a
-       WHERE e.id = mine.id AND a.id = e.action_id
+       FROM mine a WHERE e.id = a.execution
        RETURNING ${CLAIMED}`,
       [
-        claims.map(({ id }) => id),
+        uuids(claims.map(({ id }) => id)),
         now,
-        claims.map(({ worker }) => worker),
+        uuids(claims.map(({ worker }) => worker)),
         LEASE_GRACE_SECONDS,
         now.toISOString(),
       ],

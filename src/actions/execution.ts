@@ -43,11 +43,27 @@ export interface Claimed {
   retry: RetryPolicy;
 }
 
+/**
+ * A CTE `mine`: executions that are locked, what their claim needs of their actions, and who claims them. A look into
+ * the index for each, whatever the planner thinks of their number: it may read all executions that an action ever had.
+ *
+ * @param ids and workers: names of parameters, arrays of the same length
+ * @param condition on an execution `e`
+ */
+export const mine = (ids: string, workers: string, condition: string): string =>
+  `mine AS MATERIALIZED (
+     SELECT e.id AS execution, c.worker, a.id, a.type, a.version, a.timeout_seconds, a.retry
+     FROM unnest(${ids}::uuid[], ${workers}::uuid[]) AS c (id, worker),
+       LATERAL (SELECT * FROM executions WHERE id = c.id LIMIT 1 FOR UPDATE SKIP LOCKED) e,
+       LATERAL (SELECT * FROM actions WHERE id = e.action_id LIMIT 1) a
+     WHERE ${condition})`;
+
 /** What a claim answers of an execution `e` and its action `a`. */
 export const CLAIMED = `e.id, e.service_name AS service, e.action_name AS action, e.tries, e.variables, a.type, a.id AS "actionId",
   a.version AS "actionVersion", a.timeout_seconds AS "timeoutSeconds", a.retry,
-  (SELECT min((t->>'startedAt')::timestamptz) FROM jsonb_array_elements(e.attempts) t
-   WHERE coalesce(t->>'outcome', 'lost') IN ('ambiguous', 'lost') AND (t->>'startedAt')::timestamptz >= e.started_at) AS "doubtfulSince"`;
+  CASE WHEN jsonb_array_length(e.attempts) = 1 THEN e.started_at ELSE
+    (SELECT min((t->>'startedAt')::timestamptz) FROM jsonb_array_elements(e.attempts) t
+     WHERE coalesce(t->>'outcome', 'lost') IN ('ambiguous', 'lost') AND (t->>'startedAt')::timestamptz >= e.started_at) END AS "doubtfulSince"`;
 
 /** A worker's lease outlives its timeout by this: time to write down what came of it. */
 export const LEASE_GRACE_SECONDS = 10;

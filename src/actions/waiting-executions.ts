@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Batcher } from '../common/batcher';
 import { CLOCK, type Clock } from '../common/clock';
+import { uuids } from '../database/binary-format';
 import { Database } from '../database/database';
 import { Queues } from '../queue/queues';
 import type { Waiting } from './action';
@@ -10,6 +11,7 @@ import {
   ENDED,
   LEASE_GRACE_SECONDS,
   MAY_ACT,
+  mine,
   type Claim,
   type Claimed,
   type Ended,
@@ -78,16 +80,22 @@ export class WaitingExecutions {
   private async takeAll(claims: Claim[]): Promise<(ClaimedWaiting | undefined)[]> {
     const now = this.clock.now();
     const rows = await this.database.rows<ClaimedWaiting>(
-      `WITH mine AS (
-         SELECT e.id FROM executions e WHERE e.id = ANY($1::uuid[]) AND ${MAY_ACT} AND e.status = 'waiting'
-           AND e.next_attempt_at <= $3::timestamptz + interval '100 milliseconds'
-           AND (e.lease_until IS NULL OR e.lease_until < $3) FOR UPDATE SKIP LOCKED)
+      `WITH ${mine(
+        '$1',
+        '$2',
+        `${MAY_ACT} AND e.status = 'waiting' AND e.next_attempt_at <= $3::timestamptz + interval '100 milliseconds'
+           AND (e.lease_until IS NULL OR e.lease_until < $3)`,
+      )}
        UPDATE executions e
-       SET lease_owner = c.worker, lease_until = $3::timestamptz + make_interval(secs => a.timeout_seconds + $4)
-       FROM mine JOIN unnest($1::uuid[], $2::uuid[]) AS c (id, worker) USING (id), actions a
-       WHERE e.id = mine.id AND a.id = e.action_id
+       SET lease_owner = a.worker, lease_until = $3::timestamptz + make_interval(secs => a.timeout_seconds + $4)
+       FROM mine a WHERE e.id = a.execution
        RETURNING ${CLAIMED}, e.waiting, e.asked, e.waits_until AS "waitsUntil"`,
-      [claims.map(({ id }) => id), claims.map(({ worker }) => worker), now, LEASE_GRACE_SECONDS],
+      [
+        uuids(claims.map(({ id }) => id)),
+        uuids(claims.map(({ worker }) => worker)),
+        now,
+        LEASE_GRACE_SECONDS,
+      ],
       'executions_claim_waiting',
     );
     const byId = new Map(rows.map((row) => [row.id, row]));

@@ -5,7 +5,16 @@ import { messageOf, Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
 import { numberAt } from '../common/json-path';
 import { telemetry } from '../common/telemetry';
-import { copyLine, timestampOf } from '../database/copy-format';
+import {
+  booleans,
+  copyOf,
+  floats,
+  integers,
+  jsons,
+  texts,
+  timestamps,
+  uuids,
+} from '../database/binary-format';
 import { Database, type Sql, type Transaction } from '../database/database';
 import { codeOf, UNIQUE_VIOLATION } from '../database/sql-state';
 import { Queues } from '../queue/queues';
@@ -213,7 +222,7 @@ export class Intake {
          life_seconds AS "lifeSeconds", ${millis('last_seen_at')} AS "lastSeenAt", content
        FROM unnest($2::text[]) AS k (key),
          LATERAL (SELECT * FROM alerts WHERE source = $1 AND is_current AND dedup_key = key LIMIT 1) a`,
-      [source.name, [...keys]],
+      [source.name, texts([...keys])],
     );
     return new Map(rows.map((row) => [row.dedupKey, row]));
   }
@@ -239,10 +248,10 @@ export class Intake {
        UPDATE alerts a SET last_seen_at = greatest(a.last_seen_at, $4), ends_at = coalesce(s.ends_at, a.ends_at)
        FROM seen s WHERE a.id = s.id RETURNING a.id`,
       [
-        kept.map(({ id }) => id),
+        uuids(kept.map(({ id }) => id)),
         // What they say is what was kept: that is why they are here.
-        kept.map(({ content }) => content),
-        orNull(keys.map((key) => alerts.get(key)!.endsAt ?? null)),
+        texts(kept.map(({ content }) => content)),
+        timestamps(keys.map((key) => alerts.get(key)!.endsAt ?? null)),
         this.clock.now(),
       ],
     );
@@ -304,7 +313,7 @@ export class Intake {
          is_current AS "isCurrent", revision
        FROM unnest($2::text[]) AS k (key),
          LATERAL (SELECT * FROM alerts WHERE source = $1 AND is_current AND dedup_key = key LIMIT 1 FOR UPDATE) a`,
-      [source.name, keys],
+      [source.name, texts(keys)],
       'intake_current',
     );
     const { inserted, updated, accepted } = fold(current, alerts, this.clock.now(), newId);
@@ -345,7 +354,7 @@ export class Intake {
    */
   private async update(sql: Sql, alerts: readonly KeptAlert[]): Promise<string[]> {
     if (alerts.length === 0) return [];
-    const texts = alerts.map(textsOf);
+    const said = alerts.map(textsOf);
     const rows = await sql.rows<Updated>(
       `UPDATE alerts a
        SET status = u.status, value = u.value, labels = u.labels, annotations = u.annotations, ends_at = u.ends_at, raw = u.raw,
@@ -359,17 +368,17 @@ export class Intake {
        WHERE a.id = u.id
        RETURNING a.id, r.revived, r.numbers`,
       [
-        alerts.map(({ id }) => id),
-        alerts.map(({ status }) => status),
-        alerts.map(({ value }) => value),
-        texts.map(({ labels }) => labels),
-        texts.map(({ annotations }) => annotations),
-        alerts.map(({ endsAt }) => endsAt),
-        alerts.map(({ isCurrent }) => isCurrent),
-        alerts.map(({ revision }) => revision),
-        alerts.map(({ lastSeenAt }) => lastSeenAt),
-        texts.map(({ raw }) => raw),
-        texts.map(({ content }) => content),
+        uuids(alerts.map(({ id }) => id)),
+        texts(alerts.map(({ status }) => status)),
+        floats(alerts.map(({ value }) => value)),
+        jsons(said.map(({ labels }) => labels)),
+        jsons(said.map(({ annotations }) => annotations)),
+        timestamps(alerts.map(({ endsAt }) => endsAt)),
+        booleans(alerts.map(({ isCurrent }) => isCurrent)),
+        integers(alerts.map(({ revision }) => revision)),
+        timestamps(alerts.map(({ lastSeenAt }) => lastSeenAt)),
+        jsons(said.map(({ raw }) => raw)),
+        texts(said.map(({ content }) => content)),
       ],
       'intake_update',
     );
@@ -403,7 +412,7 @@ export class Intake {
    */
   private async insert(sql: Sql, source: AlertSource, alerts: readonly KeptAlert[]): Promise<InsertedRow[]> {
     const { isAsked, revision } = await this.asked();
-    const texts = alerts.map(textsOf);
+    const said = alerts.map(textsOf);
     const rows = await sql.rows<{ id: string; isAsked: boolean; isStale: boolean }>(
       `WITH known AS (SELECT revision <> $19::bigint AS is_stale FROM definition_revision FOR SHARE)
        INSERT INTO alerts (id, source, format, dedup_key, status, value, labels, annotations, service_id, metric, at,
@@ -419,22 +428,22 @@ export class Intake {
       [
         source.name,
         source.format,
-        alerts.map(({ id }) => id),
-        alerts.map(({ dedupKey }) => dedupKey),
-        alerts.map(({ status }) => status),
-        orNull(alerts.map(({ value }) => value)),
-        texts.map(({ labels }) => labels),
-        texts.map(({ annotations }) => annotations),
-        orNull(alerts.map(({ serviceId }) => serviceId)),
-        orNull(alerts.map(({ metric }) => metric)),
-        alerts.map(({ at }) => timestampOf(at)),
-        orNull(alerts.map(({ endsAt }) => endsAt && timestampOf(endsAt))),
-        orNull(alerts.map(({ lifeSeconds }) => lifeSeconds)),
-        alerts.map(({ isCurrent }) => isCurrent),
-        alerts.map(({ revision }) => revision),
-        orNull(texts.map(({ raw }) => raw)),
-        texts.map(({ content }) => content),
-        alerts.map(isAsked),
+        uuids(alerts.map(({ id }) => id)),
+        texts(alerts.map(({ dedupKey }) => dedupKey)),
+        texts(alerts.map(({ status }) => status)),
+        floats(alerts.map(({ value }) => value)),
+        jsons(said.map(({ labels }) => labels)),
+        jsons(said.map(({ annotations }) => annotations)),
+        uuids(alerts.map(({ serviceId }) => serviceId)),
+        texts(alerts.map(({ metric }) => metric)),
+        timestamps(alerts.map(({ at }) => at)),
+        timestamps(alerts.map(({ endsAt }) => endsAt)),
+        floats(alerts.map(({ lifeSeconds }) => lifeSeconds)),
+        booleans(alerts.map(({ isCurrent }) => isCurrent)),
+        integers(alerts.map(({ revision }) => revision)),
+        jsons(said.map(({ raw }) => raw)),
+        texts(said.map(({ content }) => content)),
+        booleans(alerts.map(isAsked)),
         revision,
         alerts[0]!.receivedAt,
       ],
@@ -457,10 +466,32 @@ export class Intake {
       id: alert.id,
       isAsked: alert.isCurrent && (isStale || isAsked(alert)),
     }));
-    const lines = alerts.map((alert, index) =>
-      lineOf(source, alert, rows[index]!.isAsked ? 0 : alert.revision),
-    );
-    await sql.copy(`COPY alerts (${COPIED}) FROM STDIN`, lines.join(''));
+    const said = alerts.map(textsOf);
+    const same = <T>(value: T): T[] => alerts.map(() => value);
+    const receivedAt = alerts.map((alert) => alert.receivedAt);
+    const copied = copyOf([
+      { type: 'uuid', values: alerts.map(({ id }) => id) },
+      { type: 'text', values: same(source.name) },
+      { type: 'text', values: same(source.format) },
+      { type: 'text', values: alerts.map(({ dedupKey }) => dedupKey) },
+      { type: 'text', values: alerts.map(({ status }) => status) },
+      { type: 'float8', values: alerts.map(({ value }) => value) },
+      { type: 'jsonb', values: said.map(({ labels }) => labels) },
+      { type: 'jsonb', values: said.map(({ annotations }) => annotations) },
+      { type: 'uuid', values: alerts.map(({ serviceId }) => serviceId) },
+      { type: 'text', values: alerts.map(({ metric }) => metric) },
+      { type: 'timestamptz', values: alerts.map(({ at }) => at) },
+      { type: 'timestamptz', values: alerts.map(({ endsAt }) => endsAt) },
+      { type: 'float8', values: alerts.map(({ lifeSeconds }) => lifeSeconds) },
+      { type: 'timestamptz', values: receivedAt },
+      { type: 'timestamptz', values: receivedAt },
+      { type: 'bool', values: alerts.map(({ isCurrent }) => isCurrent) },
+      { type: 'int', values: alerts.map(({ revision }) => revision) },
+      { type: 'jsonb', values: said.map(({ raw }) => raw) },
+      { type: 'text', values: said.map(({ content }) => content) },
+      { type: 'int', values: alerts.map(({ revision }, index) => (rows[index]!.isAsked ? 0 : revision)) },
+    ]);
+    await sql.copy(`COPY alerts (${COPIED}) FROM STDIN BINARY`, copied);
     if (isStale) this.subscriptions.refresh();
     return rows;
   }
@@ -477,33 +508,6 @@ export class Intake {
 const COPIED = `id, source, format, dedup_key, status, value, labels, annotations, service_id, metric, at, ends_at, life_seconds,
   received_at, last_seen_at, is_current, revision, raw, content, processed`;
 
-function lineOf({ name, format }: AlertSource, alert: KeptAlert, processed: number): string {
-  const received = timestampOf(alert.receivedAt);
-  const texts = textsOf(alert);
-  return copyLine([
-    alert.id,
-    name,
-    format,
-    alert.dedupKey,
-    alert.status,
-    alert.value,
-    texts.labels,
-    texts.annotations,
-    alert.serviceId,
-    alert.metric,
-    timestampOf(alert.at),
-    alert.endsAt && timestampOf(alert.endsAt),
-    alert.lifeSeconds,
-    received,
-    received,
-    alert.isCurrent,
-    alert.revision,
-    texts.raw,
-    texts.content,
-    processed,
-  ]);
-}
-
 /** Alerts that begin something, whatever is kept, unless one is kept under their key. */
 function beginnings(alerts: readonly IncomingAlert[]): IncomingAlert[] {
   const times = new Map<string, number>();
@@ -519,7 +523,3 @@ const endsSooner = ({ status, isCurrent, endsAt }: KeptAlert, before: Date | nul
   endsAt !== null &&
   before !== undefined &&
   (before === null || endsAt < before);
-
-/** `unnest` fills up with NULL: where there is nothing else, nothing is sent. */
-const orNull = <T>(values: (T | null)[]): (T | null)[] | null =>
-  values.every((value) => value === null) ? null : values;

@@ -23,10 +23,10 @@ export interface Transaction extends Sql {
   /**
    * Adds rows, at a third of what an INSERT costs here and there. One that is refused undoes the transaction.
    *
-   * @param text COPY … FROM STDIN
-   * @param rows lines as `copyLine` makes them, or the binary format
+   * @param text COPY … FROM STDIN BINARY
+   * @param rows in that format
    */
-  copy(text: string, rows: string | Buffer): Promise<void>;
+  copy(text: string, rows: Buffer): Promise<void>;
 }
 
 /**

@@ -1,3 +1,11 @@
+import {
+  ARRAY_HEADER_BYTES,
+  COPY_END,
+  COPY_SIGNATURE,
+  EPOCH_MS,
+  FLOAT8_OID,
+  writeArrayHeader,
+} from '../database/binary-format';
 import { groupOf, placeOf } from '../database/series';
 
 /** One number read at one moment. */
@@ -47,14 +55,9 @@ function put(readings: number[], index: number, value: number): void {
   if (Number.isNaN(readings[index])) readings[index] = value;
 }
 
-const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
-const END = -1;
 const NULL = -1;
-const FLOAT8_OID = 701;
 /** Count of fields; `group_id` and `at` with their lengths; the array's length and its header. */
-const ROW_BYTES = 2 + (4 + 4) + (4 + 8) + 4 + 20;
-/** PostgreSQL counts microseconds from here on. */
-const EPOCH_MS = Date.UTC(2000, 0, 1);
+const ROW_BYTES = 2 + (4 + 4) + (4 + 8) + 4 + ARRAY_HEADER_BYTES;
 const HIGH = 2 ** 32;
 
 /**
@@ -66,10 +69,10 @@ const HIGH = 2 ** 32;
 export function copyOf(rows: readonly SampleRow[]): Buffer {
   const size = rows.reduce(
     (sum, { readings }) => sum + ROW_BYTES + readings.length * 12,
-    SIGNATURE.length + 2,
+    COPY_SIGNATURE.length + 2,
   );
   const buffer = Buffer.allocUnsafe(size);
-  let end = SIGNATURE.copy(buffer);
+  let end = COPY_SIGNATURE.copy(buffer);
   for (const { group, at, readings } of rows) {
     end = buffer.writeInt16BE(3, end);
     end = buffer.writeInt32BE(4, end);
@@ -80,17 +83,13 @@ export function copyOf(rows: readonly SampleRow[]): Buffer {
     end = buffer.writeUInt32BE(((microseconds % HIGH) + HIGH) % HIGH, end);
     end = writeArray(buffer, readings, end);
   }
-  end = buffer.writeInt16BE(END, end);
+  end = buffer.writeInt16BE(COPY_END, end);
   return buffer.subarray(0, end);
 }
 
 function writeArray(buffer: Buffer, readings: readonly number[], start: number): number {
   const lengthAt = start;
-  let end = buffer.writeInt32BE(1, start + 4);
-  end = buffer.writeInt32BE(readings.some(Number.isNaN) ? 1 : 0, end);
-  end = buffer.writeInt32BE(FLOAT8_OID, end);
-  end = buffer.writeInt32BE(readings.length, end);
-  end = buffer.writeInt32BE(1, end);
+  let end = writeArrayHeader(buffer, start + 4, FLOAT8_OID, readings.length);
   for (const value of readings) {
     if (Number.isNaN(value)) {
       end = buffer.writeInt32BE(NULL, end);

@@ -8,12 +8,13 @@ import { Matcher, type Match } from '../alerts/matcher';
 import { CLOCK, type Clock } from '../common/clock';
 import { numberAt } from '../common/json-path';
 import { telemetry } from '../common/telemetry';
+import { floats, integers, texts, uuids } from '../database/binary-format';
 import { Database, type Sql } from '../database/database';
 import type { Reading } from '../metrics/metric';
 import type { AlertsJob } from '../queue/jobs';
 import { Evaluator } from './evaluator';
 import { Observer } from './observer';
-import { RuleBook, type Watched } from './rule-book';
+import { RuleBook, type Prepared, type Watched } from './rule-book';
 
 const CONCURRENCY = 8;
 /** Alerts that live are matched with a service that is new or changed; more than this are left to their next receipt. */
@@ -81,7 +82,7 @@ export class AlertsProcessor {
     const unprocessed = await this.database.rows<NewAlert>(
       `SELECT id, status, value, labels, annotations, raw, service_id, metric, revision, last_seen_at FROM alerts
        WHERE id = ANY($1::uuid[]) AND processed < revision ORDER BY id`,
-      [ids],
+      [uuids(ids)],
       'alerts_new',
     );
     if (unprocessed.length === 0) return [];
@@ -94,8 +95,9 @@ export class AlertsProcessor {
     const alerts = now.map(({ alert }) => alert);
     const matches = now.flatMap((one) => one.matches);
     const concerned = new Set(matches.map(({ service }) => service));
+    const services = new Map(watched.map(({ prepared }) => [prepared.service.id, prepared]));
     await this.keepMatches(
-      matches.map((match) => ({ ...match, ...metricOf(match, watched) })),
+      matches.map((match) => ({ ...match, ...metricOf(match, services) })),
       alerts,
     );
     await this.evaluate(
@@ -119,10 +121,14 @@ export class AlertsProcessor {
     const { readings, senders } = pushedBy(alerts, matches, watched);
     const seen = await this.observer.known(watched, at, readings);
     const firing = new Set(alerts.flatMap(({ id, status }) => (status === 'firing' ? [id] : [])));
+    const told = new Set(matches.flatMap(({ service, alert }) => (firing.has(alert) ? [service] : [])));
     const caused = seen.map((one) => {
       const { id } = one.watched.prepared.service;
-      const isNews = matches.some(({ service, alert }) => service === id && firing.has(alert));
-      return { ...one, news: isNews, alerts: [...new Set([...one.alerts, ...(senders.get(id) ?? [])])] };
+      return {
+        ...one,
+        news: told.has(id),
+        alerts: [...new Set([...one.alerts, ...(senders.get(id) ?? [])])],
+      };
     });
     await this.evaluator.evaluate(caused, (sql) => markProcessed(sql, alerts));
   }
@@ -139,13 +145,15 @@ export class AlertsProcessor {
        ON CONFLICT (alert_id, service_id, metric)
          DO UPDATE SET ttl_seconds = excluded.ttl_seconds, value_path = excluded.value_path, number = excluded.number`,
       [
-        matches.map(({ alert }) => alert),
-        matches.map(({ service }) => service),
-        matches.map(({ metric }) => metric),
-        matches.map(({ ttlSeconds }) => ttlSeconds ?? null),
-        matches.map(({ valuePath }) => valuePath ?? null),
-        matches.map(({ alert, valuePath }) =>
-          valuePath === undefined ? null : (numberAt(valuePath, documentOf(byId.get(alert)!)) ?? null),
+        uuids(matches.map(({ alert }) => alert)),
+        uuids(matches.map(({ service }) => service)),
+        texts(matches.map(({ metric }) => metric)),
+        floats(matches.map(({ ttlSeconds }) => ttlSeconds ?? null)),
+        texts(matches.map(({ valuePath }) => valuePath ?? null)),
+        floats(
+          matches.map(({ alert, valuePath }) =>
+            valuePath === undefined ? null : (numberAt(valuePath, documentOf(byId.get(alert)!)) ?? null),
+          ),
         ),
       ],
       'alerts_matches',
@@ -237,9 +245,11 @@ function matchesOf(alert: NewAlert, matcher: Matcher): MatchRow[] {
 }
 
 /** How the metric takes an alert; nothing where the metric is not fed by alerts alone. */
-function metricOf({ service, metric }: MatchRow, watched: readonly Watched[]): Partial<AlertMetric> {
-  const prepared = watched.find(({ prepared }) => prepared.service.id === service)?.prepared;
-  return prepared?.alertMetrics.find((alert) => alert.metric === metric) ?? {};
+function metricOf(
+  { service, metric }: MatchRow,
+  services: ReadonlyMap<string, Prepared>,
+): Partial<AlertMetric> {
+  return services.get(service)?.alertMetrics.find((alert) => alert.metric === metric) ?? {};
 }
 
 const valueOf = ({ value, status }: NewAlert): number => value ?? (status === 'firing' ? 1 : 0);
@@ -249,7 +259,7 @@ async function markProcessed(sql: Sql, alerts: readonly NewAlert[]): Promise<voi
   const rows = await sql.rows(
     `UPDATE alerts a SET processed = u.revision FROM unnest($1::uuid[], $2::int[]) AS u (id, revision)
      WHERE a.id = u.id AND a.processed < u.revision RETURNING a.id`,
-    [alerts.map(({ id }) => id), alerts.map(({ revision }) => revision)],
+    [uuids(alerts.map(({ id }) => id)), integers(alerts.map(({ revision }) => revision))],
     'alerts_processed',
   );
   if (rows.length < alerts.length) throw new Overtaken('the alerts are taken by somebody else');

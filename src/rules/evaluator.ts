@@ -19,6 +19,13 @@ export type Alongside = (sql: Sql) => Promise<void>;
 type Count = { known: true; current: number; at: Date } | { known: false; error: string };
 type Counts = Map<string, Count>;
 
+/** What may change. */
+interface Candidate {
+  seen: Seen;
+  /** Its nodes must be counted before it is known what the rule says. */
+  counts?: InfrastructureRow;
+}
+
 /** What is read under the locks; without them nothing of the infrastructure is taken to stand in the way. */
 interface Known {
   inFlight?: number;
@@ -53,28 +60,28 @@ export class Evaluator {
   ) {}
 
   async evaluate(seen: readonly Seen[], alongside?: Alongside): Promise<void> {
-    const candidates = seen.filter((one) => this.mayChange(one));
+    const candidates = seen.flatMap((one) => this.candidate(one) ?? []);
     if (alongside !== undefined) return this.settle(candidates, alongside);
     // An infrastructure that takes long to be counted holds up its own services alone.
-    const groups = new Map<string | undefined, Seen[]>();
+    const groups = new Map<string | undefined, Candidate[]>();
     for (const one of candidates) {
-      const infrastructure = this.countNeededBy(one)?.id;
-      groups.set(infrastructure, [...(groups.get(infrastructure) ?? []), one]);
+      const group = groups.get(one.counts?.id);
+      if (group === undefined) groups.set(one.counts?.id, [one]);
+      else group.push(one);
     }
     await Promise.all([...groups.values()].map((group) => this.settle(group)));
   }
 
-  private async settle(candidates: readonly Seen[], alongside?: Alongside): Promise<void> {
+  private async settle(candidates: readonly Candidate[], alongside?: Alongside): Promise<void> {
     const counts: Counts = new Map();
+    const seen = candidates.map((one) => one.seen);
     await this.countAll(
-      candidates.flatMap((one) => this.countNeededBy(one) ?? []),
+      candidates.flatMap((one) => one.counts ?? []),
       counts,
     );
     for (let round = 1; ; round++) {
       try {
-        const entries = await this.database.transaction((sql) =>
-          this.commit(sql, candidates, counts, alongside),
-        );
+        const entries = await this.database.transaction((sql) => this.commit(sql, seen, counts, alongside));
         await this.announce(entries);
         return;
       } catch (error) {
@@ -101,18 +108,14 @@ export class Evaluator {
     return outcome;
   }
 
-  private mayChange(seen: Seen): boolean {
-    const { watched } = seen;
-    const outcome = this.decide(seen, watched.state, new Map());
-    if (outcome.needs || watched.state === undefined || outcome.changed) return true;
+  /** Undefined when nothing changes. */
+  private candidate(seen: Seen): Candidate | undefined {
+    const { state, nextMoment, prepared } = seen.watched;
+    const outcome = this.decide(seen, state, new Map());
+    if (outcome.needs) return { seen, counts: prepared.infrastructure };
+    if (state === undefined || outcome.changed) return { seen };
     telemetry.evaluations.inc({ reason: outcome.state.reason });
-    return this.momentOf(seen, outcome.state) !== watched.nextMoment;
-  }
-
-  /** The infrastructure whose nodes must be counted before it is known what the rule says. */
-  private countNeededBy(seen: Seen): InfrastructureRow | undefined {
-    const { needs } = this.decide(seen, seen.watched.state, new Map());
-    return needs === 'capacity' ? seen.watched.prepared.infrastructure : undefined;
+    return this.momentOf(seen, outcome.state) === nextMoment ? undefined : { seen };
   }
 
   private decide(seen: Seen, state: State | undefined, counts: Counts, known: Known = {}): Outcome {

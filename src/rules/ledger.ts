@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { integers, jsons, texts, timestamps, uuids } from '../database/binary-format';
 import { Database, type Sql } from '../database/database';
 import type { InfrastructureRow, ServiceRow } from '../database/entities';
 import type { Direction, Nodes, Scalings, State } from './engine/types';
@@ -97,7 +98,7 @@ export class Ledger {
   async lock(sql: Sql, services: readonly ServiceRow[]): Promise<Map<string, LockedState>> {
     const rows = await sql.rows<{ id: string; version: number; kill_switch: boolean }>(
       `SELECT id, version, (SELECT is_on FROM kill_switch) AS kill_switch FROM services WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
-      [services.map(({ id }) => id)],
+      [uuids(services.map(({ id }) => id))],
       'ledger_services',
     );
     // A statement of its own: it must see what was committed while the lock was waited for.
@@ -108,7 +109,7 @@ export class Ledger {
       next_moment: Date | null;
     }>(
       `SELECT service_id AS id, state, decision_id, next_moment FROM service_states WHERE service_id = ANY($1::uuid[])`,
-      [rows.map(({ id }) => id)],
+      [uuids(rows.map(({ id }) => id))],
       'ledger_states_read',
     );
     const locked = new Map<string, LockedState>(
@@ -205,10 +206,10 @@ export class Ledger {
        ON CONFLICT (service_id) DO UPDATE
        SET state = excluded.state, decision_id = excluded.decision_id, next_moment = excluded.next_moment`,
       [
-        entries.map(({ prepared }) => prepared.service.id),
-        entries.map(({ state }) => JSON.stringify(state)),
-        entries.map(({ decisionId }) => decisionId),
-        entries.map(({ nextMoment }) => (nextMoment === undefined ? null : new Date(nextMoment))),
+        uuids(entries.map(({ prepared }) => prepared.service.id)),
+        jsons(entries.map(({ state }) => JSON.stringify(state))),
+        uuids(entries.map(({ decisionId }) => decisionId)),
+        timestamps(entries.map(({ nextMoment }) => (nextMoment === undefined ? null : new Date(nextMoment)))),
       ],
       'ledger_states',
     );
@@ -219,7 +220,7 @@ export class Ledger {
     await sql.rows(
       `UPDATE decisions d SET ended_at = e.at
        FROM unnest($1::uuid[], $2::timestamptz[]) AS e (id, at) WHERE d.id = e.id`,
-      [entries.map(({ closes }) => closes ?? null), entries.map(({ at }) => at)],
+      [uuids(entries.map(({ closes }) => closes ?? null)), timestamps(entries.map(({ at }) => at))],
       'ledger_close',
     );
     await sql.rows(
@@ -227,15 +228,15 @@ export class Ledger {
        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::uuid[],
          $9::jsonb[])`,
       [
-        entries.map(({ decisionId }) => decisionId),
-        entries.map(({ prepared }) => prepared.service.id),
-        entries.map(({ at }) => at),
-        entries.map(({ state }) => state.phase),
-        entries.map(({ state }) => state.reason),
-        entries.map(({ explanation }) => explanation),
-        entries.map(({ values }) => JSON.stringify(values)),
-        entries.map(({ trigger }) => trigger?.id ?? null),
-        entries.map(({ why }) => JSON.stringify(why)),
+        uuids(entries.map(({ decisionId }) => decisionId)),
+        uuids(entries.map(({ prepared }) => prepared.service.id)),
+        timestamps(entries.map(({ at }) => at)),
+        texts(entries.map(({ state }) => state.phase)),
+        texts(entries.map(({ state }) => state.reason)),
+        texts(entries.map(({ explanation }) => explanation)),
+        jsons(entries.map(({ values }) => JSON.stringify(values))),
+        uuids(entries.map(({ trigger }) => trigger?.id ?? null)),
+        jsons(entries.map(({ why }) => JSON.stringify(why))),
       ],
       'ledger_decisions',
     );
@@ -247,18 +248,22 @@ export class Ledger {
       `INSERT INTO triggers (id, service_id, infrastructure_id, at, direction, delta, justification, kind)
        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], $6::int[], $7::text[], $8::text[])`,
       [
-        entries.map(({ trigger }) => trigger!.id),
-        entries.map(({ prepared }) => prepared.service.id),
-        entries.map(({ prepared, trigger }) =>
-          trigger!.kind === 'breach' ? (prepared.infrastructure?.id ?? null) : null,
+        uuids(entries.map(({ trigger }) => trigger!.id)),
+        uuids(entries.map(({ prepared }) => prepared.service.id)),
+        uuids(
+          entries.map(({ prepared, trigger }) =>
+            trigger!.kind === 'breach' ? (prepared.infrastructure?.id ?? null) : null,
+          ),
         ),
-        entries.map(({ at }) => at),
-        entries.map(({ prepared, trigger }) =>
-          trigger!.kind === 'breach' ? (prepared.rule.scaling?.direction ?? null) : null,
+        timestamps(entries.map(({ at }) => at)),
+        texts(
+          entries.map(({ prepared, trigger }) =>
+            trigger!.kind === 'breach' ? (prepared.rule.scaling?.direction ?? null) : null,
+          ),
         ),
-        entries.map(({ trigger }) => trigger!.nodes?.delta ?? null),
-        entries.map(({ trigger }) => trigger!.justification),
-        entries.map(({ trigger }) => trigger!.kind),
+        integers(entries.map(({ trigger }) => trigger!.nodes?.delta ?? null)),
+        texts(entries.map(({ trigger }) => trigger!.justification)),
+        texts(entries.map(({ trigger }) => trigger!.kind)),
       ],
       'ledger_triggers',
     );
@@ -295,7 +300,7 @@ export class Ledger {
       `INSERT INTO trigger_alerts (alert_id, trigger_id)
        SELECT a.id, u.trigger_id FROM unnest($1::uuid[], $2::uuid[]) AS u (alert_id, trigger_id)
          JOIN alerts a ON a.id = u.alert_id ON CONFLICT DO NOTHING`,
-      [fed.map(({ alert }) => alert), fed.map(({ trigger }) => trigger)],
+      [uuids(fed.map(({ alert }) => alert)), uuids(fed.map(({ trigger }) => trigger))],
       'ledger_trigger_alerts',
     );
   }
@@ -315,16 +320,16 @@ export class Ledger {
          AS e (id, trigger_id, service_id, service_name, action_id, status, justification, variables, expires_at, at)
          JOIN actions a ON a.id = e.action_id`,
       [
-        executions.map(({ id }) => id),
-        executions.map(({ entry }) => entry.trigger!.id),
-        executions.map(({ entry }) => entry.prepared.service.id),
-        executions.map(({ entry }) => entry.prepared.service.name),
-        executions.map(({ action }) => action),
-        executions.map(({ entry }) => STATUS[entry.prepared.rule.mode]),
-        executions.map(({ entry }) => entry.trigger!.justification),
-        executions.map(({ entry }) => JSON.stringify(variablesOf(entry))),
-        executions.map(({ entry }) => expiryOf(entry)),
-        executions.map(({ entry }) => entry.at),
+        uuids(executions.map(({ id }) => id)),
+        uuids(executions.map(({ entry }) => entry.trigger!.id)),
+        uuids(executions.map(({ entry }) => entry.prepared.service.id)),
+        texts(executions.map(({ entry }) => entry.prepared.service.name)),
+        uuids(executions.map(({ action }) => action)),
+        texts(executions.map(({ entry }) => STATUS[entry.prepared.rule.mode])),
+        texts(executions.map(({ entry }) => entry.trigger!.justification)),
+        jsons(executions.map(({ entry }) => JSON.stringify(variablesOf(entry)))),
+        timestamps(executions.map(({ entry }) => expiryOf(entry))),
+        timestamps(executions.map(({ entry }) => entry.at)),
       ],
       'ledger_executions',
     );

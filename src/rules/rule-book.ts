@@ -4,6 +4,7 @@ import { openedParams } from '../common/choice';
 import { messageOf } from '../common/errors';
 import { Secrets } from '../common/secrets';
 import { SharedValues } from '../common/shared-values';
+import { uuids } from '../database/binary-format';
 import { Database, type Sql } from '../database/database';
 import { InfrastructureRow, ServiceRow } from '../database/entities';
 import type { Node } from '../metrics/metric';
@@ -101,7 +102,7 @@ export class RuleBook {
     if (ids.length === 0) return [];
     const rows = await this.database.rows<SnapshotRow>(
       `${SNAPSHOT} WHERE s.id = ANY($1::uuid[])`,
-      [ids],
+      [uuids(ids)],
       'rules_by_ids',
     );
     return this.watch(rows);
