@@ -18,10 +18,7 @@ export function check<T extends object>(cls: Type<T>, plain: unknown, pointer = 
   if (!isPlain(plain)) return { errors: [{ pointer, detail: 'must be an object' }] };
   const unknown = unknownFields(cls, plain, pointer);
   const value = instanceOf(cls, plain);
-  const wrong = validateSync(value, { forbidUnknownValues: false }).flatMap((error) =>
-    flatten(error, pointer),
-  );
-  const errors = [...unknown, ...wrong, ...missing(cls, value, pointer)];
+  const errors = [...unknown, ...wrong(cls, value, pointer), ...missing(cls, value, pointer)];
   if (errors.length === 0) {
     errors.push(...((value as SelfChecking).problems?.() ?? []).map((error) => within(pointer, error)));
   }
@@ -79,6 +76,16 @@ function withoutNulls(value: unknown): unknown {
 
 const isPlain = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The validator is asked when something may be wrong: it takes ten times as long to say that all is right. */
+function wrong(cls: Type<object>, value: object, pointer: string): FieldError[] {
+  const isRight = fieldsOf(cls).every((field) => {
+    const given = (value as Record<string, unknown>)[field.name];
+    return given === undefined || given === null || field.isRight(given);
+  });
+  if (isRight) return [];
+  return validateSync(value, { forbidUnknownValues: false }).flatMap((error) => flatten(error, pointer));
+}
 
 function flatten(error: ValidationError, pointer: string): FieldError[] {
   const here = pointer + step(error.property);

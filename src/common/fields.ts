@@ -62,6 +62,8 @@ export interface Field {
   /** The class of a nested object, or of the items of a list. */
   nested?: () => Type<object>;
   list?: boolean;
+  /** Whether a value is certainly right; of what may be wrong the validator says why. Not asked of nested objects. */
+  isRight: (value: unknown) => boolean;
 }
 
 const FIELDS = Symbol('monscale:fields');
@@ -79,13 +81,14 @@ export function fieldsOf(cls: Type<object>): Field[] {
 function field(
   options: FieldOptions & { secret?: boolean; template?: TemplateMode },
   schema: JsonSchema,
+  isRight: (value: unknown) => boolean,
   validators: PropertyDecorator[],
   nested?: () => Type<object>,
   list?: boolean,
 ): PropertyDecorator {
   return (target, property) => {
     const own = fieldsOf(target.constructor as Type<object>).filter(({ name }) => name !== property);
-    const entry: Field = { name: String(property), options, schema, nested, list };
+    const entry: Field = { name: String(property), options, schema, nested, list, isRight };
     Reflect.defineMetadata(FIELDS, [...own, entry], target);
     declared.add(target.constructor as Type<object>);
     // Every field is optional for the validator; `check` asks for the required ones, where defaults are known.
@@ -105,14 +108,18 @@ export function Text(options: TextOptions): PropertyDecorator {
   if (template) schema['x-template'] = template;
   if (secret) schema.writeOnly = true;
   if (secret || template) {
-    return field(options, schema, [
-      problemOf(
-        'text',
-        (value) => (secret ? secretProblem(value) : undefined) ?? textProblem(value, options),
-      ),
-    ]);
+    const problem = (value: unknown) =>
+      (secret ? secretProblem(value) : undefined) ?? textProblem(value, options);
+    return judged(options, schema, 'text', problem);
   }
-  return field(options, schema, [
+  // The validator counts characters; of a text that is this short there are no fewer than one.
+  const isRight = (value: unknown) =>
+    typeof value === 'string' &&
+    value.length <= maxLength &&
+    (!minLength || (minLength === 1 && value.charCodeAt(0) < 0x80)) &&
+    (pattern?.test(value) ?? true) &&
+    check?.(value) === undefined;
+  return field(options, schema, isRight, [
     IsString({ message: 'must be a text' }),
     MaxLength(maxLength, { message: `must have at most ${maxLength} characters` }),
     ...(minLength
@@ -155,44 +162,48 @@ export function Decimal(options: NumberOptions): PropertyDecorator {
 }
 
 function numeric(type: string, kind: PropertyDecorator, options: NumberOptions): PropertyDecorator {
-  const { minimum, maximum, unit } = options;
+  const { minimum = -Infinity, maximum = Infinity, unit } = options;
+  const isKind = type === 'integer' ? Number.isInteger : Number.isFinite;
   return field(
     options,
     {
       type,
-      ...(minimum === undefined ? {} : { minimum }),
-      ...(maximum === undefined ? {} : { maximum }),
+      ...(options.minimum === undefined ? {} : { minimum }),
+      ...(options.maximum === undefined ? {} : { maximum }),
       ...(unit === undefined ? {} : { 'x-unit': unit }),
     },
+    (value) => isKind(value) && (value as number) >= minimum && (value as number) <= maximum,
     [
       kind,
-      ...(minimum === undefined ? [] : [Min(minimum, { message: `must be at least ${minimum}` })]),
-      ...(maximum === undefined ? [] : [Max(maximum, { message: `must be at most ${maximum}` })]),
+      ...(options.minimum === undefined ? [] : [Min(minimum, { message: `must be at least ${minimum}` })]),
+      ...(options.maximum === undefined ? [] : [Max(maximum, { message: `must be at most ${maximum}` })]),
     ],
   );
 }
 
 /** True or false. */
 export function Flag(options: FieldOptions): PropertyDecorator {
-  return field(options, { type: 'boolean' }, [IsBoolean({ message: 'must be true or false' })]);
+  return field(options, { type: 'boolean' }, (value) => typeof value === 'boolean', [
+    IsBoolean({ message: 'must be true or false' }),
+  ]);
 }
 
 /** One word of a few. */
 export function Choice(words: readonly string[], options: FieldOptions): PropertyDecorator {
-  return field(options, { type: 'string', enum: [...words] }, [
+  return field(options, { type: 'string', enum: [...words] }, (value) => words.includes(value as string), [
     IsIn(words, { message: `must be one of ${words.join(', ')}` }),
   ]);
 }
 
 /** An object with declared fields of its own. */
 export function Nested(cls: () => Type<object>, options: FieldOptions): PropertyDecorator {
-  return field(options, {}, [IsObject({ message: 'must be an object' }), ValidateNested()], cls);
+  return field(options, {}, never, [IsObject({ message: 'must be an object' }), ValidateNested()], cls);
 }
 
 /** A list of objects with declared fields. */
 export function ListOf(cls: () => Type<object>, options: FieldOptions): PropertyDecorator {
   const validators = [IsArray({ message: 'must be a list' }), ValidateNested({ each: true })];
-  return field(options, {}, validators, cls, true);
+  return field(options, {}, never, validators, cls, true);
 }
 
 /** A list of texts. */
@@ -204,15 +215,13 @@ export function TextList(options: FieldOptions & { maxItems?: number; secret?: b
     maxItems,
     ...(secret ? { writeOnly: true } : {}),
   };
-  return field(options, schema, [
-    problemOf('texts', (value) => {
-      if (secret && !Array.isArray(value) && secretProblem(value) === undefined) return undefined;
-      if (!Array.isArray(value) || value.some((item) => typeof item !== 'string' || item === '')) {
-        return 'must be a list of texts';
-      }
-      return value.length > maxItems ? `must have at most ${maxItems} entries` : undefined;
-    }),
-  ]);
+  return judged(options, schema, 'texts', (value) => {
+    if (secret && !Array.isArray(value) && secretProblem(value) === undefined) return undefined;
+    if (!Array.isArray(value) || value.some((item) => typeof item !== 'string' || item === '')) {
+      return 'must be a list of texts';
+    }
+    return value.length > maxItems ? `must have at most ${maxItems} entries` : undefined;
+  });
 }
 
 const MAX_ENTRIES = 200;
@@ -230,30 +239,28 @@ export function TextMap(
   };
   if (template) schema['x-template'] = template;
   if (secret) schema.writeOnly = true;
-  return field(options, schema, [
-    problemOf('textMap', (value) => {
-      if (typeof value !== 'object' || value === null || Array.isArray(value))
-        return 'must be an object of texts';
-      if (secret && secretProblem(value) === undefined) return undefined;
-      const entries = Object.entries(value);
-      if (entries.length > MAX_ENTRIES) return `must have at most ${MAX_ENTRIES} entries`;
-      for (const [key, text] of entries) {
-        const isLong = typeof text === 'string' && text.length > MAX_ENTRY_LENGTH;
-        if (key.length > MAX_ENTRY_LENGTH || isLong) {
-          return `has an entry of more than ${MAX_ENTRY_LENGTH} characters`;
-        }
-        if (keys && !keys.test(key)) return `has a bad name: ${JSON.stringify(key)}`;
-        const isText =
-          typeof text === 'string' ||
-          (template !== undefined && typeof text === 'number') ||
-          (secret === true && isReference(text) && secretProblem(text) === undefined);
-        if (!isText) return `${JSON.stringify(key)} must be a text`;
-        const problem = template && typeof text === 'string' ? templateProblem(text, template) : undefined;
-        if (problem) return `${JSON.stringify(key)}: ${problem}`;
+  return judged(options, schema, 'textMap', (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      return 'must be an object of texts';
+    if (secret && secretProblem(value) === undefined) return undefined;
+    const entries = Object.entries(value);
+    if (entries.length > MAX_ENTRIES) return `must have at most ${MAX_ENTRIES} entries`;
+    for (const [key, text] of entries) {
+      const isLong = typeof text === 'string' && text.length > MAX_ENTRY_LENGTH;
+      if (key.length > MAX_ENTRY_LENGTH || isLong) {
+        return `has an entry of more than ${MAX_ENTRY_LENGTH} characters`;
       }
-      return undefined;
-    }),
-  ]);
+      if (keys && !keys.test(key)) return `has a bad name: ${JSON.stringify(key)}`;
+      const isText =
+        typeof text === 'string' ||
+        (template !== undefined && typeof text === 'number') ||
+        (secret === true && isReference(text) && secretProblem(text) === undefined);
+      if (!isText) return `${JSON.stringify(key)} must be a text`;
+      const problem = template && typeof text === 'string' ? templateProblem(text, template) : undefined;
+      if (problem) return `${JSON.stringify(key)}: ${problem}`;
+    }
+    return undefined;
+  });
 }
 
 /** A value of a shape that is checked by the code that takes it. */
@@ -262,7 +269,19 @@ export function Any(
   schema: JsonSchema = {},
   check?: (value: unknown) => string | undefined,
 ): PropertyDecorator {
-  return field(options, schema, [problemOf('shape', (value) => check?.(value))]);
+  return judged(options, schema, 'shape', (value) => check?.(value));
+}
+
+const never = (): boolean => false;
+
+/** A field with one rule: a function that answers the problem as a sentence. */
+function judged(
+  options: FieldOptions,
+  schema: JsonSchema,
+  name: string,
+  problem: (value: unknown) => string | undefined,
+): PropertyDecorator {
+  return field(options, schema, (value) => problem(value) === undefined, [problemOf(name, problem)]);
 }
 
 /** A class-validator rule from a function that answers the problem as a sentence. */
