@@ -21,9 +21,9 @@ import { admit, type Candidate, type Held, type Usage } from './limits';
 /** At the moment $2; clocks differ a little. */
 const DUE = `${MAY_ACT} AND e.status = 'queued' AND e.next_attempt_at <= $2::timestamptz + interval '100 milliseconds'`;
 const LOST = `${MAY_ACT} AND e.status = 'running' AND e.lease_until < $2::timestamptz`;
-const UNLIMITED = `NOT EXISTS (
-  SELECT FROM actions a LEFT JOIN services s ON s.id = e.service_id WHERE a.id = e.action_id
-    AND coalesce(a.concurrency, a.target_concurrency, s.max_actions_per_hour) IS NOT NULL)`;
+/** Of an execution and its action `a`. */
+const UNLIMITED = `coalesce(a.concurrency, a.target_concurrency,
+  (SELECT s.max_actions_per_hour FROM services s WHERE s.id = e.service_id)) IS NULL`;
 
 /** Any number; whoever counts what is in flight holds it, so that two never take the same last place. */
 const LIMITS_LOCK = 0x6c696d74;

@@ -48,7 +48,7 @@ export interface Claimed {
  * the index for each, whatever the planner thinks of their number: it may read all executions that an action ever had.
  *
  * @param ids and workers: names of parameters, arrays of the same length
- * @param condition on an execution `e`
+ * @param condition on an execution `e` and its action `a`
  */
 export const mine = (ids: string, workers: string, condition: string): string =>
   `mine AS MATERIALIZED (
