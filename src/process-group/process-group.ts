@@ -9,7 +9,7 @@ import type { Config, Role } from '../config/config';
 /** A process that ended by itself is started again after this. */
 const RESTART_MS = 1_000;
 /** A burst of alerts lives longer than the youngest generation of V8 is by default. */
-const NODE_OPTIONS = ['--enable-source-maps', '--max-semi-space-size=32'];
+const NODE_OPTIONS = ['--enable-source-maps', '--max-semi-space-size=64'];
 
 type FromMember = { ready: string } | { failed: string } | { askMetrics: number };
 type ToMember = { config: Config } | { metrics: number; text: string };

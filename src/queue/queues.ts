@@ -19,7 +19,7 @@ const POLL_ID_SECONDS = 60;
 export const NEAR_MS = 10_000;
 
 /** A job costs as much as an execution; one that takes long holds up no more than this many. */
-const EXECUTIONS_IN_A_JOB = 8;
+const EXECUTIONS_IN_A_JOB = 16;
 
 /**
  * Puts work on the queues. A job that can't be put there is logged and counted, never an error: what must not be

@@ -65,7 +65,7 @@ export class NoAnswer extends Error {}
 
 // Node keeps connections apart by origin and by the TLS options of each request. As many as requests are under way at a
 // time: with fewer, a burst opens and closes some all the time.
-const KEPT = { keepAlive: true, maxFreeSockets: 512, timeout: IDLE_MS };
+const KEPT = { keepAlive: true, maxFreeSockets: 1024, timeout: IDLE_MS };
 const AGENTS = {
   http: { kept: new http.Agent(KEPT), fresh: new http.Agent() },
   https: { kept: new https.Agent(KEPT), fresh: new https.Agent() },
