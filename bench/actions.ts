@@ -6,7 +6,7 @@
  */
 import { parseArgs } from 'node:util';
 import { newId } from '../src/common/ids';
-import { burst, defineBreachable, type Burst } from './breaches';
+import { burst, defineBreachable, evaluateOnce, type Burst } from './breaches';
 import { figureIn, runPeer } from './peers';
 import { BenchProgram, printTable, quantile, until } from './program';
 import { Sink } from './sink';
@@ -146,23 +146,6 @@ function peerBurst(size: number): number | undefined {
     ),
   ).filter((rate) => rate !== undefined);
   return measured.length === 0 ? undefined : quantile(measured, 0.5);
-}
-
-/** By alerts that end other problems. */
-async function evaluateOnce(program: BenchProgram, names: readonly string[]): Promise<void> {
-  const resolved = names.map((name) => ({
-    labels: { name },
-    dedupKey: `another problem of ${name}`,
-    status: 'resolved',
-  }));
-  for (let n = 0; n < names.length; n += 500)
-    await program.post('/api/v1/alerts', resolved.slice(n, n + 500));
-  await until(async () => {
-    const { rows } = await program.sql.query<{ count: number }>(
-      'SELECT count(*)::int AS count FROM alerts WHERE processed < revision',
-    );
-    return rows[0]!.count === 0;
-  }, 'all alerts are processed');
 }
 
 /** As a target that was away for an hour leaves them; a person retries them all at once. */

@@ -4,7 +4,7 @@
  *     npm run bench alert-to-action -- --alerts 500
  */
 import { parseArgs } from 'node:util';
-import { defineBreachable } from './breaches';
+import { defineBreachable, evaluateOnce } from './breaches';
 import { figureIn, runPeer } from './peers';
 import { BenchProgram, printTable, quantile, sleep, until } from './program';
 import { Sink } from './sink';
@@ -25,6 +25,10 @@ export async function measureOneByOne(
   const program = await BenchProgram.start();
   try {
     await defineBreachable(program, alerts, sink);
+    await evaluateOnce(
+      program,
+      Array.from({ length: alerts }, (_, n) => `copy-${n + 1}`),
+    );
     return await oneByOne(program, alerts, sink);
   } finally {
     await program.stop();

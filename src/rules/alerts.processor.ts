@@ -79,14 +79,16 @@ export class AlertsProcessor {
 
   /** Answers those that are left for another round. */
   private async match(ids: readonly string[]): Promise<string[]> {
-    const unprocessed = await this.database.rows<NewAlert>(
-      `SELECT id, status, value, labels, annotations, raw, service_id, metric, revision, last_seen_at FROM alerts
-       WHERE id = ANY($1::uuid[]) AND processed < revision ORDER BY id`,
-      [uuids(ids)],
-      'alerts_new',
-    );
+    const [unprocessed, { matcher }] = await Promise.all([
+      this.database.rows<NewAlert>(
+        `SELECT id, status, value, labels, annotations, raw, service_id, metric, revision, last_seen_at FROM alerts
+         WHERE id = ANY($1::uuid[]) AND processed < revision ORDER BY id`,
+        [uuids(ids)],
+        'alerts_new',
+      ),
+      this.subscriptions.current(),
+    ]);
     if (unprocessed.length === 0) return [];
-    const { matcher } = await this.subscriptions.current();
     const all = unprocessed.map((alert) => ({ alert, matches: matchesOf(alert, matcher) }));
     const watched = await this.ruleBook.byIds([
       ...new Set(all.flatMap(({ matches }) => matches.map(({ service }) => service))),
@@ -96,9 +98,11 @@ export class AlertsProcessor {
     const matches = now.flatMap((one) => one.matches);
     const concerned = new Set(matches.map(({ service }) => service));
     const services = new Map(watched.map(({ prepared }) => [prepared.service.id, prepared]));
+    // What is decided is committed after them, and with them; should they be lost before that, the alerts are not processed.
     await this.keepMatches(
       matches.map((match) => ({ ...match, ...metricOf(match, services) })),
       alerts,
+      'off',
     );
     await this.evaluate(
       alerts,
@@ -133,15 +137,19 @@ export class AlertsProcessor {
     await this.evaluator.evaluate(caused, (sql) => markProcessed(sql, alerts));
   }
 
+  /** @param synchronousCommit unless it is as for all statements */
   private async keepMatches(
     matches: readonly MatchRow[],
     alerts: readonly Pick<NewAlert, 'id' | 'status' | 'value' | 'labels' | 'annotations' | 'raw'>[],
+    synchronousCommit?: 'off',
   ): Promise<void> {
     if (matches.length === 0) return;
     const byId = new Map(alerts.map((alert) => [alert.id, alert]));
     await this.database.rows(
       `INSERT INTO alert_matches (alert_id, service_id, metric, ttl_seconds, value_path, number)
-       SELECT DISTINCT ON (1, 2, 3) * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::float8[], $5::text[], $6::float8[])
+       SELECT DISTINCT ON (1, 2, 3) m.*
+       FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::float8[], $5::text[], $6::float8[]) AS m (alert, service, metric, ttl, path, number),
+         (SELECT set_config('synchronous_commit', coalesce($7, current_setting('synchronous_commit')), true)) AS c
        ON CONFLICT (alert_id, service_id, metric)
          DO UPDATE SET ttl_seconds = excluded.ttl_seconds, value_path = excluded.value_path, number = excluded.number`,
       [
@@ -155,6 +163,7 @@ export class AlertsProcessor {
             valuePath === undefined ? null : (numberAt(valuePath, documentOf(byId.get(alert)!)) ?? null),
           ),
         ),
+        synchronousCommit ?? null,
       ],
       'alerts_matches',
     );

@@ -217,12 +217,14 @@ export class Ledger {
 
   private async writeDecisions(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    await sql.rows(
-      `UPDATE decisions d SET ended_at = e.at
-       FROM unnest($1::uuid[], $2::timestamptz[]) AS e (id, at) WHERE d.id = e.id`,
-      [uuids(entries.map(({ closes }) => closes ?? null)), timestamps(entries.map(({ at }) => at))],
-      'ledger_close',
-    );
+    const closing = entries.filter(({ closes }) => closes !== undefined);
+    if (closing.length > 0)
+      await sql.rows(
+        `UPDATE decisions d SET ended_at = e.at
+         FROM unnest($1::uuid[], $2::timestamptz[]) AS e (id, at) WHERE d.id = e.id`,
+        [uuids(closing.map(({ closes }) => closes!)), timestamps(closing.map(({ at }) => at))],
+        'ledger_close',
+      );
     await sql.rows(
       `INSERT INTO decisions (id, service_id, started_at, phase, reason, explanation, metric_values, trigger_id, why)
        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::uuid[],
