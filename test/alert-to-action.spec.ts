@@ -1,5 +1,6 @@
 import { createSession, ObjectType, Version2c } from 'net-snmp';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
 import { Api, until, World, type Json, type MonscaleProcess } from './program';
 import { WebhookSink } from './stand-ins/webhook-sink';
 
@@ -245,6 +246,36 @@ describe('from alert to action', () => {
     const apartMs = Date.parse(triggers.at(-2).from) - Date.parse(triggers.at(-1).from);
     expect(apartMs).toBeGreaterThanOrEqual(2_000);
     expect(apartMs).toBeLessThan(2_000 + SLACK_MS);
+  });
+
+  it.concurrent('a service that is new while an alert is being evaluated has it, too', async () => {
+    const match = { service_under_test: 'shared' };
+    const outage = { type: 'alert', params: { match } };
+    const first = await watch('there', { metrics: { outage } });
+    // Whoever commits an evaluation of it waits.
+    const holder = new Client({ connectionString: world.databaseUrl });
+    await holder.connect();
+    try {
+      await holder.query('BEGIN');
+      await holder.query('SELECT FROM services WHERE id = $1 FOR UPDATE', [first.id]);
+      await fire('shared');
+      const waits = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FROM services WHERE id = ANY%'`;
+      await until(async () => (await world.rows(waits)).length > 0, WAIT_MS);
+      const created = api.create('/services', {
+        name: 'new',
+        metrics: { outage },
+        condition: 'outage > 0',
+        actions: ['tell'],
+      });
+      await Promise.race([created, sleep(QUIET_MS)]);
+      // Long enough for its own job, if it was created.
+      await sleep(QUIET_MS);
+      await holder.query('COMMIT');
+      await created;
+    } finally {
+      await holder.end();
+    }
+    await until(() => told('there').length === 1 && told('new').length === 1, WAIT_MS);
   });
 
   it.concurrent('with a wisdom time of 0 it triggers once per alert', async () => {

@@ -12,6 +12,7 @@ import { floats, integers, texts, uuids } from '../database/binary-format';
 import { Database, type Sql } from '../database/database';
 import type { Reading } from '../metrics/metric';
 import type { AlertsJob } from '../queue/jobs';
+import { Queues } from '../queue/queues';
 import { Evaluator } from './evaluator';
 import { Observer } from './observer';
 import { RuleBook, type Prepared, type Watched } from './rule-book';
@@ -19,6 +20,9 @@ import { RuleBook, type Prepared, type Watched } from './rule-book';
 const CONCURRENCY = 8;
 /** Alerts that live are matched with a service that is new or changed; more than this are left to their next receipt. */
 const MAX_LIVING = 10_000;
+
+/** When a service is looked at again that waited for the job of an alert. */
+const AGAIN_MS = 1_000;
 
 /** Losing every time to other workers means that they do the work. */
 const MAX_OVERTAKEN = 3;
@@ -56,6 +60,7 @@ export class AlertsProcessor {
     private readonly ruleBook: RuleBook,
     private readonly observer: Observer,
     private readonly evaluator: Evaluator,
+    private readonly queues: Queues,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -176,9 +181,19 @@ export class AlertsProcessor {
     await this.matchLiving(fresh);
     // A service with polls is evaluated by them; what concerns it at once is that it was switched off.
     const due = watched.filter(({ prepared }) => !prepared.service.polled || !prepared.service.enabled);
-    const seen = await this.observer.known(due, this.clock.now());
+    const now = this.clock.now();
+    const seen = await this.observer.known(due, now);
     // With no wisdom time, an alert seen here and told of by its own job would count twice.
     await this.evaluator.evaluate(seen.filter(({ awaitsAlert }) => !awaitsAlert));
+    // That job may have looked for services before there was this one.
+    const again = seen
+      .filter(({ awaitsAlert }) => awaitsAlert)
+      .map(({ watched }) => watched.prepared.service);
+    const at = new Date(now.getTime() + AGAIN_MS);
+    await this.queues.addServices(
+      again.map(({ id }) => ({ id, at })),
+      now,
+    );
   }
 
   private async matchLiving(watched: readonly Watched[]): Promise<void> {
