@@ -58,6 +58,17 @@ export const mine = (ids: string, workers: string, condition: string): string =>
        LATERAL (SELECT * FROM actions WHERE id = e.action_id LIMIT 1) a
      WHERE ${condition})`;
 
+/**
+ * A CTE `own`: what is given of executions `u` that are still in the hands of who gives it. Looked up as in `mine`.
+ *
+ * @param given the rows `u`
+ * @param condition on an execution `e` and what is given of it
+ */
+export const own = (given: string, condition: string): string =>
+  `own AS MATERIALIZED (
+     SELECT u.* FROM ${given}, LATERAL (SELECT * FROM executions WHERE id = u.id LIMIT 1 FOR NO KEY UPDATE) e
+     WHERE ${condition})`;
+
 /** What a claim answers of an execution `e` and its action `a`. */
 export const CLAIMED = `e.id, e.service_name AS service, e.action_name AS action, e.tries, e.variables, a.type, a.id AS "actionId",
   a.version AS "actionVersion", a.timeout_seconds AS "timeoutSeconds", a.retry,

@@ -7,7 +7,7 @@ import { Database, type Sql } from '../database/database';
 import { KillSwitch } from '../kill-switch/kill-switch';
 import { Queues } from '../queue/queues';
 import { Claims } from './claims';
-import { ENDED, type Ended, type Ending, type OpenExecution } from './execution';
+import { ENDED, own, type Ended, type Ending, type OpenExecution } from './execution';
 
 /** Which ended executions to retry. */
 export interface RetryFilter {
@@ -47,13 +47,11 @@ export class Executions {
   private async finishAll(endings: OwnEnding[]): Promise<boolean[]> {
     const now = this.clock.now();
     const rows = await this.database.rows<Ended>(
-      // A look into the index for each, as in `Claims.take`.
-      `WITH own AS MATERIALIZED (
-         SELECT u.* FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $7::jsonb[],
-             $8::jsonb[], $9::timestamptz[])
-           AS u (id, worker, tries, status, next_attempt_at, attempt, waiting, waits_until),
-           LATERAL (SELECT status, lease_owner, tries FROM executions WHERE id = u.id LIMIT 1 FOR NO KEY UPDATE) e
-         WHERE e.status = 'running' AND e.lease_owner = u.worker AND e.tries = u.tries)
+      `WITH ${own(
+        `unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $7::jsonb[], $8::jsonb[], $9::timestamptz[])
+           AS u (id, worker, tries, status, next_attempt_at, attempt, waiting, waits_until)`,
+        `e.status = 'running' AND e.lease_owner = u.worker AND e.tries = u.tries`,
+      )}
        UPDATE executions e
        SET status = own.status, lease_owner = NULL, lease_until = NULL, next_attempt_at = own.next_attempt_at,
          finished_at = CASE WHEN own.status IN ('queued', 'waiting') THEN NULL ELSE $6::timestamptz END,

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Batcher } from '../common/batcher';
 import { CLOCK, type Clock } from '../common/clock';
-import { uuids } from '../database/binary-format';
+import { integers, jsons, texts, timestamps, uuids } from '../database/binary-format';
 import { Database } from '../database/database';
 import { Queues } from '../queue/queues';
 import type { Waiting } from './action';
@@ -12,6 +12,7 @@ import {
   LEASE_GRACE_SECONDS,
   MAY_ACT,
   mine,
+  own,
   type Claim,
   type Claimed,
   type Ended,
@@ -112,24 +113,27 @@ export class WaitingExecutions {
       followed.status === 'waiting' ? new Date(now.getTime() + gapMs(claimed.asked + 1)) : null,
     );
     const rows = await this.database.rows<Ended>(
-      `UPDATE executions e
-       SET status = u.status, lease_owner = NULL, lease_until = NULL, next_attempt_at = u.next_attempt_at,
-         asked = e.asked + 1, waiting = u.waiting,
-         finished_at = CASE WHEN u.status = 'waiting' THEN NULL ELSE $6::timestamptz END,
-         attempts = jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || u.attempt)
-       FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $7::jsonb[], $8::jsonb[])
-         AS u (id, worker, asked, status, next_attempt_at, attempt, waiting)
-       WHERE e.id = u.id AND e.status = 'waiting' AND e.lease_owner = u.worker AND e.asked = u.asked
+      `WITH ${own(
+        `unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $7::jsonb[], $8::jsonb[])
+           AS u (id, worker, asked, status, next_attempt_at, attempt, waiting)`,
+        `e.status = 'waiting' AND e.lease_owner = u.worker AND e.asked = u.asked`,
+      )}
+       UPDATE executions e
+       SET status = own.status, lease_owner = NULL, lease_until = NULL, next_attempt_at = own.next_attempt_at,
+         asked = e.asked + 1, waiting = own.waiting,
+         finished_at = CASE WHEN own.status = 'waiting' THEN NULL ELSE $6::timestamptz END,
+         attempts = jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || own.attempt)
+       FROM own WHERE e.id = own.id
        RETURNING ${ENDED}`,
       [
-        answers.map(({ claimed }) => claimed.id),
-        answers.map(({ worker }) => worker),
-        answers.map(({ claimed }) => claimed.asked),
-        answers.map(({ followed }) => followed.status),
-        again,
+        uuids(answers.map(({ claimed }) => claimed.id)),
+        uuids(answers.map(({ worker }) => worker)),
+        integers(answers.map(({ claimed }) => claimed.asked)),
+        texts(answers.map(({ followed }) => followed.status)),
+        timestamps(again),
         now,
-        answers.map(({ followed }) => JSON.stringify(attemptOf(followed, now))),
-        answers.map(({ followed }) => JSON.stringify(followed.waiting)),
+        jsons(answers.map(({ followed }) => JSON.stringify(attemptOf(followed, now)))),
+        jsons(answers.map(({ followed }) => JSON.stringify(followed.waiting))),
       ],
       'executions_note_waiting',
     );

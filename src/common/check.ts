@@ -77,7 +77,7 @@ function withoutNulls(value: unknown): unknown {
 const isPlain = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The validator is asked when something may be wrong: it takes ten times as long to say that all is right. */
+/** The validator is asked when something may be wrong: it takes several times as long to say that all is right. */
 function wrong(cls: Type<object>, value: object, pointer: string): FieldError[] {
   const isRight = fieldsOf(cls).every((field) => {
     const given = (value as Record<string, unknown>)[field.name];

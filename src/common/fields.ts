@@ -162,21 +162,25 @@ export function Decimal(options: NumberOptions): PropertyDecorator {
 }
 
 function numeric(type: string, kind: PropertyDecorator, options: NumberOptions): PropertyDecorator {
-  const { minimum = -Infinity, maximum = Infinity, unit } = options;
+  const { minimum, maximum, unit } = options;
   const isKind = type === 'integer' ? Number.isInteger : Number.isFinite;
+  const isRight = (value: unknown) =>
+    isKind(value) &&
+    (value as number) >= (minimum ?? -Infinity) &&
+    (value as number) <= (maximum ?? Infinity);
   return field(
     options,
     {
       type,
-      ...(options.minimum === undefined ? {} : { minimum }),
-      ...(options.maximum === undefined ? {} : { maximum }),
+      ...(minimum === undefined ? {} : { minimum }),
+      ...(maximum === undefined ? {} : { maximum }),
       ...(unit === undefined ? {} : { 'x-unit': unit }),
     },
-    (value) => isKind(value) && (value as number) >= minimum && (value as number) <= maximum,
+    isRight,
     [
       kind,
-      ...(options.minimum === undefined ? [] : [Min(minimum, { message: `must be at least ${minimum}` })]),
-      ...(options.maximum === undefined ? [] : [Max(maximum, { message: `must be at most ${maximum}` })]),
+      ...(minimum === undefined ? [] : [Min(minimum, { message: `must be at least ${minimum}` })]),
+      ...(maximum === undefined ? [] : [Max(maximum, { message: `must be at most ${maximum}` })]),
     ],
   );
 }

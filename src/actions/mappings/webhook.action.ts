@@ -98,8 +98,6 @@ export class WebhookParams implements SelfChecking {
 })
 @Injectable()
 export class Webhook implements Action<WebhookParams> {
-  private readonly made = new WeakMap<WebhookParams, { executionId: string; request: HttpRequest }>();
-
   /** Redirects are not followed: whoever is asked gets our headers. */
   async execute(params: WebhookParams, context: ActionContext): Promise<ActionResult> {
     const wrongUrl = httpUrlProblem(params.url);
@@ -107,13 +105,12 @@ export class Webhook implements Action<WebhookParams> {
     const target = `${params.method} ${new URL(params.url).host}`;
     const wrongHeader = headersProblem(params);
     if (wrongHeader) throw new Permanent(`${target} can't be sent: ${wrongHeader}`);
-    const request = this.requestOf(params, context);
-    const answer = await this.send(request, target, params.idempotent, context.signal);
+    const answer = await this.send(requestOf(params, context), target, params.idempotent, context.signal);
     return { detail: outcomeOf(answer, target, params.idempotent) };
   }
 
   preview(params: WebhookParams, context: ActionContext) {
-    const { method, url, headers, body } = this.requestOf(params, context);
+    const { method, url, headers, body } = requestOf(params, context);
     return { method, url, headers, body: body?.toString() };
   }
 
@@ -123,15 +120,6 @@ export class Webhook implements Action<WebhookParams> {
 
   idempotent({ idempotent }: WebhookParams): boolean {
     return idempotent;
-  }
-
-  /** It is shown before it is sent: made once. */
-  private requestOf(params: WebhookParams, context: ActionContext): HttpRequest {
-    const made = this.made.get(params);
-    if (made?.executionId === context.executionId) return made.request;
-    const request = requestOf(params, context);
-    this.made.set(params, { executionId: context.executionId, request });
-    return request;
   }
 
   private async send(
