@@ -156,6 +156,58 @@ describe('roles as processes of their own, two schedulers and two workers among 
   }, 40_000);
 });
 
+describe('from the decision to its execution', () => {
+  const sink = new WebhookSink();
+  let world: World;
+  let api: Api;
+
+  beforeAll(async () => {
+    world = await World.create();
+    const url = await sink.start();
+    ({ api } = await world.start('api,scheduler'));
+    await api.create('/actions', { name: 'tell', type: 'webhook', params: { url } });
+    await api.create('/services', alertOnly('shop', { host: 'shop' }));
+    await api.create('/services', alertOnly('stock', { host: 'stock' }));
+  }, 60_000);
+
+  afterAll(async () => {
+    await world?.end();
+    await sink.stop();
+  });
+
+  const handedOver = async ({ root }: MonscaleProcess) =>
+    Number(/^monscale_executions_handed_over_total (\d+)$/m.exec((await root.get('/metrics')).body)![1]);
+  const succeeded = async () => (await api.all('/executions?status=succeeded')).length;
+
+  it('goes over the queue where the decision is made by one who does not execute', async () => {
+    const deciding = await world.start('worker', { env: { MONSCALE_QUEUES: 'polls,alerts' } });
+    await api.post('/alerts', { labels: { host: 'shop' } });
+    const [execution] = await until(async () => {
+      const executions = await api.all('/executions');
+      return executions.length === 1 && executions;
+    }, WAIT_MS);
+    expect(execution).toMatchObject({ status: 'queued', attempts: [] });
+    const executing = await world.start('worker', { env: { MONSCALE_QUEUES: 'actions' } });
+    await until(async () => (await succeeded()) === 1, WAIT_MS);
+    expect(await Promise.all([deciding, executing].map(handedOver))).toEqual([0, 0]);
+    await Promise.all([deciding.stop(), executing.stop()]);
+  }, 40_000);
+
+  it('is short where both are done by the same process', async () => {
+    const worker = await world.start('worker');
+    await api.post('/alerts', { labels: { host: 'stock' } });
+    await until(async () => (await succeeded()) === 2, WAIT_MS);
+    expect(await handedOver(worker)).toBe(1);
+    const executions = await api.all('/executions?service=stock');
+    expect(executions).toMatchObject([{ attempts: [{ outcome: 'succeeded' }] }]);
+    const [{ created_at: decidedAt, started_at: begunAt, tries }] = await world.rows(
+      `SELECT created_at, started_at, tries FROM executions WHERE service_name = 'stock'`,
+    );
+    expect([begunAt >= decidedAt, tries]).toEqual([true, 1]);
+    expect([sink.requests.length, sink.deeds]).toEqual([2, 2]);
+  }, 40_000);
+});
+
 describe('a program that is asked to end', () => {
   const sink = new WebhookSink();
   let world: World;

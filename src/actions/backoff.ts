@@ -1,9 +1,4 @@
-/** How an action is tried again. Durations in seconds. */
-export interface RetryPolicy {
-  attempts: number;
-  backoffSeconds: number;
-  maxBackoffSeconds: number;
-}
+import type { RetryPolicy } from '../queue/claimed';
 
 const JITTER = 0.25;
 

@@ -5,17 +5,9 @@ import { messageOf } from '../common/errors';
 import { CONFIG, type Config } from '../config/config';
 import { uuids } from '../database/binary-format';
 import { Database, type Sql } from '../database/database';
+import { CLAIMED, LEASE_GRACE_SECONDS, MAY_ACT, type Claimed } from '../queue/claimed';
 import { Queues } from '../queue/queues';
-import {
-  CLAIMED,
-  LEASE_GRACE_SECONDS,
-  MAY_ACT,
-  type Claim,
-  type Claimed,
-  type Ended,
-  mine,
-  type OpenExecution,
-} from './execution';
+import { mine, type Claim, type Ended, type OpenExecution } from './execution';
 import { admit, type Candidate, type Held, type Usage } from './limits';
 
 /** At the moment $2; clocks differ a little. */

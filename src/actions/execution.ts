@@ -1,5 +1,4 @@
 import type { Waiting } from './action';
-import type { RetryPolicy } from './backoff';
 
 export type ExecutionStatus =
   | 'queued'
@@ -24,23 +23,6 @@ export interface Attempt {
   request?: object;
   error?: string;
   detail?: string;
-}
-
-/** An execution in the hands of a worker, with what its action says of time; its params are in the action book. */
-export interface Claimed {
-  id: string;
-  service: string;
-  action: string;
-  actionId: string;
-  actionVersion: number;
-  /** Of its action. */
-  type: string;
-  tries: number;
-  /** When the first try began, since it was queued, whose answer was lost; else when this one did. */
-  doubtfulSince: Date;
-  variables: Record<string, unknown>;
-  timeoutSeconds: number;
-  retry: RetryPolicy;
 }
 
 /**
@@ -68,19 +50,6 @@ export const own = (given: string, condition: string): string =>
   `own AS MATERIALIZED (
      SELECT u.* FROM ${given}, LATERAL (SELECT * FROM executions WHERE id = u.id LIMIT 1 FOR NO KEY UPDATE) e
      WHERE ${condition})`;
-
-/** What a claim answers of an execution `e` and its action `a`. */
-export const CLAIMED = `e.id, e.service_name AS service, e.action_name AS action, e.tries, e.variables, a.type, a.id AS "actionId",
-  a.version AS "actionVersion", a.timeout_seconds AS "timeoutSeconds", a.retry,
-  CASE WHEN jsonb_array_length(e.attempts) = 1 THEN e.started_at ELSE
-    (SELECT min((t->>'startedAt')::timestamptz) FROM jsonb_array_elements(e.attempts) t
-     WHERE coalesce(t->>'outcome', 'lost') IN ('ambiguous', 'lost') AND (t->>'startedAt')::timestamptz >= e.started_at) END AS "doubtfulSince"`;
-
-/** A worker's lease outlives its timeout by this: time to write down what came of it. */
-export const LEASE_GRACE_SECONDS = 10;
-
-/** Decisions go on, acts do not: what is queued waits until the switch is off again. */
-export const MAY_ACT = 'NOT (SELECT is_on FROM kill_switch)';
 
 /** How a try ended and what follows. */
 export interface Ending {

@@ -9,13 +9,15 @@ import { newId } from '../common/ids';
 import { maskTexts } from '../common/secrets';
 import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
+import type { Claimed } from '../queue/claimed';
+import { Handover, type Hands } from '../queue/handover';
 import type { ActionJob } from '../queue/jobs';
 import { Permanent, Retryable, type Action, type ActionContext, type Waiting } from './action';
 import { ActionBook } from './action-book';
 import { backoffMs } from './backoff';
 import { Claims } from './claims';
 import { excerptOf } from './excerpt';
-import type { Claimed, Ending } from './execution';
+import type { Ending } from './execution';
 import { Executions } from './executions';
 import { rendered } from './rendering';
 import { gapMs, WaitingExecutions, type ClaimedWaiting, type Followed } from './waiting-executions';
@@ -35,10 +37,10 @@ interface Call {
 
 /** Takes executions from the queue and carries them out: at most once at a time, each try written down. */
 @Processor('actions')
-export class Executor implements BeforeApplicationShutdown {
+export class Executor implements Hands, BeforeApplicationShutdown {
   private readonly logger = new Logger('Actions');
   /** Whose leases are this process's. */
-  private readonly worker = newId();
+  readonly worker = newId();
   private readonly stopping = new AbortController();
 
   constructor(
@@ -46,13 +48,24 @@ export class Executor implements BeforeApplicationShutdown {
     private readonly executions: Executions,
     private readonly waiting: WaitingExecutions,
     private readonly book: ActionBook,
+    handover: Handover,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(CLOCK) private readonly clock: Clock,
-  ) {}
+  ) {
+    // What all services together may do in an hour is counted when an execution is claimed.
+    if (!config.killSwitch && config.maxActionsPerHour === undefined) handover.offer(this);
+  }
 
   beforeApplicationShutdown(): void {
     // What is under way is finished; only waits between tries to write down an end are cut short.
     this.stopping.abort();
+  }
+
+  /** One that began with its decision. Should its end be lost, so is its lease in time, and it is looked into. */
+  async carryOut(claimed: Claimed): Promise<void> {
+    await this.run(claimed).catch((error) =>
+      this.logger.warn(`what came of execution ${claimed.id} is not written down: ${messageOf(error)}`),
+    );
   }
 
   @Process({ concurrency: CONCURRENCY })

@@ -3,21 +3,11 @@ import { Batcher } from '../common/batcher';
 import { CLOCK, type Clock } from '../common/clock';
 import { integers, jsons, texts, timestamps, uuids } from '../database/binary-format';
 import { Database } from '../database/database';
+import { CLAIMED, LEASE_GRACE_SECONDS, MAY_ACT, type Claimed } from '../queue/claimed';
 import { Queues } from '../queue/queues';
 import type { Waiting } from './action';
 import { Claims } from './claims';
-import {
-  CLAIMED,
-  ENDED,
-  LEASE_GRACE_SECONDS,
-  MAY_ACT,
-  mine,
-  own,
-  type Claim,
-  type Claimed,
-  type Ended,
-  type Ending,
-} from './execution';
+import { ENDED, mine, own, type Claim, type Ended, type Ending } from './execution';
 
 /** One that waits, in the hands of a worker that asks the target. */
 export interface ClaimedWaiting extends Claimed {

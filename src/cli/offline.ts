@@ -6,6 +6,7 @@ import { InvalidInput, type FieldError } from '../common/errors';
 import { readConfig } from '../config/config';
 import { Database } from '../database/database';
 import type { InfrastructureRow, ServiceRow } from '../database/entities';
+import { Handover } from '../queue/handover';
 import { Queues } from '../queue/queues';
 import { RuleBook } from '../rules/rule-book';
 import { RulesModule } from '../rules/rules.module';
@@ -22,8 +23,9 @@ const NO_DATABASE = { entities: () => Promise.resolve([]) };
   providers: [
     { provide: Database, useValue: NO_DATABASE },
     { provide: Queues, useValue: {} },
+    { provide: Handover, useValue: {} },
   ],
-  exports: [Database, Queues],
+  exports: [Database, Queues, Handover],
 })
 class NothingStored {}
 

@@ -76,6 +76,10 @@ export const telemetry = {
     'type',
     'outcome',
   ] as const),
+  handedOver: counter(
+    'executions_handed_over_total',
+    'Executions that began with their decision, without the queue',
+  ),
   loadBalancerSyncs: counter('load_balancer_syncs_total', 'Syncs of load balancers, by what came of them', [
     'type',
     'outcome',

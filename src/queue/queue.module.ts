@@ -3,6 +3,7 @@ import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/comm
 import type { QueueOptions } from 'bull';
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { CONFIG, QUEUES, type Config } from '../config/config';
+import { Handover } from './handover';
 import { Queues } from './queues';
 import { connectRedis } from './redis';
 
@@ -77,8 +78,8 @@ class ConnectionsModule {}
     ),
     ConnectionsModule,
   ],
-  providers: [Queues],
-  exports: [Queues, BullModule],
+  providers: [Queues, Handover],
+  exports: [Queues, Handover, BullModule],
 })
 export class QueueModule implements OnApplicationShutdown {
   constructor(@Inject(CONNECTIONS) private readonly connections: Connections) {}

@@ -4,6 +4,7 @@ import type { Job, JobOptions, Queue } from 'bull';
 import { messageOf } from '../common/errors';
 import { telemetry } from '../common/telemetry';
 import { QUEUES, type QueueName } from '../config/config';
+import { Handover } from './handover';
 import { SYNC_JOB, type ActionJob, type AlertsJob, type PollJob, type SyncJob } from './jobs';
 
 /** Bull's `add` waits for ever when Redis is away; nothing here may. */
@@ -34,6 +35,7 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     @InjectQueue('polls') polls: Queue<PollJob>,
     @InjectQueue('alerts') alerts: Queue<AlertsJob>,
     @InjectQueue('actions') actions: Queue<ActionJob | SyncJob>,
+    private readonly handover: Handover,
   ) {
     this.queues = { polls, alerts, actions };
   }
@@ -62,9 +64,9 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
       Promise.all(QUEUES.map((name) => work(this.queues[name])));
     try {
       // All of them are idle before the first closes: they share connections.
-      await within(
+      await within<unknown>(
         CLOSE_TIMEOUT_MS,
-        every((queue) => queue.pause(true)),
+        Promise.all([every((queue) => queue.pause(true)), this.handover.close()]),
       );
     } catch (error) {
       this.logger.warn(`jobs may still run: ${messageOf(error)}`);

@@ -5,6 +5,8 @@ import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
 import { Database, type Sql } from '../database/database';
 import type { InfrastructureRow } from '../database/entities';
+import type { Claimed } from '../queue/claimed';
+import { Handover, type Places } from '../queue/handover';
 import { Queues } from '../queue/queues';
 import { evaluate, initialState, nextMoment, NEVER_SCALED, scaled, type Decided } from './engine/evaluate';
 import type { Capacity, Observation, Outcome, Scalings, State } from './engine/types';
@@ -33,6 +35,12 @@ interface Known {
   killSwitch?: boolean;
 }
 
+/** What a commit wrote down, and which of the executions began with it. */
+interface Committed {
+  entries: LedgerEntry[];
+  begun: Claimed[];
+}
+
 /** A trigger turned out to need a count that was not taken before the locks. */
 class CountNeeded extends Error {
   constructor(readonly infrastructures: InfrastructureRow[]) {
@@ -56,6 +64,7 @@ export class Evaluator {
     private readonly ruleBook: RuleBook,
     private readonly ledger: Ledger,
     private readonly queues: Queues,
+    private readonly handover: Handover,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -80,13 +89,19 @@ export class Evaluator {
       counts,
     );
     for (let round = 1; ; round++) {
+      const places = this.handover.places();
       try {
-        const entries = await this.database.transaction((sql) => this.commit(sql, seen, counts, alongside));
-        await this.announce(entries);
+        const { entries, begun } = await this.database.transaction((sql) =>
+          this.commit(sql, seen, counts, places, alongside),
+        );
+        places.begin(begun);
+        await this.announce(entries, begun);
         return;
       } catch (error) {
         if (!(error instanceof CountNeeded) || round === MAX_ROUNDS) throw error;
         await this.countAll(error.infrastructures, counts);
+      } finally {
+        places.end();
       }
     }
   }
@@ -165,8 +180,9 @@ export class Evaluator {
     sql: Sql,
     candidates: readonly Seen[],
     counts: Counts,
+    places: Places,
     alongside?: Alongside,
-  ): Promise<LedgerEntry[]> {
+  ): Promise<Committed> {
     await alongside?.(sql);
     const locked = await this.ledger.lock(
       sql,
@@ -218,8 +234,7 @@ export class Evaluator {
       entries.push(this.entry(seen, before, outcome, moment, known.scalings));
     }
     if (uncounted.length > 0) throw new CountNeeded(uncounted);
-    await this.ledger.write(sql, entries, capacity);
-    return entries;
+    return { entries, begun: await this.ledger.write(sql, entries, capacity, places) };
   }
 
   private entry(
@@ -259,7 +274,7 @@ export class Evaluator {
   }
 
   /** Committed: now say it, and put on the queues what is to be done. */
-  private async announce(entries: readonly LedgerEntry[]): Promise<void> {
+  private async announce(entries: readonly LedgerEntry[], begun: readonly Claimed[]): Promise<void> {
     for (const { prepared, state, newStretch, explanation, trigger, effect, at } of entries) {
       if (effect !== undefined) this.sayEffect(prepared, effect);
       if (!newStretch) continue;
@@ -275,8 +290,9 @@ export class Evaluator {
     }
     const now = maxOf(entries);
     const acting = entries.filter(({ trigger, prepared }) => trigger && prepared.rule.mode === 'auto');
+    const running = new Set(begun.map(({ id }) => id));
     const executions = acting.flatMap(({ trigger }) =>
-      trigger!.executions.map(({ id }) => ({ id, tries: 0 })),
+      trigger!.executions.filter(({ id }) => !running.has(id)).map(({ id }) => ({ id, tries: 0 })),
     );
     const moments = entries.flatMap(({ prepared, nextMoment: at }) =>
       at === undefined ? [] : [{ id: prepared.service.id, at: new Date(at) }],

@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { integers, jsons, texts, timestamps, uuids } from '../database/binary-format';
 import { Database, type Sql } from '../database/database';
 import type { InfrastructureRow, ServiceRow } from '../database/entities';
+import { CLAIMED, LEASE_GRACE_SECONDS, MAY_ACT, type Claimed } from '../queue/claimed';
+import type { Places } from '../queue/handover';
 import type { Direction, Nodes, Scalings, State } from './engine/types';
 import type { Why } from './engine/explain';
 import type { Prepared } from './rule-book';
@@ -165,19 +167,22 @@ export class Ledger {
     return new Map(states.map((row) => [row.id, scalingsOf(row)]));
   }
 
+  /** @returns executions that began with their decision, in the places there are */
   async write(
     sql: Sql,
     entries: readonly LedgerEntry[],
     infrastructures: LockedInfrastructures,
-  ): Promise<void> {
+    places: Places,
+  ): Promise<Claimed[]> {
     if (entries.length > 0) await this.writeStates(sql, entries);
     await this.writeDecisions(
       sql,
       entries.filter(({ newStretch }) => newStretch),
     );
-    await this.writeTriggers(
+    const begun = await this.writeTriggers(
       sql,
       entries.filter(({ trigger }) => trigger !== undefined),
+      places,
     );
     await this.writeEffects(
       sql,
@@ -197,6 +202,7 @@ export class Ledger {
         ],
       );
     }
+    return begun;
   }
 
   private async writeStates(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
@@ -244,8 +250,8 @@ export class Ledger {
     );
   }
 
-  private async writeTriggers(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
-    if (entries.length === 0) return;
+  private async writeTriggers(sql: Sql, entries: readonly LedgerEntry[], places: Places): Promise<Claimed[]> {
+    if (entries.length === 0) return [];
     await sql.rows(
       `INSERT INTO triggers (id, service_id, infrastructure_id, at, direction, delta, justification, kind)
        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], $6::int[], $7::text[], $8::text[])`,
@@ -273,7 +279,7 @@ export class Ledger {
       trigger!.alerts.map((alert) => ({ alert, trigger: trigger!.id })),
     );
     if (fed.length > 0) await this.writeAlerts(sql, fed);
-    await this.writeExecutions(sql, entries);
+    return this.writeExecutions(sql, entries, places);
   }
 
   /** What did not succeed by then can't have helped. */
@@ -307,20 +313,37 @@ export class Ledger {
     );
   }
 
-  private async writeExecutions(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
+  /** Those that may begin at once do, where there is a place for them. */
+  private async writeExecutions(
+    sql: Sql,
+    entries: readonly LedgerEntry[],
+    places: Places,
+  ): Promise<Claimed[]> {
     const executions = entries.flatMap((entry) =>
       entry.trigger!.executions.map((execution) => ({ entry, ...execution })),
     );
-    if (executions.length === 0) return;
-    await sql.rows(
-      `INSERT INTO executions (id, trigger_id, service_id, service_name, action_id, action_name, status, justification,
-         variables, next_attempt_at, expires_at, created_at, finished_at)
-       SELECT e.id, e.trigger_id, e.service_id, e.service_name, a.id, a.name, e.status, e.justification, e.variables,
-         CASE WHEN e.status = 'queued' THEN e.at END, e.expires_at, e.at, CASE WHEN e.status = 'shadowed' THEN e.at END
-       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::jsonb[],
-           $9::timestamptz[], $10::timestamptz[])
-         AS e (id, trigger_id, service_id, service_name, action_id, status, justification, variables, expires_at, at)
-         JOIN actions a ON a.id = e.action_id`,
+    if (executions.length === 0) return [];
+    const eager = executions.filter(({ entry: { prepared } }) => mayBegin(prepared)).map(({ id }) => id);
+    const reserved = places.reserve(eager.length);
+    const beginning = new Set(eager.slice(0, reserved?.count ?? 0));
+    return sql.rows<Claimed>(
+      `WITH e AS (
+         INSERT INTO executions (id, trigger_id, service_id, service_name, action_id, action_name, status, justification,
+           variables, next_attempt_at, expires_at, created_at, finished_at, tries, started_at, lease_owner, lease_until, attempts)
+         SELECT e.id, e.trigger_id, e.service_id, e.service_name, a.id, a.name,
+           CASE WHEN b.begins THEN 'running' ELSE e.status END, e.justification, e.variables,
+           CASE WHEN e.status = 'queued' AND NOT b.begins THEN e.at END, e.expires_at, e.at,
+           CASE WHEN e.status = 'shadowed' THEN e.at END, b.begins::int, CASE WHEN b.begins THEN $12::timestamptz END,
+           CASE WHEN b.begins THEN e.worker END,
+           CASE WHEN b.begins THEN $12::timestamptz + make_interval(secs => a.timeout_seconds + $13) END,
+           CASE WHEN b.begins THEN jsonb_build_array(jsonb_build_object('startedAt', $14::text)) ELSE '[]' END
+         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::jsonb[],
+             $9::timestamptz[], $10::timestamptz[], $11::uuid[])
+           AS e (id, trigger_id, service_id, service_name, action_id, status, justification, variables, expires_at, at, worker)
+           JOIN actions a ON a.id = e.action_id,
+           LATERAL (SELECT e.worker IS NOT NULL AND coalesce(a.concurrency, a.target_concurrency) IS NULL AND ${MAY_ACT} AS begins) b
+         RETURNING *)
+       SELECT ${CLAIMED} FROM e JOIN actions a ON a.id = e.action_id WHERE e.status = 'running'`,
       [
         uuids(executions.map(({ id }) => id)),
         uuids(executions.map(({ entry }) => entry.trigger!.id)),
@@ -332,6 +355,10 @@ export class Ledger {
         jsons(executions.map(({ entry }) => JSON.stringify(variablesOf(entry)))),
         timestamps(executions.map(({ entry }) => expiryOf(entry))),
         timestamps(executions.map(({ entry }) => entry.at)),
+        uuids(executions.map(({ id }) => (beginning.has(id) ? reserved!.worker : null))),
+        reserved?.at ?? null,
+        LEASE_GRACE_SECONDS,
+        reserved?.at.toISOString() ?? null,
       ],
       'ledger_executions',
     );
@@ -339,6 +366,10 @@ export class Ledger {
 }
 
 const STATUS = { auto: 'queued', shadow: 'shadowed', approve: 'awaiting_approval' } as const;
+
+/** An action's own limits are looked at when its execution is written; what a service may do in an hour, when it is claimed. */
+const mayBegin = ({ rule, service }: Prepared): boolean =>
+  rule.mode === 'auto' && service.maxActionsPerHour === null;
 
 function expiryOf({ prepared, at }: LedgerEntry): Date | null {
   if (prepared.rule.mode !== 'approve') return null;

@@ -1,0 +1,87 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CLOCK, type Clock } from '../common/clock';
+import { telemetry } from '../common/telemetry';
+import type { Claimed } from './claimed';
+
+/** Carries executions out in this process. */
+export interface Hands {
+  /** Whose leases they hold. */
+  readonly worker: string;
+  /** Writes down what came of it; never throws. */
+  carryOut(claimed: Claimed): Promise<void>;
+}
+
+/** Executions at a time that did not come over the queue. */
+export const PLACES = 1_024;
+
+/**
+ * The short way from a decision to what follows from it. Where a process that decides carries executions out as well,
+ * they begin with their decision, in its transaction: claimed when they are written, and carried out once that is
+ * committed. So many at a time; all others wait on the queue for whoever is free.
+ */
+@Injectable()
+export class Handover {
+  private hands?: Hands;
+  private free = PLACES;
+  private whenIdle?: () => void;
+
+  constructor(@Inject(CLOCK) private readonly clock: Clock) {}
+
+  /** From now on, by these. */
+  offer(hands: Hands): void {
+    this.hands = hands;
+  }
+
+  /** Nothing begins here any more. @returns once all that did has ended */
+  async close(): Promise<void> {
+    this.hands = undefined;
+    if (this.free < PLACES) await new Promise<void>((resolve) => (this.whenIdle = resolve));
+  }
+
+  /** Places for what follows from a batch of decisions; whoever asks for them ends them, whatever happens. */
+  places(): Places {
+    const { hands } = this;
+    let held = 0;
+    const giveBack = (count: number): void => {
+      held -= count;
+      this.release(count);
+    };
+    return {
+      reserve: (wanted) => {
+        giveBack(held);
+        if (hands === undefined || hands !== this.hands) return undefined;
+        held = Math.min(wanted, this.free);
+        this.free -= held;
+        return { worker: hands.worker, count: held, at: this.clock.now() };
+      },
+      begin: (claimed) => {
+        giveBack(held - claimed.length);
+        held = 0;
+        telemetry.handedOver.inc(claimed.length);
+        for (const one of claimed) void hands!.carryOut(one).finally(() => this.release(1));
+      },
+      end: () => giveBack(held),
+    };
+  }
+
+  private release(count: number): void {
+    this.free += count;
+    if (this.free === PLACES) this.whenIdle?.();
+  }
+}
+
+/** Who begins how many, and when. */
+export interface Reserved {
+  worker: string;
+  count: number;
+  at: Date;
+}
+
+export interface Places {
+  /** As many as there are; those that were reserved before are given back. Undefined where nobody carries out. */
+  reserve(wanted: number): Reserved | undefined;
+  /** Carries out what was written down as begun, no more than was reserved; what is left is given back. */
+  begin(claimed: readonly Claimed[]): void;
+  /** Gives back what was reserved and did not begin. */
+  end(): void;
+}
