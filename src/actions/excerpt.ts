@@ -1,3 +1,4 @@
+import { put } from '../common/records';
 import { maskTexts } from '../common/secrets';
 
 const TEXT_AT_MOST = 2_000;
@@ -30,9 +31,8 @@ function mapped(
   if (depth === 0) return '…';
   const inner = (item: unknown) => mapped(item, change, items, depth - 1);
   if (Array.isArray(value)) return value.slice(0, items).map(inner);
-  return Object.fromEntries(
-    Object.entries(value)
-      .slice(0, items)
-      .map(([key, item]) => [key, inner(item)]),
-  );
+  const excerpt: Record<string, unknown> = {};
+  for (const key of Object.keys(value).slice(0, items))
+    put(excerpt, key, inner((value as Record<string, unknown>)[key]));
+  return excerpt;
 }

@@ -69,7 +69,7 @@ export class Executions {
         jsons(
           endings.map(({ ending }) =>
             JSON.stringify({
-              ...(ending.status === 'waiting' ? {} : { finishedAt: now.toISOString() }),
+              finishedAt: ending.status === 'waiting' ? undefined : now.toISOString(),
               ...ending.attempt,
             }),
           ),

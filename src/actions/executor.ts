@@ -122,7 +122,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
   /** What will be sent, for whoever reads the attempt. What can't be shown can't be sent: the attempt says why. */
   private request(claimed: Claimed, { strategy, params, secrets }: Call): object | undefined {
     try {
-      return excerptOf(strategy.preview(params, { ...this.contextOf(claimed), signal: NEVER }), secrets);
+      return excerptOf(strategy.preview(params, this.contextOf(claimed, NEVER)), secrets);
     } catch {
       return undefined;
     }
@@ -274,13 +274,18 @@ export class Executor implements Hands, BeforeApplicationShutdown {
 
   /** Calls the mapping with the action's timeout. One that is left behind may have been done. */
   private within<T>(claimed: Claimed, call: (context: ActionContext) => Promise<T>): Promise<T> {
-    const context = this.contextOf(claimed);
-    return withDeadline(context.timeoutMs, (signal) => call({ ...context, signal }));
+    return withDeadline(claimed.timeoutSeconds * 1000, (signal) => call(this.contextOf(claimed, signal)));
   }
 
-  private contextOf({ id, timeoutSeconds, variables }: Claimed): Omit<ActionContext, 'signal'> {
+  private contextOf({ id, timeoutSeconds, variables }: Claimed, signal: AbortSignal): ActionContext {
     const timeoutMs = timeoutSeconds * 1000;
-    return { timeoutMs, now: this.clock.now(), executionId: id, variables: withExecution(variables, id) };
+    return {
+      timeoutMs,
+      now: this.clock.now(),
+      executionId: id,
+      variables: withExecution(variables, id),
+      signal,
+    };
   }
 
   private async finish(claimed: Claimed, ending: Ending): Promise<void> {
@@ -327,8 +332,8 @@ const keyForgotten = ({ doubtfulSince }: Claimed): Ending => ({
 });
 
 const withExecution = (variables: Record<string, unknown>, id: string) => ({
-  ...variables,
   execution: { id },
+  ...variables,
 });
 
 /** What a target echoes of our credentials is nobody's business. */

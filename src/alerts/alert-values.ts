@@ -13,7 +13,8 @@ export interface AlertMetric {
 }
 
 /** What feeds an `alert` metric now: the newest alert that lives. */
-export interface AlertValue extends AlertMetric {
+export interface AlertValue {
+  metric: string;
   /** Undefined: the alert has no number where the metric looks for it. */
   value?: number;
   at: Date;
@@ -24,13 +25,19 @@ export interface AlertValue extends AlertMetric {
   isNew: boolean;
 }
 
+const NOBODY: ReadonlyMap<string, AlertValue[]> = new Map();
+
 @Injectable()
 export class AlertValues {
   constructor(private readonly database: Database) {}
 
-  /** Values of the metrics that an alert lives for; the others are 0. */
-  async of(metrics: readonly AlertMetric[], now: Date, sql: Sql = this.database): Promise<AlertValue[]> {
-    if (metrics.length === 0) return [];
+  /** Values of the metrics that an alert lives for, by service; the others are 0. */
+  async of(
+    metrics: readonly AlertMetric[],
+    now: Date,
+    sql: Sql = this.database,
+  ): Promise<ReadonlyMap<string, AlertValue[]>> {
+    if (metrics.length === 0) return NOBODY;
     const rows = await sql.rows<{
       service: string;
       metric: string;
@@ -61,10 +68,20 @@ export class AlertValues {
       ],
       'alert_values',
     );
-    return rows.map(({ lives_until, value, ...row }) => ({
-      ...row,
-      value: value ?? undefined,
-      livesUntil: lives_until ?? undefined,
-    }));
+    const byService = new Map<string, AlertValue[]>();
+    for (const { service, metric, at, alert, isNew, value, lives_until } of rows) {
+      const feeding = {
+        metric,
+        value: value ?? undefined,
+        at,
+        livesUntil: lives_until ?? undefined,
+        alert,
+        isNew,
+      };
+      const others = byService.get(service);
+      if (others === undefined) byService.set(service, [feeding]);
+      else others.push(feeding);
+    }
+    return byService;
   }
 }

@@ -80,7 +80,7 @@ export class FastLane {
   ): Promise<void> {
     try {
       const sender = senderOf(await this.identities.of(token), format);
-      const facts = { ...given, now: this.clock.now() };
+      const facts = { now: this.clock.now(), ...given };
       const { status, body } = answered(await this.reception.take(format, facts, sender));
       send(response, status, 'application/json; charset=utf-8', body);
     } catch (error) {

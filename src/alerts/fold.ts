@@ -112,9 +112,11 @@ export function textsOf({ value, labels, annotations, raw }: Said) {
     labels: JSON.stringify(labels),
     annotations: JSON.stringify(annotations),
     raw: raw === undefined || raw === null ? null : JSON.stringify(raw),
+    content: '',
   };
   const all = `[${JSON.stringify(value ?? null)},${texts.labels},${texts.annotations},${texts.raw}]`;
-  return { ...texts, content: hash('md5', all, 'base64') };
+  texts.content = hash('md5', all, 'base64');
+  return texts;
 }
 
 const contentOf = (alert: Said): string => textsOf(alert).content;

@@ -111,7 +111,7 @@ export class Reception {
       const errors = [{ pointer: '/service', detail: `there is no service ${JSON.stringify(reference)}` }];
       const target = service === undefined ? { errors } : metricFor(service, metric);
       if ('errors' in target) return void rejected.push({ index, pointer, errors: target.errors });
-      alerts.push({ ...alert, serviceId: service!.id, metric: target.metric });
+      alerts.push({ serviceId: service!.id, metric: target.metric, ...alert });
     });
     return { alerts, rejected };
   }

@@ -2,6 +2,7 @@ import type { Type } from '@nestjs/common';
 import { validateSync, type ValidationError } from 'class-validator';
 import { InvalidInput, type FieldError } from './errors';
 import { fieldsOf, type Field } from './fields';
+import { put } from './records';
 
 /** A class of fields may judge what concerns several of them; pointers are relative to the object. */
 export interface SelfChecking {
@@ -67,11 +68,9 @@ function instanceOf<T extends object>(cls: Type<T>, plain: object): T {
 
 function withoutNulls(value: unknown): unknown {
   if (!isPlain(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, inner]) => inner !== null)
-      .map(([key, inner]) => [key, withoutNulls(inner)]),
-  );
+  const kept: Record<string, unknown> = {};
+  for (const [key, inner] of Object.entries(value)) if (inner !== null) put(kept, key, withoutNulls(inner));
+  return kept;
 }
 
 const isPlain = (value: unknown): value is object =>

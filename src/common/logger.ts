@@ -42,7 +42,7 @@ export class JsonLogger implements LoggerService {
     const facts = rest.filter((item) => typeof item === 'object' && item !== null);
     const line = Object.assign({ context }, ...facts) as object;
     if (FRAMEWORK.has(context ?? '') && level === 'info') level = 'debug';
-    if (typeof message === 'object' && message !== null) this.pino[level]({ ...line, ...message });
+    if (typeof message === 'object' && message !== null) this.pino[level](Object.assign(line, message));
     else this.pino[level](line, String(message));
   }
 }

@@ -25,7 +25,7 @@ export function readied<T, O extends MappingOptions>(
   const open = (): Ready<T, O> => {
     const mapping = registry.get(type);
     const { params, texts } = openedParams(mapping.options.params, stored, secrets);
-    return { ...mapping, params, texts: withVariants(params, texts) };
+    return { params, texts: withVariants(params, texts), ...mapping };
   };
   return mentionsReference(stored) ? open : remembered(open);
 }

@@ -1,7 +1,6 @@
 import { Process, Processor } from '@nestjs/bull';
 import { Inject } from '@nestjs/common';
 import type { Job } from 'bull';
-import type { AlertMetric } from '../alerts/alert-values';
 import { Subscriptions } from '../alerts/subscriptions';
 import { documentOf } from '../alerts/formats/kept-payload';
 import { Matcher, type Match } from '../alerts/matcher';
@@ -105,7 +104,7 @@ export class AlertsProcessor {
     const services = new Map(watched.map(({ prepared }) => [prepared.service.id, prepared]));
     // What is decided is committed after them, and with them; should they be lost before that, the alerts are not processed.
     await this.keepMatches(
-      matches.map((match) => ({ ...match, ...metricOf(match, services) })),
+      matches.map((match) => withMetric(match, services)),
       alerts,
       'off',
     );
@@ -131,15 +130,13 @@ export class AlertsProcessor {
     const seen = await this.observer.known(watched, at, readings);
     const firing = new Set(alerts.flatMap(({ id, status }) => (status === 'firing' ? [id] : [])));
     const told = new Set(matches.flatMap(({ service, alert }) => (firing.has(alert) ? [service] : [])));
-    const caused = seen.map((one) => {
+    for (const one of seen) {
       const { id } = one.watched.prepared.service;
-      return {
-        ...one,
-        news: told.has(id),
-        alerts: [...new Set([...one.alerts, ...(senders.get(id) ?? [])])],
-      };
-    });
-    await this.evaluator.evaluate(caused, (sql) => markProcessed(sql, alerts));
+      one.news = told.has(id);
+      const others = senders.get(id);
+      if (others !== undefined) one.alerts = [...new Set([...one.alerts, ...others])];
+    }
+    await this.evaluator.evaluate(seen, (sql) => markProcessed(sql, alerts));
   }
 
   /** @param synchronousCommit unless it is as for all statements */
@@ -256,7 +253,9 @@ function pushedBy(alerts: readonly NewAlert[], matches: readonly MatchRow[], wat
   const services = new Map(watched.map(({ prepared }) => [prepared.service.id, prepared]));
   for (const { alert, service, metric } of matches) {
     if (services.get(service)?.reads[metric] === undefined) continue;
-    readings.set(service, { ...readings.get(service), [metric]: { value: valueOf(byId.get(alert)!) } });
+    const told = readings.get(service) ?? {};
+    told[metric] = { value: valueOf(byId.get(alert)!) };
+    readings.set(service, told);
     senders.set(service, [...(senders.get(service) ?? []), alert]);
   }
   return { readings, senders };
@@ -268,12 +267,11 @@ function matchesOf(alert: NewAlert, matcher: Matcher): MatchRow[] {
   return matcher.matches(alert.labels).map(({ service, metric }) => ({ alert: alert.id, service, metric }));
 }
 
-/** How the metric takes an alert; nothing where the metric is not fed by alerts alone. */
-function metricOf(
-  { service, metric }: MatchRow,
-  services: ReadonlyMap<string, Prepared>,
-): Partial<AlertMetric> {
-  return services.get(service)?.alertMetrics.find((alert) => alert.metric === metric) ?? {};
+/** With how the metric takes an alert, where it is fed by alerts alone. */
+function withMetric(match: MatchRow, services: ReadonlyMap<string, Prepared>): MatchRow {
+  const { alert, service, metric } = match;
+  const taken = services.get(service)?.alertMetrics.find((one) => one.metric === metric);
+  return { alert, service, metric, ttlSeconds: taken?.ttlSeconds, valuePath: taken?.valuePath };
 }
 
 const valueOf = ({ value, status }: NewAlert): number => value ?? (status === 'firing' ? 1 : 0);

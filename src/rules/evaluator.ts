@@ -10,7 +10,7 @@ import { Handover, type Places } from '../queue/handover';
 import { Queues } from '../queue/queues';
 import { evaluate, initialState, nextMoment, NEVER_SCALED, scaled, type Decided } from './engine/evaluate';
 import type { Capacity, Observation, Outcome, Scalings, State } from './engine/types';
-import { effectText, escalationOf, explanationOf, whyOf } from './explanation';
+import { effectText, escalationOf, toldOf } from './explanation';
 import { Ledger, type LedgerEntry, type LockedState } from './ledger';
 import { RuleBook, type Prepared } from './rule-book';
 import { valuesOf, type Seen } from './seen';
@@ -248,7 +248,7 @@ export class Evaluator {
     const { state } = outcome;
     const newStretch = outcome.newStretch || before === undefined;
     const shown = withHold(state, before, outcome);
-    const explanation = explanationOf(prepared, shown, seen, scalings);
+    const { explanation, why } = toldOf(prepared, shown, seen, scalings);
     return {
       prepared,
       at: seen.at,
@@ -258,7 +258,7 @@ export class Evaluator {
       newStretch,
       nextMoment: moment,
       explanation,
-      why: whyOf(prepared, shown, seen, scalings),
+      why,
       values: valuesOf(prepared, seen),
       trigger: triggerOf(seen, outcome, explanation),
       effect: effectOf(seen, outcome),
@@ -316,14 +316,14 @@ function triggerOf(
   if (trigger !== undefined) {
     // A step whose time comes with another trigger goes along with it.
     const ids = [...actionIds, ...steps];
-    return { ...of(ids), kind: 'breach', justification: explanation, nodes: trigger.nodes, alerts };
+    return { kind: 'breach', justification: explanation, nodes: trigger.nodes, alerts, ...of(ids) };
   }
   if (steps.length > 0) {
     const justification = escalationOf(state, at, explanation);
-    return { ...of(steps), kind: 'escalation', justification, alerts: [] };
+    return { kind: 'escalation', justification, alerts: [], ...of(steps) };
   }
   if (!recovered || recoveryActionIds.length === 0) return undefined;
-  return { ...of(recoveryActionIds), kind: 'recovery', justification: explanation, alerts: [] };
+  return { kind: 'recovery', justification: explanation, alerts: [], ...of(recoveryActionIds) };
 }
 
 function effectOf(seen: Seen, { aftermath }: Decided): LedgerEntry['effect'] {

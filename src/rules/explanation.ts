@@ -15,6 +15,18 @@ export function whyOf(prepared: Prepared, state: State, seen: Glimpse, scalings?
   return why(prepared.rule, state, circumstances(prepared, state, seen, scalings), seen.at.getTime());
 }
 
+/** Both. */
+export function toldOf(
+  prepared: Prepared,
+  state: State,
+  seen: Glimpse,
+  scalings?: Scalings,
+): { explanation: string; why: Why } {
+  const told = circumstances(prepared, state, seen, scalings);
+  const now = seen.at.getTime();
+  return { explanation: explain(prepared.rule, state, told, now), why: why(prepared.rule, state, told, now) };
+}
+
 function circumstances(
   prepared: Prepared,
   state: State,
@@ -22,15 +34,16 @@ function circumstances(
   scalings?: Scalings,
 ): Circumstances {
   const { service } = prepared;
-  const readings = Object.keys(service.metrics).map((metric) => {
+  const readings: Record<string, Circumstances['values'][string]> = {};
+  for (const metric in service.metrics) {
     const value = values[metric];
-    if (value === undefined) return [metric, { error: errors[metric] ?? 'not read' }] as const;
-    return [metric, { value, note: notes?.[metric] }] as const;
-  });
+    readings[metric] =
+      value === undefined ? { error: errors[metric] ?? 'not read' } : { value, note: notes?.[metric] };
+  }
   return {
     condition: service.condition,
     recovery: service.recovery ?? undefined,
-    values: Object.fromEntries<Circumstances['values'][string]>(readings),
+    values: readings,
     wisdomUntil: wisdomUntil(prepared, state),
     scalings,
     missingData: service.missingData,

@@ -4,6 +4,7 @@ import { Database, type Sql } from '../database/database';
 import type { InfrastructureRow, ServiceRow } from '../database/entities';
 import { CLAIMED, LEASE_GRACE_SECONDS, MAY_ACT, type Claimed } from '../queue/claimed';
 import type { Places } from '../queue/handover';
+import { stateOf } from './engine/evaluate';
 import type { Direction, Nodes, Scalings, State } from './engine/types';
 import type { Why } from './engine/explain';
 import type { Prepared } from './rule-book';
@@ -115,10 +116,16 @@ export class Ledger {
       'ledger_states_read',
     );
     const locked = new Map<string, LockedState>(
-      rows.map(({ id, version, kill_switch }) => [id, { version, killSwitch: kill_switch }]),
+      rows.map(({ id, version, kill_switch }) => [
+        id,
+        { version, killSwitch: kill_switch, state: undefined, decisionId: undefined, nextMoment: undefined },
+      ]),
     );
     for (const { id, state, decision_id, next_moment } of states) {
-      Object.assign(locked.get(id)!, { state, decisionId: decision_id, nextMoment: next_moment?.getTime() });
+      const one = locked.get(id)!;
+      one.state = stateOf(state);
+      one.decisionId = decision_id;
+      one.nextMoment = next_moment?.getTime();
     }
     return locked;
   }
@@ -376,6 +383,15 @@ function expiryOf({ prepared, at }: LedgerEntry): Date | null {
   return new Date(at.getTime() + prepared.service.approvalTtlSeconds * 1000);
 }
 
+function numbersOf(values: ShownValues): Record<string, number> {
+  const numbers: Record<string, number> = {};
+  for (const name in values) {
+    const reading = values[name]!;
+    if ('value' in reading) numbers[name] = reading.value;
+  }
+  return numbers;
+}
+
 /** What the templates of an action see; the execution's id joins when it runs. */
 function variablesOf({ prepared, at, state, values, trigger }: LedgerEntry): object {
   const { service, infrastructure } = prepared;
@@ -390,11 +406,7 @@ function variablesOf({ prepared, at, state, values, trigger }: LedgerEntry): obj
       maxNodes: infrastructure.maxNodes,
     },
     trigger: { id: trigger!.id, at: at.toISOString(), reason: state.reason, justification },
-    values: Object.fromEntries(
-      Object.entries(values).flatMap(([name, reading]) =>
-        'value' in reading ? [[name, reading.value]] : [],
-      ),
-    ),
+    values: numbersOf(values),
     nodes: nodes && { current: nodes.current, desired: nodes.desired, delta: nodes.delta },
   };
 }

@@ -17,6 +17,8 @@ export const STALE_INTERVALS = 3;
 const GAP_DAYS = 7;
 const DAY_MS = 86_400_000;
 
+const NOTHING: readonly AlertValue[] = [];
+
 /** Puts together what is known of a service at one moment: readings, alerts that live, earlier samples. */
 @Injectable()
 export class Observer {
@@ -69,9 +71,10 @@ export class Observer {
   seen(
     watched: Watched,
     readings: Readonly<Record<string, Reading>>,
-    alerts: readonly AlertValue[],
+    alerts: ReadonlyMap<string, readonly AlertValue[]>,
     at: Date,
     previousAt?: number,
+    readAt: Record<string, Date> = {},
   ): Seen {
     const values: Record<string, number> = {};
     const errors: Record<string, string> = {};
@@ -80,8 +83,7 @@ export class Observer {
       if ('value' in reading) values[metric] = reading.value;
       else errors[metric] = reading.error;
     }
-    const feeding = alerts.filter(({ service }) => service === watched.prepared.service.id);
-    const readAt: Record<string, Date> = {};
+    const feeding = alerts.get(watched.prepared.service.id) ?? NOTHING;
     for (const { metric } of watched.prepared.alertMetrics) values[metric] = 0;
     for (const { metric, value, at: began } of feeding) {
       readAt[metric] = began;
@@ -131,26 +133,22 @@ export class Observer {
     const seen = watched.map((one) => {
       const { service, reads } = one.prepared;
       const freshFrom = at.getTime() - STALE_INTERVALS * service.intervalSeconds * 1000;
+      const told = pushed.get(service.id);
       const readAt: Record<string, Date> = {};
-      const readings = Object.fromEntries(
-        Object.keys(reads).map((metric): [string, Reading] => {
-          const sample = latest.get(service.series[metric]!);
-          const isFresh = sample !== undefined && sample.at.getTime() > freshFrom;
-          // The last read failed: an older reading does not stand in for it.
-          const failure = one.state?.errors[metric];
-          if (!isFresh || failure !== undefined) return [metric, { error: failure ?? 'not read lately' }];
-          if (pushed.get(service.id)?.[metric] === undefined) readAt[metric] = sample.at;
-          return [metric, { value: sample.value }];
-        }),
-      );
-      const seen = this.seen(
-        one,
-        { ...readings, ...pushed.get(service.id) },
-        alerts,
-        at,
-        previous.get(service.id),
-      );
-      return { ...seen, readAt: { ...seen.readAt, ...readAt } };
+      const readings: Record<string, Reading> = {};
+      for (const metric in reads) {
+        const sample = latest.get(service.series[metric]!);
+        // The last read failed: an older reading does not stand in for it.
+        const failure = one.state?.errors[metric];
+        if (told?.[metric] !== undefined) readings[metric] = told[metric];
+        else if (sample === undefined || sample.at.getTime() <= freshFrom || failure !== undefined)
+          readings[metric] = { error: failure ?? 'not read lately' };
+        else {
+          readings[metric] = { value: sample.value };
+          readAt[metric] = sample.at;
+        }
+      }
+      return this.seen(one, readings, alerts, at, previous.get(service.id), readAt);
     });
     // After the look at what was seen before: these are not before.
     if (!(await this.writer.write(samplesOf(watched, pushed, at)))) {

@@ -3,6 +3,7 @@ import { keepHeapTight } from '../common/heap';
 import { SharedRun } from '../common/shared-run';
 import { Database } from '../database/database';
 import { changedDefinitions, changesAfter, type DefinitionChange } from '../database/definition-changes';
+import { stateOf } from './engine/evaluate';
 import type { State } from './engine/types';
 import { RuleBook, SNAPSHOT, type SnapshotRow, type Watched } from './rule-book';
 import { SlotIndex } from './slot-index';
@@ -103,7 +104,8 @@ export class Roster {
   private remember(id: string, state: State, nextMoment: number | null): void {
     const watched = this.services.get(id);
     // Not polled, or not enabled: when that changes, it is read with its state.
-    if (watched !== undefined) this.services.put({ ...watched, state, nextMoment: nextMoment ?? undefined });
+    if (watched !== undefined)
+      this.services.put({ ...watched, state: stateOf(state), nextMoment: nextMoment ?? undefined });
   }
 
   /** Of what changed, services and those that scale an infrastructure. */

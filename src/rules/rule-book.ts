@@ -15,6 +15,7 @@ import type { Polled } from '../metrics/poller';
 import { Reads, type Read } from '../metrics/reads';
 import type { AlertMetric } from '../alerts/alert-values';
 import { compileCondition, type Condition } from './engine/condition';
+import { stateOf } from './engine/evaluate';
 import type { Predicate, Rule, Scaling, State } from './engine/types';
 import type { Window } from './engine/window';
 import { PolicyRegistry } from './policies/policy-registry';
@@ -116,7 +117,8 @@ export class RuleBook {
       const prepared = this.prepared.get(id)?.prepared;
       if (prepared === undefined) return [];
       const nextMoment = next_moment?.getTime();
-      return [{ prepared, state: state ?? undefined, nextMoment, killSwitch: kill_switch }];
+      const known = state === null ? undefined : stateOf(state);
+      return [{ prepared, state: known, nextMoment, killSwitch: kill_switch }];
     });
   }
 
@@ -198,7 +200,11 @@ export class RuleBook {
       intervalMs: service.polled ? service.intervalSeconds * 1000 : undefined,
       mode: service.mode,
       scaling: this.scaling(service, infrastructure),
-      ...aftermathOf(service, names),
+      escalationMs:
+        service.escalations.length === 0
+          ? undefined
+          : service.escalations.map(({ afterSeconds }) => afterSeconds * 1000),
+      expect: expectOf(service, names),
     };
     const nodes = { counter: this.counter, lister: this.lister };
     return new PreparedService(
@@ -274,20 +280,10 @@ export class RuleBook {
   }
 }
 
-function aftermathOf({ escalations, expect }: ServiceRow, metrics: string[]): Partial<Rule> {
-  return {
-    ...(escalations.length === 0
-      ? {}
-      : { escalationMs: escalations.map(({ afterSeconds }) => afterSeconds * 1000) }),
-    ...(expect === null
-      ? {}
-      : {
-          expect: {
-            condition: predicate(compileCondition(expect.condition, metrics)),
-            withinMs: expect.withinSeconds * 1000,
-          },
-        }),
-  };
+function expectOf({ expect }: ServiceRow, metrics: string[]): Rule['expect'] {
+  if (expect === null) return undefined;
+  const condition = predicate(compileCondition(expect.condition, metrics));
+  return { condition, withinMs: expect.withinSeconds * 1000 };
 }
 
 const keyOf = (row: { version: number; infrastructure_version: number | null }): string =>

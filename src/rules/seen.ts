@@ -30,10 +30,12 @@ export function valuesOf(
   prepared: Prepared,
   { values, errors, at, readAt = {} }: Pick<Seen, 'values' | 'errors' | 'at' | 'readAt'>,
 ): ShownValues {
-  const entries = Object.keys(prepared.service.metrics).map((metric) => {
+  const shown: ShownValues = {};
+  for (const metric in prepared.service.metrics) {
     const value = values[metric];
-    const reading = value === undefined ? { error: errors[metric] ?? 'not read' } : { value };
-    return [metric, { ...reading, at: (readAt[metric] ?? at).toISOString() }] as const;
-  });
-  return Object.fromEntries(entries);
+    const readAs = (readAt[metric] ?? at).toISOString();
+    shown[metric] =
+      value === undefined ? { error: errors[metric] ?? 'not read', at: readAs } : { value, at: readAs };
+  }
+  return shown;
 }

@@ -27,8 +27,6 @@ import {
 
 const METHODS = ['POST', 'PUT', 'PATCH', 'GET', 'DELETE'] as const;
 const EXCERPT_CHARACTERS = 200;
-/** What the default body tells of the trigger's variables. */
-const TOLD = ['service', 'infrastructure', 'trigger', 'values', 'nodes'];
 
 export class WebhookParams implements SelfChecking {
   @Text({
@@ -156,14 +154,14 @@ function requestOf(params: WebhookParams, { executionId, variables }: ActionCont
     url,
     body,
     tls,
-    headers: withHeaders(headers, params.headers ?? {}),
+    headers: params.headers === undefined ? headers : withHeaders(headers, params.headers),
     keepAlive: idempotent,
   };
 }
 
 /** The user's headers come before ours, but for the key and the signature: others rely on those. */
 function withHeaders(ours: Record<string, string>, theirs: Record<string, string>): Record<string, string> {
-  const headers = { ...ours };
+  const headers: Record<string, string> = { ...ours };
   for (const [name, value] of Object.entries(theirs)) {
     const own = Object.keys(ours).find((known) => known.toLowerCase() === name.toLowerCase());
     if (own === 'Idempotency-Key' || own === 'X-Monscale-Signature') continue;
@@ -173,9 +171,10 @@ function withHeaders(ours: Record<string, string>, theirs: Record<string, string
   return headers;
 }
 
+/** The default body. */
 function executionAsJson(id: string, variables: Record<string, unknown>): string {
-  const told = TOLD.map((name) => [name, variables[name]] as const);
-  return JSON.stringify({ execution: { id }, ...Object.fromEntries(told) });
+  const { service, infrastructure, trigger, values, nodes } = variables;
+  return JSON.stringify({ execution: { id }, service, infrastructure, trigger, values, nodes });
 }
 
 function headersProblem({ headers = {} }: WebhookParams): string | undefined {

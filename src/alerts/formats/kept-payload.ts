@@ -1,5 +1,6 @@
 /** What is kept of what was sent: bounded, and without what lets somebody in. */
 import { isObject, storable } from '../../common/json';
+import { put } from '../../common/records';
 import type { Facts } from './alert-format';
 
 const MASK = '***';
@@ -37,14 +38,14 @@ export function keptAlert(given: unknown): unknown {
       }
       return items;
     }
-    const entries: [string, unknown][] = [];
+    const kept: Record<string, unknown> = {};
     for (const [name, inner] of Object.entries(value)) {
       left -= name.length;
       if (left <= 0) break;
       const isSecret = typeof inner === 'string' && isSecretName(name);
-      entries.push([name, isSecret ? MASK : keep(inner, depth + 1)]);
+      put(kept, name, isSecret ? MASK : keep(inner, depth + 1));
     }
-    return Object.fromEntries(entries);
+    return kept;
   };
   return keep(given, 0);
 }

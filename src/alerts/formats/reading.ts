@@ -4,6 +4,7 @@ import { momentProblem } from '../../api/range-query';
 import { step } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { isObject } from '../../common/json';
+import { put } from '../../common/records';
 
 const MAX_ENTRIES = 200;
 const MAX_TEXT = 10_000;
@@ -40,14 +41,12 @@ export function textsIn(given: unknown, pointer: string, errors: FieldError[]): 
 
 /** Scalars as labels, the first 200: what is absent, null or blank is left out, and what is no scalar. */
 export function labelsOf(given: Readonly<Record<string, unknown>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(given)
-      .slice(0, MAX_ENTRIES)
-      .flatMap(([name, value]) => {
-        const text = scalarText(value);
-        return text === undefined || text === '' || name.length > MAX_NAME ? [] : [[name, text]];
-      }),
-  );
+  const labels: Record<string, string> = {};
+  for (const name of Object.keys(given).slice(0, MAX_ENTRIES)) {
+    const text = scalarText(given[name]);
+    if (text !== undefined && text !== '' && name.length <= MAX_NAME) put(labels, name, text);
+  }
+  return labels;
 }
 
 function scalarText(value: unknown): string | undefined {

@@ -81,7 +81,7 @@ function notificationV2(reader: BerReader, tag: number): Notification {
   reader.integer();
   reader.integer();
   const notification = fromV2('2c', varbindsIn(reader));
-  return tag === INFORM ? { ...notification, inform: { requestId } } : notification;
+  return tag === INFORM ? { inform: { requestId }, ...notification } : notification;
 }
 
 function varbindsIn(reader: BerReader): PlainVarbind[] {

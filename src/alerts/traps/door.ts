@@ -73,10 +73,8 @@ export class Door {
     }
     if (!message.isNotification) return { sender, refused: refusal('not a notification', source.id) };
     const notification = message.open();
-    return {
-      ...admitted(source, notification, sender),
-      ...(notification.inform ? { acknowledgement: acknowledgementOf(bytes) } : {}),
-    };
+    const acknowledgement = notification.inform ? acknowledgementOf(bytes) : undefined;
+    return { acknowledgement, ...admitted(source, notification, sender) };
   }
 
   private admitSecure(bytes: Buffer, sender: string, sources: readonly TrapSource[], now: Date): Admission {
@@ -94,11 +92,8 @@ export class Door {
       !claim.isAuthenticated ||
       (notification.inform ? this.isOurTime(claim, now) : this.engines.isTimely(claim, now));
     if (!isTimely) return { sender, refused: refusal('replayed', source.id) };
-    return {
-      ...admitted(source, notification, sender),
-      user: claim.user,
-      ...(notification.inform && answer ? { acknowledgement: answer } : {}),
-    };
+    const acknowledgement = notification.inform ? answer : undefined;
+    return { user: claim.user, acknowledgement, ...admitted(source, notification, sender) };
   }
 
   /** Of an inform this engine is the authoritative one, RFC 3414, 3.2.7 a. */

@@ -85,10 +85,10 @@ export function fromV2(version: '2c' | '3', varbinds: PlainVarbind[]): Notificat
 /** The notification in a PDU as net-snmp reads it. @throws Error when it lacks what a notification needs */
 export function notificationIn(pdu: TrapV1Pdu | TrapV2Pdu): Notification {
   const varbinds = pdu.varbinds.map(({ oid, type, value }) => ({ oid, value: plainValue(type, value) }));
-  if (pdu.type === PduType.Trap) return fromV1({ ...pdu, agentAddress: pdu.agentAddr, varbinds });
+  if (pdu.type === PduType.Trap) return fromV1({ agentAddress: pdu.agentAddr, ...pdu, varbinds });
   const notification = fromV2(pdu.scoped ? '3' : '2c', varbinds);
   return pdu.type === PduType.InformRequest
-    ? { ...notification, inform: { requestId: pdu.id } }
+    ? { inform: { requestId: pdu.id }, ...notification }
     : notification;
 }
 

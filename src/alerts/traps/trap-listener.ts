@@ -133,13 +133,13 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
     }
     const { source, notification, acknowledgement } = admission;
     const id = newId();
-    const alerts = source.rules.alertsOf({ ...admission, id, at: now }, this.mibs);
+    const alerts = source.rules.alertsOf({ id, at: now, ...admission }, this.mibs);
     const note = { id, source: source.name, alerts };
     if (acknowledgement === undefined) return note;
     const key = `${address} ${port} ${notification.inform?.requestId} ${notification.trapOid}`;
     const fate = this.informs.meet(key, now);
     if (fate === 'kept') this.socket.send(acknowledgement, address, port);
-    return fate === undefined ? { ...note, inform: { key, acknowledgement, address, port } } : undefined;
+    return fate === undefined ? { inform: { key, acknowledgement, address, port }, ...note } : undefined;
   }
 
   private async kept(ids: string[]): Promise<Set<string>> {

@@ -89,7 +89,7 @@ class CommunitySocket {
   send(asked: Omit<Question, 'id' | 'message'>): void {
     let id = idOf(random31());
     while (this.waiting.has(id)) id = idOf(random31());
-    const question: Question = { ...asked, id, message: encodeGet(asked.get, id) };
+    const question: Question = { id, message: encodeGet(asked.get, id), ...asked };
     this.waiting.set(id, question);
     this.try(question);
   }

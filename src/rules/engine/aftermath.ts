@@ -30,7 +30,7 @@ function withTrigger(rule: Rule, state: State, now: Moment): State {
   return {
     ...state,
     firstTriggeredAt: state.firstTriggeredAt ?? now,
-    ...(isExpecting ? { expectFrom: now } : {}),
+    expectFrom: isExpecting ? now : state.expectFrom,
   };
 }
 

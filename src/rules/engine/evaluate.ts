@@ -17,7 +17,7 @@ export type Decided = Exclude<Outcome, { needs: 'capacity' }>;
 
 /** A service that was never evaluated. */
 export function initialState(rule: Rule, now: Moment): State {
-  return {
+  return stateOf({
     ruleKey: rule.key,
     phase: 'unknown',
     reason: 'missing_data',
@@ -26,8 +26,33 @@ export function initialState(rule: Rule, now: Moment): State {
     triggered: false,
     answered: false,
     errors: {},
-  };
+  });
 }
+
+/**
+ * A state as it was kept, with every field there is: a copy with other values then has the shape of the first. V8 makes a
+ * new shape for each copy that adds a field, and is slow with all of them.
+ */
+export const stateOf = (kept: State): State => ({
+  ruleKey: kept.ruleKey,
+  phase: kept.phase,
+  reason: kept.reason,
+  since: kept.since,
+  pendingSince: kept.pendingSince,
+  inAlarm: kept.inAlarm,
+  triggered: kept.triggered,
+  answered: kept.answered,
+  lastTriggeredAt: kept.lastTriggeredAt,
+  firstTriggeredAt: kept.firstTriggeredAt,
+  escalated: kept.escalated,
+  expectFrom: kept.expectFrom,
+  wisdomFrom: kept.wisdomFrom,
+  seenAt: kept.seenAt,
+  missingFrom: kept.missingFrom,
+  errors: kept.errors,
+  nodes: kept.nodes,
+  nodesError: kept.nodesError,
+});
 
 /**
  * The whole of deciding: if the condition has been true long enough, and nothing stands against it, trigger. Pure:
@@ -39,7 +64,7 @@ export function evaluate(rule: Rule, before: State, seen: Observation, now: Mome
   const after = aftermath(rule, decided.state, seen, decided.trigger !== undefined, now);
   if (after === undefined) return decided;
   const newStretch = decided.newStretch || after.aftermath.escalates !== undefined;
-  return { ...decided, ...after, newStretch, changed: true };
+  return { aftermath: after.aftermath, ...decided, state: after.state, newStretch, changed: true };
 }
 
 function decide(rule: Rule, before: State, seen: Observation, now: Moment): Outcome {
@@ -59,7 +84,7 @@ function decide(rule: Rule, before: State, seen: Observation, now: Moment): Outc
   const bridged = withErrors(acrossGap(rule, state, seen, now), seen.errors);
   if (!truth) {
     const over = outcome(before, forgetAlarm(bridged), 'ok', 'condition_false', now);
-    return bridged.triggered ? { ...over, recovered: true } : over;
+    return bridged.triggered ? { recovered: true, ...over } : over;
   }
   return breached(rule, before, bridged, seen, now);
 }
@@ -91,18 +116,19 @@ const GAP_INTERVALS = 3;
 function acrossGap(rule: Rule, state: State, seen: Observation, now: Moment): State {
   const gapFrom = state.missingFrom ?? unseenSince(rule, seen, now);
   if (gapFrom === undefined) return state;
-  const { missingFrom: _, ...rest } = state;
+  const seenAgain: State = { ...state, missingFrom: undefined };
+  const { pendingSince } = seenAgain;
   switch (rule.missingData) {
     case 'hold':
       // A hold must be seen: it goes on by as much as it was seen before the gap.
-      return rest.pendingSince === undefined
-        ? rest
-        : { ...rest, pendingSince: rest.pendingSince + (now - gapFrom) };
+      return pendingSince === undefined
+        ? seenAgain
+        : { ...seenAgain, pendingSince: pendingSince + (now - gapFrom) };
     case 'breach':
-      return rest;
+      return seenAgain;
     case 'reset':
     case 'ok':
-      return forgetAlarm(rest);
+      return forgetAlarm(seenAgain);
   }
 }
 
@@ -146,7 +172,7 @@ function breached(rule: Rule, before: State, state: State, seen: Observation, no
   const isChange = scaling.direction === 'up' ? nodes.delta > 0 : nodes.delta < 0;
   if (!isChange) return stop(nodes.isLimited ? AT_LIMIT[scaling.direction] : 'policy_satisfied', { nodes });
   if (wouldFlap(scaling, seen.scalings, now)) {
-    return { ...stop('flapping', { nodes }), freezesUntil: now + FLAP_MS };
+    return { freezesUntil: now + FLAP_MS, ...stop('flapping', { nodes }) };
   }
   return trigger(rule, before, alarm, nodes, now);
 }
@@ -216,12 +242,8 @@ function trigger(rule: Rule, before: State, alarm: State, nodes: Nodes | undefin
     nodes,
     nodesError: undefined,
   };
-  return {
-    ...outcome(before, state, 'alarm', TRIGGER_REASON[rule.mode], now),
-    changed: true,
-    newStretch: true,
-    trigger: { nodes },
-  };
+  const { state: after } = outcome(before, state, 'alarm', TRIGGER_REASON[rule.mode], now);
+  return { state: after, newStretch: true, changed: true, trigger: { nodes } };
 }
 
 /** Hold and alarm are forgotten, wisdom time is kept. A steady service has nothing to forget, and nothing is made. */

@@ -4,10 +4,10 @@ import https from 'node:https';
 import type { LookupFunction } from 'node:net';
 import type { Readable, Transform } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { urlToHttpOptions } from 'node:url';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import axios from 'axios';
 import { messageOf } from '../../common/errors';
+import { mapValues } from '../../common/records';
 import { guardedLookup, refuseAddress } from './address-guard';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -90,7 +90,7 @@ export async function sendOnce(request: HttpRequest, signal: AbortSignal): Promi
     const response = await answerTo(request, journey, signal);
     return {
       status: response.statusCode!,
-      headers: namesInSmall(response.headers),
+      headers: textsOf(response.headers),
       body: await beginOf(response),
     };
   } catch (error) {
@@ -119,7 +119,7 @@ export async function askWhole(
     const { status, headers, data } = await begin(request, journey, signal);
     const body = await wholeOf(data, bytesAtMost, signal);
     const seconds = (performance.now() - journey.sentAt!) / 1000;
-    return { status, headers: namesInSmall(headers), body, seconds };
+    return { status, headers: textsOf(headers), body, seconds };
   } catch (error) {
     const { code = '' } = error as { code?: string };
     const isStale = journey.isReused && ['ECONNRESET', 'EPIPE'].includes(code) && !signal.aborted;
@@ -147,8 +147,9 @@ function begin(request: HttpRequest, journey: Journey, signal: AbortSignal) {
   });
 }
 
-const namesInSmall = (headers: object): HttpAnswer['headers'] =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]));
+/** Node has made their names small. */
+const textsOf = (headers: object): HttpAnswer['headers'] =>
+  mapValues(headers as Record<string, unknown>, String);
 
 function answerTo(
   { method, url, headers, body, ...way }: HttpRequest,
@@ -159,8 +160,18 @@ function answerTo(
   refuseAddress(target.hostname);
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
-    const length = body === undefined ? {} : { 'Content-Length': body.length };
-    const options = { ...urlToHttpOptions(target), method, headers: { ...UNPACKED, ...length, ...headers } };
+    const options = {
+      protocol: target.protocol,
+      // An address of IPv6 without its brackets.
+      hostname: target.hostname.replace(/^\[|\]$/g, ''),
+      port: target.port,
+      path: target.pathname + target.search,
+      method,
+      headers:
+        body === undefined
+          ? { 'Accept-Encoding': UNPACKED, ...headers }
+          : { 'Accept-Encoding': UNPACKED, 'Content-Length': body.length, ...headers },
+    };
     const request = open(options, way, journey, resolve);
     const stop = (): void => void request.destroy(signal.reason as Error);
     signal.addEventListener('abort', stop, { once: true });
@@ -180,18 +191,19 @@ const transport =
 /** How a request travels. */
 type Way = Pick<HttpRequest, 'tls' | 'keepAlive'>;
 
+/** @param options this request's own: they are added to */
 function open(
-  given: RequestOptions,
+  options: RequestOptions,
   { tls, keepAlive }: Way,
   journey: Journey,
   respond: Respond,
 ): ClientRequest {
-  const options = { ...given, lookup: guardedLookup as LookupFunction };
   const isTls = options.protocol === 'https:';
-  const agent = AGENTS[isTls ? 'https' : 'http'][keepAlive ? 'kept' : 'fresh'];
+  options.lookup = guardedLookup as LookupFunction;
+  options.agent = AGENTS[isTls ? 'https' : 'http'][keepAlive ? 'kept' : 'fresh'];
   const request = isTls
-    ? https.request({ ...options, ...tls, agent }, respond)
-    : http.request({ ...options, agent }, respond);
+    ? https.request(Object.assign(options, tls), respond)
+    : http.request(options, respond);
   request.once('socket', (socket: TLSSocket) => {
     const sent = (): void => {
       journey.sentAt = performance.now();
@@ -239,7 +251,7 @@ function beginOf(response: IncomingMessage): Promise<Buffer> {
 }
 
 /** For those who pack it all the same. */
-const UNPACKED = { 'Accept-Encoding': 'identity' };
+const UNPACKED = 'identity';
 
 const UNPACKERS: Record<string, () => Transform> = {
   gzip: createGunzip,
