@@ -13,6 +13,7 @@ import { DefinitionChanges1763900900000 } from '../../migrations/1763900900000-d
 import { LighterAlerts1763901000000 } from '../../migrations/1763901000000-lighter-alerts';
 import { StateWriters1763901100000 } from '../../migrations/1763901100000-state-writers';
 import { SampleRows1763901200000 } from '../../migrations/1763901200000-sample-rows';
+import { LighterMatches1763901300000 } from '../../migrations/1763901300000-lighter-matches';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -53,6 +54,7 @@ function dataSource(url: string, extra: object): DataSource {
       LighterAlerts1763901000000,
       StateWriters1763901100000,
       SampleRows1763901200000,
+      LighterMatches1763901300000,
     ],
     installExtensions: false,
     applicationName: 'monscale',

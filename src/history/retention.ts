@@ -11,8 +11,11 @@ const AT_ONCE = 5_000;
 
 /** What has ended and is older than the retention, a bounded number at a time. */
 const OLD = [
-  `DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE last_seen_at < $1 AND processed = revision
-     AND (NOT is_current OR status = 'resolved' OR life_seconds IS NOT NULL OR ends_at < $1) LIMIT $2)`,
+  `WITH gone AS (
+     DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE last_seen_at < $1 AND processed = revision
+       AND (NOT is_current OR status = 'resolved' OR life_seconds IS NOT NULL OR ends_at < $1) LIMIT $2) RETURNING id),
+   matches AS (DELETE FROM alert_matches m USING gone WHERE m.alert_id = gone.id)
+   DELETE FROM trigger_alerts t USING gone WHERE t.alert_id = gone.id`,
   `DELETE FROM decisions WHERE id IN (SELECT id FROM decisions WHERE ended_at < $1 LIMIT $2)`,
   `DELETE FROM executions WHERE id IN (SELECT id FROM executions WHERE finished_at < $1 LIMIT $2)`,
   `DELETE FROM triggers WHERE id IN (SELECT t.id FROM triggers t WHERE t.at < $1

@@ -253,6 +253,7 @@ export class Evaluator {
       prepared,
       at: seen.at,
       state,
+      isFirst: before === undefined,
       closes: newStretch ? open : undefined,
       decisionId: newStretch || open === undefined ? newId() : open,
       newStretch,

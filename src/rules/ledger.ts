@@ -15,6 +15,8 @@ export interface LedgerEntry {
   prepared: Prepared;
   at: Date;
   state: State;
+  /** It was never evaluated before. */
+  isFirst: boolean;
   /** The open stretch that ends here. */
   closes?: string;
   decisionId: string;
@@ -212,20 +214,25 @@ export class Ledger {
     return begun;
   }
 
+  /** Under the lock it is known which of them have a row: an update costs less than an insert that becomes one. */
   private async writeStates(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
-    await sql.rows(
-      `INSERT INTO service_states (service_id, state, decision_id, next_moment)
-       SELECT * FROM unnest($1::uuid[], $2::jsonb[], $3::uuid[], $4::timestamptz[])
-       ON CONFLICT (service_id) DO UPDATE
-       SET state = excluded.state, decision_id = excluded.decision_id, next_moment = excluded.next_moment`,
-      [
-        uuids(entries.map(({ prepared }) => prepared.service.id)),
-        jsons(entries.map(({ state }) => JSON.stringify(state))),
-        uuids(entries.map(({ decisionId }) => decisionId)),
-        timestamps(entries.map(({ nextMoment }) => (nextMoment === undefined ? null : new Date(nextMoment)))),
-      ],
-      'ledger_states',
-    );
+    const first = entries.filter(({ isFirst }) => isFirst);
+    const others = entries.filter(({ isFirst }) => !isFirst);
+    if (first.length > 0)
+      await sql.rows(
+        `INSERT INTO service_states (service_id, state, decision_id, next_moment)
+         SELECT * FROM unnest($1::uuid[], $2::jsonb[], $3::uuid[], $4::timestamptz[])`,
+        statesOf(first),
+        'ledger_first_states',
+      );
+    if (others.length > 0)
+      await sql.rows(
+        `UPDATE service_states s SET state = u.state, decision_id = u.decision_id, next_moment = u.next_moment
+         FROM unnest($1::uuid[], $2::jsonb[], $3::uuid[], $4::timestamptz[]) AS u (id, state, decision_id, next_moment)
+         WHERE s.service_id = u.id`,
+        statesOf(others),
+        'ledger_states',
+      );
   }
 
   private async writeDecisions(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
@@ -312,9 +319,7 @@ export class Ledger {
 
   private async writeAlerts(sql: Sql, fed: { alert: string; trigger: string }[]): Promise<void> {
     await sql.rows(
-      `INSERT INTO trigger_alerts (alert_id, trigger_id)
-       SELECT a.id, u.trigger_id FROM unnest($1::uuid[], $2::uuid[]) AS u (alert_id, trigger_id)
-         JOIN alerts a ON a.id = u.alert_id ON CONFLICT DO NOTHING`,
+      `INSERT INTO trigger_alerts (alert_id, trigger_id) SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING`,
       [uuids(fed.map(({ alert }) => alert)), uuids(fed.map(({ trigger }) => trigger))],
       'ledger_trigger_alerts',
     );
@@ -371,6 +376,13 @@ export class Ledger {
     );
   }
 }
+
+const statesOf = (entries: readonly LedgerEntry[]) => [
+  uuids(entries.map(({ prepared }) => prepared.service.id)),
+  jsons(entries.map(({ state }) => JSON.stringify(state))),
+  uuids(entries.map(({ decisionId }) => decisionId)),
+  timestamps(entries.map(({ nextMoment }) => (nextMoment === undefined ? null : new Date(nextMoment)))),
+];
 
 const STATUS = { auto: 'queued', shadow: 'shadowed', approve: 'awaiting_approval' } as const;
 
