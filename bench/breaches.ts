@@ -4,8 +4,8 @@ import type { Sink } from './sink';
 
 const BATCH = 100;
 
-/** `copy-1` to `copy-<count>`, each with a rule of its own. */
-export async function defineBreachable(program: BenchProgram, count: number, sink: Sink): Promise<void> {
+/** Each with a rule of its own. @returns their names */
+export async function defineBreachable(program: BenchProgram, count: number, sink: Sink): Promise<string[]> {
   await program.post('/api/v1/actions', {
     name: 'tell-breach',
     type: 'webhook',
@@ -21,6 +21,7 @@ export async function defineBreachable(program: BenchProgram, count: number, sin
   await program.copyService('template', count, {
     metrics: `jsonb_set(s.metrics, '{breach,params,match,name}', to_jsonb('copy-' || c.n))`,
   });
+  return Array.from({ length: count }, (_, index) => `copy-${index + 1}`);
 }
 
 /** Makes their rules known, by alerts that end other problems. */
