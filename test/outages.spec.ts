@@ -129,6 +129,35 @@ describe('an outage', () => {
   );
 
   it.concurrent(
+    'Redis loses what was to be done for a new service: it is evaluated all the same, by the alert that lives',
+    async () => {
+      const sink = new WebhookSink();
+      const world = await World.create();
+      toEnd.push(world, { end: () => sink.stop() });
+      const url = await sink.start();
+      const { api } = await world.start('api,scheduler');
+      await api.create('/actions', { name: 'tell', type: 'webhook', params: { url } });
+      const worker = await world.start('worker');
+      await api.post('/alerts', { labels: { host: 'late' } });
+      await until(
+        async () => (await world.rows('SELECT FROM alerts WHERE processed = revision')).length === 1,
+        WAIT_MS,
+      );
+      await worker.stop();
+      await api.create('/services', alertOnly('late', ['tell']));
+      const redis = new Redis(world.redisUrl);
+      await redis.flushdb();
+      redis.disconnect();
+
+      await world.start('worker');
+      await until(() => sink.deeds === 1, WAIT_MS);
+      const changed = () => world.rows('SELECT FROM changed_services');
+      await until(async () => (await changed()).length === 0, WAIT_MS);
+    },
+    60_000,
+  );
+
+  it.concurrent(
     'PostgreSQL is away: what needs it is answered 503 for now, polls wait, and all goes on by itself',
     async () => {
       const setting = await setUp();

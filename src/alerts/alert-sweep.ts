@@ -9,7 +9,10 @@ const EVERY_MS = 2_000;
 const LATE_MS = 3_000;
 const AT_ONCE = 5_000;
 
-/** Puts moments of services on the queue when they are near; puts back what Redis lost of them, and of alerts. */
+/**
+ * Puts moments of services on the queue when they are near; puts back what Redis lost of them, of services that changed,
+ * and of alerts.
+ */
 @Injectable()
 export class AlertSweep extends Recurring {
   constructor(
@@ -32,12 +35,18 @@ export class AlertSweep extends Recurring {
       'SELECT service_id AS id FROM service_states WHERE next_moment < $1 ORDER BY next_moment LIMIT $2',
       before,
     );
-    if (alerts.length + services.length === 0) return;
+    const changed = await this.late(
+      'SELECT service_id AS id FROM changed_services WHERE changed_at < $1 ORDER BY changed_at LIMIT $2',
+      before,
+    );
+    if (alerts.length + services.length + changed.length === 0) return;
     // While jobs wait, what is late is in one of them: workers are behind, nothing is lost.
     if ((await this.queues.waiting('alerts')) > 0) return;
     if (await this.queues.addAlerts(alerts)) telemetry.swept.inc({ what: 'alerts' }, alerts.length);
-    const due = services.map((id) => ({ id }));
-    if (await this.queues.addServices(due, now)) telemetry.swept.inc({ what: 'moments' }, services.length);
+    if (await this.queues.addServices(idsOf(services), now))
+      telemetry.swept.inc({ what: 'moments' }, services.length);
+    if (await this.queues.addServices(idsOf(changed), now))
+      telemetry.swept.inc({ what: 'changed_services' }, changed.length);
   }
 
   /** The same moment stands on the queue once, however often it is put there. */
@@ -54,3 +63,5 @@ export class AlertSweep extends Recurring {
     return rows.map(({ id }) => id);
   }
 }
+
+const idsOf = (ids: readonly string[]) => ids.map((id) => ({ id }));

@@ -14,6 +14,7 @@ import { LighterAlerts1763901000000 } from '../../migrations/1763901000000-light
 import { StateWriters1763901100000 } from '../../migrations/1763901100000-state-writers';
 import { SampleRows1763901200000 } from '../../migrations/1763901200000-sample-rows';
 import { LighterMatches1763901300000 } from '../../migrations/1763901300000-lighter-matches';
+import { ChangedServices1763901400000 } from '../../migrations/1763901400000-changed-services';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -55,6 +56,7 @@ function dataSource(url: string, extra: object): DataSource {
       StateWriters1763901100000,
       SampleRows1763901200000,
       LighterMatches1763901300000,
+      ChangedServices1763901400000,
     ],
     installExtensions: false,
     applicationName: 'monscale',

@@ -191,6 +191,23 @@ export class AlertsProcessor {
       again.map(({ id }) => ({ id, at })),
       now,
     );
+    await this.forgetChanges(ids, watched, new Set(again.map(({ id }) => id)));
+  }
+
+  /** They were evaluated as they are now; one that can't be is not looked at again for the same change. */
+  private async forgetChanges(
+    ids: readonly string[],
+    watched: readonly Watched[],
+    open: ReadonlySet<string>,
+  ): Promise<void> {
+    const versions = new Map(watched.map(({ prepared: { service } }) => [service.id, service.version]));
+    const done = ids.filter((id) => !open.has(id));
+    await this.database.rows(
+      `DELETE FROM changed_services c USING unnest($1::uuid[], $2::int[]) AS u (id, version)
+       WHERE c.service_id = u.id AND (u.version IS NULL OR c.version <= u.version)`,
+      [uuids(done), integers(done.map((id) => versions.get(id) ?? null))],
+      'alerts_forget_changes',
+    );
   }
 
   private async matchLiving(watched: readonly Watched[]): Promise<void> {

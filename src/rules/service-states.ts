@@ -147,11 +147,12 @@ export class ServiceStates {
        VALUES ($1, $2, $3, $4, $5, 'a person ended the wisdom time early', '{}')`,
       [decision, id, now, state.phase, state.reason],
     );
-    await rows('UPDATE service_states SET state = $2, decision_id = $3 WHERE service_id = $1', [
-      id,
-      JSON.stringify(state),
-      decision,
-    ]);
+    // Where it is not polled, a lost job must not cost the look at it.
+    await rows(
+      `UPDATE service_states SET state = $2, decision_id = $3, next_moment = CASE WHEN next_moment IS NOT NULL THEN $4::timestamptz END
+       WHERE service_id = $1`,
+      [id, JSON.stringify(state), decision, now],
+    );
   }
 
   private async watched(reference: string): Promise<Watched> {

@@ -220,6 +220,13 @@ export class Services extends StoredDefinitions<ServiceRow> {
        ON CONFLICT DO NOTHING`,
       [ids],
     );
+    // Polls see what else is new; for these it is a job's, which may be lost.
+    await manager.query(
+      `INSERT INTO changed_services SELECT id, version, updated_at FROM services
+       WHERE id = ANY($1::uuid[]) AND NOT (polled AND enabled)
+       ON CONFLICT (service_id) DO UPDATE SET version = excluded.version, changed_at = excluded.changed_at`,
+      [ids],
+    );
   }
 
   /** Their rules may say something else now, and alerts that live may concern them. */
