@@ -49,7 +49,11 @@ test('light work waits for the batch under way, heavy work begins beside it, and
     },
     { atOnce: 2, heavyFrom: 10, weightOf: (item) => item },
   );
-  const turn = (ms = 0) => new Promise((resolve) => setTimeout(resolve, ms));
+  const turn = async (ms = 0) => {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    // A timer may come before the turn in which a batch begins.
+    await new Promise(setImmediate);
+  };
   const all = [batcher.add(1)];
   await turn();
   all.push(batcher.add(2), batcher.add(3));
