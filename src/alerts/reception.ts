@@ -105,6 +105,9 @@ export class Reception {
     parsed.forEach((one, index) => {
       const { pointer = '' } = one;
       if (one.errors) return void rejected.push({ index, pointer, errors: one.errors });
+      // Most name neither.
+      if (one.alert.service === undefined && one.alert.metric === undefined)
+        return void alerts.push(one.alert);
       const { service: reference, metric, ...alert } = one.alert;
       if (reference === undefined) return void alerts.push(alert);
       const service = services.get(reference);

@@ -19,6 +19,7 @@ export const EPOCH_MS = Date.UTC(2000, 0, 1);
 export const COPY_SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
 export const COPY_END = -1;
 const NULL = -1;
+const TWO_TO_32 = 2 ** 32;
 const JSONB_VERSION = 1;
 const UUID_BYTES = 16;
 const DASH = 0x2d;
@@ -157,8 +158,14 @@ function nibble(code: number): number {
 
 function putTimestamp(at: Date): void {
   makeRoom(8);
-  // Beyond the year 2255 its microseconds are no exact doubles.
-  end = buffer.writeBigInt64BE(BigInt(at.getTime() - EPOCH_MS) * 1000n, end);
+  const ms = at.getTime() - EPOCH_MS;
+  const us = ms * 1000;
+  if (Number.isSafeInteger(us)) {
+    // A BigInt is an object for each.
+    const high = Math.floor(us / TWO_TO_32);
+    end = buffer.writeInt32BE(high, end);
+    end = buffer.writeUInt32BE(us - high * TWO_TO_32, end);
+  } else end = buffer.writeBigInt64BE(BigInt(ms) * 1000n, end);
 }
 
 function putFloat(value: number): void {
