@@ -19,6 +19,9 @@ export function isIn(network: string, address: string): boolean {
   return list.check(address, family);
 }
 
+/** The host of a URL, where an IPv6 address stands in brackets, as everybody else writes it. */
+export const withoutBrackets = (host: string): string => host.replace(/^\[|\]$/g, '');
+
 /** One spelling for each address: `2001:DB8:0::1` is `2001:db8::1`. A text that is none stays as it is. */
 export function canonical(address: string): string {
   return isIPv6(address) && !address.includes('%')

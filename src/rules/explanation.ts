@@ -10,12 +10,7 @@ export function explanationOf(prepared: Prepared, state: State, seen: Glimpse, s
   return explain(prepared.rule, state, circumstances(prepared, state, seen, scalings), seen.at.getTime());
 }
 
-/** The same taken apart. */
-export function whyOf(prepared: Prepared, state: State, seen: Glimpse, scalings?: Scalings): Why {
-  return why(prepared.rule, state, circumstances(prepared, state, seen, scalings), seen.at.getTime());
-}
-
-/** Both. */
+/** The same, and taken apart. */
 export function toldOf(
   prepared: Prepared,
   state: State,

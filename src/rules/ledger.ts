@@ -6,7 +6,7 @@ import { CLAIMED, LEASE_GRACE_SECONDS, MAY_ACT, type Claimed } from '../queue/cl
 import type { Places } from '../queue/handover';
 import { stateOf } from './engine/evaluate';
 import type { Direction, Nodes, Scalings, State } from './engine/types';
-import type { Why } from './engine/explain';
+import { numbersOf, type Why } from './engine/explain';
 import type { Prepared } from './rule-book';
 import type { ShownValues } from './seen';
 
@@ -393,15 +393,6 @@ const mayBegin = ({ rule, service }: Prepared): boolean =>
 function expiryOf({ prepared, at }: LedgerEntry): Date | null {
   if (prepared.rule.mode !== 'approve') return null;
   return new Date(at.getTime() + prepared.service.approvalTtlSeconds * 1000);
-}
-
-function numbersOf(values: ShownValues): Record<string, number> {
-  const numbers: Record<string, number> = {};
-  for (const name in values) {
-    const reading = values[name]!;
-    if ('value' in reading) numbers[name] = reading.value;
-  }
-  return numbers;
 }
 
 /** What the templates of an action see; the execution's id joins when it runs. */

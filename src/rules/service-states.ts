@@ -11,7 +11,7 @@ import { initialState } from './engine/evaluate';
 import type { Why } from './engine/explain';
 import type { Reason, Scalings, State } from './engine/types';
 import { Evaluator } from './evaluator';
-import { explanationOf, whyOf, wisdomUntil } from './explanation';
+import { explanationOf, toldOf, wisdomUntil } from './explanation';
 import { Ledger } from './ledger';
 import { Observer } from './observer';
 import { RuleBook, type Prepared, type Watched } from './rule-book';
@@ -99,14 +99,15 @@ export class ServiceStates {
     const { prepared } = watched;
     const state = rememberedOf(watched);
     const scalings = await this.scalingsOf(prepared);
+    const { explanation, why } = toldOf(prepared, state, seen!, scalings);
     return {
       at: at.toISOString(),
       phase: state.phase,
       reason: state.reason,
-      explanation: explanationOf(prepared, state, seen!, scalings),
+      explanation,
       from: new Date(state.since).toISOString(),
       values: valuesOf(prepared, seen!),
-      ...whyOf(prepared, state, seen!, scalings),
+      ...why,
     };
   }
 

@@ -1,3 +1,4 @@
+import { withoutBrackets } from '../../common/addresses';
 import type { HttpTls } from '../../targets/http/request';
 import { isDecodable } from '../decodable';
 
@@ -38,7 +39,7 @@ export function sqlAddress(url: string, tls?: HttpTls): SqlAddress {
   const mode = searchParams.get('sslmode') ?? (tls ? 'verify-full' : 'disable');
   const trust = mode === 'no-verify' ? { rejectUnauthorized: false } : {};
   return {
-    host: hostname.replace(/^\[|\]$/g, ''),
+    host: withoutBrackets(hostname),
     port: Number(port || DEFAULT_PORT),
     user: decodeURIComponent(username) || undefined,
     password: decodeURIComponent(password) || undefined,

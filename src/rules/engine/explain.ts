@@ -113,18 +113,25 @@ export function filledIn(
   condition: Rule['condition'],
   { values }: Pick<Circumstances, 'values'>,
 ): Filled {
-  const numbers: Record<string, number> = {};
-  for (const metric in values) {
-    const reading = values[metric]!;
-    if ('value' in reading) numbers[metric] = reading.value;
-  }
   const filled = text.replace(NAMES, (name, asked?: string) => {
     if (asked !== undefined) return String(!('value' in values[asked]!));
     const reading = Object.hasOwn(values, name) ? values[name] : undefined;
     if (reading === undefined) return name;
     return 'value' in reading ? number(reading.value) : 'missing';
   });
-  return { text, filled, truth: condition(numbers) ?? null };
+  return { text, filled, truth: condition(numbersOf(values)) ?? null };
+}
+
+/** Of the metrics that have one. */
+export function numbersOf(
+  values: Readonly<Record<string, { value: number } | object>>,
+): Record<string, number> {
+  const numbers: Record<string, number> = {};
+  for (const metric in values) {
+    const reading = values[metric]!;
+    if ('value' in reading) numbers[metric] = reading.value;
+  }
+  return numbers;
 }
 
 const NAMES = /isMissing\(\s*(\w+)\s*\)|\b[A-Za-z]\w*/g;

@@ -1,7 +1,7 @@
 /** Addresses that no target over HTTP has: behind them a machine keeps its own credentials. */
 import dns, { type LookupAddress, type LookupOptions } from 'node:dns';
 import { BlockList, isIP, isIPv4 } from 'node:net';
-import { embeddedIPv4 } from '../../common/addresses';
+import { embeddedIPv4, withoutBrackets } from '../../common/addresses';
 
 /**
  * Link-local (RFC 3927; RFC 4291, 2.5.6), where EC2, GCE, Azure and OpenStack serve metadata, and where metadata is
@@ -29,7 +29,7 @@ export function allowAddresses(networks: readonly string[]): void {
 
 /** Judges a host of a URL that is an address; a name is judged by `guardedLookup`. @throws AddressRefused */
 export function refuseAddress(host: string): void {
-  const address = host.replace(/^\[|\]$/g, '');
+  const address = withoutBrackets(host);
   if (isRefused(address)) throw new AddressRefused(address);
 }
 

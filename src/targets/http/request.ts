@@ -6,6 +6,7 @@ import type { Readable, Transform } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import axios from 'axios';
+import { withoutBrackets } from '../../common/addresses';
 import { messageOf } from '../../common/errors';
 import { mapValues } from '../../common/records';
 import { guardedLookup, refuseAddress } from './address-guard';
@@ -162,8 +163,7 @@ function answerTo(
   return new Promise((resolve, reject) => {
     const options = {
       protocol: target.protocol,
-      // An address of IPv6 without its brackets.
-      hostname: target.hostname.replace(/^\[|\]$/g, ''),
+      hostname: withoutBrackets(target.hostname),
       port: target.port,
       path: target.pathname + target.search,
       method,
