@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util';
 import { defineBreachable, evaluateOnce } from './breaches';
 import { figureIn, runPeer } from './peers';
-import { BenchProgram, printTable, quantile, sleep, until } from './program';
+import { BenchProgram, printTable, quantile, sleep } from './program';
 import { Sink } from './sink';
 
 const PAUSE_MS = 10;
@@ -36,7 +36,7 @@ export async function measureOneByOne(
   }
 }
 
-async function oneByOne(program: BenchProgram, alerts: number, { arrivedAt }: Sink) {
+async function oneByOne(program: BenchProgram, alerts: number, sink: Sink) {
   const latencies: number[] = [];
   const answers: number[] = [];
   // The first ones warm up code and connections.
@@ -46,9 +46,9 @@ async function oneByOne(program: BenchProgram, alerts: number, { arrivedAt }: Si
     const sentAt = performance.now();
     await program.post('/api/v1/alerts', { labels: { name } });
     const answeredAt = performance.now();
-    await until(() => arrivedAt.has(name), `the webhook of ${name} came`);
+    const arrivedAt = await sink.arrival(name);
     if (n > warmUp) {
-      latencies.push(arrivedAt.get(name)! - sentAt);
+      latencies.push(arrivedAt - sentAt);
       answers.push(answeredAt - sentAt);
     }
     await sleep(PAUSE_MS);

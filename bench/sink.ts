@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -7,6 +8,7 @@ export class Sink {
   readonly arrivedAt = new Map<string, number>();
   /** Idempotency keys. */
   readonly keys = new Set<string>();
+  private readonly arrivals = new EventEmitter();
 
   private constructor(private readonly server: Server) {}
 
@@ -14,7 +16,7 @@ export class Sink {
     const server = createServer();
     const sink = new Sink(server);
     server.on('request', (request, response) => {
-      sink.arrivedAt.set(request.url!.slice(1), performance.now());
+      sink.note(request.url!.slice(1));
       sink.keys.add(request.headers['idempotency-key'] as string);
       request.resume();
       response.end('ok');
@@ -25,6 +27,17 @@ export class Sink {
 
   get origin(): string {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  private note(path: string): void {
+    this.arrivedAt.set(path, performance.now());
+    this.arrivals.emit(path);
+  }
+
+  /** @returns when it came; asking again and again would take time from what is measured. @throws when it takes a minute */
+  async arrival(path: string): Promise<number> {
+    if (!this.arrivedAt.has(path)) await once(this.arrivals, path, { signal: AbortSignal.timeout(60_000) });
+    return this.arrivedAt.get(path)!;
   }
 
   stop(): void {
