@@ -15,7 +15,7 @@ import {
   timestamps,
   uuids,
 } from '../database/binary-format';
-import { Database, type Sql, type Transaction } from '../database/database';
+import { Database, type Copying, type Sql } from '../database/database';
 import { codeOf, UNIQUE_VIOLATION } from '../database/sql-state';
 import { Queues } from '../queue/queues';
 import type { AlertSource, IncomingAlert } from './alert';
@@ -286,7 +286,7 @@ export class Intake {
   private async insertAlone(source: AlertSource, alerts: readonly KeptAlert[]): Promise<InsertedRow[]> {
     if (this.comesNew && alerts.length >= COPY_FROM) {
       try {
-        return await this.database.transaction((sql) => this.copy(sql, source, alerts));
+        return await this.database.copying((sql) => this.copy(sql, source, alerts));
       } catch (error) {
         if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
       }
@@ -455,7 +455,7 @@ export class Intake {
 
   /** The same for many. @throws what PostgreSQL says when one of them has a key that somebody else took */
   private async copy(
-    sql: Transaction,
+    sql: Copying,
     source: AlertSource,
     alerts: readonly KeptAlert[],
   ): Promise<InsertedRow[]> {

@@ -1,3 +1,4 @@
+import { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import { Foundation1700000000000 } from '../../migrations/1700000000000-foundation';
 import { TrustedRules1763900000000 } from '../../migrations/1763900000000-trusted-rules';
@@ -20,13 +21,29 @@ import { ENTITIES } from './entities';
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
 const QUERY_TIMEOUT_MS = 10_000;
 
-/** One pool of connections for TypeORM and for SQL of our own. */
+const TIMEOUTS = {
+  statement_timeout: 30_000,
+  query_timeout: QUERY_TIMEOUT_MS,
+  idle_in_transaction_session_timeout: 30_000,
+};
+const CONNECT_TIMEOUT_MS = 5_000;
+const APPLICATION = 'monscale';
+const COPIES_AT_ONCE = 5;
+
+/** One pool of connections for TypeORM and for SQL of our own. What is asked of a connection at once is sent at once. */
 export function createDataSource(url: string, poolSize = 10): DataSource {
-  return dataSource(url, {
-    max: poolSize,
-    statement_timeout: 30_000,
-    query_timeout: QUERY_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: 30_000,
+  return dataSource(url, { ...TIMEOUTS, max: poolSize, pipeline: true });
+}
+
+/** Connections for COPY, which does not go with others on its way. */
+export function createCopyPool(url: string): Pool {
+  return new Pool({
+    ...TIMEOUTS,
+    connectionString: url,
+    application_name: APPLICATION,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    max: COPIES_AT_ONCE,
   });
 }
 
@@ -59,8 +76,8 @@ function dataSource(url: string, extra: object): DataSource {
       ChangedServices1763901400000,
     ],
     installExtensions: false,
-    applicationName: 'monscale',
-    connectTimeoutMS: 5_000,
+    applicationName: APPLICATION,
+    connectTimeoutMS: CONNECT_TIMEOUT_MS,
     extra: { ...extra, keepAlive: true },
   });
 }

@@ -5,7 +5,7 @@ import { from } from 'pg-copy-streams';
 import type { DataSource, EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config';
 import { messageOf, Unavailable } from '../common/errors';
-import { createDataSource, createMigrationSource } from './data-source';
+import { createCopyPool, createDataSource, createMigrationSource } from './data-source';
 
 /** Any number; the same for every process, so that migrations run one at a time. */
 const MIGRATION_LOCK = 0x6d6f6e73;
@@ -18,8 +18,8 @@ export interface Sql {
   rows<R extends QueryResultRow>(text: string, values?: unknown[], name?: string): Promise<R[]>;
 }
 
-/** One connection in a transaction. */
-export interface Transaction extends Sql {
+/** One connection in a transaction that copies. */
+export interface Copying extends Sql {
   /**
    * Adds rows, at a third of what an INSERT costs here and there. One that is refused undoes the transaction.
    *
@@ -37,11 +37,14 @@ export interface Transaction extends Sql {
 export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger('Database');
   private readonly source: DataSource;
+  private readonly copies: Pool;
   private connecting?: Promise<void>;
   private closed = false;
 
   constructor(@Inject(CONFIG) private readonly config: Config) {
     this.source = createDataSource(config.databaseUrl!);
+    this.copies = createCopyPool(config.databaseUrl!);
+    this.copies.on('error', (error) => this.noteLost(error));
   }
 
   async onModuleInit(): Promise<void> {
@@ -55,9 +58,7 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     while (!this.closed) {
       try {
         await this.source.initialize();
-        this.pool.on('error', (error) =>
-          this.logger.warn(`lost an idle connection to PostgreSQL: ${error.message}`),
-        );
+        this.pool.on('error', (error) => this.noteLost(error));
         await this.migrate();
         attempted();
         return;
@@ -68,6 +69,10 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
         await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
       }
     }
+  }
+
+  private noteLost({ message }: Error): void {
+    this.logger.warn(`lost an idle connection to PostgreSQL: ${message}`);
   }
 
   /** Under an advisory lock: many processes may start at once on an empty database. */
@@ -89,6 +94,7 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     this.closed = true;
     await this.connecting;
+    await this.copies.end();
     if (this.source.isInitialized) await this.source.destroy();
   }
 
@@ -104,18 +110,37 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     return rowsOf<R>(this.pool, text, values, name);
   }
 
-  /** All or nothing; rolled back when `work` throws. */
-  async transaction<T>(work: (sql: Transaction) => Promise<T>): Promise<T> {
+  /**
+   * All or nothing; rolled back when `work` throws. Statements that it asks for at once are sent at once, and run one
+   * after the other.
+   */
+  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    return this.within(
+      () => this.pool,
+      (client) => work({ rows: (...asked) => rowsOf(client, ...asked) }),
+    );
+  }
+
+  /** A transaction that copies. */
+  copying<T>(work: (sql: Copying) => Promise<T>): Promise<T> {
+    return this.within(
+      () => this.copies,
+      (client) =>
+        work({
+          rows: (...asked) => rowsOf(client, ...asked),
+          copy: (text, rows) => pipeline([rows], client.query(from(text))).catch(asUnavailable),
+        }),
+    );
+  }
+
+  private async within<T>(pool: () => Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
     this.assertConnected();
-    const client = await this.pool.connect().catch(asUnavailable);
+    const client = await pool().connect().catch(asUnavailable);
     // The query under way fails by itself when the connection is lost; without a listener the process would end too.
     client.on('error', ignore);
     try {
       await client.query('BEGIN');
-      const result = await work({
-        rows: (text, values, name) => rowsOf(client, text, values, name),
-        copy: (text, rows) => pipeline([rows], client.query(from(text))).catch(asUnavailable),
-      });
+      const result = await work(client);
       await client.query('COMMIT');
       client.off('error', ignore);
       client.release();

@@ -105,9 +105,9 @@ function standIn() {
     taken.push(rows.length);
   };
   const sql = { copy, rows: () => Promise.resolve([]) };
-  const transaction = (work: (given: typeof sql) => Promise<void>) => work(sql);
+  const copying = (work: (given: typeof sql) => Promise<void>) => work(sql);
   return {
-    writer: new SampleWriter({ transaction } as unknown as Database),
+    writer: new SampleWriter({ copying } as unknown as Database),
     taken,
     answers: (next: () => Promise<void>) => (answer = next),
   };

@@ -2,7 +2,7 @@ import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, Unavailable } from '../common/errors';
 import { telemetry } from '../common/telemetry';
-import { Database, type Transaction } from '../database/database';
+import { Database, type Copying } from '../database/database';
 import { codeOf, NO_PARTITION, UNIQUE_VIOLATION } from '../database/sql-state';
 import type { Partitions } from './partitions';
 import { arrayText, copyOf, merged, rowsOf, type Sample, type SampleRow } from './sample-rows';
@@ -177,8 +177,8 @@ export class SampleWriter implements OnApplicationShutdown {
   }
 
   /** The last half second of samples may go when PostgreSQL itself crashes: they do not wait for the disk. */
-  private inTransaction(work: (sql: Transaction) => Promise<void>): Promise<void> {
-    return this.database.transaction(async (sql) => {
+  private inTransaction(work: (sql: Copying) => Promise<void>): Promise<void> {
+    return this.database.copying(async (sql) => {
       await sql.rows('SET LOCAL synchronous_commit = off');
       await work(sql);
     });

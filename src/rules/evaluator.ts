@@ -183,11 +183,13 @@ export class Evaluator {
     places: Places,
     alongside?: Alongside,
   ): Promise<Committed> {
-    await alongside?.(sql);
-    const locked = await this.ledger.lock(
-      sql,
-      candidates.map(({ watched }) => watched.prepared.service),
-    );
+    const [, locked] = await Promise.all([
+      alongside?.(sql),
+      this.ledger.lock(
+        sql,
+        candidates.map(({ watched }) => watched.prepared.service),
+      ),
+    ]);
     const limited = candidates.flatMap(({ watched: { prepared } }) =>
       prepared.rule.scaling && prepared.infrastructure && counts.has(prepared.infrastructure.id)
         ? [prepared.infrastructure]

@@ -101,22 +101,20 @@ export class Ledger {
    * ids, so that two batches that share some never wait for each other in a circle.
    */
   async lock(sql: Sql, services: readonly ServiceRow[]): Promise<Map<string, LockedState>> {
-    const rows = await sql.rows<{ id: string; version: number; kill_switch: boolean }>(
-      `SELECT id, version, (SELECT is_on FROM kill_switch) AS kill_switch FROM services WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
-      [uuids(services.map(({ id }) => id))],
-      'ledger_services',
-    );
-    // A statement of its own: it must see what was committed while the lock was waited for.
-    const states = await sql.rows<{
-      id: string;
-      state: State;
-      decision_id: string;
-      next_moment: Date | null;
-    }>(
-      `SELECT service_id AS id, state, decision_id, next_moment FROM service_states WHERE service_id = ANY($1::uuid[])`,
-      [uuids(rows.map(({ id }) => id))],
-      'ledger_states_read',
-    );
+    const ids = uuids(services.map(({ id }) => id));
+    const [rows, states] = await Promise.all([
+      sql.rows<{ id: string; version: number; kill_switch: boolean }>(
+        `SELECT id, version, (SELECT is_on FROM kill_switch) AS kill_switch FROM services WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
+        [ids],
+        'ledger_services',
+      ),
+      // A statement of its own: it must see what was committed while the lock was waited for.
+      sql.rows<{ id: string; state: State; decision_id: string; next_moment: Date | null }>(
+        `SELECT service_id AS id, state, decision_id, next_moment FROM service_states WHERE service_id = ANY($1::uuid[])`,
+        [ids],
+        'ledger_states_read',
+      ),
+    ]);
     const locked = new Map<string, LockedState>(
       rows.map(({ id, version, kill_switch }) => [
         id,
@@ -176,75 +174,79 @@ export class Ledger {
     return new Map(states.map((row) => [row.id, scalingsOf(row)]));
   }
 
-  /** @returns executions that began with their decision, in the places there are */
+  /**
+   * All at once, in this order: nothing of it waits for an answer.
+   *
+   * @returns executions that began with their decision, in the places there are
+   */
   async write(
     sql: Sql,
     entries: readonly LedgerEntry[],
     infrastructures: LockedInfrastructures,
     places: Places,
   ): Promise<Claimed[]> {
-    if (entries.length > 0) await this.writeStates(sql, entries);
-    await this.writeDecisions(
-      sql,
-      entries.filter(({ newStretch }) => newStretch),
-    );
-    const begun = await this.writeTriggers(
-      sql,
-      entries.filter(({ trigger }) => trigger !== undefined),
-      places,
-    );
-    await this.writeEffects(
-      sql,
-      entries.filter(({ effect }) => effect !== undefined),
-    );
-    for (const { id, lastAt, lastDirection, directionChanges, frozenUntil } of infrastructures.changes) {
-      await sql.rows(
-        `UPDATE infrastructure_states SET last_up_at = $2, last_down_at = $3, last_direction = $4,
-           direction_changes = $5::timestamptz[], frozen_until = $6 WHERE infrastructure_id = $1`,
-        [
-          id,
-          momentOf(lastAt.up),
-          momentOf(lastAt.down),
-          lastDirection ?? null,
-          directionChanges.map((at) => new Date(at)),
-          momentOf(frozenUntil),
-        ],
-      );
-    }
+    const begins = entries.filter(({ newStretch }) => newStretch);
+    const triggered = entries.filter(({ trigger }) => trigger !== undefined);
+    const written = [
+      this.writeFirstStates(
+        sql,
+        entries.filter(({ isFirst }) => isFirst),
+      ),
+      this.writeStates(
+        sql,
+        entries.filter(({ isFirst }) => !isFirst),
+      ),
+      this.closeDecisions(
+        sql,
+        begins.filter(({ closes }) => closes !== undefined),
+      ),
+      this.writeDecisions(sql, begins),
+      this.writeTriggers(sql, triggered),
+      this.writeAlerts(sql, triggered),
+      this.writeEffects(
+        sql,
+        entries.filter(({ effect }) => effect !== undefined),
+      ),
+      ...infrastructures.changes.map((change) => this.writeScalings(sql, change)),
+    ];
+    const [begun] = await Promise.all([this.writeExecutions(sql, triggered, places), ...written]);
     return begun;
   }
 
   /** Under the lock it is known which of them have a row: an update costs less than an insert that becomes one. */
+  private async writeFirstStates(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
+    if (entries.length === 0) return;
+    await sql.rows(
+      `INSERT INTO service_states (service_id, state, decision_id, next_moment)
+       SELECT * FROM unnest($1::uuid[], $2::jsonb[], $3::uuid[], $4::timestamptz[])`,
+      statesOf(entries),
+      'ledger_first_states',
+    );
+  }
+
   private async writeStates(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
-    const first = entries.filter(({ isFirst }) => isFirst);
-    const others = entries.filter(({ isFirst }) => !isFirst);
-    if (first.length > 0)
-      await sql.rows(
-        `INSERT INTO service_states (service_id, state, decision_id, next_moment)
-         SELECT * FROM unnest($1::uuid[], $2::jsonb[], $3::uuid[], $4::timestamptz[])`,
-        statesOf(first),
-        'ledger_first_states',
-      );
-    if (others.length > 0)
-      await sql.rows(
-        `UPDATE service_states s SET state = u.state, decision_id = u.decision_id, next_moment = u.next_moment
-         FROM unnest($1::uuid[], $2::jsonb[], $3::uuid[], $4::timestamptz[]) AS u (id, state, decision_id, next_moment)
-         WHERE s.service_id = u.id`,
-        statesOf(others),
-        'ledger_states',
-      );
+    if (entries.length === 0) return;
+    await sql.rows(
+      `UPDATE service_states s SET state = u.state, decision_id = u.decision_id, next_moment = u.next_moment
+       FROM unnest($1::uuid[], $2::jsonb[], $3::uuid[], $4::timestamptz[]) AS u (id, state, decision_id, next_moment)
+       WHERE s.service_id = u.id`,
+      statesOf(entries),
+      'ledger_states',
+    );
+  }
+
+  private async closeDecisions(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
+    if (entries.length === 0) return;
+    await sql.rows(
+      `UPDATE decisions d SET ended_at = e.at
+       FROM unnest($1::uuid[], $2::timestamptz[]) AS e (id, at) WHERE d.id = e.id`,
+      [uuids(entries.map(({ closes }) => closes!)), timestamps(entries.map(({ at }) => at))],
+      'ledger_close',
+    );
   }
 
   private async writeDecisions(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    const closing = entries.filter(({ closes }) => closes !== undefined);
-    if (closing.length > 0)
-      await sql.rows(
-        `UPDATE decisions d SET ended_at = e.at
-         FROM unnest($1::uuid[], $2::timestamptz[]) AS e (id, at) WHERE d.id = e.id`,
-        [uuids(closing.map(({ closes }) => closes!)), timestamps(closing.map(({ at }) => at))],
-        'ledger_close',
-      );
     await sql.rows(
       `INSERT INTO decisions (id, service_id, started_at, phase, reason, explanation, metric_values, trigger_id, why)
        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::uuid[],
@@ -264,8 +266,8 @@ export class Ledger {
     );
   }
 
-  private async writeTriggers(sql: Sql, entries: readonly LedgerEntry[], places: Places): Promise<Claimed[]> {
-    if (entries.length === 0) return [];
+  private async writeTriggers(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
+    if (entries.length === 0) return;
     await sql.rows(
       `INSERT INTO triggers (id, service_id, infrastructure_id, at, direction, delta, justification, kind)
        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], $6::int[], $7::text[], $8::text[])`,
@@ -289,11 +291,18 @@ export class Ledger {
       ],
       'ledger_triggers',
     );
+  }
+
+  private async writeAlerts(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
     const fed = entries.flatMap(({ trigger }) =>
       trigger!.alerts.map((alert) => ({ alert, trigger: trigger!.id })),
     );
-    if (fed.length > 0) await this.writeAlerts(sql, fed);
-    return this.writeExecutions(sql, entries, places);
+    if (fed.length === 0) return;
+    await sql.rows(
+      `INSERT INTO trigger_alerts (alert_id, trigger_id) SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING`,
+      [uuids(fed.map(({ alert }) => alert)), uuids(fed.map(({ trigger }) => trigger))],
+      'ledger_trigger_alerts',
+    );
   }
 
   /** What did not succeed by then can't have helped. */
@@ -317,11 +326,21 @@ export class Ledger {
     );
   }
 
-  private async writeAlerts(sql: Sql, fed: { alert: string; trigger: string }[]): Promise<void> {
+  private async writeScalings(
+    sql: Sql,
+    { id, lastAt, lastDirection, directionChanges, frozenUntil }: Scalings & { id: string },
+  ): Promise<void> {
     await sql.rows(
-      `INSERT INTO trigger_alerts (alert_id, trigger_id) SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING`,
-      [uuids(fed.map(({ alert }) => alert)), uuids(fed.map(({ trigger }) => trigger))],
-      'ledger_trigger_alerts',
+      `UPDATE infrastructure_states SET last_up_at = $2, last_down_at = $3, last_direction = $4,
+         direction_changes = $5::timestamptz[], frozen_until = $6 WHERE infrastructure_id = $1`,
+      [
+        id,
+        momentOf(lastAt.up),
+        momentOf(lastAt.down),
+        lastDirection ?? null,
+        directionChanges.map((at) => new Date(at)),
+        momentOf(frozenUntil),
+      ],
     );
   }
 
