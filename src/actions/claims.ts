@@ -4,7 +4,8 @@ import { CLOCK, type Clock } from '../common/clock';
 import { messageOf } from '../common/errors';
 import { CONFIG, type Config } from '../config/config';
 import { uuids } from '../database/binary-format';
-import { Database, type Sql } from '../database/database';
+import { Database } from '../database/database';
+import type { Sql } from '../database/sql-pool';
 import { CLAIMED, LEASE_GRACE_SECONDS, MAY_ACT, type Claimed } from '../queue/claimed';
 import { Queues } from '../queue/queues';
 import { mine, type Claim, type Ended, type OpenExecution } from './execution';
@@ -26,7 +27,13 @@ export class Claims {
   private readonly logger = new Logger('Actions');
   private readonly due = new Batcher((claims: Claim[]) => this.takeDue(claims));
   private readonly lost = new Batcher(async (claims: Claim[]) => {
-    const taken = await this.take(this.database, claims, this.clock.now(), LOST, 'executions_claim_lost');
+    const taken = await this.take(
+      this.database.keyed,
+      claims,
+      this.clock.now(),
+      LOST,
+      'executions_claim_lost',
+    );
     return inOrder(claims, taken);
   });
 
@@ -78,7 +85,7 @@ export class Claims {
     const now = this.clock.now();
     const free =
       this.config.maxActionsPerHour === undefined
-        ? await this.take(this.database, claims, now, `${DUE} AND ${UNLIMITED}`, 'executions_claim')
+        ? await this.take(this.database.keyed, claims, now, `${DUE} AND ${UNLIMITED}`, 'executions_claim')
         : [];
     const taken = new Set(free.map(({ id }) => id));
     const left = claims.filter(({ id }) => !taken.has(id));
@@ -88,7 +95,7 @@ export class Claims {
 
   /** Most that could not be taken are done, or in other hands. */
   private async anyDue(claims: readonly Claim[], now: Date): Promise<boolean> {
-    const [row] = await this.database.rows(
+    const [row] = await this.database.keyed.rows(
       `SELECT FROM executions e WHERE e.id = ANY($1::uuid[]) AND ${DUE} LIMIT 1`,
       [uuids(claims.map(({ id }) => id)), now],
       'executions_any_due',

@@ -3,7 +3,8 @@ import { Batcher } from '../common/batcher';
 import { CLOCK, type Clock } from '../common/clock';
 import { Conflict, NotFound } from '../common/errors';
 import { integers, jsons, texts, timestamps, uuids } from '../database/binary-format';
-import { Database, type Sql } from '../database/database';
+import { Database } from '../database/database';
+import type { Sql } from '../database/sql-pool';
 import { KillSwitch } from '../kill-switch/kill-switch';
 import { Queues } from '../queue/queues';
 import { Claims } from './claims';
@@ -46,7 +47,7 @@ export class Executions {
 
   private async finishAll(endings: OwnEnding[]): Promise<boolean[]> {
     const now = this.clock.now();
-    const rows = await this.database.rows<Ended>(
+    const rows = await this.database.keyed.rows<Ended>(
       `WITH ${own(
         `unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $7::jsonb[], $8::jsonb[], $9::timestamptz[])
            AS u (id, worker, tries, status, next_attempt_at, attempt, waiting, waits_until)`,

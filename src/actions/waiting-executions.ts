@@ -70,7 +70,7 @@ export class WaitingExecutions {
 
   private async takeAll(claims: Claim[]): Promise<(ClaimedWaiting | undefined)[]> {
     const now = this.clock.now();
-    const rows = await this.database.rows<ClaimedWaiting>(
+    const rows = await this.database.keyed.rows<ClaimedWaiting>(
       `WITH ${mine(
         '$1',
         '$2',
@@ -102,7 +102,7 @@ export class WaitingExecutions {
     const again = answers.map(({ claimed, followed }) =>
       followed.status === 'waiting' ? new Date(now.getTime() + gapMs(claimed.asked + 1)) : null,
     );
-    const rows = await this.database.rows<Ended>(
+    const rows = await this.database.keyed.rows<Ended>(
       `WITH ${own(
         `unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $7::jsonb[], $8::jsonb[])
            AS u (id, worker, asked, status, next_attempt_at, attempt, waiting)`,

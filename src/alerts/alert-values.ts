@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { floats, texts, uuids } from '../database/binary-format';
-import { Database, type Sql } from '../database/database';
+import { Database } from '../database/database';
+import type { Sql } from '../database/sql-pool';
 
 /** An `alert` metric of a service. */
 export interface AlertMetric {
@@ -35,7 +36,7 @@ export class AlertValues {
   async of(
     metrics: readonly AlertMetric[],
     now: Date,
-    sql: Sql = this.database,
+    sql: Sql = this.database.keyed,
   ): Promise<ReadonlyMap<string, AlertValue[]>> {
     if (metrics.length === 0) return NOBODY;
     const rows = await sql.rows<{

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Addressees } from './addressees';
+import { AlertHandover } from './alert-handover';
 import { AlertValues } from './alert-values';
 import { FormatRegistry } from './format-registry';
 import { ALERT_FORMATS } from './formats';
@@ -25,6 +26,7 @@ import { Refusals } from './traps/refusals';
     Addressees,
     Receipts,
     Intake,
+    AlertHandover,
     Reception,
     Subscriptions,
     AlertValues,
@@ -38,6 +40,7 @@ import { Refusals } from './traps/refusals';
     Addressees,
     Receipts,
     Intake,
+    AlertHandover,
     Reception,
     Subscriptions,
     AlertValues,

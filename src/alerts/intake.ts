@@ -15,10 +15,12 @@ import {
   timestamps,
   uuids,
 } from '../database/binary-format';
-import { Database, type Copying, type Sql } from '../database/database';
+import { Database } from '../database/database';
+import type { Copying, Sql } from '../database/sql-pool';
 import { codeOf, UNIQUE_VIOLATION } from '../database/sql-state';
 import { Queues } from '../queue/queues';
 import type { AlertSource, IncomingAlert } from './alert';
+import { AlertHandover } from './alert-handover';
 import { Receipts } from './receipts';
 import { fold, stepFor, textsOf, type Glimpse, type KeptAlert } from './fold';
 import { documentOf } from './formats/kept-payload';
@@ -49,11 +51,14 @@ interface Delivery {
 /** As a number: many moments are read, and making dates of them is what costs. */
 const millis = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
 
-const NOTHING: Kept = { accepted: [], news: [], sooner: [] };
+const NOTHING: Kept = { accepted: [], fresh: [], news: [], sooner: [] };
 
 interface Kept {
   /** Of an end that ended nothing there is none. */
   accepted: (Accepted | undefined)[];
+  /** New ones that rules ask for, as they were known here and still were when these were committed. */
+  fresh: KeptAlert[];
+  /** Others that are news for rules. */
   news: string[];
   sooner: KeptAlert[];
 }
@@ -62,14 +67,17 @@ interface Kept {
 interface Inserted {
   ids: ReadonlyMap<string, string>;
   taken: ReadonlySet<string>;
+  fresh: readonly KeptAlert[];
   news: readonly string[];
 }
 
-const NOBODY: Inserted = { ids: new Map(), taken: new Set(), news: [] };
+const NOBODY: Inserted = { ids: new Map(), taken: new Set(), fresh: [], news: [] };
 
 interface InsertedRow {
   id: string;
   isAsked: boolean;
+  /** The rules have changed since they were read here: it is not known who asks. */
+  isStale: boolean;
 }
 
 /** From this many on a COPY and its round trips cost less than an INSERT. */
@@ -108,6 +116,7 @@ export class Intake {
     private readonly queues: Queues,
     private readonly receipts: Receipts,
     private readonly subscriptions: Subscriptions,
+    private readonly handover: AlertHandover,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -121,10 +130,10 @@ export class Intake {
     try {
       const kept = await this.deliveries.add({ source, alerts });
       if ('error' in kept) throw kept.error;
-      const { accepted, news, sooner } = kept;
+      const { accepted, fresh, news, sooner } = kept;
       telemetry.alertsReceived.inc({ format: source.format }, alerts.length);
       // Not waited for: they are committed, and the sweep finds them if this fails.
-      void this.queues.addAlerts(news);
+      void this.queues.addAlerts(this.handover.take(fresh) ? news : [...fresh.map(({ id }) => id), ...news]);
       void this.lookSooner(sooner);
       return accepted.filter((one) => one !== undefined);
     } finally {
@@ -204,6 +213,7 @@ export class Intake {
         const id = known.get(dedupKey) ?? fresh.ids.get(dedupKey);
         return id === undefined ? undefined : { id, dedupKey };
       }),
+      fresh: [...begun.fresh, ...fresh.fresh],
       news: [...begun.news, ...fresh.news, ...kept.news],
       sooner: kept.sooner,
     };
@@ -275,10 +285,13 @@ export class Intake {
     const rows = alone.length === 0 ? [] : await this.insertAlone(source, alone);
     const done = new Set(rows.map(({ id }) => id));
     const isDone = ({ id }: { id: string }) => done.has(id);
+    const asked = rows.filter(({ isAsked }) => isAsked);
+    const known = new Set(asked.flatMap(({ id, isStale }) => (isStale ? [] : [id])));
     return {
       ids: new Map(accepted.filter(isDone).map(({ id, dedupKey }) => [dedupKey, id])),
       taken: new Set(accepted.filter((alert) => !isDone(alert)).map(({ dedupKey }) => dedupKey)),
-      news: rows.filter(({ isAsked }) => isAsked).map(({ id }) => id),
+      fresh: known.size === 0 ? [] : alone.filter(({ id }) => known.has(id)),
+      news: asked.flatMap(({ id, isStale }) => (isStale ? [id] : [])),
     };
   }
 
@@ -291,7 +304,7 @@ export class Intake {
         if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
       }
     }
-    return this.insert(this.database, source, alerts);
+    return this.insert(this.database.keyed, source, alerts);
   }
 
   private async keepAll(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Kept> {
@@ -327,6 +340,7 @@ export class Intake {
     const news = [...asked, ...updated.filter(isNews).map(({ id }) => id)];
     return {
       accepted: accepted.map((one) => one && { id: one.id, dedupKey: one.dedupKey }),
+      fresh: [],
       news: [...new Set([...news, ...newsForSome])],
       sooner: updated.filter((alert) => endsSooner(alert, ends.get(alert.id))),
     };
@@ -413,7 +427,7 @@ export class Intake {
   private async insert(sql: Sql, source: AlertSource, alerts: readonly KeptAlert[]): Promise<InsertedRow[]> {
     const { isAsked, revision } = await this.asked();
     const said = alerts.map(textsOf);
-    const rows = await sql.rows<{ id: string; isAsked: boolean; isStale: boolean }>(
+    const rows = await sql.rows<InsertedRow>(
       `WITH known AS (SELECT revision <> $19::bigint AS is_stale FROM definition_revision FOR SHARE)
        INSERT INTO alerts (id, source, format, dedup_key, status, value, labels, annotations, service_id, metric, at,
          ends_at, life_seconds, received_at, last_seen_at, is_current, revision, raw, content, processed)
@@ -465,6 +479,7 @@ export class Intake {
     const rows = alerts.map((alert) => ({
       id: alert.id,
       isAsked: alert.isCurrent && (isStale || isAsked(alert)),
+      isStale,
     }));
     const said = alerts.map(textsOf);
     const same = <T>(value: T): T[] => alerts.map(() => value);

@@ -48,7 +48,7 @@ export class Identities {
   }
 
   private async find(hashes: readonly Buffer[]): Promise<(SourceRow | undefined)[]> {
-    const rows = await this.database.rows<SourceRow>(
+    const rows = await this.database.keyed.rows<SourceRow>(
       'SELECT token_hash AS hash, name, format, params FROM sources WHERE token_hash = ANY($1::bytea[])',
       [hashes],
       'auth_sources',

@@ -76,6 +76,10 @@ export const telemetry = {
     'type',
     'outcome',
   ] as const),
+  alertsHandedOver: counter(
+    'alerts_handed_over_total',
+    'Alerts that were evaluated where they came in, without the queue',
+  ),
   handedOver: counter(
     'executions_handed_over_total',
     'Executions that began with their decision, without the queue',

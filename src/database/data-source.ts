@@ -1,4 +1,4 @@
-import { Pool } from 'pg';
+import { Pool, type PoolConfig } from 'pg';
 import { DataSource } from 'typeorm';
 import { Foundation1700000000000 } from '../../migrations/1700000000000-foundation';
 import { TrustedRules1763900000000 } from '../../migrations/1763900000000-trusted-rules';
@@ -28,24 +28,40 @@ const TIMEOUTS = {
 };
 const CONNECT_TIMEOUT_MS = 5_000;
 const APPLICATION = 'monscale';
+const AT_ONCE = 10;
 const COPIES_AT_ONCE = 5;
 
 /** One pool of connections for TypeORM and for SQL of our own. What is asked of a connection at once is sent at once. */
-export function createDataSource(url: string, poolSize = 10): DataSource {
-  return dataSource(url, { ...TIMEOUTS, max: poolSize, pipeline: true });
+export function createDataSource(url: string): DataSource {
+  return dataSource(url, { ...TIMEOUTS, max: AT_ONCE, pipeline: true });
 }
 
 /** Connections for COPY, which does not go with others on its way. */
-export function createCopyPool(url: string): Pool {
-  return new Pool({
-    ...TIMEOUTS,
+export const createCopyPool = (url: string): Pool => createPool(url, { max: COPIES_AT_ONCE });
+
+/** Without JIT: a table of one row, which has no index, is read all the same, at a price that would have it compiled. */
+const BY_KEYS = `SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
+  SET enable_mergejoin = off; SET jit = off`;
+
+/** Connections that plan a statement once, by index and row by row: what it costs grows with what it asks for alone. */
+export const createKeyedPool = (url: string): Pool =>
+  createPool(url, {
+    max: AT_ONCE,
+    pipeline: true,
+    // The pool waits for it, though its type does not say so.
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises
+    onConnect: (client) => client.query(BY_KEYS).then(() => undefined),
+  });
+
+const createPool = (url: string, given: PoolConfig): Pool =>
+  new Pool({
     connectionString: url,
     application_name: APPLICATION,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
-    max: COPIES_AT_ONCE,
+    ...TIMEOUTS,
+    ...given,
   });
-}
 
 /** For migrations: they take the time they take. */
 export function createMigrationSource(url: string): DataSource {

@@ -1,33 +1,15 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { pipeline } from 'node:stream/promises';
-import type { Pool, PoolClient, QueryResultRow } from 'pg';
-import { from } from 'pg-copy-streams';
+import type { Pool, QueryResultRow } from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config';
 import { messageOf, Unavailable } from '../common/errors';
-import { createCopyPool, createDataSource, createMigrationSource } from './data-source';
+import { createCopyPool, createDataSource, createKeyedPool, createMigrationSource } from './data-source';
+import { asUnavailable, SqlPool, type Copying, type Sql } from './sql-pool';
 
 /** Any number; the same for every process, so that migrations run one at a time. */
 const MIGRATION_LOCK = 0x6d6f6e73;
 const RECONNECT_MS = 1_000;
 const PING_MS = 3_000;
-
-/** Runs SQL: the pool itself, or one connection in a transaction. */
-export interface Sql {
-  /** Rows of a statement. Named ones are prepared once per connection. */
-  rows<R extends QueryResultRow>(text: string, values?: unknown[], name?: string): Promise<R[]>;
-}
-
-/** One connection in a transaction that copies. */
-export interface Copying extends Sql {
-  /**
-   * Adds rows, at a third of what an INSERT costs here and there. One that is refused undoes the transaction.
-   *
-   * @param text COPY … FROM STDIN BINARY
-   * @param rows in that format
-   */
-  copy(text: string, rows: Buffer): Promise<void>;
-}
 
 /**
  * The way to PostgreSQL. When it is away at start the program comes up all the same, not ready, and goes on trying;
@@ -37,14 +19,30 @@ export interface Copying extends Sql {
 export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger('Database');
   private readonly source: DataSource;
-  private readonly copies: Pool;
+  private readonly ownPools: Pool[] = [];
+  private readonly general = new SqlPool(() => this.pool);
+  private readonly copies: SqlPool;
+  /**
+   * For statements that find rows by keys alone, and come all the time: planned once, by the indexes, whatever the tables
+   * hold at the time. What they look up and write must not depend on a plan that statistics are good for.
+   */
+  readonly keyed: SqlPool;
   private connecting?: Promise<void>;
   private closed = false;
 
   constructor(@Inject(CONFIG) private readonly config: Config) {
     this.source = createDataSource(config.databaseUrl!);
-    this.copies = createCopyPool(config.databaseUrl!);
-    this.copies.on('error', (error) => this.noteLost(error));
+    this.copies = this.own(createCopyPool(config.databaseUrl!));
+    this.keyed = this.own(createKeyedPool(config.databaseUrl!));
+  }
+
+  private own(pool: Pool): SqlPool {
+    pool.on('error', (error) => this.noteLost(error));
+    this.ownPools.push(pool);
+    return new SqlPool(() => {
+      this.assertConnected();
+      return pool;
+    });
   }
 
   async onModuleInit(): Promise<void> {
@@ -58,7 +56,7 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     while (!this.closed) {
       try {
         await this.source.initialize();
-        this.pool.on('error', (error) => this.noteLost(error));
+        this.typeormPool.on('error', (error) => this.noteLost(error));
         await this.migrate();
         attempted();
         return;
@@ -94,63 +92,27 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     this.closed = true;
     await this.connecting;
-    await this.copies.end();
+    await Promise.all(this.ownPools.map((pool) => pool.end()));
     if (this.source.isInitialized) await this.source.destroy();
   }
 
   /** Can PostgreSQL be asked right now? @throws Error saying why not */
   async ping(): Promise<void> {
-    this.assertConnected();
     const ping = { text: 'SELECT 1', query_timeout: PING_MS };
     await this.pool.query(ping).catch(asUnavailable);
   }
 
-  async rows<R extends QueryResultRow>(text: string, values?: unknown[], name?: string): Promise<R[]> {
-    this.assertConnected();
-    return rowsOf<R>(this.pool, text, values, name);
+  rows<R extends QueryResultRow>(text: string, values?: unknown[], name?: string): Promise<R[]> {
+    return this.general.rows<R>(text, values, name);
   }
 
-  /**
-   * All or nothing; rolled back when `work` throws. Statements that it asks for at once are sent at once, and run one
-   * after the other.
-   */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-    return this.within(
-      () => this.pool,
-      (client) => work({ rows: (...asked) => rowsOf(client, ...asked) }),
-    );
+    return this.general.transaction(work);
   }
 
   /** A transaction that copies. */
   copying<T>(work: (sql: Copying) => Promise<T>): Promise<T> {
-    return this.within(
-      () => this.copies,
-      (client) =>
-        work({
-          rows: (...asked) => rowsOf(client, ...asked),
-          copy: (text, rows) => pipeline([rows], client.query(from(text))).catch(asUnavailable),
-        }),
-    );
-  }
-
-  private async within<T>(pool: () => Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
-    this.assertConnected();
-    const client = await pool().connect().catch(asUnavailable);
-    // The query under way fails by itself when the connection is lost; without a listener the process would end too.
-    client.on('error', ignore);
-    try {
-      await client.query('BEGIN');
-      const result = await work(client);
-      await client.query('COMMIT');
-      client.off('error', ignore);
-      client.release();
-      return result;
-    } catch (error) {
-      const broken = await isBroken(client, error);
-      if (!broken) client.off('error', ignore);
-      client.release(broken);
-      return asUnavailable(error);
-    }
+    return this.copies.copying(work);
   }
 
   /** A transaction over entities. */
@@ -166,59 +128,15 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   }
 
   private get pool(): Pool {
+    this.assertConnected();
+    return this.typeormPool;
+  }
+
+  private get typeormPool(): Pool {
     return (this.source.driver as unknown as { master: Pool }).master;
   }
 
   private assertConnected(): void {
     if (!this.source.isInitialized) throw new Unavailable('PostgreSQL is away');
   }
-}
-
-const ignore = () => undefined;
-
-/** After a failed transaction. What is silent is not asked once more: closing it rolls back as well. */
-async function isBroken(client: PoolClient, error: unknown): Promise<boolean> {
-  if (error instanceof Unavailable || isAway(error)) return true;
-  return client.query('ROLLBACK').then(
-    () => false,
-    () => true,
-  );
-}
-
-async function rowsOf<R extends QueryResultRow>(
-  client: Pool | PoolClient,
-  text: string,
-  values?: unknown[],
-  name?: string,
-): Promise<R[]> {
-  const { rows } = await client.query<R>({ text, values, name }).catch(asUnavailable);
-  return rows;
-}
-
-/** SQLSTATE classes of a server that is going, coming or full; and what sockets say when there is none. */
-const AWAY = /^(08|57P|53)/;
-const AWAY_CODES = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-]);
-const AWAY_TEXT =
-  /Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/;
-
-function asUnavailable(error: unknown): never {
-  if (isAway(error))
-    throw new Unavailable(`PostgreSQL is away: ${messageOf(error)}`, undefined, { cause: error });
-  throw error;
-}
-
-function isAway(error: unknown): boolean {
-  const { code } = error as { code?: string };
-  return (
-    (code !== undefined && (AWAY.test(code) || AWAY_CODES.has(code))) ||
-    AWAY_TEXT.test((error as Error).message)
-  );
 }

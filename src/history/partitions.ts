@@ -1,4 +1,5 @@
-import type { Database, Sql } from '../database/database';
+import type { Database } from '../database/database';
+import type { Sql } from '../database/sql-pool';
 import { codeOf, LOCK_NOT_AVAILABLE } from '../database/sql-state';
 
 const DAY_MS = 86_400_000;

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InvalidInput } from '../common/errors';
-import { Database, type Sql } from '../database/database';
+import { Database } from '../database/database';
+import type { Sql } from '../database/sql-pool';
 import { groupOf, placeOf } from '../database/series';
 import { codeOf, QUERY_CANCELED } from '../database/sql-state';
 import { FIVE_MINUTES, HOUR, partitionsOf, RAW, type RollUp } from './tables';

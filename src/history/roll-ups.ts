@@ -2,7 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
 import { Recurring } from '../common/periodic';
 import { CONFIG, type Config } from '../config/config';
-import { Database, type Sql } from '../database/database';
+import { Database } from '../database/database';
+import type { Sql } from '../database/sql-pool';
 import { FIVE_MINUTES, HOUR, partitionsOf, RAW, type RollUp, type Table } from './tables';
 import { LATE_MS } from './sample-writer';
 

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
+import { Semaphore } from '../common/semaphore';
 import { telemetry } from '../common/telemetry';
 import type { Claimed } from './claimed';
 
@@ -22,8 +23,7 @@ export const PLACES = 1_024;
 @Injectable()
 export class Handover {
   private hands?: Hands;
-  private free = PLACES;
-  private whenIdle?: () => void;
+  private readonly free = new Semaphore(PLACES);
 
   constructor(@Inject(CLOCK) private readonly clock: Clock) {}
 
@@ -33,9 +33,9 @@ export class Handover {
   }
 
   /** Nothing begins here any more. @returns once all that did has ended */
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.hands = undefined;
-    if (this.free < PLACES) await new Promise<void>((resolve) => (this.whenIdle = resolve));
+    return this.free.idle();
   }
 
   /** Places for what follows from a batch of decisions; whoever asks for them ends them, whatever happens. */
@@ -44,29 +44,23 @@ export class Handover {
     let held = 0;
     const giveBack = (count: number): void => {
       held -= count;
-      this.release(count);
+      this.free.release(count);
     };
     return {
       reserve: (wanted) => {
         giveBack(held);
         if (hands === undefined || hands !== this.hands) return undefined;
-        held = Math.min(wanted, this.free);
-        this.free -= held;
+        held = this.free.acquire(wanted);
         return { worker: hands.worker, count: held, at: this.clock.now() };
       },
       begin: (claimed) => {
         giveBack(held - claimed.length);
         held = 0;
         telemetry.handedOver.inc(claimed.length);
-        for (const one of claimed) void hands!.carryOut(one).finally(() => this.release(1));
+        for (const one of claimed) void hands!.carryOut(one).finally(() => this.free.release(1));
       },
       end: () => giveBack(held),
     };
-  }
-
-  private release(count: number): void {
-    this.free += count;
-    if (this.free === PLACES) this.whenIdle?.();
   }
 }
 

@@ -1,20 +1,24 @@
 import { Process, Processor } from '@nestjs/bull';
 import { Inject } from '@nestjs/common';
 import type { Job } from 'bull';
-import { Subscriptions } from '../alerts/subscriptions';
+import { AlertHandover } from '../alerts/alert-handover';
 import { documentOf } from '../alerts/formats/kept-payload';
+import type { KeptAlert } from '../alerts/fold';
 import { Matcher, type Match } from '../alerts/matcher';
+import { Subscriptions } from '../alerts/subscriptions';
 import { CLOCK, type Clock } from '../common/clock';
 import { numberAt } from '../common/json-path';
 import { telemetry } from '../common/telemetry';
 import { floats, integers, texts, uuids } from '../database/binary-format';
-import { Database, type Sql } from '../database/database';
+import { Database } from '../database/database';
+import type { Sql } from '../database/sql-pool';
 import type { Reading } from '../metrics/metric';
 import type { AlertsJob } from '../queue/jobs';
 import { Queues } from '../queue/queues';
 import { Evaluator } from './evaluator';
 import { Observer } from './observer';
 import { RuleBook, type Prepared, type Watched } from './rule-book';
+import type { Seen } from './seen';
 
 const CONCURRENCY = 8;
 /** Alerts that live are matched with a service that is new or changed; more than this are left to their next receipt. */
@@ -26,18 +30,8 @@ const AGAIN_MS = 1_000;
 /** Losing every time to other workers means that they do the work. */
 const MAX_OVERTAKEN = 3;
 
-interface NewAlert {
-  id: string;
-  status: string;
-  value: number | null;
-  labels: Record<string, string>;
-  annotations: Record<string, string>;
-  raw: unknown;
-  service_id: string | null;
-  metric: string | null;
-  revision: number;
-  last_seen_at: Date;
-}
+type LivingAlert = Pick<KeptAlert, 'id' | 'status' | 'value' | 'labels' | 'annotations' | 'raw'>;
+type NewAlert = LivingAlert & Pick<KeptAlert, 'serviceId' | 'metric' | 'revision' | 'lastSeenAt'>;
 
 interface MatchRow {
   alert: string;
@@ -60,8 +54,11 @@ export class AlertsProcessor {
     private readonly observer: Observer,
     private readonly evaluator: Evaluator,
     private readonly queues: Queues,
+    handover: AlertHandover,
     @Inject(CLOCK) private readonly clock: Clock,
-  ) {}
+  ) {
+    handover.offer((alerts) => this.takeFresh(alerts));
+  }
 
   @Process({ concurrency: CONCURRENCY })
   async process({ data }: Job<AlertsJob>): Promise<void> {
@@ -69,11 +66,22 @@ export class AlertsProcessor {
     if (data.services) await this.takeServices(data.services);
   }
 
+  /** They were matched as they were committed: the rules known here are no older. Nobody else has them in hand yet. */
+  private async takeFresh(alerts: readonly KeptAlert[]): Promise<void> {
+    let left = alerts.map(({ id }) => id);
+    try {
+      left = await this.follow(alerts, this.subscriptions.latest!.matcher);
+    } catch (error) {
+      if (!(error instanceof Overtaken)) throw error;
+    }
+    await this.takeAlerts(left);
+  }
+
   private async takeAlerts(ids: readonly string[]): Promise<void> {
     let overtaken = 0;
     for (let left = ids; left.length > 0;) {
       try {
-        left = await this.match(left);
+        left = await this.takeUnprocessed(left);
       } catch (error) {
         // Another worker has some of them in hand: what is left is taken anew.
         if (!(error instanceof Overtaken) || ++overtaken === MAX_OVERTAKEN) throw error;
@@ -82,52 +90,66 @@ export class AlertsProcessor {
   }
 
   /** Answers those that are left for another round. */
-  private async match(ids: readonly string[]): Promise<string[]> {
+  private async takeUnprocessed(ids: readonly string[]): Promise<string[]> {
     const [unprocessed, { matcher }] = await Promise.all([
-      this.database.rows<NewAlert>(
-        `SELECT id, status, value, labels, annotations, raw, service_id, metric, revision, last_seen_at FROM alerts
-         WHERE id = ANY($1::uuid[]) AND processed < revision ORDER BY id`,
+      this.database.keyed.rows<NewAlert>(
+        `SELECT id, status, value, labels, annotations, raw, service_id AS "serviceId", metric, revision,
+           last_seen_at AS "lastSeenAt"
+         FROM alerts WHERE id = ANY($1::uuid[]) AND processed < revision ORDER BY id`,
         [uuids(ids)],
         'alerts_new',
       ),
       this.subscriptions.current(),
     ]);
-    if (unprocessed.length === 0) return [];
-    const all = unprocessed.map((alert) => ({ alert, matches: matchesOf(alert, matcher) }));
+    return unprocessed.length === 0 ? [] : this.follow(unprocessed, matcher);
+  }
+
+  /** What follows from alerts. Answers those that are left for another round. */
+  private async follow(alerts: readonly NewAlert[], matcher: Matcher): Promise<string[]> {
+    const all = alerts.map((alert) => ({ alert, matches: matchesOf(alert, matcher) }));
     const watched = await this.ruleBook.byIds([
       ...new Set(all.flatMap(({ matches }) => matches.map(({ service }) => service))),
     ]);
     const { now, later } = oneEach(all, watched);
-    const alerts = now.map(({ alert }) => alert);
+    const taken = now.map(({ alert }) => alert);
     const matches = now.flatMap((one) => one.matches);
     const concerned = new Set(matches.map(({ service }) => service));
     const services = new Map(watched.map(({ prepared }) => [prepared.service.id, prepared]));
-    // What is decided is committed after them, and with them; should they be lost before that, the alerts are not processed.
-    await this.keepMatches(
-      matches.map((match) => withMetric(match, services)),
-      alerts,
-      'off',
+    const [, seen] = await this.database.keyed.together((sql) =>
+      Promise.all([
+        // What is decided is committed after them, and with them; should they be lost before that, the alerts are not processed.
+        this.keepMatches(
+          sql,
+          matches.map((match) => withMetric(match, services)),
+          taken,
+          'off',
+        ),
+        this.look(
+          sql,
+          taken,
+          matches,
+          watched.filter(({ prepared }) => concerned.has(prepared.service.id)),
+        ),
+      ]),
     );
-    await this.evaluate(
-      alerts,
-      matches,
-      watched.filter(({ prepared }) => concerned.has(prepared.service.id)),
-    );
-    telemetry.alertsProcessed.inc(alerts.length);
+    await this.evaluator.evaluate(seen, (sql) => markProcessed(sql, taken));
+    telemetry.alertsProcessed.inc(taken.length);
     const decidedAt = this.clock.now().getTime();
-    for (const { last_seen_at: seenAt } of alerts)
-      telemetry.decisionSeconds.observe((decidedAt - seenAt.getTime()) / 1000);
+    for (const { lastSeenAt } of taken)
+      telemetry.decisionSeconds.observe((decidedAt - lastSeenAt.getTime()) / 1000);
     return later.map(({ alert }) => alert.id);
   }
 
-  private async evaluate(
+  /** The services that they concern, as they are with them. */
+  private async look(
+    sql: Sql,
     alerts: readonly NewAlert[],
     matches: readonly MatchRow[],
     watched: readonly Watched[],
-  ): Promise<void> {
+  ): Promise<Seen[]> {
     const at = this.clock.now();
     const { readings, senders } = pushedBy(alerts, matches, watched);
-    const seen = await this.observer.known(watched, at, readings);
+    const seen = await this.observer.known(watched, at, readings, sql);
     const firing = new Set(alerts.flatMap(({ id, status }) => (status === 'firing' ? [id] : [])));
     const told = new Set(matches.flatMap(({ service, alert }) => (firing.has(alert) ? [service] : [])));
     for (const one of seen) {
@@ -136,18 +158,19 @@ export class AlertsProcessor {
       const others = senders.get(id);
       if (others !== undefined) one.alerts = [...new Set([...one.alerts, ...others])];
     }
-    await this.evaluator.evaluate(seen, (sql) => markProcessed(sql, alerts));
+    return seen;
   }
 
   /** @param synchronousCommit unless it is as for all statements */
   private async keepMatches(
+    sql: Sql,
     matches: readonly MatchRow[],
-    alerts: readonly Pick<NewAlert, 'id' | 'status' | 'value' | 'labels' | 'annotations' | 'raw'>[],
+    alerts: readonly LivingAlert[],
     synchronousCommit?: 'off',
   ): Promise<void> {
     if (matches.length === 0) return;
     const byId = new Map(alerts.map((alert) => [alert.id, alert]));
-    await this.database.rows(
+    await sql.rows(
       `INSERT INTO alert_matches (alert_id, service_id, metric, ttl_seconds, value_path, number)
        SELECT DISTINCT ON (1, 2, 3) m.*
        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::float8[], $5::text[], $6::float8[]) AS m (alert, service, metric, ttl, path, number),
@@ -202,7 +225,7 @@ export class AlertsProcessor {
   ): Promise<void> {
     const versions = new Map(watched.map(({ prepared: { service } }) => [service.id, service.version]));
     const done = ids.filter((id) => !open.has(id));
-    await this.database.rows(
+    await this.database.keyed.rows(
       `DELETE FROM changed_services c USING unnest($1::uuid[], $2::int[]) AS u (id, version)
        WHERE c.service_id = u.id AND (u.version IS NULL OR c.version <= u.version)`,
       [uuids(done), integers(done.map((id) => versions.get(id) ?? null))],
@@ -221,13 +244,14 @@ export class AlertsProcessor {
       })),
     );
     if (subscriptions.length === 0) return;
-    const living = await this.database.rows<NewAlert>(
+    const living = await this.database.rows<LivingAlert>(
       `SELECT id, status, value, labels, annotations, CASE WHEN $3 THEN raw END AS raw FROM alerts
        WHERE is_current AND status = 'firing' AND (ends_at IS NULL OR ends_at > $1) ORDER BY id DESC LIMIT $2`,
       [this.clock.now(), MAX_LIVING, subscriptions.some(({ valuePath }) => valuePath !== undefined)],
     );
     const matcher = new Matcher(subscriptions);
     await this.keepMatches(
+      this.database,
       living.flatMap(({ id, labels }) =>
         matcher.matches(labels).map((subscription) => ({ alert: id, ...subscription })),
       ),
@@ -279,8 +303,7 @@ function pushedBy(alerts: readonly NewAlert[], matches: readonly MatchRow[], wat
 }
 
 function matchesOf(alert: NewAlert, matcher: Matcher): MatchRow[] {
-  if (alert.service_id !== null)
-    return [{ alert: alert.id, service: alert.service_id, metric: alert.metric! }];
+  if (alert.serviceId !== null) return [{ alert: alert.id, service: alert.serviceId, metric: alert.metric! }];
   return matcher.matches(alert.labels).map(({ service, metric }) => ({ alert: alert.id, service, metric }));
 }
 

@@ -3,7 +3,8 @@ import { messageOf, Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
 import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
-import { Database, type Sql } from '../database/database';
+import { Database } from '../database/database';
+import type { Sql } from '../database/sql-pool';
 import type { InfrastructureRow } from '../database/entities';
 import type { Claimed } from '../queue/claimed';
 import { Handover, type Places } from '../queue/handover';
@@ -91,7 +92,7 @@ export class Evaluator {
     for (let round = 1; ; round++) {
       const places = this.handover.places();
       try {
-        const { entries, begun } = await this.database.transaction((sql) =>
+        const { entries, begun } = await this.database.keyed.transaction((sql) =>
           this.commit(sql, seen, counts, places, alongside),
         );
         places.begin(begun);

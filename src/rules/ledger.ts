@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { integers, jsons, texts, timestamps, uuids } from '../database/binary-format';
-import { Database, type Sql } from '../database/database';
+import { Database } from '../database/database';
+import type { Sql } from '../database/sql-pool';
 import type { InfrastructureRow, ServiceRow } from '../database/entities';
 import { CLAIMED, LEASE_GRACE_SECONDS, MAY_ACT, type Claimed } from '../queue/claimed';
 import type { Places } from '../queue/handover';

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AlertValues, type AlertValue } from '../alerts/alert-values';
 import { CLOCK, type Clock } from '../common/clock';
 import { Unavailable } from '../common/errors';
+import type { Sql } from '../database/sql-pool';
 import type { Sample } from '../history/sample-rows';
 import { SampleWriter } from '../history/sample-writer';
 import { Samples, type SeriesWindow } from '../history/samples';
@@ -112,11 +113,13 @@ export class Observer {
    * are not stale.
    *
    * @param pushed readings that were sent for a polled metric, by service; they are written as samples
+   * @param sql where alerts that live are looked up, after what it was asked before
    */
   async known(
     watched: readonly Watched[],
     at: Date,
     pushed = new Map<string, Record<string, Reading>>(),
+    sql?: Sql,
   ): Promise<Seen[]> {
     const polled = watched.filter(({ prepared }) => prepared.service.polled);
     const oldest = Math.max(0, ...polled.map(({ prepared }) => prepared.service.intervalSeconds));
@@ -126,7 +129,7 @@ export class Observer {
     );
     const alertMetrics = watched.flatMap(({ prepared }) => prepared.alertMetrics);
     const [alerts, latest, previous] = await Promise.all([
-      this.alertValues.of(alertMetrics, at),
+      this.alertValues.of(alertMetrics, at, sql),
       this.samples.latest(series, since),
       this.previousReadings(polled),
     ]);

@@ -5,7 +5,8 @@ import { messageOf } from '../common/errors';
 import { Secrets } from '../common/secrets';
 import { SharedValues } from '../common/shared-values';
 import { uuids } from '../database/binary-format';
-import { Database, type Sql } from '../database/database';
+import { Database } from '../database/database';
+import type { Sql } from '../database/sql-pool';
 import { InfrastructureRow, ServiceRow } from '../database/entities';
 import type { Node } from '../metrics/metric';
 import { MetricRegistry } from '../metrics/metric-registry';
@@ -101,7 +102,7 @@ export class RuleBook {
 
   async byIds(ids: readonly string[]): Promise<Watched[]> {
     if (ids.length === 0) return [];
-    const rows = await this.database.rows<SnapshotRow>(
+    const rows = await this.database.keyed.rows<SnapshotRow>(
       `${SNAPSHOT} WHERE s.id = ANY($1::uuid[])`,
       [uuids(ids)],
       'rules_by_ids',
