@@ -51,14 +51,12 @@ interface Delivery {
 /** As a number: many moments are read, and making dates of them is what costs. */
 const millis = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
 
-const NOTHING: Kept = { accepted: [], fresh: [], news: [], sooner: [] };
+const NOTHING: Kept = { accepted: [], news: [], sooner: [] };
 
 interface Kept {
   /** Of an end that ended nothing there is none. */
   accepted: (Accepted | undefined)[];
-  /** New ones that rules ask for, as they were known here and still were when these were committed. */
-  fresh: KeptAlert[];
-  /** Others that are news for rules. */
+  /** News for rules, for the queue. */
   news: string[];
   sooner: KeptAlert[];
 }
@@ -67,11 +65,16 @@ interface Kept {
 interface Inserted {
   ids: ReadonlyMap<string, string>;
   taken: ReadonlySet<string>;
-  fresh: readonly KeptAlert[];
   news: readonly string[];
 }
 
-const NOBODY: Inserted = { ids: new Map(), taken: new Set(), fresh: [], news: [] };
+const NOBODY: Inserted = { ids: new Map(), taken: new Set(), news: [] };
+
+/** Alerts that a rule asks for, as of a revision of the rules. */
+interface Asked {
+  alerts: ReadonlySet<KeptAlert>;
+  revision: string;
+}
 
 interface InsertedRow {
   id: string;
@@ -79,6 +82,13 @@ interface InsertedRow {
   /** The rules have changed since they were read here: it is not known who asks. */
   isStale: boolean;
 }
+
+interface InsertedAlone {
+  rows: InsertedRow[];
+  news: string[];
+}
+
+const NO_ROWS: InsertedAlone = { rows: [], news: [] };
 
 /** From this many on a COPY and its round trips cost less than an INSERT. */
 const COPY_FROM = 200;
@@ -130,10 +140,10 @@ export class Intake {
     try {
       const kept = await this.deliveries.add({ source, alerts });
       if ('error' in kept) throw kept.error;
-      const { accepted, fresh, news, sooner } = kept;
+      const { accepted, news, sooner } = kept;
       telemetry.alertsReceived.inc({ format: source.format }, alerts.length);
       // Not waited for: they are committed, and the sweep finds them if this fails.
-      void this.queues.addAlerts(this.handover.take(fresh) ? news : [...fresh.map(({ id }) => id), ...news]);
+      void this.queues.addAlerts(news);
       void this.lookSooner(sooner);
       return accepted.filter((one) => one !== undefined);
     } finally {
@@ -213,7 +223,6 @@ export class Intake {
         const id = known.get(dedupKey) ?? fresh.ids.get(dedupKey);
         return id === undefined ? undefined : { id, dedupKey };
       }),
-      fresh: [...begun.fresh, ...fresh.fresh],
       news: [...begun.news, ...fresh.news, ...kept.news],
       sooner: kept.sooner,
     };
@@ -282,29 +291,48 @@ export class Intake {
     const rowsOf = new Map<string, number>();
     for (const { dedupKey } of inserted) rowsOf.set(dedupKey, (rowsOf.get(dedupKey) ?? 0) + 1);
     const alone = inserted.filter(({ dedupKey }) => rowsOf.get(dedupKey) === 1);
-    const rows = alone.length === 0 ? [] : await this.insertAlone(source, alone);
+    const { rows, news } = alone.length === 0 ? NO_ROWS : await this.insertAlone(source, alone);
     const done = new Set(rows.map(({ id }) => id));
     const isDone = ({ id }: { id: string }) => done.has(id);
-    const asked = rows.filter(({ isAsked }) => isAsked);
-    const known = new Set(asked.flatMap(({ id, isStale }) => (isStale ? [] : [id])));
     return {
       ids: new Map(accepted.filter(isDone).map(({ id, dedupKey }) => [dedupKey, id])),
       taken: new Set(accepted.filter((alert) => !isDone(alert)).map(({ dedupKey }) => dedupKey)),
-      fresh: known.size === 0 ? [] : alone.filter(({ id }) => known.has(id)),
-      news: asked.flatMap(({ id, isStale }) => (isStale ? [id] : [])),
+      news,
     };
   }
 
+  /** While they are committed, whoever evaluates them here makes ready. */
+  private async insertAlone(source: AlertSource, alerts: readonly KeptAlert[]): Promise<InsertedAlone> {
+    const asked = await this.asked(alerts);
+    const follow = this.handover.take([...asked.alerts]);
+    let committed: KeptAlert[] = [];
+    try {
+      const rows = await this.insertOrCopy(source, alerts, asked);
+      const news = rows.filter(({ isAsked }) => isAsked).map(({ id }) => id);
+      // With other rules than those that were known here, others may ask for them.
+      if (follow === undefined || rows.some(({ isStale }) => isStale)) return { rows, news };
+      const fresh = new Set(news);
+      committed = alerts.filter(({ id }) => fresh.has(id));
+      return { rows, news: [] };
+    } finally {
+      follow?.(committed);
+    }
+  }
+
   /** Many are copied, which takes no key that is there already for an answer: then nothing is done, and they are inserted. */
-  private async insertAlone(source: AlertSource, alerts: readonly KeptAlert[]): Promise<InsertedRow[]> {
+  private async insertOrCopy(
+    source: AlertSource,
+    alerts: readonly KeptAlert[],
+    asked: Asked,
+  ): Promise<InsertedRow[]> {
     if (this.comesNew && alerts.length >= COPY_FROM) {
       try {
-        return await this.database.copying((sql) => this.copy(sql, source, alerts));
+        return await this.database.copying((sql) => this.copy(sql, source, alerts, asked));
       } catch (error) {
         if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
       }
     }
-    return this.insert(this.database.keyed, source, alerts);
+    return this.insert(this.database.keyed, source, alerts, asked);
   }
 
   private async keepAll(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Kept> {
@@ -331,7 +359,8 @@ export class Intake {
     );
     const { inserted, updated, accepted } = fold(current, alerts, this.clock.now(), newId);
     const newsForSome = await this.update(sql, updated);
-    const rows = inserted.length === 0 ? [] : await this.insert(sql, source, inserted);
+    const rows =
+      inserted.length === 0 ? [] : await this.insert(sql, source, inserted, await this.asked(inserted));
     if (rows.length < inserted.length) throw new LostRace();
     const before = new Map(current.map(({ id, revision }) => [id, revision]));
     const ends = new Map(current.map(({ id, endsAt }) => [id, endsAt]));
@@ -340,7 +369,6 @@ export class Intake {
     const news = [...asked, ...updated.filter(isNews).map(({ id }) => id)];
     return {
       accepted: accepted.map((one) => one && { id: one.id, dedupKey: one.dedupKey }),
-      fresh: [],
       news: [...new Set([...news, ...newsForSome])],
       sooner: updated.filter((alert) => endsSooner(alert, ends.get(alert.id))),
     };
@@ -424,8 +452,12 @@ export class Intake {
    *
    * @returns those that were inserted: the others have a key that somebody else took
    */
-  private async insert(sql: Sql, source: AlertSource, alerts: readonly KeptAlert[]): Promise<InsertedRow[]> {
-    const { isAsked, revision } = await this.asked();
+  private async insert(
+    sql: Sql,
+    source: AlertSource,
+    alerts: readonly KeptAlert[],
+    asked: Asked,
+  ): Promise<InsertedRow[]> {
     const said = alerts.map(textsOf);
     const rows = await sql.rows<InsertedRow>(
       `WITH known AS (SELECT revision <> $19::bigint AS is_stale FROM definition_revision FOR SHARE)
@@ -457,8 +489,8 @@ export class Intake {
         integers(alerts.map(({ revision }) => revision)),
         jsons(said.map(({ raw }) => raw)),
         texts(said.map(({ content }) => content)),
-        booleans(alerts.map(isAsked)),
-        revision,
+        booleans(alerts.map((alert) => asked.alerts.has(alert))),
+        asked.revision,
         alerts[0]!.receivedAt,
       ],
       'intake_insert',
@@ -472,13 +504,13 @@ export class Intake {
     sql: Copying,
     source: AlertSource,
     alerts: readonly KeptAlert[],
+    asked: Asked,
   ): Promise<InsertedRow[]> {
-    const { isAsked, revision } = await this.asked();
     const [now] = await sql.rows<{ revision: string }>('SELECT revision FROM definition_revision FOR SHARE');
-    const isStale = now!.revision !== revision;
+    const isStale = now!.revision !== asked.revision;
     const rows = alerts.map((alert) => ({
       id: alert.id,
-      isAsked: alert.isCurrent && (isStale || isAsked(alert)),
+      isAsked: alert.isCurrent && (isStale || asked.alerts.has(alert)),
       isStale,
     }));
     const said = alerts.map(textsOf);
@@ -511,12 +543,11 @@ export class Intake {
     return rows;
   }
 
-  /** Whether a rule asks for an alert, as of a revision of the rules. */
-  private async asked(): Promise<{ isAsked: (alert: KeptAlert) => boolean; revision: string }> {
+  private async asked(alerts: readonly KeptAlert[]): Promise<Asked> {
     const { matcher, revision } = this.subscriptions.latest ?? (await this.subscriptions.current());
     const isAsked = ({ isCurrent, serviceId, labels }: KeptAlert) =>
       isCurrent && (serviceId !== null || matcher.asks(labels));
-    return { isAsked, revision };
+    return { alerts: new Set(alerts.filter(isAsked)), revision };
   }
 }
 

@@ -57,7 +57,7 @@ export class AlertsProcessor {
     handover: AlertHandover,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
-    handover.offer((alerts) => this.takeFresh(alerts));
+    handover.offer((alerts, committed) => this.takeFresh(alerts, committed));
   }
 
   @Process({ concurrency: CONCURRENCY })
@@ -66,11 +66,21 @@ export class AlertsProcessor {
     if (data.services) await this.takeServices(data.services);
   }
 
-  /** They were matched as they were committed: the rules known here are no older. Nobody else has them in hand yet. */
-  private async takeFresh(alerts: readonly KeptAlert[]): Promise<void> {
-    let left = alerts.map(({ id }) => id);
+  /** What concerns them is read while they are committed. Nobody else has them in hand yet. */
+  private async takeFresh(
+    alerts: readonly KeptAlert[],
+    committed: Promise<readonly KeptAlert[]>,
+  ): Promise<void> {
+    const all = matched(alerts, this.subscriptions.latest!.matcher);
+    const [watched, fresh] = await Promise.all([this.watchedBy(all), committed]);
+    if (fresh.length === 0) return;
+    let left = fresh.map(({ id }) => id);
     try {
-      left = await this.follow(alerts, this.subscriptions.latest!.matcher);
+      const isFresh = new Set<NewAlert>(fresh);
+      left = await this.follow(
+        all.filter(({ alert }) => isFresh.has(alert)),
+        watched,
+      );
     } catch (error) {
       if (!(error instanceof Overtaken)) throw error;
     }
@@ -101,15 +111,19 @@ export class AlertsProcessor {
       ),
       this.subscriptions.current(),
     ]);
-    return unprocessed.length === 0 ? [] : this.follow(unprocessed, matcher);
+    if (unprocessed.length === 0) return [];
+    const all = matched(unprocessed, matcher);
+    return this.follow(all, await this.watchedBy(all));
+  }
+
+  private watchedBy(all: readonly Matched[]): Promise<Watched[]> {
+    return this.ruleBook.byIds([
+      ...new Set(all.flatMap(({ matches }) => matches.map(({ service }) => service))),
+    ]);
   }
 
   /** What follows from alerts. Answers those that are left for another round. */
-  private async follow(alerts: readonly NewAlert[], matcher: Matcher): Promise<string[]> {
-    const all = alerts.map((alert) => ({ alert, matches: matchesOf(alert, matcher) }));
-    const watched = await this.ruleBook.byIds([
-      ...new Set(all.flatMap(({ matches }) => matches.map(({ service }) => service))),
-    ]);
+  private async follow(all: readonly Matched[], watched: readonly Watched[]): Promise<string[]> {
     const { now, later } = oneEach(all, watched);
     const taken = now.map(({ alert }) => alert);
     const matches = now.flatMap((one) => one.matches);
@@ -301,6 +315,9 @@ function pushedBy(alerts: readonly NewAlert[], matches: readonly MatchRow[], wat
   }
   return { readings, senders };
 }
+
+const matched = (alerts: readonly NewAlert[], matcher: Matcher): Matched[] =>
+  alerts.map((alert) => ({ alert, matches: matchesOf(alert, matcher) }));
 
 function matchesOf(alert: NewAlert, matcher: Matcher): MatchRow[] {
   if (alert.serviceId !== null) return [{ alert: alert.id, service: alert.serviceId, metric: alert.metric! }];
