@@ -29,11 +29,6 @@ export class SqlPool implements Sql {
     return rowsOf<R>(this.pool(), text, values, name);
   }
 
-  /** One connection without a transaction: what is asked for at once is sent at once, and runs one after the other. */
-  together<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-    return this.on((client) => work(sqlOf(client)));
-  }
-
   /** All or nothing; rolled back when `work` throws. What it asks for at once is sent at once, and runs one after the other. */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     return this.on((client) => committed(client, () => work(sqlOf(client))));

@@ -129,24 +129,21 @@ export class AlertsProcessor {
     const matches = now.flatMap((one) => one.matches);
     const concerned = new Set(matches.map(({ service }) => service));
     const services = new Map(watched.map(({ prepared }) => [prepared.service.id, prepared]));
-    const [, seen] = await this.database.keyed.together((sql) =>
+    const seen = await this.look(
+      taken,
+      matches,
+      watched.filter(({ prepared }) => concerned.has(prepared.service.id)),
+    );
+    await this.evaluator.evaluateNews(seen, (sql) =>
       Promise.all([
-        // What is decided is committed after them, and with them; should they be lost before that, the alerts are not processed.
         this.keepMatches(
           sql,
           matches.map((match) => withMetric(match, services)),
           taken,
-          'off',
         ),
-        this.look(
-          sql,
-          taken,
-          matches,
-          watched.filter(({ prepared }) => concerned.has(prepared.service.id)),
-        ),
+        markProcessed(sql, taken),
       ]),
     );
-    await this.evaluator.evaluate(seen, (sql) => markProcessed(sql, taken));
     telemetry.alertsProcessed.inc(taken.length);
     const decidedAt = this.clock.now().getTime();
     for (const { lastSeenAt } of taken)
@@ -154,41 +151,42 @@ export class AlertsProcessor {
     return later.map(({ alert }) => alert.id);
   }
 
-  /** The services that they concern, as they are with them. */
+  /** The services that they concern, as they are with them; what alerts feed is looked up when they are evaluated. */
   private async look(
-    sql: Sql,
     alerts: readonly NewAlert[],
     matches: readonly MatchRow[],
     watched: readonly Watched[],
   ): Promise<Seen[]> {
     const at = this.clock.now();
     const { readings, senders } = pushedBy(alerts, matches, watched);
-    const seen = await this.observer.known(watched, at, readings, sql);
+    const polled = watched.filter(({ prepared }) => prepared.service.polled);
+    const others = watched.filter(({ prepared }) => !prepared.service.polled);
+    const seen = [
+      ...(await this.observer.known(polled, at, readings)),
+      ...others.map((one) => this.observer.seen(one, {}, NO_ALERTS, at)),
+    ];
     const firing = new Set(alerts.flatMap(({ id, status }) => (status === 'firing' ? [id] : [])));
     const told = new Set(matches.flatMap(({ service, alert }) => (firing.has(alert) ? [service] : [])));
     for (const one of seen) {
       const { id } = one.watched.prepared.service;
       one.news = told.has(id);
-      const others = senders.get(id);
-      if (others !== undefined) one.alerts = [...new Set([...one.alerts, ...others])];
+      one.bringers = senders.get(id);
+      one.alerts = [...new Set([...one.alerts, ...(one.bringers ?? [])])];
     }
     return seen;
   }
 
-  /** @param synchronousCommit unless it is as for all statements */
   private async keepMatches(
     sql: Sql,
     matches: readonly MatchRow[],
     alerts: readonly LivingAlert[],
-    synchronousCommit?: 'off',
   ): Promise<void> {
     if (matches.length === 0) return;
     const byId = new Map(alerts.map((alert) => [alert.id, alert]));
     await sql.rows(
       `INSERT INTO alert_matches (alert_id, service_id, metric, ttl_seconds, value_path, number)
        SELECT DISTINCT ON (1, 2, 3) m.*
-       FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::float8[], $5::text[], $6::float8[]) AS m (alert, service, metric, ttl, path, number),
-         (SELECT set_config('synchronous_commit', coalesce($7, current_setting('synchronous_commit')), true)) AS c
+       FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::float8[], $5::text[], $6::float8[]) AS m (alert, service, metric, ttl, path, number)
        ON CONFLICT (alert_id, service_id, metric)
          DO UPDATE SET ttl_seconds = excluded.ttl_seconds, value_path = excluded.value_path, number = excluded.number`,
       [
@@ -202,7 +200,6 @@ export class AlertsProcessor {
             valuePath === undefined ? null : (numberAt(valuePath, documentOf(byId.get(alert)!)) ?? null),
           ),
         ),
-        synchronousCommit ?? null,
       ],
       'alerts_matches',
     );
@@ -216,19 +213,13 @@ export class AlertsProcessor {
     // A service with polls is evaluated by them; what concerns it at once is that it was switched off.
     const due = watched.filter(({ prepared }) => !prepared.service.polled || !prepared.service.enabled);
     const now = this.clock.now();
-    const seen = await this.observer.known(due, now);
-    // With no wisdom time, an alert seen here and told of by its own job would count twice.
-    await this.evaluator.evaluate(seen.filter(({ awaitsAlert }) => !awaitsAlert));
-    // That job may have looked for services before there was this one.
-    const again = seen
-      .filter(({ awaitsAlert }) => awaitsAlert)
-      .map(({ watched }) => watched.prepared.service);
+    const again = await this.evaluator.evaluate(await this.observer.known(due, now));
     const at = new Date(now.getTime() + AGAIN_MS);
     await this.queues.addServices(
-      again.map(({ id }) => ({ id, at })),
+      again.map((id) => ({ id, at })),
       now,
     );
-    await this.forgetChanges(ids, watched, new Set(again.map(({ id }) => id)));
+    await this.forgetChanges(ids, watched, new Set(again));
   }
 
   /** They were evaluated as they are now; one that can't be is not looked at again for the same change. */
@@ -265,7 +256,7 @@ export class AlertsProcessor {
     );
     const matcher = new Matcher(subscriptions);
     await this.keepMatches(
-      this.database,
+      this.database.keyed,
       living.flatMap(({ id, labels }) =>
         matcher.matches(labels).map((subscription) => ({ alert: id, ...subscription })),
       ),
@@ -273,6 +264,8 @@ export class AlertsProcessor {
     );
   }
 }
+
+const NO_ALERTS = new Map<string, never>();
 
 interface Matched {
   alert: NewAlert;

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { AlertValues, type AlertValue } from '../alerts/alert-values';
 import { messageOf, Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
 import { telemetry } from '../common/telemetry';
@@ -14,10 +15,10 @@ import type { Capacity, Observation, Outcome, Scalings, State } from './engine/t
 import { effectText, escalationOf, toldOf } from './explanation';
 import { Ledger, type LedgerEntry, type LockedState } from './ledger';
 import { RuleBook, type Prepared } from './rule-book';
-import { valuesOf, type Seen } from './seen';
+import { fedBy, valuesOf, type Seen } from './seen';
 
 /** Work of the caller in the transaction of a commit; what it throws undoes all of it. */
-export type Alongside = (sql: Sql) => Promise<void>;
+export type Alongside = (sql: Sql) => Promise<unknown>;
 
 type Count = { known: true; current: number; at: Date } | { known: false; error: string };
 type Counts = Map<string, Count>;
@@ -40,6 +41,8 @@ interface Known {
 interface Committed {
   entries: LedgerEntry[];
   begun: Claimed[];
+  /** Services that wait for the job of an alert. */
+  waiting: string[];
 }
 
 /** A trigger turned out to need a count that was not taken before the locks. */
@@ -54,7 +57,8 @@ const MAX_ROUNDS = 4;
 
 /**
  * Evaluates what was seen and commits what follows. Evaluation is cheap and runs on a snapshot; only what changes is
- * locked, loaded again, evaluated again and written: state, ledger, triggers and executions in one transaction.
+ * locked, loaded again with the alerts that feed it, evaluated again and written: state, ledger, triggers and executions
+ * in one transaction.
  */
 @Injectable()
 export class Evaluator {
@@ -64,14 +68,16 @@ export class Evaluator {
     private readonly database: Database,
     private readonly ruleBook: RuleBook,
     private readonly ledger: Ledger,
+    private readonly alertValues: AlertValues,
     private readonly queues: Queues,
     private readonly handover: Handover,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  async evaluate(seen: readonly Seen[], alongside?: Alongside): Promise<void> {
-    const candidates = seen.flatMap((one) => this.candidate(one) ?? []);
-    if (alongside !== undefined) return this.settle(candidates, alongside);
+  /** @returns services that are left to the job of an alert, which may have looked for services before there were these */
+  async evaluate(seen: readonly Seen[]): Promise<string[]> {
+    const left = seen.filter(isLeftToAlert).map(({ watched }) => watched.prepared.service.id);
+    const candidates = seen.flatMap((one) => (isLeftToAlert(one) ? [] : (this.candidate(one) ?? [])));
     // An infrastructure that takes long to be counted holds up its own services alone.
     const groups = new Map<string | undefined, Candidate[]>();
     for (const one of candidates) {
@@ -79,10 +85,19 @@ export class Evaluator {
       if (group === undefined) groups.set(one.counts?.id, [one]);
       else group.push(one);
     }
-    await Promise.all([...groups.values()].map((group) => this.settle(group)));
+    const waiting = await Promise.all([...groups.values()].map((group) => this.settle(group)));
+    return [...left, ...waiting.flat()];
   }
 
-  private async settle(candidates: readonly Candidate[], alongside?: Alongside): Promise<void> {
+  /** Evaluates what alerts concern, whatever is known of it: news come once, and what is known may be over by now. */
+  async evaluateNews(seen: readonly Seen[], alongside: Alongside): Promise<void> {
+    await this.settle(
+      seen.map((one) => ({ seen: one })),
+      alongside,
+    );
+  }
+
+  private async settle(candidates: readonly Candidate[], alongside?: Alongside): Promise<string[]> {
     const counts: Counts = new Map();
     const seen = candidates.map((one) => one.seen);
     await this.countAll(
@@ -92,12 +107,12 @@ export class Evaluator {
     for (let round = 1; ; round++) {
       const places = this.handover.places();
       try {
-        const { entries, begun } = await this.database.keyed.transaction((sql) =>
+        const { entries, begun, waiting } = await this.database.keyed.transaction((sql) =>
           this.commit(sql, seen, counts, places, alongside),
         );
         places.begin(begun);
         await this.announce(entries, begun);
-        return;
+        return waiting;
       } catch (error) {
         if (!(error instanceof CountNeeded) || round === MAX_ROUNDS) throw error;
         await this.countAll(error.infrastructures, counts);
@@ -184,12 +199,14 @@ export class Evaluator {
     places: Places,
     alongside?: Alongside,
   ): Promise<Committed> {
-    const [, locked] = await Promise.all([
-      alongside?.(sql),
+    const alertMetrics = candidates.flatMap(({ watched }) => watched.prepared.alertMetrics);
+    const [locked, , feeding] = await Promise.all([
       this.ledger.lock(
         sql,
         candidates.map(({ watched }) => watched.prepared.service),
       ),
+      alongside?.(sql),
+      this.alertValues.of(alertMetrics, maxOf(candidates), sql),
     ]);
     const limited = candidates.flatMap(({ watched: { prepared } }) =>
       prepared.rule.scaling && prepared.infrastructure && counts.has(prepared.infrastructure.id)
@@ -201,13 +218,18 @@ export class Evaluator {
 
     const entries: LedgerEntry[] = [];
     const uncounted: InfrastructureRow[] = [];
+    const waiting: string[] = [];
     for (const candidate of shadowsFirst(candidates)) {
       const { prepared } = candidate.watched;
       const before = locked.get(prepared.service.id);
       // Deleted, or changed since it was read: what was seen belongs to another rule.
       if (before === undefined || before.version !== prepared.service.version) continue;
-      const seen = caughtUp(candidate, before.state);
+      const seen = caughtUp(candidate, before.state, feeding);
       if (isOvertaken(seen, before.state)) continue;
+      if (alongside === undefined && isLeftToAlert(seen)) {
+        waiting.push(prepared.service.id);
+        continue;
+      }
       const infrastructureId = prepared.infrastructure?.id ?? '';
       const scalings = capacity.of(infrastructureId);
       const known = {
@@ -237,7 +259,7 @@ export class Evaluator {
       entries.push(this.entry(seen, before, outcome, moment, known.scalings));
     }
     if (uncounted.length > 0) throw new CountNeeded(uncounted);
-    return { entries, begun: await this.ledger.write(sql, entries, capacity, places) };
+    return { entries, begun: await this.ledger.write(sql, entries, capacity, places), waiting };
   }
 
   private entry(
@@ -342,12 +364,22 @@ function effectOf(seen: Seen, { aftermath }: Decided): LedgerEntry['effect'] {
   };
 }
 
-/** Another alert triggered while this one was looked at: it comes after it, as it is told of once. */
-function caughtUp(seen: Seen, state: State | undefined): Seen {
+/** With what feeds it now. What alerts alone feed is as of now, so no earlier than its last trigger. */
+function caughtUp(
+  seen: Seen,
+  state: State | undefined,
+  feeding: ReadonlyMap<string, readonly AlertValue[]>,
+): Seen {
+  const { service, alertMetrics } = seen.watched.prepared;
+  if (alertMetrics.length === 0) return seen;
+  const fed = fedBy(seen, feeding.get(service.id) ?? []);
   const last = state?.lastTriggeredAt ?? -Infinity;
-  const isLate = seen.news === true && !seen.watched.prepared.service.polled && last > seen.at.getTime();
-  return isLate ? { ...seen, at: new Date(last) } : seen;
+  return !service.polled && last > seen.at.getTime() ? { ...fed, at: new Date(last) } : fed;
 }
+
+/** It has no wisdom time, say: an alert that counts here, and again when its own job tells of it, would count twice. */
+const isLeftToAlert = ({ awaitsAlert, watched }: Seen): boolean =>
+  awaitsAlert === true && !watched.prepared.service.polled;
 
 /** Seen before the last trigger, or the same reading again: a newer evaluation has said what there is to say. */
 function isOvertaken({ at, watched }: Seen, state: State | undefined): boolean {

@@ -2,7 +2,6 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AlertValues, type AlertValue } from '../alerts/alert-values';
 import { CLOCK, type Clock } from '../common/clock';
 import { Unavailable } from '../common/errors';
-import type { Sql } from '../database/sql-pool';
 import type { Sample } from '../history/sample-rows';
 import { SampleWriter } from '../history/sample-writer';
 import { Samples, type SeriesWindow } from '../history/samples';
@@ -10,7 +9,7 @@ import type { Reading } from '../metrics/metric';
 import { asksForGap, rememberedUntil } from './engine/evaluate';
 import { windowed, windowNote } from './engine/window';
 import type { Prepared, Watched } from './rule-book';
-import type { Seen } from './seen';
+import { fedBy, withOpenReason, type Seen } from './seen';
 
 /** A reading this many intervals old says nothing about now. */
 export const STALE_INTERVALS = 3;
@@ -18,7 +17,7 @@ export const STALE_INTERVALS = 3;
 const GAP_DAYS = 7;
 const DAY_MS = 86_400_000;
 
-const NOTHING: readonly AlertValue[] = [];
+const NOTHING: readonly never[] = [];
 
 /** Puts together what is known of a service at one moment: readings, alerts that live, earlier samples. */
 @Injectable()
@@ -77,6 +76,7 @@ export class Observer {
     previousAt?: number,
     readAt: Record<string, Date> = {},
   ): Seen {
+    const { prepared } = watched;
     const values: Record<string, number> = {};
     const errors: Record<string, string> = {};
     for (const metric in readings) {
@@ -84,28 +84,22 @@ export class Observer {
       if ('value' in reading) values[metric] = reading.value;
       else errors[metric] = reading.error;
     }
-    const feeding = alerts.get(watched.prepared.service.id) ?? NOTHING;
-    for (const { metric } of watched.prepared.alertMetrics) values[metric] = 0;
-    for (const { metric, value, at: began } of feeding) {
-      readAt[metric] = began;
-      if (value !== undefined) values[metric] = value;
-      else {
-        delete values[metric];
-        errors[metric] = 'the alert has no number where this metric looks for it';
-      }
-    }
-    const ends = feeding.flatMap(({ livesUntil }) => livesUntil?.getTime() ?? []);
-    return {
+    const isFed = prepared.alertMetrics.length > 0;
+    const seen: Seen = {
       watched,
       at,
       values,
-      errors: withOpenReason(watched.prepared, values, errors),
+      errors: isFed ? errors : withOpenReason(prepared, values, errors),
+      notes: undefined,
       readAt,
       previousAt,
-      lifeEndsAt: ends.length === 0 ? undefined : Math.min(...ends),
-      alerts: feeding.map(({ alert }) => alert),
-      awaitsAlert: feeding.some(({ isNew }) => isNew),
+      lifeEndsAt: undefined,
+      news: undefined,
+      bringers: undefined,
+      alerts: NOTHING,
+      awaitsAlert: false,
     };
+    return isFed ? fedBy(seen, alerts.get(prepared.service.id) ?? NOTHING) : seen;
   }
 
   /**
@@ -113,13 +107,11 @@ export class Observer {
    * are not stale.
    *
    * @param pushed readings that were sent for a polled metric, by service; they are written as samples
-   * @param sql where alerts that live are looked up, after what it was asked before
    */
   async known(
     watched: readonly Watched[],
     at: Date,
     pushed = new Map<string, Record<string, Reading>>(),
-    sql?: Sql,
   ): Promise<Seen[]> {
     const polled = watched.filter(({ prepared }) => prepared.service.polled);
     const oldest = Math.max(0, ...polled.map(({ prepared }) => prepared.service.intervalSeconds));
@@ -129,7 +121,7 @@ export class Observer {
     );
     const alertMetrics = watched.flatMap(({ prepared }) => prepared.alertMetrics);
     const [alerts, latest, previous] = await Promise.all([
-      this.alertValues.of(alertMetrics, at, sql),
+      this.alertValues.of(alertMetrics, at),
       this.samples.latest(series, since),
       this.previousReadings(polled),
     ]);
@@ -196,15 +188,4 @@ export function throughWindows<S extends Pick<Seen, 'values' | 'errors' | 'at'>>
     }
   }
   return { ...seen, values, errors, notes };
-}
-
-/** Values are there and the condition is open all the same: it divides by zero, say. */
-function withOpenReason(
-  prepared: Prepared,
-  values: Record<string, number>,
-  errors: Record<string, string>,
-): Record<string, string> {
-  if (Object.keys(errors).length > 0) return errors;
-  const because = prepared.openBecause(values);
-  return because === undefined ? errors : { condition: because };
 }

@@ -1,3 +1,4 @@
+import type { AlertValue } from '../alerts/alert-values';
 import type { Values } from './engine/types';
 import type { Prepared, Watched } from './rule-book';
 
@@ -16,10 +17,56 @@ export interface Seen {
   lifeEndsAt?: number;
   /** An alert that fires is new or changed. */
   news?: boolean;
+  /** Alerts that brought a reading. */
+  bringers?: readonly string[];
   /** Alerts that feed it: a trigger comes from them. */
   alerts: readonly string[];
   /** One of them is on its way: its own job will evaluate this service. */
   awaitsAlert?: boolean;
+}
+
+/** With what alerts say now, in place of what they said when it was seen. */
+export function fedBy(seen: Seen, feeding: readonly AlertValue[]): Seen {
+  const { prepared } = seen.watched;
+  const values: Record<string, number> = {};
+  const errors: Record<string, string> = {};
+  const readAt: Record<string, Date> = {};
+  for (const metric in prepared.reads) {
+    if (seen.values[metric] !== undefined) values[metric] = seen.values[metric];
+    if (seen.errors[metric] !== undefined) errors[metric] = seen.errors[metric];
+    if (seen.readAt?.[metric] !== undefined) readAt[metric] = seen.readAt[metric];
+  }
+  for (const { metric } of prepared.alertMetrics) values[metric] = 0;
+  for (const { metric, value, at: began } of feeding) {
+    readAt[metric] = began;
+    if (value !== undefined) values[metric] = value;
+    else {
+      delete values[metric];
+      errors[metric] = 'the alert has no number where this metric looks for it';
+    }
+  }
+  const ends = feeding.flatMap(({ livesUntil }) => livesUntil?.getTime() ?? []);
+  const alerts = feeding.map(({ alert }) => alert);
+  return {
+    ...seen,
+    values,
+    errors: withOpenReason(prepared, values, errors),
+    readAt,
+    lifeEndsAt: ends.length === 0 ? undefined : Math.min(...ends),
+    alerts: seen.bringers === undefined ? alerts : [...new Set([...alerts, ...seen.bringers])],
+    awaitsAlert: feeding.some(({ isNew }) => isNew),
+  };
+}
+
+/** Values are there and the condition is open all the same: it divides by zero, say. */
+export function withOpenReason(
+  prepared: Prepared,
+  values: Values,
+  errors: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  if (Object.keys(errors).length > 0) return errors;
+  const because = prepared.openBecause(values);
+  return because === undefined ? errors : { condition: because };
 }
 
 /** Values as the API shows them. Times are RFC 3339. */
