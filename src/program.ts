@@ -12,7 +12,7 @@ import { describeApi } from './api/openapi';
 import { FastLane } from './alerts/fast-lane';
 import { AppModule } from './app.module';
 import { startEmbeddedServers, type EmbeddedServers } from './embedded/embedded-servers';
-import { groupSize, memberConfig, ProcessGroup, tellGroup } from './process-group/process-group';
+import { groupSize, memberConfig, mayListen, ProcessGroup, tellGroup } from './process-group/process-group';
 import { allowAddresses } from './targets/http/address-guard';
 import { YAML_TYPES } from './transfer/yaml';
 
@@ -37,7 +37,7 @@ export async function startMember(): Promise<Program> {
   const config = await memberConfig();
   const logger = new JsonLogger(config.logLevel, { roles: config.roles.join(','), process: process.pid });
   try {
-    const app = await startApp(config, logger);
+    const app = await startApp(config, logger, mayListen);
     const url = urlOf(await app.getUrl(), config);
     tellGroup({ ready: url });
     return { url, config, stop: (why) => stop(() => app.close(), undefined, logger, why) };
@@ -96,7 +96,12 @@ function withEmbedded(config: Config, servers: EmbeddedServers): Config {
   });
 }
 
-async function startApp(config: Config, logger: JsonLogger): Promise<NestFastifyApplication> {
+/** @param mayListen waits until others are there as well */
+async function startApp(
+  config: Config,
+  logger: JsonLogger,
+  mayListen?: () => Promise<void>,
+): Promise<NestFastifyApplication> {
   allowAddresses(config.allowAddresses);
   const isApi = config.roles.includes('api');
   let fastLane: FastLane | undefined;
@@ -119,6 +124,8 @@ async function startApp(config: Config, logger: JsonLogger): Promise<NestFastify
   acceptBodies(app);
   if (isApi) describeApi(app);
   try {
+    await app.init();
+    await mayListen?.();
     await app.listen(isApi ? config.http.port : config.metricsPort, config.http.host);
     return app;
   } catch (error) {

@@ -118,7 +118,7 @@ export class Claims {
          started_at = coalesce(e.started_at, $2),
          lease_owner = a.worker, lease_until = $2::timestamptz + make_interval(secs => a.timeout_seconds + $4),
          attempts = CASE WHEN e.status = 'queued' THEN e.attempts || jsonb_build_object('startedAt', $5::text) ELSE e.attempts END
-       FROM mine a WHERE e.id = a.execution
+       FROM mine a WHERE e.id = a.execution AND e.id = ANY($1::uuid[])
        RETURNING ${CLAIMED}`,
       [
         uuids(claims.map(({ id }) => id)),

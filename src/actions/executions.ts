@@ -58,7 +58,7 @@ export class Executions {
          finished_at = CASE WHEN own.status IN ('queued', 'waiting') THEN NULL ELSE $6::timestamptz END,
          waiting = own.waiting, asked = 0, waits_until = own.waits_until,
          attempts = jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || own.attempt)
-       FROM own WHERE e.id = own.id
+       FROM own WHERE e.id = own.id AND e.id = ANY($1::uuid[])
        RETURNING ${ENDED}`,
       [
         uuids(endings.map(({ id }) => id)),

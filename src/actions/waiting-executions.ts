@@ -79,7 +79,7 @@ export class WaitingExecutions {
       )}
        UPDATE executions e
        SET lease_owner = a.worker, lease_until = $3::timestamptz + make_interval(secs => a.timeout_seconds + $4)
-       FROM mine a WHERE e.id = a.execution
+       FROM mine a WHERE e.id = a.execution AND e.id = ANY($1::uuid[])
        RETURNING ${CLAIMED}, e.waiting, e.asked, e.waits_until AS "waitsUntil"`,
       [
         uuids(claims.map(({ id }) => id)),
@@ -113,7 +113,7 @@ export class WaitingExecutions {
          asked = e.asked + 1, waiting = own.waiting,
          finished_at = CASE WHEN own.status = 'waiting' THEN NULL ELSE $6::timestamptz END,
          attempts = jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || own.attempt)
-       FROM own WHERE e.id = own.id
+       FROM own WHERE e.id = own.id AND e.id = ANY($1::uuid[])
        RETURNING ${ENDED}`,
       [
         uuids(answers.map(({ claimed }) => claimed.id)),

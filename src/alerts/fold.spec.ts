@@ -1,5 +1,5 @@
 import type { IncomingAlert } from './alert';
-import { fold, type KeptAlert } from './fold';
+import { fold, textsOf, type KeptAlert } from './fold';
 
 const at = (second: number) => new Date(second * 1000);
 let ids = 0;
@@ -29,6 +29,14 @@ test('the same alert again changes nothing but its last-seen', () => {
   const [only, ...others] = take([0, firing()], [10, firing()], [20, firing()]);
   expect(others).toEqual([]);
   expect(only).toMatchObject({ revision: 1, receivedAt: at(0), lastSeenAt: at(20), at: at(0) });
+});
+
+test('what it says is kept as it was sent, in whatever order the store had it', () => {
+  const labels = { severity: 'page', alertname: 'WebDown' };
+  const [kept] = take([0, firing({ labels: { alertname: 'WebDown', severity: 'page' } })]);
+  const { updated } = fold([kept!], [firing({ labels })], at(10), newId);
+  expect(updated).toMatchObject([{ revision: 1 }]);
+  expect(textsOf(updated[0]!).content).toBe(textsOf(firing({ labels })).content);
 });
 
 test('another value is news of the same alert', () => {

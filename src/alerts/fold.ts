@@ -85,7 +85,7 @@ export interface Glimpse {
 }
 
 /** How late it may be known that an alert was seen again, or that it ends later. */
-const SEEN_WITHIN_MS = 1_000;
+export const SEEN_WITHIN_MS = 1_000;
 
 /**
  * What there is to do for an alert of which one is kept: nothing when it was seen within the last second, to write that
@@ -143,13 +143,14 @@ function see(kept: KeptAlert, alert: IncomingAlert, now: Date): void {
   const isChanged =
     kept.status !== alert.status || kept.value !== (alert.value ?? null) || !sameLabels(kept.labels, labels);
   kept.lastSeenAt = now;
+  // In the order in which they were sent, also when they are the same: the content of what is sent again is compared.
+  kept.labels = labels;
   kept.annotations = annotations;
   kept.raw = alert.raw ?? null;
   if (alert.endsAt !== undefined || alert.status === 'resolved') kept.endsAt = alert.endsAt ?? now;
   if (!isChanged && !isRevived) return;
   kept.status = alert.status;
   kept.value = alert.value ?? null;
-  kept.labels = labels;
   kept.revision++;
 }
 

@@ -22,7 +22,7 @@ import { Queues } from '../queue/queues';
 import type { AlertSource, IncomingAlert } from './alert';
 import { AlertHandover } from './alert-handover';
 import { Receipts } from './receipts';
-import { fold, stepFor, textsOf, type Glimpse, type KeptAlert } from './fold';
+import { fold, SEEN_WITHIN_MS, stepFor, textsOf, type Glimpse, type KeptAlert } from './fold';
 import { documentOf } from './formats/kept-payload';
 import { Subscriptions } from './subscriptions';
 
@@ -59,6 +59,13 @@ interface Kept {
   /** News for rules, for the queue. */
   news: string[];
   sooner: KeptAlert[];
+}
+
+/** An alert that says the same as the kept one. */
+interface Sighting {
+  key: string;
+  glimpse: Glimpse;
+  endsAt?: Date;
 }
 
 /** What became of alerts that nobody has seen yet. */
@@ -118,6 +125,8 @@ export class Intake {
     weightOf: ({ alerts }) => alerts.length,
   });
   private inMemory = 0;
+  /** Alerts that are being written as seen again, by id. */
+  private readonly beingSeen = new Map<string, { written: Promise<ReadonlySet<string>>; endsAt?: Date }>();
   /** Most of what came last was new, as in a storm. */
   private comesNew = false;
 
@@ -246,36 +255,66 @@ export class Intake {
     return new Map(rows.map((row) => [row.dedupKey, row]));
   }
 
-  /** Writes that alerts were seen again. Answers the keys of those that are not what they were, or news for a metric. */
+  /**
+   * Sees to it that alerts are written as seen again. What is being written just now, for others who brought the same, is
+   * waited for.
+   *
+   * @returns the keys of those that are not what they were, or news for a metric
+   */
   private async seeAgain(
     alerts: ReadonlyMap<string, IncomingAlert>,
     glimpses: ReadonlyMap<string, Glimpse>,
   ): Promise<string[]> {
     if (alerts.size === 0) return [];
+    const sightings = [...alerts].map(([key, { endsAt }]) => ({ key, glimpse: glimpses.get(key)!, endsAt }));
+    const waitedFor = new Set<Promise<ReadonlySet<string>>>();
+    const own: Sighting[] = [];
+    for (const sighting of sightings) {
+      const other = this.beingSeen.get(sighting.glimpse.id);
+      if (other !== undefined && endsAlike(other.endsAt, sighting.endsAt)) waitedFor.add(other.written);
+      else own.push(sighting);
+    }
+    if (own.length > 0) waitedFor.add(this.writeSeen(own));
+    const written = await Promise.all(waitedFor);
+    const isWritten = ({ glimpse: { id } }: Sighting) => written.some((ids) => ids.has(id));
+    return sightings.filter((sighting) => !isWritten(sighting)).map(({ key }) => key);
+  }
+
+  /** @returns ids of those that still are what they were; another process may just have written the same */
+  private writeSeen(sightings: Sighting[]): Promise<ReadonlySet<string>> {
     // They are locked in this order, everywhere.
-    const keys = [...alerts.keys()].sort((a, b) => (glimpses.get(a)!.id < glimpses.get(b)!.id ? -1 : 1));
-    const kept = keys.map((key) => glimpses.get(key)!);
-    const rows = await this.database.rows<{ id: string }>(
-      `WITH seen AS MATERIALIZED (
-         SELECT a.id, u.ends_at FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS u (id, content, ends_at),
-           LATERAL (SELECT * FROM alerts WHERE id = u.id LIMIT 1 FOR NO KEY UPDATE) a
-         WHERE a.is_current AND a.status = 'firing' AND a.content = u.content
-           AND coalesce(a.ends_at > $4, true) AND coalesce(a.last_seen_at + make_interval(secs => a.life_seconds) > $4, true)
-           AND (u.ends_at IS NULL OR u.ends_at >= a.ends_at - interval '1 second')
-           AND NOT EXISTS (SELECT FROM alert_matches m
-             WHERE m.alert_id = a.id AND a.last_seen_at + make_interval(secs => m.ttl_seconds) < $4))
-       UPDATE alerts a SET last_seen_at = greatest(a.last_seen_at, $4), ends_at = coalesce(s.ends_at, a.ends_at)
-       FROM seen s WHERE a.id = s.id RETURNING a.id`,
-      [
-        uuids(kept.map(({ id }) => id)),
-        // What they say is what was kept: that is why they are here.
-        texts(kept.map(({ content }) => content)),
-        timestamps(keys.map((key) => alerts.get(key)!.endsAt ?? null)),
-        this.clock.now(),
-      ],
-    );
-    const done = new Set(rows.map(({ id }) => id));
-    return keys.filter((_, index) => !done.has(kept[index]!.id));
+    sightings.sort((a, b) => (a.glimpse.id < b.glimpse.id ? -1 : 1));
+    const ids = sightings.map(({ glimpse: { id } }) => id);
+    const written = this.database
+      .rows<{ id: string }>(
+        `WITH seen AS MATERIALIZED (
+           SELECT a.id, u.ends_at, a.last_seen_at <= $4::timestamptz - interval '1 second'
+               OR u.ends_at >= coalesce(a.ends_at + interval '1 second', '-infinity') AS is_due
+           FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS u (id, content, ends_at),
+             LATERAL (SELECT * FROM alerts WHERE id = u.id LIMIT 1 FOR NO KEY UPDATE) a
+           WHERE a.is_current AND a.status = 'firing' AND a.content = u.content
+             AND coalesce(a.ends_at > $4, true) AND coalesce(a.last_seen_at + make_interval(secs => a.life_seconds) > $4, true)
+             AND (u.ends_at IS NULL OR u.ends_at >= a.ends_at - interval '1 second')
+             AND NOT EXISTS (SELECT FROM alert_matches m
+               WHERE m.alert_id = a.id AND a.last_seen_at + make_interval(secs => m.ttl_seconds) < $4)),
+         written AS (
+           UPDATE alerts a SET last_seen_at = greatest(a.last_seen_at, $4), ends_at = coalesce(s.ends_at, a.ends_at)
+           FROM seen s WHERE a.id = s.id AND s.is_due)
+         SELECT id FROM seen`,
+        [
+          uuids(ids),
+          // What they say is what was kept: that is why they are here.
+          texts(sightings.map(({ glimpse: { content } }) => content)),
+          timestamps(sightings.map(({ endsAt }) => endsAt ?? null)),
+          this.clock.now(),
+        ],
+      )
+      .then((rows) => new Set(rows.map(({ id }) => id)))
+      .finally(() => {
+        for (const id of ids) if (this.beingSeen.get(id)?.written === written) this.beingSeen.delete(id);
+      });
+    for (const { glimpse, endsAt } of sightings) this.beingSeen.set(glimpse.id, { written, endsAt });
+    return written;
   }
 
   /**
@@ -562,6 +601,9 @@ function beginnings(alerts: readonly IncomingAlert[]): IncomingAlert[] {
     ({ dedupKey, status, isEnd }) => status === 'firing' && !isEnd && times.get(dedupKey) === 1,
   );
 }
+
+const endsAlike = (one: Date | undefined, other: Date | undefined): boolean =>
+  Math.abs((one?.getTime() ?? 0) - (other?.getTime() ?? 0)) < SEEN_WITHIN_MS;
 
 const endsSooner = ({ status, isCurrent, endsAt }: KeptAlert, before: Date | null | undefined): boolean =>
   isCurrent &&

@@ -40,10 +40,12 @@ export function createDataSource(url: string): DataSource {
 export const createCopyPool = (url: string): Pool => createPool(url, { max: COPIES_AT_ONCE });
 
 /** Without JIT: a table of one row, which has no index, is read all the same, at a price that would have it compiled. */
-const BY_KEYS = `SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
-  SET enable_mergejoin = off; SET jit = off`;
+const BY_KEYS = `SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_mergejoin = off; SET jit = off`;
 
-/** Connections that plan a statement once, by index and row by row: what it costs grows with what it asks for alone. */
+/**
+ * Connections that plan a statement once, by indexes. A table may be all but empty then, and be read whole for good: each
+ * one that a statement names is asked for keys, by `= ANY` or by a LATERAL look with LIMIT 1, beside any join.
+ */
 export const createKeyedPool = (url: string): Pool =>
   createPool(url, {
     max: AT_ONCE,

@@ -11,8 +11,8 @@ const RESTART_MS = 1_000;
 /** A burst of alerts lives longer than the youngest generation of V8 is by default. */
 const NODE_OPTIONS = ['--enable-source-maps', '--max-semi-space-size=64'];
 
-type FromMember = { ready: string } | { failed: string } | { askMetrics: number };
-type ToMember = { config: Config } | { metrics: number; text: string };
+type FromMember = { made: true } | { ready: string } | { failed: string } | { askMetrics: number };
+type ToMember = { config: Config } | { listen: true } | { metrics: number; text: string };
 
 /** How many processes of a program have a role; all other roles have one. */
 const processesOf = ({ apiProcesses, workerProcesses }: Config, role: Role): number =>
@@ -46,10 +46,14 @@ export class ProcessGroup {
     });
     const group = new ProcessGroup(config, logger);
     try {
-      // One after the other: the first may have to migrate the database.
-      const url = await group.fork(0);
-      await Promise.all(Array.from({ length: groupSize(config) - 1 }, (_, index) => group.fork(index + 1)));
-      return { group, url };
+      // The first may have to migrate the database.
+      const first = await group.fork(0);
+      const others = await Promise.all(
+        Array.from({ length: groupSize(config) - 1 }, (_, index) => group.fork(index + 1)),
+      );
+      // All at once: connections that come before the others listen would stay with the first for good.
+      const [url] = await Promise.all([first, ...others].map((listen) => listen()));
+      return { group, url: url! };
     } catch (error) {
       await group.stop('SIGTERM');
       throw error;
@@ -68,8 +72,11 @@ export class ProcessGroup {
     );
   }
 
-  /** @param place which of them; the first has all the roles */
-  private async fork(place: number): Promise<string> {
+  /**
+   * @param place which of them; the first has all the roles
+   * @returns once it could listen, what lets it; that answers its URL
+   */
+  private async fork(place: number): Promise<() => Promise<string>> {
     const roles = this.config.roles.filter((role) => place < processesOf(this.config, role));
     const member = cluster.fork();
     member.on('message', (message: FromMember) => {
@@ -78,9 +85,14 @@ export class ProcessGroup {
     // It may be gone by the time something is sent to it.
     member.on('error', () => undefined);
     member.send({ config: { ...this.config, roles } } satisfies ToMember);
-    const url = await begun(member);
-    member.once('exit', (code, signal) => void this.again(place, signal ?? code));
-    return url;
+    await told(member, (message) => ('made' in message ? message.made : undefined));
+    return async () => {
+      const listening = told(member, (message) => ('ready' in message ? message.ready : undefined));
+      member.send({ listen: true } satisfies ToMember);
+      const url = await listening;
+      member.once('exit', (code, signal) => void this.again(place, signal ?? code));
+      return url;
+    };
   }
 
   private async again(place: number, why: string | number): Promise<void> {
@@ -89,7 +101,8 @@ export class ProcessGroup {
       await sleep(RESTART_MS);
       if (this.isStopping) return;
       try {
-        return void (await this.fork(place));
+        const listen = await this.fork(place);
+        return void (await listen());
       } catch (error) {
         why = (error as Error).message;
       }
@@ -103,18 +116,22 @@ export class ProcessGroup {
   }
 }
 
-/** @throws Error saying why it could not start */
-async function begun(member: Worker): Promise<string> {
+/** What it says of its start. @throws Error saying why it could not start */
+async function told<T>(member: Worker, of: (message: FromMember) => T | undefined): Promise<T> {
   return new Promise((resolve, reject) => {
     const ended = (code: number, signal: string) =>
       reject(new Error(`a process ended at start (${signal ?? code})`));
-    member.once('exit', ended);
-    member.on('message', (message: FromMember) => {
-      if ('failed' in message) reject(new Error(message.failed));
-      if (!('ready' in message)) return;
+    if (member.isDead()) return ended(member.process.exitCode!, member.process.signalCode!);
+    const listen = (message: FromMember) => {
+      const said = of(message);
+      if (said === undefined && !('failed' in message)) return;
       member.off('exit', ended);
-      resolve(message.ready);
-    });
+      member.off('message', listen);
+      if (said === undefined) reject(new Error((message as { failed: string }).failed));
+      else resolve(said);
+    };
+    member.once('exit', ended);
+    member.on('message', listen);
   });
 }
 
@@ -131,6 +148,20 @@ export async function memberConfig(): Promise<Config> {
 }
 
 export const tellGroup = (message: FromMember): void => void process.send?.(message);
+
+/** Waits until all members could listen. */
+export async function mayListen(): Promise<void> {
+  const asked = new Promise<void>((resolve) => {
+    const listen = (message: ToMember) => {
+      if (!('listen' in message)) return;
+      process.off('message', listen);
+      resolve();
+    };
+    process.on('message', listen);
+  });
+  tellGroup({ made: true });
+  await asked;
+}
 
 let asked = 0;
 const METRICS_MS = 5_000;

@@ -103,9 +103,11 @@ export class AlertsProcessor {
   private async takeUnprocessed(ids: readonly string[]): Promise<string[]> {
     const [unprocessed, { matcher }] = await Promise.all([
       this.database.keyed.rows<NewAlert>(
-        `SELECT id, status, value, labels, annotations, raw, service_id AS "serviceId", metric, revision,
+        // By id, or it reads all that are not processed.
+        `SELECT a.id, status, value, labels, annotations, raw, service_id AS "serviceId", metric, revision,
            last_seen_at AS "lastSeenAt"
-         FROM alerts WHERE id = ANY($1::uuid[]) AND processed < revision ORDER BY id`,
+         FROM unnest($1::uuid[]) AS u (id), LATERAL (SELECT * FROM alerts WHERE id = u.id LIMIT 1) a
+         WHERE processed < revision ORDER BY a.id`,
         [uuids(ids)],
         'alerts_new',
       ),
@@ -232,7 +234,7 @@ export class AlertsProcessor {
     const done = ids.filter((id) => !open.has(id));
     await this.database.keyed.rows(
       `DELETE FROM changed_services c USING unnest($1::uuid[], $2::int[]) AS u (id, version)
-       WHERE c.service_id = u.id AND (u.version IS NULL OR c.version <= u.version)`,
+       WHERE c.service_id = u.id AND c.service_id = ANY($1::uuid[]) AND (u.version IS NULL OR c.version <= u.version)`,
       [uuids(done), integers(done.map((id) => versions.get(id) ?? null))],
       'alerts_forget_changes',
     );
@@ -330,7 +332,7 @@ const valueOf = ({ value, status }: NewAlert): number => value ?? (status === 'f
 async function markProcessed(sql: Sql, alerts: readonly NewAlert[]): Promise<void> {
   const rows = await sql.rows(
     `UPDATE alerts a SET processed = u.revision FROM unnest($1::uuid[], $2::int[]) AS u (id, revision)
-     WHERE a.id = u.id AND a.processed < u.revision RETURNING a.id`,
+     WHERE a.id = u.id AND a.id = ANY($1::uuid[]) AND a.processed < u.revision RETURNING a.id`,
     [uuids(alerts.map(({ id }) => id)), integers(alerts.map(({ revision }) => revision))],
     'alerts_processed',
   );

@@ -230,7 +230,7 @@ export class Ledger {
     await sql.rows(
       `UPDATE service_states s SET state = u.state, decision_id = u.decision_id, next_moment = u.next_moment
        FROM unnest($1::uuid[], $2::jsonb[], $3::uuid[], $4::timestamptz[]) AS u (id, state, decision_id, next_moment)
-       WHERE s.service_id = u.id`,
+       WHERE s.service_id = u.id AND s.service_id = ANY($1::uuid[])`,
       statesOf(entries),
       'ledger_states',
     );
@@ -240,7 +240,7 @@ export class Ledger {
     if (entries.length === 0) return;
     await sql.rows(
       `UPDATE decisions d SET ended_at = e.at
-       FROM unnest($1::uuid[], $2::timestamptz[]) AS e (id, at) WHERE d.id = e.id`,
+       FROM unnest($1::uuid[], $2::timestamptz[]) AS e (id, at) WHERE d.id = e.id AND d.id = ANY($1::uuid[])`,
       [uuids(entries.map(({ closes }) => closes!)), timestamps(entries.map(({ at }) => at))],
       'ledger_close',
     );
@@ -372,10 +372,11 @@ export class Ledger {
          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::jsonb[],
              $9::timestamptz[], $10::timestamptz[], $11::uuid[])
            AS e (id, trigger_id, service_id, service_name, action_id, status, justification, variables, expires_at, at, worker)
-           JOIN actions a ON a.id = e.action_id,
+           JOIN LATERAL (SELECT * FROM actions WHERE id = e.action_id LIMIT 1) a ON true,
            LATERAL (SELECT e.worker IS NOT NULL AND coalesce(a.concurrency, a.target_concurrency) IS NULL AND ${MAY_ACT} AS begins) b
          RETURNING *)
-       SELECT ${CLAIMED} FROM e JOIN actions a ON a.id = e.action_id WHERE e.status = 'running'`,
+       SELECT ${CLAIMED} FROM e JOIN LATERAL (SELECT * FROM actions WHERE id = e.action_id LIMIT 1) a ON true
+       WHERE e.status = 'running'`,
       [
         uuids(executions.map(({ id }) => id)),
         uuids(executions.map(({ entry }) => entry.trigger!.id)),

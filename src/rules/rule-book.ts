@@ -80,8 +80,8 @@ const MAX_PREPARED = 200_000;
 export const SNAPSHOT = `
   SELECT s.id, s.version, i.version AS infrastructure_version, st.state, st.next_moment, k.is_on AS kill_switch
   FROM services s CROSS JOIN kill_switch k
-    LEFT JOIN infrastructures i ON i.id = s.infrastructure_id
-    LEFT JOIN service_states st ON st.service_id = s.id`;
+    LEFT JOIN LATERAL (SELECT * FROM infrastructures WHERE id = s.infrastructure_id LIMIT 1) i ON true
+    LEFT JOIN LATERAL (SELECT * FROM service_states WHERE service_id = s.id LIMIT 1) st ON true`;
 
 /** The rules of services; definitions are read again only when their version moves. */
 @Injectable()
@@ -275,7 +275,6 @@ export class RuleBook {
         infrastructures.map(({ id }) => countedAt.get(id) ?? now),
         now,
       ],
-      'in_flight',
     );
     return new Map(rows.map(({ infrastructure_id, nodes }) => [infrastructure_id, nodes]));
   }

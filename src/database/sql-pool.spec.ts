@@ -1,0 +1,97 @@
+import { openTestDatabase } from '../../test/databases';
+import { newId } from '../common/ids';
+import { Unavailable } from '../common/errors';
+import { integers, uuids } from './binary-format';
+import type { Database } from './database';
+
+describe('pools of connections', () => {
+  let database: Database;
+  let end: () => Promise<void>;
+
+  beforeAll(async () => {
+    ({ database, end } = await openTestDatabase());
+    await database.rows('CREATE TABLE things (id uuid PRIMARY KEY, number int)');
+  });
+  afterAll(() => end());
+  beforeEach(() => database.rows('TRUNCATE things'));
+
+  const count = async () => (await database.rows('SELECT FROM things')).length;
+  const insert = (id: string): [text: string, values: unknown[]] => [
+    'INSERT INTO things VALUES ($1, 1)',
+    [id],
+  ];
+
+  test('statements of a transaction that are asked for at once run in their order', async () => {
+    const id = newId();
+    const rows = await database.transaction(async (sql) => {
+      const [, , found] = await Promise.all([
+        sql.rows(...insert(id)),
+        sql.rows('UPDATE things SET number = number + 1 WHERE id = $1', [id]),
+        sql.rows('SELECT number FROM things WHERE id = $1', [id]),
+      ]);
+      return found;
+    });
+    expect(rows).toEqual([{ number: 2 }]);
+  });
+
+  test('one of them that fails undoes all, and its connection serves on', async () => {
+    const [one, other] = [newId(), newId()];
+    for (let times = 0; times < 20; times++) {
+      const work = database.keyed.transaction((sql) =>
+        Promise.all([sql.rows(...insert(one)), sql.rows(...insert(one)), sql.rows(...insert(other))]),
+      );
+      await expect(work).rejects.toMatchObject({ code: '23505' });
+    }
+    expect(await count()).toBe(0);
+  });
+
+  test('who swallows the failure of a statement can not commit the others', async () => {
+    const work = database.transaction(async (sql) => {
+      await sql.rows(...insert(newId()));
+      await sql.rows('SELECT 1 / 0').catch(() => undefined);
+    });
+    await expect(work).rejects.toThrow('a statement of this transaction failed');
+    expect(await count()).toBe(0);
+  });
+
+  test('a connection that breaks off fails all that was sent over it', async () => {
+    const work = database.keyed.transaction((sql) =>
+      Promise.all([
+        sql.rows(...insert(newId())),
+        sql.rows('SELECT pg_terminate_backend(pg_backend_pid())'),
+        sql.rows('SELECT 1'),
+      ]),
+    );
+    await expect(work).rejects.toThrow(Unavailable);
+    expect(await count()).toBe(0);
+  });
+
+  test.each([
+    [
+      'updated',
+      `UPDATE things t SET number = u.number FROM unnest($1::uuid[], $2::int[]) AS u (id, number)
+       WHERE t.id = u.id AND t.id = ANY($1::uuid[])`,
+    ],
+    [
+      'read',
+      `SELECT t.number FROM unnest($1::uuid[], $2::int[]) AS u (id, number),
+         LATERAL (SELECT * FROM things WHERE id = u.id LIMIT 1) t`,
+    ],
+  ])('what is %s by keys is planned by the index, though the table was all but empty', async (name, text) => {
+    const ids = Array.from({ length: 200 }, newId);
+    await database.rows(...insert(newId()));
+    await database.rows('ANALYZE things');
+    const plan = await database.keyed.transaction(async (sql) => {
+      await sql.rows(text, [uuids([ids[0]!]), integers([1])], name);
+      await sql.rows('INSERT INTO things SELECT * FROM unnest($1::uuid[], $2::int[])', [
+        uuids(ids),
+        integers(ids.map(() => 0)),
+      ]);
+      const rows = await sql.rows<{ 'QUERY PLAN': string }>(
+        `EXPLAIN (COSTS off) EXECUTE ${name} ('{${ids.join()}}', '{${ids.map(() => 1).join()}}')`,
+      );
+      return rows.map((row) => row['QUERY PLAN']).join('\n');
+    });
+    expect(plan).toMatch(/Index Scan using things_pkey on things.*\n\s+Index Cond/);
+  });
+});
