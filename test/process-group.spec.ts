@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { until, World, type MonscaleProcess } from './program';
+import { inBatches, until, World, type MonscaleProcess } from './program';
 
 /** Processes of one program behind one port. */
 describe('several processes that share a port', () => {
@@ -54,6 +54,33 @@ describe('several processes that share a port', () => {
     await sleep(1_000);
     expect(await program.api.all('/executions')).toHaveLength(1);
   }, 30_000);
+
+  test('where one alert ends as another begins, the one that lives counts, whoever looks first', async () => {
+    const { api } = program;
+    const hosts = Array.from({ length: 30 }, (_, n) => `host-${n}`);
+    await inBatches(hosts, 8, (host) =>
+      api.create('/services', {
+        name: host,
+        metrics: { outage: { type: 'alert', params: { match: { host } } } },
+        condition: 'outage == 1',
+        wisdomSeconds: 600,
+      }),
+    );
+    const tell = (host: string, kind: string, status: string) =>
+      api.post('/alerts', { labels: { host, kind }, status }, { Connection: 'close' });
+    const phases = async () => {
+      const states = await Promise.all(hosts.map((host) => api.get(`/services/${host}/state`)));
+      return [...new Set(states.map(({ body }) => body.phase))];
+    };
+    await Promise.all(hosts.map((host) => tell(host, 'a', 'firing')));
+    for (const [ends, begins] of ['ab', 'ba', 'ab', 'ba']) {
+      await Promise.all(
+        hosts.flatMap((host) => [tell(host, ends!, 'resolved'), tell(host, begins!, 'firing')]),
+      );
+      await sleep(1_000);
+      await until(async () => (await phases()).join() === 'alarm', 10_000);
+    }
+  }, 60_000);
 
   test('one that dies is started again, and the others answer meanwhile', async () => {
     const [first] = processesIn(program.output);

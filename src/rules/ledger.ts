@@ -102,6 +102,7 @@ export class Ledger {
    * ids, so that two batches that share some never wait for each other in a circle.
    */
   async lock(sql: Sql, services: readonly ServiceRow[]): Promise<Map<string, LockedState>> {
+    if (services.length === 0) return new Map();
     const ids = uuids(services.map(({ id }) => id));
     const [rows, states] = await Promise.all([
       sql.rows<{ id: string; version: number; kill_switch: boolean }>(
