@@ -244,13 +244,14 @@ export class Intake {
   ): Promise<Map<string, Glimpse>> {
     if (alerts.length === 0) return new Map();
     const keys = new Set(alerts.map(({ dedupKey }) => dedupKey));
-    const rows = await this.database.rows<Glimpse & { dedupKey: string }>(
+    const rows = await this.database.keyed.rows<Glimpse & { dedupKey: string }>(
       // A look into the index for each, whatever the planner thinks of their number: by ANY it may read the whole source.
       `SELECT id, key AS "dedupKey", status, ${millis('at')} AS at, ${millis('ends_at')} AS "endsAt",
          life_seconds AS "lifeSeconds", ${millis('last_seen_at')} AS "lastSeenAt", content
        FROM unnest($2::text[]) AS k (key),
          LATERAL (SELECT * FROM alerts WHERE source = $1 AND is_current AND dedup_key = key LIMIT 1) a`,
       [source.name, texts([...keys])],
+      'intake_glimpses',
     );
     return new Map(rows.map((row) => [row.dedupKey, row]));
   }
@@ -285,7 +286,7 @@ export class Intake {
     // They are locked in this order, everywhere.
     sightings.sort((a, b) => (a.glimpse.id < b.glimpse.id ? -1 : 1));
     const ids = sightings.map(({ glimpse: { id } }) => id);
-    const written = this.database
+    const written = this.database.keyed
       .rows<{ id: string }>(
         `WITH seen AS MATERIALIZED (
            SELECT a.id, u.ends_at, a.last_seen_at <= $4::timestamptz - interval '1 second'
@@ -296,10 +297,10 @@ export class Intake {
              AND coalesce(a.ends_at > $4, true) AND coalesce(a.last_seen_at + make_interval(secs => a.life_seconds) > $4, true)
              AND (u.ends_at IS NULL OR u.ends_at >= a.ends_at - interval '1 second')
              AND NOT EXISTS (SELECT FROM alert_matches m
-               WHERE m.alert_id = a.id AND a.last_seen_at + make_interval(secs => m.ttl_seconds) < $4)),
+               WHERE m.alert_id = a.id AND a.last_seen_at + make_interval(secs => m.ttl_seconds) < $4 OFFSET 0)),
          written AS (
            UPDATE alerts a SET last_seen_at = greatest(a.last_seen_at, $4), ends_at = coalesce(s.ends_at, a.ends_at)
-           FROM seen s WHERE a.id = s.id AND s.is_due)
+           FROM seen s WHERE a.id = s.id AND a.id = ANY($1::uuid[]) AND s.is_due)
          SELECT id FROM seen`,
         [
           uuids(ids),
@@ -308,6 +309,7 @@ export class Intake {
           timestamps(sightings.map(({ endsAt }) => endsAt ?? null)),
           this.clock.now(),
         ],
+        'intake_seen',
       )
       .then((rows) => new Set(rows.map(({ id }) => id)))
       .finally(() => {

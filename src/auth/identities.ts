@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash as digest, timingSafeEqual } from 'node:crypto';
 import { Global, Inject, Injectable, Module } from '@nestjs/common';
 import { Batcher } from '../common/batcher';
 import { Unauthorized } from '../common/errors';
@@ -58,7 +58,7 @@ export class Identities {
 }
 
 /** How a token is kept: as a hash, so that what is stored lets nobody in. */
-export const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest();
+export const hashOf = (token: string): Buffer => digest('sha256', token, 'buffer');
 
 @Global()
 @Module({ providers: [Identities], exports: [Identities] })
