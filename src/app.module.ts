@@ -51,6 +51,7 @@ import { PollsProcessor } from './rules/polls.processor';
 import { RulesModule } from './rules/rules.module';
 import { ServiceStates } from './rules/service-states';
 import { ServiceStatesController } from './rules/service-states.controller';
+import { NodeRechecks } from './rules/rechecks';
 import { Recordings } from './rules/simulation/recordings';
 import { Simulations } from './rules/simulation/simulations';
 import { SimulationsController } from './rules/simulation/simulations.controller';
@@ -103,7 +104,18 @@ const CONTROLLERS: Record<Role, Type[]> = {
 
 /** What each role runs: the first of it starts when the program does, and drains when it stops. */
 const RUNS: Record<Role, Type[]> = {
-  api: [FastLane, ActionTests, ServiceStates, Hindsight, Decisions, Recordings, Simulations, Tools, Points],
+  api: [
+    FastLane,
+    ActionTests,
+    ServiceStates,
+    Hindsight,
+    Decisions,
+    Recordings,
+    NodeRechecks,
+    Simulations,
+    Tools,
+    Points,
+  ],
   // Says what is due; puts back what Redis lost; notices silence; makes and drops partitions; rolls samples up.
   scheduler: [
     PollScheduler,

@@ -154,7 +154,7 @@ describe('from alert to action', () => {
     const stopped = (await Promise.all([state('left'), state('right')])).find(
       ({ reason }) => reason === 'at_max_nodes',
     );
-    expect(stopped.explanation).toContain('farm has 3 nodes (2 and 1 in flight), its maximum is 3');
+    expect(stopped.explanation).toContain('farm has 2 nodes (and 1 to come), its maximum is 3');
   });
 
   it.concurrent('a value for a service that is named goes to its metric', async () => {

@@ -87,7 +87,10 @@ describe('rules that can be trusted', () => {
         to: holding.to,
         explanation: holding.explanation,
         condition: { filled: '3 > 2', truth: true },
-        guard: { reason: 'holding', detail: expect.stringMatching(/^of 2 s; triggers at/) },
+        guard: {
+          reason: 'holding',
+          detail: expect.stringMatching(/^its hold time of 2 s is not over; triggers at/),
+        },
       });
       // Of the reading within the stretch, not of its first.
       expect(Date.parse(past.values.waiting.at)).toBeGreaterThan(Date.parse(holding.from));
@@ -377,18 +380,18 @@ describe('rules that can be trusted', () => {
       { from: 0, to: 10, phase: 'ok', reason: 'condition_false' },
       { from: 10, to: 30, phase: 'pending', reason: 'holding' },
       { from: 30, to: 40, phase: 'alarm', reason: 'triggered' },
-      { from: 40, to: 50, phase: 'pending', reason: 'holding' },
+      { from: 40, to: 50, phase: 'alarm', reason: 'holding' },
       { from: 50, to: 60, phase: 'unknown', reason: 'missing_data' },
-      { from: 60, to: 80, phase: 'pending', reason: 'holding' },
+      { from: 60, to: 80, phase: 'alarm', reason: 'holding' },
       { from: 80, to: 80, phase: 'ok', reason: 'condition_false' },
     ]);
     expect(body.summary).toEqual({
       triggers: 1,
-      secondsInAlarm: 10,
+      secondsInAlarm: 40,
       secondsAtLimit: 0,
       escalations: 0,
       secondsMissing: 10,
-      transitions: 6,
+      transitions: 5,
     });
 
     const compared = await api.post('/simulations', {

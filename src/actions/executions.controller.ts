@@ -66,11 +66,13 @@ interface ExecutionRow {
   finishedAt: Date | null;
   /** The limit it waits for. */
   held: string | null;
+  /** What it is to do to the nodes of an infrastructure. */
+  nodes: { current: number; desired: number; delta: number; direction?: string } | null;
 }
 
 const SHOWN = `e.id, e.service_name AS service, e.action_name AS action, e.trigger_id AS trigger, e.status, e.justification,
   e.attempts, e.created_at AS "createdAt", e.next_attempt_at AS "nextAttemptAt", e.expires_at AS "expiresAt", e.finished_at AS "finishedAt",
-  e.held->>'why' AS held`;
+  e.held->>'why' AS held, e.variables->'nodes' AS nodes`;
 
 /** The action queue and its history. */
 @ApiTags('executions')
@@ -127,11 +129,13 @@ export class ExecutionsController {
   @Post('retry')
   @HttpCode(200)
   @ApiBody({ type: RetryDto, required: false })
-  @ApiOperation({ summary: 'Retry all failed ones that match, up to 10,000 at a time' })
+  @ApiOperation({
+    summary:
+      'Retry all failed ones that match, up to 10,000 at a time; those that would scale otherwise than they say now are `changed`, and left to a person',
+  })
   async retryAll(@Body() body: unknown) {
     const { from, to, ...filter } = checked(RetryDto, body ?? {});
-    const retried = await this.executions.retryAll({ ...filter, from: momentOf(from), to: momentOf(to) });
-    return { retried };
+    return this.executions.retryAll({ ...filter, from: momentOf(from), to: momentOf(to) });
   }
 
   @Post(':id/retry')
@@ -152,7 +156,10 @@ export class ExecutionsController {
 
   @Post(':id/approve')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Approve one that waits for it' })
+  @ApiOperation({
+    summary:
+      'Approve one that waits for it; 409 when the nodes have moved since: it says what it would do now, and is to be approved again',
+  })
   async approve(@Param('id') id: string) {
     await this.executions.approve(idOf(id));
     return this.get(id);
@@ -177,10 +184,11 @@ export class ExecutionsController {
   }
 }
 
-function show({ nextAttemptAt, expiresAt, finishedAt, held, ...row }: ExecutionRow): object {
+function show({ nextAttemptAt, expiresAt, finishedAt, held, nodes, ...row }: ExecutionRow): object {
   return {
     ...row,
     idempotencyKey: row.id,
+    ...(nodes === null ? {} : { nodes }),
     ...(held === null ? {} : { held }),
     ...(nextAttemptAt === null ? {} : { nextAttemptAt }),
     ...(expiresAt === null ? {} : { expiresAt }),

@@ -7,6 +7,7 @@ import { Database } from '../database/database';
 import type { Sql } from '../database/sql-pool';
 import { KillSwitch } from '../kill-switch/kill-switch';
 import { Queues } from '../queue/queues';
+import { Rechecks } from '../queue/rechecks';
 import { Claims } from './claims';
 import { ENDED, own, type Ended, type Ending, type OpenExecution } from './execution';
 
@@ -21,6 +22,8 @@ export interface RetryFilter {
 }
 
 const RETRIED_AT_ONCE = 10_000;
+/** Of those that scale: the nodes are looked at again for each. */
+const SCALING_RETRIED_AT_ONCE = 500;
 
 interface OwnEnding extends OpenExecution {
   worker: string;
@@ -37,6 +40,7 @@ export class Executions {
     private readonly queues: Queues,
     private readonly claims: Claims,
     private readonly killSwitch: KillSwitch,
+    private readonly rechecks: Rechecks,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -148,6 +152,7 @@ export class Executions {
     );
     if (orphan !== undefined)
       throw new Conflict(`its action ${orphan.action} was deleted, so it can't be retried`);
+    await this.rechecks.of(id);
     const tries = await this.change(id, ['failed', 'unknown', 'cancelled'], 'retried', (sql) =>
       sql.rows<{ tries: number }>(
         `UPDATE executions SET status = 'queued', tries = 0, next_attempt_at = $2, started_at = NULL, finished_at = NULL
@@ -158,29 +163,42 @@ export class Executions {
     await this.queues.addExecutions([{ id, tries }], now);
   }
 
-  /** All that match and whose action is still there, as `retry` each; a bounded number at a time. */
-  async retryAll(filter: RetryFilter): Promise<number> {
+  /**
+   * All that match and whose action is still there, as `retry` each; a bounded number at a time. Those that would do
+   * something else to the nodes there are now are left to a person.
+   */
+  async retryAll(filter: RetryFilter): Promise<{ retried: number; changed?: number }> {
     const now = this.clock.now();
+    const matching = `SELECT e.id FROM executions e JOIN actions a ON a.id = e.action_id JOIN triggers t ON t.id = e.trigger_id
+         WHERE e.status = $1 AND ($2::text IS NULL OR e.service_name = $2 OR e.service_id::text = $2)
+           AND ($3::text IS NULL OR e.action_name = $3 OR e.action_id::text = $3)
+           AND ($4::timestamptz IS NULL OR e.created_at >= $4) AND ($5::timestamptz IS NULL OR e.created_at < $5)`;
+    const { status, service = null, action = null, from = null, to = null } = filter;
+    const given = [status, service, action, from, to];
     const rows = await this.database.rows<OpenExecution>(
-      `UPDATE executions SET status = 'queued', tries = 0, next_attempt_at = $1, started_at = NULL, finished_at = NULL
-       WHERE id IN (
-         SELECT e.id FROM executions e JOIN actions a ON a.id = e.action_id
-         WHERE e.status = $2 AND ($3::text IS NULL OR e.service_name = $3 OR e.service_id::text = $3)
-           AND ($4::text IS NULL OR e.action_name = $4 OR e.action_id::text = $4)
-           AND ($5::timestamptz IS NULL OR e.created_at >= $5) AND ($6::timestamptz IS NULL OR e.created_at < $6)
+      `UPDATE executions SET status = 'queued', tries = 0, next_attempt_at = $6, started_at = NULL, finished_at = NULL
+       WHERE id IN (${matching} AND coalesce(t.delta, 0) = 0
          ORDER BY e.id LIMIT ${RETRIED_AT_ONCE} FOR UPDATE OF e SKIP LOCKED)
        RETURNING id, tries`,
-      [
-        now,
-        filter.status,
-        filter.service ?? null,
-        filter.action ?? null,
-        filter.from ?? null,
-        filter.to ?? null,
-      ],
+      [...given, now],
     );
     await this.queues.addExecutions(rows, now);
-    return rows.length;
+    const scaling = await this.database.rows<{ id: string }>(
+      `${matching} AND t.delta <> 0 ORDER BY e.id LIMIT ${SCALING_RETRIED_AT_ONCE}`,
+      given,
+    );
+    let [retried, changed] = [rows.length, 0];
+    // One after the other: each changes what the next one finds.
+    for (const { id } of scaling) {
+      try {
+        await this.retry(id);
+        retried += 1;
+      } catch (error) {
+        if (!(error instanceof Conflict)) throw error;
+        changed += 1;
+      }
+    }
+    return { retried, ...(changed === 0 ? {} : { changed }) };
   }
 
   async cancel(id: string): Promise<void> {
@@ -204,6 +222,7 @@ export class Executions {
     if (await this.killSwitch.isOn()) throw new Conflict('the kill switch is on: nothing is executed');
     const now = this.clock.now();
     await this.expireApprovals(now);
+    await this.rechecks.of(id);
     const tries = await this.change(id, ['awaiting_approval'], 'approved', (sql) =>
       sql.rows<{ tries: number }>(
         `UPDATE executions SET status = 'queued', next_attempt_at = $2, attempts = attempts || $3::jsonb

@@ -16,6 +16,7 @@ import { StateWriters1763901100000 } from '../../migrations/1763901100000-state-
 import { SampleRows1763901200000 } from '../../migrations/1763901200000-sample-rows';
 import { LighterMatches1763901300000 } from '../../migrations/1763901300000-lighter-matches';
 import { ChangedServices1763901400000 } from '../../migrations/1763901400000-changed-services';
+import { AsksForNodes1763901500000 } from '../../migrations/1763901500000-asks-for-nodes';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -92,6 +93,7 @@ function dataSource(url: string, extra: object): DataSource {
       SampleRows1763901200000,
       LighterMatches1763901300000,
       ChangedServices1763901400000,
+      AsksForNodes1763901500000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

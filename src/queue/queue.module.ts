@@ -5,6 +5,7 @@ import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { CONFIG, QUEUES, type Config } from '../config/config';
 import { Handover } from './handover';
 import { Queues } from './queues';
+import { Rechecks } from './rechecks';
 import { connectRedis } from './redis';
 
 /**
@@ -78,8 +79,8 @@ class ConnectionsModule {}
     ),
     ConnectionsModule,
   ],
-  providers: [Queues, Handover],
-  exports: [Queues, Handover, BullModule],
+  providers: [Queues, Handover, Rechecks],
+  exports: [Queues, Handover, Rechecks, BullModule],
 })
 export class QueueModule implements OnApplicationShutdown {
   constructor(@Inject(CONNECTIONS) private readonly connections: Connections) {}

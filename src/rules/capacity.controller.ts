@@ -24,22 +24,26 @@ export class CapacityController {
   async capacity(@Param('ref') reference: string) {
     const row = await this.infrastructures.store.get(reference);
     const { minNodes, maxNodes } = row;
-    const frozen = await this.frozen(row);
+    const limits = { minNodes, maxNodes, ...(await this.frozen(row)) };
     try {
-      const { nodes: current, at } = await this.ruleBook.countNodes(row);
-      const inFlight = await this.inFlight(row, at);
-      return { current, inFlight, effective: current + inFlight, minNodes, maxNodes, ...frozen };
-    } catch (error) {
-      const inFlight = await this.inFlight(row);
+      const { nodes, at } = await this.ruleBook.countNodes(row);
+      const remembered = await this.ledger.lookAt([row.id]);
+      const { current, inFlight, unapproved } = remembered.capacity(
+        row,
+        { nodes, at: at.getTime() },
+        this.clock.now(),
+      );
+      const awaitingApproval = (unapproved?.up ?? 0) + (unapproved?.down ?? 0);
       return {
-        current: null,
+        current,
         inFlight,
-        effective: null,
-        minNodes,
-        maxNodes,
-        ...frozen,
-        error: messageOf(error),
+        effective: current + inFlight,
+        ...(awaitingApproval === 0 ? {} : { awaitingApproval }),
+        ...limits,
       };
+    } catch (error) {
+      // What of it is still to come can't be told without a count.
+      return { current: null, inFlight: null, effective: null, ...limits, error: messageOf(error) };
     }
   }
 
@@ -61,10 +65,5 @@ export class CapacityController {
     return frozenUntil > this.clock.now().getTime()
       ? { frozenUntil: new Date(frozenUntil).toISOString() }
       : {};
-  }
-
-  private async inFlight(row: InfrastructureRow, countedAt = this.clock.now()): Promise<number> {
-    const nodes = await this.ruleBook.inFlight([row], this.clock.now(), new Map([[row.id, countedAt]]));
-    return nodes.get(row.id) ?? 0;
   }
 }

@@ -10,18 +10,19 @@ import type { InfrastructureRow } from '../database/entities';
 import type { Claimed } from '../queue/claimed';
 import { Handover, type Places } from '../queue/handover';
 import { Queues } from '../queue/queues';
+import type { Count } from './engine/asked';
 import { evaluate, initialState, nextMoment, NEVER_SCALED, scaled, type Decided } from './engine/evaluate';
 import type { Capacity, Observation, Outcome, Scalings, State } from './engine/types';
 import { effectText, escalationOf, toldOf } from './explanation';
-import { Ledger, type LedgerEntry, type LockedState } from './ledger';
+import { askOf, Ledger, type LedgerEntry, type LockedInfrastructures, type LockedState } from './ledger';
 import { RuleBook, type Prepared } from './rule-book';
 import { fedBy, valuesOf, type Seen } from './seen';
 
 /** Work of the caller in the transaction of a commit; what it throws undoes all of it. */
 export type Alongside = (sql: Sql) => Promise<unknown>;
 
-type Count = { known: true; current: number; at: Date } | { known: false; error: string };
-type Counts = Map<string, Count>;
+/** Counts of nodes by infrastructure, and why there is none. */
+type Counts = Map<string, Count | { error: string }>;
 
 /** What may change. */
 interface Candidate {
@@ -32,7 +33,7 @@ interface Candidate {
 
 /** What is read under the locks; without them nothing of the infrastructure is taken to stand in the way. */
 interface Known {
-  inFlight?: number;
+  capacity?: Capacity;
   scalings?: Scalings;
   killSwitch?: boolean;
 }
@@ -128,13 +129,12 @@ export class Evaluator {
     const { infrastructure } = seen.watched.prepared;
     const wanted = infrastructure ? [infrastructure] : [];
     await this.countAll(wanted, counts);
-    const id = infrastructure?.id ?? '';
-    const [inFlight, scalings] = await Promise.all([
-      this.ruleBook.inFlight(wanted, seen.at, momentsOf(counts)),
-      this.ledger.scalings(wanted.map((row) => row.id)),
-    ]);
-    const known = { inFlight: inFlight.get(id), scalings: scalings.get(id) };
-    const outcome = this.decide(seen, seen.watched.state, counts, known);
+    const remembered = await this.ledger.lookAt(wanted.map((row) => row.id));
+    const known = {
+      capacity: capacityOf(seen, counts, remembered),
+      scalings: remembered.of(infrastructure?.id),
+    };
+    const outcome = this.decide(seen, seen.watched.state, known);
     if (outcome.needs) throw new Unavailable('the nodes could not be counted');
     return outcome;
   }
@@ -142,34 +142,36 @@ export class Evaluator {
   /** Undefined when nothing changes. */
   private candidate(seen: Seen): Candidate | undefined {
     const { state, nextMoment, prepared } = seen.watched;
-    const outcome = this.decide(seen, state, new Map());
+    const outcome = this.decide(seen, state);
     if (outcome.needs) return { seen, counts: prepared.infrastructure };
     if (state === undefined || outcome.changed) return { seen };
     telemetry.evaluations.inc({ reason: outcome.state.reason });
     return this.momentOf(seen, outcome.state) === nextMoment ? undefined : { seen };
   }
 
-  private decide(seen: Seen, state: State | undefined, counts: Counts, known: Known = {}): Outcome {
-    const { rule, infrastructure } = seen.watched.prepared;
+  private decide(seen: Seen, state: State | undefined, known: Known = {}): Outcome {
+    const { rule } = seen.watched.prepared;
     const now = seen.at.getTime();
-    const capacity = capacityOf(counts.get(infrastructure?.id ?? ''), known.inFlight);
-    const observation = this.observe(seen, known, capacity);
-    return evaluate(rule, state ?? initialState(rule, now), observation, now);
+    return evaluate(rule, state ?? initialState(rule, now), this.observe(seen, known), now);
   }
 
-  private observe(seen: Seen, { killSwitch, scalings }: Known, capacity?: Capacity): Observation {
+  private observe(seen: Seen, known: Known): Observation {
     const { values, errors, previousAt, news } = seen;
-    const isOff = this.config.killSwitch || (killSwitch ?? seen.watched.killSwitch);
+    const { scalings, capacity } = known;
     return {
       values,
       errors,
       previousAt,
       isBlind: isBlind(seen),
       news,
-      killSwitch: isOff,
+      killSwitch: this.isOff(seen, known),
       scalings,
       capacity,
     };
+  }
+
+  private isOff({ watched }: Seen, { killSwitch }: Known): boolean {
+    return this.config.killSwitch || (killSwitch ?? watched.killSwitch);
   }
 
   private momentOf(seen: Seen, state: State, known: Known = {}): number | undefined {
@@ -184,9 +186,9 @@ export class Evaluator {
       [...distinct.values()].map(async (row) => {
         try {
           const { nodes, at } = await this.ruleBook.countNodes(row);
-          counts.set(row.id, { known: true, current: nodes, at });
+          counts.set(row.id, { nodes, at: at.getTime() });
         } catch (error) {
-          counts.set(row.id, { known: false, error: messageOf(error) });
+          counts.set(row.id, { error: messageOf(error) });
         }
       }),
     );
@@ -213,8 +215,7 @@ export class Evaluator {
         ? [prepared.infrastructure]
         : [],
     );
-    const capacity = await this.ledger.lockInfrastructures(sql, limited);
-    const inFlight = await this.ruleBook.inFlight(capacity.rows, maxOf(candidates), momentsOf(counts), sql);
+    const infrastructures = await this.ledger.lockInfrastructures(sql, limited);
 
     const entries: LedgerEntry[] = [];
     const uncounted: InfrastructureRow[] = [];
@@ -231,13 +232,13 @@ export class Evaluator {
         continue;
       }
       const infrastructureId = prepared.infrastructure?.id ?? '';
-      const scalings = capacity.of(infrastructureId);
       const known = {
-        inFlight: inFlight.get(infrastructureId) ?? 0,
-        scalings,
+        capacity: capacityOf(seen, counts, infrastructures),
+        scalings: infrastructures.of(infrastructureId),
         killSwitch: before.killSwitch,
       };
-      const outcome = this.decide(seen, before.state, counts, known);
+      const { scalings } = known;
+      const outcome = this.decide(seen, before.state, known);
       if (outcome.needs) {
         uncounted.push(prepared.infrastructure!);
         continue;
@@ -245,35 +246,38 @@ export class Evaluator {
       telemetry.evaluations.inc({ reason: outcome.state.reason });
       if (outcome.freezesUntil !== undefined && prepared.rule.mode !== 'shadow') {
         known.scalings = { ...(scalings ?? NEVER_SCALED), frozenUntil: outcome.freezesUntil };
-        capacity.remember(infrastructureId, known.scalings);
+        infrastructures.remember(infrastructureId, known.scalings);
       }
       const moment = this.momentOf(seen, outcome.state, known);
       if (!outcome.changed && before.state !== undefined && moment === before.nextMoment) continue;
       // A shadow's trigger is nobody's: it takes no place and begins no wisdom time but its own.
       if (outcome.trigger?.nodes && prepared.rule.mode !== 'shadow') {
-        // For the services after it in this batch.
-        inFlight.set(infrastructureId, known.inFlight + outcome.trigger.nodes.delta);
         const { direction } = prepared.rule.scaling!;
-        capacity.remember(infrastructureId, scaled(scalings ?? NEVER_SCALED, direction, seen.at.getTime()));
+        const after = scaled(scalings ?? NEVER_SCALED, direction, seen.at.getTime());
+        infrastructures.remember(infrastructureId, after);
       }
-      entries.push(this.entry(seen, before, outcome, moment, known.scalings));
+      const entry = this.entry(seen, before, outcome, moment, known);
+      const ask = askOf(entry);
+      // For the services after it in this batch.
+      if (ask !== undefined) infrastructures.ask(infrastructureId, ask);
+      entries.push(entry);
     }
     if (uncounted.length > 0) throw new CountNeeded(uncounted);
-    return { entries, begun: await this.ledger.write(sql, entries, capacity, places), waiting };
+    return { entries, begun: await this.ledger.write(sql, entries, infrastructures, places), waiting };
   }
 
   private entry(
     seen: Seen,
     { state: before, decisionId: open }: LockedState,
     outcome: Decided,
-    moment?: number,
-    scalings?: Scalings,
+    moment: number | undefined,
+    known: Known,
   ): LedgerEntry {
     const { prepared } = seen.watched;
     const { state } = outcome;
     const newStretch = outcome.newStretch || before === undefined;
-    const shown = withHold(state, before, outcome);
-    const { explanation, why } = toldOf(prepared, shown, seen, scalings);
+    const around = { scalings: known.scalings, killSwitch: this.isOff(seen, known) };
+    const { explanation, why } = toldOf(prepared, state, seen, around);
     return {
       prepared,
       at: seen.at,
@@ -397,16 +401,18 @@ function isBlind({ watched: { prepared }, values }: Seen): boolean {
 const shadowsFirst = (seen: readonly Seen[]): Seen[] => [...seen].sort((a, b) => rankOf(a) - rankOf(b));
 const rankOf = ({ watched }: Seen): number => (watched.prepared.rule.mode === 'shadow' ? 0 : 1);
 
-function capacityOf(count: Count | undefined, inFlight = 0): Capacity | undefined {
-  return count?.known ? { known: true, current: count.current, inFlight } : count;
+/** Undefined where nobody has counted. */
+function capacityOf(
+  { watched, at }: Seen,
+  counts: Counts,
+  infrastructures: LockedInfrastructures,
+): Capacity | undefined {
+  const { infrastructure } = watched.prepared;
+  const count = counts.get(infrastructure?.id ?? '');
+  if (infrastructure === undefined || count === undefined) return undefined;
+  if ('error' in count) return { known: false, error: count.error };
+  return infrastructures.capacity(infrastructure, count, at);
 }
-
-const momentsOf = (counts: Counts): Map<string, Date> =>
-  new Map([...counts].flatMap(([id, count]) => (count.known ? [[id, count.at] as const] : [])));
-
-/** A trigger begins the hold anew; its explanation speaks of the hold that led to it. */
-const withHold = (state: State, before: State | undefined, { trigger }: Decided): State =>
-  trigger && before?.pendingSince !== undefined ? { ...state, pendingSince: before.pendingSince } : state;
 
 const maxOf = (items: readonly { at: Date }[]): Date =>
   new Date(Math.max(0, ...items.map(({ at }) => at.getTime())));

@@ -5,9 +5,15 @@ import type { Seen } from './seen';
 
 type Glimpse = Pick<Seen, 'values' | 'errors' | 'notes' | 'at'>;
 
+/** What stands around a service when its state is told. */
+export interface Surroundings {
+  scalings?: Scalings;
+  killSwitch?: boolean;
+}
+
 /** The state of a service as a sentence, at the moment something was seen of it. */
-export function explanationOf(prepared: Prepared, state: State, seen: Glimpse, scalings?: Scalings): string {
-  return explain(prepared.rule, state, circumstances(prepared, state, seen, scalings), seen.at.getTime());
+export function explanationOf(prepared: Prepared, state: State, seen: Glimpse, around: Surroundings): string {
+  return explain(prepared.rule, state, circumstances(prepared, state, seen, around), seen.at.getTime());
 }
 
 /** The same, and taken apart. */
@@ -15,9 +21,9 @@ export function toldOf(
   prepared: Prepared,
   state: State,
   seen: Glimpse,
-  scalings?: Scalings,
+  around: Surroundings,
 ): { explanation: string; why: Why } {
-  const told = circumstances(prepared, state, seen, scalings);
+  const told = circumstances(prepared, state, seen, around);
   const now = seen.at.getTime();
   return { explanation: explain(prepared.rule, state, told, now), why: why(prepared.rule, state, told, now) };
 }
@@ -26,7 +32,7 @@ function circumstances(
   prepared: Prepared,
   state: State,
   { values, errors, notes }: Glimpse,
-  scalings?: Scalings,
+  { scalings, killSwitch }: Surroundings,
 ): Circumstances {
   const { service } = prepared;
   const readings: Record<string, Circumstances['values'][string]> = {};
@@ -40,6 +46,7 @@ function circumstances(
     recovery: service.recovery ?? undefined,
     values: readings,
     wisdomUntil: wisdomUntil(prepared, state),
+    killSwitch,
     scalings,
     missingData: service.missingData,
   };

@@ -5,8 +5,10 @@ import type { Sql } from '../database/sql-pool';
 import type { InfrastructureRow, ServiceRow } from '../database/entities';
 import { CLAIMED, LEASE_GRACE_SECONDS, MAY_ACT, type Claimed } from '../queue/claimed';
 import type { Places } from '../queue/handover';
+import { readAsks, writeAsks } from './asks';
+import { standingOf, type Ask, type Count } from './engine/asked';
 import { stateOf } from './engine/evaluate';
-import type { Direction, Nodes, Scalings, State } from './engine/types';
+import type { Capacity, Direction, Nodes, Scalings, State } from './engine/types';
 import { numbersOf, type Why } from './engine/explain';
 import type { Prepared } from './rule-book';
 import type { ShownValues } from './seen';
@@ -51,17 +53,47 @@ export interface LockedState {
   nextMoment?: number;
 }
 
-/** What is remembered of infrastructures; their rows are locked as long as the transaction lasts. */
+/**
+ * What is remembered of infrastructures: when they were scaled, and what was asked for. Their rows are locked as long as
+ * the transaction lasts.
+ */
 export class LockedInfrastructures {
   private readonly changed = new Set<string>();
+  private readonly asks: Map<string, readonly Ask[]>;
 
+  /** @param asked what of earlier asks no count has shown */
   constructor(
-    readonly rows: readonly InfrastructureRow[],
     private readonly scalings: Map<string, Scalings>,
-  ) {}
+    private readonly asked: ReadonlyMap<string, readonly Ask[]>,
+  ) {
+    this.asks = new Map(asked);
+  }
 
   of(id: string | undefined): Scalings | undefined {
     return id === undefined ? undefined : this.scalings.get(id);
+  }
+
+  /** The nodes there are by a count, and those still to come; what the count shows of them is remembered. */
+  capacity({ id, warmupSeconds }: InfrastructureRow, count: Count, now: Date): Capacity & { known: true } {
+    const { capacity, asks } = standingOf(
+      this.asks.get(id) ?? [],
+      count,
+      warmupSeconds * 1000,
+      now.getTime(),
+    );
+    this.asks.set(id, asks);
+    return capacity;
+  }
+
+  /** Another one, which those who are decided after it know of. */
+  ask(id: string, ask: Ask): void {
+    this.asks.set(id, [...(this.asks.get(id) ?? []), ask]);
+  }
+
+  /** After triggers are written. */
+  async writeAsks(sql: Sql): Promise<void> {
+    const after = new Map([...this.asks.values()].flat().map((ask) => [ask.trigger, ask]));
+    await writeAsks(sql, [...this.asked.values()].flat(), after);
   }
 
   remember(id: string, scalings: Scalings): void {
@@ -136,15 +168,27 @@ export class Ledger {
     sql: Sql,
     infrastructures: readonly InfrastructureRow[],
   ): Promise<LockedInfrastructures> {
-    const rows = [...new Map(infrastructures.map((row) => [row.id, row])).values()];
-    if (rows.length === 0) return new LockedInfrastructures([], new Map());
-    const ids = rows.map(({ id }) => id).sort();
+    const ids = [...new Set(infrastructures.map(({ id }) => id))].sort();
+    if (ids.length === 0) return new LockedInfrastructures(new Map(), new Map());
     await sql.rows(
       `INSERT INTO infrastructure_states (infrastructure_id)
        SELECT i.id FROM infrastructures i WHERE i.id = ANY($1::uuid[]) ORDER BY i.id ON CONFLICT DO NOTHING`,
       [ids],
     );
-    return new LockedInfrastructures(rows, await this.readScalings(ids, sql, 'FOR UPDATE'));
+    const [scalings, asks] = await Promise.all([
+      this.readScalings(ids, sql, 'FOR UPDATE'),
+      readAsks(sql, ids),
+    ]);
+    return new LockedInfrastructures(scalings, asks);
+  }
+
+  /** The same as it is now, without a lock: for whoever looks and writes nothing. */
+  async lookAt(infrastructureIds: readonly string[]): Promise<LockedInfrastructures> {
+    const [scalings, asks] = await Promise.all([
+      this.readScalings(infrastructureIds, this.database),
+      readAsks(this.database, infrastructureIds),
+    ]);
+    return new LockedInfrastructures(scalings, asks);
   }
 
   /** What is remembered of infrastructures now. */
@@ -210,6 +254,7 @@ export class Ledger {
         entries.filter(({ effect }) => effect !== undefined),
       ),
       ...infrastructures.changes.map((change) => this.writeScalings(sql, change)),
+      infrastructures.writeAsks(sql),
     ];
     const [begun] = await Promise.all([this.writeExecutions(sql, triggered, places), ...written]);
     return begun;
@@ -271,8 +316,10 @@ export class Ledger {
   private async writeTriggers(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
     if (entries.length === 0) return;
     await sql.rows(
-      `INSERT INTO triggers (id, service_id, infrastructure_id, at, direction, delta, justification, kind)
-       SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], $6::int[], $7::text[], $8::text[])`,
+      `INSERT INTO triggers (id, service_id, infrastructure_id, at, direction, delta, justification, kind, desired, still_to_come,
+         asked_at)
+       SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], $6::int[], $7::text[], $8::text[],
+         $9::int[], $10::int[], $11::timestamptz[])`,
       [
         uuids(entries.map(({ trigger }) => trigger!.id)),
         uuids(entries.map(({ prepared }) => prepared.service.id)),
@@ -290,6 +337,9 @@ export class Ledger {
         integers(entries.map(({ trigger }) => trigger!.nodes?.delta ?? null)),
         texts(entries.map(({ trigger }) => trigger!.justification)),
         texts(entries.map(({ trigger }) => trigger!.kind)),
+        integers(entries.map(({ trigger }) => trigger!.nodes?.desired ?? null)),
+        integers(entries.map((entry) => askOf(entry)?.left ?? 0)),
+        timestamps(entries.map((entry) => (askOf(entry)?.state.is === 'under_way' ? entry.at : null))),
       ],
       'ledger_triggers',
     );
@@ -399,6 +449,15 @@ export class Ledger {
   }
 }
 
+/** What an entry asks of its infrastructure. A shadow asks nobody, and so does a trigger without actions. */
+export function askOf({ trigger, prepared }: LedgerEntry): Ask | undefined {
+  const { mode } = prepared.rule;
+  if (trigger?.nodes === undefined || trigger.executions.length === 0 || mode === 'shadow') return undefined;
+  const { delta, desired } = trigger.nodes;
+  const state = { is: mode === 'approve' ? 'unapproved' : 'under_way' } as const;
+  return { trigger: trigger.id, delta, desired, left: delta, state };
+}
+
 const statesOf = (entries: readonly LedgerEntry[]) => [
   uuids(entries.map(({ prepared }) => prepared.service.id)),
   jsons(entries.map(({ state }) => JSON.stringify(state))),
@@ -432,6 +491,11 @@ function variablesOf({ prepared, at, state, values, trigger }: LedgerEntry): obj
     },
     trigger: { id: trigger!.id, at: at.toISOString(), reason: state.reason, justification },
     values: numbersOf(values),
-    nodes: nodes && { current: nodes.current, desired: nodes.desired, delta: nodes.delta },
+    nodes: nodes && {
+      current: nodes.current,
+      desired: nodes.desired,
+      delta: nodes.delta,
+      direction: prepared.rule.scaling!.direction,
+    },
   };
 }

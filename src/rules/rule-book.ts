@@ -6,7 +6,6 @@ import { Secrets } from '../common/secrets';
 import { SharedValues } from '../common/shared-values';
 import { uuids } from '../database/binary-format';
 import { Database } from '../database/database';
-import type { Sql } from '../database/sql-pool';
 import { InfrastructureRow, ServiceRow } from '../database/entities';
 import type { Node } from '../metrics/metric';
 import { MetricRegistry } from '../metrics/metric-registry';
@@ -245,38 +244,6 @@ export class RuleBook {
   /** @throws Error saying why they can't be counted */
   countNodes(infrastructure: InfrastructureRow): Promise<NodeCount> {
     return this.counter.count(infrastructure);
-  }
-
-  /**
-   * The nodes of an infrastructure that are asked for and not there yet; negative when more are leaving. What succeeded
-   * after the nodes were counted is not in that count.
-   *
-   * @param countedAt by id of the infrastructure; one that is left out is counted now
-   */
-  async inFlight(
-    infrastructures: readonly InfrastructureRow[],
-    now: Date,
-    countedAt: ReadonlyMap<string, Date> = new Map(),
-    sql: Sql = this.database,
-  ): Promise<Map<string, number>> {
-    if (infrastructures.length === 0) return new Map();
-    const rows = await sql.rows<{ infrastructure_id: string; nodes: number }>(
-      `SELECT t.infrastructure_id, sum(t.delta)::int AS nodes
-       FROM unnest($1::uuid[], $2::float8[], $3::timestamptz[]) AS i (id, warmup_seconds, counted_at)
-         JOIN triggers t ON t.infrastructure_id = i.id
-       WHERE EXISTS (
-         SELECT FROM executions e WHERE e.trigger_id = t.id AND (
-           e.status IN ('queued', 'awaiting_approval', 'running', 'waiting', 'unknown')
-           OR e.status = 'succeeded' AND e.finished_at > least(i.counted_at, $4::timestamptz - make_interval(secs => i.warmup_seconds))))
-       GROUP BY 1`,
-      [
-        infrastructures.map(({ id }) => id),
-        infrastructures.map(({ warmupSeconds }) => warmupSeconds),
-        infrastructures.map(({ id }) => countedAt.get(id) ?? now),
-        now,
-      ],
-    );
-    return new Map(rows.map(({ infrastructure_id, nodes }) => [infrastructure_id, nodes]));
   }
 }
 

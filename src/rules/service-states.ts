@@ -9,12 +9,12 @@ import { Queues } from '../queue/queues';
 import { Services } from '../services/services';
 import { initialState } from './engine/evaluate';
 import type { Why } from './engine/explain';
-import type { Reason, Scalings, State } from './engine/types';
+import type { Reason, State } from './engine/types';
 import { Evaluator } from './evaluator';
-import { explanationOf, toldOf, wisdomUntil } from './explanation';
+import { explanationOf, toldOf, wisdomUntil, type Surroundings } from './explanation';
 import { Ledger } from './ledger';
 import { Observer } from './observer';
-import { RuleBook, type Prepared, type Watched } from './rule-book';
+import { RuleBook, type Watched } from './rule-book';
 import { valuesOf, type Seen, type ShownValues } from './seen';
 
 /** A service's state as the API shows it. */
@@ -61,8 +61,7 @@ export class ServiceStates {
     const watched = await this.watched(reference);
     const at = this.clock.now();
     const [seen] = await this.observer.known([watched], at);
-    const { prepared } = watched;
-    return this.show(seen!, rememberedOf(watched), await this.scalingsOf(prepared));
+    return this.show(seen!, rememberedOf(watched), await this.aroundOf(watched));
   }
 
   /** Reads every metric now and says what the rule would, without acting or storing. */
@@ -71,7 +70,7 @@ export class ServiceStates {
     const previous = await this.observer.previousReadings([watched]);
     const seen = await this.read(watched, previous.get(watched.prepared.service.id));
     const { state } = await this.evaluator.preview(seen);
-    return this.show(seen, state, await this.scalingsOf(watched.prepared));
+    return this.show(seen, state, await this.aroundOf(watched));
   }
 
   private async read(watched: Watched, previousAt?: number): Promise<Seen> {
@@ -98,8 +97,7 @@ export class ServiceStates {
     const [seen] = await this.observer.known([watched], at);
     const { prepared } = watched;
     const state = rememberedOf(watched);
-    const scalings = await this.scalingsOf(prepared);
-    const { explanation, why } = toldOf(prepared, state, seen!, scalings);
+    const { explanation, why } = toldOf(prepared, state, seen!, await this.aroundOf(watched));
     return {
       at: at.toISOString(),
       phase: state.phase,
@@ -163,12 +161,13 @@ export class ServiceStates {
     return watched;
   }
 
-  private async scalingsOf({ infrastructure }: Prepared): Promise<Scalings | undefined> {
-    if (infrastructure === undefined) return undefined;
-    return (await this.ledger.scalings([infrastructure.id])).get(infrastructure.id);
+  private async aroundOf({ prepared: { infrastructure }, killSwitch }: Watched): Promise<Surroundings> {
+    if (infrastructure === undefined) return { killSwitch };
+    const scalings = await this.ledger.scalings([infrastructure.id]);
+    return { killSwitch, scalings: scalings.get(infrastructure.id) };
   }
 
-  private show(seen: Seen, state: State, scalings?: Scalings): ShownState {
+  private show(seen: Seen, state: State, around: Surroundings): ShownState {
     const { prepared } = seen.watched;
     const { service, rule } = prepared;
     const now = seen.at.getTime();
@@ -182,9 +181,9 @@ export class ServiceStates {
       phase: state.phase,
       since: moment(state.since)!,
       reason: state.reason,
-      explanation: explanationOf(prepared, state, seen, scalings),
+      explanation: explanationOf(prepared, state, seen, around),
       values: valuesOf(prepared, seen),
-      holdUntil: state.phase === 'pending' ? moment(state.pendingSince! + rule.holdMs) : undefined,
+      holdUntil: state.reason === 'holding' ? moment(state.pendingSince! + rule.holdMs) : undefined,
       wisdomUntil: wisdomEnds !== undefined && wisdomEnds > now ? moment(wisdomEnds) : undefined,
       lastTriggeredAt: moment(state.lastTriggeredAt),
       nextPollAt: nextPoll === undefined ? undefined : moment(nextPoll * 1000),

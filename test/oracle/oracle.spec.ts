@@ -15,6 +15,7 @@ const REASONS = [
   'missing_data',
   'nodes_unknown',
   'not_repeating',
+  'policy_satisfied',
   'shadowed',
   'triggered',
   'wisdom',

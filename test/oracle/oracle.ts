@@ -92,7 +92,7 @@ function judged(story: Story, moment: MomentOfStory, past: Past[], now: Past, wo
 
   now.isHeld = heldFor(past, memory, now) >= rule.holdSeconds;
   if (!rule.repeat && memory.some(({ triggered }) => triggered)) return still('alarm', 'not_repeating');
-  if (!now.isHeld) return still('pending', 'holding');
+  if (!now.isHeld) return still(isInAlarm ? 'alarm' : 'pending', 'holding');
   if (moment.killSwitch) return still('alarm', 'kill_switch');
   const lastTrigger = past.findLast(({ triggered }) => triggered);
   if (lastTrigger !== undefined && now.at < lastTrigger.at + rule.wisdomSeconds)
@@ -114,10 +114,13 @@ function scaled({ inFlight }: Story, moment: MomentOfStory, { at, rule }: Past, 
   if (!moment.nodesReadable) return still('alarm', 'nodes_unknown');
 
   const effective = world.nodes + inFlight;
-  const desired =
-    direction === 'up' ? Math.min(effective + nodes, maxNodes) : Math.max(effective - nodes, minNodes);
+  const wish = direction === 'up' ? effective + nodes : effective - nodes;
+  const desired = wish > maxNodes ? maxNodes : wish < minNodes ? minNodes : wish;
   if (direction === 'up' && desired <= effective) return still('alarm', 'at_max_nodes');
   if (direction === 'down' && desired >= effective) return still('alarm', 'at_min_nodes');
+  // Up never asks for fewer nodes than there are, down never for more.
+  if (direction === 'up' ? desired < world.nodes : desired > world.nodes)
+    return still('alarm', 'policy_satisfied');
 
   const last = world.triggers.at(-1);
   if (last !== undefined && last.direction !== direction) {

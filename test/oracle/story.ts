@@ -224,7 +224,7 @@ const storyOf = (unit: number): fc.Arbitrary<Story> =>
     .record({
       rule: ruleArbitrary(unit),
       nodes: fc.constantFrom(2, 0, 1, 4),
-      inFlight: often(5, fc.constant(0), fc.constantFrom(-1, 1)),
+      inFlight: often(5, fc.constant(0), fc.constantFrom(-1, 1, -3, 3)),
       drawn: fc.array(
         fc
           .tuple(

@@ -38,7 +38,7 @@ function withTrigger(rule: Rule, state: State, now: Moment): State {
 function dueSteps(rule: Rule, state: State, seen: Observation, now: Moment): number[] {
   const { phase, firstTriggeredAt, escalated = 0 } = state;
   if (firstTriggeredAt === undefined || seen.killSwitch) return [];
-  if (phase !== 'alarm' && phase !== 'pending') return [];
+  if (phase !== 'alarm') return [];
   const steps = (rule.escalationMs ?? []).map((_, index) => index);
   return steps.filter((step) => step >= escalated && firstTriggeredAt + rule.escalationMs![step]! <= now);
 }

@@ -127,8 +127,12 @@ describe('wisdom time and repeat', () => {
     expect(triggers).toEqual([50, 110, 170]);
   });
 
-  test('while the hold runs again it is pending, then the wisdom time is the reason', () => {
-    expectStory(rule({ holdMs: 20_000, wisdomMs: 60_000 }), [
+  test('the alarm lasts while the hold runs again; then the wisdom time is the reason', () => {
+    const given = rule({ holdMs: 20_000, wisdomMs: 60_000 });
+    const { state } = tell(given, every10(0, 30, 90));
+    expect(state).toMatchObject({ phase: 'alarm', reason: 'holding', since: 20_000 });
+    expect(state).toMatchObject({ trueSince: 0, pendingSince: 30_000 });
+    expectStory(given, [
       [0, 90, 'holding'],
       [10, 90, 'holding'],
       [20, 90, 'triggered'],
@@ -139,6 +143,16 @@ describe('wisdom time and repeat', () => {
       [70, 90, 'wisdom'],
       [80, 90, 'triggered'],
     ]);
+  });
+
+  test('a dip ends the alarm, and how long it lasts is counted anew', () => {
+    const given = rule({ holdMs: 20_000 });
+    const dip: Row[] = [
+      [40, 50, 'condition_false'],
+      [50, 90, 'holding'],
+    ];
+    const { state } = tell(given, [...every10(0, 30, 90), ...dip]);
+    expect(state).toMatchObject({ phase: 'pending', reason: 'holding', trueSince: 50_000 });
   });
 
   test('recovery forgets the hold and keeps the wisdom time', () => {
@@ -313,6 +327,16 @@ describe('guards, in their order', () => {
     expect(at(rule({ scaling, holdMs: 1 }), {})).toMatchObject({ state: { reason: 'holding' } });
   });
 
+  test.each([
+    ['up', 'asks for no fewer than there are', counted(4, -3)],
+    ['down', 'asks for no more than there are', counted(1, 2)],
+  ] as const)('%s %s', (direction, _, capacity) => {
+    const wish = ({ effective }: { effective: number }) => effective + (direction === 'up' ? 1 : -1);
+    expect(at(rule({ scaling: { ...scaling, direction, wish } }), { capacity })).toMatchObject({
+      state: { reason: 'policy_satisfied', nodes: { delta: 0, isCovered: true } },
+    });
+  });
+
   test('blind never scales', () => {
     expect(at(rule({ scaling }), { capacity: { known: false, error: 'no answer' } })).toMatchObject({
       state: { reason: 'nodes_unknown', nodesError: 'no answer' },
@@ -323,6 +347,14 @@ describe('guards, in their order', () => {
     ['a wish within the limits is granted', 'up', counted(1), { delta: 2, desired: 3 }],
     ['a wish over the maximum is clamped to it', 'up', counted(3), { delta: 1, desired: 4 }],
     ['what is in flight counts', 'up', counted(1, 2), { delta: 1, desired: 4 }],
+    ['a wish below the minimum is raised to it', 'up', counted(0, -1), { delta: 2, desired: 1 }],
+    [
+      'what waits for approval counts for rules of its direction',
+      'up',
+      { ...counted(1), unapproved: { up: 1, down: -1 } },
+      { inFlight: 1, delta: 2, desired: 4 },
+    ],
+    ['nodes that leave are no fewer than there are', 'up', counted(3, -2), { delta: 2, desired: 3 }],
   ] as const)('%s', (_, direction, capacity, nodes) => {
     const outcome = at(rule({ scaling: { ...scaling, direction } }), { capacity });
     expect(outcome).toMatchObject({ state: { reason: 'triggered' }, trigger: { nodes } });

@@ -1,5 +1,6 @@
 import { aftermath, nextAftermathAt } from './aftermath';
 import type {
+  Capacity,
   Direction,
   Moment,
   Nodes,
@@ -11,6 +12,7 @@ import type {
   Scaling,
   Scalings,
   State,
+  Values,
 } from './types';
 
 export type Decided = Exclude<Outcome, { needs: 'capacity' }>;
@@ -39,6 +41,7 @@ export const stateOf = (kept: State): State => ({
   reason: kept.reason,
   since: kept.since,
   pendingSince: kept.pendingSince,
+  trueSince: kept.trueSince,
   inAlarm: kept.inAlarm,
   triggered: kept.triggered,
   answered: kept.answered,
@@ -117,13 +120,15 @@ function acrossGap(rule: Rule, state: State, seen: Observation, now: Moment): St
   const gapFrom = state.missingFrom ?? unseenSince(rule, seen, now);
   if (gapFrom === undefined) return state;
   const seenAgain: State = { ...state, missingFrom: undefined };
-  const { pendingSince } = seenAgain;
+  const later = (moment: Moment | undefined) => (moment === undefined ? undefined : moment + (now - gapFrom));
   switch (rule.missingData) {
     case 'hold':
       // A hold must be seen: it goes on by as much as it was seen before the gap.
-      return pendingSince === undefined
-        ? seenAgain
-        : { ...seenAgain, pendingSince: pendingSince + (now - gapFrom) };
+      return {
+        ...seenAgain,
+        pendingSince: later(state.pendingSince),
+        trueSince: later(state.trueSince),
+      };
     case 'breach':
       return seenAgain;
     case 'reset':
@@ -141,17 +146,23 @@ function unseenSince(rule: Rule, { previousAt }: Observation, now: Moment): Mome
 
 function breached(rule: Rule, before: State, state: State, seen: Observation, now: Moment): Outcome {
   const pendingSince = state.pendingSince ?? now;
+  const trueSince = state.trueSince ?? pendingSince;
   const answered = state.answered && seen.news !== true;
   // A rule that goes on holding, or stays in its alarm, makes nothing new.
   const seenAt = seen.isBlind ? now : state.seenAt;
   const isSame =
-    state.pendingSince === pendingSince && state.answered === answered && state.seenAt === seenAt;
-  const holding = isSame ? state : { ...state, pendingSince, answered, seenAt };
+    state.pendingSince === pendingSince &&
+    state.trueSince === trueSince &&
+    state.answered === answered &&
+    state.seenAt === seenAt;
+  const holding = isSame ? state : { ...state, pendingSince, trueSince, answered, seenAt };
   if (isFedOnce(rule) && holding.answered) {
     return outcome(before, holding, 'alarm', before.phase === 'alarm' ? before.reason : 'not_repeating', now);
   }
   if (state.triggered && !rule.repeat) return outcome(before, holding, 'alarm', 'not_repeating', now);
-  if (now - pendingSince < rule.holdMs) return outcome(before, holding, 'pending', 'holding', now);
+  // An alarm lasts until its condition ends it, also while the hold runs anew after a trigger.
+  if (now - pendingSince < rule.holdMs)
+    return outcome(before, holding, holding.inAlarm ? 'alarm' : 'pending', 'holding', now);
 
   const alarm = holding.inAlarm ? holding : { ...holding, inAlarm: true };
   const stop = (reason: Reason, facts?: Partial<State>): Decided =>
@@ -167,10 +178,10 @@ function breached(rule: Rule, before: State, state: State, seen: Observation, no
   if (frozenUntil !== undefined && now < frozenUntil) return stop('flapping');
   if (seen.capacity === undefined) return { needs: 'capacity' };
   if (!seen.capacity.known) return stop('nodes_unknown', { nodesError: seen.capacity.error });
-  const nodes = plan(scaling, seen.capacity, seen);
+  const nodes = plan(scaling, seen.capacity, seen.values);
   if (nodes === undefined) return stop('missing_data');
-  const isChange = scaling.direction === 'up' ? nodes.delta > 0 : nodes.delta < 0;
-  if (!isChange) return stop(nodes.isLimited ? AT_LIMIT[scaling.direction] : 'policy_satisfied', { nodes });
+  if (nodes.delta === 0)
+    return stop(nodes.isLimited ? AT_LIMIT[scaling.direction] : 'policy_satisfied', { nodes });
   if (wouldFlap(scaling, seen.scalings, now)) {
     return { freezesUntil: now + FLAP_MS, ...stop('flapping', { nodes }) };
   }
@@ -182,25 +193,35 @@ const AT_LIMIT = { up: 'at_max_nodes', down: 'at_min_nodes' } as const;
 /** Without polls and wisdom time a rule triggers once per alert: that another one ends is no reason to act again. */
 const isFedOnce = ({ intervalMs, wisdomMs }: Rule): boolean => intervalMs === undefined && wisdomMs === 0;
 
-/** What the policy wishes, within the limits; undefined when it can't tell. */
-function plan(
-  scaling: Scaling,
-  { current, inFlight }: { current: number; inFlight: number },
-  seen: Observation,
+/**
+ * What the policy wishes, within the limits; undefined when it can't tell. A rule moves the number of nodes its own
+ * way alone: never across what was counted, whatever is still leaving or to come.
+ */
+export function plan(
+  scaling: Pick<Scaling, 'direction' | 'minNodes' | 'maxNodes' | 'wish'>,
+  { current, inFlight: asked, unapproved }: Capacity & { known: true },
+  values: Values,
 ): Nodes | undefined {
-  const effective = current + inFlight;
   const { direction, minNodes, maxNodes } = scaling;
-  const wish = scaling.wish({ effective, direction }, seen.values);
+  const inFlight = asked + (unapproved?.[direction] ?? 0);
+  const effective = current + inFlight;
+  const wish = scaling.wish({ effective, direction }, values);
   if (wish === undefined) return undefined;
-  const isWished = direction === 'up' ? wish > effective : wish < effective;
-  const desired = direction === 'up' ? Math.min(wish, maxNodes) : Math.max(wish, minNodes);
+  const sign = direction === 'up' ? 1 : -1;
+  const isFurther = (one: number, other: number) => sign * (one - other) > 0;
+  const limited = Math.min(maxNodes, Math.max(minNodes, wish));
+  const isLimited = isFurther(wish, effective) && !isFurther(limited, effective);
+  const isCovered = isFurther(limited, effective) && isFurther(current, limited);
+  const isChange = isFurther(wish, effective) && isFurther(limited, effective) && !isCovered;
+  const desired = isChange ? limited : effective;
   return {
     current,
     inFlight,
     effective,
     desired,
     delta: desired - effective,
-    ...(isWished && desired !== wish ? { isLimited: true } : {}),
+    ...(isLimited ? { isLimited } : {}),
+    ...(isCovered ? { isCovered } : {}),
   };
 }
 
@@ -255,6 +276,7 @@ function forgetAlarm(state: State): State {
   return {
     ...state,
     pendingSince: undefined,
+    trueSince: undefined,
     seenAt: undefined,
     missingFrom: undefined,
     inAlarm: false,
@@ -293,6 +315,7 @@ function differs(before: State, after: State): boolean {
   return (
     before.ruleKey !== after.ruleKey ||
     before.pendingSince !== after.pendingSince ||
+    before.trueSince !== after.trueSince ||
     before.missingFrom !== after.missingFrom ||
     before.inAlarm !== after.inAlarm ||
     before.answered !== after.answered ||

@@ -55,7 +55,7 @@ test.each<[Reason, Partial<State>, Partial<Circumstances>, string]>([
     'at_max_nodes',
     { nodes },
     {},
-    'cpu is 93, over 80 for 42 s; web has 4 nodes (3 and 1 in flight), its maximum is 4',
+    'cpu is 93, over 80 for 42 s; web has 3 nodes (and 1 to come), its maximum is 4',
   ],
   [
     'nodes_unknown',
@@ -65,9 +65,21 @@ test.each<[Reason, Partial<State>, Partial<Circumstances>, string]>([
   ],
   [
     'triggered',
-    { nodes: { ...nodes, effective: 2, desired: 3 } },
+    { nodes: { ...nodes, inFlight: 0, effective: 3 } },
     {},
-    'cpu is 93, over 80 for 42 s; triggered at 11:58:20Z, from 2 to 3 nodes',
+    'cpu is 93, over 80 for 42 s; triggered at 11:58:20Z, from 3 to 4 nodes',
+  ],
+  [
+    'triggered',
+    { nodes: { ...nodes, desired: 5 } },
+    {},
+    'cpu is 93, over 80 for 42 s; triggered at 11:58:20Z, from 3 (and 1 to come) to 5 nodes',
+  ],
+  [
+    'triggered',
+    { nodes: { current: 5, inFlight: -1, effective: 4, desired: 3, delta: -1 } },
+    {},
+    'cpu is 93, over 80 for 42 s; triggered at 11:58:20Z, from 5 (1 of them leaving) to 3 nodes',
   ],
   ['missing_data', { phase: 'unknown' }, {}, 'nothing has been read yet'],
   [
@@ -98,7 +110,25 @@ test.each<[Reason, Partial<State>, Partial<Circumstances>, string]>([
     'policy_satisfied',
     { nodes: { ...nodes, inFlight: 0 } },
     {},
-    'cpu is 93, over 80 for 42 s; web has 4 nodes, and its policy asks for no change',
+    'cpu is 93, over 80 for 42 s; web has 3 nodes, and its policy asks for no change',
+  ],
+  [
+    'policy_satisfied',
+    { nodes: { current: 6, inFlight: -2, effective: 4, desired: 4, delta: 0, isCovered: true } },
+    {},
+    'cpu is 93, over 80 for 42 s; web has 6 nodes (2 of them leaving), and its policy asks for no more than those that are there',
+  ],
+  [
+    'holding',
+    { inAlarm: true, triggered: true, trueSince: NOON - 142_000, pendingSince: NOON - 9_000 },
+    { wisdomUntil: NOON + 200_000 },
+    'cpu is 93, over 80 for 142 s; it triggered at 11:58:20Z, and its hold time of 60 s runs anew; triggers again at 12:03:20Z unless it ends',
+  ],
+  [
+    'holding',
+    {},
+    { killSwitch: true },
+    'cpu is 93, over 80 for 42 s of 60 s; the kill switch is on, so nothing triggers at its end',
   ],
   ['kill_switch', {}, {}, 'cpu is 93, over 80 for 42 s; the kill switch is on, so nothing triggers'],
 ])('%s', (reason, state, circumstances, expected) => {
@@ -153,13 +183,13 @@ describe('why', () => {
     [
       { phase: 'pending', reason: 'holding', pendingSince: NOON - 42_000 },
       {},
-      'of 60 s; triggers at 12:00:18Z unless it ends',
+      'its hold time of 60 s is not over; triggers at 12:00:18Z unless it ends',
       ['the condition must stay true until 12:00:18Z'],
     ],
     [
       { reason: 'at_max_nodes', nodes },
       {},
-      'web has 4 nodes (3 and 1 in flight), its maximum is 4',
+      'web has 3 nodes (and 1 to come), its maximum is 4',
       ['web must have fewer than 4 nodes, or a higher maxNodes'],
     ],
     [

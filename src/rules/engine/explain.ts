@@ -1,4 +1,4 @@
-import type { MissingData, Moment, Reason, Rule, Scalings, State } from './types';
+import type { MissingData, Moment, Nodes, Reason, Rule, Scalings, State } from './types';
 import { span } from './window';
 
 /** What an explanation speaks of, beyond rule and state. */
@@ -8,6 +8,8 @@ export interface Circumstances {
   /** `note` says what the number is made of: "avg 5 min". */
   values: Readonly<Record<string, { value: number; note?: string } | { error: string }>>;
   wisdomUntil?: Moment;
+  /** Nothing triggers as long as it is on. */
+  killSwitch?: boolean;
   scalings?: Scalings;
   missingData: MissingData;
 }
@@ -41,7 +43,8 @@ export function explain(rule: Rule, state: State, circumstances: Circumstances, 
       if (state.phase !== 'alarm') return missing(state, circumstances);
   }
   const seen = breach(rule, state, circumstances, now);
-  if (state.reason === 'holding') return `${seen} ${guard(rule, state, circumstances, now)}`;
+  if (state.reason === 'holding' && !state.inAlarm)
+    return `${seen} of ${seconds(rule.holdMs)}; ${promise(rule, state, circumstances)}`;
   return `${seen}; ${guard(rule, state, circumstances, now)}`;
 }
 
@@ -51,7 +54,7 @@ function guard(rule: Rule, state: State, circumstances: Circumstances, now: Mome
   const web = scaling?.infrastructure;
   switch (state.reason) {
     case 'holding':
-      return `of ${seconds(rule.holdMs)}; triggers at ${clock(state.pendingSince! + rule.holdMs)} unless it ends`;
+      return `${holdOf(rule, state)}; ${promise(rule, state, circumstances)}`;
     case 'kill_switch':
       return 'the kill switch is on, so nothing triggers';
     case 'wisdom':
@@ -69,7 +72,7 @@ function guard(rule: Rule, state: State, circumstances: Circumstances, now: Mome
     case 'at_min_nodes':
       return `${web} has ${counted(state)}, its minimum is ${scaling?.minNodes}`;
     case 'policy_satisfied':
-      return `${web} has ${counted(state)}, and its policy asks for no change`;
+      return `${web} has ${counted(state)}, and ${satisfied(rule, state)}`;
     case 'not_repeating':
       return `it triggered at ${clock(state.lastTriggeredAt!)} and does not again until it has recovered`;
     case 'triggered':
@@ -82,6 +85,22 @@ function guard(rule: Rule, state: State, circumstances: Circumstances, now: Mome
     case 'disabled':
       return '';
   }
+}
+
+/** Which hold it is that is not over: a trigger begins it anew. */
+function holdOf(rule: Rule, { inAlarm, lastTriggeredAt }: State): string {
+  const hold = `its hold time of ${seconds(rule.holdMs)}`;
+  if (!inAlarm) return `${hold} is not over`;
+  return lastTriggeredAt === undefined
+    ? `${hold} is not over yet`
+    : `it triggered at ${clock(lastTriggeredAt)}, and ${hold} runs anew`;
+}
+
+/** What follows from a hold that is not over. */
+function promise(rule: Rule, state: State, { killSwitch, wisdomUntil }: Circumstances): string {
+  if (killSwitch) return 'the kill switch is on, so nothing triggers at its end';
+  const at = Math.max(state.pendingSince! + rule.holdMs, wisdomUntil ?? 0);
+  return `triggers${state.triggered ? ' again' : ''} at ${clock(at)} unless it ends`;
 }
 
 const NO_GUARD: readonly Reason[] = ['condition_false', 'disabled', 'triggered'];
@@ -150,7 +169,10 @@ function toChange(rule: Rule, state: State, circumstances: Circumstances, now: M
     case 'missing_data':
       return Object.keys(state.errors).map((metric) => `${metric} must be readable again`);
     case 'holding':
-      return [`the condition must stay true until ${until(state.pendingSince! + rule.holdMs)}`];
+      return [
+        `the condition must stay true until ${until(state.pendingSince! + rule.holdMs)}`,
+        ...(circumstances.killSwitch ? ['the kill switch must be turned off'] : []),
+      ];
     case 'kill_switch':
       return ['the kill switch must be turned off'];
     case 'wisdom':
@@ -172,6 +194,7 @@ function toChange(rule: Rule, state: State, circumstances: Circumstances, now: M
     case 'at_min_nodes':
       return [`${web} must have more than ${scaling?.minNodes} nodes, or a lower minNodes`];
     case 'policy_satisfied':
+      if (state.nodes?.isCovered) return [`what was asked of ${web} before must be done first`];
       return [
         `the policy must ask for ${scaling?.direction === 'up' ? 'more' : 'fewer'} nodes than ${web} has`,
       ];
@@ -206,8 +229,8 @@ function infrastructureWisdomUntil({ scaling }: Rule, { scalings }: Circumstance
 
 /** "cpu is 93, over 80 for 42 s" where the condition is that simple, else the values and the condition. */
 function breach(rule: Rule, state: State, circumstances: Circumstances, now: Moment): string {
-  const sinceMs = state.pendingSince === undefined ? undefined : now - state.pendingSince;
-  const lasting = sinceMs === undefined ? '' : ` for ${Math.floor(sinceMs / 1000)} s`;
+  const lastingSeconds = Math.floor((now - (state.trueSince ?? state.pendingSince ?? now)) / 1000);
+  const lasting = lastingSeconds > 0 || state.reason === 'holding' ? ` for ${lastingSeconds} s` : '';
   const recovering = state.inAlarm && circumstances.recovery !== undefined;
   const simple = recovering ? undefined : SIMPLE.exec(circumstances.condition);
   const reading = simple ? circumstances.values[simple[1]!] : undefined;
@@ -256,12 +279,27 @@ function values({ values }: Circumstances): string {
 
 function counted({ nodes }: State): string {
   if (nodes === undefined) return 'no known number of nodes';
-  const inFlight = nodes.inFlight === 0 ? '' : ` (${nodes.current} and ${nodes.inFlight} in flight)`;
-  return `${nodes.effective} nodes${inFlight}`;
+  return `${nodes.current} nodes${onTheWay(nodes)}`;
 }
 
-const change = ({ nodes }: State): string =>
-  nodes === undefined ? '' : `, from ${nodes.effective} to ${nodes.desired} nodes`;
+/** Of a count, what of it is not so any more, or not yet. */
+function onTheWay({ inFlight }: Nodes): string {
+  if (inFlight === 0) return '';
+  return inFlight > 0 ? ` (and ${inFlight} to come)` : ` (${-inFlight} of them leaving)`;
+}
+
+function satisfied({ scaling }: Rule, { nodes }: State): string {
+  if (!nodes?.isCovered) return 'its policy asks for no change';
+  return scaling?.direction === 'up'
+    ? 'its policy asks for no more than those that are there'
+    : 'its policy asks for no fewer than those that are there without them';
+}
+
+const change = ({ nodes }: State): string => (nodes === undefined ? '' : `, ${nodesChange(nodes)}`);
+
+/** "from 5 (and 1 to come) to 7 nodes" */
+export const nodesChange = (nodes: Nodes): string =>
+  `from ${nodes.current}${onTheWay(nodes)} to ${nodes.desired} nodes`;
 
 const sentence = (...parts: string[]): string => parts.filter((part) => part !== '').join('; ');
 

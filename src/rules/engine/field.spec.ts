@@ -142,7 +142,7 @@ test('a wisdom time explains itself (keda #737: "the cooldown is not what I thou
     missingData: 'hold',
   } as const;
   expect(explain(patient, waiting, circumstances, 100_000)).toBe(
-    'load is 90, over 80 for 0 s; it triggered at 00:00:00Z and may not again before 00:05:00Z (wisdom time)',
+    'load is 90, over 80 for 100 s; it triggered at 00:00:00Z and may not again before 00:05:00Z (wisdom time)',
   );
   expect(decide(patient, waiting, { values }, 300).trigger).toBeDefined();
 });

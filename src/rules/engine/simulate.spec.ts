@@ -32,11 +32,12 @@ test('a hold that is seen through triggers, and again after wisdom and hold', ()
   ]);
   expect(summary).toEqual({
     triggers: 2,
-    secondsInAlarm: 30,
+    // From the end of the hold to the end of the condition: the alarm lasts while the hold runs anew.
+    secondsInAlarm: 60,
     secondsAtLimit: 0,
     escalations: 0,
     secondsMissing: 0,
-    transitions: 6,
+    transitions: 3,
   });
 });
 

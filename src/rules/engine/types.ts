@@ -96,7 +96,15 @@ export interface Observation {
 }
 
 export type Capacity =
-  | { readonly known: true; readonly current: number; readonly inFlight: number }
+  | {
+      readonly known: true;
+      /** As counted. */
+      readonly current: number;
+      /** Asked for and still to come; negative when more are leaving. */
+      readonly inFlight: number;
+      /** Asked for and not approved: it counts for rules of the same direction, which would ask for it again. */
+      readonly unapproved?: { readonly up: number; readonly down: number };
+    }
   | { readonly known: false; readonly error: string };
 
 /** What is remembered between evaluations. */
@@ -106,8 +114,10 @@ export interface State {
   readonly reason: Reason;
   /** Since when it is in this phase. */
   readonly since: Moment;
-  /** Since when the condition is true, as far as the hold goes. */
+  /** Since when the condition is true, as far as the hold goes: a trigger begins it anew. */
   readonly pendingSince?: Moment;
+  /** Since when the condition is true, whatever triggered meanwhile; time in which nobody could see it is left out. */
+  readonly trueSince?: Moment;
   /** The condition has held and has not recovered. */
   readonly inAlarm: boolean;
   /** There was a trigger in this alarm. */
@@ -135,6 +145,7 @@ export interface State {
 
 export interface Nodes {
   readonly current: number;
+  /** Still to come; negative when more are leaving. */
   readonly inFlight: number;
   /** current + inFlight */
   readonly effective: number;
@@ -143,6 +154,8 @@ export interface Nodes {
   readonly delta: number;
   /** The policy wished for more than the limits allow. */
   readonly isLimited?: boolean;
+  /** What the policy wishes for is there and has not left yet, or is on its way: it lies on the other side of the count. */
+  readonly isCovered?: boolean;
 }
 
 export interface Trigger {

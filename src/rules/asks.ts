@@ -1,0 +1,79 @@
+import type { Sql } from '../database/sql-pool';
+import { integers, uuids } from '../database/binary-format';
+import type { Ask, AskState } from './engine/asked';
+
+interface AskRow {
+  infrastructure: string;
+  trigger: string;
+  delta: number;
+  desired: number;
+  left: number;
+  isAsked: boolean;
+  isUnderWay: boolean;
+  awaitsApproval: boolean;
+  doneAt: Date | null;
+}
+
+/**
+ * What was asked for of infrastructures and is not seen to be there, by infrastructure, in the order in which it was
+ * asked; with how far its executions are. What nobody can tell of counts as done: a count will show it.
+ */
+export async function readAsks(
+  sql: Sql,
+  infrastructureIds: readonly string[],
+): Promise<Map<string, readonly Ask[]>> {
+  if (infrastructureIds.length === 0) return new Map();
+  const rows = await sql.rows<AskRow>(
+    `SELECT t.infrastructure_id AS infrastructure, t.id AS trigger, t.delta, t.desired, t.still_to_come AS left,
+       t.asked_at IS NOT NULL AS "isAsked", e.*
+     FROM triggers t,
+       LATERAL (
+         SELECT coalesce(bool_or(status IN ('queued', 'running', 'waiting')), false) AS "isUnderWay",
+           coalesce(bool_or(status = 'awaiting_approval'), false) AS "awaitsApproval",
+           max(finished_at) FILTER (WHERE status IN ('succeeded', 'unknown')) AS "doneAt"
+         FROM executions WHERE trigger_id = t.id) e
+     WHERE t.infrastructure_id = ANY($1::uuid[]) AND t.still_to_come <> 0
+     ORDER BY t.asked_at NULLS LAST, t.id`,
+    [infrastructureIds],
+    'asks_read',
+  );
+  const asks = new Map<string, Ask[]>();
+  for (const row of rows) {
+    const { infrastructure, trigger, delta, desired, left } = row;
+    const ask: Ask = { trigger, delta, desired, left, state: stateOf(row) };
+    const others = asks.get(infrastructure);
+    if (others === undefined) asks.set(infrastructure, [ask]);
+    else others.push(ask);
+  }
+  return asks;
+}
+
+function stateOf({ isAsked, isUnderWay, awaitsApproval, doneAt }: AskRow): AskState {
+  if (isUnderWay) return { is: 'under_way' };
+  if (awaitsApproval) return { is: isAsked ? 'under_way' : 'unapproved' };
+  return doneAt === null ? { is: 'void' } : { is: 'done', at: doneAt.getTime() };
+}
+
+/** Writes down what counts have shown of asks, and which of them are over. */
+export async function writeAsks(
+  sql: Sql,
+  before: readonly Ask[],
+  after: ReadonlyMap<string, Ask>,
+): Promise<void> {
+  const changed = before.flatMap((ask) => {
+    const now = after.get(ask.trigger) ?? { ...ask, left: 0 };
+    return now.left === ask.left && now.desired === ask.desired ? [] : [now];
+  });
+  if (changed.length === 0) return;
+  await sql.rows(
+    `UPDATE triggers t SET still_to_come = u.left, desired = u.desired
+     FROM unnest($1::uuid[], $2::int[], $3::int[]) AS u (id, "left", desired)
+     WHERE t.id = u.id AND t.id = ANY($1::uuid[])`,
+    [
+      uuids(changed.map(({ trigger }) => trigger)),
+      integers(changed.map(({ left }) => left)),
+      integers(changed.map(({ desired }) => desired)),
+    ],
+    'asks_write',
+  );
+}

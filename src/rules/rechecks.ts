@@ -1,0 +1,146 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CLOCK, type Clock } from '../common/clock';
+import { Conflict, messageOf } from '../common/errors';
+import { Database } from '../database/database';
+import type { InfrastructureRow } from '../database/entities';
+import type { Sql } from '../database/sql-pool';
+import { Infrastructures } from '../infrastructures/infrastructures';
+import { Rechecks } from '../queue/rechecks';
+import { readAsks } from './asks';
+import { standingOf, type Count } from './engine/asked';
+import { plan } from './engine/evaluate';
+import { nodesChange } from './engine/explain';
+import type { Direction, Nodes } from './engine/types';
+import { Ledger } from './ledger';
+import { RuleBook } from './rule-book';
+
+/** What an execution was to do to the nodes of an infrastructure. */
+interface Asked {
+  trigger: string;
+  infrastructure: string;
+  direction: Direction;
+  delta: number;
+  current: number;
+  desired: number;
+  /** Other executions of its trigger have begun, and may have done it. */
+  othersBegan: boolean;
+}
+
+/**
+ * What a trigger asked for goes by the nodes there were. When a person approves or retries it later, they are counted
+ * again: where it would do something else now, the person is told, and asked again.
+ */
+@Injectable()
+export class NodeRechecks {
+  constructor(
+    private readonly database: Database,
+    private readonly infrastructures: Infrastructures,
+    private readonly ruleBook: RuleBook,
+    private readonly ledger: Ledger,
+    rechecks: Rechecks,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {
+    rechecks.offer((execution) => this.recheck(execution));
+  }
+
+  /** @throws Conflict when it would do something else than it says, or nobody can tell */
+  private async recheck(execution: string): Promise<void> {
+    const asked = await this.asked(execution);
+    const infrastructure = asked && (await this.infrastructures.store.find(asked.infrastructure));
+    if (asked === undefined || infrastructure === undefined) return;
+    const count = await this.count(infrastructure);
+    const refusal = await this.database.transaction((sql) => this.settle(sql, asked, infrastructure, count));
+    if (refusal !== undefined) throw new Conflict(refusal);
+  }
+
+  private async asked(execution: string): Promise<Asked | undefined> {
+    const [row] = await this.database.rows<Asked>(
+      `SELECT t.id AS trigger, t.infrastructure_id AS infrastructure, t.direction, t.delta,
+         EXISTS (SELECT FROM executions o WHERE o.trigger_id = t.id AND o.id <> e.id
+           AND o.status IN ('queued', 'running', 'waiting', 'succeeded', 'unknown')) AS "othersBegan",
+         (e.variables->'nodes'->>'current')::int AS current, (e.variables->'nodes'->>'desired')::int AS desired
+       FROM executions e JOIN triggers t ON t.id = e.trigger_id
+       WHERE e.id = $1 AND t.infrastructure_id IS NOT NULL AND t.delta <> 0 AND e.variables->'nodes' IS NOT NULL
+         AND e.status IN ('awaiting_approval', 'failed', 'unknown', 'cancelled')`,
+      [execution],
+    );
+    return row;
+  }
+
+  private async count(infrastructure: InfrastructureRow): Promise<Count> {
+    try {
+      const { nodes, at } = await this.ruleBook.countNodes(infrastructure);
+      return { nodes, at: at.getTime() };
+    } catch (error) {
+      throw new Conflict(`nobody can tell what it would do now: ${messageOf(error)}`);
+    }
+  }
+
+  /** Remembers it as asked for, or answers why not. */
+  private async settle(
+    sql: Sql,
+    asked: Asked,
+    infrastructure: InfrastructureRow,
+    count: Count,
+  ): Promise<string | undefined> {
+    if (asked.othersBegan && (count.nodes === asked.current || count.nodes === asked.desired))
+      return undefined;
+    await this.ledger.lockInfrastructures(sql, [infrastructure]);
+    const asks = (await readAsks(sql, [infrastructure.id])).get(infrastructure.id) ?? [];
+    const others = asks.filter(
+      ({ trigger, state }) => trigger !== asked.trigger && state.is !== 'unapproved',
+    );
+    const now = this.clock.now();
+    const nodes = nodesNow(asked, infrastructure, others, count, now);
+    const web = infrastructure.name;
+    const { current, desired } = asked;
+    const was = `it was decided to go from ${current} to ${desired} nodes, and ${web} has ${nodes.current} now`;
+    if (nodes.delta === 0) return `${was}: nothing is left to be done within its limits, so reject it`;
+    const isSame = nodes.current === current && nodes.desired === desired;
+    await this.remember(sql, asked.trigger, nodes, isSame ? now : undefined);
+    if (isSame) return undefined;
+    const change = nodesChange(nodes);
+    await this.rewrite(sql, asked, nodes, `looked at again at ${now.toISOString()}: ${change}`);
+    return `${was}: it would go ${change}; do it again if that is right`;
+  }
+
+  /** @param askedAt left out while it waits for the person */
+  private async remember(
+    sql: Sql,
+    trigger: string,
+    { delta, desired }: Nodes,
+    askedAt?: Date,
+  ): Promise<void> {
+    await sql.rows(
+      `UPDATE triggers SET delta = $2, desired = $3, asked_at = coalesce($4, asked_at),
+         still_to_come = CASE WHEN $4::timestamptz IS NULL AND asked_at IS NOT NULL THEN still_to_come ELSE $2 END
+       WHERE id = $1`,
+      [trigger, delta, desired, askedAt ?? null],
+    );
+  }
+
+  /** All executions of a trigger that wait for a person say what they would do now. */
+  private async rewrite(sql: Sql, { trigger, direction }: Asked, nodes: Nodes, note: string): Promise<void> {
+    const { current, desired, delta } = nodes;
+    await sql.rows(
+      `UPDATE executions e
+       SET variables = jsonb_set(e.variables, '{nodes}', $2), justification = t.justification || '; ' || $3
+       FROM triggers t
+       WHERE t.id = $1 AND e.trigger_id = t.id AND e.status IN ('awaiting_approval', 'failed', 'unknown', 'cancelled')`,
+      [trigger, JSON.stringify({ current, desired, delta, direction }), note],
+    );
+  }
+}
+
+/** What the same change comes to with the nodes there are now. */
+function nodesNow(
+  { direction, delta }: Asked,
+  { minNodes, maxNodes, warmupSeconds }: InfrastructureRow,
+  others: Parameters<typeof standingOf>[0],
+  count: Count,
+  now: Date,
+): Nodes {
+  const { capacity } = standingOf(others, count, warmupSeconds * 1000, now.getTime());
+  const limits = { direction, minNodes, maxNodes };
+  return plan({ ...limits, wish: ({ effective }) => effective + delta }, capacity, {})!;
+}
