@@ -55,6 +55,7 @@ import { NodeRechecks } from './rules/rechecks';
 import { Recordings } from './rules/simulation/recordings';
 import { Simulations } from './rules/simulation/simulations';
 import { SimulationsController } from './rules/simulation/simulations.controller';
+import { UnpolledSweep } from './rules/unpolled-sweep';
 import { ServicesController } from './services/services.controller';
 import { ServicesModule } from './services/services.module';
 import { TransferController } from './transfer/transfer.controller';
@@ -106,6 +107,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
 const RUNS: Record<Role, Type[]> = {
   api: [
     FastLane,
+    UnpolledSweep,
     ActionTests,
     ServiceStates,
     Hindsight,
@@ -119,6 +121,7 @@ const RUNS: Record<Role, Type[]> = {
   // Says what is due; puts back what Redis lost; notices silence; makes and drops partitions; rolls samples up.
   scheduler: [
     PollScheduler,
+    UnpolledSweep,
     AlertSweep,
     SilentSources,
     ExecutionSweep,

@@ -114,6 +114,13 @@ export const telemetry = {
     help: 'How long the execution has waited that is due longest; 0 when none is',
     registers,
   }),
+  servicesNotPolled: new Gauge({
+    name: 'monscale_services_not_polled',
+    // Set by one of several processes.
+    aggregator: 'max',
+    help: 'Services that nobody has polled for three of their intervals',
+    registers,
+  }),
   oldestPoll: new Gauge({
     name: 'monscale_polls_oldest_due_seconds',
     // Set by one of several processes.

@@ -17,6 +17,7 @@ import { SampleRows1763901200000 } from '../../migrations/1763901200000-sample-r
 import { LighterMatches1763901300000 } from '../../migrations/1763901300000-lighter-matches';
 import { ChangedServices1763901400000 } from '../../migrations/1763901400000-changed-services';
 import { AsksForNodes1763901500000 } from '../../migrations/1763901500000-asks-for-nodes';
+import { PolledRanges1763901600000 } from '../../migrations/1763901600000-polled-ranges';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -94,6 +95,7 @@ function dataSource(url: string, extra: object): DataSource {
       LighterMatches1763901300000,
       ChangedServices1763901400000,
       AsksForNodes1763901500000,
+      PolledRanges1763901600000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

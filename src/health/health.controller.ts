@@ -10,6 +10,7 @@ import { Database } from '../database/database';
 import { PollScheduler } from '../metrics/poll-scheduler';
 import { groupMetrics } from '../process-group/process-group';
 import { Queues } from '../queue/queues';
+import { UnpolledSweep } from '../rules/unpolled-sweep';
 
 /** A scheduler that has not ticked for this long is not ready. */
 const TICK_LATE_MS = 10_000;
@@ -27,6 +28,7 @@ export class HealthController {
     @Inject(CONFIG) private readonly config: Config,
     @Inject(CLOCK) private readonly clock: Clock,
     @Optional() private readonly scheduler?: PollScheduler,
+    @Optional() private readonly unpolled?: UnpolledSweep,
   ) {}
 
   @Get('health/live')
@@ -37,7 +39,8 @@ export class HealthController {
 
   @Get('health/ready')
   @ApiOperation({
-    summary: 'It can do its work: PostgreSQL, Redis, and for a scheduler its last tick; 503 when not',
+    summary:
+      'It can do its work: PostgreSQL, Redis, and for a scheduler its last tick and that somebody polls; 503 when not',
   })
   async ready(@Res({ passthrough: true }) reply: FastifyReply) {
     const [database, redis] = await Promise.all([
@@ -45,7 +48,10 @@ export class HealthController {
       this.check(() => this.queues.ping()),
     ]);
     const checks: Record<string, Check> = { database, redis };
-    if (this.scheduler !== undefined) checks.scheduler = this.ticking(this.scheduler.lastTick);
+    if (this.scheduler !== undefined) {
+      checks.scheduler = this.ticking(this.scheduler.lastTick);
+      checks.polls = polling(this.unpolled?.late ?? 0);
+    }
     const isReady = Object.values(checks).every(({ status }) => status === 'up');
     void reply.status(isReady ? 200 : 503);
     return { status: isReady ? 'up' : 'down', roles: this.config.roles, checks };
@@ -78,4 +84,11 @@ export class HealthController {
     }
     return (await groupMetrics()) ?? registry.metrics();
   }
+}
+
+/** What a scheduler asks for is of no use while nobody does it. */
+function polling(late: number): Check {
+  if (late === 0) return { status: 'up' };
+  const error = `${late} services were not polled for three of their intervals; is a worker running that serves the queue polls?`;
+  return { status: 'down', error };
 }

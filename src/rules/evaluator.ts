@@ -98,6 +98,11 @@ export class Evaluator {
     );
   }
 
+  /** Writes down that nobody has looked at services since they were seen last. */
+  async tellStale(seen: readonly Seen[]): Promise<void> {
+    if (seen.length > 0) await this.settle(seen.map((one) => ({ seen: one })));
+  }
+
   private async settle(candidates: readonly Candidate[], alongside?: Alongside): Promise<string[]> {
     const counts: Counts = new Map();
     const seen = candidates.map((one) => one.seen);
@@ -162,6 +167,7 @@ export class Evaluator {
       values,
       errors,
       previousAt,
+      isStale: seen.stale !== undefined,
       isBlind: isBlind(seen),
       news,
       killSwitch: this.isOff(seen, known),
@@ -175,6 +181,11 @@ export class Evaluator {
   }
 
   private momentOf(seen: Seen, state: State, known: Known = {}): number | undefined {
+    // Where alerts alone feed it, whoever sweeps goes on asking for the look that nobody has taken.
+    if (seen.stale !== undefined)
+      return seen.watched.prepared.service.polled
+        ? undefined
+        : (seen.watched.nextMoment ?? seen.at.getTime());
     const observation = this.observe(seen, known);
     return nextMoment(seen.watched.prepared.rule, state, observation, seen.lifeEndsAt, seen.at.getTime());
   }
@@ -227,7 +238,9 @@ export class Evaluator {
       if (before === undefined || before.version !== prepared.service.version) continue;
       const seen = caughtUp(candidate, before.state, feeding);
       if (isOvertaken(seen, before.state)) continue;
-      if (alongside === undefined && isLeftToAlert(seen)) {
+      // Somebody has looked meanwhile.
+      if (seen.stale !== undefined && before.decisionId !== seen.stale.decision) continue;
+      if (alongside === undefined && seen.stale === undefined && isLeftToAlert(seen)) {
         waiting.push(prepared.service.id);
         continue;
       }

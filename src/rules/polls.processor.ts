@@ -13,6 +13,7 @@ import { Observer } from './observer';
 import { Roster } from './roster';
 import type { Prepared, Watched } from './rule-book';
 import type { Seen } from './seen';
+import { Unpolled } from './unpolled';
 
 /** Jobs wait for targets most of their time; a dead target must not hold up other jobs. */
 const CONCURRENCY = 32;
@@ -30,20 +31,25 @@ export class PollsProcessor {
     private readonly writer: SampleWriter,
     private readonly alertValues: AlertValues,
     private readonly evaluator: Evaluator,
+    private readonly unpolled: Unpolled,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   @Process({ concurrency: CONCURRENCY })
   async poll({ data }: Job<PollJob>): Promise<void> {
+    // Before they are seen again, or nobody would know that they were not.
+    await this.unpolled.tell(data);
     const due = await this.roster.due(data.intervalSeconds, data.fromSlot, data.toSlot);
     const intervalMs = data.intervalSeconds * 1000;
     const leftMs = data.dueAt + intervalMs - this.clock.now().getTime();
     if (leftMs < 0) return drop('late', due.length);
     const watched = due.filter(({ prepared }) => !this.beingRead.has(prepared.service.id));
     if (watched.length < due.length) drop('still_polling', due.length - watched.length);
+    const began = this.clock.now();
     for (const { prepared } of watched) this.beingRead.set(prepared.service.id, data);
     try {
       await this.read(watched, data, leftMs);
+      await this.unpolled.polled(data, began);
     } finally {
       for (const { prepared } of watched) this.letGo(prepared, data);
     }

@@ -8,11 +8,12 @@ import { Observer } from './observer';
 import { PoliciesModule } from './policies/policies.module';
 import { Roster } from './roster';
 import { RuleBook } from './rule-book';
+import { Unpolled } from './unpolled';
 
 /** What is decided. */
 @Module({
   imports: [MetricsModule, AlertsModule, HistoryModule, PoliciesModule],
-  providers: [RuleBook, Roster, Observer, Evaluator, Ledger],
-  exports: [RuleBook, Roster, Observer, Evaluator, Ledger],
+  providers: [RuleBook, Roster, Observer, Evaluator, Ledger, Unpolled],
+  exports: [RuleBook, Roster, Observer, Evaluator, Ledger, Unpolled],
 })
 export class RulesModule {}

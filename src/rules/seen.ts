@@ -21,6 +21,8 @@ export interface Seen {
   bringers?: readonly string[];
   /** Alerts that feed it: a trigger comes from them. */
   alerts: readonly string[];
+  /** Nobody has looked since `at`; with the stretch of the ledger that was open when that was found. */
+  stale?: { decision?: string };
   /** One of them is on its way: its own job will evaluate this service. */
   awaitsAlert?: boolean;
 }

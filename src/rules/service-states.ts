@@ -16,6 +16,7 @@ import { Ledger } from './ledger';
 import { Observer } from './observer';
 import { RuleBook, type Watched } from './rule-book';
 import { valuesOf, type Seen, type ShownValues } from './seen';
+import { Unpolled } from './unpolled';
 
 /** A service's state as the API shows it. */
 export interface ShownState {
@@ -54,6 +55,7 @@ export class ServiceStates {
     private readonly ledger: Ledger,
     private readonly poller: Poller,
     private readonly queues: Queues,
+    private readonly unpolled: Unpolled,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -61,7 +63,8 @@ export class ServiceStates {
     const watched = await this.watched(reference);
     const at = this.clock.now();
     const [seen] = await this.observer.known([watched], at);
-    return this.show(seen!, rememberedOf(watched), await this.aroundOf(watched));
+    const told = await this.unpolled.asTold(watched, seen!, rememberedOf(watched));
+    return this.show({ ...told.seen, at }, told.state, await this.aroundOf(watched));
   }
 
   /** Reads every metric now and says what the rule would, without acting or storing. */
@@ -96,15 +99,17 @@ export class ServiceStates {
     const at = this.clock.now();
     const [seen] = await this.observer.known([watched], at);
     const { prepared } = watched;
-    const state = rememberedOf(watched);
-    const { explanation, why } = toldOf(prepared, state, seen!, await this.aroundOf(watched));
+    const told = await this.unpolled.asTold(watched, seen!, rememberedOf(watched));
+    const { state } = told;
+    const shown = { ...told.seen, at };
+    const { explanation, why } = toldOf(prepared, state, shown, await this.aroundOf(watched));
     return {
       at: at.toISOString(),
       phase: state.phase,
       reason: state.reason,
       explanation,
       from: new Date(state.since).toISOString(),
-      values: valuesOf(prepared, seen!),
+      values: valuesOf(prepared, shown),
       ...why,
     };
   }

@@ -51,6 +51,7 @@ export const stateOf = (kept: State): State => ({
   expectFrom: kept.expectFrom,
   wisdomFrom: kept.wisdomFrom,
   seenAt: kept.seenAt,
+  staleSince: kept.staleSince,
   missingFrom: kept.missingFrom,
   errors: kept.errors,
   nodes: kept.nodes,
@@ -62,6 +63,7 @@ export const stateOf = (kept: State): State => ({
  * the same rule, state, observation and moment give the same outcome, in polls, alerts, simulations and tests.
  */
 export function evaluate(rule: Rule, before: State, seen: Observation, now: Moment): Outcome {
+  if (seen.isStale && rule.enabled) return stale(rule, before, now);
   const decided = decide(rule, before, seen, now);
   if (decided.needs) return decided;
   const after = aftermath(rule, decided.state, seen, decided.trigger !== undefined, now);
@@ -92,10 +94,24 @@ function decide(rule: Rule, before: State, seen: Observation, now: Moment): Outc
   return breached(rule, before, bridged, seen, now);
 }
 
-/** The condition; once in alarm it counts as true until the recovery is. */
+/**
+ * Nobody has looked since that moment. A hold stands still, whatever missing data counts as: a failed read was seen. An
+ * alert is there though nobody looks, and so is the hold of a rule that alerts alone feed.
+ */
+export function stale(rule: Rule, before: State, since: Moment): Decided {
+  if (rule.intervalMs === undefined) return outcome(before, { ...before }, 'unknown', 'not_polled', since);
+  const kept = forgetsUnseen(rule) ? forgetAlarm(before) : before;
+  const missingFrom = before.missingFrom ?? since;
+  return outcome(before, { ...kept, missingFrom, errors: {} }, 'unknown', 'not_polled', since);
+}
+
+/** Whether the condition is true; once in alarm it counts as true until the recovery is. */
+export function truthOf(rule: Rule, inAlarm: boolean, values: Values): boolean | undefined {
+  return inAlarm && rule.recovery ? negated(rule.recovery(values)) : rule.condition(values);
+}
+
 function isTrue(rule: Rule, state: State, seen: Observation): boolean | undefined {
-  const truth =
-    state.inAlarm && rule.recovery ? negated(rule.recovery(seen.values)) : rule.condition(seen.values);
+  const truth = truthOf(rule, state.inAlarm, seen.values);
   if (truth !== undefined) return truth;
   if (rule.missingData === 'breach') return true;
   if (rule.missingData === 'ok') return false;
@@ -297,7 +313,8 @@ function outcome(before: State, after: State, phase: Phase, reason: Reason, now:
     return { state: before, newStretch: false, changed: false };
   const since = before.phase === phase ? before.since : now;
   const newStretch = before.phase !== phase || before.reason !== reason;
-  const state: State = { ...after, phase, reason, since };
+  const staleSince = reason === 'not_polled' ? now : undefined;
+  const state: State = { ...after, phase, reason, since, staleSince };
   return { state, newStretch, changed: newStretch || differs(before, state) };
 }
 

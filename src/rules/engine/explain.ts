@@ -39,6 +39,8 @@ export function explain(rule: Rule, state: State, circumstances: Circumstances, 
       return 'the service is disabled: it is not evaluated and never triggers';
     case 'condition_false':
       return sentence(values(circumstances), `"${circumstances.condition}" is false`);
+    case 'not_polled':
+      return unseen(rule, state);
     case 'missing_data':
       if (state.phase !== 'alarm') return missing(state, circumstances);
   }
@@ -81,10 +83,19 @@ function guard(rule: Rule, state: State, circumstances: Circumstances, now: Mome
       return `would have triggered at ${clock(state.lastTriggeredAt!)}${change(state)}, but is in shadow mode`;
     case 'awaiting_approval':
       return `triggered at ${clock(state.lastTriggeredAt!)}${change(state)}, and waits for a person's approval`;
+    case 'not_polled':
+      return unseen(rule, state);
     case 'condition_false':
     case 'disabled':
       return '';
   }
+}
+
+function unseen({ intervalMs }: Rule, { staleSince, since }: State): string {
+  const nobody = `nobody has looked since ${clock(staleSince ?? since)}`;
+  return intervalMs === undefined
+    ? `${nobody}, though there is something to look at: what was seen then says nothing about now`
+    : `${nobody}, and it is to be read every ${seconds(intervalMs)}: what was seen then says nothing about now`;
 }
 
 /** Which hold it is that is not over: a trigger begins it anew. */
@@ -168,6 +179,8 @@ function toChange(rule: Rule, state: State, circumstances: Circumstances, now: M
     }
     case 'missing_data':
       return Object.keys(state.errors).map((metric) => `${metric} must be readable again`);
+    case 'not_polled':
+      return ['a worker must look again: is one running, and does it reach PostgreSQL and Redis?'];
     case 'holding':
       return [
         `the condition must stay true until ${until(state.pendingSince! + rule.holdMs)}`,

@@ -18,6 +18,7 @@ export type Reason =
   | 'nodes_unknown'
   | 'policy_satisfied'
   | 'missing_data'
+  | 'not_polled'
   | 'not_repeating'
   | 'disabled'
   | 'kill_switch'
@@ -84,6 +85,8 @@ export interface Observation {
   readonly errors: Readonly<Record<string, string>>;
   /** When it was last seen before this moment, if a gap since then is to be judged. */
   readonly previousAt?: Moment;
+  /** Nobody has looked since this moment, which is past when it is told. */
+  readonly isStale?: boolean;
   /** Not one metric could be read: no sample tells later that it was seen now. */
   readonly isBlind?: boolean;
   /** Something new is seen: an alert that fires. Polls always see something new. */
@@ -135,6 +138,8 @@ export interface State {
   readonly wisdomFrom?: Moment;
   /** The last evaluation that was decided though nothing could be read, and that found it in breach. */
   readonly seenAt?: Moment;
+  /** Nobody has looked at it since. */
+  readonly staleSince?: Moment;
   /** In a gap of missing data: when readings were last seen. */
   readonly missingFrom?: Moment;
   readonly errors: Readonly<Record<string, string>>;

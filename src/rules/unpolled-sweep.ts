@@ -1,0 +1,27 @@
+import { Injectable } from '@nestjs/common';
+import { Recurring } from '../common/periodic';
+import { telemetry } from '../common/telemetry';
+import { Unpolled } from './unpolled';
+
+const EVERY_MS = 2_000;
+const FORGET_EVERY_ROUNDS = 300;
+
+/** Tells of services that nobody looks at, by whoever is alive. */
+@Injectable()
+export class UnpolledSweep extends Recurring {
+  /** Services that are polled too late, at the last look. */
+  late = 0;
+  private turns = 0;
+
+  constructor(private readonly unpolled: Unpolled) {
+    super(EVERY_MS);
+  }
+
+  override async round(): Promise<void> {
+    this.late = await this.unpolled.count();
+    telemetry.servicesNotPolled.set(this.late);
+    if (this.late > 0) await this.unpolled.tell();
+    await this.unpolled.tellWaiting();
+    if (this.turns++ % FORGET_EVERY_ROUNDS === 0) await this.unpolled.forget();
+  }
+}

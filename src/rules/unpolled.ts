@@ -1,0 +1,239 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Subscriptions } from '../alerts/subscriptions';
+import { CLOCK, type Clock } from '../common/clock';
+import { SLOTS } from '../common/ids';
+import { Database } from '../database/database';
+import type { PollJob } from '../queue/jobs';
+import { truthOf, stale } from './engine/evaluate';
+import type { State } from './engine/types';
+import { Evaluator } from './evaluator';
+import { Observer, STALE_INTERVALS } from './observer';
+import { RuleBook, type Watched } from './rule-book';
+import type { Seen } from './seen';
+
+/** A service that nobody has looked at since a moment. */
+interface Late {
+  id: string;
+  since: Date;
+  /** The stretch of the ledger that is open. */
+  decision: string | null;
+}
+
+type Range = Pick<PollJob, 'intervalSeconds' | 'fromSlot' | 'toSlot'>;
+
+/** Services that are told in one transaction. */
+const PAGE = 500;
+/** An alert that has waited for so long is not looked at in time. */
+const ALERT_WAITS_MS = 30_000;
+const MAX_WAITING_ALERTS = 1_000;
+
+const EVERYWHERE: Range = { intervalSeconds: 0, fromSlot: 0, toSlot: SLOTS - 1 };
+
+/**
+ * Services that nobody looks at: no worker has polled them for three intervals, or their moment or an alert for them
+ * waits for that long. What was seen last says nothing about now: they are `unknown`, `not_polled`, from the moment at
+ * which they were seen last; and so the ledger shows it when they are seen again.
+ */
+@Injectable()
+export class Unpolled {
+  constructor(
+    private readonly database: Database,
+    private readonly ruleBook: RuleBook,
+    private readonly observer: Observer,
+    private readonly evaluator: Evaluator,
+    private readonly subscriptions: Subscriptions,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /** A poll of these slots that began to read at that moment has ended. */
+  async polled({ intervalSeconds, fromSlot, toSlot }: Range, at: Date): Promise<void> {
+    await this.database.rows(
+      `INSERT INTO polled_ranges AS r (interval_seconds, from_slot, to_slot, polled_at) VALUES ($1, $2, $3, $4)
+       ON CONFLICT (interval_seconds, from_slot, to_slot) DO UPDATE SET polled_at = greatest(r.polled_at, excluded.polled_at)`,
+      [intervalSeconds, fromSlot, toSlot, at],
+      'unpolled_polled',
+    );
+  }
+
+  /** How many services are polled too late, told or not. */
+  async count(): Promise<number> {
+    const [row] = await this.database.rows<{ count: number }>(
+      `${LATE} SELECT count(*)::int AS count FROM late`,
+      [this.clock.now(), ...valuesOf(EVERYWHERE), null],
+      'unpolled_count',
+    );
+    return row!.count;
+  }
+
+  /** Writes it down of the services of a range, or of all. */
+  async tell(range: Range = EVERYWHERE): Promise<void> {
+    for (let after: string | null = null; ;) {
+      const late: Late[] = await this.lateIn(range, after);
+      if (late.length > 0) await this.tellOf(late);
+      if (late.length < PAGE) return;
+      after = late.at(-1)!.id;
+    }
+  }
+
+  /** The same of services that alerts alone feed. */
+  async tellWaiting(): Promise<void> {
+    const [moments, alerts] = await Promise.all([this.overdue(), this.waiting()]);
+    const late = new Map([...moments, ...alerts].map((one) => [one.id, one]));
+    if (late.size > 0) await this.tellOf([...late.values()]);
+  }
+
+  /** The state of a service as it is told: not what was seen last, where nobody has looked since. */
+  async asTold(watched: Watched, seen: Seen, state: State): Promise<{ seen: Seen; state: State }> {
+    const { service, rule } = watched.prepared;
+    if (!rule.enabled || !service.polled) return { seen, state };
+    const [late] = await this.database.rows<Late>(
+      `${LATE} SELECT * FROM late`,
+      [this.clock.now(), service.intervalSeconds, service.slot, service.slot, service.id],
+      'unpolled_one',
+    );
+    if (late === undefined || this.isDecidedByAlerts(watched)(seen)) return { seen, state };
+    const unread = withoutReadings(seen, late);
+    return { seen: unread, state: stale(rule, state, late.since.getTime()).state };
+  }
+
+  /** Ranges that nobody polls any more, once others stand in for them. */
+  async forget(): Promise<void> {
+    await this.database.rows(
+      `DELETE FROM polled_ranges r WHERE polled_at < $1::timestamptz - make_interval(days => 7, secs => 4 * interval_seconds)
+         AND EXISTS (SELECT FROM polled_ranges o WHERE o.interval_seconds = r.interval_seconds
+           AND o.from_slot <= r.to_slot AND o.to_slot >= r.from_slot AND o.polled_at > r.polled_at)`,
+      [this.clock.now()],
+      'unpolled_forget',
+    );
+  }
+
+  private lateIn(range: Range, after: string | null): Promise<Late[]> {
+    return this.database.rows<Late>(
+      `${LATE} SELECT * FROM late
+       WHERE reason IS DISTINCT FROM 'not_polled' AND ($6::uuid IS NULL OR id > $6) ORDER BY id LIMIT ${PAGE}`,
+      [this.clock.now(), ...valuesOf(range), null, after],
+      'unpolled_late',
+    );
+  }
+
+  /** Their moment is past, and nobody has evaluated them. */
+  private overdue(): Promise<Late[]> {
+    return this.database.rows<Late>(
+      `SELECT s.id, greatest(st.next_moment, d.started_at) AS since, st.decision_id AS decision
+       FROM service_states st JOIN services s ON s.id = st.service_id LEFT JOIN decisions d ON d.id = st.decision_id
+       WHERE st.next_moment < $1::timestamptz - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds)
+         AND s.enabled AND NOT s.polled AND st.state->>'reason' <> 'not_polled'
+       ORDER BY st.next_moment LIMIT ${PAGE}`,
+      [this.clock.now()],
+      'unpolled_overdue',
+    );
+  }
+
+  /** An alert for them waits. */
+  private async waiting(): Promise<Late[]> {
+    const alerts = await this.database.rows<{
+      service: string | null;
+      labels: Record<string, string>;
+      at: Date;
+    }>(
+      `SELECT service_id AS service, labels, received_at AS at FROM alerts WHERE processed < revision AND received_at < $1
+       ORDER BY received_at LIMIT ${MAX_WAITING_ALERTS}`,
+      [new Date(this.clock.now().getTime() - ALERT_WAITS_MS)],
+      'unpolled_alerts',
+    );
+    if (alerts.length === 0) return [];
+    const { matcher } = await this.subscriptions.current();
+    const since = new Map<string, Date>();
+    for (const { service, labels, at } of alerts) {
+      const concerned = service === null ? matcher.matches(labels).map((one) => one.service) : [service];
+      for (const id of concerned) if (!since.has(id)) since.set(id, at);
+    }
+    const states = await this.database.rows<Late>(
+      `SELECT s.id, d.started_at AS since, st.decision_id AS decision
+       FROM services s LEFT JOIN service_states st ON st.service_id = s.id LEFT JOIN decisions d ON d.id = st.decision_id
+       WHERE s.id = ANY($1::uuid[]) AND s.enabled AND NOT s.polled AND st.state->>'reason' IS DISTINCT FROM 'not_polled'
+       LIMIT ${PAGE}`,
+      [[...since.keys()]],
+    );
+    return states.map((one) => ({ ...one, since: laterOf(since.get(one.id)!, one.since) }));
+  }
+
+  private async tellOf(late: readonly Late[]): Promise<void> {
+    const byId = new Map(late.map((one) => [one.id, one]));
+    const watched = await this.ruleBook.byIds([...byId.keys()]);
+    const now = this.clock.now();
+    const seen = await this.observer.known(watched, now);
+    const isDecided = seen.map((one) => this.isDecidedByAlerts(one.watched)(one));
+    await this.evaluator.tellStale(
+      seen.flatMap((one, index) =>
+        isDecided[index] ? [] : [withoutReadings(one, byId.get(one.watched.prepared.service.id)!)],
+      ),
+    );
+  }
+
+  /** What alerts say alone decides the condition, whatever nobody has read: they are looked at when they come. */
+  private isDecidedByAlerts({ prepared, state }: Watched): (seen: Seen) => boolean {
+    const { alertMetrics, rule, service } = prepared;
+    if (alertMetrics.length === 0 || !service.polled) return () => false;
+    return ({ values }) => {
+      const told = alertMetrics.flatMap(({ metric }) =>
+        values[metric] === undefined ? [] : [[metric, values[metric]] as const],
+      );
+      return truthOf(rule, state?.inAlarm ?? false, Object.fromEntries(told)) !== undefined;
+    };
+  }
+}
+
+const valuesOf = ({ intervalSeconds, fromSlot, toSlot }: Range): number[] => [
+  intervalSeconds,
+  fromSlot,
+  toSlot,
+];
+
+/** As of the moment at which it was seen last, with nothing of what was read. */
+function withoutReadings(seen: Seen, { since, decision }: Late): Seen {
+  const { reads, service } = seen.watched.prepared;
+  const values: Record<string, number> = {};
+  const errors: Record<string, string> = {};
+  for (const metric in service.metrics) {
+    if (reads[metric] !== undefined) errors[metric] = `nobody has read it since ${since.toISOString()}`;
+    else if (seen.values[metric] !== undefined) values[metric] = seen.values[metric];
+  }
+  const lastTrigger = seen.watched.state?.lastTriggeredAt;
+  const at = lastTrigger === undefined ? since : laterOf(since, new Date(lastTrigger + 1));
+  return { ...seen, at, values, errors, readAt: {}, stale: { decision: decision ?? undefined } };
+}
+
+const laterOf = (one: Date, other: Date | null): Date => (other !== null && other > one ? other : one);
+
+/**
+ * The polled services whose slots no poll has covered for three intervals, as `late`: of one interval ($2) or of all
+ * (0), of a range of slots ($3 to $4), and of one service ($5) or of all. A service that is new or was changed has as
+ * long.
+ */
+const LATE = `
+  WITH RECURSIVE used AS (
+    (SELECT interval_seconds AS interval FROM services WHERE enabled AND polled AND $2::int = 0 ORDER BY 1 LIMIT 1)
+    UNION ALL
+    SELECT (SELECT interval_seconds FROM services WHERE enabled AND polled AND interval_seconds > used.interval ORDER BY 1 LIMIT 1)
+    FROM used WHERE used.interval IS NOT NULL),
+  asked AS (SELECT interval FROM used WHERE interval IS NOT NULL UNION SELECT $2 WHERE $2 <> 0),
+  fresh AS (
+    SELECT interval_seconds AS interval, range_agg(int4range(from_slot, to_slot, '[]')) AS slots FROM polled_ranges
+    WHERE polled_at >= $1::timestamptz - make_interval(secs => ${STALE_INTERVALS} * interval_seconds)
+      AND ($2 = 0 OR interval_seconds = $2) AND from_slot <= $4 AND to_slot >= $3
+    GROUP BY 1),
+  holes AS (
+    SELECT a.interval, unnest(int4multirange(int4range($3::int, $4::int, '[]')) - coalesce(f.slots, '{}')) AS slots
+    FROM asked a LEFT JOIN fresh f USING (interval)),
+  late AS (
+    SELECT s.id, st.state->>'reason' AS reason, st.decision_id AS decision,
+      greatest(coalesce(r.polled_at, s.updated_at), s.created_at, d.started_at) AS since
+    FROM holes h JOIN services s ON s.interval_seconds = h.interval AND s.slot >= lower(h.slots) AND s.slot < upper(h.slots)
+        AND s.enabled AND s.polled
+      LEFT JOIN service_states st ON st.service_id = s.id
+      LEFT JOIN decisions d ON d.id = st.decision_id,
+      LATERAL (SELECT max(polled_at) AS polled_at FROM polled_ranges
+        WHERE interval_seconds = s.interval_seconds AND s.slot BETWEEN from_slot AND to_slot) r
+    WHERE ($5::uuid IS NULL OR s.id = $5)
+      AND s.updated_at < $1::timestamptz - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds))`;
