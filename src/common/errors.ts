@@ -1,4 +1,5 @@
 import { isNativeError } from 'node:util/types';
+import { transportWords } from './transport-words';
 
 /**
  * Errors of the domain. They carry what an operator needs; which HTTP status they become is decided in one
@@ -56,8 +57,13 @@ export class Forbidden extends Error {}
 /** More at once than is taken. */
 export class PayloadTooLarge extends Error {}
 
-/** A text for people of whatever was thrown; causes included, stack left out. */
+/**
+ * A text for people of whatever was thrown; causes included, stack left out. What failed between us and a target is
+ * told as `transportWords` tells it.
+ */
 export function messageOf(error: unknown): string {
+  const words = transportWords(error);
+  if (words !== undefined) return words;
   if (error instanceof AggregateError && error.message === '') {
     return error.errors.map(messageOf).join('; ');
   }

@@ -140,7 +140,7 @@ describe('secrets', () => {
         'the secret tls.key is not there: environment variable SPEC_SECRET is not set',
       );
       expect(() => open({ password: { file: `${file}-gone` } })).toThrow(
-        /the secret password is not there: ENOENT/,
+        /the secret password is not there: there is no file/,
       );
     });
   });

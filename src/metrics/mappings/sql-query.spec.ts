@@ -145,7 +145,9 @@ describe('sql_query', () => {
     const reading = read('SELECT 1', wrong.href).catch((error: Error) => error.message);
     expect(await reading).toMatch(/: (password authentication failed|database "nowhere" does not exist)/);
     expect(await reading).not.toContain('hush');
-    await expect(read('SELECT 1', 'postgres://u:hush-hush@127.0.0.1:1/d')).rejects.toThrow(/ECONNREFUSED/);
+    await expect(read('SELECT 1', 'postgres://u:hush-hush@127.0.0.1:1/d')).rejects.toThrow(
+      /it refuses connections at/,
+    );
     expect(metric.target({ url: wrong.href, query: '' })).not.toContain('hush');
   });
 
@@ -215,9 +217,9 @@ describe('sql_query by TLS', () => {
   });
 
   it.each([
-    ['by nobody who is trusted', GOOD, undefined, /self-signed certificate/],
-    ['by another authority', GOOD, OTHER.cert, /self-signed certificate|unable to verify/],
-    ['for another host', OTHER, OTHER.cert, /does not match certificate's altnames/],
+    ['by nobody who is trusted', GOOD, undefined, /its certificate is self-signed/],
+    ['by another authority', GOOD, OTHER.cert, /its certificate is (self-signed|signed by nobody who is trusted)/],
+    ['for another host', OTHER, OTHER.cert, /its certificate is not for 127.0.0.1/],
     ['of the past', EXPIRED, EXPIRED.cert, /certificate has expired/],
   ])('is told nothing with a certificate %s', async (_, shown, ca, why) => {
     await server.show(shown);

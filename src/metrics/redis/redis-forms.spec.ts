@@ -197,7 +197,7 @@ describe('redis_list_length', () => {
       ['another than is trusted', { ca: OTHER.cert }],
       ['an expired one', { ca: EXPIRED.cert }],
     ])('refuses %s', async (_, tls) => {
-      await expect(read(url, 'waiting', tls)).rejects.toThrow(/self-signed certificate/);
+      await expect(read(url, 'waiting', tls)).rejects.toThrow(/its certificate is self-signed/);
     });
 
     it('that is not spoken fails', async () => {
