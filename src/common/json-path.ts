@@ -7,13 +7,11 @@ import {
 } from 'json-p3';
 import { RE2JS } from 're2js';
 import { messageOf } from './errors';
+import { plainNumber } from './plain-number';
 
 const MAX_LENGTH = 500;
 const MAX_DEPTH = 64;
 const MAX_COMPILED = 1_000;
-
-/** A number as people write it; nothing else is one. */
-const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/;
 
 const environment = new JSONPathEnvironment({ maxRecursionDepth: MAX_DEPTH });
 // By RE2: matched in linear time, whatever the expression. Its syntax holds that of I-Regexp (RFC 9485).
@@ -87,8 +85,8 @@ function kindOf(value: unknown): string {
 
 /** A finite number, or a text that is one. */
 export function numberOf(value: unknown): number | undefined {
-  const number = typeof value === 'string' && NUMBER.test(value) ? Number(value) : value;
-  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+  if (typeof value === 'string') return plainNumber(value);
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }
 
 function queryOf(path: string): JSONPathQuery {

@@ -1,7 +1,7 @@
 import type { SelfChecking } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { Nested, Text } from '../../common/fields';
-import { numberOf } from '../../common/json-path';
+import { plainNumber } from '../../common/plain-number';
 import { maskTexts } from '../../common/secrets';
 import { statusText } from '../../targets/http/json-call';
 import { HTTP_URL, HTTP_URL_HINT, httpUrlProblem, TlsParams } from '../../targets/http/params';
@@ -61,15 +61,27 @@ export class PrometheusQuery extends HttpMetric<PrometheusQueryParams> {
   }
 
   protected numberIn(answer: WholeAnswer, { headers = {} }: PrometheusQueryParams): number {
-    const { status, data, error } = documentIn(answer);
+    const document = documentIn(answer);
+    const { status, data, error } = document;
+    const told = (text: string) => maskTexts(text, Object.values(headers)).slice(0, EXCERPT_CHARACTERS);
     if (status === 'error' && typeof error === 'string')
-      throw new Error(
-        `it refused the query: ${maskTexts(error, Object.values(headers)).slice(0, EXCERPT_CHARACTERS)}`,
-      );
+      throw new Error(`it refused the query: ${told(error)}`);
     if (answer.status !== 200) throw new Error(`it answered ${statusText(answer.status)}`);
     if (status !== 'success') throw new Error('it answered, but not as Prometheus does');
+    const gap = gapIn(document);
+    if (gap !== undefined) throw new Error(`its answer is incomplete: ${told(gap)}`);
     return valueOf(Object(data) as QueryResult);
   }
+}
+
+/** The envelope of Prometheus' API, and what others that speak it add. */
+interface Document {
+  status?: unknown;
+  data?: unknown;
+  error?: unknown;
+  warnings?: unknown;
+  /** Of VictoriaMetrics, when not all of its storage nodes answered. */
+  isPartial?: unknown;
 }
 
 interface QueryResult {
@@ -78,13 +90,30 @@ interface QueryResult {
 }
 
 /** Anything but JSON counts by its status. */
-function documentIn(answer: WholeAnswer): { status?: unknown; data?: unknown; error?: unknown } {
+function documentIn(answer: WholeAnswer): Document {
   try {
-    return Object(jsonIn(answer)) as object;
+    return Object(jsonIn(answer)) as Document;
   } catch (error) {
     if (answer.status !== 200) return {};
     throw error;
   }
+}
+
+/**
+ * What a success says it could not look at: a store, a remote read, a storage node. Remarks of PromQL's own about the
+ * query and the kinds of its samples (prometheus `util/annotations`) come with a whole answer; `infos` hold nothing else.
+ */
+function gapIn({ warnings, isPartial }: Document): string | undefined {
+  const gaps = textsIn(warnings).filter((warning) => !/^PromQL (info|warning)\b/.test(warning));
+  if (gaps.length > 0) return gaps.join('; ').replace(/\s+/g, ' ');
+  return isPartial === undefined || isPartial === null || isPartial === false
+    ? undefined
+    : 'isPartial says that a part of its storage did not answer';
+}
+
+function textsIn(warnings: unknown): string[] {
+  const list = Array.isArray(warnings) ? (warnings as unknown[]) : [warnings ?? []].flat();
+  return list.map((warning) => (typeof warning === 'string' ? warning : JSON.stringify(warning)));
 }
 
 function valueOf({ resultType, result }: QueryResult): number {
@@ -104,7 +133,7 @@ function valueOf({ resultType, result }: QueryResult): number {
 function numberIn(sample: unknown): number {
   const [, text] = Array.isArray(sample) ? (sample as unknown[]) : [];
   if (typeof text !== 'string') throw new Error('it answered, but not as Prometheus does');
-  const number = numberOf(text);
+  const number = plainNumber(text);
   if (number === undefined) throw new Error(`the value is ${JSON.stringify(text.slice(0, 20))}`);
   return number;
 }

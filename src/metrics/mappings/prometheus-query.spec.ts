@@ -116,6 +116,49 @@ describe('prometheus_query', () => {
     await expect(read(url, 'up')).rejects.toThrow(/^cannot read http:/);
   });
 
+  const success = (extra: object) =>
+    JSON.stringify({
+      status: 'success',
+      ...extra,
+      data: { resultType: 'vector', result: [{ metric: {}, value: [1, '20'] }] },
+    });
+
+  it.each([
+    [{ warnings: ['receive series from Addr: store-b:10901: rpc error: code = Unavailable'] }, /store-b:10901/],
+    [{ warnings: ['No StoreAPIs matched for this query'] }, /No StoreAPIs matched/],
+    [{ warnings: ['remote_read: remote server http://old/api/v1/read returned HTTP status 503'] }, /remote_read: /],
+    [{ warnings: ['results truncated due to limit'] }, /truncated/],
+    [{ warnings: ['PromQL info: x might not be a counter', 'a\nstore is away'] }, /a store is away$/],
+    [{ warnings: 'a store is away' }, /a store is away$/],
+    [{ warnings: [{ store: 'b', error: 'away' }] }, /"store":"b"/],
+    [{ warnings: [`hush-hush ${'x'.repeat(10_000)}`] }, /\*\*\* x{296}$/],
+    [{ isPartial: true }, /isPartial says that a part of its storage did not answer$/],
+    [{ isPartial: 'true' }, /isPartial/],
+  ])('a success that says itself that it is incomplete is missing data: %j', async (extra, why) => {
+    answer = success(extra);
+    const reading = read(url, 'sum(up)', { headers: { 'X-Token': 'hush-hush' } });
+    const message = await reading.catch((error: Error) => error.message);
+    expect(message).toMatch(/^cannot read http:\S+: its answer is incomplete: /);
+    expect(message).toMatch(why);
+    expect(message).not.toMatch(/hush|\n/);
+  }); // prettier-ignore
+
+  it.each([
+    [{}],
+    [{ isPartial: false }],
+    [{ isPartial: null, warnings: null }],
+    [{ warnings: [] }],
+    [{ infos: ['PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "x"'] }],
+    [{ warnings: ['PromQL warning: quantile value should be between 0 and 1, got 95 (1:20)'] }],
+    [{ warnings: ['PromQL warning: bucket label "le" is missing or has a malformed value of "" for metric name "x"'] }],
+    [{ warnings: ['PromQL warning: encountered a mix of histograms and floats for metric name "x" (1:5)'] }],
+    // As it was before infos had a list of their own.
+    [{ warnings: ['PromQL info: input to histogram_quantile needed to be fixed for monotonicity (1:1)'] }],
+  ])('what PromQL remarks on the query comes with a number: %j', async (extra) => {
+    answer = success(extra);
+    expect(await read(url, 'sum(up)')).toBe(20);
+  }); // prettier-ignore
+
   it('says what the server says, without our headers', async () => {
     status = 401;
     answer = '{"status":"error","error":"no such token: hush-hush"}';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { messageOf } from '../../common/errors';
 import { Nested, Text } from '../../common/fields';
-import { numberOf } from '../../common/json-path';
+import { plainNumber } from '../../common/plain-number';
 import { maskTexts } from '../../common/secrets';
 import { TlsParams } from '../../targets/http/params';
 import { KeptConnections } from '../kept-connections';
@@ -98,7 +98,7 @@ async function answerTo(
 ): Promise<Reading> {
   try {
     const text = await database.only(query, timeoutMs, signal);
-    const value = text === null ? undefined : numberOf(text);
+    const value = text === null ? undefined : plainNumber(text);
     if (value !== undefined) return { value };
     return {
       error: sentence(address, text === null ? 'the value is null' : `the value is ${excerptOf(text)}`),

@@ -218,7 +218,12 @@ describe('sql_query by TLS', () => {
 
   it.each([
     ['by nobody who is trusted', GOOD, undefined, /its certificate is self-signed/],
-    ['by another authority', GOOD, OTHER.cert, /its certificate is (self-signed|signed by nobody who is trusted)/],
+    [
+      'by another authority',
+      GOOD,
+      OTHER.cert,
+      /its certificate is (self-signed|signed by nobody who is trusted)/,
+    ],
     ['for another host', OTHER, OTHER.cert, /its certificate is not for 127.0.0.1/],
     ['of the past', EXPIRED, EXPIRED.cert, /certificate has expired/],
   ])('is told nothing with a certificate %s', async (_, shown, ca, why) => {
