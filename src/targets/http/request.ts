@@ -2,7 +2,7 @@
 import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
 import type { LookupFunction } from 'node:net';
-import type { Readable, Transform } from 'node:stream';
+import { Readable, type Transform } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import axios from 'axios';
@@ -10,16 +10,19 @@ import { withoutBrackets } from '../../common/addresses';
 import { messageOf } from '../../common/errors';
 import { mapValues } from '../../common/records';
 import { guardedLookup, refuseAddress } from './address-guard';
+import { tooLong } from './lenient-answer';
+import { askLeniently } from './lenient-request';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A connection nobody used for so long is closed. */
 const IDLE_MS = 15_000;
 const BODY_BYTES_AT_MOST = 64 * 1024;
 /** A list of CloudForms' machines has no pages over SOAP, and some 5 KB for each. */
-const MIB = 1024 * 1024;
-const WHOLE_BYTES_AT_MOST = 32 * MIB;
+const WHOLE_BYTES_AT_MOST = 32 * 1024 * 1024;
 /** Methods that a server may be asked again by, whatever became of the first (RFC 9110, 9.2.1). */
 const SAFE = ['GET', 'HEAD'];
+/** Origins whose answers break HTTP's rules are remembered, so that they are asked once and not twice; so many. */
+const LENIENT_AT_MOST = 1_000;
 /** The status says what became of the request; the body may not keep us longer. */
 const BODY_TIMEOUT_MS = 2_000;
 
@@ -78,6 +81,8 @@ interface Journey {
   sentAt?: number;
   /** It went over a connection that was kept. */
   isReused?: boolean;
+  /** What ended it first: HTTP's parser tells the request why, and the answer only that it was cut. */
+  failure?: Error;
 }
 
 /**
@@ -105,8 +110,11 @@ export interface WholeAnswer extends HttpAnswer {
   seconds: number;
 }
 
+const lenientOrigins = new Set<string>();
+
 /**
  * Asks a question, which changes nothing. Its answer comes whole or not at all: half a list would be taken for all.
+ * What breaks the rules of HTTP, and may be asked again, is asked again and read leniently.
  *
  * @throws NotSent, NoAnswer: messages hold neither headers nor bodies
  */
@@ -115,20 +123,53 @@ export async function askWhole(
   signal: AbortSignal,
   bytesAtMost = WHOLE_BYTES_AT_MOST,
 ): Promise<WholeAnswer> {
+  const isSafe = SAFE.includes(request.method);
+  const { origin } = new URL(request.url);
+  if (isSafe && lenientOrigins.has(origin)) return wholeLeniently(request, origin, signal, bytesAtMost);
   const journey: Journey = {};
   try {
     const { status, headers, data } = await begin(request, journey, signal);
     const body = await wholeOf(data, bytesAtMost, signal);
-    const seconds = (performance.now() - journey.sentAt!) / 1000;
-    return { status, headers: textsOf(headers), body, seconds };
+    return { status, headers: textsOf(headers), body, seconds: secondsSince(journey) };
   } catch (error) {
-    const { code = '' } = error as { code?: string };
-    const isStale = journey.isReused && ['ECONNRESET', 'EPIPE'].includes(code) && !signal.aborted;
-    if (isStale && SAFE.includes(request.method))
-      return askWhole({ ...request, keepAlive: false }, signal, bytesAtMost);
+    const isCut = (error as { code?: string }).code === 'ECONNRESET';
+    const failure = (isCut && journey.failure) || error;
+    const { code = '' } = failure as { code?: string };
+    const isStale = journey.isReused && ['ECONNRESET', 'EPIPE'].includes(code);
+    const isUnruly = code.startsWith('HPE_');
+    if (signal.aborted || !(isStale || isUnruly)) throw failureOf(failure, journey, signal);
+    if (isSafe && isStale) return askWhole({ ...request, keepAlive: false }, signal, bytesAtMost);
+    if (isSafe) return wholeLeniently(request, origin, signal, bytesAtMost);
+    const { message } = failureOf(failure, journey, signal);
+    throw new NoAnswer(
+      `${message}; what is asked by ${request.method} is not asked again to read it leniently`,
+    );
+  }
+}
+
+/** An origin is remembered as one whose answers break the rules, as long as they can be read at all. */
+async function wholeLeniently(
+  request: HttpRequest,
+  origin: string,
+  signal: AbortSignal,
+  bytesAtMost: number,
+): Promise<WholeAnswer> {
+  const journey: Journey = {};
+  const connected = (): void => void (journey.sentAt = performance.now());
+  try {
+    const answer = await askLeniently(request, connected, CONNECT_TIMEOUT_MS, bytesAtMost, signal);
+    const packed = unpacked(Readable.from([answer.body]), answer.headers['content-encoding']);
+    const body = await wholeOf(packed, bytesAtMost, signal);
+    if (lenientOrigins.size >= LENIENT_AT_MOST) lenientOrigins.clear();
+    lenientOrigins.add(origin);
+    return { ...answer, body, seconds: secondsSince(journey) };
+  } catch (error) {
+    lenientOrigins.delete(origin);
     throw failureOf(error, journey, signal);
   }
 }
+
+const secondsSince = ({ sentAt }: Journey): number => (performance.now() - sentAt!) / 1000;
 
 function begin(request: HttpRequest, journey: Journey, signal: AbortSignal) {
   const { method, url, headers, body } = request;
@@ -204,6 +245,7 @@ function open(
   const request = isTls
     ? https.request(Object.assign(options, tls), respond)
     : http.request(options, respond);
+  request.on('error', (error) => (journey.failure ??= error));
   request.once('socket', (socket: TLSSocket) => {
     const sent = (): void => {
       journey.sentAt = performance.now();
@@ -226,7 +268,7 @@ function open(
 
 /** The beginning of what it says. The rest may be lost, or may be no gzip: what came is enough. */
 function beginOf(response: IncomingMessage): Promise<Buffer> {
-  const stream = unpacked(response);
+  const stream = unpacked(response, response.headers['content-encoding']);
   const chunks: Buffer[] = [];
   let length = 0;
   return new Promise((resolve) => {
@@ -260,9 +302,9 @@ const UNPACKERS: Record<string, () => Transform> = {
   br: createBrotliDecompress,
 };
 
-function unpacked(response: IncomingMessage): Readable {
-  const unpacker = UNPACKERS[response.headers['content-encoding']?.toLowerCase() ?? ''];
-  return unpacker === undefined ? response : response.pipe(unpacker());
+function unpacked(answer: Readable, encoding = ''): Readable {
+  const unpacker = UNPACKERS[encoding.toLowerCase()];
+  return unpacker === undefined ? answer : answer.pipe(unpacker());
 }
 
 /** @throws the signal's reason when it aborts */
@@ -276,7 +318,7 @@ async function wholeOf(stream: Readable, bytesAtMost: number, signal: AbortSigna
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       chunks.push(chunk);
       length += chunk.length;
-      if (length > bytesAtMost) throw new Error(`its answer is longer than ${bytesAtMost / MIB} MiB`);
+      if (length > bytesAtMost) throw tooLong(bytesAtMost);
     }
     return Buffer.concat(chunks);
   } finally {
