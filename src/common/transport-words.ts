@@ -106,7 +106,7 @@ const NAMES: Record<string, string> = {
 };
 
 /** `connect ECONNREFUSED 10.0.0.7:6379`, where a library has put a code of its own over Node's. */
-const CALL = /\b(?:connect|read|write|send|bind|getaddrinfo|query\w+|open|scandir) (E[A-Z]+(?:_[A-Z]+)?)\b/;
+const CALL = /^(?:connect|read|write|send|bind|getaddrinfo|query\w+|open|scandir) (E[A-Z]+(?:_[A-Z]+)?)\b/;
 
 /**
  * What went wrong between us and a target, as the end of a sentence whose subject "it" is the target: one line, without

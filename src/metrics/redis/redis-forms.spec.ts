@@ -13,6 +13,15 @@ import type { ReadContext } from '../metric';
 
 const PASSWORD = 'hush-hush';
 
+const never = () => false;
+
+async function eventually(claim: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await claim().catch(never)); tries++) {
+    if (tries > 200) throw new Error(`this is still not so: ${String(claim)}`);
+    await sleep(50);
+  }
+}
+
 describe('redis_list_length', () => {
   const metric = new RedisListLength();
   const running: RedisStandIn[] = [];
@@ -64,10 +73,10 @@ describe('redis_list_length', () => {
 
     it('says what is wrong, and tells no password', async () => {
       await expect(read(`${url}/unknown`)).rejects.toThrow(
-        `cannot read the list waiting from unknown of 127.0.0.1:1,127.0.0.1:${sentinel.port}: All sentinels are unreachable`,
+        `cannot read the list waiting from unknown of 127.0.0.1:1,127.0.0.1:${sentinel.port}: none of its Sentinels can be asked, or knows that master`,
       );
       await expect(read('redis+sentinel://127.0.0.1:1/main')).rejects.toThrow(
-        /All sentinels are unreachable/,
+        /none of its Sentinels can be asked/,
       );
       await expect(read(`redis+sentinel://127.0.0.1:${sentinel.port}/main`)).rejects.toThrow(/NOAUTH/);
       const wrong = `redis+sentinel://:no-${PASSWORD}@127.0.0.1:${sentinel.port}/main`;
@@ -99,6 +108,34 @@ describe('redis_list_length', () => {
       await replica.client.rpush('waiting', 'c');
       expect(await read(`${url}/main`)).toBe(3);
     }, 30_000);
+  });
+
+  describe('from a replica', () => {
+    it('is a number as long as it follows its master, and missing data from then on', async () => {
+      const master = await keep(startRedis());
+      const replica = await keep(startRedis(`replicaof 127.0.0.1 ${master.port}`));
+      const url = `redis://127.0.0.1:${replica.port}`;
+      await master.client.rpush('waiting', 'a', 'b');
+      await eventually(() => read(url).then((length) => length === 2));
+      master.kill();
+      await eventually(() => read(url).then(never, (error: Error) => /lost its master/.test(error.message)));
+      expect(await replica.client.llen('waiting')).toBe(2);
+      await replica.client.config('SET', 'replica-serve-stale-data', 'no');
+      await expect(read(url)).rejects.toThrow('it is a replica that has lost its master (MASTERDOWN)');
+    }, 30_000);
+
+    it('of a user who may not ask whether it is one is what it answers', async () => {
+      const { port, client } = await keep(startRedis());
+      await client.call('ACL', 'SETUSER', 'reader', 'on', `>${PASSWORD}`, '~*', '+llen');
+      await client.rpush('waiting', 'a');
+      const url = `redis://reader:${PASSWORD}@127.0.0.1:${port}`;
+      expect([await read(url), await read(url), await read(url)]).toEqual([1, 1, 1]);
+      const refused = (await client.call('ACL', 'LOG')) as unknown[];
+      expect(refused).toHaveLength(1);
+      expect(JSON.stringify(refused)).toContain('"count",1');
+      await client.call('ACL', 'SETUSER', 'reader', '-llen');
+      await expect(read(url)).rejects.toThrow(/the user has not the right.*\(NOPERM\)$/);
+    }, 20_000);
   });
 
   describe('from a Cluster', () => {
@@ -136,7 +173,7 @@ describe('redis_list_length', () => {
       const wrong = url.replace(PASSWORD, `no-${PASSWORD}`);
       const message = await read(wrong).catch((error: Error) => error.message);
       expect(message).toMatch(
-        /cannot read the list waiting from 127\.0\.0\.1:\d+,127\.0\.0\.1:\d+: (WRONGPASS|NOAUTH)/,
+        /cannot read the list waiting from 127\.0\.0\.1:\d+,127\.0\.0\.1:\d+: (user or password is wrong|it asks for a password)/,
       );
       expect(message).not.toContain(PASSWORD);
       await expect(read('redis+cluster://127.0.0.1:1')).rejects.toThrow(/it can not be reached$/);

@@ -1,13 +1,14 @@
 import { Cluster, Redis } from 'ioredis';
 import type { ConnectionOptions } from 'node:tls';
-import { messageOf } from '../../common/errors';
-import { maskTexts } from '../../common/secrets';
 import { redisAddress, throughSentinels, type RedisAddress } from '../../queue/redis';
 import type { HttpTls } from '../../targets/http/request';
 import type { Reading } from '../metric';
+import { redisWords } from './redis-words';
 
 /** What does not close by itself is closed. */
 const DISCONNECT_MS = 200;
+
+const NOT_MASTER = 'the server that the Sentinels name is not a master';
 
 /** A read fails at once rather than waiting for better times: the next one tries anew. */
 const ONCE = {
@@ -30,6 +31,7 @@ export class RedisServer {
   private opening: Promise<void> | undefined;
   private hasEnded = false;
   private trouble: Error | undefined;
+  private mayAskRole = true;
 
   /**
    * @param url one that `redisUrlProblem` finds nothing wrong with
@@ -76,10 +78,24 @@ export class RedisServer {
   }
 
   private async lengthsOf(client: Redis, keys: string[]): Promise<Reading[]> {
-    const answers = await client.pipeline(keys.map((key) => ['llen', key])).exec();
-    return (answers ?? []).map(([error, length]) =>
-      error ? { error: this.sentence(error) } : { value: Number(length) },
-    );
+    const questions = keys.map((key) => ['llen', key]);
+    if (this.mayAskRole) questions.push(['role']);
+    const answers = (await client.pipeline(questions).exec()) ?? [];
+    const stale = this.staleness(answers[keys.length]);
+    return keys.map((_, index) => {
+      const [error, length] = answers[index] ?? [];
+      if (error) return { error: this.sentence(error) };
+      if (stale !== undefined) return { error: stale };
+      return typeof length === 'number' ? { value: length } : { error: 'it answered, but not as Redis does' };
+    });
+  }
+
+  /** A replica goes on answering what it knew when it lost its master. Who may not ask for it is not told. */
+  private staleness([error, role]: [Error | null, unknown] | [] = []): string | undefined {
+    if (error) this.mayAskRole = false;
+    if (!Array.isArray(role)) return undefined;
+    if (this.address.form === 'sentinel' && role[0] !== 'master') return NOT_MASTER;
+    return isStale(role) ? 'it is a replica that has lost its master: what it knows is old' : undefined;
   }
 
   /** Each node has keys of its own, and one that is down costs no other's. */
@@ -102,20 +118,16 @@ export class RedisServer {
     else if (password) await this.client.auth(password);
     if (database > 0) await this.client.select(database);
     // Sentinels may name for a while what is no master any more: its lists are not what they were.
-    if (form === 'sentinel' && (await this.client.role())[0] !== 'master')
-      throw new Error('the server that the Sentinels name is not a master');
+    if (form === 'sentinel' && (await this.client.role())[0] !== 'master') throw new Error(NOT_MASTER);
   }
 
-  /** Without our password, which old servers repeat in their errors. */
   private sentence(error: unknown): string {
-    const message = messageOf(error);
-    if (message.startsWith('WRONGTYPE')) return 'it is not a list';
-    // What ioredis says of the nodes of a Cluster, for want of the reason.
-    if (message === 'Connection is closed.') return 'it can not be reached';
-    const { password } = this.address;
-    return maskTexts(message, password ? [password] : []);
+    return redisWords(error, this.address.password);
   }
 }
+
+/** As `ROLE` answers; of a replica the fourth part is the state of the link to its master. */
+const isStale = ([role, , , link]: unknown[]): boolean => role === 'slave' && link !== 'connected';
 
 function clientOf(
   { form, username, password, hosts, master }: RedisAddress,
