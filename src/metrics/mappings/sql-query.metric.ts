@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { messageOf } from '../../common/errors';
 import { Nested, Text } from '../../common/fields';
 import { plainNumber } from '../../common/plain-number';
-import { maskTexts } from '../../common/secrets';
 import { TlsParams } from '../../targets/http/params';
 import { KeptConnections } from '../kept-connections';
 import { MetricMapping, type Metric, type ReadContext, type Reading } from '../metric';
 import { SqlDatabase } from '../sql/sql-database';
-import { sqlAddress, sqlUrlProblem, type SqlAddress } from '../sql/sql-url';
+import { hostText, sqlAddress, sqlUrlProblem, type SqlAddress } from '../sql/sql-url';
+import { sqlWords } from '../sql/sql-words';
 import { reasonOfAbort } from '../unless-aborted';
 
 const DATABASES_AT_MOST = 128;
@@ -17,7 +16,8 @@ const EXCERPT_CHARACTERS = 40;
 
 export class SqlQueryParams {
   @Text({
-    description: 'The database, postgres://, with user and password; ?sslmode=require for TLS',
+    description:
+      'The database, postgres://, with user and password; ?sslmode=require for TLS; several hosts, by commas, are tried in order',
     secret: true,
     check: sqlUrlProblem,
     example: 'postgres://reader:password@10.0.0.8:5432/shop',
@@ -86,7 +86,7 @@ export class SqlQuery implements Metric<SqlQueryParams>, OnModuleDestroy {
           return Promise.all(params.map(({ query }) => answers.get(query)!));
         },
       )
-      .catch((error) => params.map(() => ({ error: sentence(address, messageOf(error)) })));
+      .catch((error) => params.map(() => ({ error: sentence(address, error) })));
   }
 }
 
@@ -104,13 +104,13 @@ async function answerTo(
       error: sentence(address, text === null ? 'the value is null' : `the value is ${excerptOf(text)}`),
     };
   } catch (error) {
-    return { error: sentence(address, signal.aborted ? reasonOfAbort(signal, timeoutMs) : messageOf(error)) };
+    return { error: sentence(address, signal.aborted ? new Error(reasonOfAbort(signal, timeoutMs)) : error) };
   }
 }
 
 const excerptOf = (text: string): string => `${JSON.stringify(text.slice(0, EXCERPT_CHARACTERS))}, no number`;
 
-function sentence({ host, port, database, password }: SqlAddress, why: string): string {
-  const at = `${host.includes(':') ? `[${host}]` : host}:${port}/${database}`;
-  return `cannot read the query from ${at}: ${maskTexts(why, password ? [password] : [])}`;
+function sentence({ hosts, database, password }: SqlAddress, error: unknown): string {
+  const at = `${hosts.map(hostText).join(',')}/${database}`;
+  return `cannot read the query from ${at}: ${sqlWords(error, password)}`;
 }

@@ -1,3 +1,4 @@
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Client } from 'pg';
 import { createTestDatabase } from '../../../test/databases';
 import { until } from '../../../test/program';
@@ -156,15 +157,113 @@ describe('sql_query', () => {
     await expect(reading).rejects.toThrow(/does not support SSL/);
   });
 
+  describe('of several hosts', () => {
+    const servers: Server[] = [];
+    const sockets: Socket[] = [];
+    afterAll(() => {
+      servers.forEach((server) => server.close());
+      sockets.forEach((socket) => socket.destroy());
+    });
+
+    async function listening(listener: (socket: Socket) => void): Promise<string> {
+      const server = createServer((socket) => {
+        sockets.push(socket.on('error', () => undefined));
+        listener(socket);
+      });
+      servers.push(server);
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    }
+
+    /** The real one, which says that it is in recovery: the row of two columns, "f" and "f". */
+    const standby = async () => {
+      const asked = { times: 0 };
+      const host = await listening((socket) => {
+        const { hostname, port } = new URL(database.databaseUrl);
+        const real = connect(Number(port), hostname).on('error', () => undefined);
+        const row = Buffer.from('000200000001660000000166', 'hex');
+        socket.on('data', (bytes: Buffer) => {
+          if (bytes.includes('monscale_value')) asked.times++;
+          real.write(bytes);
+        });
+        real.on('data', (bytes: Buffer) => {
+          const at = bytes.indexOf(row);
+          if (at >= 0) bytes.write('t', at + 6);
+          socket.write(bytes);
+        });
+        socket.on('close', () => real.destroy());
+      });
+      return { host, asked };
+    };
+
+    const silent = () => listening(() => undefined);
+
+    const urlOf = (hosts: string[], search = '') => {
+      const { username, password, pathname } = new URL(database.databaseUrl);
+      return `postgres://${username}:${password}@${hosts.join(',')}${pathname}${search}`;
+    };
+    const real = () => new URL(database.databaseUrl).host;
+
+    it.each([
+      ['one that refuses', () => '127.0.0.1:1'],
+      ['one that is no PostgreSQL', () => listening((socket) => socket.end('HTTP/1.1 400 x\r\n\r\n'))],
+      ['one that hangs up', () => listening((socket) => socket.destroy())],
+      ['a name that nobody has', () => 'no-such-host.invalid:5432'],
+      ['one that is silent', silent],
+    ])('is read from the second where the first is %s', async (_, first) => {
+      expect(await read('SELECT 8', urlOf([await first(), real()]))).toBe(8);
+    });
+
+    it('is asked first, from then on, of the one that served', async () => {
+      const url = urlOf([await silent(), real()]);
+      await read('SELECT 1', url, 1_000);
+      const began = performance.now();
+      expect(await read('SELECT 1', url, 1_000)).toBe(1);
+      expect(performance.now() - began).toBeLessThan(300);
+    });
+
+    it.each([
+      ['any', 'standby,real', 'standby'],
+      ['read-write', 'standby,real', 'standby'],
+      ['primary', 'standby,real', 'real'],
+      ['standby', 'real,standby', 'standby'],
+      ['prefer-standby', 'real,standby', 'standby'],
+      ['prefer-standby', 'real,none', 'real'],
+      ['prefer-standby', 'none,real', 'real'],
+    ])('with target_session_attrs=%s takes of %s the %s', async (session, named, taken) => {
+      const { host, asked } = await standby();
+      const hosts: Record<string, string> = { standby: host, real: real(), none: '127.0.0.1:1' };
+      const url = urlOf(
+        named.split(',').map((name) => hosts[name]!),
+        `?target_session_attrs=${session}`,
+      );
+      for (let again = 0; again < 3; again++) expect(await read('SELECT 9', url)).toBe(9);
+      expect(asked.times).toBe(taken === 'standby' ? 3 : 0);
+    });
+
+    it('says of each host why it is not asked', async () => {
+      const { host: standbyHost } = await standby();
+      const url = urlOf(['127.0.0.1:1', standbyHost], '?target_session_attrs=primary');
+      await expect(read('SELECT 1', url)).rejects.toThrow(
+        `cannot read the query from 127.0.0.1:1,${standbyHost}${new URL(database.databaseUrl).pathname}: ` +
+          `127.0.0.1:1: it refuses connections at 127.0.0.1:1; does something listen there?; ${standbyHost}: it is a standby`,
+      );
+      await expect(read('SELECT 1', urlOf([real()], '?target_session_attrs=read-only'))).rejects.toThrow(
+        /: it is not read only$/,
+      );
+    });
+  });
+
   const detailsOf = (url: unknown) =>
     check(SqlQueryParams, { url, query: 'SELECT 1' }).errors.map(({ detail }) => detail);
 
-  it.each(['postgres://h/d', 'postgresql://u:p%40@[::1]:5433/d?sslmode=verify-full'])(
-    '%s is right',
-    (url) => {
-      expect(detailsOf(url)).toEqual([]);
-    },
-  );
+  it.each([
+    'postgres://h/d',
+    'postgresql://u:p%40@[::1]:5433/d?sslmode=verify-full',
+    'postgres://u:a@b,c@d:1,[::1],e/d?target_session_attrs=prefer-standby&sslmode=require',
+  ])('%s is right', (url) => {
+    expect(detailsOf(url)).toEqual([]);
+  });
 
   it.each([
     ['mysql://h/d', /must be postgres/],
@@ -172,7 +271,12 @@ describe('sql_query', () => {
     ['postgres:///d', /must/],
     ['postgres://:50%@h/d', /%25/],
     ['postgres://h/d?sslmode=maybe', /sslmode/],
-    ['postgres://h/d?sslrootcert=/etc/passwd', /nothing but sslmode/],
+    ['postgres://h/d?sslrootcert=/etc/passwd', /nothing but sslmode and target_session_attrs/],
+    ['postgres://a,b:0/d', /ports from 1/],
+    ['postgres://a,,b/d', /must name a host/],
+    ['postgres://a,::1/d', /brackets/],
+    ['postgres://a/d?target_session_attrs=master', /none of any, read-write, read-only, primary, standby/],
+    [`postgres://${'h,'.repeat(8)}h/d`, /at most 8 hosts/],
     [7, /./],
   ])('%s is refused', (url, detail) => {
     expect(detailsOf(url)).toEqual([expect.stringMatching(detail)]);

@@ -1,6 +1,7 @@
 import { DatabaseError, Pool, type PoolClient } from 'pg';
 import { unlessAborted } from '../unless-aborted';
-import type { SqlAddress } from './sql-url';
+import { hostText, type Session, type SqlAddress, type SqlHost } from './sql-url';
+import { sqlWords } from './sql-words';
 
 const CONNECTIONS_AT_MOST = 4;
 const IDLE_MS = 60_000;
@@ -8,20 +9,19 @@ const CONNECT_MS = 10_000;
 /** More than a number has: the longest double that is written out has 309 digits before the point. */
 const CHARACTERS_AT_MOST = 400;
 
-/** One PostgreSQL database, which is asked and never changed. */
-export class SqlDatabase {
-  private readonly pool: Pool;
+interface Server {
+  at: SqlHost;
+  pool: Pool;
+}
 
-  constructor(address: SqlAddress) {
-    this.pool = new Pool({
-      ...address,
-      application_name: 'monscale',
-      max: CONNECTIONS_AT_MOST,
-      idleTimeoutMillis: IDLE_MS,
-      connectionTimeoutMillis: CONNECT_MS,
-    });
-    // Of a connection that nobody uses: the next read makes a new one.
-    this.pool.on('error', () => undefined);
+/** One PostgreSQL database, on one server or on several that hold the same. It is asked and never changed. */
+export class SqlDatabase {
+  private readonly servers: Server[];
+  /** The server that is asked first: the one that served last. */
+  private first = 0;
+
+  constructor(private readonly address: SqlAddress) {
+    this.servers = address.hosts.map((at) => ({ at, pool: poolOf(at, address) }));
   }
 
   /**
@@ -31,7 +31,7 @@ export class SqlDatabase {
    * @throws Error what PostgreSQL said, what is wrong with the answer, or the signal's reason
    */
   async only(query: string, timeoutMs: number, signal: AbortSignal): Promise<string | null> {
-    const client = await this.connection(signal);
+    const client = await this.connection(timeoutMs, signal);
     let isBroken = true;
     try {
       const rows = await unlessAborted(signal, answerTo(client, query, timeoutMs));
@@ -46,21 +46,107 @@ export class SqlDatabase {
   }
 
   close(): void {
-    void this.pool.end();
+    for (const { pool } of this.servers) void pool.end();
   }
 
-  /** One that comes when nobody waits for it any more goes back. */
-  private async connection(signal: AbortSignal): Promise<PoolClient> {
-    const connecting = this.pool.connect();
-    try {
-      return await unlessAborted(signal, connecting);
-    } catch (error) {
-      connecting.then(
-        (client) => client.release(),
-        () => undefined,
-      );
-      throw error;
+  /** To the first server that is as it is wanted; each has its share of the time. */
+  private async connection(timeoutMs: number, signal: AbortSignal): Promise<PoolClient> {
+    const { session } = this.address;
+    const [only] = this.servers;
+    if (this.servers.length === 1 && session === 'any') return connected(only!.pool, signal);
+    const failures: string[] = [];
+    let nextBest: PoolClient | undefined;
+    for (const index of this.order()) {
+      const { at, pool } = this.servers[index]!;
+      const late = AbortSignal.timeout(timeoutMs / this.servers.length);
+      try {
+        const client = await connected(pool, AbortSignal.any([signal, late]));
+        const misfit = await misfitOf(client, session, AbortSignal.any([signal, late]));
+        if (misfit === undefined) {
+          nextBest?.release();
+          this.first = index;
+          return client;
+        }
+        if (session === 'prefer-standby' && nextBest === undefined) nextBest = client;
+        else client.release();
+        failures.push(`${hostText(at)}: ${misfit}`);
+      } catch (error) {
+        if (signal.aborted) {
+          nextBest?.release();
+          throw error;
+        }
+        const why = late.aborted ? 'no answer in time' : sqlWords(error, this.address.password);
+        failures.push(`${hostText(at)}: ${why}`);
+      }
     }
+    if (nextBest !== undefined) return nextBest;
+    throw new Error(failures.join('; '));
+  }
+
+  private order(): number[] {
+    const indexes = this.servers.map((_, index) => index);
+    // A standby that is back is preferred again.
+    if (this.address.session === 'prefer-standby') return indexes;
+    return [...indexes.slice(this.first), ...indexes.slice(0, this.first)];
+  }
+}
+
+function poolOf({ host, port }: SqlHost, { user, password, database, ssl }: SqlAddress): Pool {
+  const pool = new Pool({
+    host,
+    port,
+    user,
+    password,
+    database,
+    ssl: ssl && { ...ssl },
+    application_name: 'monscale',
+    max: CONNECTIONS_AT_MOST,
+    idleTimeoutMillis: IDLE_MS,
+    connectionTimeoutMillis: CONNECT_MS,
+  });
+  // Of a connection that nobody uses: the next read makes a new one.
+  pool.on('error', () => undefined);
+  return pool;
+}
+
+/** One that comes when nobody waits for it any more goes back. */
+async function connected(pool: Pool, signal: AbortSignal): Promise<PoolClient> {
+  const connecting = pool.connect();
+  try {
+    return await unlessAborted(signal, connecting);
+  } catch (error) {
+    connecting.then(
+      (client) => client.release(),
+      () => undefined,
+    );
+    throw error;
+  }
+}
+
+/** Why a server is not the one that is wanted; it may have changed since it was connected to. */
+async function misfitOf(
+  client: PoolClient,
+  session: Session,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (session === 'any') return undefined;
+  try {
+    const asked = client.query<{ isStandby: boolean; isReadOnly: boolean }>(
+      `SELECT pg_catalog.pg_is_in_recovery() AS "isStandby", pg_catalog.current_setting('transaction_read_only')::bool AS "isReadOnly"`,
+    );
+    const { rows } = await unlessAborted(signal, asked);
+    const { isStandby, isReadOnly } = rows[0]!;
+    const misfits: Record<Exclude<Session, 'any'>, string | false> = {
+      'read-write': isReadOnly && 'it is read only',
+      'read-only': !isReadOnly && 'it is not read only',
+      primary: isStandby && 'it is a standby',
+      standby: !isStandby && 'it is no standby',
+      'prefer-standby': !isStandby && 'it is no standby',
+    };
+    return misfits[session] || undefined;
+  } catch (error) {
+    client.release(true);
+    throw error;
   }
 }
 

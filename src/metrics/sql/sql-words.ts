@@ -1,0 +1,28 @@
+/** What PostgreSQL and its client say when a read fails, in words. */
+import { messageOf } from '../../common/errors';
+import { maskTexts } from '../../common/secrets';
+
+const CHARACTERS_AT_MOST = 500;
+
+/** What the client (pg) says; what PostgreSQL itself answers is plain English. */
+const CLIENT: [RegExp, string][] = [
+  [/^The server does not support SSL connections$/, 'it does not support SSL (TLS); sslmode=disable asks without'],
+  [/^There was an error establishing an SSL connection$/, 'what answers is not PostgreSQL; is the port right?'],
+  [/^(received invalid response: |Received unexpected .* from backend)/, 'what it answers is not as PostgreSQL does; is the port right?'],
+  [/^(Connection terminated due to connection timeout|timeout expired)/, 'no connection in 10 s'],
+  [/^timeout exceeded when trying to connect$/, 'all connections to it were in use for 10 s'],
+  [/^Connection terminated unexpectedly$/, 'it closed the connection; is it PostgreSQL that listens there?'],
+  [/^(Connection terminated|Client has encountered a connection error|Client was closed)/, 'the connection to it was lost'],
+  [/client password must be a (non-empty )?string$|^Password must be a string$/, 'it asks for a password, and the url has none'],
+  [/^SASL: .*server signature does not match$/, 'it does not know the password itself: it may be another server'],
+  [/^SASL: .*server returned error/, 'user or password is wrong'],
+  [/^(SASL|Unknown authenticationOk)/, 'it wants to be logged in to in a way that is not known here'],
+]; // prettier-ignore
+
+/** As the end of a sentence, in one line and without the password. */
+export function sqlWords(error: unknown, password?: string): string {
+  const message = messageOf(error);
+  const known = CLIENT.find(([text]) => text.test(message))?.[1];
+  if (known !== undefined) return known;
+  return maskTexts(message.replace(/\s+/g, ' '), password ? [password] : []).slice(0, CHARACTERS_AT_MOST);
+}
