@@ -40,13 +40,75 @@ test.each([
 });
 
 test.each([
+  ['cpu in [200, 301]', { cpu: 301 }, true],
+  ['cpu in [200, 301]', { cpu: 302 }, false],
+  ['!(cpu in [200, 301])', { cpu: 500 }, true],
+  ['!(cpu in [200, 301]) && load > 1', { cpu: 200, load: 2 }, false],
+  ['cpu in [-1, 0.5, 1e3]', { cpu: -1 }, true],
+  ['cpu in [-1, 0.5, 1e3]', { cpu: 1000 }, true],
+  ['cpu + 1 in [2]', { cpu: 1 }, true],
+  ['max(cpu, load) in [7, 8]', { cpu: 7, load: 1 }, true],
+  ['cpu in [1] == (load in [1])', { cpu: 2, load: 3 }, true],
+  ['cpu in [200]', {}, undefined],
+  ['!(cpu in [200])', {}, undefined],
+  ['cpu in [200] || load > 1', { load: 2 }, true],
+  ['cpu in [200] && load > 1', { load: 0 }, false],
+  ['isMissing(cpu) || !(cpu in [200])', {}, true],
+  ['cpu in [1, 2] && load / cpu > 2', { cpu: 1, load: 3 }, true],
+  ['cpu in [0, 2] || load / cpu > 2', { cpu: 1, load: 3 }, true],
+] as const)('a list of numbers: %s with %j is %s', (text, values, expected) => {
+  expect(truth(text, values)).toBe(expected);
+});
+
+test.each([
+  ['cpu > 80 and load > 1', 'has "and" (column 10): write &&'],
+  ['cpu > 80 OR load > 1', 'has "OR" (column 10): write ||'],
+  ['not cpu > 80', 'has "not" (column 1): write !'],
+  ['NOT(cpu > 80)', 'has "NOT" (column 1): write !'],
+  ['cpu > 80 &&\n not (load > 1)', 'has "not" (line 2, column 2): write !'],
+  ['cpu > 80 & load > 1', 'has "&" (column 10): write &&'],
+  ['cpu > 80 | load > 1', 'has "|" (column 10): write ||'],
+  ['cpu = 80', 'has "=" (column 5): write == to compare'],
+  ['cpu <> 80', 'has "<>" (column 5): write !='],
+  ['cpu === 80', 'has "===" (column 5): write =='],
+  ['cpu => 80', 'has "=>" (column 5): write >='],
+  ['cpu =< 80', 'has "=<" (column 5): write <='],
+  ['cpu ≥ 80', 'has "≥" (column 5): write >='],
+  ['cpu > 80%', 'has "80%" (column 7): a number has no unit: write 80, not 80%'],
+  ['cpu > 80 % || load > 1', 'has "80 %" (column 7): a number has no unit: write 80, not 80%'],
+  ['cpu > 80,5', 'has a comma in a number (column 9): write a point, as in 80.5'],
+  ['cpu > 80ms', 'has "80ms" (column 7): a number has no unit'],
+  ['cpu > 1.5GB', 'has "1.5GB" (column 7): a number has no unit'],
+  ['cpu not in [200, 301]', 'has "not in" (column 5): write !(a in [1, 2])'],
+  ['cpu in (200, 301)', 'has "in (" (column 5): write in [1, 2]'],
+])('what is written otherwise elsewhere is named: %s', (text, message) => {
+  expect(() => compileCondition(text, ['cpu', 'load'])).toThrow(ConditionError);
+  expect(() => compileCondition(text, ['cpu', 'load'])).toThrow(message);
+});
+
+test.each(['max(cpu,1,2) > 80', 'cpu in [1,2]', 'cpu % 2 == 1', 'cpu > 1e3', 'order_and > 1 || android > 2'])(
+  'what only looks like it is taken: %s',
+  (text) => {
+    expect(() => compileCondition(text, ['cpu', 'order_and', 'android'])).not.toThrow();
+  },
+);
+
+test.each([
   ['mem > 80', /Unknown variable: mem \(column 1\)/],
   ['cpu > 80 && mem > 1', /Unknown variable: mem \(column 13\)/],
   ['cpu > 80 &&\n  mem > 1', /line 2, column 3/],
   ['cpu >', /does not parse: Unexpected token: EOF/],
   ['cpu', /must be true or false, but is double/],
   ['cpu > "80"', /nothing else \(column 7\)/],
-  ['cpu in [1, 2]', /nothing else/],
+  ['cpu in [load]', /takes a list of numbers after in, such as in \[200, 301\] \(column 8\)/],
+  ['cpu in []', /takes a list of numbers/],
+  ['cpu in ["1"]', /nothing else \(column 9\)/],
+  ['cpu in [1, true]', /takes a list of numbers/],
+  ['cpu in [[1]]', /takes a list of numbers/],
+  ['cpu in {1: 2}', /has "in \{" \(column 5\)|takes a list of numbers/],
+  ['[1, 2] == [1, 2]', /nothing else/],
+  ['[1, 2][0] > cpu', /nothing else/],
+  [`cpu in [${'1, '.repeat(200)}1]`, /does not parse.*100/],
   ['[1, 2].exists(x, x > cpu)', /nothing else/],
   ['"a".matches("(a+)+$")', /nothing else/],
   ['exec(cpu) > 1', /exec/],

@@ -145,12 +145,13 @@ function parse(text: string, env: Environment): (values: Values) => unknown {
     program = env.parse(text);
   } catch (error) {
     if (error instanceof ConditionError) throw error;
-    throw new ConditionError(`does not parse: ${firstLine((error as ParseError).message)}`);
+    const why = firstLine((error as ParseError).message);
+    throw new ConditionError(foreignHabit(text) ?? `does not parse: ${why}`);
   }
   const root = program.ast as unknown as Node;
   keepToNumbers(root);
   const { valid, type, error } = program.check() as { valid: boolean; type?: string; error?: CelTypeError };
-  if (!valid) throw new ConditionError(firstLine(error!.message));
+  if (!valid) throw new ConditionError(foreignHabit(text) ?? firstLine(error!.message));
   if (type !== 'bool')
     throw new ConditionError(`must be true or false, but is ${type}; compare it with something`);
   checkDivisors(root, []);
@@ -159,22 +160,76 @@ function parse(text: string, env: Environment): (values: Values) => unknown {
 
 const OPERATORS = new Set('id call || && !_ -_ ?: == != < <= > >= + - * / %'.split(' '));
 
+/** How others write it, and how it is written here; looked for in what is wrong anyway. */
+const HABITS: [RegExp, string][] = [
+  [/\bnot\s+in\b/i, 'write !(a in [1, 2])'],
+  [/\bin\s*[({]/i, 'write in [1, 2]'],
+  [/\band\b/i, 'write &&'],
+  [/\bor\b/i, 'write ||'],
+  [/\bnot\b/i, 'write !'],
+  [/(?<!&)&(?!&)/, 'write &&'],
+  [/(?<!\|)\|(?!\|)/, 'write ||'],
+  [/<>|≠|!==/, 'write !='],
+  [/===/, 'write =='],
+  [/=<|≤/, 'write <='],
+  [/=>|≥/, 'write >='],
+  [/(?<![=!<>])=(?!=)/, 'write == to compare'],
+  [/\d[\d.]*\s*%\s*(?=$|[)&|?:,=!<>\]])/, 'a number has no unit: write 80, not 80%'],
+  [/(?<![\w.])\d+(?:\.\d+)?(?!e[+-]?\d|x[\da-f])[a-z]+/i, 'a number has no unit'],
+];
+const DECIMAL_COMMA = /\d,\d/;
+
+/** What people are used to from elsewhere, and how to say it; undefined when there is nothing of the kind. */
+function foreignHabit(text: string): string | undefined {
+  for (const [habit, right] of HABITS) {
+    const found = habit.exec(text);
+    if (found) return `has ${JSON.stringify(found[0].trim())} ${placeAt(text, found.index)}: ${right}`;
+  }
+  const comma = DECIMAL_COMMA.exec(outsideBrackets(text));
+  if (!comma) return undefined;
+  return `has a comma in a number ${placeAt(text, comma.index + 1)}: write a point, as in 80.5`;
+}
+
+/** What stands in brackets may be a list, whose commas are right; it is blanked out. */
+function outsideBrackets(text: string): string {
+  let depth = 0;
+  return text.replace(/./gs, (character) => {
+    if ('(['.includes(character)) depth += 1;
+    else if (')]'.includes(character)) depth -= 1;
+    return depth > 0 ? ' ' : character;
+  });
+}
+
 /**
- * A condition is over numbers, and cheap: no texts, lists, maps or loops over them. Whole numbers in the text become
- * doubles before the types are checked, so that `cpu > 5 / 2` is what it looks like.
+ * A condition is over numbers, and cheap: no texts, maps or loops, and lists only as what `in` looks into. Whole
+ * numbers in the text become doubles before the types are checked, so that `cpu > 5 / 2` is what it looks like.
  */
 function keepToNumbers(node: Node): void {
   if (node.op === 'value') {
     if (typeof node.args === 'bigint') node.args = Number(node.args);
     if (typeof node.args === 'number' || typeof node.args === 'boolean') return;
   }
+  if (node.op === 'in') {
+    const [number, list] = operandsOf(node) as [Node, Node];
+    keepToNumbers(number);
+    const numbers = list.op === 'list' ? operandsOf(list) : [];
+    if (numbers.length === 0 || !numbers.every(isConstant))
+      throw new ConditionError(`takes a list of numbers after in, such as in [200, 301] ${placeOf(list)}`);
+    return;
+  }
   if (!OPERATORS.has(node.op)) {
     throw new ConditionError(
-      `may hold numbers, metrics, comparisons, + - * / %, && || ! ?: and the functions ` +
+      `may hold numbers, metrics, comparisons, in [numbers], + - * / %, && || ! ?: and the functions ` +
         `${CONDITION_FUNCTIONS.map(({ name }) => name).join(', ')}; nothing else ${placeOf(node)}`,
     );
   }
   for (const operand of operandsOf(node)) keepToNumbers(operand);
+}
+
+function isConstant(node: Node): boolean {
+  if (node.op !== 'value' && node.op !== '-_') return false;
+  keepToNumbers(node);
+  return constantOf(node) !== undefined;
 }
 
 const operandsOf = ({ args }: Node): Node[] =>
@@ -234,6 +289,10 @@ function isNonZero(node: Node, nonZero: readonly string[]): boolean {
 function nonZeroWhen(truth: boolean, node: Node): string[] {
   const [a, b] = operandsOf(node) as [Node, Node];
   if (node.op === '!_') return nonZeroWhen(!truth, a);
+  if (node.op === 'in') {
+    const holdsZero = operandsOf(b).some((number) => constantOf(number) === 0);
+    return holdsZero === truth ? [] : [serialize(a as never)];
+  }
   if (node.op === (truth ? '&&' : '||')) return [...nonZeroWhen(truth, a), ...nonZeroWhen(truth, b)];
   const excludesZero = COMPARISONS[node.op];
   if (excludesZero === undefined) return [];
@@ -259,8 +318,10 @@ function constantOf(node: Node): number | undefined {
   return constant === undefined ? undefined : -constant;
 }
 
+const placeOf = ({ input, start }: Node): string => placeAt(input, start);
+
 /** In words, as there may be several lines. */
-function placeOf({ input, start }: Node): string {
+function placeAt(input: string, start: number): string {
   const before = input.slice(0, start).split('\n');
   const column = `column ${before.at(-1)!.length + 1}`;
   return before.length === 1 ? `(${column})` : `(line ${before.length}, ${column})`;
