@@ -3,11 +3,12 @@ import { createServer, type RequestListener } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
+import { closest } from './common/did-you-mean';
 import { messageOf } from './common/errors';
 import { JsonLogger } from './common/logger';
-import { readConfig, type Config } from './config/config';
+import { readConfig, VARIABLES, type Config } from './config/config';
 import { inflated } from './api/inflate';
-import { takesRawBody } from './api/raw-body';
+import { takesForms, takesRawBody, takesYaml, wrongMediaType } from './api/raw-body';
 import { describeApi } from './api/openapi';
 import { FastLane } from './alerts/fast-lane';
 import { AppModule } from './app.module';
@@ -51,7 +52,11 @@ export async function startMember(): Promise<Program> {
 export async function startProgram(env: NodeJS.ProcessEnv): Promise<Program> {
   const given = readConfig(env);
   const logger = new JsonLogger(given.logLevel, { roles: given.roles.join(',') });
-  for (const name of given.unknownVariables) logger.warn(`${name} is not known; is it misspelt?`, 'Config');
+  for (const name of given.unknownVariables) {
+    const meant = closest(name.replace('MONSCALE_', ''), VARIABLES);
+    const hint = meant === undefined ? 'is it misspelt?' : `did you mean MONSCALE_${meant}?`;
+    logger.warn(`${name} is not known; ${hint}`, 'Config');
+  }
 
   const embedded = given.embedded
     ? await startEmbeddedServers(given.dataDir, (line) => logger.log(line, 'Embedded'))
@@ -138,35 +143,44 @@ async function startApp(
 }
 
 /**
- * JSON under its own media type and that of RFC 7396; an empty body is none, whatever its type says. YAML, as a text.
- * And forms, as Nest leaves its own parsers out once it was given one. Routes that take their body as it comes are
- * given it so, whatever its type.
+ * JSON under its own media type and that of RFC 7396. YAML as a text, and forms, where a route takes them; Nest leaves
+ * its own parsers out once it was given one. An empty body is none, whatever its type says. Routes that take their body
+ * as it comes are given it so, whatever its type. Everything else is answered 415, with what is right.
  */
 function acceptBodies(app: NestFastifyApplication): void {
   const fastify = app.getHttpAdapter().getInstance();
   fastify.addHook('preParsing', inflated);
   const parse = fastify.getDefaultJsonParser('error', 'error');
-  const accept = (types: readonly string[], bodyLimit: number, read: BodyReader) => {
+  const accept = (
+    types: readonly string[],
+    bodyLimit: number,
+    isTaken: (request: FastifyRequest) => boolean,
+    read: BodyReader,
+  ) => {
     for (const type of types) {
-      app.useBodyParser(type, { bodyLimit }, (request, body: Buffer, done) => {
-        if (takesRawBody(request as never)) done(null, body);
-        else read(body, done, request as never);
+      app.useBodyParser(type, { bodyLimit }, (given, body: Buffer, done) => {
+        const request = given as unknown as FastifyRequest;
+        if (takesRawBody(request)) done(null, body);
+        else if (body.length === 0) done(null, undefined);
+        else if (isTaken(request)) read(body, done, request);
+        else done(new UnsupportedMediaTypeException(wrongMediaType(request)));
       });
     }
   };
-  accept(['application/json', 'application/merge-patch+json'], BODY_LIMIT_BYTES, (body, done, request) => {
-    if (body.length === 0) done(null, undefined);
-    else void parse(request, body.toString('utf8'), done);
+  accept(JSON_TYPES, BODY_LIMIT_BYTES, always, (body, done, request) => {
+    void parse(request, body.toString('utf8'), done);
   });
   // Parsed where it is taken, so that a mistake can be told by its line.
-  accept(YAML_TYPES, YAML_LIMIT_BYTES, (body, done) => done(null, body.toString('utf8')));
-  accept(['application/x-www-form-urlencoded'], BODY_LIMIT_BYTES, (body, done) =>
+  accept(YAML_TYPES, YAML_LIMIT_BYTES, takesYaml, (body, done) => done(null, body.toString('utf8')));
+  accept(['application/x-www-form-urlencoded'], BODY_LIMIT_BYTES, takesForms, (body, done) =>
     done(null, Object.fromEntries(new URLSearchParams(body.toString('utf8')))),
   );
-  accept(['text/plain', '*'], BODY_LIMIT_BYTES, (_body, done) =>
-    done(new UnsupportedMediaTypeException('this media type is not taken here')),
-  );
+  accept(['text/plain', '*'], BODY_LIMIT_BYTES, never, () => undefined);
 }
+
+const JSON_TYPES = ['application/json', 'application/merge-patch+json'];
+const always = () => true;
+const never = () => false;
 
 type BodyReader = (
   body: Buffer,

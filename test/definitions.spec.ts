@@ -228,10 +228,59 @@ describe('definitions over HTTP', () => {
     expect(body.errors[0].detail).toMatch(/1:16|column 16|character 1[56]/);
   });
 
+  it.each([
+    [
+      '/services',
+      'application/x-www-form-urlencoded',
+      'application/json; curl -d says so where no header is given',
+    ],
+    [
+      '/actions',
+      'application/x-www-form-urlencoded; charset=UTF-8',
+      'application/json; curl -d says so where no header is given',
+    ],
+    ['/tools/metrics/try', 'text/plain', 'application/json'],
+    ['/services', 'text/xml', 'application/json'],
+    ['/services', 'application/yaml', 'application/json'],
+    [
+      '/import',
+      'application/x-www-form-urlencoded',
+      'application/json or application/yaml; curl -d says so where no header is given',
+    ],
+  ])('a body that %s is sent as %s is 415, and says what is right', async (path, type, right) => {
+    const text = JSON.stringify(service({ name: 'forgotten' }));
+    expect(await api.post(path, text, { 'Content-Type': type })).toMatchObject({
+      status: 415,
+      body: {
+        detail: `the Content-Type ${JSON.stringify(type)} is not taken here; send Content-Type: ${right}`,
+      },
+    });
+  });
+
+  it('an empty body is none, whatever its type says', async () => {
+    for (const type of ['application/x-www-form-urlencoded', 'text/plain'])
+      expect(errorsOf(await api.post('/services', '', { 'Content-Type': type })).status).toBe(400);
+  });
+
+  it('what may have been meant is said', async () => {
+    const detailOf = async (change: object): Promise<string> =>
+      (await api.post('/services', service(change))).body.errors[0].detail as string;
+    expect(await detailOf({ condition: 'waitng > 1' })).toBe(
+      'Unknown variable: waitng (column 1); did you mean waiting?',
+    );
+    expect(await detailOf({ condition: 'ismissing(waiting)' })).toMatch(/; did you mean isMissing\?$/);
+    expect(await detailOf({ metrics: { waiting: { type: 'redis_list_lenght', params: {} } } })).toMatch(
+      /^there is no metric mapping named "redis_list_lenght"; did you mean redis_list_length\?; known: alert, /,
+    );
+    expect(await detailOf({ hold_seconds: 5 })).toBe('is not a known field; did you mean holdSeconds?');
+    expect(await detailOf({ condition: 'waiting > 80 and waiting < 90' })).toBe(
+      'has "and" (column 14): write &&',
+    );
+  });
+
   it('what is no JSON is 400, and what is nothing known 404', async () => {
     for (const text of ['{', '', '[1,', 'null', '"text"', '\u0000', '{"__proto__": {"x": 1}}'])
       expect([400, 415]).toContain((await api.post('/services', text)).status);
-    expect((await api.post('/services', '<x/>', { 'Content-Type': 'text/xml' })).status).toBe(415);
     expect((await api.post('/services', service({ name: 'nul\u0000' }))).status).toBe(400);
     expect(errorsOf(await api.get('/nothing')).status).toBe(404);
     expect(errorsOf(await api.get('/executions/no-id')).status).toBe(400);

@@ -1,6 +1,8 @@
 import { Body, Controller, HttpCode, Inject, Put, Req } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
+import { FORM_BODY } from '../api/raw-body';
 import { IntakeOf, senderOf } from '../auth/auth';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
@@ -36,6 +38,7 @@ export class TrapController {
 
   @Put()
   @HttpCode(204)
+  @RouteConfig(FORM_BODY)
   @IntakeOf('native')
   @ApiConsumes('application/x-www-form-urlencoded', 'application/json')
   @ApiBody({ type: TrapForm })

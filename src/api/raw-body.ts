@@ -2,6 +2,30 @@ import type { FastifyRequest } from 'fastify';
 
 /** Config of a route that takes its body as it comes, of whatever type: a signature is over bytes. */
 export const RAW_BODY = { rawBody: true } as const;
+/** Config of a route that takes forms besides JSON. */
+export const FORM_BODY = { formBody: true } as const;
+/** Config of a route that takes YAML besides JSON. */
+export const YAML_BODY = { yamlBody: true } as const;
 
-export const takesRawBody = ({ routeOptions }: FastifyRequest): boolean =>
-  'rawBody' in (routeOptions.config as object);
+export const takesRawBody = (request: FastifyRequest): boolean => has(RAW_BODY, request);
+export const takesForms = (request: FastifyRequest): boolean => has(FORM_BODY, request);
+export const takesYaml = (request: FastifyRequest): boolean => has(YAML_BODY, request);
+
+const has = (config: object, { routeOptions }: FastifyRequest): boolean =>
+  Object.keys(config).every((name) => name in (routeOptions.config as object));
+
+/** What is right, for a body of a type that its route does not take. */
+export function wrongMediaType(request: FastifyRequest): string {
+  const { 'content-type': type = '' } = request.headers;
+  const right = [
+    'application/json',
+    ...(takesForms(request) ? ['application/x-www-form-urlencoded'] : []),
+    ...(takesYaml(request) ? ['application/yaml'] : []),
+  ].join(' or ');
+  const forgotten = type.startsWith('application/x-www-form-urlencoded')
+    ? '; curl -d says so where no header is given'
+    : '';
+  return type === ''
+    ? `the body has no Content-Type; send Content-Type: ${right}`
+    : `the Content-Type ${JSON.stringify(type.slice(0, 100))} is not taken here; send Content-Type: ${right}${forgotten}`;
+}

@@ -76,9 +76,11 @@ describe('check', () => {
   });
 
   it('refuses unknown fields, and says where', () => {
-    expect(errorsOf({ name: 'a', nmae: 1 })).toEqual([{ pointer: '/nmae', detail: 'is not a known field' }]);
+    expect(errorsOf({ name: 'a', nmae: 1 })).toEqual([
+      { pointer: '/nmae', detail: 'is not a known field; did you mean name?' },
+    ]);
     expect(errorsOf({ name: 'a', peer: { host: 'h', hots: 1 } })).toEqual([
-      { pointer: '/peer/hots', detail: 'is not a known field' },
+      { pointer: '/peer/hots', detail: 'is not a known field; did you mean host?' },
     ]);
     expect(errorsOf({ name: 'a', peers: [{ host: 'h', 'a/b~c': 1 }] })).toEqual([
       { pointer: '/peers/0/a~1b~0c', detail: 'is not a known field' },

@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { validateSync, type ValidationError } from 'class-validator';
+import { didYouMean } from './did-you-mean';
 import { InvalidInput, type FieldError } from './errors';
 import { fieldsOf, type Field } from './fields';
 import { put } from './records';
@@ -100,7 +101,8 @@ function unknownFields(cls: Type<object>, plain: object, pointer: string): Field
   return Object.entries(plain).flatMap(([name, given]: [string, unknown]) => {
     const here = pointer + step(name);
     const field = known.get(name);
-    if (field === undefined) return [{ pointer: here, detail: 'is not a known field' }];
+    if (field === undefined)
+      return [{ pointer: here, detail: `is not a known field${didYouMean(name, known.keys())}` }];
     return below(field, given, here, unknownFields);
   });
 }

@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import type { DiscoverableDecorator, DiscoveryService } from '@nestjs/core';
+import { didYouMean } from './did-you-mean';
 import { jsonSchemaOf } from './fields';
 
 /** What every mapping says of itself in its decorator. */
@@ -73,7 +74,9 @@ export class MappingRegistry<T, O extends MappingOptions = MappingOptions> {
   }
 
   unknown(type: unknown): string {
-    return `there is no ${this.kind} mapping named ${JSON.stringify(type)}; known: ${this.types().join(', ')}`;
+    const types = this.types();
+    const meant = typeof type === 'string' ? didYouMean(type, types) : '';
+    return `there is no ${this.kind} mapping named ${JSON.stringify(type)}${meant}; known: ${types.join(', ')}`;
   }
 
   types(): string[] {

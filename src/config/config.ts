@@ -59,14 +59,15 @@ export class ConfigError extends Error {
   }
 }
 
-const KNOWN = [
+/** Without their beginning, `MONSCALE_`. */
+export const VARIABLES = [
   'ROLE', 'QUEUES', 'DATA_DIR', 'HTTP_HOST', 'HTTP_PORT', 'API_PROCESSES', 'WORKER_PROCESSES', 'METRICS_PORT', 'TRAP_HOST', 'TRAP_PORT', 'SPOOL_DIR',
   'SPOOL_MB', 'ADMIN_TOKEN',
   'SECRET_KEY', 'KILL_SWITCH', 'MAX_ACTIONS_PER_HOUR', 'ALLOW_ADDRESSES', 'SAMPLES_RETENTION_DAYS', 'ROLL_UPS',
   'ROLL_UPS_5M_RETENTION_DAYS', 'ROLL_UPS_1H_RETENTION_DAYS', 'HISTORY_RETENTION_DAYS', 'LOG_LEVEL',
   // Of the command line.
   'URL', 'TOKEN',
-].map((name) => `MONSCALE_${name}`); // prettier-ignore
+]; // prettier-ignore
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'];
 
@@ -199,7 +200,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     logLevel: choice('MONSCALE_LOG_LEVEL', LOG_LEVELS, 'info'),
     // Kubernetes adds MONSCALE_PORT_… and MONSCALE_SERVICE_… to pods beside a service named monscale: warn, don't refuse.
     unknownVariables: Object.keys(env).filter(
-      (name) => name.startsWith('MONSCALE_') && !KNOWN.includes(name),
+      (name) => name.startsWith('MONSCALE_') && !VARIABLES.includes(name.slice('MONSCALE_'.length)),
     ),
   };
   if (mistakes.length > 0) throw new ConfigError(mistakes);

@@ -5,6 +5,7 @@ import { idsOf, StoredDefinitions, type References, type Surroundings } from '..
 import { CLOCK, type Clock } from '../common/clock';
 import { check, checked, collect, step, within } from '../common/check';
 import { choiceErrors, maskedParams, sealedParams, type Chosen } from '../common/choice';
+import { didYouMean } from '../common/did-you-mean';
 import { InvalidInput, type FieldError } from '../common/errors';
 import { slotOf } from '../common/ids';
 import { Secrets } from '../common/secrets';
@@ -15,7 +16,12 @@ import { firstSeries, nextSeries } from '../database/series';
 import { Infrastructures } from '../infrastructures/infrastructures';
 import { MetricRegistry } from '../metrics/metric-registry';
 import { Queues } from '../queue/queues';
-import { compileCondition, ConditionError, isMetricName } from '../rules/engine/condition';
+import {
+  compileCondition,
+  CONDITION_FUNCTIONS,
+  ConditionError,
+  isMetricName,
+} from '../rules/engine/condition';
 import { PolicyRegistry } from '../rules/policies/policy-registry';
 import { MAX_WINDOW_SAMPLES, MetricDto, namedActions, ServiceDto } from './service.dto';
 
@@ -336,6 +342,15 @@ function conditionErrors(pointer: string, text: string, metrics: string[]): Fiel
     return [];
   } catch (error) {
     if (!(error instanceof ConditionError)) throw error;
-    return [within(pointer, { pointer: '', detail: error.message })];
+    return [within(pointer, { pointer: '', detail: `${error.message}${meantIn(error.message, metrics)}` })];
   }
+}
+
+/** What may have been meant by a name that a condition has and that is none. */
+function meantIn(message: string, metrics: string[]): string {
+  const [, variable] = /^Unknown variable: (\w+)/.exec(message) ?? [];
+  if (variable !== undefined) return didYouMean(variable, metrics);
+  const [, called] = /'(\w+)\(/.exec(message) ?? [];
+  const functions = CONDITION_FUNCTIONS.map(({ name }) => name);
+  return called === undefined ? '' : didYouMean(called, functions);
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { step, within } from '../common/check';
+import { didYouMean } from '../common/did-you-mean';
 import type { FieldError } from '../common/errors';
 
 /** What a document holds, in the order in which they need each other; and what one of each is called. */
@@ -46,7 +47,8 @@ export function entriesOf(document: unknown, errors: FieldError[]): Entries {
     if (name === 'monscale') {
       if (!isDeepStrictEqual(given, FORM))
         errors.push({ pointer, detail: `must be ${FORM}: other forms of document are not known` });
-    } else if (!Object.hasOwn(SECTIONS, name)) errors.push({ pointer, detail: 'is not a known field' });
+    } else if (!Object.hasOwn(SECTIONS, name))
+      errors.push({ pointer, detail: `is not a known field${didYouMean(name, Object.keys(SECTIONS))}` });
     else if (!Array.isArray(given)) errors.push({ pointer, detail: 'must be a list' });
     else entries[name as Section] = given.map((body, index) => entry(body, pointer + step(index)));
   }

@@ -10,8 +10,10 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply } from 'fastify';
 import { ActionRegistry } from '../actions/action-registry';
+import { YAML_BODY } from '../api/raw-body';
 import { checked } from '../common/check';
 import { InvalidInput, type FieldError } from '../common/errors';
 import { Choice } from '../common/fields';
@@ -69,6 +71,7 @@ export class TransferController {
 
   @Post('import')
   @HttpCode(200)
+  @RouteConfig(YAML_BODY)
   @ApiQuery({ type: ImportQuery })
   @ApiConsumes('application/json', ...YAML_TYPES)
   @ApiBody({
