@@ -29,6 +29,15 @@ export class WindowDto {
   minSamples?: number;
 }
 
+/** Of each choice what it does, where it is chosen. */
+const MISSING_DATA = [
+  'What it means when a metric can not be read and the condition is open without it.',
+  'hold: nothing triggers, and the hold time stands still until readings are back; an alarm goes on after that.',
+  'reset: the service is unknown, nothing triggers, and hold and alarm are forgotten: they begin anew.',
+  'breach: the condition counts as true, so that the service may trigger without having seen anything.',
+  'ok: the condition counts as false, and nothing says that the service is blind.',
+].join(' ');
+
 /** Where the number of one variable of the condition comes from. */
 export class MetricDto extends ChoiceOf {
   @Decimal({ description: 'How long one read may take', unit: 's', minimum: 0.05, maximum: 300 })
@@ -132,7 +141,7 @@ export class ServiceDto {
   })
   repeat = true;
 
-  @Choice(['hold', 'reset', 'breach', 'ok'], { description: 'What it means when a metric can not be read' })
+  @Choice(['hold', 'reset', 'breach', 'ok'], { description: MISSING_DATA })
   missingData = 'hold';
 
   @Text({ description: 'Name or id of the infrastructure it scales', optional: true, maxLength: 200 })
