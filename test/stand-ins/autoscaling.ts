@@ -17,6 +17,8 @@ export interface Group {
 
 export class AutoScalingStandIn extends AwsQueryStandIn {
   readonly groups = new Map<string, Group>();
+  /** Pages that hold nothing, before the one with the group. */
+  emptyPages = 0;
   /** What was set, in order. */
   readonly changes: { name: string; desiredCapacity: number; honorCooldown: boolean }[] = [];
 
@@ -38,6 +40,8 @@ export class AutoScalingStandIn extends AwsQueryStandIn {
   }
 
   private describe(form: URLSearchParams, region: string): string {
+    const page = Number(form.get('NextToken')?.replace('page-', '') ?? 0);
+    if (page < this.emptyPages) return `<AutoScalingGroups/><NextToken>page-${page + 1}</NextToken>`;
     const members: string[] = [];
     for (let member = 1; form.has(`AutoScalingGroupNames.member.${member}`); member++) {
       const name = form.get(`AutoScalingGroupNames.member.${member}`)!;

@@ -56,6 +56,8 @@ export class AwsAutoscalingInstances implements Metric<AwsAutoscalingInstancesPa
     try {
       const { Instances } = await readGroup(this.clients.of(region, params), params, true, signal);
       if (Instances === undefined) throw new Error('the group came without its instances');
+      if (Instances.some(({ LifecycleState }) => !LifecycleState))
+        throw new Error('an instance came without its state');
       return Instances.filter(({ LifecycleState }) => COUNTED.test(LifecycleState ?? '')).length;
     } catch (error) {
       const where = endpoint === undefined ? region : new URL(endpoint).host;

@@ -12,6 +12,7 @@ describe('aws_autoscaling_instances', () => {
   beforeEach(() => {
     aws.groups.clear();
     aws.next.length = 0;
+    aws.emptyPages = 0;
   });
   afterAll(() => aws.stop());
 
@@ -58,6 +59,36 @@ describe('aws_autoscaling_instances', () => {
   it.each([0, 1, 500])('counts %d', async (instances) => {
     group(instances);
     expect(await read()).toBe(instances);
+  });
+
+  it('is on a later page, after those that are empty', async () => {
+    group(3);
+    aws.emptyPages = 2;
+    expect(await read()).toBe(3);
+    await expect(read({ groupName: 'db' })).rejects.toThrow(/there is no such group$/);
+  });
+
+  it('is missing data when a later page fails, or they have no end', async () => {
+    group(3);
+    aws.emptyPages = 1;
+    aws.next.push({}, { status: 503, code: 'ServiceUnavailable' });
+    await expect(read()).rejects.toThrow(/503 ServiceUnavailable/);
+    aws.emptyPages = 1_000;
+    await expect(read()).rejects.toThrow(/more than 20 pages without it$/);
+  });
+
+  it.each([
+    [{ status: 404, raw: '{"message": "Not Found"}' }, /was answered 404, but not as Auto Scaling does$/],
+    [{ status: 502, raw: '<html>\n<h1>Bad Gateway</h1>' }, /was answered 502, but not as Auto Scaling does$/],
+    [{ status: 403, raw: '' }, /was answered 403, but not as Auto Scaling does$/],
+    [{ status: 200, raw: '{}' }, /but not as Auto Scaling does$/],
+    [{ status: 200, raw: 'OK' }, /but not as Auto Scaling does$/],
+  ])('of something else, that answers %j, says so', async (trouble, why) => {
+    group(2);
+    aws.next.push(trouble);
+    const message = await read().then(String, (error: Error) => error.message);
+    expect(message).toMatch(why);
+    expect(message).not.toMatch(/\n|Deserialization|\$response/);
   });
 
   it.each([

@@ -10,6 +10,8 @@ import { Permanent, Retryable } from '../outcomes';
 
 export const SERVICE = 'Auto Scaling';
 
+const PAGES_AT_MOST = 20;
+
 export interface GroupName {
   groupName: string;
   region: string;
@@ -32,16 +34,23 @@ export async function readGroup(
   await awaitCredentials(client, deed, signal);
   const input = { AutoScalingGroupNames: [name.groupName], IncludeInstances: withInstances };
   const options: SdkOptions = { signal, isWhole: withInstances };
-  const described = await client.send(new DescribeAutoScalingGroupsCommand(input), options).catch((error) => {
-    throw awsOutcome(error, deed, SERVICE, (sentence) => new Retryable(sentence));
-  });
-  if (!described.AutoScalingGroups) throw new Retryable(`${deed} was answered, but not as ${SERVICE} does`);
-  const group = described.AutoScalingGroups.find(
-    ({ AutoScalingGroupName }) => AutoScalingGroupName === name.groupName,
-  );
-  if (!group) throw new Permanent(`${deed} failed: there is no such group`);
-  if (!isWhole(group)) throw new Retryable(`${deed} was answered, but not as ${SERVICE} does`);
-  return group;
+  let NextToken: string | undefined;
+  for (let page = 1; page <= PAGES_AT_MOST; page++) {
+    const command = new DescribeAutoScalingGroupsCommand({ ...input, NextToken });
+    const described = await client.send(command, options).catch((error) => {
+      throw awsOutcome(error, deed, SERVICE, (sentence) => new Retryable(sentence));
+    });
+    if (!described.AutoScalingGroups) throw new Retryable(`${deed} was answered, but not as ${SERVICE} does`);
+    const group = described.AutoScalingGroups.find(
+      ({ AutoScalingGroupName }) => AutoScalingGroupName === name.groupName,
+    );
+    if (group && !isWhole(group)) throw new Retryable(`${deed} was answered, but not as ${SERVICE} does`);
+    if (group) return group;
+    ({ NextToken } = described);
+    // A page may be empty, and the group on a later one.
+    if (!NextToken) throw new Permanent(`${deed} failed: there is no such group`);
+  }
+  throw new Retryable(`${deed} was answered more than ${PAGES_AT_MOST} pages without it`);
 }
 
 const isWhole = (group: AutoScalingGroup): group is Group =>

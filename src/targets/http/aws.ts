@@ -119,15 +119,27 @@ export async function awaitCredentials(
   try {
     await Promise.race([client.config.credentials(), stopped]);
   } catch (error) {
-    throw new Retryable(`${deed} was not sent: no credentials: ${messageOf(error)}`);
+    throw new Retryable(`${deed} was not sent: no credentials: ${credentialWords(error)}`);
   } finally {
     signal.removeEventListener('abort', stop);
   }
 }
 
+/** The SDK's own words for nothing at all; what else is wrong with a profile or a role, it says by its name. */
+function credentialWords(error: unknown): string {
+  const message = messageOf(error).replace(/\s+/g, ' ');
+  return /Could not load credentials from any providers/.test(message)
+    ? 'no accessKeyId is given, and neither the environment, a profile nor the role of the machine has one'
+    : message;
+}
+
 interface SdkError extends Error {
   $metadata?: { httpStatusCode?: number };
 }
+
+/** An error that the SDK could not read: what answered is no AWS. It names it by itself then, or not at all. */
+const isForeign = ({ name, message }: SdkError): boolean =>
+  /^(Error|SyntaxError|TypeError|UnknownError|Unknown)?$/.test(name) || /Deserialization error/.test(message);
 
 const THROTTLING = /throttl|RequestLimitExceeded|TooManyRequests|SlowDown/i;
 /** The SDK sets its clock by the answer's date, so the next try is right. */
@@ -153,9 +165,11 @@ export function awsOutcome(
   if (error instanceof NoAnswer) return mayBeDone(`${deed} was sent and not answered: ${message}`);
   const status = $metadata?.httpStatusCode;
   // The SDK's own trouble, perhaps with the answer.
-  if (status === undefined) return mayBeDone(`${deed} failed: ${name}: ${message}`);
+  if (status === undefined) return mayBeDone(`${deed} failed: ${messageOf(error).split('\n', 1)[0]}`);
   if (status < 300) return mayBeDone(`${deed} was answered ${status}, but not as ${service} does`);
-  const answered = `${deed} was answered ${status} ${name}: ${message}`;
+  const answered = isForeign(error as SdkError)
+    ? `${deed} was answered ${status}, but not as ${service} does`
+    : `${deed} was answered ${status} ${name}: ${message}`;
   const isSkew = CLOCK_SKEW.test(name) || SIGNED_AT_ANOTHER_TIME.test(message);
   if (THROTTLING.test(name) || isSkew || [408, 429, 500, 503].includes(status))
     return new Retryable(answered);
