@@ -122,6 +122,24 @@ describe.each(['soap', 'rest'])('cloudforms_vms over %s', (api) => {
   });
 
   if (api === 'rest')
+    it.each([
+      [
+        '{"name": "vms", "count": 9, "subcount": 2, "resources": [{"id": "1"}]}',
+        /in part: it counts 2 on a page and holds 1$/,
+      ],
+      [
+        '{"name": "vms", "count": 9, "subcount": 3, "resources": []}',
+        /in part: it counts 3 on a page and holds 0$/,
+      ],
+      [
+        '{"name": "vms", "count": 9, "subquery_count": 3, "subcount": 0, "resources": []}',
+        /in part: it counts 3 and gave 0$/,
+      ],
+    ])('what counts more than it holds is no number: %s', async (raw, expected) => {
+      expect(await failures(() => cloudForms.next.push({ raw }))).toMatch(expected);
+    });
+
+  if (api === 'rest')
     it('a later page that fails makes the whole fail', async () => {
       for (let number = 1; number <= 150; number++) cloudForms.addVm(`web-${number}`, TAG);
       expect(await failures(() => cloudForms.next.push({}, { status: 502, raw: '' }))).toMatch(/502/);
@@ -147,5 +165,8 @@ const HALF_REST = [
   '{}',
   '{"name": "vms", "resources": {}}',
   '{"name": "vms", "resources": [{"href": "/api/vms/1"}]}',
+  '{"name": "vms", "resources": [null]}',
+  '{"name": "vms", "resources": ["/api/vms/1"]}',
+  '{"error": {"kind": "internal_server_error", "message": "no"}}',
   '{"name": "vms", "resources": [{"id": "1"}',
 ];

@@ -1,6 +1,6 @@
 /** The REST API of ManageIQ and of CloudForms after 3.0. Source: ManageIQ/manageiq-api, `app/controllers/api`. */
 import type { HttpAnswer } from '../http/request';
-import { Permanent } from '../outcomes';
+import { Permanent, Retryable } from '../outcomes';
 import { exchange, nonsense, refusalOf, told, type Exchange, type Purpose, type Target } from './target';
 
 export type Json = Record<string, unknown>;
@@ -48,16 +48,39 @@ export async function* resourcesOf(target: Target, query: string, signal: AbortS
   const seen = new Set<string>();
   for (let page = 1; page <= PAGES_AT_MOST; page++) {
     const path = `${query}&expand=resources&limit=${PAGE}&offset=${seen.size}`;
-    const { resources } = await restCall(target, path, undefined, 'question', signal);
-    if (!Array.isArray(resources)) throw nonsense({ purpose: 'question', what: `GET ${path}` });
-    const fresh = (resources as Json[]).filter((resource) => !seen.has(idOf(resource) ?? ''));
-    if (fresh.length === 0) return;
+    const answer = await restCall(target, path, undefined, 'question', signal);
+    const { resources } = answer;
+    if (!Array.isArray(resources) || !resources.every(isJson))
+      throw nonsense({ purpose: 'question', what: `GET ${path}` });
+    const fresh = resources.filter((resource) => !seen.has(idOf(resource) ?? ''));
+    const isLast = fresh.length === 0;
+    const gap = gapIn(answer, resources.length, isLast ? seen.size : undefined);
+    if (gap !== undefined) throw new Retryable(`GET ${query.split('?')[0]} at ${target.host} ${gap}`);
+    if (isLast) return;
     for (const resource of fresh) {
       seen.add(idOf(resource) ?? '');
       yield resource;
     }
   }
   throw new Permanent(`GET ${query.split('?')[0]} at ${target.host} has more than ${PAGES_AT_MOST} pages`);
+}
+
+/**
+ * What an answer counts and does not hold: `subcount` of its page, `subquery_count` (since 2017) of all that the filter
+ * fits. `count` is of the whole collection.
+ *
+ * @param all how many came, when there are no more
+ */
+function gapIn(
+  { subcount, subquery_count }: Json,
+  onPage: number,
+  all: number | undefined,
+): string | undefined {
+  if (typeof subcount === 'number' && subcount !== onPage)
+    return `was answered in part: it counts ${subcount} on a page and holds ${onPage}`;
+  if (all !== undefined && typeof subquery_count === 'number' && subquery_count > all)
+    return `was answered in part: it counts ${subquery_count} and gave ${all}`;
+  return undefined;
 }
 
 /** A number in versions before 2017, a text since. */
@@ -67,10 +90,13 @@ export const idOf = ({ id }: Json): string | undefined =>
 export const wordOf = (json: Json, name: string): string =>
   typeof json[name] === 'string' ? json[name] : '';
 
+const isJson = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 function parsed(body: Buffer): Json | undefined {
   try {
     const json = JSON.parse(body.toString()) as unknown;
-    return typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as Json) : undefined;
+    return isJson(json) ? json : undefined;
   } catch {
     return undefined;
   }
