@@ -2,7 +2,6 @@
 
 interface TlsError {
   message?: unknown;
-  code?: unknown;
   /** OpenSSL's, or why a certificate has the wrong name. */
   reason?: unknown;
   host?: unknown;
@@ -88,7 +87,7 @@ const CERTIFICATES: Record<string, string> = {
 };
 
 /** As the end of a sentence whose subject is the target; undefined where the error is not of TLS. */
-export function tlsWords({ message, code, reason, host }: TlsError): string | undefined {
+export function tlsWords({ message, reason, host }: TlsError, code: unknown): string | undefined {
   const text = typeof message === 'string' ? message : '';
   const name = typeof code === 'string' ? code : '';
   if (name === 'ERR_TLS_CERT_ALTNAME_INVALID') return misnamed(text, host);

@@ -6,6 +6,8 @@ interface TransportError {
   name?: unknown;
   message?: unknown;
   code?: unknown;
+  /** Of Node, where a library (nodemailer) has put its own over it. */
+  originalCode?: unknown;
   syscall?: unknown;
   hostname?: unknown;
   address?: unknown;
@@ -120,10 +122,11 @@ export function transportWords(error: unknown): string | undefined {
     return each.includes(undefined) ? undefined : [...new Set(each)].join('; ') || undefined;
   }
   if (given.message === 'fetch failed') return transportWords(given.cause);
-  const { code, name } = given;
+  const { name } = given;
+  const code = given.originalCode ?? given.code;
   const known = wordsOf(textOf(code)) ?? NAMES[ownKey(NAMES, textOf(name))];
   // OpenSSL says more than the code of the call that failed.
-  return tlsWords(given) ?? told(known ?? wordsOf(codeIn(textOf(given.message))), given);
+  return tlsWords(given, code) ?? told(known ?? wordsOf(codeIn(textOf(given.message))), given);
 }
 
 function wordsOf(code: string): Words | undefined {

@@ -4,6 +4,7 @@ import { createTransport, type SentMessageInfo } from 'nodemailer';
 import { messageOf, type FieldError } from '../../common/errors';
 import { Choice, Nested, Text, TextList, Whole } from '../../common/fields';
 import { TlsParams } from '../../targets/http/params';
+import { smtpWords } from '../../targets/smtp-words';
 import {
   ActionMapping,
   Ambiguous,
@@ -168,12 +169,9 @@ type SmtpError = Error & { code?: string; responseCode?: number };
 const OURS = ['EENVELOPE', 'ETLS', 'EAUTH', 'ENOAUTH', 'EMESSAGE'];
 
 /** The server's own words first: 4yz can be tried again, 5yz can't (RFC 5321, section 4.2.1). */
-function failureOf(
-  { message: reason, code = '', responseCode }: SmtpError,
-  server: string,
-  isBegun: boolean,
-): Error {
-  const message = `${server}: ${reason}`;
+function failureOf(error: SmtpError, server: string, isBegun: boolean): Error {
+  const { message: reason, code = '', responseCode } = error;
+  const message = `${server}: ${smtpWords(error)}`;
   if (responseCode !== undefined) {
     return responseCode >= 500 ? new Permanent(message) : new Retryable(message);
   }
