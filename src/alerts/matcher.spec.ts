@@ -25,6 +25,38 @@ test.each([
   expect(matched(SUBSCRIPTIONS, labels as Record<string, string>)).toEqual(services);
 });
 
+describe('a label that is not there is an empty one', () => {
+  const subscriptions: Record<string, Match> = {
+    without: { alertname: 'WebDown', team: '' },
+    any: { alertname: 'WebDown', team: { regex: '.*' } },
+    some: { alertname: 'WebDown', team: { regex: '.+' } },
+    few: { alertname: 'WebDown', team: { regex: 'web|' } },
+    alone: { team: '' },
+  };
+
+  test.each([
+    [{ alertname: 'WebDown' }, ['alone', 'any', 'few', 'without']],
+    [{ alertname: 'WebDown', team: '' }, ['alone', 'any', 'few', 'without']],
+    [{ alertname: 'WebDown', team: 'web' }, ['any', 'few', 'some']],
+    [{ alertname: 'WebDown', team: 'db' }, ['any', 'some']],
+    [{ alertname: 'Other' }, ['alone']],
+    [{ alertname: 'Other', team: ' ' }, []],
+  ])('%j fits %j', (labels, services) => {
+    expect(matched(subscriptions, labels as Record<string, string>)).toEqual(services);
+  });
+
+  test('whatever its name is', () => {
+    expect(matched({ odd: { constructor: '', toString: '' } }, { alertname: 'WebDown' })).toEqual(['odd']);
+    expect(matched({ odd: { valueOf: { regex: '.+' } } }, { alertname: 'WebDown' })).toEqual([]);
+  });
+
+  test('such a service is forgotten like others', () => {
+    const matcher = new Matcher([{ service: 'a', metric: 'm', match: { team: '' } }]);
+    matcher.remove(['a']);
+    expect(matcher.asks({ alertname: 'WebDown' })).toBe(false);
+  });
+});
+
 test('a pattern that would hang a backtracking engine is answered at once', () => {
   const began = performance.now();
   expect(matched({ evil: { instance: { regex: '(a+)+$' } } }, { instance: `${'a'.repeat(5_000)}!` })).toEqual(

@@ -20,17 +20,17 @@ interface Compiled {
 /** A label and the value that is asked of it. */
 type Key = readonly [label: string, value: string];
 
-/** What stands where in a matcher; without a key among those that ask by regular expression alone. */
+/** What stands where in a matcher; without a key among the others. */
 interface Place {
   key: Key | undefined;
   compiled: Compiled;
 }
 
-/** Which `alert` metrics an alert's labels fit. Found by one label, then tested on all: no walk over every service. */
+/** Which `alert` metrics an alert's labels fit; a label that is not there is an empty one, as Prometheus has it. Found by one label, then tested on all: no walk over every service. */
 export class Matcher {
   /** label -> value -> the subscriptions that ask for it. */
   private readonly byLabel = new Map<string, Map<string, Set<Compiled>>>();
-  /** Those that ask by regular expression alone. */
+  /** Those that ask by regular expression alone, or for absent labels. */
   private readonly others = new Set<Compiled>();
   /** By service. */
   private readonly places = new Map<string, Place[]>();
@@ -71,7 +71,8 @@ export class Matcher {
 
   /** Many ask for the same alert name and few for the same host: it stands where fewest others do. */
   private rarestOf(entries: readonly (readonly [string, Match[string]])[]): Key | undefined {
-    const keys = entries.filter((entry): entry is Key => typeof entry[1] === 'string');
+    // An empty text asks for a label that is not there, by which nothing is found.
+    const keys = entries.filter((entry): entry is Key => typeof entry[1] === 'string' && entry[1] !== '');
     const sizeOf = ([label, value]: Key) => this.byLabel.get(label)?.get(value)?.size ?? 0;
     return keys.length === 0
       ? undefined
@@ -96,12 +97,13 @@ export class Matcher {
     for (const [label, value] of Object.entries(labels))
       candidates.push(...(this.byLabel.get(label)?.get(value) ?? []));
     return candidates
-      .filter(({ tests }) =>
-        tests.every(({ label, fits }) => labels[label] !== undefined && fits(labels[label])),
-      )
+      .filter(({ tests }) => tests.every(({ label, fits }) => fits(textOf(labels, label))))
       .map(({ subscription }) => subscription);
   }
 }
+
+const textOf = (labels: Readonly<Record<string, string>>, label: string): string =>
+  Object.hasOwn(labels, label) ? labels[label]! : '';
 
 /** Regular expressions by RE2: matched in linear time, over the whole value. */
 function testOf(wanted: string | { regex: string }): (value: string) => boolean {
