@@ -1,0 +1,62 @@
+import { itemNumber } from './zabbix-value';
+
+test.each<[unknown, number]>([
+  ['85.13', 85.13],
+  [93.5, 93.5],
+  ['93.500000', 93.5],
+  ['-4', -4],
+  ['1.5e3', 1500],
+  ['85.13 %', 85.13],
+  ['0 %', 0],
+  ['1.23 GB', 1.23 * 1024 ** 3],
+  ['512 B', 512],
+  ['-2 KB', -2048],
+  ['1 TBps', 1024 ** 4],
+  ['4.5 Kbps', 4500],
+  ['3.2 GHz', 3.2e9],
+  ['17 ms', 17],
+  ['900 rpm', 900],
+  ['21.5 °C', 21.5],
+  ['12 processes', 12],
+  ['Down (2)', 2],
+  ['Not available (0)', 0],
+  ['Error (fatal) (-3)', -3],
+  ['1h 2m 3s', 3723],
+  ['500ms', 0.5],
+  ['-1d 1h', -90_000],
+  ['04:05:06', 14_706],
+  ['3 days, 04:05:06', 273_906],
+  ['1 day, 00:00:01', 86_401],
+])('%j is %d', (text, number) => {
+  expect(itemNumber(text)).toBeCloseTo(number, 6);
+});
+
+test.each([
+  '*UNKNOWN*',
+  '{ITEM.LASTVALUE1}',
+  '',
+  ' ',
+  'Down',
+  'Down (two)',
+  'Down(2)',
+  '(2)',
+  '85,13 %',
+  '1,234.5',
+  '1 234',
+  '1.2.3',
+  '300 K',
+  '5 Pa',
+  '4.5 Kflows',
+  '12 Events',
+  '2026.11.22 10:00:00',
+  '1h2m',
+  '5 %, 7 %',
+  '1e400',
+  '0x10',
+  null,
+  undefined,
+  {},
+  true,
+])('%j is no number, and never a part of one', (text) => {
+  expect(itemNumber(text)).toBeUndefined();
+});
