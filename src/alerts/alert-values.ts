@@ -59,7 +59,8 @@ export class AlertValues {
              LATERAL (SELECT least(a.ends_at, a.last_seen_at + make_interval(secs => coalesce(w.ttl_seconds, a.life_seconds))) AS lives_until) l
            WHERE m.service_id = w.service AND m.metric = w.metric AND a.is_current AND a.status = 'firing'
              AND (l.lives_until IS NULL OR l.lives_until > $4)
-           ORDER BY a.at DESC, a.id DESC LIMIT 1) n`,
+           -- By a clock far ahead it would be the newest for as long.
+           ORDER BY CASE WHEN a.at > a.received_at + interval '5 minutes' THEN a.received_at ELSE a.at END DESC, a.id DESC LIMIT 1) n`,
       [
         uuids(metrics.map(({ service }) => service)),
         texts(metrics.map(({ metric }) => metric)),

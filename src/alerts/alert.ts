@@ -16,6 +16,10 @@ export interface IncomingAlert {
   isEnd?: boolean;
   /** When it began, as its sender says; undefined: when it was received first. */
   at?: Date;
+  /** When its sender said it, by which reports of one alert are ordered; undefined: as they are received. */
+  saidAt?: Date;
+  /** `saidAt` is no more than since when it fires: the same is said as long as it does. */
+  saysStartAlone?: boolean;
   /** Its sender repeats it while it fires, and may say another start each time: that makes no new alert of it. */
   isRepeated?: boolean;
   /** It ends by itself at this moment. */

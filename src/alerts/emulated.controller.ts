@@ -35,7 +35,7 @@ export class EmulatedController {
     return quietAnswer(body);
   }
 
-  @Post('api/v1/alerts/pagerduty/v2/enqueue')
+  @Post(['api/v1/alerts/pagerduty/v2/enqueue', 'v2/enqueue'])
   @HttpCode(202)
   @RouteConfig(RAW_BODY)
   @IntakeOf('pagerduty', routingKeyOf)
@@ -45,6 +45,30 @@ export class EmulatedController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
     return answered(reply, await this.take('pagerduty', request));
+  }
+
+  @Post([
+    'api/v1/alerts/pagerduty/generic/2010-04-15/create_event.json',
+    'generic/2010-04-15/create_event.json',
+  ])
+  @HttpCode(200)
+  @RouteConfig(RAW_BODY)
+  @IntakeOf('pagerduty', routingKeyOf)
+  @ApiOperation({ summary: "PagerDuty's Events API v1" })
+  async toPagerDutyV1(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    return answered(reply, await this.take('pagerduty', request));
+  }
+
+  @Post(['api/v1/alerts/pagerduty/v2/change/enqueue', 'v2/change/enqueue'])
+  @HttpCode(202)
+  @RouteConfig(RAW_BODY)
+  @IntakeOf('pagerduty', routingKeyOf)
+  @ApiOperation({ summary: "PagerDuty's change events, by which no alert begins or ends" })
+  change(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): object {
+    return answered(reply, this.reception.takeChange(factsOf(request, this.clock), senderOf(request)));
   }
 
   @Post('v1/actions/process-check-result')

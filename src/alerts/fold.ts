@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { AlertStatus, IncomingAlert } from './alert';
+import { isOvertaken, saidAtOf } from './report-order';
 
 /** An alert as it is kept. */
 export interface KeptAlert {
@@ -12,6 +13,8 @@ export interface KeptAlert {
   serviceId: string | null;
   metric: string | null;
   at: Date;
+  /** When the last report of it was said; see `saidAtOf`. */
+  reportedAt: Date;
   endsAt: Date | null;
   lifeSeconds: number | null;
   raw: unknown;
@@ -28,10 +31,12 @@ export interface Folded {
   updated: KeptAlert[];
   /** For each alert that came in, the kept one it became; nothing for an end where nothing fired. */
   accepted: (KeptAlert | undefined)[];
+  /** Those that changed nothing, as a later report of the same alert was taken before. */
+  overtaken: Set<IncomingAlert>;
 }
 
 /**
- * Takes alerts in, in their order. The same alert again (key, status and start the same) changes nothing but its
+ * Takes alerts in: those of one key in the order in which they were said. The same alert again (key, status and start the same) changes nothing but its
  * last-seen, and what it says beside; `resolved` ends it; another start, or a new firing after its end, is a new alert. An
  * event that has its id is always one.
  *
@@ -46,11 +51,16 @@ export function fold(
   const newest = new Map(current.map((kept) => [kept.dedupKey, { ...kept }]));
   const inserted = new Set<KeptAlert>();
   const updated = new Set<KeptAlert>();
+  const overtaken = new Set<IncomingAlert>();
   const touch = (kept: KeptAlert) => void (inserted.has(kept) || updated.add(kept));
 
   const accepted = incoming.map((alert) => {
     const kept = newest.get(alert.dedupKey);
     if (alert.isEnd && !endsIt(alert, kept)) return undefined;
+    if (kept !== undefined && isOvertaken(alert, lastReportOf(kept), now.getTime())) {
+      overtaken.add(alert);
+      return kept;
+    }
     if (kept !== undefined && isSame(kept, alert, now)) {
       touch(kept);
       see(kept, alert, now);
@@ -60,13 +70,22 @@ export function fold(
       touch(kept);
       kept.isCurrent = false;
     }
-    const fresh = begin(alert, now, alert.id ?? newId());
+    const fresh = begin(alert, kept, now, alert.id ?? newId());
     inserted.add(fresh);
     newest.set(alert.dedupKey, fresh);
     return fresh;
   });
-  return { inserted: [...inserted], updated: [...updated], accepted };
+  return { inserted: [...inserted], updated: [...updated], accepted, overtaken };
 }
+
+const lastReportOf = ({ status, reportedAt, lastSeenAt }: KeptAlert) => ({
+  status,
+  reportedAt: reportedAt.getTime(),
+  lastSeenAt: lastSeenAt.getTime(),
+});
+
+const laterOf = (kept: KeptAlert | undefined, alert: IncomingAlert, now: Date): Date =>
+  new Date(Math.max(kept?.reportedAt.getTime() ?? -Infinity, saidAtOf(alert, now.getTime())));
 
 /** An end ends what began before it: told again later, it must not end what began since. */
 const endsIt = ({ at }: IncomingAlert, kept: KeptAlert | undefined): boolean =>
@@ -77,6 +96,7 @@ export interface Glimpse {
   id: string;
   status: AlertStatus;
   at: number;
+  reportedAt: number;
   endsAt: number | null;
   lifeSeconds: number | null;
   lastSeenAt: number;
@@ -93,6 +113,8 @@ export const SEEN_WITHIN_MS = 1_000;
  */
 export function stepFor(kept: Glimpse, alert: IncomingAlert, now: number): 'nothing' | 'see' | 'fold' {
   if (alert.status !== 'firing' || kept.status !== 'firing') return 'fold';
+  const isLater = alert.saidAt !== undefined && saidAtOf(alert, now) > kept.reportedAt;
+  if (isLater || isOvertaken(alert, kept, now)) return 'fold';
   const hasOtherStart = alert.at !== undefined && !alert.isRepeated && alert.at.getTime() !== kept.at;
   const isOver =
     (kept.endsAt !== null && kept.endsAt <= now) ||
@@ -143,6 +165,7 @@ function see(kept: KeptAlert, alert: IncomingAlert, now: Date): void {
   const isChanged =
     kept.status !== alert.status || kept.value !== (alert.value ?? null) || !sameLabels(kept.labels, labels);
   kept.lastSeenAt = now;
+  kept.reportedAt = laterOf(kept, alert, now);
   // In the order in which they were sent, also when they are the same: the content of what is sent again is compared.
   kept.labels = labels;
   kept.annotations = annotations;
@@ -154,7 +177,8 @@ function see(kept: KeptAlert, alert: IncomingAlert, now: Date): void {
   kept.revision++;
 }
 
-function begin(alert: IncomingAlert, now: Date, id: string): KeptAlert {
+/** @param before the one that was kept under its key until now */
+function begin(alert: IncomingAlert, before: KeptAlert | undefined, now: Date, id: string): KeptAlert {
   return {
     id,
     dedupKey: alert.dedupKey,
@@ -165,6 +189,7 @@ function begin(alert: IncomingAlert, now: Date, id: string): KeptAlert {
     serviceId: alert.serviceId ?? null,
     metric: alert.metric ?? null,
     at: alert.at ?? now,
+    reportedAt: laterOf(before, alert, now),
     endsAt: alert.endsAt ?? null,
     lifeSeconds: alert.lifeSeconds ?? null,
     raw: alert.raw ?? null,

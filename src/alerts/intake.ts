@@ -29,6 +29,8 @@ import { Subscriptions } from './subscriptions';
 export interface Accepted {
   id: string;
   dedupKey: string;
+  /** It changed nothing: a later report of the same alert was taken before. */
+  isOvertaken?: true;
 }
 
 interface Updated {
@@ -51,11 +53,12 @@ interface Delivery {
 /** As a number: many moments are read, and making dates of them is what costs. */
 const millis = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
 
-const NOTHING: Kept = { accepted: [], news: [], sooner: [] };
+const NOTHING: Kept = { accepted: [], overtaken: new Set(), news: [], sooner: [] };
 
 interface Kept {
   /** Of an end that ended nothing there is none. */
   accepted: (Accepted | undefined)[];
+  overtaken: ReadonlySet<IncomingAlert>;
   /** News for rules, for the queue. */
   news: string[];
   sooner: KeptAlert[];
@@ -72,10 +75,11 @@ interface Sighting {
 interface Inserted {
   ids: ReadonlyMap<string, string>;
   taken: ReadonlySet<string>;
+  overtaken: ReadonlySet<IncomingAlert>;
   news: readonly string[];
 }
 
-const NOBODY: Inserted = { ids: new Map(), taken: new Set(), news: [] };
+const NOBODY: Inserted = { ids: new Map(), taken: new Set(), overtaken: new Set(), news: [] };
 
 /** Alerts that a rule asks for, as of a revision of the rules. */
 interface Asked {
@@ -149,12 +153,17 @@ export class Intake {
     try {
       const kept = await this.deliveries.add({ source, alerts });
       if ('error' in kept) throw kept.error;
-      const { accepted, news, sooner } = kept;
+      const { accepted, overtaken, news, sooner } = kept;
       telemetry.alertsReceived.inc({ format: source.format }, alerts.length);
       // Not waited for: they are committed, and the sweep finds them if this fails.
       void this.queues.addAlerts(news);
       void this.lookSooner(sooner);
-      return accepted.filter((one) => one !== undefined);
+      if (overtaken.size === 0) return accepted.filter((one) => one !== undefined);
+      const late = alerts.map((alert) => overtaken.has(alert));
+      telemetry.alertsOvertaken.inc({ format: source.format }, late.filter(Boolean).length);
+      return accepted.flatMap((one, index) =>
+        one === undefined ? [] : [late[index] ? { ...one, isOvertaken: true } : one],
+      );
     } finally {
       this.inMemory -= alerts.length;
     }
@@ -191,7 +200,7 @@ export class Intake {
       some.forEach((delivery, index) => {
         const accepted = all.accepted.slice(from, (from += delivery.alerts.length));
         // What follows from all of them is done once.
-        kept.set(delivery, { ...(index === 0 ? all : NOTHING), accepted });
+        kept.set(delivery, { ...(index === 0 ? all : NOTHING), accepted, overtaken: all.overtaken });
       });
     }
     return deliveries.map((delivery) => kept.get(delivery)!);
@@ -232,6 +241,7 @@ export class Intake {
         const id = known.get(dedupKey) ?? fresh.ids.get(dedupKey);
         return id === undefined ? undefined : { id, dedupKey };
       }),
+      overtaken: new Set([...kept.overtaken, ...fresh.overtaken]),
       news: [...begun.news, ...fresh.news, ...kept.news],
       sooner: kept.sooner,
     };
@@ -246,7 +256,7 @@ export class Intake {
     const keys = new Set(alerts.map(({ dedupKey }) => dedupKey));
     const rows = await this.database.keyed.rows<Glimpse & { dedupKey: string }>(
       // A look into the index for each, whatever the planner thinks of their number: by ANY it may read the whole source.
-      `SELECT id, key AS "dedupKey", status, ${millis('at')} AS at, ${millis('ends_at')} AS "endsAt",
+      `SELECT id, key AS "dedupKey", status, ${millis('at')} AS at, ${millis('coalesce(reported_at, at)')} AS "reportedAt", ${millis('ends_at')} AS "endsAt",
          life_seconds AS "lifeSeconds", ${millis('last_seen_at')} AS "lastSeenAt", content
        FROM unnest($2::text[]) AS k (key),
          LATERAL (SELECT * FROM alerts WHERE source = $1 AND is_current AND dedup_key = key LIMIT 1) a`,
@@ -326,7 +336,7 @@ export class Intake {
    */
   private async insertNew(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Inserted> {
     if (alerts.length === 0) return NOBODY;
-    const { inserted, accepted: folded } = fold([], alerts, this.clock.now(), newId);
+    const { inserted, accepted: folded, overtaken } = fold([], alerts, this.clock.now(), newId);
     const accepted = folded.filter((one) => one !== undefined);
     // Several rows of one key are all or nothing: one of them may be taken by somebody else.
     const rowsOf = new Map<string, number>();
@@ -335,9 +345,11 @@ export class Intake {
     const { rows, news } = alone.length === 0 ? NO_ROWS : await this.insertAlone(source, alone);
     const done = new Set(rows.map(({ id }) => id));
     const isDone = ({ id }: { id: string }) => done.has(id);
+    const ids = new Map(accepted.filter(isDone).map(({ id, dedupKey }) => [dedupKey, id]));
     return {
-      ids: new Map(accepted.filter(isDone).map(({ id, dedupKey }) => [dedupKey, id])),
+      ids,
       taken: new Set(accepted.filter((alert) => !isDone(alert)).map(({ dedupKey }) => dedupKey)),
+      overtaken: new Set([...overtaken].filter(({ dedupKey }) => ids.has(dedupKey))),
       news,
     };
   }
@@ -391,14 +403,14 @@ export class Intake {
     const keys = [...new Set(alerts.map(({ dedupKey }) => dedupKey))].sort();
     const current = await sql.rows<KeptAlert>(
       `SELECT id, dedup_key AS "dedupKey", status, value, labels, annotations, service_id AS "serviceId", metric, at,
-         ends_at AS "endsAt", life_seconds AS "lifeSeconds", raw, received_at AS "receivedAt", last_seen_at AS "lastSeenAt",
+         coalesce(reported_at, at) AS "reportedAt", ends_at AS "endsAt", life_seconds AS "lifeSeconds", raw, received_at AS "receivedAt", last_seen_at AS "lastSeenAt",
          is_current AS "isCurrent", revision
        FROM unnest($2::text[]) AS k (key),
          LATERAL (SELECT * FROM alerts WHERE source = $1 AND is_current AND dedup_key = key LIMIT 1 FOR UPDATE) a`,
       [source.name, texts(keys)],
       'intake_current',
     );
-    const { inserted, updated, accepted } = fold(current, alerts, this.clock.now(), newId);
+    const { inserted, updated, accepted, overtaken } = fold(current, alerts, this.clock.now(), newId);
     const newsForSome = await this.update(sql, updated);
     const rows =
       inserted.length === 0 ? [] : await this.insert(sql, source, inserted, await this.asked(inserted));
@@ -410,6 +422,7 @@ export class Intake {
     const news = [...asked, ...updated.filter(isNews).map(({ id }) => id)];
     return {
       accepted: accepted.map((one) => one && { id: one.id, dedupKey: one.dedupKey }),
+      overtaken,
       news: [...new Set([...news, ...newsForSome])],
       sooner: updated.filter((alert) => endsSooner(alert, ends.get(alert.id))),
     };
@@ -441,10 +454,10 @@ export class Intake {
     const rows = await sql.rows<Updated>(
       `UPDATE alerts a
        SET status = u.status, value = u.value, labels = u.labels, annotations = u.annotations, ends_at = u.ends_at, raw = u.raw,
-         is_current = u.is_current, revision = u.revision + r.revived::int, last_seen_at = u.last_seen_at, content = u.content
+         is_current = u.is_current, revision = u.revision + r.revived::int, last_seen_at = u.last_seen_at, content = u.content, reported_at = u.reported_at
        FROM unnest($1::uuid[], $2::text[], $3::float8[], $4::jsonb[], $5::jsonb[], $6::timestamptz[], $7::bool[], $8::int[], $9::timestamptz[],
-             $10::jsonb[], $11::text[])
-           AS u (id, status, value, labels, annotations, ends_at, is_current, revision, last_seen_at, raw, content),
+             $10::jsonb[], $11::text[], $12::timestamptz[])
+           AS u (id, status, value, labels, annotations, ends_at, is_current, revision, last_seen_at, raw, content, reported_at),
          LATERAL (SELECT coalesce(bool_or(b.last_seen_at + make_interval(secs => m.ttl_seconds) < u.last_seen_at), false) AS revived,
              jsonb_agg(jsonb_build_array(m.value_path, m.number)) FILTER (WHERE m.value_path IS NOT NULL) AS numbers
            FROM alert_matches m JOIN alerts b ON b.id = m.alert_id WHERE m.alert_id = u.id) r
@@ -462,6 +475,7 @@ export class Intake {
         timestamps(alerts.map(({ lastSeenAt }) => lastSeenAt)),
         jsons(said.map(({ raw }) => raw)),
         texts(said.map(({ content }) => content)),
+        timestamps(alerts.map(({ reportedAt }) => reportedAt)),
       ],
       'intake_update',
     );
@@ -503,13 +517,14 @@ export class Intake {
     const rows = await sql.rows<InsertedRow>(
       `WITH known AS (SELECT revision <> $19::bigint AS is_stale FROM definition_revision FOR SHARE)
        INSERT INTO alerts (id, source, format, dedup_key, status, value, labels, annotations, service_id, metric, at,
-         ends_at, life_seconds, received_at, last_seen_at, is_current, revision, raw, content, processed)
+         ends_at, life_seconds, received_at, last_seen_at, is_current, revision, raw, content, reported_at, processed)
        SELECT id, $1, $2, dedup_key, status, value, labels, annotations, service_id, metric, at, ends_at, life_seconds,
-         $20, $20, is_current, revision, raw, content, CASE WHEN is_current AND (is_asked OR known.is_stale) THEN 0 ELSE revision END
+         $20, $20, is_current, revision, raw, content, reported_at, CASE WHEN is_current AND (is_asked OR known.is_stale) THEN 0 ELSE revision END
        FROM known, unnest($3::uuid[], $4::text[], $5::text[], $6::float8[], $7::jsonb[], $8::jsonb[], $9::uuid[], $10::text[],
-           $11::timestamptz[], $12::timestamptz[], $13::float8[], $14::bool[], $15::int[], $16::jsonb[], $17::text[], $18::bool[])
+           $11::timestamptz[], $12::timestamptz[], $13::float8[], $14::bool[], $15::int[], $16::jsonb[], $17::text[], $18::bool[],
+           $21::timestamptz[])
          AS u (id, dedup_key, status, value, labels, annotations, service_id, metric, at, ends_at, life_seconds,
-           is_current, revision, raw, content, is_asked)
+           is_current, revision, raw, content, is_asked, reported_at)
        ON CONFLICT (source, dedup_key) WHERE is_current DO NOTHING
        RETURNING id, processed < revision AS "isAsked", (SELECT is_stale FROM known) AS "isStale"`,
       [
@@ -533,6 +548,7 @@ export class Intake {
         booleans(alerts.map((alert) => asked.alerts.has(alert))),
         asked.revision,
         alerts[0]!.receivedAt,
+        timestamps(alerts.map(({ reportedAt }) => reportedAt)),
       ],
       'intake_insert',
     );
@@ -577,6 +593,7 @@ export class Intake {
       { type: 'int', values: alerts.map(({ revision }) => revision) },
       { type: 'jsonb', values: said.map(({ raw }) => raw) },
       { type: 'text', values: said.map(({ content }) => content) },
+      { type: 'timestamptz', values: alerts.map(({ reportedAt }) => reportedAt) },
       { type: 'int', values: alerts.map(({ revision }, index) => (rows[index]!.isAsked ? 0 : revision)) },
     ]);
     await sql.copy(`COPY alerts (${COPIED}) FROM STDIN BINARY`, copied);
@@ -593,7 +610,7 @@ export class Intake {
 }
 
 const COPIED = `id, source, format, dedup_key, status, value, labels, annotations, service_id, metric, at, ends_at, life_seconds,
-  received_at, last_seen_at, is_current, revision, raw, content, processed`;
+  received_at, last_seen_at, is_current, revision, raw, content, reported_at, processed`;
 
 /** Alerts that begin something, whatever is kept, unless one is kept under their key. */
 function beginnings(alerts: readonly IncomingAlert[]): IncomingAlert[] {

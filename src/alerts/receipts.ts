@@ -2,7 +2,7 @@ import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/comm
 import { messageOf, type FieldError } from '../common/errors';
 import { newId } from '../common/ids';
 import { Database } from '../database/database';
-import type { Facts, Taken } from './formats/alert-format';
+import type { Facts, Note, Taken } from './formats/alert-format';
 import { headOf, shownPayload, type Head } from './formats/kept-payload';
 
 const FLUSH_MS = 1_000;
@@ -29,6 +29,7 @@ export interface Receipt {
   status: number;
   taken?: Taken;
   errors?: FieldError[];
+  notes?: Note[];
 }
 
 /** What is kept of it until it is written: little, whatever was sent. */
@@ -41,6 +42,7 @@ interface Kept {
   alerts: number;
   alertIds: string[];
   errors: object[];
+  notes: Note[];
 }
 
 interface Count {
@@ -152,11 +154,12 @@ export class Receipts implements BeforeApplicationShutdown {
   private async writePayloads(payloads: readonly Kept[]): Promise<void> {
     const written = await this.database.rows<{ source: string }>(
       `${LIVING_SOURCES}
-       INSERT INTO source_payloads (id, source_id, at, format, status, payload, alerts, alert_ids, errors)
+       INSERT INTO source_payloads (id, source_id, at, format, status, payload, alerts, alert_ids, errors, notes)
        SELECT u.id, s.id, u.at, u.format, u.status, u.payload, u.alerts,
-         array(SELECT jsonb_array_elements_text(u.alert_ids)::uuid), u.errors
-       FROM unnest($2::uuid[], $1::text[], $3::timestamptz[], $4::text[], $5::int[], $6::text[], $7::int[], $8::jsonb[], $9::jsonb[])
-         AS u (id, name, at, format, status, payload, alerts, alert_ids, errors) JOIN living s USING (name)
+         array(SELECT jsonb_array_elements_text(u.alert_ids)::uuid), u.errors, u.notes
+       FROM unnest($2::uuid[], $1::text[], $3::timestamptz[], $4::text[], $5::int[], $6::text[], $7::int[], $8::jsonb[], $9::jsonb[],
+           $10::jsonb[])
+         AS u (id, name, at, format, status, payload, alerts, alert_ids, errors, notes) JOIN living s USING (name)
        RETURNING source_id AS source`,
       [
         payloads.map(({ source }) => source),
@@ -168,6 +171,7 @@ export class Receipts implements BeforeApplicationShutdown {
         payloads.map(({ alerts }) => alerts),
         payloads.map(({ alertIds }) => JSON.stringify(alertIds)),
         payloads.map(({ errors }) => JSON.stringify(errors)),
+        payloads.map(({ notes }) => JSON.stringify(notes)),
       ],
       'receipts_payloads',
     );
@@ -196,7 +200,7 @@ export class Receipts implements BeforeApplicationShutdown {
   async recent(id: string): Promise<object[]> {
     await this.flush();
     return this.database.rows(
-      `SELECT p.at, p.format, p.status, p.payload, p.alerts AS "alertCount", p.errors,
+      `SELECT p.at, p.format, p.status, p.payload, p.alerts AS "alertCount", p.errors, p.notes,
          coalesce((SELECT jsonb_agg(jsonb_build_object('id', a.id, 'dedupKey', a.dedup_key, 'status', a.status, 'labels', a.labels,
              'matched', coalesce((SELECT jsonb_agg(jsonb_build_object('service', s.name, 'metric', m.metric) ORDER BY s.name, m.metric)
                FROM alert_matches m JOIN services s ON s.id = m.service_id WHERE m.alert_id = a.id), '[]')))
@@ -207,7 +211,7 @@ export class Receipts implements BeforeApplicationShutdown {
   }
 }
 
-function keptOf({ source, facts, format, status, taken, errors }: Receipt): Kept {
+function keptOf({ source, facts, format, status, taken, errors, notes = [] }: Receipt): Kept {
   const { accepted = [], rejected = [] } = taken ?? {};
   const rejections = rejected
     .slice(0, ERRORS_SHOWN)
@@ -225,5 +229,6 @@ function keptOf({ source, facts, format, status, taken, errors }: Receipt): Kept
       pointer: error.pointer.slice(0, MAX_TEXT),
       detail: error.detail.slice(0, MAX_TEXT),
     })),
+    notes: notes.slice(0, ERRORS_SHOWN),
   };
 }

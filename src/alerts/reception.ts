@@ -18,11 +18,26 @@ import { telemetry } from '../common/telemetry';
 import { Addressees, metricFor } from './addressees';
 import type { IncomingAlert } from './alert';
 import { FormatRegistry } from './format-registry';
-import type { Answer, Facts, Parsed, Taken } from './formats/alert-format';
+import type { Answer, Facts, Note, Parsed, Taken } from './formats/alert-format';
+import { changeAnswer } from './formats/pagerduty.format';
 import { Intake } from './intake';
 import { Receipts, type Receipt } from './receipts';
 
 const MAX_ALERTS = 10_000;
+
+const OVERTAKEN = 'changed nothing: a later report of the same alert was taken before';
+
+/** What was accepted of a request. */
+interface Accepted {
+  body: unknown;
+  taken: Taken;
+  notes: Note[];
+}
+
+const untoldNote = ({ untold }: Parsed, index: number): Note => ({
+  index,
+  detail: `${untold}: nothing begins or ends by it`,
+});
 
 /** The way in of every format over HTTP: read, believed, addressed, committed, answered. */
 @Injectable()
@@ -42,31 +57,54 @@ export class Reception {
       if (this.formats.find(asked) === undefined || asked === 'snmp')
         throw new NotFound('alert format over HTTP', asked);
       if (asked === 'auto') type = this.detected(facts);
-      const { body, taken } = await this.accept(type, facts, sender);
+      const { body, taken, notes } = await this.accept(type, facts, sender);
       const answer = this.formats.get(type).strategy.answer?.(body, taken) ?? { status: 202, body: taken };
-      this.keepReceipt(sender, { facts, format: type, status: answer.status, taken });
+      this.keepReceipt(sender, { facts, format: type, status: answer.status, taken, notes });
       return answer;
     } catch (error) {
       return this.refuse(error, type, facts, sender);
     }
   }
 
-  private async accept(type: string, facts: Facts, sender: Sender): Promise<{ body: unknown; taken: Taken }> {
+  /** A change event of PagerDuty, by which no alert begins or ends. */
+  takeChange(facts: Facts, sender: Sender): Answer {
+    const format = 'pagerduty';
+    try {
+      const answer = changeAnswer(facts.raw);
+      const notes = [{ index: 0, detail: 'a change event: no alert begins or ends by it' }];
+      this.receipts.count(sender.name, 0, facts.now);
+      this.keepReceipt(sender, { facts, format, status: answer.status, notes });
+      return answer;
+    } catch (error) {
+      return this.refuse(error, format, facts, sender);
+    }
+  }
+
+  private async accept(type: string, facts: Facts, sender: Sender): Promise<Accepted> {
     const { strategy: format } = this.formats.get(type);
     const params = this.paramsOf(type, sender);
     const body = format.read ? format.read(facts) : readJson(facts.raw);
     await format.believe?.(body, params, facts);
     if (countIn(body) > MAX_ALERTS) throw new PayloadTooLarge(`at most ${MAX_ALERTS} alerts in one request`);
     const parsed = format.parse(body, params, facts);
-    const { alerts, rejected } = await this.addressed(parsed);
-    if (rejected.length > 0 && alerts.length === 0) {
+    const { alerts, indices, rejected } = await this.addressed(parsed);
+    if (rejected.length > 0 && rejected.length === parsed.length) {
       throw new InvalidInput(
         rejected.flatMap(({ pointer, errors }) => errors.map((error) => within(pointer, error))),
       );
     }
     telemetry.alertsRefused.inc({ format: type, reason: 'invalid' }, rejected.length);
     const accepted = await this.intake.accept({ name: sender.name, format: type }, alerts);
-    return { body, taken: { accepted, rejected: rejected.map(({ index, errors }) => ({ index, errors })) } };
+    const notes = parsed.flatMap((one, index) => (one.untold === undefined ? [] : [untoldNote(one, index)]));
+    telemetry.alertsUntold.inc({ format: type }, notes.length);
+    accepted.forEach((one, at) => {
+      if (one.isOvertaken) notes.push({ index: indices[at]!, detail: OVERTAKEN });
+    });
+    const taken = {
+      accepted: accepted.map(({ id, dedupKey }) => ({ id, dedupKey })),
+      rejected: rejected.map(({ index, errors }) => ({ index, errors })),
+    };
+    return { body, taken, notes };
   }
 
   /** For those who ask what came from a source; who has an API token sends without one. */
@@ -98,25 +136,31 @@ export class Reception {
   }
 
   private async addressed(parsed: Parsed[]) {
-    const named = parsed.flatMap((one) => (one.errors ? [] : (one.alert.service ?? [])));
+    const named = parsed.flatMap(({ alert }) => alert?.service ?? []);
     const services = await this.addressees.find(named);
     const alerts: IncomingAlert[] = [];
+    /** Of each alert, which of the parsed ones it is. */
+    const indices: number[] = [];
+    const take = (alert: IncomingAlert, index: number) => {
+      alerts.push(alert);
+      indices.push(index);
+    };
     const rejected: { index: number; pointer: string; errors: FieldError[] }[] = [];
     parsed.forEach((one, index) => {
       const { pointer = '' } = one;
       if (one.errors) return void rejected.push({ index, pointer, errors: one.errors });
+      if (one.alert === undefined) return;
       // Most name neither.
-      if (one.alert.service === undefined && one.alert.metric === undefined)
-        return void alerts.push(one.alert);
+      if (one.alert.service === undefined && one.alert.metric === undefined) return take(one.alert, index);
       const { service: reference, metric, ...alert } = one.alert;
-      if (reference === undefined) return void alerts.push(alert);
+      if (reference === undefined) return take(alert, index);
       const service = services.get(reference);
       const errors = [{ pointer: '/service', detail: `there is no service ${JSON.stringify(reference)}` }];
       const target = service === undefined ? { errors } : metricFor(service, metric);
       if ('errors' in target) return void rejected.push({ index, pointer, errors: target.errors });
-      alerts.push({ serviceId: service!.id, metric: target.metric, ...alert });
+      take({ serviceId: service!.id, metric: target.metric, ...alert }, index);
     });
-    return { alerts, rejected };
+    return { alerts, indices, rejected };
   }
 
   /** In the shape of the sender's own system, where it has one. @throws the error, where it has none */

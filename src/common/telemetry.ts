@@ -47,6 +47,16 @@ export const telemetry = {
     registers,
   }),
   alertsReceived: counter('alerts_received_total', 'Alerts accepted', ['format'] as const),
+  alertsOvertaken: counter(
+    'alerts_overtaken_total',
+    'Reports of alerts that changed nothing, as a later report of the same alert was taken before',
+    ['format'] as const,
+  ),
+  alertsUntold: counter(
+    'alerts_untold_total',
+    'Reports that say no more than that their sender can not tell: nothing began or ended by them',
+    ['format'] as const,
+  ),
   alertsRefused: counter('alerts_refused_total', 'Alerts and notifications refused', [
     'format',
     'reason',

@@ -18,6 +18,7 @@ import { LighterMatches1763901300000 } from '../../migrations/1763901300000-ligh
 import { ChangedServices1763901400000 } from '../../migrations/1763901400000-changed-services';
 import { AsksForNodes1763901500000 } from '../../migrations/1763901500000-asks-for-nodes';
 import { PolledRanges1763901600000 } from '../../migrations/1763901600000-polled-ranges';
+import { ReportTimes1763902300000 } from '../../migrations/1763902300000-report-times';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -96,6 +97,7 @@ function dataSource(url: string, extra: object): DataSource {
       ChangedServices1763901400000,
       AsksForNodes1763901500000,
       PolledRanges1763901600000,
+      ReportTimes1763902300000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

@@ -19,10 +19,18 @@ export type Parsed = {
   /** Where in the body the alert is; by default it is the body. */
   pointer?: string;
 } & (
-  | { alert: Omit<IncomingAlert, 'serviceId'> & { service?: string }; errors?: undefined }
+  | { alert: Omit<IncomingAlert, 'serviceId'> & { service?: string }; errors?: undefined; untold?: undefined }
   /** Pointers are relative to the alert. */
-  | { errors: FieldError[] }
+  | { errors: FieldError[]; alert?: undefined; untold?: undefined }
+  | Untold
 );
+
+/** Its sender says that it can't tell, or nothing of what begins or ends: why nothing follows from it. */
+export interface Untold {
+  untold: string;
+  alert?: undefined;
+  errors?: undefined;
+}
 
 /** What is sent back. */
 export interface Answer {
@@ -34,6 +42,12 @@ export interface Answer {
 export interface Taken {
   accepted: { id: string; dedupKey: string }[];
   rejected: { index: number; errors: FieldError[] }[];
+}
+
+/** What is to be said of an alert of a message that was taken and changed nothing. */
+export interface Note {
+  index: number;
+  detail: string;
 }
 
 /**

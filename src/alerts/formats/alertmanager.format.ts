@@ -2,7 +2,7 @@ import { InvalidInput, type FieldError } from '../../common/errors';
 import { isObject } from '../../common/json';
 import type { IncomingAlert } from '../alert';
 import { AlertFormatMapping, NoParams, type AlertFormat, type Facts, type Parsed } from './alert-format';
-import { keyOf, keyOfLabels, momentIn, textIn, textsIn } from './reading';
+import { keyOf, keyOfLabels, labelsIn, momentIn, textIn, textsIn } from './reading';
 
 /** What an Alertmanager waits by default until it takes an alert that is not sent again as resolved. */
 const RESOLVE_TIMEOUT_MS = 300_000;
@@ -47,13 +47,16 @@ export function notificationIn(body: unknown): unknown[] {
 }
 
 /** An alert of a notification: it lives until a notification says that it is resolved. */
-export function notified(given: unknown, index: number, now: Date): Parsed {
+export function notified(given: unknown, index: number, now: Date, isFromGrafana = false): Parsed {
   const errors: FieldError[] = [];
   const read = fieldsOf(given, errors);
   const { fingerprint, status = isOver(read.endsAt, now) ? 'resolved' : 'firing' } = read.fields;
   if (status !== 'firing' && status !== 'resolved')
     errors.push({ pointer: '/status', detail: 'must be firing or resolved' });
-  if (errors.length > 0) return { errors, pointer: `/alerts/${index}` };
+  const pointer = `/alerts/${index}`;
+  if (errors.length > 0) return { errors, pointer };
+  const untold = blindness(read, isFromGrafana);
+  if (untold !== undefined) return { untold, pointer };
   const key = textIn(fingerprint);
   return {
     alert: {
@@ -62,6 +65,8 @@ export function notified(given: unknown, index: number, now: Date): Parsed {
       labels: read.labels,
       annotations: read.annotations,
       at: read.startsAt,
+      saidAt: read.startsAt ?? (status === 'resolved' ? read.endsAt : undefined),
+      saysStartAlone: true,
       // While it fires, an Alertmanager sends no end.
       endsAt: status === 'firing' && isOver(read.endsAt, now) ? undefined : read.endsAt,
     },
@@ -74,17 +79,24 @@ export function notified(given: unknown, index: number, now: Date): Parsed {
  */
 function posted(given: unknown, index: number, now: Date): Parsed {
   const errors: FieldError[] = [];
-  const { labels, annotations, startsAt, endsAt } = fieldsOf(given, errors);
+  const read = fieldsOf(given, errors);
+  const { labels, annotations, startsAt, endsAt } = read;
   if (startsAt !== undefined && endsAt !== undefined && endsAt < startsAt)
     errors.push({ pointer: '/endsAt', detail: 'must not be before startsAt' });
-  if (errors.length > 0) return { errors, pointer: `/${index}` };
+  const pointer = `/${index}`;
+  if (errors.length > 0) return { errors, pointer };
+  const untold = blindness(read, false);
+  if (untold !== undefined) return { untold, pointer };
+  const status = isOver(endsAt, now) ? 'resolved' : 'firing';
   return {
     alert: {
       dedupKey: keyOfLabels(labels),
-      status: isOver(endsAt, now) ? 'resolved' : 'firing',
+      status,
       labels,
       annotations,
       at: startsAt,
+      saidAt: startsAt ?? (status === 'resolved' ? endsAt : undefined),
+      saysStartAlone: true,
       isRepeated: true,
       endsAt: endsAt ?? new Date(now.getTime() + RESOLVE_TIMEOUT_MS),
     },
@@ -95,7 +107,7 @@ function posted(given: unknown, index: number, now: Date): Parsed {
 function fieldsOf(given: unknown, errors: FieldError[]) {
   const fields = isObject(given) ? given : {};
   if (!isObject(given)) errors.push({ pointer: '', detail: 'must be an object' });
-  const labels = textsIn(fields.labels, '/labels', errors);
+  const labels = labelsIn(fields.labels, '/labels', errors);
   if (errors.length === 0 && Object.keys(labels).length === 0)
     errors.push({ pointer: '/labels', detail: 'must have at least one label' });
   return {
@@ -106,5 +118,29 @@ function fieldsOf(given: unknown, errors: FieldError[]) {
     endsAt: momentIn(fields.endsAt, '/endsAt', errors),
   };
 }
+
+/** What a rule of Grafana becomes that got no data, or an error; these labels say which rule it was. */
+const BLIND_NAMES = new Set(['DatasourceNoData', 'DatasourceError']);
+const BLIND_LABELS = ['rulename', 'datasource_uid', 'ref_id'];
+/** Annotation that says why a state is not what the rule's condition makes it: `NoData`, `Error`, `NoData, KeepLast`. */
+const STATE_REASON = 'grafana_state_reason';
+const BLIND_REASON = /^(?:NoData|Error)\b/;
+
+/**
+ * What Grafana says where it says that it could not look, also through an Alertmanager.
+ *
+ * @see https://grafana.com/docs/grafana/latest/alerting/fundamentals/alert-rule-evaluation/nodata-and-error-states/
+ */
+function blindness({ labels, annotations }: Texts, isFromGrafana: boolean): string | undefined {
+  const { alertname } = labels;
+  if (alertname !== undefined && BLIND_NAMES.has(alertname))
+    if (isFromGrafana || BLIND_LABELS.some((name) => labels[name] !== undefined))
+      return `${alertname} says that Grafana could not look`;
+  const reason = annotations[STATE_REASON] ?? labels[STATE_REASON];
+  if (reason === undefined || !BLIND_REASON.test(reason)) return undefined;
+  return `${STATE_REASON} ${reason.slice(0, 100)} says that Grafana could not look`;
+}
+
+type Texts = Record<'labels' | 'annotations', Record<string, string>>;
 
 const isOver = (endsAt: Date | undefined, now: Date): boolean => endsAt !== undefined && endsAt <= now;

@@ -40,6 +40,8 @@ describe("Alertmanager's webhook", () => {
           labels: { alertname: 'WebDown', instance: 'web-3' },
           annotations: { summary: 'web-3 does not answer' },
           at: new Date('2026-11-22T09:59:00.123Z'),
+          saidAt: new Date('2026-11-22T09:59:00.123Z'),
+          saysStartAlone: true,
           endsAt: undefined,
         },
       },
@@ -55,7 +57,7 @@ describe("Alertmanager's webhook", () => {
 
   test('without a fingerprint the labels are the key, in any order', () => {
     const key = (labels: object) =>
-      parse(notification({ fingerprint: undefined, labels })).map((one) => !one.errors && one.alert.dedupKey);
+      parse(notification({ fingerprint: undefined, labels })).map((one) => one.alert?.dedupKey);
     expect(key({ a: '1', b: '2' })).toEqual(key({ b: '2', a: '1' }));
     expect(key({ a: '1', b: '2' })).not.toEqual(key({ a: '1', b: '3' }));
   });
@@ -72,6 +74,54 @@ describe("Alertmanager's webhook", () => {
     [{ endsAt: 5 }, '/endsAt'],
   ])('%j is rejected', (changes, pointer) => {
     expect(parse(notification(changes))).toMatchObject([{ pointer: '/alerts/0', errors: [{ pointer }] }]);
+  });
+
+  test.each([
+    ['firing', { startsAt: '2026-11-22T09:00:00Z' }, '2026-11-22T09:00:00Z'],
+    ['firing', { startsAt: '0001-01-01T00:00:00Z' }, undefined],
+    ['firing', { startsAt: undefined, endsAt: '2026-11-22T09:30:00Z' }, undefined],
+    [
+      'resolved',
+      { startsAt: '2026-11-22T09:00:00Z', endsAt: '2026-11-22T09:30:00Z' },
+      '2026-11-22T09:00:00Z',
+    ],
+    ['resolved', { startsAt: undefined, endsAt: '2026-11-22T09:30:00Z' }, '2026-11-22T09:30:00Z'],
+    ['resolved', { startsAt: undefined, endsAt: undefined }, undefined],
+  ])('%s %j counts by its start, an end without one by its end', (status, changes, said) => {
+    const [parsed] = parse(notification({ status, ...changes }));
+    expect(parsed?.alert?.saidAt).toEqual(said && new Date(said));
+  });
+
+  test('an empty label is an absent one', () => {
+    const of = (labels: object) => parse(notification({ fingerprint: undefined, labels }))[0]!;
+    expect(of({ a: '1', team: '' })).toMatchObject({ alert: { labels: { a: '1' } } });
+    expect(of({ a: '1', team: '', b: '' }).alert?.dedupKey).toBe(of({ a: '1' }).alert?.dedupKey);
+    expect(of({ a: '1', team: ' ' }).alert?.labels).toEqual({ a: '1', team: ' ' });
+    expect(of({ a: '', b: '' })).toMatchObject({ errors: [{ pointer: '/labels' }] });
+    const posted = (labels: object) => parse([{ labels, generatorURL: 'http://p' }])[0]?.alert?.dedupKey;
+    expect(posted({ a: '1', team: '' })).toBe(posted({ a: '1' }));
+  });
+
+  test.each([
+    [{ labels: { alertname: 'DatasourceNoData', rulename: 'High CPU', team: 'web' } }],
+    [{ labels: { alertname: 'DatasourceError', datasource_uid: 'x', ref_id: 'A' } }],
+    [{ status: 'resolved', labels: { alertname: 'DatasourceError', rulename: 'High CPU' } }],
+    [{ annotations: { grafana_state_reason: 'NoData' } }],
+    [{ status: 'resolved', annotations: { grafana_state_reason: 'Error, KeepLast' } }],
+  ])('%j of a Grafana that could not look begins and ends nothing', (changes) => {
+    expect(parse(notification(changes))).toMatchObject([
+      { pointer: '/alerts/0', untold: expect.stringMatching(/could not look/) },
+    ]);
+    const [{ labels = {}, annotations = {} }] = [changes as { labels?: object; annotations?: object }];
+    expect(parse([{ labels: { alertname: 'High CPU', ...labels }, annotations }])).toMatchObject([
+      { untold: expect.any(String) },
+    ]);
+  });
+
+  test("somebody's own alert of that name is one", () => {
+    expect(parse(notification({ labels: { alertname: 'DatasourceError', job: 'mine' } }))).toMatchObject([
+      { alert: { status: 'firing' } },
+    ]);
   });
 
   test.each([null, {}, { alerts: {} }, 'text', 5])('%j is no notification', (body) => {

@@ -43,8 +43,8 @@ export class GrafanaSourceParams {
 export class Grafana implements AlertFormat<GrafanaSourceParams> {
   parse(body: unknown, _params: unknown, { now }: Pick<Facts, 'now'>): Parsed[] {
     return notificationIn(body).map((given, index) => {
-      const parsed = notified(given, index, now);
-      return parsed.errors ? parsed : { alert: { ...parsed.alert, raw: keptAlert(given) } };
+      const parsed = notified(given, index, now, true);
+      return parsed.alert ? { alert: { ...parsed.alert, raw: keptAlert(given) } } : parsed;
     });
   }
 

@@ -43,7 +43,7 @@ const grafana = new Grafana();
 
 test('an alert keeps the numbers of its queries', () => {
   const [parsed] = grafana.parse(NOTIFICATION, {}, { now: NOW });
-  if (!parsed || parsed.errors) throw new Error('was not read');
+  if (!parsed?.alert) throw new Error('was not read');
   expect(parsed.alert).toMatchObject({
     dedupKey: 'c6eadffa33fcdf37',
     status: 'firing',
@@ -52,6 +52,36 @@ test('an alert keeps the numbers of its queries', () => {
     endsAt: undefined,
   });
   expect(numberAt('$.values.B', parsed.alert.raw)).toBe(44.23943737541908);
+});
+
+describe('where Grafana could not look, nothing begins and nothing ends', () => {
+  const [alert] = NOTIFICATION.alerts;
+  const parse = (changes: object) =>
+    grafana.parse({ ...NOTIFICATION, alerts: [{ ...alert, ...changes }] }, {}, { now: NOW });
+  const blind = { values: null, valueString: '' };
+
+  test.each([
+    { labels: { alertname: 'DatasourceNoData', rulename: 'High CPU', team: 'web' }, ...blind },
+    { labels: { alertname: 'DatasourceError', rulename: 'High CPU' }, ...blind },
+    { labels: { alertname: 'DatasourceNoData' }, status: 'resolved', ...blind },
+    { labels: { alertname: 'DatasourceError', ref_id: 'A,B' }, values: { A: 1 } },
+    { annotations: { grafana_state_reason: 'NoData' }, ...blind },
+    { annotations: { grafana_state_reason: 'Error' }, status: 'resolved' },
+    { annotations: { grafana_state_reason: 'NoData, KeepLast' } },
+    { labels: { alertname: 'High CPU', grafana_state_reason: 'Error' } },
+  ])('%j', (changes) => {
+    expect(parse(changes)).toMatchObject([{ untold: expect.stringMatching(/could not look$/) }]);
+  });
+
+  test.each([
+    [{ annotations: { grafana_state_reason: 'MissingSeries' }, status: 'resolved' }, 'resolved'],
+    [{ annotations: { grafana_state_reason: 'Paused' }, status: 'resolved' }, 'resolved'],
+    [{ annotations: { grafana_state_reason: 'NoDataYet' } }, 'firing'],
+    [{ ...blind }, 'firing'],
+    [{ labels: { alertname: 'DatasourceNoDataSince' } }, 'firing'],
+  ])('%j is an alert all the same', (changes, status) => {
+    expect(parse(changes)).toMatchObject([{ alert: { status } }]);
+  });
 });
 
 describe('with a secret', () => {

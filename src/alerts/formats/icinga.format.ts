@@ -10,7 +10,7 @@ import {
   type Parsed,
 } from './alert-format';
 import { keptAlert } from './kept-payload';
-import { keyOf, labelsOf, textIn } from './reading';
+import { keyOf, labelsOf, secondsIn, textIn } from './reading';
 
 const UNKNOWN = 3;
 const MAX_TTL_SECONDS = 10 * 365 * 86_400;
@@ -20,7 +20,9 @@ const MAX_PERFORMANCE_ENTRIES = 200;
 const CONDITION = /^\s*(host\.name|service\.name|service\.host_name)\s*==\s*(?:"([^"]*)"|'([^']*)')\s*$/;
 
 /** `'label with blanks'=12.5ms;warning;critical;minimum;maximum`. */
-const PERFORMANCE = /^\s*(?:'((?:[^']|'')+)'|([^=\s']+))=(-?[\d.]+(?:[eE][+-]?\d+)?)/;
+const PERFORMANCE = /^\s*(?:'((?:[^']|'')+)'|([^=\s']+))=([^;]*)/;
+/** A number and its unit, which begins with nothing that could be of the number. */
+const QUANTITY = /^([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?:[^\d\s.,+-][^\s,]*)?\s*$/;
 
 /**
  * Check results as Icinga 2 takes them from its senders: whoever sends them to an Icinga can send them here.
@@ -67,8 +69,11 @@ export class Icinga implements AlertFormat {
       !(ttl !== undefined && ttl > 0 && ttl <= MAX_TTL_SECONDS)
     )
       errors.push({ pointer: '/ttl', detail: `must be a number of seconds, at most ${MAX_TTL_SECONDS}` });
+    const endedAt = secondsIn(body.execution_end, '/execution_end', errors);
+    const startedAt = secondsIn(body.execution_start, '/execution_start', errors);
     if (errors.length > 0) return [{ errors }];
-    if (exitStatus === UNKNOWN) return [];
+    if (exitStatus === UNKNOWN) return [{ untold: 'UNKNOWN says that nobody can tell' }];
+    const lookedAt = endedAt ?? startedAt;
     return [
       {
         alert: {
@@ -77,6 +82,9 @@ export class Icinga implements AlertFormat {
           value: exitStatus,
           labels: labelsOf({ host, service, check_source: body.check_source }),
           annotations: labelsOf({ plugin_output: output }),
+          at: lookedAt,
+          saidAt: lookedAt,
+          isRepeated: true,
           lifeSeconds: ttl,
           raw: keptAlert({ ...body, performance: performanceIn(body.performance_data) }),
         },
@@ -139,19 +147,20 @@ function filtered(filter: unknown, errors: FieldError[]): { host?: string; servi
 }
 
 /**
- * The numbers of performance data, by label.
+ * Performance data by label: numbers, without their units. What is no number as Icinga reads it, with a decimal comma say,
+ * is left as the text that it is.
  *
  * @see https://www.monitoring-plugins.org/doc/guidelines.html#AEN201
  */
-function performanceIn(given: unknown): Record<string, number> {
+function performanceIn(given: unknown): Record<string, number | string> {
   const entries = typeof given === 'string' ? given.match(/(?:'(?:[^']|'')+'|\S)+/g) : given;
   if (!Array.isArray(entries)) return {};
   return Object.fromEntries(
     entries.slice(0, MAX_PERFORMANCE_ENTRIES).flatMap((entry: unknown) => {
       const [, quoted, plain, text] =
         typeof entry === 'string' ? (PERFORMANCE.exec(entry.slice(0, 1_000)) ?? []) : [];
-      const number = numberOf(text);
-      return number === undefined ? [] : [[quoted?.replaceAll("''", "'") ?? plain!, number]];
+      if (text === undefined) return [];
+      return [[quoted?.replaceAll("''", "'") ?? plain!, numberOf(QUANTITY.exec(text)?.[1]) ?? text]];
     }),
   );
 }

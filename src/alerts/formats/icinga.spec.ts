@@ -1,4 +1,4 @@
-import { numberAt } from '../../common/json-path';
+import { numberAt, numberFoundAt } from '../../common/json-path';
 import { Icinga } from './icinga.format';
 
 /** As in Icinga's documentation. */
@@ -15,7 +15,7 @@ const icinga = new Icinga();
 const parse = (changes: object) => icinga.parse({ ...RESULT, ...changes });
 const only = (changes: object) => {
   const [parsed] = parse(changes);
-  if (!parsed || parsed.errors) throw new Error(JSON.stringify(parsed));
+  if (!parsed?.alert) throw new Error(JSON.stringify(parsed));
   return parsed.alert;
 };
 
@@ -36,7 +36,7 @@ test('a critical result fires with its exit status as value', () => {
 test('OK resolves, UNKNOWN neither begins nor ends anything', () => {
   expect(only({ exit_status: 0 })).toMatchObject({ status: 'resolved', value: 0 });
   expect(only({ exit_status: '1' })).toMatchObject({ status: 'firing', value: 1 });
-  expect(parse({ exit_status: 3 })).toEqual([]);
+  expect(parse({ exit_status: 3 })).toMatchObject([{ untold: expect.stringMatching(/^UNKNOWN/) }]);
 });
 
 test.each([
@@ -102,4 +102,64 @@ test("answers are in Icinga's own shape", () => {
     error: 400,
     status: 'host is required',
   });
+});
+
+describe('numbers of performance data', () => {
+  test.each<[string, unknown]>([
+    ['time=6.049175s;;;0;10', 6.049175],
+    ['time=6.049175s;;;0,000000;10,000000', 6.049175],
+    ['time=0', 0],
+    ['time=-5.5;1;2', -5.5],
+    ['time=+6.5s', 6.5],
+    ['time=.5', 0.5],
+    ['time=1e3', 1000],
+    ['time=1.5E-3s;1', 0.0015],
+    ['time=100%;80;100;0', 100],
+    ['time=21.5°C', 21.5],
+    ['time=12µs', 12],
+    ['time=3m3', 3],
+    ['time=5E', 5],
+  ])('%s is read', (entry, number) => {
+    expect(numberAt('$.performance.time', only({ performance_data: [entry] }).raw)).toBe(number);
+    expect(numberAt('$.performance.time', only({ performance_data: entry }).raw)).toBe(number);
+  });
+
+  test.each([
+    'time=6,049175s;;;0,000000;10,000000',
+    'time=1,234.5ms',
+    'time=1.234,5ms',
+    'time=1.234.567B',
+    'time=1,234',
+    'time=U;;;0;10',
+    'time=--5',
+    'time=5-7',
+    'time=5 6ms',
+    'time=1e400',
+    'time=',
+    'time=NaN',
+  ])('%s is no number, and never a part of one', (entry) => {
+    const { raw } = only({ performance_data: [entry] });
+    expect(numberAt('$.performance.time', raw)).toBeUndefined();
+    expect(() => numberFoundAt('$.performance.time', raw)).toThrow('a text that is no number');
+  });
+});
+
+describe('when it was looked', () => {
+  test.each([
+    [{ execution_end: 1795341600.5 }, '2026-11-22T10:00:00.500Z'],
+    [{ execution_end: '1795341600', execution_start: 1 }, '2026-11-22T10:00:00.000Z'],
+    [{ execution_start: 1795341600 }, '2026-11-22T10:00:00.000Z'],
+    [{ execution_start: null }, undefined],
+    [{}, undefined],
+  ])('%j', (changes, moment) => {
+    const { saidAt, at, isRepeated } = only(changes);
+    expect([saidAt, at, isRepeated]).toEqual([moment && new Date(moment), moment && new Date(moment), true]);
+  });
+
+  test.each(['yesterday', -1, 1795341600000, '2026-11-22T10:00:00Z', {}])(
+    '%j is no such time',
+    (execution_end) => {
+      expect(parse({ execution_end })).toMatchObject([{ errors: [{ pointer: '/execution_end' }] }]);
+    },
+  );
 });

@@ -10,7 +10,7 @@ const MAX_DEPTH = 12;
 
 /** Names of fields that hold what lets somebody in. */
 const SECRET =
-  /^(?:.*(?:password|passwd|secret|token|(?:api|routing|private)[_-]?key|credential).*|authorization|cookie|subscribeurl|unsubscribeurl)$/i;
+  /^(?:.*(?:password|passwd|secret|token|(?:api|routing|service|private)[_-]?key|credential).*|authorization|cookie|subscribeurl|unsubscribeurl)$/i;
 
 export const isSecretName = (name: string): boolean => SECRET.test(name);
 

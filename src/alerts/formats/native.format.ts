@@ -5,7 +5,7 @@ import { Choice, Decimal, fieldsOf, Text, TextMap } from '../../common/fields';
 import { isObject } from '../../common/json';
 import type { AlertStatus } from '../alert';
 import { AlertFormatMapping, NoParams, type AlertFormat, type Parsed } from './alert-format';
-import { hashedKey } from './reading';
+import { hashedKey, withoutEmpty } from './reading';
 
 /** An alert as monscale itself would send it. */
 export class NativeAlert {
@@ -48,16 +48,25 @@ export class NativeAlert {
   dedupKey?: string;
 
   @Text({
-    description: 'When it began (RFC 3339); by default when it was received first',
+    description:
+      'When it began or ended (RFC 3339), by which reports of one alert are ordered; by default when it was received',
     optional: true,
     check: momentProblem,
   })
   at?: string;
 
   problems(): FieldError[] {
-    if (this.metric !== undefined && this.service === undefined) {
+    if (this.service !== undefined) return [];
+    if (this.metric !== undefined)
       return [{ pointer: '/service', detail: 'is required where a metric is named' }];
-    }
+    if (Object.values(this.labels).every((text) => text === ''))
+      return [
+        {
+          pointer: '/labels',
+          detail:
+            'must have a label that is not empty, where no service is named: without both it could match nothing',
+        },
+      ];
     return [];
   }
 }
@@ -85,7 +94,9 @@ export class Native implements AlertFormat {
 function parseOne(given: unknown, pointer: string): Parsed {
   const { value: native, errors } = check(NativeAlert, given);
   if (native === undefined) return { errors, pointer };
-  const { service, metric, value, labels, annotations } = native;
+  const { service, metric, value, annotations } = native;
+  const labels = withoutEmpty(native.labels);
+  const at = native.at === undefined ? undefined : new Date(native.at);
   return {
     pointer,
     alert: {
@@ -95,11 +106,12 @@ function parseOne(given: unknown, pointer: string): Parsed {
       labels,
       annotations,
       status: native.status as AlertStatus,
-      dedupKey: native.dedupKey ?? keyOf(native),
-      at: native.at === undefined ? undefined : new Date(native.at),
+      dedupKey: native.dedupKey ?? hashedKey([service, metric, sorted(labels)]),
+      at,
+      saidAt: at,
     },
   };
 }
 
-const keyOf = ({ service, metric, labels }: NativeAlert): string =>
-  hashedKey([service, metric, Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))]);
+const sorted = (labels: Record<string, string>): [string, string][] =>
+  Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -1,5 +1,5 @@
 import { InvalidInput, type FieldError } from '../../common/errors';
-import { isObject, jsonIn } from '../../common/json';
+import { isObject, jsonIn, readJson } from '../../common/json';
 import { DEFAULT_LIFE_SECONDS } from '../alert';
 import {
   AlertFormatMapping,
@@ -9,70 +9,52 @@ import {
   type Parsed,
   type Taken,
 } from './alert-format';
-import { keptAlert } from './kept-payload';
+import { isSecretName, keptAlert } from './kept-payload';
 import { hashedKey, labelsOf, momentIn, textIn } from './reading';
+
+type Event = Record<string, unknown>;
 
 const ACTIONS = ['trigger', 'acknowledge', 'resolve'];
 const SEVERITIES = ['critical', 'error', 'warning', 'info'];
 const MAX_KEY = 255;
 /** PagerDuty takes no larger event. */
 const MAX_EVENT_BYTES = 512 * 1024;
+const ACKNOWLEDGED = 'an acknowledgement says that somebody looks at it';
 
 /**
- * PagerDuty's Events API v2. The source's token is the routing key.
+ * PagerDuty's Events API, v2 and v1. The source's token is the routing key, or v1's service key.
  *
  * @see https://developer.pagerduty.com/docs/send-alert-event
+ * @see https://developer.pagerduty.com/docs/events-api-v1-overview
  */
 @AlertFormatMapping({
   type: 'pagerduty',
   title: 'PagerDuty events',
   description:
-    "PagerDuty's Events API v2, POST /api/v1/alerts/pagerduty; the source's token is the routing key",
+    "PagerDuty's Events API, v2 and v1, POST /api/v1/alerts/pagerduty; the source's token is the routing key, or the service key",
   params: NoParams,
 })
 export class PagerDuty implements AlertFormat {
-  /** An acknowledgement says that somebody looks at it: nothing begins or ends by that. */
   parse(body: unknown): Parsed[] {
-    const errors: FieldError[] = [];
     if (!isObject(body)) throw new InvalidInput([{ pointer: '', detail: 'must be an object' }]);
-    const { event_action: action, dedup_key: given } = body;
-    if (!ACTIONS.includes(action as string))
-      errors.push({ pointer: '/event_action', detail: `must be one of ${ACTIONS.join(', ')}` });
-    const isKey = typeof given === 'string' && given !== '' && given.length <= MAX_KEY;
-    if (given !== undefined && given !== null && given !== '' && !isKey)
-      errors.push({ pointer: '/dedup_key', detail: `must be a text of at most ${MAX_KEY} characters` });
-    const { payload } = body;
-    if (action === 'trigger') errors.push(...payloadErrors(payload));
-    else if (errors.length === 0 && !isKey)
-      errors.push({ pointer: '/dedup_key', detail: `is required to ${String(action)}` });
-    const at = isObject(payload) ? momentIn(payload.timestamp, '/payload/timestamp', errors) : undefined;
-    if (errors.length > 0) return [{ errors }];
-    if (action === 'acknowledge') return [];
-    const { summary, source, severity, component, group, class: kind } = isObject(payload) ? payload : {};
-    return [
-      {
-        alert: {
-          dedupKey: keyOfEvent(body),
-          status: action === 'resolve' ? 'resolved' : 'firing',
-          labels: labelsOf({ source, severity, component, group, class: kind, summary }),
-          annotations: labelsOf({ client: body.client, client_url: body.client_url }),
-          at,
-          isRepeated: true,
-          // Without a key of its own its sender can't resolve it.
-          lifeSeconds: isKey || action === 'resolve' ? undefined : DEFAULT_LIFE_SECONDS,
-          raw: keptAlert(body),
-        },
-      },
-    ];
+    return [isVersion1(body) ? parsedV1(body) : parsedV2(body)];
   }
 
   looksLike(body: unknown): boolean {
-    return isObject(body) && typeof body.event_action === 'string';
+    return (
+      isObject(body) &&
+      (typeof body.event_action === 'string' ||
+        (typeof body.event_type === 'string' && typeof body.service_key === 'string'))
+    );
   }
 
   answer(body: unknown, { accepted }: Taken): Answer {
-    const dedup_key = accepted[0]?.dedupKey ?? keyOfEvent(body as Record<string, unknown>);
-    return { status: 202, body: { status: 'success', message: 'Event processed', dedup_key } };
+    const event = body as Event;
+    const processed = { status: 'success', message: 'Event processed' };
+    const key = accepted[0]?.dedupKey ?? keyOfEvent(event);
+    return isVersion1(event)
+      ? { status: 200, body: { ...processed, incident_key: key } }
+      : { status: 202, body: { ...processed, dedup_key: key } };
   }
 
   refusal(status: number, detail: string, errors: readonly FieldError[]): object {
@@ -87,16 +69,94 @@ export class PagerDuty implements AlertFormat {
   }
 }
 
-/** The routing key in a body: the source's token. */
+/** What v2 calls `event_action` is `event_type` in v1. */
+const isVersion1 = (event: Event): boolean =>
+  event.event_action === undefined && (event.event_type !== undefined || event.service_key !== undefined);
+
+/** An acknowledgement says that somebody looks at it: nothing begins or ends by that. */
+function parsedV2(event: Event): Parsed {
+  const errors: FieldError[] = [];
+  const { event_action: action, payload } = event;
+  if (action === undefined)
+    errors.push({
+      pointer: '/event_action',
+      detail: `is required: ${ACTIONS.join(', ')}; in events of Events API v1 it is event_type`,
+    });
+  else errors.push(...actionErrors('event_action', action));
+  const hasKey = hasKeyIn(event, 'dedup_key', action, errors);
+  if (action === 'trigger') errors.push(...payloadErrors(payload));
+  const at = isObject(payload) ? momentIn(payload.timestamp, '/payload/timestamp', errors) : undefined;
+  if (errors.length > 0) return { errors };
+  if (action === 'acknowledge') return { untold: ACKNOWLEDGED };
+  const { summary, source, severity, component, group, class: kind } = isObject(payload) ? payload : {};
+  return {
+    alert: {
+      ...alertOf(event, action, hasKey),
+      labels: labelsOf({ source, severity, component, group, class: kind, summary }),
+      at,
+      saidAt: at,
+    },
+  };
+}
+
+/** It says no time, and nothing of where it is but what its sender put into `details`. */
+function parsedV1(event: Event): Parsed {
+  const errors: FieldError[] = [];
+  const { event_type: action, description, details } = event;
+  errors.push(...actionErrors('event_type', action));
+  const hasKey = hasKeyIn(event, 'incident_key', action, errors);
+  if (action === 'trigger' && textIn(description) === undefined)
+    errors.push({ pointer: '/description', detail: 'must be a text that is not blank' });
+  if (errors.length > 0) return { errors };
+  if (action === 'acknowledge') return { untold: ACKNOWLEDGED };
+  const told = Object.entries(isObject(details) ? details : {}).filter(([name]) => !isSecretName(name));
+  return {
+    alert: {
+      ...alertOf(event, action, hasKey),
+      labels: { ...labelsOf(Object.fromEntries(told)), ...labelsOf({ summary: description }) },
+    },
+  };
+}
+
+/** What events of both versions have. */
+const alertOf = (event: Event, action: unknown, hasKey: boolean) => ({
+  dedupKey: keyOfEvent(event),
+  status: action === 'resolve' ? ('resolved' as const) : ('firing' as const),
+  annotations: labelsOf({ client: event.client, client_url: event.client_url }),
+  isRepeated: true,
+  // Without a key of its own its sender can't resolve it.
+  lifeSeconds: hasKey || action === 'resolve' ? undefined : DEFAULT_LIFE_SECONDS,
+  raw: keptAlert(event),
+});
+
+const actionErrors = (name: string, action: unknown): FieldError[] =>
+  ACTIONS.includes(action as string)
+    ? []
+    : [{ pointer: `/${name}`, detail: `must be one of ${ACTIONS.join(', ')}` }];
+
+/** Has it a key of its own? @param errors joined by what is wrong with it */
+function hasKeyIn(event: Event, name: string, action: unknown, errors: FieldError[]): boolean {
+  const given = event[name];
+  const isAbsent = given === undefined || given === null || given === '';
+  const isKey = typeof given === 'string' && !isAbsent && given.length <= MAX_KEY;
+  if (!isAbsent && !isKey)
+    errors.push({ pointer: `/${name}`, detail: `must be a text of at most ${MAX_KEY} characters` });
+  else if (!isKey && action !== 'trigger' && errors.length === 0)
+    errors.push({ pointer: `/${name}`, detail: `is required to ${String(action)}` });
+  return isKey;
+}
+
+/** The routing key in a body, or v1's service key: the source's token. */
 export function routingKeyIn(raw: Buffer): string | undefined {
   if (raw.length > MAX_EVENT_BYTES) return undefined;
   const body = jsonIn(raw);
-  return isObject(body) ? textIn(body.routing_key) : undefined;
+  return isObject(body) ? (textIn(body.routing_key) ?? textIn(body.service_key)) : undefined;
 }
 
 /** Its own, or one made of what it says: an event that is sent twice, as its answer was lost, is one alert. */
-function keyOfEvent({ dedup_key: given, payload }: Record<string, unknown>): string {
-  return textIn(given) ?? hashedKey(payload);
+function keyOfEvent(event: Event): string {
+  if (!isVersion1(event)) return textIn(event.dedup_key) ?? hashedKey(event.payload);
+  return textIn(event.incident_key) ?? hashedKey([event.description, event.details, event.client]);
 }
 
 function payloadErrors(payload: unknown): FieldError[] {
@@ -108,4 +168,18 @@ function payloadErrors(payload: unknown): FieldError[] {
       ? []
       : [{ pointer: '/payload/severity', detail: `must be one of ${SEVERITIES.join(', ')}` }]),
   ];
+}
+
+/**
+ * The answer to a change event, which says what somebody did: nothing begins or ends by it.
+ *
+ * @throws InvalidInput
+ * @see https://developer.pagerduty.com/docs/send-change-event
+ */
+export function changeAnswer(raw: Buffer): Answer {
+  const event = readJson(raw);
+  const payload = isObject(event) && isObject(event.payload) ? event.payload : {};
+  if (textIn(payload.summary) === undefined)
+    throw new InvalidInput([{ pointer: '/payload/summary', detail: 'must be a text that is not blank' }]);
+  return { status: 202, body: { status: 'success', message: 'Change event processed' } };
 }

@@ -4,6 +4,7 @@ import { momentProblem } from '../../api/range-query';
 import { step } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { isObject } from '../../common/json';
+import { numberOf } from '../../common/json-path';
 import { put } from '../../common/records';
 
 const MAX_ENTRIES = 200;
@@ -13,6 +14,7 @@ const MAX_KEY = 255;
 
 /** A moment before that is Go's zero time, or a clock that was never set. */
 const FIRST_YEAR = 1970;
+const LAST_SECOND = 253_402_300_799;
 
 /**
  * Labels, or other texts by name, up to the first that is wrong. Texts of more than 10,000 characters are cut.
@@ -37,6 +39,17 @@ export function textsIn(given: unknown, pointer: string, errors: FieldError[]): 
   }
   const texts = given as Record<string, string>;
   return isLong ? Object.fromEntries(names.map((name) => [name, texts[name]!.slice(0, MAX_TEXT)])) : texts;
+}
+
+/** Labels: an empty one is an absent one, as Prometheus has it. */
+export const labelsIn = (given: unknown, pointer: string, errors: FieldError[]): Record<string, string> =>
+  withoutEmpty(textsIn(given, pointer, errors));
+
+export function withoutEmpty(labels: Record<string, string>): Record<string, string> {
+  for (const name in labels)
+    if (labels[name] === '')
+      return Object.fromEntries(Object.entries(labels).filter(([, text]) => text !== ''));
+  return labels;
 }
 
 /** Scalars as labels, the first 200: what is absent, null or blank is left out, and what is no scalar. */
@@ -65,13 +78,24 @@ export const textIn = (given: unknown): string | undefined =>
  */
 export function momentIn(given: unknown, pointer: string, errors: FieldError[]): Date | undefined {
   if (given === undefined || given === null || given === '') return undefined;
-  const problem = typeof given === 'string' ? momentProblem(given) : 'must be a text';
+  // Nothing here tells leap seconds apart.
+  const text = typeof given === 'string' ? given.replace(/:60(?=[.Z+-])/i, ':59') : undefined;
+  const problem = text === undefined ? 'must be a text' : momentProblem(text);
   if (problem !== undefined) {
     errors.push({ pointer, detail: problem });
     return undefined;
   }
-  const moment = new Date(given as string);
+  const moment = new Date(text!);
   return moment.getUTCFullYear() < FIRST_YEAR ? undefined : moment;
+}
+
+/** A moment in seconds since 1970, as a number or a text that is one; undefined for none. */
+export function secondsIn(given: unknown, pointer: string, errors: FieldError[]): Date | undefined {
+  if (given === undefined || given === null || given === '') return undefined;
+  const seconds = numberOf(given);
+  if (seconds !== undefined && seconds >= 0 && seconds <= LAST_SECOND) return new Date(seconds * 1000);
+  errors.push({ pointer, detail: 'must be a time in seconds since 1970' });
+  return undefined;
 }
 
 /** A key that fits: a long one is replaced by its hash. */

@@ -131,10 +131,11 @@ function signedText(message: Message): string {
 }
 
 /** INSUFFICIENT_DATA says that CloudWatch can't tell: nothing begins or ends by it. */
-function alarmIn(alarm: Message, { TopicArn }: Message): Parsed[] {
+function alarmIn(alarm: Message, { TopicArn, Timestamp }: Message): Parsed[] {
   const status = STATES.get(alarm.NewStateValue as 'ALARM');
   if (status === undefined) {
-    if (alarm.NewStateValue === 'INSUFFICIENT_DATA') return [];
+    if (alarm.NewStateValue === 'INSUFFICIENT_DATA')
+      return [{ untold: 'INSUFFICIENT_DATA says that CloudWatch can not tell' }];
     return [
       {
         pointer: '/Message',
@@ -143,7 +144,8 @@ function alarmIn(alarm: Message, { TopicArn }: Message): Parsed[] {
     ];
   }
   const errors: FieldError[] = [];
-  const at = momentIn(alarm.StateChangeTime, '/StateChangeTime', errors);
+  const at =
+    momentIn(alarm.StateChangeTime, '/StateChangeTime', errors) ?? momentIn(Timestamp, '/Timestamp', errors);
   if (errors.length > 0) return [{ pointer: '/Message', errors }];
   const { AlarmName, AWSAccountId, Region } = alarm;
   const metric = metricIn(alarm.Trigger);
@@ -168,6 +170,8 @@ function alarmIn(alarm: Message, { TopicArn }: Message): Parsed[] {
           NewStateReason: alarm.NewStateReason,
         }),
         at,
+        // SNS promises no order.
+        saidAt: at,
         isRepeated: true,
         raw: keptAlert(alarm),
       },

@@ -198,7 +198,9 @@ describe('SNS', () => {
 
     test('ends by OK, and by INSUFFICIENT_DATA nothing begins or ends', () => {
       expect(parsed({ NewStateValue: 'OK' })).toMatchObject([{ alert: { status: 'resolved' } }]);
-      expect(parsed({ NewStateValue: 'INSUFFICIENT_DATA' })).toEqual([]);
+      expect(parsed({ NewStateValue: 'INSUFFICIENT_DATA' })).toMatchObject([
+        { untold: expect.stringMatching(/^INSUFFICIENT_DATA/) },
+      ]);
       expect(parsed({ NewStateValue: 'MAYBE' })).toMatchObject([{ errors: [{ pointer: '/NewStateValue' }] }]);
     });
 

@@ -3,10 +3,14 @@ import { isObject } from '../../common/json';
 import { numberOf } from '../../common/json-path';
 import { AlertFormatMapping, NoParams, type AlertFormat, type Parsed } from './alert-format';
 import { keptAlert } from './kept-payload';
-import { keyOf, labelsOf } from './reading';
+import { keyOf, labelsOf, secondsIn } from './reading';
+import { itemNumber } from './zabbix-value';
 
 const MAX_TAGS = 100;
-const LAST_SECOND = 253_402_300_799;
+/** Value of an event whose trigger could not be evaluated. */
+const UNKNOWN = 2;
+/** {EVENT.SOURCE} of events that say that an item or a trigger can't be evaluated, or can again. */
+const INTERNAL = 3;
 
 /**
  * What the media type in `docs/alerts/zabbix-media-type.yaml` sends, problems and recoveries; Zabbix's own media type
@@ -27,11 +31,14 @@ export class Zabbix implements AlertFormat {
     const eventId = numberOf(body.event_id);
     if (eventId === undefined || !Number.isInteger(eventId))
       errors.push({ pointer: '/event_id', detail: 'must be the id of an event' });
-    const eventValue = numberOf(body.event_value);
-    if (eventValue !== 0 && eventValue !== 1)
-      errors.push({ pointer: '/event_value', detail: 'must be 1 (problem) or 0 (recovery)' });
+    const eventValue = isUnknown(body.event_value) ? UNKNOWN : numberOf(body.event_value);
+    if (eventValue !== 0 && eventValue !== 1 && eventValue !== UNKNOWN)
+      errors.push({ pointer: '/event_value', detail: 'must be 1 (problem), 0 (recovery) or 2 (unknown)' });
+    const at = secondsIn(body.event_datetime_timestamp, '/event_datetime_timestamp', errors);
     if (errors.length > 0) return [{ errors }];
-    const seconds = numberOf(body.event_datetime_timestamp);
+    if (eventValue === UNKNOWN) return [{ untold: 'event_value says that the trigger is unknown' }];
+    if (numberOf(body.event_source) === INTERNAL)
+      return [{ untold: 'an internal event says what Zabbix can or can not look at' }];
     return [
       {
         alert: {
@@ -44,12 +51,11 @@ export class Zabbix implements AlertFormat {
             operation_data: body.operation_data,
             trigger_description: body.trigger_description,
           }),
-          at:
-            seconds !== undefined && seconds > 0 && seconds <= LAST_SECOND
-              ? new Date(seconds * 1000)
-              : undefined,
+          at,
+          // A recovery has the time of its problem, and a problem that has recovered never comes back.
+          saidAt: at,
           isRepeated: true,
-          raw: keptAlert(body),
+          raw: keptAlert({ ...body, item_value: itemNumber(body.item_value) ?? body.item_value }),
         },
       },
     ];
@@ -59,6 +65,8 @@ export class Zabbix implements AlertFormat {
     return isObject(body) && 'event_id' in body && 'event_value' in body;
   }
 }
+
+const isUnknown = (value: unknown): boolean => typeof value === 'string' && /^unknown$/i.test(value.trim());
 
 function labelsIn(body: Record<string, unknown>): Record<string, string> {
   return labelsOf({

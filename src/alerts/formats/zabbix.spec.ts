@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
 import { parse as parseYaml } from 'yaml';
+import { numberAt } from '../../common/json-path';
 import { Zabbix } from './zabbix.format';
 
 /** As Zabbix's media type "Event-Driven Ansible" sends it. */
@@ -53,9 +54,41 @@ test('a problem fires, and its recovery resolves it', () => {
 });
 
 test.each([
+  { event_value: 2 },
+  { event_value: '2' },
+  { event_value: 'Unknown' },
+  { event_value: 1, event_source: '3' },
+  { event_value: '0', event_source: 3 },
+])('%j says that Zabbix can not tell: nothing begins or ends', (changes) => {
+  expect(zabbix.parse({ ...EVENT, ...changes })).toMatchObject([{ untold: expect.any(String) }]);
+});
+
+test.each([
+  ['85.13 %', 85.13],
+  ['1.5 KB', 1536],
+  ['Down (2)', 2],
+  ['*UNKNOWN*', undefined],
+  ['1,5', undefined],
+  [undefined, undefined],
+])("an item's value %j is found as the number that it is", (item_value, number) => {
+  const [parsed] = zabbix.parse({ ...EVENT, item_value });
+  expect(numberAt('$.item_value', parsed!.alert!.raw)).toBe(number);
+});
+
+test('problem and recovery are of the time of the problem', () => {
+  const saidAt = (changes: object) => zabbix.parse({ ...EVENT, ...changes })[0]!.alert!.saidAt;
+  expect(saidAt({})).toEqual(new Date('2023-03-24T13:13:40Z'));
+  expect(saidAt({ event_value: 0 })).toEqual(saidAt({}));
+  expect(saidAt({ event_datetime_timestamp: '1679663620' })).toEqual(saidAt({}));
+  expect(saidAt({ event_datetime_timestamp: undefined })).toBeUndefined();
+});
+
+test.each([
   [{ event_id: undefined }, '/event_id'],
   [{ event_id: 'abc' }, '/event_id'],
-  [{ event_value: 2 }, '/event_value'],
+  [{ event_value: 3 }, '/event_value'],
+  [{ event_value: 'PROBLEM' }, '/event_value'],
+  [{ event_datetime_timestamp: '2023.03.24 13:13:40' }, '/event_datetime_timestamp'],
   [{ event_value: undefined }, '/event_value'],
 ])('%j is no event', (changes, pointer) => {
   expect(zabbix.parse({ ...EVENT, ...changes })).toMatchObject([{ errors: [{ pointer }] }]);
@@ -94,7 +127,7 @@ describe('the media type for import', () => {
     '{EVENT.TAGSJSON}': '[{"tag": "scope", "value": "performance"}, {"tag": "scope", "value": "capacity"}]',
     '{HOST.HOST}': 'web01',
     '{TRIGGER.HOSTGROUP.NAME}': 'Linux servers, Web',
-    '{ITEM.LASTVALUE1}': '93.5',
+    '{{ITEM.LASTVALUE1}.fmtnum(6)}': '93.500000',
   };
 
   test('posts what is read here, with the token as header alone', () => {
@@ -113,11 +146,19 @@ describe('the media type for import', () => {
             tag_scope: 'performance,capacity',
             host_groups: 'Linux servers,Web',
           },
-          raw: { item_value: '93.5' },
+          raw: { item_value: 93.5 },
         },
       },
     ]);
   });
+
+  test.each(['*UNKNOWN*', '{{ITEM.LASTVALUE1}.fmtnum(6)}'])(
+    'leaves out what stands for no value, %s',
+    (macro) => {
+      const { body } = run({ ...MACROS, '{{ITEM.LASTVALUE1}.fmtnum(6)}': macro });
+      expect(body).not.toHaveProperty('item_value');
+    },
+  );
 
   test('sends recoveries, and says when monscale does not take it', () => {
     expect(zabbix.parse(run({ ...MACROS, '{EVENT.VALUE}': '0' }).body)).toMatchObject([

@@ -1,0 +1,107 @@
+/** CloudEvents 1.0 as requests carry them: an event as `cloudevents.format.ts` takes it, in structured form. */
+import { InvalidInput } from '../../common/errors';
+import { jsonIn, readJson, storable } from '../../common/json';
+import type { Facts } from './alert-format';
+
+type Request = Pick<Facts, 'raw' | 'headers'>;
+
+const PREFIX = 'ce-';
+const FAMILY = 'application/cloudevents';
+const BATCH = 'application/cloudevents-batch';
+/** `application/json`, `text/json`, and whatever ends in `+json`. */
+const JSON_TYPE = /^[^/]+\/(?:json|.+\+json)$/;
+/** Members of the JSON format that are no headers. */
+const NO_HEADERS = new Set(['data', 'data_base64', 'datacontenttype']);
+const QUOTED = /^"((?:[^"\\]|\\.)*)"$/s;
+const PERCENT = /%([0-9a-f]{2})/gi;
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
+
+/** Without parameters, in small letters. */
+const mediaType = (given: unknown): string =>
+  typeof given === 'string' ? given.split(';', 1)[0]!.trim().toLowerCase() : '';
+
+export const isJsonType = (given: unknown): boolean => JSON_TYPE.test(mediaType(given));
+
+/** Content modes by the media type alone, as the binding has it (HTTP binding, 3): a proxy may have left headers. */
+export function saysCloudEvents({ headers }: Pick<Facts, 'headers'>): boolean {
+  return headers['ce-specversion'] !== undefined || mediaType(headers['content-type']).startsWith(FAMILY);
+}
+
+export const saysBatch = ({ headers }: Pick<Facts, 'headers'>): boolean =>
+  mediaType(headers['content-type']).startsWith(BATCH);
+
+/**
+ * The event in a request, or the events.
+ *
+ * @throws InvalidInput
+ * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+ */
+export function eventsIn(request: Request): unknown {
+  const type = mediaType(request.headers['content-type']);
+  if (!type.startsWith(FAMILY))
+    return request.headers['ce-specversion'] === undefined ? readJson(request.raw) : binaryEvent(request);
+  if (isJsonType(type)) return readJson(request.raw);
+  throw new InvalidInput([
+    { pointer: '', detail: `is ${storable(type)}, which is not read here; send ${FAMILY}+json` },
+  ]);
+}
+
+/** In binary mode attributes are headers, and the body is the data. */
+function binaryEvent({ raw, headers }: Request): unknown {
+  const attributes = Object.entries(headers).flatMap(([name, value]) => {
+    const attribute = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : undefined;
+    if (attribute === undefined || NO_HEADERS.has(attribute) || typeof value !== 'string') return [];
+    return [[attribute, headerText(name, value)] as const];
+  });
+  const datacontenttype = headers['content-type'];
+  return {
+    ...Object.fromEntries(attributes),
+    datacontenttype,
+    ...(raw.length === 0 ? {} : dataIn(raw, datacontenttype, '')),
+  };
+}
+
+/**
+ * A header's text (HTTP binding, 3.1.3.2): quotes are taken off, then it is percent-decoded, once. A `%` of a sender that
+ * encodes none stands for itself.
+ *
+ * @throws InvalidInput when it is no UTF-8
+ */
+function headerText(name: string, value: string): string {
+  const quoted = QUOTED.exec(value)?.[1];
+  const plain = quoted === undefined ? value : quoted.replace(/\\(.)/gs, '$1');
+  const bytes = plain.replace(PERCENT, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+  const text = utf8(Buffer.from(bytes, 'latin1'));
+  if (text !== undefined) return storable(text);
+  throw new InvalidInput([
+    { pointer: `/${name.slice(PREFIX.length)}`, detail: `header ${name} must be percent-encoded UTF-8` },
+  ]);
+}
+
+/** The data of an event in JSON format, where it stands there as base64. @throws InvalidInput */
+export function withPlainData(event: Record<string, unknown>): Record<string, unknown> {
+  const { data_base64: encoded, data, datacontenttype } = event;
+  if (encoded === undefined || encoded === null) return event;
+  const wrong = (detail: string) => new InvalidInput([{ pointer: '/data_base64', detail }]);
+  if (data !== undefined && data !== null) throw wrong('must not be there beside data');
+  if (typeof encoded !== 'string' || !BASE64.test(encoded)) throw wrong('must be base64');
+  return { ...event, ...dataIn(Buffer.from(encoded, 'base64'), datacontenttype, '/data_base64') };
+}
+
+/** Data that says it is JSON must be; other data is JSON where it is, else a text, else what base64 makes of it. */
+function dataIn(raw: Buffer, type: unknown, pointer: string): { data?: unknown; data_base64?: string } {
+  const json = jsonIn(raw);
+  if (json !== undefined) return { data: json };
+  if (isJsonType(type))
+    throw new InvalidInput([{ pointer, detail: `is no JSON, though its type is ${mediaType(type)}` }]);
+  const text = utf8(raw);
+  return text === undefined ? { data_base64: raw.toString('base64') } : { data: storable(text) };
+}
+
+function utf8(bytes: Buffer): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
