@@ -1,7 +1,12 @@
 /** Debian's Prometheus and Alertmanager send to the program; skipped where they are not installed. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { secret, until, World, type Api, type Json, type MonscaleProcess } from './program';
-import { hasPrometheus, startAlertmanager, startPrometheus } from './stand-ins/prometheus';
+import {
+  hasPrometheus,
+  startAlertmanager,
+  startAlertmanagerOfPagerDuty,
+  startPrometheus,
+} from './stand-ins/prometheus';
 import { WebhookSink } from './stand-ins/webhook-sink';
 
 const WAIT_MS = 20_000;
@@ -34,10 +39,10 @@ if (!hasPrometheus)
   });
 
   /** A service that triggers once per alert: a refresh that counted as another alert would show. */
-  const watch = (name: string, params: object = {}) =>
+  const watch = (name: string, params: object = {}, match: object = { alertname: name }) =>
     api.create('/services', {
       name,
-      metrics: { outage: { type: 'alert', params: { match: { alertname: name }, ...params } } },
+      metrics: { outage: { type: 'alert', params: { match, ...params } } },
       condition: 'outage > 0',
       wisdomSeconds: 0,
       actions: ['tell'],
@@ -97,6 +102,27 @@ if (!hasPrometheus)
         expect(await alertsOf('FromAlertmanager')).toMatchObject([
           { source: 'alertmanager', status: 'resolved' },
         ]);
+      } finally {
+        await prometheus.stop();
+        await alertmanager.stop();
+      }
+    },
+    60_000,
+  );
+
+  it.concurrent(
+    'an Alertmanager takes it for PagerDuty: one trigger, then over',
+    async () => {
+      const key = secret((await api.create('/sources', { name: 'pagerduty', format: 'pagerduty' })).token);
+      await watch('ForPagerDuty', {}, { component: 'ForPagerDuty' });
+      const alertmanager = await startAlertmanagerOfPagerDuty(`${other.url}/v2/enqueue`, key);
+      const prometheus = await startPrometheus('ForPagerDuty', [{ port: alertmanager.port, token: 'none' }]);
+      try {
+        await until(() => told('ForPagerDuty').length === 1, WAIT_MS);
+        prometheus.end();
+        await until(async () => (await state('ForPagerDuty')).phase === 'ok', WAIT_MS);
+        expect(told('ForPagerDuty')).toHaveLength(1);
+        expect(await alertsOf('ForPagerDuty')).toMatchObject([{ source: 'pagerduty', status: 'resolved' }]);
       } finally {
         await prometheus.stop();
         await alertmanager.stop();

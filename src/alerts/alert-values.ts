@@ -18,6 +18,8 @@ export interface AlertValue {
   metric: string;
   /** Undefined: the alert has no number where the metric looks for it. */
   value?: number;
+  /** Why it has none. */
+  problem?: string;
   at: Date;
   /** When this alert's life ends unless it is seen again. */
   livesUntil?: Date;
@@ -43,6 +45,7 @@ export class AlertValues {
       service: string;
       metric: string;
       value: number | null;
+      problem: string | null;
       at: Date;
       lives_until: Date | null;
       alert: string;
@@ -53,7 +56,7 @@ export class AlertValues {
        FROM unnest($1::uuid[], $2::text[], $3::float8[], $5::text[]) AS w (service, metric, ttl_seconds, value_path),
          LATERAL (
            SELECT CASE WHEN w.value_path IS NULL THEN coalesce(a.value, 1) WHEN m.value_path = w.value_path THEN m.number END AS value,
-             a.at, a.id AS alert, l.lives_until, a.processed < a.revision AS "isNew"
+             CASE WHEN m.value_path = w.value_path THEN m.problem END AS problem, a.at, a.id AS alert, l.lives_until, a.processed < a.revision AS "isNew"
            FROM alert_matches m,
              LATERAL (SELECT * FROM alerts WHERE id = m.alert_id LIMIT 1) a,
              LATERAL (SELECT least(a.ends_at, a.last_seen_at + make_interval(secs => coalesce(w.ttl_seconds, a.life_seconds))) AS lives_until) l
@@ -71,10 +74,11 @@ export class AlertValues {
       'alert_values',
     );
     const byService = new Map<string, AlertValue[]>();
-    for (const { service, metric, at, alert, isNew, value, lives_until } of rows) {
+    for (const { service, metric, at, alert, isNew, value, problem, lives_until } of rows) {
       const feeding = {
         metric,
         value: value ?? undefined,
+        problem: problem ?? undefined,
         at,
         livesUntil: lives_until ?? undefined,
         alert,

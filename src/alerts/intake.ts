@@ -3,7 +3,6 @@ import { Batcher } from '../common/batcher';
 import { CLOCK, type Clock } from '../common/clock';
 import { messageOf, Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
-import { numberAt } from '../common/json-path';
 import { telemetry } from '../common/telemetry';
 import {
   booleans,
@@ -23,7 +22,7 @@ import type { AlertSource, IncomingAlert } from './alert';
 import { AlertHandover } from './alert-handover';
 import { Receipts } from './receipts';
 import { fold, SEEN_WITHIN_MS, stepFor, textsOf, type Glimpse, type KeptAlert } from './fold';
-import { documentOf } from './formats/kept-payload';
+import { documentOf, foundAt } from './formats/kept-payload';
 import { Subscriptions } from './subscriptions';
 
 export interface Accepted {
@@ -36,8 +35,8 @@ export interface Accepted {
 interface Updated {
   id: string;
   revived: boolean;
-  /** Where metrics look for their number, and what they found there. */
-  numbers: [path: string, number: number | null][] | null;
+  /** Where metrics look for their number, and what they found there, or why nothing. */
+  numbers: [path: string, number: number | null, problem: string | null][] | null;
 }
 
 /** Two senders of a new alert at once: the second takes another look. */
@@ -459,7 +458,7 @@ export class Intake {
              $10::jsonb[], $11::text[], $12::timestamptz[])
            AS u (id, status, value, labels, annotations, ends_at, is_current, revision, last_seen_at, raw, content, reported_at),
          LATERAL (SELECT coalesce(bool_or(b.last_seen_at + make_interval(secs => m.ttl_seconds) < u.last_seen_at), false) AS revived,
-             jsonb_agg(jsonb_build_array(m.value_path, m.number)) FILTER (WHERE m.value_path IS NOT NULL) AS numbers
+             jsonb_agg(jsonb_build_array(m.value_path, m.number, m.problem)) FILTER (WHERE m.value_path IS NOT NULL) AS numbers
            FROM alert_matches m JOIN alerts b ON b.id = m.alert_id WHERE m.alert_id = u.id) r
        WHERE a.id = u.id
        RETURNING a.id, r.revived, r.numbers`,
@@ -493,7 +492,10 @@ export class Intake {
       const alert = byId.get(id)!;
       if (numbers === null || !alert.isCurrent || alert.status !== 'firing') return false;
       const document = documentOf(alert);
-      return numbers.some(([path, number]) => (numberAt(path, document) ?? null) !== number);
+      return numbers.some(([path, number, problem]) => {
+        const found = foundAt(path, document);
+        return found.number !== number || found.problem !== problem;
+      });
     };
     const ids = rows.filter((row) => !row.revived && isOther(row)).map(({ id }) => id);
     if (ids.length > 0)

@@ -50,18 +50,19 @@ export function jsonPathProblem(path: string): string | undefined {
  * and where it is something else.
  */
 export function numberAt(path: string, document: unknown): number | undefined {
-  const found = searched(path, document);
+  const found = numberOrProblemAt(path, document);
   return 'number' in found ? found.number : undefined;
 }
 
 /** As `numberAt`. @throws Error saying why there is no number */
 export function numberFoundAt(path: string, document: unknown): number {
-  const found = searched(path, document);
+  const found = numberOrProblemAt(path, document);
   if ('number' in found) return found.number;
   throw new Error(found.problem);
 }
 
-function searched(path: string, document: unknown): { number: number } | { problem: string } {
+/** As `numberAt`, or why there is none. */
+export function numberOrProblemAt(path: string, document: unknown): { number: number } | { problem: string } {
   try {
     const nodes = queryOf(path).lazyQuery(document as JSONValue);
     const first = nodes.next();

@@ -2,12 +2,11 @@ import { Process, Processor } from '@nestjs/bull';
 import { Inject } from '@nestjs/common';
 import type { Job } from 'bull';
 import { AlertHandover } from '../alerts/alert-handover';
-import { documentOf } from '../alerts/formats/kept-payload';
+import { documentOf, foundAt } from '../alerts/formats/kept-payload';
 import type { KeptAlert } from '../alerts/fold';
 import { Matcher, type Match } from '../alerts/matcher';
 import { Subscriptions } from '../alerts/subscriptions';
 import { CLOCK, type Clock } from '../common/clock';
-import { numberAt } from '../common/json-path';
 import { telemetry } from '../common/telemetry';
 import { floats, integers, texts, uuids } from '../database/binary-format';
 import { Database } from '../database/database';
@@ -185,23 +184,25 @@ export class AlertsProcessor {
   ): Promise<void> {
     if (matches.length === 0) return;
     const byId = new Map(alerts.map((alert) => [alert.id, alert]));
+    const found = matches.map(({ alert, valuePath }) =>
+      valuePath === undefined ? undefined : foundAt(valuePath, documentOf(byId.get(alert)!)),
+    );
     await sql.rows(
-      `INSERT INTO alert_matches (alert_id, service_id, metric, ttl_seconds, value_path, number)
+      `INSERT INTO alert_matches (alert_id, service_id, metric, ttl_seconds, value_path, number, problem)
        SELECT DISTINCT ON (1, 2, 3) m.*
-       FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::float8[], $5::text[], $6::float8[]) AS m (alert, service, metric, ttl, path, number)
+       FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::float8[], $5::text[], $6::float8[], $7::text[])
+         AS m (alert, service, metric, ttl, path, number, problem)
        ON CONFLICT (alert_id, service_id, metric)
-         DO UPDATE SET ttl_seconds = excluded.ttl_seconds, value_path = excluded.value_path, number = excluded.number`,
+         DO UPDATE SET ttl_seconds = excluded.ttl_seconds, value_path = excluded.value_path, number = excluded.number,
+           problem = excluded.problem`,
       [
         uuids(matches.map(({ alert }) => alert)),
         uuids(matches.map(({ service }) => service)),
         texts(matches.map(({ metric }) => metric)),
         floats(matches.map(({ ttlSeconds }) => ttlSeconds ?? null)),
         texts(matches.map(({ valuePath }) => valuePath ?? null)),
-        floats(
-          matches.map(({ alert, valuePath }) =>
-            valuePath === undefined ? null : (numberAt(valuePath, documentOf(byId.get(alert)!)) ?? null),
-          ),
-        ),
+        floats(found.map((one) => one?.number ?? null)),
+        texts(found.map((one) => one?.problem ?? null)),
       ],
       'alerts_matches',
     );

@@ -27,6 +27,8 @@ export interface Seen {
   awaitsAlert?: boolean;
 }
 
+const NO_NUMBER = 'the alert has no number where this metric looks for it';
+
 /** With what alerts say now, in place of what they said when it was seen. */
 export function fedBy(seen: Seen, feeding: readonly AlertValue[]): Seen {
   const { prepared } = seen.watched;
@@ -39,12 +41,12 @@ export function fedBy(seen: Seen, feeding: readonly AlertValue[]): Seen {
     if (seen.readAt?.[metric] !== undefined) readAt[metric] = seen.readAt[metric];
   }
   for (const { metric } of prepared.alertMetrics) values[metric] = 0;
-  for (const { metric, value, at: began } of feeding) {
+  for (const { metric, value, problem, at: began } of feeding) {
     readAt[metric] = began;
     if (value !== undefined) values[metric] = value;
     else {
       delete values[metric];
-      errors[metric] = 'the alert has no number where this metric looks for it';
+      errors[metric] = problem === undefined ? NO_NUMBER : `${NO_NUMBER}: ${problem}`;
     }
   }
   const ends = feeding.flatMap(({ livesUntil }) => livesUntil?.getTime() ?? []);

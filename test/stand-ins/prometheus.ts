@@ -62,7 +62,14 @@ export async function startPrometheus(alertname: string, targets: Target[]) {
 }
 
 /** An Alertmanager that tells a webhook at once, and again every second. */
-export function startAlertmanager(url: string, token: string): Promise<Running> {
+export const startAlertmanager = (url: string, token: string): Promise<Running> =>
+  startTelling({ webhook_configs: [{ url, http_config: { authorization: { credentials: token } } }] });
+
+/** The same, which takes the address for PagerDuty's, Events API v2. */
+export const startAlertmanagerOfPagerDuty = (url: string, routing_key: string): Promise<Running> =>
+  startTelling({ pagerduty_configs: [{ url, routing_key, component: '{{ .CommonLabels.alertname }}' }] });
+
+function startTelling(receiver: object): Promise<Running> {
   const files = {
     'alertmanager.yml': {
       route: {
@@ -72,12 +79,7 @@ export function startAlertmanager(url: string, token: string): Promise<Running> 
         group_interval: '1s',
         repeat_interval: '1s',
       },
-      receivers: [
-        {
-          name: 'hook',
-          webhook_configs: [{ url, http_config: { authorization: { credentials: token } } }],
-        },
-      ],
+      receivers: [{ name: 'hook', ...receiver }],
     },
   };
   return start(ALERTMANAGER, files, (port) => [

@@ -1,5 +1,6 @@
 /** What is kept of what was sent: bounded, and without what lets somebody in. */
 import { isObject, storable } from '../../common/json';
+import { numberOrProblemAt } from '../../common/json-path';
 import { put } from '../../common/records';
 import type { Facts } from './alert-format';
 
@@ -78,6 +79,11 @@ export function shownPayload({ attributes, body }: Head): string {
     .replace(FORM_SECRET, (whole, before: string, name: string) =>
       isSecretName(name) ? `${before}${name}=${MASK}` : whole,
     );
+}
+
+/** What a metric finds where it looks for its number, or why there is none. */
+export function foundAt(path: string, document: unknown): { number: number | null; problem: string | null } {
+  return { number: null, problem: null, ...numberOrProblemAt(path, document) };
 }
 
 /** What the JSONPath of a metric sees of an alert: its own format or, where that was not kept, its normal form. */

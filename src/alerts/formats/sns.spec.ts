@@ -204,6 +204,15 @@ describe('SNS', () => {
       expect(parsed({ NewStateValue: 'MAYBE' })).toMatchObject([{ errors: [{ pointer: '/NewStateValue' }] }]);
     });
 
+    test.each([
+      [{ StateChangeTime: '2026-11-22T09:00:00.000+0000' }, '2026-11-22T09:00:00.000Z'],
+      [{ StateChangeTime: '2026-11-22T09:00:00.000+0000', NewStateValue: 'OK' }, '2026-11-22T09:00:00.000Z'],
+      [{ StateChangeTime: undefined }, '2026-11-22T15:43:51.730Z'],
+      [{ StateChangeTime: '' }, '2026-11-22T15:43:51.730Z'],
+    ])('%j counts by its state change, else by when SNS sent it', (changes, moment) => {
+      expect(parsed(changes)).toMatchObject([{ alert: { at: new Date(moment), saidAt: new Date(moment) } }]);
+    });
+
     test('on an expression has the metric of its first part', () => {
       const Metric = {
         MetricName: 'Errors',
