@@ -205,7 +205,7 @@ describe('an outage', () => {
       let isOver = false;
       const sender = async (_: unknown, number: number) => {
         for (let count = 0; !isOver; count++) {
-          const { status, body } = await api.post('/alerts', { dedupKey: `${number}-${count}` });
+          const { status, body } = await api.post('/alerts', { labels: { of: `${number}-${count}` } });
           if (status === 202) accepted.push(body.accepted[0].id);
           else expect(status).toBe(503);
         }

@@ -36,9 +36,9 @@ export interface Folded {
 }
 
 /**
- * Takes alerts in: those of one key in the order in which they were said. The same alert again (key, status and start the same) changes nothing but its
- * last-seen, and what it says beside; `resolved` ends it; another start, or a new firing after its end, is a new alert. An
- * event that has its id is always one.
+ * Takes alerts in: those of one key in the order in which they were said. The same alert again (key, status and start the
+ * same) changes nothing but its last-seen, and what it says beside; `resolved` ends it; another start, or a new firing after
+ * its end, is a new alert. An event that has its id is always one.
  *
  * @param current the newest kept alert of each key
  */

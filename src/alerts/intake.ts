@@ -255,8 +255,8 @@ export class Intake {
     const keys = new Set(alerts.map(({ dedupKey }) => dedupKey));
     const rows = await this.database.keyed.rows<Glimpse & { dedupKey: string }>(
       // A look into the index for each, whatever the planner thinks of their number: by ANY it may read the whole source.
-      `SELECT id, key AS "dedupKey", status, ${millis('at')} AS at, ${millis('coalesce(reported_at, at)')} AS "reportedAt", ${millis('ends_at')} AS "endsAt",
-         life_seconds AS "lifeSeconds", ${millis('last_seen_at')} AS "lastSeenAt", content
+      `SELECT id, key AS "dedupKey", status, ${millis('at')} AS at, ${millis('coalesce(reported_at, at)')} AS "reportedAt",
+         ${millis('ends_at')} AS "endsAt", life_seconds AS "lifeSeconds", ${millis('last_seen_at')} AS "lastSeenAt", content
        FROM unnest($2::text[]) AS k (key),
          LATERAL (SELECT * FROM alerts WHERE source = $1 AND is_current AND dedup_key = key LIMIT 1) a`,
       [source.name, texts([...keys])],
@@ -402,8 +402,8 @@ export class Intake {
     const keys = [...new Set(alerts.map(({ dedupKey }) => dedupKey))].sort();
     const current = await sql.rows<KeptAlert>(
       `SELECT id, dedup_key AS "dedupKey", status, value, labels, annotations, service_id AS "serviceId", metric, at,
-         coalesce(reported_at, at) AS "reportedAt", ends_at AS "endsAt", life_seconds AS "lifeSeconds", raw, received_at AS "receivedAt", last_seen_at AS "lastSeenAt",
-         is_current AS "isCurrent", revision
+         coalesce(reported_at, at) AS "reportedAt", ends_at AS "endsAt", life_seconds AS "lifeSeconds", raw,
+         received_at AS "receivedAt", last_seen_at AS "lastSeenAt", is_current AS "isCurrent", revision
        FROM unnest($2::text[]) AS k (key),
          LATERAL (SELECT * FROM alerts WHERE source = $1 AND is_current AND dedup_key = key LIMIT 1 FOR UPDATE) a`,
       [source.name, texts(keys)],
@@ -453,7 +453,8 @@ export class Intake {
     const rows = await sql.rows<Updated>(
       `UPDATE alerts a
        SET status = u.status, value = u.value, labels = u.labels, annotations = u.annotations, ends_at = u.ends_at, raw = u.raw,
-         is_current = u.is_current, revision = u.revision + r.revived::int, last_seen_at = u.last_seen_at, content = u.content, reported_at = u.reported_at
+         is_current = u.is_current, revision = u.revision + r.revived::int, last_seen_at = u.last_seen_at, content = u.content,
+         reported_at = u.reported_at
        FROM unnest($1::uuid[], $2::text[], $3::float8[], $4::jsonb[], $5::jsonb[], $6::timestamptz[], $7::bool[], $8::int[], $9::timestamptz[],
              $10::jsonb[], $11::text[], $12::timestamptz[])
            AS u (id, status, value, labels, annotations, ends_at, is_current, revision, last_seen_at, raw, content, reported_at),

@@ -59,7 +59,8 @@ export class NativeAlert {
     if (this.service !== undefined) return [];
     if (this.metric !== undefined)
       return [{ pointer: '/service', detail: 'is required where a metric is named' }];
-    if (Object.values(this.labels).every((text) => text === ''))
+    const endsByKey = this.status === 'resolved' && this.dedupKey !== undefined;
+    if (!endsByKey && Object.values(this.labels).every((text) => text === ''))
       return [
         {
           pointer: '/labels',

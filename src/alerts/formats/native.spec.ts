@@ -20,6 +20,13 @@ test.each([
   ]);
 });
 
+test('an end needs nothing but the key', () => {
+  expect(parse({ status: 'resolved', dedupKey: 'k' })).toMatchObject([
+    { alert: { status: 'resolved', dedupKey: 'k', labels: {} } },
+  ]);
+  expect(parse({ status: 'resolved' })).toMatchObject([{ errors: [{ pointer: '/labels' }] }]);
+});
+
 test('one that names a service needs no labels', () => {
   expect(parse({ service: 'web', value: 5 })).toMatchObject([
     { alert: { service: 'web', value: 5, labels: {} } },

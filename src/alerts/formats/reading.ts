@@ -89,11 +89,12 @@ export function momentIn(given: unknown, pointer: string, errors: FieldError[]):
   return moment.getUTCFullYear() < FIRST_YEAR ? undefined : moment;
 }
 
-/** A moment in seconds since 1970, as a number or a text that is one; undefined for none. */
+/** A moment in seconds since 1970, as a number or a text that is one; undefined for none, and for 0. */
 export function secondsIn(given: unknown, pointer: string, errors: FieldError[]): Date | undefined {
   if (given === undefined || given === null || given === '') return undefined;
   const seconds = numberOf(given);
-  if (seconds !== undefined && seconds >= 0 && seconds <= LAST_SECOND) return new Date(seconds * 1000);
+  if (seconds === 0) return undefined;
+  if (seconds !== undefined && seconds > 0 && seconds <= LAST_SECOND) return new Date(seconds * 1000);
   errors.push({ pointer, detail: 'must be a time in seconds since 1970' });
   return undefined;
 }
