@@ -3,14 +3,16 @@ import { readied, type Ready } from '../common/ready';
 import { Secrets } from '../common/secrets';
 import { Database } from '../database/database';
 import type { ActionRow } from '../database/entities';
-import { Permanent, type Action } from './action';
+import { Permanent, type Action, type ActionMappingOptions } from './action';
 import { ActionRegistry } from './action-registry';
 
 type Definition = Pick<ActionRow, 'type' | 'params' | 'version'>;
 
+type ReadyAction = Ready<Action, ActionMappingOptions>;
+
 interface Page {
   version: number;
-  open: () => Ready<Action>;
+  open: () => ReadyAction;
 }
 
 /** Bounded: with more actions than this some are made ready anew. */
@@ -33,7 +35,7 @@ export class ActionBook {
    * @param version the one the caller has seen; a newer one will do
    * @throws Permanent when it is not usable; Unavailable when PostgreSQL is away
    */
-  async open(id: string, version: number): Promise<Ready<Action>> {
+  async open(id: string, version: number): Promise<ReadyAction> {
     const page = this.pages.get(id);
     if (page !== undefined && page.version >= version) return opened(page);
     const [row] = await this.database.rows<Definition>(
@@ -49,7 +51,7 @@ export class ActionBook {
   }
 }
 
-function opened({ open }: Page): Ready<Action> {
+function opened({ open }: Page): ReadyAction {
   try {
     return open();
   } catch (error) {

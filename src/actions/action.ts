@@ -1,7 +1,7 @@
 import { DiscoveryService } from '@nestjs/core';
 import type { MappingOptions } from '../common/mapping-registry';
 
-export { Ambiguous, Permanent, Retryable } from '../targets/outcomes';
+export { Ambiguous, NotYet, Permanent, Retryable } from '../targets/outcomes';
 
 /**
  * An action mapping: how something is done at a target. It is called at most once at a time for an execution and
@@ -57,6 +57,15 @@ export interface ActionContext {
   executionId: string;
   /** What templates see: service, infrastructure, trigger, values, nodes, execution. */
   variables: Record<string, unknown>;
+  /**
+   * Writes down what is about to be done, before it is. For what is made of the target's state and would be another deed
+   * when it is made of it again. Absent where no execution is: in tests by a person.
+   *
+   * @throws Retryable when it can't be written down: then it must not be done
+   */
+  intend?: (intent: object) => Promise<void>;
+  /** What a try that came before has written down so, when nobody can tell whether it was done. */
+  intended?: unknown;
 }
 
 export type Verdict = 'succeeded' | 'failed' | 'not_done' | 'unknown' | { waiting: Waiting };
@@ -71,5 +80,14 @@ export interface ActionResult {
   detail?: string;
 }
 
+export interface ActionMappingOptions extends MappingOptions {
+  /**
+   * What it does to a number of nodes. One that `sets` the number that a target keeps of its own goes by `capacity.ts`
+   * and has its row in `mappings/capacity.conformance.spec.ts`. Rules that scale up ask none that `removes`, rules that
+   * scale down none that `adds`.
+   */
+  capacity: 'sets' | 'adds' | 'removes' | 'none';
+}
+
 /** Marks a class as an action mapping; list it in `actions/mappings/index.ts`. */
-export const ActionMapping = DiscoveryService.createDecorator<MappingOptions>();
+export const ActionMapping = DiscoveryService.createDecorator<ActionMappingOptions>();

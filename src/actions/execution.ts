@@ -11,9 +11,9 @@ export type ExecutionStatus =
   | 'cancelled'
   | 'shadowed';
 
-/** How one try ended; `accepted`: the target has it in hand. */
+/** How one try ended; `accepted`: the target has it in hand; `not_yet`: it takes it later, and was asked `times` times. */
 export type AttemptOutcome =
-  'succeeded' | 'accepted' | 'permanent' | 'retryable' | 'ambiguous' | 'lost' | 'person';
+  'succeeded' | 'accepted' | 'permanent' | 'retryable' | 'not_yet' | 'ambiguous' | 'lost' | 'person';
 
 export interface Attempt {
   startedAt: string;
@@ -23,6 +23,10 @@ export interface Attempt {
   request?: object;
   error?: string;
   detail?: string;
+  /** How often the target said `not_yet`. */
+  times?: number;
+  /** What was about to be done, written down before. */
+  intended?: object;
 }
 
 /**
@@ -59,6 +63,8 @@ export interface Ending {
   nextAttemptAt?: Date;
   /** For `waiting`: what is needed to ask, and until when that makes sense. */
   waiting?: { facts: Waiting; until: Date };
+  /** For `queued`: until when the target may say that it can't yet. */
+  notYetUntil?: Date;
 }
 
 /** Asked for by a worker. */

@@ -60,8 +60,12 @@ export class Executions {
        UPDATE executions e
        SET status = own.status, lease_owner = NULL, lease_until = NULL, next_attempt_at = own.next_attempt_at,
          finished_at = CASE WHEN own.status IN ('queued', 'waiting') THEN NULL ELSE $6::timestamptz END,
-         waiting = own.waiting, asked = 0, waits_until = own.waits_until,
-         attempts = jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || own.attempt)
+         waiting = own.waiting, waits_until = own.waits_until,
+         asked = CASE WHEN own.status <> 'queued' THEN 0 ELSE e.asked + (own.attempt->>'outcome' = 'not_yet')::int END,
+         attempts = CASE WHEN own.attempt->>'outcome' = 'not_yet' AND e.attempts->-2->>'outcome' = 'not_yet'
+           THEN jsonb_set(e.attempts - -1, '{-1}', (e.attempts->-2) || own.attempt ||
+             jsonb_build_object('times', coalesce((e.attempts->-2->>'times')::int, 1) + 1))
+           ELSE jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || own.attempt) END
        FROM own WHERE e.id = own.id AND e.id = ANY($1::uuid[])
        RETURNING ${ENDED}`,
       [
@@ -80,7 +84,7 @@ export class Executions {
           ),
         ),
         jsons(endings.map(({ ending }) => (ending.waiting ? JSON.stringify(ending.waiting.facts) : null))),
-        timestamps(endings.map(({ ending }) => ending.waiting?.until ?? null)),
+        timestamps(endings.map(({ ending }) => ending.waiting?.until ?? ending.notYetUntil ?? null)),
       ],
       'executions_finish',
     );
@@ -97,6 +101,16 @@ export class Executions {
     );
     void this.claims.release(rows);
     return endings.map(({ id }) => finished.has(id));
+  }
+
+  /** Writes down what is about to be done; false when the lease was lost to somebody else meanwhile. */
+  async intend({ id, tries }: OpenExecution, worker: string, intent: object): Promise<boolean> {
+    const rows = await this.database.rows(
+      `UPDATE executions SET attempts = jsonb_set(attempts, '{-1,intended}', $4::jsonb)
+       WHERE id = $1 AND status = 'running' AND lease_owner = $2 AND tries = $3 AND lease_until > $5 RETURNING id`,
+      [id, worker, tries, JSON.stringify(intent), this.clock.now()],
+    );
+    return rows.length > 0;
   }
 
   /** Seconds that the execution has waited that is due longest; 0 when none is. */
@@ -155,7 +169,7 @@ export class Executions {
     await this.rechecks.of(id);
     const tries = await this.change(id, ['failed', 'unknown', 'cancelled'], 'retried', (sql) =>
       sql.rows<{ tries: number }>(
-        `UPDATE executions SET status = 'queued', tries = 0, next_attempt_at = $2, started_at = NULL, finished_at = NULL
+        `UPDATE executions SET status = 'queued', tries = 0, asked = 0, next_attempt_at = $2, started_at = NULL, finished_at = NULL
          WHERE id = $1 AND status IN ('failed', 'unknown', 'cancelled') RETURNING tries`,
         [id, now],
       ),
@@ -176,7 +190,7 @@ export class Executions {
     const { status, service = null, action = null, from = null, to = null } = filter;
     const given = [status, service, action, from, to];
     const rows = await this.database.rows<OpenExecution>(
-      `UPDATE executions SET status = 'queued', tries = 0, next_attempt_at = $6, started_at = NULL, finished_at = NULL
+      `UPDATE executions SET status = 'queued', tries = 0, asked = 0, next_attempt_at = $6, started_at = NULL, finished_at = NULL
        WHERE id IN (${matching} AND coalesce(t.delta, 0) = 0
          ORDER BY e.id LIMIT ${RETRIED_AT_ONCE} FOR UPDATE OF e SKIP LOCKED)
        RETURNING id, tries`,

@@ -12,9 +12,10 @@ import { CONFIG, type Config } from '../config/config';
 import type { Claimed } from '../queue/claimed';
 import { Handover, type Hands } from '../queue/handover';
 import type { ActionJob } from '../queue/jobs';
-import { Permanent, Retryable, type Action, type ActionContext, type Waiting } from './action';
+import { NotYet, Permanent, Retryable, type Action, type ActionContext, type Waiting } from './action';
 import { ActionBook } from './action-book';
 import { backoffMs } from './backoff';
+import { contradiction } from './capacity';
 import { Claims } from './claims';
 import { excerptOf } from './excerpt';
 import type { Ending } from './execution';
@@ -26,6 +27,8 @@ const CONCURRENCY = 64;
 /** How often the end of a try is written down again when PostgreSQL is away. The lease bounds it too. */
 const FINISH_TRIES = 8;
 const A_DAY_SECONDS = 86_400;
+/** What ends by itself at a target is asked after more often than what a person has to approve there. */
+const NOT_YET_GAP_AT_MOST_MS = 15_000;
 const NEVER = new AbortController().signal;
 
 /** An action ready to be called. */
@@ -109,9 +112,14 @@ export class Executor implements Hands, BeforeApplicationShutdown {
     await this.finish(claimed, masked(ending, secrets, request));
   }
 
-  /** @throws Error when the definition is not usable: a mapping or a secret that is not there, a template that fails */
+  /**
+   * @throws Error when the definition is not usable: a mapping or a secret that is not there, a template that fails, an
+   * action that does the contrary of what its rule wants
+   */
   private async prepare({ id, actionId, actionVersion, variables }: Claimed): Promise<Call> {
     const { options, strategy, params, texts } = await this.book.open(actionId, actionVersion);
+    const problem = contradiction(options, variables);
+    if (problem !== undefined) throw new Permanent(problem);
     return {
       strategy,
       params: rendered(options.params, params, withExecution(variables, id)),
@@ -136,6 +144,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
       return this.waits(call, waiting, { outcome: 'accepted', detail });
     } catch (error) {
       if (error instanceof Permanent) return failed('permanent', messageOf(error));
+      if (error instanceof NotYet) return this.later(claimed, error);
       if (error instanceof Retryable)
         return this.again(claimed, 'retryable', messageOf(error), error.retryAfterSeconds);
       return this.lostAnswer(claimed, call, 'ambiguous', messageOf(error));
@@ -262,14 +271,38 @@ export class Executor implements Hands, BeforeApplicationShutdown {
     error: string,
     retryAfterSeconds?: number,
   ): Ending {
-    const { tries, retry } = claimed;
+    const { retry, waitsUntil } = claimed;
+    const tries = claimed.tries - claimed.asked;
     if (tries >= retry.attempts) {
       const status = outcome === 'retryable' ? 'failed' : 'unknown';
       return { status, attempt: { outcome, error } };
     }
     const waitMs = backoffMs(retry, tries, retryAfterSeconds, Math.random());
     const nextAttemptAt = new Date(this.clock.now().getTime() + waitMs);
-    return { status: 'queued', nextAttemptAt, attempt: { outcome, error } };
+    return {
+      status: 'queued',
+      nextAttemptAt,
+      notYetUntil: waitsUntil ?? undefined,
+      attempt: { outcome, error },
+    };
+  }
+
+  /** The target will take it when something has ended there. That is no try, however often it is asked. */
+  private later({ asked, waitsUntil }: Claimed, { message, withinSeconds }: NotYet): Ending {
+    const now = this.clock.now().getTime();
+    const until = waitsUntil ?? new Date(now + withinSeconds * 1000);
+    if (now >= until.getTime()) {
+      const error = `${message}; it is not asked any more, for that has not ended in time`;
+      return { status: 'failed', attempt: { outcome: 'not_yet', error } };
+    }
+    const gap = Math.min(gapMs(asked), NOT_YET_GAP_AT_MOST_MS, until.getTime() - now);
+    const nextAttemptAt = new Date(now + gap);
+    return {
+      status: 'queued',
+      nextAttemptAt,
+      notYetUntil: until,
+      attempt: { outcome: 'not_yet', error: message },
+    };
   }
 
   /** Calls the mapping with the action's timeout. One that is left behind may have been done. */
@@ -277,15 +310,26 @@ export class Executor implements Hands, BeforeApplicationShutdown {
     return withDeadline(claimed.timeoutSeconds * 1000, (signal) => call(this.contextOf(claimed, signal)));
   }
 
-  private contextOf({ id, timeoutSeconds, variables }: Claimed, signal: AbortSignal): ActionContext {
+  private contextOf(claimed: Claimed, signal: AbortSignal): ActionContext {
+    const { id, timeoutSeconds, variables, intended } = claimed;
     const timeoutMs = timeoutSeconds * 1000;
     return {
+      intend: (intent) => this.intend(claimed, intent),
+      intended: intended ?? undefined,
       timeoutMs,
       now: this.clock.now(),
       executionId: id,
       variables: withExecution(variables, id),
       signal,
     };
+  }
+
+  /** @throws Retryable when it can't be written down, or another worker has it in hand: nothing was done yet */
+  private async intend(claimed: Claimed, intent: object): Promise<void> {
+    const isOurs = await this.executions.intend(claimed, this.worker, intent).catch((problem) => {
+      throw new Retryable(`what was to be done can't be written down: ${messageOf(problem)}`);
+    });
+    if (!isOurs) throw new Retryable('another worker has it in hand by now');
   }
 
   private async finish(claimed: Claimed, ending: Ending): Promise<void> {

@@ -12,7 +12,6 @@ import { ENDED, mine, own, type Claim, type Ended, type Ending } from './executi
 /** One that waits, in the hands of a worker that asks the target. */
 export interface ClaimedWaiting extends Claimed {
   waiting: Waiting;
-  asked: number;
   waitsUntil: Date;
 }
 
@@ -80,7 +79,7 @@ export class WaitingExecutions {
        UPDATE executions e
        SET lease_owner = a.worker, lease_until = $3::timestamptz + make_interval(secs => a.timeout_seconds + $4)
        FROM mine a WHERE e.id = a.execution AND e.id = ANY($1::uuid[])
-       RETURNING ${CLAIMED}, e.waiting, e.asked, e.waits_until AS "waitsUntil"`,
+       RETURNING ${CLAIMED}, e.waiting`,
       [
         uuids(claims.map(({ id }) => id)),
         uuids(claims.map(({ worker }) => worker)),

@@ -19,6 +19,12 @@ export interface Claimed {
   tries: number;
   /** When the first try began, since it was queued, whose answer was lost; else when this one did. */
   doubtfulSince: Date;
+  /** While it is queued: how often its target said that it can't yet, which counts as no try; while it waits: how often it was asked. */
+  asked: number;
+  /** Until when that may be so. */
+  waitsUntil: Date | null;
+  /** What the first try has written down before it did it, of those of which nobody can tell what came of them. */
+  intended: unknown;
   variables: Record<string, unknown>;
   timeoutSeconds: number;
   retry: RetryPolicy;
@@ -26,7 +32,9 @@ export interface Claimed {
 
 /** What is read of a claimed execution `e` and its action `a`. */
 export const CLAIMED = `e.id, e.service_name AS service, e.action_name AS action, e.tries, e.variables, a.type, a.id AS "actionId",
-  a.version AS "actionVersion", a.timeout_seconds AS "timeoutSeconds", a.retry,
+  a.version AS "actionVersion", a.timeout_seconds AS "timeoutSeconds", a.retry, e.asked, e.waits_until AS "waitsUntil",
+  jsonb_path_query_first(e.attempts,
+    '$[*] ? (@.outcome == "ambiguous" || @.outcome == "lost" || !exists(@.outcome)).intended') AS intended,
   CASE WHEN jsonb_array_length(e.attempts) = 1 THEN e.started_at ELSE
     (SELECT min((t->>'startedAt')::timestamptz) FROM jsonb_array_elements(e.attempts) t
      WHERE coalesce(t->>'outcome', 'lost') IN ('ambiguous', 'lost') AND (t->>'startedAt')::timestamptz >= e.started_at) END AS "doubtfulSince"`;

@@ -19,5 +19,19 @@ export class Retryable extends Error {
   readonly retryAfterSeconds?: number;
 }
 
+/**
+ * Surely not done, and no failure: the target has something under way that ends by itself (a cooldown, another change).
+ * It is asked again until then, and that counts as no try.
+ */
+export class NotYet extends Retryable {
+  /** @param withinSeconds after the first such answer it has failed */
+  constructor(
+    message: string,
+    readonly withinSeconds: number = 3_600,
+  ) {
+    super(message);
+  }
+}
+
 /** Sent, and no answer came: it may have been done. */
 export class Ambiguous extends Error {}

@@ -13,6 +13,12 @@ export interface Group {
   cooldownUntil?: number;
   /** Instances that a description lists, if it is asked to: how many in service, or the states they are in. */
   instances?: number | string[];
+  /** Weight of each instance, and of the types the group may launch. */
+  weight?: number;
+  /** What its capacity counts. */
+  capacityType?: 'units' | 'vcpu' | 'memory-mib';
+  /** Processes that somebody suspended: `Launch`, `Terminate`, … */
+  suspended?: string[];
 }
 
 export class AutoScalingStandIn extends AwsQueryStandIn {
@@ -82,11 +88,21 @@ export class AutoScalingStandIn extends AwsQueryStandIn {
 }
 
 function memberOf(name: string, group: Group, withInstances: boolean): string {
-  const { region, minSize, maxSize, desiredCapacity, instances = 0 } = group;
+  const {
+    region,
+    minSize,
+    maxSize,
+    desiredCapacity,
+    instances = 0,
+    weight,
+    capacityType,
+    suspended = [],
+  } = group;
+  const weighted = weight === undefined ? '' : `<WeightedCapacity>${weight}</WeightedCapacity>`;
   const states = typeof instances === 'number' ? Array<string>(instances).fill('InService') : instances;
   const listed = (withInstances ? states : []).map(
     (state, index) =>
-      `<member><InstanceId>i-${String(index).padStart(17, '0')}</InstanceId><AvailabilityZone>${region}a</AvailabilityZone><LifecycleState>${state}</LifecycleState><HealthStatus>Healthy</HealthStatus><ProtectedFromScaleIn>false</ProtectedFromScaleIn></member>`,
+      `<member><InstanceId>i-${String(index).padStart(17, '0')}</InstanceId><AvailabilityZone>${region}a</AvailabilityZone><LifecycleState>${state}</LifecycleState><HealthStatus>Healthy</HealthStatus><ProtectedFromScaleIn>false</ProtectedFromScaleIn>${weighted}</member>`,
   );
   return [
     '<member>',
@@ -94,6 +110,10 @@ function memberOf(name: string, group: Group, withInstances: boolean): string {
     `<MinSize>${minSize}</MinSize><MaxSize>${maxSize}</MaxSize><DesiredCapacity>${desiredCapacity}</DesiredCapacity>`,
     '<DefaultCooldown>300</DefaultCooldown><HealthCheckType>EC2</HealthCheckType>',
     `<AvailabilityZones><member>${region}a</member></AvailabilityZones>`,
+    capacityType === undefined ? '' : `<DesiredCapacityType>${capacityType}</DesiredCapacityType>`,
+    weighted &&
+      `<MixedInstancesPolicy><LaunchTemplate><Overrides><member><InstanceType>c5.xlarge</InstanceType>${weighted}</member></Overrides></LaunchTemplate></MixedInstancesPolicy>`,
+    `<SuspendedProcesses>${suspended.map((name) => `<member><ProcessName>${name}</ProcessName></member>`).join('')}</SuspendedProcesses>`,
     `<Instances>${listed.join('')}</Instances>`,
     '<CreatedTime>2026-01-01T00:00:00.000Z</CreatedTime>',
     '</member>',

@@ -13,23 +13,25 @@ import {
   SecretAccessKey,
   SessionToken,
 } from '../../targets/http/aws';
-import { groupText, readGroup, SERVICE } from '../../targets/aws/auto-scaling';
+import { groupText, readGroup, SERVICE, unitProblem, type Group } from '../../targets/aws/auto-scaling';
 import { hostIn } from '../../targets/http/host';
 import type { SdkOptions } from '../../targets/http/sdk-handler';
 import {
   ActionMapping,
   Ambiguous,
+  NotYet,
   Permanent,
-  Retryable,
   type Action,
   type ActionContext,
   type ActionResult,
 } from '../action';
-import { wantedNodes } from '../wanted-nodes';
+import { stepOf, wishOf, wishText, type Direction, type Intent, type Wish } from '../capacity';
 
 const CAPACITY_AT_MOST = 2 ** 31 - 1;
 /** Auto Scaling API reference, SetDesiredCapacity: it has something under way, or somebody else has it in hand. */
 const BUSY = /^(ScalingActivityInProgress|ResourceContention)/;
+/** How long something else may be under way at a group, beside its cooldown. */
+const BUSY_SECONDS = 3_600;
 
 export class AwsAutoscalingCapacityParams implements SelfChecking {
   @Text({
@@ -45,7 +47,7 @@ export class AwsAutoscalingCapacityParams implements SelfChecking {
   region: string;
 
   @Text({
-    description: 'How many instances there shall be; without it nodes.desired',
+    description: 'How many instances there shall be; without it as many more or less as nodes.delta says',
     template: 'text',
     optional: true,
     pattern: /^\s*\d+\s*$/,
@@ -74,12 +76,16 @@ export class AwsAutoscalingCapacityParams implements SelfChecking {
   }
 }
 
-/** Sets the desired capacity of a group, within its bounds (Auto Scaling API, 2011-01-01). */
+/**
+ * Sets the desired capacity of a group, within its bounds (Auto Scaling API, 2011-01-01). The group is read right before;
+ * the API has no condition to set it on, so what somebody else sets in the moment between is overwritten.
+ */
 @ActionMapping({
   type: 'aws_autoscaling_capacity',
   title: 'AWS Auto Scaling capacity',
   description: 'Sets the desired capacity of an Auto Scaling group, within its minimum and maximum',
   params: AwsAutoscalingCapacityParams,
+  capacity: 'sets',
 })
 @Injectable()
 export class AwsAutoscalingCapacity implements Action<AwsAutoscalingCapacityParams> {
@@ -87,19 +93,20 @@ export class AwsAutoscalingCapacity implements Action<AwsAutoscalingCapacityPara
 
   async execute(
     params: AwsAutoscalingCapacityParams,
-    { signal, variables }: ActionContext,
+    { signal, variables, intended, intend }: ActionContext,
   ): Promise<ActionResult> {
-    const wanted = wantedCapacity(params, variables);
+    const wish = wishFor(params, variables);
     const client = this.clients.of(params.region, params);
-    const { MinSize = 0, MaxSize = 0, DesiredCapacity = 0 } = await readGroup(client, params, false, signal);
-    const capacity = Math.min(Math.max(wanted, MinSize), MaxSize);
-    const detail =
-      `${DesiredCapacity} -> ${capacity}` +
-      (capacity === wanted ? '' : `; ${wanted} was wanted, the group takes ${MinSize} to ${MaxSize}`);
+    const group = await readGroup(client, params, true, signal);
+    const problem = unitProblem(group);
+    if (problem) throw new Permanent(`${groupText(params)} can't be scaled: ${problem}`);
+    const { MinSize: atLeast, MaxSize: atMost, DesiredCapacity: number } = group;
+    const { to, detail } = stepOf(wish, { name: 'the group', number, atLeast, atMost }, intended);
     // A cooldown would hold up what is done already, perhaps by a try whose answer was lost.
-    if (capacity === DesiredCapacity) return { detail };
-    await setCapacity(client, params, capacity, signal);
-    return { detail };
+    if (to === number) return { detail };
+    await intend?.({ number: to } satisfies Intent);
+    await setCapacity(client, params, to, BUSY_SECONDS + (group.DefaultCooldown ?? 0), signal);
+    return { detail: detail + suspensionText(group, wish.direction) };
   }
 
   preview(params: AwsAutoscalingCapacityParams, { variables }: ActionContext): object {
@@ -107,7 +114,7 @@ export class AwsAutoscalingCapacity implements Action<AwsAutoscalingCapacityPara
     return {
       endpoint: endpoint ?? `the default one of ${region}`,
       AutoScalingGroupName: groupName,
-      DesiredCapacity: wantedCapacity(params, variables),
+      DesiredCapacity: wishText(wishFor(params, variables)),
       HonorCooldown: honorCooldown,
     };
   }
@@ -116,21 +123,29 @@ export class AwsAutoscalingCapacity implements Action<AwsAutoscalingCapacityPara
     return endpoint === undefined ? `autoscaling.${region}.amazonaws.com` : hostIn(endpoint);
   }
 
-  /** The number is absolute: set twice, it is the same. */
+  /** The number is written down before it is set, and another try sets the same: set twice, it is the same. */
   idempotent(): boolean {
     return true;
   }
 }
 
-function wantedCapacity(params: AwsAutoscalingCapacityParams, variables: Record<string, unknown>): number {
+function wishFor(params: AwsAutoscalingCapacityParams, variables: Record<string, unknown>): Wish {
   if (params.groupName === '') throw new Permanent('no capacity can be set: the name of the group is empty');
-  return wantedNodes(params.desiredCapacity, variables, CAPACITY_AT_MOST, `scaling ${groupText(params)}`);
+  return wishOf(params.desiredCapacity, variables, CAPACITY_AT_MOST, `scaling ${groupText(params)}`);
+}
+
+/** Auto Scaling User Guide, "Suspend and resume processes": the number is taken, and nothing follows. */
+function suspensionText({ SuspendedProcesses = [] }: Group, direction: Direction | undefined): string {
+  const needed = direction === 'up' ? ['Launch'] : direction === 'down' ? ['Terminate'] : [];
+  const suspended = SuspendedProcesses.filter(({ ProcessName = '' }) => needed.includes(ProcessName));
+  return suspended.length === 0 ? '' : `; warning: the group's process ${needed.join()} is suspended`;
 }
 
 async function setCapacity(
   client: AutoScalingClient,
   params: AwsAutoscalingCapacityParams,
   capacity: number,
+  busySeconds: number,
   signal: AbortSignal,
 ): Promise<void> {
   const { groupName, honorCooldown } = params;
@@ -145,7 +160,7 @@ async function setCapacity(
   } catch (error) {
     if (error instanceof Ambiguous) throw error;
     const { name, message } = error as Error;
-    if (BUSY.test(name)) throw new Retryable(`${deed} has to wait: ${name}: ${message}`);
+    if (BUSY.test(name)) throw new NotYet(`${deed} has to wait: ${name}: ${message}`, busySeconds);
     throw awsOutcome(error, deed, SERVICE, (sentence) => new Ambiguous(`${sentence}; it may have been done`));
   }
 }

@@ -1,7 +1,7 @@
 import { AutoScalingStandIn, type Group } from '../../../test/stand-ins/autoscaling';
 import type { AwsTrouble } from '../../../test/stand-ins/aws-query';
 import { check } from '../../common/check';
-import { Ambiguous, Permanent, Retryable, type ActionContext, type ActionResult } from '../action';
+import { Ambiguous, NotYet, Permanent, Retryable, type ActionContext, type ActionResult } from '../action';
 import { rendered } from '../rendering';
 import { AwsAutoscalingCapacity, AwsAutoscalingCapacityParams } from './aws-autoscaling-capacity.action';
 
@@ -92,7 +92,8 @@ describe('aws_autoscaling_capacity', () => {
     it('waits for the cooldown if it is told to', async () => {
       group.cooldownUntil = Date.now() + 60_000;
       expect(await failure({ honorCooldown: true })).toMatchObject({
-        constructor: Retryable,
+        constructor: NotYet,
+        withinSeconds: 3_900,
         message: expect.stringContaining('ScalingActivityInProgress'),
       });
       await scale({ honorCooldown: false });
@@ -139,8 +140,8 @@ describe('aws_autoscaling_capacity', () => {
       [400, 'Throttling', Retryable],
       [400, 'RequestLimitExceeded', Retryable],
       [400, 'RequestExpired', Retryable],
-      [400, 'ScalingActivityInProgress', Permanent, Retryable],
-      [500, 'ResourceContention', Retryable],
+      [400, 'ScalingActivityInProgress', Permanent, NotYet],
+      [500, 'ResourceContention', Retryable, NotYet],
       [429, 'Whatever', Retryable],
       [500, 'InternalFailure', Retryable],
       [503, 'ServiceUnavailable', Retryable],

@@ -58,6 +58,7 @@ export class ChatParams {
   title: 'Chat message',
   description: 'Says something in a channel of Slack, Mattermost or Microsoft Teams',
   params: ChatParams,
+  capacity: 'none',
 })
 @Injectable()
 export class Chat implements Action<ChatParams> {

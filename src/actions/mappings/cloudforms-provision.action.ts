@@ -97,6 +97,7 @@ export class CloudFormsProvisionParams extends CloudFormsParams implements SelfC
   title: 'CloudForms: new virtual machines',
   description: 'Asks CloudForms or ManageIQ to provision virtual machines from a template',
   params: CloudFormsProvisionParams,
+  capacity: 'adds',
 })
 @Injectable()
 export class CloudFormsProvision implements Action<CloudFormsProvisionParams> {

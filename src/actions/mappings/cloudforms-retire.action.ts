@@ -79,6 +79,7 @@ type Retiring = Pick<Machine, 'id' | 'name'> & ({ request: string } | { task?: s
   title: 'CloudForms: retire virtual machines',
   description: 'Retires living virtual machines of CloudForms or ManageIQ that carry a tag, newest first',
   params: CloudFormsRetireParams,
+  capacity: 'removes',
 })
 @Injectable()
 export class CloudFormsRetire implements Action<CloudFormsRetireParams> {

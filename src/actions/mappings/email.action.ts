@@ -76,6 +76,7 @@ export class EmailParams {
   title: 'Email',
   description: 'Sends a plain-text message by SMTP',
   params: EmailParams,
+  capacity: 'none',
 })
 @Injectable()
 export class Email implements Action<EmailParams> {

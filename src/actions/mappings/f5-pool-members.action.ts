@@ -67,6 +67,7 @@ export class F5PoolMembersParams implements F5Pool, SelfChecking {
   title: 'F5 pool members',
   description: 'Adds, removes, enables, disables or drains members of a pool of an F5 BIG-IP',
   params: F5PoolMembersParams,
+  capacity: 'none',
 })
 @Injectable()
 export class F5PoolMembers implements Action<F5PoolMembersParams> {

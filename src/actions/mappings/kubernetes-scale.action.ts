@@ -31,7 +31,7 @@ import {
   type ActionResult,
   type Waiting,
 } from '../action';
-import { wantedNodes } from '../wanted-nodes';
+import { stepOf, wishOf, wishText, type Intent, type Wish } from '../capacity';
 
 /** `spec.replicas` is an int32. */
 const REPLICAS_AT_MOST = 2 ** 31 - 1;
@@ -68,7 +68,7 @@ export class KubernetesScaleParams {
   name: string;
 
   @Text({
-    description: 'How many replicas there shall be; without it nodes.desired',
+    description: 'How many replicas there shall be; without it as many more or less as nodes.delta says',
     template: 'text',
     optional: true,
     pattern: /^\s*\d+\s*$/,
@@ -91,23 +91,32 @@ export class KubernetesScaleParams {
   description:
     'Sets how many replicas a Deployment, StatefulSet or ReplicaSet has, and waits until they are there',
   params: KubernetesScaleParams,
+  capacity: 'sets',
 })
 @Injectable()
 export class KubernetesScale implements Action<KubernetesScaleParams> {
   accountFolder = ACCOUNT_FOLDER;
 
-  /** A write that is refused because somebody wrote since it was read is read again. */
-  async execute(params: KubernetesScaleParams, { signal, variables }: ActionContext): Promise<ActionResult> {
+  /** A write that is refused because somebody wrote since it was read is read again, and decided again. */
+  async execute(
+    params: KubernetesScaleParams,
+    { signal, variables, intended, intend }: ActionContext,
+  ): Promise<ActionResult> {
     const target = workloadText(params);
-    const replicas = wantedNodes(params.replicas, variables, REPLICAS_AT_MOST, `scaling ${target}`);
+    const wish = wishFor(params, variables);
     const cluster = clusterOf(params.cluster, this.accountFolder);
     for (let write = 1; write <= WRITES_AT_MOST; write++) {
       const before = await readScale(cluster, params, signal);
-      const after = await writeScale(cluster, params, before, replicas, signal);
+      const own = { name: 'the workload', number: before.replicas, atLeast: 0, atMost: REPLICAS_AT_MOST };
+      const { to, detail, isHeld } = stepOf(wish, own, intended);
+      if (isHeld) return { detail };
+      const isSet = to === before.replicas;
+      if (!isSet) await intend?.({ number: to } satisfies Intent);
+      const after = isSet ? before : await writeScale(cluster, params, before, to, signal);
       if (after === 'conflict') continue;
       const warning = await autoscalerWarning(cluster, params, signal);
-      const result = progressOf(after, replicas);
-      return { ...result, detail: `${before.replicas} -> ${replicas}; ${result.detail}${warning}` };
+      const result = progressOf(after, to);
+      return { ...result, detail: `${detail}; ${result.detail}${warning}` };
     }
     throw new Retryable(`${target} was changed by others ${WRITES_AT_MOST} times while it was written`);
   }
@@ -124,12 +133,7 @@ export class KubernetesScale implements Action<KubernetesScaleParams> {
   }
 
   preview(params: KubernetesScaleParams, { variables }: ActionContext): object {
-    const replicas = wantedNodes(
-      params.replicas,
-      variables,
-      REPLICAS_AT_MOST,
-      `scaling ${workloadText(params)}`,
-    );
+    const replicas = wishText(wishFor(params, variables));
     const server = params.cluster ? originOf(params.cluster.server) : 'https://<the cluster it runs in>';
     return { method: 'PUT', url: server + scalePath(params), body: scaleBody(params, replicas) };
   }
@@ -138,7 +142,7 @@ export class KubernetesScale implements Action<KubernetesScaleParams> {
     return cluster ? hostIn(cluster.server) : 'the cluster it runs in';
   }
 
-  /** The number is absolute: set twice, it is the same. */
+  /** The number is written down before it is set, and another try sets the same: set twice, it is the same. */
   idempotent(): boolean {
     return true;
   }
@@ -147,6 +151,9 @@ export class KubernetesScale implements Action<KubernetesScaleParams> {
     return WAITS_SECONDS;
   }
 }
+
+const wishFor = (params: KubernetesScaleParams, variables: Record<string, unknown>): Wish =>
+  wishOf(params.replicas, variables, REPLICAS_AT_MOST, `scaling ${workloadText(params)}`);
 
 /** Another number wanted by somebody else since ends the waiting: ours was set, and will not come. */
 function progressOf({ replicas: wanted, observed }: Scale, replicas: number): ActionResult {

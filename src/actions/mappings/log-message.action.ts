@@ -28,6 +28,7 @@ export class LogMessageParams {
   title: 'Log message',
   description: "Writes one line to monscale's own log",
   params: LogMessageParams,
+  capacity: 'none',
 })
 @Injectable()
 export class LogMessage implements Action<LogMessageParams> {

@@ -89,6 +89,7 @@ export class SnsPublishParams implements SelfChecking {
   title: 'AWS SNS message',
   description: 'Publishes a message to a topic of AWS SNS',
   params: SnsPublishParams,
+  capacity: 'none',
 })
 @Injectable()
 export class SnsPublish implements Action<SnsPublishParams> {

@@ -93,6 +93,7 @@ export class WebhookParams implements SelfChecking {
   title: 'Webhook',
   description: 'Sends an HTTP request, signed if wanted, with a key that makes it safe to repeat',
   params: WebhookParams,
+  capacity: 'none',
 })
 @Injectable()
 export class Webhook implements Action<WebhookParams> {

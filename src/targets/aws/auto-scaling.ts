@@ -17,8 +17,7 @@ export interface GroupName {
   region: string;
 }
 
-export type Group = AutoScalingGroup &
-  Required<Pick<AutoScalingGroup, 'MinSize' | 'MaxSize' | 'DesiredCapacity'>>;
+export type Group = AutoScalingGroup & { MinSize: number; MaxSize: number; DesiredCapacity: number };
 
 /** For sentences. */
 export const groupText = ({ groupName, region }: GroupName): string => `group ${groupName} of ${region}`;
@@ -51,6 +50,26 @@ export async function readGroup(
     if (!NextToken) throw new Permanent(`${deed} failed: there is no such group`);
   }
   throw new Retryable(`${deed} was answered more than ${PAGES_AT_MOST} pages without it`);
+}
+
+/**
+ * Why the group's capacity is no number of nodes, as the end of a sentence (Auto Scaling User Guide, "Instance weights";
+ * API reference, DesiredCapacityType).
+ *
+ * @param group with its instances
+ */
+export function unitProblem(group: Group): string | undefined {
+  const { DesiredCapacity: capacity, DesiredCapacityType: type = 'units' } = group;
+  if (type !== 'units')
+    return `its DesiredCapacity ${capacity} counts ${type}, and a rule counts nodes: the units differ`;
+  const overrides = group.MixedInstancesPolicy?.LaunchTemplate?.Overrides ?? [];
+  const weights = [...(group.Instances ?? []), ...overrides].map(
+    ({ WeightedCapacity = '1' }) => WeightedCapacity,
+  );
+  const other = [...new Set(weights)].filter((weight) => Number(weight) !== 1);
+  return other.length === 0
+    ? undefined
+    : `its DesiredCapacity ${capacity} counts units of weighted instances (weight ${other.slice(0, 5).join(', ')}), and a rule counts nodes: the units differ`;
 }
 
 const isWhole = (group: AutoScalingGroup): group is Group =>

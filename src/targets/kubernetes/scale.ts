@@ -34,7 +34,8 @@ export function scalePath(workload: Workload): string {
   return `/apis/apps/v1/namespaces/${namespace}/${kind.toLowerCase()}s/${name}/scale`;
 }
 
-export function scaleBody({ namespace, name }: Workload, replicas: number, of?: Scale): object {
+/** @param replicas in words where a preview does not know it */
+export function scaleBody({ namespace, name }: Workload, replicas: number | string, of?: Scale): object {
   const metadata = { name, namespace, uid: of?.uid, resourceVersion: of?.resourceVersion };
   return { kind: 'Scale', apiVersion: 'autoscaling/v1', metadata, spec: { replicas } };
 }
