@@ -10,13 +10,17 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { bodyOf, HttpStandIn } from './http-stand-in';
 
 const POOL_PATH = /^\/mgmt\/tm\/ltm\/pool\/([^/]+)\/members(?:\/([^/]+))?(\/stats)?$/;
-const FULL_NAME = /^~([A-Za-z_][\w.-]*)~([^~]+)$/;
+const PARTITION_PATH = /^\/mgmt\/tm\/auth\/partition\/([^/]+)$/;
+/** With folders, `~Tenant~app~10.0.0.1:80`. */
+const FULL_NAME = /^~([A-Za-z_][\w.-]*)~(.+)$/;
 
 export interface F5Member {
   address?: string;
   session: string;
   state: string;
   curConns: number;
+  /** Made by BIG-IP for a host name. */
+  ephemeral?: boolean;
 }
 
 /** How a request is misbehaved to. */
@@ -34,7 +38,7 @@ export interface F5Trouble {
   hangAfter?: boolean;
 }
 
-type Kind = 'login' | 'list' | 'add' | 'patch' | 'remove' | 'stats';
+type Kind = 'login' | 'list' | 'add' | 'patch' | 'remove' | 'stats' | 'nodes' | 'partition';
 
 class Refusal extends Error {
   constructor(
@@ -55,6 +59,8 @@ export class F5StandIn extends HttpStandIn {
     patch: [],
     remove: [],
     stats: [],
+    nodes: [],
+    partition: [],
   };
   /** "GET /path", refused ones included. */
   readonly requests: string[] = [];
@@ -69,6 +75,12 @@ export class F5StandIn extends HttpStandIn {
   /** Tokens that were given, in order. */
   readonly tokens: string[] = [];
   private readonly living = new Set<string>();
+  /** Addresses of nodes by full path. A member makes its node, and leaves it behind. */
+  readonly nodes = new Map<string, string>();
+  /** Default route domains of partitions that have another than 0. */
+  readonly routeDomains: Record<string, number> = {};
+  /** Answers removals of members, and keeps them. */
+  keepsMembers = false;
   /** Members by full path, by pool's full path. */
   private readonly pools = new Map<string, Map<string, F5Member>>();
 
@@ -94,6 +106,9 @@ export class F5StandIn extends HttpStandIn {
 
   clear(): void {
     this.pools.clear();
+    this.nodes.clear();
+    Object.keys(this.routeDomains).forEach((partition) => delete this.routeDomains[partition]);
+    this.keepsMembers = false;
     this.requests.length = 0;
     this.tokens.length = 0;
     this.living.clear();
@@ -138,6 +153,9 @@ export class F5StandIn extends HttpStandIn {
       throw new Refusal(415, 'Found invalid content-type. The content-type must be application/json');
     if (url === '/mgmt/shared/authn/login') return this.login(JSON.parse(body) as Record<string, string>);
     this.authorize(request);
+    if (url === '/mgmt/tm/ltm/node') return this.listNodes();
+    const [, partitionName] = PARTITION_PATH.exec(url) ?? [];
+    if (partitionName) return this.partition(partitionName);
     const [, poolText, memberText, stats] = POOL_PATH.exec(url) ?? [];
     if (!poolText) throw new Refusal(404, `Public URI path not registered: ${url}`);
     const [, partition, poolName] = FULL_NAME.exec(poolText) ?? [];
@@ -152,13 +170,18 @@ export class F5StandIn extends HttpStandIn {
     }
     const [, memberPartition, memberName] = FULL_NAME.exec(decodeURIComponent(memberText)) ?? [];
     if (!memberPartition || !memberName) throw new Refusal(400, `the partition is missing in ${memberText}`);
-    const path = `/${memberPartition}/${memberName}`;
+    const path = `/${memberPartition}/${memberName.replaceAll('~', '/')}`;
     const member = members.get(path);
     if (!member)
       throw new Refusal(404, `01020036:3: The requested Pool Member (${spoken(pool, path)}) was not found.`);
     if (stats) return this.stats(pool, path, member);
     if (method === 'DELETE') {
-      members.delete(path);
+      if (member.ephemeral)
+        throw new Refusal(
+          400,
+          `01070734:3: Configuration error: ephemeral pool member (${path}) can't be deleted`,
+        );
+      if (!this.keepsMembers) members.delete(path);
       return '';
     }
     if (method === 'PATCH') patch(member, JSON.parse(body) as Record<string, string>);
@@ -224,19 +247,47 @@ export class F5StandIn extends HttpStandIn {
     if (!isWellNamed) throw new Refusal(400, `01070422:3: The name ${name} of the pool member is not valid.`);
     if (address !== undefined && address !== node)
       throw new Refusal(400, `01070587:3: The address ${address} is not the one of ${name}.`);
-    if (!isIPv4(bare) && !isIPv6(bare))
-      throw new Refusal(404, `01020036:3: The requested node (/${partition}/${node}) was not found.`);
+    const nodePath = `/${partition ?? 'Common'}/${node}`;
+    if (!isIPv4(bare) && !isIPv6(bare) && !this.nodes.has(nodePath))
+      throw new Refusal(404, `01020036:3: The requested node (${nodePath}) was not found.`);
+    const nodeAddress = this.nodes.get(nodePath) ?? node;
+    const isTaken = [...this.nodes].some(
+      ([other, taken]) =>
+        other !== nodePath && this.located(taken, other) === this.located(nodeAddress, nodePath),
+    );
+    if (isTaken)
+      throw new Refusal(400, `0107176c:3: Invalid Node, the IP address ${nodeAddress} already exists.`);
     if (members.has(path))
       throw new Refusal(
         409,
         `01020066:3: The requested Pool Member (${spoken(pool, path)}) already exists in partition ${partition}.`,
       );
     const session = this.stateOfNew === 'unchecked' ? 'user-enabled' : 'monitor-enabled';
-    const member = { address: node, session, state: this.stateOfNew, curConns: 0 };
+    this.nodes.set(nodePath, nodeAddress);
+    const member = { address: nodeAddress, session, state: this.stateOfNew, curConns: 0 };
     members.set(path, member);
     // As versions 11 and 12: it is added all the same.
     if (partition === undefined) throw new Refusal(404, `Object not found - ${name}`);
     return shown(path, member);
+  }
+
+  /** An address with its route domain. */
+  private located(address: string, nodePath: string): string {
+    const partition = nodePath.split('/')[1]!;
+    return address.includes('%') ? address : `${address}%${this.routeDomains[partition] ?? 0}`;
+  }
+
+  private listNodes(): object {
+    const items = [...this.nodes].map(([fullPath, address]) => {
+      const [, partition, name] = fullPath.split('/');
+      return { kind: 'tm:ltm:node:nodestate', name, partition, fullPath, address };
+    });
+    return { kind: 'tm:ltm:node:nodecollectionstate', items };
+  }
+
+  private partition(name: string): object {
+    const defaultRouteDomain = this.routeDomains[name] ?? 0;
+    return { kind: 'tm:auth:partition:partitionstate', name, fullPath: name, defaultRouteDomain };
   }
 
   private stats(pool: string, path: string, { curConns, state }: F5Member): object {
@@ -253,6 +304,8 @@ export class F5StandIn extends HttpStandIn {
 
 function kindOf(method: string, url: string): Kind {
   if (url.endsWith('/login')) return 'login';
+  if (url === '/mgmt/tm/ltm/node') return 'nodes';
+  if (PARTITION_PATH.test(url)) return 'partition';
   if (method === 'GET' && url.endsWith('/members')) return 'list';
   return method === 'POST' ? 'add' : method === 'PATCH' ? 'patch' : method === 'DELETE' ? 'remove' : 'stats';
 }
@@ -277,15 +330,16 @@ function patch(member: F5Member, { session, state, ...rest }: Record<string, str
   if (state) member.state = state === 'user-up' ? 'up' : state;
 }
 
-const shown = (path: string, { address, session, state }: F5Member): object => ({
+const shown = (path: string, { address, session, state, ephemeral }: F5Member): object => ({
   kind: 'tm:ltm:pool:members:membersstate',
-  name: path.split('/')[2],
+  name: path.split('/').at(-1),
   partition: path.split('/')[1],
   fullPath: path,
   generation: 1,
   address,
   session,
   state,
+  ...(ephemeral ? { ephemeral: 'true' } : {}),
 });
 
 /** As BIG-IP speaks of a member: pool, node and port. */

@@ -3,11 +3,29 @@ import type { SelfChecking } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { Choice, Nested, Text, TextList, Whole } from '../../common/fields';
 import { MEMBER_HINT, memberIn, type Member } from '../../targets/f5/members';
-import { callFor, F5Pools, NoSuchMember, PARTITION, POOL, type F5Pool } from '../../targets/f5/pool';
+import {
+  callFor,
+  F5Pools,
+  fullPathOf,
+  NoSuchMember,
+  PARTITION,
+  POOL,
+  spoken,
+  type F5Pool,
+  type PoolMember,
+} from '../../targets/f5/pool';
 import { hostIn } from '../../targets/http/host';
 import { ORIGIN, originOf } from '../../targets/http/origin';
 import { TlsParams } from '../../targets/http/params';
-import { ActionMapping, type Action, type ActionContext, type ActionResult, type Waiting } from '../action';
+import {
+  ActionMapping,
+  Permanent,
+  Retryable,
+  type Action,
+  type ActionContext,
+  type ActionResult,
+  type Waiting,
+} from '../action';
 
 const OPERATIONS = ['add', 'remove', 'enable', 'disable', 'drain_and_remove'] as const;
 const DRAIN_SECONDS_AT_MOST = 86_400;
@@ -24,7 +42,7 @@ export class F5PoolMembersParams implements F5Pool, SelfChecking {
   @Text({ description: 'Password of the user', secret: true, minLength: 1 })
   password: string;
 
-  @Text({ description: 'Partition of the pool and its members', ...PARTITION })
+  @Text({ description: 'Partition of the pool, and of the members that are added', ...PARTITION })
   partition: string = 'Common';
 
   @Text({
@@ -74,17 +92,20 @@ export class F5PoolMembers implements Action<F5PoolMembersParams> {
   private readonly pools = new F5Pools();
 
   async execute(params: F5PoolMembersParams, context: ActionContext): Promise<ActionResult> {
+    const present = await this.pools.members(params, context);
     const said: string[] = [];
-    const drained: string[] = [];
+    const changed: string[] = [];
     for (const member of membersOf(params)) {
-      const outcome = await this.change(params, member, context);
-      said.push(`${member.name} ${outcome}`);
-      if (outcome === 'disabled') drained.push(member.name);
+      const found = await this.find(params, member, present, context);
+      const outcome = await this.change(params, member, found, context);
+      said.push(`${member.name} ${outcome}${aliasOf(member, found)}`);
+      if (found !== undefined) changed.push(found.name);
     }
     const detail = said.join(', ');
-    if (params.operation !== 'drain_and_remove' || drained.length === 0) return { detail };
+    if (params.operation === 'remove') await this.expectGone(params, changed, context);
+    if (params.operation !== 'drain_and_remove' || changed.length === 0) return { detail };
     const drainUntil = new Date(context.now.getTime() + params.drainSeconds * 1000).toISOString();
-    return { waiting: { drainUntil, members: drained }, detail: `${detail}; drained until ${drainUntil}` };
+    return { waiting: { drainUntil, members: changed }, detail: `${detail}; drained until ${drainUntil}` };
   }
 
   /** Removes each member that has no connections left, at the deadline all of them. */
@@ -94,18 +115,26 @@ export class F5PoolMembers implements Action<F5PoolMembersParams> {
     context: ActionContext,
   ): Promise<ActionResult> {
     const isOver = context.now.getTime() >= Date.parse(String(drainUntil));
+    const present = new Set((await this.pools.members(params, context)).map(({ name }) => name));
     const said: string[] = [];
     const left: string[] = [];
+    const removed: string[] = [];
     for (const name of members as string[]) {
-      const connections = isOver ? undefined : await this.connections(params, name, context);
-      if (isOver || connections === 0) {
-        const outcome = await this.pools.remove(params, name, context);
-        said.push(`${name} ${outcome}${isOver ? ' at the deadline' : ''}`);
+      const isThere = present.has(name);
+      const connections = isThere && !isOver ? await this.connections(params, name, context) : undefined;
+      if (!isThere) {
+        said.push(`${name} was gone already`);
+      } else if (isOver || connections === 0) {
+        said.push(
+          `${name} ${await this.pools.remove(params, name, context)}${isOver ? ' at the deadline' : ''}`,
+        );
+        removed.push(name);
       } else {
         left.push(name);
         said.push(`${name} has ${connections ?? 'an unknown number of'} connections`);
       }
     }
+    await this.expectGone(params, removed, context);
     const detail = said.join(', ');
     return left.length === 0 ? { detail } : { waiting: { drainUntil, members: left }, detail };
   }
@@ -131,40 +160,94 @@ export class F5PoolMembers implements Action<F5PoolMembersParams> {
     return drainSeconds + REMOVAL_SECONDS;
   }
 
+  /** Which member of the pool is meant. Where that can't be told, only `add` goes on: BIG-IP knows what it has. */
+  private async find(
+    params: F5PoolMembersParams,
+    member: Member,
+    present: readonly PoolMember[],
+    context: ActionContext,
+  ): Promise<PoolMember | undefined> {
+    try {
+      return await this.pools.find(params, member, present, context);
+    } catch (error) {
+      if (params.operation === 'add' && error instanceof Permanent) return undefined;
+      throw error;
+    }
+  }
+
   /** @returns what came of it, as the end of a sentence */
-  private async change(params: F5PoolMembersParams, member: Member, context: ActionContext): Promise<string> {
-    const { name } = member;
+  private async change(
+    params: F5PoolMembersParams,
+    member: Member,
+    found: PoolMember | undefined,
+    context: ActionContext,
+  ): Promise<string> {
+    const name = found?.name ?? member.name;
     switch (params.operation) {
       case 'add':
-        return this.pools.add(params, member, context);
+        return found ? 'was there already' : this.pools.add(params, member, context);
       case 'remove':
+        if (found === undefined) return 'was gone already';
+        expectLasting(found, params);
         return this.pools.remove(params, name, context);
       case 'enable':
         return this.pools.enable(params, name, context);
       case 'disable':
         return this.pools.disable(params, name, context);
       case 'drain_and_remove':
-        return unlessGone(this.pools.disable(params, name, context), 'was gone already');
+        if (found === undefined) return 'was gone already';
+        expectLasting(found, params);
+        return this.drain(params, name, context);
     }
   }
 
-  /** One that is gone has none. */
-  private async connections(params: F5PoolMembersParams, name: string, context: ActionContext) {
-    return unlessGone(this.pools.connections(params, name, context), 0);
+  /** @throws Retryable when it went away since the list was read: the next try sees whether it did */
+  private async drain(params: F5PoolMembersParams, name: string, context: ActionContext): Promise<string> {
+    try {
+      return await this.pools.disable(params, name, context);
+    } catch (error) {
+      throw error instanceof NoSuchMember ? new Retryable(error.message) : error;
+    }
   }
+
+  /** Undefined where BIG-IP does not tell. That there are no statistics of it is no proof that it is gone: the list is. */
+  private async connections(params: F5PoolMembersParams, name: string, context: ActionContext) {
+    try {
+      return await this.pools.connections(params, name, context);
+    } catch (error) {
+      if (!(error instanceof NoSuchMember)) throw error;
+      return undefined;
+    }
+  }
+
+  /** @throws Retryable when the pool still has one of them, whatever was answered to its removal */
+  private async expectGone(
+    params: F5PoolMembersParams,
+    names: readonly string[],
+    context: ActionContext,
+  ): Promise<void> {
+    if (names.length === 0) return;
+    const still = (await this.pools.members(params, context)).filter(({ name }) => names.includes(name));
+    if (still.length === 0) return;
+    const paths = still.map((member) => fullPathOf(member, params)).join(' and ');
+    throw new Retryable(`${paths} of ${spoken(params)} stays, although its removal was answered 200`);
+  }
+}
+
+/** The name the pool has it under, when that is another. */
+const aliasOf = ({ name }: Member, found: PoolMember | undefined): string =>
+  found === undefined || found.name === name ? '' : ` (the pool has it as ${found.name})`;
+
+/** @throws Permanent for a member that comes back by itself */
+function expectLasting({ name, isEphemeral }: PoolMember, params: F5PoolMembersParams): void {
+  if (isEphemeral)
+    throw new Permanent(
+      `${name} of ${spoken(params)} is not removed: BIG-IP made it for a host name, and makes it again; remove the member of that name`,
+    );
 }
 
 /** Draining begins with it. */
 const changeOf = ({ operation }: F5PoolMembersParams) =>
   operation === 'drain_and_remove' ? 'disable' : operation;
-
-async function unlessGone<T, G>(change: Promise<T>, gone: G): Promise<T | G> {
-  try {
-    return await change;
-  } catch (error) {
-    if (!(error instanceof NoSuchMember)) throw error;
-    return gone;
-  }
-}
 
 const membersOf = ({ members }: F5PoolMembersParams): Member[] => members.map((text) => memberIn(text)!);

@@ -1,7 +1,15 @@
 import { EXPIRED, GOOD } from '../../../test/stand-ins/certificates';
 import { F5StandIn, type F5Member, type F5Trouble } from '../../../test/stand-ins/f5';
 import { check } from '../../common/check';
-import { Ambiguous, Permanent, Retryable, type ActionContext, type ActionResult } from '../action';
+import {
+  Ambiguous,
+  NotYet,
+  Permanent,
+  Retryable,
+  type ActionContext,
+  type ActionResult,
+  type Waiting,
+} from '../action';
 import { rendered } from '../rendering';
 import { F5PoolMembers, F5PoolMembersParams } from './f5-pool-members.action';
 
@@ -128,6 +136,156 @@ describe('f5_pool_members', () => {
     });
   });
 
+  describe('a member the pool has under another name', () => {
+    const at = (address: string): F5Member => ({ ...member(), address });
+    beforeEach(() => {
+      pool = f5.addPool('/Tenant/web');
+    });
+
+    it.each([
+      ['in another partition', '10.0.0.4:80', '/Common/10.0.0.4:80', at('10.0.0.4')],
+      ['of a node with a name', '10.0.0.4:80', '/Tenant/web-4:80', at('10.0.0.4')],
+      ['of a node with a name in another partition', '10.0.0.4:80', '/Common/web-4:80', at('10.0.0.4')],
+      ['with its route domain', '10.0.0.4:80', '/Tenant/10.0.0.4%3:80', at('10.0.0.4%3')],
+      ['without its route domain', '10.0.0.4%3:80', '/Tenant/10.0.0.4:80', at('10.0.0.4')],
+      ['with IPv6, otherwise spelt', '[2001:DB8:0::4]:80', '/Common/2001:db8::4.80', at('2001:db8::4')],
+      ['with IPv6 and a route domain', '2001:db8::4.80', '/Tenant/2001:db8::4%3.80', at('2001:db8::4%3')],
+      ['with the name of its service', '10.0.0.4:80', '/Tenant/10.0.0.4:http', at('10.0.0.4')],
+      [
+        'with IPv6 and the name of its service',
+        '[2001:db8::4]:443',
+        '/Tenant/2001:db8::4.https',
+        at('2001:db8::4'),
+      ],
+      ['in a folder', '10.0.0.4:80', '/Tenant/app/10.0.0.4:80', at('10.0.0.4')],
+      ['that follows a host name', 'web.example.com:80', '/Tenant/web.example.com:80', at('any6')],
+    ])('%s is disabled, enabled, found by add, drained and removed', async (_, text, path, theirs) => {
+      f5.routeDomains.Tenant = 3;
+      pool.set(path, { ...theirs });
+      pool.set('/Tenant/10.0.0.5:80', at('10.0.0.5')).set('/Tenant/10.0.0.4:8080', at('10.0.0.4'));
+      const given = { partition: 'Tenant', members: [text] };
+      await change({ ...given, operation: 'disable' });
+      expect(pool.get(path)).toMatchObject({ session: 'user-disabled' });
+      await change({ ...given, operation: 'enable' });
+      expect(pool.get(path)).toMatchObject({ session: 'monitor-enabled' });
+      expect((await change({ ...given, operation: 'add' })).detail).toContain('was there already');
+      const { waiting } = await change({ ...given, operation: 'drain_and_remove' });
+      expect(pool.get(path)).toMatchObject({ session: 'user-disabled' });
+      await action.follow(
+        paramsOf({ ...given, operation: 'drain_and_remove' }),
+        JSON.parse(JSON.stringify(waiting)) as Waiting,
+        context(5),
+      );
+      expect([...pool.keys()]).toEqual(['/Tenant/10.0.0.5:80', '/Tenant/10.0.0.4:8080']);
+      pool.set(path, { ...theirs });
+      expect((await change({ ...given, operation: 'remove' })).detail).toMatch(
+        / removed( \(the pool has it as|$)/,
+      );
+      expect([...pool.keys()]).toEqual(['/Tenant/10.0.0.5:80', '/Tenant/10.0.0.4:8080']);
+      expect((await change({ ...given, operation: 'remove' })).detail).toBe(
+        `${named(text)} was gone already`,
+      );
+    });
+
+    const named = (text: string): string => text.replace(/^\[(.+)\]:/, '$1.');
+
+    it.each([
+      ['a route domain that is not told', '10.0.0.4:80', ['/Tenant/10.0.0.4%3:80']],
+      ['another route domain that is not told', '10.0.0.4%1:80', ['/Tenant/10.0.0.4:80']],
+      ['a service that nobody knows', '10.0.0.4:80', ['/Tenant/10.0.0.4:frobnicate']],
+      ['two of other partitions', '10.0.0.4:80', ['/Common/10.0.0.4:80', '/Shop/10.0.0.4:80']],
+    ])('may be meant or not: %s is refused, and named', async (_, text, paths) => {
+      for (const path of paths) pool.set(path, at(path.split('/').at(-1)!.replace(/:\w+$/, '')));
+      for (const operation of ['remove', 'drain_and_remove', 'disable', 'enable']) {
+        f5.next.partition.push({ status: 403 }, { status: 403 });
+        const error = await failure({ partition: 'Tenant', members: [text], operation });
+        expect(error).toBeInstanceOf(Permanent);
+        for (const path of paths) expect(error.message).toContain(path);
+      }
+      expect([...pool.keys()]).toEqual(paths);
+    });
+
+    it.each([
+      ['another route domain', '10.0.0.4:80', '/Tenant/10.0.0.4%7:80', '10.0.0.4%7'],
+      ['another port', '10.0.0.4:80', '/Tenant/10.0.0.4:https', '10.0.0.4'],
+      ['another address', '10.0.0.4:80', '/Tenant/10.0.0.44:80', '10.0.0.44'],
+    ])('is none at %s', async (_, text, path, address) => {
+      pool.set(path, at(address));
+      const removed = await change({ partition: 'Tenant', members: [text], operation: 'remove' });
+      expect(removed.detail).toBe('10.0.0.4:80 was gone already');
+      expect(pool.size).toBe(1);
+    });
+
+    it('waits for an appliance that can not tell the route domain for now', async () => {
+      pool.set('/Tenant/10.0.0.4%3:80', at('10.0.0.4%3'));
+      f5.next.partition.push({ status: 503 });
+      const given = { partition: 'Tenant', members: ['10.0.0.4:80'], operation: 'remove' };
+      expect(await failure(given)).toBeInstanceOf(Retryable);
+    });
+
+    it.each([
+      ['10.0.0.4:80', '/Common/10.0.0.4', '10.0.0.4', '/Common/10.0.0.4:80'],
+      ['10.0.0.4:80', '/Common/web-4', '10.0.0.4', '/Common/web-4:80'],
+      ['10.0.0.4:80', '/Common/web-4', '10.0.0.4%3', '/Common/web-4:80'],
+      ['[2001:db8::4]:80', '/Common/2001:db8::4', '2001:db8::4', '/Common/2001:db8::4.80'],
+      ['10.0.0.4:80', '/Tenant/web-4', '10.0.0.4', '/Tenant/web-4:80'],
+    ])('%s is added by the node %s that has its address', async (text, node, address, path) => {
+      f5.routeDomains.Tenant = address.includes('%') ? 3 : 0;
+      f5.nodes.set(node, address);
+      const given = { partition: 'Tenant', members: [text], operation: 'add' };
+      expect((await change(given)).detail).toContain(`added as ${path}`);
+      expect([...pool.keys()]).toEqual([path]);
+      expect((await change(given)).detail).toContain('was there already');
+    });
+
+    it('of a host name is not removed by its address: it would come back', async () => {
+      pool.set('/Tenant/_auto_10.0.0.4:80', { ...at('10.0.0.4'), ephemeral: true });
+      for (const operation of ['remove', 'drain_and_remove']) {
+        const error = await failure({ partition: 'Tenant', members: ['10.0.0.4:80'], operation });
+        expect(error).toMatchObject({ constructor: Permanent, message: expect.stringMatching(/host name/) });
+      }
+    });
+  });
+
+  it('a removal that is answered and not done is no success', async () => {
+    pool.set(A, member());
+    f5.keepsMembers = true;
+    expect(await failure({ operation: 'remove' })).toMatchObject({
+      constructor: Retryable,
+      message: expect.stringMatching(/^\/Common\/10\.0\.0\.1:80 of pool \/Common\/web at .* stays/),
+    });
+    const waiting = { drainUntil: new Date(START).toISOString(), members: ['10.0.0.1:80'] };
+    const following = action.follow(paramsOf({ operation: 'drain_and_remove' }), waiting, context(1));
+    await expect(following).rejects.toBeInstanceOf(Retryable);
+  });
+
+  it.each([
+    'There is an active asynchronous task executing.',
+    '01070712:3: A transaction is in progress on another unit.',
+    'The configuration has not yet loaded. If this message persists, it may indicate a configuration problem.',
+    'Config sync operation in progress',
+    'configuration load is in progress',
+  ])('%j is waited for', async (message) => {
+    pool.set(A, member());
+    for (const status of [400, 409, 503]) {
+      f5.next.patch.push({ status, message });
+      expect(await failure({ operation: 'disable' })).toBeInstanceOf(NotYet);
+    }
+  });
+
+  it.each([
+    [{ code: 503, message: 'busy', errorStack: [] }, Retryable],
+    [{ code: 400, message: '01070110:3: no', errorStack: [] }, Permanent],
+    [{ code: 404, message: '01020036:3: The requested Pool Member (x) was not found.' }, Permanent],
+  ])('%j with status 200 is no success', async (body, kind) => {
+    pool.set(A, member());
+    f5.next.patch.push({ raw: JSON.stringify(body) });
+    expect(await failure({ operation: 'disable' })).toBeInstanceOf(kind);
+    f5.next.remove.push({ raw: JSON.stringify({ ...body, code: body.code === 404 ? 403 : body.code }) });
+    expect(await failure({ operation: 'remove' })).toBeInstanceOf(kind);
+    expect(pool.size).toBe(1);
+  });
+
   describe('drain_and_remove', () => {
     const drain = { operation: 'drain_and_remove', members: ['10.0.0.1:80', '10.0.0.2:80'] };
     const follow = (waiting: object | undefined, second: number) =>
@@ -229,7 +387,7 @@ describe('f5_pool_members', () => {
     });
 
     it('that is refused though it is new is permanent, and the next try logs in again', async () => {
-      f5.next.add.push({ status: 401, message: 'Authorization failed' });
+      f5.next.list.push({ status: 401, message: 'Authorization failed' });
       expect(await failure()).toBeInstanceOf(Permanent);
       await change();
       expect(logins()).toBe(2);
@@ -238,8 +396,8 @@ describe('f5_pool_members', () => {
     it('is told nobody, and neither is the password', async () => {
       await change();
       const [token] = f5.tokens;
-      f5.next.add.push({ status: 400, message: `no ${token} ${PASSWORD}` });
-      expect(await failure()).toMatchObject({
+      f5.next.patch.push({ status: 400, message: `no ${token} ${PASSWORD}` });
+      expect(await failure({ operation: 'disable' })).toMatchObject({
         constructor: Permanent,
         message: expect.stringMatching(/: no \*\*\* \*\*\*$/),
       });
@@ -286,6 +444,8 @@ describe('f5_pool_members', () => {
       f5.next.patch.push(trouble, trouble, trouble);
       f5.next.remove.push(trouble);
       for (const operation of ['add', 'enable', 'disable', 'drain_and_remove', 'remove']) {
+        if (operation === 'add') pool.delete(A);
+        else pool.set(A, member());
         const error = await failure({ operation });
         expect(error).toBeInstanceOf(kind);
         expect(error.message).toContain('10.0.0.1:80 of pool /Common/web at 127.0.0.1');
@@ -319,9 +479,9 @@ describe('f5_pool_members', () => {
     });
 
     it.each(['NaN', '{}', '[]', 'null', '<html>Welcome</html>'])('%j is no success', async (raw) => {
-      pool.set(A, member());
       f5.next.add.push({ raw });
       expect(await failure()).toBeInstanceOf(Ambiguous);
+      pool.set(A, member());
       f5.next.patch.push({ raw });
       expect(await failure({ operation: 'disable' })).toBeInstanceOf(Ambiguous);
       action = new F5PoolMembers();

@@ -1,7 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { Nested, Text, Whole } from '../../common/fields';
+import { bareAddress, isSameAddress, type RouteDomains } from '../../targets/f5/meaning';
 import { memberIn } from '../../targets/f5/members';
-import { F5Pools, NoSuchMember, PARTITION, POOL, spoken, type F5Pool } from '../../targets/f5/pool';
+import {
+  F5Pools,
+  NoSuchMember,
+  PARTITION,
+  POOL,
+  spoken,
+  type F5Pool,
+  type PoolMember,
+} from '../../targets/f5/pool';
 import { ORIGIN } from '../../targets/http/origin';
 import { TlsParams } from '../../targets/http/params';
 import { LoadBalancerMapping, type CallContext, type LoadBalancer, type Member } from '../load-balancer';
@@ -16,7 +25,7 @@ export class F5Params implements F5Pool {
   @Text({ description: 'Password of the user', secret: true, minLength: 1 })
   password: string;
 
-  @Text({ description: 'Partition of the pool and its members', ...PARTITION })
+  @Text({ description: 'Partition of the pool, and of the members that are added', ...PARTITION })
   partition: string = 'Common';
 
   @Text({ description: 'Name of the pool, without its partition', minLength: 1, ...POOL, example: 'web' })
@@ -53,10 +62,14 @@ export class F5 implements LoadBalancer<F5Params> {
 
   async members(params: F5Params, context: CallContext): Promise<Member[]> {
     const members = await this.pools.members(params, context);
-    return members.map(({ name, address, partition, port, isEnabled, isUp }) => {
-      const isOfNodes = partition === params.partition && port === params.port && address !== undefined;
-      return { name, ...(isOfNodes ? { address } : {}), isEnabled, isUp };
-    });
+    const defaults = this.pools.routeDomains(params, context);
+    return Promise.all(
+      members.map(async (member) => {
+        const { name, isEnabled, isUp } = member;
+        const address = await addressOf(member, params, defaults);
+        return { name, ...(address === undefined ? {} : { address }), isEnabled, isUp };
+      }),
+    );
   }
 
   nameOf(params: F5Params, address: string): string {
@@ -86,6 +99,21 @@ export class F5 implements LoadBalancer<F5Params> {
   drainSeconds({ drainSeconds }: F5Params): number {
     return drainSeconds;
   }
+}
+
+/**
+ * Where its node is, as nodes of ours say it: without the route domain that is the partition's default. One in another
+ * route domain keeps it, and is no node of ours; neither is one that BIG-IP makes and takes away itself.
+ */
+async function addressOf(
+  { address, partition, port, isEphemeral }: PoolMember,
+  params: F5Params,
+  defaults: RouteDomains,
+): Promise<string | undefined> {
+  if (address === undefined || port !== params.port || isEphemeral) return undefined;
+  const bare = bareAddress(address)!;
+  const ours = { address: bare, partition: params.partition };
+  return (await isSameAddress(ours, { address, partition }, defaults)) ? bare : address;
 }
 
 /** @param address of a node: IPv4 or IPv6 */

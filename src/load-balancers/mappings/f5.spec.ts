@@ -68,7 +68,7 @@ describe('a pool of an F5 as a load balancer', () => {
     ]);
   });
 
-  it('a member at another port, in another partition or without an address is at no address of ours', async () => {
+  it('a member at another port or without an address is at no address of ours, one of another partition is', async () => {
     const one: F5Member = { session: 'user-enabled', state: 'up', curConns: 0 };
     pool.set('/Common/10.0.0.1:80', { ...one, address: '10.0.0.1' });
     pool.set('/Common/10.0.0.1:8080', { ...one, address: '10.0.0.1' });
@@ -78,10 +78,48 @@ describe('a pool of an F5 as a load balancer', () => {
     expect((await members()).map(({ name, address }) => [name, address])).toEqual([
       ['10.0.0.1:80', '10.0.0.1'],
       ['10.0.0.1:8080', undefined],
-      ['10.0.0.2:80', undefined],
+      ['/Shop/10.0.0.2:80', '10.0.0.2'],
       ['web-3:80', '10.0.0.3'],
       ['web-4.example:80', undefined],
     ]);
+  });
+
+  it('a member in the route domain of its partition is at the address without it, one in another is not', async () => {
+    const one: F5Member = { session: 'user-enabled', state: 'up', curConns: 0 };
+    pool.set('/Common/10.0.0.1%3:80', { ...one, address: '10.0.0.1%3' });
+    pool.set('/Common/10.0.0.2%4:80', { ...one, address: '10.0.0.2%4' });
+    const addresses = async () => (await members()).map(({ address }) => address);
+    expect(await addresses()).toEqual(['10.0.0.1%3', '10.0.0.2%4']);
+    bigIp.routeDomains.Common = 3;
+    expect(await addresses()).toEqual(['10.0.0.1', '10.0.0.2%4']);
+    bigIp.next.partition.push({ status: 403 });
+    expect(await addresses()).toEqual(['10.0.0.1%3', '10.0.0.2%4']);
+  });
+
+  it("a member by the name of its service is one, and one that BIG-IP makes itself is nobody's", async () => {
+    const one: F5Member = { session: 'user-enabled', state: 'up', curConns: 0 };
+    pool.set('/Common/10.0.0.1:http', { ...one, address: '10.0.0.1' });
+    pool.set('/Common/10.0.0.2:frobnicate', { ...one, address: '10.0.0.2' });
+    pool.set('/Common/_auto_10.0.0.3:80', { ...one, address: '10.0.0.3', ephemeral: true });
+    expect((await members()).map(({ address }) => address)).toEqual(['10.0.0.1', undefined, undefined]);
+  });
+
+  it('a member of another partition is changed where it is, and one is added by the node there is', async () => {
+    const one: F5Member = { session: 'user-enabled', state: 'up', curConns: 3, address: '10.0.0.1' };
+    pool = bigIp.addPool('/Tenant/web');
+    pool.set('/Common/10.0.0.1:80', one);
+    const ours = params({ partition: 'Tenant' });
+    const name = (await loadBalancer.members(ours, context()))[0]!.name;
+    await loadBalancer.disable(ours, name, context());
+    expect(pool.get('/Common/10.0.0.1:80')).toMatchObject({ session: 'user-disabled' });
+    expect(await loadBalancer.connections(ours, name, context())).toBe(3);
+    await loadBalancer.enable(ours, name, context());
+    await loadBalancer.remove(ours, name, context());
+    expect(pool.size).toBe(0);
+    bigIp.nodes.set('/Common/10.0.0.1', '10.0.0.1');
+    await loadBalancer.add(ours, '10.0.0.1', context());
+    expect([...pool.keys()]).toEqual(['/Common/10.0.0.1:80']);
+    expect(await loadBalancer.members(ours, context())).toMatchObject([{ address: '10.0.0.1' }]);
   });
 
   it('a pool of hundreds is read whole', async () => {

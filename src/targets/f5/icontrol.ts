@@ -5,7 +5,7 @@ import { callJson, statusText, type JsonAnswer } from '../http/json-call';
 import { originOf } from '../http/origin';
 import type { HttpTls } from '../http/request';
 import { retryAfterSeconds } from '../http/retry-after';
-import { Permanent, Retryable } from '../outcomes';
+import { NotYet, Permanent, Retryable } from '../outcomes';
 
 const LOGIN_PATH = '/mgmt/shared/authn/login';
 /** What BIG-IP gives by default, where an answer does not say it. */
@@ -13,6 +13,9 @@ const TOKEN_SECONDS = 1_200;
 /** The part of its life a token is used for: a call takes time, and clocks differ. */
 const USED_PART = 0.9;
 const TOKENS_AT_MOST = 64;
+/** What ends by itself: a task, a transaction, a synchronization, the configuration that is loaded after a start. */
+const BUSY =
+  /active asynchronous task|(transaction|synchroni[sz]ation|config\w* (sync|load)\w*)\b.* in progress|configuration has not (yet )?(been )?loaded/i;
 /** restjavad is starting; its paths are not there yet. */
 const STARTING = /URI path.* not registered/i;
 
@@ -109,7 +112,16 @@ async function ask(
   const call = { method, url: originOf(url) + path, headers, body, tls, isList };
   const answer = await callJson(call, deed, signal);
   // Whatever is told of it later, the token is not in it.
-  return { ...answer, json: masked(answer.json, [token, password]) };
+  return { ...answer, status: statusOf(answer), json: masked(answer.json, [token, password]) };
+}
+
+/** An error may come with status 200: `{"code": 503, "message": "…", "errorStack": []}` (seen behind its REST framework). */
+function statusOf({ status, json }: JsonAnswer): number {
+  const { kind, code, message } = Object(json) as Record<string, unknown>;
+  const isError = kind === undefined && typeof message === 'string' && Number.isInteger(code);
+  return isError && status < 300 && (code as number) >= 400 && (code as number) < 600
+    ? (code as number)
+    : status;
 }
 
 function masked(json: unknown, secrets: string[]): unknown {
@@ -128,6 +140,7 @@ export function refusal(answer: JsonAnswer, deed: string, secrets: string[] = []
   const { status, headers } = answer;
   const message = maskTexts(messageIn(answer), secrets);
   const answered = `${deed} was answered ${statusText(status)}${message && `: ${message}`}`;
+  if (BUSY.test(message) && status !== 401) return new NotYet(answered);
   const isLater = status >= 500 || status === 408 || status === 429 || STARTING.test(message);
   return isLater
     ? new Retryable(answered, { retryAfterSeconds: retryAfterSeconds(headers) })

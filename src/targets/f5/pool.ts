@@ -2,6 +2,15 @@
 import type { JsonAnswer } from '../http/json-call';
 import { Ambiguous, Permanent, Retryable } from '../outcomes';
 import { IControl, messageIn, refusal, type CallContext, type F5Access, type F5Call } from './icontrol';
+import {
+  bareAddress,
+  isSameAddress,
+  memberName,
+  partsOf,
+  portOf,
+  type NodeName,
+  type RouteDomains,
+} from './meaning';
 import type { Member } from './members';
 
 export const PARTITION = {
@@ -21,16 +30,21 @@ export interface F5Pool extends F5Access {
 
 /** A member as it is read: its words are others than those that may be written. */
 export interface PoolMember {
-  /** As BIG-IP names it. */
+  /** By which it is asked and changed: its name, `/partition/name` where that is another than the pool's. */
   name: string;
   partition: string;
+  /** As BIG-IP names it, and its name begins with the node's. */
+  node: string;
   /** Absent where BIG-IP tells none: a node that follows a name. */
   address?: string;
-  port: number;
+  /** Absent where it is told by the name of a service that is not known. */
+  port?: number;
   /** New connections may go to it. */
   isEnabled: boolean;
   /** As far as a monitor says, or nobody monitors it. */
   isUp: boolean;
+  /** BIG-IP made it for an address that a host name has now, and takes it away itself. */
+  isEphemeral: boolean;
 }
 
 export type MemberChange = 'add' | 'remove' | 'enable' | 'disable';
@@ -43,10 +57,15 @@ const ENABLED = { session: 'user-enabled', state: 'user-up' };
 /** Connections go on, new ones go elsewhere. */
 const DISABLED = { session: 'user-disabled', state: 'user-up' };
 
+/** The address has a node, and it is another than the one the member would make: in another partition, or named. */
+const NODE_IS_THERE = /\b(node|address)\b.* (already exists|conflicts? with)/i;
 const MEMBER_IS_THERE = /Pool Member .* already exists/i;
 const MEMBER_IS_GONE = /Pool Member .* was not found|Object not found - \S+[:.]\d+$/i;
 
-/** Asks and changes pools. Every change may be repeated: a member is named. */
+/**
+ * Asks and changes pools. Every change may be repeated: a member is named, as `members` names it. A name without a
+ * partition is in the pool's own.
+ */
 export class F5Pools {
   private readonly icontrol = new IControl();
 
@@ -58,18 +77,58 @@ export class F5Pools {
     if (answer.status !== 200) throw refusal(answer, deed);
     // BIG-IP leaves `items` out when there are none.
     const { kind, items = [] } = Object(answer.json) as { kind?: unknown; items?: unknown };
-    const members = Array.isArray(items) ? items.map(memberOf) : [undefined];
+    const members = Array.isArray(items) ? items.map((item) => memberOf(item, pool)) : [undefined];
     if (!isOfMembers(kind) || members.includes(undefined))
       throw new Retryable(`${deed} was answered 200, but not as BIG-IP does`);
     return members as PoolMember[];
   }
 
-  async add(pool: F5Pool, member: Member, context: CallContext): Promise<'added' | 'was there already'> {
+  /**
+   * The member that is meant, under whatever name the pool has it; undefined when the pool has none.
+   *
+   * @param members all of the pool
+   * @throws Permanent when it can't be told: it names those it may be
+   */
+  async find(
+    pool: F5Pool,
+    wanted: Member,
+    members: readonly PoolMember[],
+    context: CallContext,
+  ): Promise<PoolMember | undefined> {
+    const same: PoolMember[] = [];
+    const perhaps: PoolMember[] = [];
+    const defaults = this.routeDomains(pool, context);
+    for (const member of members) {
+      const isSame = await isMeant(wanted, member, pool, defaults);
+      if (isSame !== false) (isSame ? same : perhaps).push(member);
+    }
+    const own = same.filter(({ partition }) => partition === pool.partition);
+    if (same.length === 1 || own.length === 1) return own[0] ?? same[0];
+    const unclear = [...same, ...perhaps];
+    if (unclear.length === 0) return undefined;
+    const names = unclear.map((member) => fullPathOf(member, pool)).join(' and ');
+    throw new Permanent(
+      `${spoken(pool)} has ${names}, and it can't be told whether ${wanted.name} is meant by that; write it as the pool does`,
+    );
+  }
+
+  /** @returns what came of it, as the end of a sentence */
+  async add(pool: F5Pool, member: Member, context: CallContext): Promise<string> {
     const deed = `add of ${member.name} of ${spoken(pool)}`;
     const answer = await this.icontrol.call(pool, callFor(pool, 'add', member), deed, context);
-    if (answer.status === 409 && MEMBER_IS_THERE.test(messageIn(answer))) return 'was there already';
-    expectMember(answer, deed);
-    return 'added';
+    if (isThere(answer)) return 'was there already';
+    const node = needsNode(answer, member) ? await this.nodeAt(pool, member, context) : undefined;
+    if (node === undefined) {
+      expectMember(answer, deed);
+      return 'added';
+    }
+    const name = memberName(node.name, partsOf(member.name)!.port);
+    const call: F5Call = { ...callFor(pool, 'add', { name }), body: { name, partition: node.partition } };
+    const again = await this.icontrol.call(pool, call, deed, context);
+    const path = `/${node.partition}/${name}`;
+    if (isThere(again)) return `was there already, as ${path}`;
+    expectMember(again, deed);
+    return `added as ${path}`;
   }
 
   /** @throws NoSuchMember */
@@ -102,6 +161,47 @@ export class F5Pools {
     const answer = await this.icontrol.call(pool, call, deed, context);
     if (answer.status !== 200) throw refusalOf(answer, deed);
     return connectionsIn(answer.json);
+  }
+
+  /** The node that has the member's address, in whatever partition and under whatever name. */
+  private async nodeAt(
+    pool: F5Pool,
+    { address }: Member,
+    context: CallContext,
+  ): Promise<NodeName | undefined> {
+    const deed = `reading the nodes of ${new URL(pool.url).host}`;
+    const call: F5Call = { method: 'GET', path: '/mgmt/tm/ltm/node', isList: true };
+    const answer = await this.icontrol.call(pool, call, deed, context);
+    if (answer.status !== 200) throw refusal(answer, deed);
+    const { items } = Object(answer.json) as { items?: unknown };
+    const wanted = { address: address!, partition: pool.partition };
+    const defaults = this.routeDomains(pool, context);
+    for (const item of Array.isArray(items) ? items : []) {
+      const { name, partition, address: theirs } = Object(item) as Record<string, unknown>;
+      if (typeof name !== 'string' || typeof partition !== 'string' || typeof theirs !== 'string') continue;
+      if (await isSameAddress(wanted, { address: theirs, partition }, defaults)) return { name, partition };
+    }
+    return undefined;
+  }
+
+  /** Each partition is asked for once. What can't be read for now is a failure; what may not be read is not known. */
+  routeDomains(access: F5Access, context: CallContext): RouteDomains {
+    const known = new Map<string, Promise<number | undefined>>();
+    return (partition) => {
+      const asked = known.get(partition) ?? this.routeDomainOf(access, partition, context);
+      known.set(partition, asked);
+      return asked;
+    };
+  }
+
+  private async routeDomainOf(access: F5Access, partition: string, context: CallContext) {
+    const deed = `reading the partition ${partition} of ${new URL(access.url).host}`;
+    const call: F5Call = { method: 'GET', path: `/mgmt/tm/auth/partition/${encodeURIComponent(partition)}` };
+    const answer = await this.icontrol.call(access, call, deed, context);
+    const problem = answer.status === 200 ? undefined : refusal(answer, deed);
+    if (problem instanceof Retryable) throw problem;
+    const { defaultRouteDomain: id } = Object(answer.json) as { defaultRouteDomain?: unknown };
+    return problem === undefined && Number.isInteger(id) ? (id as number) : undefined;
   }
 
   private async patch(
@@ -137,8 +237,43 @@ function poolPath({ partition, pool }: F5Pool): string {
   return `/mgmt/tm/ltm/pool/~${partition}~${pool}`;
 }
 
-const memberPath = (pool: F5Pool, name: string): string =>
-  `${poolPath(pool)}/members/~${pool.partition}~${name.replaceAll('%', '%25')}`;
+/** @param name `/partition/name`, or without a partition in the pool's own */
+function memberPath(pool: F5Pool, name: string): string {
+  const path = name.startsWith('/') ? name : `/${pool.partition}/${name}`;
+  const parts = path.split('/').map((part) => encodeURIComponent(part).replaceAll('%3A', ':'));
+  return `${poolPath(pool)}/members/${parts.join('~')}`;
+}
+
+/** With its partition, for sentences. */
+export const fullPathOf = (
+  { name, partition }: Pick<PoolMember, 'name' | 'partition'>,
+  pool: F5Pool,
+): string => (name.startsWith('/') ? name : `/${partition || pool.partition}/${name}`);
+
+/** Undefined when it can't be told. */
+async function isMeant(
+  wanted: Member,
+  { node, address = node, partition, port }: PoolMember,
+  pool: F5Pool,
+  defaults: RouteDomains,
+): Promise<boolean | undefined> {
+  const parts = partsOf(wanted.name)!;
+  if (port !== undefined && port !== Number(parts.port)) return false;
+  const theirs = { address, partition };
+  const isSame =
+    wanted.address === undefined
+      ? node === parts.node
+      : node === wanted.address ||
+        (await isSameAddress({ address: wanted.address, partition: pool.partition }, theirs, defaults));
+  // By the name of a service it may be any port.
+  return isSame && port === undefined ? undefined : isSame;
+}
+
+const isThere = (answer: JsonAnswer): boolean =>
+  answer.status === 409 && MEMBER_IS_THERE.test(messageIn(answer));
+
+const needsNode = (answer: JsonAnswer, { address }: Member): boolean =>
+  address !== undefined && [400, 409].includes(answer.status) && NODE_IS_THERE.test(messageIn(answer));
 
 const isGone = (answer: JsonAnswer): boolean =>
   answer.status === 404 && MEMBER_IS_GONE.test(messageIn(answer));
@@ -159,19 +294,28 @@ function expectMember(answer: JsonAnswer, deed: string): void {
     throw new Ambiguous(`${deed} was answered 200, but not as BIG-IP does; it may have been done`);
 }
 
-/** The port ends the name: `10.0.0.1:80`, `2001:db8::1.80`. Undefined when it is no member. */
-function memberOf(item: unknown): PoolMember | undefined {
-  const { name, partition, address, session, state } = Object(item) as Record<string, unknown>;
-  const isMember = [name, partition, session, state].every((word) => typeof word === 'string');
-  const [, port] = (isMember && /[:.](\d{1,5})$/.exec(name as string)) || [];
-  if (port === undefined) return undefined;
+/** The port ends the name: `10.0.0.1:80`, `2001:db8::1.80`, `10.0.0.1:http`. Undefined when it is no member. */
+function memberOf(item: unknown, pool: F5Pool): PoolMember | undefined {
+  const { name, partition, fullPath, address, session, state, ephemeral } = Object(item) as Record<
+    string,
+    unknown
+  >;
+  if (typeof name !== 'string' || typeof partition !== 'string') return undefined;
+  if (typeof session !== 'string' || typeof state !== 'string') return undefined;
+  const parts = partsOf(name);
+  if (parts === undefined) return undefined;
+  const path = typeof fullPath === 'string' && fullPath.startsWith('/') ? fullPath : `/${partition}/${name}`;
+  const port = portOf(parts.port);
   return {
-    name: name as string,
-    partition: partition as string,
-    ...(typeof address === 'string' ? { address } : {}),
-    port: Number(port),
+    name: path === `/${pool.partition}/${name}` ? name : path,
+    partition,
+    node: parts.node,
+    // A node that follows a name has `any6` until it is resolved.
+    ...(typeof address === 'string' && bareAddress(address) !== undefined ? { address } : {}),
+    ...(port === undefined ? {} : { port }),
     isEnabled: session !== 'user-disabled' && state !== 'user-down',
     isUp: state === 'up' || state === 'unchecked',
+    isEphemeral: ephemeral === true || ephemeral === 'true',
   };
 }
 
