@@ -3,14 +3,15 @@ import { Choice, Nested, Text } from '../../common/fields';
 import { hostIn } from '../../targets/http/host';
 import { HTTP_URL, HTTP_URL_HINT, httpUrlProblem, TlsParams } from '../../targets/http/params';
 import { ActionMapping, Permanent, type Action, type ActionContext, type ActionResult } from '../action';
+import { chatFailure, type ChatService } from '../chat-answers';
 import { Webhook, WebhookParams } from './webhook.action';
 
 /** What each of them takes for a message. */
-const SHAPES = {
+const SHAPES: Record<ChatService, (text: string) => object> = {
   /** https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks; Mattermost takes it too. */
-  slack: (text: string): object => ({ text }),
+  slack: (text) => ({ text }),
   /** https://learn.microsoft.com/connectors/teams: a workflow "when a Teams webhook request is received". */
-  teams: (text: string): object => ({
+  teams: (text) => ({
     type: 'message',
     attachments: [
       {
@@ -25,11 +26,10 @@ const SHAPES = {
     ],
   }),
 };
-type Shape = keyof typeof SHAPES;
 
 export class ChatParams {
   @Choice(Object.keys(SHAPES), { description: 'Whose form of message it takes' })
-  service: Shape = 'slack';
+  service: ChatService = 'slack';
 
   @Text({
     description: 'Its incoming webhook; whoever knows it may post',
@@ -67,7 +67,9 @@ export class Chat implements Action<ChatParams> {
   /** A message has no key to know it by: a lost answer leaves open whether it was said. */
   async execute(params: ChatParams, context: ActionContext): Promise<ActionResult> {
     if (params.text.trim() === '') throw new Permanent('there is nothing to say: its text is empty');
-    return this.webhook.execute(requestOf(params), context);
+    return this.webhook.execute(requestOf(params), context, (answer, target) =>
+      chatFailure(params.service, answer, target),
+    );
   }
 
   preview(params: ChatParams, context: ActionContext) {

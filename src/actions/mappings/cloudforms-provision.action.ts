@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { step, type SelfChecking } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { Text, TextMap } from '../../common/fields';
-import { resourcesOf, restCall, restRequest } from '../../targets/cloudforms/rest';
+import { expectSuccess, resourcesOf, restCall, restRequest } from '../../targets/cloudforms/rest';
 import { NoSuchOperation, soapCall, soapRequest, textOf, type Part } from '../../targets/cloudforms/soap';
 import { mayBeDone, targetOf, type Api, type Target } from '../../targets/cloudforms/target';
 import { hostIn } from '../../targets/http/host';
@@ -184,6 +184,7 @@ async function provisionByRest(
   try {
     const { results } = await restCall(target, REQUESTS, body, 'deed', signal);
     const [result] = Array.isArray(results) ? (results as object[]) : [];
+    expectSuccess({ ...result }, `the request at ${target.host}`, target);
     return accepted(stateInJson({ ...result }), 'rest', target);
   } catch (error) {
     if (!(error instanceof Ambiguous) || signal.aborted) throw error;

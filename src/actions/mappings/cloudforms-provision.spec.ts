@@ -234,6 +234,19 @@ describe('cloudforms_provision', () => {
       expect(cloudForms.requests).toHaveLength(151);
     });
 
+    it.each([
+      { results: [{ success: false, message: 'over quota' }] },
+      { error: { kind: 'forbidden', message: 'over quota' } },
+      { error: { kind: 'bad_request', message: 'over quota' } },
+      { error: { kind: 'internal_server_error', message: 'Validation failed: over quota' } },
+    ])('over REST a failure inside 200 is one: %j', async (body) => {
+      cloudForms.next.push({ raw: JSON.stringify(body) });
+      expect(await failure({ api: 'rest' })).toMatchObject({
+        constructor: Permanent,
+        message: expect.stringMatching(/over quota$/),
+      });
+    });
+
     it('over REST a request that was never made is not taken for one', async () => {
       cloudForms.next.push({ status: 502, raw: '<html>' });
       expect(await failure({ api: 'rest' })).toBeInstanceOf(Ambiguous);

@@ -9,7 +9,7 @@ import {
   TAG_HINT,
   type Machine,
 } from '../../targets/cloudforms/machines';
-import { restCall, restRequest, wordOf, type Json } from '../../targets/cloudforms/rest';
+import { expectSuccess, restCall, restRequest, wordOf, type Json } from '../../targets/cloudforms/rest';
 import { soapCall, soapRequest, textOf, type Part } from '../../targets/cloudforms/soap';
 import { Gone, mayBeDone, targetOf, told, type Target } from '../../targets/cloudforms/target';
 import { hostIn } from '../../targets/http/host';
@@ -113,7 +113,9 @@ export class CloudFormsRetire implements Action<CloudFormsRetireParams> {
     const found: End[] = [];
     for (let from = 0; from < retiring.length; from += ASKED_AT_ONCE) {
       const some = retiring.slice(from, from + ASKED_AT_ONCE);
-      found.push(...(await Promise.all(some.map((machine) => endOf(target, machine, context.signal)))));
+      found.push(
+        ...(await Promise.all(some.map((machine) => endOf(target, machine, params.tag, context.signal)))),
+      );
     }
     const detail = found.map(({ sentence }) => sentence).join('; ');
     if (found.some(({ end }) => end === 'waiting')) return { waiting, detail };
@@ -193,11 +195,8 @@ async function retireByRest(target: Target, id: string, signal: AbortSignal): Pr
     if (!(error instanceof Permanent) || !/unsupported action/i.test(error.message)) throw error;
     answer = await restCall(target, pathOf(id), { action: 'retire' }, 'deed', signal);
   }
-  const { success, message, task_id: task } = answer;
-  if (success === false) {
-    const why = typeof message === 'string' ? told(message, target) : 'it does not say why';
-    throw new Permanent(`retiring machine ${id} at ${target.host} was refused: ${why}`);
-  }
+  const { success, task_id: task } = answer;
+  expectSuccess(answer, `retiring machine ${id} at ${target.host}`, target);
   if (success !== true) throw mayBeDone(`retiring machine ${id} was answered, but not as CloudForms does`);
   return typeof task === 'string' || typeof task === 'number' ? { task: String(task) } : {};
 }
@@ -244,8 +243,8 @@ interface End {
   sentence: string;
 }
 
-async function endOf(target: Target, machine: Retiring, signal: AbortSignal): Promise<End> {
-  if (!('request' in machine)) return endByRest(target, machine, signal);
+async function endOf(target: Target, machine: Retiring, tag: string, signal: AbortSignal): Promise<End> {
+  if (!('request' in machine)) return endByRest(target, machine, tag, signal);
   const state = await readRequest(target, 'soap', 'automation', machine.request, signal);
   const progress = progressOf(state);
   return {
@@ -258,6 +257,7 @@ async function endOf(target: Target, machine: Retiring, signal: AbortSignal): Pr
 async function endByRest(
   target: Target,
   { id, name, task }: Pick<Machine, 'id' | 'name'> & { task?: string },
+  tag: string,
   signal: AbortSignal,
 ): Promise<End> {
   const failure = task === undefined ? undefined : await failureOfTask(target, task, signal);
@@ -270,7 +270,11 @@ async function endByRest(
       : { end: 'waiting', sentence: `${name} is not retired yet` };
   } catch (error) {
     if (!(error instanceof Gone)) throw error;
-    return { end: 'done', sentence: `${name} is gone` };
+    // It may be there all the same, and not shown to us under its id: the list says what lives.
+    const living = await asking(() => livingMachines(target, 'rest', tag, signal));
+    return living.some((machine) => machine.id === id)
+      ? { end: 'waiting', sentence: `${name} is not found by its id, and lives` }
+      : { end: 'done', sentence: `${name} is gone` };
   }
 }
 

@@ -267,6 +267,45 @@ describe('cloudforms_retire', () => {
       expect(await follow(accepted)).toEqual({ detail: 'web-1 is gone' });
     });
 
+    it.each([
+      ['a page of a gateway', { status: 404, raw: '<html>404 Not Found</html>' }],
+      ['JSON of something else', { status: 404, raw: '{"message": "no route"}' }],
+      ['an empty body', { status: 404, raw: '' }],
+    ])('%s that says 404 is not taken for a machine that is gone', async (_, trouble) => {
+      addVms(1);
+      const accepted = await retire({ api: 'rest' });
+      cloudForms.next.push(...Array<typeof trouble>(2).fill(trouble));
+      await expect(follow(accepted)).rejects.toBeInstanceOf(Retryable);
+    });
+
+    it('a machine that is not found by its id and still lives is waited for', async () => {
+      const [id] = addVms(1);
+      const accepted = await retire({ api: 'rest' });
+      const error = {
+        kind: 'not_found',
+        message: `Couldn't find Vm with 'id'=${id}`,
+        klass: 'ActiveRecord::RecordNotFound',
+      };
+      cloudForms.next.push({}, { status: 404, raw: JSON.stringify({ error }) });
+      expect(await follow(accepted)).toMatchObject({
+        waiting: accepted.waiting,
+        detail: expect.stringMatching(/web-1 is not found by its id, and lives$/),
+      });
+    });
+
+    it.each([
+      [{ kind: 'forbidden', message: 'Use of Action request_retire is forbidden' }, Permanent],
+      [{ kind: 'bad_request', message: 'not allowed' }, Permanent],
+      [{ kind: 'internal_server_error', message: 'deadlock' }, Ambiguous],
+      [{ message: 'nobody knows' }, Ambiguous],
+    ])('an error inside 200 is one: %j', async (error, kind) => {
+      addVms(1);
+      cloudForms.next.push({}, {}, { raw: JSON.stringify({ error }) });
+      const thrown = await failure({ api: 'rest' });
+      expect(thrown).toBeInstanceOf(kind);
+      expect(thrown.message).toContain(error.message);
+    });
+
     it('a refusal inside 200 is permanent', async () => {
       addVms(1);
       cloudForms.next.push({}, {}, { raw: '{"success":false,"message":"Vm id: 1 is already retired"}' });

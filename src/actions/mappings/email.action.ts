@@ -113,8 +113,12 @@ export class Email implements Action<EmailParams> {
       const sending = transport.sendMail(messageFrom(params, context));
       // One that is left behind by an abort still ends, and nobody waits for it then.
       sending.catch(() => undefined);
-      return { detail: detailOf(await Promise.race([sending, aborted(context.signal)])) };
+      const sent = await Promise.race([sending, aborted(context.signal)]);
+      const partly = refusedIn(sent, `${host}:${port}`);
+      if (partly !== undefined) throw partly;
+      return { detail: sent.response ?? '' };
     } catch (error) {
+      if (error instanceof Permanent) throw error;
       throw failureOf(error as SmtpError, `${host}:${port}`, journey.isBegun);
     } finally {
       context.signal.removeEventListener('abort', abort);
@@ -157,11 +161,27 @@ function aborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-function detailOf({ response, rejected }: SentMessageInfo): string {
-  const refused = (rejected as (string | { address: string })[]).map((one) =>
-    typeof one === 'string' ? one : one.address,
+/**
+ * A server may take a message for some recipients and refuse it for others. Those who have it would get it again, so it is
+ * not tried again, also where a refusal would pass.
+ */
+function refusedIn(sent: SentMessageInfo, server: string): Permanent | undefined {
+  const { accepted, rejected, rejectedErrors = [] } = sent as Delivery;
+  if (rejected.length === 0) return undefined;
+  const refusals = rejectedErrors.map(
+    ({ recipient, response }) => recipient + (response === undefined ? '' : ` (${response})`),
   );
-  return refused.length === 0 ? (response ?? '') : `${response}; refused for ${refused.join(', ')}`;
+  const refused = refusals.length > 0 ? refusals : rejected;
+  return new Permanent(
+    `${server} took it for ${accepted.join(', ')}, and refused it for ${refused.join(', ')}; it is not sent again`,
+  );
+}
+
+/** What nodemailer tells of an envelope: addresses, and the server's answers to those it refused. */
+interface Delivery {
+  accepted: string[];
+  rejected: string[];
+  rejectedErrors?: { recipient: string; response?: string }[];
 }
 
 type SmtpError = Error & { code?: string; responseCode?: number };

@@ -134,15 +134,29 @@ describe('email', () => {
     await expect(email.execute(params({ port }), context())).rejects.toThrow(kind);
   });
 
-  test('one recipient refused among others is told', async () => {
-    const { port } = await server({
-      onRcptTo: ({ address }, _session, done) =>
-        address.startsWith('night') ? done(refusal(550, 'no such user')) : done(),
-    });
-    await expect(email.execute(params({ port }), context())).resolves.toMatchObject({
-      detail: expect.stringContaining('refused for night@example.com'),
-    });
-  });
+  test.each([
+    ['night', 550, 'no such user'],
+    ['night', 552, 'mailbox full'],
+    ['ops', 553, 'relaying denied'],
+    ['ops', 450, 'greylisted'],
+    ['night', 451, 'try later'],
+    ['night', 452, 'too many recipients'],
+  ])(
+    'refused for %s alone (%d), it is no success, is not sent twice, and says who has it',
+    async (name, code, text) => {
+      const { port, mails } = await server({
+        onRcptTo: ({ address }, _session, done) =>
+          address.startsWith(name) ? done(refusal(code, text)) : done(),
+      });
+      const other = name === 'night' ? 'ops' : 'night';
+      const sending = email.execute(params({ port }), context());
+      await expect(sending).rejects.toThrow(Permanent);
+      await expect(sending).rejects.toThrow(
+        `took it for ${other}@example.com, and refused it for ${name}@example.com (${code} ${text})`,
+      );
+      expect(mails).toHaveLength(1);
+    },
+  );
 
   test('a connection lost after the message was handed over leaves open whether it is delivered', async () => {
     const { port, mails } = await server({

@@ -250,6 +250,36 @@ describe('kubernetes_scale', () => {
     );
   });
 
+  it.each<[number, number | undefined, new (message: string) => Error]>([
+    [200, 403, Permanent],
+    [201, 422, Permanent],
+    [200, 500, Retryable],
+    [200, 429, Retryable],
+    [200, undefined, Retryable],
+  ])('%i with a Status of failure (%s) in it is no success', async (status, code, kind) => {
+    const web = cluster.addWorkload('shop/deployments/web', 2);
+    const raw = JSON.stringify({
+      kind: 'Status',
+      apiVersion: 'v1',
+      status: 'Failure',
+      message: 'not now',
+      code,
+    });
+    cluster.next.put.push({ status, raw });
+    expect(await failure()).toMatchObject({ constructor: kind, message: expect.stringContaining('not now') });
+    cluster.next.get.push({ status: 200, raw });
+    expect(await failure()).toBeInstanceOf(kind);
+    expect(web.replicas).toBe(2);
+  });
+
+  it('200 with a conflict in it is read again', async () => {
+    const web = cluster.addWorkload('shop/deployments/web', 2);
+    const raw = JSON.stringify({ kind: 'Status', status: 'Failure', reason: 'Conflict', code: 409 });
+    cluster.next.put.push({ raw });
+    await scale();
+    expect(web.replicas).toBe(3);
+  });
+
   describe('when no answer comes', () => {
     it.each<KubernetesTrouble>([{ dropAfter: true }, { hangAfter: true }])(
       'to the write, it may have been done, and is safe to repeat: %j',

@@ -7,6 +7,10 @@ const TOPIC = 'arn:aws:sns:eu-west-1:123456789012:scaling';
 const FIFO = 'arn:aws:sns:us-east-2:123456789012:scaling.fifo';
 const SECRET = 's3cret+/=';
 
+/** An error of SNS, with whatever status. */
+const errorOf = (type: string, code: string): string =>
+  `<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>${type}</Type><Code>${code}</Code><Message>no</Message></Error><RequestId>r</RequestId></ErrorResponse>`;
+
 describe('sns_publish', () => {
   const action = new SnsPublish();
   const sns = new SnsStandIn({ AKIDEXAMPLE: SECRET });
@@ -152,6 +156,10 @@ describe('sns_publish', () => {
 
     const losses: [SnsTrouble, Kind, Kind][] = [
       [{ dropAfter: true }, Ambiguous, Ambiguous],
+      [{ raw: errorOf('Sender', 'AuthorizationError') }, Permanent, Permanent],
+      [{ raw: errorOf('Sender', 'Throttling') }, Retryable, Retryable],
+      [{ raw: errorOf('Receiver', 'InternalError') }, Retryable, Retryable],
+      [{ raw: `<?xml version="1.0"?>\n${errorOf('Sender', 'NotFound')}` }, Permanent, Permanent],
       [{ raw: 'NaN' }, Ambiguous, Ambiguous],
       [{ raw: '<html>Welcome</html>' }, Ambiguous, Ambiguous],
       [{ raw: '' }, Ambiguous, Ambiguous],

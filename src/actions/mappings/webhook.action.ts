@@ -14,7 +14,6 @@ import {
   TlsParams,
 } from '../../targets/http/params';
 import { NoAnswer, NotSent, sendOnce, type HttpAnswer, type HttpRequest } from '../../targets/http/request';
-import { retryAfterSeconds } from '../../targets/http/retry-after';
 import {
   ActionMapping,
   Ambiguous,
@@ -24,9 +23,12 @@ import {
   type ActionContext,
   type ActionResult,
 } from '../action';
+import { excerptIn, failureByStatus } from '../http-outcomes';
 
 const METHODS = ['POST', 'PUT', 'PATCH', 'GET', 'DELETE'] as const;
-const EXCERPT_CHARACTERS = 200;
+
+/** Why a success is none, by what its body says; undefined when it is one. */
+export type FailureIn = (answer: HttpAnswer, target: string) => Error | undefined;
 
 export class WebhookParams implements SelfChecking {
   @Text({
@@ -98,14 +100,18 @@ export class WebhookParams implements SelfChecking {
 @Injectable()
 export class Webhook implements Action<WebhookParams> {
   /** Redirects are not followed: whoever is asked gets our headers. */
-  async execute(params: WebhookParams, context: ActionContext): Promise<ActionResult> {
+  async execute(
+    params: WebhookParams,
+    context: ActionContext,
+    failureIn: FailureIn = () => undefined,
+  ): Promise<ActionResult> {
     const wrongUrl = httpUrlProblem(params.url);
     if (wrongUrl) throw new Permanent(`${params.method} can't be sent: its url ${wrongUrl}`);
     const target = `${params.method} ${new URL(params.url).host}`;
     const wrongHeader = headersProblem(params);
     if (wrongHeader) throw new Permanent(`${target} can't be sent: ${wrongHeader}`);
     const answer = await this.send(requestOf(params, context), target, params.idempotent, context.signal);
-    return { detail: outcomeOf(answer, target, params.idempotent) };
+    return { detail: outcomeOf(answer, target, params.idempotent, failureIn) };
   }
 
   preview(params: WebhookParams, context: ActionContext) {
@@ -184,22 +190,19 @@ function headersProblem({ headers = {} }: WebhookParams): string | undefined {
     .find((problem) => problem !== undefined);
 }
 
-/** What a status says of the deed. The detail of a success; everything else is thrown. */
-function outcomeOf({ status, headers, body }: HttpAnswer, target: string, isIdempotent: boolean): string {
+/** What an answer says of the deed. The detail of a success; everything else is thrown. */
+function outcomeOf(answer: HttpAnswer, target: string, isIdempotent: boolean, failureIn: FailureIn): string {
+  const { status, body } = answer;
   const name = `${status} ${STATUS_CODES[status] ?? ''}`.trimEnd();
-  const told = [name, excerptOf(body)].filter(Boolean).join(': ');
-  if (status >= 200 && status < 300) return told;
-  const answered = `${target} answered ${told}`;
-  if (status === 429 || status === 503) {
-    throw new Retryable(answered, { retryAfterSeconds: retryAfterSeconds(headers) });
+  const told = [name, excerptIn(body)].filter(Boolean).join(': ');
+  if (status >= 200 && status < 300) {
+    const failure = failureIn(answer, target);
+    if (failure !== undefined) throw failure;
+    return told;
   }
   if (status >= 300 && status < 400)
     throw new Permanent(`${target} answered ${name}; redirects are not followed`);
-  if (status >= 500 || status === 408 || status === 425) {
-    if (isIdempotent) throw new Retryable(answered, { retryAfterSeconds: retryAfterSeconds(headers) });
-    throw new Ambiguous(`${answered}; it may have been done`);
-  }
-  throw new Permanent(answered);
+  throw failureByStatus(status, `${target} answered ${told}`, answer, isIdempotent);
 }
 
 function mayBeDone(sentence: string, isIdempotent: boolean): Error {
@@ -207,11 +210,3 @@ function mayBeDone(sentence: string, isIdempotent: boolean): Error {
     ? new Retryable(`${sentence}; it is retried with the same key`)
     : new Ambiguous(`${sentence}; it may have been done`);
 }
-
-const excerptOf = (body: Buffer): string =>
-  body
-    .toString()
-    // eslint-disable-next-line no-control-regex
-    .replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ')
-    .trim()
-    .slice(0, EXCERPT_CHARACTERS);

@@ -28,7 +28,37 @@ export async function restCall(
   const json = parsed(answer.body);
   if (answer.status < 200 || answer.status >= 300) throw statusOf(answer, json, asked, target);
   if (json === undefined) throw nonsense(asked);
+  // An error may come with a success's status: it has no status to go by but the kind it tells.
+  if (errorIn(json) !== undefined)
+    throw statusOf({ ...answer, status: STATUSES[kindIn(json)] ?? 500 }, json, asked, target);
   return json;
+}
+
+/** Kinds of errors (manageiq-api, `app/controllers/api/base_controller/renderer.rb` and `api_controller.rb`). */
+const STATUSES: Readonly<Record<string, number>> = {
+  bad_request: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  not_found: 404,
+  internal_server_error: 500,
+};
+
+const errorIn = (json: Json | undefined): Json | undefined =>
+  typeof json?.error === 'object' && json.error !== null ? (json.error as Json) : undefined;
+
+const kindIn = (json: Json): string => wordOf(errorIn(json) ?? {}, 'kind');
+
+/**
+ * Actions tell their failure with status 200: `{"success": false, "message": "…"}`.
+ *
+ * @param deed what was asked, as the begin of a sentence
+ * @throws Permanent
+ */
+export function expectSuccess(result: Json, deed: string, target: Target): void {
+  if (result.success !== false) return;
+  throw new Permanent(
+    `${deed} was refused: ${told(wordOf(result, 'message'), target) || 'it does not say why'}`,
+  );
 }
 
 export function restRequest(path: string, body: object | undefined) {
@@ -107,8 +137,11 @@ const REFUSED =
   /No source template|Multiple source template|Provision failed for the following reasons|undefined method .userid|Validation failed|was not found/;
 
 function statusOf(answer: HttpAnswer, json: Json | undefined, asked: Exchange, target: Target): Error {
-  const { message } = Object(json?.error) as { message?: unknown };
-  const why = typeof message === 'string' ? told(message, target) : '';
+  const error = errorIn(json);
+  const why = error === undefined ? '' : told(wordOf(error, 'message'), target);
+  // A gateway's own page says nothing of what CloudForms has.
+  if (answer.status === 404 && error === undefined)
+    return new Permanent(`${asked.what} was answered 404, but not as CloudForms does`);
   if (answer.status === 500 && REFUSED.test(why)) return new Permanent(`${asked.what} was refused: ${why}`);
   return refusalOf(answer, asked, why);
 }

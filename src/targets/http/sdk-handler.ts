@@ -42,9 +42,14 @@ export class SdkHandler {
     const bytes = body === undefined ? undefined : Buffer.from(body as string | Uint8Array);
     const send = isWhole ? askWhole : sendOnce;
     const answer = await send({ method, url, headers, body: bytes, keepAlive: false }, signal);
-    answered?.(answer.body.toString());
+    const text = answer.body.toString();
+    answered?.(text);
     return {
-      response: { statusCode: answer.status, headers: answer.headers, body: Readable.from([answer.body]) },
+      response: {
+        statusCode: statusOf(answer.status, text),
+        headers: answer.headers,
+        body: Readable.from([answer.body]),
+      },
     };
   }
 
@@ -53,6 +58,12 @@ export class SdkHandler {
   httpHandlerConfigs(): object {
     return {};
   }
+}
+
+/** An error of the query protocol may come with status 200, behind proxies and imitations. The SDK looks at the status alone. */
+function statusOf(status: number, body: string): number {
+  if (status >= 300 || !/^\s*(<\?xml[^>]*>\s*)?<ErrorResponse\b/.test(body)) return status;
+  return /<Type>\s*Receiver\s*<\/Type>/.test(body) ? 500 : 400;
 }
 
 function queryText(query: SdkRequest['query'] = {}): string {

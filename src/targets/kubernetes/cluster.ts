@@ -67,8 +67,18 @@ export const callOf = ({ server, token, ca }: Cluster, path: string, method = 'G
   tls: { ca },
 });
 
+/** Its status, or that of the failure it tells with a success's: `{"kind": "Status", "status": "Failure", "code": 409}`. */
+export function statusOf({ status, json }: JsonAnswer): number {
+  const told = Object(json) as { kind?: unknown; status?: unknown; code?: unknown };
+  const isFailure = told.kind === 'Status' && told.status === 'Failure' && status < 300;
+  if (!isFailure) return status;
+  return Number.isInteger(told.code) && (told.code as number) >= 400 ? (told.code as number) : 500;
+}
+
 /** What an answer that is no success means. See docs/actions/kubernetes_scale.md for the table. */
-export function refusal({ status, headers, json }: JsonAnswer, deed: string, { token }: Cluster): Error {
+export function refusal(answer: JsonAnswer, deed: string, { token }: Cluster): Error {
+  const { headers, json } = answer;
+  const status = statusOf(answer);
   const { kind, message } = Object(json) as { kind?: unknown; message?: unknown };
   const why = kind === 'Status' && typeof message === 'string' ? `: ${message}` : '';
   const answered = `${deed} was answered ${statusText(status)}${maskTexts(why, [token])}`;

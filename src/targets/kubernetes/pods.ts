@@ -1,7 +1,7 @@
 /** Pods of a cluster (Kubernetes API, core/v1 PodList). */
 import { callJson } from '../http/json-call';
 import { Retryable } from '../outcomes';
-import { callOf, refusal, type Cluster } from './cluster';
+import { callOf, refusal, statusOf, type Cluster } from './cluster';
 
 const PODS_AT_ONCE = 500;
 const PAGES_AT_MOST = 20;
@@ -37,7 +37,7 @@ export async function livingPods(
   let from = '';
   for (let page = 1; page <= PAGES_AT_MOST; page++) {
     const answer = await callJson({ ...callOf(cluster, path + from), isList: true }, deed, signal);
-    if (answer.status !== 200) throw refusal(answer, deed, cluster);
+    if (statusOf(answer) !== 200) throw refusal(answer, deed, cluster);
     const { kind, metadata, items } = Object(answer.json) as PodList;
     if (kind !== 'PodList' || !Array.isArray(items))
       throw new Retryable(`${deed} was answered 200, but not as Kubernetes does`);

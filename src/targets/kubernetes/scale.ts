@@ -1,7 +1,7 @@
 /** The scale subresource of a workload (Kubernetes API, apps/v1; autoscaling/v1 Scale). */
 import { callJson } from '../http/json-call';
 import { Ambiguous, Permanent, Retryable } from '../outcomes';
-import { callOf, NAME, NAME_HINT, NAMESPACE, refusal, type Cluster } from './cluster';
+import { callOf, NAME, NAME_HINT, NAMESPACE, refusal, statusOf, type Cluster } from './cluster';
 
 export const KINDS = ['Deployment', 'StatefulSet', 'ReplicaSet'] as const;
 export type Kind = (typeof KINDS)[number];
@@ -44,7 +44,7 @@ export function scaleBody({ namespace, name }: Workload, replicas: number | stri
 export async function readScale(cluster: Cluster, workload: Workload, signal: AbortSignal): Promise<Scale> {
   const deed = `reading the scale of ${workloadText(workload)}`;
   const answer = await callJson(callOf(cluster, scalePath(workload)), deed, signal);
-  if (answer.status !== 200) throw refusal(answer, deed, cluster);
+  if (statusOf(answer) !== 200) throw refusal(answer, deed, cluster);
   const scale = scaleIn(answer.json);
   if (!scale) throw new Retryable(`${deed} was answered 200, but not as Kubernetes does`);
   return scale;
@@ -62,8 +62,9 @@ export async function writeScale(
   const body = scaleBody(workload, replicas, before);
   const call = { ...callOf(cluster, scalePath(workload), 'PUT'), body };
   const answer = await callJson(call, deed, signal);
-  if (answer.status === 409) return 'conflict';
-  if (answer.status !== 200 && answer.status !== 201) throw refusal(answer, deed, cluster);
+  const status = statusOf(answer);
+  if (status === 409) return 'conflict';
+  if (status !== 200 && status !== 201) throw refusal(answer, deed, cluster);
   const scale = scaleIn(answer.json);
   if (!scale) throw new Ambiguous(`${deed} was answered ${answer.status}, but not as Kubernetes does`);
   return scale;

@@ -1,0 +1,73 @@
+/** What a chat service says in the body of a success: that the message is posted, or that it is not. */
+import type { HttpAnswer } from '../targets/http/request';
+import { Ambiguous, Permanent } from './action';
+import { excerptIn, failureByStatus } from './http-outcomes';
+
+/** What a body means: it is posted; or the status that its words stand for; or it is not posted, for now or for good. */
+type Meaning = 'posted' | number | 'not_for_now' | 'refused';
+
+/** Undefined where a body is not as the service speaks. */
+type Reader = (answer: HttpAnswer, text: string) => Meaning | undefined;
+
+/** Slack's words for what will pass (docs.slack.dev, "Sending messages using incoming webhooks", error handling). */
+const PASSING = /rate_?limited|rollup_error|try again|timeout|temporarily|too many requests/i;
+
+const READERS = {
+  /** `ok`. Mattermost says it too; others that take Slack's form answer with JSON, or say nothing. */
+  slack: ({ status }, text) => {
+    if (text === '' || text.toLowerCase() === 'ok' || status === 204) return 'posted';
+    // invalid_token, channel_is_archived, …
+    if (/^[a-z]+(_[a-z]+)+$/.test(text)) return PASSING.test(text) ? 'not_for_now' : 'refused';
+    return meaningOfJson(text);
+  },
+  /** A connector answers 200 with `1`, or with what Teams told it; a workflow 202 without a body. */
+  teams: ({ status }, text) => {
+    const [, told] = /\bHTTP (?:error|status)\D{0,10}(\d{3})\b/i.exec(text) ?? [];
+    if (told !== undefined) return Number(told);
+    if (/\bdelivery failed\b/i.test(text)) return 'not_for_now';
+    if (text === '' || text === '1' || status === 202) return 'posted';
+    const meaning = meaningOfJson(text);
+    if (meaning !== undefined) return meaning;
+    return /\bis required\b|\b(bad|invalid) (payload|request|webhook)|\bbad request\b/i.test(text)
+      ? 'refused'
+      : undefined;
+  },
+} satisfies Record<string, Reader>;
+
+export type ChatService = keyof typeof READERS;
+
+/**
+ * Why the message is not posted although the status is a success; undefined when it is.
+ *
+ * @param target method and host, as the begin of a sentence
+ */
+export function chatFailure(service: ChatService, answer: HttpAnswer, target: string): Error | undefined {
+  const meaning = READERS[service](answer, answer.body.toString().trim());
+  if (meaning === 'posted') return undefined;
+  const answered = `${target} answered ${answer.status}: ${excerptIn(answer.body)}`;
+  if (meaning === undefined)
+    return new Ambiguous(`${answered}; that is no answer of ${service}, it may have been posted`);
+  if (typeof meaning === 'number' && meaning >= 400) return failureByStatus(meaning, answered, answer, false);
+  return meaning === 'not_for_now' ? failureByStatus(503, answered, answer, false) : new Permanent(answered);
+}
+
+/** `{"ok": false, "error": "…"}` and its like. Undefined for what is no JSON, or says neither. */
+function meaningOfJson(text: string): Meaning | undefined {
+  const json = parsed(text);
+  const { ok, success, result, status, error, status_code: code } = Object(json) as Record<string, unknown>;
+  const { code: inner = error } = Object(error) as { code?: unknown };
+  const words = [ok, success, result, status];
+  const isRefused = [false, 'error', 'failed', 'failure'].some((word) => words.includes(word));
+  for (const number of [code, inner, status].map(Number)) if (number >= 400 && number < 600) return number;
+  if (isRefused || (error !== undefined && error !== null && error !== '' && error !== false))
+    return PASSING.test(text) ? 'not_for_now' : 'refused';
+  return [true, 'ok', 'success'].some((word) => words.includes(word)) ? 'posted' : undefined;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
