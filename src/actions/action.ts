@@ -1,7 +1,7 @@
 import { DiscoveryService } from '@nestjs/core';
 import type { MappingOptions } from '../common/mapping-registry';
 
-export { Ambiguous, NotYet, Permanent, Retryable } from '../targets/outcomes';
+export { Ambiguous, NotYet, Permanent, Retryable, Unreadable } from '../targets/outcomes';
 
 /**
  * An action mapping: how something is done at a target. It is called at most once at a time for an execution and

@@ -12,7 +12,15 @@ import { CONFIG, type Config } from '../config/config';
 import type { Claimed } from '../queue/claimed';
 import { Handover, type Hands } from '../queue/handover';
 import type { ActionJob } from '../queue/jobs';
-import { NotYet, Permanent, Retryable, type Action, type ActionContext, type Waiting } from './action';
+import {
+  NotYet,
+  Permanent,
+  Retryable,
+  Unreadable,
+  type Action,
+  type ActionContext,
+  type Waiting,
+} from './action';
 import { ActionBook } from './action-book';
 import { backoffMs } from './backoff';
 import { contradiction } from './capacity';
@@ -147,7 +155,8 @@ export class Executor implements Hands, BeforeApplicationShutdown {
       if (error instanceof NotYet) return this.later(claimed, error);
       if (error instanceof Retryable)
         return this.again(claimed, 'retryable', messageOf(error), error.retryAfterSeconds);
-      return this.lostAnswer(claimed, call, 'ambiguous', messageOf(error));
+      const mayAsk = !(error instanceof Unreadable);
+      return this.lostAnswer(claimed, call, 'ambiguous', messageOf(error), mayAsk);
     }
   }
 
@@ -227,8 +236,9 @@ export class Executor implements Hands, BeforeApplicationShutdown {
     call: Call,
     outcome: 'ambiguous' | 'lost',
     error: string,
+    mayAsk = true,
   ): Promise<Ending> {
-    const isSafe = call.strategy.idempotent(call.params) && !this.isForgotten(claimed, call);
+    const isSafe = mayAsk && call.strategy.idempotent(call.params) && !this.isForgotten(claimed, call);
     if (isSafe) return this.again(claimed, outcome, error);
     const verdict = await this.verify(claimed, call);
     if (typeof verdict === 'object') {

@@ -35,3 +35,6 @@ export class NotYet extends Retryable {
 
 /** Sent, and no answer came: it may have been done. */
 export class Ambiguous extends Error {}
+
+/** Sent, and what was answered can't be read. Asked again it would be answered the same, so it is not, idempotent or not. */
+export class Unreadable extends Ambiguous {}

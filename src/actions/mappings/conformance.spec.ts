@@ -6,7 +6,15 @@ import type { Type } from '@nestjs/common';
 import { check } from '../../common/check';
 import { fieldsOf, jsonSchemaOf } from '../../common/fields';
 import type { MappingOptions } from '../../common/mapping-registry';
-import { ActionMapping, Ambiguous, Permanent, Retryable, type Action, type ActionContext } from '../action';
+import {
+  ActionMapping,
+  Ambiguous,
+  Permanent,
+  Retryable,
+  Unreadable,
+  type Action,
+  type ActionContext,
+} from '../action';
 import { rendered } from '../rendering';
 import { ACTION_MAPPINGS } from './index';
 
@@ -229,10 +237,40 @@ describe('every action mapping', () => {
         () => Promise.reject(new Error('it succeeded')),
         (thrown: Error) => thrown,
       );
-      expect([Permanent, Retryable, Ambiguous]).toContain(error.constructor);
+      expect([Permanent, Retryable, Ambiguous, Unreadable]).toContain(error.constructor);
       expect(error.message).not.toContain('s3cret');
     },
   );
+
+  const UNREADABLE: Record<string, (socket: Socket) => unknown> = {
+    'no HTTP': (socket) => socket.end('220 mail.example.com ESMTP\r\n'),
+    'half a head': (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-'),
+    'a reset': (socket) => socket.resetAndDestroy(),
+    'a head that is too long': (socket) => socket.end(`HTTP/1.1 200 OK\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`),
+    'a status that is none': (socket) => socket.end('HTTP/1.1 two hundred\r\n\r\n'),
+    'another protocol': (socket) =>
+      socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'),
+    'a bad length': (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n'),
+  };
+
+  describe.each(Object.keys(UNREADABLE))('answered by %s', (name) => {
+    it.each(ASKING)('$type leaves open what was done, and asks once', async ({ type, params, action }) => {
+      let asked = 0;
+      const port = await target((socket) => {
+        asked++;
+        UNREADABLE[name]!(socket);
+      });
+      const given = paramsOf(params, ROWS[type]!.at(port));
+      const error = await action.execute(given, context(NEVER)).then(
+        () => Promise.reject(new Error('it succeeded')),
+        (thrown: Error) => thrown,
+      );
+      const isSafe = action.idempotent(given) || ROWS[type]!.readsFirst;
+      const kinds = isSafe ? [Retryable, Ambiguous, Unreadable] : [Ambiguous, Unreadable];
+      expect(kinds).toContain(error.constructor);
+      expect(asked).toBe(1);
+    });
+  });
 
   it.each(ASKING)(
     '$type counts a target that is not there as surely not done',

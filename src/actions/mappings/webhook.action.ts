@@ -19,6 +19,7 @@ import {
   Ambiguous,
   Permanent,
   Retryable,
+  Unreadable,
   type Action,
   type ActionContext,
   type ActionResult,
@@ -139,6 +140,10 @@ export class Webhook implements Action<WebhookParams> {
       if (error instanceof NotSent && !error.canHelp)
         throw new Permanent(`${target} failed: ${error.message}`);
       if (error instanceof NotSent) throw new Retryable(`${target} was not sent: ${error.message}`);
+      if (error instanceof NoAnswer && error.isUnreadable)
+        throw new Unreadable(
+          `${target} was sent, and its answer is no HTTP: ${error.message}; it may have been done`,
+        );
       if (error instanceof NoAnswer)
         throw mayBeDone(`${target} was sent and not answered: ${error.message}`, isIdempotent);
       throw error;

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { EXPIRED, GOOD, OTHER } from '../../../test/stand-ins/certificates';
 import { WebhookSink, type SinkAnswer } from '../../../test/stand-ins/webhook-sink';
 import { check } from '../../common/check';
-import { Ambiguous, Permanent, Retryable, type ActionContext } from '../action';
+import { Ambiguous, Permanent, Retryable, Unreadable, type ActionContext } from '../action';
 import { Webhook, WebhookParams } from './webhook.action';
 
 const VARIABLES = {
@@ -230,9 +230,51 @@ describe('webhook', () => {
       expect(await send({ url: `http://${host}` })).toEqual({ detail: '200 OK: begun' });
     });
 
-    it('what is no HTTP is a lost answer', async () => {
-      const host = await tcp((socket) => socket.once('data', () => socket.end('NaN\r\n\r\n')));
-      expect(await failure({ url: `http://${host}`, idempotent: false })).toBeInstanceOf(Ambiguous);
+    it.each([
+      'NaN\r\n\r\n',
+      '<html>Welcome</html>',
+      '{"ok": true}',
+      'SSH-2.0-OpenSSH_9.2\r\n',
+      '220 mail.example.com ESMTP\r\n',
+      'HTTP/1.1 OK\r\n\r\n',
+      '\x15\x03\x01\x00\x02\x02\x46',
+    ])('what is no HTTP (%j) is asked for no second time, and may have been done', async (answer) => {
+      const host = await tcp((socket) => socket.once('data', () => socket.end(answer)));
+      for (const idempotent of [true, false])
+        expect(await failure({ url: `http://${host}`, idempotent })).toBeInstanceOf(Unreadable);
+    });
+
+    it.each(['', 'HTTP/1.1 200 OK', 'HTTP/1.1 200 OK\r\nServer: x\r\n'])(
+      'what ends before its head is whole (%j) is a lost answer',
+      async (answer) => {
+        const host = await tcp((socket) => socket.once('data', () => socket.end(answer)));
+        expect(await failure({ url: `http://${host}`, idempotent: false })).toBeInstanceOf(Ambiguous);
+        expect(await failure({ url: `http://${host}` })).toBeInstanceOf(Retryable);
+      },
+    );
+
+    it.each([
+      ['lines that end by LF alone', 'HTTP/1.1 200 OK\nContent-Length: 4\n\ndone'],
+      ['one line that ends by LF alone', 'HTTP/1.1 200 OK\r\nServer: x\nContent-Length: 4\r\n\r\ndone'],
+      ['a control byte in a header', 'HTTP/1.1 200 OK\r\nX: a\x01b\r\nContent-Length: 4\r\n\r\ndone'],
+      ['HTTP/1.0 without a reason', 'HTTP/1.0 200\r\n\r\ndone'],
+      [
+        'a length beside chunks',
+        'HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ndone\r\n0\r\n\r\n',
+      ],
+    ])('%s are read as what they are', async (_, answer) => {
+      const host = await tcp((socket) => socket.once('data', () => socket.end(answer)));
+      for (const idempotent of [true, false])
+        expect((await send({ url: `http://${host}`, idempotent })).detail).toMatch(/^200( OK)?: done/);
+    });
+
+    it.each([
+      ['a chunk that is cut', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nbegun'],
+      ['a chunk without a length', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nbegun'],
+      ['a body that is shorter than announced', 'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nbegun'],
+    ])('%s: the status says what became of it', async (_, answer) => {
+      const host = await tcp((socket) => socket.once('data', () => socket.end(answer)));
+      expect((await send({ url: `http://${host}`, idempotent: false })).detail).toMatch(/^200 OK/);
     });
   });
 

@@ -65,7 +65,15 @@ export class NotSent extends Error {
 }
 
 /** It was on its way, and no answer came: it may have been done. */
-export class NoAnswer extends Error {}
+export class NoAnswer extends Error {
+  /** @param isUnreadable one came, and it is no HTTP: asked again, it would be the same */
+  constructor(
+    message: string,
+    readonly isUnreadable = false,
+  ) {
+    super(message);
+  }
+}
 
 // Node keeps connections apart by origin and by the TLS options of each request. As many as requests are under way at a
 // time: with fewer, a burst opens and closes some all the time.
@@ -208,6 +216,8 @@ function answerTo(
       port: target.port,
       path: target.pathname + target.search,
       method,
+      // What is done can't be asked again to read its answer otherwise: devices end lines by LF alone, or worse.
+      insecureHTTPParser: true,
       headers:
         body === undefined
           ? { 'Accept-Encoding': UNPACKED, ...headers }
@@ -246,6 +256,11 @@ function open(
     ? https.request(Object.assign(options, tls), respond)
     : http.request(options, respond);
   request.on('error', (error) => (journey.failure ??= error));
+  // Node leaves such a request without an end.
+  request.once('upgrade', (_, socket) => {
+    socket.destroy();
+    request.emit('error', new Error('it was answered 101 Switching Protocols, which nobody had asked for'));
+  });
   request.once('socket', (socket: TLSSocket) => {
     const sent = (): void => {
       journey.sentAt = performance.now();
@@ -330,8 +345,10 @@ function failureOf(error: unknown, { sentAt }: Journey, signal: AbortSignal): No
   const { code = '', cause = error } = error as { code?: string; cause?: unknown };
   const why = signal.aborted ? messageOf(signal.reason) : messageOf(cause) || code;
   // With TLS 1.3 a server refuses our certificate only when the handshake is over for us.
-  const isRefusal = !signal.aborted && (isCertificateError(code) || isUnusable(code));
-  return sentAt !== undefined && !isRefusal ? new NoAnswer(why) : new NotSent(why, !isRefusal);
+  const isSent = sentAt !== undefined;
+  const isRefusal = !signal.aborted && (isCertificateError(code) || (isUnusable(code) && !isSent));
+  if (isSent && !isRefusal) return new NoAnswer(why, /^HPE_/.test(code) && !signal.aborted);
+  return new NotSent(why, !isRefusal);
 }
 
 const isCertificateError = (code: string): boolean =>
