@@ -16,11 +16,13 @@ const MAY_IMPORT: Record<string, string[]> = {
   'kill-switch': ['common', 'config', 'database'],
   auth: ['common', 'config', 'database'],
   api: ['common', 'database'],
+  // The BER of SNMP, for those who ask agents and those who hear notifications.
+  snmp: [],
   // What speaks to targets, for all who ask or change them.
   targets: ['common'],
-  metrics: ['common', 'database', 'queue', 'targets'],
+  metrics: ['common', 'database', 'queue', 'snmp', 'targets'],
   // Of metrics, how SNMP values are read.
-  alerts: ['api', 'auth', 'common', 'config', 'database', 'metrics', 'queue'],
+  alerts: ['api', 'auth', 'common', 'config', 'database', 'metrics', 'queue', 'snmp'],
   actions: ['api', 'common', 'config', 'database', 'kill-switch', 'queue', 'targets'],
   'load-balancers': ['common', 'config', 'database', 'kill-switch', 'metrics', 'queue', 'targets'],
   infrastructures: ['api', 'common', 'database', 'kill-switch', 'load-balancers', 'metrics'],

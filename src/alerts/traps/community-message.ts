@@ -1,6 +1,6 @@
-import { BerError, BerReader, Tag } from './ber';
-import { fromV1, fromV2, type Notification, type PlainVarbind } from './notification';
-import { counter64, hex, opaque, textOrHex } from './plain-value';
+import { BerError, BerReader, Tag } from '../../snmp/ber';
+import { fromV1, fromV2, type Notification } from './notification';
+import { varbindsIn } from './varbinds';
 
 const VERSIONS = { 0: '1', 1: '2c', 3: '3' } as const;
 
@@ -64,13 +64,12 @@ function trapV1(reader: BerReader): Notification {
   reader.enter(TRAP_V1);
   const enterprise = reader.oid();
   const address = reader.octets(Tag.IpAddress);
-  if (address.length !== 4) throw new BerError('the agent has no IPv4 address');
   return fromV1({
     enterprise,
-    agentAddress: address.join('.'),
+    agentAddress: address.length === 4 ? address.join('.') : undefined,
     generic: reader.integer(),
     specific: reader.integer(),
-    upTime: reader.unsigned(Tag.TimeTicks),
+    upTime: reader.unsigned(reader.peek()),
     varbinds: varbindsIn(reader),
   });
 }
@@ -83,47 +82,3 @@ function notificationV2(reader: BerReader, tag: number): Notification {
   const notification = fromV2('2c', varbindsIn(reader));
   return tag === INFORM ? { inform: { requestId }, ...notification } : notification;
 }
-
-function varbindsIn(reader: BerReader): PlainVarbind[] {
-  const varbinds: PlainVarbind[] = [];
-  const list = reader.enter(Tag.Sequence);
-  while (!reader.isAtEnd) {
-    const varbind = reader.enter(Tag.Sequence);
-    varbinds.push({ oid: reader.oid(), value: valueIn(reader) });
-    reader.leave(varbind);
-  }
-  reader.leave(list);
-  return varbinds;
-}
-
-function valueIn(reader: BerReader): string | number {
-  const tag = reader.peek();
-  switch (tag) {
-    case Tag.Integer:
-      return reader.integer();
-    case Tag.OctetString:
-      return textOrHex(reader.octets(tag));
-    case Tag.Oid:
-      return reader.oid();
-    case Tag.Counter32:
-    case Tag.Gauge32:
-    case Tag.TimeTicks:
-      return reader.unsigned(tag);
-    case Tag.IpAddress:
-      return addressIn(reader.octets(tag));
-    case Tag.Counter64:
-      return counter64(reader.octets(tag));
-    case Tag.Opaque:
-      return opaque(reader.octets(tag));
-    case Tag.Null:
-    case Tag.NoSuchObject:
-    case Tag.NoSuchInstance:
-    case Tag.EndOfMibView:
-      if (reader.octets(tag).length > 0) throw new BerError('nothing holds something');
-      return '';
-    default:
-      throw new BerError('a value is of no type of SNMP');
-  }
-}
-
-const addressIn = (bytes: Buffer): string => (bytes.length === 4 ? bytes.join('.') : hex(bytes));

@@ -215,7 +215,7 @@ describe('the door', () => {
     ['a GetRequest', ofVersion2c(0xa0), 'not a notification'],
     ['a version 1 trap in version 2c', ofVersion2c(0xa4), 'not a notification'],
     ['a trap without snmpTrapOID', ofVersion2c(0xa7), 'not a notification'],
-    ['an inform of odd values', ofVersion2c(0xa6, oddVarbind), 'not an SNMP message'],
+    ['an inform of odd values', ofVersion2c(0xa6, oddVarbind), 'not a notification'],
     ['version 3 without a user', ofVersion3(''), 'unknown user'],
     ['version 3 of an unknown user', ofVersion3('nobody'), 'unknown user'],
   ])('refuses %s', (_, message, reason) => {

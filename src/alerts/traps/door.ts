@@ -1,4 +1,4 @@
-import { BerError } from './ber';
+import { BerError } from '../../snmp/ber';
 import type { Datagram } from './datagrams';
 import { acknowledgementOf, communityMessage, versionOf } from './community-message';
 import type { Engines } from './engines';
@@ -6,7 +6,7 @@ import { plainAddress, type Notification } from './notification';
 import { refusal, type Refusal } from './refusal';
 import { OWN_BOOTS, type SecureMessages } from './secure-messages';
 import { securityParametersOf } from './security-parameters';
-import { sourceAddressOf } from './trap-rules';
+import { sourceAddressOf } from './source-address';
 import type { TrapSource } from './trap-source';
 
 /** What becomes of a datagram. */

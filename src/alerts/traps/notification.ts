@@ -1,12 +1,14 @@
 import { isIPv6 } from 'node:net';
 import { ObjectType, PduType, type TrapV1Pdu, type TrapV2Pdu, type TrapVarbind } from 'net-snmp';
-import { counter64, opaque, textOrHex } from './plain-value';
+import { BerReader } from '../../snmp/ber';
+import { numberInOpaque } from '../../snmp/opaque';
+import { hex, textOrHex, unreadable } from './plain-value';
 
 /** An SNMP notification; version 1 is mapped to version 2 by RFC 3584, 3.1. OIDs have no leading dot. */
 export interface Notification {
   version: '1' | '2c' | '3';
   trapOid: string;
-  /** Version 1 only, unless it is 0.0.0.0. */
+  /** Version 1 only, unless it is 0.0.0.0 or none. */
   agentAddress?: string;
   /** Version 1 only. */
   enterprise?: string;
@@ -40,7 +42,8 @@ const NO_ADDRESS = '0.0.0.0';
 /** What a version 1 trap says in its fields, RFC 1157, 4.1.6. */
 export interface TrapV1 {
   enterprise: string;
-  agentAddress: string;
+  /** Undefined when what stands there is no IPv4 address. */
+  agentAddress?: string;
   generic: number;
   specific: number;
   /** Hundredths of a second. */
@@ -61,7 +64,7 @@ export function fromV1({
   return {
     version: '1',
     trapOid: generic === ENTERPRISE_SPECIFIC ? `${enterprise}.0.${specific}` : `${SNMP_TRAPS}.${generic + 1}`,
-    ...(agentAddress === NO_ADDRESS ? {} : { agentAddress }),
+    ...(agentAddress === undefined || agentAddress === NO_ADDRESS ? {} : { agentAddress }),
     enterprise,
     upTimeSeconds: upTime / TICKS_PER_SECOND,
     varbinds: listed(varbinds),
@@ -102,6 +105,6 @@ const listed = (varbinds: PlainVarbind[]): PlainVarbind[] =>
 function plainValue(type: ObjectType, value: TrapVarbind['value']): string | number {
   if (typeof value === 'number') return value;
   if (!Buffer.isBuffer(value)) return value === null ? '' : String(value);
-  if (type === ObjectType.Counter64) return counter64(value);
-  return type === ObjectType.Opaque ? opaque(value) : textOrHex(value);
+  if (type === ObjectType.Counter64) return new BerReader(value).unsigned64Inside() ?? unreadable(value);
+  return type === ObjectType.Opaque ? (numberInOpaque(value) ?? hex(value)) : textOrHex(value);
 }

@@ -1,4 +1,3 @@
-import { floatInOpaque } from '../../metrics/snmp/snmp-value';
 import { storable } from '../../common/json';
 
 const MAX_TEXT = 10_000;
@@ -30,7 +29,5 @@ function textIn(bytes: Buffer): string | undefined {
 
 export const hex = (bytes: Buffer): string => `0x${bytes.toString('hex', 0, MAX_TEXT / 2)}`;
 
-/** A Counter64 above 2^53 is rounded. */
-export const counter64 = (bytes: Buffer): number => Number(BigInt(`0x${bytes.toString('hex') || '0'}`));
-
-export const opaque = (bytes: Buffer): string | number => floatInOpaque(bytes) ?? hex(bytes);
+/** What stands in place of a value that makes no sense. */
+export const unreadable = (bytes: Buffer): string => `unreadable: ${hex(bytes)}`;

@@ -1,4 +1,4 @@
-import { BerReader, Tag } from './ber';
+import { BerReader, Tag } from '../../snmp/ber';
 
 const AUTHENTICATED = 1;
 

@@ -1,5 +1,5 @@
 import type { Notification } from './notification';
-import { sourceAddressOf, TrapRules, type TakenNotification } from './trap-rules';
+import { TrapRules, type TakenNotification } from './trap-rules';
 
 const LINK_DOWN = '1.3.6.1.6.3.1.1.5.3';
 const LINK_UP = '1.3.6.1.6.3.1.1.5.4';
@@ -48,6 +48,20 @@ describe('what notifications become', () => {
     expect(new Set(keys([down!, ...others])).size).toBe(4);
   });
 
+  it('two devices behind one address are told apart by their inner ones', () => {
+    const rules = new TrapRules();
+    const linkOf = (trapOid: string, agentAddress: string) => {
+      const one = taken(trapOid, [ifIndex(3)], '203.0.113.9');
+      return rules.alertsOf({ ...one, notification: { ...one.notification, agentAddress } }, NO_NAMES);
+    };
+    const [first] = linkOf(LINK_DOWN, '192.168.1.5');
+    const [second] = linkOf(LINK_DOWN, '192.168.1.6');
+    const [end] = linkOf(LINK_UP, '192.168.1.6');
+    expect(first!.labels).toMatchObject({ source_address: '203.0.113.9', agent_address: '192.168.1.5' });
+    expect(first!.dedupKey).not.toBe(second!.dedupKey);
+    expect(end).toMatchObject({ isEnd: true, dedupKey: second!.dedupKey });
+  });
+
   it('a scalar tells apart by its value, a column by its row', () => {
     const pair = {
       raise: '1.3.6.1.4.1.9.1',
@@ -80,15 +94,5 @@ describe('what notifications become', () => {
       { oid: '1.3.6.1.4.1.9.7.0', value: 'x'.repeat(9_000) },
     ]);
     expect(alert!.dedupKey).toMatch(/^[0-9a-f]{32}$/);
-  });
-
-  it.each([
-    ['the agent of version 1', { agentAddress: '10.9.9.9' }, false, '10.9.9.9'],
-    ['the sender', {}, false, '10.0.0.1'],
-    ['whom a relay names', {}, true, '10.5.5.5'],
-  ])('it is from %s', (_, more, isRelay, address) => {
-    const varbinds = [{ oid: '1.3.6.1.6.3.18.1.3.0', value: '10.5.5.5' }];
-    const notification: Notification = { version: '2c', trapOid: LINK_UP, varbinds, ...more };
-    expect(sourceAddressOf(notification, '10.0.0.1', isRelay)).toBe(address);
   });
 });

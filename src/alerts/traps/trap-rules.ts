@@ -4,6 +4,7 @@ import type { SnmpEvent, SnmpPair } from '../formats/snmp.format';
 import { normalOid } from '../../metrics/mappings/snmp-oid.metric';
 import { keyOf } from '../formats/reading';
 import type { Notification, PlainVarbind } from './notification';
+import { namesHost } from './source-address';
 
 /** A notification that a source has taken. */
 export interface TakenNotification {
@@ -24,8 +25,6 @@ export interface TrapNames {
 const IF_INDEX = '1.3.6.1.2.1.2.2.1.1';
 /** RFC 2863: the link of an interface. */
 const LINK: SnmpPair = { raise: '1.3.6.1.6.3.1.1.5.3', clear: '1.3.6.1.6.3.1.1.5.4', key: [IF_INDEX] };
-
-const snmpTrapAddress = '1.3.6.1.6.3.18.1.3.0';
 
 /** What notifications become: events, beginnings, and ends of what began. */
 export class TrapRules {
@@ -54,8 +53,9 @@ export class TrapRules {
   alertsOf(taken: TakenNotification, names: TrapNames): IncomingAlert[] {
     const { id, notification, sourceAddress, at } = taken;
     const { trapOid, varbinds } = notification;
+    const from = senderKey(notification, sourceAddress);
     const keyFor = (oid: string, key: readonly string[]) =>
-      keyOf([sourceAddress, oid, ...key.map((prefix) => keyPart(varbinds, normalOid(prefix)))].join(' '));
+      keyOf([from, oid, ...key.map((prefix) => keyPart(varbinds, normalOid(prefix)))].join(' '));
     const pair = this.raises.get(trapOid);
     const event = this.events.get(trapOid);
     const lifeSeconds = pair ? pair.lifeSeconds : (event?.lifeSeconds ?? DEFAULT_LIFE_SECONDS);
@@ -79,6 +79,12 @@ export class TrapRules {
   }
 }
 
+/** Devices behind one address of a NAT are told apart by their inner ones. */
+function senderKey({ agentAddress }: Notification, sourceAddress: string): string {
+  const isElsewhere = agentAddress !== undefined && agentAddress !== sourceAddress && namesHost(agentAddress);
+  return isElsewhere ? `${sourceAddress}/${agentAddress}` : sourceAddress;
+}
+
 /** What tells apart: the row of a table, which is what follows the column's OID; of a scalar its value. */
 function keyPart(varbinds: readonly PlainVarbind[], prefix: string): string {
   const found = varbinds.find(
@@ -89,25 +95,15 @@ function keyPart(varbinds: readonly PlainVarbind[], prefix: string): string {
   return row === '' || row === '0' ? String(found.value) : row;
 }
 
-/** Who says so: the agent of a version 1 trap; what a trusted relay says; else where the datagram came from. */
-export function sourceAddressOf(
-  { agentAddress, varbinds }: Notification,
-  sender: string,
-  isRelay: boolean,
-): string {
-  if (agentAddress !== undefined) return agentAddress;
-  const said = isRelay ? varbinds.find(({ oid }) => oid === snmpTrapAddress)?.value : undefined;
-  return said === undefined || said === '' ? sender : String(said);
-}
-
 function labelsOf(
   { notification, sourceAddress, user }: TakenNotification,
   names: TrapNames,
 ): Record<string, string> {
-  const { version, trapOid, enterprise, varbinds } = notification;
+  const { version, trapOid, agentAddress, enterprise, varbinds } = notification;
   const labels: Record<string, string> = { trap_oid: trapOid, source_address: sourceAddress, version };
   const name = names.nameOf(trapOid);
   if (name !== undefined) labels.trap_name = name;
+  if (agentAddress !== undefined && agentAddress !== sourceAddress) labels.agent_address = agentAddress;
   if (enterprise !== undefined) labels.enterprise = enterprise;
   if (user !== undefined) labels.user = user;
   for (const { oid, value } of varbinds) labels[oid] = String(value);

@@ -295,7 +295,7 @@ describe('snmp_oid', () => {
       const { port } = await answering((get) =>
         responseTo(
           get,
-          get.oids.map((oid) => [oid, oid.endsWith('.3') ? ber(0x47, Buffer.from([1])) : integer(1)]),
+          get.oids.map((oid) => [oid, oid.endsWith('.3') ? ber(0x4b, Buffer.from([1])) : integer(1)]),
         ),
       );
       const oids = [1, 2, 3, 4, 5].map((last) => `${BASE}.${last}`);

@@ -54,6 +54,20 @@ describe('an answer', () => {
     ['one in more bytes than it needs', bytes(0x02, '0000000007'), 7],
     ['a Counter32', bytes(0x41, '00ffffffff'), 4_294_967_295],
     ['a Gauge32 written as if it had a sign', bytes(0x42, 'ffffffff'), 4_294_967_295],
+    ['a small Gauge32 that looks negative', bytes(0x42, 'd6'), 214],
+    ['a Gauge32 in eight bytes', bytes(0x42, '0000000000000007'), 7],
+    ['a Gauge32 in nine bytes', bytes(0x42, '00ffffffffffffffff'), 4_294_967_295],
+    ['a negative number in eight bytes', bytes(0x02, 'ffffffffffffffd6'), -42],
+    ['a number that needs 33 bits', bytes(0x02, '00ffffffff'), 4_294_967_295],
+    ['an Unsigned32 of SNMPv2p', bytes(0x47, '07'), 7],
+    ['an empty Counter64', bytes(0x46, ''), 0],
+    ['a Counter64 that looks negative', bytes(0x46, 'ff'), 255],
+    ['an opaque double', bytes(0x44, '9f79083fe0000000000000'), 0.5],
+    ['an opaque Integer64', bytes(0x44, '9f7a08ffffffffffffffd6'), -42],
+    ['a short opaque Integer64', bytes(0x44, '9f7a01ff'), -1],
+    ['an opaque Unsigned64', bytes(0x44, '9f7b08ffffffffffffffff'), 2 ** 64],
+    ['an opaque Counter64', bytes(0x44, '9f7602ffff'), 65_535],
+    ['bytes behind it', Buffer.concat([bytes(0x02, '07'), Buffer.from('0500', 'hex')]), 7],
     ['TimeTicks', bytes(0x43, '3039'), 123.45],
     ['a Counter64', bytes(0x46, '0020000000000000'), 2 ** 53],
     ['the largest Counter64', bytes(0x46, '00ffffffffffffffff'), 2 ** 64],
@@ -77,16 +91,45 @@ describe('an answer', () => {
   });
 
   it.each([
-    ['no number at all', bytes(0x02, '')],
-    ['a number of 64 bits', bytes(0x02, '0100000000')],
-    ['a counter of 64 bits', bytes(0x41, '0100000000')],
-    ['an empty Counter64', bytes(0x46, '')],
-    ['a Counter64 of ten bytes', bytes(0x46, '00000000000000000001')],
-    ['a type that is none', bytes(0x47, '01')],
+    ['no number at all', bytes(0x02, ''), 'Integer'],
+    ['a number of nine bytes', bytes(0x02, '000000000000000007'), 'Integer'],
+    ['a Counter32 without bytes', bytes(0x41, ''), 'Counter'],
+    ['a Counter64 of ten bytes', bytes(0x46, '00000000000000000001'), 'Counter64'],
+    ['a Boolean', bytes(0x01, 'ff'), 'Boolean'],
+    ['a type that is none', bytes(0x4b, '01'), 'type 75'],
+    ['an opaque float without its end', bytes(0x44, '9f78043f00'), 'Opaque'],
+    ['an opaque NaN', bytes(0x44, '9f78047fc00000'), 'Opaque'],
+    ['a float with bytes behind it', bytes(0x44, '9f78043f00000007'), 'Opaque'],
+  ])('with %s costs that object alone', (_, value, type) => {
+    const error = `the agent answered ${type} that is no number`;
+    expect(read(integer(1), value, integer(2))).toEqual([{ value: 1 }, { error }, { value: 2 }]);
+  });
+
+  it.each([
     ['an indefinite length', Buffer.from('02800100', 'hex')],
     ['a length beyond its end', Buffer.from('0204010203', 'hex')],
+    ['a length of nine bytes', Buffer.from('028900000000000000000107', 'hex')],
   ])('with %s is broken', (_, value) => {
     expect(() => read(value)).toThrow(BrokenAnswer);
+  });
+
+  it.each([
+    ['lengths in long form', '06820003', '2b0607'],
+    ['lengths in eight bytes', '06880000000000000003', '2b0607'],
+    ['arcs with a zero in front', '0604', '2b068007'],
+    ['all arcs with zeros in front', '0608', '80802b8006808007'],
+    ['both', '06810a', '80802b80068080808007'],
+  ])('names its object by %s', (_, head, arcs) => {
+    const asked = question(['1.3.6.7']);
+    const value = integer(12);
+    const answer = (name: Buffer) => {
+      const list = ber(0x30, ber(0x30, name, value));
+      const pdu = ber(0xa2, integer(ID), integer(0), integer(0), list);
+      return ber(0x30, integer(1), ber(0x04, Buffer.from('public')), pdu);
+    };
+    expect(readingsIn(answer(Buffer.from(head + arcs, 'hex')), asked)).toEqual([{ value: 12 }]);
+    const other = Buffer.from(head + arcs.replace(/07$/, '08'), 'hex');
+    expect(() => readingsIn(answer(other), asked)).toThrow(ResponseInvalidError);
   });
 
   const get = { version: 1, community: 'public', id: ID, oids: [`${BASE}.1`, `${BASE}.2`] };

@@ -1,7 +1,8 @@
 import { ErrorStatus, RequestFailedError, ResponseInvalidCode, ResponseInvalidError } from 'net-snmp';
+import { BerError, BerReader, Tag } from '../../snmp/ber';
 import type { Reading } from '../metric';
 import { BrokenAnswer } from './snmp-session';
-import { numberOf } from './snmp-value';
+import { valueInside } from './snmp-value';
 
 /**
  * The GetRequest of versions 1 and 2c and the answer to it, in BER (RFC 1157, 4; RFC 3416, 3; RFC 3417, 8). net-snmp
@@ -9,20 +10,6 @@ import { numberOf } from './snmp-value';
  * question and gives numbers.
  */
 
-const INTEGER = 0x02;
-const OCTET_STRING = 0x04;
-const NULL = 0x05;
-const OID = 0x06;
-const SEQUENCE = 0x30;
-const IP_ADDRESS = 0x40;
-const COUNTER = 0x41;
-const GAUGE = 0x42;
-const TIME_TICKS = 0x43;
-const OPAQUE = 0x44;
-const COUNTER64 = 0x46;
-const NO_SUCH_OBJECT = 0x80;
-const NO_SUCH_INSTANCE = 0x81;
-const END_OF_MIB_VIEW = 0x82;
 const GET_REQUEST = 0xa0;
 const RESPONSE = 0xa2;
 
@@ -51,16 +38,16 @@ export function encodeGet({ version, community, objects }: Get, id: number): Buf
   const pduLength = 2 + ID_BYTES + 3 + 3 + sizeOf(listLength);
   const bodyLength = 3 + sizeOf(community.length) + sizeOf(pduLength);
   const message = Buffer.allocUnsafe(sizeOf(bodyLength));
-  let at = writeHead(message, 0, SEQUENCE, bodyLength);
+  let at = writeHead(message, 0, Tag.Sequence, bodyLength);
   at = writeSmall(message, at, version);
-  at = writeHead(message, at, OCTET_STRING, community.length);
+  at = writeHead(message, at, Tag.OctetString, community.length);
   at += community.copy(message, at);
   at = writeHead(message, at, GET_REQUEST, pduLength);
-  at = writeHead(message, at, INTEGER, ID_BYTES);
+  at = writeHead(message, at, Tag.Integer, ID_BYTES);
   at = message.writeInt32BE(id, at);
   at = writeSmall(message, at, 0);
   at = writeSmall(message, at, 0);
-  at = writeHead(message, at, SEQUENCE, listLength);
+  at = writeHead(message, at, Tag.Sequence, listLength);
   for (const object of objects) {
     message.set(object, at);
     at += object.length;
@@ -90,10 +77,10 @@ function encodedObject(oid: string): Buffer {
   const bytes = [first * 40 + second, ...rest].flatMap(septets);
   const length = sizeOf(bytes.length) + 2;
   const object = Buffer.allocUnsafe(sizeOf(length));
-  let at = writeHead(object, 0, SEQUENCE, length);
-  at = writeHead(object, at, OID, bytes.length);
+  let at = writeHead(object, 0, Tag.Sequence, length);
+  at = writeHead(object, at, Tag.Oid, bytes.length);
   object.set(bytes, at);
-  object[at + bytes.length] = NULL;
+  object[at + bytes.length] = Tag.Null;
   object[at + bytes.length + 1] = 0;
   return object;
 }
@@ -120,7 +107,7 @@ function writeHead(bytes: Buffer, at: number, tag: number, length: number): numb
 }
 
 function writeSmall(bytes: Buffer, at: number, value: number): number {
-  bytes[at] = INTEGER;
+  bytes[at] = Tag.Integer;
   bytes[at + 1] = 1;
   bytes[at + 2] = value;
   return at + 3;
@@ -133,153 +120,63 @@ function writeSmall(bytes: Buffer, at: number, value: number): number {
  *   ResponseInvalidError when it is one to something else
  */
 export function readingsIn(message: Buffer, get: Get): Reading[] {
-  return new Answer(message).readings(get);
+  try {
+    return new Answer(message).readings(get);
+  } catch (error) {
+    throw error instanceof BerError ? new BrokenAnswer(error.message) : error;
+  }
 }
 
-/** Goes through an answer field by field. No field may reach beyond the one it stands in. */
+/** Goes through an answer field by field. */
 class Answer {
-  private at = 0;
-  private end: number;
+  private readonly reader: BerReader;
 
-  constructor(private readonly bytes: Buffer) {
-    this.end = bytes.length;
+  constructor(message: Buffer) {
+    this.reader = new BerReader(message);
   }
 
   readings(get: Get): Reading[] {
-    this.end = this.enter(SEQUENCE);
-    if (this.integer() !== get.version)
+    const { reader } = this;
+    reader.enter(Tag.Sequence);
+    if (reader.integer() !== get.version)
       // What follows is built otherwise.
       throw new BrokenAnswer('it is of another version of SNMP');
-    const community = this.enter(OCTET_STRING);
-    if (this.bytes.compare(get.community, 0, get.community.length, this.at, community) !== 0)
+    if (!reader.octets(Tag.OctetString).equals(get.community))
       throw new ResponseInvalidError('another community', ResponseInvalidCode.ECommunityNoMatch);
-    this.at = community;
-    this.end = this.enter(RESPONSE);
-    this.integer(); // its id, by which it was found
-    const status = this.integer();
-    const index = this.integer();
+    reader.enter(RESPONSE);
+    reader.integer(); // its id, by which it was found
+    const status = reader.integer();
+    const index = reader.integer();
     if (status !== 0) throw failureOf(status, get.oids[index - 1]);
-    this.end = this.enter(SEQUENCE);
+    reader.enter(Tag.Sequence);
     const readings = new Array<Reading>(get.objects.length);
     for (let object = 0; object < readings.length; object++)
       readings[object] = this.reading(get.objects[object]!);
-    if (this.at !== this.end) throw new BrokenAnswer('it holds other objects than were asked');
+    if (!reader.isAtEnd) throw new BrokenAnswer('it holds other objects than were asked');
     return readings;
   }
 
   /** @param object as it was asked */
   private reading(object: Buffer): Reading {
-    const list = this.end;
-    if (this.at === list) throw new BrokenAnswer('it holds no objects');
-    this.end = this.enter(SEQUENCE);
-    this.skipOidOf(object);
-    const value = this.value();
-    if (this.at !== this.end) throw new BrokenAnswer('a field holds more than it may');
-    this.end = list;
-    return value;
+    const { reader } = this;
+    if (reader.isAtEnd) throw new BrokenAnswer('it holds no objects');
+    const list = reader.enter(Tag.Sequence);
+    this.passOidOf(object);
+    const type = reader.peek();
+    const varbind = reader.enter(type);
+    const reading = valueInside(reader, type);
+    reader.leave(varbind);
+    reader.leave(list);
+    return reading;
   }
 
-  /** The OID must be the one that was asked, byte by byte. */
-  private skipOidOf(object: Buffer): void {
-    const { bytes } = this;
+  /** The OID must be the one that was asked. Nearly always it is written as we wrote it. */
+  private passOidOf(object: Buffer): void {
     // Behind the head of the sequence stands the OID, and behind it the two bytes of no value.
     const from = object[1]! < 0x80 ? 2 : object[1]! === 0x81 ? 3 : 4;
-    const length = object.length - 2 - from;
-    let isSame = this.at + length <= this.end;
-    for (let n = 0; isSame && n < length; n++) isSame = bytes[this.at + n] === object[from + n];
-    if (!isSame) throw new ResponseInvalidError('another object', ResponseInvalidCode.EReqResOidNoMatch);
-    this.at += length;
-  }
-
-  private value(): Reading {
-    const tag = this.peek();
-    switch (tag) {
-      case INTEGER:
-        return { value: this.integer() };
-      case COUNTER:
-      case GAUGE:
-        return { value: this.unsigned(tag) };
-      case TIME_TICKS:
-        return numberOf({ oid: '', type: tag, value: this.unsigned(tag) });
-      case COUNTER64:
-        return { value: this.counter64() };
-      case OCTET_STRING:
-      case OPAQUE:
-        return numberOf({ oid: '', type: tag, value: this.octets(tag) });
-      case NULL:
-      case OID:
-      case IP_ADDRESS:
-      case NO_SUCH_OBJECT:
-      case NO_SUCH_INSTANCE:
-      case END_OF_MIB_VIEW:
-        this.octets(tag);
-        return numberOf({ oid: '', type: tag, value: null });
-      default:
-        throw new BrokenAnswer(`a value is of type ${tag}, which is none of SNMP`);
-    }
-  }
-
-  /** A signed number of 32 bits. */
-  private integer(): number {
-    const value = this.number(INTEGER, 5);
-    if (value !== (value | 0)) throw new BrokenAnswer('a number has more than 32 bits');
-    return value;
-  }
-
-  /** A number of 32 bits without a sign. Some agents send it as if it had one. */
-  private unsigned(tag: number): number {
-    const value = this.number(tag, 5);
-    if (value > 0xffff_ffff || value < -0x8000_0000) throw new BrokenAnswer('a number has more than 32 bits');
-    return value < 0 ? value + 0x1_0000_0000 : value;
-  }
-
-  /** Of 64 bits, in as many bytes as it needs; one more may come first, for the sign that it has not. */
-  private counter64(): number {
-    const bytes = this.octets(COUNTER64);
-    if (bytes.length === 0 || bytes.length > 9) throw new BrokenAnswer('a number is of no known length');
-    if (bytes.length <= 6) return bytes.readUIntBE(0, bytes.length);
-    return Number(BigInt(`0x${bytes.toString('hex')}`));
-  }
-
-  private number(tag: number, maxLength: number): number {
-    const end = this.enter(tag);
-    const { bytes } = this;
-    let at = this.at;
-    if (end === at || end - at > maxLength) throw new BrokenAnswer('a number is of no known length');
-    let value = bytes[at]! >= 0x80 ? -1 : 0;
-    while (at < end) value = value * 256 + bytes[at++]!;
-    this.at = end;
-    return value;
-  }
-
-  private octets(tag: number): Buffer {
-    const end = this.enter(tag);
-    const octets = this.bytes.subarray(this.at, end);
-    this.at = end;
-    return octets;
-  }
-
-  private peek(): number {
-    if (this.at >= this.end) throw new BrokenAnswer('it is cut off');
-    return this.bytes[this.at]!;
-  }
-
-  /** Reads tag and length. Answers where the contents end. */
-  private enter(tag: number): number {
-    const { bytes } = this;
-    if (this.peek() !== tag) throw new BrokenAnswer('a field is of another type');
-    let at = this.at + 1;
-    let length = at < this.end ? bytes[at++]! : Infinity;
-    if (length >= 0x80 && length !== Infinity) {
-      const count = length - 0x80;
-      if (count === 0 || count > 4 || at + count > this.end)
-        throw new BrokenAnswer('a length is of no known form');
-      length = 0;
-      for (let n = 0; n < count; n++) length = length * 256 + bytes[at++]!;
-    }
-    if (at + length > this.end) throw new BrokenAnswer('it is cut off');
-    this.at = at;
-    return at + length;
+    if (this.reader.passIfSame(object, from, object.length - 2 - from)) return;
+    if (this.reader.oid() !== new BerReader(object, from).oid())
+      throw new ResponseInvalidError('another object', ResponseInvalidCode.EReqResOidNoMatch);
   }
 }
 

@@ -1,3 +1,5 @@
+import { BerError, BerReader, Tag } from '../../snmp/ber';
+
 const VERSION_3 = 3;
 
 /**
@@ -6,29 +8,14 @@ const VERSION_3 = 3;
  */
 export function requestIdIn(message: Buffer): number | undefined {
   try {
-    const version = field(message, field(message, 0).start);
-    const next = field(message, version.end);
-    const isV3 = integer(message, version) === VERSION_3;
+    const reader = new BerReader(message);
+    reader.enterCutOff(Tag.Sequence);
     // Version 3: version, { msgID, … }. Before: version, community, { request-id, … }.
-    const parent = isV3 ? next : field(message, next.end);
-    return integer(message, field(message, parent.start));
-  } catch {
-    return undefined;
+    if (reader.integer() !== VERSION_3) reader.octets(Tag.OctetString);
+    reader.enterCutOff(reader.peek());
+    return reader.integer();
+  } catch (error) {
+    if (error instanceof BerError) return undefined;
+    throw error;
   }
 }
-
-interface Field {
-  start: number;
-  end: number;
-}
-
-/** Where the contents of the BER field at that place are. @throws RangeError past the end */
-function field(message: Buffer, at: number): Field {
-  const first = message.readUInt8(at + 1);
-  if (first < 0x80) return { start: at + 2, end: at + 2 + first };
-  const sizeOfLength = first & 0x7f;
-  const start = at + 2 + sizeOfLength;
-  return { start, end: start + message.readUIntBE(at + 2, sizeOfLength) };
-}
-
-const integer = (message: Buffer, { start, end }: Field): number => message.readIntBE(start, end - start);

@@ -1,53 +1,77 @@
 import { ObjectType, type Varbind } from 'net-snmp';
+import { BerReader, Tag } from '../../snmp/ber';
+import { floatIn, numberInOpaque } from '../../snmp/opaque';
 import type { Reading } from '../metric';
 
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+/** Floats without the Opaque around them, as Net-SNMP takes them too. */
+const FLOAT = 0x78;
+const DOUBLE = 0x79;
 
 /** An error here is the part of the sentence that says why. */
-const WITHOUT_VALUE: Partial<Record<ObjectType, string>> = {
-  [ObjectType.NoSuchObject]: 'the agent has no such object',
-  [ObjectType.NoSuchInstance]: 'the agent has no such instance of the object',
-  [ObjectType.EndOfMibView]: 'the agent has no object there: end of its MIB view',
-  [ObjectType.Null]: 'the agent answered null',
+const WITHOUT_VALUE: Partial<Record<number, string>> = {
+  [Tag.NoSuchObject]: 'the agent has no such object',
+  [Tag.NoSuchInstance]: 'the agent has no such instance of the object',
+  [Tag.EndOfMibView]: 'the agent has no object there: end of its MIB view',
+  [Tag.Null]: 'the agent answered null',
 };
 
-/**
- * The number in an answer. TimeTicks come as hundredths of a second and become seconds (RFC 2578, 7.1.8); a
- * Counter64 above 2^53 is rounded.
- */
-export function numberOf({ type, value }: Varbind): Reading {
-  const number =
-    typeof value === 'number' ? value : Buffer.isBuffer(value) ? numberIn(type, value) : undefined;
-  if (number !== undefined && Number.isFinite(number)) {
-    return { value: type === ObjectType.TimeTicks ? number / 100 : number };
-  }
-  const what = type === undefined ? 'nothing' : (ObjectType[type] ?? `type ${String(type)}`);
-  return { error: (type && WITHOUT_VALUE[type]) ?? `the agent answered ${what} that is no number` };
+const NAMES: Partial<Record<number, string>> = {
+  ...ObjectType,
+  [Tag.UInteger32]: 'UInteger32',
+  [FLOAT]: 'Float',
+  [DOUBLE]: 'Double',
+};
+
+/** TimeTicks are hundredths of a second, RFC 2578, 7.1.8. */
+const TICKS_PER_SECOND = 100;
+
+/** What is read of the value one is in. TimeTicks become seconds; a Counter64 above 2^53 is rounded. */
+export function valueInside(reader: BerReader, type: number): Reading {
+  const number = numberInside(reader, type);
+  if (number !== undefined && Number.isFinite(number)) return { value: number };
+  const why = WITHOUT_VALUE[type];
+  return { error: why ?? `the agent answered ${NAMES[type] ?? `type ${type}`} that is no number` };
 }
 
-function numberIn(type: ObjectType | undefined, bytes: Buffer): number | undefined {
+function numberInside(reader: BerReader, type: number): number | undefined {
   switch (type) {
-    case ObjectType.Counter64:
-      return Number(BigInt(`0x${bytes.toString('hex') || '0'}`));
-    case ObjectType.OctetString:
-      return numberInText(bytes.toString('utf8'));
-    case ObjectType.Opaque:
-      return floatInOpaque(bytes);
+    case Tag.Integer:
+      return reader.signedInside();
+    case Tag.Counter32:
+    case Tag.Gauge32:
+    case Tag.UInteger32:
+      return reader.unsignedInside();
+    case Tag.TimeTicks: {
+      const ticks = reader.unsignedInside();
+      return ticks === undefined ? undefined : ticks / TICKS_PER_SECOND;
+    }
+    case Tag.Counter64:
+      return reader.unsigned64Inside();
+    case Tag.OctetString:
+      return numberInText(reader.octetsInside().toString('utf8'));
+    case Tag.Opaque:
+      return numberInOpaque(reader.octetsInside());
+    case FLOAT:
+    case DOUBLE:
+      return floatIn(reader.octetsInside());
     default:
       return undefined;
   }
 }
 
+/** The same of a value as net-snmp reads it. */
+export function numberOf({ type, value }: Varbind): Reading {
+  const bytes = Buffer.isBuffer(value) ? value : undefined;
+  const number =
+    typeof value === 'number' ? value : bytes && numberInside(new BerReader(bytes), type ?? Tag.Null);
+  if (number !== undefined && Number.isFinite(number))
+    return { value: type === ObjectType.TimeTicks ? number / TICKS_PER_SECOND : number };
+  const what = type === undefined ? 'nothing' : (NAMES[type] ?? `type ${String(type)}`);
+  return { error: (type && WITHOUT_VALUE[type]) ?? `the agent answered ${what} that is no number` };
+}
+
 function numberInText(text: string): number | undefined {
   const trimmed = text.replace(/\0+$/, '').trim();
   return DECIMAL.test(trimmed) ? Number(trimmed) : undefined;
-}
-
-/** Floats as Net-SNMP wraps them, for instance in UCD-SNMP's laLoadFloat (draft-perkins-opaque-01). */
-export function floatInOpaque(bytes: Buffer): number | undefined {
-  const [tag, kind, length] = bytes;
-  if (tag !== 0x9f) return undefined;
-  if (kind === 0x78 && length === 4 && bytes.length === 7) return bytes.readFloatBE(3);
-  if (kind === 0x79 && length === 8 && bytes.length === 11) return bytes.readDoubleBE(3);
-  return undefined;
 }

@@ -1,0 +1,35 @@
+import { BerError, BerReader, signed64 } from './ber';
+
+const HEAD = 0x9f;
+/** Types of draft-perkins-opaque-01, as Net-SNMP's asn1.h has them. */
+const COUNTER64 = 0x76;
+const FLOAT = 0x78;
+const DOUBLE = 0x79;
+const INTEGER64 = 0x7a;
+const UNSIGNED64 = 0x7b;
+
+/** The number that Net-SNMP wraps in an Opaque, as in UCD-SNMP's laLoadFloat; undefined when it holds something else. */
+export function numberInOpaque(opaque: Buffer): number | undefined {
+  if (opaque[0] !== HEAD) return undefined;
+  const type = opaque[1]!;
+  try {
+    const reader = new BerReader(opaque, 1);
+    const outer = reader.enter(type);
+    const bytes = reader.octetsInside();
+    if (type === FLOAT || type === DOUBLE)
+      return opaque.length === 3 + bytes.length ? floatIn(bytes) : undefined;
+    if (type === INTEGER64) return bytes.length > 8 ? undefined : signed64(bytes);
+    const number = type === COUNTER64 || type === UNSIGNED64 ? reader.unsigned64Inside() : undefined;
+    reader.leave(outer);
+    return number;
+  } catch (error) {
+    if (error instanceof BerError) return undefined;
+    throw error;
+  }
+}
+
+/** As IEEE 754 has it, in four bytes or eight. */
+export function floatIn(bytes: Buffer): number | undefined {
+  if (bytes.length === 4) return bytes.readFloatBE(0);
+  return bytes.length === 8 ? bytes.readDoubleBE(0) : undefined;
+}
