@@ -4,6 +4,7 @@
  * `npm run campaign crash -- --moments 50 --seed 7 --lanes 2`, on what `npm run build` made: a line per moment.
  * `npm run campaign fuzz -- --seconds 3600 --seed 7`, the same: what came of it, at the end.
  * `npm run campaign rules -- --stories 100000 --seed 7`, on the sources: a line per 10,000 stories.
+ * `npm run campaign snmp -- --messages 10000 --seed 7`, on the sources: a line per 1,000 messages.
  * Exit code 1 on a violation.
  */
 import { parseArgs } from 'node:util';
@@ -14,8 +15,9 @@ import { alertsCampaign } from './alerts';
 import { crashCampaign, onEmbeddedServers, type MomentReport } from './crash';
 import { fuzzCampaign } from './fuzz';
 import { rulesCampaign } from './rules';
+import { snmpCampaign } from './snmp';
 
-const CAMPAIGNS = { actions, alerts, crash, fuzz, rules };
+const CAMPAIGNS = { actions, alerts, crash, fuzz, rules, snmp };
 
 interface Options {
   seed: number;
@@ -23,6 +25,7 @@ interface Options {
   lanes: number;
   stories: number;
   rounds: number;
+  messages: number;
   seconds: number;
 }
 
@@ -123,6 +126,14 @@ async function rules({ stories, seed }: Options): Promise<boolean> {
   return difference === undefined;
 }
 
+async function snmp({ messages, seed }: Options): Promise<boolean> {
+  const { answers, numbers, traps, taken, violations } = await snmpCampaign(messages, seed, console.log);
+  console.log(`${answers} answers, ${numbers} of them numbers to snmpget; seed ${seed}`);
+  console.log(`${traps} traps, ${taken} of them taken by snmptrapd`);
+  for (const violation of violations) console.log(violation);
+  return violations.length === 0;
+}
+
 async function main(): Promise<void> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
@@ -132,6 +143,7 @@ async function main(): Promise<void> {
       lanes: { type: 'string', default: '1' },
       stories: { type: 'string', default: '100000' },
       rounds: { type: 'string', default: '200' },
+      messages: { type: 'string', default: '10000' },
       seconds: { type: 'string', default: '60' },
     },
   });
@@ -144,6 +156,7 @@ async function main(): Promise<void> {
     lanes: Number(values.lanes),
     stories: Number(values.stories),
     rounds: Number(values.rounds),
+    messages: Number(values.messages),
     seconds: Number(values.seconds),
   });
   process.exit(isGood ? 0 : 1);
