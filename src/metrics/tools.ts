@@ -39,7 +39,7 @@ export class Tools {
     return timed(async () => {
       try {
         for await (const [polling] of this.poller.poll([{ reads, countNodes: nodes, listNodes: nodes }]))
-          return polling!.readings.value!;
+          return shown(polling!.readings.value!);
         throw new Error('nothing was read');
       } catch (error) {
         return { error: messageOf(error) };
@@ -71,6 +71,9 @@ export class Tools {
     }
   }
 }
+
+/** The number alone, or why there is none. */
+const shown = (reading: Reading): Reading => ('value' in reading ? { value: reading.value } : reading);
 
 async function timed<T extends object>(work: () => Promise<T>): Promise<Timed<T>> {
   const began = performance.now();

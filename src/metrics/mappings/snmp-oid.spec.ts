@@ -69,7 +69,7 @@ describe('snmp_oid', () => {
   describe('values', () => {
     const rows: [string, Reading | RegExp][] = [
       [`${BASE}.1.0`, { value: -42 }],
-      [`${BASE}.2.0`, { value: 4_294_967_295 }],
+      [`${BASE}.2.0`, { value: 4_294_967_295, counter32: {} }],
       [`${BASE}.3.0`, { value: 7 }],
       [`${BASE}.4.0`, { value: 123.45 }],
       [`${BASE}.5.0`, { value: 2 ** 53 }],

@@ -3,8 +3,10 @@ import { RequestTimedOutError, type Varbind } from 'net-snmp';
 import type { Reading } from '../metric';
 import type { CommunitySockets } from './community-sockets';
 import { objectsOf } from './get-message';
+import { unlessAborted } from '../unless-aborted';
+import { QuestionSize } from './question-size';
 import { addressOf, NAME_COUNTS_MS, QUESTIONS_AT_ONCE, SnmpAgent, type Agent } from './snmp-agent';
-import { normalAddress, type Tries } from './snmp-session';
+import { normalAddress, type Asking, type Tries } from './snmp-session';
 import type { SnmpTarget } from './snmp-target';
 import { Turns } from './turns';
 
@@ -12,6 +14,7 @@ import { Turns } from './turns';
 export class CommunityAgent implements Agent {
   /** What the agent's address sent last, when that was no SNMP. */
   nonsense: string | undefined;
+  tellsUpTime: boolean | undefined;
   private readonly turns = new Turns(QUESTIONS_AT_ONCE);
   private readonly community: Buffer;
   /** Walks, which are rare. */
@@ -23,13 +26,14 @@ export class CommunityAgent implements Agent {
   constructor(
     private readonly target: SnmpTarget,
     private readonly sockets: CommunitySockets,
+    readonly size = new QuestionSize(),
   ) {
     this.community = Buffer.from(target.community);
   }
 
-  get(oids: string[], { timeoutMs, retries }: Tries): Promise<Reading[]> {
+  get(oids: string[], { timeoutMs, retries, isUrgent, signal }: Asking): Promise<Reading[]> {
     const end = performance.now() + timeoutMs;
-    return this.turns.take(async () => {
+    const work = async (): Promise<Reading[]> => {
       const left = { timeoutMs: end - performance.now(), retries };
       if (left.timeoutMs < 1) throw new RequestTimedOutError('its turn did not come');
       const address = this.known() ?? (await this.resolved());
@@ -45,7 +49,9 @@ export class CommunityAgent implements Agent {
         if (error instanceof RequestTimedOutError) this.address = undefined;
         throw error;
       }
-    });
+    };
+    if (isUrgent) return work();
+    return this.turns.take(() => (signal === undefined ? work() : unlessAborted(signal, work())));
   }
 
   following(oid: string, atMost: number, tries: Tries): Promise<Varbind[]> {

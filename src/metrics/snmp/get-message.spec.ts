@@ -52,7 +52,6 @@ describe('an answer', () => {
   it.each([
     ['a number', bytes(0x02, 'd6'), -42],
     ['one in more bytes than it needs', bytes(0x02, '0000000007'), 7],
-    ['a Counter32', bytes(0x41, '00ffffffff'), 4_294_967_295],
     ['a Gauge32 written as if it had a sign', bytes(0x42, 'ffffffff'), 4_294_967_295],
     ['a small Gauge32 that looks negative', bytes(0x42, 'd6'), 214],
     ['a Gauge32 in eight bytes', bytes(0x42, '0000000000000007'), 7],
@@ -76,6 +75,11 @@ describe('an answer', () => {
     ['an opaque float', bytes(0x44, '9f78043f000000'), 0.5],
   ])('with %s is read', (_, value, expected) => {
     expect(read(integer(1), value, integer(2))).toEqual([{ value: 1 }, { value: expected }, { value: 2 }]);
+  });
+
+  it('with a Counter32 is read as one', () => {
+    const value = bytes(0x41, '00ffffffff');
+    expect(read(integer(1), value)).toEqual([{ value: 1 }, { value: 4_294_967_295, counter32: {} }]);
   });
 
   it.each([

@@ -8,7 +8,9 @@ import {
   type Varbind,
 } from 'net-snmp';
 import type { Reading } from '../metric';
-import { BrokenAnswer, SnmpSession, type Tries } from './snmp-session';
+import { unlessAborted } from '../unless-aborted';
+import { QuestionSize } from './question-size';
+import { BrokenAnswer, SnmpSession, type Asking, type Tries } from './snmp-session';
 import type { SnmpTarget } from './snmp-target';
 import { numberOf } from './snmp-value';
 import { Turns } from './turns';
@@ -23,11 +25,17 @@ export interface Agent {
   /** What the agent's address sent last, when that was no SNMP. */
   readonly nonsense: string | undefined;
 
+  /** How many objects it answers at once. */
+  readonly size: QuestionSize;
+
+  /** Does it have counters of 32 bits, and tell with them for how long it is up? Undefined: not known. */
+  tellsUpTime: boolean | undefined;
+
   /**
    * What the agent says of each object, in order; what has no number says why, as the end of a sentence. Throws what
    * net-snmp throws, a BrokenAnswer, or the trouble of the network.
    */
-  get(oids: string[], tries: Tries): Promise<Reading[]>;
+  get(oids: string[], asking: Asking): Promise<Reading[]>;
 
   /** The objects that follow this one, up to so many. Throws as `get`. */
   following(oid: string, atMost: number, tries: Tries): Promise<Varbind[]>;
@@ -44,14 +52,19 @@ export class SnmpAgent implements Agent {
   private isClosed = false;
   private readonly turns = new Turns(QUESTIONS_AT_ONCE);
 
-  constructor(private readonly target: SnmpTarget) {}
+  tellsUpTime: boolean | undefined;
+
+  constructor(
+    private readonly target: SnmpTarget,
+    readonly size = new QuestionSize(),
+  ) {}
 
   get nonsense(): string | undefined {
     return this.latest?.nonsense;
   }
 
-  async get(oids: string[], tries: Tries): Promise<Reading[]> {
-    const varbinds = await this.answered(tries, (session, left) => session.ask(oids, left));
+  async get(oids: string[], asking: Asking): Promise<Reading[]> {
+    const varbinds = await this.answered(asking, (session, left) => session.ask(oids, left));
     return varbinds.map(numberOf);
   }
 
@@ -61,11 +74,11 @@ export class SnmpAgent implements Agent {
 
   /** The wait for a turn is part of the time. */
   private answered(
-    { timeoutMs, retries }: Tries,
+    { timeoutMs, retries, isUrgent, signal }: Asking,
     ask: (session: SnmpSession, tries: Tries) => Promise<Varbind[]>,
   ): Promise<Varbind[]> {
     const end = performance.now() + timeoutMs;
-    return this.turns.take(async () => {
+    const work = async (): Promise<Varbind[]> => {
       const left = { timeoutMs: end - performance.now(), retries };
       if (left.timeoutMs < 1) throw new RequestTimedOutError('its turn did not come');
       const session = await this.ready();
@@ -77,7 +90,9 @@ export class SnmpAgent implements Agent {
         if (!isOutOfStep(error) || !session.hasAnswered) throw error;
         return ask(await this.ready(), left);
       }
-    });
+    };
+    if (isUrgent) return work();
+    return this.turns.take(() => (signal === undefined ? work() : unlessAborted(signal, work())));
   }
 
   close(): void {

@@ -1,11 +1,13 @@
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import {
   ErrorStatus,
   ObjectType,
   RequestFailedError,
+  RequestTimedOutError,
   ResponseInvalidCode,
   ResponseInvalidError,
 } from 'net-snmp';
+import { CLOCK, systemClock, type Clock } from '../../common/clock';
 import { KeptConnections } from '../kept-connections';
 import type { Reading } from '../metric';
 import { reasonOfAbort, unlessAborted } from '../unless-aborted';
@@ -14,15 +16,21 @@ import { CommunityAgent } from './community-agent';
 import { CommunitySockets } from './community-sockets';
 import { SnmpAgent, type Agent } from './snmp-agent';
 import { reasonOf } from './snmp-reason';
+import { QuestionSize } from './question-size';
 import { rowOf, type SnmpRow } from './snmp-row';
-import { BrokenAnswer, type Tries } from './snmp-session';
+import { BrokenAnswer, firstTryMs, type Tries } from './snmp-session';
 import { keyOfTarget, type SnmpTarget } from './snmp-target';
 
 /** Those of version 3 have a socket each. */
 const AGENTS_AT_MOST = { '3': 4_096, community: 100_000 };
 const IDLE_MS = 10 * 60_000;
-/** Keeps question and answer below the 1472 bytes that Ethernet carries unfragmented. */
-const OIDS_PER_PDU = 40;
+/** Agents that are known to answer but few objects at once. */
+const LIMITED_AT_MOST = 10_000;
+/** So long at least is waited for an answer that is late, once the agent has answered something else. */
+const GRACE_MS = 50;
+
+/** Hundredths of a second since the agent began, RFC 3418. */
+const SYS_UP_TIME = '1.3.6.1.2.1.1.3.0';
 
 /** As many are asked for at once; agents answer fewer where they don't fit. */
 const ROWS_PER_PDU = 25;
@@ -49,6 +57,10 @@ export class SnmpClient implements OnModuleDestroy {
   private readonly sockets = new CommunitySockets();
   private readonly communityAgents = keptAgents(AGENTS_AT_MOST.community);
   private readonly v3Agents = keptAgents(AGENTS_AT_MOST['3']);
+  /** Of agents that have a limit: they are not asked often enough to be kept. */
+  private readonly limited = new Map<string, QuestionSize>();
+
+  constructor(@Inject(CLOCK) private readonly clock: Clock = systemClock) {}
 
   onModuleDestroy(): void {
     this.communityAgents.closeAll();
@@ -66,8 +78,10 @@ export class SnmpClient implements OnModuleDestroy {
     let agent: Agent | undefined;
     const work = this.withAgent(target, (found) => {
       agent = found;
-      return new Questions(found, target, options, outcomes).ask(asked);
+      const now = (): number => this.clock.now().getTime();
+      return new Questions(found, target, options, outcomes, now).ask(asked);
     });
+    void work.finally(() => this.remember(target, agent)).catch(() => undefined);
     const why = await endOf(work, options);
     // What was answered by then counts.
     for (const oid of asked)
@@ -114,46 +128,154 @@ export class SnmpClient implements OnModuleDestroy {
 
   private withAgent<R>(target: SnmpTarget, work: (agent: Agent) => Promise<R>): Promise<R> {
     const key = keyOfTarget(target);
+    const size = (): QuestionSize | undefined => this.limited.get(key);
     return target.version === '3'
-      ? this.v3Agents.use(key, () => new SnmpAgent(target), work)
-      : this.communityAgents.use(key, () => new CommunityAgent(target, this.sockets), work);
+      ? this.v3Agents.use(key, () => new SnmpAgent(target, size()), work)
+      : this.communityAgents.use(key, () => new CommunityAgent(target, this.sockets, size()), work);
+  }
+
+  /** An agent is forgotten when nobody asks it for some minutes, what it can't answer is not. */
+  private remember(target: SnmpTarget, agent: Agent | undefined): void {
+    if (agent === undefined || !agent.size.isLimited) return;
+    const key = keyOfTarget(target);
+    this.limited.delete(key);
+    this.limited.set(key, agent.size);
+    const [oldest] = this.limited.keys();
+    if (this.limited.size > LIMITED_AT_MOST) this.limited.delete(oldest!);
   }
 }
 
+type Answer = { readings: Reading[] } | { failure: unknown };
+
 /** Objects of one agent that are asked for, in as many questions as it takes. */
 class Questions {
+  private readonly end: number;
+  private hasCounters = false;
+  private wasSilent = false;
+
   constructor(
     private readonly agent: Agent,
     private readonly target: SnmpTarget,
     private readonly options: GetOptions,
     private readonly outcomes: Map<string, Reading>,
-  ) {}
+    private readonly now: () => number,
+  ) {
+    this.end = performance.now() + options.timeoutMs;
+  }
 
   async ask(oids: string[]): Promise<void> {
-    if (oids.length <= OIDS_PER_PDU) await this.askTogether(oids);
-    else await Promise.all(inPdus(oids).map((some) => this.askTogether(some)));
+    const { agent } = this;
+    const asked = agent.tellsUpTime && !oids.includes(SYS_UP_TIME) ? [...oids, SYS_UP_TIME] : oids;
+    const atMost = agent.size.atMost(performance.now());
+    if (asked.length <= atMost) await this.askTogether(asked);
+    else await Promise.all(parts(asked, atMost).map((some) => this.askTogether(some)));
+    if (this.hasCounters) await this.tellSince();
+  }
+
+  /** Since when counters of 32 bits count. An agent that has some is asked for its sysUpTime with them from then on. */
+  private async tellSince(): Promise<void> {
+    const { agent, outcomes } = this;
+    if (agent.tellsUpTime === undefined && !outcomes.has(SYS_UP_TIME)) await this.askTogether([SYS_UP_TIME]);
+    const upTime = outcomes.get(SYS_UP_TIME);
+    if (upTime === undefined || 'error' in upTime || upTime.counter32 !== undefined) {
+      // What is only silent now may tell it next time.
+      if (upTime !== undefined && !this.wasSilent) agent.tellsUpTime = false;
+      return;
+    }
+    agent.tellsUpTime = true;
+    const counter32 = { since: Math.round(this.now() - upTime.value * 1000) };
+    for (const [oid, reading] of outcomes)
+      if ('value' in reading && reading.counter32 !== undefined)
+        outcomes.set(oid, { value: reading.value, counter32 });
   }
 
   private async askTogether(oids: string[]): Promise<void> {
+    if (this.options.signal.aborted) return;
+    const { agent } = this;
+    if (agent.size.hasAnswered(oids.length))
+      await this.settle(oids, await answerOf(agent.get(oids, this.left())));
+    else await this.tryTogether(oids);
+  }
+
+  /**
+   * Asks for more than the agent is known to answer at once. When it stays silent, one of the objects is asked for alone,
+   * beside the next try: if that is answered and all of them still are not, they are too many, and go one by one. An agent
+   * that is not there is asked one question more than for one object, and never many.
+   */
+  private async tryTogether(oids: string[]): Promise<void> {
+    const { agent } = this;
+    const { timeoutMs, retries } = this.left();
+    const giveUp = new AbortController();
+    const together = answerOf(agent.get(oids, { timeoutMs, retries, signal: giveUp.signal }));
+    const soon = await within(firstTryMs(timeoutMs, Math.max(1, retries)), together);
+    if (soon !== undefined) return this.settle(oids, soon);
+    const one = oids[agent.size.next(oids.length)]!;
+    const began = performance.now();
+    const alone = answerOf(agent.get([one], { isUrgent: true, ...this.left(), retries: 0 }));
+    let single: Answer | undefined;
+    void alone.then((answer) => (single = answer));
+    await Promise.race([together, alone]);
+    const isAlive = single !== undefined && !isSilence(single);
+    const late = isAlive
+      ? await within(Math.max(GRACE_MS, performance.now() - began), together)
+      : await together;
+    if (late !== undefined) return this.settle(oids, late);
+    giveUp.abort(new Error('it is asked for less'));
+    agent.size.noteTooMany(oids.length, performance.now());
+    await this.settle([one], single!);
+    await Promise.all(oids.filter((oid) => oid !== one).map((oid) => this.askTogether([oid])));
+  }
+
+  private async settle(oids: string[], answer: Answer): Promise<void> {
     const { agent, options } = this;
-    try {
-      const answer = await agent.get(oids, options);
-      answer.forEach((outcome, index) => {
-        if ('error' in outcome) this.fail(oids[index]!, outcome.error);
-        else this.outcomes.set(oids[index]!, outcome);
+    if ('readings' in answer) {
+      agent.size.noteAnswer(oids.length);
+      answer.readings.forEach((reading, index) => {
+        if ('error' in reading) return this.fail(oids[index]!, reading.error);
+        if (reading.counter32 !== undefined) this.hasCounters = true;
+        this.outcomes.set(oids[index]!, reading);
       });
-    } catch (error) {
-      const { culprit, rest } = isAboutObjects(error) ? apart(oids, error) : { culprit: oids, rest: [] };
-      const why = reasonOf(error, options.timeoutMs);
-      const nonsense = error instanceof BrokenAnswer ? undefined : agent.nonsense;
-      for (const oid of culprit) this.fail(oid, why, nonsense);
-      if (!options.signal.aborted) await Promise.all(rest.map((some) => this.askTogether(some)));
+      return;
     }
+    const { failure } = answer;
+    if (isSilence(answer)) {
+      this.wasSilent = true;
+      agent.size.noteSilence();
+    }
+    if (isTooMuch(failure) && oids.length > 1) agent.size.noteTooMany(oids.length, performance.now());
+    const { culprit, rest } = isAboutObjects(failure) ? apart(oids, failure) : { culprit: oids, rest: [] };
+    const why = reasonOf(failure, options.timeoutMs);
+    const nonsense = failure instanceof BrokenAnswer ? undefined : agent.nonsense;
+    for (const oid of culprit) this.fail(oid, why, nonsense);
+    await Promise.all(rest.map((some) => this.askTogether(some)));
+  }
+
+  /** What is left of the time. */
+  private left(): Tries {
+    return { timeoutMs: Math.max(1, this.end - performance.now()), retries: this.options.retries };
   }
 
   private fail(oid: string, why: string, nonsense?: string): void {
     this.outcomes.set(oid, failure(oid, this.target, why, nonsense));
   }
+}
+
+const answerOf = (asked: Promise<Reading[]>): Promise<Answer> =>
+  asked.then(
+    (readings) => ({ readings }),
+    (failure: unknown) => ({ failure }),
+  );
+
+const isSilence = (answer: Answer): boolean =>
+  'failure' in answer && answer.failure instanceof RequestTimedOutError;
+
+/** The answer, or undefined when there is none in time. */
+async function within(ms: number, answer: Promise<Answer>): Promise<Answer | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, ms, undefined)));
+  const first = await Promise.race([answer, late]);
+  clearTimeout(timer);
+  return first;
 }
 
 /** @param nonsense what the agent sent last, when that was no SNMP */
@@ -189,11 +311,16 @@ function apart(oids: string[], error: unknown): { culprit: string[]; rest: strin
   return { culprit, rest: [others.slice(0, middle), others.slice(middle)].filter((half) => half.length > 0) };
 }
 
-function inPdus(oids: string[]): string[][] {
-  const pdus: string[][] = [];
-  for (let at = 0; at < oids.length; at += OIDS_PER_PDU) pdus.push(oids.slice(at, at + OIDS_PER_PDU));
-  return pdus;
+function parts(oids: string[], atMost: number): string[][] {
+  const some: string[][] = [];
+  for (let at = 0; at < oids.length; at += atMost) some.push(oids.slice(at, at + atMost));
+  return some;
 }
+
+/** Fewer objects at once may be answered, also next time. */
+const isTooMuch = (error: unknown): boolean =>
+  error instanceof BrokenAnswer ||
+  (error instanceof RequestFailedError && error.status === ErrorStatus.TooBig);
 
 /**
  * Waits for the work, and no longer than until the caller's abort or the timeout, whichever is first. Answers why it did

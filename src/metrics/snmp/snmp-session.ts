@@ -24,6 +24,13 @@ export interface Tries {
   retries: number;
 }
 
+export interface Asking extends Tries {
+  /** It does not wait for its turn. */
+  isUrgent?: boolean;
+  /** Nobody wants the answer any more: others may take the turn. */
+  signal?: AbortSignal;
+}
+
 /** An answer that can't be understood. */
 export class BrokenAnswer extends Error {}
 

@@ -1,7 +1,7 @@
 import { ObjectType, type Varbind } from 'net-snmp';
 import { BerReader, Tag } from '../../snmp/ber';
 import { floatIn, numberInOpaque } from '../../snmp/opaque';
-import type { Reading } from '../metric';
+import type { Counter32, Reading } from '../metric';
 
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 /** Floats without the Opaque around them, as Net-SNMP takes them too. */
@@ -26,10 +26,13 @@ const NAMES: Partial<Record<number, string>> = {
 /** TimeTicks are hundredths of a second, RFC 2578, 7.1.8. */
 const TICKS_PER_SECOND = 100;
 
+const NOTHING_KNOWN: Counter32 = {};
+
 /** What is read of the value one is in. TimeTicks become seconds; a Counter64 above 2^53 is rounded. */
 export function valueInside(reader: BerReader, type: number): Reading {
   const number = numberInside(reader, type);
-  if (number !== undefined && Number.isFinite(number)) return { value: number };
+  if (number !== undefined && Number.isFinite(number))
+    return type === Tag.Counter32 ? { value: number, counter32: NOTHING_KNOWN } : { value: number };
   const why = WITHOUT_VALUE[type];
   return { error: why ?? `the agent answered ${NAMES[type] ?? `type ${type}`} that is no number` };
 }
@@ -66,7 +69,9 @@ export function numberOf({ type, value }: Varbind): Reading {
   const number =
     typeof value === 'number' ? value : bytes && numberInside(new BerReader(bytes), type ?? Tag.Null);
   if (number !== undefined && Number.isFinite(number))
-    return { value: type === ObjectType.TimeTicks ? number / TICKS_PER_SECOND : number };
+    return type === Tag.Counter32
+      ? { value: number, counter32: NOTHING_KNOWN }
+      : { value: type === Tag.TimeTicks ? number / TICKS_PER_SECOND : number };
   const what = type === undefined ? 'nothing' : (NAMES[type] ?? `type ${String(type)}`);
   return { error: (type && WITHOUT_VALUE[type]) ?? `the agent answered ${what} that is no number` };
 }
