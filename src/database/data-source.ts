@@ -19,6 +19,7 @@ import { ChangedServices1763901400000 } from '../../migrations/1763901400000-cha
 import { AsksForNodes1763901500000 } from '../../migrations/1763901500000-asks-for-nodes';
 import { PolledRanges1763901600000 } from '../../migrations/1763901600000-polled-ranges';
 import { ReportTimes1763902300000 } from '../../migrations/1763902300000-report-times';
+import { SnmpAsDevicesSpeak1763901900000 } from '../../migrations/1763901900000-snmp-as-devices-speak';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -98,6 +99,7 @@ function dataSource(url: string, extra: object): DataSource {
       AsksForNodes1763901500000,
       PolledRanges1763901600000,
       ReportTimes1763902300000,
+      SnmpAsDevicesSpeak1763901900000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

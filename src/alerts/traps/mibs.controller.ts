@@ -6,7 +6,7 @@ import { RAW_BODY } from '../../api/raw-body';
 import { PayloadTooLarge } from '../../common/errors';
 import { Mibs, type KnownMib } from './mibs';
 
-const MAX_BYTES = 2 * 1024 * 1024;
+const MAX_BYTES = 8 * 1024 * 1024;
 
 /** Names for the OIDs of notifications. */
 @ApiTags('mibs')
@@ -26,11 +26,11 @@ export class MibsController {
   @ApiConsumes('text/plain')
   @ApiBody({ schema: { type: 'string' } })
   @ApiOperation({
-    summary: 'Upload a MIB module as a text, or put another version in its place; at most 2 MB',
+    summary: 'Upload a MIB module as a text, or put another version in its place; at most 8 MB',
   })
   upload(@Req() { body }: FastifyRequest): Promise<KnownMib> {
     const text = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
-    if (text.length > MAX_BYTES) throw new PayloadTooLarge('a MIB module has at most 2 MB');
+    if (text.length > MAX_BYTES) throw new PayloadTooLarge('a MIB module has at most 8 MB');
     return this.mibs.upload(text.toString('latin1'));
   }
 

@@ -5,17 +5,28 @@ import { CLOCK, type Clock } from '../../common/clock';
 import { Conflict, InvalidInput, messageOf, NotFound } from '../../common/errors';
 import { storable } from '../../common/json';
 import { Database } from '../../database/database';
-import { MibError, namesOf, readMib, type MibModule } from './mib';
+import { MibError, readMib, type MibModule } from '../../snmp/mib';
+import { MibNames } from '../../snmp/mib-names';
 import type { TrapNames } from './trap-rules';
 
 const MAX_MODULES = 500;
+const MAX_NAMES = 500_000;
+/** Enough to see what is wrong. */
+const MAX_SHOWN = 20;
 
 export interface KnownMib {
   name: string;
   builtIn: boolean;
-  /** How many OIDs it names; those whose parents are in a module that is missing have none. */
+  /** How many OIDs it names. */
   names: number;
+  /** Names without an OID: those whose parents are in a module that is missing. */
   unresolved: number;
+  /** The parents that are missing, up to 20. */
+  missing?: string[];
+  /** Definitions that could not be read, or whose OIDs are too long. */
+  skipped: number;
+  /** Why, of up to 20. */
+  skippedBecause?: string[];
   updatedAt?: Date;
 }
 
@@ -46,34 +57,45 @@ export class Mibs implements TrapNames {
       'mibs_revision',
     );
     if (this.names !== undefined && row!.revision === this.revision) return;
-    this.names = namesOf([...builtIn(), ...(await this.stored())]);
+    this.names = new MibNames([...builtIn(), ...(await this.stored())]).names;
     this.revision = row!.revision;
   }
 
-  /** @throws InvalidInput when it is no module, Conflict when there are too many */
+  /** @throws InvalidInput when it is no module or too much, Conflict when there are too many */
   async upload(text: string): Promise<KnownMib> {
     const module = this.read(text);
     if (builtIn().some(({ name }) => name === module.name)) throw new Conflict(`${module.name} is built in`);
+    const others = (await this.stored()).filter(({ name }) => name !== module.name);
+    const all = new MibNames([...builtIn(), ...others, module]);
+    if (all.byModule.get(module)!.lacksRoom)
+      throw new InvalidInput([{ pointer: '', detail: 'has names whose OIDs take too much room together' }]);
+    const { name, definitions, imports, skipped } = module;
     const kept = await this.database.rows(
-      `INSERT INTO mibs (name, definitions, updated_at) SELECT $1, $2, $3
-       WHERE (SELECT count(*) FROM mibs WHERE name <> $1) < ${MAX_MODULES}
-       ON CONFLICT (name) DO UPDATE SET definitions = excluded.definitions, updated_at = excluded.updated_at RETURNING name`,
-      [module.name, JSON.stringify(module.definitions), this.clock.now()],
+      `INSERT INTO mibs (name, definitions, imports, skipped, updated_at) SELECT $1, $2, $3, $4, $5
+       WHERE (SELECT count(*) < ${MAX_MODULES} AND coalesce(sum(jsonb_array_length(definitions)), 0) + $6 <= ${MAX_NAMES}
+         FROM mibs WHERE name <> $1)
+       ON CONFLICT (name) DO UPDATE SET definitions = excluded.definitions, imports = excluded.imports,
+         skipped = excluded.skipped, updated_at = excluded.updated_at RETURNING name`,
+      [
+        name,
+        JSON.stringify(definitions),
+        JSON.stringify(imports),
+        JSON.stringify(skipped),
+        this.clock.now(),
+        definitions.length,
+      ],
     );
-    if (kept.length === 0) throw new Conflict(`at most ${MAX_MODULES} modules are kept; delete some`);
-    return (await this.list()).find(({ name }) => name === module.name)!;
+    if (kept.length === 0)
+      throw new Conflict(`at most ${MAX_MODULES} modules with ${MAX_NAMES} names are kept; delete some`);
+    return (await this.list()).find((one) => one.name === name)!;
   }
 
   async list(): Promise<KnownMib[]> {
     const stored = await this.stored();
-    const names = new Set(namesOf([...builtIn(), ...stored]).values());
-    const shown = ({ name, definitions }: MibModule) => {
-      const named = definitions.filter(([one]) => names.has(`${name}::${one}`)).length;
-      return { name, names: named, unresolved: definitions.length - named };
-    };
+    const all = new MibNames([...builtIn(), ...stored]);
     return [
-      ...builtIn().map((module) => ({ ...shown(module), builtIn: true })),
-      ...stored.map((module) => ({ ...shown(module), builtIn: false, updatedAt: module.updatedAt })),
+      ...builtIn().map((module) => ({ ...shown(module, all), builtIn: true })),
+      ...stored.map((module) => ({ ...shown(module, all), builtIn: false, updatedAt: module.updatedAt })),
     ];
   }
 
@@ -97,11 +119,29 @@ export class Mibs implements TrapNames {
 
   private stored(): Promise<MibRow[]> {
     return this.database.rows<MibRow & Record<string, unknown>>(
-      'SELECT name, definitions, updated_at AS "updatedAt" FROM mibs ORDER BY name',
+      'SELECT name, definitions, imports, skipped, updated_at AS "updatedAt" FROM mibs ORDER BY name',
       [],
       'mibs_stored',
     );
   }
+}
+
+function shown(module: MibModule, all: MibNames): Omit<KnownMib, 'builtIn'> {
+  const { named, unresolved, missing, tooLong } = all.byModule.get(module)!;
+  const skipped = [
+    ...(module.skipped ?? []),
+    ...tooLong.map((name) => ({ name, why: 'has an OID of more than 128 numbers' })),
+  ];
+  return {
+    name: module.name,
+    names: named,
+    unresolved: unresolved.length,
+    ...(missing.length === 0 ? {} : { missing: missing.slice(0, MAX_SHOWN) }),
+    skipped: skipped.length,
+    ...(skipped.length === 0
+      ? {}
+      : { skippedBecause: skipped.slice(0, MAX_SHOWN).map(({ name, why }) => `${name} ${why}`) }),
+  };
 }
 
 let standard: MibModule[] | undefined;

@@ -1,0 +1,137 @@
+import type { MibDefinition, MibModule } from './mib';
+
+const ROOTS: Record<string, string> = {
+  ccitt: '0',
+  iso: '1',
+  'joint-iso-ccitt': '2',
+  '0': '0',
+  '1': '1',
+  '2': '2',
+};
+/** RFC 2578, 3.5. */
+const MAX_ARCS = 128;
+/** A name may stand for another without a number of its own. */
+const MAX_DEPTH = 256;
+/** What the OIDs of one module, and of all of them, may take. The largest that makers have published take a tenth. */
+const MAX_MODULE_CHARACTERS = 8_000_000;
+const MAX_CHARACTERS = 64_000_000;
+
+/** What became of a module's names. */
+export interface ModuleNames {
+  /** Names that have an OID. */
+  named: number;
+  /** Names that have none, as something above them is in no module that is known. */
+  unresolved: string[];
+  /** The names above them that are missing. */
+  missing: string[];
+  /** Names whose OIDs have more than 128 numbers. */
+  tooLong: string[];
+  /** Some have no name here, as there are too many. */
+  lacksRoom: boolean;
+}
+
+interface Found {
+  module: MibModule;
+  definition: MibDefinition;
+}
+
+type Place = { oid: string; arcs: number } | 'unresolved' | 'too long';
+
+/** The names that MIB modules give to OIDs. Of several names of an OID the last module's counts. */
+export class MibNames {
+  /** By OID, as `MODULE::name`. */
+  readonly names = new Map<string, string>();
+  /** By `MODULE::name`, and by `name` alone: then the first module's that has it. */
+  readonly oids = new Map<string, string>();
+  /** Objects that are Counter32. */
+  readonly counters = new Set<string>();
+  readonly byModule = new Map<MibModule, ModuleNames>();
+  private readonly everywhere = new Map<string, Found>();
+  private readonly inModule = new Map<string, Map<string, Found>>();
+  private readonly places = new Map<MibDefinition, Place>();
+  private characters = 0;
+
+  constructor(modules: readonly MibModule[]) {
+    for (const module of modules) {
+      const own = new Map(module.definitions.map((definition) => [definition[0], { module, definition }]));
+      this.inModule.set(module.name, own);
+      for (const [name, found] of own)
+        if (found.definition[3] !== 'passing' || !this.everywhere.has(name)) this.everywhere.set(name, found);
+    }
+    for (const module of modules) this.byModule.set(module, this.named(module));
+  }
+
+  private named(module: MibModule): ModuleNames {
+    const made: ModuleNames = { named: 0, unresolved: [], missing: [], tooLong: [], lacksRoom: false };
+    const missing = new Set<string>();
+    const room = Math.min(this.characters + MAX_MODULE_CHARACTERS, MAX_CHARACTERS);
+    for (const definition of module.definitions) {
+      const [name, , , kind] = definition;
+      const place = this.placeOf({ module, definition }, 0);
+      if (kind === 'passing') {
+        if (typeof place !== 'string') this.oids.set(`${module.name}::${name}`, place.oid);
+      } else if (place === 'unresolved') {
+        made.unresolved.push(name);
+        missing.add(this.missingAbove({ module, definition }));
+      } else if (place === 'too long') made.tooLong.push(name);
+      else if (this.characters + place.oid.length > room) made.lacksRoom = true;
+      else {
+        made.named++;
+        this.characters += place.oid.length;
+        this.add(module.name, definition, place.oid);
+      }
+    }
+    return { ...made, missing: [...missing] };
+  }
+
+  private add(module: string, [name, , , kind]: MibDefinition, oid: string): void {
+    const whole = `${module}::${name}`;
+    this.names.set(oid, whole);
+    this.oids.set(whole, oid);
+    if (!this.oids.has(name)) this.oids.set(name, oid);
+    if (kind === 'counter32') this.counters.add(oid);
+  }
+
+  private placeOf(found: Found, depth: number): Place {
+    const { definition } = found;
+    const known = this.places.get(definition);
+    if (known !== undefined) return known;
+    // A circle ends here.
+    this.places.set(definition, 'unresolved');
+    const [, parent, arcs] = definition;
+    const above = this.above(found);
+    const root = above === undefined ? ROOTS[parent] : undefined;
+    let base: Place = 'unresolved';
+    if (root !== undefined) base = { oid: root, arcs: 1 };
+    else if (above !== undefined && depth < MAX_DEPTH) base = this.placeOf(above, depth + 1);
+    const place = typeof base === 'string' ? base : below(base, arcs);
+    this.places.set(definition, place);
+    return place;
+  }
+
+  /** What a definition stands below: something of its own module, of the one it imports from, or of any. */
+  private above({ module, definition: [name, parent] }: Found): Found | undefined {
+    const own = parent === name ? undefined : this.inModule.get(module.name)?.get(parent);
+    if (own !== undefined) return own;
+    if (parent in ROOTS) return undefined;
+    const from = module.imports?.find(([one]) => one === parent)?.[1];
+    const imported = from === undefined ? undefined : this.inModule.get(from)?.get(parent);
+    const found = imported ?? this.everywhere.get(parent);
+    return found?.definition[0] === name && found.module === module ? undefined : found;
+  }
+
+  private missingAbove(found: Found): string {
+    let lowest = found;
+    for (let depth = 0; depth < MAX_DEPTH; depth++) {
+      const above = this.above(lowest);
+      if (above === undefined) break;
+      lowest = above;
+    }
+    return lowest.definition[1];
+  }
+}
+
+function below({ oid, arcs }: Exclude<Place, string>, more: readonly number[]): Place {
+  if (arcs + more.length > MAX_ARCS) return 'too long';
+  return { oid: more.length === 0 ? oid : `${oid}.${more.join('.')}`, arcs: arcs + more.length };
+}
