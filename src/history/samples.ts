@@ -8,6 +8,8 @@ export interface SeriesWindow {
   values: number[];
   firstAt: number;
   lastAt: number;
+  /** Of a series that is a Counter32: the moment of each reading, and when it began anew as far as is known. */
+  counter32?: { moments: number[]; begins: number[] };
 }
 
 /** The record of what was read. */
@@ -51,22 +53,32 @@ export class Samples {
     );
   }
 
-  /** The readings of windows that end at `to`, oldest first; a series without any in its window is left out. */
+  /**
+   * The readings of windows that end at `to`, oldest first; a series without any in its window is left out.
+   *
+   * @param windows of those that ask how much a number rises, counters are told apart
+   */
   async windows(
-    windows: readonly { series: number; seconds: number }[],
+    windows: readonly { series: number; seconds: number; isOfChange?: boolean }[],
     to: Date,
   ): Promise<Map<number, SeriesWindow>> {
     if (windows.length === 0) return new Map();
     const longest = Math.max(...windows.map(({ seconds }) => seconds));
+    const begins = await this.begins(
+      windows.filter(({ isOfChange }) => isOfChange).map(({ series }) => series),
+    );
     const rows = await this.database.rows<{
       series: number;
       values: number[];
       first_at: Date;
       last_at: Date;
+      moments: Date[] | null;
     }>(
       `SELECT w.series, array_agg(s.readings[w.place] ORDER BY s.at) AS values,
-         min(s.at) AS first_at, max(s.at) AS last_at
-       FROM unnest($1::float8[], $2::int[], $3::int[], $4::float8[]) AS w (series, group_id, place, seconds)
+         min(s.at) AS first_at, max(s.at) AS last_at,
+         array_agg(s.at ORDER BY s.at) FILTER (WHERE w.counts) AS moments
+       FROM unnest($1::float8[], $2::int[], $3::int[], $4::float8[], $7::bool[])
+           AS w (series, group_id, place, seconds, counts)
          JOIN samples s ON s.group_id = w.group_id AND s.at > $6 AND s.at <= $5
            AND s.at > $5::timestamptz - make_interval(secs => w.seconds)
        WHERE s.readings[w.place] IS NOT NULL
@@ -76,15 +88,29 @@ export class Samples {
         windows.map(({ seconds }) => seconds),
         to,
         new Date(to.getTime() - longest * 1000),
+        windows.map(({ series }) => begins.has(series)),
       ],
       // Without a name: a plan for any windows, made while a new day is empty, reads the whole of it.
     );
     return new Map(
-      rows.map(({ series, values, first_at, last_at }) => [
-        series,
-        { values, firstAt: first_at.getTime(), lastAt: last_at.getTime() },
-      ]),
+      rows.map(({ series, values, first_at, last_at, moments }) => {
+        const counter32 = moments?.map((at) => at.getTime());
+        const window: SeriesWindow = { values, firstAt: first_at.getTime(), lastAt: last_at.getTime() };
+        if (counter32 !== undefined) window.counter32 = { moments: counter32, begins: begins.get(series)! };
+        return [series, window];
+      }),
     );
+  }
+
+  /** Of those series that are Counter32, when they began anew as far as is known; ms, oldest first. */
+  async begins(series: readonly number[]): Promise<Map<number, number[]>> {
+    if (series.length === 0) return new Map();
+    const rows = await this.database.rows<{ series: string; begins: Date[] }>(
+      'SELECT series, begins FROM counters WHERE series = ANY($1::bigint[])',
+      [series],
+      'counters_begins',
+    );
+    return new Map(rows.map((row) => [Number(row.series), row.begins.map((at) => at.getTime())]));
   }
 
   /** What was read of some series in `[from, to)`, oldest first. */

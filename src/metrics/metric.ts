@@ -21,6 +21,9 @@ export interface Metric<P = unknown> {
    */
   target?(params: P): string;
 
+  /** Optional: is what it reads a Counter32, by its definition alone? What was read says so by itself. */
+  goesRound?(params: P): boolean;
+
   /** Reads several numbers from one target, in order; one bad read never costs the others. */
   readMany?(params: readonly P[], context: ReadContext): Promise<Reading[]>;
 }

@@ -8,6 +8,7 @@ import { NodeLister } from './node-lister';
 import { Poller } from './poller';
 import { Reads } from './reads';
 import { SnmpClient } from './snmp/snmp-client';
+import { UploadedMibs } from './snmp/uploaded-mibs';
 
 /** Where numbers come from. */
 @Module({
@@ -16,6 +17,7 @@ import { SnmpClient } from './snmp/snmp-client';
     ...METRIC_MAPPINGS,
     HttpClient,
     SnmpClient,
+    UploadedMibs,
     MetricRegistry,
     Reads,
     Poller,

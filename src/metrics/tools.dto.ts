@@ -2,7 +2,7 @@ import type { FieldError } from '../common/errors';
 import { Choice } from '../common/choice';
 import { Decimal, Whole } from '../common/fields';
 import { isKept } from '../common/secret-value';
-import { SnmpOidParams } from './mappings/snmp-oid.metric';
+import { snmpProblems, SnmpOidParams } from './mappings/snmp-oid.metric';
 
 const ROWS_AT_MOST = 1_000;
 const SECONDS_AT_MOST = 25;
@@ -29,6 +29,6 @@ export class SnmpWalkDto extends SnmpOidParams {
     })
       .filter(([, value]) => isKept(value))
       .map(([pointer]) => ({ pointer, detail: 'no secret is stored here' }));
-    return [...kept, ...super.problems()];
+    return [...kept, ...snmpProblems(this)];
   }
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Samples } from '../history/samples';
 import { compileCondition, ConditionError } from './engine/condition';
 import { filledIn, type Filled, type Why } from './engine/explain';
+import { isOfChange } from './engine/window';
 import { STALE_INTERVALS, throughWindows } from './observer';
 import type { Prepared } from './rule-book';
 import type { ShownValues } from './seen';
@@ -25,7 +26,11 @@ export class Hindsight {
         at,
       ),
       this.samples.windows(
-        windows.map(({ series, window }) => ({ series, seconds: window.seconds })),
+        windows.map(({ series, window }) => ({
+          series,
+          seconds: window.seconds,
+          isOfChange: isOfChange(window.function),
+        })),
         at,
       ),
     ]);

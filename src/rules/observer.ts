@@ -7,7 +7,7 @@ import { SampleWriter } from '../history/sample-writer';
 import { Samples, type SeriesWindow } from '../history/samples';
 import type { Reading } from '../metrics/metric';
 import { asksForGap, rememberedUntil } from './engine/evaluate';
-import { windowed, windowNote } from './engine/window';
+import { isOfChange, windowed, windowNote } from './engine/window';
 import type { Prepared, Watched } from './rule-book';
 import { fedBy, withOpenReason, type Seen } from './seen';
 
@@ -53,16 +53,24 @@ export class Observer {
     const wanted = seen.flatMap(({ watched: { prepared }, values }) =>
       prepared.windows
         .filter(({ metric }) => values[metric] !== undefined)
-        .map(({ series, metric, window }) => ({ series, seconds: window.seconds, latest: values[metric]! })),
+        .map(({ series, metric, window }) => ({
+          series,
+          seconds: window.seconds,
+          isOfChange: isOfChange(window.function),
+          latest: values[metric]!,
+        })),
     );
     if (wanted.length === 0) return [...seen];
     const readings = await this.samples.windows(wanted, at);
     if (!isWritten) {
       for (const { series, latest } of wanted) {
-        const { values, firstAt, lastAt } = readings.get(series) ?? { values: [], firstAt: at.getTime() };
+        const now = at.getTime();
+        const { values, firstAt, lastAt, counter32 } = readings.get(series) ?? { values: [], firstAt: now };
         // It was only not known whether they are written.
-        if (lastAt === at.getTime()) continue;
-        readings.set(series, { values: [...values, latest], firstAt, lastAt: at.getTime() });
+        if (lastAt === now) continue;
+        const joined: SeriesWindow = { values: [...values, latest], firstAt, lastAt: now };
+        if (counter32) joined.counter32 = { ...counter32, moments: [...counter32.moments, now] };
+        readings.set(series, joined);
       }
     }
     return seen.map((one) => throughWindows(one.watched.prepared, one, readings));

@@ -4,10 +4,12 @@ import type { Job } from 'bull';
 import { AlertValues } from '../alerts/alert-values';
 import { CLOCK, type Clock } from '../common/clock';
 import { telemetry } from '../common/telemetry';
+import { Counters, type CounterRead } from '../history/counters';
 import type { Sample } from '../history/sample-rows';
 import { SampleWriter } from '../history/sample-writer';
 import { Poller, type Polling } from '../metrics/poller';
 import type { PollJob } from '../queue/jobs';
+import { isOfChange } from './engine/window';
 import { Evaluator } from './evaluator';
 import { Observer } from './observer';
 import { Roster } from './roster';
@@ -29,6 +31,7 @@ export class PollsProcessor {
     private readonly poller: Poller,
     private readonly observer: Observer,
     private readonly writer: SampleWriter,
+    private readonly counters: Counters,
     private readonly alertValues: AlertValues,
     private readonly evaluator: Evaluator,
     private readonly unpolled: Unpolled,
@@ -79,6 +82,7 @@ export class PollsProcessor {
   ): Promise<void> {
     const at = momentOf(data, this.clock.now());
     const written = this.writer.write(samplesOf(wave, at));
+    const noted = this.noteCounters(wave, at);
     const alertMetrics = wave.flatMap(({ polled }) => polled.alertMetrics);
     const alerts = await this.alertValues.of(alertMetrics, at);
     const seen: Seen[] = wave.map(({ polled, readings }) =>
@@ -86,8 +90,30 @@ export class PollsProcessor {
     );
     // Only windows look at what is written.
     const isWritten = wave.some(({ polled }) => polled.windows.length > 0) && (await written);
+    await noted;
     await this.evaluator.evaluate(await this.observer.throughWindows(seen, at, isWritten));
     telemetry.pollsDone.inc(wave.length);
+  }
+
+  /** Of a counter that goes round it is remembered that it is one, before a window asks how much it rose. */
+  private async noteCounters(wave: readonly Polling<Prepared>[], at: Date): Promise<void> {
+    const reads: CounterRead[] = [];
+    const others: number[] = [];
+    for (const { polled, readings } of wave) {
+      const { id, series } = polled.service;
+      for (const metric in readings) {
+        const reading = readings[metric]!;
+        if (!('value' in reading) || reading.counter32 === undefined) continue;
+        reads.push({ series: series[metric]!, service: id, since: reading.counter32.since });
+      }
+      for (const { metric, window, series: own } of polled.windows) {
+        const reading = readings[metric];
+        if (isOfChange(window.function) && reading && 'value' in reading && !reading.counter32)
+          others.push(own);
+      }
+    }
+    if (reads.length > 0) await this.counters.note(reads, at);
+    if (others.length > 0) await this.counters.noteOthers(others);
   }
 
   /** A later job may have it in hand by now. */

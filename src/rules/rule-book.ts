@@ -17,7 +17,7 @@ import type { AlertMetric } from '../alerts/alert-values';
 import { compileCondition, type Condition } from './engine/condition';
 import { stateOf } from './engine/evaluate';
 import type { Predicate, Rule, Scaling, State } from './engine/types';
-import type { Window } from './engine/window';
+import { isOfChange, type Window } from './engine/window';
 import { PolicyRegistry } from './policies/policy-registry';
 
 /** A service made ready to be polled and evaluated: parsed, compiled and checked when its definition changes. */
@@ -36,6 +36,8 @@ export interface WindowedMetric {
   metric: string;
   series: number;
   window: Window;
+  /** What it reads is known to go round at 2^32 before it was read. */
+  goesRound?: boolean;
 }
 
 /** A prepared service with what is remembered of it. */
@@ -183,9 +185,12 @@ export class RuleBook {
         });
       } else reads[metric] = this.reads.of({ type, params }, timeoutSeconds * 1000);
     }
-    const windows = metrics.flatMap(([metric, { window }]) =>
-      window === undefined ? [] : [{ metric, series: service.series[metric]!, window: window as Window }],
-    );
+    const windows = metrics.flatMap(([metric, choice]): WindowedMetric[] => {
+      if (choice.window === undefined) return [];
+      const window = choice.window as Window;
+      const goesRound = isOfChange(window.function) && this.goesRound(choice);
+      return [{ metric, series: service.series[metric]!, window, ...(goesRound ? { goesRound } : {}) }];
+    });
     const condition = compileCondition(service.condition, names);
     const recovery = service.recovery === null ? undefined : compileCondition(service.recovery, names);
     const rule: Rule = {
@@ -217,6 +222,10 @@ export class RuleBook {
       condition,
       nodes,
     );
+  }
+
+  private goesRound({ type, params }: ServiceRow['metrics'][string]): boolean {
+    return this.metrics.find(type)?.strategy.goesRound?.(params) ?? false;
   }
 
   /** A hundred thousand of them stay in memory: what they say alike is there once. */

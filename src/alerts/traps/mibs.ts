@@ -1,12 +1,12 @@
-import { readFileSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '../../common/clock';
 import { Conflict, InvalidInput, messageOf, NotFound } from '../../common/errors';
 import { storable } from '../../common/json';
 import { Database } from '../../database/database';
+import { setUploadedMibs } from '../../metrics/snmp/object-names';
 import { MibError, readMib, type MibModule } from '../../snmp/mib';
 import { MibNames } from '../../snmp/mib-names';
+import { builtInMibs } from '../../snmp/standard-mibs';
 import type { TrapNames } from './trap-rules';
 
 const MAX_MODULES = 500;
@@ -23,8 +23,8 @@ export interface KnownMib {
   unresolved: number;
   /** The parents that are missing, up to 20. */
   missing?: string[];
-  /** Definitions that could not be read, or whose OIDs are too long. */
-  skipped: number;
+  /** Definitions that could not be read, or whose OIDs are too long, if there are any. */
+  skipped?: number;
   /** Why, of up to 20. */
   skippedBecause?: string[];
   updatedAt?: Date;
@@ -57,16 +57,17 @@ export class Mibs implements TrapNames {
       'mibs_revision',
     );
     if (this.names !== undefined && row!.revision === this.revision) return;
-    this.names = new MibNames([...builtIn(), ...(await this.stored())]).names;
+    this.names = new MibNames([...builtInMibs(), ...(await this.stored())]).names;
     this.revision = row!.revision;
   }
 
   /** @throws InvalidInput when it is no module or too much, Conflict when there are too many */
   async upload(text: string): Promise<KnownMib> {
     const module = this.read(text);
-    if (builtIn().some(({ name }) => name === module.name)) throw new Conflict(`${module.name} is built in`);
+    if (builtInMibs().some(({ name }) => name === module.name))
+      throw new Conflict(`${module.name} is built in`);
     const others = (await this.stored()).filter(({ name }) => name !== module.name);
-    const all = new MibNames([...builtIn(), ...others, module]);
+    const all = new MibNames([...builtInMibs(), ...others, module]);
     if (all.byModule.get(module)!.lacksRoom)
       throw new InvalidInput([{ pointer: '', detail: 'has names whose OIDs take too much room together' }]);
     const { name, definitions, imports, skipped } = module;
@@ -87,21 +88,23 @@ export class Mibs implements TrapNames {
     );
     if (kept.length === 0)
       throw new Conflict(`at most ${MAX_MODULES} modules with ${MAX_NAMES} names are kept; delete some`);
+    // In this process at once: who uploads a MIB goes on with its names.
+    setUploadedMibs(await this.stored());
     return (await this.list()).find((one) => one.name === name)!;
   }
 
   async list(): Promise<KnownMib[]> {
     const stored = await this.stored();
-    const all = new MibNames([...builtIn(), ...stored]);
+    const all = new MibNames([...builtInMibs(), ...stored]);
     return [
-      ...builtIn().map((module) => ({ ...shown(module, all), builtIn: true })),
+      ...builtInMibs().map((module) => ({ ...shown(module, all), builtIn: true })),
       ...stored.map((module) => ({ ...shown(module, all), builtIn: false, updatedAt: module.updatedAt })),
     ];
   }
 
   /** @throws NotFound, Conflict when it is built in */
   async remove(name: string): Promise<void> {
-    if (builtIn().some((module) => module.name === name)) throw new Conflict(`${name} is built in`);
+    if (builtInMibs().some((module) => module.name === name)) throw new Conflict(`${name} is built in`);
     const gone = await this.database.rows('DELETE FROM mibs WHERE name = $1 RETURNING name', [
       storable(name),
     ]);
@@ -137,24 +140,11 @@ function shown(module: MibModule, all: MibNames): Omit<KnownMib, 'builtIn'> {
     names: named,
     unresolved: unresolved.length,
     ...(missing.length === 0 ? {} : { missing: missing.slice(0, MAX_SHOWN) }),
-    skipped: skipped.length,
     ...(skipped.length === 0
       ? {}
-      : { skippedBecause: skipped.slice(0, MAX_SHOWN).map(({ name, why }) => `${name} ${why}`) }),
+      : {
+          skipped: skipped.length,
+          skippedBecause: skipped.slice(0, MAX_SHOWN).map(({ name, why }) => `${name} ${why}`),
+        }),
   };
-}
-
-let standard: MibModule[] | undefined;
-
-/** Read once, when they are first asked for. SMIv1's come first: of two names of an OID the later one counts. */
-function builtIn(): readonly MibModule[] {
-  if (standard === undefined) {
-    const folder = join(dirname(require.resolve('net-snmp')), 'lib', 'mibs');
-    const files = readdirSync(folder).filter((file) => file.endsWith('.mib'));
-    const isOld = (file: string) => Number(file.startsWith('RFC'));
-    files.sort((a, b) => isOld(b) - isOld(a) || (a < b ? -1 : 1));
-    const texts = files.map((file) => readFileSync(join(folder, file), 'latin1'));
-    standard = texts.map(readMib);
-  }
-  return standard;
 }

@@ -8,9 +8,8 @@ import type { SnmpTarget } from '../snmp/snmp-target';
 import { unlessAborted } from '../unless-aborted';
 import {
   Community,
-  HOST,
-  HOST_HINT,
-  hostProblem,
+  hostAndPortProblem,
+  instanceProblems,
   normalOid,
   Oid,
   Port,
@@ -19,6 +18,7 @@ import {
   targetProblem,
   V3,
   Version,
+  withPort,
   type SnmpV3Params,
 } from './snmp-oid.metric';
 
@@ -30,7 +30,7 @@ const TICK_MS = 100;
 export class SnmpOidAverageParams implements SelfChecking {
   @TextList({
     description:
-      "Hosts of the agents; without them the nodes of the service's infrastructure, by their addresses",
+      "Hosts of the agents, perhaps with a port of their own; without them the nodes of the service's infrastructure, by their addresses",
     optional: true,
     maxItems: HOSTS_AT_MOST,
     example: ['10.0.0.5', '10.0.0.6'],
@@ -60,16 +60,17 @@ export class SnmpOidAverageParams implements SelfChecking {
 
   problems(): FieldError[] {
     const { hosts } = this;
-    if (hosts === undefined) return snmpProblems(this);
+    const others = [...instanceProblems(this.oid), ...snmpProblems(this)];
+    if (hosts === undefined) return others;
     const wrong = hosts.flatMap((host, index) => {
       const isTwice = hosts.indexOf(host) < index;
-      const problem = isTwice ? 'is there twice' : HOST.test(host) ? hostProblem(host) : HOST_HINT;
+      const problem = isTwice ? 'is there twice' : hostAndPortProblem(host);
       return problem ? [{ pointer: `/hosts/${index}`, detail: problem }] : [];
     });
     if (hosts.length === 0) wrong.push({ pointer: '/hosts', detail: 'must name a host' });
     else if (this.minAnswers > hosts.length)
       wrong.push({ pointer: '/minAnswers', detail: `must be at most ${hosts.length}, as there are hosts` });
-    return [...wrong, ...snmpProblems(this)];
+    return [...wrong, ...others];
   }
 }
 
@@ -112,7 +113,9 @@ export class SnmpOidAverage implements Metric<SnmpOidAverageParams> {
     // A key that is kept in a file or in the environment is seen here first.
     const why = address === undefined ? 'its address is not known' : targetProblem(params);
     if (address === undefined || why) return { error: `cannot read ${oid} from ${name}: ${why}` };
-    const target = { ...params, host: address };
+    // A host may say its own port.
+    const { address: host, port = params.port } = withPort(address);
+    const target = { ...params, host, port };
     const outcomes = await this.snmp.get(target, [oid], { signal, timeoutMs, retries: params.retries });
     return outcomes.get(oid)!;
   }

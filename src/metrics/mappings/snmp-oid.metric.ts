@@ -3,17 +3,24 @@ import type { FieldError } from '../../common/errors';
 import { Choice, Nested, Text, Whole } from '../../common/fields';
 import { MetricMapping, type Metric, type ReadContext, type Reading } from '../metric';
 import { SnmpClient } from '../snmp/snmp-client';
+import { isCounter32, mayBeUploaded, oidOfName } from '../snmp/object-names';
+import { LINK_LOCAL } from '../snmp/zone';
 import { keyOfTarget, SNMP_VERSIONS, type SnmpTarget, type SnmpUser } from '../snmp/snmp-target';
 import { SnmpUserParams, userProblems } from '../snmp/snmp-user-params';
 
 /** RFC 2578, 3.5: at most 128 numbers of 32 bits. */
 const OID_NUMBERS = 128;
 
-/** A name, an IPv4 address, or what may be an IPv6 address. */
-export const HOST = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)$/;
+/** A name, an IPv4 address, or what may be an IPv6 address, perhaps with its zone: `fe80::1%eth0`. Perhaps with a port. */
+export const HOST =
+  /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?(?::\d{1,5})?|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9_.~-]{1,64})?|\[[0-9A-Za-z:.%_~-]+\](?::\d{1,5})?)$/;
 export const HOST_HINT = 'must be a host name or an IP address, without scheme and port';
 export const OID = /^\.?[0-2](?:\.\d{1,10}){2,}$/;
 export const OID_HINT = 'must be an object identifier in numbers, such as 1.3.6.1.2.1.1.3.0';
+/** The same, or a name with its instance. */
+const OBJECT = /^(?:\.?[0-2](?:\.\d{1,10}){2,}|(?:[A-Za-z0-9_-]+::)?[A-Za-z][A-Za-z0-9_-]*(?:\.\d{1,10})*)$/;
+const OBJECT_HINT =
+  'must be a numeric OID, e.g. 1.3.6.1.4.1.2021.11.9.0, or a name with its instance, e.g. UCD-SNMP-MIB::ssCpuUser.0';
 
 export class SnmpV3Params extends SnmpUserParams implements SnmpUser {
   @Text({ description: 'Context of the agent to ask in', optional: true, maxLength: 255 })
@@ -50,7 +57,7 @@ export class SnmpOidParams {
   v3?: SnmpV3Params;
 
   problems(): FieldError[] {
-    return snmpProblems(this);
+    return [...instanceProblems(this.oid), ...snmpProblems(this)];
   }
 }
 
@@ -67,6 +74,10 @@ export class SnmpOid implements Metric<SnmpOidParams> {
     const [reading] = await this.readMany([params], context);
     if (reading === undefined || 'error' in reading) throw new Error(reading?.error ?? 'no reading');
     return reading.value;
+  }
+
+  goesRound({ oid }: SnmpOidParams): boolean {
+    return isCounter32(normalOid(oid));
   }
 
   target(params: SnmpOidParams): string {
@@ -105,10 +116,10 @@ export function Community(): PropertyDecorator {
 
 export function Oid(): PropertyDecorator {
   return Text({
-    description: 'The object to read, in numbers',
-    pattern: OID,
-    patternHint: OID_HINT,
-    check: oidProblem,
+    description: 'The object to read, in numbers or by its name',
+    pattern: OBJECT,
+    patternHint: OBJECT_HINT,
+    check: objectProblem,
     example: '1.3.6.1.2.1.1.3.0',
   });
 }
@@ -124,7 +135,32 @@ export function V3(): PropertyDecorator {
 
 /** Why a text is no host, where the pattern can't tell. */
 export function hostProblem(host: string): string | undefined {
-  return host.includes(':') && !isIPv6(host) ? HOST_HINT : undefined;
+  const { address, port } = withPort(host);
+  if (port !== undefined) return `${HOST_HINT}: the port is a param of its own, port`;
+  return host.startsWith('[') ? 'must be written without brackets' : addressProblem(address);
+}
+
+function addressProblem(address: string): string | undefined {
+  if (!address.includes(':')) return undefined;
+  if (!isIPv6(address)) return HOST_HINT;
+  if (!LINK_LOCAL.test(address) || address.includes('%')) return undefined;
+  return `is an address of one link alone: it needs its zone, e.g. ${address}%eth0`;
+}
+
+/** The port that may stand behind a host, where an IPv6 address stands in brackets: `10.0.0.5:1161`, `[::1]:1161`. */
+export function withPort(host: string): { address: string; port?: number } {
+  const [, address, bracketed, port] = /^(?:([^:[\]]+)|\[([^\]]+)\])(?::(\d{1,5}))?$/.exec(host) ?? [];
+  const bare = address ?? bracketed ?? host;
+  return port === undefined ? { address: bare } : { address: bare, port: Number(port) };
+}
+
+/** What is wrong with a host that may have its port behind it. */
+export function hostAndPortProblem(host: string): string | undefined {
+  if (!HOST.test(host))
+    return 'must be a host name or an IP address, perhaps with its port: 10.0.0.5:1161, [::1]:1161';
+  const { address, port } = withPort(host);
+  if (port !== undefined && (port < 1 || port > 65_535)) return 'has a port that is none: 1 to 65535';
+  return addressProblem(address);
 }
 
 /** What is wrong with a target whose keys were kept elsewhere until now, as the end of a sentence. */
@@ -133,8 +169,31 @@ export function targetProblem(target: Pick<SnmpTarget, 'version' | 'v3'>): strin
   return problem && `${problem.pointer.slice(1).replaceAll('/', '.')} ${problem.detail}`;
 }
 
-/** Without the leading dot that some tools write. */
-export const normalOid = (oid: string): string => oid.replace(/^\./, '');
+/** In numbers, without the leading dot that some tools write. A name that nobody knows any more stays as it is. */
+export function normalOid(oid: string): string {
+  if (oid.charCodeAt(0) <= NINE) return oid.charCodeAt(0) === DOT ? oid.slice(1) : oid;
+  return oidOfName(oid) ?? oid;
+}
+
+const DOT = 46;
+const NINE = 57;
+
+/** A name says which object of the agents', and not yet which of its values. */
+export function instanceProblems(object: string): FieldError[] {
+  if (/\.\d+$/.test(object)) return [];
+  return [{ pointer: '/oid', detail: `lacks its instance: ${object}.0, or its row in place of the 0` }];
+}
+
+/** Why there is no such object, where the pattern can't tell. */
+function objectProblem(object: string): string | undefined {
+  if (/^[.\d]/.test(object)) return oidProblem(object);
+  const oid = oidOfName(object);
+  // It is seen when it is read.
+  if (oid === undefined && mayBeUploaded()) return undefined;
+  if (oid === undefined)
+    return `is no name that a MIB here knows; write the numeric OID, e.g. 1.3.6.1.4.1.2021.11.9.0, or upload its MIB`;
+  return oidProblem(oid);
+}
 
 export function oidProblem(oid: string): string | undefined {
   const numbers = normalOid(oid).split('.').map(Number);

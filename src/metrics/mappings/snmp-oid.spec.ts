@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AuthProtocols, ObjectType, PrivProtocols, SecurityLevel, type User } from 'net-snmp';
 import {
@@ -369,6 +370,61 @@ describe('snmp_oid', () => {
       );
     });
 
+    it.each([
+      ['::1', '::1'],
+      ['::', '0:0::1'],
+      ['::', '::1%lo'],
+    ])('listens on %s is read at %s', async (listens, host) => {
+      const socket = createSocket('udp6');
+      socket.on('message', (message, { port, address }) => {
+        const get = getIn(message);
+        socket.send(responseTo(get, [[get.oids[0]!, integer(12)]]), port, address);
+      });
+      await new Promise<void>((resolve) => socket.bind(0, listens, resolve));
+      const { port } = socket.address();
+      expect(await metric.read(params({ host, port }), context())).toBe(12);
+      socket.close();
+    });
+
+    it('is on one link alone is read there, by the name of the interface or its number', async () => {
+      const found = Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
+        (addresses ?? []).flatMap((one) => (one.address.startsWith('fe80') ? [{ name, ...one }] : [])),
+      )[0];
+      if (found === undefined) return;
+      const socket = createSocket('udp6');
+      socket.on('message', (message, { port, address }) => {
+        const get = getIn(message);
+        socket.send(responseTo(get, [[get.oids[0]!, integer(12)]]), port, address);
+      });
+      await new Promise<void>((resolve) => socket.bind(0, '::', resolve));
+      const { port } = socket.address();
+      const scope = String('scopeid' in found ? found.scopeid : 0);
+      for (const zone of [found.name, scope])
+        expect(
+          await metric.read(params({ host: `${found.address.toUpperCase()}%${zone}`, port }), context()),
+        ).toBe(12);
+      const nowhere = metric.read(params({ host: `${found.address}%nowhere`, port }), context());
+      await expect(nowhere).rejects.toThrow(/there is no network interface nowhere on this machine/);
+      socket.close();
+    });
+
+    it('is asked by the name of an object as by its number', async () => {
+      const { port } = await answering((get) =>
+        responseTo(
+          get,
+          get.oids.map((oid) => [oid, integer(Number(oid.split('.').at(-2)))]),
+        ),
+      );
+      for (const [oid, last] of [
+        ['UCD-SNMP-MIB::ssCpuUser.0', 9],
+        ['ssCpuUser.0', 9],
+        ['IF-MIB::ifInOctets.3', 10],
+        ['hrProcessorLoad.1', 2],
+        ['RFC1213-MIB::sysUpTime.0', 3],
+      ] as const)
+        expect(await metric.read(params({ oid, port }), context())).toBe(last);
+    });
+
     it('is given by name is found', async () => {
       const { port } = await running(startSnmpAgent(SCALARS));
       expect(await metric.read(params({ host: 'localhost', port }), context())).toBe(-42);
@@ -403,7 +459,15 @@ describe('snmp_oid', () => {
       [{}],
       [{ oid: '.1.3.6.1.2.1.1.3.0' }],
       [{ host: 'web-3.example.org' }],
-      [{ host: 'fe80::1' }],
+      [{ host: 'fe80::1%eth0' }],
+      [{ host: 'FE80:0::1%12' }],
+      [{ host: 'fd00::1' }],
+      [{ oid: 'sysUpTime.0' }],
+      [{ oid: 'IF-MIB::ifInOctets.3' }],
+      [{ oid: 'UCD-SNMP-MIB::ssCpuUser.0' }],
+      [{ oid: 'hrProcessorLoad.196608' }],
+      [{ oid: 'SNMPv2-MIB::sysUpTime.0' }],
+      [{ oid: 'laLoad.1' }],
       [{ community: { env: 'COMMUNITY' } }],
       [{ version: '3', v3: { user: 'u', level: 'noAuthNoPriv' } }],
       [{ version: '3', v3: { ...authPriv, authKey: '12345678', privKey: { secret: true } } }],
@@ -412,10 +476,24 @@ describe('snmp_oid', () => {
     });
 
     it.each([
-      [{ oid: 'sysUpTime.0' }, '/oid must be an object identifier in numbers, such as 1.3.6.1.2.1.1.3.0'],
+      [
+        { oid: 'no such.0' },
+        '/oid must be a numeric OID, e.g. 1.3.6.1.4.1.2021.11.9.0, or a name with its instance, e.g. UCD-SNMP-MIB::ssCpuUser.0',
+      ],
+      [
+        { oid: 'ACME-MIB::nothing.0' },
+        '/oid is no name that a MIB here knows; write the numeric OID, e.g. 1.3.6.1.4.1.2021.11.9.0, or upload its MIB',
+      ],
+      [{ oid: 'sysUpTime' }, '/oid lacks its instance: sysUpTime.0, or its row in place of the 0'],
       [{ oid: '1.3.6.1.4294967296' }, '/oid has a number above 4294967295'],
       [{ host: 'http://web-3' }, '/host must be a host name or an IP address, without scheme and port'],
-      [{ host: 'abc:161' }, '/host must be a host name or an IP address, without scheme and port'],
+      ...['abc:161', '10.0.0.5:161', 'web-3.example.org:161', '[::1]:161'].map((host): [object, string] => [
+        { host },
+        '/host must be a host name or an IP address, without scheme and port: the port is a param of its own, port',
+      ]),
+      [{ host: '[::1]' }, '/host must be written without brackets'],
+      [{ host: 'fe80::1' }, '/host is an address of one link alone: it needs its zone, e.g. fe80::1%eth0'],
+      [{ host: 'fe80::1%et/h' }, '/host must be a host name or an IP address, without scheme and port'],
       [{ host: 'web 3' }, '/host must be a host name or an IP address, without scheme and port'],
       [{ port: 0 }, '/port must be at least 1'],
       [{ version: '3' }, '/v3 is needed for version 3'],

@@ -6,9 +6,10 @@ import { objectsOf } from './get-message';
 import { unlessAborted } from '../unless-aborted';
 import { QuestionSize } from './question-size';
 import { addressOf, NAME_COUNTS_MS, QUESTIONS_AT_ONCE, SnmpAgent, type Agent } from './snmp-agent';
-import { normalAddress, type Asking, type Tries } from './snmp-session';
+import type { Asking, Tries } from './snmp-session';
 import type { SnmpTarget } from './snmp-target';
 import { Turns } from './turns';
+import { normalAddress } from './zone';
 
 /** An agent that is asked in version 1 or 2c. */
 export class CommunityAgent implements Agent {

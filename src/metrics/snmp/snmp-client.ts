@@ -74,7 +74,11 @@ export class SnmpClient implements OnModuleDestroy {
    */
   async get(target: SnmpTarget, oids: string[], options: GetOptions): Promise<Map<string, Reading>> {
     const outcomes = new Map<string, Reading>();
-    const asked = oids.length === 1 ? oids : [...new Set(oids)];
+    const distinct = oids.length === 1 ? oids : [...new Set(oids)];
+    const asked = distinct.filter(isNumeric);
+    for (const name of distinct.length === asked.length ? [] : distinct.filter((oid) => !isNumeric(oid)))
+      outcomes.set(name, failure(name, target, 'no MIB that is here knows the name any more'));
+    if (asked.length === 0) return outcomes;
     let agent: Agent | undefined;
     const work = this.withAgent(target, (found) => {
       agent = found;
@@ -283,6 +287,9 @@ function failure(oid: string, { host }: SnmpTarget, why: string, nonsense?: stri
   const beside = nonsense === undefined ? '' : `; what came was no SNMP (${nonsense})`;
   return { error: `cannot read ${oid} from ${host}: ${why}${beside}` };
 }
+
+const NINE = 57;
+const isNumeric = (oid: string): boolean => oid.charCodeAt(0) <= NINE;
 
 const keptAgents = (atMost: number): KeptConnections<Agent> =>
   new KeptConnections({ atMost, idleMs: IDLE_MS, close: (agent) => agent.close() });

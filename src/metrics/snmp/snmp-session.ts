@@ -1,5 +1,5 @@
 import type { RemoteInfo } from 'node:dgram';
-import { isIPv6, SocketAddress } from 'node:net';
+import { isIPv6 } from 'node:net';
 import {
   AuthProtocols,
   PrivProtocols,
@@ -16,6 +16,7 @@ import { mendDes } from './des';
 import { mendKeys } from './keys';
 import { requestIdIn } from './request-id';
 import type { SnmpTarget, SnmpUser } from './snmp-target';
+import { normalAddress } from './zone';
 
 export interface Tries {
   /** For all tries together, milliseconds. */
@@ -190,7 +191,3 @@ function userOf({ user, level, authProtocol, authKey, privProtocol, privKey }: S
     ...(level === 'authPriv' ? { privProtocol: PrivProtocols[privProtocol ?? 'none'], privKey } : {}),
   };
 }
-
-/** As the kernel writes it: an IPv6 address has many spellings. */
-export const normalAddress = (address: string): string =>
-  isIPv6(address) ? new SocketAddress({ address, family: 'ipv6' }).address : address;

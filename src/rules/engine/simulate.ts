@@ -15,13 +15,20 @@ import { windowed, type Window } from './window';
 export type Glance = Readonly<Record<string, number | { readonly error: string }>>;
 
 export interface SimulationOptions {
-  windows: readonly { readonly metric: string; readonly window: Window }[];
+  windows: readonly SimulatedWindow[];
   /** How many nodes there are at first. */
   nodes: number;
   /** Metrics that count the simulated nodes, and are not read. */
   countingMetrics?: readonly string[];
   /** How long a reading stands; by default the rule's interval. */
   intervalMs?: number;
+}
+
+export interface SimulatedWindow {
+  readonly metric: string;
+  readonly window: Window;
+  /** Of a Counter32: when it began anew, as far as is known. */
+  readonly begins?: readonly Moment[];
 }
 
 /** One evaluation in simulated time. */
@@ -53,7 +60,7 @@ export class Simulation {
   ) {
     this.nodes = options.nodes;
     const intervalMs = options.intervalMs ?? rule.intervalMs ?? 0;
-    this.windows = options.windows.map(({ metric, window }) => new WindowBuffer(metric, window, intervalMs));
+    this.windows = options.windows.map((one) => new WindowBuffer(one, intervalMs));
   }
 
   /** Readings from before the first evaluation: windows know of them. */
@@ -134,10 +141,13 @@ class WindowBuffer {
   private readonly values: number[] = [];
 
   constructor(
-    readonly metric: string,
-    private readonly window: Window,
+    private readonly of: SimulatedWindow,
     private readonly intervalMs: number,
   ) {}
+
+  get metric(): string {
+    return this.of.metric;
+  }
 
   add(at: Moment, reading: Glance[string] | undefined): void {
     if (typeof reading !== 'number') return;
@@ -146,15 +156,17 @@ class WindowBuffer {
   }
 
   result(now: Moment) {
-    const from = now - this.window.seconds * 1000;
+    const { window, begins } = this.of;
+    const from = now - window.seconds * 1000;
     while (this.moments.length > 0 && this.moments[0]! <= from) {
       this.moments.shift();
       this.values.shift();
     }
     const [firstAt, lastAt] = [this.moments[0], this.moments.at(-1)];
-    const readings =
-      firstAt === undefined || lastAt === undefined ? undefined : { values: this.values, firstAt, lastAt };
-    return windowed(this.window, readings, now, this.intervalMs);
+    if (firstAt === undefined || lastAt === undefined)
+      return windowed(window, undefined, now, this.intervalMs);
+    const counter32 = begins && { moments: this.moments, begins };
+    return windowed(window, { values: this.values, firstAt, lastAt, counter32 }, now, this.intervalMs);
   }
 }
 

@@ -30,6 +30,16 @@ export interface Readings {
   readonly values: readonly number[];
   readonly firstAt: Moment;
   readonly lastAt: Moment;
+  /** They are of a counter that goes round at 2^32. */
+  readonly counter32?: Counter32Readings;
+}
+
+/** What tells a counter that went round from one that began anew. */
+export interface Counter32Readings {
+  /** Of each reading. */
+  readonly moments: readonly Moment[];
+  /** When it began anew, as far as is known. */
+  readonly begins: readonly Moment[];
 }
 
 /** The number, or why there is none; `coveredMs` is how much of the window has been seen. */
@@ -54,7 +64,8 @@ export function windowed(
   return { value: FUNCTIONS[window.function](readings), coveredMs };
 }
 
-const isOfChange = (name: WindowFunction): boolean => name === 'rate' || name === 'delta';
+/** Does it tell how much a number rises? */
+export const isOfChange = (name: WindowFunction): boolean => name === 'rate' || name === 'delta';
 
 const FUNCTIONS: Record<WindowFunction, (readings: Readings) => number> = {
   avg: ({ values }) => sum(values) / values.length,
@@ -67,20 +78,40 @@ const FUNCTIONS: Record<WindowFunction, (readings: Readings) => number> = {
   p90: ({ values }) => percentile(values, 0.9),
   p95: ({ values }) => percentile(values, 0.95),
   p99: ({ values }) => percentile(values, 0.99),
-  // Per second; a counter that falls began again at 0, so what it shows then is what it rose by.
-  rate: ({ values, firstAt, lastAt }) => (increase(values) * 1000) / (lastAt - firstAt),
-  delta: ({ values }) => values.at(-1)! - values[0]!,
+  // Per second.
+  rate: (readings) => (increase(readings) * 1000) / (readings.lastAt - readings.firstAt),
+  delta: (readings) =>
+    readings.counter32 === undefined ? readings.values.at(-1)! - readings.values[0]! : increase(readings),
 };
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
-function increase(values: readonly number[]): number {
+/** Where a Counter32 goes round. */
+const ROUND = 2 ** 32;
+/** A beginning is known by the agent's own clock, which counts in hundredths, and by when its answer came. */
+const BEGAN_EARLIER_MS = 2_000;
+/** A reading stands at its tick, which may be before its answer came. */
+const BEGAN_LATER_MS = 1_000;
+
+/**
+ * How much a counter rose. One that falls began again at 0, so what it shows then is what it rose by; but a Counter32 that
+ * falls went round, unless it is known to have begun anew since the reading before.
+ */
+function increase({ values, counter32 }: Readings): number {
   let total = 0;
   for (let i = 1; i < values.length; i++) {
     const [before, value] = [values[i - 1]!, values[i]!];
-    total += value >= before ? value - before : value;
+    if (value >= before) total += value - before;
+    else total += wentRound(i, before, counter32) ? value - before + ROUND : value;
   }
   return total;
+}
+
+function wentRound(i: number, before: number, counter32: Counter32Readings | undefined): boolean {
+  if (counter32 === undefined || before >= ROUND) return false;
+  const from = counter32.moments[i - 1]! - BEGAN_EARLIER_MS;
+  const to = counter32.moments[i]! + BEGAN_LATER_MS;
+  return !counter32.begins.some((begin) => begin > from && begin <= to);
 }
 
 /** Interpolates between the two nearest readings, as PostgreSQL's percentile_cont does. */

@@ -14,6 +14,8 @@ const BREATHE_EVERY = 10_000;
 export interface Player {
   prepared: Prepared;
   nodes: number;
+  /** Series that are Counter32: when they began anew, as far as is known, ms. */
+  begins?: ReadonlyMap<number, readonly number[]>;
 }
 
 /** How long a story is, and how often the rule is evaluated; seconds. */
@@ -71,12 +73,15 @@ export function firstNodes({ direction }: ServiceRow, infrastructure?: Infrastru
 
 /** The rule over the story. Nothing is written and nothing acts. */
 export async function play(
-  { prepared, nodes }: Player,
+  { prepared, nodes, begins }: Player,
   { scenes, to }: Told,
   pace: Pick<Pace, 'evaluateEverySeconds'>,
 ): Promise<Played> {
   const simulation = new Simulation(prepared.rule, {
-    windows: prepared.windows,
+    windows: prepared.windows.map(({ metric, series, window, goesRound }) => {
+      const known = begins?.get(series) ?? (goesRound ? [] : undefined);
+      return known === undefined ? { metric, window } : { metric, window, begins: known };
+    }),
     nodes,
     countingMetrics: countingMetrics(prepared),
     intervalMs: everyMs(prepared, pace),

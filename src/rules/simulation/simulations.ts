@@ -4,9 +4,11 @@ import { CLOCK, type Clock } from '../../common/clock';
 import { checked, within } from '../../common/check';
 import { InvalidInput } from '../../common/errors';
 import type { ServiceRow } from '../../database/entities';
+import { Samples } from '../../history/samples';
 import { Infrastructures } from '../../infrastructures/infrastructures';
 import { Services } from '../../services/services';
 import type { Course, Summary } from '../engine/simulate';
+import { isOfChange } from '../engine/window';
 import { RuleBook } from '../rule-book';
 import { simulatedMetrics } from './cast';
 import { checkSpan, everyMs, firstNodes, given, play, type Played, type Player, type Told } from './play';
@@ -34,6 +36,7 @@ export class Simulations {
     private readonly infrastructures: Infrastructures,
     private readonly ruleBook: RuleBook,
     private readonly recordings: Recordings,
+    private readonly samples: Samples,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -70,7 +73,10 @@ export class Simulations {
     const infrastructure =
       row.infrastructureId === null ? undefined : await this.infrastructures.store.find(row.infrastructureId);
     const prepared = this.ruleBook.prepare(row, infrastructure);
-    return { prepared, nodes: nodes ?? firstNodes(row, infrastructure) };
+    const ofChange = prepared.windows.filter(({ window }) => isOfChange(window.function));
+    const series = ofChange.flatMap((one) => (one.series === undefined ? [] : [one.series]));
+    const begins = await this.samples.begins(series);
+    return { prepared, nodes: nodes ?? firstNodes(row, infrastructure), begins };
   }
 
   private async definition(reference: unknown, pointer: string): Promise<ServiceRow> {

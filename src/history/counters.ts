@@ -1,0 +1,114 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { messageOf } from '../common/errors';
+import { Database } from '../database/database';
+
+/** A Counter32 that was read. */
+export interface CounterRead {
+  series: number;
+  /** Id of its service. */
+  service: string;
+  /** When it began to count, ms, as far as is known. */
+  since?: number;
+}
+
+interface Known {
+  since?: number;
+  /** When it was read last, ms. */
+  readAt: number;
+}
+
+/** Kept of each series; a device that begins anew more often than this in the time of a window is beyond help. */
+const MAX_BEGINS = 100;
+const MAX_KNOWN = 1_000_000;
+/** A beginning is told by an agent's clock and by when its answer came: it comes out a little otherwise each time. */
+const SAME_MS = 3_000;
+/** sysUpTime, by which a beginning is told, goes round itself: hundredths of a second in 32 bits, 497 days. */
+const ROUND_MS = 2 ** 32 * 10;
+
+/**
+ * Remembers which series are Counter32 and when they began anew, so that whoever makes a rate of them, now or of what is
+ * on record, can tell one that went round from one that began anew. Written when there is something new, which is rare.
+ */
+@Injectable()
+export class Counters {
+  private readonly logger = new Logger('Counters');
+  private readonly known = new Map<number, Known>();
+  /** Series with a rate that are no Counter32. */
+  private readonly others = new Set<number>();
+
+  constructor(private readonly database: Database) {}
+
+  /** To be told of each reading of a Counter32. Never fails: what can't be written now is when it is read next. */
+  async note(reads: readonly CounterRead[], at: Date): Promise<void> {
+    const now = at.getTime();
+    const news: CounterRead[] = [];
+    for (const read of reads) {
+      const known = this.known.get(read.series);
+      if (known === undefined || isBeginning(read.since, known)) news.push(read);
+      else known.readAt = now;
+    }
+    if (news.length === 0) return;
+    try {
+      await this.write(news);
+    } catch (error) {
+      this.logger.warn(`when counters began can't be written: ${messageOf(error)}`);
+      return;
+    }
+    if (this.known.size + news.length > MAX_KNOWN) this.known.clear();
+    for (const { series, since } of news) {
+      this.others.delete(series);
+      this.known.set(series, { since: since ?? this.known.get(series)?.since, readAt: now });
+    }
+  }
+
+  /** To be told of readings, of metrics with a rate, that are no Counter32: their metric may have been another one once. */
+  async noteOthers(series: readonly number[]): Promise<void> {
+    const news = series.filter((one) => !this.others.has(one));
+    if (news.length === 0) return;
+    try {
+      await this.database.rows(
+        'DELETE FROM counters WHERE series = ANY($1::bigint[])',
+        [news],
+        'counters_end',
+      );
+    } catch (error) {
+      this.logger.warn(`counters that are none any more can't be forgotten: ${messageOf(error)}`);
+      return;
+    }
+    if (this.others.size + news.length > MAX_KNOWN) this.others.clear();
+    for (const one of news) {
+      this.known.delete(one);
+      this.others.add(one);
+    }
+  }
+
+  private async write(news: readonly CounterRead[]): Promise<void> {
+    const sorted = [...news].sort((a, b) => a.series - b.series);
+    await this.database.rows(
+      `INSERT INTO counters AS c (series, service_id, begins)
+       SELECT u.series, s.id, CASE WHEN u.since IS NULL THEN '{}' ELSE ARRAY[u.since] END
+       FROM unnest($1::bigint[], $2::uuid[], $3::timestamptz[]) AS u (series, service_id, since)
+         JOIN services s ON s.id = u.service_id
+       ON CONFLICT (series) DO UPDATE
+         SET begins = (c.begins || excluded.begins)[greatest(1, cardinality(c.begins) + 2 - ${MAX_BEGINS}):]
+         WHERE excluded.begins <> '{}' AND NOT EXISTS (
+           SELECT FROM unnest(c.begins) AS b (at)
+           WHERE abs(extract(epoch FROM b.at - excluded.begins[1])) * 1000 <= ${SAME_MS})`,
+      [
+        sorted.map(({ series }) => series),
+        sorted.map(({ service }) => service),
+        sorted.map(({ since }) => (since === undefined ? null : new Date(since))),
+      ],
+      'counters_write',
+    );
+  }
+}
+
+/** Has it begun anew since it was read last? */
+function isBeginning(since: number | undefined, { since: before, readAt }: Known): boolean {
+  if (since === undefined) return false;
+  if (before === undefined) return true;
+  if (since <= readAt - SAME_MS || since <= before + SAME_MS) return false;
+  const beyond = (since - before) % ROUND_MS;
+  return Math.min(beyond, ROUND_MS - beyond) > SAME_MS;
+}

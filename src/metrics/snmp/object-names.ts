@@ -1,0 +1,49 @@
+import type { MibModule } from '../../snmp/mib';
+import { MibNames } from '../../snmp/mib-names';
+import { builtInMibs, commonMibs } from '../../snmp/standard-mibs';
+
+/** `IF-MIB::ifInOctets.3`, `sysUpTime.0`, as Net-SNMP writes objects. */
+const SYMBOLIC = /^((?:[A-Za-z0-9_-]+::)?[A-Za-z][A-Za-z0-9_-]*)((?:\.\d{1,10})*)$/;
+
+let known: MibNames | undefined;
+let awaitsUploaded = false;
+
+const names = (): MibNames => (known ??= namesWith([]));
+
+/** What was uploaded will be told: until then a name that is not known may be one of those. */
+export function awaitUploadedMibs(): void {
+  awaitsUploaded = true;
+}
+
+export const mayBeUploaded = (): boolean => awaitsUploaded;
+
+/** Those of the modules that are built in, those that are read most, and those that were uploaded. */
+function namesWith(uploaded: readonly MibModule[]): MibNames {
+  const replaced = new Set(uploaded.map(({ name }) => name));
+  return new MibNames([
+    ...builtInMibs(),
+    ...commonMibs().filter(({ name }) => !replaced.has(name)),
+    ...uploaded,
+  ]);
+}
+
+/** What was uploaded counts from now on, in this process. */
+export function setUploadedMibs(uploaded: readonly MibModule[]): void {
+  known = namesWith(uploaded);
+  awaitsUploaded = false;
+}
+
+/** The OID of an object that is written with a name; undefined when no module names it. */
+export function oidOfName(text: string): string | undefined {
+  const [, name, instance] = SYMBOLIC.exec(text) ?? [];
+  const oid = name === undefined ? undefined : names().oids.get(name);
+  return oid === undefined ? undefined : `${oid}${instance}`;
+}
+
+/** Is it, by the modules that are known, an object that goes round at 2^32? Its instance may stand behind it. */
+export function isCounter32(oid: string): boolean {
+  const { counters } = names();
+  for (let end = oid.length; end > 0; end = oid.lastIndexOf('.', end - 1))
+    if (counters.has(oid.slice(0, end))) return true;
+  return false;
+}
