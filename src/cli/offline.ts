@@ -8,6 +8,7 @@ import { Database } from '../database/database';
 import type { InfrastructureRow, ServiceRow } from '../database/entities';
 import { Handover } from '../queue/handover';
 import { Queues } from '../queue/queues';
+import { Rechecks } from '../queue/rechecks';
 import { RuleBook } from '../rules/rule-book';
 import { RulesModule } from '../rules/rules.module';
 import { firstNodes, type Player } from '../rules/simulation/play';
@@ -24,8 +25,9 @@ const NO_DATABASE = { entities: () => Promise.resolve([]) };
     { provide: Database, useValue: NO_DATABASE },
     { provide: Queues, useValue: {} },
     { provide: Handover, useValue: {} },
+    { provide: Rechecks, useValue: {} },
   ],
-  exports: [Database, Queues, Handover],
+  exports: [Database, Queues, Handover, Rechecks],
 })
 class NothingStored {}
 
