@@ -24,13 +24,24 @@ export interface TestAnswer {
   detail?: string;
 }
 
+const ALERT = {
+  labels: { alertname: 'Test', instance: 'test' },
+  annotations: { summary: 'a test by a person' },
+  value: 1,
+  source: 'test',
+  at: '1970-01-01T00:00:00.000Z',
+};
+
 /** What templates see when nothing has triggered. */
 const SAMPLE = {
   service: { id: '', name: 'test', description: '', labels: {} },
   infrastructure: { id: '', name: 'test', labels: {}, minNodes: 1, maxNodes: 8 },
   trigger: { id: '', at: '', reason: 'triggered', justification: 'a test by a person' },
   values: {},
-  nodes: { current: 1, desired: 2, delta: 1 },
+  nodes: { current: 1, desired: 2, delta: 1, direction: 'up' },
+  alerts: [ALERT],
+  alertsTotal: 1,
+  alert: ALERT,
 };
 
 /** Actions tried by a person: one attempt, waited for, that makes no execution. */

@@ -20,13 +20,30 @@ export interface AlertValue {
   value?: number;
   /** Why it has none. */
   problem?: string;
+  /** When it began, as its sender says, or was received first. */
   at: Date;
+  /** The time of the value: its own, else that of the last receipt which said it. */
+  valueAt: Date;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  source: string;
+  /** The number the alert itself carries. */
+  said?: number;
+  /** How many alerts that live the metric has; this is the newest of them. */
+  total: number;
   /** When this alert's life ends unless it is seen again. */
   livesUntil?: Date;
   alert: string;
   /** The rules have not been told of it yet, or not of its last change. */
   isNew: boolean;
 }
+
+/**
+ * The time of the value of an alert `a` for a metric `w`. That it fires is so since it began. A number has the time its
+ * sender gave it; one that is sent again without a time of its own is as of its last receipt.
+ */
+const VALUE_AT = `CASE WHEN a.value IS NULL AND w.value_path IS NULL THEN a.at
+  WHEN a.format IN ('alertmanager', 'grafana') OR coalesce(a.reported_at, a.at) <> a.at THEN a.last_seen_at ELSE a.at END`;
 
 const NOBODY: ReadonlyMap<string, AlertValue[]> = new Map();
 
@@ -47,16 +64,23 @@ export class AlertValues {
       value: number | null;
       problem: string | null;
       at: Date;
+      valueAt: Date;
       lives_until: Date | null;
       alert: string;
       isNew: boolean;
+      labels: Record<string, string>;
+      annotations: Record<string, string>;
+      source: string;
+      said: number | null;
+      total: number;
     }>(
       // A look into the index for each, whatever the planner thinks of their number: it may read all that lives.
       `SELECT w.service, w.metric, n.*
        FROM unnest($1::uuid[], $2::text[], $3::float8[], $5::text[]) AS w (service, metric, ttl_seconds, value_path),
          LATERAL (
            SELECT CASE WHEN w.value_path IS NULL THEN coalesce(a.value, 1) WHEN m.value_path = w.value_path THEN m.number END AS value,
-             CASE WHEN m.value_path = w.value_path THEN m.problem END AS problem, a.at, a.id AS alert, l.lives_until, a.processed < a.revision AS "isNew"
+             CASE WHEN m.value_path = w.value_path THEN m.problem END AS problem, a.at, a.id AS alert, l.lives_until, a.processed < a.revision AS "isNew",
+             ${VALUE_AT} AS "valueAt", a.labels, a.annotations, a.source, a.value AS said, count(*) OVER ()::int AS total
            FROM alert_matches m,
              LATERAL (SELECT * FROM alerts WHERE id = m.alert_id LIMIT 1) a,
              LATERAL (SELECT least(a.ends_at, a.last_seen_at + make_interval(secs => coalesce(w.ttl_seconds, a.life_seconds))) AS lives_until) l
@@ -74,15 +98,13 @@ export class AlertValues {
       'alert_values',
     );
     const byService = new Map<string, AlertValue[]>();
-    for (const { service, metric, at, alert, isNew, value, problem, lives_until } of rows) {
-      const feeding = {
-        metric,
+    for (const { service, value, problem, said, lives_until, ...row } of rows) {
+      const feeding: AlertValue = {
         value: value ?? undefined,
         problem: problem ?? undefined,
-        at,
+        said: said ?? undefined,
         livesUntil: lives_until ?? undefined,
-        alert,
-        isNew,
+        ...row,
       };
       const others = byService.get(service);
       if (others === undefined) byService.set(service, [feeding]);
@@ -90,4 +112,77 @@ export class AlertValues {
     }
     return byService;
   }
+
+  /** Alerts that live and feed services, by service, newest first, up to so many of each; and how many there are. */
+  async allOf(
+    services: readonly string[],
+    now: Date,
+    limit: number,
+    sql: Sql = this.database.keyed,
+  ): Promise<Map<string, { alerts: FeedingAlert[]; total: number }>> {
+    if (services.length === 0) return new Map();
+    const rows = await sql.rows<FeedingRow>(
+      `SELECT w.service, n.*
+       FROM unnest($1::uuid[]) AS w (service),
+         LATERAL (
+           SELECT d.*, count(*) OVER ()::int AS total FROM (
+             SELECT DISTINCT a.id AS alert, a.labels, a.annotations, a.value, a.source, a.at
+             FROM alert_matches m, LATERAL (SELECT * FROM alerts WHERE id = m.alert_id LIMIT 1) a
+             WHERE m.service_id = w.service AND a.is_current AND a.status = 'firing' AND coalesce(a.ends_at > $2, true)
+               AND coalesce(a.last_seen_at + make_interval(secs => coalesce(m.ttl_seconds, a.life_seconds)) > $2, true)) d
+           ORDER BY d.at DESC, d.alert DESC LIMIT $3) n`,
+      [uuids(services), now, limit],
+      'alert_feeding',
+    );
+    return grouped(rows);
+  }
+
+  /** Alerts from which the last trigger of services came, whatever became of them since. */
+  async ofLastTriggers(
+    services: readonly string[],
+    limit: number,
+    sql: Sql = this.database.keyed,
+  ): Promise<Map<string, { alerts: FeedingAlert[]; total: number }>> {
+    if (services.length === 0) return new Map();
+    const rows = await sql.rows<FeedingRow>(
+      `SELECT w.service, n.*
+       FROM unnest($1::uuid[]) AS w (service),
+         LATERAL (
+           SELECT e.trigger_id FROM executions e
+           WHERE e.service_id = w.service AND EXISTS (SELECT FROM trigger_alerts t WHERE t.trigger_id = e.trigger_id)
+           ORDER BY e.id DESC LIMIT 1) last,
+         LATERAL (
+           SELECT a.id AS alert, a.labels, a.annotations, a.value, a.source, a.at, count(*) OVER ()::int AS total
+           FROM trigger_alerts t, LATERAL (SELECT * FROM alerts WHERE id = t.alert_id LIMIT 1) a
+           WHERE t.trigger_id = last.trigger_id ORDER BY a.at DESC, a.id DESC LIMIT $2) n`,
+      [uuids(services), limit],
+      'alert_last_triggers',
+    );
+    return grouped(rows);
+  }
+}
+
+/** An alert that feeds a service. */
+export interface FeedingAlert {
+  alert: string;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  value: number | null;
+  source: string;
+  at: Date;
+}
+
+interface FeedingRow extends FeedingAlert {
+  service: string;
+  total: number;
+}
+
+function grouped(rows: readonly FeedingRow[]): Map<string, { alerts: FeedingAlert[]; total: number }> {
+  const byService = new Map<string, { alerts: FeedingAlert[]; total: number }>();
+  for (const { service, total, ...alert } of rows) {
+    const others = byService.get(service);
+    if (others === undefined) byService.set(service, { alerts: [alert], total });
+    else others.alerts.push(alert);
+  }
+  return byService;
 }

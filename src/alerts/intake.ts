@@ -224,6 +224,10 @@ export class Intake {
     // Of several with one key all are folded in, or none: they count in their order.
     for (const key of changed) seen.delete(key);
     for (const key of await this.seeAgain(seen, glimpses)) changed.add(key);
+    this.handover.repeated(
+      source,
+      [...seen].flatMap(([key, alert]) => (changed.has(key) ? [] : [alert])),
+    );
     const fresh = await this.insertNew(
       source,
       rest.filter(({ dedupKey }) => !glimpses.has(dedupKey)),
@@ -356,7 +360,7 @@ export class Intake {
   /** While they are committed, whoever evaluates them here makes ready. */
   private async insertAlone(source: AlertSource, alerts: readonly KeptAlert[]): Promise<InsertedAlone> {
     const asked = await this.asked(alerts);
-    const follow = this.handover.take([...asked.alerts]);
+    const follow = this.handover.take(source, [...asked.alerts]);
     let committed: KeptAlert[] = [];
     try {
       const rows = await this.insertOrCopy(source, alerts, asked);

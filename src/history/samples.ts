@@ -57,10 +57,12 @@ export class Samples {
    * The readings of windows that end at `to`, oldest first; a series without any in its window is left out.
    *
    * @param windows of those that ask how much a number rises, counters are told apart
+   * @param atMost the newest so many of each, where senders decide how many there are
    */
   async windows(
     windows: readonly { series: number; seconds: number; isOfChange?: boolean }[],
     to: Date,
+    atMost?: number,
   ): Promise<Map<number, SeriesWindow>> {
     if (windows.length === 0) return new Map();
     const longest = Math.max(...windows.map(({ seconds }) => seconds));
@@ -79,9 +81,7 @@ export class Samples {
          array_agg(s.at ORDER BY s.at) FILTER (WHERE w.counts) AS moments
        FROM unnest($1::float8[], $2::int[], $3::int[], $4::float8[], $7::bool[])
            AS w (series, group_id, place, seconds, counts)
-         JOIN samples s ON s.group_id = w.group_id AND s.at > $6 AND s.at <= $5
-           AND s.at > $5::timestamptz - make_interval(secs => w.seconds)
-       WHERE s.readings[w.place] IS NOT NULL
+         ${atMost === undefined ? READ_IN_WINDOWS : newestInWindows(atMost)}
        GROUP BY 1`,
       [
         ...columnsOf(windows.map(({ series }) => series)),
@@ -124,6 +124,15 @@ export class Samples {
     );
   }
 }
+
+const READ_IN_WINDOWS = `JOIN samples s ON s.group_id = w.group_id AND s.at > $6 AND s.at <= $5
+           AND s.at > $5::timestamptz - make_interval(secs => w.seconds)
+       WHERE s.readings[w.place] IS NOT NULL`;
+
+const newestInWindows = (atMost: number): string => `, LATERAL (
+           SELECT at, readings FROM samples WHERE group_id = w.group_id AND at > $6 AND at <= $5
+             AND at > $5::timestamptz - make_interval(secs => w.seconds) AND readings[w.place] IS NOT NULL
+           ORDER BY at DESC LIMIT ${Math.floor(atMost)}) s`;
 
 /** Series, and where they are kept. Their numbers go beyond an int. */
 const columnsOf = (series: readonly number[]): number[][] => [

@@ -1,7 +1,9 @@
 import { Process, Processor } from '@nestjs/bull';
 import { Inject } from '@nestjs/common';
 import type { Job } from 'bull';
+import type { AlertSource } from '../alerts/alert';
 import { AlertHandover } from '../alerts/alert-handover';
+import type { FeedingAlert } from '../alerts/alert-values';
 import { documentOf, foundAt } from '../alerts/formats/kept-payload';
 import type { KeptAlert } from '../alerts/fold';
 import { Matcher, type Match } from '../alerts/matcher';
@@ -11,13 +13,13 @@ import { telemetry } from '../common/telemetry';
 import { floats, integers, texts, uuids } from '../database/binary-format';
 import { Database } from '../database/database';
 import type { Sql } from '../database/sql-pool';
-import type { Reading } from '../metrics/metric';
 import type { AlertsJob } from '../queue/jobs';
 import { Queues } from '../queue/queues';
 import { Evaluator } from './evaluator';
-import { Observer } from './observer';
+import { Observer, type PushedReading } from './observer';
+import { PushedSamples, valueTimeOf } from './pushed-samples';
 import { RuleBook, type Prepared, type Watched } from './rule-book';
-import type { Seen } from './seen';
+import { toldOf, type Seen } from './seen';
 
 const CONCURRENCY = 8;
 /** Alerts that live are matched with a service that is new or changed; more than this are left to their next receipt. */
@@ -30,7 +32,11 @@ const AGAIN_MS = 1_000;
 const MAX_OVERTAKEN = 3;
 
 type LivingAlert = Pick<KeptAlert, 'id' | 'status' | 'value' | 'labels' | 'annotations' | 'raw'>;
-type NewAlert = LivingAlert & Pick<KeptAlert, 'serviceId' | 'metric' | 'revision' | 'lastSeenAt'>;
+type NewAlert = LivingAlert &
+  Pick<KeptAlert, 'serviceId' | 'metric' | 'revision' | 'lastSeenAt' | 'at' | 'reportedAt'> & {
+    source: string;
+    format: string;
+  };
 
 interface MatchRow {
   alert: string;
@@ -52,11 +58,12 @@ export class AlertsProcessor {
     private readonly ruleBook: RuleBook,
     private readonly observer: Observer,
     private readonly evaluator: Evaluator,
+    private readonly pushed: PushedSamples,
     private readonly queues: Queues,
     handover: AlertHandover,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
-    handover.offer((alerts, committed) => this.takeFresh(alerts, committed));
+    handover.offer((source, alerts, committed) => this.takeFresh(source, alerts, committed));
   }
 
   @Process({ concurrency: CONCURRENCY })
@@ -67,17 +74,21 @@ export class AlertsProcessor {
 
   /** What concerns them is read while they are committed. Nobody else has them in hand yet. */
   private async takeFresh(
+    { name, format }: AlertSource,
     alerts: readonly KeptAlert[],
     committed: Promise<readonly KeptAlert[]>,
   ): Promise<void> {
-    const all = matched(alerts, this.subscriptions.latest!.matcher);
+    const all = matched(
+      alerts.map((alert) => ({ ...alert, source: name, format })),
+      this.subscriptions.latest!.matcher,
+    );
     const [watched, fresh] = await Promise.all([this.watchedBy(all), committed]);
     if (fresh.length === 0) return;
     let left = fresh.map(({ id }) => id);
     try {
-      const isFresh = new Set<NewAlert>(fresh);
+      const isFresh = new Set(left);
       left = await this.follow(
-        all.filter(({ alert }) => isFresh.has(alert)),
+        all.filter(({ alert }) => isFresh.has(alert.id)),
         watched,
       );
     } catch (error) {
@@ -104,7 +115,7 @@ export class AlertsProcessor {
       this.database.keyed.rows<NewAlert>(
         // By id, or it reads all that are not processed.
         `SELECT a.id, status, value, labels, annotations, raw, service_id AS "serviceId", metric, revision,
-           last_seen_at AS "lastSeenAt"
+           last_seen_at AS "lastSeenAt", at, coalesce(reported_at, at) AS "reportedAt", source, format
          FROM unnest($1::uuid[]) AS u (id), LATERAL (SELECT * FROM alerts WHERE id = u.id LIMIT 1) a
          WHERE processed < revision ORDER BY a.id`,
         [uuids(ids)],
@@ -130,6 +141,12 @@ export class AlertsProcessor {
     const matches = now.flatMap((one) => one.matches);
     const concerned = new Set(matches.map(({ service }) => service));
     const services = new Map(watched.map(({ prepared }) => [prepared.service.id, prepared]));
+    const byId = new Map(taken.map((alert) => [alert.id, alert]));
+    // Windows look at them.
+    await this.pushed.write(
+      matches.map(({ alert, service, metric }) => ({ alert: byId.get(alert)!, service, metric })),
+      services,
+    );
     const seen = await this.look(
       taken,
       matches,
@@ -146,6 +163,7 @@ export class AlertsProcessor {
       ]),
     );
     telemetry.alertsProcessed.inc(taken.length);
+    await this.writeEnds(taken, matches, services);
     const decidedAt = this.clock.now().getTime();
     for (const { lastSeenAt } of taken)
       telemetry.decisionSeconds.observe((decidedAt - lastSeenAt.getTime()) / 1000);
@@ -171,10 +189,25 @@ export class AlertsProcessor {
     for (const one of seen) {
       const { id } = one.watched.prepared.service;
       one.news = told.has(id);
-      one.bringers = senders.get(id);
-      one.alerts = [...new Set([...one.alerts, ...(one.bringers ?? [])])];
+      const bringers = senders.get(id);
+      if (bringers === undefined) continue;
+      one.bringers = bringers;
+      one.alerts = [...new Set([...one.alerts, ...bringers.map(({ alert }) => alert)])];
+      one.told = [...bringers.map(toldOf), ...(one.told ?? [])];
+      one.toldTotal = (one.toldTotal ?? 0) + bringers.length;
     }
     return seen;
+  }
+
+  private async writeEnds(
+    alerts: readonly NewAlert[],
+    matches: readonly MatchRow[],
+    services: ReadonlyMap<string, Prepared>,
+  ): Promise<void> {
+    const ended = new Set(alerts.flatMap(({ id, status }) => (status === 'resolved' ? [id] : [])));
+    const concerned = new Set(matches.flatMap(({ alert, service }) => (ended.has(alert) ? [service] : [])));
+    const prepared = [...concerned].flatMap((service) => services.get(service) ?? []);
+    if (prepared.length > 0) await this.pushed.writeEnds(prepared, this.clock.now());
   }
 
   private async keepMatches(
@@ -216,7 +249,10 @@ export class AlertsProcessor {
     // A service with polls is evaluated by them; what concerns it at once is that it was switched off.
     const due = watched.filter(({ prepared }) => !prepared.service.polled || !prepared.service.enabled);
     const now = this.clock.now();
-    const again = await this.evaluator.evaluate(await this.observer.known(due, now));
+    const known = await this.observer.known(due, now);
+    // Where an alert's life is over, its number is.
+    const silent = known.filter(({ alerts }) => alerts.length === 0).map(({ watched: one }) => one.prepared);
+    const [again] = await Promise.all([this.evaluator.evaluate(known), this.pushed.writeEnds(silent, now)]);
     const at = new Date(now.getTime() + AGAIN_MS);
     await this.queues.addServices(
       again.map((id) => ({ id, at })),
@@ -298,19 +334,28 @@ function oneEach(all: readonly Matched[], watched: readonly Watched[]): { now: M
 
 /** An alert may carry the number of a polled metric: it counts as a reading. */
 function pushedBy(alerts: readonly NewAlert[], matches: readonly MatchRow[], watched: readonly Watched[]) {
-  const readings = new Map<string, Record<string, Reading>>();
-  const senders = new Map<string, string[]>();
+  const readings = new Map<string, Record<string, PushedReading>>();
+  const senders = new Map<string, FeedingAlert[]>();
   const byId = new Map(alerts.map((alert) => [alert.id, alert]));
   const services = new Map(watched.map(({ prepared }) => [prepared.service.id, prepared]));
   for (const { alert, service, metric } of matches) {
     if (services.get(service)?.reads[metric] === undefined) continue;
     const told = readings.get(service) ?? {};
-    told[metric] = { value: valueOf(byId.get(alert)!) };
+    told[metric] = { value: valueOf(byId.get(alert)!), at: valueTimeOf(byId.get(alert)!) };
     readings.set(service, told);
-    senders.set(service, [...(senders.get(service) ?? []), alert]);
+    senders.set(service, [...(senders.get(service) ?? []), feedingOf(byId.get(alert)!)]);
   }
   return { readings, senders };
 }
+
+const feedingOf = ({ id, labels, annotations, value, source, at }: NewAlert): FeedingAlert => ({
+  alert: id,
+  labels,
+  annotations,
+  value,
+  source,
+  at,
+});
 
 const matched = (alerts: readonly NewAlert[], matcher: Matcher): Matched[] =>
   alerts.map((alert) => ({ alert, matches: matchesOf(alert, matcher) }));

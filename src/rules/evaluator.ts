@@ -14,9 +14,17 @@ import type { Count } from './engine/asked';
 import { evaluate, initialState, nextMoment, NEVER_SCALED, scaled, type Decided } from './engine/evaluate';
 import type { Capacity, Observation, Outcome, Scalings, State } from './engine/types';
 import { effectText, escalationOf, toldOf } from './explanation';
-import { askOf, Ledger, type LedgerEntry, type LockedInfrastructures, type LockedState } from './ledger';
+import {
+  ALERTS_TOLD,
+  askOf,
+  Ledger,
+  type LedgerEntry,
+  type LockedInfrastructures,
+  type LockedState,
+} from './ledger';
+import { Observer } from './observer';
 import { RuleBook, type Prepared } from './rule-book';
-import { fedBy, valuesOf, type Seen } from './seen';
+import { fedBy, toldOf as toldAlert, valuesOf, type Seen } from './seen';
 
 /** Work of the caller in the transaction of a commit; what it throws undoes all of it. */
 export type Alongside = (sql: Sql) => Promise<unknown>;
@@ -70,6 +78,7 @@ export class Evaluator {
     private readonly ruleBook: RuleBook,
     private readonly ledger: Ledger,
     private readonly alertValues: AlertValues,
+    private readonly observer: Observer,
     private readonly queues: Queues,
     private readonly handover: Handover,
     @Inject(CONFIG) private readonly config: Config,
@@ -228,6 +237,12 @@ export class Evaluator {
     );
     const infrastructures = await this.ledger.lockInfrastructures(sql, limited);
 
+    const caught = candidates.map((one) => {
+      const { service } = one.watched.prepared;
+      return caughtUp(one, locked.get(service.id)?.state, feeding);
+    });
+    const looked = await this.observer.throughAlertWindows(caught, maxOf(candidates));
+    const fed = new Map(candidates.map((one, index) => [one, looked[index]!]));
     const entries: LedgerEntry[] = [];
     const uncounted: InfrastructureRow[] = [];
     const waiting: string[] = [];
@@ -236,7 +251,7 @@ export class Evaluator {
       const before = locked.get(prepared.service.id);
       // Deleted, or changed since it was read: what was seen belongs to another rule.
       if (before === undefined || before.version !== prepared.service.version) continue;
-      const seen = caughtUp(candidate, before.state, feeding);
+      const seen = fed.get(candidate)!;
       if (isOvertaken(seen, before.state)) continue;
       // Somebody has looked meanwhile.
       if (seen.stale !== undefined && before.decisionId !== seen.stale.decision) continue;
@@ -276,6 +291,7 @@ export class Evaluator {
       entries.push(entry);
     }
     if (uncounted.length > 0) throw new CountNeeded(uncounted);
+    await this.completeAlerts(sql, entries);
     return { entries, begun: await this.ledger.write(sql, entries, infrastructures, places), waiting };
   }
 
@@ -306,6 +322,30 @@ export class Evaluator {
       trigger: triggerOf(seen, outcome, explanation),
       effect: effectOf(seen, outcome),
     };
+  }
+
+  /** What was at hand is the newest alert of each metric; actions are told of all that feed a trigger, and of those that fed it when it is over. */
+  private async completeAlerts(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
+    const triggers = entries.flatMap(({ trigger, prepared, at }) =>
+      trigger === undefined || prepared.alertMetrics.length === 0
+        ? []
+        : [{ trigger, id: prepared.service.id, at }],
+    );
+    const isOver = ({ trigger }: (typeof triggers)[number]) => trigger.kind === 'recovery';
+    const open = triggers.filter((one) => !isOver(one) && one.trigger.toldTotal > one.trigger.told.length);
+    const over = triggers.filter(isOver);
+    if (open.length + over.length === 0) return;
+    const ids = (some: typeof triggers) => some.map(({ id }) => id);
+    const [feeding, fed] = await Promise.all([
+      this.alertValues.allOf(ids(open), maxOf(entries), ALERTS_TOLD, sql),
+      this.alertValues.ofLastTriggers(ids(over), ALERTS_TOLD, sql),
+    ]);
+    for (const { trigger, id } of triggers) {
+      const found = feeding.get(id) ?? fed.get(id);
+      if (found === undefined) continue;
+      trigger.told = found.alerts.map(toldAlert);
+      trigger.toldTotal = found.total;
+    }
   }
 
   private sayEffect(
@@ -346,7 +386,7 @@ export class Evaluator {
 
 /** What is to be done: after a trigger, at the steps of its escalation, and when the alarm they belong to has ended. */
 function triggerOf(
-  { watched, at, alerts }: Seen,
+  { watched, at, alerts, told = [], toldTotal = 0 }: Seen,
   { state, trigger, recovered, aftermath }: Decided,
   explanation: string,
 ): LedgerEntry['trigger'] {
@@ -356,17 +396,19 @@ function triggerOf(
     id: newId(),
     executions: [...new Set(ids)].map((action) => ({ id: newId(), action })),
   });
+  const feeding = { told, toldTotal };
   if (trigger !== undefined) {
     // A step whose time comes with another trigger goes along with it.
     const ids = [...actionIds, ...steps];
-    return { kind: 'breach', justification: explanation, nodes: trigger.nodes, alerts, ...of(ids) };
+    const { nodes } = trigger;
+    return { kind: 'breach', justification: explanation, nodes, alerts, ...feeding, ...of(ids) };
   }
   if (steps.length > 0) {
     const justification = escalationOf(state, at, explanation);
-    return { kind: 'escalation', justification, alerts: [], ...of(steps) };
+    return { kind: 'escalation', justification, alerts: [], ...feeding, ...of(steps) };
   }
   if (!recovered || recoveryActionIds.length === 0) return undefined;
-  return { kind: 'recovery', justification: explanation, alerts: [], ...of(recoveryActionIds) };
+  return { kind: 'recovery', justification: explanation, alerts: [], ...feeding, ...of(recoveryActionIds) };
 }
 
 function effectOf(seen: Seen, { aftermath }: Decided): LedgerEntry['effect'] {

@@ -3,7 +3,7 @@ import type { Scalings, State } from './engine/types';
 import type { Prepared } from './rule-book';
 import type { Seen } from './seen';
 
-type Glimpse = Pick<Seen, 'values' | 'errors' | 'notes' | 'at'>;
+type Glimpse = Pick<Seen, 'values' | 'errors' | 'notes' | 'at' | 'told' | 'toldTotal'>;
 
 /** What stands around a service when its state is told. */
 export interface Surroundings {
@@ -31,7 +31,7 @@ export function toldOf(
 function circumstances(
   prepared: Prepared,
   state: State,
-  { values, errors, notes }: Glimpse,
+  { values, errors, notes, told, toldTotal }: Glimpse,
   { scalings, killSwitch }: Surroundings,
 ): Circumstances {
   const { service } = prepared;
@@ -49,6 +49,8 @@ function circumstances(
     killSwitch,
     scalings,
     missingData: service.missingData,
+    alerts: told,
+    alertsTotal: toldTotal,
   };
 }
 

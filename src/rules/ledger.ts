@@ -10,6 +10,7 @@ import { standingOf, type Ask, type Count } from './engine/asked';
 import { stateOf } from './engine/evaluate';
 import type { Capacity, Direction, Nodes, Scalings, State } from './engine/types';
 import { numbersOf, type Why } from './engine/explain';
+import type { ToldAlert } from './engine/told-alert';
 import type { Prepared } from './rule-book';
 import type { ShownValues } from './seen';
 
@@ -34,7 +35,11 @@ export interface LedgerEntry {
     /** A sentence that says why. */
     justification: string;
     nodes?: Nodes;
+    /** Ids of the alerts it comes from. */
     alerts: readonly string[];
+    /** Alerts that feed it, the newest first, as templates are told of them. */
+    told: readonly ToldAlert[];
+    toldTotal: number;
     executions: { id: string; action: string }[];
   };
   /** Whether an earlier trigger helped. */
@@ -479,7 +484,7 @@ function expiryOf({ prepared, at }: LedgerEntry): Date | null {
 /** What the templates of an action see; the execution's id joins when it runs. */
 function variablesOf({ prepared, at, state, values, trigger }: LedgerEntry): object {
   const { service, infrastructure } = prepared;
-  const { nodes, justification } = trigger!;
+  const { nodes, justification, told, toldTotal } = trigger!;
   return {
     service: { id: service.id, name: service.name, description: service.description, labels: service.labels },
     infrastructure: infrastructure && {
@@ -491,6 +496,9 @@ function variablesOf({ prepared, at, state, values, trigger }: LedgerEntry): obj
     },
     trigger: { id: trigger!.id, at: at.toISOString(), reason: state.reason, justification },
     values: numbersOf(values),
+    alerts: bounded(told),
+    alertsTotal: Math.max(toldTotal, told.length),
+    alert: told[0],
     nodes: nodes && {
       current: nodes.current,
       desired: nodes.desired,
@@ -498,4 +506,13 @@ function variablesOf({ prepared, at, state, values, trigger }: LedgerEntry): obj
       direction: prepared.rule.scaling!.direction,
     },
   };
+}
+
+/** An execution keeps no more of alerts than this; how many there are is told beside. */
+export const ALERTS_TOLD = 100;
+const MAX_TOLD_CHARACTERS = 64_000;
+
+function bounded(told: readonly ToldAlert[]): readonly ToldAlert[] {
+  let left = MAX_TOLD_CHARACTERS;
+  return told.slice(0, ALERTS_TOLD).filter((alert) => (left -= JSON.stringify(alert).length) >= 0);
 }

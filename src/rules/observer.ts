@@ -19,6 +19,15 @@ const DAY_MS = 86_400_000;
 
 const NOTHING: readonly never[] = [];
 
+/** Readings of a window that senders fill: the newest so many. */
+const MAX_PUSHED = 3_000;
+
+/** A number that was sent for a polled metric, and its time. */
+export interface PushedReading {
+  value: number;
+  at: Date;
+}
+
 /** Puts together what is known of a service at one moment: readings, alerts that live, earlier samples. */
 @Injectable()
 export class Observer {
@@ -76,6 +85,24 @@ export class Observer {
     return seen.map((one) => throughWindows(one.watched.prepared, one, readings));
   }
 
+  /** What alerts feed through its windows: their samples are written before they are evaluated. */
+  async throughAlertWindows(seen: readonly Seen[], at: Date): Promise<Seen[]> {
+    const isWindowed = ({ watched: { prepared } }: Seen) => prepared.hasAlertWindows;
+    if (!seen.some(isWindowed)) return [...seen];
+    const readings = await this.samples.windows(
+      seen.filter(isWindowed).flatMap(({ watched: { prepared } }) => alertWindows(prepared)),
+      at,
+      MAX_PUSHED,
+    );
+    return seen.map((one) => {
+      if (!isWindowed(one)) return one;
+      const { prepared } = one.watched;
+      // Without a sample there is no more to say than what it is now.
+      const windows = alertWindows(prepared).filter(({ series }) => readings.has(series));
+      return throughWindows({ service: prepared.service, windows }, one, readings);
+    });
+  }
+
   seen(
     watched: Watched,
     readings: Readonly<Record<string, Reading>>,
@@ -119,7 +146,7 @@ export class Observer {
   async known(
     watched: readonly Watched[],
     at: Date,
-    pushed = new Map<string, Record<string, Reading>>(),
+    pushed = new Map<string, Record<string, PushedReading>>(),
   ): Promise<Seen[]> {
     const polled = watched.filter(({ prepared }) => prepared.service.polled);
     const oldest = Math.max(0, ...polled.map(({ prepared }) => prepared.service.intervalSeconds));
@@ -143,8 +170,11 @@ export class Observer {
         const sample = latest.get(service.series[metric]!);
         // The last read failed: an older reading does not stand in for it.
         const failure = one.state?.errors[metric];
-        if (told?.[metric] !== undefined) readings[metric] = told[metric];
-        else if (sample === undefined || sample.at.getTime() <= freshFrom || failure !== undefined)
+        const sent = told?.[metric];
+        if (sent !== undefined) {
+          readings[metric] = { value: sent.value };
+          readAt[metric] = sent.at;
+        } else if (sample === undefined || sample.at.getTime() <= freshFrom || failure !== undefined)
           readings[metric] = { error: failure ?? 'not read lately' };
         else {
           readings[metric] = { value: sample.value };
@@ -154,22 +184,28 @@ export class Observer {
       return this.seen(one, readings, alerts, at, previous.get(service.id), readAt);
     });
     // After the look at what was seen before: these are not before.
-    if (!(await this.writer.write(samplesOf(watched, pushed, at)))) {
+    if (!(await this.writer.write(samplesOf(watched, pushed)))) {
       throw new Unavailable('what alerts say of metrics that are polled can not be written now');
     }
     return this.throughWindows(seen, at);
   }
 }
 
+const alertWindows = ({ windows, alertMetrics }: Prepared) =>
+  windows
+    .filter(({ metric }) => alertMetrics.some((one) => one.metric === metric))
+    .map((one) => ({ ...one, seconds: one.window.seconds }));
+
 function samplesOf(
   watched: readonly Watched[],
-  pushed: ReadonlyMap<string, Record<string, Reading>>,
-  at: Date,
+  pushed: ReadonlyMap<string, Record<string, PushedReading>>,
 ): Sample[] {
   return watched.flatMap(({ prepared: { service } }) =>
-    Object.entries(pushed.get(service.id) ?? {}).flatMap(([metric, reading]) =>
-      'value' in reading ? [{ series: service.series[metric]!, at, value: reading.value }] : [],
-    ),
+    Object.entries(pushed.get(service.id) ?? {}).map(([metric, { value, at }]) => ({
+      series: service.series[metric]!,
+      at,
+      value,
+    })),
   );
 }
 

@@ -27,6 +27,8 @@ export interface Prepared extends Polled {
   readonly rule: Rule;
   readonly alertMetrics: readonly AlertMetric[];
   readonly windows: readonly WindowedMetric[];
+  /** Some of the windows are of metrics that alerts feed. */
+  readonly hasAlertWindows: boolean;
   /** Why the condition can't be decided with these values, in words. */
   openBecause(values: Record<string, number>): string | undefined;
 }
@@ -290,6 +292,10 @@ class PreparedService implements Prepared {
 
   get nodesOf(): string | undefined {
     return this.infrastructure?.id;
+  }
+
+  get hasAlertWindows(): boolean {
+    return this.windows.some(({ metric }) => this.reads[metric] === undefined);
   }
 
   openBecause(values: Record<string, number>): string | undefined {

@@ -7,13 +7,14 @@ import { Ledger } from './ledger';
 import { Observer } from './observer';
 import { PoliciesModule } from './policies/policies.module';
 import { Roster } from './roster';
+import { PushedSamples } from './pushed-samples';
 import { RuleBook } from './rule-book';
 import { Unpolled } from './unpolled';
 
 /** What is decided. */
 @Module({
   imports: [MetricsModule, AlertsModule, HistoryModule, PoliciesModule],
-  providers: [RuleBook, Roster, Observer, Evaluator, Ledger, Unpolled],
-  exports: [RuleBook, Roster, Observer, Evaluator, Ledger, Unpolled],
+  providers: [RuleBook, Roster, Observer, Evaluator, Ledger, Unpolled, PushedSamples],
+  exports: [RuleBook, Roster, Observer, Evaluator, Ledger, Unpolled, PushedSamples],
 })
 export class RulesModule {}

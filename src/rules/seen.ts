@@ -1,4 +1,5 @@
-import type { AlertValue } from '../alerts/alert-values';
+import type { AlertValue, FeedingAlert } from '../alerts/alert-values';
+import type { ToldAlert } from './engine/told-alert';
 import type { Values } from './engine/types';
 import type { Prepared, Watched } from './rule-book';
 
@@ -18,7 +19,11 @@ export interface Seen {
   /** An alert that fires is new or changed. */
   news?: boolean;
   /** Alerts that brought a reading. */
-  bringers?: readonly string[];
+  bringers?: readonly FeedingAlert[];
+  /** The newest alert of each metric that alerts feed, the newest of all first, and those that brought a reading. */
+  told?: readonly ToldAlert[];
+  /** How many alerts feed it. */
+  toldTotal?: number;
   /** Alerts that feed it: a trigger comes from them. */
   alerts: readonly string[];
   /** Nobody has looked since `at`; with the stretch of the ledger that was open when that was found. */
@@ -41,8 +46,8 @@ export function fedBy(seen: Seen, feeding: readonly AlertValue[]): Seen {
     if (seen.readAt?.[metric] !== undefined) readAt[metric] = seen.readAt[metric];
   }
   for (const { metric } of prepared.alertMetrics) values[metric] = 0;
-  for (const { metric, value, problem, at: began } of feeding) {
-    readAt[metric] = began;
+  for (const { metric, value, problem, valueAt } of feeding) {
+    readAt[metric] = valueAt;
     if (value !== undefined) values[metric] = value;
     else {
       delete values[metric];
@@ -50,16 +55,30 @@ export function fedBy(seen: Seen, feeding: readonly AlertValue[]): Seen {
     }
   }
   const ends = feeding.flatMap(({ livesUntil }) => livesUntil?.getTime() ?? []);
-  const alerts = feeding.map(({ alert }) => alert);
+  const bringers = seen.bringers ?? NOBODY;
+  const newest = [...new Map([...feeding, ...bringers].map((one) => [one.alert, one])).values()];
   return {
     ...seen,
+    told: newest.length === 0 ? undefined : newest.map(toldOf).sort((a, b) => (a.at < b.at ? 1 : -1)),
+    toldTotal: feeding.reduce((sum, { total }) => sum + total, bringers.length),
     values,
     errors: withOpenReason(prepared, values, errors),
     readAt,
     lifeEndsAt: ends.length === 0 ? undefined : Math.min(...ends),
-    alerts: seen.bringers === undefined ? alerts : [...new Set([...alerts, ...seen.bringers])],
+    alerts: newest.map(({ alert }) => alert),
     awaitsAlert: feeding.some(({ isNew }) => isNew),
   };
+}
+
+const NOBODY: readonly never[] = [];
+
+/** As templates and people are told of it. */
+export function toldOf(
+  alert: Omit<FeedingAlert, 'value'> & { value?: number | null; said?: number },
+): ToldAlert {
+  const { labels, annotations, source, at } = alert;
+  const value = 'total' in alert ? alert.said : (alert.value ?? undefined);
+  return { labels, annotations, ...(value === undefined ? {} : { value }), source, at: at.toISOString() };
 }
 
 /** Values are there and the condition is open all the same: it divides by zero, say. */

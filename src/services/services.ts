@@ -170,10 +170,8 @@ export class Services extends StoredDefinitions<ServiceRow> {
 
   private windowErrors({ type, window }: MetricDto, intervalSeconds: number, pointer: string): FieldError[] {
     if (window === undefined) return [];
-    if (this.metrics.isPushed(type)) {
-      const detail = `a metric of type ${type} is not read at intervals: it has no window`;
-      return [{ pointer: `${pointer}/window`, detail }];
-    }
+    // As many come as are sent: no more than that are looked at.
+    if (this.metrics.isPushed(type)) return [];
     const samples = Math.floor(window.seconds / intervalSeconds);
     if (samples <= MAX_WINDOW_SAMPLES) return [];
     const detail = `holds ${samples} readings at an interval of ${intervalSeconds} s; at most ${MAX_WINDOW_SAMPLES} are allowed`;

@@ -21,6 +21,22 @@ const ADDRESS = /^[^\s@<>,;"]+@[^\s@<>,;"]+$/;
 const ADDRESS_HINT = 'must be an address like ops@example.com';
 const CONNECT_TIMEOUT_MS = 10_000;
 
+/** Who it is about stands in the subject: it may be all that a phone shows. */
+const SUBJECT =
+  "{{ service.name }}{% if alert %}: {{ alert.labels.alertname | default: alert.annotations.summary | default: 'an alert' }}{% if alert.labels.instance %} on {{ alert.labels.instance }}{% endif %}{% endif %}";
+
+const BODY = `{{ service.name }}: {{ trigger.justification }}
+{% if service.description != "" %}
+{{ service.description }}
+{% endif %}{% if alerts.size > 0 %}
+Alerts ({{ alertsTotal }}):
+{% for one in alerts limit: 20 %}- {{ one.labels.alertname | default: "alert" }}, since {{ one.at }}, from {{ one.source }}{% if one.annotations.summary %}: {{ one.annotations.summary }}{% endif %}
+{% for label in one.labels %}{% if label[0] != "alertname" %}    {{ label[0] }}: {{ label[1] }}
+{% endif %}{% endfor %}{% endfor %}{% if alertsTotal > 20 %}- and {{ alertsTotal | minus: 20 }} more
+{% endif %}{% endif %}{% if nodes %}
+{{ infrastructure.name }}: from {{ nodes.current }} to {{ nodes.desired }} nodes
+{% endif %}`;
+
 export class EmailParams {
   @Text({ description: 'Mail server', minLength: 1, maxLength: 255, example: 'mail.example.com' })
   host: string;
@@ -49,10 +65,10 @@ export class EmailParams {
   to: string[];
 
   @Text({ description: 'Subject', template: 'text', maxLength: 1_000 })
-  subject: string = 'monscale: {{ service.name }}';
+  subject: string = SUBJECT;
 
   @Text({ description: 'What it says, as plain text', template: 'text', maxLength: 100_000 })
-  text: string = '{{ trigger.justification }}';
+  text: string = BODY;
 
   @Nested(() => TlsParams, { description: 'TLS to the server', optional: true })
   tls?: TlsParams;

@@ -185,8 +185,17 @@ function withHeaders(ours: Record<string, string>, theirs: Record<string, string
 
 /** The default body. */
 function executionAsJson(id: string, variables: Record<string, unknown>): string {
-  const { service, infrastructure, trigger, values, nodes } = variables;
-  return JSON.stringify({ execution: { id }, service, infrastructure, trigger, values, nodes });
+  const { service, infrastructure, trigger, values, nodes, alerts, alertsTotal } = variables;
+  return JSON.stringify({
+    execution: { id },
+    service,
+    infrastructure,
+    trigger,
+    values,
+    nodes,
+    alerts,
+    alertsTotal,
+  });
 }
 
 function headersProblem({ headers = {} }: WebhookParams): string | undefined {

@@ -1,4 +1,5 @@
 import type { MissingData, Moment, Nodes, Reason, Rule, Scalings, State } from './types';
+import { alertText, type ToldAlert } from './told-alert';
 import { span } from './window';
 
 /** What an explanation speaks of, beyond rule and state. */
@@ -12,6 +13,9 @@ export interface Circumstances {
   killSwitch?: boolean;
   scalings?: Scalings;
   missingData: MissingData;
+  /** The alerts that feed it, the newest first, as far as they are at hand, and how many there are. */
+  alerts?: readonly ToldAlert[];
+  alertsTotal?: number;
 }
 
 /** A condition with its values filled in; `truth` is null where a missing value leaves it open. */
@@ -30,6 +34,9 @@ export interface Why {
   guard?: { reason: Reason; detail: string };
   /** What would have to change for it to trigger. */
   toChange: string[];
+  /** The alerts that feed it, the newest first, and how many there are. */
+  alerts?: readonly ToldAlert[];
+  alertsTotal?: number;
 }
 
 /** The state as a sentence an operator understands, with numbers. */
@@ -45,8 +52,14 @@ export function explain(rule: Rule, state: State, circumstances: Circumstances, 
       if (state.phase !== 'alarm') return missing(state, circumstances);
   }
   const seen = breach(rule, state, circumstances, now);
-  if (state.reason === 'holding' && !state.inAlarm)
-    return `${seen} of ${seconds(rule.holdMs)}; ${promise(rule, state, circumstances)}`;
+  if (state.reason === 'holding' && !state.inAlarm) {
+    const held = breach(rule, state, { ...circumstances, alerts: undefined }, now);
+    return sentence(
+      `${held} of ${seconds(rule.holdMs)}`,
+      fed(circumstances),
+      promise(rule, state, circumstances),
+    );
+  }
   return `${seen}; ${guard(rule, state, circumstances, now)}`;
 }
 
@@ -134,6 +147,9 @@ export function why(rule: Rule, state: State, circumstances: Circumstances, now:
           },
         }),
     toChange: toChange(rule, state, circumstances, now),
+    ...(circumstances.alerts === undefined
+      ? {}
+      : { alerts: circumstances.alerts, alertsTotal: circumstances.alertsTotal }),
   };
 }
 
@@ -248,12 +264,23 @@ function breach(rule: Rule, state: State, circumstances: Circumstances, now: Mom
   const simple = recovering ? undefined : SIMPLE.exec(circumstances.condition);
   const reading = simple ? circumstances.values[simple[1]!] : undefined;
   if (simple && reading && 'value' in reading && Object.keys(circumstances.values).length === 1) {
-    return `${simple[1]} is ${shown(reading)}, ${WORDS[simple[2]!]} ${simple[3]}${lasting}`;
+    return sentence(
+      `${simple[1]} is ${shown(reading)}, ${WORDS[simple[2]!]} ${simple[3]}${lasting}`,
+      fed(circumstances),
+    );
   }
   const truth = recovering
     ? `in alarm until "${circumstances.recovery}"${lasting}`
     : `"${circumstances.condition}" is true${lasting}`;
-  return sentence(values(circumstances), truth);
+  return sentence(values(circumstances), truth, fed(circumstances));
+}
+
+/** Of the alerts that feed it the newest, in words. */
+function fed({ alerts = [], alertsTotal = 0 }: Circumstances): string {
+  const [newest] = alerts;
+  if (newest === undefined) return '';
+  const others = Math.max(alertsTotal, alerts.length) - 1;
+  return others > 0 ? `${alertText(newest)} (and ${others} more)` : alertText(newest);
 }
 
 const SIMPLE = /^\s*([A-Za-z]\w*)\s*(>=|<=|>|<|==|!=)\s*(-?\d+(?:\.\d+)?)\s*$/;

@@ -20,6 +20,8 @@ export interface SimulationOptions {
   nodes: number;
   /** Metrics that count the simulated nodes, and are not read. */
   countingMetrics?: readonly string[];
+  /** Metrics that alerts feed: what they say is a reading when it is new. */
+  pushedMetrics?: readonly string[];
   /** How long a reading stands; by default the rule's interval. */
   intervalMs?: number;
 }
@@ -75,7 +77,7 @@ export class Simulation {
     { killSwitch = false, news }: { killSwitch?: boolean; news?: boolean } = {},
   ): Step {
     const before = this.state ?? initialState(this.rule, at);
-    const { values, errors, isRead } = this.look(at, glance);
+    const { values, errors, isRead } = this.look(at, glance, news === true);
     const observation: Observation = {
       values,
       errors,
@@ -102,7 +104,7 @@ export class Simulation {
     return nextMoment(this.rule, this.state, seen, undefined, at);
   }
 
-  private look(at: Moment, glance: Glance) {
+  private look(at: Moment, glance: Glance, isNews: boolean) {
     const values: Record<string, number> = {};
     const errors: Record<string, string> = {};
     let isRead = false;
@@ -115,9 +117,12 @@ export class Simulation {
     }
     for (const metric of this.options.countingMetrics ?? []) values[metric] = this.nodes;
     for (const buffer of this.windows) {
-      buffer.add(at, values[buffer.metric]);
+      const isPushed = this.options.pushedMetrics?.includes(buffer.metric) === true;
+      if (!isPushed || isNews) buffer.add(at, values[buffer.metric]);
       if (values[buffer.metric] === undefined) continue;
       const result = buffer.result(at);
+      // What is sent stands as it is until there is something to make a window of.
+      if (isPushed && 'error' in result) continue;
       if ('value' in result) values[buffer.metric] = result.value;
       else {
         delete values[buffer.metric];

@@ -84,6 +84,7 @@ export async function play(
     }),
     nodes,
     countingMetrics: countingMetrics(prepared),
+    pushedMetrics: prepared.alertMetrics.map(({ metric }) => metric),
     intervalMs: everyMs(prepared, pace),
   });
   const course = new Course();

@@ -76,13 +76,22 @@ export class Recordings {
        ORDER BY a.received_at LIMIT ${MAX_ALERTS}`,
       [service.id, metric, new Date(from), new Date(to), ttlSeconds],
     );
-    return pointsOfLives(
+    const lives = pointsOfLives(
       rows.map(({ began, ended, value }) => ({
         began: began.getTime(),
         ended: ended?.getTime() ?? Infinity,
         value,
       })),
     );
+    const series = service.series[metric];
+    if (series === undefined) return lives;
+    const samples = await this.recorded.between([series], new Date(from), new Date(to + 1));
+    const first = samples[0]?.at.getTime() ?? Infinity;
+    // Each number that was sent is a sample; of the time before there were any, alerts know since when they fire.
+    return [
+      ...lives.filter(([at]) => at < first),
+      ...samples.slice(0, MAX_ALERTS).map(({ at, value }): [number, number] => [at.getTime(), value]),
+    ];
   }
 }
 

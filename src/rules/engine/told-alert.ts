@@ -1,0 +1,35 @@
+/** An alert that feeds a rule, as people and templates are told of it. */
+export interface ToldAlert {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** The number it carries; absent where it says no more than that it fires. */
+  readonly value?: number;
+  readonly source: string;
+  /** When it began, or was said; RFC 3339. */
+  readonly at: string;
+}
+
+const MAX_LABELS = 6;
+const MAX_TEXT = 200;
+/** What names an alert, in the words of its senders: the first that is there. */
+const NAMES = ['alertname', 'title', 'alarm_name', 'rulename', 'trap_name', 'trap_oid', 'summary', 'type'];
+const SUMMARIES = ['summary', 'description', 'message'];
+
+/** "HostDown{instance="db-7"} since 12:00:03Z: db-7 does not answer" */
+export function alertText({ labels, annotations, at }: ToldAlert): string {
+  const named = NAMES.find((name) => Object.hasOwn(labels, name));
+  const others = Object.entries(labels).filter(([name]) => name !== named);
+  const shown = others.slice(0, MAX_LABELS).map(([name, text]) => `${name}=${JSON.stringify(short(text))}`);
+  if (others.length > MAX_LABELS) shown.push('…');
+  const name = named === undefined ? 'an alert' : short(labels[named]!);
+  const braces = shown.length === 0 ? '' : `{${shown.join(', ')}}`;
+  const summary = SUMMARIES.find((one) => Object.hasOwn(annotations, one));
+  const said = summary === undefined ? '' : `: ${short(annotations[summary]!)}`;
+  return `${name}${braces} since ${at.slice(11, 19)}Z${said}`;
+}
+
+/** On one line, and not too long. */
+function short(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length <= MAX_TEXT ? line : `${line.slice(0, MAX_TEXT - 1)}…`;
+}

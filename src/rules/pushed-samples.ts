@@ -1,0 +1,122 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { AlertSource, IncomingAlert } from '../alerts/alert';
+import { AlertHandover } from '../alerts/alert-handover';
+import { AlertValues } from '../alerts/alert-values';
+import type { KeptAlert } from '../alerts/fold';
+import { documentOf } from '../alerts/formats/kept-payload';
+import { Subscriptions } from '../alerts/subscriptions';
+import { CLOCK, type Clock } from '../common/clock';
+import { messageOf } from '../common/errors';
+import { numberAt } from '../common/json-path';
+import type { Sample } from '../history/sample-rows';
+import { SampleWriter } from '../history/sample-writer';
+import { RuleBook, type Prepared } from './rule-book';
+
+/** Alerts that say since when they fire say no time of the number they carry. */
+const START_ALONE = ['alertmanager', 'grafana'];
+/** As far ahead as a sender's clock may be. */
+const AHEAD_MS = 300_000;
+
+/** What is known of an alert that carries a number. */
+export type Pushed = Pick<
+  KeptAlert,
+  'status' | 'value' | 'labels' | 'annotations' | 'raw' | 'at' | 'reportedAt' | 'lastSeenAt'
+> & { format: string };
+
+/** An alert that concerns a metric. */
+export interface PushedMatch {
+  alert: Pushed;
+  service: string;
+  metric: string;
+}
+
+/**
+ * What alerts say of a metric has a history, as what is polled: each number is a sample at its own time, else at that of
+ * its receipt; when no alert lives any more there is a 0.
+ */
+@Injectable()
+export class PushedSamples {
+  private readonly logger = new Logger('Samples');
+
+  constructor(
+    private readonly subscriptions: Subscriptions,
+    private readonly ruleBook: RuleBook,
+    private readonly alertValues: AlertValues,
+    private readonly writer: SampleWriter,
+    handover: AlertHandover,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {
+    handover.offerRepeats((source, alerts) => {
+      this.repeated(source, alerts).catch((error) =>
+        this.logger.warn(`numbers of alerts that were sent again are not kept: ${messageOf(error)}`),
+      );
+    });
+  }
+
+  /** Numbers of alerts that fire; false when they are not written now. */
+  write(matches: readonly PushedMatch[], services: ReadonlyMap<string, Prepared>): Promise<boolean> {
+    return this.writer.write(
+      matches.flatMap(({ alert, service, metric }): Sample[] => {
+        const fed = services.get(service)?.alertMetrics.find((one) => one.metric === metric);
+        if (fed === undefined || alert.status !== 'firing') return [];
+        const value =
+          fed.valuePath === undefined ? (alert.value ?? 1) : numberAt(fed.valuePath, documentOf(alert));
+        if (value === undefined) return [];
+        return [{ series: services.get(service)!.service.series[metric]!, at: valueTimeOf(alert), value }];
+      }),
+    );
+  }
+
+  /** What metrics of services are when an alert for them has ended: the number of another that lives, or 0. */
+  async writeEnds(prepared: readonly Prepared[], at: Date): Promise<void> {
+    const metrics = prepared.flatMap(({ alertMetrics }) => alertMetrics);
+    if (metrics.length === 0) return;
+    const living = await this.alertValues.of(metrics, at);
+    const samples = prepared.flatMap(({ service, alertMetrics }): Sample[] =>
+      alertMetrics.flatMap(({ metric }): Sample[] => {
+        const lives = living.get(service.id)?.find((one) => one.metric === metric);
+        const value = lives === undefined ? 0 : lives.value;
+        return value === undefined ? [] : [{ series: service.series[metric]!, at, value }];
+      }),
+    );
+    await this.writer.write(samples);
+  }
+
+  private async repeated({ format }: AlertSource, alerts: readonly IncomingAlert[]): Promise<void> {
+    const { matcher } = await this.subscriptions.current();
+    const at = this.clock.now();
+    const matches = alerts.flatMap((alert): PushedMatch[] => {
+      const pushed = pushedOf(alert, format, at);
+      if (alert.serviceId !== undefined)
+        return [{ alert: pushed, service: alert.serviceId, metric: alert.metric! }];
+      return matcher.matches(alert.labels).map(({ service, metric }) => ({ alert: pushed, service, metric }));
+    });
+    if (matches.length === 0) return;
+    const watched = await this.ruleBook.byIds([...new Set(matches.map(({ service }) => service))]);
+    await this.write(matches, new Map(watched.map(({ prepared }) => [prepared.service.id, prepared])));
+  }
+}
+
+/** The sender's own time of a number, unless it is too far ahead; else that of its receipt. */
+export function valueTimeOf({ value, format, at, reportedAt, lastSeenAt }: Pushed): Date {
+  const isOwn = !START_ALONE.includes(format) && reportedAt.getTime() === at.getTime();
+  const isStart = value === null && at <= lastSeenAt;
+  const time = isOwn || isStart ? at : lastSeenAt;
+  return time.getTime() > lastSeenAt.getTime() + AHEAD_MS ? lastSeenAt : time;
+}
+
+function pushedOf(alert: IncomingAlert, format: string, now: Date): Pushed {
+  const { status, value = null, labels, annotations, raw = null, saidAt } = alert;
+  const at = saidAt ?? now;
+  return {
+    status,
+    value,
+    labels,
+    annotations,
+    raw,
+    format,
+    at,
+    reportedAt: saidAt ?? new Date(0),
+    lastSeenAt: now,
+  };
+}

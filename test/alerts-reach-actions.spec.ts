@@ -1,0 +1,143 @@
+import { until, World, type Api, type Json } from './program';
+import { WebhookSink } from './stand-ins/webhook-sink';
+
+const WAIT_MS = 15_000;
+
+/** What an alert says reaches whoever acts on it; what is pushed has a history. */
+describe('what alerts say', () => {
+  let world: World;
+  let api: Api;
+  const sink = new WebhookSink();
+  let url: string;
+
+  beforeAll(async () => {
+    world = await World.create();
+    url = await sink.start();
+    ({ api } = await world.start());
+    await api.create('/actions', { name: 'whole', type: 'webhook', params: { url: `${url}/whole` } });
+    await api.create('/actions', {
+      name: 'restart',
+      type: 'webhook',
+      params: {
+        url: `${url}/restart`,
+        body: '{"host": "{{ alert.labels.instance }}", "all": "{% for one in alerts %}{{ one.labels.instance }} {% endfor %}", "total": {{ alertsTotal }}}',
+      },
+    });
+    await api.create('/actions', { name: 'say', type: 'chat', params: { url: `${url}/chat` } });
+  }, 60_000);
+  afterAll(async () => {
+    await sink.stop();
+    await world?.end();
+  });
+
+  const watch = (name: string, more: object = {}) =>
+    api.create('/services', {
+      name,
+      metrics: { down: { type: 'alert', params: { match: { alertname: name } } } },
+      condition: 'down > 0',
+      ...more,
+    });
+  const stateOf = async (name: string): Promise<Json> => (await api.get(`/services/${name}/state`)).body;
+  const sent = (path: string): Json[] =>
+    sink.requests.filter((one) => one.path === path).map(({ body }) => JSON.parse(body) as Json);
+  const alert = (name: string, instance: string) => ({
+    labels: { alertname: name, instance },
+    annotations: { summary: `${instance} does not answer` },
+  });
+
+  test('labels, annotations and source of those that feed a trigger stand in templates, bodies, sentences and why', async () => {
+    await watch('HostDown', { actions: ['whole', 'restart', 'say'], onRecovery: ['restart'] });
+    await api.post('/alerts', [alert('HostDown', 'db-7')]);
+    await until(() => sent('/restart').length === 1 && sent('/chat').length === 1, WAIT_MS);
+    expect(sent('/restart')[0]).toEqual({ host: 'db-7', all: 'db-7 ', total: 1 });
+    const [{ alerts, alertsTotal }] = sent('/whole');
+    expect([alerts, alertsTotal]).toEqual([
+      [{ ...alert('HostDown', 'db-7'), source: 'api', at: expect.stringMatching(/Z$/) }],
+      1,
+    ]);
+    expect(sent('/chat')[0].text).toMatch(
+      /^HostDown: down is 1, over 0; HostDown\{instance="db-7"\} since \d\d:\d\d:\d\dZ: db-7 does not answer; triggered at /,
+    );
+    expect((await api.get('/services/HostDown/why')).body).toMatchObject({
+      alerts: [alert('HostDown', 'db-7')],
+      alertsTotal: 1,
+    });
+    // When it is over, it is known whom it was about.
+    await api.post('/alerts', [{ ...alert('HostDown', 'db-7'), status: 'resolved' }]);
+    await until(() => sent('/restart').length === 2, WAIT_MS);
+    expect(sent('/restart')[1]).toMatchObject({ host: 'db-7', total: 1 });
+  }, 60_000);
+
+  test('of many all are told, up to a hundred, the newest first', async () => {
+    const at = Date.now() - 200_000;
+    await api.post(
+      '/alerts',
+      Array.from({ length: 150 }, (_, n) => ({
+        ...alert('Many', `db-${n}`),
+        at: new Date(at + n * 1_000).toISOString(),
+      })),
+    );
+    sink.clear();
+    await watch('Many', { actions: ['whole'], holdSeconds: 1 });
+    await until(() => sent('/whole').length === 1, WAIT_MS);
+    const [{ alerts, alertsTotal }] = sent('/whole');
+    expect(alertsTotal).toBe(150);
+    expect(alerts.map((one: Json) => one.labels.instance)).toEqual(
+      Array.from({ length: 100 }, (_, n) => `db-${149 - n}`),
+    );
+    expect((await stateOf('Many')).explanation).toMatch(
+      /Many\{instance="db-149"\} since .* \(and 149 more\)/,
+    );
+  }, 60_000);
+
+  test('numbers that are sent are samples at their own time, and windows are made of them', async () => {
+    await watch('queue', {
+      metrics: {
+        length: {
+          type: 'alert',
+          params: { match: { q: 'orders' } },
+          window: { function: 'avg', seconds: 600 },
+        },
+      },
+      condition: 'length > 1000',
+    });
+    const at = (ago: number) => new Date(Math.floor(Date.now() / 1000) * 1000 - ago * 1000).toISOString();
+    const moments = [at(120), at(60), at(5)];
+    for (const [index, value] of [10, 20, 60].entries())
+      await api.post('/alerts', { service: 'queue', value, at: moments[index] });
+    const state = await until(async () => {
+      const one = await stateOf('queue');
+      return one.values.length.value === 30 && one;
+    }, WAIT_MS);
+    expect(state.values.length.at).toBe(new Date(moments[2]!).toISOString());
+    const { points } = (await api.get(`/services/queue/samples?metric=length&from=${at(300)}`)).body;
+    expect(points).toEqual(moments.map((one, index) => [one, [10, 20, 60][index]]));
+
+    // One that is sent again is another value, and its time is that of its receipt.
+    await api.post('/alerts', { service: 'queue', value: 7 });
+    await until(async () => (await stateOf('queue')).values.length.value < 30, WAIT_MS);
+    const first = (await stateOf('queue')).values.length.at;
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await api.post('/alerts', { service: 'queue', value: 7 });
+    await until(async () => {
+      const answer = await api.get(`/services/queue/samples?metric=length&from=${at(30)}`);
+      return answer.body.points.filter(([, value]: [string, number]) => value === 7).length === 2;
+    }, WAIT_MS);
+    await until(async () => (await stateOf('queue')).values.length.at > first, WAIT_MS);
+
+    const { timeline, summary } = (
+      await api.post('/simulations', {
+        service: {
+          name: 'queue',
+          metrics: { length: { type: 'alert', params: { match: { q: 'orders' } } } },
+          condition: 'length > 50',
+        },
+        from: at(300),
+      })
+    ).body;
+    expect([timeline.map(({ reason }: Json) => reason), summary.triggers]).toEqual([
+      ['condition_false', 'triggered', 'condition_false'],
+      1,
+    ]);
+  }, 60_000);
+});
