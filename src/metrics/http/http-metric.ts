@@ -54,8 +54,19 @@ export abstract class HttpMetric<P extends HttpQuestion> implements Metric<P> {
   }
 }
 
+/** Of a cache that could not ask: the answer is stale, or was not asked for anew (RFC 7234, 5.5). */
+const STALE = /^\s*11[0-2]\b/;
+
+/** @throws Error when the answer says itself that it is old, or a part */
+export function refusePartial({ status, headers: { warning = '' } }: WholeAnswer): void {
+  if (status === 206) throw new Error(`it answered ${statusText(status)}: a part of what was asked for`);
+  if (STALE.test(warning)) throw new Error(`its answer is old: a cache says ${warning.slice(0, 100).trim()}`);
+}
+
 /** For metrics that look at the body. @throws Error when what came is not what was asked for */
-export function refuseUnfit({ status }: WholeAnswer): void {
+export function refuseUnfit(answer: WholeAnswer): void {
+  const { status } = answer;
+  refusePartial(answer);
   if (status >= 300 && status < 400)
     throw new Error(
       `it answered ${statusText(status)}; redirects are not followed unless followRedirects says so`,

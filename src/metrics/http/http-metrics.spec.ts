@@ -170,6 +170,8 @@ describe('metrics over HTTP', () => {
       ['{"n": 12.5}', '$.n', 12.5],
       ['{"n": "12.5"}', '$.n', 12.5],
       ['\ufeff{"n": -1e3}', '$.n', -1000],
+      ['{"n": " 12 "}', '$.n', 12],
+      ['{"n": "+5"}', '$.n', 5],
       ['7', '$', 7],
       ['{"queues": [{"name": "a", "n": 1}, {"name": "b", "n": 2}]}', "$.queues[?@.name == 'b'].n", 2],
       ['{"__proto__": {"n": 3}}', "$['__proto__'].n", 3],
@@ -185,6 +187,11 @@ describe('metrics over HTTP', () => {
       ['{"n": "NaN"}', /a text that is no number$/],
       ['{"n": ""}', /a text that is no number$/],
       ['{"n": "0x10"}', /a text that is no number$/],
+      ['{"n": "1,234.5"}', /a text that is no number$/],
+      ['{"n": "85.13 %"}', /a text that is no number$/],
+      ['{"n": "1.23 GB"}', /a text that is no number$/],
+      ['{"n": "12abc"}', /a text that is no number$/],
+      ['{"n": "+Infinity"}', /a text that is no number$/],
       ['{"n": null}', /there is null$/],
       ['{"n": true}', /there is true$/],
       ['{"n": [1]}', /there is a list$/],
@@ -196,6 +203,29 @@ describe('metrics over HTTP', () => {
       web.answers['/'] = says(text);
       await expect(numberOf('/')).rejects.toThrow(why);
     });
+
+    it.each([
+      [206, {}, /it answered 206 Partial Content: a part/],
+      [
+        200,
+        { warning: '110 squid "Response is stale"' },
+        /its answer is old: a cache says 110 squid "Response is stale"$/,
+      ],
+      [200, { warning: '111 - "Revalidation failed"' }, /its answer is old: /],
+      [200, { warning: ' 112 proxy "Disconnected operation"' }, /its answer is old: /],
+    ])('is missing when it says itself that it is a part or old: %d %j', async (code, headers, why) => {
+      web.answers['/'] = says('{"n": 1}', code, headers);
+      await expect(numberOf('/')).rejects.toThrow(why);
+      await expect(contentOf('/', { contains: '1' })).rejects.toThrow(why);
+    });
+
+    it.each([{ warning: '299 - "Deprecated API"' }, { warning: '1100 x' }, { age: '30' }])(
+      'is a number with other remarks: %j',
+      async (headers) => {
+        web.answers['/'] = says('{"n": 1}', 200, headers);
+        expect(await numberOf('/')).toBe(1);
+      },
+    );
 
     it.each([302, 400, 401, 404, 500, 503])('is missing when the status is %d', async (code) => {
       web.answers['/'] = says('{"n": 1}', code);

@@ -7,7 +7,7 @@ import { statusText } from '../../targets/http/json-call';
 import { HTTP_URL, HTTP_URL_HINT, httpUrlProblem, TlsParams } from '../../targets/http/params';
 import type { WholeAnswer } from '../../targets/http/request';
 import type { HttpQuestion } from '../http/http-client';
-import { HttpMetric, jsonIn } from '../http/http-metric';
+import { HttpMetric, jsonIn, refusePartial } from '../http/http-metric';
 import { headerProblems, Headers } from '../http/http-params';
 import { MetricMapping } from '../metric';
 
@@ -68,6 +68,7 @@ export class PrometheusQuery extends HttpMetric<PrometheusQueryParams> {
       throw new Error(`it refused the query: ${told(error)}`);
     if (answer.status !== 200) throw new Error(`it answered ${statusText(answer.status)}`);
     if (status !== 'success') throw new Error('it answered, but not as Prometheus does');
+    refusePartial(answer);
     const gap = gapIn(document);
     if (gap !== undefined) throw new Error(`its answer is incomplete: ${told(gap)}`);
     return valueOf(Object(data) as QueryResult);

@@ -7,7 +7,7 @@ import { KeptConnections } from '../kept-connections';
 import { MetricMapping, type Metric, type ReadContext, type Reading } from '../metric';
 import { SqlDatabase } from '../sql/sql-database';
 import { hostText, sqlAddress, sqlUrlProblem, type SqlAddress } from '../sql/sql-url';
-import { sqlWords } from '../sql/sql-words';
+import { sqlWords, Told } from '../sql/sql-words';
 import { reasonOfAbort } from '../unless-aborted';
 
 const DATABASES_AT_MOST = 128;
@@ -104,7 +104,7 @@ async function answerTo(
       error: sentence(address, text === null ? 'the value is null' : `the value is ${excerptOf(text)}`),
     };
   } catch (error) {
-    return { error: sentence(address, signal.aborted ? new Error(reasonOfAbort(signal, timeoutMs)) : error) };
+    return { error: sentence(address, signal.aborted ? new Told(reasonOfAbort(signal, timeoutMs)) : error) };
   }
 }
 

@@ -1,7 +1,7 @@
 import { DatabaseError, Pool, type PoolClient } from 'pg';
 import { unlessAborted } from '../unless-aborted';
 import { hostText, type Session, type SqlAddress, type SqlHost } from './sql-url';
-import { sqlWords } from './sql-words';
+import { sqlWords, Told } from './sql-words';
 
 const CONNECTIONS_AT_MOST = 4;
 const IDLE_MS = 60_000;
@@ -80,7 +80,7 @@ export class SqlDatabase {
       }
     }
     if (nextBest !== undefined) return nextBest;
-    throw new Error(failures.join('; '));
+    throw new Told(failures.join('; '));
   }
 
   private order(): number[] {

@@ -19,8 +19,12 @@ const CLIENT: [RegExp, string][] = [
   [/^(SASL|Unknown authenticationOk)/, 'it wants to be logged in to in a way that is not known here'],
 ]; // prettier-ignore
 
+/** Its message is a sentence already. */
+export class Told extends Error {}
+
 /** As the end of a sentence, in one line and without the password. */
 export function sqlWords(error: unknown, password?: string): string {
+  if (error instanceof Told) return error.message;
   const message = messageOf(error);
   const known = CLIENT.find(([text]) => text.test(message))?.[1];
   if (known !== undefined) return known;
