@@ -255,7 +255,6 @@ function open(
   const request = isTls
     ? https.request(Object.assign(options, tls), respond)
     : http.request(options, respond);
-  request.on('error', (error) => (journey.failure ??= error));
   // Node leaves such a request without an end.
   request.once('upgrade', (_, socket) => {
     socket.destroy();
@@ -278,6 +277,7 @@ function open(
       sent();
     });
   });
+  request.on('error', (error) => (journey.failure ??= error));
   return request;
 }
 
