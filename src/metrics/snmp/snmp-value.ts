@@ -1,9 +1,9 @@
 import { ObjectType, type Varbind } from 'net-snmp';
+import { plainNumber } from '../../common/plain-number';
 import { BerReader, Tag } from '../../snmp/ber';
 import { floatIn, numberInOpaque } from '../../snmp/opaque';
 import type { Counter32, Reading } from '../metric';
 
-const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 /** Floats without the Opaque around them, as Net-SNMP takes them too. */
 const FLOAT = 0x78;
 const DOUBLE = 0x79;
@@ -77,6 +77,5 @@ export function numberOf({ type, value }: Varbind): Reading {
 }
 
 function numberInText(text: string): number | undefined {
-  const trimmed = text.replace(/\0+$/, '').trim();
-  return DECIMAL.test(trimmed) ? Number(trimmed) : undefined;
+  return plainNumber(text.replace(/\0+$/, ''));
 }
