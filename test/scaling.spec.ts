@@ -92,12 +92,45 @@ describe('a target with a number of its own', () => {
     await reaches('rests-long', ({ status }) => status === 'succeeded');
   }, 60_000);
 
+  test('that is larger than the count of nodes goes on from its own, and is not lowered', async () => {
+    groups.more!.desiredCapacity = 8;
+    await begin('more');
+    const { attempts, ...rest } = await reaches('more', ({ status }) => status === 'succeeded');
+    expect(attempts.at(-1).detail).toBe('8 -> 9');
+    expect(groups.more!.desiredCapacity).toBe(9);
+    expect(rest.action).toBe('more');
+  }, 60_000);
+
+  test('is not asked at all when the action does the contrary of what the rule wants', async () => {
+    await api.create('/actions', {
+      name: 'contrary',
+      type: 'cloudforms_retire',
+      params: { url: 'http://127.0.0.1:1', username: 'u', password: KEY, tag: 'farm/web' },
+    });
+    await api.create('/services', {
+      name: 'contrary',
+      metrics: { outage: { type: 'alert', params: { match: { service: 'contrary' } } } },
+      condition: 'outage == 1',
+      infrastructure: 'lost',
+      direction: 'up',
+      actions: ['contrary'],
+    });
+    await begin('contrary');
+    const { attempts } = await reaches('contrary', ({ status }) => status === 'failed');
+    expect(attempts).toMatchObject([
+      {
+        outcome: 'permanent',
+        error: expect.stringMatching(/removes nodes, and the rule that asks for it scales up$/),
+      },
+    ]);
+  }, 60_000);
+
   test('is changed once, also when the worker dies before it hears of it', async () => {
     aws.next.push({}, { hangAfter: true });
     await begin('lost');
     await until(async () => groups.lost!.desiredCapacity === 6, 10_000);
     const [before] = await api.all('/executions?service=lost');
-    expect(before).toMatchObject({ attempts: [{ intended: { number: 6 } }] });
+    expect(before).toMatchObject({ attempts: [{ intended: { number: 6, decided: '5 -> 6' } }] });
     await worker.kill();
     worker = await world.start('worker');
     const { attempts } = await reaches('lost', ({ status }) => status === 'succeeded');

@@ -94,6 +94,13 @@ describe('what is set', () => {
     expect(at(9, wish, { number: 6 })).toMatchObject({ to: 9, isHeld: true });
     expect(at(5, wish, { number: 'six' })).toMatchObject({ to: 6 });
   });
+
+  it('is decided anew when the wish was: what was meant before was another one', () => {
+    const wish: Wish = { by: 1, direction: 'up', decided: '6 -> 7' };
+    expect(at(6, wish, { number: 6, decided: '5 -> 6' })).toMatchObject({ to: 7, isHeld: false });
+    expect(at(6, wish, { number: 7, decided: '6 -> 7' })).toMatchObject({ to: 7 });
+    expect(at(7, wish, { number: 7, decided: '6 -> 7' })).toMatchObject({ to: 7, isHeld: false });
+  });
 });
 
 describe('whatever is there and whatever is asked for', () => {

@@ -14,6 +14,8 @@ export type Wish = ({ by: number } | { number: number }) & {
   /** Limits of the infrastructure. */
   minNodes?: number;
   maxNodes?: number;
+  /** What its rule decided: another decision, such as one that a person let look at the nodes again, is another wish. */
+  decided?: string;
 };
 
 /** The number that a target keeps, and which ones it takes. */
@@ -37,7 +39,11 @@ export interface Step {
 /** What is written down before a number is set: a later try that can't know what came of it sets the same number. */
 export interface Intent {
   number: number;
+  /** For which wish. */
+  decided?: string;
 }
+
+export const intentOf = ({ decided }: Wish, number: number): Intent => ({ number, decided });
 
 /**
  * What a rule wishes: what the param's template gave, as that number; else as many more or less than the target has as
@@ -53,10 +59,11 @@ export function wishOf(
   atMost: number,
   deed: string,
 ): Wish {
-  const { delta, desired } = Object(variables.nodes) as Record<string, unknown>;
+  const { current, delta, desired } = Object(variables.nodes) as Record<string, unknown>;
   const { minNodes, maxNodes } = Object(variables.infrastructure) as Record<string, unknown>;
   const direction = directionOf(variables);
-  const limits = { direction, minNodes: countOf(minNodes), maxNodes: countOf(maxNodes) };
+  const decided = typeof desired === 'number' ? `${String(current)} -> ${desired}` : undefined;
+  const limits = { direction, decided, minNodes: countOf(minNodes), maxNodes: countOf(maxNodes) };
   if (rendered === undefined && direction !== undefined && Number.isInteger(delta)) {
     const by = delta as number;
     if (direction === 'up' ? by < 0 : by > 0)
@@ -105,7 +112,7 @@ export const wishText = (wish: Wish): number | string =>
  * @param intended what an earlier try meant to set, when nobody can tell whether it did
  */
 export function stepOf(wish: Wish, own: Own, intended?: unknown): Step {
-  const before = intentOf(intended);
+  const before = meantBefore(wish, intended);
   const asked = before ?? ('number' in wish ? wish.number : own.number + wish.by);
   const { to, limits } = withinLimits(asked, wish, own);
   const { direction } = wish;
@@ -141,8 +148,10 @@ function heldText(direction: Direction, asked: number, { number }: Own): string 
   return `it is at ${number} already; asked for ${asked} by a rule that scales ${direction}: nothing was ${deed}`;
 }
 
-const intentOf = (intended: unknown): number | undefined =>
-  countOf((Object(intended) as Partial<Intent>).number);
+function meantBefore(wish: Wish, intended: unknown): number | undefined {
+  const { number, decided } = Object(intended) as Partial<Intent>;
+  return decided === wish.decided ? countOf(number) : undefined;
+}
 
 const countOf = (value: unknown): number | undefined =>
   Number.isInteger(value) && (value as number) >= 0 ? (value as number) : undefined;

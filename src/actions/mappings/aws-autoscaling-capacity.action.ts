@@ -25,7 +25,7 @@ import {
   type ActionContext,
   type ActionResult,
 } from '../action';
-import { stepOf, wishOf, wishText, type Direction, type Intent, type Wish } from '../capacity';
+import { intentOf, stepOf, wishOf, wishText, type Direction, type Wish } from '../capacity';
 
 const CAPACITY_AT_MOST = 2 ** 31 - 1;
 /** Auto Scaling API reference, SetDesiredCapacity: it has something under way, or somebody else has it in hand. */
@@ -104,7 +104,7 @@ export class AwsAutoscalingCapacity implements Action<AwsAutoscalingCapacityPara
     const { to, detail } = stepOf(wish, { name: 'the group', number, atLeast, atMost }, intended);
     // A cooldown would hold up what is done already, perhaps by a try whose answer was lost.
     if (to === number) return { detail };
-    await intend?.({ number: to } satisfies Intent);
+    await intend?.(intentOf(wish, to));
     await setCapacity(client, params, to, BUSY_SECONDS + (group.DefaultCooldown ?? 0), signal);
     return { detail: detail + suspensionText(group, wish.direction) };
   }

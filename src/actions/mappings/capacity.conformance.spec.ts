@@ -199,13 +199,15 @@ describe.each(SETTING)('$type', ({ type, params, action }) => {
       infrastructure: fc.option(fc.record({ minNodes: fc.nat({ max: 9 }), maxNodes: fc.nat({ max: 20 }) }), {
         nil: undefined,
       }),
-      intended: fc.option(fc.record({ number: fc.nat({ max: 20 }) }), { nil: undefined }),
+      before: fc.option(fc.nat({ max: 20 }), { nil: undefined }),
     });
     await fc.assert(
-      fc.asyncProperty(wish, async ({ direction, own, delta, ...asked }) => {
+      fc.asyncProperty(wish, async ({ direction, own, delta, before, ...asked }) => {
         target.set(own);
         const sign = direction === 'up' ? 1 : -1;
-        await act({ nodes: nodesOf(direction, sign * delta), ...asked });
+        const intended =
+          before === undefined ? undefined : { number: before, decided: `3 -> ${3 + sign * delta}` };
+        await act({ nodes: nodesOf(direction, sign * delta), intended, ...asked });
         expect(sign * (target.number() - own)).toBeGreaterThanOrEqual(0);
       }),
       { numRuns: 60 },
@@ -219,7 +221,7 @@ describe.each(SETTING)('$type', ({ type, params, action }) => {
       nodes: nodesOf('up', 2),
       intend: async (intent) => void seen.push([intent, target.number()]),
     });
-    expect(seen).toEqual([[{ number: 7 }, 5]]);
+    expect(seen).toEqual([[{ number: 7, decided: '3 -> 5' }, 5]]);
     expect(target.number()).toBe(7);
   });
 

@@ -31,7 +31,7 @@ import {
   type ActionResult,
   type Waiting,
 } from '../action';
-import { stepOf, wishOf, wishText, type Intent, type Wish } from '../capacity';
+import { intentOf, stepOf, wishOf, wishText, type Wish } from '../capacity';
 
 /** `spec.replicas` is an int32. */
 const REPLICAS_AT_MOST = 2 ** 31 - 1;
@@ -111,7 +111,7 @@ export class KubernetesScale implements Action<KubernetesScaleParams> {
       const { to, detail, isHeld } = stepOf(wish, own, intended);
       if (isHeld) return { detail };
       const isSet = to === before.replicas;
-      if (!isSet) await intend?.({ number: to } satisfies Intent);
+      if (!isSet) await intend?.(intentOf(wish, to));
       const after = isSet ? before : await writeScale(cluster, params, before, to, signal);
       if (after === 'conflict') continue;
       const warning = await autoscalerWarning(cluster, params, signal);
