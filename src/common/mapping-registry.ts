@@ -46,7 +46,14 @@ export class MappingRegistry<T, O extends MappingOptions = MappingOptions> {
     }
     for (const wrapper of discovery.getProviders()) {
       const options = wrapper.metatype ? discovery.getMetadataByDecorator(decorator, wrapper) : undefined;
-      if (options !== undefined) this.add({ options, strategy: wrapper.instance as T });
+      if (options === undefined) continue;
+      // Asked for when it is used: what it is built of may not be there yet.
+      this.add({
+        options,
+        get strategy() {
+          return wrapper.instance as T;
+        },
+      });
     }
   }
 
