@@ -283,6 +283,41 @@ withTools('SNMP notifications', () => {
     expect((await api.delete('/mibs/IF-MIB')).status).toBe(409);
   });
 
+  it('an engine that lost its boots is refused until an operator forgets it', async () => {
+    const engine = `0x80001f8880${Date.now().toString(16).padStart(12, '0')}`;
+    let last = 0;
+    const sent = async (boots: number, time: number) => {
+      const oid = `1.3.6.1.4.1.99.77.${++last}`;
+      await send.trap(oid, [], ['-e', engine, '-Z', `${boots},${time}`, ...V3]);
+      return oid;
+    };
+    const isTaken = async (oid: string) =>
+      (await alertsOf(api, 'switches')).some(({ labels }) => labels.trap_oid === oid);
+    const first = await sent(1, 500_000);
+    await seen('the first', (alerts) => alerts.some(({ labels }) => labels.trap_oid === first));
+    const refused = await sent(1, 60);
+    await until(
+      async () =>
+        (await api.get('/sources/switches/refused')).body.items.some(
+          (one: Json) => one.reason === 'replayed' && one.engineId === engine,
+        ),
+      WAIT_MS,
+      'the engine is named',
+    );
+    expect(await isTaken(refused)).toBe(false);
+    const heard = async () =>
+      (await api.get('/sources/switches/engines')).body.items.find((one: Json) => one.engineId === engine);
+    expect(await heard()).toMatchObject({ boots: 1, address: '127.0.0.1' });
+    expect((await api.delete(`/sources/switches/engines/${engine}00`)).status).toBe(404);
+    expect(
+      (await api.delete(`/sources/switches/engines/${engine.toUpperCase().replace('0X', '')}`)).status,
+    ).toBe(204);
+    expect(await heard()).toBeUndefined();
+    await until(async () => isTaken(await sent(1, 60 + last)), WAIT_MS, 'it is believed again');
+    const later = await sent(1, 3_000);
+    await until(() => isTaken(later), WAIT_MS, 'it goes on');
+  });
+
   it('an inform that is sent again is one alert', async () => {
     const inform = (await recorded((port) =>
       run('snmpinform', [

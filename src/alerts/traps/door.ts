@@ -90,8 +90,11 @@ export class Door {
     }
     const isTimely =
       !claim.isAuthenticated ||
-      (notification.inform ? this.isOurTime(claim, now) : this.engines.isTimely(claim, now));
-    if (!isTimely) return { sender, refused: refusal('replayed', source.id) };
+      (notification.inform
+        ? this.isOurTime(claim, now)
+        : this.engines.isTimely(claim, now, { source: source.id, address: sender }));
+    if (!isTimely)
+      return { sender, refused: { engineId: claim.engineId, ...refusal('replayed', source.id) } };
     const acknowledgement = notification.inform ? answer : undefined;
     return { user: claim.user, acknowledgement, ...admitted(source, notification, sender) };
   }

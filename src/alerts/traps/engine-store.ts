@@ -8,11 +8,15 @@ import type { OwnEngine } from './secure-messages';
 const ENGINE_PREFIX = '8000b98380';
 const RECENT_SECONDS = 60;
 const MAX_LEARNT = 100_000;
+const SHOWN = 1_000;
+/** Longer than any listener needs to hear of it. */
+const KEPT_SECONDS = 86_400;
 
 /** What listeners of all processes know of SNMP engines: our own, and those that send. */
 @Injectable()
 export class EngineStore {
   private hasLearnt = false;
+  private forgotten = new Set<string>();
 
   constructor(private readonly database: Database) {}
 
@@ -32,15 +36,23 @@ export class EngineStore {
     if (engines.length === 0) return;
     const sorted = [...engines].sort((a, b) => (a.engineId < b.engineId ? -1 : 1));
     await this.database.rows(
-      `INSERT INTO snmp_engines (engine_id, boots, time, heard_at)
-       SELECT * FROM unnest($1::text[], $2::int[], $3::int[], $4::timestamptz[])
-       ON CONFLICT (engine_id) DO UPDATE SET boots = excluded.boots, time = excluded.time, heard_at = excluded.heard_at
+      `INSERT INTO snmp_engines (engine_id, boots, time, heard_at, source_id, address)
+       SELECT u.engine_id, u.boots, u.time, u.heard_at, s.id, u.address
+       FROM unnest($1::text[], $2::int[], $3::int[], $4::timestamptz[], $5::uuid[], $6::text[])
+           AS u (engine_id, boots, time, heard_at, source_id, address)
+         LEFT JOIN sources s ON s.id = u.source_id
+       -- What was heard before it was forgotten does not come back.
+       WHERE NOT EXISTS (SELECT FROM forgotten_engines f WHERE f.engine_id = u.engine_id AND f.forgotten_at >= u.heard_at)
+       ON CONFLICT (engine_id) DO UPDATE SET boots = excluded.boots, time = excluded.time, heard_at = excluded.heard_at,
+           source_id = excluded.source_id, address = excluded.address
          WHERE (excluded.boots, excluded.time) > (snmp_engines.boots, snmp_engines.time)`,
       [
         sorted.map(({ engineId }) => engineId),
         sorted.map(({ boots }) => boots),
         sorted.map(({ time }) => time),
         sorted.map(({ heardAt }) => heardAt),
+        sorted.map(({ source }) => source ?? null),
+        sorted.map(({ address }) => address ?? null),
       ],
       'engines_keep',
     );
@@ -58,4 +70,57 @@ export class EngineStore {
     this.hasLearnt = true;
     return engines.reverse();
   }
+
+  /** Engines that were forgotten since this was asked last, by whatever process. */
+  async newlyForgotten(now: Date): Promise<string[]> {
+    const rows = await this.database.rows<{ engine_id: string; at: string }>(
+      `SELECT engine_id, forgotten_at::text AS at FROM forgotten_engines WHERE forgotten_at >= $1`,
+      [new Date(now.getTime() - RECENT_SECONDS * 1000)],
+      'engines_forgotten',
+    );
+    const known = this.forgotten;
+    this.forgotten = new Set(rows.map(({ engine_id, at }) => `${engine_id} ${at}`));
+    return rows.flatMap(({ engine_id, at }) => (known.has(`${engine_id} ${at}`) ? [] : [engine_id]));
+  }
+
+  /** Engines that this source heard, and those of which it is not known any more who did; the newest first. */
+  async ofSource(source: string): Promise<object[]> {
+    const rows = await this.database.rows<KnownEngine & Record<string, unknown>>(
+      `SELECT engine_id AS "engineId", boots, time, heard_at AS "heardAt", address FROM snmp_engines
+       WHERE source_id = $1 OR source_id IS NULL AND EXISTS (SELECT FROM sources WHERE id = $1 AND format = 'snmp')
+       ORDER BY heard_at DESC LIMIT ${SHOWN}`,
+      [source],
+    );
+    return rows.map(({ engineId, boots, time, heardAt, address }) => ({
+      engineId: shownEngineId(engineId),
+      boots,
+      time,
+      heardAt,
+      ...(address ? { address } : {}),
+    }));
+  }
+
+  /** @returns false when it was not heard */
+  async forget(source: string, engineId: string, now: Date): Promise<boolean> {
+    const plain = engineId.toLowerCase().replace(/^0x/, '');
+    return this.database.transaction(async (sql) => {
+      const gone = await sql.rows(
+        `DELETE FROM snmp_engines WHERE engine_id = $1 AND (source_id = $2 OR source_id IS NULL) RETURNING engine_id`,
+        [plain, source],
+      );
+      if (gone.length === 0) return false;
+      await sql.rows(
+        `INSERT INTO forgotten_engines (engine_id, forgotten_at) VALUES ($1, $2)
+         ON CONFLICT (engine_id) DO UPDATE SET forgotten_at = excluded.forgotten_at`,
+        [plain, now],
+      );
+      await sql.rows('DELETE FROM forgotten_engines WHERE forgotten_at < $1', [
+        new Date(now.getTime() - KEPT_SECONDS * 1000),
+      ]);
+      return true;
+    });
+  }
 }
+
+/** As net-snmp's tools take it. */
+export const shownEngineId = (engineId: string): string => `0x${engineId}`;

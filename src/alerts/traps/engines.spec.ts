@@ -68,4 +68,16 @@ describe('engines that send', () => {
     expect(engines.takeChanged()).toEqual([expect.objectContaining({ boots: 1, time: 12, heardAt: at(2) })]);
     expect(engines.takeChanged()).toEqual([]);
   });
+
+  it('that were forgotten are believed as the first time, but for the very same message', () => {
+    expect(engines.isTimely(claim(5, 1_000, 'recorded'), at(0))).toBe(true);
+    expect(engines.isTimely(claim(1, 60), at(1))).toBe(false);
+    engines.forget('another');
+    expect(engines.isTimely(claim(1, 60), at(2))).toBe(false);
+    engines.forget('e');
+    expect(engines.isTimely(claim(1, 61), at(3))).toBe(true);
+    expect(engines.isTimely(claim(5, 1_000, 'recorded'), at(4))).toBe(false);
+    expect(engines.isTimely(claim(1, 300), at(5))).toBe(true);
+    expect(engines.takeChanged()).toEqual([expect.objectContaining({ boots: 1, time: 300 })]);
+  });
 });

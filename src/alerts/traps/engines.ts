@@ -6,6 +6,9 @@ export interface KnownEngine {
   time: number;
   /** When it said so. */
   heardAt: Date;
+  /** Id of the source that took it, and from where it came. */
+  source?: string;
+  address?: string;
 }
 
 export interface EngineClaim {
@@ -39,7 +42,11 @@ export class Engines {
   }
 
   /** To be asked of authenticated traps alone. True: it is new, and remembered. */
-  isTimely({ engineId, boots, time, authentication }: EngineClaim, now: Date): boolean {
+  isTimely(
+    { engineId, boots, time, authentication }: EngineClaim,
+    now: Date,
+    { source, address }: Pick<KnownEngine, 'source' | 'address'> = {},
+  ): boolean {
     if (boots < 0 || boots >= MAX_BOOTS) return false;
     const known = this.engines.get(engineId);
     if (known !== undefined) {
@@ -48,7 +55,7 @@ export class Engines {
       if (boots === known.boots && time < known.time + Math.max(elapsed, 0) - WINDOW_SECONDS) return false;
     }
     if (this.wasSeen(`${engineId} ${authentication.toString('latin1')}`, now.getTime())) return false;
-    const claim = { engineId, boots, time, heardAt: now };
+    const claim = { engineId, boots, time, heardAt: now, source, address };
     if (known === undefined || isLater(claim, known)) {
       this.remember(claim);
       this.changed.add(engineId);
@@ -66,6 +73,12 @@ export class Engines {
   /** What was taken could not be kept: it is taken again. */
   giveBack(engines: readonly KnownEngine[]): void {
     for (const { engineId } of engines) this.changed.add(engineId);
+  }
+
+  /** Somebody who looked at the device says that it lost its memory: what it says next is believed. */
+  forget(engineId: string): void {
+    this.engines.delete(engineId);
+    this.changed.delete(engineId);
   }
 
   isKnown(engineId: string): boolean {

@@ -17,6 +17,8 @@ export interface Refusal {
   reason: RefusalReason;
   /** The source that would have taken it, where one is to be told. */
   source?: string;
+  /** Of a replayed one: the engine that it says it is from, in hexadecimal. */
+  engineId?: string;
 }
 
 export const refusal = (reason: RefusalReason, source?: string): Refusal => ({

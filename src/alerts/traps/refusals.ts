@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { telemetry } from '../../common/telemetry';
 import { Database } from '../../database/database';
+import { shownEngineId } from './engine-store';
 import type { Refusal } from './refusal';
 
 /** Senders that one process keeps between two writes; of others the number alone is known. */
@@ -22,15 +23,16 @@ export class Refusals {
 
   constructor(private readonly database: Database) {}
 
-  note(address: string, { reason, source }: Refusal, at: Date): void {
+  note(address: string, { reason, source, engineId }: Refusal, at: Date): void {
     telemetry.alertsRefused.inc({ format: 'snmp', reason });
     const key = `${address} ${reason} ${source}`;
     const known = this.gathered.get(key);
     if (known !== undefined) {
       known.count++;
       known.lastAt = at;
+      known.engineId = engineId;
     } else if (this.gathered.size < MAX_GATHERED) {
-      this.gathered.set(key, { address, reason, source, count: 1, firstAt: at, lastAt: at });
+      this.gathered.set(key, { address, reason, source, engineId, count: 1, firstAt: at, lastAt: at });
     }
   }
 
@@ -50,6 +52,7 @@ export class Refusals {
           ...row,
           count: row.count + (since?.count ?? 0),
           lastAt: since?.lastAt ?? row.lastAt,
+          engineId: since?.engineId ?? row.engineId,
         });
       }
       throw error;
@@ -58,13 +61,14 @@ export class Refusals {
 
   private async write(rows: readonly Refused[]): Promise<void> {
     await this.database.rows(
-      `INSERT INTO trap_refusals (address, reason, source_id, count, first_at, last_at)
-       SELECT u.address, u.reason, u.source_id, u.count, u.first_at, u.last_at
-       FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::timestamptz[], $6::timestamptz[])
-           AS u (address, reason, source_id, count, first_at, last_at)
+      `INSERT INTO trap_refusals (address, reason, source_id, count, first_at, last_at, engine_id)
+       SELECT u.address, u.reason, u.source_id, u.count, u.first_at, u.last_at, u.engine_id
+       FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::timestamptz[], $6::timestamptz[], $7::text[])
+           AS u (address, reason, source_id, count, first_at, last_at, engine_id)
        WHERE u.source_id IS NULL OR EXISTS (SELECT FROM sources s WHERE s.id = u.source_id)
        ON CONFLICT (address, reason, source_id)
-         DO UPDATE SET count = trap_refusals.count + excluded.count, last_at = greatest(trap_refusals.last_at, excluded.last_at)`,
+         DO UPDATE SET count = trap_refusals.count + excluded.count, last_at = greatest(trap_refusals.last_at, excluded.last_at),
+           engine_id = coalesce(excluded.engine_id, trap_refusals.engine_id)`,
       [
         rows.map(({ address }) => address),
         rows.map(({ reason }) => reason),
@@ -72,6 +76,7 @@ export class Refusals {
         rows.map(({ count }) => count),
         rows.map(({ firstAt }) => firstAt),
         rows.map(({ lastAt }) => lastAt),
+        rows.map(({ engineId }) => engineId ?? null),
       ],
       'refusals_write',
     );
@@ -84,10 +89,13 @@ export class Refusals {
 
   /** The last senders that this source refused, and those of whom nobody knows whom they meant; the newest first. */
   async ofSource(id: string): Promise<object[]> {
-    return this.database.rows(
-      `SELECT address, reason, count::int, first_at AS "firstAt", last_at AS "lastAt" FROM trap_refusals
+    const rows = await this.database.rows<{ engineId: string | null } & Record<string, unknown>>(
+      `SELECT address, reason, count::int, first_at AS "firstAt", last_at AS "lastAt", engine_id AS "engineId" FROM trap_refusals
        WHERE source_id = $1 OR source_id IS NULL AND EXISTS (SELECT FROM sources WHERE id = $1 AND format = 'snmp') ORDER BY last_at DESC LIMIT ${SHOWN}`,
       [id],
+    );
+    return rows.map(({ engineId, ...row }) =>
+      engineId === null ? row : { ...row, engineId: shownEngineId(engineId) },
     );
   }
 }

@@ -15,6 +15,7 @@ import { mendDes } from '../../metrics/snmp/des';
 import type { SnmpUser } from '../../metrics/snmp/snmp-target';
 import { notificationIn, type Notification } from './notification';
 import { refusal, type Refusal } from './refusal';
+import { openNotification } from './secure-notification';
 
 /** What came of a version 3 message, and what its sender is to be answered, if anything. */
 export interface Opened {
@@ -60,6 +61,8 @@ export class SecureMessages {
   /** @param user the one whose name it bears; undefined when nobody has that name, or it bears none */
   open(datagram: Buffer, user: SnmpUser | undefined, now: Date): Opened {
     Object.assign(this.receiver.engine, { engineBoots: OWN_BOOTS, engineTime: this.timeAt(now) });
+    const opened = user && this.notificationIn(datagram, user);
+    if (opened !== undefined) return opened;
     this.setUser(user);
     this.result = undefined;
     this.socket.sent = undefined;
@@ -71,6 +74,15 @@ export class SecureMessages {
       return { refused: refusal('not an SNMP message') };
     }
     return { ...this.outcome(), ...(this.socket.sent === undefined ? {} : { answer: this.socket.sent }) };
+  }
+
+  /** Undefined: net-snmp says what is wrong, or answers what is asked. */
+  private notificationIn(datagram: Buffer, user: SnmpUser): Opened | undefined {
+    try {
+      return openNotification(datagram, user);
+    } catch {
+      return undefined;
+    }
   }
 
   private outcome(): Opened {

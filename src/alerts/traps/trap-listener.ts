@@ -115,6 +115,7 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
   private async takeSources(): Promise<void> {
     const now = this.clock.now();
     this.door ??= new Door(new SecureMessages(await this.engineStore.own(now)), this.engines);
+    for (const engineId of await this.engineStore.newlyForgotten(now)) this.engines.forget(engineId);
     this.engines.learn(await this.engineStore.heard(now));
     await this.mibs.refresh();
     const sources = await this.sources.snmp();

@@ -1,0 +1,19 @@
+import { Tag } from './ber';
+
+/** A field with these contents, its length as short as can be. */
+export function field(tag: number, ...contents: readonly Buffer[]): Buffer {
+  const body = Buffer.concat(contents);
+  const { length } = body;
+  if (length < 0x80) return Buffer.concat([Buffer.from([tag, length]), body]);
+  if (length < 0x100) return Buffer.concat([Buffer.from([tag, 0x81, length]), body]);
+  return Buffer.concat([Buffer.from([tag, 0x82, length >> 8, length & 0xff]), body]);
+}
+
+/** A number of 32 bits with a sign. */
+export function integerField(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value | 0);
+  let from = 0;
+  while (from < 3 && bytes[from] === (bytes[from + 1]! >= 0x80 ? 0xff : 0)) from++;
+  return field(Tag.Integer, bytes.subarray(from));
+}
