@@ -59,8 +59,13 @@ export class Observer {
    * @param isWritten the readings at `at` are among the samples; else they join them here
    */
   async throughWindows(seen: readonly Seen[], at: Date, isWritten = true): Promise<Seen[]> {
+    const polled = await this.throughPolledWindows(seen, at, isWritten);
+    return this.throughAlertWindows(polled, at);
+  }
+
+  private async throughPolledWindows(seen: readonly Seen[], at: Date, isWritten: boolean): Promise<Seen[]> {
     const wanted = seen.flatMap(({ watched: { prepared }, values }) =>
-      prepared.windows
+      polledWindows(prepared)
         .filter(({ metric }) => values[metric] !== undefined)
         .map(({ series, metric, window }) => ({
           series,
@@ -82,7 +87,10 @@ export class Observer {
         readings.set(series, joined);
       }
     }
-    return seen.map((one) => throughWindows(one.watched.prepared, one, readings));
+    return seen.map((one) => {
+      const { prepared } = one.watched;
+      return throughWindows({ service: prepared.service, windows: polledWindows(prepared) }, one, readings);
+    });
   }
 
   /** What alerts feed through its windows: their samples are written before they are evaluated. */
@@ -191,9 +199,12 @@ export class Observer {
   }
 }
 
-const alertWindows = ({ windows, alertMetrics }: Prepared) =>
+const polledWindows = ({ windows, hasAlertWindows, reads }: Prepared) =>
+  hasAlertWindows ? windows.filter(({ metric }) => reads[metric] !== undefined) : windows;
+
+const alertWindows = ({ windows, reads }: Prepared) =>
   windows
-    .filter(({ metric }) => alertMetrics.some((one) => one.metric === metric))
+    .filter(({ metric }) => reads[metric] === undefined)
     .map((one) => ({ ...one, seconds: one.window.seconds }));
 
 function samplesOf(
