@@ -43,7 +43,8 @@ export interface AlertValue {
  * sender gave it; one that is sent again without a time of its own is as of its last receipt.
  */
 const VALUE_AT = `CASE WHEN a.value IS NULL AND w.value_path IS NULL THEN a.at
-  WHEN a.format IN ('alertmanager', 'grafana') OR coalesce(a.reported_at, a.at) <> a.at THEN a.last_seen_at ELSE a.at END`;
+  WHEN a.format IN ('alertmanager', 'grafana') OR a.revision > 1 OR coalesce(a.reported_at, a.at) <> a.at THEN a.last_seen_at
+  ELSE a.at END`;
 
 const NOBODY: ReadonlyMap<string, AlertValue[]> = new Map();
 

@@ -252,7 +252,10 @@ export class AlertsProcessor {
     const known = await this.observer.known(due, now);
     // Where an alert's life is over, its number is.
     const silent = known.filter(({ alerts }) => alerts.length === 0).map(({ watched: one }) => one.prepared);
-    const [again] = await Promise.all([this.evaluator.evaluate(known), this.pushed.writeEnds(silent, now)]);
+    const [again] = await Promise.all([
+      this.evaluator.evaluate(known),
+      this.pushed.writeExpired(silent, now),
+    ]);
     const at = new Date(now.getTime() + AGAIN_MS);
     await this.queues.addServices(
       again.map((id) => ({ id, at })),

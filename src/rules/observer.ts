@@ -107,7 +107,9 @@ export class Observer {
       const { prepared } = one.watched;
       // Without a sample there is no more to say than what it is now.
       const windows = alertWindows(prepared).filter(({ series }) => readings.has(series));
-      return throughWindows({ service: prepared.service, windows }, one, readings);
+      const readAt = { ...one.readAt };
+      for (const { metric, series } of windows) readAt[metric] = new Date(readings.get(series)!.lastAt);
+      return { ...throughWindows({ service: prepared.service, windows }, one, readings), readAt };
     });
   }
 

@@ -10,17 +10,20 @@ import { messageOf } from '../common/errors';
 import { numberAt } from '../common/json-path';
 import type { Sample } from '../history/sample-rows';
 import { SampleWriter } from '../history/sample-writer';
+import { Samples } from '../history/samples';
 import { RuleBook, type Prepared } from './rule-book';
 
 /** Alerts that say since when they fire say no time of the number they carry. */
 const START_ALONE = ['alertmanager', 'grafana'];
+/** How far back the last number is looked for. */
+const LOOK_BACK_MS = 7 * 86_400_000;
 /** As far ahead as a sender's clock may be. */
 const AHEAD_MS = 300_000;
 
 /** What is known of an alert that carries a number. */
 export type Pushed = Pick<
   KeptAlert,
-  'status' | 'value' | 'labels' | 'annotations' | 'raw' | 'at' | 'reportedAt' | 'lastSeenAt'
+  'status' | 'value' | 'labels' | 'annotations' | 'raw' | 'at' | 'reportedAt' | 'lastSeenAt' | 'revision'
 > & { format: string };
 
 /** An alert that concerns a metric. */
@@ -42,6 +45,7 @@ export class PushedSamples {
     private readonly subscriptions: Subscriptions,
     private readonly ruleBook: RuleBook,
     private readonly alertValues: AlertValues,
+    private readonly samples: Samples,
     private readonly writer: SampleWriter,
     handover: AlertHandover,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -82,6 +86,17 @@ export class PushedSamples {
     await this.writer.write(samples);
   }
 
+  /** The same where nobody has told of an end: a life may be over. */
+  async writeExpired(prepared: readonly Prepared[], at: Date): Promise<void> {
+    const fed = prepared.filter(({ alertMetrics }) => alertMetrics.length > 0);
+    const seriesOf = ({ service, alertMetrics }: Prepared) =>
+      alertMetrics.map(({ metric }) => service.series[metric]!);
+    const since = new Date(at.getTime() - LOOK_BACK_MS);
+    const latest = await this.samples.latest(fed.flatMap(seriesOf), since, at);
+    const isOpen = (one: Prepared) => seriesOf(one).some((series) => (latest.get(series)?.value ?? 0) !== 0);
+    await this.writeEnds(fed.filter(isOpen), at);
+  }
+
   private async repeated({ format }: AlertSource, alerts: readonly IncomingAlert[]): Promise<void> {
     const { matcher } = await this.subscriptions.current();
     const at = this.clock.now();
@@ -98,8 +113,9 @@ export class PushedSamples {
 }
 
 /** The sender's own time of a number, unless it is too far ahead; else that of its receipt. */
-export function valueTimeOf({ value, format, at, reportedAt, lastSeenAt }: Pushed): Date {
-  const isOwn = !START_ALONE.includes(format) && reportedAt.getTime() === at.getTime();
+export function valueTimeOf({ value, format, at, reportedAt, lastSeenAt, revision }: Pushed): Date {
+  // Another number without a time of its own has changed an alert whose first one had it.
+  const isOwn = !START_ALONE.includes(format) && revision === 1 && reportedAt.getTime() === at.getTime();
   const isStart = value === null && at <= lastSeenAt;
   const time = isOwn || isStart ? at : lastSeenAt;
   return time.getTime() > lastSeenAt.getTime() + AHEAD_MS ? lastSeenAt : time;
@@ -118,5 +134,6 @@ function pushedOf(alert: IncomingAlert, format: string, now: Date): Pushed {
     at,
     reportedAt: saidAt ?? new Date(0),
     lastSeenAt: now,
+    revision: 1,
   };
 }
