@@ -23,7 +23,7 @@ export interface Claimed {
   asked: number;
   /** Until when that may be so. */
   waitsUntil: Date | null;
-  /** What the first try has written down before it did it, of those of which nobody can tell what came of them. */
+  /** What the last try has written down before it did it, of those of which nobody can tell what came of them. */
   intended: unknown;
   variables: Record<string, unknown>;
   timeoutSeconds: number;
@@ -33,8 +33,8 @@ export interface Claimed {
 /** What is read of a claimed execution `e` and its action `a`. */
 export const CLAIMED = `e.id, e.service_name AS service, e.action_name AS action, e.tries, e.variables, a.type, a.id AS "actionId",
   a.version AS "actionVersion", a.timeout_seconds AS "timeoutSeconds", a.retry, e.asked, e.waits_until AS "waitsUntil",
-  jsonb_path_query_first(e.attempts,
-    '$[*] ? (@.outcome == "ambiguous" || @.outcome == "lost" || !exists(@.outcome)).intended') AS intended,
+  jsonb_path_query_array(e.attempts,
+    '$[*] ? (@.outcome == "ambiguous" || @.outcome == "lost" || !exists(@.outcome)).intended')->-1 AS intended,
   CASE WHEN jsonb_array_length(e.attempts) = 1 THEN e.started_at ELSE
     (SELECT min((t->>'startedAt')::timestamptz) FROM jsonb_array_elements(e.attempts) t
      WHERE coalesce(t->>'outcome', 'lost') IN ('ambiguous', 'lost') AND (t->>'startedAt')::timestamptz >= e.started_at) END AS "doubtfulSince"`;

@@ -159,8 +159,11 @@ async function setCapacity(
       throw new Ambiguous(`${deed} was answered, but not as ${SERVICE} does; it may have been done`);
   } catch (error) {
     if (error instanceof Ambiguous) throw error;
-    const { name, message } = error as Error;
+    const { name, message, $metadata } = error as Error & { $metadata?: { httpStatusCode?: number } };
     if (BUSY.test(name)) throw new NotYet(`${deed} has to wait: ${name}: ${message}`, busySeconds);
-    throw awsOutcome(error, deed, SERVICE, (sentence) => new Ambiguous(`${sentence}; it may have been done`));
+    const mayBeDone = (sentence: string): Error => new Ambiguous(`${sentence}; it may have been done`);
+    // That it failed on the way does not say how far it came, and counted on from there it would be done twice.
+    if ($metadata?.httpStatusCode === 500) throw mayBeDone(`${deed} was answered 500 ${name}: ${message}`);
+    throw awsOutcome(error, deed, SERVICE, mayBeDone);
   }
 }

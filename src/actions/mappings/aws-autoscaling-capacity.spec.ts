@@ -143,7 +143,7 @@ describe('aws_autoscaling_capacity', () => {
       [400, 'ScalingActivityInProgress', Permanent, NotYet],
       [500, 'ResourceContention', Retryable, NotYet],
       [429, 'Whatever', Retryable],
-      [500, 'InternalFailure', Retryable],
+      [500, 'InternalFailure', Retryable, Ambiguous],
       [503, 'ServiceUnavailable', Retryable],
       [502, 'BadGateway', Retryable, Ambiguous],
       [504, 'GatewayTimeout', Retryable, Ambiguous],

@@ -142,7 +142,7 @@ export class Webhook implements Action<WebhookParams> {
       if (error instanceof NotSent) throw new Retryable(`${target} was not sent: ${error.message}`);
       if (error instanceof NoAnswer && error.isUnreadable)
         throw new Unreadable(
-          `${target} was sent, and its answer is no HTTP: ${error.message}; it may have been done`,
+          `${target} was sent, and its answer can't be read: ${error.message}; it may have been done`,
         );
       if (error instanceof NoAnswer)
         throw mayBeDone(`${target} was sent and not answered: ${error.message}`, isIdempotent);
