@@ -18,6 +18,31 @@ declare module 'net-snmp' {
     version: number;
   }
 
+  interface Engine {
+    engineID: Buffer;
+    engineBoots: number;
+    engineTime: number;
+  }
+
+  namespace Encryption {
+    function encryptPdu(
+      privProtocol: PrivProtocols,
+      scopedPdu: Buffer,
+      privPassword: string,
+      authProtocol: AuthProtocols,
+      engine: Engine,
+    ): { encryptedPdu: Buffer; msgPrivacyParameters: Buffer };
+
+    function decryptPdu(
+      privProtocol: PrivProtocols,
+      encryptedPdu: Buffer,
+      privParameters: Buffer,
+      privPassword: string,
+      authProtocol: AuthProtocols,
+      engine: Engine,
+    ): Buffer;
+  }
+
   interface ReceiverOptions {
     port?: number;
     address?: string;
