@@ -39,7 +39,7 @@ describe('what alerts say', () => {
     });
   const stateOf = async (name: string): Promise<Json> => (await api.get(`/services/${name}/state`)).body;
   const sent = (path: string): Json[] =>
-    sink.requests.filter((one) => one.path === path).map(({ body }) => JSON.parse(body) as Json);
+    sink.requests.filter((one) => one.path === path).map(({ body }) => JSON.parse(body));
   const alert = (name: string, instance: string) => ({
     labels: { alertname: name, instance },
     annotations: { summary: `${instance} does not answer` },

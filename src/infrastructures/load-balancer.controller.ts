@@ -39,7 +39,7 @@ export class LoadBalancerController {
   }
 
   private async shown(id: string, reference: string): Promise<ShownLoadBalancer> {
-    const shown = await this.states.show(id);
+    const shown = await this.states.show(id, this.clock.now());
     if (shown === undefined) throw none(reference);
     return shown;
   }

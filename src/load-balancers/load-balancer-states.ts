@@ -16,7 +16,9 @@ export type SyncOutcome =
   /** The nodes can't be listed, or the list is empty: nothing was changed. */
   | 'nodes_unknown'
   /** The load balancer can't be asked, or refused something. */
-  | 'failed';
+  | 'failed'
+  /** Nobody has looked when it was due: only shown, of a sync that is past. */
+  | 'not_looked';
 
 /** One change of a member, and why. What begun has and nothing else may have been done. */
 export interface Change extends Pick<Step, 'change' | 'why'> {
@@ -66,6 +68,8 @@ export interface ShownLoadBalancer {
 }
 
 const CHANGES_KEPT = 100;
+/** A sync that is due and not done for so long: nobody looks. */
+const OVERDUE_MS = 30_000;
 /** Older ends of executions are not looked for: the regular sync has seen them. */
 const JUST_NOW_SECONDS = 10;
 
@@ -175,8 +179,8 @@ export class LoadBalancerStates {
     );
   }
 
-  /** Undefined when the infrastructure has none. */
-  async show(infrastructure: string): Promise<ShownLoadBalancer | undefined> {
+  /** Undefined when the infrastructure has none. What was seen last is not shown as if it were so now. */
+  async show(infrastructure: string, now: Date): Promise<ShownLoadBalancer | undefined> {
     const [row] = await this.database.rows<{ [K in keyof ShownLoadBalancer]: ShownLoadBalancer[K] | null }>(
       `SELECT nullif(pool, '') AS pool, outcome, explanation, error, members, changes, synced_at AS "lastSyncAt",
          next_sync_at AS "nextSyncAt", changed_at AS since
@@ -185,6 +189,16 @@ export class LoadBalancerStates {
     );
     if (row === undefined) return undefined;
     const present = Object.entries(row).filter(([, value]) => value !== null);
-    return Object.fromEntries(present) as unknown as ShownLoadBalancer;
+    const shown = Object.fromEntries(present) as unknown as ShownLoadBalancer;
+    const { lastSyncAt, nextSyncAt } = shown;
+    if (now.getTime() - nextSyncAt.getTime() <= OVERDUE_MS) return shown;
+    const last =
+      lastSyncAt === undefined
+        ? 'nobody has looked yet'
+        : `nobody has looked since ${momentText(lastSyncAt)}`;
+    const explanation = `${last}, and it was due at ${momentText(nextSyncAt)}: what was seen then says nothing about now`;
+    return { ...shown, outcome: 'not_looked', since: nextSyncAt, explanation };
   }
 }
+
+const momentText = (at: Date): string => at.toISOString().replace(/\.\d+Z$/, 'Z');

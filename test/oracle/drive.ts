@@ -26,6 +26,16 @@ export function driven(story: Story): Verdict[] {
     if (moment.nodesSetTo !== undefined) nodes = moment.nodesSetTo;
     for (const { direction, at } of moment.others) scalings = scaled(scalings, direction, at * 1000);
 
+    // In a gap somebody has told that nobody looks: that changes nothing of what follows.
+    if (state !== undefined && isUnseen(rule, state, lastReadAt, now)) {
+      const told = evaluate(
+        rule,
+        state,
+        { values: {}, errors: {}, killSwitch: false, isStale: true },
+        lastReadAt,
+      );
+      if (!told.needs) state = JSON.parse(JSON.stringify(told.state)) as State;
+    }
     const before = state ?? initialState(rule, now);
     const seen: Observation = {
       ...readingsOf(moment),
@@ -63,6 +73,14 @@ export function driven(story: Story): Verdict[] {
     };
   });
 }
+
+/** Nothing was read for more than three intervals, nor was the state written in that time. */
+const isUnseen = (
+  { intervalMs, enabled }: Rule,
+  { since }: State,
+  lastReadAt: number,
+  now: number,
+): boolean => enabled && intervalMs !== undefined && since <= lastReadAt && now - lastReadAt > 3 * intervalMs;
 
 const isRead = ({ values }: MomentOfStory): boolean => Object.values(values).some((value) => value !== null);
 

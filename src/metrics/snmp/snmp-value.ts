@@ -69,9 +69,9 @@ export function numberOf({ type, value }: Varbind): Reading {
   const number =
     typeof value === 'number' ? value : bytes && numberInside(new BerReader(bytes), type ?? Tag.Null);
   if (number !== undefined && Number.isFinite(number))
-    return type === Tag.Counter32
+    return Number(type) === Number(Tag.Counter32)
       ? { value: number, counter32: NOTHING_KNOWN }
-      : { value: type === Tag.TimeTicks ? number / TICKS_PER_SECOND : number };
+      : { value: Number(type) === Number(Tag.TimeTicks) ? number / TICKS_PER_SECOND : number };
   const what = type === undefined ? 'nothing' : (NAMES[type] ?? `type ${String(type)}`);
   return { error: (type && WITHOUT_VALUE[type]) ?? `the agent answered ${what} that is no number` };
 }

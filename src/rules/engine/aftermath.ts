@@ -43,15 +43,22 @@ function dueSteps(rule: Rule, state: State, seen: Observation, now: Moment): num
   return steps.filter((step) => step >= escalated && firstTriggeredAt + rule.escalationMs![step]! <= now);
 }
 
+/** How long after its end a look still tells whether something had come to be by then, for a rule without polls. */
+const LATE_MS = 30_000;
+const LATE_INTERVALS = 3;
+
 function effectOf(
-  { expect }: Rule,
+  { expect, intervalMs }: Rule,
   { expectFrom }: State,
   seen: Observation,
   hasTriggered: boolean,
   now: Moment,
 ): Aftermath['effect'] {
   if (expect === undefined || expectFrom === undefined) return undefined;
-  const truth = expect.condition(seen.values);
+  const lateMs = intervalMs === undefined ? LATE_MS : LATE_INTERVALS * intervalMs;
+  // Nobody looked when it was to be: what is so now may have come to be long after.
+  const isLate = now > expectFrom + expect.withinMs + lateMs;
+  const truth = isLate ? undefined : expect.condition(seen.values);
   if (truth === true) return { of: expectFrom, helped: true };
   // Another trigger, and it has not come to be: the one before did not help.
   if (now < expectFrom + expect.withinMs && !hasTriggered) return undefined;
