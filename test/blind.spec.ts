@@ -94,10 +94,12 @@ describe('when nobody looks', () => {
     ]);
     expect([gap.from, gap.to]).toEqual([before.to, now.from]);
     expect(Date.parse(gap.to) - Date.parse(gap.from)).toBeGreaterThan(6_000);
-    await until(async () => (await stateOf('held')).phase === 'pending', WAIT_MS);
     // The hold stood still.
-    const held = await stateOf('held');
-    const seconds = Number(/for (\d+) s of 600 s/.exec(held.explanation)?.[1]);
+    const [, held] = await until(
+      async () => /for (\d+) s of 600 s/.exec((await stateOf('held')).explanation as string) ?? undefined,
+      WAIT_MS,
+    );
+    const seconds = Number(held);
     const stretches = await ledgerOf('held');
     const first = stretches.at(-1);
     expect(seconds).toBeLessThan((Date.now() - Date.parse(first.from)) / 1000 - 5);

@@ -94,7 +94,7 @@ describe('from poll to action', () => {
         'ok condition_false',
         'pending holding',
         'alarm triggered',
-        'pending holding',
+        'alarm holding',
         'alarm wisdom',
         'alarm triggered',
         ...(ledger.length === 8 ? ['pending holding'] : []),

@@ -48,11 +48,12 @@ describe('roles as processes of their own, two schedulers and two workers among 
     for (const [name, { root }] of Object.entries(roles)) {
       const role = name.replace(/ .*/, '');
       expect((await root.get('/health/live')).body).toEqual({ status: 'up', roles: [role] });
-      const checks = { database: { status: 'up' }, redis: { status: 'up' } };
+      const up = { status: 'up' };
+      const checks = { database: up, redis: up };
       expect((await root.get('/health/ready')).body).toEqual({
         status: 'up',
         roles: [role],
-        checks: role === 'scheduler' ? { ...checks, scheduler: { status: 'up' } } : checks,
+        checks: role === 'scheduler' ? { ...checks, scheduler: up, polls: up } : checks,
       });
       const metrics = await root.get('/metrics');
       expect(metrics.status).toBe(200);

@@ -98,7 +98,7 @@ describe('tools', () => {
   });
 
   test.each([
-    [{ oid: 'sysDescr' }, '/oid'],
+    [{ oid: 'noSuchObjectName' }, '/oid'],
     [{ rowsAtMost: 1_001 }, '/rowsAtMost'],
     [{ timeoutSeconds: 3_600 }, '/timeoutSeconds'],
     [{ community: { secret: true } }, '/community'],

@@ -122,6 +122,14 @@ describe.each(['soap', 'rest'])('cloudforms_vms over %s', (api) => {
   });
 
   if (api === 'rest')
+    it('a success that says it is an error is none', async () => {
+      const raw = '{"error": {"kind": "internal_server_error", "message": "no"}}';
+      expect(await failures(() => cloudForms.next.push({ raw }))).toMatch(
+        /was answered 500 Internal Server Error: no$/,
+      );
+    });
+
+  if (api === 'rest')
     it.each([
       [
         '{"name": "vms", "count": 9, "subcount": 2, "resources": [{"id": "1"}]}',
@@ -167,6 +175,5 @@ const HALF_REST = [
   '{"name": "vms", "resources": [{"href": "/api/vms/1"}]}',
   '{"name": "vms", "resources": [null]}',
   '{"name": "vms", "resources": ["/api/vms/1"]}',
-  '{"error": {"kind": "internal_server_error", "message": "no"}}',
   '{"name": "vms", "resources": [{"id": "1"}',
 ];

@@ -9,6 +9,7 @@ import { check } from '../../common/check';
 import type { Mapping } from '../../common/mapping-registry';
 import type { Metric, MetricOptions, ReadContext } from '../metric';
 import { MetricRegistry } from '../metric-registry';
+import { CLOCK, systemClock } from '../../common/clock';
 import { SnmpClient } from '../snmp/snmp-client';
 import { HttpClient } from '../http/http-client';
 import { METRIC_MAPPINGS } from './index';
@@ -158,7 +159,7 @@ const ROWS: Record<string, Row> = {
     refused: [
       {},
       { host: 'h' },
-      { host: 'h', oid: 'sysUpTime.0' },
+      { host: 'h', oid: 'noSuchName.0' },
       { host: 'h', oid: '1.3.6.1', retries: -1 },
     ],
   },
@@ -166,7 +167,7 @@ const ROWS: Record<string, Row> = {
     at: ({ udp }) => ({ hosts: ['127.0.0.1'], port: udp, oid: '1.3.6.1.2.1.1.3.0' }),
     refused: [
       {},
-      { oid: 'sysUpTime.0' },
+      { oid: 'noSuchName.0' },
       { hosts: [], oid: '1.3.6.1' },
       { hosts: ['h', 'h'], oid: '1.3.6.1' },
       { hosts: ['http://h'], oid: '1.3.6.1' },
@@ -208,7 +209,7 @@ describe('every metric mapping', () => {
   beforeAll(async () => {
     module = await Test.createTestingModule({
       imports: [DiscoveryModule],
-      providers: [...METRIC_MAPPINGS, ...CLIENTS, MetricRegistry],
+      providers: [...METRIC_MAPPINGS, ...CLIENTS, MetricRegistry, { provide: CLOCK, useValue: systemClock }],
     }).compile();
     await module.init();
     registry = module.get(MetricRegistry);
