@@ -37,7 +37,7 @@ export class InfrastructureDto {
   downWisdomSeconds = 0;
 
   @Decimal({
-    description: 'How long a node that was asked for counts as in flight after the action succeeded',
+    description: 'How long its counter may take to show what an action has done',
     unit: 's',
     minimum: 0,
     maximum: 86_400,
