@@ -68,6 +68,28 @@ describe('what alerts say', () => {
     expect(sent('/restart')[1]).toMatchObject({ host: 'db-7', total: 1 });
   }, 60_000);
 
+  test('a service that triggers once per alert is told of that alert, whatever fires beside it', async () => {
+    sink.clear();
+    await watch('Each', { actions: ['restart'], wisdomSeconds: 0 });
+    const ago = (seconds: number) => new Date(Date.now() - seconds * 1_000).toISOString();
+    // The one that began first comes last.
+    for (const [host, seconds] of [
+      ['db-1', 60],
+      ['db-2', 30],
+      ['db-3', 90],
+    ] as const) {
+      await api.post('/alerts', [{ ...alert('Each', host), at: ago(seconds) }]);
+      await until(() => sent('/restart').some((one) => one.host === host), WAIT_MS);
+    }
+    expect(sent('/restart').map(({ host, total }) => [host, total])).toEqual([
+      ['db-1', 1],
+      ['db-2', 1],
+      ['db-3', 1],
+    ]);
+    const items: Json[] = await api.all('/alerts?service=Each');
+    expect(items.map(({ executions }) => executions.length)).toEqual([1, 1, 1]);
+  }, 60_000);
+
   test('of many all are told, up to a hundred, the newest first', async () => {
     const at = Date.now() - 200_000;
     await api.post(

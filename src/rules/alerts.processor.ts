@@ -142,11 +142,12 @@ export class AlertsProcessor {
     const concerned = new Set(matches.map(({ service }) => service));
     const services = new Map(watched.map(({ prepared }) => [prepared.service.id, prepared]));
     const byId = new Map(taken.map((alert) => [alert.id, alert]));
-    // Windows look at them.
-    await this.pushed.write(
+    const written = this.pushed.write(
       matches.map(({ alert, service, metric }) => ({ alert: byId.get(alert)!, service, metric })),
       services,
     );
+    // Only windows look at what is written.
+    if (watched.some(({ prepared }) => prepared.hasAlertWindows)) await written;
     const seen = await this.look(
       taken,
       matches,
@@ -184,11 +185,20 @@ export class AlertsProcessor {
       ...(await this.observer.known(polled, at, readings)),
       ...others.map((one) => this.observer.seen(one, {}, NO_ALERTS, at)),
     ];
-    const firing = new Set(alerts.flatMap(({ id, status }) => (status === 'firing' ? [id] : [])));
-    const told = new Set(matches.flatMap(({ service, alert }) => (firing.has(alert) ? [service] : [])));
+    const firing = new Map(
+      alerts.flatMap((one) => (one.status === 'firing' ? [[one.id, one] as const] : [])),
+    );
+    const told = new Map(
+      matches.flatMap(({ service, alert }) =>
+        firing.has(alert) ? [[service, firing.get(alert)!] as const] : [],
+      ),
+    );
     for (const one of seen) {
-      const { id } = one.watched.prepared.service;
-      one.news = told.has(id);
+      const { prepared } = one.watched;
+      const { id } = prepared.service;
+      const news = told.get(id);
+      one.news = news !== undefined;
+      if (news !== undefined && isTakenOneByOne(prepared)) one.newcomer = feedingOf(news);
       const bringers = senders.get(id);
       if (bringers === undefined) continue;
       one.bringers = bringers;
@@ -314,15 +324,15 @@ interface Matched {
   matches: MatchRow[];
 }
 
+const isTakenOneByOne = ({ service }: Prepared): boolean => !service.polled && service.wisdomSeconds === 0;
+
 /**
  * Without polls and wisdom time a service triggers once per alert: its alerts are taken one a round. For all other
  * services one evaluation says as much as many.
  */
 function oneEach(all: readonly Matched[], watched: readonly Watched[]): { now: Matched[]; later: Matched[] } {
   const perAlert = new Set(
-    watched.flatMap(({ prepared: { service } }) =>
-      service.polled || service.wisdomSeconds > 0 ? [] : [service.id],
-    ),
+    watched.flatMap(({ prepared }) => (isTakenOneByOne(prepared) ? [prepared.service.id] : [])),
   );
   const taken = new Set<string>();
   const [now, later]: [Matched[], Matched[]] = [[], []];

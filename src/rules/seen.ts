@@ -20,6 +20,8 @@ export interface Seen {
   news?: boolean;
   /** Alerts that brought a reading. */
   bringers?: readonly FeedingAlert[];
+  /** The alert that is new, where a service triggers once per alert: it is about that one, whatever else fires. */
+  newcomer?: FeedingAlert;
   /** The newest alert of each metric that alerts feed, the newest of all first, and those that brought a reading. */
   told?: readonly ToldAlert[];
   /** How many alerts feed it. */
@@ -56,11 +58,15 @@ export function fedBy(seen: Seen, feeding: readonly AlertValue[]): Seen {
   }
   const ends = feeding.flatMap(({ livesUntil }) => livesUntil?.getTime() ?? []);
   const bringers = seen.bringers ?? NOBODY;
-  const newest = [...new Map([...feeding, ...bringers].map((one) => [one.alert, one])).values()];
+  const newest =
+    seen.newcomer === undefined
+      ? [...new Map([...feeding, ...bringers].map((one) => [one.alert, one])).values()]
+      : [seen.newcomer];
   return {
     ...seen,
     told: newest.length === 0 ? undefined : newest.map(toldOf).sort((a, b) => (a.at < b.at ? 1 : -1)),
-    toldTotal: feeding.reduce((sum, { total }) => sum + total, bringers.length),
+    toldTotal:
+      seen.newcomer === undefined ? feeding.reduce((sum, { total }) => sum + total, bringers.length) : 1,
     values,
     errors: withOpenReason(prepared, values, errors),
     readAt,
