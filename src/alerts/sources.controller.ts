@@ -32,7 +32,7 @@ export class SourcesController extends definitionController('sources', SourceDto
     @Param('ref') reference: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Resource> {
-    const source = await super.get(reference, reply);
+    const source = await this.sources.withWarnings(await super.get(reference, reply));
     return { ...source, ...(await this.receipts.activity(source.id, this.clock.now())) };
   }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { Resource } from '../api/definition.controller';
 import { StoredDefinitions, type Draft, type References, type Surroundings } from '../api/stored-definitions';
 import { hashOf } from '../auth/identities';
 import { CLOCK, type Clock } from '../common/clock';
@@ -15,6 +16,8 @@ import { DefinitionStore, type Columns } from '../database/definitions';
 import { SourceRow } from '../database/entities';
 import { FormatRegistry } from './format-registry';
 import { SnmpSourceParams } from './formats/snmp.format';
+import { forgetEngines } from './traps/engine-store';
+import { sharedWarnings } from './traps/shared-credentials';
 
 /** Who may send alerts, and how that is checked. */
 export class SourceDto {
@@ -43,7 +46,7 @@ const TOKEN_BYTES = 24;
 /** What `GET` shows beside a definition may be sent back with it. */
 function withoutActivity(body: unknown): unknown {
   if (!isObject(body)) return body;
-  const { lastSeenAt: _seen, alertsPerMinute: _rate, ...definition } = body;
+  const { lastSeenAt: _seen, alertsPerMinute: _rate, warnings: _warnings, ...definition } = body;
   return definition;
 }
 
@@ -56,7 +59,7 @@ export class Sources extends StoredDefinitions<SourceRow> {
 
   constructor(
     private readonly database: Database,
-    @Inject(CLOCK) clock: Clock,
+    @Inject(CLOCK) private readonly clock: Clock,
     private readonly formats: FormatRegistry,
     private readonly secrets: Secrets,
   ) {
@@ -69,6 +72,41 @@ export class Sources extends StoredDefinitions<SourceRow> {
     if (before !== undefined) return draft;
     const token = randomBytes(TOKEN_BYTES).toString('base64url');
     return { ...draft, row: { ...draft.row, tokenHash: hashOf(token) }, once: { token } };
+  }
+
+  override async create(body: unknown): Promise<Resource> {
+    return this.withWarnings(await super.create(body));
+  }
+
+  override async replace(
+    reference: string,
+    body: unknown,
+    expectedVersion: number | undefined,
+  ): Promise<Resource> {
+    return this.withWarnings(await super.replace(reference, body, expectedVersion));
+  }
+
+  /** What was heard of SNMP engines through it goes with it: made anew, it begins anew. */
+  override async remove(reference: string, expectedVersion: number | undefined): Promise<void> {
+    const { id } = await this.store.get(reference);
+    const heard = await this.database.rows<{ engine_id: string }>(
+      'SELECT engine_id FROM snmp_engines WHERE source_id = $1',
+      [id],
+    );
+    await super.remove(reference, expectedVersion);
+    await forgetEngines(
+      this.database,
+      heard.map(({ engine_id }) => engine_id),
+      this.clock.now(),
+    );
+  }
+
+  /** Beside a source of SNMP notifications: what of it another one takes too. */
+  async withWarnings<R extends { id: string; format?: unknown }>(source: R): Promise<R> {
+    if (source.format !== 'snmp') return source;
+    const sources = await this.snmp();
+    const warnings = sharedWarnings(sources, source.id);
+    return warnings.length === 0 ? source : { ...source, warnings };
   }
 
   protected columns(body: unknown, { before }: Surroundings<SourceRow>): Columns<SourceRow> {

@@ -22,7 +22,17 @@ const OF_READINGS = {
   p90: 'percentile_cont(0.9) WITHIN GROUP (ORDER BY value)',
   p95: 'percentile_cont(0.95) WITHIN GROUP (ORDER BY value)',
   p99: 'percentile_cont(0.99) WITHIN GROUP (ORDER BY value)',
+  rate: 'sum(rise) / extract(epoch FROM max(at) - min(at))',
+  delta: `CASE WHEN $6::timestamptz[] IS NULL
+    THEN (array_agg(value ORDER BY at DESC))[1] - (array_agg(value ORDER BY at))[1] ELSE sum(rise) END`,
 };
+
+/** How much a counter rose since the reading before it in its step: as `rules/engine/window.ts` has it. */
+const RISES = `CASE WHEN before IS NULL THEN 0 WHEN value >= before THEN value - before
+    WHEN $6::timestamptz[] IS NULL OR before >= 4294967296 OR EXISTS (
+      SELECT FROM unnest($6::timestamptz[]) AS b (begin)
+      WHERE begin > before_at - interval '2 s' AND begin <= at + interval '1 s') THEN value
+    ELSE value - before + 4294967296 END AS rise`;
 
 /** The same of numbers that are rolled up; percentiles can't be made of them. */
 const OF_STEPS: Partial<Record<PointFunction, string>> = {
@@ -62,7 +72,8 @@ export class Points {
       return await this.database.transaction(async (sql) => {
         await sql.rows(`SET LOCAL statement_timeout = ${TIMEOUT_MS}`);
         if (rolled === undefined && (await isBeyond(sql, wanted))) throw tooMany();
-        const [text, values] = rolled === undefined ? ofReadings(wanted) : ofSteps(wanted, rolled);
+        const begins = await beginsOf(sql, wanted);
+        const [text, values] = rolled === undefined ? ofReadings(wanted, begins) : ofSteps(wanted, rolled);
         const rows = await sql.rows<{ at: Date; value: number }>(text, values);
         if (rows.length > MAX_POINTS) throw tooMany();
         return rows.map(({ at, value }): Point => [at.toISOString(), value]);
@@ -111,11 +122,25 @@ interface DoneUntil {
 
 type Statement = [text: string, values: unknown[]];
 
-function ofReadings({ series, from, to, stepSeconds, function: name }: Wanted): Statement {
+/** @param begins of a Counter32: when it began anew; null of another number */
+function ofReadings(
+  { series, from, to, stepSeconds, function: name }: Wanted,
+  begins: Date[] | null = null,
+): Statement {
   const values = [groupOf(series), placeOf(series), from, to];
   const readings = `SELECT at, readings[$2] AS value FROM samples
     WHERE group_id = $1 AND at >= $3 AND at <= $4 AND readings[$2] IS NOT NULL`;
   if (stepSeconds === undefined) return [`${readings} ORDER BY at LIMIT ${MAX_POINTS + 1}`, values];
+  if (name === 'rate' || name === 'delta')
+    return [
+      `SELECT step AS at, ${OF_READINGS[name]} AS value FROM (
+         SELECT step, at, value, ${RISES} FROM (
+           SELECT step, at, value, lag(value) OVER steps AS before, lag(at) OVER steps AS before_at
+           FROM (SELECT *, date_bin(make_interval(secs => $5), at, 'epoch') AS step FROM (${readings}) r) s
+           WINDOW steps AS (PARTITION BY step ORDER BY at)) t) u
+       GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT ${MAX_POINTS + 1}`,
+      [...values, stepSeconds, begins],
+    ];
   return [
     `SELECT date_bin(make_interval(secs => $5), at, 'epoch') AS at, ${OF_READINGS[name]} AS value
      FROM (${readings}) r GROUP BY 1 ORDER BY 1 LIMIT ${MAX_POINTS + 1}`,
@@ -158,6 +183,14 @@ function ofSteps(wanted: Wanted, done: DoneUntil): Statement {
      GROUP BY 1 ORDER BY 1 LIMIT ${MAX_POINTS + 1}`,
     values,
   ];
+}
+
+async function beginsOf(sql: Sql, { series, function: name }: Wanted): Promise<Date[] | null> {
+  if (name !== 'rate' && name !== 'delta') return null;
+  const [counter] = await sql.rows<{ begins: Date[] }>('SELECT begins FROM counters WHERE series = $1', [
+    series,
+  ]);
+  return counter?.begins ?? null;
 }
 
 type Span = readonly [from: number, to: number];

@@ -103,23 +103,34 @@ export class EngineStore {
   /** @returns false when it was not heard */
   async forget(source: string, engineId: string, now: Date): Promise<boolean> {
     const plain = engineId.toLowerCase().replace(/^0x/, '');
-    return this.database.transaction(async (sql) => {
-      const gone = await sql.rows(
-        `DELETE FROM snmp_engines WHERE engine_id = $1 AND (source_id = $2 OR source_id IS NULL) RETURNING engine_id`,
-        [plain, source],
-      );
-      if (gone.length === 0) return false;
-      await sql.rows(
-        `INSERT INTO forgotten_engines (engine_id, forgotten_at) VALUES ($1, $2)
-         ON CONFLICT (engine_id) DO UPDATE SET forgotten_at = excluded.forgotten_at`,
-        [plain, now],
-      );
-      await sql.rows('DELETE FROM forgotten_engines WHERE forgotten_at < $1', [
-        new Date(now.getTime() - KEPT_SECONDS * 1000),
-      ]);
-      return true;
-    });
+    const known = await this.database.rows(
+      'SELECT FROM snmp_engines WHERE engine_id = $1 AND (source_id = $2 OR source_id IS NULL)',
+      [plain, source],
+    );
+    if (known.length === 0) return false;
+    await forgetEngines(this.database, [plain], now);
+    return true;
   }
+}
+
+/** Listeners of all processes forget them soon: what they say next is believed. */
+export async function forgetEngines(
+  database: Database,
+  engineIds: readonly string[],
+  now: Date,
+): Promise<void> {
+  if (engineIds.length === 0) return;
+  await database.transaction(async (sql) => {
+    await sql.rows('DELETE FROM snmp_engines WHERE engine_id = ANY($1)', [engineIds]);
+    await sql.rows(
+      `INSERT INTO forgotten_engines (engine_id, forgotten_at) SELECT unnest($1::text[]), $2
+       ON CONFLICT (engine_id) DO UPDATE SET forgotten_at = excluded.forgotten_at`,
+      [engineIds, now],
+    );
+    await sql.rows('DELETE FROM forgotten_engines WHERE forgotten_at < $1', [
+      new Date(now.getTime() - KEPT_SECONDS * 1000),
+    ]);
+  });
 }
 
 /** As net-snmp's tools take it. */

@@ -220,7 +220,7 @@ describe('snmp_oid', () => {
       const dead = await running(startUdp(() => undefined));
       const started = performance.now();
       await expect(metric.read(params({ port: dead.port, retries: 2 }), context(600))).rejects.toThrow(
-        /^cannot read 1\.3\.6\.1\.4\.1\.8072\.9999\.1\.0 from 127\.0\.0\.1: no answer in 0\.6 s$/,
+        /^cannot read 1\.3\.6\.1\.4\.1\.8072\.9999\.1\.0 from 127\.0\.0\.1: no answer in 0\.6 s: the host is down, a firewall is between, or community or version are not what it takes$/,
       );
       const took = performance.now() - started;
       expect(took).toBeGreaterThan(550);
@@ -315,7 +315,7 @@ describe('snmp_oid', () => {
           elsewhere.send(responseTo(get, [[get.oids[0]!, integer(666)]]), port, address);
         }),
       );
-      await expect(metric.read(params({ port }), context(200))).rejects.toThrow(/no answer in 0\.2 s$/);
+      await expect(metric.read(params({ port }), context(200))).rejects.toThrow(/no answer in 0\.2 s: /);
       await closed(elsewhere);
     });
 

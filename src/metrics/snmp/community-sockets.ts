@@ -5,7 +5,8 @@ import { RequestTimedOutError } from 'net-snmp';
 import type { Reading } from '../metric';
 import { encodeGet, idOf, readingsIn, type Get } from './get-message';
 import { requestIdIn } from './request-id';
-import { BACKOFF, BrokenAnswer, firstTryMs, type Tries } from './snmp-session';
+import { BrokenAnswer } from './broken-answer';
+import { BACKOFF, firstTryMs, type Tries } from './snmp-session';
 
 /**
  * Sockets of each address family: as many as hold the answers of all agents that are asked at once. Each of them takes

@@ -2,7 +2,7 @@ import { RequestFailedError, ResponseInvalidError } from 'net-snmp';
 import { ber, getIn, integer, responseTo } from '../../../test/stand-ins/snmp-agents';
 import { encodeGet, idOf, objectsOf, readingsIn, type Get } from './get-message';
 import { requestIdIn } from './request-id';
-import { BrokenAnswer } from './snmp-session';
+import { BrokenAnswer } from './broken-answer';
 
 const BASE = '1.3.6.1.4.1.8072.9999';
 const ID = 0x1234_5678;

@@ -1,7 +1,7 @@
 import { ErrorStatus, RequestFailedError, ResponseInvalidCode, ResponseInvalidError } from 'net-snmp';
 import { BerError, BerReader, Tag } from '../../snmp/ber';
 import type { Reading } from '../metric';
-import { BrokenAnswer } from './snmp-session';
+import { BrokenAnswer } from './broken-answer';
 import { valueInside } from './snmp-value';
 
 /**

@@ -6,15 +6,17 @@ const HOUR_MS = 3_600_000;
 /** Asks an agent with a limit for some objects, as polls do. @returns questions that met silence */
 function poll(size: QuestionSize, limit: number, objects: number, now = 0): number {
   let silences = 0;
-  const atMost = size.atMost(now);
-  for (let left = objects; left > 0; left -= atMost) {
+  let atMost = size.atMost(now);
+  for (let left = objects; left > 0;) {
     const asked = Math.min(left, atMost);
+    left -= asked;
     if (asked <= limit) size.noteAnswer(asked);
     else {
       silences++;
       size.noteTooMany(asked, now);
       size.noteAnswer(1);
     }
+    if (size.isLimited) atMost = Math.min(atMost, size.proven);
   }
   return silences;
 }
@@ -24,7 +26,7 @@ describe('how many objects are asked for at once', () => {
     ['without a limit', 99, 40, [0, 0, 0], 40],
     ['of ten of fifteen', 10, 15, [1, 0, 0, 0, 0], 8],
     ['of one of three', 1, 3, [1, 1, 0, 0], 1],
-    ['of one of forty', 1, 40, [1, 20, 0, 0], 1],
+    ['of one of forty', 1, 40, [1, 1, 0, 0], 1],
     ['of twenty of forty', 20, 40, [1, 0, 0, 0, 0, 1, 0], 16],
   ])('of an agent %s', (_, limit, objects, silences, atLast) => {
     const size = new QuestionSize();

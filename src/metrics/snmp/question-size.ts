@@ -27,6 +27,11 @@ export class QuestionSize {
     return this.tooMany !== Infinity;
   }
 
+  /** So many it is known to answer. */
+  get proven(): number {
+    return Math.max(1, this.answered);
+  }
+
   /** Is a question of so many known to be answered, where the agent answers at all? */
   hasAnswered(objects: number): boolean {
     return objects === 1 || objects <= this.answered;

@@ -10,7 +10,8 @@ import {
 import type { Reading } from '../metric';
 import { unlessAborted } from '../unless-aborted';
 import { QuestionSize } from './question-size';
-import { BrokenAnswer, SnmpSession, type Asking, type Tries } from './snmp-session';
+import { BrokenAnswer } from './broken-answer';
+import { SnmpSession, type Asking, type Tries } from './snmp-session';
 import type { SnmpTarget } from './snmp-target';
 import { numberOf } from './snmp-value';
 import { Turns } from './turns';

@@ -15,10 +15,11 @@ import { isAfter, isBelow } from './oid-order';
 import { CommunityAgent } from './community-agent';
 import { CommunitySockets } from './community-sockets';
 import { SnmpAgent, type Agent } from './snmp-agent';
-import { reasonOf } from './snmp-reason';
+import { reasonOf, withHint } from './snmp-reason';
 import { QuestionSize } from './question-size';
 import { rowOf, type SnmpRow } from './snmp-row';
-import { BrokenAnswer, firstTryMs, type Tries } from './snmp-session';
+import { BrokenAnswer } from './broken-answer';
+import { firstTryMs, type Tries } from './snmp-session';
 import { keyOfTarget, type SnmpTarget } from './snmp-target';
 
 /** Those of version 3 have a socket each. */
@@ -124,7 +125,11 @@ export class SnmpClient implements OnModuleDestroy {
       const why = ending.signal.aborted
         ? reasonOfAbort(ending.signal, options.timeoutMs)
         : reasonOf(error, options.timeoutMs);
-      return { rows, isComplete: false, error: `cannot walk ${root} of ${target.host}: ${why}` };
+      return {
+        rows,
+        isComplete: false,
+        error: `cannot walk ${root} of ${target.host}: ${withHint(why, target)}`,
+      };
     } finally {
       ending.cancel();
     }
@@ -171,9 +176,18 @@ class Questions {
     const { agent } = this;
     const asked = agent.tellsUpTime && !oids.includes(SYS_UP_TIME) ? [...oids, SYS_UP_TIME] : oids;
     const atMost = agent.size.atMost(performance.now());
-    if (asked.length <= atMost) await this.askTogether(asked);
-    else await Promise.all(parts(asked, atMost).map((some) => this.askTogether(some)));
+    const [first = [], ...rest] = parts(asked, atMost);
+    if (agent.size.isLimited && rest.length > 0 && !agent.size.hasAnswered(atMost)) {
+      // One question tells whether it answers so many; the others go as it says.
+      await this.askTogether(first);
+      await this.askAll(parts(rest.flat(), agent.size.proven));
+    } else await this.askAll([first, ...rest]);
     if (this.hasCounters) await this.tellSince();
+  }
+
+  private async askAll(questions: string[][]): Promise<void> {
+    if (questions.length === 1) await this.askTogether(questions[0]!);
+    else await Promise.all(questions.map((some) => this.askTogether(some)));
   }
 
   /** Since when counters of 32 bits count. An agent that has some is asked for its sysUpTime with them from then on. */
@@ -195,16 +209,14 @@ class Questions {
 
   private async askTogether(oids: string[]): Promise<void> {
     if (this.options.signal.aborted) return;
-    const { agent } = this;
-    if (agent.size.hasAnswered(oids.length))
-      await this.settle(oids, await answerOf(agent.get(oids, this.left())));
-    else await this.tryTogether(oids);
+    if (oids.length > 1) await this.tryTogether(oids);
+    else await this.settle(oids, await answerOf(this.agent.get(oids, this.left())));
   }
 
   /**
-   * Asks for more than the agent is known to answer at once. When it stays silent, one of the objects is asked for alone,
-   * beside the next try: if that is answered and all of them still are not, they are too many, and go one by one. An agent
-   * that is not there is asked one question more than for one object, and never many.
+   * Asks for several objects at once. When the agent stays silent, one of them is asked for alone, beside the next try:
+   * if that is answered and all of them still are not, they are too many, and go one by one. An agent that is not there is
+   * asked one question more than for one object, and never many.
    */
   private async tryTogether(oids: string[]): Promise<void> {
     const { agent } = this;
@@ -283,9 +295,10 @@ async function within(ms: number, answer: Promise<Answer>): Promise<Answer | und
 }
 
 /** @param nonsense what the agent sent last, when that was no SNMP */
-function failure(oid: string, { host }: SnmpTarget, why: string, nonsense?: string): Reading {
-  const beside = nonsense === undefined ? '' : `; what came was no SNMP (${nonsense})`;
-  return { error: `cannot read ${oid} from ${host}: ${why}${beside}` };
+function failure(oid: string, target: SnmpTarget, why: string, nonsense?: string): Reading {
+  const whole =
+    nonsense === undefined ? withHint(why, target) : `${why}; what came was no SNMP (${nonsense})`;
+  return { error: `cannot read ${oid} from ${target.host}: ${whole}` };
 }
 
 const NINE = 57;

@@ -6,7 +6,8 @@ import {
   ResponseInvalidError,
 } from 'net-snmp';
 import { messageOf } from '../../common/errors';
-import { BrokenAnswer } from './snmp-session';
+import { BrokenAnswer } from './broken-answer';
+import type { SnmpTarget } from './snmp-target';
 
 const WRONG_ANSWERS: Partial<Record<ResponseInvalidCode, string>> = {
   [ResponseInvalidCode.ECouldNotDecrypt]: "its answer can't be decrypted; is privKey right?",
@@ -42,9 +43,27 @@ export function reasonOf(error: unknown, timeoutMs: number): string {
   return messageOf(error);
 }
 
+const SILENCE = /^no answer in [\d.]+ s$/;
+
+/** What silence may mean: agents don't answer what they don't like. */
+export function withHint(why: string, { version }: Pick<SnmpTarget, 'version'>): string {
+  if (!SILENCE.test(why)) return why;
+  const wrong = version === '3' ? 'it takes no version 3' : 'community or version are not what it takes';
+  return `${why}: the host is down, a firewall is between, or ${wrong}`;
+}
+
+/** What net-snmp can't take apart, in our words; its own are of its insides. */
+export function garbled(error: unknown): string {
+  const isType =
+    error instanceof ResponseInvalidError && error.code === ResponseInvalidCode.EUnknownObjectType;
+  return isType ? 'a value is of a type that is none of SNMP' : 'it is cut off or garbled';
+}
+
 /** Reports of RFC 3414, 5, by net-snmp's words for them; its words for a wrong digest are not for people. */
 function credentialsReason({ code, info, message }: ResponseInvalidError): string {
   if (code !== ResponseInvalidCode.EAuthFailure) return 'its answer is not valid';
   if (info !== undefined) return 'its answer is signed with another key; is authKey right?';
-  return `it refused the credentials: ${message.toLowerCase()}`;
+  const [report] = message.toLowerCase().split(' (');
+  const hint = report === 'wrong digest' ? '; is authKey right?' : '';
+  return `it refused the credentials: ${report}${hint}`;
 }

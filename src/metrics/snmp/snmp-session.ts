@@ -12,9 +12,11 @@ import {
   type User,
   type Varbind,
 } from 'net-snmp';
+import { BrokenAnswer } from './broken-answer';
 import { mendDes } from './des';
 import { mendKeys } from './keys';
 import { requestIdIn } from './request-id';
+import { garbled } from './snmp-reason';
 import type { SnmpTarget, SnmpUser } from './snmp-target';
 import { normalAddress } from './zone';
 
@@ -31,9 +33,6 @@ export interface Asking extends Tries {
   /** Nobody wants the answer any more: others may take the turn. */
   signal?: AbortSignal;
 }
-
-/** An answer that can't be understood. */
-export class BrokenAnswer extends Error {}
 
 type Req = Parameters<Session['onSimpleGetResponse']>[0];
 
@@ -148,7 +147,7 @@ export class SnmpSession extends Session {
       super.onMsg(message);
     } catch (error) {
       // net-snmp has forgotten whose answer that was.
-      this.failAll(new BrokenAnswer((error as Error).message));
+      this.failAll(new BrokenAnswer(garbled(error)));
     }
   }
 
@@ -168,10 +167,10 @@ export class SnmpSession extends Session {
   }
 
   private onNonsense(error: Error): void {
-    this.nonsense = error.message;
+    this.nonsense = garbled(error);
     const id = this.heard && requestIdIn(this.heard);
     const req = id === undefined ? null : this.unregisterRequest(id);
-    if (req) refuse(req, error.message);
+    if (req) refuse(req, this.nonsense);
   }
 
   private failAll(error: Error): void {

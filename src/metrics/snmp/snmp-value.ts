@@ -33,9 +33,12 @@ export function valueInside(reader: BerReader, type: number): Reading {
   const number = numberInside(reader, type);
   if (number !== undefined && Number.isFinite(number))
     return type === Tag.Counter32 ? { value: number, counter32: NOTHING_KNOWN } : { value: number };
-  const why = WITHOUT_VALUE[type];
-  return { error: why ?? `the agent answered ${NAMES[type] ?? `type ${type}`} that is no number` };
+  return noNumber(type);
 }
+
+const noNumber = (type: number): Reading => ({
+  error: WITHOUT_VALUE[type] ?? `the agent answered ${NAMES[type] ?? `type ${type}`} that is no number`,
+});
 
 function numberInside(reader: BerReader, type: number): number | undefined {
   switch (type) {
@@ -64,16 +67,15 @@ function numberInside(reader: BerReader, type: number): number | undefined {
 }
 
 /** The same of a value as net-snmp reads it. */
-export function numberOf({ type, value }: Varbind): Reading {
+export function numberOf({ type: given, value }: Varbind): Reading {
+  const type: number = given ?? Tag.Null;
   const bytes = Buffer.isBuffer(value) ? value : undefined;
-  const number =
-    typeof value === 'number' ? value : bytes && numberInside(new BerReader(bytes), type ?? Tag.Null);
+  const number = typeof value === 'number' ? value : bytes && numberInside(new BerReader(bytes), type);
   if (number !== undefined && Number.isFinite(number))
-    return Number(type) === Number(Tag.Counter32)
+    return type === Tag.Counter32
       ? { value: number, counter32: NOTHING_KNOWN }
-      : { value: Number(type) === Number(Tag.TimeTicks) ? number / TICKS_PER_SECOND : number };
-  const what = type === undefined ? 'nothing' : (NAMES[type] ?? `type ${String(type)}`);
-  return { error: (type && WITHOUT_VALUE[type]) ?? `the agent answered ${what} that is no number` };
+      : { value: type === Tag.TimeTicks ? number / TICKS_PER_SECOND : number };
+  return noNumber(type);
 }
 
 function numberInText(text: string): number | undefined {

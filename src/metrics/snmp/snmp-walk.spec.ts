@@ -121,7 +121,7 @@ describe('a walk', () => {
     expect(rows).toHaveLength(2);
     expect({ isComplete, error }).toEqual({
       isComplete: false,
-      error: `cannot walk ${BASE} of 127.0.0.1: no answer in 0.4 s`,
+      error: `cannot walk ${BASE} of 127.0.0.1: no answer in 0.4 s: the host is down, a firewall is between, or community or version are not what it takes`,
     });
   });
 

@@ -42,3 +42,71 @@ test('a window that is not full counts as it has, and says how much', () => {
   expect(windowNote(window, 40_000)).toBe('avg 5 min, 40 s of it seen');
   expect(windowNote(window, 300_000)).toBe('avg 5 min');
 });
+
+describe('of a Counter32', () => {
+  const ROUND = 2 ** 32;
+  /** Readings of a counter that rises so much a second, every `stepMs`; it begins anew at those moments. */
+  const readings = (
+    perSecond: number,
+    stepMs: number,
+    count: number,
+    begins: number[] = [],
+    from = ROUND - 5 * perSecond,
+  ) => {
+    const moments = Array.from({ length: count }, (_, n) => NOW - (count - 1 - n) * stepMs);
+    const values = moments.map((at) => {
+      const begin = begins.findLast((one) => one <= at);
+      const risen =
+        begin === undefined
+          ? from + (perSecond * (at - moments[0]!)) / 1000
+          : (perSecond * (at - begin)) / 1000;
+      return Math.floor(risen) % ROUND;
+    });
+    return { values, firstAt: moments[0]!, lastAt: NOW, counter32: { moments, begins } };
+  };
+  const of = (name: 'rate' | 'delta', given: ReturnType<typeof readings>) =>
+    windowed({ function: name, seconds: 3_600 }, given, NOW, 10_000) as { value: number };
+
+  it.each([
+    [100e6, 30_000, 11],
+    [100e6, 10_000, 7],
+    [1e9, 1_000, 10],
+    [125e6, 34_000, 50],
+    [1, 10_000, 20],
+  ])('the rate is right through its rounds: %d/s, every %d ms', (perSecond, stepMs, count) => {
+    const given = readings(perSecond, stepMs, count);
+    expect(of('rate', given).value).toBeCloseTo(perSecond, -1);
+    expect(of('delta', given).value).toBeCloseTo((perSecond * (count - 1) * stepMs) / 1000, -2);
+  });
+
+  it.each([
+    ['right after a reading', NOW - 30_000 + 1],
+    ['between readings', NOW - 25_000],
+    ['right before a reading', NOW - 20_000 - 200],
+    ['as its tick has it, a little after its reading', NOW - 20_000 + 400],
+  ])('that begins anew %s the fall is no round', (_, begin) => {
+    const given = readings(1_000, 10_000, 7, [begin], 3e9);
+    expect(of('rate', given).value).toBeLessThanOrEqual(1_000);
+    expect(of('rate', given).value).toBeGreaterThan(800);
+  });
+
+  it('a beginning elsewhere says nothing', () => {
+    const given = readings(100e6, 30_000, 11);
+    given.counter32.begins = [0, NOW - 1_000_000, NOW + 60_000];
+    expect(of('rate', given).value).toBeCloseTo(100e6, -1);
+  });
+
+  it('other numbers that fall began anew, and delta is their difference', () => {
+    const { counter32: _, ...plain } = readings(100e6, 30_000, 3);
+    expect(of('delta', plain as never).value).toBe(plain.values.at(-1)! - plain.values[0]!);
+    // More than it can hold is no Counter32 any more.
+    const moments = [NOW - 10_000, NOW];
+    const beyond = {
+      values: [2 ** 33, 5],
+      firstAt: moments[0]!,
+      lastAt: NOW,
+      counter32: { moments, begins: [] },
+    };
+    expect(of('rate', beyond).value).toBe(0.5);
+  });
+});

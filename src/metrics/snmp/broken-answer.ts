@@ -1,0 +1,2 @@
+/** An answer that can't be understood. */
+export class BrokenAnswer extends Error {}
