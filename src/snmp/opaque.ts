@@ -18,7 +18,7 @@ export function numberInOpaque(opaque: Buffer): number | undefined {
     const bytes = reader.octetsInside();
     if (type === FLOAT || type === DOUBLE)
       return opaque.length === 3 + bytes.length ? floatIn(bytes) : undefined;
-    if (type === INTEGER64) return bytes.length > 8 ? undefined : signed64(bytes);
+    if (type === INTEGER64) return integer64(bytes);
     const number = type === COUNTER64 || type === UNSIGNED64 ? reader.unsigned64Inside() : undefined;
     reader.leave(outer);
     return number;
@@ -26,6 +26,12 @@ export function numberInOpaque(opaque: Buffer): number | undefined {
     if (error instanceof BerError) return undefined;
     throw error;
   }
+}
+
+/** Of nine bytes the first may be a zero, whatever sign the others then have. */
+function integer64(bytes: Buffer): number | undefined {
+  if (bytes.length > 9 || (bytes.length === 9 && bytes[0] !== 0)) return undefined;
+  return signed64(bytes.length === 9 ? bytes.subarray(1) : bytes);
 }
 
 /** As IEEE 754 has it, in four bytes or eight. */

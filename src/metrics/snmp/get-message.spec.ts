@@ -63,6 +63,7 @@ describe('an answer', () => {
     ['a Counter64 that looks negative', bytes(0x46, 'ff'), 255],
     ['an opaque double', bytes(0x44, '9f79083fe0000000000000'), 0.5],
     ['an opaque Integer64', bytes(0x44, '9f7a08ffffffffffffffd6'), -42],
+    ['an opaque Integer64 of nine bytes', bytes(0x44, '9f7a0900ffffffffffffffd6'), -42],
     ['a short opaque Integer64', bytes(0x44, '9f7a01ff'), -1],
     ['an opaque Unsigned64', bytes(0x44, '9f7b08ffffffffffffffff'), 2 ** 64],
     ['an opaque Counter64', bytes(0x44, '9f7602ffff'), 65_535],
