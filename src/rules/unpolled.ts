@@ -24,7 +24,7 @@ type Range = Pick<PollJob, 'intervalSeconds' | 'fromSlot' | 'toSlot'>;
 /** Services that are told in one transaction. */
 const PAGE = 500;
 /** An alert that has waited for so long is not looked at in time. */
-const ALERT_WAITS_MS = 30_000;
+const ALERT_WAITS_SECONDS = 30;
 const MAX_WAITING_ALERTS = 1_000;
 
 const EVERYWHERE: Range = { intervalSeconds: 0, fromSlot: 0, toSlot: SLOTS - 1 };
@@ -45,12 +45,13 @@ export class Unpolled {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** A poll of these slots that began to read at that moment has ended. */
-  async polled({ intervalSeconds, fromSlot, toSlot }: Range, at: Date): Promise<void> {
+  /** A poll of these slots that began to read at that moment has ended. What is compared is PostgreSQL's time. */
+  async polled({ intervalSeconds, fromSlot, toSlot }: Range, began: Date): Promise<void> {
+    const tookSeconds = Math.max(0, this.clock.now().getTime() - began.getTime()) / 1000;
     await this.database.rows(
-      `INSERT INTO polled_ranges AS r (interval_seconds, from_slot, to_slot, polled_at) VALUES ($1, $2, $3, $4)
+      `INSERT INTO polled_ranges AS r (interval_seconds, from_slot, to_slot, polled_at) VALUES ($1, $2, $3, now() - make_interval(secs => $4))
        ON CONFLICT (interval_seconds, from_slot, to_slot) DO UPDATE SET polled_at = greatest(r.polled_at, excluded.polled_at)`,
-      [intervalSeconds, fromSlot, toSlot, at],
+      [intervalSeconds, fromSlot, toSlot, tookSeconds],
       'unpolled_polled',
     );
   }
@@ -59,7 +60,7 @@ export class Unpolled {
   async count(): Promise<number> {
     const [row] = await this.database.rows<{ count: number }>(
       `${LATE} SELECT count(*)::int AS count FROM late`,
-      [this.clock.now(), ...valuesOf(EVERYWHERE), null],
+      [...valuesOf(EVERYWHERE), null],
       'unpolled_count',
     );
     return row!.count;
@@ -88,7 +89,7 @@ export class Unpolled {
     if (!rule.enabled || !service.polled) return { seen, state };
     const [late] = await this.database.rows<Late>(
       `${LATE} SELECT * FROM late`,
-      [this.clock.now(), service.intervalSeconds, service.slot, service.slot, service.id],
+      [service.intervalSeconds, service.slot, service.slot, service.id],
       'unpolled_one',
     );
     if (late === undefined || this.isDecidedByAlerts(watched)(seen)) return { seen, state };
@@ -99,10 +100,10 @@ export class Unpolled {
   /** Ranges that nobody polls any more, once others stand in for them. */
   async forget(): Promise<void> {
     await this.database.rows(
-      `DELETE FROM polled_ranges r WHERE polled_at < $1::timestamptz - make_interval(days => 7, secs => 4 * interval_seconds)
+      `DELETE FROM polled_ranges r WHERE polled_at < now() - make_interval(days => 7, secs => 4 * interval_seconds)
          AND EXISTS (SELECT FROM polled_ranges o WHERE o.interval_seconds = r.interval_seconds
            AND o.from_slot <= r.to_slot AND o.to_slot >= r.from_slot AND o.polled_at > r.polled_at)`,
-      [this.clock.now()],
+      [],
       'unpolled_forget',
     );
   }
@@ -110,8 +111,8 @@ export class Unpolled {
   private lateIn(range: Range, after: string | null): Promise<Late[]> {
     return this.database.rows<Late>(
       `${LATE} SELECT * FROM late
-       WHERE reason IS DISTINCT FROM 'not_polled' AND ($6::uuid IS NULL OR id > $6) ORDER BY id LIMIT ${PAGE}`,
-      [this.clock.now(), ...valuesOf(range), null, after],
+       WHERE reason IS DISTINCT FROM 'not_polled' AND ($5::uuid IS NULL OR id > $5) ORDER BY id LIMIT ${PAGE}`,
+      [...valuesOf(range), null, after],
       'unpolled_late',
     );
   }
@@ -121,10 +122,10 @@ export class Unpolled {
     return this.database.rows<Late>(
       `SELECT s.id, greatest(st.next_moment, d.started_at) AS since, st.decision_id AS decision
        FROM service_states st JOIN services s ON s.id = st.service_id LEFT JOIN decisions d ON d.id = st.decision_id
-       WHERE st.next_moment < $1::timestamptz - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds)
+       WHERE st.next_moment < now() - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds)
          AND s.enabled AND NOT s.polled AND st.state->>'reason' <> 'not_polled'
        ORDER BY st.next_moment LIMIT ${PAGE}`,
-      [this.clock.now()],
+      [],
       'unpolled_overdue',
     );
   }
@@ -136,9 +137,9 @@ export class Unpolled {
       labels: Record<string, string>;
       at: Date;
     }>(
-      `SELECT service_id AS service, labels, received_at AS at FROM alerts WHERE processed < revision AND received_at < $1
+      `SELECT service_id AS service, labels, received_at AS at FROM alerts WHERE processed < revision AND received_at < now() - interval '${ALERT_WAITS_SECONDS} seconds'
        ORDER BY received_at LIMIT ${MAX_WAITING_ALERTS}`,
-      [new Date(this.clock.now().getTime() - ALERT_WAITS_MS)],
+      [],
       'unpolled_alerts',
     );
     if (alerts.length === 0) return [];
@@ -207,24 +208,24 @@ function withoutReadings(seen: Seen, { since, decision }: Late): Seen {
 const laterOf = (one: Date, other: Date | null): Date => (other !== null && other > one ? other : one);
 
 /**
- * The polled services whose slots no poll has covered for three intervals, as `late`: of one interval ($2) or of all
- * (0), of a range of slots ($3 to $4), and of one service ($5) or of all. A service that is new or was changed has as
+ * The polled services whose slots no poll has covered for three intervals, as `late`: of one interval ($1) or of all
+ * (0), of a range of slots ($2 to $3), and of one service ($4) or of all. By PostgreSQL's clock alone. A service that is new or was changed has as
  * long.
  */
 const LATE = `
   WITH RECURSIVE used AS (
-    (SELECT interval_seconds AS interval FROM services WHERE enabled AND polled AND $2::int = 0 ORDER BY 1 LIMIT 1)
+    (SELECT interval_seconds AS interval FROM services WHERE enabled AND polled AND $1::int = 0 ORDER BY 1 LIMIT 1)
     UNION ALL
     SELECT (SELECT interval_seconds FROM services WHERE enabled AND polled AND interval_seconds > used.interval ORDER BY 1 LIMIT 1)
     FROM used WHERE used.interval IS NOT NULL),
-  asked AS (SELECT interval FROM used WHERE interval IS NOT NULL UNION SELECT $2 WHERE $2 <> 0),
+  asked AS (SELECT interval FROM used WHERE interval IS NOT NULL UNION SELECT $1 WHERE $1 <> 0),
   fresh AS (
     SELECT interval_seconds AS interval, range_agg(int4range(from_slot, to_slot, '[]')) AS slots FROM polled_ranges
-    WHERE polled_at >= $1::timestamptz - make_interval(secs => ${STALE_INTERVALS} * interval_seconds)
-      AND ($2 = 0 OR interval_seconds = $2) AND from_slot <= $4 AND to_slot >= $3
+    WHERE polled_at >= now() - make_interval(secs => ${STALE_INTERVALS} * interval_seconds)
+      AND ($1 = 0 OR interval_seconds = $1) AND from_slot <= $3 AND to_slot >= $2
     GROUP BY 1),
   holes AS (
-    SELECT a.interval, unnest(int4multirange(int4range($3::int, $4::int, '[]')) - coalesce(f.slots, '{}')) AS slots
+    SELECT a.interval, unnest(int4multirange(int4range($2::int, $3::int, '[]')) - coalesce(f.slots, '{}')) AS slots
     FROM asked a LEFT JOIN fresh f USING (interval)),
   late AS (
     SELECT s.id, st.state->>'reason' AS reason, st.decision_id AS decision,
@@ -235,5 +236,5 @@ const LATE = `
       LEFT JOIN decisions d ON d.id = st.decision_id,
       LATERAL (SELECT max(polled_at) AS polled_at FROM polled_ranges
         WHERE interval_seconds = s.interval_seconds AND s.slot BETWEEN from_slot AND to_slot) r
-    WHERE ($5::uuid IS NULL OR s.id = $5)
-      AND s.updated_at < $1::timestamptz - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds))`;
+    WHERE ($4::uuid IS NULL OR s.id = $4)
+      AND s.updated_at < now() - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds))`;
