@@ -60,6 +60,25 @@ describe('sql_query', () => {
     expect(await read(query)).toBe(number);
   });
 
+  it('a server that ends the connection amid a query fails that read, and nothing else', async () => {
+    const uncaught: unknown[] = [];
+    const note = (error: unknown) => void uncaught.push(error);
+    process.on('uncaughtException', note);
+    const reading = read('SELECT 1 FROM pg_sleep(5)').then(
+      () => 'a number',
+      (error: Error) => error.message,
+    );
+    await until(async () => {
+      const text = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = 'monscale' AND datname = current_database() AND query LIKE '%pg_sleep%'`;
+      return (await client.query(text)).rowCount === 1;
+    }, 5_000);
+    expect(await reading).not.toBe('a number');
+    expect(await read('SELECT 3')).toBe(3);
+    process.off('uncaughtException', note);
+    expect(uncaught).toEqual([]);
+  });
+
   it.each([
     ['SELECT id FROM orders WHERE false', /the query has no row$/],
     ['SELECT id FROM orders', /the query has more than one row$/],

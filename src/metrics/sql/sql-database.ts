@@ -106,6 +106,8 @@ function poolOf({ host, port }: SqlHost, { user, password, database, ssl }: SqlA
   });
   // Of a connection that nobody uses: the next read makes a new one.
   pool.on('error', () => undefined);
+  // Of one that is used, the query fails by itself; without a listener the process would end too.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
