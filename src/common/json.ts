@@ -38,6 +38,15 @@ export function jsonIn(given: Buffer | string): unknown {
 /** A text that PostgreSQL can hold. */
 export const storable = (text: string): string => text.replace(UNSTORABLE, REPLACEMENT);
 
+/** One escape of JSON. */
+const ESCAPE = /\\(?:u[0-9a-f]{4}|.)/gi;
+
+/** JSON that PostgreSQL can hold: `JSON.stringify` escapes a NUL, and half a pair that a cut text ends in. */
+export const storableJson = (json: string): string =>
+  SUSPECT_ESCAPE.test(json)
+    ? json.replace(ESCAPE, (escape) => (SUSPECT_ESCAPE.test(escape) ? REPLACEMENT : escape))
+    : json;
+
 function withStorableTexts(value: unknown): unknown {
   if (typeof value === 'string') return storable(value);
   if (Array.isArray(value)) return value.map(withStorableTexts);

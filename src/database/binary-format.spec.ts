@@ -35,6 +35,20 @@ describe('the binary format, as PostgreSQL reads it', () => {
     ['text', texts([]), []],
   ])('%s', async (type, array, expected) => expect(await read(type, array)).toEqual(expected));
 
+  // Half a pair is what is left of an emoji where a text was cut; one such text would cost the whole batch.
+  it.each([
+    ['cut 😀'.slice(0, 5), 'cut \ufffd'],
+    ['\udc00 alone', '\ufffd alone'],
+    ['a NUL\0', 'a NUL\ufffd'],
+    ['\\ud83d as somebody typed it', '\\ud83d as somebody typed it'],
+    ['\\\\\ud83d', '\\\\\ufffd'],
+    ['whole 😀 and \u00e9', 'whole 😀 and é'],
+  ])('what no text can hold is replaced, nothing else: %j', async (given, expected) => {
+    const inJson = JSON.stringify({ [given]: [given] });
+    expect(await read('jsonb', jsons([inJson, '1']))).toEqual([{ [expected]: [expected] }, 1]);
+    expect(await read('text', texts([given, 'b']))).toEqual([expected, 'b']);
+  });
+
   test('moments, also far away', async () => {
     const moments = [
       '-004000-01-01T00:00:00.001Z',

@@ -6,6 +6,8 @@
  * @see https://www.postgresql.org/docs/current/protocol-overview.html "Formats and Format Codes"
  */
 
+import { storable, storableJson } from '../common/json';
+
 /** A type of PostgreSQL, and how its values are written. */
 interface Type<T> {
   oid: number;
@@ -124,7 +126,8 @@ function makeRoom(bytes: number): void {
   buffer = larger;
 }
 
-function putText(text: string): void {
+function putText(given: string): void {
+  const text = given.includes('\0') ? storable(given) : given;
   // At most three bytes for each of its UTF-16 units.
   makeRoom(3 * text.length);
   end += buffer.write(text, end);
@@ -133,7 +136,8 @@ function putText(text: string): void {
 function putJson(json: string): void {
   makeRoom(1);
   end = buffer.writeUInt8(JSONB_VERSION, end);
-  putText(json);
+  // One text that it can't hold would cost the whole batch.
+  putText(storableJson(json));
 }
 
 function putUuid(uuid: string): void {

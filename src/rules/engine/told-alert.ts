@@ -11,6 +11,8 @@ export interface ToldAlert {
 
 const MAX_LABELS = 6;
 const MAX_TEXT = 200;
+/** Where a text was cut through a character of two halves. */
+const HALF_A_PAIR = /[\ud800-\udbff]$/;
 /** What names an alert, in the words of its senders: the first that is there. */
 const NAMES = ['alertname', 'title', 'alarm_name', 'rulename', 'trap_name', 'trap_oid', 'summary', 'type'];
 const SUMMARIES = ['summary', 'description', 'message'];
@@ -31,5 +33,5 @@ export function alertText({ labels, annotations, at }: ToldAlert): string {
 /** On one line, and not too long. */
 function short(text: string): string {
   const line = text.replace(/\s+/g, ' ').trim();
-  return line.length <= MAX_TEXT ? line : `${line.slice(0, MAX_TEXT - 1)}…`;
+  return line.length <= MAX_TEXT ? line : `${line.slice(0, MAX_TEXT - 1).replace(HALF_A_PAIR, '')}…`;
 }
