@@ -265,6 +265,22 @@ describe('an outage', () => {
   );
 
   it.concurrent(
+    'Redis is away for longer than its commands are tried, behind a proxy that takes connections for it',
+    async () => {
+      const setting = await setUp();
+      setting.redis.cut();
+      await until(async () => (await setting.ready()).body.checks.redis.status === 'down', WAIT_MS);
+      // A command is given up after 20 tries, a second apart at most.
+      await sleep(25_000);
+      setting.redis.restore();
+      await until(async () => (await setting.ready()).status === 200, WAIT_MS);
+      const backAt = Date.now();
+      await until(async () => (await setting.readings()).some((at) => at > backAt), WAIT_MS);
+    },
+    90_000,
+  );
+
+  it.concurrent(
     'the program stops in time while both are away',
     async () => {
       const setting = await setUp();

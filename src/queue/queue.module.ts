@@ -23,7 +23,10 @@ class Connections {
     const known = this.shared.get(kind);
     if (known !== undefined) return known;
     // The subscriber must wait for Redis as long as it takes; a client's command must not.
-    const own = kind === 'subscriber' ? { maxRetriesPerRequest: null, enableReadyCheck: false } : {};
+    const own =
+      kind === 'subscriber'
+        ? { maxRetriesPerRequest: null, enableReadyCheck: false }
+        : { enableReadyCheck: true };
     const connection = this.connect({ ...options, ...own });
     connection.setMaxListeners(50);
     this.shared.set(kind, connection);
@@ -34,6 +37,9 @@ class Connections {
     const connection = connectRedis(this.url, {
       ...options,
       connectTimeout: 5_000,
+      // A proxy may take connections for a Redis that is away. What ioredis tells of itself is not answered then; when
+      // it gives up, it would call itself ready without a connection, and never make another one.
+      disableClientInfo: true,
       retryStrategy: (times) => Math.min(times * 100, 1_000),
     });
     // Bull listens too; an 'error' without a listener would end the process.
