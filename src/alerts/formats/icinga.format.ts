@@ -21,8 +21,8 @@ const CONDITION = /^\s*(host\.name|service\.name|service\.host_name)\s*==\s*(?:"
 
 /** `'label with blanks'=12.5ms;warning;critical;minimum;maximum`. */
 const PERFORMANCE = /^\s*(?:'((?:[^']|'')+)'|([^=\s']+))=([^;]*)/;
-/** A number and its unit, which begins with nothing that could be of the number. */
-const QUANTITY = /^([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?:[^\d\s.,+-][^\s,]*)?\s*$/;
+/** A number and its unit, which begins with nothing that could be of the number: `0x1F` and `1'000` are others. */
+const QUANTITY = /^([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?!x[\da-f])(?: ?\/?[\p{L}%°‰][^\s,']*)?\s*$/iu;
 
 /**
  * Check results as Icinga 2 takes them from its senders: whoever sends them to an Icinga can send them here.
@@ -146,6 +146,16 @@ function filtered(filter: unknown, errors: FieldError[]): { host?: string; servi
   return found;
 }
 
+/** By blanks. What has no label of its own belongs to the value before it: of `load=1 234` nobody knows what it is. */
+function entriesIn(text: string): string[] {
+  const entries: string[] = [];
+  for (const part of text.match(/(?:'(?:[^']|'')+'|[^ \t\r\n])+/g) ?? []) {
+    if (PERFORMANCE.test(part) || entries.length === 0) entries.push(part);
+    else entries.push(`${entries.pop()} ${part}`);
+  }
+  return entries;
+}
+
 /**
  * Performance data by label: numbers, without their units. What is no number as Icinga reads it, with a decimal comma say,
  * is left as the text that it is.
@@ -153,7 +163,7 @@ function filtered(filter: unknown, errors: FieldError[]): { host?: string; servi
  * @see https://www.monitoring-plugins.org/doc/guidelines.html#AEN201
  */
 function performanceIn(given: unknown): Record<string, number | string> {
-  const entries = typeof given === 'string' ? given.match(/(?:'(?:[^']|'')+'|\S)+/g) : given;
+  const entries = typeof given === 'string' ? entriesIn(given) : given;
   if (!Array.isArray(entries)) return {};
   return Object.fromEntries(
     entries.slice(0, MAX_PERFORMANCE_ENTRIES).flatMap((entry: unknown) => {

@@ -119,6 +119,9 @@ describe('numbers of performance data', () => {
     ['time=12µs', 12],
     ['time=3m3', 3],
     ['time=5E', 5],
+    ['time=85 %;90', 85],
+    ['time=12/s', 12],
+    ['time=7 min', 7],
   ])('%s is read', (entry, number) => {
     expect(numberAt('$.performance.time', only({ performance_data: [entry] }).raw)).toBe(number);
     expect(numberAt('$.performance.time', only({ performance_data: entry }).raw)).toBe(number);
@@ -137,10 +140,21 @@ describe('numbers of performance data', () => {
     'time=1e400',
     'time=',
     'time=NaN',
+    'time=0x10',
+    'time=0X1F;;',
+    "time=1'000",
+    'time=1_000',
+    'time=1/2',
+    'time=1 234',
+    'time=1\u00a0234s',
+    'time=1\u202f234',
+    'time=1 h 30 min',
+    'time=5:30',
   ])('%s is no number, and never a part of one', (entry) => {
     const { raw } = only({ performance_data: [entry] });
     expect(numberAt('$.performance.time', raw)).toBeUndefined();
     expect(() => numberFoundAt('$.performance.time', raw)).toThrow('a text that is no number');
+    expect(numberAt('$.performance.time', only({ performance_data: entry }).raw)).toBeUndefined();
   });
 });
 
