@@ -17,6 +17,11 @@ const WEAK =
 const OUR_PEM = 'tls.ca, tls.cert or tls.key is damaged: it is no whole PEM text';
 const UNTRUSTED = 'its certificate is signed by nobody who is trusted here; give its CA as tls.ca';
 
+const FAILED = 'TLS with it failed: it does not keep to TLS, or what is sent is changed on its way';
+
+/** OpenSSL's for an alert that it has no words for: 1000 and its number. */
+const ALERT_WITHOUT_NAME = /^reason\(1(\d{3})\)$/;
+
 const NAMES_CHARACTERS = 200;
 
 /** Alerts that the other side sends, by number (RFC 8446, 6.2; RFC 5246, 7.2). */
@@ -100,7 +105,11 @@ export function tlsWords({ message, reason, host }: TlsError, code: unknown): st
   const [, alert = ''] = /SSL alert number (\d+)/.exec(text) ?? [];
   if (Object.hasOwn(ALERTS, alert)) return ALERTS[alert];
   const words = REASONS.find(([known]) => known.test(why.toLowerCase()))?.[1];
-  return words ?? `TLS with it failed: ${why.trim().toLowerCase() || 'OpenSSL does not say why'}`;
+  if (words !== undefined) return words;
+  const [, unknown] = ALERT_WITHOUT_NAME.exec(why) ?? [];
+  return unknown === undefined
+    ? FAILED
+    : (ALERTS[Number(unknown)] ?? `it broke TLS off (alert ${Number(unknown)})`);
 }
 
 /** @param message Node's: `… Host: a.example. is not in the cert's altnames: DNS:b.example` */
