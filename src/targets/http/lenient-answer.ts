@@ -9,7 +9,7 @@ const HEAD_BYTES_AT_MOST = 64 * 1024;
 const BLANK_LINES_AT_MOST = 8;
 const INTERIM_AT_MOST = 8;
 
-const STATUS_LINE = /^(?:HTTP\/\d(?:\.\d)?|ICY)[ \t]+(\d{3})(?:[ \t]|$)/i;
+const STATUS_LINE = /^(?:HTTP\/\d(?:\.\d)?|ICY)[ \t]+([1-9]\d{2})(?:[ \t]|$)/i;
 const CHUNK_LINE = /^[ \t]*([0-9a-f]{1,8})[ \t]*(?:;.*)?$/i;
 
 /** Names in small letters, with all the values that each has. */

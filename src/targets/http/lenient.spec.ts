@@ -180,6 +180,8 @@ describe('an answer that can not be read', () => {
     ['a coding that nobody knows', `${OK}Server : ax\r\nTransfer-Encoding: rot13\r\n\r\n42`, 'its Transfer-Encoding is not understood: "rot13"'],
     ['CR alone', `HTTP/1.1 200 OK\rContent-Length: 13\r\r${JSON_TEXT}`, 'the lines of its answer end in CR alone, which is not HTTP'],
     ['no status', `HTTP/1.1 OK\r\n${REST}`, 'its answer has no status of HTTP'],
+    ['a status of zeros', `HTTP/1.1 000 \r\n${REST}`, 'its answer has no status of HTTP'],
+    ['a status below 100', `HTTP/1.1 099 Odd\r\n${REST}`, 'its answer has no status of HTTP'],
     ['a status of four digits', `HTTP/1.1 2000 OK\r\n${REST}`, 'its answer has no status of HTTP'],
     ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n', 'what it answers is not HTTP; is the port right?'],
     ['a page without a head', `<html>${JSON_TEXT}</html>`, 'what it answers is not HTTP; is the port right?'],

@@ -103,7 +103,7 @@ export async function sendOnce(request: HttpRequest, signal: AbortSignal): Promi
   try {
     const response = await answerTo(request, journey, signal);
     return {
-      status: response.statusCode!,
+      status: statusOf(response.statusCode!),
       headers: textsOf(response.headers),
       body: await beginOf(response),
     };
@@ -138,7 +138,7 @@ export async function askWhole(
   try {
     const { status, headers, data } = await begin(request, journey, signal);
     const body = await wholeOf(data, bytesAtMost, signal);
-    return { status, headers: textsOf(headers), body, seconds: secondsSince(journey) };
+    return { status: statusOf(status), headers: textsOf(headers), body, seconds: secondsSince(journey) };
   } catch (error) {
     const isCut = (error as { code?: string }).code === 'ECONNRESET';
     const failure = (isCut && journey.failure) || error;
@@ -175,6 +175,12 @@ async function wholeLeniently(
     lenientOrigins.delete(origin);
     throw failureOf(error, journey, signal);
   }
+}
+
+/** Node takes any three digits. @throws Error as HTTP's parser has it for other texts */
+function statusOf(status: number): number {
+  if (status >= 100) return status;
+  throw Object.assign(new Error(`status ${status}`), { code: 'HPE_INVALID_STATUS' });
 }
 
 const secondsSince = ({ sentAt }: Journey): number => (performance.now() - sentAt!) / 1000;
