@@ -80,6 +80,9 @@ test.each([
   ['cpu > 80ms', 'has "80ms" (column 7): a number has no unit'],
   ['cpu > 1.5GB', 'has "1.5GB" (column 7): a number has no unit'],
   ['cpu not in [200, 301]', 'has "not in" (column 5): write !(a in [1, 2])'],
+  ['cpu is 80', 'has "is" (column 5): write == to compare'],
+  ['3 < cpu < 9', 'has "3 < cpu <" (column 1): write both: 1 < a && a < 9'],
+  ['load > 1 || 80 >= cpu > 9', 'has "80 >= cpu >" (column 13): write both'],
   ['cpu in (200, 301)', 'has "in (" (column 5): write in [1, 2]'],
 ])('what is written otherwise elsewhere is named: %s', (text, message) => {
   expect(() => compileCondition(text, ['cpu', 'load'])).toThrow(ConditionError);

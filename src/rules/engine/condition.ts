@@ -167,6 +167,7 @@ const HABITS: [RegExp, string][] = [
   [/\band\b/i, 'write &&'],
   [/\bor\b/i, 'write ||'],
   [/\bnot\b/i, 'write !'],
+  [/\bis\b/i, 'write == to compare'],
   [/(?<!&)&(?!&)/, 'write &&'],
   [/(?<!\|)\|(?!\|)/, 'write ||'],
   [/<>|≠|!==/, 'write !='],
@@ -176,6 +177,7 @@ const HABITS: [RegExp, string][] = [
   [/(?<![=!<>])=(?!=)/, 'write == to compare'],
   [/\d[\d.]*\s*%\s*(?=$|[)&|?:,=!<>\]])/, 'a number has no unit: write 80, not 80%'],
   [/(?<![\w.])\d+(?:\.\d+)?(?!e[+-]?\d|x[\da-f])[a-z]+/i, 'a number has no unit'],
+  [/[\w.)]+\s*[<>]=?\s*[\w.(]+\s*[<>]=?/, 'write both: 1 < a && a < 9'],
 ];
 const DECIMAL_COMMA = /\d,\d/;
 
