@@ -55,12 +55,18 @@ export abstract class HttpMetric<P extends HttpQuestion> implements Metric<P> {
 }
 
 /** Of a cache that could not ask: the answer is stale, or was not asked for anew (RFC 7234, 5.5). */
-const STALE = /^\s*11[0-2]\b/;
+const STALE = /(?:^|,)\s*11[0-2]\b/;
+
+/** @throws Error when the answer is a cache's, and says that the target itself was not asked */
+export function refuseStale({ headers: { warning = '' } }: WholeAnswer): void {
+  if (STALE.test(warning)) throw new Error(`its answer is old: a cache says ${warning.slice(0, 100).trim()}`);
+}
 
 /** @throws Error when the answer says itself that it is old, or a part */
-export function refusePartial({ status, headers: { warning = '' } }: WholeAnswer): void {
+export function refusePartial(answer: WholeAnswer): void {
+  const { status } = answer;
   if (status === 206) throw new Error(`it answered ${statusText(status)}: a part of what was asked for`);
-  if (STALE.test(warning)) throw new Error(`its answer is old: a cache says ${warning.slice(0, 100).trim()}`);
+  refuseStale(answer);
 }
 
 /** For metrics that look at the body. @throws Error when what came is not what was asked for */

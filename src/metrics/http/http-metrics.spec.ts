@@ -213,10 +213,17 @@ describe('metrics over HTTP', () => {
       ],
       [200, { warning: '111 - "Revalidation failed"' }, /its answer is old: /],
       [200, { warning: ' 112 proxy "Disconnected operation"' }, /its answer is old: /],
+      [200, { warning: '113 proxy "Heuristic", 111 proxy "Revalidation failed"' }, /its answer is old: /],
     ])('is missing when it says itself that it is a part or old: %d %j', async (code, headers, why) => {
       web.answers['/'] = says('{"n": 1}', code, headers);
       await expect(numberOf('/')).rejects.toThrow(why);
       await expect(contentOf('/', { contains: '1' })).rejects.toThrow(why);
+    });
+
+    it('nor has a cache that could not ask a status or a time of the server', async () => {
+      web.answers['/'] = says('here', 200, { warning: '111 proxy "Revalidation failed"' });
+      await expect(statusOf('/')).rejects.toThrow('its answer is old: a cache says 111');
+      await expect(timeOf('/')).rejects.toThrow('its answer is old: a cache says 111');
     });
 
     it.each([{ warning: '299 - "Deprecated API"' }, { warning: '1100 x' }, { age: '30' }])(

@@ -1,5 +1,5 @@
 import type { WholeAnswer } from '../../targets/http/request';
-import { HttpMetric } from '../http/http-metric';
+import { HttpMetric, refuseStale } from '../http/http-metric';
 import { HttpParams } from '../http/http-params';
 import { MetricMapping } from '../metric';
 
@@ -12,7 +12,8 @@ export class HttpResponseTimeParams extends HttpParams {}
   params: HttpResponseTimeParams,
 })
 export class HttpResponseTime extends HttpMetric<HttpResponseTimeParams> {
-  protected numberIn({ seconds }: WholeAnswer): number {
-    return seconds;
+  protected numberIn(answer: WholeAnswer): number {
+    refuseStale(answer);
+    return answer.seconds;
   }
 }

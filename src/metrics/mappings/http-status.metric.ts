@@ -1,5 +1,5 @@
 import type { WholeAnswer } from '../../targets/http/request';
-import { HttpMetric } from '../http/http-metric';
+import { HttpMetric, refuseStale } from '../http/http-metric';
 import { HttpParams } from '../http/http-params';
 import { MetricMapping } from '../metric';
 
@@ -12,7 +12,8 @@ export class HttpStatusParams extends HttpParams {}
   params: HttpStatusParams,
 })
 export class HttpStatus extends HttpMetric<HttpStatusParams> {
-  protected numberIn({ status }: WholeAnswer): number {
-    return status;
+  protected numberIn(answer: WholeAnswer): number {
+    refuseStale(answer);
+    return answer.status;
   }
 }
