@@ -10,14 +10,17 @@ type Meaning = 'posted' | number | 'not_for_now' | 'refused';
 type Reader = (answer: HttpAnswer, text: string) => Meaning | undefined;
 
 /** Slack's words for what will pass (docs.slack.dev, "Sending messages using incoming webhooks", error handling). */
-const PASSING = /rate_?limited|rollup_error|try again|timeout|temporarily|too many requests/i;
+const PASSING =
+  /rate_?limited|rollup_error|try again|timeout|temporarily|too many requests|service_unavailable/i;
+/** Slack's, where a part of what was asked may have been done. */
+const UNSURE = /\b(?:internal|fatal)_error\b/;
 
 const READERS = {
-  /** `ok`. Mattermost says it too; others that take Slack's form answer with JSON, or say nothing. */
+  /** `ok`, Mattermost's too. Others that take Slack's form answer with JSON (the message, say), or say nothing. */
   slack: ({ status }, text) => {
     if (text === '' || text.toLowerCase() === 'ok' || status === 204) return 'posted';
     // invalid_token, channel_is_archived, …
-    if (/^[a-z]+(_[a-z]+)+$/.test(text)) return PASSING.test(text) ? 'not_for_now' : 'refused';
+    if (/^[a-z]+(_[a-z]+)+$/.test(text)) return failureSaidBy(text);
     return meaningOfJson(text);
   },
   /** A connector answers 200 with `1`, or with what Teams told it; a workflow 202 without a body. */
@@ -25,9 +28,10 @@ const READERS = {
     const [, told] = /\bHTTP (?:error|status)\D{0,10}(\d{3})\b/i.exec(text) ?? [];
     if (told !== undefined) return Number(told);
     if (/\bdelivery failed\b/i.test(text)) return 'not_for_now';
-    if (text === '' || text === '1' || status === 202) return 'posted';
+    if (text === '' || text === '1') return 'posted';
     const meaning = meaningOfJson(text);
     if (meaning !== undefined) return meaning;
+    if (status === 202) return 'posted';
     return /\bis required\b|\b(bad|invalid) (payload|request|webhook)|\bbad request\b/i.test(text)
       ? 'refused'
       : undefined;
@@ -51,18 +55,30 @@ export function chatFailure(service: ChatService, answer: HttpAnswer, target: st
   return meaning === 'not_for_now' ? failureByStatus(503, answered, answer, false) : new Permanent(answered);
 }
 
+function failureSaidBy(text: string): Meaning {
+  if (UNSURE.test(text)) return 500;
+  return PASSING.test(text) ? 'not_for_now' : 'refused';
+}
+
 /** `{"ok": false, "error": "…"}` and its like. Undefined for what is no JSON, or says neither. */
 function meaningOfJson(text: string): Meaning | undefined {
-  const json = parsed(text);
-  const { ok, success, result, status, error, status_code: code } = Object(json) as Record<string, unknown>;
+  const json = Object(parsed(text)) as Record<string, unknown>;
+  const { ok, success, result, status, error, errors, status_code: code } = json;
   const { code: inner = error } = Object(error) as { code?: unknown };
   const words = [ok, success, result, status];
   const isRefused = [false, 'error', 'failed', 'failure'].some((word) => words.includes(word));
   for (const number of [code, inner, status].map(Number)) if (number >= 400 && number < 600) return number;
-  if (isRefused || (error !== undefined && error !== null && error !== '' && error !== false))
-    return PASSING.test(text) ? 'not_for_now' : 'refused';
-  return [true, 'ok', 'success'].some((word) => words.includes(word)) ? 'posted' : undefined;
+  const isTold = error !== undefined && error !== null && error !== '' && error !== false;
+  if (isRefused || isTold || (Array.isArray(errors) && errors.length > 0)) return failureSaidBy(text);
+  return isMessage(json) || [true, 'ok', 'success'].some((word) => words.includes(word))
+    ? 'posted'
+    : undefined;
 }
+
+/** The message that was made, as Google Chat, and Discord with `?wait=true`, answer it. */
+const isMessage = ({ name, id, channel_id: channel }: Record<string, unknown>): boolean =>
+  (typeof name === 'string' && /^spaces\/[^/]+\/messages\/./.test(name)) ||
+  (typeof id === 'string' && typeof channel === 'string');
 
 function parsed(text: string): unknown {
   try {

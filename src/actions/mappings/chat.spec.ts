@@ -54,8 +54,11 @@ describe('chat', () => {
     ['slack', 200, '{"ok": true}'],
     ['slack', 200, '{"success": true}'],
     ['slack', 200, '{"result": "success", "msg": ""}'],
+    ['slack', 200, '{"name": "spaces/A/messages/B", "sender": {"name": "users/1"}, "text": "hi"}'],
+    ['slack', 200, '{"id": "1", "type": 0, "content": "hi", "channel_id": "2", "webhook_id": "3"}'],
     ['teams', 200, '1'],
     ['teams', 202, ''],
+    ['teams', 202, '{"status": "accepted"}'],
     ['teams', 200, ''],
     ['teams', 202, 'Accepted'],
   ])('%s: %d %j is said', async (service, status, body) => {
@@ -79,6 +82,13 @@ describe('chat', () => {
     ['teams', '{"error": {"code": "429", "message": "Rate limit is exceeded"}}', Retryable],
     ['teams', '<html>Sign in to your account</html>', Ambiguous],
     ['teams', '0', Ambiguous],
+    ['slack', '{"ok": false, "error": "service_unavailable"}', Retryable],
+    ['slack', '{"ok": false, "error": "internal_error"}', Ambiguous],
+    ['slack', 'fatal_error', Ambiguous],
+    ['slack', '{"errors": ["no such channel"]}', Permanent],
+    ['slack', '{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}', Retryable],
+    ['slack', '{"name": "spaces/A/messages/B", "error": {"code": 400}}', Permanent],
+    ['slack', '{"name": "hook", "id": "1"}', Ambiguous],
     ['slack', 'invalid_token', Permanent],
     ['slack', 'channel_is_archived', Permanent],
     ['slack', 'rate_limited', Retryable],
@@ -99,6 +109,14 @@ describe('chat', () => {
     );
     expect(error).toBeInstanceOf(kind);
     expect(error.message).toContain(body);
+  });
+
+  test.each([
+    ['{"error": {"code": "WorkflowTriggerIsNotEnabled", "message": "no"}}', Permanent],
+    [`${CONNECTOR} HTTP error 429`, Retryable],
+  ])('teams: 202 %j is no success either', async (body, kind) => {
+    sink.next.push({ status: 202, body });
+    await expect(chat.execute(params({ service: 'teams' }), context)).rejects.toBeInstanceOf(kind);
   });
 
   test('waits as long as a service asks in a success', async () => {
