@@ -209,8 +209,9 @@ const laterOf = (one: Date, other: Date | null): Date => (other !== null && othe
 
 /**
  * The polled services whose slots no poll has covered for three intervals, as `late`: of one interval ($1) or of all
- * (0), of a range of slots ($2 to $3), and of one service ($4) or of all. By PostgreSQL's clock alone. A service that is new or was changed has as
- * long.
+ * (0), of a range of slots ($2 to $3), and of one service ($4) or of all. By PostgreSQL's clock alone. A service that is
+ * new or was changed has as long. What was decided since then was seen, though its poll goes on: it waits for the slowest
+ * target of its slots.
  */
 const LATE = `
   WITH RECURSIVE used AS (
@@ -237,4 +238,6 @@ const LATE = `
       LATERAL (SELECT max(polled_at) AS polled_at FROM polled_ranges
         WHERE interval_seconds = s.interval_seconds AND s.slot BETWEEN from_slot AND to_slot) r
     WHERE ($4::uuid IS NULL OR s.id = $4)
-      AND s.updated_at < now() - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds))`;
+      AND s.updated_at < now() - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds)
+      AND (st.state->>'reason' IS NOT DISTINCT FROM 'not_polled' OR d.started_at IS NULL OR d.started_at > now()
+        OR d.started_at < now() - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds)))`;
