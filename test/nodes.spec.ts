@@ -20,7 +20,13 @@ describe('nodes', () => {
   });
 
   /** A farm with a rule for each way: down below a load of 20, up over 90, one node a trigger. */
-  async function farmOf(name: string, nodes: number, limits: object, rule: object = {}): Promise<Farm> {
+  async function farmOf(
+    name: string,
+    nodes: number,
+    limits: object,
+    rule: object = {},
+    action: object = {},
+  ): Promise<Farm> {
     const farm = new Farm(nodes);
     farms.push(farm);
     const url = await farm.start();
@@ -28,7 +34,7 @@ describe('nodes', () => {
     await api.create('/infrastructures', { name, nodes: count, ...limits });
     const body =
       '{"direction": "{{ nodes.direction }}", "current": {{ nodes.current }}, "desired": {{ nodes.desired }}}';
-    await api.create('/actions', { name, type: 'webhook', params: { url: `${url}/scale`, body } });
+    await api.create('/actions', { name, type: 'webhook', params: { url: `${url}/scale`, body }, ...action });
     const common = {
       intervalSeconds: 1,
       // A count serves for a second.
@@ -96,6 +102,51 @@ describe('nodes', () => {
         expect(desired).toBeLessThanOrEqual(8);
         expect(desired - there).toBe(direction === 'up' ? 1 : -1);
       }
+    },
+    60_000,
+  );
+
+  const retry = { attempts: 5, backoffSeconds: 5, maxBackoffSeconds: 5 };
+
+  it.concurrent.each([
+    ['up', 4, 95, 0],
+    ['down', 8, 10, 0],
+    ['up', 4, 95, 3_000],
+    ['down', 8, 10, 3_000],
+  ])(
+    'what is tried again sets what was asked for in all by then: %s from %d, load %d, nodes counted %d ms late',
+    async (direction, nodes, load, lagMs) => {
+      const name = `again-${direction}-${lagMs}`;
+      const farm = await farmOf(name, nodes, { minNodes: 2, warmupSeconds: 60 }, {}, { retry });
+      farm.refuses = 1;
+      Object.assign(farm, { load, lagMs });
+      await until(() => farm.wishes.length === 2, WAIT_MS);
+      // By itself it never goes back, and by two triggers no further than by two nodes.
+      const first = await until(async () => {
+        const [earliest] = (await api.all(`/executions?action=${name}`)).toReversed();
+        return earliest.status === 'succeeded' && earliest;
+      }, WAIT_MS);
+      farm.load = 50;
+      const sign = direction === 'up' ? 1 : -1;
+      for (const { desired, there } of farm.wishes)
+        expect(sign * (desired - there)).toBeGreaterThanOrEqual(0);
+      const triggers = await api.all(`/executions?action=${name}`);
+      expect(sign * (farm.nodes - nodes)).toBe(triggers.length);
+      expect(first.justification).toMatch(/; tried again at .*: from \d .*to \d nodes$/);
+    },
+    60_000,
+  );
+
+  it.concurrent(
+    'nodes that came meanwhile are not taken away by a try that comes late',
+    async () => {
+      const farm = await farmOf('late-try', 4, { warmupSeconds: 60 }, { wisdomSeconds: 600 }, { retry });
+      farm.refuses = 1;
+      farm.load = 95;
+      await until(() => farm.refuses === 0, WAIT_MS);
+      farm.nodes = 7;
+      await until(() => farm.wishes.length === 1, WAIT_MS);
+      expect(farm.wishes[0]).toMatchObject({ desired: 7, there: 7 });
     },
     60_000,
   );

@@ -6,12 +6,14 @@ import { CLOCK, type Clock } from '../common/clock';
 import { withDeadline } from '../common/deadline';
 import { messageOf, Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
+import { isObject } from '../common/json';
 import { maskTexts } from '../common/secrets';
 import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
 import type { Claimed } from '../queue/claimed';
 import { Handover, type Hands } from '../queue/handover';
 import type { ActionJob } from '../queue/jobs';
+import { Rechecks } from '../queue/rechecks';
 import {
   NotYet,
   Permanent,
@@ -59,6 +61,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
     private readonly executions: Executions,
     private readonly waiting: WaitingExecutions,
     private readonly book: ActionBook,
+    private readonly rechecks: Rechecks,
     handover: Handover,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -102,11 +105,13 @@ export class Executor implements Hands, BeforeApplicationShutdown {
     if (waiting !== undefined) return this.follow(waiting);
   }
 
-  private async run(claimed: Claimed): Promise<void> {
+  private async run(taken: Claimed): Promise<void> {
+    let claimed = taken;
     let secrets: string[] = [];
     let request: object | undefined;
     let ending: Ending;
     try {
+      claimed = await this.renewed(taken);
       const call = await this.prepare(claimed);
       secrets = call.secrets;
       request = this.request(claimed, call);
@@ -118,6 +123,14 @@ export class Executor implements Hands, BeforeApplicationShutdown {
         : failed('permanent', messageOf(error));
     }
     await this.finish(claimed, masked(ending, secrets, request));
+  }
+
+  /** With the nodes that are wished by now. What a try has written down before it did it goes by what was decided. */
+  private async renewed(claimed: Claimed): Promise<Claimed> {
+    const { id, variables, intended } = claimed;
+    if (!isObject(variables.nodes) || (intended ?? undefined) !== undefined) return claimed;
+    const nodes = await this.rechecks.renewed(id);
+    return nodes === undefined ? claimed : { ...claimed, variables: { ...variables, nodes } };
   }
 
   /**

@@ -1,24 +1,33 @@
 import { Injectable } from '@nestjs/common';
 
-/** Looks again at what an execution would do to the nodes there are. @throws Conflict telling what has changed */
-export type Recheck = (execution: string) => Promise<void>;
+export interface Recheck {
+  /** Looks again at what an execution would do to the nodes there are. @throws Conflict telling what has changed */
+  recheck(execution: string): Promise<void>;
+  /** What it wishes now, where it is tried again or late and the nodes have moved; undefined where nothing has changed. */
+  renew(execution: string): Promise<object | undefined>;
+}
 
 /**
- * Where a person's word, given some time after a decision, meets what knows of nodes: before an execution is let go on,
- * whoever decided it is asked whether it would still do what it says.
+ * Where an execution that goes on some time after its decision meets what knows of nodes. A person who lets it go on is
+ * told when it would not do any more what it says; one that goes on by itself wishes what is right by now.
  */
 @Injectable()
 export class Rechecks {
-  private recheck?: Recheck;
+  private by?: Recheck;
 
   /** From now on, by this. */
-  offer(recheck: Recheck): void {
-    this.recheck = recheck;
+  offer(by: Recheck): void {
+    this.by = by;
   }
 
   /** @throws Conflict when the nodes have moved: the execution tells what it would do now, and the person is asked again */
   async of(execution: string): Promise<void> {
-    if (this.recheck === undefined) throw new Error('nobody here can tell what an execution would do now');
-    await this.recheck(execution);
+    if (this.by === undefined) throw new Error('nobody here can tell what an execution would do now');
+    await this.by.recheck(execution);
+  }
+
+  /** The `nodes` it wishes now; undefined where they are as they were. */
+  async renewed(execution: string): Promise<object | undefined> {
+    return this.by?.renew(execution);
   }
 }

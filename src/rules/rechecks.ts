@@ -5,7 +5,7 @@ import { Database } from '../database/database';
 import type { InfrastructureRow } from '../database/entities';
 import type { Sql } from '../database/sql-pool';
 import { Infrastructures } from '../infrastructures/infrastructures';
-import { Rechecks } from '../queue/rechecks';
+import { Rechecks, type Recheck } from '../queue/rechecks';
 import { readAsks } from './asks';
 import { standingOf, type Count } from './engine/asked';
 import { plan } from './engine/evaluate';
@@ -13,6 +13,10 @@ import { nodesChange } from './engine/explain';
 import type { Direction, Nodes } from './engine/types';
 import { Ledger } from './ledger';
 import { RuleBook } from './rule-book';
+
+const WAITS_FOR_A_PERSON = `('awaiting_approval', 'failed', 'unknown', 'cancelled')`;
+/** A first try that comes so long after its decision is late: a limit held it, or the kill switch. */
+const LATE_SECONDS = 5;
 
 /** What an execution was to do to the nodes of an infrastructure. */
 interface Asked {
@@ -28,10 +32,11 @@ interface Asked {
 
 /**
  * What a trigger asked for goes by the nodes there were. When a person approves or retries it later, they are counted
- * again: where it would do something else now, the person is told, and asked again.
+ * again: where it would do something else now, the person is told, and asked again. What is tried again by itself, or
+ * late, sets what is right by then.
  */
 @Injectable()
-export class NodeRechecks {
+export class NodeRechecks implements Recheck {
   constructor(
     private readonly database: Database,
     private readonly infrastructures: Infrastructures,
@@ -40,12 +45,12 @@ export class NodeRechecks {
     rechecks: Rechecks,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
-    rechecks.offer((execution) => this.recheck(execution));
+    rechecks.offer(this);
   }
 
   /** @throws Conflict when it would do something else than it says, or nobody can tell */
-  private async recheck(execution: string): Promise<void> {
-    const asked = await this.asked(execution);
+  async recheck(execution: string): Promise<void> {
+    const asked = await this.asked(execution, `e.status IN ${WAITS_FOR_A_PERSON}`);
     const infrastructure = asked && (await this.infrastructures.store.find(asked.infrastructure));
     if (asked === undefined || infrastructure === undefined) return;
     const count = await this.count(infrastructure);
@@ -53,7 +58,30 @@ export class NodeRechecks {
     if (refusal !== undefined) throw new Conflict(refusal);
   }
 
-  private async asked(execution: string): Promise<Asked | undefined> {
+  /**
+   * What has been asked for in all by now is the number to be set, also by a try that comes late: others may have set
+   * more since, or nodes have come or gone. Where nobody can count, what was asked for alone tells.
+   */
+  async renew(execution: string): Promise<object | undefined> {
+    const now = this.clock.now();
+    const isLate = `e.status = 'running' AND (e.tries > 1 OR t.at < $2::timestamptz - interval '${LATE_SECONDS} seconds')`;
+    const asked = await this.asked(execution, isLate, now);
+    const infrastructure = asked && (await this.infrastructures.store.find(asked.infrastructure));
+    if (asked === undefined || infrastructure === undefined) return undefined;
+    const count = await this.count(infrastructure).catch(() => ({ nodes: asked.current, at: 0 }));
+    const remembered = await this.ledger.lookAt([infrastructure.id]);
+    const { current, inFlight } = remembered.capacity(infrastructure, count, now);
+    const { direction, delta } = asked;
+    const effective = current + inFlight;
+    const desired = direction === 'up' ? Math.max(current, effective) : Math.min(current, effective);
+    if (desired === asked.desired) return undefined;
+    const nodes: Nodes = { current, inFlight, effective, desired, delta };
+    const note = `tried again at ${now.toISOString()}: ${nodesChange(nodes)}`;
+    await this.rewrite(this.database, asked, nodes, note, `e.id = $4 AND e.status = 'running'`, execution);
+    return { current, desired, delta, direction };
+  }
+
+  private async asked(execution: string, which: string, now?: Date): Promise<Asked | undefined> {
     const [row] = await this.database.rows<Asked>(
       `SELECT t.id AS trigger, t.infrastructure_id AS infrastructure, t.direction, t.delta,
          EXISTS (SELECT FROM executions o WHERE o.trigger_id = t.id AND o.id <> e.id
@@ -61,8 +89,8 @@ export class NodeRechecks {
          (e.variables->'nodes'->>'current')::int AS current, (e.variables->'nodes'->>'desired')::int AS desired
        FROM executions e JOIN triggers t ON t.id = e.trigger_id
        WHERE e.id = $1 AND t.infrastructure_id IS NOT NULL AND t.delta <> 0 AND e.variables->'nodes' IS NOT NULL
-         AND e.status IN ('awaiting_approval', 'failed', 'unknown', 'cancelled')`,
-      [execution],
+         AND ${which}`,
+      [execution, ...(now === undefined ? [] : [now])],
     );
     return row;
   }
@@ -119,15 +147,22 @@ export class NodeRechecks {
     );
   }
 
-  /** All executions of a trigger that wait for a person say what they would do now. */
-  private async rewrite(sql: Sql, { trigger, direction }: Asked, nodes: Nodes, note: string): Promise<void> {
+  /** Executions of a trigger, all that wait for a person or others, say what they would do now. */
+  private async rewrite(
+    sql: Sql,
+    { trigger, direction }: Asked,
+    nodes: Nodes,
+    note: string,
+    which = `e.status IN ${WAITS_FOR_A_PERSON}`,
+    ...values: string[]
+  ): Promise<void> {
     const { current, desired, delta } = nodes;
     await sql.rows(
       `UPDATE executions e
        SET variables = jsonb_set(e.variables, '{nodes}', $2), justification = t.justification || '; ' || $3
        FROM triggers t
-       WHERE t.id = $1 AND e.trigger_id = t.id AND e.status IN ('awaiting_approval', 'failed', 'unknown', 'cancelled')`,
-      [trigger, JSON.stringify({ current, desired, delta, direction }), note],
+       WHERE t.id = $1 AND e.trigger_id = t.id AND ${which}`,
+      [trigger, JSON.stringify({ current, desired, delta, direction }), note, ...values],
     );
   }
 }

@@ -14,6 +14,8 @@ export class Farm extends HttpStandIn {
   load = 50;
   /** How long after they came or went nodes are counted. */
   lagMs = 0;
+  /** So many of the next wishes are answered 500, and nothing is done. */
+  refuses = 0;
   readonly wishes: Wish[] = [];
   private readonly history: { at: number; nodes: number }[] = [];
 
@@ -38,6 +40,11 @@ export class Farm extends HttpStandIn {
     };
     if (request.url === '/load') return answer({ value: this.load });
     if (request.url === '/nodes') return answer({ value: this.counted() });
+    if (this.refuses > 0) {
+      this.refuses -= 1;
+      response.statusCode = 500;
+      return answer({});
+    }
     const wish = JSON.parse((await bodyOf(request)).toString()) as Omit<Wish, 'there'>;
     this.wishes.push({ ...wish, there: this.nodes });
     this.nodes = wish.desired;
