@@ -10,6 +10,9 @@ export interface Wish {
   there: number;
 }
 
+/** Longer than three of the shortest intervals that are usual in stories. */
+const SLOW_MS = 7_000;
+
 export class Farm extends HttpStandIn {
   load = 50;
   /** How long after they came or went nodes are counted. */
@@ -39,6 +42,7 @@ export class Farm extends HttpStandIn {
       response.end(JSON.stringify(body));
     };
     if (request.url === '/load') return answer({ value: this.load });
+    if (request.url === '/slow') return void setTimeout(() => answer({ value: this.load }), SLOW_MS);
     if (request.url === '/nodes') return answer({ value: this.counted() });
     if (this.refuses > 0) {
       this.refuses -= 1;

@@ -219,7 +219,8 @@ export function plan(
   values: Values,
 ): Nodes | undefined {
   const { direction, minNodes, maxNodes } = scaling;
-  const inFlight = asked + (unapproved?.[direction] ?? 0);
+  const waiting = unapproved?.[direction] ?? 0;
+  const inFlight = asked + waiting;
   const effective = current + inFlight;
   const wish = scaling.wish({ effective, direction }, values);
   if (wish === undefined) return undefined;
@@ -236,6 +237,7 @@ export function plan(
     effective,
     desired,
     delta: desired - effective,
+    ...(waiting === 0 ? {} : { unapproved: waiting }),
     ...(isLimited ? { isLimited } : {}),
     ...(isCovered ? { isCovered } : {}),
   };

@@ -81,6 +81,24 @@ test.each<[Reason, Partial<State>, Partial<Circumstances>, string]>([
     {},
     'cpu is 93, over 80 for 42 s; triggered at 11:58:20Z, from 5 (1 of them leaving) to 3 nodes',
   ],
+  [
+    'awaiting_approval',
+    { nodes: { current: 3, inFlight: -1, unapproved: -1, effective: 2, desired: 1, delta: -1 } },
+    {},
+    "cpu is 93, over 80 for 42 s; triggered at 11:58:20Z, from 3 (1 of them leaving if approved) to 1 nodes, and waits for a person's approval",
+  ],
+  [
+    'awaiting_approval',
+    { nodes: { current: 3, inFlight: 3, unapproved: 1, effective: 6, desired: 7, delta: 1 } },
+    {},
+    "cpu is 93, over 80 for 42 s; triggered at 11:58:20Z, from 3 (and 2 to come, and 1 to come if approved) to 7 nodes, and waits for a person's approval",
+  ],
+  [
+    'at_max_nodes',
+    { nodes: { current: 3, inFlight: 1, unapproved: 1, effective: 4, desired: 4, delta: 0 } },
+    {},
+    'cpu is 93, over 80 for 42 s; web has 3 nodes (and 1 to come if approved), its maximum is 4',
+  ],
   ['missing_data', { phase: 'unknown' }, {}, 'nothing has been read yet'],
   [
     'missing_data',

@@ -322,10 +322,16 @@ function counted({ nodes }: State): string {
   return `${nodes.current} nodes${onTheWay(nodes)}`;
 }
 
-/** Of a count, what of it is not so any more, or not yet. */
-function onTheWay({ inFlight }: Nodes): string {
-  if (inFlight === 0) return '';
-  return inFlight > 0 ? ` (and ${inFlight} to come)` : ` (${-inFlight} of them leaving)`;
+/** Of a count, what of it is not so any more, or not yet: "(and 2 to come, and 1 to come if approved)". */
+function onTheWay({ inFlight, unapproved = 0 }: Nodes): string {
+  const sure = inFlight - unapproved;
+  const parts = [changing(sure, ''), changing(unapproved, ' if approved')].filter((part) => part !== '');
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+}
+
+function changing(nodes: number, provided: string): string {
+  if (nodes === 0) return '';
+  return nodes > 0 ? `and ${nodes} to come${provided}` : `${-nodes} of them leaving${provided}`;
 }
 
 function satisfied({ scaling }: Rule, { nodes }: State): string {

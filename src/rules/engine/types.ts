@@ -152,6 +152,8 @@ export interface Nodes {
   readonly current: number;
   /** Still to come; negative when more are leaving. */
   readonly inFlight: number;
+  /** What of `inFlight` nobody has approved: it comes, or leaves, only if somebody does. */
+  readonly unapproved?: number;
   /** current + inFlight */
   readonly effective: number;
   readonly desired: number;
