@@ -278,6 +278,15 @@ describe('definitions over HTTP', () => {
     );
   });
 
+  it('a metric with a mistake of its own is not unknown to the condition', async () => {
+    const window = { function: 'average', seconds: 60 };
+    const metrics = { cpu: { type: 'static_count', params: { value: 3 }, window } };
+    const { body } = await api.post('/services', service({ metrics, condition: 'cpu > 3' }));
+    expect(body.errors).toEqual([
+      { pointer: '/metrics/cpu/window/function', detail: expect.stringMatching(/^must be one of avg, /) },
+    ]);
+  });
+
   it('what is no JSON is 400, and what is nothing known 404', async () => {
     for (const text of ['{', '', '[1,', 'null', '"text"', '\u0000', '{"__proto__": {"x": 1}}'])
       expect([400, 415]).toContain((await api.post('/services', text)).status);

@@ -85,7 +85,8 @@ export class Services extends StoredDefinitions<ServiceRow> {
     } = checked(ServiceDto, body);
     const errors: FieldError[] = [];
     const metrics = this.checkedMetrics(given, dto.intervalSeconds, errors);
-    const names = Object.keys(metrics);
+    // Also those with a mistake of their own: they are not unknown by that.
+    const names = Object.keys(given).filter(isMetricName).slice(0, MAX_METRICS);
     errors.push(...conditionErrors('/condition', dto.condition, names));
     if (recovery !== undefined) errors.push(...conditionErrors('/recovery', recovery, names));
     errors.push(...this.policyErrors(policy as Chosen, names, { infrastructure, direction }));

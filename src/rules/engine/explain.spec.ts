@@ -64,6 +64,12 @@ test.each<[Reason, Partial<State>, Partial<Circumstances>, string]>([
     "cpu is 93, over 80 for 42 s; the nodes of web can't be counted, so it is not scaled: no answer in 5 s",
   ],
   [
+    'nodes_unknown',
+    { nodesError: "the nodes of web can't be counted: no answer in 5 s" },
+    {},
+    "cpu is 93, over 80 for 42 s; the nodes of web can't be counted, so it is not scaled: no answer in 5 s",
+  ],
+  [
     'triggered',
     { nodes: { ...nodes, inFlight: 0, effective: 3 } },
     {},

@@ -63,6 +63,10 @@ export function explain(rule: Rule, state: State, circumstances: Circumstances, 
   return `${seen}; ${guard(rule, state, circumstances, now)}`;
 }
 
+/** Who counts them may have said so already. */
+const uncounted = (what: string, why: string): string =>
+  `${what}, so it is not scaled: ${why.startsWith(`${what}: `) ? why.slice(what.length + 2) : why}`;
+
 /** What stands against a trigger, or that there was one. */
 function guard(rule: Rule, state: State, circumstances: Circumstances, now: Moment): string {
   const { scaling } = rule;
@@ -79,7 +83,7 @@ function guard(rule: Rule, state: State, circumstances: Circumstances, now: Mome
     case 'flapping':
       return `${web} was to go up and down more than ${scaling!.maxDirectionChanges} times within an hour, so nobody scales it before ${clock(circumstances.scalings?.frozenUntil ?? now)}`;
     case 'nodes_unknown':
-      return `the nodes of ${web} can't be counted, so it is not scaled: ${state.nodesError ?? 'no count yet'}`;
+      return uncounted(`the nodes of ${web} can't be counted`, state.nodesError ?? 'no count yet');
     case 'missing_data':
       return `its policy can't say how many nodes there should be: ${unreadable(state).join('; ')}`;
     case 'at_max_nodes':
