@@ -41,7 +41,7 @@ export class PollsProcessor {
   @Process({ concurrency: CONCURRENCY })
   async poll({ data }: Job<PollJob>): Promise<void> {
     // Before they are seen again, or nobody would know that they were not.
-    await this.unpolled.tell(data);
+    await this.unpolled.tellWithin(data);
     const due = await this.roster.due(data.intervalSeconds, data.fromSlot, data.toSlot);
     const intervalMs = data.intervalSeconds * 1000;
     const leftMs = data.dueAt + intervalMs - this.clock.now().getTime();

@@ -48,7 +48,7 @@ export class Unpolled {
   /** A poll of these slots that began to read at that moment has ended. What is compared is PostgreSQL's time. */
   async polled({ intervalSeconds, fromSlot, toSlot }: Range, began: Date): Promise<void> {
     const tookSeconds = Math.max(0, this.clock.now().getTime() - began.getTime()) / 1000;
-    await this.database.rows(
+    await this.database.keyed.rows(
       `INSERT INTO polled_ranges AS r (interval_seconds, from_slot, to_slot, polled_at) VALUES ($1, $2, $3, now() - make_interval(secs => $4))
        ON CONFLICT (interval_seconds, from_slot, to_slot) DO UPDATE SET polled_at = greatest(r.polled_at, excluded.polled_at)`,
       [intervalSeconds, fromSlot, toSlot, tookSeconds],
@@ -58,12 +58,25 @@ export class Unpolled {
 
   /** How many services are polled too late, told or not. */
   async count(): Promise<number> {
-    const [row] = await this.database.rows<{ count: number }>(
+    const [row] = await this.database.keyed.rows<{ count: number }>(
       `${LATE} SELECT count(*)::int AS count FROM late`,
       [...valuesOf(EVERYWHERE), null],
       'unpolled_count',
     );
     return row!.count;
+  }
+
+  /** Writes it down of the services of a range. Mostly polls have covered it, which costs one look to see. */
+  async tellWithin(range: Range): Promise<void> {
+    const [row] = await this.database.keyed.rows<{ isCovered: boolean }>(
+      `SELECT coalesce(range_agg(int4range(from_slot, to_slot, '[]')) @> int4range($2::int, $3::int, '[]'), false) AS "isCovered"
+       FROM polled_ranges
+       WHERE interval_seconds = $1 AND from_slot <= $3 AND to_slot >= $2
+         AND polled_at >= now() - make_interval(secs => ${STALE_INTERVALS} * $1::int)`,
+      valuesOf(range),
+      'unpolled_covered',
+    );
+    if (!row!.isCovered) await this.tell(range);
   }
 
   /** Writes it down of the services of a range, or of all. */
@@ -87,7 +100,7 @@ export class Unpolled {
   async asTold(watched: Watched, seen: Seen, state: State): Promise<{ seen: Seen; state: State }> {
     const { service, rule } = watched.prepared;
     if (!rule.enabled || !service.polled) return { seen, state };
-    const [late] = await this.database.rows<Late>(
+    const [late] = await this.database.keyed.rows<Late>(
       `${LATE} SELECT * FROM late`,
       [service.intervalSeconds, service.slot, service.slot, service.id],
       'unpolled_one',
@@ -109,7 +122,7 @@ export class Unpolled {
   }
 
   private lateIn(range: Range, after: string | null): Promise<Late[]> {
-    return this.database.rows<Late>(
+    return this.database.keyed.rows<Late>(
       `${LATE} SELECT * FROM late
        WHERE reason IS DISTINCT FROM 'not_polled' AND ($5::uuid IS NULL OR id > $5) ORDER BY id LIMIT ${PAGE}`,
       [...valuesOf(range), null, after],
