@@ -162,4 +162,59 @@ describe('what alerts say', () => {
       1,
     ]);
   }, 60_000);
+
+  test('every number that is sent with its time is a sample, in whatever order and together with others', async () => {
+    await watch('disk', {
+      metrics: { free: { type: 'alert', params: { match: { disk: 'a' } } } },
+      condition: 'free < 5',
+    });
+    const at = (ago: number) => new Date(Math.floor(Date.now() / 1000) * 1000 - ago * 1000).toISOString();
+    const [a, b, c, d, e] = [at(100), at(80), at(60), at(40), at(20)] as [
+      string,
+      string,
+      string,
+      string,
+      string,
+    ];
+    const number = (value: number, when: string) => ({ service: 'disk', value, at: when });
+    await api.post('/alerts', [number(10, a), number(30, c), number(20, b), number(50, e)]);
+    await until(async () => (await stateOf('disk')).values.free.value === 50, WAIT_MS);
+    // Late, on its own: it is the past, not what is now.
+    await api.post('/alerts', number(40, d));
+    const points = await until(async () => {
+      const found = (await api.get(`/services/disk/samples?metric=free&from=${at(300)}`)).body.points;
+      return found.length === 5 && found;
+    }, WAIT_MS);
+    expect(points).toEqual([a, b, c, d, e].map((one, index) => [one, 10 * (index + 1)]));
+    expect((await stateOf('disk')).values.free).toEqual({ value: 50, at: new Date(e).toISOString() });
+  }, 60_000);
+
+  test.each([
+    ['avg', 'n > 50', 'alarm', 'ok', 0],
+    ['max', 'n > 50', 'alarm', 'ok', 0],
+    ['count', 'n >= 2', 'alarm', 'ok', 0],
+    ['sum', 'n > 100', 'alarm', 'ok', 0],
+    ['rate', 'n > 0', 'alarm', 'unknown', undefined],
+    ['delta', 'n > 0', 'alarm', 'unknown', undefined],
+  ])(
+    'what alerts said leaves a window though nothing new arrives: %s',
+    async (name, condition, first, last, value) => {
+      const service = `moving-${name}`;
+      const n = {
+        type: 'alert',
+        params: { match: { for: service } },
+        window: { function: name, seconds: 5 },
+      };
+      await watch(service, { metrics: { n }, condition, intervalSeconds: 1 });
+      const at = (agoMs: number) => new Date(Date.now() - agoMs).toISOString();
+      const number = (sent: number, agoMs: number) => ({ service, value: sent, at: at(agoMs) });
+      await api.post('/alerts', [number(60, 1_500), number(70, 500)]);
+      await until(async () => (await stateOf(service)).phase === first, WAIT_MS);
+      if (value === 0 && name !== 'count' && name !== 'sum')
+        await api.post('/alerts', { service, status: 'resolved' });
+      await until(async () => (await stateOf(service)).phase === last, WAIT_MS);
+      await until(async () => (await stateOf(service)).values.n.value === value, WAIT_MS);
+    },
+    60_000,
+  );
 });

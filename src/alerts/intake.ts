@@ -80,6 +80,17 @@ interface Inserted {
 
 const NOBODY: Inserted = { ids: new Map(), taken: new Set(), overtaken: new Set(), news: [] };
 
+/** Numbers of moments of their own that are not the last their alert has: what there is of it by now says nothing of them. */
+function bygone(alerts: readonly IncomingAlert[], overtaken: ReadonlySet<IncomingAlert>): IncomingAlert[] {
+  const said = alerts.filter(
+    (one) => one.saidAt !== undefined && one.value !== undefined && !one.saysStartAlone,
+  );
+  const latest = new Map<string, number>();
+  for (const { dedupKey, saidAt } of said)
+    latest.set(dedupKey, Math.max(latest.get(dedupKey) ?? -Infinity, saidAt!.getTime()));
+  return said.filter((one) => overtaken.has(one) || one.saidAt!.getTime() < latest.get(one.dedupKey)!);
+}
+
 /** Alerts that a rule asks for, as of a revision of the rules. */
 interface Asked {
   alerts: ReadonlySet<KeptAlert>;
@@ -237,6 +248,8 @@ export class Intake {
     const others = rest.filter(isOther);
     const kept = others.length === 0 ? NOTHING : await this.keepAll(source, others);
     const keptNow = kept.accepted[Symbol.iterator]();
+    const overtaken = new Set([...kept.overtaken, ...fresh.overtaken]);
+    this.handover.repeated(source, bygone(alerts, overtaken));
     return {
       accepted: alerts.map((alert) => {
         if (isOther(alert)) return keptNow.next().value;
@@ -244,7 +257,7 @@ export class Intake {
         const id = known.get(dedupKey) ?? fresh.ids.get(dedupKey);
         return id === undefined ? undefined : { id, dedupKey };
       }),
-      overtaken: new Set([...kept.overtaken, ...fresh.overtaken]),
+      overtaken,
       news: [...begun.news, ...fresh.news, ...kept.news],
       sooner: kept.sooner,
     };

@@ -196,7 +196,9 @@ export class Evaluator {
         ? undefined
         : (seen.watched.nextMoment ?? seen.at.getTime());
     const observation = this.observe(seen, known);
-    return nextMoment(seen.watched.prepared.rule, state, observation, seen.lifeEndsAt, seen.at.getTime());
+    const { rule } = seen.watched.prepared;
+    const moment = nextMoment(rule, state, observation, seen.lifeEndsAt, seen.at.getTime());
+    return rule.enabled ? earlierOf(moment, windowMovesAt(seen, state)) : moment;
   }
 
   /** Before any lock is taken: a count may take as long as its target likes. */
@@ -445,6 +447,18 @@ function isOvertaken({ at, watched }: Seen, state: State | undefined): boolean {
   const last = state?.lastTriggeredAt ?? -Infinity;
   return last > at.getTime() || (last === at.getTime() && watched.prepared.service.polled);
 }
+
+/** What alerts said leaves a window by and by, though nothing new arrives. */
+function windowMovesAt({ watched, at, values, alerts }: Seen, { phase }: State): number | undefined {
+  const { service, hasAlertWindows, windows } = watched.prepared;
+  if (service.polled || !hasAlertWindows) return undefined;
+  const isAtRest =
+    phase === 'ok' && alerts.length === 0 && windows.every(({ metric }) => values[metric] === 0);
+  return isAtRest ? undefined : at.getTime() + service.intervalSeconds * 1000;
+}
+
+const earlierOf = (one: number | undefined, other: number | undefined): number | undefined =>
+  one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 
 /** None of what is polled could be read. */
 function isBlind({ watched: { prepared }, values }: Seen): boolean {

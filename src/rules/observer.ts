@@ -7,7 +7,7 @@ import { SampleWriter } from '../history/sample-writer';
 import { Samples, type SeriesWindow } from '../history/samples';
 import type { Reading } from '../metrics/metric';
 import { asksForGap, rememberedUntil } from './engine/evaluate';
-import { isOfChange, windowed, windowNote } from './engine/window';
+import { isOfAll, isOfChange, windowed, windowNote } from './engine/window';
 import type { Prepared, Watched } from './rule-book';
 import { fedBy, withOpenReason, type Seen } from './seen';
 
@@ -105,11 +105,19 @@ export class Observer {
     return seen.map((one) => {
       if (!isWindowed(one)) return one;
       const { prepared } = one.watched;
-      // Without a sample there is no more to say than what it is now.
-      const windows = alertWindows(prepared).filter(({ series }) => readings.has(series));
+      const values = { ...one.values };
       const readAt = { ...one.readAt };
-      for (const { metric, series } of windows) readAt[metric] = new Date(readings.get(series)!.lastAt);
-      return { ...throughWindows({ service: prepared.service, windows }, one, readings), readAt };
+      // Without a sample there is no more to say than what it is now; but that is no rate, and nothing was counted.
+      const windows = alertWindows(prepared).filter(({ metric, series, window }) => {
+        const found = readings.get(series);
+        if (found !== undefined) readAt[metric] = new Date(found.lastAt);
+        else if (isOfAll(window.function) && values[metric] !== undefined) values[metric] = 0;
+        return found !== undefined || (isOfChange(window.function) && values[metric] !== 0);
+      });
+      return {
+        ...throughWindows({ service: prepared.service, windows }, { ...one, values }, readings),
+        readAt,
+      };
     });
   }
 

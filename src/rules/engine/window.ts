@@ -67,6 +67,9 @@ export function windowed(
 /** Does it tell how much a number rises? */
 export const isOfChange = (name: WindowFunction): boolean => name === 'rate' || name === 'delta';
 
+/** Is it 0 where there is no reading? */
+export const isOfAll = (name: WindowFunction): boolean => name === 'count' || name === 'sum';
+
 const FUNCTIONS: Record<WindowFunction, (readings: Readings) => number> = {
   avg: ({ values }) => sum(values) / values.length,
   min: ({ values }) => values.reduce((a, b) => Math.min(a, b)),
