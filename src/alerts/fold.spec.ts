@@ -45,6 +45,19 @@ test('another value is news of the same alert', () => {
   ]);
 });
 
+test('a service that was made anew under the name hears what fires as a new alert', () => {
+  const to = (serviceId: string) => firing({ serviceId, metric: 'm', value: 5 });
+  expect(take([0, to('old')], [10, to('old')], [20, to('new')], [30, to('new')])).toMatchObject([
+    { serviceId: 'old', revision: 1, isCurrent: false, lastSeenAt: at(20 - 10) },
+    { serviceId: 'new', revision: 1, isCurrent: true, lastSeenAt: at(30) },
+  ]);
+  expect(textsOf(to('old')).content).not.toBe(textsOf(to('new')).content);
+  // An end by its key alone names nobody.
+  expect(take([0, to('old')], [10, resolved({ labels: {} })])).toMatchObject([
+    { serviceId: 'old', status: 'resolved', revision: 2 },
+  ]);
+});
+
 test('resolved ends it; firing again is a new alert', () => {
   expect(take([0, firing()], [10, resolved()], [20, firing()])).toMatchObject([
     { status: 'resolved', revision: 2, isCurrent: false },

@@ -126,17 +126,22 @@ export function stepFor(kept: Glimpse, alert: IncomingAlert, now: number): 'noth
   return now - kept.lastSeenAt < SEEN_WITHIN_MS && laterMs < SEEN_WITHIN_MS ? 'nothing' : 'see';
 }
 
-type Said = Pick<KeptAlert, 'labels' | 'annotations'> & { value?: number | null; raw?: unknown };
+type Said = Pick<KeptAlert, 'labels' | 'annotations'> & {
+  value?: number | null;
+  raw?: unknown;
+  serviceId?: string | null;
+};
 
 /** What an alert says, as JSON, and in short: two that say the same have the same content. */
-export function textsOf({ value, labels, annotations, raw }: Said) {
+export function textsOf({ value, labels, annotations, raw, serviceId }: Said) {
   const texts = {
     labels: JSON.stringify(labels),
     annotations: JSON.stringify(annotations),
     raw: raw === undefined || raw === null ? null : JSON.stringify(raw),
     content: '',
   };
-  const all = `[${JSON.stringify(value ?? null)},${texts.labels},${texts.annotations},${texts.raw}]`;
+  const to = serviceId === undefined || serviceId === null ? '' : `,${JSON.stringify(serviceId)}`;
+  const all = `[${JSON.stringify(value ?? null)},${texts.labels},${texts.annotations},${texts.raw}${to}]`;
   texts.content = hash('md5', all, 'base64');
   return texts;
 }
@@ -145,6 +150,8 @@ const contentOf = (alert: Said): string => textsOf(alert).content;
 
 function isSame(kept: KeptAlert, alert: IncomingAlert, now: Date): boolean {
   if (alert.id !== undefined) return false;
+  // It names a service that was made anew, or is another by now: what was said to the one before was not said to it.
+  if (alert.serviceId !== undefined && alert.serviceId !== kept.serviceId) return false;
   const hasStart = alert.at !== undefined && !alert.isRepeated;
   const sameStart = !hasStart || alert.at!.getTime() === kept.at.getTime();
   // A resolution ends what fires, whenever it says it began.
