@@ -5,6 +5,15 @@ import { builtInMibs, commonMibs } from '../../snmp/standard-mibs';
 /** `IF-MIB::ifInOctets.3`, `sysUpTime.0`, as Net-SNMP writes objects. */
 const SYMBOLIC = /^((?:[A-Za-z0-9_-]+::)?[A-Za-z][A-Za-z0-9_-]*)((?:\.\d{1,10})*)$/;
 
+/** What Net-SNMP's tools print where they have no module for more: roots, and the name of one instance. */
+const PRINTED: Readonly<Record<string, string>> = {
+  iso: '1',
+  ccitt: '0',
+  'joint-iso-ccitt': '2',
+  sysUpTimeInstance: '1.3.6.1.2.1.1.3.0',
+  'DISMAN-EVENT-MIB::sysUpTimeInstance': '1.3.6.1.2.1.1.3.0',
+};
+
 let known: MibNames | undefined;
 let awaitsUploaded = false;
 
@@ -36,7 +45,8 @@ export function setUploadedMibs(uploaded: readonly MibModule[]): void {
 /** The OID of an object that is written with a name; undefined when no module names it. */
 export function oidOfName(text: string): string | undefined {
   const [, name, instance] = SYMBOLIC.exec(text) ?? [];
-  const oid = name === undefined ? undefined : names().oids.get(name);
+  if (name === undefined) return undefined;
+  const oid = names().oids.get(name) ?? (Object.hasOwn(PRINTED, name) ? PRINTED[name] : undefined);
   return oid === undefined ? undefined : `${oid}${instance}`;
 }
 
