@@ -29,6 +29,14 @@ describe('templates', () => {
     expect(JSON.parse(renderTemplate('{"name": "{{ name }}"}', 'json', { name }))).toEqual({ name });
   });
 
+  it.each(['{"labels": {{ labels | json }}}', '"{{name|json}}"', '{{ a | default: 1 | json }}'])(
+    '%s writes JSON twice',
+    (template) => {
+      expect(templateProblem(template, 'json')).toMatch(/leave the filter json out/);
+      expect(templateProblem(template, 'text')).toBeUndefined();
+    },
+  );
+
   it('in a URL nobody leaves their place', () => {
     const output = renderTemplate('https://h/{{ name }}?n={{ nodes.desired }}', 'url', {
       ...VARIABLES,

@@ -49,10 +49,15 @@ function parse(template: string, mode: TemplateMode): Template[] {
   return fresh;
 }
 
+/** A value that is made JSON by a filter, where that is done to each. */
+const TWICE = /\{\{[^{}]*\|\s*json\b/;
+
 /** Why a text is no template, as a sentence; undefined when it is one. */
 export function templateProblem(text: string, mode: TemplateMode): string | undefined {
   try {
     engines[mode].parse(text);
+    if (mode === 'json' && TWICE.test(text))
+      return 'writes a value as JSON twice: what stands in {{ }} is written as JSON here, so leave the filter json out';
     return undefined;
   } catch (error) {
     return `is not a valid template: ${(error as Error).message}`;
