@@ -30,8 +30,11 @@ export function alertText({ labels, annotations, at }: ToldAlert): string {
   return `${name}${braces} since ${at.slice(11, 19)}Z${said}`;
 }
 
-/** On one line, and not too long. */
+/** Controls, also those that turn the direction of what stands around them (Unicode's Bidi_Control). */
+const CONTROLS = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu;
+
+/** On one line, and not too long; whoever wrote it can't change how the sentence around it reads. */
 function short(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
+  const line = text.replace(CONTROLS, ' ').replace(/\s+/g, ' ').trim();
   return line.length <= MAX_TEXT ? line : `${line.slice(0, MAX_TEXT - 1).replace(HALF_A_PAIR, '')}…`;
 }
