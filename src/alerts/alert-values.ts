@@ -38,12 +38,15 @@ export interface AlertValue {
   isNew: boolean;
 }
 
+/** Formats of alerts that say since when they fire, and no time of the number they carry. */
+export const START_ALONE = ['alertmanager', 'grafana'];
+
 /**
  * The time of the value of an alert `a` for a metric `w`. That it fires is so since it began. A number has the time its
  * sender gave it; one that is sent again without a time of its own is as of its last receipt.
  */
 const VALUE_AT = `CASE WHEN a.value IS NULL AND w.value_path IS NULL THEN a.at
-  WHEN a.format IN ('alertmanager', 'grafana') OR a.revision > 1 OR coalesce(a.reported_at, a.at) <> a.at THEN a.last_seen_at
+  WHEN a.format IN (${START_ALONE.map((format) => `'${format}'`).join(', ')}) OR a.revision > 1 OR coalesce(a.reported_at, a.at) <> a.at THEN a.last_seen_at
   ELSE a.at END`;
 
 const NOBODY: ReadonlyMap<string, AlertValue[]> = new Map();

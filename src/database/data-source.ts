@@ -19,6 +19,7 @@ import { ChangedServices1763901400000 } from '../../migrations/1763901400000-cha
 import { AsksForNodes1763901500000 } from '../../migrations/1763901500000-asks-for-nodes';
 import { PolledRanges1763901600000 } from '../../migrations/1763901600000-polled-ranges';
 import { ReportTimes1763902300000 } from '../../migrations/1763902300000-report-times';
+import { AlertsOfTriggers1763902400000 } from '../../migrations/1763902400000-alerts-of-triggers';
 import { ForgottenEngines1763901950000 } from '../../migrations/1763901950000-forgotten-engines';
 import { SnmpAsDevicesSpeak1763901900000 } from '../../migrations/1763901900000-snmp-as-devices-speak';
 import { ENTITIES } from './entities';
@@ -100,6 +101,7 @@ function dataSource(url: string, extra: object): DataSource {
       AsksForNodes1763901500000,
       PolledRanges1763901600000,
       ReportTimes1763902300000,
+      AlertsOfTriggers1763902400000,
       SnmpAsDevicesSpeak1763901900000,
       ForgottenEngines1763901950000,
     ],

@@ -260,8 +260,10 @@ export class AlertsProcessor {
     const due = watched.filter(({ prepared }) => !prepared.service.polled || !prepared.service.enabled);
     const now = this.clock.now();
     const known = await this.observer.known(due, now);
-    // Where an alert's life is over, its number is.
-    const silent = known.filter(({ alerts }) => alerts.length === 0).map(({ watched: one }) => one.prepared);
+    // Where an alert's life is over, its number is. One that is only being matched to a new service has not ended.
+    const silent = known.flatMap(({ alerts, watched: { prepared, nextMoment } }) =>
+      alerts.length === 0 && (nextMoment ?? Infinity) <= now.getTime() ? [prepared] : [],
+    );
     const [again] = await Promise.all([
       this.evaluator.evaluate(known),
       this.pushed.writeExpired(silent, now),

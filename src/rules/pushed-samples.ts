@@ -1,9 +1,10 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { AlertSource, IncomingAlert } from '../alerts/alert';
 import { AlertHandover } from '../alerts/alert-handover';
-import { AlertValues } from '../alerts/alert-values';
+import { AlertValues, START_ALONE } from '../alerts/alert-values';
 import type { KeptAlert } from '../alerts/fold';
 import { documentOf } from '../alerts/formats/kept-payload';
+import { TOLERANCE_MS } from '../alerts/report-order';
 import { Subscriptions } from '../alerts/subscriptions';
 import { CLOCK, type Clock } from '../common/clock';
 import { messageOf } from '../common/errors';
@@ -13,12 +14,8 @@ import { SampleWriter } from '../history/sample-writer';
 import { Samples } from '../history/samples';
 import { RuleBook, type Prepared } from './rule-book';
 
-/** Alerts that say since when they fire say no time of the number they carry. */
-const START_ALONE = ['alertmanager', 'grafana'];
 /** How far back the last number is looked for. */
 const LOOK_BACK_MS = 7 * 86_400_000;
-/** As far ahead as a sender's clock may be. */
-const AHEAD_MS = 300_000;
 
 /** What is known of an alert that carries a number. */
 export type Pushed = Pick<
@@ -118,7 +115,7 @@ export function valueTimeOf({ value, format, at, reportedAt, lastSeenAt, revisio
   const isOwn = !START_ALONE.includes(format) && revision === 1 && reportedAt.getTime() === at.getTime();
   const isStart = value === null && at <= lastSeenAt;
   const time = isOwn || isStart ? at : lastSeenAt;
-  return time.getTime() > lastSeenAt.getTime() + AHEAD_MS ? lastSeenAt : time;
+  return time.getTime() > lastSeenAt.getTime() + TOLERANCE_MS ? lastSeenAt : time;
 }
 
 function pushedOf(alert: IncomingAlert, format: string, now: Date): Pushed {

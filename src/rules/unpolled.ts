@@ -105,7 +105,7 @@ export class Unpolled {
       [service.intervalSeconds, service.slot, service.slot, service.id],
       'unpolled_one',
     );
-    if (late === undefined || this.isDecidedByAlerts(watched)(seen)) return { seen, state };
+    if (late === undefined || isDecidedByAlerts(seen)) return { seen, state };
     const unread = withoutReadings(seen, late);
     return { seen: unread, state: stale(rule, state, late.since.getTime()).state };
   }
@@ -177,25 +177,22 @@ export class Unpolled {
     const watched = await this.ruleBook.byIds([...byId.keys()]);
     const now = this.clock.now();
     const seen = await this.observer.known(watched, now);
-    const isDecided = seen.map((one) => this.isDecidedByAlerts(one.watched)(one));
     await this.evaluator.tellStale(
-      seen.flatMap((one, index) =>
-        isDecided[index] ? [] : [withoutReadings(one, byId.get(one.watched.prepared.service.id)!)],
+      seen.flatMap((one) =>
+        isDecidedByAlerts(one) ? [] : [withoutReadings(one, byId.get(one.watched.prepared.service.id)!)],
       ),
     );
   }
+}
 
-  /** What alerts say alone decides the condition, whatever nobody has read: they are looked at when they come. */
-  private isDecidedByAlerts({ prepared, state }: Watched): (seen: Seen) => boolean {
-    const { alertMetrics, rule, service } = prepared;
-    if (alertMetrics.length === 0 || !service.polled) return () => false;
-    return ({ values }) => {
-      const told = alertMetrics.flatMap(({ metric }) =>
-        values[metric] === undefined ? [] : [[metric, values[metric]] as const],
-      );
-      return truthOf(rule, state?.inAlarm ?? false, Object.fromEntries(told)) !== undefined;
-    };
-  }
+/** What alerts say alone decides the condition, whatever nobody has read: they are looked at when they come. */
+function isDecidedByAlerts({ watched: { prepared, state }, values }: Seen): boolean {
+  const { alertMetrics, rule, service } = prepared;
+  if (alertMetrics.length === 0 || !service.polled) return false;
+  const told = alertMetrics.flatMap(({ metric }) =>
+    values[metric] === undefined ? [] : [[metric, values[metric]] as const],
+  );
+  return truthOf(rule, state?.inAlarm ?? false, Object.fromEntries(told)) !== undefined;
 }
 
 const valuesOf = ({ intervalSeconds, fromSlot, toSlot }: Range): number[] => [
