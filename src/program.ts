@@ -14,7 +14,8 @@ import { FastLane } from './alerts/fast-lane';
 import { AppModule } from './app.module';
 import { startEmbeddedServers, type EmbeddedServers } from './embedded/embedded-servers';
 import { groupSize, memberConfig, mayListen, ProcessGroup, tellGroup } from './process-group/process-group';
-import { allowAddresses } from './targets/http/address-guard';
+import { installLookup } from './names/lookup';
+import { allowAddresses } from './targets/address-guard';
 import { YAML_TYPES } from './transfer/yaml';
 
 /** Everything must be over by then. */
@@ -107,6 +108,7 @@ async function startApp(
   logger: JsonLogger,
   mayListen?: () => Promise<void>,
 ): Promise<NestFastifyApplication> {
+  installLookup();
   allowAddresses(config.allowAddresses);
   const isApi = config.roles.includes('api');
   let fastLane: FastLane | undefined;

@@ -18,8 +18,10 @@ const MAY_IMPORT: Record<string, string[]> = {
   api: ['common', 'database'],
   // The BER of SNMP, for those who ask agents and those who hear notifications.
   snmp: [],
+  // Addresses of names.
+  names: ['common'],
   // What speaks to targets, for all who ask or change them.
-  targets: ['common'],
+  targets: ['common', 'names'],
   metrics: ['common', 'database', 'queue', 'snmp', 'targets'],
   // Of metrics, how SNMP values are read.
   alerts: ['api', 'auth', 'common', 'config', 'database', 'metrics', 'queue', 'snmp'],
@@ -105,6 +107,14 @@ test('only the clock reads the clock', () => {
     /new Date\(\)|Date\.now\(\)/.test(readFileSync(join(SRC, file), 'utf8')),
   );
   expect(readers).toEqual(['common/clock.ts']);
+});
+
+test('only names asks the DNS: what else did would wait for all others', () => {
+  const askers = imports.filter(
+    ({ file, from }) => /^(node:)?dns(\/promises)?$/.test(from) && roomOf(file) !== 'names',
+  );
+  // Of types alone.
+  expect(askers.map(({ file }) => file)).toEqual(['targets/address-guard.ts']);
 });
 
 test('only the configuration, the command line, the migration command and secrets by reference read the environment', () => {

@@ -1,4 +1,4 @@
-import { canonical, embeddedIPv4, isIn, networkProblem } from './addresses';
+import { canonical, ipv4AddressesIn, isIn, networkProblem } from './addresses';
 
 test.each([
   ['10.0.0.0/8', '10.255.0.1', true],
@@ -38,14 +38,30 @@ test.each([
 });
 
 test.each([
-  ['::ffff:169.254.169.254', '169.254.169.254'],
-  ['::ffff:a9fe:1', '169.254.0.1'],
-  ['::FFFF:a9fe:0', '169.254.0.0'],
-  ['64:ff9b::a9fe:a9fe', '169.254.169.254'],
-  ['::a00:1%eth0', '10.0.0.1'],
-  ['2001:db8::a9fe:a9fe', undefined],
-  ['169.254.169.254', undefined],
-  ['web-1', undefined],
-])('%s stands for the IPv4 address %s', (address, embedded) => {
-  expect(embeddedIPv4(address)).toBe(embedded);
+  ['::ffff:169.254.169.254', ['169.254.169.254']],
+  ['::ffff:a9fe:1', ['169.254.0.1']],
+  ['::FFFF:a9fe:0', ['169.254.0.0']],
+  ['::ffff:0:169.254.169.254', ['169.254.169.254']],
+  ['64:ff9b::a9fe:a9fe', ['169.254.169.254']],
+  ['::a00:1%eth0', ['10.0.0.1']],
+  ['2002:a9fe:a9fe::1', ['169.254.169.254']],
+  ['2002:a9fe:a9fe:1:2:3:4:5', ['169.254.169.254']],
+  ['2001:0:a9fe:a9fe:8000:1:5601:5601', ['169.254.169.254', '169.254.169.254']],
+  ['2001::8000:1:5601:5601', ['0.0.0.0', '169.254.169.254']],
+  ['fd00::5efe:169.254.169.254', ['169.254.169.254']],
+  ['2001:db8::200:5efe:a9fe:a9fe', ['169.254.169.254']],
+  ['2001:db8::a9fe:a9fe', []],
+  ['169.254.169.254', []],
+  ['web-1', []],
+])('%s leads to the IPv4 addresses %j', (address, embedded) => {
+  expect(ipv4AddressesIn(address)).toEqual(embedded);
 });
+
+test.each([
+  '64:ff9b:1:a9fe:a9:fe00::',
+  '64:ff9b:1:ff:a9:fea9:fe00:0',
+  '64:ff9b:1:2:a9:fea9:fe00:0',
+  '64:ff9b:1::a9fe:a9fe',
+])('a network may lead %s to 169.254.169.254', (address) =>
+  expect(ipv4AddressesIn(address)).toContain('169.254.169.254'),
+);

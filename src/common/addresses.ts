@@ -29,21 +29,39 @@ export function canonical(address: string): string {
     : address;
 }
 
-/** Mapped (RFC 4291, 2.5.5.2), compatible (2.5.5.1), translated (RFC 6052, 2.1): what an IPv6 address means by these. */
-const EMBEDDING = ['::ffff:0:0', '::', '64:ff9b::'].map((base) => subnet(base, 96));
-
-/** The IPv4 address that an IPv6 address stands for; undefined when it stands for itself. */
-export function embeddedIPv4(address: string): string | undefined {
+/**
+ * The IPv4 addresses that an IPv6 address may lead to, by what carries IPv4 inside of IPv6: mapped and compatible
+ * (RFC 4291, 2.5.5), translated (RFC 2765, 2.1), NAT64 (RFC 6052, 2.2, with the prefixes 64:ff9b::/96 and
+ * 64:ff9b:1::/48), 6to4 (RFC 3056, 2), Teredo (RFC 4380, 4: its server and its client) and ISATAP (RFC 5214, 6.1).
+ */
+export function ipv4AddressesIn(address: string): string[] {
   const bare = address.replace(/%.*/, '');
-  if (!isIPv6(bare) || !EMBEDDING.some((list) => list.check(bare, 'ipv6'))) return undefined;
-  // Spelt with hexadecimal groups, whatever it was: the last two are the IPv4 address.
-  const groups = canonical(bare).split('::').at(-1)!.split(':').slice(-2);
-  const [high = 0, low = 0] = ['0', ...groups].slice(-2).map((group) => parseInt(group || '0', 16));
-  return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.');
+  if (!isIPv6(bare)) return [];
+  const bytes = bytesOf(bare);
+  const at = (...places: number[]): string => places.map((place) => bytes[place]).join('.');
+  const begins = (...prefix: number[]): boolean => prefix.every((byte, index) => bytes[index] === byte);
+  const last = at(12, 13, 14, 15);
+  const zeros = bytes.slice(0, 8).every((byte) => byte === 0);
+  const middle = bytes.slice(8, 12).join('.');
+  if (zeros && ['0.0.0.0', '0.0.255.255', '255.255.0.0'].includes(middle)) return [last];
+  if (begins(0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0)) return [last];
+  // A network may have cut it anywhere that RFC 6052 allows; byte 8 is left out.
+  if (begins(0, 0x64, 0xff, 0x9b, 0, 1)) return [last, at(6, 7, 9, 10), at(7, 9, 10, 11), at(9, 10, 11, 12)];
+  if (begins(0x20, 0x02)) return [at(2, 3, 4, 5)];
+  if (begins(0x20, 0x01, 0, 0))
+    return [at(4, 5, 6, 7), [12, 13, 14, 15].map((i) => bytes[i]! ^ 0xff).join('.')];
+  return ['0.0.94.254', '2.0.94.254'].includes(middle) ? [last] : [];
 }
 
-function subnet(base: string, bits: number): BlockList {
-  const list = new BlockList();
-  list.addSubnet(base, bits, 'ipv6');
-  return list;
+/** The 16 bytes of an IPv6 address. */
+function bytesOf(address: string): number[] {
+  const [head = '', tail] = canonical(address).split('::');
+  const groupsOf = (text = ''): number[] =>
+    text
+      .split(':')
+      .filter(Boolean)
+      .map((group) => parseInt(group, 16));
+  const [begin, end] = [groupsOf(head), groupsOf(tail)];
+  const groups = [...begin, ...new Array<number>(8 - begin.length - end.length).fill(0), ...end];
+  return groups.flatMap((group) => [group >> 8, group & 0xff]);
 }

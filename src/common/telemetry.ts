@@ -145,6 +145,9 @@ export const telemetry = {
     help: 'Executions that wait because a limit is reached',
     registers,
   }),
+  nameLookups: counter('name_lookups_total', 'Names that the DNS was asked for, by what came of it', [
+    'outcome',
+  ] as const),
   lastTick: new Gauge({
     name: 'monscale_scheduler_last_tick_timestamp_seconds',
     // Set by one of several processes.

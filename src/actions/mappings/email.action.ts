@@ -3,6 +3,8 @@ import { Injectable } from '@nestjs/common';
 import { createTransport, type SentMessageInfo } from 'nodemailer';
 import { messageOf, type FieldError } from '../../common/errors';
 import { Choice, Nested, Text, TextList, Whole } from '../../common/fields';
+import { AddressRefused } from '../../targets/address-guard';
+import { connectTo } from '../../targets/connect';
 import { TlsParams } from '../../targets/http/params';
 import { smtpWords } from '../../targets/smtp-words';
 import {
@@ -100,15 +102,22 @@ export class Email implements Action<EmailParams> {
   async execute(params: EmailParams, context: ActionContext): Promise<ActionResult> {
     const { host, port, security, username, password, tls, timeoutMs } = { ...params, ...context };
     if (context.signal.aborted) throw new Retryable(`not sent: ${messageOf(context.signal.reason)}`);
+    const connectMs = Math.min(CONNECT_TIMEOUT_MS, timeoutMs);
     const transport = createTransport({
       host,
       port,
+      getSocket: (_, proceed) => {
+        connectTo({ host, port }, connectMs, context.signal).then(
+          (connection) => proceed(null, { connection }),
+          proceed,
+        );
+      },
       secure: security === 'tls',
       requireTLS: security === 'starttls',
       ignoreTLS: security === 'none',
       auth: username === undefined ? undefined : { user: username, pass: password },
       tls: { ...tls },
-      connectionTimeout: Math.min(CONNECT_TIMEOUT_MS, timeoutMs),
+      connectionTimeout: connectMs,
       greetingTimeout: timeoutMs,
       socketTimeout: timeoutMs,
       disableFileAccess: true,
@@ -212,7 +221,11 @@ function failureOf(error: SmtpError, server: string, isBegun: boolean): Error {
   if (responseCode !== undefined) {
     return responseCode >= 500 ? new Permanent(message) : new Retryable(message);
   }
-  if (OURS.includes(code) || /certificate|self[- ]signed|altnames/i.test(reason))
+  if (
+    error instanceof AddressRefused ||
+    OURS.includes(code) ||
+    /certificate|self[- ]signed|altnames/i.test(reason)
+  )
     return new Permanent(message);
   return isBegun ? new Ambiguous(`${message}; it may have been sent`) : new Retryable(message);
 }

@@ -80,7 +80,7 @@ export class CommunityAgent implements Agent {
 
   private async resolve(): Promise<string> {
     const { host } = this.target;
-    this.address = normalAddress(isIP(host) ? host : await addressOf(host));
+    this.address = normalAddress(await addressOf(host));
     this.resolvedAt = performance.now();
     return this.address;
   }

@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import {
   RequestFailedError,
@@ -7,6 +6,7 @@ import {
   ResponseInvalidError,
   type Varbind,
 } from 'net-snmp';
+import { AddressRefused, guardedAddress } from '../../targets/address-guard';
 import type { Reading } from '../metric';
 import { unlessAborted } from '../unless-aborted';
 import { QuestionSize } from './question-size';
@@ -110,7 +110,7 @@ export class SnmpAgent implements Agent {
 
   private async open(): Promise<SnmpSession> {
     const { host } = this.target;
-    const address = isIP(host) ? host : await addressOf(host);
+    const address = await addressOf(host);
     if (this.isClosed) throw new Error('the program is stopping');
     if (this.session) this.leave(this.session);
     this.session = this.latest = new SnmpSession(this.target, address);
@@ -124,11 +124,12 @@ export class SnmpAgent implements Agent {
   }
 }
 
-export async function addressOf(name: string): Promise<string> {
+/** @throws AddressRefused; Error when the name has none */
+export async function addressOf(host: string): Promise<string> {
   try {
-    // Agents that listen on IPv4 alone are the rule; `localhost` would be ::1 first.
-    return (await lookup(name, { order: 'ipv4first' })).address;
+    return await guardedAddress(host, 'devices');
   } catch (error) {
+    if (error instanceof AddressRefused) throw error;
     throw new Error("its name can't be resolved", { cause: error });
   }
 }

@@ -4,7 +4,7 @@ import { validateHeaderValue } from 'node:http';
 import net, { type LookupFunction, type Socket } from 'node:net';
 import tls from 'node:tls';
 import { withoutBrackets } from '../../common/addresses';
-import { guardedLookup, refuseAddress } from './address-guard';
+import { guardedLookup, refuseAddress } from '../address-guard';
 import { readAnswer } from './lenient-answer';
 import type { HttpAnswer, HttpRequest } from './request';
 

@@ -9,7 +9,7 @@ import axios from 'axios';
 import { withoutBrackets } from '../../common/addresses';
 import { messageOf } from '../../common/errors';
 import { mapValues } from '../../common/records';
-import { guardedLookup, refuseAddress } from './address-guard';
+import { guardedLookup, refuseAddress } from '../address-guard';
 import { tooLong } from './lenient-answer';
 import { askLeniently } from './lenient-request';
 

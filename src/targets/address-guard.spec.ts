@@ -1,8 +1,15 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import dns from 'node:dns';
-import { allowAddresses, refuseAddress } from './address-guard';
-import { askWhole, NotSent, sendOnce, type HttpRequest } from './request';
+import type { LookupOptions } from 'node:dns';
+import { lookup } from '../names/lookup';
+import { allowAddresses, guardedAddress, refuseAddress } from './address-guard';
+import { askWhole, NotSent, sendOnce, type HttpRequest } from './http/request';
+
+jest.mock('../names/lookup', () => {
+  const actual = jest.requireActual<typeof import('../names/lookup')>('../names/lookup');
+  return { ...actual, lookup: jest.fn(actual.lookup) };
+});
+const lookUp = jest.mocked(lookup);
 
 const request = (url: string): HttpRequest => ({ method: 'GET', url, headers: {}, keepAlive: false });
 const never = () => AbortSignal.timeout(2_000);
@@ -22,7 +29,7 @@ describe('over HTTP', () => {
   });
 
   afterEach(() => {
-    jest.restoreAllMocks();
+    lookUp.mockReset();
     allowAddresses([]);
   });
 
@@ -42,6 +49,15 @@ describe('over HTTP', () => {
     'http://[fd00:ec2::254]/',
     'http://[FD00:0EC2:0:0::254]/',
     'http://[fd20:ce::254]/',
+    'http://[fd00:ec2::23]/',
+    'http://[fd00:c1::a9fe:a9fe]/',
+    'http://[fd00:42::42]/',
+    'http://[2002:a9fe:a9fe::1]/',
+    'http://[2001:0:a9fe:a9fe::1]/',
+    'http://[64:ff9b:1::a9fe:a9fe]/',
+    'http://[2001:db8::5efe:169.254.169.254]/',
+    'http://[::ffff:0:169.254.170.2]/',
+    'http://168.63.129.16/machine',
     'https://100.100.100.200/',
   ])('%s is refused before anything is sent', async (url) => {
     for (const send of [sendOnce, askWhole]) {
@@ -56,15 +72,11 @@ describe('over HTTP', () => {
 
   /** A name server that answers these. */
   function resolving(addresses: string[]): void {
-    jest.spyOn(dns, 'lookup').mockImplementation(((
-      _name: string,
-      { all }: dns.LookupOptions,
-      callback: (error: null, address: unknown, family?: number) => void,
-    ) => {
+    lookUp.mockImplementation((_name, { all }: LookupOptions, callback) => {
       const found = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
       if (all) callback(null, found);
       else callback(null, found[0]!.address, found[0]!.family);
-    }) as never);
+    });
   }
 
   it.each([[['169.254.169.254']], [['127.0.0.1', '169.254.169.254']], [['::ffff:169.254.169.254']]])(
@@ -94,5 +106,15 @@ describe('over HTTP', () => {
     for (const host of ['169.254.0.7', '[fe80::1]', '[::ffff:169.254.169.254]'])
       expect(() => refuseAddress(host)).not.toThrow();
     expect(() => refuseAddress('169.254.1.7')).toThrow(/link-local/);
+  });
+
+  it('a device on a link is asked over SNMP, and metadata is not', async () => {
+    await expect(guardedAddress('fe80::7%eth0', 'devices')).resolves.toBe('fe80::7%eth0');
+    for (const address of ['fe80::7', 'fe80::7%eth0'])
+      await expect(guardedAddress(address)).rejects.toThrow(/link-local/);
+    for (const address of ['169.254.169.254', 'fe80::a9fe:a9fe%eth0', 'fd00:ec2::254', '168.63.129.16'])
+      await expect(guardedAddress(address, 'devices')).rejects.toThrow(/serves cloud metadata/);
+    resolving(['169.254.169.254']);
+    await expect(guardedAddress('rebound.example', 'devices')).rejects.toThrow(/^rebound\.example is 169/);
   });
 });

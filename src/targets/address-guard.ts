@@ -1,0 +1,98 @@
+/** Addresses that no target has: behind them a machine keeps its own credentials. */
+import type { LookupAddress, LookupOptions } from 'node:dns';
+import { BlockList, isIP, isIPv4 } from 'node:net';
+import { ipv4AddressesIn, withoutBrackets } from '../common/addresses';
+import { lookup } from '../names/lookup';
+
+/** Link-local (RFC 3927; RFC 4291, 2.5.6), where most clouds serve metadata. */
+const LINK_LOCAL = ['169.254.0.0/16', 'fe80::/10'];
+/**
+ * Where clouds serve metadata and credentials besides: EC2 (IMDS and EKS pods), Google, Oracle, Scaleway and Linode over
+ * IPv6, OpenStack over IPv6, Azure's wire server, Alibaba.
+ */
+const METADATA = [
+  'fd00:ec2::/32',
+  'fd20:ce::/32',
+  'fd00:c1::/32',
+  'fd00:42::/32',
+  'fd00:a9fe:a9fe::/48',
+  'fe80::a9fe:a9fe',
+  '168.63.129.16',
+  '100.100.100.200',
+];
+
+const refused = listOf([...LINK_LOCAL, ...METADATA]);
+const refusedOnLink = listOf(['169.254.0.0/16', ...METADATA]);
+let allowed = new BlockList();
+
+/** What an address that is refused is for. A device on a link is asked over SNMP by its IPv6 address and zone. */
+export type Use = 'any' | 'devices';
+
+/** A request to an address that is refused; nothing was sent. */
+export class AddressRefused extends Error {
+  readonly code = 'ERR_ADDRESS_REFUSED';
+
+  constructor(address: string, name?: string) {
+    const who = name === undefined ? address : `${name} is ${address}, which`;
+    super(`${who} is link-local or serves cloud metadata; MONSCALE_ALLOW_ADDRESSES does not name it`);
+  }
+}
+
+/** Says once, for the whole program, which addresses are asked all the same. @param networks addresses and CIDRs */
+export function allowAddresses(networks: readonly string[]): void {
+  allowed = listOf(networks);
+}
+
+/** Judges a host that is an address; a name is judged by `guardedLookup`. @throws AddressRefused */
+export function refuseAddress(host: string, use: Use = 'any'): void {
+  const address = withoutBrackets(host);
+  if (isRefused(address, use)) throw new AddressRefused(address);
+}
+
+type Callback = (error: Error | null, address?: string | LookupAddress[], family?: number) => void;
+
+/** As `dns.lookup`, for `net.connect`: what it answers is what is connected to, so a name can't change in between. */
+export function guardedLookup(name: string, options: LookupOptions, callback: Callback): void {
+  lookup(name, options, (error, address, family) => {
+    if (error) return callback(error);
+    const found = typeof address === 'string' ? [address] : address!.map((one) => one.address);
+    const bad = found.find((one) => isRefused(one));
+    if (bad === undefined) callback(null, address, family);
+    else callback(new AddressRefused(bad, name));
+  });
+}
+
+/** The address of a host, for protocols that speak to one: IPv4 where it has one. @throws AddressRefused; Error as `lookup` */
+export async function guardedAddress(host: string, use: Use = 'any'): Promise<string> {
+  const address = isIP(host) ? host : await firstAddressOf(host);
+  if (isRefused(address, use)) throw new AddressRefused(address, host === address ? undefined : host);
+  return address;
+}
+
+function firstAddressOf(name: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    lookup(name, {}, (error, address) => (error ? reject(error) : resolve(address as string)));
+  });
+}
+
+function isRefused(address: string, use: Use = 'any'): boolean {
+  if (isIP(address) === 0) return false;
+  const list = use === 'devices' ? refusedOnLink : refused;
+  const leadsTo = [address.replace(/%.*/, ''), ...ipv4AddressesIn(address)];
+  const bad = leadsTo.filter((one) => isOn(list, one));
+  return bad.length > 0 && !leadsTo.some((one) => isOn(allowed, one));
+}
+
+const isOn = (list: BlockList, address: string): boolean =>
+  list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
+
+function listOf(networks: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = '', prefix] = network.split('/');
+    const family = isIPv4(address) ? 'ipv4' : 'ipv6';
+    if (prefix === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(prefix), family);
+  }
+  return list;
+}
