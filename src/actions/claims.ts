@@ -6,14 +6,17 @@ import { CONFIG, type Config } from '../config/config';
 import { uuids } from '../database/binary-format';
 import { Database } from '../database/database';
 import type { Sql } from '../database/sql-pool';
-import { CLAIMED, LEASE_GRACE_SECONDS, MAY_ACT, type Claimed } from '../queue/claimed';
+import { isDead, SignOfLife } from '../database/sign-of-life';
+import { CLAIMED, LEASE_END, MAY_ACT, NOW, NOW_TEXT, type Claimed } from '../queue/claimed';
 import { Queues } from '../queue/queues';
 import { mine, type Claim, type Ended, type OpenExecution } from './execution';
 import { admit, type Candidate, type Held, type Usage } from './limits';
 
-/** At the moment $2; clocks differ a little. */
-const DUE = `${MAY_ACT} AND e.status = 'queued' AND e.next_attempt_at <= $2::timestamptz + interval '100 milliseconds'`;
-const LOST = `${MAY_ACT} AND e.status = 'running' AND e.lease_until < $2::timestamptz`;
+/** Whoever puts it on the queue knows PostgreSQL's time a little less well than PostgreSQL. */
+const DUE = `${MAY_ACT} AND e.status = 'queued' AND e.next_attempt_at <= ${NOW} + interval '100 milliseconds'`;
+/** @param canJudge whether signs of life tell anything now */
+export const lost = (canJudge: string): string =>
+  `e.status = 'running' AND (e.lease_until < ${NOW} OR ${canJudge} AND ${isDead('e.lease_owner')})`;
 /** Of an execution and its action `a`. */
 const UNLIMITED = `coalesce(a.concurrency, a.target_concurrency,
   (SELECT s.max_actions_per_hour FROM services s WHERE s.id = e.service_id)) IS NULL`;
@@ -27,19 +30,17 @@ export class Claims {
   private readonly logger = new Logger('Actions');
   private readonly due = new Batcher((claims: Claim[]) => this.takeDue(claims));
   private readonly lost = new Batcher(async (claims: Claim[]) => {
-    const taken = await this.take(
-      this.database.keyed,
-      claims,
-      this.clock.now(),
-      LOST,
-      'executions_claim_lost',
-    );
+    const condition = `${MAY_ACT} AND ${lost('$3::bool')}`;
+    const taken = await this.take(this.database.keyed, claims, condition, 'executions_claim_lost', [
+      this.life.canJudge,
+    ]);
     return inOrder(claims, taken);
   });
 
   constructor(
     private readonly database: Database,
     private readonly queues: Queues,
+    private readonly life: SignOfLife,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -82,22 +83,21 @@ export class Claims {
   }
 
   private async takeDue(claims: Claim[]): Promise<(Claimed | undefined)[]> {
-    const now = this.clock.now();
     const free =
       this.config.maxActionsPerHour === undefined
-        ? await this.take(this.database.keyed, claims, now, `${DUE} AND ${UNLIMITED}`, 'executions_claim')
+        ? await this.take(this.database.keyed, claims, `${DUE} AND ${UNLIMITED}`, 'executions_claim')
         : [];
     const taken = new Set(free.map(({ id }) => id));
     const left = claims.filter(({ id }) => !taken.has(id));
-    if (left.length === 0 || !(await this.anyDue(left, now))) return inOrder(claims, free);
-    return inOrder(claims, [...free, ...(await this.takeLimited(left, now))]);
+    if (left.length === 0 || !(await this.anyDue(left))) return inOrder(claims, free);
+    return inOrder(claims, [...free, ...(await this.takeLimited(left, this.clock.now()))]);
   }
 
   /** Most that could not be taken are done, or in other hands. */
-  private async anyDue(claims: readonly Claim[], now: Date): Promise<boolean> {
+  private async anyDue(claims: readonly Claim[]): Promise<boolean> {
     const [row] = await this.database.keyed.rows(
       `SELECT FROM executions e WHERE e.id = ANY($1::uuid[]) AND ${DUE} LIMIT 1`,
-      [uuids(claims.map(({ id }) => id)), now],
+      [uuids(claims.map(({ id }) => id))],
       'executions_any_due',
     );
     return row !== undefined;
@@ -107,25 +107,23 @@ export class Claims {
   private take(
     sql: Sql,
     claims: readonly Claim[],
-    now: Date,
     condition: string,
     name: string,
+    given: readonly unknown[] = [],
   ): Promise<Claimed[]> {
     return sql.rows<Claimed>(
-      `WITH ${mine('$1', '$3', condition)}
+      `WITH ${mine('$1', '$2', condition)}
        UPDATE executions e
        SET status = 'running', tries = e.tries + (e.status = 'queued')::int, next_attempt_at = NULL, held = NULL,
-         started_at = coalesce(e.started_at, $2),
-         lease_owner = a.worker, lease_until = $2::timestamptz + make_interval(secs => a.timeout_seconds + $4),
-         attempts = CASE WHEN e.status = 'queued' THEN e.attempts || jsonb_build_object('startedAt', $5::text) ELSE e.attempts END
+         started_at = coalesce(e.started_at, ${NOW}),
+         lease_owner = a.worker, lease_until = ${LEASE_END}, claim_number = e.claim_number + 1,
+         attempts = CASE WHEN e.status = 'queued' THEN e.attempts || jsonb_build_object('startedAt', ${NOW_TEXT}) ELSE e.attempts END
        FROM mine a WHERE e.id = a.execution AND e.id = ANY($1::uuid[])
        RETURNING ${CLAIMED}`,
       [
         uuids(claims.map(({ id }) => id)),
-        now,
         uuids(claims.map(({ worker }) => worker)),
-        LEASE_GRACE_SECONDS,
-        now.toISOString(),
+        ...given,
       ],
       name,
     );
@@ -141,7 +139,7 @@ export class Claims {
          FROM executions e JOIN actions a ON a.id = e.action_id LEFT JOIN services s ON s.id = e.service_id
          WHERE e.id = ANY($1::uuid[]) AND ${DUE}
          ORDER BY e.id FOR UPDATE OF e SKIP LOCKED`,
-        [claims.map(({ id }) => id), now],
+        [claims.map(({ id }) => id)],
         'executions_candidates',
       );
       if (candidates.length === 0) return [];
@@ -149,7 +147,7 @@ export class Claims {
       const { admitted, held } = admit(candidates, usage, this.config.maxActionsPerHour, now.getTime());
       await hold(sql, held);
       const mine = claims.filter(({ id }) => admitted.includes(id));
-      return this.take(sql, mine, now, DUE, 'executions_claim_admitted');
+      return this.take(sql, mine, DUE, 'executions_claim_admitted');
     });
   }
 

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
 import { Recurring } from '../common/periodic';
 import { telemetry } from '../common/telemetry';
+import { SignOfLife } from '../database/sign-of-life';
 import { Queues } from '../queue/queues';
 import { Executions } from './executions';
 import { WaitingExecutions } from './waiting-executions';
@@ -10,6 +11,8 @@ const EVERY_MS = 2_000;
 /** A job this late may be lost. One that is only delayed keeps its place on the queue: its id is known there. */
 const LATE_MS = 3_000;
 const AT_ONCE = 2_000;
+/** Those that wait for long are put on the queue when their moment is this near; two rounds see each of them. */
+const NEAR_MS = 2 * EVERY_MS;
 
 /** Puts back on the queue what Redis lost, and what a dead worker left behind; ends approvals that nobody gave. */
 @Injectable()
@@ -18,9 +21,12 @@ export class ExecutionSweep extends Recurring {
     private readonly executions: Executions,
     private readonly waiting: WaitingExecutions,
     private readonly queues: Queues,
+    life: SignOfLife,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
     super(EVERY_MS);
+    // Whoever judges by signs of life must know for how long there could be any.
+    life.begin();
   }
 
   override async round(): Promise<void> {
@@ -28,15 +34,17 @@ export class ExecutionSweep extends Recurring {
     await this.executions.expireApprovals(now);
     telemetry.oldestDue.set(await this.executions.oldestDueSeconds(now));
     telemetry.held.set(await this.executions.held());
+    const near = await this.executions.near(now, new Date(now.getTime() + NEAR_MS), AT_ONCE);
+    await this.queues.addExecutions(near, now);
     const overdue = await this.executions.overdue(new Date(now.getTime() - LATE_MS), AT_ONCE);
     // While as many wait on the queue as are late, workers are behind and nothing is lost.
     const isLost = overdue.length > 0 && (await this.queues.waitingExecutions()) < overdue.length;
     if (isLost && (await this.queues.addExecutions(overdue, now)))
       telemetry.swept.inc({ what: 'executions' }, overdue.length);
-    const waiting = await this.waiting.overdue(new Date(now.getTime() - LATE_MS), now, AT_ONCE);
+    const waiting = await this.waiting.overdue(new Date(now.getTime() - LATE_MS), AT_ONCE);
     if (waiting.length > 0 && (await this.queues.addWaiting(waiting, now)))
       telemetry.swept.inc({ what: 'waiting_executions' }, waiting.length);
-    const lost = await this.executions.lost(now, AT_ONCE);
+    const lost = await this.executions.lost(AT_ONCE);
     if (lost.length > 0 && (await this.queues.addLostExecutions(lost)))
       telemetry.swept.inc({ what: 'lost_executions' }, lost.length);
   }

@@ -1,3 +1,4 @@
+import type { Claimed } from '../queue/claimed';
 import type { Waiting } from './action';
 
 export type ExecutionStatus =
@@ -77,6 +78,9 @@ export interface OpenExecution {
   id: string;
   tries: number;
 }
+
+/** One in the hands of a worker, as long as nobody has taken it over. */
+export type InHand = Pick<Claimed, 'id' | 'tries' | 'worker' | 'claimNumber'>;
 
 /** One that a worker has written down. */
 export interface Ended {

@@ -8,8 +8,10 @@ import type { Sql } from '../database/sql-pool';
 import { KillSwitch } from '../kill-switch/kill-switch';
 import { Queues } from '../queue/queues';
 import { Rechecks } from '../queue/rechecks';
-import { Claims } from './claims';
-import { ENDED, own, type Ended, type Ending, type OpenExecution } from './execution';
+import { SignOfLife } from '../database/sign-of-life';
+import { NOW, NOW_TEXT } from '../queue/claimed';
+import { Claims, lost } from './claims';
+import { ENDED, own, type Ended, type Ending, type InHand, type OpenExecution } from './execution';
 
 /** Which ended executions to retry. */
 export interface RetryFilter {
@@ -25,8 +27,8 @@ const RETRIED_AT_ONCE = 10_000;
 /** Of those that scale: the nodes are looked at again for each. */
 const SCALING_RETRIED_AT_ONCE = 500;
 
-interface OwnEnding extends OpenExecution {
-  worker: string;
+interface OwnEnding {
+  claimed: InHand;
   ending: Ending;
 }
 
@@ -41,74 +43,77 @@ export class Executions {
     private readonly claims: Claims,
     private readonly killSwitch: KillSwitch,
     private readonly rechecks: Rechecks,
+    private readonly life: SignOfLife,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** Writes down how the last try ended; false when the lease was lost to somebody else meanwhile. */
-  finish({ id, tries }: OpenExecution, worker: string, ending: Ending): Promise<boolean> {
-    return this.endings.add({ id, tries, worker, ending });
+  /** Writes down how the last try ended; false when it was taken from whoever had it in hand. */
+  finish(claimed: InHand, ending: Ending): Promise<boolean> {
+    return this.endings.add({ claimed, ending });
+  }
+
+  /** Has nobody taken it over? */
+  async isInHand({ id, worker, claimNumber }: InHand): Promise<boolean> {
+    const rows = await this.database.rows(
+      'SELECT FROM executions WHERE id = $1 AND lease_owner = $2 AND claim_number = $3 AND status IN ($4, $5)',
+      [id, worker, claimNumber, 'running', 'waiting'],
+    );
+    return rows.length > 0;
   }
 
   private async finishAll(endings: OwnEnding[]): Promise<boolean[]> {
-    const now = this.clock.now();
     const rows = await this.database.keyed.rows<Ended>(
       `WITH ${own(
-        `unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $7::jsonb[], $8::jsonb[], $9::timestamptz[])
-           AS u (id, worker, tries, status, next_attempt_at, attempt, waiting, waits_until)`,
-        `e.status = 'running' AND e.lease_owner = u.worker AND e.tries = u.tries`,
+        `unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $6::jsonb[], $7::jsonb[], $8::timestamptz[])
+           AS u (id, worker, claim_number, status, next_attempt_at, attempt, waiting, waits_until)`,
+        `e.status = 'running' AND e.lease_owner = u.worker AND e.claim_number = u.claim_number`,
       )}
        UPDATE executions e
        SET status = own.status, lease_owner = NULL, lease_until = NULL, next_attempt_at = own.next_attempt_at,
-         finished_at = CASE WHEN own.status IN ('queued', 'waiting') THEN NULL ELSE $6::timestamptz END,
+         finished_at = CASE WHEN own.status IN ('queued', 'waiting') THEN NULL ELSE ${NOW} END,
          waiting = own.waiting, waits_until = own.waits_until,
          asked = CASE WHEN own.status <> 'queued' THEN 0 ELSE e.asked + (own.attempt->>'outcome' = 'not_yet')::int END,
          attempts = CASE WHEN own.attempt->>'outcome' = 'not_yet' AND e.attempts->-2->>'outcome' = 'not_yet'
-           THEN jsonb_set(e.attempts - -1, '{-1}', (e.attempts->-2) || own.attempt ||
+           THEN jsonb_set(e.attempts - -1, '{-1}', (e.attempts->-2) || own.attempt || ${FINISHED} ||
              jsonb_build_object('times', coalesce((e.attempts->-2->>'times')::int, 1) + 1))
-           ELSE jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || own.attempt) END
+           ELSE jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || own.attempt || ${FINISHED}) END
        FROM own WHERE e.id = own.id AND e.id = ANY($1::uuid[])
        RETURNING ${ENDED}`,
       [
-        uuids(endings.map(({ id }) => id)),
-        uuids(endings.map(({ worker }) => worker)),
-        integers(endings.map(({ tries }) => tries)),
+        uuids(endings.map(({ claimed }) => claimed.id)),
+        uuids(endings.map(({ claimed }) => claimed.worker)),
+        integers(endings.map(({ claimed }) => claimed.claimNumber)),
         texts(endings.map(({ ending }) => ending.status)),
         timestamps(endings.map(({ ending }) => ending.nextAttemptAt ?? null)),
-        now,
-        jsons(
-          endings.map(({ ending }) =>
-            JSON.stringify({
-              finishedAt: ending.status === 'waiting' ? undefined : now.toISOString(),
-              ...ending.attempt,
-            }),
-          ),
-        ),
+        jsons(endings.map(({ ending }) => JSON.stringify(ending.attempt))),
         jsons(endings.map(({ ending }) => (ending.waiting ? JSON.stringify(ending.waiting.facts) : null))),
         timestamps(endings.map(({ ending }) => ending.waiting?.until ?? ending.notYetUntil ?? null)),
       ],
       'executions_finish',
     );
     const finished = new Set(rows.map(({ id }) => id));
-    const again = endings.filter(({ id, ending }) => finished.has(id) && ending.status === 'queued');
+    const now = this.clock.now();
+    const left = endings.filter(({ claimed }) => finished.has(claimed.id));
+    const again = left.filter(({ ending }) => ending.status === 'queued');
     void this.queues.addExecutions(
-      again.map(({ id, tries, ending }) => ({ id, tries, at: ending.nextAttemptAt })),
+      again.map(({ claimed: { id, tries }, ending }) => ({ id, tries, at: ending.nextAttemptAt })),
       now,
     );
-    const waiting = endings.filter(({ id, ending }) => finished.has(id) && ending.status === 'waiting');
+    const waiting = left.filter(({ ending }) => ending.status === 'waiting');
     void this.queues.addWaiting(
-      waiting.map(({ id, ending }) => ({ id, asked: 0, at: ending.nextAttemptAt })),
+      waiting.map(({ claimed: { id }, ending }) => ({ id, asked: 0, at: ending.nextAttemptAt })),
       now,
     );
     void this.claims.release(rows);
-    return endings.map(({ id }) => finished.has(id));
+    return endings.map(({ claimed }) => finished.has(claimed.id));
   }
 
-  /** Writes down what is about to be done; false when the lease was lost to somebody else meanwhile. */
-  async intend({ id, tries }: OpenExecution, worker: string, intent: object): Promise<boolean> {
+  /** Writes down what is about to be done; false when it was taken from whoever had it in hand. */
+  async intend({ id, worker, claimNumber }: InHand, intent: object): Promise<boolean> {
     const rows = await this.database.rows(
       `UPDATE executions SET attempts = jsonb_set(attempts, '{-1,intended}', $4::jsonb)
-       WHERE id = $1 AND status = 'running' AND lease_owner = $2 AND tries = $3 AND lease_until > $5 RETURNING id`,
-      [id, worker, tries, JSON.stringify(intent), this.clock.now()],
+       WHERE id = $1 AND status = 'running' AND lease_owner = $2 AND claim_number = $3 AND lease_until > ${NOW} RETURNING id`,
+      [id, worker, claimNumber, JSON.stringify(intent)],
     );
     return rows.length > 0;
   }
@@ -139,11 +144,20 @@ export class Executions {
     );
   }
 
+  /** Queued ones whose moment is near. */
+  async near(from: Date, to: Date, limit: number): Promise<(OpenExecution & { at: Date })[]> {
+    return this.database.rows(
+      `SELECT id, tries, next_attempt_at AS at FROM executions
+       WHERE status = 'queued' AND next_attempt_at >= $1 AND next_attempt_at < $2 ORDER BY next_attempt_at LIMIT $3`,
+      [from, to, limit],
+    );
+  }
+
   /** Running ones whose worker is gone. */
-  async lost(now: Date, limit: number): Promise<OpenExecution[]> {
+  async lost(limit: number): Promise<OpenExecution[]> {
     return this.database.rows<OpenExecution>(
-      `SELECT id, tries FROM executions WHERE status = 'running' AND lease_until < $1 ORDER BY lease_until LIMIT $2`,
-      [now, limit],
+      `SELECT e.id, e.tries FROM executions e WHERE ${lost('$1')} ORDER BY e.lease_until LIMIT $2`,
+      [this.life.canJudge, limit],
     );
   }
 
@@ -289,6 +303,8 @@ export class Executions {
     );
   }
 }
+
+const FINISHED = `CASE WHEN own.status = 'waiting' THEN '{}' ELSE jsonb_build_object('finishedAt', ${NOW_TEXT}) END`;
 
 /** What a person, or the passing of time, did to an execution: one entry in its history. */
 function personally(now: Date, error?: string, detail?: string): string {

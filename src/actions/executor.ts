@@ -2,14 +2,15 @@ import { Process, Processor } from '@nestjs/bull';
 import { Inject, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import type { Job } from 'bull';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { checkBeforeSending } from '../common/before-sending';
 import { CLOCK, type Clock } from '../common/clock';
 import { withDeadline } from '../common/deadline';
 import { messageOf, Unavailable } from '../common/errors';
-import { newId } from '../common/ids';
 import { isObject } from '../common/json';
 import { maskTexts } from '../common/secrets';
 import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
+import { SignOfLife } from '../database/sign-of-life';
 import type { Claimed } from '../queue/claimed';
 import { Handover, type Hands } from '../queue/handover';
 import type { ActionJob } from '../queue/jobs';
@@ -52,8 +53,6 @@ interface Call {
 @Processor('actions')
 export class Executor implements Hands, BeforeApplicationShutdown {
   private readonly logger = new Logger('Actions');
-  /** Whose leases are this process's. */
-  readonly worker = newId();
   private readonly stopping = new AbortController();
 
   constructor(
@@ -62,12 +61,18 @@ export class Executor implements Hands, BeforeApplicationShutdown {
     private readonly waiting: WaitingExecutions,
     private readonly book: ActionBook,
     private readonly rechecks: Rechecks,
+    private readonly life: SignOfLife,
     handover: Handover,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
+    life.begin();
     // What all services together may do in an hour is counted when an execution is claimed.
     if (!config.killSwitch && config.maxActionsPerHour === undefined) handover.offer(this);
+  }
+
+  get worker(): string | undefined {
+    return this.life.isGood ? this.life.worker : undefined;
   }
 
   beforeApplicationShutdown(): void {
@@ -86,6 +91,8 @@ export class Executor implements Hands, BeforeApplicationShutdown {
   async process({ data }: Job<ActionJob>): Promise<void> {
     // Decisions go on, acts do not: what is queued waits until the switch is off again.
     if (this.config.killSwitch) return;
+    // What is claimed by one who is taken for dead is taken from him at once.
+    await this.life.good();
     const take = data.waiting ? (id: string) => this.ask(id) : (id: string) => this.take(id);
     // All of them end before the job does: a drain waits for the job.
     const ends = await Promise.allSettled(data.executions.map(take));
@@ -94,14 +101,14 @@ export class Executor implements Hands, BeforeApplicationShutdown {
   }
 
   private async take(id: string): Promise<void> {
-    const claimed = await this.claims.claim(id, this.worker);
+    const claimed = await this.claims.claim(id, this.life.worker);
     if (claimed !== undefined) return this.run(claimed);
-    const lost = await this.claims.claimLost(id, this.worker);
+    const lost = await this.claims.claimLost(id, this.life.worker);
     if (lost !== undefined) return this.recover(lost);
   }
 
   private async ask(id: string): Promise<void> {
-    const waiting = await this.waiting.claim(id, this.worker);
+    const waiting = await this.waiting.claim(id, this.life.worker);
     if (waiting !== undefined) return this.follow(waiting);
   }
 
@@ -115,6 +122,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
       const call = await this.prepare(claimed);
       secrets = call.secrets;
       request = this.request(claimed, call);
+      if (!(await this.isStillOurs(claimed))) return;
       ending = this.isForgotten(claimed, call) ? keyForgotten(claimed) : await this.attempt(claimed, call);
     } catch (error) {
       // It was never called: its params or secrets are not what they must be, or its action can't be read for now.
@@ -123,6 +131,15 @@ export class Executor implements Hands, BeforeApplicationShutdown {
         : failed('permanent', messageOf(error));
     }
     await this.finish(claimed, masked(ending, secrets, request));
+  }
+
+  /** Nothing is done for an execution that was taken over while this process was held up. @throws Unavailable */
+  private async isStillOurs(claimed: Claimed): Promise<boolean> {
+    if (this.life.isGood) return true;
+    await this.life.good();
+    const isOurs = await this.executions.isInHand(claimed);
+    if (!isOurs) this.logger.warn(`execution ${claimed.id} was taken over before anything was sent`);
+    return isOurs;
   }
 
   /** With the nodes that are wished by now. What a try has written down before it did it goes by what was decided. */
@@ -160,7 +177,10 @@ export class Executor implements Hands, BeforeApplicationShutdown {
   private async attempt(claimed: Claimed, call: Call): Promise<Ending> {
     const { strategy, params } = call;
     try {
-      const { detail, waiting } = await this.within(claimed, (context) => strategy.execute(params, context));
+      const { detail, waiting } = await this.within(claimed, (context) => {
+        checkBeforeSending(context.signal, () => this.assertAlive());
+        return strategy.execute(params, context);
+      });
       if (waiting === undefined) return { status: 'succeeded', attempt: { outcome: 'succeeded', detail } };
       return this.waits(call, waiting, { outcome: 'accepted', detail });
     } catch (error) {
@@ -171,6 +191,12 @@ export class Executor implements Hands, BeforeApplicationShutdown {
       const mayAsk = !(error instanceof Unreadable);
       return this.lostAnswer(claimed, call, 'ambiguous', messageOf(error), mayAsk);
     }
+  }
+
+  /** @throws Retryable */
+  private assertAlive(): void {
+    if (!this.life.isGood)
+      throw new Retryable('this process was held up for so long that others may have taken it over');
   }
 
   /** Its target has it in hand. */
@@ -184,7 +210,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
   private async follow(claimed: ClaimedWaiting): Promise<void> {
     const { followed, secrets } = await this.followed(claimed);
     const said = masked(followed, secrets);
-    await this.untilWritten(claimed, () => this.waiting.note(claimed, this.worker, said));
+    await this.untilWritten(claimed, () => this.waiting.note(claimed, said));
     if (said.status !== 'waiting') this.say(claimed, said.status, said.attempt);
   }
 
@@ -349,7 +375,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
 
   /** @throws Retryable when it can't be written down, or another worker has it in hand: nothing was done yet */
   private async intend(claimed: Claimed, intent: object): Promise<void> {
-    const isOurs = await this.executions.intend(claimed, this.worker, intent).catch((problem) => {
+    const isOurs = await this.executions.intend(claimed, intent).catch((problem) => {
       throw new Retryable(`what was to be done can't be written down: ${messageOf(problem)}`);
     });
     if (!isOurs) throw new Retryable('another worker has it in hand by now');
@@ -357,7 +383,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
 
   private async finish(claimed: Claimed, ending: Ending): Promise<void> {
     this.say(claimed, ending.status, ending.attempt);
-    await this.untilWritten(claimed, () => this.executions.finish(claimed, this.worker, ending));
+    await this.untilWritten(claimed, () => this.executions.finish(claimed, ending));
   }
 
   private say(claimed: Claimed, status: string, { outcome, error, detail }: Ending['attempt']): void {

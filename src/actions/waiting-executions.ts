@@ -3,7 +3,8 @@ import { Batcher } from '../common/batcher';
 import { CLOCK, type Clock } from '../common/clock';
 import { integers, jsons, texts, timestamps, uuids } from '../database/binary-format';
 import { Database } from '../database/database';
-import { CLAIMED, LEASE_GRACE_SECONDS, MAY_ACT, type Claimed } from '../queue/claimed';
+import { isDead, SignOfLife } from '../database/sign-of-life';
+import { CLAIMED, LEASE_END, MAY_ACT, NOW, NOW_TEXT, type Claimed } from '../queue/claimed';
 import { Queues } from '../queue/queues';
 import type { Waiting } from './action';
 import { Claims } from './claims';
@@ -22,9 +23,12 @@ export interface Followed {
   waiting: Waiting;
 }
 
+/** Nobody has it in hand who lives. */
+const isFree = (canJudge: string): string =>
+  `(e.lease_until IS NULL OR e.lease_until < ${NOW} OR ${canJudge} AND ${isDead('e.lease_owner')})`;
+
 interface OwnFollowed {
   claimed: ClaimedWaiting;
-  worker: string;
   followed: Followed;
 }
 
@@ -45,6 +49,7 @@ export class WaitingExecutions {
     private readonly database: Database,
     private readonly queues: Queues,
     private readonly claims: Claims,
+    private readonly life: SignOfLife,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -53,38 +58,36 @@ export class WaitingExecutions {
     return this.questions.add({ id, worker });
   }
 
-  /** Writes down what the target said; false when the lease was lost to somebody else meanwhile. */
-  note(claimed: ClaimedWaiting, worker: string, followed: Followed): Promise<boolean> {
-    return this.answers.add({ claimed, worker, followed });
+  /** Writes down what the target said; false when it was taken from whoever had it in hand. */
+  note(claimed: ClaimedWaiting, followed: Followed): Promise<boolean> {
+    return this.answers.add({ claimed, followed });
   }
 
   /** Those whose moment is past and whom nobody asks: their job may be lost, or their worker. */
-  async overdue(before: Date, now: Date, limit: number): Promise<{ id: string; asked: number }[]> {
+  async overdue(before: Date, limit: number): Promise<{ id: string; asked: number }[]> {
     return this.database.rows(
-      `SELECT id, asked FROM executions WHERE status = 'waiting' AND next_attempt_at < $1
-         AND (lease_until IS NULL OR lease_until < $2) ORDER BY next_attempt_at LIMIT $3`,
-      [before, now, limit],
+      `SELECT e.id, e.asked FROM executions e WHERE e.status = 'waiting' AND e.next_attempt_at < $1
+         AND ${isFree('$2')} ORDER BY e.next_attempt_at LIMIT $3`,
+      [before, this.life.canJudge, limit],
     );
   }
 
   private async takeAll(claims: Claim[]): Promise<(ClaimedWaiting | undefined)[]> {
-    const now = this.clock.now();
     const rows = await this.database.keyed.rows<ClaimedWaiting>(
       `WITH ${mine(
         '$1',
         '$2',
-        `${MAY_ACT} AND e.status = 'waiting' AND e.next_attempt_at <= $3::timestamptz + interval '100 milliseconds'
-           AND (e.lease_until IS NULL OR e.lease_until < $3)`,
+        `${MAY_ACT} AND e.status = 'waiting' AND e.next_attempt_at <= ${NOW} + interval '100 milliseconds'
+           AND ${isFree('$3::bool')}`,
       )}
        UPDATE executions e
-       SET lease_owner = a.worker, lease_until = $3::timestamptz + make_interval(secs => a.timeout_seconds + $4)
+       SET lease_owner = a.worker, lease_until = ${LEASE_END}, claim_number = e.claim_number + 1
        FROM mine a WHERE e.id = a.execution AND e.id = ANY($1::uuid[])
        RETURNING ${CLAIMED}, e.waiting`,
       [
         uuids(claims.map(({ id }) => id)),
         uuids(claims.map(({ worker }) => worker)),
-        now,
-        LEASE_GRACE_SECONDS,
+        this.life.canJudge,
       ],
       'executions_claim_waiting',
     );
@@ -103,25 +106,25 @@ export class WaitingExecutions {
     );
     const rows = await this.database.keyed.rows<Ended>(
       `WITH ${own(
-        `unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $7::jsonb[], $8::jsonb[])
-           AS u (id, worker, asked, status, next_attempt_at, attempt, waiting)`,
-        `e.status = 'waiting' AND e.lease_owner = u.worker AND e.asked = u.asked`,
+        `unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $6::jsonb[], $7::jsonb[])
+           AS u (id, worker, claim_number, status, next_attempt_at, attempt, waiting)`,
+        `e.status = 'waiting' AND e.lease_owner = u.worker AND e.claim_number = u.claim_number`,
       )}
        UPDATE executions e
        SET status = own.status, lease_owner = NULL, lease_until = NULL, next_attempt_at = own.next_attempt_at,
          asked = e.asked + 1, waiting = own.waiting,
-         finished_at = CASE WHEN own.status = 'waiting' THEN NULL ELSE $6::timestamptz END,
-         attempts = jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || own.attempt)
+         finished_at = CASE WHEN own.status = 'waiting' THEN NULL ELSE ${NOW} END,
+         attempts = jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || own.attempt ||
+           CASE WHEN own.status = 'waiting' THEN '{}' ELSE jsonb_build_object('finishedAt', ${NOW_TEXT}) END)
        FROM own WHERE e.id = own.id AND e.id = ANY($1::uuid[])
        RETURNING ${ENDED}`,
       [
         uuids(answers.map(({ claimed }) => claimed.id)),
-        uuids(answers.map(({ worker }) => worker)),
-        integers(answers.map(({ claimed }) => claimed.asked)),
+        uuids(answers.map(({ claimed }) => claimed.worker)),
+        integers(answers.map(({ claimed }) => claimed.claimNumber)),
         texts(answers.map(({ followed }) => followed.status)),
         timestamps(again),
-        now,
-        jsons(answers.map(({ followed }) => JSON.stringify(attemptOf(followed, now)))),
+        jsons(answers.map(({ followed }) => JSON.stringify(followed.attempt))),
         jsons(answers.map(({ followed }) => JSON.stringify(followed.waiting))),
       ],
       'executions_note_waiting',
@@ -138,7 +141,3 @@ export class WaitingExecutions {
     return answers.map(({ claimed }) => noted.has(claimed.id));
   }
 }
-
-/** What joins the attempt that was accepted. */
-const attemptOf = ({ status, attempt }: Followed, now: Date): object =>
-  status === 'waiting' ? attempt : { ...attempt, finishedAt: now.toISOString() };

@@ -1,6 +1,6 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/config';
-import { CLOCK, systemClock } from './clock';
+import { CLOCK, programClock } from './clock';
 import { Secrets } from './secrets';
 
 /** What every room may ask for. */
@@ -12,7 +12,7 @@ export class CommonModule {
       module: CommonModule,
       providers: [
         { provide: CONFIG, useValue: config },
-        { provide: CLOCK, useValue: systemClock },
+        { provide: CLOCK, useValue: programClock },
         { provide: Secrets, useFactory: () => new Secrets(config.secretKey) },
       ],
       exports: [CONFIG, CLOCK, Secrets],

@@ -152,7 +152,23 @@ export const telemetry = {
     name: 'monscale_scheduler_last_tick_timestamp_seconds',
     // Set by one of several processes.
     aggregator: 'max',
-    help: 'When polls were last put on the queue',
+    help: 'Until when all polls that were due stand on the queue',
     registers,
   }),
+  clockOffset: new Gauge({
+    name: 'monscale_clock_offset_seconds',
+    // All processes of a program are on one machine.
+    aggregator: 'average',
+    help: "PostgreSQL's time less that of this machine's clock",
+    registers,
+  }),
+  clockError: new Gauge({
+    name: 'monscale_clock_error_seconds',
+    aggregator: 'max',
+    help: "How far off PostgreSQL's time may be as this process knows it",
+    registers,
+  }),
+  momentsAhead: counter('moments_ahead_total', 'Stored moments that lay in the future and were set right', [
+    'what',
+  ] as const),
 };

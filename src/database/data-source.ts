@@ -22,6 +22,7 @@ import { ReportTimes1763902300000 } from '../../migrations/1763902300000-report-
 import { AlertsOfTriggers1763902400000 } from '../../migrations/1763902400000-alerts-of-triggers';
 import { ForgottenEngines1763901950000 } from '../../migrations/1763901950000-forgotten-engines';
 import { SnmpAsDevicesSpeak1763901900000 } from '../../migrations/1763901900000-snmp-as-devices-speak';
+import { SignsOfLife1764000000000 } from '../../migrations/1764000000000-signs-of-life';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -104,6 +105,7 @@ function dataSource(url: string, extra: object): DataSource {
       AlertsOfTriggers1763902400000,
       SnmpAsDevicesSpeak1763901900000,
       ForgottenEngines1763901950000,
+      SignsOfLife1764000000000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

@@ -1,6 +1,8 @@
 import { Global, Module } from '@nestjs/common';
+import { ClockSync } from './clock-sync';
 import { Database } from './database';
+import { SignOfLife } from './sign-of-life';
 
 @Global()
-@Module({ providers: [Database], exports: [Database] })
+@Module({ providers: [Database, ClockSync, SignOfLife], exports: [Database, ClockSync, SignOfLife] })
 export class DatabaseModule {}

@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleIn
 import type { Pool, QueryResultRow } from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config';
+import { programClock } from '../common/clock';
 import { messageOf, Unavailable } from '../common/errors';
 import { createCopyPool, createDataSource, createKeyedPool, createMigrationSource } from './data-source';
 import { asUnavailable, SqlPool, type Copying, type Sql } from './sql-pool';
@@ -10,6 +11,8 @@ import { asUnavailable, SqlPool, type Copying, type Sql } from './sql-pool';
 const MIGRATION_LOCK = 0x6d6f6e73;
 const RECONNECT_MS = 1_000;
 const PING_MS = 3_000;
+/** The first answers of a new connection take longest, and the shortest of some tells the time best. */
+const FIRST_SYNCS = 3;
 
 /**
  * The way to PostgreSQL. When it is away at start the program comes up all the same, not ready, and goes on trying;
@@ -28,6 +31,8 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
    */
   readonly keyed: SqlPool;
   private connecting?: Promise<void>;
+  /** Migrated, and its time is known: whatever is asked before would go by another clock. */
+  private isOpen = false;
   private closed = false;
 
   constructor(@Inject(CONFIG) private readonly config: Config) {
@@ -58,6 +63,8 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
         await this.source.initialize();
         this.typeormPool.on('error', (error) => this.noteLost(error));
         await this.migrate();
+        for (let times = 0; times < FIRST_SYNCS; times++) await this.syncClock();
+        this.isOpen = true;
         attempted();
         return;
       } catch (error) {
@@ -102,6 +109,37 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     await this.pool.query(ping).catch(asUnavailable);
   }
 
+  /**
+   * Takes PostgreSQL's time as the program's.
+   *
+   * @returns by how many ms it has moved against the one that was known; 0 where nothing but drift and errors did
+   * @throws Error when it can't be asked
+   */
+  async syncClock(): Promise<number> {
+    const client = await this.typeormPool.connect().catch(asUnavailable);
+    client.on('error', ignore);
+    let failure: Error | undefined;
+    try {
+      const askedAt = performance.now();
+      const { rows } = await client.query<{ ms: number }>({
+        text: 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS ms',
+        query_timeout: PING_MS,
+      } as { text: string });
+      return programClock.sync(rows[0]!.ms, askedAt, performance.now());
+    } catch (error) {
+      failure = error as Error;
+      return asUnavailable(error);
+    } finally {
+      client.off('error', ignore);
+      client.release(failure);
+    }
+  }
+
+  /** Short work that must not wait: it fails when it is not answered within `timeoutMs`. */
+  async within(timeoutMs: number, text: string, values: unknown[]): Promise<void> {
+    await this.pool.query({ text, values, query_timeout: timeoutMs } as { text: string }).catch(asUnavailable);
+  }
+
   rows<R extends QueryResultRow>(text: string, values?: unknown[], name?: string): Promise<R[]> {
     return this.general.rows<R>(text, values, name);
   }
@@ -137,6 +175,9 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   }
 
   private assertConnected(): void {
-    if (!this.source.isInitialized) throw new Unavailable('PostgreSQL is away');
+    if (!this.isOpen) throw new Unavailable('PostgreSQL is away');
   }
 }
+
+/** The query under way fails by itself when its connection is lost. */
+const ignore = () => undefined;

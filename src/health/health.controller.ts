@@ -2,18 +2,15 @@ import { Controller, Get, Header, Inject, Optional, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Public } from '../auth/auth';
-import { CLOCK, type Clock } from '../common/clock';
 import { messageOf } from '../common/errors';
 import { registry, telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
+import { ClockSync } from '../database/clock-sync';
 import { Database } from '../database/database';
 import { PollScheduler } from '../metrics/poll-scheduler';
 import { groupMetrics } from '../process-group/process-group';
 import { Queues } from '../queue/queues';
 import { UnpolledSweep } from '../rules/unpolled-sweep';
-
-/** A scheduler that has not ticked for this long is not ready. */
-const TICK_LATE_MS = 10_000;
 
 type Check = { status: 'up' } | { status: 'down'; error: string };
 
@@ -26,7 +23,7 @@ export class HealthController {
     private readonly database: Database,
     private readonly queues: Queues,
     @Inject(CONFIG) private readonly config: Config,
-    @Inject(CLOCK) private readonly clock: Clock,
+    private readonly clock: ClockSync,
     @Optional() private readonly scheduler?: PollScheduler,
     @Optional() private readonly unpolled?: UnpolledSweep,
   ) {}
@@ -40,16 +37,16 @@ export class HealthController {
   @Get('health/ready')
   @ApiOperation({
     summary:
-      'It can do its work: PostgreSQL, Redis, and for a scheduler its last tick and that somebody polls; 503 when not',
+      "It can do its work: PostgreSQL, its time and this machine's, Redis, and for a scheduler that polls are put on the queue and done; 503 when not",
   })
   async ready(@Res({ passthrough: true }) reply: FastifyReply) {
     const [database, redis] = await Promise.all([
       this.check(() => this.database.ping()),
       this.check(() => this.queues.ping()),
     ]);
-    const checks: Record<string, Check> = { database, redis };
+    const checks: Record<string, Check> = { database, redis, clock: checkOf(this.clock.problem()) };
     if (this.scheduler !== undefined) {
-      checks.scheduler = this.ticking(this.scheduler.lastTick);
+      checks.scheduler = checkOf(this.scheduler.problem());
       checks.polls = polling(this.unpolled?.late ?? 0);
     }
     const isReady = Object.values(checks).every(({ status }) => status === 'up');
@@ -66,13 +63,6 @@ export class HealthController {
     }
   }
 
-  private ticking(lastTick: Date | undefined): Check {
-    if (lastTick === undefined) return { status: 'down', error: 'it has not ticked yet' };
-    const agoMs = this.clock.now().getTime() - lastTick.getTime();
-    if (agoMs < TICK_LATE_MS) return { status: 'up' };
-    return { status: 'down', error: `its last tick was ${Math.round(agoMs / 1000)} s ago` };
-  }
-
   @Get('metrics')
   @Header('Content-Type', registry.contentType)
   @ApiOperation({ summary: 'Prometheus metrics' })
@@ -85,6 +75,9 @@ export class HealthController {
     return (await groupMetrics()) ?? registry.metrics();
   }
 }
+
+const checkOf = (problem: string | undefined): Check =>
+  problem === undefined ? { status: 'up' } : { status: 'down', error: problem };
 
 /** What a scheduler asks for is of no use while nobody does it. */
 function polling(late: number): Check {

@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Database } from '../database/database';
 import type { MappingChoice } from '../database/entities';
+import { isDead, SignOfLife } from '../database/sign-of-life';
+import { NOW } from '../queue/claimed';
 import { Queues } from '../queue/queues';
 import type { Memory, Seat, Step } from './plan';
 
@@ -38,7 +40,8 @@ export interface Claimed {
   memory: Memory;
   changes: Change[];
   outcome: SyncOutcome | null;
-  /** Its lease, which is also when it is due again if the worker is gone by then. */
+  worker: string;
+  /** Its lease, which is also when it is due again if the worker is gone by then. Each has its own. */
   leaseUntil: Date;
 }
 
@@ -73,12 +76,18 @@ const OVERDUE_MS = 30_000;
 /** Older ends of executions are not looked for: the regular sync has seen them. */
 const JUST_NOW_SECONDS = 10;
 
+/** Its moment has come, or the worker that had it in hand is dead. */
+const IS_DUE = (canJudge: string): string =>
+  `(l.next_sync_at <= ${NOW} + interval '100 milliseconds' AND (l.lease_until IS NULL OR l.lease_until <= ${NOW})
+     OR ${canJudge}::bool AND l.lease_owner IS NOT NULL AND ${isDead('l.lease_owner')})`;
+
 /** Load balancers as rows: when each is due, who syncs it, what is remembered of it. */
 @Injectable()
 export class LoadBalancerStates {
   constructor(
     private readonly database: Database,
     private readonly queues: Queues,
+    private readonly life: SignOfLife,
   ) {}
 
   /** In the transaction that writes infrastructures: those that have a load balancer are due at once. */
@@ -122,53 +131,58 @@ export class LoadBalancerStates {
   }
 
   /** Those whose moment has come and whom nobody syncs. None under the kill switch. */
-  async due(now: Date, limit: number): Promise<{ id: string; at: Date }[]> {
+  async due(limit: number): Promise<{ id: string; at: Date }[]> {
     return this.database.rows(
-      `SELECT infrastructure_id AS id, next_sync_at AS at FROM load_balancer_states
-       WHERE next_sync_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) AND NOT (SELECT is_on FROM kill_switch)
-       ORDER BY next_sync_at LIMIT $2`,
-      [now, limit],
+      `SELECT l.infrastructure_id AS id, l.next_sync_at AS at FROM load_balancer_states l
+       WHERE ${IS_DUE('$1')} AND NOT (SELECT is_on FROM kill_switch)
+       ORDER BY l.next_sync_at LIMIT $2`,
+      [this.life.canJudge, limit],
       'load_balancers_due',
     );
   }
 
   /** Undefined: its moment has not come, somebody else syncs it, or the kill switch is on. */
-  async claim(infrastructure: string, worker: string, now: Date, until: Date): Promise<Claimed | undefined> {
-    const [claimed] = await this.database.rows<Omit<Claimed, 'leaseUntil'>>(
-      `UPDATE load_balancer_states l SET lease_owner = $2, lease_until = $4, next_sync_at = $4, begun_at = $3
+  async claim(
+    infrastructure: string,
+    worker: string,
+    leaseSeconds: number,
+  ): Promise<Claimed | undefined> {
+    const [claimed] = await this.database.rows<Claimed>(
+      `UPDATE load_balancer_states l SET lease_owner = $2, lease_until = ${NOW} + make_interval(secs => $3),
+         next_sync_at = ${NOW} + make_interval(secs => $3), begun_at = ${NOW}
        FROM infrastructures i
        WHERE l.infrastructure_id = $1 AND i.id = $1 AND i.load_balancer IS NOT NULL AND NOT (SELECT is_on FROM kill_switch)
-         AND l.next_sync_at <= $3::timestamptz + interval '100 milliseconds' AND (l.lease_until IS NULL OR l.lease_until <= $3)
-       RETURNING i.id, i.name, i.nodes, i.load_balancer AS "loadBalancer", l.pool, l.memory, l.changes, l.outcome`,
-      [infrastructure, worker, now, until],
+         AND ${IS_DUE('$4')}
+       RETURNING i.id, i.name, i.nodes, i.load_balancer AS "loadBalancer", l.pool, l.memory, l.changes, l.outcome,
+         l.lease_owner AS worker, l.lease_until AS "leaseUntil"`,
+      [infrastructure, worker, leaseSeconds, this.life.canJudge],
       'load_balancers_claim',
     );
-    return claimed && { ...claimed, leaseUntil: until };
+    return claimed;
   }
 
-  /** Writes down what is about to be done, before it is. False when the lease was lost. */
-  async begin(id: string, worker: string, pool: string, memory: Memory, changes: Change[]): Promise<boolean> {
+  /** Writes down what is about to be done, before it is. False when it was taken over. */
+  async begin({ id, worker, leaseUntil }: Claimed, pool: string, memory: Memory, changes: Change[]): Promise<boolean> {
     const rows = await this.database.rows(
-      `UPDATE load_balancer_states SET pool = $3, memory = $4, changes = $5
-       WHERE infrastructure_id = $1 AND lease_owner = $2 RETURNING infrastructure_id`,
-      [id, worker, pool, JSON.stringify(memory), JSON.stringify(changes.slice(-CHANGES_KEPT))],
+      `UPDATE load_balancer_states SET pool = $4, memory = $5, changes = $6
+       WHERE infrastructure_id = $1 AND lease_owner = $2 AND lease_until = $3 RETURNING infrastructure_id`,
+      [id, worker, leaseUntil, pool, JSON.stringify(memory), JSON.stringify(changes.slice(-CHANGES_KEPT))],
     );
     return rows.length > 0;
   }
 
-  /** Writes down how it ended. What made it due meanwhile counts. */
-  async finish({ id, leaseUntil }: Claimed, worker: string, end: SyncEnd, now: Date): Promise<void> {
+  /** Writes down how it ended, unless it was taken over. What made it due meanwhile counts. */
+  async finish({ id, worker, leaseUntil }: Claimed, end: SyncEnd): Promise<void> {
     await this.database.rows(
-      `UPDATE load_balancer_states SET lease_owner = NULL, lease_until = NULL, synced_at = $4,
-         next_sync_at = CASE WHEN next_sync_at = $3 THEN $5 ELSE LEAST(next_sync_at, $5) END,
-         outcome = $6, explanation = $7, error = $8, members = coalesce($9, members), changes = $10,
-         changed_at = CASE WHEN outcome IS DISTINCT FROM $6 THEN $4 ELSE changed_at END
-       WHERE infrastructure_id = $1 AND lease_owner = $2`,
+      `UPDATE load_balancer_states SET lease_owner = NULL, lease_until = NULL, synced_at = ${NOW},
+         next_sync_at = CASE WHEN next_sync_at = $3 THEN $4 ELSE LEAST(next_sync_at, $4) END,
+         outcome = $5, explanation = $6, error = $7, members = coalesce($8, members), changes = $9,
+         changed_at = CASE WHEN outcome IS DISTINCT FROM $5 THEN ${NOW} ELSE changed_at END
+       WHERE infrastructure_id = $1 AND lease_owner = $2 AND lease_until = $3`,
       [
         id,
         worker,
         leaseUntil,
-        now,
         end.nextSyncAt,
         end.outcome,
         end.explanation,

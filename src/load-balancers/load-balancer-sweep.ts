@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
 import { Recurring } from '../common/periodic';
+import { SignOfLife } from '../database/sign-of-life';
 import { Queues } from '../queue/queues';
 import { LoadBalancerStates } from './load-balancer-states';
 
@@ -13,14 +14,15 @@ export class LoadBalancerSweep extends Recurring {
   constructor(
     private readonly states: LoadBalancerStates,
     private readonly queues: Queues,
+    life: SignOfLife,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
     super(EVERY_MS);
+    life.begin();
   }
 
   override async round(): Promise<void> {
-    const now = this.clock.now();
-    await this.states.hastenChanged(now);
-    await this.queues.addSyncs(await this.states.due(now, AT_ONCE));
+    await this.states.hastenChanged(this.clock.now());
+    await this.queues.addSyncs(await this.states.due(AT_ONCE));
   }
 }

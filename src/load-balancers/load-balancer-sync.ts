@@ -2,13 +2,14 @@ import { Process, Processor } from '@nestjs/bull';
 import { Inject, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import type { Job } from 'bull';
 import { openedParams } from '../common/choice';
+import { assertMaySend, checkBeforeSending } from '../common/before-sending';
 import { CLOCK, type Clock } from '../common/clock';
 import { withDeadline } from '../common/deadline';
 import { messageOf } from '../common/errors';
-import { newId } from '../common/ids';
 import { maskTexts, Secrets } from '../common/secrets';
 import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
+import { SignOfLife } from '../database/sign-of-life';
 import { KillSwitch } from '../kill-switch/kill-switch';
 import type { Node } from '../metrics/metric';
 import { NodeLister } from '../metrics/node-lister';
@@ -24,7 +25,7 @@ const AT_ONCE = 16;
 /** What a sync has not done by then the next one does. */
 const SYNC_MS = 60_000;
 /** The lease outlives it: time to write down what came of it. */
-const LEASE_MS = SYNC_MS + 15_000;
+const LEASE_SECONDS = SYNC_MS / 1000 + 15;
 
 const EVERY_MS = 120_000;
 const SOON_MS = 10_000;
@@ -58,8 +59,6 @@ interface End {
 @Processor('actions')
 export class LoadBalancerSync implements BeforeApplicationShutdown {
   private readonly logger = new Logger('LoadBalancers');
-  /** Whose leases are this process's. */
-  private readonly worker = newId();
   private readonly stopping = new AbortController();
   private running = 0;
 
@@ -69,9 +68,12 @@ export class LoadBalancerSync implements BeforeApplicationShutdown {
     private readonly nodes: NodeLister,
     private readonly secrets: Secrets,
     private readonly killSwitch: KillSwitch,
+    private readonly life: SignOfLife,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(CLOCK) private readonly clock: Clock,
-  ) {}
+  ) {
+    life.begin();
+  }
 
   beforeApplicationShutdown(): void {
     this.stopping.abort(new Error('the program stops'));
@@ -83,9 +85,8 @@ export class LoadBalancerSync implements BeforeApplicationShutdown {
     if (this.config.killSwitch || this.running >= AT_ONCE) return;
     this.running++;
     try {
-      const now = this.clock.now();
-      const until = new Date(now.getTime() + LEASE_MS);
-      const claimed = await this.states.claim(data.infrastructure, this.worker, now, until);
+      await this.life.good();
+      const claimed = await this.states.claim(data.infrastructure, this.life.worker, LEASE_SECONDS);
       if (claimed !== undefined) await this.sync(claimed);
     } finally {
       this.running--;
@@ -99,7 +100,7 @@ export class LoadBalancerSync implements BeforeApplicationShutdown {
     telemetry.loadBalancerSyncs.inc({ type: claimed.loadBalancer.type, outcome: end.outcome });
     if (end.outcome !== claimed.outcome) this.say(claimed, end);
     const nextSyncAt = new Date(now.getTime() + waitMs);
-    await this.states.finish(claimed, this.worker, { ...end, ...progress, nextSyncAt }, now);
+    await this.states.finish(claimed, { ...end, ...progress, nextSyncAt });
   }
 
   private async ended(claimed: Claimed, progress: Progress): Promise<End> {
@@ -108,7 +109,7 @@ export class LoadBalancerSync implements BeforeApplicationShutdown {
       const pool = this.open(claimed);
       secrets = pool.secrets;
       return await withDeadline(SYNC_MS, (signal) =>
-        this.follow(claimed, pool, progress, AbortSignal.any([signal, this.stopping.signal])),
+        this.follow(claimed, pool, progress, this.signalOf(signal)),
       );
     } catch (error) {
       if (this.stopping.signal.aborted)
@@ -116,6 +117,15 @@ export class LoadBalancerSync implements BeforeApplicationShutdown {
       const why = maskTexts(messageOf(error), secrets);
       return { outcome: 'failed', explanation: why, error: why, waitMs: pauseAfter(error) };
     }
+  }
+
+  /** Of one sync: nothing is sent for it once others may have taken it over. */
+  private signalOf(deadline: AbortSignal): AbortSignal {
+    const signal = AbortSignal.any([deadline, this.stopping.signal]);
+    checkBeforeSending(signal, () => {
+      if (!this.life.isGood) throw new Error('this process was held up: another worker may have taken it over');
+    });
+    return signal;
   }
 
   /** @throws Error when the definition is not usable: a mapping or a secret that is not there */
@@ -163,11 +173,12 @@ export class LoadBalancerSync implements BeforeApplicationShutdown {
       return { step: { ...step, member }, change };
     });
     const planned = [...progress.changes, ...todo.map(({ change }) => change)];
-    if (!(await this.states.begin(claimed.id, this.worker, pool.name, memory, planned)))
+    if (!(await this.states.begin(claimed, pool.name, memory, planned)))
       throw new Error('another worker took it over');
     progress.members = seatsOf(members, memory);
     for (const { step, change } of todo) {
       context.signal.throwIfAborted();
+      assertMaySend(context.signal);
       if (await this.killSwitch.isOn()) throw new Error('the kill switch was turned on meanwhile');
       progress.changes.push(change);
       try {

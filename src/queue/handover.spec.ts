@@ -1,4 +1,3 @@
-import { systemClock } from '../common/clock';
 import type { Claimed } from './claimed';
 import { Handover, PLACES } from './handover';
 
@@ -19,7 +18,7 @@ describe('the handover', () => {
   const settled = () => new Promise(setImmediate);
 
   beforeEach(() => {
-    handover = new Handover(systemClock);
+    handover = new Handover();
     [ends, carriedOut] = [[], []];
   });
 

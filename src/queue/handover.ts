@@ -1,13 +1,12 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { CLOCK, type Clock } from '../common/clock';
+import { Injectable } from '@nestjs/common';
 import { Semaphore } from '../common/semaphore';
 import { telemetry } from '../common/telemetry';
 import type { Claimed } from './claimed';
 
 /** Carries executions out in this process. */
 export interface Hands {
-  /** Whose leases they hold. */
-  readonly worker: string;
+  /** Whose leases they hold; undefined while others may take it for dead. */
+  readonly worker: string | undefined;
   /** Writes down what came of it; never throws. */
   carryOut(claimed: Claimed): Promise<void>;
 }
@@ -24,8 +23,6 @@ export const PLACES = 1_024;
 export class Handover {
   private hands?: Hands;
   private readonly free = new Semaphore(PLACES);
-
-  constructor(@Inject(CLOCK) private readonly clock: Clock) {}
 
   /** From now on, by these. */
   offer(hands: Hands): void {
@@ -49,9 +46,9 @@ export class Handover {
     return {
       reserve: (wanted) => {
         giveBack(held);
-        if (hands === undefined || hands !== this.hands) return undefined;
+        if (hands === undefined || hands !== this.hands || hands.worker === undefined) return undefined;
         held = this.free.acquire(wanted);
-        return { worker: hands.worker, count: held, at: this.clock.now() };
+        return { worker: hands.worker, count: held };
       },
       begin: (claimed) => {
         giveBack(held - claimed.length);
@@ -64,11 +61,10 @@ export class Handover {
   }
 }
 
-/** Who begins how many, and when. */
+/** Who begins how many. */
 export interface Reserved {
   worker: string;
   count: number;
-  at: Date;
 }
 
 export interface Places {

@@ -1,9 +1,11 @@
 import { InjectQueue } from '@nestjs/bull';
-import { Injectable, Logger, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Logger, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Job, JobOptions, Queue } from 'bull';
+import { CLOCK, type Clock } from '../common/clock';
 import { messageOf } from '../common/errors';
 import { telemetry } from '../common/telemetry';
 import { QUEUES, type QueueName } from '../config/config';
+import { delayByClock, hastenDelayed } from './delayed-jobs';
 import { Handover } from './handover';
 import { SYNC_JOB, type ActionJob, type AlertsJob, type PollJob, type SyncJob } from './jobs';
 
@@ -16,8 +18,12 @@ const UNNAMED = '__default__';
 /** How long the id of a finished poll is remembered, so that a second scheduler's copy of it is dropped. */
 const POLL_ID_SECONDS = 60;
 
-/** How far ahead moments stand on the queue. */
+/** How far ahead moments of services stand on the queue. */
 export const NEAR_MS = 10_000;
+/** How far ahead anything does: what comes later may change until then, and the scheduler puts it there when it is near. */
+export const FARTHEST_MS = 60_000;
+/** Whoever puts jobs on a queue knows the time within this. */
+const TIME_KNOWN_MS = 2_000;
 
 /** A job costs as much as an execution; one that takes long holds up no more than this many. */
 const EXECUTIONS_IN_A_JOB = 16;
@@ -36,8 +42,10 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     @InjectQueue('alerts') alerts: Queue<AlertsJob>,
     @InjectQueue('actions') actions: Queue<ActionJob | SyncJob>,
     private readonly handover: Handover,
+    @Inject(CLOCK) private readonly clock: Clock,
   ) {
     this.queues = { polls, alerts, actions };
+    for (const queue of [polls, alerts, actions]) delayByClock(queue, clock);
   }
 
   onModuleInit(): void {
@@ -132,7 +140,9 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     now: Date,
   ): Promise<boolean> {
     const due = executions.filter(({ at }) => at === undefined || at <= now);
-    const later = executions.filter(({ at }) => at !== undefined && at > now);
+    const later = executions.filter(
+      ({ at }) => at !== undefined && at > now && at.getTime() - now.getTime() <= FARTHEST_MS,
+    );
     return this.add('actions', [
       ...chunks(due, EXECUTIONS_IN_A_JOB).map((some) => ({
         data: { executions: some.map(({ id }) => id) },
@@ -179,6 +189,17 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     );
   }
 
+  /** Jobs that wait for a moment further ahead than any is put there: a clock was ahead. They are looked at now. */
+  async hastenAhead(): Promise<number> {
+    if (this.queues.polls.client.status !== 'ready') return 0;
+    const latest = this.clock.now().getTime() + FARTHEST_MS + TIME_KNOWN_MS;
+    const counts = await within(
+      ADD_TIMEOUT_MS,
+      Promise.all(QUEUES.map((name) => hastenDelayed(this.queues[name], latest))),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
   /** Is Redis there? @throws Error saying why not */
   async ping(): Promise<void> {
     const { client } = this.queues.polls;
@@ -209,10 +230,12 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
 
   private async add(
     name: QueueName,
-    jobs: { name?: string; data: object; opts?: JobOptions }[],
+    jobs: { name?: string; data: object; opts?: JobOptions & { timestamp?: number } }[],
   ): Promise<boolean> {
     if (jobs.length === 0) return true;
     const queue = this.queues[name];
+    const timestamp = this.clock.now().getTime();
+    for (const job of jobs) job.opts = { timestamp, ...job.opts };
     try {
       if (queue.client.status !== 'ready') throw new Error(`no connection to Redis (${queue.client.status})`);
       await within<unknown>(

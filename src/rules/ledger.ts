@@ -3,7 +3,7 @@ import { integers, jsons, texts, timestamps, uuids } from '../database/binary-fo
 import { Database } from '../database/database';
 import type { Sql } from '../database/sql-pool';
 import type { InfrastructureRow, ServiceRow } from '../database/entities';
-import { CLAIMED, LEASE_GRACE_SECONDS, MAY_ACT, type Claimed } from '../queue/claimed';
+import { CLAIMED, LEASE_END, MAY_ACT, NOW, NOW_TEXT, type Claimed } from '../queue/claimed';
 import type { Places } from '../queue/handover';
 import { readAsks, writeAsks } from './asks';
 import { standingOf, type Ask, type Count } from './engine/asked';
@@ -417,14 +417,13 @@ export class Ledger {
     return sql.rows<Claimed>(
       `WITH e AS (
          INSERT INTO executions (id, trigger_id, service_id, service_name, action_id, action_name, status, justification,
-           variables, next_attempt_at, expires_at, created_at, finished_at, tries, started_at, lease_owner, lease_until, attempts)
+           variables, next_attempt_at, expires_at, created_at, finished_at, tries, started_at, lease_owner, lease_until, claim_number, attempts)
          SELECT e.id, e.trigger_id, e.service_id, e.service_name, a.id, a.name,
            CASE WHEN b.begins THEN 'running' ELSE e.status END, e.justification, e.variables,
            CASE WHEN e.status = 'queued' AND NOT b.begins THEN e.at END, e.expires_at, e.at,
-           CASE WHEN e.status = 'shadowed' THEN e.at END, b.begins::int, CASE WHEN b.begins THEN $12::timestamptz END,
-           CASE WHEN b.begins THEN e.worker END,
-           CASE WHEN b.begins THEN $12::timestamptz + make_interval(secs => a.timeout_seconds + $13) END,
-           CASE WHEN b.begins THEN jsonb_build_array(jsonb_build_object('startedAt', $14::text)) ELSE '[]' END
+           CASE WHEN e.status = 'shadowed' THEN e.at END, b.begins::int, CASE WHEN b.begins THEN ${NOW} END,
+           CASE WHEN b.begins THEN e.worker END, CASE WHEN b.begins THEN ${LEASE_END} END, b.begins::int,
+           CASE WHEN b.begins THEN jsonb_build_array(jsonb_build_object('startedAt', ${NOW_TEXT})) ELSE '[]' END
          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::jsonb[],
              $9::timestamptz[], $10::timestamptz[], $11::uuid[])
            AS e (id, trigger_id, service_id, service_name, action_id, status, justification, variables, expires_at, at, worker)
@@ -445,9 +444,6 @@ export class Ledger {
         timestamps(executions.map(({ entry }) => expiryOf(entry))),
         timestamps(executions.map(({ entry }) => entry.at)),
         uuids(executions.map(({ id }) => (beginning.has(id) ? reserved!.worker : null))),
-        reserved?.at ?? null,
-        LEASE_GRACE_SECONDS,
-        reserved?.at.toISOString() ?? null,
       ],
       'ledger_executions',
     );

@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { createTransport, type SentMessageInfo } from 'nodemailer';
+import { assertMaySend } from '../../common/before-sending';
 import { messageOf, type FieldError } from '../../common/errors';
 import { Choice, Nested, Text, TextList, Whole } from '../../common/fields';
 import { AddressRefused } from '../../targets/address-guard';
@@ -129,8 +130,14 @@ export class Email implements Action<EmailParams> {
     transport.use('stream', (mail, proceed) => {
       // Asked for when the server has let us in: from here on the message may be on its way.
       mail.message.transform(() => {
-        journey.isBegun = true;
-        return new PassThrough();
+        const message = new PassThrough();
+        try {
+          assertMaySend(context.signal);
+          journey.isBegun = true;
+        } catch (error) {
+          message.destroy(error as Error);
+        }
+        return message;
       });
       proceed();
     });

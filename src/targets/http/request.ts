@@ -7,6 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import axios from 'axios';
 import { withoutBrackets } from '../../common/addresses';
+import { assertMaySend } from '../../common/before-sending';
 import { messageOf } from '../../common/errors';
 import { mapValues } from '../../common/records';
 import { guardedLookup, refuseAddress } from '../address-guard';
@@ -85,6 +86,8 @@ const AGENTS = {
 
 /** What is known of a request on its way. */
 interface Journey {
+  /** Asked when a connection is there; throws when it is not to be sent on it. */
+  maySend?: () => void;
   /** When a connection was there to send it on, by `performance.now()`. */
   sentAt?: number;
   /** It went over a connection that was kept. */
@@ -99,7 +102,7 @@ interface Journey {
  * @throws NotSent, NoAnswer: messages hold neither headers nor bodies
  */
 export async function sendOnce(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
-  const journey: Journey = {};
+  const journey: Journey = { maySend: () => assertMaySend(signal) };
   try {
     const response = await answerTo(request, journey, signal);
     return {
@@ -268,6 +271,11 @@ function open(
   });
   request.once('socket', (socket: TLSSocket) => {
     const sent = (): void => {
+      try {
+        journey.maySend?.();
+      } catch (error) {
+        return void request.destroy(error as Error);
+      }
       journey.sentAt = performance.now();
       journey.isReused = request.reusedSocket;
     };
