@@ -29,3 +29,9 @@ export const json = fc.letrec((tie) => ({
     fc.dictionary(fc.constantFrom(...NAMES), tie('value'), { maxKeys: 12 }),
   ),
 })).value;
+
+/** Names that every object has from elsewhere. */
+export const INHERITED = [
+  'toString', 'constructor', 'hasOwnProperty', 'valueOf', 'isPrototypeOf', 'toLocaleString', 'propertyIsEnumerable',
+  '__proto__', '__defineGetter__', '__lookupSetter__', 'prototype',
+]; // prettier-ignore

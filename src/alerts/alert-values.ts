@@ -11,6 +11,8 @@ export interface AlertMetric {
   ttlSeconds?: number;
   /** JSONPath of the number in the alert, in its own format; undefined: the alert's value. */
   valuePath?: string;
+  /** Why no alert can feed it: what is stored of it is not what this program takes. */
+  problem?: string;
 }
 
 /** What feeds an `alert` metric now: the newest alert that lives. */

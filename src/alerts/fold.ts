@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { AlertStatus, IncomingAlert } from './alert';
 import { isOvertaken, saidAtOf } from './report-order';
+import { own } from '../common/records';
 
 /** An alert as it is kept. */
 export interface KeptAlert {
@@ -212,5 +213,5 @@ const isBare = ({ status, labels, annotations }: IncomingAlert): boolean =>
 
 function sameLabels(a: Record<string, string>, b: Record<string, string>): boolean {
   const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === own(b, key));
 }

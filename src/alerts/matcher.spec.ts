@@ -94,3 +94,51 @@ test('of a hundred thousand that share a label, one is found by the other', () =
   }
   expect(performance.now() - began).toBeLessThan(1_000);
 });
+
+test('one that can not be used is skipped and told of, whatever is wrong with it; the others match', () => {
+  const told: string[] = [];
+  const stored: unknown[] = [
+    { a: { regex: '(' } },
+    { a: { regex: 5 } },
+    { a: null },
+    { a: 5 },
+    { a: [] },
+    [null],
+    'text',
+    null,
+    { toString: {} },
+  ];
+  const broken = stored.map((match, index) => ({
+    service: `broken-${index}`,
+    metric: 'm',
+    match: match as Match,
+  }));
+  const good = {
+    service: 'good',
+    metric: 'm',
+    match: { toString: { regex: '.*' }, a: 'b' } as unknown as Match,
+  };
+  const matcher = new Matcher([...broken, good], ({ service }) => told.push(service));
+  expect(matcher.matches({ a: 'b' }).map(({ service }) => service)).toEqual(['good']);
+  expect(told).toEqual(broken.map(({ service }) => service));
+  matcher.remove(broken.map(({ service }) => service));
+  expect(matcher.asks({ a: 'b' })).toBe(true);
+});
+
+test('one that throws when it is asked costs no other its match', () => {
+  const told: string[] = [];
+  const matcher = new Matcher([], ({ service }) => told.push(service));
+  matcher.add([
+    { service: 'throws', metric: 'm', match: { a: { regex: 'x.*' } } },
+    { service: 'fits', metric: 'm', match: { a: 'x' } },
+  ]);
+  const nasty = { a: { toString: () => 'x' } } as unknown as Record<string, string>;
+  expect(matcher.matches(nasty).map(({ service }) => service)).toEqual([]);
+  expect(
+    matcher
+      .matches({ a: 'x' })
+      .map(({ service }) => service)
+      .sort(),
+  ).toEqual(['fits', 'throws']);
+  expect(told).toEqual(['throws']);
+});

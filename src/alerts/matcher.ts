@@ -1,4 +1,5 @@
 import { RE2JS } from 're2js';
+import { isObject } from '../common/json';
 
 /** What an `alert` metric asks of an alert's labels. */
 export type Match = Readonly<Record<string, string | { regex: string }>>;
@@ -6,6 +7,8 @@ export type Match = Readonly<Record<string, string | { regex: string }>>;
 /** An `alert` metric as the matcher knows it. */
 export interface Subscription {
   service: string;
+  /** For people. */
+  serviceName?: string;
   metric: string;
   match: Match;
   ttlSeconds?: number;
@@ -35,23 +38,36 @@ export class Matcher {
   /** By service. */
   private readonly places = new Map<string, Place[]>();
 
-  constructor(subscriptions: readonly Subscription[]) {
+  /** @param skipped told of one that can't be used: it costs nobody else */
+  constructor(
+    subscriptions: readonly Subscription[],
+    private readonly skipped: (subscription: Subscription, error: unknown) => void = () => undefined,
+  ) {
     this.add(subscriptions);
   }
 
   add(subscriptions: readonly Subscription[]): void {
     for (const subscription of subscriptions) {
-      const entries = Object.entries(subscription.match);
-      // Without a match only alerts that name the service feed it.
-      if (entries.length === 0) continue;
-      const tests = entries.map(([label, wanted]) => ({ label, fits: testOf(wanted) }));
-      const compiled = { subscription, tests };
-      const key = this.rarestOf(entries);
-      (key === undefined ? this.others : this.bucket(key)).add(compiled);
-      const places = this.places.get(subscription.service);
-      if (places === undefined) this.places.set(subscription.service, [{ key, compiled }]);
-      else places.push({ key, compiled });
+      try {
+        this.addOne(subscription);
+      } catch (error) {
+        this.skipped(subscription, error);
+      }
     }
+  }
+
+  private addOne(subscription: Subscription): void {
+    if (!isObject(subscription.match)) throw new Error('its match must be an object of labels');
+    const entries = Object.entries(subscription.match);
+    // Without a match only alerts that name the service feed it.
+    if (entries.length === 0) return;
+    const tests = entries.map(([label, wanted]) => ({ label, fits: testOf(wanted) }));
+    const compiled = { subscription, tests };
+    const key = this.rarestOf(entries);
+    (key === undefined ? this.others : this.bucket(key)).add(compiled);
+    const places = this.places.get(subscription.service);
+    if (places === undefined) this.places.set(subscription.service, [{ key, compiled }]);
+    else places.push({ key, compiled });
   }
 
   /** Forgets what these services ask for. */
@@ -96,9 +112,16 @@ export class Matcher {
     const candidates = [...this.others];
     for (const [label, value] of Object.entries(labels))
       candidates.push(...(this.byLabel.get(label)?.get(value) ?? []));
-    return candidates
-      .filter(({ tests }) => tests.every(({ label, fits }) => fits(textOf(labels, label))))
-      .map(({ subscription }) => subscription);
+    return candidates.filter((one) => this.fits(one, labels)).map(({ subscription }) => subscription);
+  }
+
+  private fits({ subscription, tests }: Compiled, labels: Readonly<Record<string, string>>): boolean {
+    try {
+      return tests.every(({ label, fits }) => fits(textOf(labels, label)));
+    } catch (error) {
+      this.skipped(subscription, error);
+      return false;
+    }
   }
 }
 
@@ -108,6 +131,8 @@ const textOf = (labels: Readonly<Record<string, string>>, label: string): string
 /** Regular expressions by RE2: matched in linear time, over the whole value. */
 function testOf(wanted: string | { regex: string }): (value: string) => boolean {
   if (typeof wanted === 'string') return (value) => value === wanted;
+  if (typeof (wanted as Partial<typeof wanted> | null)?.regex !== 'string')
+    throw new Error('a label must be a text or {"regex": "…"}');
   const pattern = RE2JS.compile(wanted.regex);
   return (value) => pattern.matches(value);
 }

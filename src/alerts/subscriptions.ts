@@ -1,4 +1,7 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
+import { messageOf } from '../common/errors';
+import { isObject } from '../common/json';
+import { telemetry } from '../common/telemetry';
 import { Database } from '../database/database';
 import { changedDefinitions, changesAfter, type DefinitionChange } from '../database/definition-changes';
 import { Matcher, type Match, type Subscription } from './matcher';
@@ -9,10 +12,16 @@ export interface Subscribed {
   revision: string;
 }
 
+/** Bounded: with more than this some are said again. */
+const TOLD_AT_MOST = 1_000;
+
 /** The `alert` metrics of all services, indexed; those that changed are read again when a definition has changed. */
 @Injectable()
 export class Subscriptions {
+  private readonly logger = new Logger('Alerts');
   private known?: Subscribed;
+  /** Those of whom it was said in the log that they are skipped. */
+  private readonly told = new Set<string>();
   private refreshing?: Promise<unknown>;
   private loading?: Promise<void>;
 
@@ -59,7 +68,10 @@ export class Subscriptions {
     const { revision, changes } = row!;
     const changed = known && changedDefinitions(changes ?? [], known.revision, revision);
     if (changed === undefined) {
-      this.known = { matcher: new Matcher(await this.load()), revision };
+      this.known = {
+        matcher: new Matcher(await this.load(), (one, error) => this.skipped(one, error)),
+        revision,
+      };
       return;
     }
     const services = [...new Set(changed.get('service'))];
@@ -74,22 +86,34 @@ export class Subscriptions {
     const rows = await this.database.rows<{
       service: string;
       metric: string;
-      match: Match | null;
-      ttl: number | null;
-      path: string | null;
+      name: string;
+      params: unknown;
     }>(
-      `SELECT s.id AS service, m.key AS metric, m.value->'params'->'match' AS match, (m.value->'params'->>'ttlSeconds')::float8 AS ttl,
-         m.value->'params'->>'value' AS path
-       FROM services s, jsonb_each(s.metrics) m
+      `SELECT s.id AS service, s.name, m.key AS metric, m.value->'params' AS params
+       FROM services s, jsonb_each(CASE WHEN jsonb_typeof(s.metrics) = 'object' THEN s.metrics ELSE '{}' END) m
        WHERE s.enabled AND m.value->>'type' = 'alert' AND ($1::uuid[] IS NULL OR s.id = ANY($1::uuid[]))`,
       [services],
     );
-    return rows.map(({ service, metric, match, ttl, path }) => ({
-      service,
-      metric,
-      match: match ?? {},
-      ttlSeconds: ttl ?? undefined,
-      valuePath: path ?? undefined,
-    }));
+    return rows.map(({ service, name, metric, params }) => {
+      const { match, ttlSeconds, value } = isObject(params) ? params : {};
+      return {
+        service,
+        serviceName: name,
+        metric,
+        // One that is no object is refused by whoever indexes it, and no other is then.
+        match: (match ?? {}) as Match,
+        ttlSeconds: typeof ttlSeconds === 'number' ? ttlSeconds : undefined,
+        valuePath: typeof value === 'string' ? value : undefined,
+      };
+    });
+  }
+
+  private skipped({ service, serviceName = service, metric }: Subscription, error: unknown): void {
+    telemetry.subscriptionsSkipped.inc();
+    const problem = `no alert can feed ${metric} of service ${serviceName}: ${messageOf(error)}`;
+    if (this.told.has(problem)) return;
+    if (this.told.size >= TOLD_AT_MOST) this.told.clear();
+    this.told.add(problem);
+    this.logger.error(problem);
   }
 }

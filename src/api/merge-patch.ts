@@ -1,4 +1,5 @@
 import { isKept, isReference } from '../common/secret-value';
+import { own, put } from '../common/records';
 
 /**
  * RFC 7396: objects are merged, `null` removes, anything else replaces. A new value; neither argument is changed.
@@ -9,7 +10,7 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   const result: Record<string, unknown> = isObject(target) && !isSecret(target) ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete result[key];
-    else result[key] = mergePatch(result[key], value);
+    else put(result, key, mergePatch(own(result, key), value));
   }
   return result;
 }

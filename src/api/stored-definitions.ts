@@ -1,10 +1,12 @@
 import type { EntityManager } from 'typeorm';
+import { messageOf, Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
 import { isSealed } from '../common/secret-value';
 import { step } from '../common/check';
 import type { Columns, DefinitionStore, Page } from '../database/definitions';
 import type { DefinitionRow } from '../database/entities';
 import type { Definitions, Resource } from './definition.controller';
+import { own } from '../common/records';
 
 /** Ids of the definitions that others name, by name and by id. */
 export interface References {
@@ -123,7 +125,7 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
 
   private changes(before: R, columns: Columns<R>): string[] {
     return Object.entries(columns).flatMap(([column, value]) => {
-      const shown = this.shownAs[column];
+      const shown = own(this.shownAs, column);
       if (shown === null) return [];
       return differences((before as Record<string, unknown>)[column], value, step(shown ?? column));
     });
@@ -133,8 +135,21 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
     return (await this.resources([row]))[0]!;
   }
 
+  /** What is stored of one and can't be shown, of another release say, costs no other of its page. */
+  private async shownOf(rows: R[]): Promise<object[]> {
+    try {
+      return await this.show(rows);
+    } catch (error) {
+      if (!isOurs(error)) throw error;
+      if (rows.length === 1) return [{ problem: `what is stored of it can't be shown: ${messageOf(error)}` }];
+      const each: object[] = [];
+      for (const row of rows) each.push(...(await this.shownOf([row])));
+      return each;
+    }
+  }
+
   private async resources(rows: R[]): Promise<Resource[]> {
-    const shown = await this.show(rows);
+    const shown = await this.shownOf(rows);
     return rows.map((row, index) => {
       const { id, name, version, createdAt, updatedAt } = row;
       const times = { createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
@@ -142,6 +157,10 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
     });
   }
 }
+
+/** Thrown by what was made of a row, not by PostgreSQL or on the way to it. */
+const isOurs = (error: unknown): boolean =>
+  !(error instanceof Unavailable) && (error as { code?: unknown }).code === undefined;
 
 /** Ids by name and by id, for those that were named. */
 export function idsOf(rows: readonly { id: string; name: string }[]): Map<string, string> {
@@ -153,7 +172,7 @@ function differences(one: unknown, other: unknown, pointer: string): string[] {
   if (isSealed(one) && isSealed(other)) return one.sealed === other.sealed ? [] : [pointer];
   if (!isObject(one) || !isObject(other)) return isSame(one, other) ? [] : [pointer];
   const keys = [...new Set([...Object.keys(one), ...Object.keys(other)])];
-  return keys.flatMap((key) => differences(one[key], other[key], pointer + step(key)));
+  return keys.flatMap((key) => differences(own(one, key), own(other, key), pointer + step(key)));
 }
 
 function isSame(one: unknown, other: unknown): boolean {

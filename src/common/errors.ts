@@ -12,9 +12,13 @@ export interface FieldError {
   detail: string;
 }
 
+/** Mistakes in one line. */
+export const problemText = (errors: readonly FieldError[]): string =>
+  errors.map((error) => `${error.pointer || '(body)'}: ${error.detail}`).join('; ');
+
 export class InvalidInput extends Error {
   constructor(readonly errors: FieldError[]) {
-    super(errors.map((error) => `${error.pointer || '(body)'}: ${error.detail}`).join('; '));
+    super(problemText(errors));
   }
 }
 

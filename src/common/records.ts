@@ -11,6 +11,10 @@ export function mapValues<T, R>(
   return changed;
 }
 
+/** The property that a record has by itself: one that every object inherits, as `toString`, is none of its names. */
+export const own = <T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined =>
+  record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+
 /** Sets a property of its own, whatever its name is: `__proto__` is a name like others. */
 export function put<T>(record: Record<string, T>, name: string, value: T): void {
   if (name === '__proto__')

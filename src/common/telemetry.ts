@@ -27,6 +27,14 @@ export const telemetry = {
   evaluations: counter('evaluations_total', 'Evaluations of rules, by what came of them', [
     'reason',
   ] as const),
+  servicesSkipped: counter(
+    'services_skipped_total',
+    'Services that were skipped, as what is stored of them can not be made ready or evaluated',
+  ),
+  subscriptionsSkipped: counter(
+    'subscriptions_skipped_total',
+    'Alert metrics that were skipped, as what is stored of their match can not be used',
+  ),
   triggers: counter('triggers_total', 'Triggers', ['mode'] as const),
   effects: counter('trigger_effects_total', 'Triggers of which it was seen whether they helped', [
     'outcome',

@@ -20,6 +20,7 @@ import { Observer, type PushedReading } from './observer';
 import { PushedSamples, valueTimeOf } from './pushed-samples';
 import { RuleBook, type Prepared, type Watched } from './rule-book';
 import { toldOf, type Seen } from './seen';
+import { own } from '../common/records';
 
 const CONCURRENCY = 8;
 /** Alerts that live are matched with a service that is new or changed; more than this are left to their next receipt. */
@@ -354,7 +355,7 @@ function pushedBy(alerts: readonly NewAlert[], matches: readonly MatchRow[], wat
   const byId = new Map(alerts.map((alert) => [alert.id, alert]));
   const services = new Map(watched.map(({ prepared }) => [prepared.service.id, prepared]));
   for (const { alert, service, metric } of matches) {
-    if (services.get(service)?.reads[metric] === undefined) continue;
+    if (own(services.get(service)?.reads, metric) === undefined) continue;
     const told = readings.get(service) ?? {};
     told[metric] = { value: valueOf(byId.get(alert)!), at: valueTimeOf(byId.get(alert)!) };
     readings.set(service, told);

@@ -25,6 +25,7 @@ import {
 import { Observer } from './observer';
 import { RuleBook, type Prepared } from './rule-book';
 import { fedBy, toldOf as toldAlert, valuesOf, type Seen } from './seen';
+import { own } from '../common/records';
 
 /** Work of the caller in the transaction of a commit; what it throws undoes all of it. */
 export type Alongside = (sql: Sql) => Promise<unknown>;
@@ -61,6 +62,19 @@ class CountNeeded extends Error {
   }
 }
 
+/** What one service makes of its rule threw. */
+class Unevaluable extends Error {
+  constructor(
+    readonly seen: Seen,
+    cause: unknown,
+  ) {
+    super('a service can not be evaluated', { cause });
+  }
+}
+
+/** Bounded: with more than this some are said again. */
+const SKIPPED_AT_MOST = 1_000;
+
 /** Counting, locking and evaluating again: more rounds than this mean that somebody changes rules all the time. */
 const MAX_ROUNDS = 4;
 
@@ -72,6 +86,8 @@ const MAX_ROUNDS = 4;
 @Injectable()
 export class Evaluator {
   private readonly logger = new Logger('Rules');
+  /** Services of which it was said in the log that they are skipped, by id, with their version. */
+  private readonly skipped = new Map<string, number>();
 
   constructor(
     private readonly database: Database,
@@ -87,7 +103,7 @@ export class Evaluator {
   /** @returns services that are left to the job of an alert, which may have looked for services before there were these */
   async evaluate(seen: readonly Seen[]): Promise<string[]> {
     const left = seen.filter(isLeftToAlert).map(({ watched }) => watched.prepared.service.id);
-    const candidates = seen.flatMap((one) => (isLeftToAlert(one) ? [] : (this.candidate(one) ?? [])));
+    const candidates = seen.flatMap((one) => (isLeftToAlert(one) ? [] : this.candidateOrNone(one)));
     // An infrastructure that takes long to be counted holds up its own services alone.
     const groups = new Map<string | undefined, Candidate[]>();
     for (const one of candidates) {
@@ -114,7 +130,7 @@ export class Evaluator {
 
   private async settle(candidates: readonly Candidate[], alongside?: Alongside): Promise<string[]> {
     const counts: Counts = new Map();
-    const seen = candidates.map((one) => one.seen);
+    let seen = candidates.map((one) => one.seen);
     await this.countAll(
       candidates.flatMap((one) => one.counts ?? []),
       counts,
@@ -129,6 +145,13 @@ export class Evaluator {
         await this.announce(entries, begun);
         return waiting;
       } catch (error) {
+        if (error instanceof Unevaluable) {
+          // The others are committed without it.
+          this.skip(error.seen, error.cause);
+          seen = seen.filter((one) => one !== error.seen);
+          round--;
+          continue;
+        }
         if (!(error instanceof CountNeeded) || round === MAX_ROUNDS) throw error;
         await this.countAll(error.infrastructures, counts);
       } finally {
@@ -151,6 +174,25 @@ export class Evaluator {
     const outcome = this.decide(seen, seen.watched.state, known);
     if (outcome.needs) throw new Unavailable('the nodes could not be counted');
     return outcome;
+  }
+
+  /** A service that can't be evaluated, whatever is wrong with it or with this program, costs no other. */
+  private candidateOrNone(seen: Seen): Candidate[] {
+    try {
+      return [this.candidate(seen)].filter((one) => one !== undefined);
+    } catch (error) {
+      this.skip(seen, error);
+      return [];
+    }
+  }
+
+  private skip({ watched }: Seen, error: unknown): void {
+    const { id, name, version } = watched.prepared.service;
+    telemetry.servicesSkipped.inc();
+    if (this.skipped.get(id) === version) return;
+    if (this.skipped.size >= SKIPPED_AT_MOST) this.skipped.clear();
+    this.skipped.set(id, version);
+    this.logger.error(`service ${name} is skipped: it can't be evaluated: ${messageOf(error)}`);
   }
 
   /** Undefined when nothing changes. */
@@ -261,6 +303,25 @@ export class Evaluator {
         waiting.push(prepared.service.id);
         continue;
       }
+      const outcome = this.outcome(candidate, seen, before, counts, infrastructures);
+      if (outcome === 'uncounted') uncounted.push(prepared.infrastructure!);
+      else if (outcome !== undefined) entries.push(outcome);
+    }
+    if (uncounted.length > 0) throw new CountNeeded(uncounted);
+    await this.completeAlerts(sql, entries);
+    return { entries, begun: await this.ledger.write(sql, entries, infrastructures, places), waiting };
+  }
+
+  /** What is to be written of one, by what is known under the locks; undefined when nothing changes. @throws Unevaluable */
+  private outcome(
+    candidate: Seen,
+    seen: Seen,
+    before: LockedState,
+    counts: Counts,
+    infrastructures: LockedInfrastructures,
+  ): LedgerEntry | 'uncounted' | undefined {
+    const { prepared } = candidate.watched;
+    try {
       const infrastructureId = prepared.infrastructure?.id ?? '';
       const known = {
         capacity: capacityOf(seen, counts, infrastructures),
@@ -269,17 +330,14 @@ export class Evaluator {
       };
       const { scalings } = known;
       const outcome = this.decide(seen, before.state, known);
-      if (outcome.needs) {
-        uncounted.push(prepared.infrastructure!);
-        continue;
-      }
+      if (outcome.needs) return 'uncounted';
       telemetry.evaluations.inc({ reason: outcome.state.reason });
       if (outcome.freezesUntil !== undefined && prepared.rule.mode !== 'shadow') {
         known.scalings = { ...(scalings ?? NEVER_SCALED), frozenUntil: outcome.freezesUntil };
         infrastructures.remember(infrastructureId, known.scalings);
       }
       const moment = this.momentOf(seen, outcome.state, known);
-      if (!outcome.changed && before.state !== undefined && moment === before.nextMoment) continue;
+      if (!outcome.changed && before.state !== undefined && moment === before.nextMoment) return undefined;
       // A shadow's trigger is nobody's: it takes no place and begins no wisdom time but its own.
       if (outcome.trigger?.nodes && prepared.rule.mode !== 'shadow') {
         const { direction } = prepared.rule.scaling!;
@@ -290,11 +348,10 @@ export class Evaluator {
       const ask = askOf(entry);
       // For the services after it in this batch.
       if (ask !== undefined) infrastructures.ask(infrastructureId, ask);
-      entries.push(entry);
+      return entry;
+    } catch (error) {
+      throw new Unevaluable(candidate, error);
     }
-    if (uncounted.length > 0) throw new CountNeeded(uncounted);
-    await this.completeAlerts(sql, entries);
-    return { entries, begun: await this.ledger.write(sql, entries, infrastructures, places), waiting };
   }
 
   private entry(
@@ -453,7 +510,7 @@ function windowMovesAt({ watched, at, values, alerts }: Seen, { phase }: State):
   const { service, hasAlertWindows, windows } = watched.prepared;
   if (service.polled || !hasAlertWindows) return undefined;
   const isAtRest =
-    phase === 'ok' && alerts.length === 0 && windows.every(({ metric }) => values[metric] === 0);
+    phase === 'ok' && alerts.length === 0 && windows.every(({ metric }) => own(values, metric) === 0);
   return isAtRest ? undefined : at.getTime() + service.intervalSeconds * 1000;
 }
 
@@ -462,7 +519,7 @@ const earlierOf = (one: number | undefined, other: number | undefined): number |
 
 /** None of what is polled could be read. */
 function isBlind({ watched: { prepared }, values }: Seen): boolean {
-  for (const metric in prepared.reads) if (values[metric] !== undefined) return false;
+  for (const metric in prepared.reads) if (Object.hasOwn(values, metric)) return false;
   return prepared.service.polled;
 }
 

@@ -2,6 +2,7 @@ import { explain, number, seconds, why, type Circumstances, type Why } from './e
 import type { Scalings, State } from './engine/types';
 import type { Prepared } from './rule-book';
 import type { Seen } from './seen';
+import { own } from '../common/records';
 
 type Glimpse = Pick<Seen, 'values' | 'errors' | 'notes' | 'at' | 'told' | 'toldTotal'>;
 
@@ -37,9 +38,11 @@ function circumstances(
   const { service } = prepared;
   const readings: Record<string, Circumstances['values'][string]> = {};
   for (const metric in service.metrics) {
-    const value = values[metric];
+    const value = own(values, metric);
     readings[metric] =
-      value === undefined ? { error: errors[metric] ?? 'not read' } : { value, note: notes?.[metric] };
+      value === undefined
+        ? { error: own(errors, metric) ?? 'not read' }
+        : { value, note: own(notes, metric) };
   }
   return {
     condition: service.condition,

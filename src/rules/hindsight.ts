@@ -6,6 +6,7 @@ import { isOfChange } from './engine/window';
 import { STALE_INTERVALS, throughWindows } from './observer';
 import type { Prepared } from './rule-book';
 import type { ShownValues } from './seen';
+import { own } from '../common/records';
 
 /** What was known at a moment that is past, by what was recorded. */
 @Injectable()
@@ -18,7 +19,7 @@ export class Hindsight {
       at.getTime() - STALE_INTERVALS * service.intervalSeconds * 1000,
       since.getTime() - 1,
     );
-    const metrics = Object.keys(reads).filter((metric) => service.series[metric] !== undefined);
+    const metrics = Object.keys(reads).filter((metric) => Object.hasOwn(service.series, metric));
     const [latest, readings] = await Promise.all([
       this.samples.latest(
         metrics.map((metric) => service.series[metric]!),
@@ -42,7 +43,7 @@ export class Hindsight {
     const seen = throughWindows({ service, windows }, { values, errors: {}, at }, readings);
     return Object.fromEntries(
       read.flatMap(([metric, sample]) => {
-        const value = seen.values[metric];
+        const value = own(seen.values, metric);
         return value === undefined ? [] : [[metric, { value, at: sample.at.toISOString() }]];
       }),
     );

@@ -10,6 +10,7 @@ import { asksForGap, rememberedUntil } from './engine/evaluate';
 import { isOfAll, isOfChange, windowed, windowNote } from './engine/window';
 import type { Prepared, Watched } from './rule-book';
 import { fedBy, withOpenReason, type Seen } from './seen';
+import { own } from '../common/records';
 
 /** A reading this many intervals old says nothing about now. */
 export const STALE_INTERVALS = 3;
@@ -66,7 +67,7 @@ export class Observer {
   private async throughPolledWindows(seen: readonly Seen[], at: Date, isWritten: boolean): Promise<Seen[]> {
     const wanted = seen.flatMap(({ watched: { prepared }, values }) =>
       polledWindows(prepared)
-        .filter(({ metric }) => values[metric] !== undefined)
+        .filter(({ metric }) => Object.hasOwn(values, metric))
         .map(({ series, metric, window }) => ({
           series,
           seconds: window.seconds,
@@ -111,8 +112,8 @@ export class Observer {
       const windows = alertWindows(prepared).filter(({ metric, series, window }) => {
         const found = readings.get(series);
         if (found !== undefined) readAt[metric] = new Date(found.lastAt);
-        else if (isOfAll(window.function) && values[metric] !== undefined) values[metric] = 0;
-        return found !== undefined || (isOfChange(window.function) && values[metric] !== 0);
+        else if (isOfAll(window.function) && Object.hasOwn(values, metric)) values[metric] = 0;
+        return found !== undefined || (isOfChange(window.function) && own(values, metric) !== 0);
       });
       return {
         ...throughWindows({ service: prepared.service, windows }, { ...one, values }, readings),
@@ -187,8 +188,8 @@ export class Observer {
       for (const metric in reads) {
         const sample = latest.get(service.series[metric]!);
         // The last read failed: an older reading does not stand in for it.
-        const failure = one.state?.errors[metric];
-        const sent = told?.[metric];
+        const failure = own(one.state?.errors, metric);
+        const sent = own(told, metric);
         if (sent !== undefined) {
           readings[metric] = { value: sent.value };
           readAt[metric] = sent.at;
@@ -210,11 +211,11 @@ export class Observer {
 }
 
 const polledWindows = ({ windows, hasAlertWindows, reads }: Prepared) =>
-  hasAlertWindows ? windows.filter(({ metric }) => reads[metric] !== undefined) : windows;
+  hasAlertWindows ? windows.filter(({ metric }) => Object.hasOwn(reads, metric)) : windows;
 
 const alertWindows = ({ windows, reads }: Prepared) =>
   windows
-    .filter(({ metric }) => reads[metric] === undefined)
+    .filter(({ metric }) => !Object.hasOwn(reads, metric))
     .map((one) => ({ ...one, seconds: one.window.seconds }));
 
 function samplesOf(
@@ -236,7 +237,7 @@ export function throughWindows<S extends Pick<Seen, 'values' | 'errors' | 'at'>>
   seen: S,
   readings: ReadonlyMap<number, SeriesWindow>,
 ): S & Pick<Seen, 'notes'> {
-  const made = windows.filter(({ metric }) => seen.values[metric] !== undefined);
+  const made = windows.filter(({ metric }) => Object.hasOwn(seen.values, metric));
   if (made.length === 0) return seen;
   const values: Record<string, number> = { ...seen.values };
   const errors: Record<string, string> = { ...seen.errors };

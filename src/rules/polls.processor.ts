@@ -16,6 +16,7 @@ import { Roster } from './roster';
 import type { Prepared, Watched } from './rule-book';
 import type { Seen } from './seen';
 import { Unpolled } from './unpolled';
+import { own } from '../common/records';
 
 /** Jobs wait for targets most of their time; a dead target must not hold up other jobs. */
 const CONCURRENCY = 32;
@@ -106,10 +107,10 @@ export class PollsProcessor {
         if (!('value' in reading) || reading.counter32 === undefined) continue;
         reads.push({ series: series[metric]!, service: id, since: reading.counter32.since });
       }
-      for (const { metric, window, series: own } of polled.windows) {
-        const reading = readings[metric];
+      for (const { metric, window, series: windowed } of polled.windows) {
+        const reading = own(readings, metric);
         if (isOfChange(window.function) && reading && 'value' in reading && !reading.counter32)
-          others.push(own);
+          others.push(windowed);
       }
     }
     if (reads.length > 0) await this.counters.note(reads, at);

@@ -188,11 +188,14 @@ describe('the roster', () => {
     expect(await names()).toHaveLength(1_203);
   });
 
-  it('leaves out what can not be made ready, and no other; and takes it when it is mended', async () => {
+  it('says of what can not be made ready why, and of no other; and takes it when it is mended', async () => {
     const [, broken] = await create(columns('good'), columns('broken', { condition: 'load >' }));
-    expect(await names()).toEqual(['good']);
-    await change(broken!, {});
     expect(await names()).toEqual(['broken', 'good']);
+    const problem = async (name: string) => (await watched(name)).prepared.openBecause({ load: 1 });
+    expect(await problem('broken')).toMatch(/can't be evaluated: does not parse/);
+    expect(await problem('good')).toBeUndefined();
+    await change(broken!, {});
+    expect(await problem('broken')).toBeUndefined();
   });
 
   it('sees the kill switch at once', async () => {

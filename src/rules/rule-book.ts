@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
-import { openedParams } from '../common/choice';
-import { messageOf } from '../common/errors';
+import { check } from '../common/check';
+import { openedParams, type Chosen } from '../common/choice';
+import { messageOf, problemText } from '../common/errors';
+import { isObject } from '../common/json';
+import { mapValues } from '../common/records';
 import { Secrets } from '../common/secrets';
 import { SharedValues } from '../common/shared-values';
+import { telemetry } from '../common/telemetry';
 import { uuids } from '../database/binary-format';
 import { Database } from '../database/database';
 import { InfrastructureRow, ServiceRow } from '../database/entities';
@@ -91,7 +95,7 @@ export const SNAPSHOT = `
 export class RuleBook {
   private readonly logger = new Logger('RuleBook');
   private readonly shared = new SharedValues();
-  private readonly prepared = new Map<string, { key: string; prepared: Prepared }>();
+  private readonly prepared = new Map<string, { key: string; prepared: Prepared | undefined }>();
 
   constructor(
     private readonly database: Database,
@@ -137,13 +141,19 @@ export class RuleBook {
         version: service.version,
         infrastructure_version: infrastructure?.version ?? null,
       });
-      try {
-        this.prepared.set(service.id, { key, prepared: this.prepare(service, infrastructure) });
-      } catch (error) {
-        // Of a release with other mappings: it must not cost the others of its batch.
-        this.prepared.delete(service.id);
-        this.logger.error(`service ${service.name} can't be evaluated: ${messageOf(error)}`);
-      }
+      this.prepared.set(service.id, { key, prepared: this.preparedOrBroken(service, infrastructure) });
+    }
+  }
+
+  /** One that can't be made ready, of a release with other mappings say, costs no other of its batch. */
+  private preparedOrBroken(service: ServiceRow, infrastructure?: InfrastructureRow): Prepared | undefined {
+    try {
+      return this.prepare(service, infrastructure);
+    } catch (error) {
+      const problem = `it can't be evaluated: ${messageOf(error)}`;
+      this.logger.error(`service ${service.name} is skipped: ${problem}`);
+      telemetry.servicesSkipped.inc();
+      return isObject(service.metrics) ? broken(service, problem) : undefined;
     }
   }
 
@@ -178,14 +188,9 @@ export class RuleBook {
     const reads: Record<string, Read> = {};
     const alertMetrics: AlertMetric[] = [];
     for (const [metric, { type, params, timeoutSeconds }] of metrics) {
-      if (this.metrics.isPushed(type)) {
-        alertMetrics.push({
-          service: service.id,
-          metric,
-          ttlSeconds: params.ttlSeconds as number | undefined,
-          valuePath: params.value as string | undefined,
-        });
-      } else reads[metric] = this.reads.of({ type, params }, timeoutSeconds * 1000);
+      if (this.metrics.isPushed(type))
+        alertMetrics.push(this.alertMetric(service.id, metric, { type, params }));
+      else reads[metric] = this.reads.of({ type, params }, timeoutSeconds * 1000);
     }
     const windows = metrics.flatMap(([metric, choice]): WindowedMetric[] => {
       if (choice.window === undefined) return [];
@@ -226,6 +231,14 @@ export class RuleBook {
     );
   }
 
+  /** One whose params no program would save, as one of another release may have, waits for nothing and says so. */
+  private alertMetric(service: string, metric: string, { type, params }: Chosen): AlertMetric {
+    const { value, errors } = check(this.metrics.get(type).options.params, params);
+    if (value === undefined) return { service, metric, problem: problemText(errors) };
+    const { ttlSeconds, value: valuePath } = value as { ttlSeconds?: number; value?: string };
+    return { service, metric, ttlSeconds, valuePath };
+  }
+
   private goesRound({ type, params }: ServiceRow['metrics'][string]): boolean {
     return this.metrics.find(type)?.strategy.goesRound?.(params) ?? false;
   }
@@ -264,6 +277,38 @@ function expectOf({ expect }: ServiceRow, metrics: string[]): Rule['expect'] {
   return { condition, withinMs: expect.withinSeconds * 1000 };
 }
 
+/** Reads of it fail and its condition stays open, both for that reason: it is `missing_data`, and never acts. */
+function broken(service: ServiceRow, problem: string): Prepared {
+  const open = (): never => {
+    throw new Error(problem);
+  };
+  const read = { type: 'unknown', timeoutMs: 1000, isFixed: true, open };
+  const rule: Rule = {
+    key: BROKEN,
+    enabled: service.enabled,
+    condition: () => undefined,
+    holdMs: 0,
+    wisdomMs: 0,
+    repeat: false,
+    missingData: 'hold',
+    intervalMs: service.polled ? service.intervalSeconds * 1000 : undefined,
+    mode: 'shadow',
+  };
+  const nodes = { countNodes: open, listNodes: open };
+  return {
+    service,
+    rule,
+    reads: mapValues(service.metrics, () => read),
+    alertMetrics: NONE,
+    windows: NONE,
+    hasAlertWindows: false,
+    openBecause: () => problem,
+    ...nodes,
+  };
+}
+
+const BROKEN = 'broken';
+
 const keyOf = (row: { version: number; infrastructure_version: number | null }): string =>
   `${row.version}:${row.infrastructure_version}`;
 
@@ -295,7 +340,7 @@ class PreparedService implements Prepared {
   }
 
   get hasAlertWindows(): boolean {
-    return this.windows.some(({ metric }) => this.reads[metric] === undefined);
+    return this.windows.some(({ metric }) => !Object.hasOwn(this.reads, metric));
   }
 
   openBecause(values: Record<string, number>): string | undefined {

@@ -2,6 +2,7 @@ import type { AlertValue, FeedingAlert } from '../alerts/alert-values';
 import type { ToldAlert } from './engine/told-alert';
 import type { Values } from './engine/types';
 import type { Prepared, Watched } from './rule-book';
+import { own } from '../common/records';
 
 /** What was seen of a service at one moment. */
 export interface Seen {
@@ -43,12 +44,16 @@ export function fedBy(seen: Seen, feeding: readonly AlertValue[]): Seen {
   const errors: Record<string, string> = {};
   const readAt: Record<string, Date> = {};
   for (const metric in prepared.reads) {
-    if (seen.values[metric] !== undefined) values[metric] = seen.values[metric];
-    if (seen.errors[metric] !== undefined) errors[metric] = seen.errors[metric];
-    if (seen.readAt?.[metric] !== undefined) readAt[metric] = seen.readAt[metric];
+    if (Object.hasOwn(seen.values, metric)) values[metric] = seen.values[metric]!;
+    if (Object.hasOwn(seen.errors, metric)) errors[metric] = seen.errors[metric]!;
+    if (seen.readAt && Object.hasOwn(seen.readAt, metric)) readAt[metric] = seen.readAt[metric]!;
   }
-  for (const { metric } of prepared.alertMetrics) values[metric] = 0;
+  for (const { metric, problem } of prepared.alertMetrics) {
+    if (problem === undefined) values[metric] = 0;
+    else errors[metric] = problem;
+  }
   for (const { metric, value, problem, valueAt } of feeding) {
+    if (Object.hasOwn(errors, metric)) continue;
     readAt[metric] = valueAt;
     if (value !== undefined) values[metric] = value;
     else {
@@ -108,10 +113,10 @@ export function valuesOf(
 ): ShownValues {
   const shown: ShownValues = {};
   for (const metric in prepared.service.metrics) {
-    const value = values[metric];
-    const readAs = (readAt[metric] ?? at).toISOString();
+    const value = own(values, metric);
+    const readAs = (own(readAt, metric) ?? at).toISOString();
     shown[metric] =
-      value === undefined ? { error: errors[metric] ?? 'not read', at: readAs } : { value, at: readAs };
+      value === undefined ? { error: own(errors, metric) ?? 'not read', at: readAs } : { value, at: readAs };
   }
   return shown;
 }

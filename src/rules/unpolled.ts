@@ -190,7 +190,7 @@ function isDecidedByAlerts({ watched: { prepared, state }, values }: Seen): bool
   const { alertMetrics, rule, service } = prepared;
   if (alertMetrics.length === 0 || !service.polled) return false;
   const told = alertMetrics.flatMap(({ metric }) =>
-    values[metric] === undefined ? [] : [[metric, values[metric]] as const],
+    Object.hasOwn(values, metric) ? [[metric, values[metric]!] as const] : [],
   );
   return truthOf(rule, state?.inAlarm ?? false, Object.fromEntries(told)) !== undefined;
 }
@@ -207,8 +207,8 @@ function withoutReadings(seen: Seen, { since, decision }: Late): Seen {
   const values: Record<string, number> = {};
   const errors: Record<string, string> = {};
   for (const metric in service.metrics) {
-    if (reads[metric] !== undefined) errors[metric] = `nobody has read it since ${since.toISOString()}`;
-    else if (seen.values[metric] !== undefined) values[metric] = seen.values[metric];
+    if (Object.hasOwn(reads, metric)) errors[metric] = `nobody has read it since ${since.toISOString()}`;
+    else if (Object.hasOwn(seen.values, metric)) values[metric] = seen.values[metric]!;
   }
   const lastTrigger = seen.watched.state?.lastTriggeredAt;
   const at = lastTrigger === undefined ? since : laterOf(since, new Date(lastTrigger + 1));

@@ -24,6 +24,7 @@ import {
 } from '../rules/engine/condition';
 import { PolicyRegistry } from '../rules/policies/policy-registry';
 import { MAX_WINDOW_SAMPLES, MetricDto, namedActions, ServiceDto } from './service.dto';
+import { own, put } from '../common/records';
 
 const MAX_METRICS = 100;
 
@@ -164,7 +165,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
       if (value === undefined) continue;
       errors.push(...choiceErrors(this.metrics, value as Chosen, pointer));
       errors.push(...this.windowErrors(value, intervalSeconds, pointer));
-      metrics[name] = metricOf(value);
+      put(metrics, name, metricOf(value));
     }
     return metrics;
   }
@@ -187,7 +188,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
     const errors: FieldError[] = [];
     const sealed: Record<string, MetricChoice> = {};
     for (const [name, metric] of Object.entries(metrics)) {
-      const kept = before?.metrics[name];
+      const kept = own(before?.metrics, name);
       const params = collect(errors, () =>
         sealedParams(this.metrics, metric, `/metrics${step(name)}`, this.secrets, kept),
       );
@@ -200,7 +201,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
   /** Numbers for the series of new metrics; old ones keep theirs, also those that are gone. */
   protected override async beforehand(manager: EntityManager, rows: ServiceRow[]): Promise<void> {
     const fresh = rows.filter(({ series, metrics }) =>
-      Object.keys(metrics).some((name) => series[name] === undefined),
+      Object.keys(metrics).some((name) => !Object.hasOwn(series, name)),
     );
     // None begins more than one: a group holds all the metrics a service may have.
     const groups: { id: number }[] = await manager.query(
@@ -209,7 +210,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
     );
     fresh.forEach(({ series, metrics }, index) => {
       for (const name of Object.keys(metrics))
-        series[name] ??= nextSeries(series) ?? firstSeries(groups[index]!.id);
+        if (!Object.hasOwn(series, name)) series[name] = nextSeries(series) ?? firstSeries(groups[index]!.id);
     });
   }
 

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { FORM, SECTION_NAMES, type Section } from './document';
 import { Rooms } from './rooms';
 
@@ -9,6 +9,8 @@ export type Exported = { monscale: number } & Record<Section, object[]>;
 
 @Injectable()
 export class Export {
+  private readonly logger = new Logger('Export');
+
   constructor(private readonly rooms: Rooms) {}
 
   /** Secrets are left out; the order is by name, so that two exports can be compared line by line. */
@@ -30,6 +32,10 @@ export class Export {
     do {
       const { items, nextCursor } = await this.rooms.of[section].list(PAGE, cursor);
       for (const item of items) {
+        if ('problem' in item) {
+          this.logger.warn(`${section} ${item.name} is left out of the export: ${String(item.problem)}`);
+          continue;
+        }
         const { id: _id, version: _version, createdAt: _c, updatedAt: _u, ...definition } = item as Shown;
         definitions.push(definition);
       }

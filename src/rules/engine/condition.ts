@@ -1,6 +1,5 @@
 import {
   Environment,
-  EvaluationError,
   serialize,
   type ParseError,
   type TypeError as CelTypeError,
@@ -23,7 +22,7 @@ export const METRIC_NAME = /^[A-Za-z][A-Za-z0-9_]{0,62}$/;
 const RESERVED = new Set(
   (
     'true false null in as break const continue else for function if import let loop package namespace return var ' +
-    'void while int uint double bool string bytes list map type null_type'
+    'void while int uint double bool string bytes list map type null_type prototype'
   ).split(' '),
 );
 
@@ -56,7 +55,10 @@ export function compileCondition(text: string, metrics: readonly string[]): Cond
   const key = JSON.stringify([text, ...metrics]);
   const known = compiled.get(key);
   if (known !== undefined) return known;
-  const condition = evaluator(parse(text, environment(metrics)));
+  const program = parse(text, environment(metrics));
+  // What a missing metric's name is to every object is no number.
+  const isInherited = metrics.some((name) => name in Object.prototype);
+  const condition = evaluator(isInherited ? (values) => program(onlyOwn(values)) : program);
   if (compiled.size >= MAX_COMPILED) compiled.delete(compiled.keys().next().value!);
   compiled.set(key, condition);
   return condition;
@@ -68,11 +70,12 @@ function evaluator(program: (values: Values) => unknown): Condition {
       return { truth: program(values) as boolean };
     } catch (error) {
       // An unknown variable is a metric that is missing; anything else can't be decided either.
-      if (error instanceof EvaluationError) return { because: firstLine(error.message) };
-      throw error;
+      return { because: firstLine((error as Error).message) };
     }
   };
 }
+
+const onlyOwn = (values: Values): Values => Object.assign(Object.create(null) as object, values);
 
 /** What every condition may use. It is made once, and copied for the metrics of each. */
 const COMMON = new Environment({ limits: LIMITS });

@@ -14,6 +14,7 @@ import type {
   State,
   Values,
 } from './types';
+import { own } from './own';
 
 export type Decided = Exclude<Outcome, { needs: 'capacity' }>;
 
@@ -346,7 +347,7 @@ function differs(before: State, after: State): boolean {
 function sameTexts(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
   if (a === b) return true;
   const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === own(b, key));
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { MissingData, Moment, Nodes, Reason, Rule, Scalings, State } from './types';
 import { alertText, type ToldAlert } from './told-alert';
 import { span } from './window';
+import { own } from './own';
 
 /** What an explanation speaks of, beyond rule and state. */
 export interface Circumstances {
@@ -164,8 +165,8 @@ export function filledIn(
   { values }: Pick<Circumstances, 'values'>,
 ): Filled {
   const filled = text.replace(NAMES, (name, asked?: string) => {
-    if (asked !== undefined) return String(!('value' in values[asked]!));
-    const reading = Object.hasOwn(values, name) ? values[name] : undefined;
+    if (asked !== undefined) return String(!('value' in (own(values, asked) ?? {})));
+    const reading = own(values, name);
     if (reading === undefined) return name;
     return 'value' in reading ? number(reading.value) : 'missing';
   });
@@ -247,7 +248,7 @@ function toChange(rule: Rule, state: State, circumstances: Circumstances, now: M
 
 const wanted = ({ condition, values }: Circumstances): string => {
   const simple = SIMPLE.exec(condition);
-  const reading = simple ? values[simple[1]!] : undefined;
+  const reading = simple ? own(values, simple[1]!) : undefined;
   const now = reading && 'value' in reading ? ` (${simple![1]} is ${number(reading.value)})` : '';
   return `"${condition}"${now}`;
 };
@@ -266,7 +267,7 @@ function breach(rule: Rule, state: State, circumstances: Circumstances, now: Mom
   const lasting = lastingSeconds > 0 || state.reason === 'holding' ? ` for ${lastingSeconds} s` : '';
   const recovering = state.inAlarm && circumstances.recovery !== undefined;
   const simple = recovering ? undefined : SIMPLE.exec(circumstances.condition);
-  const reading = simple ? circumstances.values[simple[1]!] : undefined;
+  const reading = simple ? own(circumstances.values, simple[1]!) : undefined;
   if (simple && reading && 'value' in reading && Object.keys(circumstances.values).length === 1) {
     return sentence(
       `${simple[1]} is ${shown(reading)}, ${WORDS[simple[2]!]} ${simple[3]}${lasting}`,

@@ -1,3 +1,4 @@
+import { own } from './own';
 import {
   asksForGap,
   evaluate,
@@ -118,8 +119,8 @@ export class Simulation {
     for (const metric of this.options.countingMetrics ?? []) values[metric] = this.nodes;
     for (const buffer of this.windows) {
       const isPushed = this.options.pushedMetrics?.includes(buffer.metric) === true;
-      if (!isPushed || isNews) buffer.add(at, values[buffer.metric]);
-      if (values[buffer.metric] === undefined) continue;
+      if (!isPushed || isNews) buffer.add(at, own(values, buffer.metric));
+      if (!Object.hasOwn(values, buffer.metric)) continue;
       const result = buffer.result(at);
       // What is sent stands as it is until there is something to make a window of.
       if (isPushed && 'error' in result) continue;

@@ -4,6 +4,7 @@ import { Samples } from '../../history/samples';
 import type { Prepared } from '../rule-book';
 import { castOf, countingMetrics } from './cast';
 import { storyOfRecords, type Points, type Recorded, type Scene, type Span } from './story';
+import { own } from '../../common/records';
 
 /** Samples read at a time. */
 const BATCH = 20_000;
@@ -38,7 +39,7 @@ export class Recordings {
   ): AsyncGenerator<Recorded[]> {
     const bySeries = new Map(
       metrics.flatMap((metric) => {
-        const series = service.series[metric];
+        const series = own(service.series, metric);
         return series === undefined ? [] : [[series, metric] as const];
       }),
     );
@@ -83,7 +84,7 @@ export class Recordings {
         value,
       })),
     );
-    const series = service.series[metric];
+    const series = own(service.series, metric);
     if (series === undefined) return lives;
     const samples = await this.recorded.between([series], new Date(from), new Date(to + 1));
     const first = samples[0]?.at.getTime() ?? Infinity;
