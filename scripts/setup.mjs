@@ -53,7 +53,7 @@ export async function run(command, args, { stdio = ['ignore', 2, 2], env = {} } 
     received = signal;
     process.kill(-child.pid, signal);
   };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
   for (const signal of signals) process.on(signal, forward);
   try {
     const [code] = await once(child, 'close');

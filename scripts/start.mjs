@@ -1,12 +1,27 @@
 /** `npm start`: sets up what is missing, then becomes the program. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { clearInterval, setInterval } from 'node:timers';
 import { pathToFileURL } from 'node:url';
 import { root, setUp } from './setup.mjs';
+
+const PARENT_MS = 1_000;
 
 await setUp();
 // Variables that are set already win.
 if (existsSync('.env')) process.loadEnvFile('.env');
 process.setSourceMapsEnabled(true);
+endWithNpm();
 // In this very process, so that signals have one receiver.
 await import(pathToFileURL(join(root, 'dist', 'src', 'main.js')));
+
+/** npm hands signals on; when it is killed itself nobody does, and another start would find the folder in use. */
+function endWithNpm() {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const { ppid } = process;
+  const watch = setInterval(() => {
+    if (process.ppid === ppid) return;
+    clearInterval(watch);
+    process.kill(process.pid, 'SIGTERM');
+  }, PARENT_MS).unref();
+}

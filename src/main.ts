@@ -1,23 +1,42 @@
 import 'reflect-metadata';
-import { isMember } from './process-group/process-group';
+import { messageOf } from './common/errors';
+import { standardError, surviveLostReaders } from './common/output';
+import { isMember, whenGroupIsGone } from './process-group/process-group';
 import { startMember, startProgram } from './program';
 
-/** Reads the environment, starts the roles it names, and drains when asked to stop. */
+/** Whatever asks a program to end: a supervisor, a terminal's keys, a terminal that closes, a limit that is reached. */
+const ENDINGS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGALRM', 'SIGXCPU'] as const;
+
+/** Reads the environment, starts the roles it names, and drains when asked to stop, be it while it starts. */
 async function main(): Promise<void> {
-  const program = await (isMember() ? startMember() : startProgram(process.env));
-  let stopping = false;
-  const stop = (signal: NodeJS.Signals) => {
-    if (stopping) return;
-    stopping = true;
-    // Bull leaves a promise behind when Redis is away, and that must not cut the drain short.
-    process.on('unhandledRejection', () => undefined);
-    void program.stop(signal).then((code) => process.exit(code));
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  surviveLostReaders();
+  const asked = new AbortController();
+  // Heard all along: what comes twice must not cut the drain short.
+  const stop = (why: string) => asked.abort(new Error(why));
+  for (const signal of ENDINGS) process.on(signal, () => stop(signal));
+  whenGroupIsGone(() => stop('the process that leads this group ended'));
+
+  const { signal } = asked;
+  const starting = isMember() ? startMember(signal) : startProgram(process.env, signal);
+  const program = await starting.catch((error: unknown) => {
+    if (signal.aborted) return undefined;
+    throw error;
+  });
+  if (program !== undefined) {
+    await aborted(signal);
+    await program.stop(messageOf(signal.reason));
+  }
+  standardError.flush();
+  process.exit(0);
 }
 
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
 main().catch((error: unknown) => {
-  process.stderr.write(`monscale can't start: ${error instanceof Error ? error.message : String(error)}\n`);
+  standardError.write(`monscale can't start: ${messageOf(error)}\n`);
   process.exit(1);
 });

@@ -6,6 +6,7 @@ import type { FastifyRequest } from 'fastify';
 import { closest } from './common/did-you-mean';
 import { messageOf } from './common/errors';
 import { JsonLogger } from './common/logger';
+import { standardOutput } from './common/output';
 import { readConfig, VARIABLES, type Config } from './config/config';
 import { inflated } from './api/inflate';
 import { takesForms, takesRawBody, takesYaml, wrongMediaType } from './api/raw-body';
@@ -14,12 +15,15 @@ import { FastLane } from './alerts/fast-lane';
 import { AppModule } from './app.module';
 import { startEmbeddedServers, type EmbeddedServers } from './embedded/embedded-servers';
 import { groupSize, memberConfig, mayListen, ProcessGroup, tellGroup } from './process-group/process-group';
+import { unlessAborted } from './metrics/unless-aborted';
 import { installLookup } from './names/lookup';
 import { allowAddresses } from './targets/address-guard';
 import { YAML_TYPES } from './transfer/yaml';
 
-/** Everything must be over by then. */
-const DRAIN_TIMEOUT_MS = 28_000;
+/** Everything must be over by then, from when it was asked to stop. */
+const STOP_MS = 28_000;
+/** Of that, embedded servers have at least this much to end by themselves. */
+const SERVERS_MS = 6_000;
 const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
 /** YAML takes a second a megabyte to read, and others wait meanwhile. JSON has no such limit. */
 const YAML_LIMIT_BYTES = 2 * 1024 * 1024;
@@ -30,27 +34,45 @@ export interface Program {
   /** Where it answers over HTTP. */
   url: string;
   config: Config;
-  /** Drains, then stops the embedded servers. Answers the exit code. */
-  stop(why: string): Promise<number>;
+  /** Drains, then stops the embedded servers. What was not drained is taken up by others, or at the next start. */
+  stop(why: string): Promise<void>;
 }
 
-/** One of several processes that the program was asked to be: it gets all it needs from the one that started it. */
-export async function startMember(): Promise<Program> {
-  const config = await memberConfig();
+/** What was started and can be drained. */
+interface Started {
+  url: string;
+  close: () => Promise<void>;
+  /** Ends at once what has not drained in time. */
+  kill?: () => void;
+}
+
+/**
+ * One of several processes that the program was asked to be: it gets all it needs from the one that started it.
+ *
+ * @throws Error also when the signal aborts, once what was begun is drained
+ */
+export async function startMember(asked: AbortSignal): Promise<Program> {
+  const config = await unlessAborted(asked, memberConfig());
   const logger = new JsonLogger(config.logLevel, { roles: config.roles.join(','), process: process.pid });
   try {
-    const app = await startApp(config, logger, mayListen);
-    const url = urlOf(await app.getUrl(), config);
-    tellGroup({ ready: url });
-    return { url, config, stop: (why) => stop(() => app.close(), undefined, logger, why) };
+    const started = await unlessAsked(asked, startApp(config, logger, mayListen), logger);
+    tellGroup({ ready: started.url });
+    return { url: started.url, config, stop: (why) => stop(started, undefined, logger, why) };
   } catch (error) {
     tellGroup({ failed: messageOf(error) });
     throw error;
   }
 }
 
-/** Starts the program in the roles that the environment names. @throws ConfigError, Error */
-export async function startProgram(env: NodeJS.ProcessEnv): Promise<Program> {
+/**
+ * Starts the program in the roles that the environment names.
+ *
+ * @throws ConfigError, Error; also when the signal aborts, once what was begun is drained and the embedded servers are gone
+ */
+export async function startProgram(
+  env: NodeJS.ProcessEnv,
+  asked = new AbortController().signal,
+): Promise<Program> {
   const given = readConfig(env);
   const logger = new JsonLogger(given.logLevel, { roles: given.roles.join(',') });
   for (const name of given.unknownVariables) {
@@ -59,36 +81,50 @@ export async function startProgram(env: NodeJS.ProcessEnv): Promise<Program> {
     logger.warn(`${name} is not known; ${hint}`, 'Config');
   }
 
+  const say = (line: string) => logger.log(line, 'Embedded');
   const embedded = given.embedded
-    ? await startEmbeddedServers(given.dataDir, (line) => logger.log(line, 'Embedded'))
+    ? await startEmbeddedServers(given.dataDir, say, { signal: asked })
     : undefined;
   try {
     const config = embedded ? withEmbedded(given, embedded) : given;
     if (config.adminToken === undefined && config.roles.includes('api')) {
       logger.warn('MONSCALE_ADMIN_TOKEN is not set: nobody can log in', 'Config');
     }
-    const { url, close } = await startRoles(config, logger);
+    const started = await unlessAsked(asked, startRoles(config, logger, asked), logger);
+    const { url } = started;
     logger.log(`ready: ${config.roles.join(', ')} on ${url}`, 'Program');
     if (embedded)
       greet(url, embedded.firstStart && given.adminToken === undefined ? embedded.adminToken : undefined);
-    return { url, config, stop: (why) => stop(close, embedded, logger, why) };
+    return { url, config, stop: (why) => stop(started, embedded, logger, why) };
   } catch (error) {
-    await embedded?.stop();
+    await embedded?.stop(SERVERS_MS);
+    throw error;
+  }
+}
+
+/** What comes of the start, unless the program is asked to stop meanwhile: then it is drained, as far as it came. */
+async function unlessAsked(
+  asked: AbortSignal,
+  starting: Promise<Started>,
+  logger: JsonLogger,
+): Promise<Started> {
+  try {
+    return await unlessAborted(asked, starting);
+  } catch (error) {
+    if (asked.aborted) {
+      logger.log(`${messageOf(asked.reason)}: draining, in the midst of the start`, 'Program');
+      const started = starting.catch(() => undefined);
+      await inTime(STOP_MS - SERVERS_MS, async () => (await started)?.close()).catch(() => false);
+    }
     throw error;
   }
 }
 
 /** In this process, or in several. */
-async function startRoles(
-  config: Config,
-  logger: JsonLogger,
-): Promise<{ url: string; close: () => Promise<void> }> {
-  if (groupSize(config) > 1) {
-    const { group, url } = await ProcessGroup.start(config, logger);
-    return { url, close: () => group.stop('SIGTERM') };
-  }
-  const app = await startApp(config, logger);
-  return { url: urlOf(await app.getUrl(), config), close: () => app.close() };
+async function startRoles(config: Config, logger: JsonLogger, asked: AbortSignal): Promise<Started> {
+  if (groupSize(config) === 1) return startApp(config, logger);
+  const { group, url } = await ProcessGroup.start(config, logger, asked);
+  return { url, close: () => group.stop('SIGTERM'), kill: () => void group.stop('SIGKILL') };
 }
 
 /** The configuration as if the embedded servers were real ones. @throws ConfigError */
@@ -107,7 +143,7 @@ async function startApp(
   config: Config,
   logger: JsonLogger,
   mayListen?: () => Promise<void>,
-): Promise<NestFastifyApplication> {
+): Promise<Started> {
   installLookup();
   allowAddresses(config.allowAddresses);
   const isApi = config.roles.includes('api');
@@ -134,7 +170,7 @@ async function startApp(
     await app.init();
     await mayListen?.();
     await app.listen(isApi ? config.http.port : config.metricsPort, config.http.host);
-    return app;
+    return { url: urlOf(await app.getUrl(), config), close: () => app.close() };
   } catch (error) {
     await app.close();
     const name = isApi ? 'MONSCALE_HTTP_PORT' : 'MONSCALE_METRICS_PORT';
@@ -191,28 +227,33 @@ type BodyReader = (
 ) => void;
 
 async function stop(
-  close: () => Promise<void>,
+  { close, kill }: Started,
   embedded: EmbeddedServers | undefined,
   logger: JsonLogger,
   why: string,
-): Promise<number> {
+): Promise<void> {
+  // Bull leaves a promise behind when Redis is away, and that must not cut the drain short.
+  process.on('unhandledRejection', () => undefined);
   logger.log(`${why}: draining`, 'Program');
-  let late = false;
-  const timeout = new Promise<void>((resolve) => {
-    setTimeout(() => {
-      late = true;
-      resolve();
-    }, DRAIN_TIMEOUT_MS).unref();
-  });
-  try {
-    await Promise.race([close(), timeout]);
-  } catch (error) {
+  const end = performance.now() + STOP_MS;
+  const drainMs = embedded ? STOP_MS - SERVERS_MS : STOP_MS;
+  const isDrained = await inTime(drainMs, close).catch((error: unknown) => {
     logger.error(`could not drain: ${messageOf(error)}`, 'Program');
-  }
-  await embedded?.stop();
-  logger.log(late ? 'stopped before everything was drained' : 'stopped', 'Program');
-  // What was not drained is taken up by others, or at the next start: that is no failure.
-  return 0;
+    return false;
+  });
+  if (!isDrained) kill?.();
+  await embedded?.stop(end - performance.now()).catch((error: unknown) => {
+    logger.error(messageOf(error), 'Embedded');
+  });
+  logger.log(isDrained ? 'stopped' : 'stopped before everything was drained', 'Program');
+  standardOutput.flush();
+}
+
+/** @returns whether it was done by then @throws what it throws by then */
+async function inTime(ms: number, work: () => Promise<void>): Promise<boolean> {
+  let timer!: NodeJS.Timeout;
+  const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), ms)));
+  return Promise.race([work().then(() => true), late]).finally(() => clearTimeout(timer));
 }
 
 /** An address to click on rather than one to listen on. */
@@ -225,5 +266,5 @@ function greet(url: string, newToken: string | undefined): void {
   const lines = [`monscale is ready: ${url}/docs`];
   if (newToken !== undefined)
     lines.push(`admin token, shown this once (kept in the data folder): ${newToken}`);
-  process.stdout.write(`\n${lines.map((line) => `  ${line}`).join('\n')}\n\n`);
+  standardOutput.write(`\n${lines.map((line) => `  ${line}`).join('\n')}\n\n`);
 }

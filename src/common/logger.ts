@@ -1,5 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import pino from 'pino';
+import { standardOutput, type Output } from './output';
 
 /** What Nest says of itself while it starts is for its developers. */
 const FRAMEWORK = new Set([
@@ -14,13 +15,14 @@ const FRAMEWORK = new Set([
 export class JsonLogger implements LoggerService {
   private readonly pino: pino.Logger;
 
-  constructor(level: string, bindings: Record<string, unknown>) {
-    this.pino = pino({
+  constructor(level: string, bindings: Record<string, unknown>, output: Output = standardOutput) {
+    const options = {
       level,
       base: bindings,
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-    });
+      formatters: { level: (label: string) => ({ level: label }) },
+    };
+    this.pino = pino(options, output);
   }
 
   log = (message: unknown, ...rest: unknown[]): void => this.write('info', message, rest);

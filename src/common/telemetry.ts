@@ -117,6 +117,20 @@ export const telemetry = {
     ['queue'] as const,
   ),
   swept: counter('swept_total', 'Work that the sweep put back on a queue', ['what'] as const),
+  logLinesDropped: counter('log_lines_dropped_total', 'Lines of the log that nobody read'),
+  embeddedRestarts: counter(
+    'embedded_restarts_total',
+    'Embedded servers that ended by themselves and were started again',
+    ['server'] as const,
+  ),
+  ready: new Gauge({
+    name: 'monscale_ready',
+    help: 'What readiness found out last: 1 for able, 0.5 for degraded, 0 for not; "overall" is the whole process',
+    labelNames: ['check'] as const,
+    // Of several processes, the one that is worst off.
+    aggregator: 'min',
+    registers,
+  }),
   queueLength: new Gauge({
     name: 'monscale_queue_jobs',
     // Set by one of several processes.

@@ -3,8 +3,9 @@
  * See "Starting it" in the contract.
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isCopied, privateFolder } from './folder';
 import { lockFolder } from './folder-lock';
 import { keptSecret } from './kept-secret';
 import { startPostgres } from './postgres';
@@ -22,69 +23,74 @@ export interface EmbeddedServers {
   secretKey: string;
   /** The admin token was made by this call: now is the time to show it. */
   firstStart: boolean;
-  /** Ends both servers. Further calls wait for the same end. */
-  stop(): Promise<void>;
+  /**
+   * Ends both servers. Further calls wait for the same end.
+   * @param limitMs how long they may take to end by themselves
+   */
+  stop(limitMs?: number): Promise<void>;
+}
+
+export interface EmbeddedOptions {
+  /** Breaks the start off; nothing that was started runs then. */
+  signal?: AbortSignal;
+  /** false gives up crash safety for speed, for tests. */
+  durable?: boolean;
+  /** Folder of an installed PostgreSQL to run instead of the embedded one, for benchmarks. */
+  postgres?: string;
 }
 
 /**
- * Starts both, or takes over those that a killed program has left running.
+ * Starts both, or takes over those that a killed program has left running. A server that ends by itself is started again.
  * @param dataDir made if absent; for its owner only
- * @param durable false gives up crash safety for speed, for tests
- * @param postgres folder of an installed PostgreSQL to run instead of the embedded one, for benchmarks
  * @throws when another program uses the folder, or a server is not ready in 60 s
  */
 export async function startEmbeddedServers(
   dataDir: string,
   say: Say,
-  { durable = true, postgres: installed }: { durable?: boolean; postgres?: string } = {},
+  { signal = new AbortController().signal, durable = true, postgres: installed }: EmbeddedOptions = {},
 ): Promise<EmbeddedServers> {
-  const folder = privateFolder(dataDir);
-  const unlock = await lockFolder(folder);
+  const path = privateFolder(dataDir);
+  const isCopy = isCopied(path);
+  const unlock = await lockFolder(path, signal);
+  if (isCopy) say('the data folder is a copy: its servers get ports of their own');
   const starts = await Promise.allSettled([
-    startPostgres(folder, say, durable, installed),
-    startRedis(folder, say, durable),
+    startPostgres(path, say, durable, { installed, isCopy, signal }),
+    startRedis(path, say, durable, { isCopy, signal }),
   ]);
-  const [postgres, redis] = starts;
   let ending: Promise<void> | undefined;
-  const stop = () => (ending ??= stopAll(starts).finally(unlock));
+  const stop = (limitMs?: number) => (ending ??= stopAll(starts, limitMs).finally(unlock));
+  const [postgres, redis] = starts;
   if (postgres.status === 'rejected' || redis.status === 'rejected') {
     await stop();
     throw new AggregateError(
       starts.flatMap((start) => (start.status === 'rejected' ? [start.reason as Error] : [])),
     );
   }
+  try {
+    return { ...described(path, postgres.value.url, redis.value.url), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function described(path: string, databaseUrl: string, redisUrl: string): Omit<EmbeddedServers, 'stop'> {
   // For people and their tools: ports may change from start to start.
-  noteUrl(join(folder, 'database-url'), postgres.value.url);
-  noteUrl(join(folder, 'redis-url'), redis.value.url);
+  noteUrl(join(path, 'database-url'), databaseUrl);
+  noteUrl(join(path, 'redis-url'), redisUrl);
   // The token comes last: who is told of a first start has never been told the token.
-  const { value: adminToken, isNew: firstStart } = keptSecret(join(folder, 'admin-token'), () =>
+  const { value: adminToken, isNew: firstStart } = keptSecret(join(path, 'admin-token'), () =>
     randomBytes(32).toString('base64url'),
   );
-  const { value: secretKey } = keptSecret(join(folder, 'secret-key'), () =>
-    randomBytes(32).toString('base64'),
-  );
-  return {
-    databaseUrl: postgres.value.url,
-    redisUrl: redis.value.url,
-    adminToken,
-    secretKey,
-    firstStart,
-    stop,
-  };
+  const { value: secretKey } = keptSecret(join(path, 'secret-key'), () => randomBytes(32).toString('base64'));
+  return { databaseUrl, redisUrl, adminToken, secretKey, firstStart };
 }
 
 function noteUrl(file: string, url: string): void {
   writeFileSync(file, `${url}\n`, { mode: 0o600 });
 }
 
-async function stopAll(starts: PromiseSettledResult<RunningServer>[]): Promise<void> {
+async function stopAll(starts: PromiseSettledResult<RunningServer>[], limitMs?: number): Promise<void> {
   const running = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
-  await Promise.all(running.map((server) => server.stop()));
-}
-
-function privateFolder(path: string): string {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  // A folder that is there already may be a mounted one and another user's; the secrets in it are 0600 each.
-  if (statSync(path).uid === process.getuid?.()) chmodSync(path, 0o700);
-  return realpathSync(path);
+  await Promise.all(running.map((server) => server.stop(limitMs)));
 }

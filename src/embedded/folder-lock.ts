@@ -1,36 +1,155 @@
 /** Keeps a second program off a folder. */
 import { once } from 'node:events';
-import { rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import {
+  closeSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  write,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { numberIn } from './server-process';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const BEAT_MS = 2_000;
+/** A holder elsewhere that gives no sign of life for this long is dead. */
+const DEAD_MS = 7_000;
+/** Between two who took a stale lock at once, the last to write has it. */
+const SETTLE_MS = 100;
+
+/** What a lock file says of its holder. */
+interface Holder {
+  pid: number;
+  /** Where a pid names a process: a boot of a machine, and a namespace in it. */
+  where: string;
+  /** When that process began, so that the next one of its number is not taken for it. */
+  startedAt: string;
+  /** The folder's inode: a copied folder has a copied lock, which is not its own. */
+  folder: string;
+  host: string;
+}
 
 /**
- * Locks the folder until the returned function is called or this program ends, however it ends: the lock is a
- * name among Linux' abstract sockets, which the kernel takes back, so a dead program's lock never stays. The pid
- * file only serves the message. Other systems know no such names, and no lock is taken there.
+ * Locks the folder until the returned function is called or this program ends, however it ends. Two things hold it:
+ *
+ * - on Linux a name among abstract sockets, which the kernel takes back: a dead program's never stays;
+ * - the file `program.pid`, for programs that share the folder and not those names: in another container, on another host
+ *   of a network's disk. It is a dead program's when its process is gone, or, where that can't be seen from here, when its
+ *   last line, a beat, stands still.
+ *
  * @throws when another program holds it, naming its pid
  */
-export async function lockFolder(folder: string): Promise<() => void> {
-  if (process.platform !== 'linux') return () => undefined;
+export async function lockFolder(folder: string, signal: AbortSignal): Promise<() => void> {
+  const file = join(folder, 'program.pid');
+  const socket = await takeName(folder, file);
+  try {
+    const holder = holderIn(file);
+    if (holder !== undefined && (await holds(holder, folder, file, signal))) throw taken(folder, holder);
+    const end = await hold(folder, file);
+    return () => {
+      end();
+      socket?.close();
+    };
+  } catch (error) {
+    socket?.close();
+    throw error;
+  }
+}
 
-  const pidFile = join(folder, 'program.pid');
+async function takeName(folder: string, file: string): Promise<Server | undefined> {
+  if (process.platform !== 'linux') return undefined;
   const { dev, ino } = statSync(folder);
-  const lock = createServer().listen(`\0monscale-data-${dev}-${ino}`);
-  const isFree = await once(lock, 'listening').then(
+  const name = createServer().listen(`\0monscale-data-${dev}-${ino}`);
+  const isFree = await once(name, 'listening').then(
     () => true,
     () => false,
   );
-  if (!isFree) {
-    const holder = numberIn(pidFile) ?? 'unknown';
-    throw new Error(
-      `another program (process ${holder}) runs on ${folder}: stop it, or set MONSCALE_DATA_DIR to another folder`,
-    );
+  if (!isFree) throw taken(folder, holderIn(file));
+  return name.unref();
+}
+
+const taken = (folder: string, holder: Holder | undefined): Error => {
+  const elsewhere = holder === undefined || holder.host === hostname() ? '' : ` on ${holder.host}`;
+  return new Error(
+    `another program (process ${holder?.pid ?? 'unknown'}${elsewhere}) runs on ${folder}: stop it, or set MONSCALE_DATA_DIR to another folder`,
+  );
+};
+
+/** Does the program that wrote the lock still run? */
+async function holds(holder: Holder, folder: string, file: string, signal: AbortSignal): Promise<boolean> {
+  if (holder.folder !== folderNumber(folder)) return false;
+  if (holder.where === here()) return startOf(holder.pid) === holder.startedAt;
+  const before = beatIn(file);
+  for (let waitedMs = 0; waitedMs < DEAD_MS; waitedMs += 250) {
+    await sleep(250, undefined, { signal });
+    if (beatIn(file) !== before) return true;
   }
-  lock.unref();
-  writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
+  return false;
+}
+
+/** Writes the lock and gives signs of life from then on. @returns what ends it */
+async function hold(folder: string, file: string): Promise<() => void> {
+  const facts = [process.pid, here(), startOf(process.pid) ?? '', folderNumber(folder), hostname()];
+  const head = `${facts.join('\n')}\n`;
+  writeFileSync(`${file}.${process.pid}`, `${head}${beat(0)}`, { mode: 0o600 });
+  renameSync(`${file}.${process.pid}`, file);
+  await sleep(SETTLE_MS);
+  if (!readFileSync(file, 'utf8').startsWith(head)) throw taken(folder, holderIn(file));
+
+  // In its place, and by an open file: neither a full disk nor a folder that is moved hinders it.
+  const open = openSync(file, 'r+');
+  let count = 0;
+  const beats = setInterval(() => write(open, beat(++count), head.length, () => undefined), BEAT_MS).unref();
   return () => {
-    rmSync(pidFile, { force: true });
-    lock.close();
+    clearInterval(beats);
+    closeSync(open);
+    rmSync(file, { force: true });
   };
+}
+
+/** Always of the same length. */
+const beat = (count: number): string => `${String(count).padStart(12, '0')}\n`;
+
+function holderIn(file: string): Holder | undefined {
+  const [pid, where = '', startedAt = '', folder = '', host = ''] = linesOf(file);
+  return Number(pid) > 0 ? { pid: Number(pid), where, startedAt, folder, host } : undefined;
+}
+
+const beatIn = (file: string): string | undefined => linesOf(file)[5];
+
+function linesOf(file: string): string[] {
+  try {
+    return readFileSync(file, 'utf8').split('\n');
+  } catch {
+    return [];
+  }
+}
+
+const folderNumber = (folder: string): string => String(statSync(folder).ino);
+
+/** On systems that do not say, a host is taken for one that can't be looked into. */
+function here(): string {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return `${boot} ${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return `${hostname()} ${process.pid}`;
+  }
+}
+
+/** When a process began, in ticks since the boot (proc(5)); undefined when there is none. */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // Behind its name, which may hold anything: state is field 3, the start field 22.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
 }

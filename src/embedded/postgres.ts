@@ -22,14 +22,16 @@ import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { keptSecret } from './kept-secret';
 import {
-  bringDown,
-  bringUp,
-  freePort,
+  isSameFolder,
+  KeptServer,
+  NEVER,
   numberIn,
+  portFor,
   spawnServer,
   type RunningServer,
   type Say,
   type ServerProgram,
+  type StartOptions,
 } from './server-process';
 
 const INITDB_MS = 60_000;
@@ -47,13 +49,13 @@ interface RunAs {
 
 /**
  * @param dataDir canonical, and locked by the caller
- * @param installed folder of a PostgreSQL that is to be run instead, with `bin` in it
+ * @throws Error also when the signal aborts: nothing runs then
  */
 export async function startPostgres(
   dataDir: string,
   say: Say,
   durable: boolean,
-  installed?: string,
+  { installed, isCopy = false, signal = NEVER }: StartOptions & { installed?: string } = {},
 ): Promise<RunningServer> {
   const cluster = join(dataDir, 'postgres');
   const { value: password } = keptSecret(join(dataDir, 'postgres-password'), () =>
@@ -65,22 +67,25 @@ export async function startPostgres(
     say('PostgreSQL: making a new database cluster');
     // Others may be too old for it.
     const locale = installed === undefined ? BUILTIN_LOCALE : [];
-    await makeCluster(native, cluster, runAs, durable, locale);
+    await makeCluster(native, cluster, runAs, { durable, locale, signal });
   }
 
   const urlOf = (database: string) =>
     `postgres://monscale:${password}@127.0.0.1:${postmaster(cluster)?.port}/${database}`;
   const server: ServerProgram = {
     name: 'PostgreSQL',
+    folder: cluster,
     logFile: join(dataDir, 'postgres.log'),
     stopSignal: 'SIGINT', // fast shutdown: ends the sessions, loses nothing
     notedPid: () => postmaster(cluster)?.pid,
-    isNamedIn: (commandLine) => commandLine.split('\0').includes(cluster),
-    async launch() {
+    // Its own processes name themselves otherwise.
+    isNamedIn: (commandLine) => /(^|\/)postgres\0-D\0/.test(commandLine),
+    folderIn: (commandLine) => /\0-D\0([^\0]+)/.exec(commandLine)?.[1],
+    async launch(isAgain) {
       // What stands here is not ours to respect: no server of this folder runs.
       if (isForeign(postmaster(cluster)?.pid)) rmSync(join(cluster, 'postmaster.pid'));
       const portFile = join(dataDir, 'postgres-port');
-      const port = await freePort(numberIn(portFile));
+      const port = await portFor(isCopy && !isAgain ? undefined : numberIn(portFile), isAgain);
       writeFileSync(portFile, `${port}\n`, { mode: 0o600 });
       const command = [...runAs.prefix, join(native, 'bin', 'postgres'), '-D', cluster];
       return spawnServer([...command, ...settings(port, durable, installed === undefined)], server.logFile, {
@@ -91,12 +96,12 @@ export async function startPostgres(
     },
     async isReady() {
       if (postmaster(cluster)?.status !== 'ready') return false;
-      await ensureDatabase(urlOf('postgres'));
+      await ensureDatabase(urlOf('postgres'), cluster);
       return true;
     },
   };
-  const pid = await bringUp(server, say);
-  return { url: urlOf('monscale'), stop: () => bringDown(server, pid) };
+  const kept = await KeptServer.start(server, say, signal);
+  return { url: urlOf('monscale'), stop: (limitMs) => kept.stop(limitMs) };
 }
 
 /** @param saves disk; what is installed is there for benchmarks, with as much room as the peers' own server has */
@@ -123,8 +128,7 @@ async function makeCluster(
   native: string,
   cluster: string,
   runAs: RunAs,
-  durable: boolean,
-  locale: readonly string[],
+  { durable, locale, signal }: { durable: boolean; locale: readonly string[]; signal: AbortSignal },
 ): Promise<void> {
   const dataDir = dirname(cluster);
   const leftovers = readdirSync(dataDir).filter((name) => name.startsWith('postgres.new-'));
@@ -150,6 +154,7 @@ async function makeCluster(
       uid: runAs.uid,
       gid: runAs.gid,
       timeout: INITDB_MS,
+      signal,
     });
   } catch (cause) {
     rmSync(fresh, { recursive: true, force: true });
@@ -158,7 +163,7 @@ async function makeCluster(
   renameSync(fresh, cluster);
 }
 
-async function ensureDatabase(url: string): Promise<void> {
+async function ensureDatabase(url: string, cluster: string): Promise<void> {
   const client = new Client({
     connectionString: url,
     ssl: false,
@@ -168,6 +173,13 @@ async function ensureDatabase(url: string): Promise<void> {
   client.on('error', () => undefined); // told by connect() and query() as well
   try {
     await client.connect();
+    const { rows } = await client.query<{ folder: string }>(
+      `SELECT current_setting('data_directory') AS folder`,
+    );
+    const { folder } = rows[0]!;
+    // A folder that was moved meanwhile is known by its process.
+    if (existsSync(folder) && !isSameFolder(folder, cluster))
+      throw new Error(`the server that answers is that of ${folder}`);
     const { rowCount } = await client.query(`SELECT FROM pg_database WHERE datname = 'monscale'`);
     if (!rowCount) await client.query('CREATE DATABASE monscale');
   } finally {

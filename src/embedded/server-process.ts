@@ -7,42 +7,126 @@ import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../common/errors';
+import { telemetry } from '../common/telemetry';
 
 const START_MS = 60_000;
 /** Processes of a server that was killed take a moment to leave, and until then a new one refuses to start. */
 const RETRY_MS = 5_000;
-/** Together they stay below the 30 s a program is given to end. */
+/** How long a server is given to end by itself, unless less is left. */
 const STOP_MS = 20_000;
 const KILL_MS = 5_000;
+/** Of a start that is broken off. */
+const BREAK_OFF_MS = 5_000;
 /** A start begins a new log beyond this. */
 const LOG_BYTES = 10_000_000;
+/** How often a running server is looked at. */
+const WATCH_MS = 250;
+/** Pauses before a server that ended is started again: none at first, then doubled as long as it ends soon. */
+const AGAIN_MS = { first: 500, most: 30_000, steady: 60_000 };
+
+/** The signal of a start that nobody breaks off. */
+export const NEVER = new AbortController().signal;
+
+export interface StartOptions {
+  /** The ports noted in the folder are another folder's. */
+  isCopy?: boolean;
+  /** Breaks the start off. */
+  signal?: AbortSignal;
+}
 
 export type Say = (line: string) => void;
 
 export interface RunningServer {
   url: string;
-  stop(): Promise<void>;
+  /** @param limitMs how long it may take to end by itself */
+  stop(limitMs?: number): Promise<void>;
 }
 
 /** A server as this file needs to know it. */
 export interface ServerProgram {
   name: string;
+  /** Where its data is, and where it works. */
+  folder: string;
   logFile: string;
   stopSignal: NodeJS.Signals;
-  /** The pid it has noted. After a crash that number may be another program's. */
+  /** The pid it has noted. After a crash, or in a copied folder, that number is another program's. */
   notedPid(): number | undefined;
-  /** Tells it from that other program. */
+  /** Tells servers of this kind from other programs. */
   isNamedIn(commandLine: string): boolean;
-  launch(): Promise<ChildProcess>;
+  /** The folder of its data that a command line names; for those whose working folder we may not look at. */
+  folderIn?(commandLine: string): string | undefined;
+  /** @param isAgain it ran already: who uses it knows its port, so it must be the same one */
+  launch(isAgain: boolean): Promise<ChildProcess>;
   /** Whether it takes connections. Throws when it never will. */
   isReady(): Promise<boolean>;
 }
 
 /**
- * Returns the server's pid once it takes connections, be it one that was left running or a new one.
- * @throws with the end of its log when it is not ready in 60 s, or keeps ending for 5 s.
+ * A server that runs until it is stopped. It is up when `start` answers; whenever it ends by itself it is started again, on
+ * the same port.
  */
-export async function bringUp(server: ServerProgram, say: Say): Promise<number> {
+export class KeptServer {
+  private readonly stopping = new AbortController();
+  private readonly watching: Promise<void>;
+
+  private constructor(
+    private readonly server: ServerProgram,
+    private readonly say: Say,
+    private pid: number,
+  ) {
+    this.watching = this.watch();
+  }
+
+  /** @throws with the end of its log when it does not come up; the signal's reason when that aborts */
+  static async start(server: ServerProgram, say: Say, signal: AbortSignal): Promise<KeptServer> {
+    return new KeptServer(server, say, await bringUp(server, say, signal, false));
+  }
+
+  async stop(limitMs = STOP_MS): Promise<void> {
+    this.stopping.abort(new Error('the program stops'));
+    await this.watching;
+    await bringDown(this.server, this.pid, limitMs);
+  }
+
+  private async watch(): Promise<void> {
+    const { signal } = this.stopping;
+    let pauseMs = 0;
+    let upAt = performance.now();
+    while (await pause(WATCH_MS, signal)) {
+      if (isAlive(this.server, this.pid)) continue;
+      const { name } = this.server;
+      telemetry.embeddedRestarts.inc({ server: name.toLowerCase() });
+      this.say(`${name}: process ${this.pid} ended; it is started again`);
+      if (performance.now() - upAt > AGAIN_MS.steady) pauseMs = 0;
+      if (pauseMs > 0 && !(await pause(pauseMs, signal))) return;
+      pauseMs = Math.min(AGAIN_MS.most, pauseMs * 2 || AGAIN_MS.first);
+      try {
+        this.pid = await bringUp(this.server, this.say, signal, true);
+        upAt = performance.now();
+        this.say(`${name}: process ${this.pid} runs`);
+      } catch (error) {
+        if (!signal.aborted) this.say(messageOf(error));
+      }
+    }
+  }
+}
+
+/** @returns false when the signal aborted meanwhile */
+const pause = (ms: number, signal: AbortSignal): Promise<boolean> =>
+  sleep(ms, true, { signal, ref: false }).catch(() => false);
+
+/**
+ * Returns the server's pid once it takes connections, be it one that was left running or a new one.
+ * @throws with the end of its log when it is not ready in 60 s, or keeps ending for 5 s; when the signal aborts, after
+ * the server is gone
+ */
+async function bringUp(
+  server: ServerProgram,
+  say: Say,
+  signal: AbortSignal,
+  isAgain: boolean,
+): Promise<number> {
   const orphan = livingPid(server);
   if (orphan) say(`${server.name}: taking over process ${orphan}, left by a program that was killed`);
 
@@ -51,12 +135,13 @@ export async function bringUp(server: ServerProgram, say: Say): Promise<number> 
   let child: ChildProcess | undefined;
   try {
     while (waitedMs() < START_MS) {
+      signal.throwIfAborted();
       const pid = livingPid(server);
       if (pid && (await server.isReady())) return pid;
       if (!pid && (!child || hasEnded(child))) {
         if (child && waitedMs() > RETRY_MS) break;
         if (child) await sleep(250);
-        child = await server.launch();
+        child = await server.launch(isAgain);
       }
       await sleep(20);
     }
@@ -64,15 +149,16 @@ export async function bringUp(server: ServerProgram, say: Say): Promise<number> 
     throw new Error(`no success in ${seconds} s; the end of ${server.logFile}:\n${tail(server.logFile)}`);
   } catch (cause) {
     const found = livingPid(server);
+    if (found && signal.aborted) await bringDown(server, found, BREAK_OFF_MS);
     if (child && !hasEnded(child)) child.kill('SIGKILL');
     throw new Error(`cannot start ${server.name}${found ? ` (process ${found})` : ''}`, { cause });
   }
 }
 
-/** Ends the server: politely, and after 20 s by force. Returns when it is gone. */
-export async function bringDown(server: ServerProgram, pid: number): Promise<void> {
+/** Ends the server: politely, and after a while by force. Returns when it is gone. */
+async function bringDown(server: ServerProgram, pid: number, limitMs: number): Promise<void> {
   const steps: [NodeJS.Signals, number][] = [
-    [server.stopSignal, STOP_MS],
+    [server.stopSignal, limitMs],
     ['SIGKILL', KILL_MS],
   ];
   for (const [signal, limitMs] of steps) {
@@ -126,6 +212,13 @@ export async function freePort(wished = 0): Promise<number> {
   }
 }
 
+/** @param isAgain it must be the noted one @throws Error when it has to be that and is another program's */
+export async function portFor(noted: number | undefined, isAgain: boolean): Promise<number> {
+  const port = await freePort(noted);
+  if (isAgain && port !== noted) throw new Error(`port ${noted} was taken by another program`);
+  return port;
+}
+
 /** The whole number at the start of a small file, such as a pid file. */
 export function numberIn(file: string): number | undefined {
   if (!existsSync(file)) return undefined;
@@ -133,13 +226,36 @@ export function numberIn(file: string): number | undefined {
   return number > 0 ? number : undefined;
 }
 
+/** Whether two paths lead to the same folder, by whatever links and names. @throws Error when one leads nowhere */
+export function isSameFolder(one: string, other: string): boolean {
+  const [a, b] = [statSync(one), statSync(other)];
+  return a.dev === b.dev && a.ino === b.ino;
+}
+
+/**
+ * Whether the process is this very server: one of its kind that works in this folder. A number alone says nothing: in a
+ * copied folder it is the number of the original's server, and later that of any program.
+ */
 function isAlive(server: ServerProgram, pid: number): boolean {
   try {
     process.kill(pid, 0);
-    // The command line of a dead process nobody has waited for is empty. Without /proc the pid has to do.
-    return process.platform !== 'linux' || server.isNamedIn(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+    // Without /proc the pid has to do, and what the server says of itself once it is asked.
+    if (process.platform !== 'linux') return true;
+    // The command line of a dead process nobody has waited for is empty.
+    const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    return server.isNamedIn(commandLine) && worksInItsFolder(server, pid, commandLine);
   } catch {
     return false;
+  }
+}
+
+function worksInItsFolder(server: ServerProgram, pid: number, commandLine: string): boolean {
+  try {
+    return isSameFolder(`/proc/${pid}/cwd`, server.folder);
+  } catch {
+    // Root in a container may not look at processes of others, though it has started them.
+    const named = server.folderIn?.(commandLine);
+    return named !== undefined && (!existsSync(named) || isSameFolder(named, server.folder));
   }
 }
 

@@ -36,8 +36,15 @@ export class ProcessGroup {
     private readonly logger: JsonLogger,
   ) {}
 
-  /** @returns once all of them answer, with the URL. @throws Error when one of them can't start */
-  static async start(config: Config, logger: JsonLogger): Promise<{ group: ProcessGroup; url: string }> {
+  /**
+   * @param asked aborts when the program is asked to stop, and with it what is being started
+   * @returns once all of them answer, with the URL. @throws Error when one of them can't start
+   */
+  static async start(
+    config: Config,
+    logger: JsonLogger,
+    asked: AbortSignal,
+  ): Promise<{ group: ProcessGroup; url: string }> {
     cluster.setupPrimary({
       exec: join(__dirname, '..', 'main.js'),
       execArgv: NODE_OPTIONS,
@@ -45,6 +52,8 @@ export class ProcessGroup {
       serialization: 'advanced',
     });
     const group = new ProcessGroup(config, logger);
+    const stop = () => void group.stop('SIGTERM');
+    asked.addEventListener('abort', stop);
     try {
       // The first may have to migrate the database.
       const first = await group.fork(0);
@@ -57,6 +66,8 @@ export class ProcessGroup {
     } catch (error) {
       await group.stop('SIGTERM');
       throw error;
+    } finally {
+      asked.removeEventListener('abort', stop);
     }
   }
 
@@ -66,8 +77,9 @@ export class ProcessGroup {
     await Promise.all(
       members.map(async (member) => {
         if (member.isDead()) return;
+        const ended = once(member, 'exit');
         member.process.kill(signal);
-        await once(member, 'exit');
+        await ended;
       }),
     );
   }
@@ -138,6 +150,17 @@ async function told<T>(member: Worker, of: (message: FromMember) => T | undefine
 /** Is this one of such a group, and not the program itself? */
 export const isMember = (): boolean => cluster.isWorker;
 
+/**
+ * Calls back when the process that leads this group is gone, however it went: Node would end this one at once, with what it
+ * is doing.
+ */
+export function whenGroupIsGone(gone: () => void): void {
+  cluster.worker?.on('disconnect', () => {
+    cluster.worker!.exitedAfterDisconnect = true;
+    gone();
+  });
+}
+
 /** What the group says this process is to be. */
 export async function memberConfig(): Promise<Config> {
   // Its own metrics are asked for by messages, too.
@@ -147,7 +170,9 @@ export async function memberConfig(): Promise<Config> {
   return Object.freeze({ ...config, secretKey: config.secretKey && Buffer.from(config.secretKey) });
 }
 
-export const tellGroup = (message: FromMember): void => void process.send?.(message);
+/** Nobody may be there any more to be told. */
+export const tellGroup = (message: FromMember): void =>
+  void process.send?.(message, undefined, undefined, () => undefined);
 
 /** Waits until all members could listen. */
 export async function mayListen(): Promise<void> {
