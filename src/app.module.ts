@@ -47,6 +47,7 @@ import { CapacityController } from './rules/capacity.controller';
 import { Decisions } from './rules/decisions';
 import { Hindsight } from './rules/hindsight';
 import { PoliciesModule } from './rules/policies/policies.module';
+import { MomentsAheadSweep } from './rules/moments-ahead-sweep';
 import { PollsProcessor } from './rules/polls.processor';
 import { RulesModule } from './rules/rules.module';
 import { ServiceStates } from './rules/service-states';
@@ -122,6 +123,7 @@ const RUNS: Record<Role, Type[]> = {
   scheduler: [
     PollScheduler,
     UnpolledSweep,
+    MomentsAheadSweep,
     AlertSweep,
     SilentSources,
     ExecutionSweep,

@@ -49,7 +49,7 @@ describe('roles as processes of their own, two schedulers and two workers among 
       const role = name.replace(/ .*/, '');
       expect((await root.get('/health/live')).body).toEqual({ status: 'up', roles: [role] });
       const up = { status: 'up' };
-      const checks = { database: up, redis: up };
+      const checks = { database: up, redis: up, clock: up };
       expect((await root.get('/health/ready')).body).toEqual({
         status: 'up',
         roles: [role],

@@ -5,9 +5,14 @@ import { telemetry } from './telemetry';
 export const AHEAD_AT_MOST_MS = 2_000;
 
 const logger = new Logger('Clock');
+let told = 0;
 
-/** One line for each kind of moment in a round, however many there were. */
+/** One line for all moments of a kind that were found at a time. */
 export function tellAhead(what: string, said: string, count = 1): void {
+  told += count;
   telemetry.momentsAhead.inc({ what }, count);
-  logger.warn(`a stored moment lay in the future and was set right: ${said}`);
+  logger.warn(`stored moments lay in the future and were set right: ${said}`);
 }
+
+/** How many this process has told of so far. */
+export const toldAhead = (): number => told;

@@ -30,7 +30,7 @@ export class ClockSync extends Recurring {
     const lead = systemLead();
     const hasJumped = Math.abs(lead - this.lead) > JUMP_MS;
     this.lead = lead;
-    if (!hasJumped && performance.now() - this.askedAt < EVERY_MS) return;
+    if (!hasJumped && performance.now() - this.askedAt < EVERY_MS) return this.show();
     this.askedAt = performance.now();
     // When PostgreSQL is away, others say so, and the last answer counts.
     const movedMs = await this.database.syncClock().catch(() => 0);
@@ -48,6 +48,7 @@ export class ClockSync extends Recurring {
   }
 
   private show(): void {
+    if (!programClock.isSynced) return;
     const { offsetMs } = programClock;
     telemetry.clockOffset.set(offsetMs / 1000);
     telemetry.clockError.set(programClock.errorMs / 1000);

@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { systemLead } from '../common/clock';
 import { Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
@@ -26,17 +26,19 @@ export const isDead = (column: string): string =>
 
 /**
  * Tells all others, every two seconds, that this process lives: what it has in hand is taken up by them soon after it
- * does not. It begins with the first who asks for it. Whoever claims work, or does what can't be undone, first makes sure
+ * does not. Only those give signs that have work in hand, or judge. Whoever claims work, or does what can't be undone, first makes sure
  * that the sign is good: a process that was stopped, or whose event loop was, finds that out here before it goes on.
+ *
+ * Nobody is taken for dead for what PostgreSQL did not take: whoever judges waits until those that live can have said so.
  */
 @Injectable()
-export class SignOfLife implements OnApplicationShutdown {
+export class SignOfLife implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('SignOfLife');
   /** Whose leases are this process's. */
   readonly worker = newId();
   private readonly rounds = new Periodic('SignOfLife', EVERY_MS, () => this.give.run());
   private readonly give = new SharedRun(() => this.write());
-  private hasBegun = false;
+  private isWanted = false;
   /** When the last sign that was written was sent: by the monotonic clock, and how far this machine's was ahead of that. */
   private sent = { at: -Infinity, lead: 0 };
   /** Since when signs are given without a gap, and how long others may need from then on. */
@@ -44,11 +46,13 @@ export class SignOfLife implements OnApplicationShutdown {
 
   constructor(private readonly database: Database) {}
 
-  /** Gives signs from now on. */
+  /** To be told before the program is up: this process gives signs. */
   begin(): void {
-    if (this.hasBegun) return;
-    this.hasBegun = true;
-    this.rounds.start();
+    this.isWanted = true;
+  }
+
+  onApplicationBootstrap(): void {
+    if (this.isWanted) this.rounds.start();
   }
 
   /** Did everybody else know a moment ago that this process lives? */
@@ -66,7 +70,6 @@ export class SignOfLife implements OnApplicationShutdown {
   /** Resolves once the sign is good, at once when it is. @throws Unavailable when none can be given */
   async good(): Promise<void> {
     if (this.isGood) return;
-    this.begin();
     await this.give.run();
     if (!this.isGood) throw new Unavailable('PostgreSQL takes too long to note that this process lives');
   }
@@ -84,15 +87,17 @@ export class SignOfLife implements OnApplicationShutdown {
        ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at`,
       [this.worker],
     );
-    const hadGap = !this.isGood;
-    const isFirst = this.sent.at === -Infinity;
+    const { isGood: wasGood, sent: before } = this;
     this.sent = sent;
-    if (hadGap)
-      this.steady = {
-        since: performance.now(),
-        othersNeedMs: isFirst ? OTHERS_NEED_AT_START_MS : OTHERS_NEED_MS,
-      };
-    if (hadGap && !isFirst)
-      this.logger.warn('this process gave no sign of life for a while: others may have taken over what it had in hand');
+    if (wasGood) return;
+    const since = performance.now();
+    const isFirst = before.at === -Infinity;
+    this.steady = { since, othersNeedMs: isFirst ? OTHERS_NEED_AT_START_MS : OTHERS_NEED_MS };
+    const gapSeconds = Math.round((since - before.at) / 1000);
+    // It is not told of one that only looked so, as the machine's clock was set ahead.
+    if (!isFirst && gapSeconds * 1000 >= GOOD_MS)
+      this.logger.warn(
+        `this process gave no sign of life for ${gapSeconds} s: others may have taken over what it had in hand`,
+      );
   }
 }

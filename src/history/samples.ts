@@ -18,7 +18,7 @@ export class Samples {
   constructor(private readonly database: Database) {}
 
   /** The latest reading of each series, of those after `after` and not after `upTo`. */
-  async latest(series: readonly number[], after: Date, upTo?: Date): Promise<Map<number, Sample>> {
+  async latest(series: readonly number[], after: Date, upTo: Date): Promise<Map<number, Sample>> {
     if (series.length === 0) return new Map();
     const rows = await this.database.rows<Sample>(
       `SELECT s.series, x.at, x.value
@@ -26,22 +26,22 @@ export class Samples {
          LATERAL (SELECT at, readings[s.place] AS value FROM samples
            WHERE group_id = s.group_id AND at > $4 AND at <= $5 AND readings[s.place] IS NOT NULL
            ORDER BY at DESC LIMIT 1) x`,
-      [...columnsOf(series), after, upTo ?? 'infinity'],
+      [...columnsOf(series), after, upTo],
       'samples_latest',
     );
     return new Map(rows.map((row) => [row.series, row]));
   }
 
   /**
-   * When anything of the group of each series was last read, after `after`: of a service whose one metric has failed
+   * When anything of the group of each series was last read, after `after` and not after `upTo`: of a service whose one metric has failed
    * for days it takes as little as of any other.
    */
-  async lastRead(series: readonly number[], after: Date): Promise<Map<number, Date>> {
+  async lastRead(series: readonly number[], after: Date, upTo: Date): Promise<Map<number, Date>> {
     if (series.length === 0) return new Map();
     const rows = await this.database.rows<{ group_id: number; at: Date }>(
       `SELECT g.group_id, x.at FROM (SELECT DISTINCT unnest($1::int[]) AS group_id) g,
-         LATERAL (SELECT at FROM samples WHERE group_id = g.group_id AND at > $2 ORDER BY at DESC LIMIT 1) x`,
-      [series.map(groupOf), after],
+         LATERAL (SELECT at FROM samples WHERE group_id = g.group_id AND at > $2 AND at <= $3 ORDER BY at DESC LIMIT 1) x`,
+      [series.map(groupOf), after, upTo],
       'samples_last_read',
     );
     const byGroup = new Map(rows.map(({ group_id, at }) => [group_id, at]));

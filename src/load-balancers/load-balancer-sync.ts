@@ -30,6 +30,8 @@ const LEASE_SECONDS = SYNC_MS / 1000 + 15;
 const EVERY_MS = 120_000;
 const SOON_MS = 10_000;
 const AFTER_FAILURE_MS = 30_000;
+/** Whatever a load balancer asks for. */
+const LONGEST_PAUSE_MS = 600_000;
 
 /** A pool that can be asked, and what must not be told of it. */
 interface Pool {
@@ -123,7 +125,8 @@ export class LoadBalancerSync implements BeforeApplicationShutdown {
   private signalOf(deadline: AbortSignal): AbortSignal {
     const signal = AbortSignal.any([deadline, this.stopping.signal]);
     checkBeforeSending(signal, () => {
-      if (!this.life.isGood) throw new Error('this process was held up: another worker may have taken it over');
+      if (!this.life.isGood)
+        throw new Error('this process was held up: another worker may have taken it over');
     });
     return signal;
   }
@@ -262,5 +265,5 @@ function endOf({ steps, draining, held }: Plan, members: readonly Seat[] = []): 
 function pauseAfter(error: unknown): number {
   if (error instanceof Permanent) return EVERY_MS;
   const { retryAfterSeconds = 0 } = error instanceof Retryable ? error : {};
-  return Math.max(AFTER_FAILURE_MS, retryAfterSeconds * 1000);
+  return Math.min(Math.max(AFTER_FAILURE_MS, retryAfterSeconds * 1000), LONGEST_PAUSE_MS);
 }

@@ -100,7 +100,8 @@ export class PollScheduler extends Recurring {
       'UPDATE poll_clock SET ticked_until = to_timestamp($1) WHERE ticked_until > to_timestamp($2) RETURNING ticked_until',
       [upTo - 1, upTo + AHEAD_AT_MOST_SECONDS],
     );
-    if (set !== undefined) tellAhead('tick', `polls were put on the queue up to ${after - upTo} s ahead of now`);
+    if (set !== undefined)
+      tellAhead('tick', `polls were put on the queue up to ${Math.round(after - upTo)} s ahead of now`);
     return upTo - 1;
   }
 

@@ -1,7 +1,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { AlertValues, type AlertValue } from '../alerts/alert-values';
+import { CLOCK, type Clock } from '../common/clock';
 import { messageOf, Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
+import { AHEAD_AT_MOST_MS, tellAhead } from '../common/moments-ahead';
 import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
 import { Database } from '../database/database';
@@ -12,6 +14,7 @@ import { Handover, type Places } from '../queue/handover';
 import { Queues } from '../queue/queues';
 import type { Count } from './engine/asked';
 import { evaluate, initialState, nextMoment, NEVER_SCALED, scaled, type Decided } from './engine/evaluate';
+import { isAhead, scalingsBy, setBack } from './engine/moments';
 import type { Capacity, Observation, Outcome, Scalings, State } from './engine/types';
 import { effectText, escalationOf, toldOf } from './explanation';
 import {
@@ -98,6 +101,7 @@ export class Evaluator {
     private readonly queues: Queues,
     private readonly handover: Handover,
     @Inject(CONFIG) private readonly config: Config,
+    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** @returns services that are left to the job of an alert, which may have looked for services before there were these */
@@ -169,9 +173,9 @@ export class Evaluator {
     const remembered = await this.ledger.lookAt(wanted.map((row) => row.id));
     const known = {
       capacity: capacityOf(seen, counts, remembered),
-      scalings: remembered.of(infrastructure?.id),
+      scalings: this.scalingsInTime(seen, remembered.of(infrastructure?.id)),
     };
-    const outcome = this.decide(seen, seen.watched.state, known);
+    const outcome = this.decide(seen, this.inTime(seen, seen.watched.state), known);
     if (outcome.needs) throw new Unavailable('the nodes could not be counted');
     return outcome;
   }
@@ -197,12 +201,28 @@ export class Evaluator {
 
   /** Undefined when nothing changes. */
   private candidate(seen: Seen): Candidate | undefined {
-    const { state, nextMoment, prepared } = seen.watched;
+    const { nextMoment, prepared } = seen.watched;
+    const state = this.inTime(seen, seen.watched.state);
     const outcome = this.decide(seen, state);
     if (outcome.needs) return { seen, counts: prepared.infrastructure };
-    if (state === undefined || outcome.changed) return { seen };
+    if (state === undefined || state !== seen.watched.state || outcome.changed) return { seen };
     telemetry.evaluations.inc({ reason: outcome.state.reason });
     return this.momentOf(seen, outcome.state) === nextMoment ? undefined : { seen };
+  }
+
+  /**
+   * The state as it can have been when this was seen: a clock was ahead when it was written. The very same when nothing of
+   * it lies in the future.
+   */
+  private inTime({ at }: Pick<Seen, 'at'>, state: State | undefined): State | undefined {
+    const now = this.clock.now().getTime();
+    if (state === undefined || !isAhead(state, now + AHEAD_AT_MOST_MS)) return state;
+    return setBack(state, Math.min(now, at.getTime()) - 1);
+  }
+
+  private scalingsInTime({ at }: Seen, scalings: Scalings | undefined): Scalings | undefined {
+    const now = this.clock.now().getTime();
+    return scalings && scalingsBy(scalings, now + AHEAD_AT_MOST_MS, Math.min(now, at.getTime()) - 1);
   }
 
   private decide(seen: Seen, state: State | undefined, known: Known = {}): Outcome {
@@ -283,7 +303,13 @@ export class Evaluator {
 
     const caught = candidates.map((one) => {
       const { service } = one.watched.prepared;
-      return caughtUp(one, locked.get(service.id)?.state, feeding);
+      const before = locked.get(service.id);
+      const state = this.inTime(one, before?.state);
+      if (before !== undefined && state !== before.state) {
+        before.state = state;
+        before.wasAhead = true;
+      }
+      return caughtUp(one, state, feeding);
     });
     const looked = await this.observer.throughAlertWindows(caught, maxOf(candidates));
     const fed = new Map(candidates.map((one, index) => [one, looked[index]!]));
@@ -325,7 +351,7 @@ export class Evaluator {
       const infrastructureId = prepared.infrastructure?.id ?? '';
       const known = {
         capacity: capacityOf(seen, counts, infrastructures),
-        scalings: infrastructures.of(infrastructureId),
+        scalings: this.scalingsInTime(seen, infrastructures.of(infrastructureId)),
         killSwitch: before.killSwitch,
       };
       const { scalings } = known;
@@ -337,14 +363,16 @@ export class Evaluator {
         infrastructures.remember(infrastructureId, known.scalings);
       }
       const moment = this.momentOf(seen, outcome.state, known);
-      if (!outcome.changed && before.state !== undefined && moment === before.nextMoment) return undefined;
+      const { wasAhead } = before;
+      const isSteady = !outcome.changed && before.state !== undefined && moment === before.nextMoment;
+      if (isSteady && wasAhead !== true) return undefined;
       // A shadow's trigger is nobody's: it takes no place and begins no wisdom time but its own.
       if (outcome.trigger?.nodes && prepared.rule.mode !== 'shadow') {
         const { direction } = prepared.rule.scaling!;
         const after = scaled(scalings ?? NEVER_SCALED, direction, seen.at.getTime());
         infrastructures.remember(infrastructureId, after);
       }
-      const entry = this.entry(seen, before, outcome, moment, known);
+      const entry = { ...this.entry(seen, before, outcome, moment, known), wasAhead };
       const ask = askOf(entry);
       // For the services after it in this batch.
       if (ask !== undefined) infrastructures.ask(infrastructureId, ask);
@@ -430,6 +458,8 @@ export class Evaluator {
         ...(trigger ? { trigger: trigger.id, executions: trigger.executions.map(({ id }) => id) } : {}),
       });
     }
+    const ahead = entries.flatMap(({ wasAhead, prepared }) => (wasAhead ? [prepared.service.name] : []));
+    if (ahead.length > 0) tellAhead('state', `the states of ${someOf(ahead)}`, ahead.length);
     const now = maxOf(entries);
     const acting = entries.filter(({ trigger, prepared }) => trigger && prepared.rule.mode === 'auto');
     const running = new Set(begun.map(({ id }) => id));
@@ -539,6 +569,13 @@ function capacityOf(
   if ('error' in count) return { known: false, error: count.error };
   return infrastructures.capacity(infrastructure, count, at);
 }
+
+const NAMED = 5;
+
+const someOf = (names: readonly string[]): string =>
+  names.length <= NAMED
+    ? names.join(', ')
+    : `${names.slice(0, NAMED).join(', ')} and ${names.length - NAMED} more`;
 
 const maxOf = (items: readonly { at: Date }[]): Date =>
   new Date(Math.max(0, ...items.map(({ at }) => at.getTime())));

@@ -42,6 +42,8 @@ export interface LedgerEntry {
     toldTotal: number;
     executions: { id: string; action: string }[];
   };
+  /** Something of it lay in the future, and was set right. */
+  wasAhead?: boolean;
   /** Whether an earlier trigger helped. */
   effect?: { of: Date; outcome: EffectOutcome; explanation: string };
 }
@@ -56,6 +58,8 @@ export interface LockedState {
   state?: State;
   decisionId?: string;
   nextMoment?: number;
+  /** A moment of the state lay in the future, and was set right. */
+  wasAhead?: boolean;
 }
 
 /**
@@ -252,6 +256,10 @@ export class Ledger {
         begins.filter(({ closes }) => closes !== undefined),
       ),
       this.writeDecisions(sql, begins),
+      this.setBack(
+        sql,
+        entries.filter(({ wasAhead, newStretch }) => wasAhead && !newStretch),
+      ),
       this.writeTriggers(sql, triggered),
       this.writeAlerts(sql, triggered),
       this.writeEffects(
@@ -290,10 +298,22 @@ export class Ledger {
   private async closeDecisions(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
     if (entries.length === 0) return;
     await sql.rows(
-      `UPDATE decisions d SET ended_at = e.at
+      // Of one that began by a clock that was ahead nothing but its end is known.
+      `UPDATE decisions d SET ended_at = e.at, started_at = least(d.started_at, e.at)
        FROM unnest($1::uuid[], $2::timestamptz[]) AS e (id, at) WHERE d.id = e.id AND d.id = ANY($1::uuid[])`,
       [uuids(entries.map(({ closes }) => closes!)), timestamps(entries.map(({ at }) => at))],
       'ledger_close',
+    );
+  }
+
+  /** The open stretches of states that lay in the future did so too. */
+  private async setBack(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
+    if (entries.length === 0) return;
+    await sql.rows(
+      `UPDATE decisions d SET started_at = least(d.started_at, e.at)
+       FROM unnest($1::uuid[], $2::timestamptz[]) AS e (id, at) WHERE d.id = e.id AND d.id = ANY($1::uuid[])`,
+      [uuids(entries.map(({ decisionId }) => decisionId)), timestamps(entries.map(({ at }) => at))],
+      'ledger_set_back',
     );
   }
 

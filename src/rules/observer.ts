@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AlertValues, type AlertValue } from '../alerts/alert-values';
 import { CLOCK, type Clock } from '../common/clock';
 import { Unavailable } from '../common/errors';
+import { AHEAD_AT_MOST_MS } from '../common/moments-ahead';
 import type { Sample } from '../history/sample-rows';
 import { SampleWriter } from '../history/sample-writer';
 import { Samples, type SeriesWindow } from '../history/samples';
@@ -43,12 +44,16 @@ export class Observer {
   async previousReadings(watched: readonly Watched[]): Promise<Map<string, number>> {
     const asking = watched.filter(({ state }) => state !== undefined && asksForGap(state));
     const series = asking.flatMap(({ prepared }) => Object.values(prepared.service.series));
-    const since = new Date(this.clock.now().getTime() - GAP_DAYS * DAY_MS);
-    const lastRead = await this.samples.lastRead(series, since);
+    const now = this.clock.now().getTime();
+    // What a clock that was ahead has read, or remembered, was not seen then.
+    const latest = now + AHEAD_AT_MOST_MS;
+    const since = new Date(now - GAP_DAYS * DAY_MS);
+    const lastRead = await this.samples.lastRead(series, since, new Date(latest));
     return new Map(
       asking.map(({ prepared, state }) => {
         const moments = Object.values(prepared.service.series).map((id) => lastRead.get(id)?.getTime() ?? 0);
-        return [prepared.service.id, Math.max(rememberedUntil(state!), ...moments)];
+        const remembered = rememberedUntil(state!);
+        return [prepared.service.id, Math.max(remembered > latest ? 0 : remembered, ...moments)];
       }),
     );
   }
@@ -176,7 +181,7 @@ export class Observer {
     const alertMetrics = watched.flatMap(({ prepared }) => prepared.alertMetrics);
     const [alerts, latest, previous] = await Promise.all([
       this.alertValues.of(alertMetrics, at),
-      this.samples.latest(series, since),
+      this.samples.latest(series, since, new Date(at.getTime() + AHEAD_AT_MOST_MS)),
       this.previousReadings(polled),
     ]);
     const seen = watched.map((one) => {

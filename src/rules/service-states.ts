@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
 import { Conflict, NotFound } from '../common/errors';
 import { newId } from '../common/ids';
+import { AHEAD_AT_MOST_MS } from '../common/moments-ahead';
 import { Database } from '../database/database';
 import { Poller } from '../metrics/poller';
 import { nextDue } from '../metrics/poll-schedule';
@@ -9,6 +10,7 @@ import { Queues } from '../queue/queues';
 import { Services } from '../services/services';
 import { initialState } from './engine/evaluate';
 import type { Why } from './engine/explain';
+import { isAhead, setBack } from './engine/moments';
 import type { Reason, State } from './engine/types';
 import { Evaluator } from './evaluator';
 import { explanationOf, toldOf, wisdomUntil, type Surroundings } from './explanation';
@@ -163,7 +165,12 @@ export class ServiceStates {
     const service = await this.services.store.get(reference);
     const [watched] = await this.ruleBook.byIds([service.id]);
     if (watched === undefined) throw new NotFound('service', reference);
-    return watched;
+    const { state } = watched;
+    const now = this.clock.now().getTime();
+    // Until it is evaluated next, which writes it down.
+    return state !== undefined && isAhead(state, now + AHEAD_AT_MOST_MS)
+      ? { ...watched, state: setBack(state, now) }
+      : watched;
   }
 
   private async aroundOf({ prepared: { infrastructure }, killSwitch }: Watched): Promise<Surroundings> {

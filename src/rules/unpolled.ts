@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Subscriptions } from '../alerts/subscriptions';
 import { CLOCK, type Clock } from '../common/clock';
 import { SLOTS } from '../common/ids';
+import { AHEAD_AT_MOST_MS } from '../common/moments-ahead';
 import { Database } from '../database/database';
 import type { PollJob } from '../queue/jobs';
 import { truthOf, stale } from './engine/evaluate';
@@ -27,6 +28,9 @@ const PAGE = 500;
 const ALERT_WAITS_SECONDS = 30;
 const MAX_WAITING_ALERTS = 1_000;
 
+/** A moment after this was written by a clock that was ahead: it says nothing of when somebody looked. */
+const SOON = `now() + interval '${AHEAD_AT_MOST_MS} milliseconds'`;
+
 const EVERYWHERE: Range = { intervalSeconds: 0, fromSlot: 0, toSlot: SLOTS - 1 };
 
 /**
@@ -50,7 +54,8 @@ export class Unpolled {
     const tookSeconds = Math.max(0, this.clock.now().getTime() - began.getTime()) / 1000;
     await this.database.keyed.rows(
       `INSERT INTO polled_ranges AS r (interval_seconds, from_slot, to_slot, polled_at) VALUES ($1, $2, $3, now() - make_interval(secs => $4))
-       ON CONFLICT (interval_seconds, from_slot, to_slot) DO UPDATE SET polled_at = greatest(r.polled_at, excluded.polled_at)`,
+       ON CONFLICT (interval_seconds, from_slot, to_slot) DO UPDATE
+         SET polled_at = CASE WHEN r.polled_at > ${SOON} THEN excluded.polled_at ELSE greatest(r.polled_at, excluded.polled_at) END`,
       [intervalSeconds, fromSlot, toSlot, tookSeconds],
       'unpolled_polled',
     );
@@ -72,7 +77,7 @@ export class Unpolled {
       `SELECT coalesce(range_agg(int4range(from_slot, to_slot, '[]')) @> int4range($2::int, $3::int, '[]'), false) AS "isCovered"
        FROM polled_ranges
        WHERE interval_seconds = $1 AND from_slot <= $3 AND to_slot >= $2
-         AND polled_at >= now() - make_interval(secs => ${STALE_INTERVALS} * $1::int)`,
+         AND polled_at >= now() - make_interval(secs => ${STALE_INTERVALS} * $1::int) AND polled_at <= ${SOON}`,
       valuesOf(range),
       'unpolled_covered',
     );
@@ -133,7 +138,7 @@ export class Unpolled {
   /** Their moment is past, and nobody has evaluated them. */
   private overdue(): Promise<Late[]> {
     return this.database.rows<Late>(
-      `SELECT s.id, greatest(st.next_moment, d.started_at) AS since, st.decision_id AS decision
+      `SELECT s.id, least(now(), greatest(st.next_moment, d.started_at)) AS since, st.decision_id AS decision
        FROM service_states st JOIN services s ON s.id = st.service_id LEFT JOIN decisions d ON d.id = st.decision_id
        WHERE st.next_moment < now() - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds)
          AND s.enabled AND NOT s.polled AND st.state->>'reason' <> 'not_polled'
@@ -169,7 +174,11 @@ export class Unpolled {
        LIMIT ${PAGE}`,
       [[...since.keys()]],
     );
-    return states.map((one) => ({ ...one, since: laterOf(since.get(one.id)!, one.since) }));
+    const now = this.clock.now();
+    return states.map((one) => {
+      const at = laterOf(since.get(one.id)!, one.since);
+      return { ...one, since: at > now ? now : at };
+    });
   }
 
   private async tellOf(late: readonly Late[]): Promise<void> {
@@ -211,7 +220,10 @@ function withoutReadings(seen: Seen, { since, decision }: Late): Seen {
     else if (Object.hasOwn(seen.values, metric)) values[metric] = seen.values[metric]!;
   }
   const lastTrigger = seen.watched.state?.lastTriggeredAt;
-  const at = lastTrigger === undefined ? since : laterOf(since, new Date(lastTrigger + 1));
+  const at =
+    lastTrigger === undefined || lastTrigger > seen.at.getTime() + AHEAD_AT_MOST_MS
+      ? since
+      : laterOf(since, new Date(lastTrigger + 1));
   return { ...seen, at, values, errors, readAt: {}, stale: { decision: decision ?? undefined } };
 }
 
@@ -232,7 +244,7 @@ const LATE = `
   asked AS (SELECT interval FROM used WHERE interval IS NOT NULL UNION SELECT $1 WHERE $1 <> 0),
   fresh AS (
     SELECT interval_seconds AS interval, range_agg(int4range(from_slot, to_slot, '[]')) AS slots FROM polled_ranges
-    WHERE polled_at >= now() - make_interval(secs => ${STALE_INTERVALS} * interval_seconds)
+    WHERE polled_at >= now() - make_interval(secs => ${STALE_INTERVALS} * interval_seconds) AND polled_at <= ${SOON}
       AND ($1 = 0 OR interval_seconds = $1) AND from_slot <= $3 AND to_slot >= $2
     GROUP BY 1),
   holes AS (
@@ -240,14 +252,14 @@ const LATE = `
     FROM asked a LEFT JOIN fresh f USING (interval)),
   late AS (
     SELECT s.id, st.state->>'reason' AS reason, st.decision_id AS decision,
-      greatest(coalesce(r.polled_at, s.updated_at), s.created_at, d.started_at) AS since
+      least(now(), greatest(coalesce(r.polled_at, s.updated_at), s.created_at, d.started_at)) AS since
     FROM holes h JOIN services s ON s.interval_seconds = h.interval AND s.slot >= lower(h.slots) AND s.slot < upper(h.slots)
         AND s.enabled AND s.polled
       LEFT JOIN service_states st ON st.service_id = s.id
       LEFT JOIN decisions d ON d.id = st.decision_id,
-      LATERAL (SELECT max(polled_at) AS polled_at FROM polled_ranges
+      LATERAL (SELECT max(polled_at) FILTER (WHERE polled_at <= ${SOON}) AS polled_at FROM polled_ranges
         WHERE interval_seconds = s.interval_seconds AND s.slot BETWEEN from_slot AND to_slot) r
     WHERE ($4::uuid IS NULL OR s.id = $4)
-      AND s.updated_at < now() - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds)
+      AND (s.updated_at < now() - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds) OR s.updated_at > ${SOON})
       AND (st.state->>'reason' IS NOT DISTINCT FROM 'not_polled' OR d.started_at IS NULL OR d.started_at > now()
         OR d.started_at < now() - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds)))`;

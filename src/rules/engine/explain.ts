@@ -360,7 +360,8 @@ const shown = ({ value, note }: { value: number; note?: string }): string =>
 
 /** At most three digits behind the point; numbers are for reading here. */
 export const number = (value: number): string => String(Number(value.toFixed(3)));
-export const seconds = (ms: number): string => `${Number((ms / 1000).toFixed(1))} s`;
+/** Never negative: two processes may know the time a little otherwise. */
+export const seconds = (ms: number): string => `${Number((Math.max(0, ms) / 1000).toFixed(1))} s`;
 
 /** HH:MM:SS in UTC, with the date left to the reader's day. */
 const clock = (at: Moment): string => `${new Date(at).toISOString().slice(11, 19)}Z`;
