@@ -42,14 +42,16 @@ interface Holder {
  *   of a network's disk. It is a dead program's when its process is gone, or, where that can't be seen from here, when its
  *   last line, a beat, stands still.
  *
+ * @param deadMs how long a holder that can't be seen from here may give no sign of life
  * @throws when another program holds it, naming its pid
  */
-export async function lockFolder(folder: string, signal: AbortSignal): Promise<() => void> {
+export async function lockFolder(folder: string, signal: AbortSignal, deadMs = DEAD_MS): Promise<() => void> {
   const file = join(folder, 'program.pid');
   const socket = await takeName(folder, file);
   try {
     const holder = holderIn(file);
-    if (holder !== undefined && (await holds(holder, folder, file, signal))) throw taken(folder, holder);
+    if (holder !== undefined && (await holds(holder, folder, file, deadMs, signal)))
+      throw taken(folder, holder);
     const end = await hold(folder, file);
     return () => {
       end();
@@ -81,11 +83,17 @@ const taken = (folder: string, holder: Holder | undefined): Error => {
 };
 
 /** Does the program that wrote the lock still run? */
-async function holds(holder: Holder, folder: string, file: string, signal: AbortSignal): Promise<boolean> {
+async function holds(
+  holder: Holder,
+  folder: string,
+  file: string,
+  deadMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
   if (holder.folder !== folderNumber(folder)) return false;
   if (holder.where === here()) return startOf(holder.pid) === holder.startedAt;
   const before = beatIn(file);
-  for (let waitedMs = 0; waitedMs < DEAD_MS; waitedMs += 250) {
+  for (let waitedMs = 0; waitedMs < deadMs; waitedMs += 250) {
     await sleep(250, undefined, { signal });
     if (beatIn(file) !== before) return true;
   }

