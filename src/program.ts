@@ -1,5 +1,5 @@
-import { UnsupportedMediaTypeException } from '@nestjs/common';
-import { createServer, type RequestListener } from 'node:http';
+import { NotFoundException } from '@nestjs/common';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
@@ -8,27 +8,33 @@ import { messageOf } from './common/errors';
 import { JsonLogger } from './common/logger';
 import { standardOutput } from './common/output';
 import { readConfig, VARIABLES, type Config } from './config/config';
-import { inflated } from './api/inflate';
-import { takesForms, takesRawBody, takesYaml, wrongMediaType } from './api/raw-body';
+import { acceptBodies, BODY_BYTES_AT_MOST } from './api/bodies';
+import { willAwaitContinue } from './api/body';
+import { bodyBudget, UNIDENTIFIED, type Holder } from './api/body-budget';
+import { Connections, connectionsFor } from './api/connections';
+import { descriptorsAtMost } from './api/descriptors';
 import { describeApi } from './api/openapi';
 import { FastLane } from './alerts/fast-lane';
 import { AppModule } from './app.module';
+import { identify, senderOf } from './auth/auth';
+import { Identities } from './auth/identities';
 import { startEmbeddedServers, type EmbeddedServers } from './embedded/embedded-servers';
 import { groupSize, memberConfig, mayListen, ProcessGroup, tellGroup } from './process-group/process-group';
 import { unlessAborted } from './metrics/unless-aborted';
 import { installLookup } from './names/lookup';
 import { allowAddresses } from './targets/address-guard';
-import { YAML_TYPES } from './transfer/yaml';
 
 /** Everything must be over by then, from when it was asked to stop. */
 const STOP_MS = 28_000;
 /** Of that, embedded servers have at least this much to end by themselves. */
 const SERVERS_MS = 6_000;
-const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
-/** YAML takes a second a megabyte to read, and others wait meanwhile. JSON has no such limit. */
-const YAML_LIMIT_BYTES = 2 * 1024 * 1024;
 /** A client that sends or reads this slowly is let go. */
 const REQUEST_TIMEOUT_MS = 30_000;
+const TIMEOUTS = {
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  headersTimeout: 10_000,
+  connectionsCheckingInterval: 2_000,
+};
 
 export interface Program {
   /** Where it answers over HTTP. */
@@ -148,23 +154,32 @@ async function startApp(
   allowAddresses(config.allowAddresses);
   const isApi = config.roles.includes('api');
   let fastLane: FastLane | undefined;
+  const connections = new Connections(connectionsFor(descriptorsAtMost()));
   const adapter = new FastifyAdapter({
     serverFactory: (framework: RequestListener) => {
-      const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+      const take: RequestListener = (request, response) => {
+        connections.asked(request, response);
         if (fastLane?.takes(request, response) !== true) framework(request, response);
+      };
+      const server = createServer(TIMEOUTS, take);
+      server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+        willAwaitContinue(request);
+        take(request, response);
       });
+      connections.watch(server);
       return server.setTimeout(REQUEST_TIMEOUT_MS);
     },
-    bodyLimit: BODY_LIMIT_BYTES,
+    bodyLimit: BODY_BYTES_AT_MOST,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 500 },
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, {
     logger,
     abortOnError: false,
+    bodyParser: false,
   });
   if (isApi) fastLane = app.get(FastLane);
-  acceptBodies(app);
+  acceptBodies(app.getHttpAdapter().getInstance(), bodyBudget, holderOf(app, isApi));
   if (isApi) describeApi(app);
   try {
     await app.init();
@@ -180,51 +195,18 @@ async function startApp(
   }
 }
 
-/**
- * JSON under its own media type and that of RFC 7396. YAML as a text, and forms, where a route takes them; Nest leaves
- * its own parsers out once it was given one. An empty body is none, whatever its type says. Routes that take their body
- * as it comes are given it so, whatever its type. Everything else is answered 415, with what is right.
- */
-function acceptBodies(app: NestFastifyApplication): void {
-  const fastify = app.getHttpAdapter().getInstance();
-  fastify.addHook('preParsing', inflated);
-  const parse = fastify.getDefaultJsonParser('error', 'error');
-  const accept = (
-    types: readonly string[],
-    bodyLimit: number,
-    isTaken: (request: FastifyRequest) => boolean,
-    read: BodyReader,
-  ) => {
-    for (const type of types) {
-      app.useBodyParser(type, { bodyLimit }, (given, body: Buffer, done) => {
-        const request = given as unknown as FastifyRequest;
-        if (takesRawBody(request)) done(null, body);
-        else if (body.length === 0) done(null, undefined);
-        else if (isTaken(request)) read(body, done, request);
-        else done(new UnsupportedMediaTypeException(wrongMediaType(request)));
-      });
-    }
+/** Who sends a body, by what stands before it. Where no alerts and definitions are taken, nobody has to send one. */
+function holderOf(app: NestFastifyApplication, isApi: boolean): (request: FastifyRequest) => Promise<Holder> {
+  if (!isApi)
+    return async (request) => {
+      throw new NotFoundException(`Cannot ${request.method} ${request.url}`);
+    };
+  const identities = app.get(Identities);
+  return async (request) => {
+    const isKnown = await identify(identities, request, false);
+    return isKnown ? senderOf(request).name : UNIDENTIFIED;
   };
-  accept(JSON_TYPES, BODY_LIMIT_BYTES, always, (body, done, request) => {
-    void parse(request, body.toString('utf8'), done);
-  });
-  // Parsed where it is taken, so that a mistake can be told by its line.
-  accept(YAML_TYPES, YAML_LIMIT_BYTES, takesYaml, (body, done) => done(null, body.toString('utf8')));
-  accept(['application/x-www-form-urlencoded'], BODY_LIMIT_BYTES, takesForms, (body, done) =>
-    done(null, Object.fromEntries(new URLSearchParams(body.toString('utf8')))),
-  );
-  accept(['text/plain', '*'], BODY_LIMIT_BYTES, never, () => undefined);
 }
-
-const JSON_TYPES = ['application/json', 'application/merge-patch+json'];
-const always = () => true;
-const never = () => false;
-
-type BodyReader = (
-  body: Buffer,
-  done: (error: Error | null, body?: unknown) => void,
-  request: FastifyRequest,
-) => void;
 
 async function stop(
   { close, kill }: Started,

@@ -11,7 +11,7 @@ import {
   Req,
   Res,
 } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
+import { RouteConfig } from '../common/route-config';
 import {
   ApiBearerAuth,
   ApiBody,
@@ -33,7 +33,7 @@ import { isId } from '../common/ids';
 import { Database } from '../database/database';
 import { pageOf } from '../database/definitions';
 import { NativeAlert } from './formats/native.format';
-import { answered, factsOf, formatIn, tokenInBody } from './requests';
+import { answered, factsOf, formatIn, KEY_IN_BODY } from './requests';
 import { Reception } from './reception';
 
 class AlertsQuery extends RangeQuery {
@@ -84,7 +84,7 @@ export class AlertsController {
   @Post(':format')
   @HttpCode(202)
   @RouteConfig(RAW_BODY)
-  @IntakeOf(formatIn, tokenInBody)
+  @IntakeOf(formatIn, KEY_IN_BODY)
   @ApiOperation({ summary: 'What other systems send, in their format; see GET /mappings' })
   @ApiParam({ name: 'format', description: 'An alert format, or `auto`: found by its shape' })
   @ApiBody({ schema: { description: 'As the format has it; see docs/alerts' } })
@@ -99,7 +99,7 @@ export class AlertsController {
   @Put(':format')
   @HttpCode(202)
   @RouteConfig(RAW_BODY)
-  @IntakeOf(formatIn, tokenInBody)
+  @IntakeOf(formatIn, KEY_IN_BODY)
   @ApiOperation({ summary: 'The same for senders that put' })
   @ApiParam({ name: 'format', description: 'An alert format' })
   @ApiBody({ schema: { description: 'As the format has it; see docs/alerts' } })

@@ -1,12 +1,12 @@
 import { Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
+import { RouteConfig } from '../common/route-config';
 import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RAW_BODY } from '../api/raw-body';
 import { IntakeOf, senderOf } from '../auth/auth';
 import { CLOCK, type Clock } from '../common/clock';
 import type { Answer, Taken } from './formats/alert-format';
-import { answered, factsOf, routingKeyOf } from './requests';
+import { answered, factsOf, KEY_IN_BODY } from './requests';
 import { Reception } from './reception';
 
 /** An Alertmanager says nothing; what was refused among others is worth a word. */
@@ -38,7 +38,7 @@ export class EmulatedController {
   @Post(['api/v1/alerts/pagerduty/v2/enqueue', 'v2/enqueue'])
   @HttpCode(202)
   @RouteConfig(RAW_BODY)
-  @IntakeOf('pagerduty', routingKeyOf)
+  @IntakeOf('pagerduty', KEY_IN_BODY)
   @ApiOperation({ summary: "PagerDuty's Events API v2, for senders that add its path by themselves" })
   async toPagerDuty(
     @Req() request: FastifyRequest,
@@ -53,7 +53,7 @@ export class EmulatedController {
   ])
   @HttpCode(200)
   @RouteConfig(RAW_BODY)
-  @IntakeOf('pagerduty', routingKeyOf)
+  @IntakeOf('pagerduty', KEY_IN_BODY)
   @ApiOperation({ summary: "PagerDuty's Events API v1" })
   async toPagerDutyV1(
     @Req() request: FastifyRequest,
@@ -65,7 +65,7 @@ export class EmulatedController {
   @Post(['api/v1/alerts/pagerduty/v2/change/enqueue', 'v2/change/enqueue'])
   @HttpCode(202)
   @RouteConfig(RAW_BODY)
-  @IntakeOf('pagerduty', routingKeyOf)
+  @IntakeOf('pagerduty', KEY_IN_BODY)
   @ApiOperation({ summary: "PagerDuty's change events, by which no alert begins or ends" })
   change(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): object {
     return answered(reply, this.reception.takeChange(factsOf(request, this.clock), senderOf(request)));

@@ -1,9 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { Identities, type Principal, type Sender } from '../auth/identities';
+import { drain, readBody } from '../api/body';
+import { bodyBudget, type Lease } from '../api/body-budget';
+import { allow } from '../auth/auth';
+import { Identities } from '../auth/identities';
 import { CLOCK, type Clock } from '../common/clock';
-import { Forbidden, messageOf, Unavailable } from '../common/errors';
-import { problemOf } from '../common/problem.filter';
+import { messageOf } from '../common/errors';
+import { problemOf, retryAfterOf } from '../common/problem.filter';
 import { quietAnswer } from './emulated.controller';
 import type { Answer } from './formats/alert-format';
 import { Reception } from './reception';
@@ -26,7 +29,6 @@ const WAYS = new Map<string, Way>([
 ]);
 
 const BODY_BYTES_AT_MOST = 1 << 20;
-const NO_BODY = Buffer.alloc(0);
 
 /**
  * The way in of alerts without the framework, which costs more than all the rest of a small alert: the same identity,
@@ -55,49 +57,40 @@ export class FastLane {
     const query = queryAt < 0 ? {} : Object.fromEntries(new URLSearchParams(url.slice(queryAt)));
     const token = bearerIn(headers.authorization) ?? (headers.authorization ? undefined : query.token);
     if (token === undefined) return false;
-    this.read(request, length, (raw) => void this.answer(way, token, { raw, headers, query }, response));
+    void this.answer(way, token, query, request, response);
     return true;
   }
 
-  private read(request: IncomingMessage, length: number, whenRead: (body: Buffer) => void): void {
-    let chunks: Buffer[] | undefined;
-    let first: Buffer = NO_BODY;
-    request.on('data', (chunk: Buffer) => {
-      // Most come in one piece.
-      if (chunk.length === length) first = chunk;
-      else (chunks ??= []).push(chunk);
-    });
-    request.on('end', () => whenRead(chunks === undefined ? first : Buffer.concat(chunks)));
-    // It went away; there is nobody to answer.
-    request.on('error', () => undefined);
-  }
-
+  /** Who it is comes first: nothing of the body is read for anybody else. */
   private async answer(
     { format, answered }: Way,
     token: string,
-    given: { raw: Buffer; headers: IncomingMessage['headers']; query: Record<string, unknown> },
+    query: Record<string, unknown>,
+    request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
+    let lease: Lease | undefined;
     try {
-      const sender = senderOf(await this.identities.of(token), format);
-      const facts = { now: this.clock.now(), ...given };
+      const principal = await this.identities.of(token, request.socket.remoteAddress ?? '');
+      allow(principal, format);
+      const sender = principal.kind === 'source' ? principal : { name: 'api' };
+      lease = bodyBudget.lease(sender.name);
+      const raw = await readBody(request, response, BODY_BYTES_AT_MOST, lease);
+      const facts = { raw, headers: request.headers, query, now: this.clock.now() };
       const { status, body } = answered(await this.reception.take(format, facts, sender));
       send(response, status, 'application/json; charset=utf-8', body);
     } catch (error) {
       const problem = problemOf(error);
       if (problem.status === 500) this.logger.error(messageOf(error), (error as Error).stack);
-      if (error instanceof Unavailable) response.setHeader('Retry-After', String(error.retryAfterSeconds));
+      const retryAfter = retryAfterOf(error);
+      if (retryAfter !== undefined) response.setHeader('Retry-After', retryAfter);
       if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
       send(response, problem.status, 'application/problem+json; charset=utf-8', problem);
+      if (!request.complete) drain(request);
+    } finally {
+      lease?.end();
     }
   }
-}
-
-/** @throws Forbidden */
-function senderOf(principal: Principal, format: string): Sender {
-  if (principal.kind === 'administrator') return { name: 'api' };
-  if (principal.format === format) return principal;
-  throw new Forbidden(`the token of source ${principal.name} is good for ${principal.format} alerts alone`);
 }
 
 const bearerIn = (authorization = ''): string | undefined => /^Bearer +(\S+)$/i.exec(authorization)?.[1];

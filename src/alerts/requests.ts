@@ -16,10 +16,10 @@ export function answered(reply: FastifyReply, { status, body }: Answer): object 
 /** The format that the path names. */
 export const formatIn = ({ params }: FastifyRequest): string => (params as { format: string }).format;
 
-/** PagerDuty's senders have no other place for it. */
-export const routingKeyOf = ({ body }: FastifyRequest): string | undefined => routingKeyIn(rawOf(body));
-
-export const tokenInBody = (request: FastifyRequest): string | undefined =>
-  formatIn(request) === 'pagerduty' ? routingKeyOf(request) : undefined;
+/** PagerDuty's senders have no other place for their token. */
+export const KEY_IN_BODY = {
+  of: 'pagerduty',
+  token: ({ body }: FastifyRequest): string | undefined => routingKeyIn(rawOf(body)),
+};
 
 const rawOf = (body: unknown): Buffer => (Buffer.isBuffer(body) ? body : Buffer.alloc(0));

@@ -1,6 +1,6 @@
 import { Body, Controller, HttpCode, Inject, Put, Req } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { RouteConfig } from '@nestjs/platform-fastify';
+import { RouteConfig } from '../common/route-config';
 import type { FastifyRequest } from 'fastify';
 import { FORM_BODY } from '../api/raw-body';
 import { IntakeOf, senderOf } from '../auth/auth';

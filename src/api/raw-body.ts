@@ -14,6 +14,23 @@ export const takesYaml = (request: FastifyRequest): boolean => has(YAML_BODY, re
 const has = (config: object, { routeOptions }: FastifyRequest): boolean =>
   Object.keys(config).every((name) => name in (routeOptions.config as object));
 
+const JSON_TYPES = ['application/json', 'application/merge-patch+json'];
+/** RFC 9512, and what is still sent for it. */
+export const YAML_TYPES = ['application/yaml', 'text/yaml', 'application/x-yaml'];
+const FORM_TYPE = 'application/x-www-form-urlencoded';
+
+export type BodyKind = 'raw' | 'json' | 'yaml' | 'form';
+
+/** What a body is read as by its type and its route; undefined where that does not take it. */
+export function kindOf(request: FastifyRequest): BodyKind | undefined {
+  if (takesRawBody(request)) return 'raw';
+  const [type = ''] = (request.headers['content-type'] ?? '').split(';', 1);
+  const essence = type.trim().toLowerCase();
+  if (JSON_TYPES.includes(essence)) return 'json';
+  if (YAML_TYPES.includes(essence) && takesYaml(request)) return 'yaml';
+  return essence === FORM_TYPE && takesForms(request) ? 'form' : undefined;
+}
+
 /** What is right, for a body of a type that its route does not take. */
 export function wrongMediaType(request: FastifyRequest): string {
   const { 'content-type': type = '' } = request.headers;

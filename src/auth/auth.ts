@@ -2,16 +2,17 @@ import { Injectable, SetMetadata, type CanActivate, type ExecutionContext } from
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { Forbidden, Unauthorized } from '../common/errors';
+import { RouteConfig } from '../common/route-config';
 import { Identities, type Principal, type Sender } from './identities';
 
 /** Which format a way in takes, and where else than in its usual places a request has its token. */
 interface WayIn {
   format: (request: FastifyRequest) => string;
-  elsewhere?: (request: FastifyRequest) => string | undefined;
+  /** Of a format whose senders have it in the body. */
+  inBody?: { of: string; token: (request: FastifyRequest) => string | undefined };
 }
 
 const PUBLIC = 'monscale:public';
-const INTAKE = 'monscale:intake';
 
 /** Open to everybody: health, metrics, the API's description. */
 export const Public = () => SetMetadata(PUBLIC, true);
@@ -20,19 +21,31 @@ export const Public = () => SetMetadata(PUBLIC, true);
  * Takes alerts: open to the sources of this format too, whose senders may give the token as `?token=` or as the
  * password of basic authentication.
  */
-export const IntakeOf = (format: string | WayIn['format'], elsewhere?: WayIn['elsewhere']) =>
-  SetMetadata(INTAKE, {
-    format: typeof format === 'string' ? () => format : format,
-    elsewhere,
-  } satisfies WayIn);
+export const IntakeOf = (format: string | WayIn['format'], inBody?: WayIn['inBody']) =>
+  RouteConfig({
+    intake: { format: typeof format === 'string' ? () => format : format, inBody } satisfies WayIn,
+  });
 
 /** The source that sent a request; who has an API token sends as `api`. */
 export function senderOf(request: FastifyRequest): Sender {
-  const { principal } = request as { principal?: Principal };
+  const principal = principalOf(request);
   return principal?.kind === 'source' ? principal : { name: 'api' };
 }
 
-/** Lets in the built-in administrator, and sources where they may send. */
+/** Who sent it, where that is known by now. */
+export const principalOf = (request: FastifyRequest): Principal | undefined =>
+  (request as { principal?: Principal }).principal;
+
+/** @throws Forbidden */
+export function allow(principal: Principal, format: string | undefined): void {
+  if (principal.kind !== 'source' || principal.format === format) return;
+  throw new Forbidden(`the token of source ${principal.name} is good for ${principal.format} alerts alone`);
+}
+
+/**
+ * Lets in the built-in administrator, and sources where they may send. Who sends a body is asked for the token before a
+ * byte of it is read; where it stands in the body, that is read up to a small bound.
+ */
 @Injectable()
 export class AuthGuard implements CanActivate {
   constructor(
@@ -43,30 +56,43 @@ export class AuthGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const places = [context.getHandler(), context.getClass()];
     if (this.reflector.getAllAndOverride<boolean>(PUBLIC, places)) return true;
-    const intake = this.reflector.getAllAndOverride<WayIn | undefined>(INTAKE, places);
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const principal = await this.identify(request, intake);
-    if (principal.kind === 'source' && principal.format !== intake?.format(request)) {
-      throw new Forbidden(
-        `the token of source ${principal.name} is good for ${principal.format} alerts alone`,
-      );
-    }
-    Object.assign(request, { principal });
+    if (principalOf(request) === undefined) await identify(this.identities, request, true);
     return true;
-  }
-
-  private async identify(request: FastifyRequest, intake: WayIn | undefined): Promise<Principal> {
-    const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-    const token = bearer ?? (intake && tokenIn(request, intake));
-    if (token === undefined) throw new Unauthorized('send your token as "Authorization: Bearer <token>"');
-    return this.identities.of(token);
   }
 }
 
+/**
+ * Finds out who sent a request.
+ *
+ * @param isRead its body is there to look into
+ * @returns whether it is known now; else its token can only stand in its body
+ * @throws Unauthorized, TooManyRequests, Forbidden
+ */
+export async function identify(
+  identities: Identities,
+  request: FastifyRequest,
+  isRead: boolean,
+): Promise<boolean> {
+  const { intake } = request.routeOptions.config as { intake?: WayIn };
+  const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  const format = intake?.format(request);
+  const inBody = intake?.inBody?.of === format ? intake?.inBody : undefined;
+  const token = bearer ?? (intake && tokenIn(request)) ?? (isRead ? inBody?.token(request) : undefined);
+  if (token === undefined) {
+    if (inBody !== undefined && !isRead) return false;
+    throw new Unauthorized('send your token as "Authorization: Bearer <token>"');
+  }
+  const principal = await identities.of(token, request.socket.remoteAddress ?? '');
+  allow(principal, format);
+  Object.assign(request, { principal });
+  return true;
+}
+
 /** A token where senders of alerts may have it who can't set a bearer token. */
-function tokenIn(request: FastifyRequest, { elsewhere }: WayIn): string | undefined {
+function tokenIn(request: FastifyRequest): string | undefined {
   const basic = /^Basic +([A-Za-z0-9+/=_-]+)$/i.exec(request.headers.authorization ?? '')?.[1];
   const [, password] = /^[^:]*:(.+)$/s.exec(Buffer.from(basic ?? '', 'base64').toString('utf8')) ?? [];
   const { token } = request.query as { token?: unknown };
-  return password ?? (typeof token === 'string' ? token : elsewhere?.(request));
+  return password ?? (typeof token === 'string' ? token : undefined);
 }

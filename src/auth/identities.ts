@@ -1,9 +1,13 @@
 import { hash as digest, timingSafeEqual } from 'node:crypto';
 import { Global, Inject, Injectable, Module } from '@nestjs/common';
 import { Batcher } from '../common/batcher';
-import { Unauthorized } from '../common/errors';
+import { CLOCK, type Clock } from '../common/clock';
+import { TooManyRequests, Unauthorized } from '../common/errors';
+import { SharedRun } from '../common/shared-run';
+import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
 import { Database } from '../database/database';
+import { Guesses } from './guesses';
 
 /** Who sent a request. */
 export type Principal = { kind: 'administrator' } | ({ kind: 'source'; format: string } & Sender);
@@ -21,30 +25,74 @@ interface SourceRow {
   params: Record<string, unknown>;
 }
 
-/** Whose token it is. Nothing is remembered: a token is void at once. */
+/** As long as that a list of all tokens counts, for addresses that guess. */
+const LIST_MS = 250;
+
+/**
+ * Whose token it is. Nothing is remembered: a token is void at once. An address that sends many that nobody has is slowed;
+ * a right token is taken from it all the same, as others may share it.
+ */
 @Injectable()
 export class Identities {
   private readonly adminHash?: Buffer;
+  private readonly guesses = new Guesses();
   /** Requests that come at once ask together. */
   private readonly sources = new Batcher((hashes: Buffer[]) => this.find(hashes));
+  private readonly listing = new SharedRun(() => this.list());
+  private listed = { hashes: new Set<string>(), at: -Infinity };
 
   constructor(
     private readonly database: Database,
     @Inject(CONFIG) config: Config,
+    @Inject(CLOCK) private readonly clock: Clock,
   ) {
     this.adminHash = config.adminToken === undefined ? undefined : hashOf(config.adminToken);
   }
 
-  /** @throws Unauthorized */
-  async of(token: string): Promise<Principal> {
+  /**
+   * @param address from where it was sent
+   * @throws Unauthorized; TooManyRequests where it is not even looked up
+   */
+  async of(token: string, address: string): Promise<Principal> {
     const hash = hashOf(token);
     // Hashes are of one length, and comparing them takes the same time wherever they differ.
     if (this.adminHash !== undefined && timingSafeEqual(hash, this.adminHash))
       return { kind: 'administrator' };
+    const waitSeconds = this.guesses.waitSeconds(address, this.now());
+    if (waitSeconds > 0 && !(await this.mayBeRight(hash))) {
+      telemetry.tokensRefused.inc({ reason: 'slowed' });
+      throw new TooManyRequests('too many unknown tokens come from this address', waitSeconds);
+    }
     const source = await this.sources.add(hash);
-    if (source === undefined) throw new Unauthorized('this token is not known');
+    if (source === undefined) {
+      this.guesses.failed(address, this.now());
+      telemetry.tokensRefused.inc({ reason: 'unknown' });
+      throw new Unauthorized('this token is not known');
+    }
     const { name, format, params } = source;
     return { kind: 'source', name, format, params };
+  }
+
+  private now(): number {
+    return this.clock.now().getTime();
+  }
+
+  /** By a list of all tokens that is read a few times a second at most, whatever is guessed. */
+  private async mayBeRight(hash: Buffer): Promise<boolean> {
+    const key = hash.toString('base64');
+    if (!this.listed.hashes.has(key) && performance.now() - this.listed.at > LIST_MS)
+      await this.listing.run();
+    return this.listed.hashes.has(key);
+  }
+
+  private async list(): Promise<void> {
+    if (performance.now() - this.listed.at <= LIST_MS) return;
+    const rows = await this.database.keyed.rows<{ hash: Buffer }>(
+      'SELECT token_hash AS hash FROM sources',
+      [],
+      'auth_tokens',
+    );
+    this.listed = { hashes: new Set(rows.map(({ hash }) => hash.toString('base64'))), at: performance.now() };
   }
 
   private async find(hashes: readonly Buffer[]): Promise<(SourceRow | undefined)[]> {

@@ -38,6 +38,19 @@ export class Conflict extends Error {
   }
 }
 
+/** What was begun is not done in the time there is for it. */
+export class RequestTimeout extends Error {}
+
+/** Asked too often. */
+export class TooManyRequests extends Error {
+  constructor(
+    message: string,
+    readonly retryAfterSeconds: number,
+  ) {
+    super(message);
+  }
+}
+
 /** Somebody else changed the resource since it was read (`If-Match`). */
 export class VersionMismatch extends Error {}
 

@@ -8,6 +8,8 @@ import {
   messageOf,
   NotFound,
   PayloadTooLarge,
+  RequestTimeout,
+  TooManyRequests,
   Unauthorized,
   Unavailable,
   VersionMismatch,
@@ -32,11 +34,18 @@ export class ProblemFilter implements ExceptionFilter {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const problem = problemOf(error);
     if (problem.status === 500) this.logger.error(messageOf(error), (error as Error).stack);
-    if (error instanceof Unavailable) void reply.header('Retry-After', String(error.retryAfterSeconds));
+    const retryAfter = retryAfterOf(error);
+    if (retryAfter !== undefined) void reply.header('Retry-After', retryAfter);
     if (problem.status === 401) void reply.header('WWW-Authenticate', 'Bearer');
     void reply.status(problem.status).type('application/problem+json').send(problem);
   }
 }
+
+/** When to come again, for whom that is said. */
+export const retryAfterOf = (error: unknown): string | undefined =>
+  error instanceof Unavailable || error instanceof TooManyRequests
+    ? String(error.retryAfterSeconds)
+    : undefined;
 
 /** SQLSTATEs of texts that PostgreSQL can't hold. */
 const UNSTORABLE = new Set(['22021', '22P05']);
@@ -45,6 +54,8 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof InvalidInput) return problem(400, 'The input is wrong; see errors', error.errors);
   if (error instanceof Unauthorized) return problem(401, error.message);
   if (error instanceof Forbidden) return problem(403, error.message);
+  if (error instanceof RequestTimeout) return problem(408, error.message);
+  if (error instanceof TooManyRequests) return problem(429, error.message);
   if (error instanceof PayloadTooLarge) return problem(413, error.message);
   if (error instanceof NotFound) return problem(404, error.message);
   if (error instanceof Conflict) return problem(409, error.message, error.errors);

@@ -69,6 +69,29 @@ export const telemetry = {
     'format',
     'reason',
   ] as const),
+  bodiesRefused: counter(
+    'http_bodies_refused_total',
+    'Bodies of requests that were not read, or not to their end, by why',
+    ['reason'] as const,
+  ),
+  bodyBytes: new Gauge({
+    name: 'monscale_http_body_bytes',
+    help: 'Bytes of bodies that are held until their requests are answered',
+    registers,
+  }),
+  connections: new Gauge({
+    name: 'monscale_http_connections',
+    help: 'Open HTTP connections',
+    registers,
+  }),
+  connectionsClosed: counter(
+    'http_connections_closed_total',
+    'HTTP connections that were closed to make room for others',
+    ['reason'] as const,
+  ),
+  tokensRefused: counter('http_tokens_refused_total', 'Requests with a token that is not known, by why', [
+    'reason',
+  ] as const),
   trapDatagrams: counter('trap_datagrams_total', 'UDP datagrams that the trap listener read'),
   trapDrops: counter(
     'trap_drops_total',

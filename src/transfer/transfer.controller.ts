@@ -10,10 +10,10 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import { RouteConfig } from '@nestjs/platform-fastify';
+import { RouteConfig } from '../common/route-config';
 import type { FastifyReply } from 'fastify';
 import { ActionRegistry } from '../actions/action-registry';
-import { YAML_BODY } from '../api/raw-body';
+import { YAML_BODY, YAML_TYPES } from '../api/raw-body';
 import { checked } from '../common/check';
 import { InvalidInput, type FieldError } from '../common/errors';
 import { Choice } from '../common/fields';
@@ -22,7 +22,7 @@ import { entriesOf } from './document';
 import { Export, type Exported } from './export';
 import { Import, sentence, type Plan, type Skipped } from './import';
 import { entriesOf2014, type Unmappable } from './monscale-2014';
-import { fromYaml, toYaml, YAML_TYPES } from './yaml';
+import { fromYaml, toYaml } from './yaml';
 
 class ExportQuery {
   @Choice(['json', 'yaml'], { description: 'How it is written; else Accept says', optional: true })

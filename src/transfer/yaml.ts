@@ -1,9 +1,6 @@
 import { parseDocument, stringify } from 'yaml';
 import { InvalidInput } from '../common/errors';
 
-/** RFC 9512, and what is still sent for it. */
-export const YAML_TYPES = ['application/yaml', 'text/yaml', 'application/x-yaml'];
-
 /** More uses of anchors than this are taken for an attack ("billion laughs"). */
 const MAX_ALIASES = 100;
 

@@ -1,0 +1,70 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { NotFoundException, UnsupportedMediaTypeException } from '@nestjs/common';
+import { drain, hasBody, readBody } from './body';
+import { UNIDENTIFIED, type BodyBudget, type Holder } from './body-budget';
+import { kindOf, wrongMediaType, type BodyKind } from './raw-body';
+
+export const BODY_BYTES_AT_MOST = 8 * 1024 * 1024;
+/** Of those whose token stands in the body. */
+const UNIDENTIFIED_BYTES_AT_MOST = 64 * 1024;
+/** YAML takes a second a megabyte to read, and others wait meanwhile. JSON has no such limit. */
+const YAML_BYTES_AT_MOST = 2 * 1024 * 1024;
+
+const METHODS_WITHOUT = new Set(['GET', 'HEAD']);
+
+const read = new WeakMap<FastifyRequest, Buffer>();
+
+/**
+ * How bodies come in. First the path is looked at, then who sends, then what it is said to be; only then it is read, into
+ * a bounded memory. JSON under its own media type and that of RFC 7396; YAML as a text, and forms, where a route takes
+ * them; as it comes where a route wants that. An empty body is none, whatever its type says. Everything else is answered
+ * 415, with what is right.
+ *
+ * @param holderOf who sends, by what stands before the body; throws what refuses it
+ */
+export function acceptBodies(
+  fastify: FastifyInstance,
+  budget: BodyBudget,
+  holderOf: (request: FastifyRequest) => Promise<Holder>,
+): void {
+  const holders = new WeakMap<FastifyRequest, Holder>();
+  const isSent = (request: FastifyRequest) => !METHODS_WITHOUT.has(request.method) && hasBody(request.raw);
+  fastify.addHook('onRequest', async (request) => {
+    if (!isSent(request)) return;
+    if (request.is404) throw new NotFoundException(`Cannot ${request.method} ${request.url}`);
+    holders.set(request, await holderOf(request));
+    if (kindOf(request) === undefined) throw new UnsupportedMediaTypeException(wrongMediaType(request));
+  });
+  fastify.addHook('preParsing', async (request, reply, payload) => {
+    const holder = holders.get(request);
+    if (holder === undefined) return payload;
+    const lease = budget.lease(holder);
+    reply.raw.once('close', () => lease.end());
+    read.set(request, await readBody(request.raw, reply.raw, limitOf(request, holder), lease));
+    return payload;
+  });
+  fastify.addHook('onResponse', async ({ raw }) => {
+    if (!raw.complete) drain(raw);
+  });
+  const parseJson = fastify.getDefaultJsonParser('error', 'error');
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('*', (request, _payload, done) => {
+    const body = read.get(request);
+    if (body === undefined || body.length === 0) return done(null, undefined);
+    const kind = kindOf(request)!;
+    if (kind === 'json') void parseJson(request, body.toString('utf8'), done);
+    else done(null, READERS[kind](body));
+  });
+}
+
+const READERS: Record<Exclude<BodyKind, 'json'>, (body: Buffer) => unknown> = {
+  raw: (body) => body,
+  // Parsed where it is taken, so that a mistake can be told by its line.
+  yaml: (body) => body.toString('utf8'),
+  form: (body) => Object.fromEntries(new URLSearchParams(body.toString('utf8'))),
+};
+
+function limitOf(request: FastifyRequest, holder: Holder): number {
+  if (holder === UNIDENTIFIED) return UNIDENTIFIED_BYTES_AT_MOST;
+  return kindOf(request) === 'yaml' ? YAML_BYTES_AT_MOST : BODY_BYTES_AT_MOST;
+}

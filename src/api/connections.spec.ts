@@ -1,0 +1,90 @@
+import { once } from 'node:events';
+import { createServer, get, type Server } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Connections, connectionsFor } from './connections';
+import { softLimitIn } from './descriptors';
+
+describe('connections', () => {
+  let server: Server;
+  let port: number;
+  const sockets: Socket[] = [];
+  const unanswered: (() => void)[] = [];
+
+  beforeEach(async () => {
+    const connections = new Connections(10);
+    server = createServer((request, response) => {
+      connections.asked(request, response);
+      if (request.url === '/held') unanswered.push(() => response.end('late'));
+      else response.end('ok');
+    });
+    connections.watch(server);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    ({ port } = server.address() as AddressInfo);
+  });
+
+  afterEach(() => {
+    sockets.splice(0).forEach((socket) => socket.destroy());
+    unanswered.length = 0;
+    server.closeAllConnections();
+    server.close();
+  });
+
+  async function open(text = '', from = '127.0.0.1'): Promise<Socket> {
+    const socket = connect({ port, host: '127.0.0.1', localAddress: from });
+    socket.on('error', () => undefined).resume();
+    sockets.push(socket);
+    await once(socket, 'connect');
+    if (text) socket.write(text);
+    await sleep(5);
+    return socket;
+  }
+  const health = (): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      get({ port, host: '127.0.0.1', agent: false }, (response) => resolve(response.resume().statusCode)).on('error', reject); // prettier-ignore
+    });
+  const isOpen = (socket: Socket) => !socket.destroyed && !socket.readableEnded;
+
+  it('the one that was idle longest makes room for a new one: whoever asks is answered', async () => {
+    const idle = [];
+    for (let count = 0; count < 40; count++) idle.push(await open(count % 2 ? 'GET / HT' : ''));
+    expect(await health()).toBe(200);
+    await sleep(20);
+    expect(idle.filter(isOpen).length).toBeLessThanOrEqual(10);
+    expect(idle.slice(-8).every(isOpen)).toBe(true);
+  });
+
+  it('one whose request is not answered yet stays; after its answer it is idle again', async () => {
+    const held = await open('GET /held HTTP/1.1\r\nHost: a\r\n\r\n');
+    for (let count = 0; count < 30; count++) await open();
+    expect(isOpen(held)).toBe(true);
+    unanswered[0]!();
+    await sleep(10);
+    for (let count = 0; count < 30; count++) await open();
+    expect(isOpen(held)).toBe(false);
+  });
+
+  it('where none is idle the new one is closed', async () => {
+    for (let count = 0; count < 10; count++) await open('GET /held HTTP/1.1\r\nHost: a\r\n\r\n');
+    await expect(health()).rejects.toThrow(/hang up|reset/i);
+    expect(unanswered).toHaveLength(10);
+  });
+
+  it('whoever has most of them makes room, and nobody else', async () => {
+    const other = await open('', '127.0.0.2');
+    for (let count = 0; count < 40; count++) await open('', '127.0.0.3');
+    expect(isOpen(other)).toBe(true);
+  });
+});
+
+test('half of the descriptors are for connections, within reason', () => {
+  expect([16, 400, 1_024, 1_048_576, Infinity].map(connectionsFor)).toEqual([8, 200, 512, 10_000, 10_000]);
+  const limits =
+    'Limit Soft Hard Units\nMax open files            400                  1048576              files\n';
+  expect(softLimitIn(limits)).toBe(400);
+  expect(softLimitIn('Max open files            unlimited            unlimited            files')).toBe(
+    Infinity,
+  );
+  expect(softLimitIn('')).toBe(1_024);
+});

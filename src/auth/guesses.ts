@@ -1,0 +1,50 @@
+import { isIPv4 } from 'node:net';
+
+/** Unknown tokens of an address that are looked up before it is slowed. */
+const FREE = 20;
+/** Counted anew after as long without one. */
+const FORGET_MS = 10 * 60_000;
+const DELAY_MS = 1_000;
+const DELAY_AT_MOST_MS = 60_000;
+const ADDRESSES_AT_MOST = 10_000;
+
+interface Guesser {
+  failures: number;
+  lastAt: number;
+  /** Until then no token of it is looked up unless it may be right. */
+  until: number;
+}
+
+/** Addresses that send tokens nobody has: each further one is looked up after a delay that doubles. */
+export class Guesses {
+  /** The one that failed last stands last. */
+  private readonly guessers = new Map<string, Guesser>();
+
+  failed(address: string, now: number): void {
+    const key = networkOf(address);
+    const known = this.guessers.get(key);
+    const before = known !== undefined && now - known.lastAt < FORGET_MS ? known.failures : 0;
+    const failures = before + 1;
+    const delay = failures < FREE ? 0 : Math.min(DELAY_MS * 2 ** (failures - FREE), DELAY_AT_MOST_MS);
+    this.guessers.delete(key);
+    this.guessers.set(key, { failures, lastAt: now, until: now + delay });
+    if (this.guessers.size > ADDRESSES_AT_MOST) this.guessers.delete(this.guessers.keys().next().value!);
+  }
+
+  /** Seconds until the next one is looked up; 0 when that is now. */
+  waitSeconds(address: string, now: number): number {
+    const { until = 0 } = this.guessers.get(networkOf(address)) ?? {};
+    return Math.max(0, Math.ceil((until - now) / 1000));
+  }
+}
+
+/** Who has one IPv6 address has at least 2^64 of them. */
+export function networkOf(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
+  if (isIPv4(mapped)) return mapped;
+  const [head = '', tail] = mapped.split('%')[0]!.toLowerCase().split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === undefined || tail === '' ? [] : tail.split(':');
+  const groups = tail === undefined ? left : [...left, ...Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0'), ...right]; // prettier-ignore
+  return groups.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, '')).join(':'); // prettier-ignore
+}
