@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Batcher } from '../common/batcher';
+import { chunks } from '../common/chunks';
 import { CLOCK, type Clock } from '../common/clock';
 import { messageOf, Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
@@ -116,12 +117,17 @@ const COPY_FROM = 200;
 
 /** While more than this share of the alerts are new, those that may be are inserted without a look before. */
 const MOSTLY = 0.9;
+/** From this many on it is cheaper to look up a sample than to insert for nothing; and how many are a sample. */
+const LARGE = 1_000;
+const SAMPLED = 50;
 
 /** Deliveries that share a commit. */
 const DELIVERIES_AT_ONCE = 64;
 /** While one waits for PostgreSQL, the next is made ready, where there is enough for it: a commit costs as much as 30 alerts. */
 const COMMITS_AT_ONCE = 3;
 const MANY_ALERTS = 200;
+/** Alerts that one statement looks up; what is more goes beside it. */
+const LOOKED_UP_AT_ONCE = 2_500;
 /** Alerts in memory that are not committed yet; whoever brings more is asked to come again. */
 const ALERTS_IN_MEMORY = 50_000;
 
@@ -217,7 +223,9 @@ export class Intake {
   }
 
   private async commit(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Kept> {
-    const begun = this.comesNew ? await this.insertNew(source, beginnings(alerts)) : NOBODY;
+    const begun = (await this.seemNew(source, alerts))
+      ? await this.insertNew(source, beginnings(alerts))
+      : NOBODY;
     const rest = alerts.filter(({ dedupKey }) => !begun.ids.has(dedupKey));
     const glimpses = await this.glimpses(source, rest);
     const now = this.clock.now().getTime();
@@ -263,23 +271,38 @@ export class Intake {
     };
   }
 
+  /** A large batch that is not new would be inserted in vain, so some of it are looked up first. */
+  private async seemNew(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<boolean> {
+    if (!this.comesNew || alerts.length < LARGE) return this.comesNew;
+    const every = Math.floor(alerts.length / SAMPLED);
+    const known = await this.glimpses(
+      source,
+      alerts.filter((_, index) => index % every === 0),
+    );
+    return known.size < (1 - MOSTLY) * SAMPLED;
+  }
+
   /** A look without a lock, as most change nothing. */
   private async glimpses(
     source: AlertSource,
     alerts: readonly IncomingAlert[],
   ): Promise<Map<string, Glimpse>> {
     if (alerts.length === 0) return new Map();
-    const keys = new Set(alerts.map(({ dedupKey }) => dedupKey));
-    const rows = await this.database.keyed.rows<Glimpse & { dedupKey: string }>(
+    const keys = [...new Set(alerts.map(({ dedupKey }) => dedupKey))];
+    const rows = await Promise.all(chunks(keys, LOOKED_UP_AT_ONCE).map((some) => this.glimpse(source, some)));
+    return new Map(rows.flat().map((row) => [row.dedupKey, row]));
+  }
+
+  private glimpse(source: AlertSource, keys: readonly string[]): Promise<(Glimpse & { dedupKey: string })[]> {
+    return this.database.keyed.rows(
       // A look into the index for each, whatever the planner thinks of their number: by ANY it may read the whole source.
       `SELECT id, key AS "dedupKey", status, ${millis('at')} AS at, ${millis('coalesce(reported_at, at)')} AS "reportedAt",
          ${millis('ends_at')} AS "endsAt", life_seconds AS "lifeSeconds", ${millis('last_seen_at')} AS "lastSeenAt", content
        FROM unnest($2::text[]) AS k (key),
          LATERAL (SELECT * FROM alerts WHERE source = $1 AND is_current AND dedup_key = key LIMIT 1) a`,
-      [source.name, texts([...keys])],
+      [source.name, texts(keys)],
       'intake_glimpses',
     );
-    return new Map(rows.map((row) => [row.dedupKey, row]));
   }
 
   /**
@@ -301,7 +324,7 @@ export class Intake {
       if (other !== undefined && endsAlike(other.endsAt, sighting.endsAt)) waitedFor.add(other.written);
       else own.push(sighting);
     }
-    if (own.length > 0) waitedFor.add(this.writeSeen(own));
+    for (const some of chunks(own, LOOKED_UP_AT_ONCE)) waitedFor.add(this.writeSeen(some));
     const written = await Promise.all(waitedFor);
     const isWritten = ({ glimpse: { id } }: Sighting) => written.some((ids) => ids.has(id));
     return sightings.filter((sighting) => !isWritten(sighting)).map(({ key }) => key);
@@ -325,8 +348,10 @@ export class Intake {
              AND NOT EXISTS (SELECT FROM alert_matches m
                WHERE m.alert_id = a.id AND a.last_seen_at + make_interval(secs => m.ttl_seconds) < $4 OFFSET 0)),
          written AS (
-           UPDATE alerts a SET last_seen_at = greatest(a.last_seen_at, $4), ends_at = coalesce(s.ends_at, a.ends_at)
-           FROM seen s WHERE a.id = s.id AND a.id = ANY($1::uuid[]) AND s.is_due)
+           -- No join, or each is compared with each: the ids are in order, so the place of one is found by halving.
+           UPDATE alerts a SET last_seen_at = greatest(a.last_seen_at, $4),
+             ends_at = coalesce(($3::timestamptz[])[width_bucket(a.id, $1::uuid[])], a.ends_at)
+           WHERE a.id = ANY(ARRAY(SELECT id FROM seen WHERE is_due)))
          SELECT id FROM seen`,
         [
           uuids(ids),

@@ -97,36 +97,43 @@ function flatten(error: ValidationError, pointer: string): FieldError[] {
 }
 
 function unknownFields(cls: Type<object>, plain: object, pointer: string): FieldError[] {
-  const known = new Map(fieldsOf(cls).map((field) => [field.name, field]));
+  const fields = fieldsOf(cls);
   return Object.entries(plain).flatMap(([name, given]: [string, unknown]) => {
-    const here = pointer + step(name);
-    const field = known.get(name);
-    if (field === undefined)
-      return [{ pointer: here, detail: `is not a known field${didYouMean(name, known.keys())}` }];
-    return below(field, given, here, unknownFields);
+    const field = fields.find((one) => one.name === name);
+    if (field !== undefined) return below(field, given, pointer, unknownFields);
+    const known = fields.map((one) => one.name);
+    return [{ pointer: pointer + step(name), detail: `is not a known field${didYouMean(name, known)}` }];
   });
 }
 
 function missing(cls: Type<object>, value: object, pointer: string): FieldError[] {
   return fieldsOf(cls).flatMap((field) => {
-    const here = pointer + step(field.name);
     const given = (value as Record<string, unknown>)[field.name];
-    if (given === undefined) return field.options.optional ? [] : [{ pointer: here, detail: 'is required' }];
-    return below(field, given, here, missing);
+    if (given !== undefined) return below(field, given, pointer, missing);
+    return field.options.optional
+      ? NO_ERRORS
+      : [{ pointer: pointer + step(field.name), detail: 'is required' }];
   });
 }
 
-/** The same question asked of nested objects, one or a list of them. */
+const NO_ERRORS: FieldError[] = [];
+
+/**
+ * The same question asked of nested objects, one or a list of them.
+ *
+ * @param pointer of the object that has the field: most have nothing wrong, of which no place is to be said
+ */
 function below(
-  { nested, list }: Field,
+  { name, nested, list }: Field,
   given: unknown,
   pointer: string,
   ask: (cls: Type<object>, value: object, pointer: string) => FieldError[],
 ): FieldError[] {
-  if (nested === undefined) return [];
-  if (!list) return isPlain(given) ? ask(nested(), given, pointer) : [];
-  if (!Array.isArray(given)) return [];
+  if (nested === undefined) return NO_ERRORS;
+  const here = pointer + step(name);
+  if (!list) return isPlain(given) ? ask(nested(), given, here) : NO_ERRORS;
+  if (!Array.isArray(given)) return NO_ERRORS;
   return given.flatMap((item: unknown, index) =>
-    isPlain(item) ? ask(nested(), item, pointer + step(index)) : [],
+    isPlain(item) ? ask(nested(), item, here + step(index)) : NO_ERRORS,
   );
 }

@@ -1,6 +1,7 @@
 import { InjectQueue } from '@nestjs/bull';
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Job, JobOptions, Queue } from 'bull';
+import { chunks } from '../common/chunks';
 import { CLOCK, type Clock } from '../common/clock';
 import { messageOf } from '../common/errors';
 import { telemetry } from '../common/telemetry';
@@ -263,10 +264,4 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   // Whatever comes after the race is nobody's business any more.
   work.catch(() => undefined);
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
-}
-
-function chunks<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
-    items.slice(index * size, (index + 1) * size),
-  );
 }
