@@ -54,6 +54,14 @@ export const telemetry = {
     aggregator: 'max',
     registers,
   }),
+  rollUpLag: new Gauge({
+    name: 'monscale_roll_up_lag_seconds',
+    // Set by one of several processes.
+    aggregator: 'max',
+    help: 'How much time is closed and not yet rolled up, by the seconds of its steps; 0 when all is',
+    labelNames: ['step'] as const,
+    registers,
+  }),
   alertsReceived: counter('alerts_received_total', 'Alerts accepted', ['format'] as const),
   alertsOvertaken: counter(
     'alerts_overtaken_total',

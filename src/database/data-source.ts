@@ -23,6 +23,7 @@ import { AlertsOfTriggers1763902400000 } from '../../migrations/1763902400000-al
 import { ForgottenEngines1763901950000 } from '../../migrations/1763901950000-forgotten-engines';
 import { SnmpAsDevicesSpeak1763901900000 } from '../../migrations/1763901900000-snmp-as-devices-speak';
 import { SignsOfLife1764000000000 } from '../../migrations/1764000000000-signs-of-life';
+import { RollUpsInPieces1764300000000 } from '../../migrations/1764300000000-roll-ups-in-pieces';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -106,6 +107,7 @@ function dataSource(url: string, extra: object): DataSource {
       SnmpAsDevicesSpeak1763901900000,
       ForgottenEngines1763901950000,
       SignsOfLife1764000000000,
+      RollUpsInPieces1764300000000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

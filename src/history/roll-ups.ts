@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
 import { Recurring } from '../common/periodic';
+import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
 import { Database } from '../database/database';
 import type { Sql } from '../database/sql-pool';
@@ -10,8 +12,13 @@ import { LATE_MS } from './sample-writer';
 const EVERY_MS = 60_000;
 /** A step is rolled up when this is over after its end: nobody writes samples that are older. */
 const GRACE_MS = 2 * LATE_MS;
-/** Bounds what a statement reads: these groups of 100 series each, for an hour at an interval of 1 s, are 1.8 million. */
-const GROUPS_AT_ONCE = 5;
+/** Groups that a statement begins with: these of 100 series each, for an hour at an interval of 1 s, are 1.8 million values. */
+const GROUPS_AT_FIRST = 5;
+/** From then on as many as take about so long; a statement that is this short is not worth preparing. */
+const STATEMENT_MS = 200;
+const GROUPS_AT_MOST = 5_000;
+/** Between two statements others have PostgreSQL to themselves for as long as the first took, up to this. */
+const PAUSE_AT_MOST_MS = 1_000;
 const DAY_MS = 86_400_000;
 
 /** How steps are made of a table, at most so much of it at a time. */
@@ -52,13 +59,21 @@ const MAKINGS: readonly Making[] = [
   },
 ];
 
+/** What a piece of work left: more of it, nothing, or somebody else is at it. */
+type Left = 'more' | 'nothing' | 'others';
+
 /**
  * Makes steps of 5 minutes of samples, and hours of those, so that months can be looked at, and are kept, without each
- * reading. A step is made once, when it is closed; what was not done while no scheduler ran is done later. Of two
- * schedulers one does it.
+ * reading. A step is made once, when it is closed; what was not done while no scheduler ran is done later.
+ *
+ * A span is made in pieces of some groups, each a transaction that writes down how far it came: of two schedulers one is
+ * at it at a time, what one left half done the other goes on with, and no transaction is long.
  */
 @Injectable()
 export class RollUps extends Recurring {
+  private groupsAtOnce = GROUPS_AT_FIRST;
+  private isStopping = false;
+
   constructor(
     private readonly database: Database,
     @Inject(CONFIG) private readonly config: Config,
@@ -69,35 +84,48 @@ export class RollUps extends Recurring {
 
   override async round(): Promise<void> {
     if (!this.config.rollUps.enabled) return;
-    for (const making of MAKINGS) while (await this.advance(making));
+    for (const making of MAKINGS) {
+      while (!this.isStopping) {
+        const began = performance.now();
+        if ((await this.advance(making)) !== 'more') break;
+        await sleep(this.paced(performance.now() - began));
+      }
+    }
   }
 
-  /** Rolls up the next span of what is closed. False when there is none, or somebody else is at it. */
-  private async advance({ made, of, spanMs, rows }: Making): Promise<boolean> {
+  override beforeApplicationShutdown(): Promise<void> {
+    this.isStopping = true;
+    return super.beforeApplicationShutdown();
+  }
+
+  /** Groups differ by a factor of 10,000 in what there is of them. Answers how long to pause. */
+  private paced(tookMs: number): number {
+    const factor = Math.min(Math.max(STATEMENT_MS / tookMs, 0.1), 2);
+    this.groupsAtOnce = Math.min(Math.max(Math.round(this.groupsAtOnce * factor), 1), GROUPS_AT_MOST);
+    return Math.min(tookMs, PAUSE_AT_MOST_MS);
+  }
+
+  /** Rolls up some groups of the next span of what is closed. */
+  private async advance(making: Making): Promise<Left> {
+    const { made, of, spanMs } = making;
     const oldest = await partitionsOf(this.database, of).oldest();
-    if (oldest === undefined) return false;
+    if (oldest === undefined) return 'nothing';
     return this.database.transaction(async (sql) => {
-      const done = await doneUntil(sql, made, oldest);
-      if (done === undefined) return false;
-      const closed = await this.closedUntil(sql, of);
+      const progress = await progressOf(sql, made, oldest);
+      if (progress === undefined) return 'others';
+      const { done, begun, afterGroup } = progress;
       const stepMs = made.stepSeconds * 1000;
-      const to = Math.min(Math.floor(closed / stepMs) * stepMs, Math.floor(done / spanMs) * spanMs + spanMs);
-      if (to <= done) return false;
-      await partitionsOf(this.database, made).ensure([done, to - 1]);
-      for await (const groups of groupsOf(sql, of, done, to)) {
-        await sql.rows(
-          `INSERT INTO ${made.name} (group_id, at, numbers)
-           SELECT group_id, at, array_agg(ARRAY[count, sum, min, max, last] ORDER BY place) FROM (${rows}) steps
-           GROUP BY 1, 2
-           ON CONFLICT (group_id, at) DO UPDATE SET numbers = excluded.numbers`,
-          [groups, new Date(done), new Date(to)],
-        );
+      const closed = Math.floor((await this.closedUntil(sql, of)) / stepMs) * stepMs;
+      telemetry.rollUpLag.set({ step: String(made.stepSeconds) }, Math.max(0, closed - done) / 1000);
+      const to = begun ?? Math.min(closed, Math.floor(done / spanMs) * spanMs + spanMs);
+      if (to <= done) return 'nothing';
+      const groups = await groupsOf(sql, of, { from: done, to, after: afterGroup, limit: this.groupsAtOnce });
+      if (groups.length > 0) {
+        await partitionsOf(this.database, made).ensure([done, to - 1]);
+        await make(sql, making, groups, done, to);
       }
-      await sql.rows('UPDATE roll_ups SET done_until = $2 WHERE step_seconds = $1', [
-        made.stepSeconds,
-        new Date(to),
-      ]);
-      return true;
+      await keepProgress(sql, made, groups.length > 0 ? { to, afterGroup: groups.at(-1)! } : { done: to });
+      return 'more';
     });
   }
 
@@ -113,32 +141,82 @@ export class RollUps extends Recurring {
   }
 }
 
-/** Where the next step begins; undefined when another process is at it. The row is locked until the commit. */
-async function doneUntil(sql: Sql, { stepSeconds }: RollUp, oldest: Date): Promise<number | undefined> {
-  const [row] = await sql.rows<{ done_until: Date }>(
-    `SELECT greatest(done_until, $2) AS done_until FROM roll_ups WHERE step_seconds = $1 FOR UPDATE SKIP LOCKED`,
+/** How far a kind of step is made; milliseconds. */
+interface Progress {
+  /** Where the next span begins. */
+  done: number;
+  /** Where it ends, when some of its groups are made; and the last of those. */
+  begun?: number;
+  afterGroup: number;
+}
+
+/** Undefined when another process is at it. The row is locked until the commit. */
+async function progressOf(sql: Sql, { stepSeconds }: RollUp, oldest: Date): Promise<Progress | undefined> {
+  const [row] = await sql.rows<{ done: Date; begun: Date | null; after: number | null }>(
+    `SELECT greatest(done_until, $2) AS done, begun_until AS begun, after_group AS after
+     FROM roll_ups WHERE step_seconds = $1 FOR UPDATE SKIP LOCKED`,
     [stepSeconds, oldest],
   );
-  return row?.done_until.getTime();
+  if (row === undefined) return undefined;
+  const { done, begun, after } = row;
+  // What was begun is older than what there is left.
+  if (begun === null || begun <= done) return { done: done.getTime(), afterGroup: BEFORE_ALL };
+  return { done: done.getTime(), begun: begun.getTime(), afterGroup: after ?? BEFORE_ALL };
+}
+
+const BEFORE_ALL = -1;
+
+async function keepProgress(
+  sql: Sql,
+  { stepSeconds }: RollUp,
+  progress: { done: number } | { to: number; afterGroup: number },
+): Promise<void> {
+  if ('done' in progress)
+    await sql.rows(
+      'UPDATE roll_ups SET done_until = $2, begun_until = NULL, after_group = NULL WHERE step_seconds = $1',
+      [stepSeconds, new Date(progress.done)],
+    );
+  else
+    await sql.rows('UPDATE roll_ups SET begun_until = $2, after_group = $3 WHERE step_seconds = $1', [
+      stepSeconds,
+      new Date(progress.to),
+      progress.afterGroup,
+    ]);
+}
+
+async function make(
+  sql: Sql,
+  { made, rows }: Making,
+  groups: readonly number[],
+  from: number,
+  to: number,
+): Promise<void> {
+  await sql.rows(
+    `INSERT INTO ${made.name} (group_id, at, numbers)
+     SELECT group_id, at, array_agg(ARRAY[count, sum, min, max, last] ORDER BY place) FROM (${rows}) steps
+     GROUP BY 1, 2
+     ON CONFLICT (group_id, at) DO UPDATE SET numbers = excluded.numbers`,
+    [groups, new Date(from), new Date(to)],
+  );
 }
 
 /** Groups that have rows on the days of a span, some at a time, by looking from each to the next. */
-async function* groupsOf(sql: Sql, { name, partitionDays }: Table, from: number, to: number) {
+async function groupsOf(
+  sql: Sql,
+  { name, partitionDays }: Table,
+  { from, to, after, limit }: { from: number; to: number; after: number; limit: number },
+): Promise<number[]> {
   const partMs = partitionDays * DAY_MS;
   const bounds = [Math.floor(from / partMs) * partMs, Math.ceil(to / partMs) * partMs].map(
     (at) => new Date(at),
   );
-  const next = (after: string) =>
-    `SELECT group_id FROM ${name} WHERE group_id > ${after} AND at >= $2 AND at < $3 ORDER BY group_id LIMIT 1`;
-  for (let last = -1; ;) {
-    const rows = await sql.rows<{ id: number }>(
-      `WITH RECURSIVE groups (id) AS (
-         (${next('$1')}) UNION ALL SELECT (${next('g.id')}) FROM groups g WHERE g.id IS NOT NULL)
-       SELECT id FROM groups WHERE id IS NOT NULL LIMIT ${GROUPS_AT_ONCE}`,
-      [last, ...bounds],
-    );
-    if (rows.length === 0) return;
-    yield rows.map(({ id }) => id);
-    last = rows.at(-1)!.id;
-  }
+  const next = (before: string) =>
+    `SELECT group_id FROM ${name} WHERE group_id > ${before} AND at >= $2 AND at < $3 ORDER BY group_id LIMIT 1`;
+  const rows = await sql.rows<{ id: number }>(
+    `WITH RECURSIVE groups (id) AS (
+       (${next('$1')}) UNION ALL SELECT (${next('g.id')}) FROM groups g WHERE g.id IS NOT NULL)
+     SELECT id FROM groups WHERE id IS NOT NULL LIMIT $4`,
+    [after, ...bounds, limit],
+  );
+  return rows.map(({ id }) => id);
 }
