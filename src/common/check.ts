@@ -18,6 +18,8 @@ export type Checked<T> = { value: T; errors: [] } | { value?: undefined; errors:
  */
 export function check<T extends object>(cls: Type<T>, plain: unknown, pointer = ''): Checked<T> {
   if (!isPlain(plain)) return { errors: [{ pointer, detail: 'must be an object' }] };
+  const tooMuch = excess(cls, plain, pointer);
+  if (tooMuch.length > 0) return { errors: tooMuch };
   const unknown = unknownFields(cls, plain, pointer);
   const value = instanceOf(cls, plain);
   const errors = [...unknown, ...wrong(cls, value, pointer), ...missing(cls, value, pointer)];
@@ -53,6 +55,37 @@ export const within = (pointer: string, error: FieldError): FieldError => ({
 /** One step of a JSON pointer (RFC 6901). */
 export const step = (name: string | number): string =>
   `/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+
+const MAX_FIELDS = 1_000;
+/** Of what a field holds. Whatever reads it may walk it, and so does whoever writes it as JSON. */
+const MAX_DEPTH = 64;
+
+/** What is too much of it to be looked at further: who looks for mistakes in it would find as many. */
+function excess(cls: Type<object>, plain: object, pointer: string): FieldError[] {
+  const count = Object.keys(plain).length;
+  if (count > MAX_FIELDS)
+    return [{ pointer, detail: `has ${count} fields; at most ${MAX_FIELDS} are looked at` }];
+  return fieldsOf(cls).flatMap((field) => {
+    const given = Object.hasOwn(plain, field.name)
+      ? (plain as Record<string, unknown>)[field.name]
+      : undefined;
+    if (typeof given !== 'object' || given === null) return NO_ERRORS;
+    const { maxItems = Infinity } = field;
+    const here = () => pointer + step(field.name);
+    if (Array.isArray(given) && given.length > maxItems)
+      return [{ pointer: here(), detail: `has ${given.length} entries; at most ${maxItems} are allowed` }];
+    if (field.nested === undefined && isDeeper(given, MAX_DEPTH))
+      return [{ pointer: here(), detail: `is nested deeper than ${MAX_DEPTH}` }];
+    return below(field, given, pointer, excess);
+  });
+}
+
+/** Ends at the limit itself. */
+const isDeeper = (value: object, limit: number): boolean =>
+  limit === 0 ||
+  Object.values(value).some(
+    (inner: unknown) => typeof inner === 'object' && inner !== null && isDeeper(inner, limit - 1),
+  );
 
 /** Declared fields alone, over their defaults. What is no nested class is taken as it is, whatever names are in it. */
 function instanceOf<T extends object>(cls: Type<T>, plain: object): T {

@@ -62,6 +62,8 @@ export interface Field {
   /** The class of a nested object, or of the items of a list. */
   nested?: () => Type<object>;
   list?: boolean;
+  /** Of a list of nested objects. */
+  maxItems?: number;
   /** Whether a value is certainly right; of what may be wrong the validator says why. Not asked of nested objects. */
   isRight: (value: unknown) => boolean;
 }
@@ -84,11 +86,12 @@ function field(
   isRight: (value: unknown) => boolean,
   validators: PropertyDecorator[],
   nested?: () => Type<object>,
-  list?: boolean,
+  maxItems?: number,
 ): PropertyDecorator {
   return (target, property) => {
     const own = fieldsOf(target.constructor as Type<object>).filter(({ name }) => name !== property);
-    const entry: Field = { name: String(property), options, schema, nested, list, isRight };
+    const list = maxItems !== undefined;
+    const entry: Field = { name: String(property), options, schema, nested, list, maxItems, isRight };
     Reflect.defineMetadata(FIELDS, [...own, entry], target);
     declared.add(target.constructor as Type<object>);
     // Every field is optional for the validator; `check` asks for the required ones, where defaults are known.
@@ -205,9 +208,13 @@ export function Nested(cls: () => Type<object>, options: FieldOptions): Property
 }
 
 /** A list of objects with declared fields. */
-export function ListOf(cls: () => Type<object>, options: FieldOptions): PropertyDecorator {
+export function ListOf(
+  cls: () => Type<object>,
+  options: FieldOptions & { maxItems?: number },
+): PropertyDecorator {
+  const { maxItems = 1_000 } = options;
   const validators = [IsArray({ message: 'must be a list' }), ValidateNested({ each: true })];
-  return field(options, {}, never, validators, cls, true);
+  return field(options, { maxItems }, never, validators, cls, maxItems);
 }
 
 /** A list of texts. */
@@ -304,12 +311,12 @@ export function jsonSchemaOf(cls: Type<object>): JsonSchema {
   const defaults = new cls() as Record<string, unknown>;
   const properties: JsonSchema = {};
   const required: string[] = [];
-  for (const { name, options, schema, nested, list } of fieldsOf(cls)) {
+  for (const { name, options, schema, nested, list, maxItems } of fieldsOf(cls)) {
     const shape = nested ? jsonSchemaOf(nested()) : schema;
     const isRequired = options.optional !== true && defaults[name] === undefined;
     if (isRequired) required.push(name);
     properties[name] = {
-      ...(list ? { type: 'array', items: shape } : shape),
+      ...(list ? { type: 'array', items: shape, maxItems } : shape),
       description: options.description,
       ...(defaults[name] === undefined ? {} : { default: defaults[name] }),
       ...(options.example === undefined ? {} : { examples: [options.example] }),

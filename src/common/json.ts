@@ -16,6 +16,8 @@ const REPLACEMENT = '\ufffd';
 export function readJson(given: Buffer | string): unknown {
   const text = typeof given === 'string' ? given : given.toString('utf8');
   if (text.trim() === '') throw new InvalidInput([{ pointer: '', detail: 'is empty; send JSON' }]);
+  if (isDeeper(text, MAX_DEPTH))
+    throw new InvalidInput([{ pointer: '', detail: `is nested deeper than ${MAX_DEPTH}` }]);
   let value: unknown;
   try {
     value = parse(text) as unknown;
@@ -24,6 +26,39 @@ export function readJson(given: Buffer | string): unknown {
     throw new InvalidInput([{ pointer: '', detail: `is no JSON: ${storable(message).slice(0, 200)}` }]);
   }
   return SUSPECT_ESCAPE.test(text) ? withStorableTexts(value) : value;
+}
+
+/** Of lists and objects in each other: what is deeper is no document, and who walks it runs out of stack. */
+const MAX_DEPTH = 200;
+
+/** Looks at brackets alone, and leaps over texts. */
+function isDeeper(text: string, limit: number): boolean {
+  // Most are too short for it.
+  if (text.length <= 2 * limit) return false;
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = endOfText(text, at);
+      if (at < 0) return false;
+    } else if (code === 0x5b || code === 0x7b) {
+      if (++depth > limit) return true;
+    } else if (code === 0x5d || code === 0x7d) depth--;
+  }
+  return false;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** Where the quote is that ends a text; -1 where there is none. */
+function endOfText(text: string, begin: number): number {
+  for (let end = text.indexOf('"', begin + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let escapes = 0;
+    while (text.charCodeAt(end - 1 - escapes) === BACKSLASH) escapes++;
+    if (escapes % 2 === 0) return end;
+  }
+  return -1;
 }
 
 /** As `readJson`; undefined where it is no JSON. */

@@ -64,9 +64,38 @@ export function templateProblem(text: string, mode: TemplateMode): string | unde
   }
 }
 
-/** The template's output. An unknown variable is empty. Throws when a tag or filter fails. */
-export function renderTemplate(template: string | number, mode: TemplateMode, variables: object): string {
+/** What templates that are rendered together may take: each is bounded, and there may be hundreds. */
+export class TemplateBudget {
+  private ms = LIMITS.renderLimit;
+  private characters = LIMITS.memoryLimit;
+
+  /** @throws Error when nothing is left */
+  spend(work: (limits: { renderLimit: number; memoryLimit: number }) => string): string {
+    if (this.ms <= 0 || this.characters <= 0)
+      throw new Error(
+        `the templates take more than ${LIMITS.renderLimit} ms or ${LIMITS.memoryLimit} characters together`,
+      );
+    const began = performance.now();
+    try {
+      const text = work({ renderLimit: this.ms, memoryLimit: this.characters });
+      this.characters -= text.length;
+      return text;
+    } finally {
+      this.ms -= performance.now() - began;
+    }
+  }
+}
+
+/** The template's output. An unknown variable is empty. Throws when a tag or filter fails, or it takes more than there is. */
+export function renderTemplate(
+  template: string | number,
+  mode: TemplateMode,
+  variables: object,
+  budget = new TemplateBudget(),
+): string {
   if (typeof template === 'number') return String(template);
   if (!template.includes('{')) return template;
-  return engines[mode].renderSync(parse(template, mode), variables) as string;
+  return budget.spend(
+    (limits) => engines[mode].renderSync(parse(template, mode), variables, limits) as string,
+  );
 }

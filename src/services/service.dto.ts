@@ -2,10 +2,7 @@ import { Choice as ChoiceOf } from '../common/choice';
 import { Any, Choice, Decimal, Flag, ListOf, Nested, Text, TextList, TextMap, Whole } from '../common/fields';
 import type { FieldError } from '../common/errors';
 import { NAME } from '../common/names';
-import { WINDOW_FUNCTIONS } from '../rules/engine/window';
-
-/** More readings than this are not read again at every evaluation. */
-export const MAX_WINDOW_SAMPLES = 3_000;
+import { MAX_WINDOW_READINGS, WINDOW_FUNCTIONS } from '../rules/engine/window';
 
 const MAX_STEPS = 20;
 
@@ -24,7 +21,7 @@ export class WindowDto {
     description: 'With fewer readings than this the metric counts as missing',
     optional: true,
     minimum: 1,
-    maximum: MAX_WINDOW_SAMPLES,
+    maximum: MAX_WINDOW_READINGS,
   })
   minSamples?: number;
 }

@@ -8,6 +8,7 @@ import { choiceErrors, maskedParams, sealedParams, type Chosen } from '../common
 import { didYouMean } from '../common/did-you-mean';
 import { InvalidInput, type FieldError } from '../common/errors';
 import { slotOf } from '../common/ids';
+import { own, put } from '../common/records';
 import { Secrets } from '../common/secrets';
 import { Database } from '../database/database';
 import { DefinitionStore, type Columns } from '../database/definitions';
@@ -22,9 +23,9 @@ import {
   ConditionError,
   isMetricName,
 } from '../rules/engine/condition';
+import { MAX_WINDOW_READINGS } from '../rules/engine/window';
 import { PolicyRegistry } from '../rules/policies/policy-registry';
-import { MAX_WINDOW_SAMPLES, MetricDto, namedActions, ServiceDto } from './service.dto';
-import { own, put } from '../common/records';
+import { MetricDto, namedActions, ServiceDto } from './service.dto';
 
 const MAX_METRICS = 100;
 
@@ -175,8 +176,8 @@ export class Services extends StoredDefinitions<ServiceRow> {
     // As many come as are sent: no more than that are looked at.
     if (this.metrics.isPushed(type)) return [];
     const samples = Math.floor(window.seconds / intervalSeconds);
-    if (samples <= MAX_WINDOW_SAMPLES) return [];
-    const detail = `holds ${samples} readings at an interval of ${intervalSeconds} s; at most ${MAX_WINDOW_SAMPLES} are allowed`;
+    if (samples <= MAX_WINDOW_READINGS) return [];
+    const detail = `holds ${samples} readings at an interval of ${intervalSeconds} s; at most ${MAX_WINDOW_READINGS} are allowed`;
     return [{ pointer: `${pointer}/window/seconds`, detail }];
   }
 

@@ -48,13 +48,16 @@ export class MibNames {
   readonly byModule = new Map<MibModule, ModuleNames>();
   private readonly everywhere = new Map<string, Found>();
   private readonly inModule = new Map<string, Map<string, Found>>();
+  private readonly imports = new Map<MibModule, ReadonlyMap<string, string>>();
   private readonly places = new Map<MibDefinition, Place>();
+  private readonly lowest = new Map<MibDefinition, string>();
   private characters = 0;
 
   constructor(modules: readonly MibModule[]) {
     for (const module of modules) {
       const own = new Map(module.definitions.map((definition) => [definition[0], { module, definition }]));
       this.inModule.set(module.name, own);
+      this.imports.set(module, new Map(module.imports));
       for (const [name, found] of own)
         if (found.definition[3] !== 'passing' || !this.everywhere.has(name)) this.everywhere.set(name, found);
     }
@@ -114,20 +117,28 @@ export class MibNames {
     const own = parent === name ? undefined : this.inModule.get(module.name)?.get(parent);
     if (own !== undefined) return own;
     if (parent in ROOTS) return undefined;
-    const from = module.imports?.find(([one]) => one === parent)?.[1];
+    const from = this.imports.get(module)?.get(parent);
     const imported = from === undefined ? undefined : this.inModule.get(from)?.get(parent);
     const found = imported ?? this.everywhere.get(parent);
     return found?.definition[0] === name && found.module === module ? undefined : found;
   }
 
+  /** Of each on the way it is found once: thousands may stand below one that is missing. */
   private missingAbove(found: Found): string {
-    let lowest = found;
-    for (let depth = 0; depth < MAX_DEPTH; depth++) {
-      const above = this.above(lowest);
-      if (above === undefined) break;
-      lowest = above;
+    const way: MibDefinition[] = [];
+    let missing: string | undefined;
+    for (
+      let one: Found | undefined = found;
+      one !== undefined && way.length < MAX_DEPTH;
+      one = this.above(one)
+    ) {
+      const { definition } = one;
+      missing = this.lowest.get(definition) ?? definition[1];
+      if (this.lowest.has(definition)) break;
+      way.push(definition);
     }
-    return lowest.definition[1];
+    for (const definition of way) this.lowest.set(definition, missing!);
+    return missing!;
   }
 }
 

@@ -169,8 +169,7 @@ class Reading {
 
   /** `{ parent 3 }`, `{ iso org(3) dod(6) 1 }`: names with their numbers are defined in passing. */
   private assign(name: string, isCounter32: boolean): void {
-    const end = this.words.indexOf('}', this.at);
-    const value = end < 0 ? [] : this.words.slice(this.at + 2, Math.min(end, this.at + 2 + MAX_WORDS));
+    const value = this.value();
     this.at++;
     const parts = partsOf(value);
     const [parent, ...rest] = parts ?? [];
@@ -188,6 +187,17 @@ class Reading {
       [from, begin] = [part.name, index + 1];
     });
     this.keep(isCounter32 ? [name, first, arcs, 'counter32'] : [name, first, arcs]);
+  }
+
+  /** What stands between its braces; nothing where they don't close before something else begins, or are far apart. */
+  private value(): string[] {
+    const { words } = this;
+    const begin = this.at + 2;
+    for (let end = begin; end < words.length && end <= begin + MAX_WORDS; end++) {
+      if (words[end] === '}') return words.slice(begin, end);
+      if (words[end] === '{' || words[end] === '::=') return [];
+    }
+    return [];
   }
 
   private keep(definition: MibDefinition): void {

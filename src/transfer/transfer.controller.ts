@@ -100,10 +100,11 @@ export class TransferController {
     if (!options.skip) errors.push(...thresholds.flatMap((threshold) => threshold.errors));
     const plan = await this.importer.run(entries, errors, options);
     const skipped = [...(options.skip ? thresholds.map(leftOut) : []), ...(plan.skipped ?? [])];
+    const left = new Set(skipped.map(({ pointer }) => pointer));
     return {
       ...plan,
       ...(options.skip ? { skipped } : {}),
-      notes: notes.filter((note) => !skipped.some(({ pointer }) => isWithin(note.pointer, pointer))),
+      notes: notes.filter(({ pointer }) => !isWithinAny(pointer, left)),
     };
   }
 }
@@ -115,8 +116,9 @@ const leftOut = ({ pointer, name, errors }: Unmappable): Skipped => ({
   detail: sentence(errors),
 });
 
-const isWithin = (pointer: string, outer: string): boolean =>
-  pointer === outer || pointer.startsWith(`${outer}/`);
+const isWithinAny = (pointer: string, outer: ReadonlySet<string>): boolean =>
+  outer.has(pointer) ||
+  [...pointer.matchAll(/\//g)].some(({ index }) => index > 0 && outer.has(pointer.slice(0, index)));
 
 const isYaml = (type: string | undefined): boolean =>
   YAML_TYPES.some((yaml) => type?.split(',')[0]!.trim().toLowerCase().startsWith(yaml));

@@ -1,21 +1,23 @@
-import { parseDocument, stringify } from 'yaml';
+import { isNode, isScalar, Lexer, parseDocument, stringify, visit, type Document } from 'yaml';
 import { InvalidInput } from '../common/errors';
 
 /** More uses of anchors than this are taken for an attack ("billion laughs"). */
 const MAX_ALIASES = 100;
 
+/** Deeper than any definition is nested. */
+const MAX_DEPTH = 100;
+const MAX_MISTAKES = 100;
+
 /** One document of YAML 1.2. @throws InvalidInput naming line and column of each mistake */
 export function fromYaml(text: string): unknown {
-  const document = parseDocument(text, { prettyErrors: false, stringKeys: true });
-  if (document.errors.length > 0) {
-    const lines = text.split('\n');
-    throw new InvalidInput(
-      document.errors.slice(0, 100).map(({ message, pos: [offset] }) => ({
-        pointer: '',
-        detail: `is no YAML at ${placeOf(lines, offset)}: ${message}`,
-      })),
-    );
-  }
+  const lines = text.split('\n');
+  refuseMistakes(lines, mistakesOfForm(text));
+  // The library compares each key with each other one.
+  const document = parseDocument(text, { prettyErrors: false, stringKeys: true, uniqueKeys: false });
+  refuseMistakes(lines, [
+    ...document.errors.map(({ message, pos: [offset] }) => ({ offset, message })),
+    ...mistakesOfKeys(document),
+  ]);
   try {
     return document.toJS({ maxAliasCount: MAX_ALIASES, reviver: refusePrototype }) as unknown;
   } catch (error) {
@@ -23,6 +25,67 @@ export function fromYaml(text: string): unknown {
     throw new InvalidInput([{ pointer: '', detail: `is no YAML: ${(error as Error).message}` }]);
   }
 }
+
+interface Mistake {
+  offset: number;
+  message: string;
+}
+
+function refuseMistakes(lines: readonly string[], mistakes: readonly Mistake[]): void {
+  if (mistakes.length === 0) return;
+  throw new InvalidInput(
+    mistakes.slice(0, MAX_MISTAKES).map(({ message, offset }) => ({
+      pointer: '',
+      detail: `is no YAML at ${placeOf(lines, offset)}: ${message}`,
+    })),
+  );
+}
+
+/** Before a document is made of it: of each mistake the library would make a document of its own. */
+function mistakesOfForm(text: string): Mistake[] {
+  const mistakes: Mistake[] = [];
+  let depth = 0;
+  let offset = 0;
+  let before = '';
+  for (const word of new Lexer().lex(text)) {
+    const bracket = before === SCALAR ? '' : word;
+    before = word;
+    if (bracket === '{' || bracket === '[') depth++;
+    if (bracket === '}' || bracket === ']') depth--;
+    if (depth < 0) mistakes.push({ offset, message: `Unexpected ${word}` });
+    if (depth > MAX_DEPTH) mistakes.push({ offset, message: `is nested deeper than ${MAX_DEPTH}` });
+    if (mistakes.length > 0) return mistakes;
+    offset += LEXER_MARKS.has(word) ? 0 : word.length;
+  }
+  return mistakes;
+}
+
+const SCALAR = '\x1f';
+/** What the lexer says beside the text: that a document begins, a scalar follows, a flow ended badly. */
+const LEXER_MARKS = new Set(['\u{FEFF}', '\x02', '\x18', SCALAR]);
+
+function mistakesOfKeys(document: Document): Mistake[] {
+  const mistakes: Mistake[] = [];
+  visit(document, {
+    Map: (_, { items }, path) => {
+      if (path.length > 2 * MAX_DEPTH) {
+        mistakes.push({ offset: offsetOf(items[0]?.key), message: `is nested deeper than ${MAX_DEPTH}` });
+        return visit.BREAK;
+      }
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        const name = isScalar(key) ? key.value : key;
+        if (seen.has(name)) mistakes.push({ offset: offsetOf(key), message: 'Map keys must be unique' });
+        seen.add(name);
+        if (mistakes.length >= MAX_MISTAKES) return visit.BREAK;
+      }
+      return undefined;
+    },
+  });
+  return mistakes;
+}
+
+const offsetOf = (node: unknown): number => (isNode(node) ? (node.range?.[0] ?? 0) : 0);
 
 /** Every value written out: no anchors, no folded lines, so that a change of one value is a change of one line. */
 export const toYaml = (value: unknown): string =>

@@ -280,7 +280,7 @@ function checkDivisors(node: Node, nonZero: readonly string[]): void {
 function isNonZero(node: Node, nonZero: readonly string[]): boolean {
   const constant = constantOf(node);
   if (constant !== undefined) return constant !== 0;
-  if (nonZero.includes(serialize(node as never))) return true;
+  if (nonZero.includes(textOf(node))) return true;
   if (node.op === '-_') return isNonZero(operandsOf(node)[0]!, nonZero);
   if (node.op !== 'call') return false;
   const [name] = node.args as [string];
@@ -290,20 +290,36 @@ function isNonZero(node: Node, nonZero: readonly string[]): boolean {
   return name === 'min' && operands.some((operand) => (constantOf(operand) ?? 0) < 0);
 }
 
-/** What can't be 0 when the node is true, or when it is false. */
+const known = { true: new WeakMap<Node, string[]>(), false: new WeakMap<Node, string[]>() };
+
+/** What can't be 0 when the node is true, or when it is false. Looked at once: each part of a long chain asks it of all before. */
 function nonZeroWhen(truth: boolean, node: Node): string[] {
+  const found = known[`${truth}`].get(node) ?? foundNonZeroWhen(truth, node);
+  known[`${truth}`].set(node, found);
+  return found;
+}
+
+const texts = new WeakMap<Node, string>();
+
+function textOf(node: Node): string {
+  const text = texts.get(node) ?? serialize(node as never);
+  texts.set(node, text);
+  return text;
+}
+
+function foundNonZeroWhen(truth: boolean, node: Node): string[] {
   const [a, b] = operandsOf(node) as [Node, Node];
   if (node.op === '!_') return nonZeroWhen(!truth, a);
   if (node.op === 'in') {
     const holdsZero = operandsOf(b).some((number) => constantOf(number) === 0);
-    return holdsZero === truth ? [] : [serialize(a as never)];
+    return holdsZero === truth ? [] : [textOf(a)];
   }
   if (node.op === (truth ? '&&' : '||')) return [...nonZeroWhen(truth, a), ...nonZeroWhen(truth, b)];
   const excludesZero = COMPARISONS[node.op];
   if (excludesZero === undefined) return [];
   const [left, right] = [constantOf(a), constantOf(b)];
-  if (right !== undefined && excludesZero(0, right) !== truth) return [serialize(a as never)];
-  if (left !== undefined && excludesZero(left, 0) !== truth) return [serialize(b as never)];
+  if (right !== undefined && excludesZero(0, right) !== truth) return [textOf(a)];
+  if (left !== undefined && excludesZero(left, 0) !== truth) return [textOf(b)];
   return [];
 }
 

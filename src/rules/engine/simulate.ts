@@ -10,7 +10,7 @@ import {
   type Decided,
 } from './evaluate';
 import type { Moment, Nodes, Observation, Phase, Reason, Rule, Scalings, State, Values } from './types';
-import { windowed, type Window } from './window';
+import { MAX_WINDOW_READINGS, windowed, type Window } from './window';
 
 /** What was read at one moment: a number, or why there is none. */
 export type Glance = Readonly<Record<string, number | { readonly error: string }>>;
@@ -159,15 +159,18 @@ class WindowBuffer {
     if (typeof reading !== 'number') return;
     this.moments.push(at);
     this.values.push(reading);
+    if (this.moments.length > MAX_WINDOW_READINGS) this.forgetOldest();
+  }
+
+  private forgetOldest(): void {
+    this.moments.shift();
+    this.values.shift();
   }
 
   result(now: Moment) {
     const { window, begins } = this.of;
     const from = now - window.seconds * 1000;
-    while (this.moments.length > 0 && this.moments[0]! <= from) {
-      this.moments.shift();
-      this.values.shift();
-    }
+    while (this.moments.length > 0 && this.moments[0]! <= from) this.forgetOldest();
     const [firstAt, lastAt] = [this.moments[0], this.moments.at(-1)];
     if (firstAt === undefined || lastAt === undefined)
       return windowed(window, undefined, now, this.intervalMs);

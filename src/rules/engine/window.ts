@@ -25,6 +25,9 @@ export interface Window {
   readonly minSamples?: number;
 }
 
+/** More readings of a window than this are not looked at: the newest count. */
+export const MAX_WINDOW_READINGS = 3_000;
+
 /** The readings of a window, oldest first. */
 export interface Readings {
   readonly values: readonly number[];

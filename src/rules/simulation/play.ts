@@ -2,13 +2,16 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { InvalidInput } from '../../common/errors';
 import type { InfrastructureRow, ServiceRow } from '../../database/entities';
 import { Course, Simulation, type Summary } from '../engine/simulate';
+import { MAX_WINDOW_READINGS } from '../engine/window';
 import type { Prepared } from '../rule-book';
 import { castOf, constants, countingMetrics } from './cast';
 import { storyOfPoints, type Points, type Scene, type Span } from './story';
 
 const MAX_EVALUATIONS = 2_000_000;
+/** Numbers that all evaluations look at together: those of metrics, and the readings in their windows. */
+const MAX_NUMBERS = 200_000_000;
 /** Others want to be answered meanwhile. */
-const BREATHE_EVERY = 10_000;
+const BREATHE_EVERY_MS = 10;
 
 /** A rule, and how many nodes it begins with. */
 export interface Player {
@@ -47,17 +50,30 @@ export function given(prepared: Prepared, told: ReadonlyMap<string, Points>, pac
   const from = (pace.from ?? Math.min(...ends.map((one) => one[0]![0])) / 1000) * 1000;
   const to = (pace.to ?? Math.max(...ends.map((one) => one.at(-1)![0])) / 1000) * 1000;
   const span = { from, to, everyMs: everyMs(prepared, pace) };
-  checkSpan(span);
+  checkSpan(span, prepared);
   return { scenes: storyOfPoints({ ...cast, points }, span), to };
 }
 
 /** @throws InvalidInput */
-export function checkSpan({ from, to, everyMs = 1000 }: Span): void {
+export function checkSpan({ from, to, everyMs = 1000 }: Span, prepared: Prepared): void {
   if (to < from) throw new InvalidInput([{ pointer: '/to', detail: 'must not be before from' }]);
   const count = Math.floor((to - from) / everyMs);
-  if (count <= MAX_EVALUATIONS) return;
-  const detail = `asks for ${count} evaluations; at most ${MAX_EVALUATIONS} are allowed`;
-  throw new InvalidInput([{ pointer: '/evaluateEverySeconds', detail }]);
+  const refused = (detail: string) => new InvalidInput([{ pointer: '/evaluateEverySeconds', detail }]);
+  if (count > MAX_EVALUATIONS)
+    throw refused(`asks for ${count} evaluations; at most ${MAX_EVALUATIONS} are allowed`);
+  const numbers = numbersSeen(prepared, everyMs);
+  if (count * numbers > MAX_NUMBERS)
+    throw refused(
+      `asks for ${count} evaluations of ${numbers} numbers each, by metrics and readings in windows; at most ${MAX_NUMBERS} numbers are allowed`,
+    );
+}
+
+/** How many numbers one evaluation looks at. */
+function numbersSeen({ service, windows }: Prepared, everyMs: number): number {
+  const inWindows = windows.map(({ window }) =>
+    Math.min(Math.ceil((window.seconds * 1000) / everyMs), MAX_WINDOW_READINGS),
+  );
+  return inWindows.reduce((sum, count) => sum + count, Object.keys(service.metrics).length);
 }
 
 export const everyMs = (
@@ -89,14 +105,13 @@ export async function play(
   });
   const course = new Course();
   let last: Scene | undefined;
-  let count = 0;
+  let breathedAt = performance.now();
   /** Moments of a rule without polls: ends of its hold and of its wisdom times. */
   const moments = (until: number) => {
     for (let at = last && simulation.nextMoment(last.at); at !== undefined && at < until;) {
       course.add(simulation.step(at, last!.glance));
       last = { at, glance: last!.glance };
       at = simulation.nextMoment(at);
-      count++;
     }
   };
   for await (const scene of scenes) {
@@ -107,7 +122,9 @@ export async function play(
     moments(scene.at);
     course.add(simulation.step(scene.at, scene.glance, { news: scene.news }));
     last = scene;
-    if (++count % BREATHE_EVERY === 0) await breathe();
+    if (performance.now() - breathedAt < BREATHE_EVERY_MS) continue;
+    await breathe();
+    breathedAt = performance.now();
   }
   moments(to + 1);
   return { course, summary: course.end(Math.max(to, last?.at ?? to)) };

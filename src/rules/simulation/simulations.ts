@@ -100,7 +100,7 @@ export class Simulations {
     const to = momentOf(dto.to as string | undefined) ?? this.clock.now();
     const from = momentOf(dto.from as string | undefined) ?? new Date(to.getTime() - DEFAULT_DAYS * DAY_MS);
     const span: Span = { from: from.getTime(), to: to.getTime(), everyMs: everyMs(prepared, dto) };
-    checkSpan(span);
+    checkSpan(span, prepared);
     if (Object.keys(prepared.service.series).length === 0) {
       const detail = `is required: no service is named ${prepared.service.name}, so nothing is on record`;
       throw new InvalidInput([{ pointer: '/series', detail }]);

@@ -36,6 +36,7 @@ export function* storyOfPoints(
   const heralds =
     everyMs === undefined ? [...cursors.values()] : alertMetrics.flatMap((name) => cursors.get(name) ?? []);
   const metrics = [...polledMetrics, ...alertMetrics];
+  const isPushed = new Set(alertMetrics);
   let tick = everyMs === undefined ? Infinity : from;
   for (const cursor of heralds) cursor.moveTo(from - 1);
   for (;;) {
@@ -44,8 +45,7 @@ export function* storyOfPoints(
     const news = alertMetrics.some((name) => (cursors.get(name)?.nextAt ?? Infinity) <= at);
     for (const cursor of cursors.values()) cursor.moveTo(at);
     const glance: Record<string, Glance[string]> = {};
-    for (const metric of metrics)
-      glance[metric] = readingOf(cursors.get(metric), alertMetrics.includes(metric));
+    for (const metric of metrics) glance[metric] = readingOf(cursors.get(metric), isPushed.has(metric));
     yield { at, glance, news };
     if (tick <= at) tick += everyMs!;
   }

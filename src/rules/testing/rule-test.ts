@@ -4,7 +4,7 @@ import { Any, Decimal, Text, Whole } from '../../common/fields';
 import type { Stretch } from '../engine/simulate';
 import { given, play, type Player } from '../simulation/play';
 import type { Points } from '../simulation/story';
-import { NotationError, secondsOf, valuesOf } from './series-notation';
+import { MAX_VALUES, NotationError, secondsOf, valuesOf } from './series-notation';
 
 /** One test of a rule: a story, and what is expected of it. */
 export class RuleTestDto {
@@ -58,8 +58,11 @@ export class RuleTestDto {
 
   problems(): FieldError[] {
     const problems: FieldError[] = [];
+    let left = MAX_VALUES;
     for (const [metric, notation] of Object.entries(this.series)) {
-      const detail = notationProblem(notation);
+      const values = valuesIn(notation);
+      const detail = values.problem ?? (values.count > left ? TOO_MANY : undefined);
+      left -= values.count;
       if (detail !== undefined) problems.push({ pointer: `/series${step(metric)}`, detail });
     }
     if (this.triggers !== undefined && !Array.isArray(this.triggers)) {
@@ -96,12 +99,16 @@ export class RuleTestDto {
 const momentOf = (time: string): number | undefined =>
   secondsOf(/^\d+(\.\d+)?$/.test(time) ? Number(time) : time);
 
-function notationProblem(notation: unknown): string | undefined {
+const TOO_MANY = `makes more than ${MAX_VALUES} values with those before it`;
+
+function valuesIn(notation: unknown): { count: number; problem?: string } {
   try {
-    if (typeof notation !== 'string' && typeof notation !== 'number') return 'must be a text of values';
-    return valuesOf(String(notation)).length === 0 ? 'must have at least one value' : undefined;
+    if (typeof notation !== 'string' && typeof notation !== 'number')
+      return { count: 0, problem: 'must be a text of values' };
+    const count = valuesOf(String(notation)).length;
+    return count === 0 ? { count, problem: 'must have at least one value' } : { count };
   } catch (error) {
-    if (error instanceof NotationError) return error.message;
+    if (error instanceof NotationError) return { count: 0, problem: error.message };
     throw error;
   }
 }

@@ -3,7 +3,8 @@ export class NotationError extends Error {}
 
 const DIGITS = '(?:\\d+(?:\\.\\d*)?|\\.\\d+)(?:[eE][-+]?\\d+)?';
 const ITEM = new RegExp(`^(?:([-+]?${DIGITS}|stale)(?:([-+]${DIGITS})?x(\\d+))?|_(?:x(\\d+))?)$`);
-const MAX_VALUES = 1_000_000;
+/** Of a series, and of all of a test. */
+export const MAX_VALUES = 1_000_000;
 
 /**
  * Values at even distances, by the grammar of promtool's tests: `0 0 75` are three values, `_` is a failed read, `_x3`
