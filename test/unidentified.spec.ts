@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { ADMIN_TOKEN, Api, secret, type Answer, World, type MonscaleProcess } from './program';
+import { ADMIN_TOKEN, Api, type Answer, secret, World, type MonscaleProcess } from './program';
 
 describe('without a token', () => {
   let world: World;

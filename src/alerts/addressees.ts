@@ -2,12 +2,18 @@ import { Injectable } from '@nestjs/common';
 import type { FieldError } from '../common/errors';
 import { isId } from '../common/ids';
 import { Database } from '../database/database';
+import { believed } from '../metrics/mappings/alert.metric';
 
-interface AddressedService {
+export interface AddressedMetric {
+  type: string;
+  acceptsPushed?: boolean;
+  params?: { source?: unknown };
+}
+
+export interface AddressedService {
   id: string;
   name: string;
-  /** Metric name -> its type. */
-  metrics: Record<string, { type: string }>;
+  metrics: Record<string, AddressedMetric>;
 }
 
 /** Finds the services and metrics that alerts name. */
@@ -36,30 +42,36 @@ export class Addressees {
   }
 }
 
+/** Alerts may feed it, or numbers be sent for it. */
+export const takesPushed = ({ type, acceptsPushed }: AddressedMetric): boolean =>
+  type === 'alert' || acceptsPushed === true;
+
+/** Does it believe the source of that name? */
+export const believes = ({ params }: AddressedMetric, source: string): boolean =>
+  believed(params?.source)?.includes(source) ?? true;
+
 /** The metric a value for a service goes to: the named one, its only alert metric, or its only metric. */
 export function metricFor(
   { name, metrics }: AddressedService,
   metric: string | undefined,
+  source: string,
 ): { metric: string } | { errors: FieldError[] } {
   const all = Object.keys(metrics);
-  if (metric !== undefined) {
-    if (Object.hasOwn(metrics, metric)) return { metric };
-    return {
-      errors: [
-        { pointer: '/metric', detail: `service ${name} has no metric ${metric}; it has ${all.join(', ')}` },
-      ],
-    };
-  }
+  const wrong = (detail: string) => ({ errors: [{ pointer: '/metric', detail }] });
+  if (metric !== undefined && !Object.hasOwn(metrics, metric))
+    return wrong(`service ${name} has no metric ${metric}; it has ${all.join(', ')}`);
   const fed = all.filter((one) => metrics[one]!.type === 'alert');
-  const [only] = fed.length > 0 ? fed : all;
-  const isClear = fed.length === 1 || (fed.length === 0 && all.length === 1);
-  if (isClear) return { metric: only! };
-  return {
-    errors: [
-      {
-        pointer: '/metric',
-        detail: `is required, as service ${name} has several: ${(fed.length > 0 ? fed : all).join(', ')}`,
-      },
-    ],
-  };
+  const candidates = fed.length > 0 ? fed : all;
+  if (metric === undefined && candidates.length !== 1)
+    return wrong(`is required, as service ${name} has several: ${candidates.join(', ')}`);
+  const chosen = metric ?? candidates[0]!;
+  if (!takesPushed(metrics[chosen]!))
+    return wrong(
+      `${chosen} of service ${name} is polled and takes no numbers that are sent; it does with "acceptsPushed": true`,
+    );
+  if (!believes(metrics[chosen]!, source))
+    return wrong(
+      `${chosen} of service ${name} believes ${believed(metrics[chosen]!.params!.source)!.join(', ')} alone, not ${source}`,
+    );
+  return { metric: chosen };
 }

@@ -11,6 +11,8 @@ export interface AlertMetric {
   ttlSeconds?: number;
   /** JSONPath of the number in the alert, in its own format; undefined: the alert's value. */
   valuePath?: string;
+  /** Names of the sources it believes; undefined: all. */
+  sources?: readonly string[];
   /** Why no alert can feed it: what is stored of it is not what this program takes. */
   problem?: string;
 }
@@ -82,7 +84,7 @@ export class AlertValues {
     }>(
       // A look into the index for each, whatever the planner thinks of their number: it may read all that lives.
       `SELECT w.service, w.metric, n.*
-       FROM unnest($1::uuid[], $2::text[], $3::float8[], $5::text[]) AS w (service, metric, ttl_seconds, value_path),
+       FROM unnest($1::uuid[], $2::text[], $3::float8[], $5::text[], $6::text[]) AS w (service, metric, ttl_seconds, value_path, sources),
          LATERAL (
            SELECT CASE WHEN w.value_path IS NULL THEN coalesce(a.value, 1) WHEN m.value_path = w.value_path THEN m.number END AS value,
              CASE WHEN m.value_path = w.value_path THEN m.problem END AS problem, a.at, a.id AS alert, l.lives_until, a.processed < a.revision AS "isNew",
@@ -92,14 +94,17 @@ export class AlertValues {
              LATERAL (SELECT least(a.ends_at, a.last_seen_at + make_interval(secs => coalesce(w.ttl_seconds, a.life_seconds))) AS lives_until) l
            WHERE m.service_id = w.service AND m.metric = w.metric AND a.is_current AND a.status = 'firing'
              AND (l.lives_until IS NULL OR l.lives_until > $4)
-           -- By a clock far ahead it would be the newest for as long.
-           ORDER BY CASE WHEN a.at > a.received_at + interval '5 minutes' THEN a.received_at ELSE a.at END DESC, a.id DESC LIMIT 1) n`,
+             AND (w.sources IS NULL OR a.source = ANY(string_to_array(w.sources, '/')))
+           -- The last received, by its id: what its sender says of the time would make it the newest for as long as it likes.
+           ORDER BY a.id DESC LIMIT 1) n`,
       [
         uuids(metrics.map(({ service }) => service)),
         texts(metrics.map(({ metric }) => metric)),
         floats(metrics.map(({ ttlSeconds }) => ttlSeconds ?? null)),
         now,
         texts(metrics.map(({ valuePath }) => valuePath ?? null)),
+        // No name holds a slash.
+        texts(metrics.map(({ sources }) => sources?.join('/') ?? null)),
       ],
       'alert_values',
     );
@@ -119,7 +124,7 @@ export class AlertValues {
     return byService;
   }
 
-  /** Alerts that live and feed services, by service, newest first, up to so many of each; and how many there are. */
+  /** Alerts that live and feed services, by service, the last received first, up to so many of each; and how many there are. */
   async allOf(
     services: readonly string[],
     now: Date,
@@ -136,7 +141,7 @@ export class AlertValues {
              FROM alert_matches m, LATERAL (SELECT * FROM alerts WHERE id = m.alert_id LIMIT 1) a
              WHERE m.service_id = w.service AND a.is_current AND a.status = 'firing' AND coalesce(a.ends_at > $2, true)
                AND coalesce(a.last_seen_at + make_interval(secs => coalesce(m.ttl_seconds, a.life_seconds)) > $2, true)) d
-           ORDER BY d.at DESC, d.alert DESC LIMIT $3) n`,
+           ORDER BY d.alert DESC LIMIT $3) n`,
       [uuids(services), now, limit],
       'alert_feeding',
     );
@@ -160,7 +165,7 @@ export class AlertValues {
          LATERAL (
            SELECT a.id AS alert, a.labels, a.annotations, a.value, a.source, a.at, count(*) OVER ()::int AS total
            FROM trigger_alerts t, LATERAL (SELECT * FROM alerts WHERE id = t.alert_id LIMIT 1) a
-           WHERE t.trigger_id = last.trigger_id ORDER BY a.at DESC, a.id DESC LIMIT $2) n`,
+           WHERE t.trigger_id = last.trigger_id ORDER BY a.id DESC LIMIT $2) n`,
       [uuids(services), limit],
       'alert_last_triggers',
     );

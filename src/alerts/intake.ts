@@ -397,7 +397,7 @@ export class Intake {
 
   /** While they are committed, whoever evaluates them here makes ready. */
   private async insertAlone(source: AlertSource, alerts: readonly KeptAlert[]): Promise<InsertedAlone> {
-    const asked = await this.asked(alerts);
+    const asked = await this.asked(source, alerts);
     const follow = this.handover.take(source, [...asked.alerts]);
     let committed: KeptAlert[] = [];
     try {
@@ -454,7 +454,9 @@ export class Intake {
     const { inserted, updated, accepted, overtaken } = fold(current, alerts, this.clock.now(), newId);
     const newsForSome = await this.update(sql, updated);
     const rows =
-      inserted.length === 0 ? [] : await this.insert(sql, source, inserted, await this.asked(inserted));
+      inserted.length === 0
+        ? []
+        : await this.insert(sql, source, inserted, await this.asked(source, inserted));
     if (rows.length < inserted.length) throw new LostRace();
     const before = new Map(current.map(({ id, revision }) => [id, revision]));
     const ends = new Map(current.map(({ id, endsAt }) => [id, endsAt]));
@@ -646,10 +648,10 @@ export class Intake {
     return rows;
   }
 
-  private async asked(alerts: readonly KeptAlert[]): Promise<Asked> {
+  private async asked({ name }: AlertSource, alerts: readonly KeptAlert[]): Promise<Asked> {
     const { matcher, revision } = this.subscriptions.latest ?? (await this.subscriptions.current());
     const isAsked = ({ isCurrent, serviceId, labels }: KeptAlert) =>
-      isCurrent && (serviceId !== null || matcher.asks(labels));
+      isCurrent && (serviceId !== null || matcher.asks(labels, name));
     return { alerts: new Set(alerts.filter(isAsked)), revision };
   }
 }

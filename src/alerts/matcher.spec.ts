@@ -2,7 +2,7 @@ import { Matcher, type Match } from './matcher';
 
 const matched = (subscriptions: Record<string, Match>, labels: Record<string, string>): string[] =>
   new Matcher(Object.entries(subscriptions).map(([service, match]) => ({ service, metric: 'm', match })))
-    .matches(labels)
+    .matches(labels, 'api')
     .map(({ service }) => service)
     .sort();
 
@@ -53,7 +53,7 @@ describe('a label that is not there is an empty one', () => {
   test('such a service is forgotten like others', () => {
     const matcher = new Matcher([{ service: 'a', metric: 'm', match: { team: '' } }]);
     matcher.remove(['a']);
-    expect(matcher.asks({ alertname: 'WebDown' })).toBe(false);
+    expect(matcher.asks({ alertname: 'WebDown' }, 'api')).toBe(false);
   });
 });
 
@@ -72,12 +72,12 @@ test('what a service asks for is forgotten, and may be another thing then', () =
     { service: 'b', metric: 'm', match: { alertname: 'WebDown' } },
   ]);
   const labels = { alertname: 'WebDown', instance: 'web-1' };
-  expect(matcher.matches(labels)).toHaveLength(3);
+  expect(matcher.matches(labels, 'api')).toHaveLength(3);
   matcher.remove(['a', 'unknown']);
-  expect(matcher.matches(labels).map(({ service }) => service)).toEqual(['b']);
+  expect(matcher.matches(labels, 'api').map(({ service }) => service)).toEqual(['b']);
   matcher.add([{ service: 'a', metric: 'm', match: { alertname: 'DbDown' } }]);
-  expect(matcher.matches({ alertname: 'DbDown' }).map(({ service }) => service)).toEqual(['a']);
-  expect(matcher.asks({ alertname: 'Nothing' })).toBe(false);
+  expect(matcher.matches({ alertname: 'DbDown' }, 'api').map(({ service }) => service)).toEqual(['a']);
+  expect(matcher.asks({ alertname: 'Nothing' }, 'api')).toBe(false);
 });
 
 test('of a hundred thousand that share a label, one is found by the other', () => {
@@ -89,7 +89,7 @@ test('of a hundred thousand that share a label, one is found by the other', () =
   const matcher = new Matcher(many);
   const began = performance.now();
   for (let n = 0; n < 1_000; n++) {
-    const found = matcher.matches({ alertname: 'Down', instance: `host-${n * 100}`, job: 'node' });
+    const found = matcher.matches({ alertname: 'Down', instance: `host-${n * 100}`, job: 'node' }, 'api');
     expect(found.map(({ service }) => service)).toEqual([`s${n * 100}`]);
   }
   expect(performance.now() - began).toBeLessThan(1_000);
@@ -119,10 +119,10 @@ test('one that can not be used is skipped and told of, whatever is wrong with it
     match: { toString: { regex: '.*' }, a: 'b' } as unknown as Match,
   };
   const matcher = new Matcher([...broken, good], ({ service }) => told.push(service));
-  expect(matcher.matches({ a: 'b' }).map(({ service }) => service)).toEqual(['good']);
+  expect(matcher.matches({ a: 'b' }, 'api').map(({ service }) => service)).toEqual(['good']);
   expect(told).toEqual(broken.map(({ service }) => service));
   matcher.remove(broken.map(({ service }) => service));
-  expect(matcher.asks({ a: 'b' })).toBe(true);
+  expect(matcher.asks({ a: 'b' }, 'api')).toBe(true);
 });
 
 test('one that throws when it is asked costs no other its match', () => {
@@ -133,12 +133,38 @@ test('one that throws when it is asked costs no other its match', () => {
     { service: 'fits', metric: 'm', match: { a: 'x' } },
   ]);
   const nasty = { a: { toString: () => 'x' } } as unknown as Record<string, string>;
-  expect(matcher.matches(nasty).map(({ service }) => service)).toEqual([]);
+  expect(matcher.matches(nasty, 'api').map(({ service }) => service)).toEqual([]);
   expect(
     matcher
-      .matches({ a: 'x' })
+      .matches({ a: 'x' }, 'api')
       .map(({ service }) => service)
       .sort(),
   ).toEqual(['fits', 'throws']);
   expect(told).toEqual(['throws']);
+});
+
+test('a metric hears the sources it believes, and a confined source feeds its services alone', () => {
+  const match = { alertname: 'Down' };
+  const matcher = new Matcher([
+    { service: 'all', metric: 'm', match },
+    { service: 'one', metric: 'm', match, sources: ['prometheus'] },
+    { service: 'two', metric: 'm', match, sources: ['prometheus', 'grafana'] },
+  ]);
+  const fed = (source: string) =>
+    matcher
+      .matches(match, source)
+      .map(({ service }) => service)
+      .sort();
+  expect(fed('prometheus')).toEqual(['all', 'one', 'two']);
+  expect(fed('grafana')).toEqual(['all', 'two']);
+  expect(fed('api')).toEqual(['all']);
+  matcher.confine(
+    new Map([
+      ['grafana', new Set(['two'])],
+      ['api', new Set<string>()],
+    ]),
+  );
+  expect(fed('prometheus')).toEqual(['all', 'one', 'two']);
+  expect(fed('grafana')).toEqual(['two']);
+  expect(matcher.asks(match, 'api')).toBe(false);
 });

@@ -13,6 +13,8 @@ export interface Subscription {
   match: Match;
   ttlSeconds?: number;
   valuePath?: string;
+  /** Names of the sources it believes; undefined: all. */
+  sources?: readonly string[];
 }
 
 interface Compiled {
@@ -35,6 +37,8 @@ export class Matcher {
   private readonly byLabel = new Map<string, Map<string, Set<Compiled>>>();
   /** Those that ask by regular expression alone, or for absent labels. */
   private readonly others = new Set<Compiled>();
+  /** Services that sources may feed, by name of the source; others may feed all. */
+  private confined: ReadonlyMap<string, ReadonlySet<string>> = new Map();
   /** By service. */
   private readonly places = new Map<string, Place[]>();
 
@@ -103,16 +107,26 @@ export class Matcher {
     return bucket;
   }
 
-  /** Is there one that asks for such an alert? */
-  asks(labels: Readonly<Record<string, string>>): boolean {
-    return this.matches(labels).length > 0;
+  /** From now on these sources feed these services alone. */
+  confine(confined: ReadonlyMap<string, ReadonlySet<string>>): void {
+    this.confined = confined;
   }
 
-  matches(labels: Readonly<Record<string, string>>): Subscription[] {
+  /** Is there one that asks for such an alert of this source? */
+  asks(labels: Readonly<Record<string, string>>, source: string): boolean {
+    return this.matches(labels, source).length > 0;
+  }
+
+  matches(labels: Readonly<Record<string, string>>, source: string): Subscription[] {
     const candidates = [...this.others];
     for (const [label, value] of Object.entries(labels))
       candidates.push(...(this.byLabel.get(label)?.get(value) ?? []));
-    return candidates.filter((one) => this.fits(one, labels)).map(({ subscription }) => subscription);
+    const services = this.confined.get(source);
+    const mayFeed = ({ subscription: { service, sources } }: Compiled) =>
+      (services?.has(service) ?? true) && (sources?.includes(source) ?? true);
+    return candidates
+      .filter((one) => mayFeed(one) && this.fits(one, labels))
+      .map(({ subscription }) => subscription);
   }
 
   private fits({ subscription, tests }: Compiled, labels: Readonly<Record<string, string>>): boolean {

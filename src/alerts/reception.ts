@@ -20,8 +20,11 @@ import type { IncomingAlert } from './alert';
 import { FormatRegistry } from './format-registry';
 import type { Answer, Facts, Note, Parsed, Taken } from './formats/alert-format';
 import { changeAnswer } from './formats/pagerduty.format';
+import { labelledBy, labelsProblem, serviceProblem } from './confinement';
 import { Intake } from './intake';
+import type { Matcher } from './matcher';
 import { Receipts, type Receipt } from './receipts';
+import { Subscriptions } from './subscriptions';
 
 const MAX_ALERTS = 10_000;
 
@@ -48,6 +51,7 @@ export class Reception {
     private readonly addressees: Addressees,
     private readonly intake: Intake,
     private readonly receipts: Receipts,
+    private readonly subscriptions: Subscriptions,
   ) {}
 
   /** @param asked the format that the path names */
@@ -87,7 +91,7 @@ export class Reception {
     await format.believe?.(body, params, facts);
     if (countIn(body) > MAX_ALERTS) throw new PayloadTooLarge(`at most ${MAX_ALERTS} alerts in one request`);
     const parsed = format.parse(body, params, facts);
-    const { alerts, indices, rejected } = await this.addressed(parsed);
+    const { alerts, indices, rejected } = await this.addressed(parsed, sender);
     if (rejected.length > 0 && rejected.length === parsed.length) {
       throw new InvalidInput(
         rejected.flatMap(({ pointer, errors }) => errors.map((error) => within(pointer, error))),
@@ -135,9 +139,11 @@ export class Reception {
     }
   }
 
-  private async addressed(parsed: Parsed[]) {
+  private async addressed(parsed: Parsed[], { name: source, limits }: Sender) {
     const named = parsed.flatMap(({ alert }) => alert?.service ?? []);
     const services = await this.addressees.find(named);
+    // Only of a confined source it is asked whom its alerts would feed.
+    const matcher = limits?.services ? (await this.subscriptions.current()).matcher : undefined;
     const alerts: IncomingAlert[] = [];
     /** Of each alert, which of the parsed ones it is. */
     const indices: number[] = [];
@@ -150,15 +156,22 @@ export class Reception {
       const { pointer = '' } = one;
       if (one.errors) return void rejected.push({ index, pointer, errors: one.errors });
       if (one.alert === undefined) return;
+      const said = limits === undefined ? one.alert : labelledBy(one.alert, limits);
+      const refuse = (errors: FieldError[]) => void rejected.push({ index, pointer, errors });
+      const problem = limits && (labelsProblem(said, limits) ?? unfedProblem(said, matcher, source));
+      if (problem) return refuse([problem]);
       // Most name neither.
-      if (one.alert.service === undefined && one.alert.metric === undefined) return take(one.alert, index);
-      const { service: reference, metric, ...alert } = one.alert;
+      if (said.service === undefined && said.metric === undefined) return take(said, index);
+      const { service: reference, metric, ...alert } = said;
       if (reference === undefined) return take(alert, index);
       const service = services.get(reference);
-      const errors = [{ pointer: '/service', detail: `there is no service ${JSON.stringify(reference)}` }];
-      const target = service === undefined ? { errors } : metricFor(service, metric);
-      if ('errors' in target) return void rejected.push({ index, pointer, errors: target.errors });
-      take({ serviceId: service!.id, metric: target.metric, ...alert }, index);
+      if (service === undefined)
+        return refuse([{ pointer: '/service', detail: `there is no service ${JSON.stringify(reference)}` }]);
+      const foreign = limits && serviceProblem(service, limits);
+      if (foreign) return refuse([foreign]);
+      const target = metricFor(service, metric, source);
+      if ('errors' in target) return refuse(target.errors);
+      take({ serviceId: service.id, metric: target.metric, ...alert }, index);
     });
     return { alerts, indices, rejected };
   }
@@ -174,6 +187,17 @@ export class Reception {
     if (body === undefined) throw error;
     return { status, body };
   }
+}
+
+/** An alert of a source that is confined to services, which names none and would feed none of them. */
+function unfedProblem(
+  { service, status, labels }: { service?: string; status: string; labels: Record<string, string> },
+  matcher: Matcher | undefined,
+  source: string,
+): FieldError | undefined {
+  if (matcher === undefined || service !== undefined || status === 'resolved') return undefined;
+  if (matcher.asks(labels, source)) return undefined;
+  return { pointer: '/labels', detail: 'fit no alert metric of the services that its source may speak for' };
 }
 
 function reasonOf(status: number): string {

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Resource } from '../api/definition.controller';
 import { StoredDefinitions, type Draft, type References, type Surroundings } from '../api/stored-definitions';
-import { hashOf } from '../auth/identities';
+import { hashOf, type SourceLimits } from '../auth/identities';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
 import { maskedParams, openedParams, sealedParams } from '../common/choice';
-import { InvalidInput, messageOf } from '../common/errors';
-import { Any, Decimal, Text } from '../common/fields';
+import { InvalidInput, messageOf, type FieldError } from '../common/errors';
+import { Any, Decimal, Text, TextList, TextMap } from '../common/fields';
 import { isObject } from '../common/json';
 import { NAME } from '../common/names';
 import { Secrets } from '../common/secrets';
@@ -39,6 +39,39 @@ export class SourceDto {
     optional: true,
   })
   silentAfterSeconds?: number;
+
+  @TextList({
+    description:
+      'Names or ids of the services it may speak for: its alerts may name no others, and feed no others; by default all',
+    optional: true,
+    maxItems: 1_000,
+  })
+  services?: string[];
+
+  @TextMap({ description: 'Labels that its alerts must carry: others are rejected' })
+  labels: Record<string, string> = {};
+
+  @TextMap({ description: 'Labels that are added to its alerts, whatever their sender says of them' })
+  addLabels: Record<string, string> = {};
+
+  problems(): FieldError[] {
+    return this.services?.length === 0
+      ? [
+          {
+            pointer: '/services',
+            detail: 'must name at least one, or be left out: it may speak for all then',
+          },
+        ]
+      : [];
+  }
+}
+
+/** A source of SNMP notifications, opened. */
+export interface SnmpSource {
+  id: string;
+  name: string;
+  limits: SourceLimits;
+  params: SnmpSourceParams;
 }
 
 const TOKEN_BYTES = 24;
@@ -110,7 +143,8 @@ export class Sources extends StoredDefinitions<SourceRow> {
   }
 
   protected columns(body: unknown, { before }: Surroundings<SourceRow>): Columns<SourceRow> {
-    const { name, format, params, silentAfterSeconds = null } = checked(SourceDto, withoutActivity(body));
+    const dto = checked(SourceDto, withoutActivity(body));
+    const { name, format, params, silentAfterSeconds = null, services = null, labels, addLabels } = dto;
     if (this.formats.find(format) === undefined) {
       throw new InvalidInput([{ pointer: '/format', detail: this.formats.unknown(format) }]);
     }
@@ -132,15 +166,21 @@ export class Sources extends StoredDefinitions<SourceRow> {
       format,
       params: sealed,
       silentAfterSeconds,
+      services,
+      labels,
+      addLabels,
       tokenHash: before?.tokenHash ?? Buffer.alloc(0),
     };
   }
 
   protected async show(rows: SourceRow[]): Promise<object[]> {
-    return rows.map(({ format, params, silentAfterSeconds }) => ({
+    return rows.map(({ format, params, silentAfterSeconds, services, labels, addLabels }) => ({
       format,
       params: maskedParams(this.formats, { type: format, params }, this.secrets),
       ...(silentAfterSeconds === null ? {} : { silentAfterSeconds }),
+      ...(services === null ? {} : { services }),
+      labels,
+      addLabels,
     }));
   }
 
@@ -149,15 +189,17 @@ export class Sources extends StoredDefinitions<SourceRow> {
   }
 
   /** The `snmp` sources, opened, oldest first. One whose secrets can't be had now takes nothing. */
-  async snmp(): Promise<{ id: string; name: string; params: SnmpSourceParams }[]> {
-    const rows = await this.database.rows<{ id: string; name: string; params: Record<string, unknown> }>(
-      `SELECT id, name, params FROM sources WHERE format = 'snmp' ORDER BY id`,
+  async snmp(): Promise<SnmpSource[]> {
+    const rows = await this.database.rows<
+      SourceLimits & { id: string; name: string; params: Record<string, unknown> }
+    >(
+      `SELECT id, name, params, services, labels, add_labels AS "addLabels" FROM sources WHERE format = 'snmp' ORDER BY id`,
       [],
       'sources_snmp',
     );
-    return rows.flatMap(({ id, name, params }) => {
+    return rows.flatMap(({ id, name, params, ...limits }) => {
       try {
-        return [{ id, name, params: openedParams(SnmpSourceParams, params, this.secrets).params }];
+        return [{ id, name, limits, params: openedParams(SnmpSourceParams, params, this.secrets).params }];
       } catch (error) {
         if (!this.unopened.has(name))
           this.logger.warn(`source ${name} takes no notifications: ${messageOf(error)}`);

@@ -4,6 +4,7 @@ import { isObject } from '../common/json';
 import { telemetry } from '../common/telemetry';
 import { Database } from '../database/database';
 import { changedDefinitions, changesAfter, type DefinitionChange } from '../database/definition-changes';
+import { believed } from '../metrics/mappings/alert.metric';
 import { Matcher, type Match, type Subscription } from './matcher';
 
 /** Who asks for alerts, as of a revision of the definitions. */
@@ -68,17 +69,28 @@ export class Subscriptions {
     const { revision, changes } = row!;
     const changed = known && changedDefinitions(changes ?? [], known.revision, revision);
     if (changed === undefined) {
-      this.known = {
-        matcher: new Matcher(await this.load(), (one, error) => this.skipped(one, error)),
-        revision,
-      };
+      const matcher = new Matcher(await this.load(), (one, error) => this.skipped(one, error));
+      matcher.confine(await this.confined());
+      this.known = { matcher, revision };
       return;
     }
     const services = [...new Set(changed.get('service'))];
-    const fresh = await this.load(services);
+    const [fresh, confined] = await Promise.all([this.load(services), this.confined()]);
     known!.matcher.remove(services);
     known!.matcher.add(fresh);
+    known!.matcher.confine(confined);
     this.known = { matcher: known!.matcher, revision };
+  }
+
+  /** Ids of the services that confined sources speak for, by name of the source. */
+  private async confined(): Promise<Map<string, Set<string>>> {
+    const rows = await this.database.rows<{ source: string; services: string[] }>(
+      `SELECT o.name AS source, array(SELECT id FROM services WHERE name = ANY(o.services) OR id::text = ANY(o.services)) AS services
+       FROM sources o WHERE o.services IS NOT NULL`,
+      [],
+      'subscriptions_confined',
+    );
+    return new Map(rows.map(({ source, services }) => [source, new Set(services)]));
   }
 
   /** @param services only those */
@@ -95,7 +107,7 @@ export class Subscriptions {
       [services],
     );
     return rows.map(({ service, name, metric, params }) => {
-      const { match, ttlSeconds, value } = isObject(params) ? params : {};
+      const { match, ttlSeconds, value, source } = isObject(params) ? params : {};
       return {
         service,
         serviceName: name,
@@ -104,6 +116,7 @@ export class Subscriptions {
         match: (match ?? {}) as Match,
         ttlSeconds: typeof ttlSeconds === 'number' ? ttlSeconds : undefined,
         valuePath: typeof value === 'string' ? value : undefined,
+        sources: believed(source),
       };
     });
   }

@@ -4,13 +4,15 @@ import { RouteConfig } from '../common/route-config';
 import type { FastifyRequest } from 'fastify';
 import { FORM_BODY } from '../api/raw-body';
 import { IntakeOf, senderOf } from '../auth/auth';
+import type { Sender } from '../auth/identities';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
-import { InvalidInput, NotFound } from '../common/errors';
+import { Forbidden, InvalidInput, NotFound } from '../common/errors';
 import { Text } from '../common/fields';
 import { numberOf } from '../common/json-path';
-import { Addressees } from './addressees';
+import { Addressees, believes, takesPushed, type AddressedService } from './addressees';
 import { DEFAULT_LIFE_SECONDS } from './alert';
+import { labelledBy, labelsProblem, serviceProblem } from './confinement';
 import { Intake } from './intake';
 
 class TrapForm {
@@ -18,7 +20,8 @@ class TrapForm {
   name: string;
 
   @Text({
-    description: 'A number: it stands for every metric of the service that alerts feed, or for every metric',
+    description:
+      'A number: it stands for every metric of the service that alerts feed, or for every polled one that accepts what is pushed',
     minLength: 1,
     maxLength: 100,
   })
@@ -49,16 +52,16 @@ export class TrapController {
     if (number === undefined) throw new InvalidInput([{ pointer: '/value', detail: 'must be a number' }]);
     const service = (await this.addressees.find([name])).get(name);
     if (service === undefined) throw new NotFound('MonitoredService', name);
-    const all = Object.keys(service.metrics);
-    const fed = all.filter((metric) => service.metrics[metric]!.type === 'alert');
+    const sender = senderOf(request);
+    const { labels } = speakingFor(service, sender);
     const now = this.clock.now();
     await this.intake.accept(
-      { name: senderOf(request).name, format: 'native' },
-      (fed.length > 0 ? fed : all).map((metric) => ({
+      { name: sender.name, format: 'native' },
+      fedBy(service, sender.name).map((metric) => ({
         dedupKey: `trap ${service.id} ${metric}`,
         status: 'firing',
         value: number,
-        labels: {},
+        labels,
         annotations: {},
         serviceId: service.id,
         metric,
@@ -67,4 +70,26 @@ export class TrapController {
       })),
     );
   }
+}
+
+/** What its source adds. @throws Forbidden where it may not speak for the service */
+function speakingFor(service: AddressedService, { limits }: Sender): { labels: Record<string, string> } {
+  const alert = { labels: {}, status: 'firing' };
+  if (limits === undefined) return alert;
+  const labelled = labelledBy(alert, limits);
+  const problem = serviceProblem(service, limits) ?? labelsProblem(labelled, limits);
+  if (problem !== undefined) throw new Forbidden(problem.detail);
+  return labelled;
+}
+
+/** Metrics that the value stands for: all that alerts feed, or all that are polled and take it. @throws InvalidInput */
+function fedBy({ name, metrics }: AddressedService, source: string): string[] {
+  const all = Object.keys(metrics);
+  const fed = all.filter((metric) => metrics[metric]!.type === 'alert');
+  const taking = (fed.length > 0 ? fed : all).filter(
+    (metric) => takesPushed(metrics[metric]!) && believes(metrics[metric]!, source),
+  );
+  if (taking.length > 0) return taking;
+  const detail = `service ${name} has no metric that takes numbers of ${source}: one that alerts feed, or one with "acceptsPushed": true`;
+  throw new InvalidInput([{ pointer: '/name', detail }]);
 }

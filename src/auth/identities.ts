@@ -16,9 +16,21 @@ export type Principal = { kind: 'administrator' } | ({ kind: 'source'; format: s
 export interface Sender {
   name: string;
   params?: Record<string, unknown>;
+  /** None for who has an API token. */
+  limits?: SourceLimits;
 }
 
-interface SourceRow {
+/** For what a source may speak. */
+export interface SourceLimits {
+  /** Names or ids; null: all. */
+  services: string[] | null;
+  /** What its alerts must carry. */
+  labels: Record<string, string>;
+  /** What is added to them. */
+  addLabels: Record<string, string>;
+}
+
+interface SourceRow extends SourceLimits {
   hash: Buffer;
   name: string;
   format: string;
@@ -69,8 +81,8 @@ export class Identities {
       telemetry.tokensRefused.inc({ reason: 'unknown' });
       throw new Unauthorized('this token is not known');
     }
-    const { name, format, params } = source;
-    return { kind: 'source', name, format, params };
+    const { name, format, params, services, labels, addLabels } = source;
+    return { kind: 'source', name, format, params, limits: { services, labels, addLabels } };
   }
 
   private now(): number {
@@ -97,7 +109,8 @@ export class Identities {
 
   private async find(hashes: readonly Buffer[]): Promise<(SourceRow | undefined)[]> {
     const rows = await this.database.keyed.rows<SourceRow>(
-      'SELECT token_hash AS hash, name, format, params FROM sources WHERE token_hash = ANY($1::bytea[])',
+      `SELECT token_hash AS hash, name, format, params, services, labels, add_labels AS "addLabels"
+       FROM sources WHERE token_hash = ANY($1::bytea[])`,
       [hashes],
       'auth_sources',
     );

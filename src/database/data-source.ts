@@ -1,5 +1,6 @@
 import { Pool, type PoolConfig } from 'pg';
 import { DataSource } from 'typeorm';
+import { BelievedSources1764200000000 } from '../../migrations/1764200000000-believed-sources';
 import { Foundation1700000000000 } from '../../migrations/1700000000000-foundation';
 import { TrustedRules1763900000000 } from '../../migrations/1763900000000-trusted-rules';
 import { WaitingExecutions1763900100000 } from '../../migrations/1763900100000-waiting-executions';
@@ -108,6 +109,7 @@ function dataSource(url: string, extra: object): DataSource {
       ForgottenEngines1763901950000,
       SignsOfLife1764000000000,
       RollUpsInPieces1764300000000,
+      BelievedSources1764200000000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

@@ -48,6 +48,8 @@ export class ActionRow extends DefinitionRow {
 /** A metric of a service. */
 export interface MetricChoice extends MappingChoice {
   timeoutSeconds: number;
+  /** It is polled, and takes numbers that are sent for it all the same. */
+  acceptsPushed?: boolean;
   /** Its number is made of its readings of the last so many seconds. */
   window?: { function: string; seconds: number; minSamples?: number };
 }
@@ -93,6 +95,12 @@ export class SourceRow extends DefinitionRow {
   @Column('jsonb') params: Record<string, unknown>;
   /** Its silence of so many seconds is an alert. */
   @Column('float8', { name: 'silent_after_seconds', nullable: true }) silentAfterSeconds: number | null;
+  /** Names or ids of the services it may speak for; null: all. */
+  @Column('text', { array: true, nullable: true }) services: string[] | null;
+  /** What its alerts must carry. */
+  @Column('jsonb') labels: Record<string, string>;
+  /** What is added to its alerts. */
+  @Column('jsonb', { name: 'add_labels' }) addLabels: Record<string, string>;
   /** SHA-256 of its token. */
   @Column('bytea', { name: 'token_hash' }) tokenHash: Buffer;
 }

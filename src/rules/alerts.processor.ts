@@ -295,25 +295,26 @@ export class AlertsProcessor {
 
   private async matchLiving(watched: readonly Watched[]): Promise<void> {
     const subscriptions = watched.flatMap(({ prepared: { service, alertMetrics } }) =>
-      alertMetrics.map(({ metric, ttlSeconds, valuePath }) => ({
+      alertMetrics.map(({ metric, ttlSeconds, valuePath, sources }) => ({
         service: service.id,
         metric,
         match: (service.metrics[metric]!.params.match ?? {}) as Match,
         ttlSeconds,
         valuePath,
+        sources,
       })),
     );
     if (subscriptions.length === 0) return;
-    const living = await this.database.rows<LivingAlert>(
-      `SELECT id, status, value, labels, annotations, CASE WHEN $3 THEN raw END AS raw FROM alerts
+    const living = await this.database.rows<LivingAlert & { source: string }>(
+      `SELECT id, source, status, value, labels, annotations, CASE WHEN $3 THEN raw END AS raw FROM alerts
        WHERE is_current AND status = 'firing' AND (ends_at IS NULL OR ends_at > $1) ORDER BY id DESC LIMIT $2`,
       [this.clock.now(), MAX_LIVING, subscriptions.some(({ valuePath }) => valuePath !== undefined)],
     );
     const matcher = new Matcher(subscriptions);
     await this.keepMatches(
       this.database.keyed,
-      living.flatMap(({ id, labels }) =>
-        matcher.matches(labels).map((subscription) => ({ alert: id, ...subscription })),
+      living.flatMap(({ id, labels, source }) =>
+        matcher.matches(labels, source).map((subscription) => ({ alert: id, ...subscription })),
       ),
       living,
     );
@@ -355,7 +356,9 @@ function pushedBy(alerts: readonly NewAlert[], matches: readonly MatchRow[], wat
   const byId = new Map(alerts.map((alert) => [alert.id, alert]));
   const services = new Map(watched.map(({ prepared }) => [prepared.service.id, prepared]));
   for (const { alert, service, metric } of matches) {
-    if (own(services.get(service)?.reads, metric) === undefined) continue;
+    const prepared = services.get(service);
+    if (own(prepared?.reads, metric) === undefined || !own(prepared?.service.metrics, metric)?.acceptsPushed)
+      continue;
     const told = readings.get(service) ?? {};
     told[metric] = { value: valueOf(byId.get(alert)!), at: valueTimeOf(byId.get(alert)!) };
     readings.set(service, told);
@@ -378,7 +381,9 @@ const matched = (alerts: readonly NewAlert[], matcher: Matcher): Matched[] =>
 
 function matchesOf(alert: NewAlert, matcher: Matcher): MatchRow[] {
   if (alert.serviceId !== null) return [{ alert: alert.id, service: alert.serviceId, metric: alert.metric! }];
-  return matcher.matches(alert.labels).map(({ service, metric }) => ({ alert: alert.id, service, metric }));
+  return matcher
+    .matches(alert.labels, alert.source)
+    .map(({ service, metric }) => ({ alert: alert.id, service, metric }));
 }
 
 /** With how the metric takes an alert, where it is fed by alerts alone. */

@@ -94,14 +94,16 @@ export class PushedSamples {
     await this.writeEnds(fed.filter(isOpen), at);
   }
 
-  private async repeated({ format }: AlertSource, alerts: readonly IncomingAlert[]): Promise<void> {
+  private async repeated({ name, format }: AlertSource, alerts: readonly IncomingAlert[]): Promise<void> {
     const { matcher } = await this.subscriptions.current();
     const at = this.clock.now();
     const matches = alerts.flatMap((alert): PushedMatch[] => {
       const pushed = pushedOf(alert, format, at);
       if (alert.serviceId !== undefined)
         return [{ alert: pushed, service: alert.serviceId, metric: alert.metric! }];
-      return matcher.matches(alert.labels).map(({ service, metric }) => ({ alert: pushed, service, metric }));
+      return matcher
+        .matches(alert.labels, name)
+        .map(({ service, metric }) => ({ alert: pushed, service, metric }));
     });
     if (matches.length === 0) return;
     const watched = await this.ruleBook.byIds([...new Set(matches.map(({ service }) => service))]);

@@ -11,6 +11,7 @@ import { telemetry } from '../common/telemetry';
 import { uuids } from '../database/binary-format';
 import { Database } from '../database/database';
 import { InfrastructureRow, ServiceRow } from '../database/entities';
+import { believed, type AlertParams } from '../metrics/mappings/alert.metric';
 import type { Node } from '../metrics/metric';
 import { MetricRegistry } from '../metrics/metric-registry';
 import { NodeCounter, type NodeCount } from '../metrics/node-counter';
@@ -235,8 +236,8 @@ export class RuleBook {
   private alertMetric(service: string, metric: string, { type, params }: Chosen): AlertMetric {
     const { value, errors } = check(this.metrics.get(type).options.params, params);
     if (value === undefined) return { service, metric, problem: problemText(errors) };
-    const { ttlSeconds, value: valuePath } = value as { ttlSeconds?: number; value?: string };
-    return { service, metric, ttlSeconds, valuePath };
+    const { ttlSeconds, value: valuePath, source } = value as AlertParams;
+    return { service, metric, ttlSeconds, valuePath, sources: believed(source) };
   }
 
   private goesRound({ type, params }: ServiceRow['metrics'][string]): boolean {

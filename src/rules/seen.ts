@@ -69,7 +69,7 @@ export function fedBy(seen: Seen, feeding: readonly AlertValue[]): Seen {
       : [seen.newcomer];
   return {
     ...seen,
-    told: newest.length === 0 ? undefined : newest.map(toldOf).sort((a, b) => (a.at < b.at ? 1 : -1)),
+    told: newest.length === 0 ? undefined : newest.sort(byReceipt).map(toldOf),
     toldTotal:
       seen.newcomer === undefined ? feeding.reduce((sum, { total }) => sum + total, bringers.length) : 1,
     values,
@@ -80,6 +80,10 @@ export function fedBy(seen: Seen, feeding: readonly AlertValue[]): Seen {
     awaitsAlert: feeding.some(({ isNew }) => isNew),
   };
 }
+
+/** Ids grow with the time of receipt. */
+const byReceipt = (one: { alert: string }, other: { alert: string }): number =>
+  one.alert < other.alert ? 1 : -1;
 
 const NOBODY: readonly never[] = [];
 

@@ -153,9 +153,10 @@ export class Unpolled {
     const alerts = await this.database.rows<{
       service: string | null;
       labels: Record<string, string>;
+      source: string;
       at: Date;
     }>(
-      `SELECT service_id AS service, labels, received_at AS at FROM alerts WHERE processed < revision AND received_at < now() - interval '${ALERT_WAITS_SECONDS} seconds'
+      `SELECT service_id AS service, labels, source, received_at AS at FROM alerts WHERE processed < revision AND received_at < now() - interval '${ALERT_WAITS_SECONDS} seconds'
        ORDER BY received_at LIMIT ${MAX_WAITING_ALERTS}`,
       [],
       'unpolled_alerts',
@@ -163,8 +164,9 @@ export class Unpolled {
     if (alerts.length === 0) return [];
     const { matcher } = await this.subscriptions.current();
     const since = new Map<string, Date>();
-    for (const { service, labels, at } of alerts) {
-      const concerned = service === null ? matcher.matches(labels).map((one) => one.service) : [service];
+    for (const { service, labels, source, at } of alerts) {
+      const concerned =
+        service === null ? matcher.matches(labels, source).map((one) => one.service) : [service];
       for (const id of concerned) if (!since.has(id)) since.set(id, at);
     }
     const states = await this.database.rows<Late>(

@@ -40,6 +40,12 @@ export class MetricDto extends ChoiceOf {
   @Decimal({ description: 'How long one read may take', unit: 's', minimum: 0.05, maximum: 300 })
   timeoutSeconds = 5;
 
+  @Flag({
+    description:
+      'Of a metric that is polled: takes numbers that alerts and PUT /trap send for it, too. A metric that alerts feed always does',
+  })
+  acceptsPushed = false;
+
   @Nested(() => WindowDto, {
     description: 'The number is made of its readings of the last seconds',
     optional: true,

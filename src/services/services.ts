@@ -332,8 +332,13 @@ const textsOf = (values: readonly unknown[]): string[] => [
   ...new Set(values.filter((value) => typeof value === 'string')),
 ];
 
-function metricOf({ type, params, timeoutSeconds, window }: MetricDto): MetricChoice {
-  const choice = { type, params: params as Record<string, unknown>, timeoutSeconds };
+function metricOf({ type, params, timeoutSeconds, acceptsPushed, window }: MetricDto): MetricChoice {
+  const choice = {
+    type,
+    params: params as Record<string, unknown>,
+    timeoutSeconds,
+    ...(acceptsPushed ? { acceptsPushed } : {}),
+  };
   return window === undefined ? choice : { ...choice, window: { ...window } };
 }
 

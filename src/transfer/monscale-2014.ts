@@ -286,7 +286,10 @@ function service(
   if (used.length === 0) fields.wrong('threshold', 'must name at least one Threshold', undefined);
   const mapped = used.filter((one) => one !== undefined);
   const types = [...new Set(mapped.map(({ metric }) => metric))].map((metric) => METRICS[metric]!);
-  const metrics = types.map(({ type, params }) => [type, { type, params: params(data) }] as const);
+  // Whoever had its token could PUT /trap a number for any service.
+  const metrics = types.map(
+    ({ type, params }) => [type, { type, params: params(data), acceptsPushed: true }] as const,
+  );
   const infrastructure = fields.optionalText('infrastructure');
   const body = {
     name,

@@ -9,6 +9,7 @@ export const REFUSALS = [
   'replayed',
   'too many unknown engines',
   'network not allowed',
+  'labels not allowed',
 ] as const;
 
 export type RefusalReason = (typeof REFUSALS)[number];

@@ -17,11 +17,12 @@ import { Intake } from '../intake';
 import { Sources } from '../sources';
 import type { Datagram } from './datagrams';
 import { Door } from './door';
+import { labelledBy, labelsProblem } from '../confinement';
 import { Engines } from './engines';
 import { EngineStore } from './engine-store';
 import { Informs } from './informs';
 import { Mibs } from './mibs';
-import type { Refusal } from './refusal';
+import { refusal, type Refusal } from './refusal';
 import { Refusals } from './refusals';
 import { forgetKeys, SecureMessages } from './secure-messages';
 import { Spool } from './spool';
@@ -119,7 +120,9 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
     this.engines.learn(await this.engineStore.heard(now));
     await this.mibs.refresh();
     const sources = await this.sources.snmp();
-    this.door.setSources(sources.map(({ id, name, params }) => new TrapSource(id, name, params)));
+    this.door.setSources(
+      sources.map(({ id, name, params, limits }) => new TrapSource(id, name, params, limits)),
+    );
     this.flow?.start();
   }
 
@@ -134,7 +137,12 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
     }
     const { source, notification, acknowledgement } = admission;
     const id = newId();
-    const alerts = source.rules.alertsOf({ id, at: now, ...admission }, this.mibs);
+    const said = source.rules.alertsOf({ id, at: now, ...admission }, this.mibs);
+    const alerts = said.map((alert) => (source.limits ? labelledBy(alert, source.limits) : alert));
+    if (source.limits && alerts.some((alert) => labelsProblem(alert, source.limits!))) {
+      this.refuse(admission.sourceAddress, refusal('labels not allowed', source.id), now);
+      return undefined;
+    }
     const note = { id, source: source.name, alerts };
     if (acknowledgement === undefined) return note;
     const key = `${address} ${port} ${notification.inform?.requestId} ${notification.trapOid}`;

@@ -1,4 +1,5 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import type { SourceLimits } from '../../auth/identities';
 import type { SnmpUser } from '../../metrics/snmp/snmp-target';
 import type { SnmpSourceParams } from '../formats/snmp.format';
 import { TrapRules } from './trap-rules';
@@ -15,6 +16,7 @@ export class TrapSource {
     readonly id: string,
     readonly name: string,
     { communities, users, allowFrom, relays, pairs, events }: SnmpSourceParams,
+    readonly limits?: SourceLimits,
   ) {
     // Communities are bytes; each stands for one character here.
     this.communities = new Set(communities.map((community) => Buffer.from(community).toString('latin1')));

@@ -1,11 +1,13 @@
 import { RE2JS } from 're2js';
 import { Any, Decimal, Text } from '../../common/fields';
 import { jsonPathProblem } from '../../common/json-path';
+import { NAME } from '../../common/names';
 import { MetricMapping, type Metric } from '../metric';
 
 const LABELS_AT_MOST = 100;
 const YEAR_SECONDS = 31_536_000;
 const REGEX_CHARACTERS = 1000;
+const SOURCES_AT_MOST = 100;
 
 /** What a label must be: this text, or one that the RE2 expression matches. */
 export type LabelMatch = string | { regex: string };
@@ -48,6 +50,27 @@ export class AlertParams {
   })
   value?: string;
 
+  @Any(
+    {
+      description: 'Name of the source whose alerts it believes, or a list of them; by default of all',
+      optional: true,
+      example: 'prometheus',
+    },
+    {
+      anyOf: [
+        { type: 'string', minLength: 1, maxLength: NAME.maxLength },
+        {
+          type: 'array',
+          items: { type: 'string', minLength: 1, maxLength: NAME.maxLength },
+          minItems: 1,
+          maxItems: SOURCES_AT_MOST,
+        },
+      ],
+    },
+    sourceProblem,
+  )
+  source?: string | string[];
+
   @Decimal({
     description: 'How long an alert lives after its last receipt; by default until it is resolved',
     unit: 's',
@@ -70,6 +93,19 @@ export class Alert implements Metric<AlertParams> {
     throw new Error('alert is fed by received alerts and never polled');
   }
 }
+
+function sourceProblem(source: unknown): string | undefined {
+  const names: unknown[] = Array.isArray(source) ? source : [source];
+  if (names.length === 0 || names.length > SOURCES_AT_MOST)
+    return `must be the name of a source, or a list of 1 to ${SOURCES_AT_MOST} of them`;
+  const isName = (name: unknown) =>
+    typeof name === 'string' && NAME.pattern.test(name) && name.length <= NAME.maxLength;
+  return names.every(isName) ? undefined : 'must be the name of a source, or a list of names';
+}
+
+/** The sources that params believe; undefined: all. */
+export const believed = (source: unknown): string[] | undefined =>
+  source === undefined || source === null ? undefined : [source].flat().map(String);
 
 function matchProblem(match: unknown): string | undefined {
   if (typeof match !== 'object' || match === null || Array.isArray(match)) {
