@@ -125,4 +125,116 @@ describe('reports of one alert', () => {
     await intakes[0]!.accept(SOURCE, [report(key, [30, false])]);
     expect(await current(key)).toMatchObject([{ status: 'resolved' }]);
   });
+
+  describe('many in one request', () => {
+    const MANY = 6_000;
+    const moment = (seconds: number) => new Date(Date.UTC(2099, 0, 1) + seconds * 1000);
+    const several = (run: string, begin: number, text = ''): IncomingAlert[] =>
+      Array.from({ length: MANY }, (_, index) => ({
+        dedupKey: `${run}-${(index * 7_919) % MANY}`,
+        status: 'firing',
+        labels: { alertname: 'WebDown', host: `web-${index}` },
+        annotations: { text },
+        endsAt: moment(begin + ((index * 7_919) % MANY) * 2),
+      }));
+    const kept = (run: string) =>
+      database.rows<{ key: number; ends: Date; seen: Date }>(
+        `SELECT split_part(dedup_key, '-', 2)::int AS key, ends_at AS ends, last_seen_at AS seen
+         FROM alerts WHERE dedup_key LIKE $1 AND is_current ORDER BY 1`,
+        [`${run}-%`],
+      );
+
+    test('seen again by a few statements, each alert ends when its own report says', async () => {
+      const run = newId().replaceAll('-', '');
+      await intakes[0]!.accept(SOURCE, several(run, 0));
+      const before = await kept(run);
+      const statements = jest.spyOn(database.keyed, 'rows');
+      const transactions = jest.spyOn(database, 'transaction');
+      // Later by more than a second: all of them are written.
+      const accepted = await intakes[0]!.accept(SOURCE, several(run, 10));
+      expect(accepted).toHaveLength(MANY);
+      expect(transactions).not.toHaveBeenCalled();
+      // A sample to see whether they are new, and 2,500 alerts each.
+      expect(statements.mock.calls.length).toBeLessThanOrEqual(1 + 2 * Math.ceil(MANY / 2_500));
+      jest.restoreAllMocks();
+      const after = await kept(run);
+      expect(after.map(({ key }) => key)).toEqual(Array.from({ length: MANY }, (_, index) => index));
+      expect(after.every(({ key, ends }) => ends.getTime() === moment(10 + key * 2).getTime())).toBe(true);
+      expect(after.every(({ seen }, index) => seen > before[index]!.seen)).toBe(true);
+    });
+
+    test('those that changed, and are new, among those that did not', async () => {
+      const run = newId().replaceAll('-', '');
+      const first = several(run, 0).slice(0, MANY / 2);
+      await intakes[0]!.accept(SOURCE, first);
+      const mixed = several(run, 10).map((alert, index) =>
+        index % 3 === 0 ? { ...alert, annotations: { text: 'other' } } : alert,
+      );
+      const accepted = await intakes[1]!.accept(SOURCE, mixed);
+      expect(accepted.map(({ dedupKey }) => dedupKey)).toEqual(mixed.map(({ dedupKey }) => dedupKey));
+      expect(
+        (await kept(run)).every(({ key, ends }) => ends.getTime() === moment(10 + key * 2).getTime()),
+      ).toBe(true);
+    });
+  });
+});
+
+/** How PostgreSQL means to run statements whose batches may be of any size, whatever it knows of the tables. */
+describe('plans of batches', () => {
+  test.each(['empty', 'of a few rows', 'of thousands'])(
+    'where tables are %s nothing is compared each with each',
+    async (size) => {
+      const { database, end } = await openTestDatabase();
+      try {
+        const count = { empty: 0, 'of a few rows': 3, 'of thousands': 20_000 }[size]!;
+        await database.rows(
+          `INSERT INTO alerts (id, source, format, dedup_key, status, labels, annotations, at, received_at, last_seen_at, is_current,
+           revision, content, processed)
+         SELECT gen_random_uuid(), 's', 'native', n::text, 'firing', '{}', '{}', now(), now(), now(), true, 1, '', 1
+         FROM generate_series(1, $1::int) n`,
+          [count],
+        );
+        await database.rows('VACUUM ANALYZE alerts');
+        const texts: string[] = [];
+        const intake = new Intake(
+          {
+            keyed: {
+              rows: (text: string, values: unknown[], name: string) => {
+                texts.push(text);
+                return database.keyed.rows(text, values, name);
+              },
+            },
+            rows: database.rows.bind(database),
+            transaction: database.transaction.bind(database),
+            copying: database.copying.bind(database),
+          } as unknown as Database,
+          {
+            addAlerts: () => Promise.resolve(true),
+            addServices: () => Promise.resolve(true),
+          } as unknown as Queues,
+          { count: () => undefined } as unknown as Receipts,
+          new Subscriptions(database),
+          new AlertHandover(),
+          { now: () => new Date() },
+        );
+        const alert: IncomingAlert = {
+          dedupKey: 'a',
+          status: 'firing',
+          labels: { a: 'b' },
+          annotations: {},
+          endsAt: new Date('2099-01-01'),
+        };
+        await intake.accept(SOURCE, [alert]);
+        await intake.accept(SOURCE, [{ ...alert, endsAt: new Date('2099-01-02') }]);
+        const seen = texts.find((text) => text.includes('WITH seen'))!;
+        const plan = await database.keyed.rows<{ 'QUERY PLAN': string }>(`EXPLAIN (GENERIC_PLAN) ${seen}`);
+        const lines = plan.map((row) => row['QUERY PLAN']);
+        const written = lines.slice(lines.findIndex((line) => line.includes('Update on alerts')));
+        expect(written.join('\n')).not.toMatch(/Nested Loop|Join Filter/);
+        expect(written.join('\n')).toMatch(/Index Cond: \(id = ANY/);
+      } finally {
+        await end();
+      }
+    },
+  );
 });

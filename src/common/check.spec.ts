@@ -155,3 +155,35 @@ test('an object that is no text, whatever it says of itself, is told by its plac
   const labels = JSON.parse('{"a": {"toString": "x", "valueOf": 1}}') as object;
   expect(check(Labelled, { labels }).errors).toEqual([{ pointer: '/labels', detail: '"a" must be a text' }]);
 });
+
+describe('what is too much of it is refused before it is looked at', () => {
+  const nested = (depth: number): unknown => (depth === 0 ? 1 : { a: nested(depth - 1) });
+
+  test('fields by the hundred thousand', () => {
+    const many = Object.fromEntries(Array.from({ length: 400_000 }, (_, index) => [`a${index}`, 1]));
+    expect(errorsOf({ name: 'a', ...many })).toEqual([
+      { pointer: '', detail: 'has 400001 fields; at most 1000 are looked at' },
+    ]);
+    expect(errorsOf({ name: 'a', peer: many }, '/x')).toEqual([
+      { pointer: '/x/peer', detail: 'has 400000 fields; at most 1000 are looked at' },
+    ]);
+  });
+
+  test('entries of a list', () => {
+    expect(errorsOf({ name: 'a', peers: Array(300_000).fill({}) })).toEqual([
+      { pointer: '/peers', detail: 'has 300000 entries; at most 1000 are allowed' },
+    ]);
+    expect(errorsOf({ name: 'a', peers: Array(1_000).fill({ host: 'b' }) })).toEqual([]);
+  });
+
+  test.each([
+    ['objects', nested(65)],
+    ['lists', JSON.parse('['.repeat(5_000) + ']'.repeat(5_000)) as unknown],
+    ['something beside what is flat', { b: 1, c: [nested(64)] }],
+  ])('%s within each other', (_, labels) => {
+    expect(check(Open, { labels }).errors).toEqual([
+      { pointer: '/labels', detail: 'is nested deeper than 64' },
+    ]);
+    expect(check(Open, { labels: nested(63) }).errors).toEqual([]);
+  });
+});

@@ -1,4 +1,4 @@
-import { renderTemplate, templateProblem } from './templates';
+import { renderTemplate, TemplateBudget, templateProblem } from './templates';
 
 const VARIABLES = { name: 'a "b" & c/d?\n', nodes: { desired: 3 }, none: null, list: [1, 'x'] };
 
@@ -72,4 +72,36 @@ describe('templates', () => {
     const endless = '{% for i in (1..100000) %}{% for j in (1..100000) %}x{% endfor %}{% endfor %}';
     expect(() => renderTemplate(endless, 'text', {})).toThrow(/limit exceeded/);
   });
+});
+
+test('templates that are rendered together are bounded together', () => {
+  const budget = new TemplateBudget();
+  const slow = '{% for i in (1..300000) %}{% endfor %}';
+  const renderAll = () => {
+    for (let count = 0; count < 10_000; count++) renderTemplate(slow, 'text', {}, budget);
+  };
+  expect(renderAll).toThrow(/more than 1000 ms|limit exceeded/);
+  expect(() => renderTemplate('{{ a }}', 'text', { a: 1 }, budget)).toThrow('together');
+  expect(renderTemplate('{{ a }}', 'text', { a: 1 })).toBe('1');
+});
+
+test.each([
+  ['a loop', '{% for i in (1..1000000000) %}x{% endfor %}'],
+  ['loops in loops', '{% for i in (1..5000) %}{% for j in (1..5000) %}x{% endfor %}{% endfor %}'],
+  ['a table', '{% tablerow i in (1..100000000) cols:1 %}x{% endtablerow %}'],
+  [
+    'a text that doubles',
+    '{% assign x = "aaaaaaaaaa" %}{% for i in (1..40) %}{% assign x = x | append: x %}{% endfor %}',
+  ],
+  [
+    'captures',
+    '{% assign x = "aaaaaaaaaa" %}{% for i in (1..60) %}{% capture x %}{{x}}{{x}}{% endcapture %}{% endfor %}',
+  ],
+  [
+    'replacements',
+    '{% assign x = "aaaaaaaaaa" %}{% for i in (1..12) %}{% assign x = x | replace: "a", x %}{% endfor %}',
+  ],
+  ['widths of a date', '{{ 0 | date: "%1000000000d" }}'],
+])('%s without end is given up', (_, template) => {
+  expect(() => renderTemplate(template, 'text', {})).toThrow(/limit|length/);
 });

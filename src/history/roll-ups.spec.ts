@@ -1,6 +1,8 @@
 import { openTestDatabase } from '../../test/databases';
 import { readConfig } from '../config/config';
-import type { Database } from '../database/database';
+import { telemetry } from '../common/telemetry';
+import { Database } from '../database/database';
+import type { Sql } from '../database/sql-pool';
 import { Partitions } from './partitions';
 import { POINT_FUNCTIONS, Points, type PointFunction, type Wanted } from './points';
 import { Retention } from './retention';
@@ -25,6 +27,7 @@ describe('roll-ups', () => {
     points = new Points(database);
   });
   afterAll(() => end());
+  afterEach(() => jest.restoreAllMocks());
   beforeEach(async () => {
     for (const [table, days] of [
       ['samples', 1],
@@ -32,7 +35,9 @@ describe('roll-ups', () => {
       ['samples_1h', 30],
     ] as const)
       await new Partitions(database, table, days).drop(new Date('2100-01-01'));
-    await database.rows(`UPDATE roll_ups SET done_until = '-infinity'`);
+    await database.rows(
+      `UPDATE roll_ups SET done_until = '-infinity', begun_until = NULL, after_group = NULL`,
+    );
   });
 
   const rollUpAt = (now: number, env = {}) =>
@@ -126,6 +131,62 @@ describe('roll-ups', () => {
     expect(done).toBeLessThanOrEqual(Date.now() - 10 * MINUTE_MS);
     await rollUpAt(now - 30 * MINUTE_MS);
     expect(Date.parse((await doneUntil())[0]!)).toBe(done);
+  });
+
+  test('many groups take few statements, and what was left half done is gone on with', async () => {
+    await new Partitions(database, 'samples', 1).prepare(new Date(START), 0);
+    await database.rows(
+      `INSERT INTO samples SELECT g, $1::timestamptz + make_interval(secs => s), ARRAY[g, s]::float8[]
+       FROM generate_series(1, 3000) g, generate_series(0, 280, 20) s`,
+      [new Date(START)],
+    );
+    const now = START + 15 * MINUTE_MS;
+    const rollUps = () => new RollUps(database, readConfig({}), { now: () => new Date(now) });
+    let pieces = 0;
+    const transaction = database.transaction.bind(database);
+    const counted = jest.spyOn(database, 'transaction').mockImplementation((work) => {
+      if (++pieces > 5) throw new Error('the process ends here');
+      return transaction(work);
+    });
+    await expect(rollUps().round()).rejects.toThrow('the process ends here');
+    const made = (await rolledUp()).length;
+    expect(made).toBeGreaterThan(0);
+    expect(made).toBeLessThan(3_000);
+    expect(await database.rows('SELECT FROM roll_ups WHERE begun_until IS NOT NULL')).toHaveLength(1);
+    pieces = -1_000;
+    await rollUps().round();
+    expect(pieces).toBeLessThan(-1_000 + 100);
+    counted.mockRestore();
+    expect((await doneUntil())[0]).toBe('2024-05-01T00:05:00.000Z');
+    const steps = await database.rows<{ group_id: number; numbers: number[][] }>(
+      'SELECT group_id, numbers FROM samples_5m ORDER BY group_id',
+    );
+    expect(steps).toHaveLength(3_000);
+    expect(steps[1_999]).toEqual({
+      group_id: 2_000,
+      numbers: [
+        [15, 30_000, 2_000, 2_000, 2_000],
+        [15, 2_100, 0, 280, 280],
+      ],
+    });
+  });
+
+  test('how far they are behind is a metric', async () => {
+    await record(START, START + HOUR_MS, 60_000);
+    const lag = async () =>
+      (await telemetry.rollUpLag.get()).values.find(({ labels }) => labels.step === '300')!.value;
+    await database.rows('UPDATE roll_ups SET done_until = $1', [new Date(START)]);
+    const failing = jest.spyOn(database, 'transaction').mockImplementationOnce((work) =>
+      Database.prototype.transaction.call(database, async (sql: Sql) => {
+        await work(sql);
+        throw new Error('PostgreSQL is away');
+      }),
+    );
+    await expect(rollUpAt(START + HOUR_MS + 10 * MINUTE_MS)).rejects.toThrow('away');
+    expect(await lag()).toBe(3_600);
+    failing.mockRestore();
+    await rollUpAt(START + HOUR_MS + 10 * MINUTE_MS);
+    expect(await lag()).toBe(0);
   });
 
   test('switched off none is made', async () => {

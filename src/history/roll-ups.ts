@@ -19,6 +19,8 @@ const STATEMENT_MS = 200;
 const GROUPS_AT_MOST = 5_000;
 /** Between two statements others have PostgreSQL to themselves for as long as the first took, up to this. */
 const PAUSE_AT_MOST_MS = 1_000;
+/** Whoever is further behind than this has no time for pauses. */
+const BEHIND_MS = 1_800_000;
 const DAY_MS = 86_400_000;
 
 /** How steps are made of a table, at most so much of it at a time. */
@@ -75,6 +77,7 @@ type Left = 'more' | 'nothing' | 'others';
 @Injectable()
 export class RollUps extends Recurring {
   private groupsAtOnce = GROUPS_AT_FIRST;
+  private lagMs = 0;
   private isStopping = false;
 
   constructor(
@@ -105,7 +108,7 @@ export class RollUps extends Recurring {
   private paced(tookMs: number): number {
     const factor = Math.min(Math.max(STATEMENT_MS / tookMs, 0.1), 2);
     this.groupsAtOnce = Math.min(Math.max(Math.round(this.groupsAtOnce * factor), 1), GROUPS_AT_MOST);
-    return Math.min(tookMs, PAUSE_AT_MOST_MS);
+    return this.lagMs > BEHIND_MS ? 0 : Math.min(tookMs, PAUSE_AT_MOST_MS);
   }
 
   /** Rolls up some groups of the next span of what is closed. */
@@ -119,7 +122,8 @@ export class RollUps extends Recurring {
       const { done, begun, afterGroup } = progress;
       const stepMs = made.stepSeconds * 1000;
       const closed = Math.floor((await this.closedUntil(sql, of)) / stepMs) * stepMs;
-      telemetry.rollUpLag.set({ step: String(made.stepSeconds) }, Math.max(0, closed - done) / 1000);
+      this.lagMs = Math.max(0, closed - done);
+      telemetry.rollUpLag.set({ step: String(made.stepSeconds) }, this.lagMs / 1000);
       const to = begun ?? Math.min(closed, Math.floor(done / spanMs) * spanMs + spanMs);
       if (to <= done) return 'nothing';
       const groups = await groupsOf(sql, of, { from: done, to, after: afterGroup, limit: this.groupsAtOnce });

@@ -316,3 +316,55 @@ function translated(text: string): [name: string, oid: string][] {
     return own === undefined || oid === undefined ? [] : [[own, oid]];
   });
 }
+
+describe('a MIB without end', () => {
+  const module = (text: string) => readMib(`X DEFINITIONS ::= BEGIN\n${text}\nEND`);
+
+  test.each([
+    ['values that never close', 'a OBJECT IDENTIFIER ::= { '.repeat(80_000)],
+    ['braces', '{'.repeat(1_000_000)],
+    ['quotes', '"'.repeat(1_000_001)],
+    ['a comment', `--${'-a'.repeat(500_000)}`],
+    ['imports', 'IMPORTS a FROM '.repeat(100_000)],
+    ['names without a value', 'a OBJECT-TYPE '.repeat(100_000)],
+  ])('%s: nothing is read of it, in one pass', (_, text) => {
+    expect(module(text).definitions).toEqual([]);
+  });
+
+  test('thousands of names that are imported, or below what is missing, are looked up once each', () => {
+    const count = 40_000;
+    const imported = Array.from({ length: count }, (_, index) => `p${index}`);
+    const one = module(
+      `IMPORTS ${imported.join(', ')} FROM Y-MIB;\n${imported.map((name, index) => `n${index} OBJECT IDENTIFIER ::= { ${name} 1 }`).join('\n')}`,
+    );
+    expect(new MibNames([one]).byModule.get(one)!.missing).toHaveLength(count);
+    const chain = module(
+      Array.from({ length: count }, (_, index) => `n${index} OBJECT IDENTIFIER ::= { n${index + 1} 1 }`).join(
+        '\n',
+      ),
+    );
+    const { named, unresolved, missing } = new MibNames([chain]).byModule.get(chain)!;
+    expect([named, unresolved.length]).toEqual([0, count]);
+    expect(missing).toContain(`n${count}`);
+  });
+
+  test('120 names of 200 numbers with 40,000 below them, and names that stand in a circle, have no OID', () => {
+    const arcs = Array.from({ length: 200 }, (_, index) => index + 1).join(' ');
+    const long = module(
+      Array.from(
+        { length: 120 },
+        (_, index) =>
+          `n${index} OBJECT IDENTIFIER ::= { ${index === 0 ? 'enterprises' : `n${index - 1}`} ${arcs} }`,
+      )
+        .concat(
+          Array.from({ length: 40_000 }, (_, index) => `l${index} OBJECT IDENTIFIER ::= { n119 ${index} }`),
+        )
+        .join('\n'),
+    );
+    expect(new MibNames([long]).byModule.get(long)!.named).toBe(0);
+    const circle = module(
+      'a OBJECT IDENTIFIER ::= { b 1 }\nb OBJECT IDENTIFIER ::= { c 1 }\nc OBJECT IDENTIFIER ::= { a 1 }',
+    );
+    expect(new MibNames([circle]).byModule.get(circle)!.named).toBe(0);
+  });
+});

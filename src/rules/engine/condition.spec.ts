@@ -142,3 +142,13 @@ test('a metric is named as a CEL variable can be', () => {
     [],
   );
 });
+
+test('a long chain is judged once, not once for each of its parts', () => {
+  const guarded = Array.from({ length: 360 }, () => 'a != 0').join(' && ');
+  expect(compileCondition(`${guarded} && b / a > 1`, ['a', 'b'])({ a: 1, b: 2 })).toEqual({ truth: true });
+  expect(() => compileCondition(`${guarded.replaceAll('a', 'b')} && b / a > 1`, ['a', 'b'])).toThrow(
+    'may be 0',
+  );
+  const any = `(${guarded.replaceAll('&&', '||')})`;
+  expect(() => compileCondition(`${any} && b / a > 1`, ['a', 'b'])).toThrow('may be 0');
+});
