@@ -161,7 +161,9 @@ describe('clocks of processes that are wrong', () => {
     }, WAIT_MS);
     await expectSteady('steady', 6);
     expect(await metric(scheduler, 'monscale_moments_ahead_total{what="tick"}')).toBe(1);
-    expect(await metric(scheduler, 'monscale_moments_ahead_total{what="state"}')).toBeGreaterThanOrEqual(1);
+    // Whoever evaluates it next sets it right.
+    const said = world.processes.map(({ output }) => output).join('');
+    expect(said).toContain('stored moments lay in the future and were set right: the states of held');
     expect(scheduler.output).toMatch(
       /stored moments lay in the future and were set right: polls were put on the queue up to 3\d\d\d s ahead/,
     );
@@ -248,14 +250,14 @@ describe('workers that know another time, sleep or die', () => {
   it('one that is stopped amid a webhook finishes nothing that was taken from it, and sends nothing', async () => {
     sink.always = { delayMs: 4_000 };
     const sleeper = await world.start('worker');
+    const other = await world.start('worker', { env: { MONSCALE_QUEUES: 'actions' } });
     await alertOf('slept', 'tell');
     await until(() => told('slept').length === 1, WAIT_MS);
     process.kill(sleeper.pid, 'SIGSTOP');
-    const other = await world.start('worker');
+    const stoppedAt = performance.now();
     try {
-      const stoppedAt = performance.now();
       await until(async () => (await executionOf('slept')).status === 'unknown', WAIT_MS);
-      expect(performance.now() - stoppedAt).toBeLessThan(12_000);
+      expect(performance.now() - stoppedAt).toBeLessThan(11_000);
       await sleep(Math.max(0, 13_000 - (performance.now() - stoppedAt)));
     } finally {
       process.kill(sleeper.pid, 'SIGCONT');
