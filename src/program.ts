@@ -7,6 +7,7 @@ import { closest } from './common/did-you-mean';
 import { messageOf } from './common/errors';
 import { JsonLogger } from './common/logger';
 import { standardOutput } from './common/output';
+import { stopThreads } from './common/thread-pool';
 import { readConfig, VARIABLES, type Config } from './config/config';
 import { acceptBodies, BODY_BYTES_AT_MOST } from './api/bodies';
 import { willAwaitContinue } from './api/body';
@@ -185,7 +186,11 @@ async function startApp(
     await app.init();
     await mayListen?.();
     await app.listen(isApi ? config.http.port : config.metricsPort, config.http.host);
-    return { url: urlOf(await app.getUrl(), config), close: () => app.close() };
+    const close = async () => {
+      await app.close();
+      await stopThreads();
+    };
+    return { url: urlOf(await app.getUrl(), config), close };
   } catch (error) {
     await app.close();
     const name = isApi ? 'MONSCALE_HTTP_PORT' : 'MONSCALE_METRICS_PORT';

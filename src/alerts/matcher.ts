@@ -1,4 +1,4 @@
-import { RE2JS } from 're2js';
+import { expressionOf } from '../common/expressions';
 import { isObject } from '../common/json';
 
 /** What an `alert` metric asks of an alert's labels. */
@@ -147,6 +147,6 @@ function testOf(wanted: string | { regex: string }): (value: string) => boolean 
   if (typeof wanted === 'string') return (value) => value === wanted;
   if (typeof (wanted as Partial<typeof wanted> | null)?.regex !== 'string')
     throw new Error('a label must be a text or {"regex": "…"}');
-  const pattern = RE2JS.compile(wanted.regex);
+  const pattern = expressionOf(wanted.regex);
   return (value) => pattern.matches(value);
 }

@@ -74,6 +74,9 @@ export class Forbidden extends Error {}
 /** More at once than is taken. */
 export class PayloadTooLarge extends Error {}
 
+/** What was given up, as it took too long or too much memory. The same again would be given up again. */
+export class TooCostly extends PayloadTooLarge {}
+
 /**
  * A text for people of whatever was thrown; causes included, stack left out. What failed between us and a target is
  * told as `transportWords` tells it.

@@ -50,6 +50,11 @@ describe('the number at a path', () => {
     ['$[?count(@[*,*]) > 1]', /must select one value/],
     ['$[?count($[*]) > 1]', /must not search the whole document/],
     ['$.a[?@.id == $.current].value', undefined],
+    ['$.a[?match(@.b, $.pattern)].value', /as a text in quotes/],
+    ['$.a[?search(@.b, @.pattern)].value', /as a text in quotes/],
+    ["$.a[?@.c == 1 || !match(@.b, '(x{1,40}){1,25}')].value", /too large/],
+    [`$.a[?${Array(15).fill('@.b==1').join('||')}].value`, /at most 20 comparisons/],
+    ["$.a[?@.b == 1 && (@.c == 2 || search(@.d, '^x')) && @.e].value", undefined],
   ])('%s is judged when it is saved', (path, problem) => {
     const found = jsonPathProblem(path);
     if (problem === undefined) expect(found).toBeUndefined();
@@ -67,6 +72,19 @@ describe('the number at a path', () => {
     ['$.metrics[*].value', 'there are several values at $.metrics[*].value'],
   ])('that there is none at %s is said in words', (path, sentence) => {
     expect(() => numberFoundAt(path, document)).toThrow(sentence);
+  });
+
+  it.each([
+    ["$.list[?match(@.n, '(x{1,30}){1,30}')].v", undefined],
+    ["$.list[?match(@.n, '(')].v", undefined],
+    ['$.list[?search(@.n, @.n)].v', undefined],
+    ["$..[?search(@.n, '(a|b|x)+59999$')].v", 59_999],
+  ])('%s takes its expression for 60,000 nodes once', (path, number) => {
+    const list = Array.from({ length: 60_000 }, (_, v) => ({ n: `x${v}`, v }));
+    if (path.includes('@.n, @.n')) list.length = 1_000;
+    const began = performance.now();
+    expect(numberAt(path, { list })).toBe(number);
+    expect(performance.now() - began).toBeLessThan(8_000);
   });
 
   it('what is nested beyond reason is not looked at, and an expression can not hang', () => {

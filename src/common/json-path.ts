@@ -5,13 +5,16 @@ import {
   type JSONPathQuery,
   type JSONValue,
 } from 'json-p3';
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
 import { messageOf } from './errors';
+import { expressionOf, sizeProblem } from './expressions';
 import { plainNumber } from './plain-number';
 
 const MAX_LENGTH = 500;
 const MAX_DEPTH = 64;
 const MAX_COMPILED = 1_000;
+/** Comparisons, functions and what joins them. */
+const MAX_TESTS = 20;
 
 const environment = new JSONPathEnvironment({ maxRecursionDepth: MAX_DEPTH });
 // By RE2: matched in linear time, whatever the expression. Its syntax holds that of I-Regexp (RFC 9485).
@@ -25,7 +28,7 @@ for (const [name, fits] of [
     call: (text: unknown, expression: unknown) => {
       if (typeof text !== 'string' || typeof expression !== 'string') return false;
       try {
-        return fits(RE2JS.compile(expression), text);
+        return fits(expressionOf(expression), text);
       } catch {
         return false; // RFC 9535, 2.4.6: an expression that is none matches nothing.
       }
@@ -90,6 +93,9 @@ export function numberOf(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }
 
+/** True when it goes straight to its one value, whatever the size of the document. */
+export const isStraight = (path: string): boolean => queryOf(path).singularQuery();
+
 function queryOf(path: string): JSONPathQuery {
   const known = compiled.get(path);
   if (known !== undefined) return known;
@@ -101,20 +107,54 @@ function queryOf(path: string): JSONPathQuery {
 
 /** What is sent decides how long a query takes. Nested filters, or a search inside of one, would make it its square. */
 function costProblem(query: JSONPathQuery): string | undefined {
-  const counts = { filters: 0, descents: 0, unions: 0, scans: 0 };
+  const counts = { filters: 0, descents: 0, unions: 0, scans: 0, tests: 0 };
   count(query, counts);
   if (counts.unions > 0) return 'must select one value, not a list of them by ","';
   if (counts.filters > 1) return 'must have at most one filter';
   if (counts.descents > 1) return 'must have at most one ".."';
   if (counts.scans > 0) return 'must not search the whole document by "$" inside of a filter';
+  if (counts.tests > MAX_TESTS)
+    return `must have at most ${MAX_TESTS} comparisons, functions, && and || in its filter`;
+  return patternProblem(query);
+}
+
+/** Compiled for each node, what is sent would decide how long that takes. */
+function patternProblem(part: unknown): string | undefined {
+  if (typeof part !== 'object' || part === null) return undefined;
+  if (part instanceof jsonpath.expressions.FunctionExtension && ['match', 'search'].includes(part.name)) {
+    const [, pattern] = part.args;
+    if (!(pattern instanceof jsonpath.expressions.StringLiteral))
+      return `must have the expression of ${part.name} as a text in quotes`;
+    const problem = largeProblem(pattern.value);
+    return problem === undefined ? undefined : `has an expression that ${problem}`;
+  }
+  for (const [key, inner] of Object.entries(part)) {
+    const problem = key === 'environment' || key === 'token' ? undefined : patternProblem(inner);
+    if (problem !== undefined) return problem;
+  }
   return undefined;
 }
 
-function count(part: unknown, counts: Record<'filters' | 'descents' | 'unions' | 'scans', number>): void {
+/** One that is none matches nothing, and is no mistake (RFC 9535, 2.4.6). */
+function largeProblem(pattern: string): string | undefined {
+  try {
+    return sizeProblem(expressionOf(pattern));
+  } catch {
+    return undefined;
+  }
+}
+
+const TESTS = [jsonpath.expressions.InfixExpression, jsonpath.expressions.FunctionExtension];
+
+function count(
+  part: unknown,
+  counts: Record<'filters' | 'descents' | 'unions' | 'scans' | 'tests', number>,
+): void {
   if (typeof part !== 'object' || part === null) return;
   if (Array.isArray(part)) return part.forEach((one) => count(one, counts));
   if (part instanceof jsonpath.selectors.FilterSelector) counts.filters++;
   if (part instanceof jsonpath.expressions.RootQuery && !part.path.singularQuery()) counts.scans++;
+  if (TESTS.some((test) => part instanceof test)) counts.tests++;
   if (part instanceof jsonpath.JSONPathSegment && String(part).startsWith('..')) counts.descents++;
   for (const [key, inner] of Object.entries(part)) {
     if (key === 'selectors' && (inner as unknown[]).length > 1) counts.unions++;

@@ -201,6 +201,16 @@ export const telemetry = {
   nameLookups: counter('name_lookups_total', 'Names that the DNS was asked for, by what came of it', [
     'outcome',
   ] as const),
+  threadTasks: counter('thread_tasks_total', 'Work that ran beside the event loop, by what came of it', [
+    'lane',
+    'outcome',
+  ] as const),
+  threadSeconds: histogram(
+    'thread_task_seconds',
+    'Time that work beside the event loop took, waiting included',
+    SECONDS,
+    ['lane'] as const,
+  ),
   lastTick: new Gauge({
     name: 'monscale_scheduler_last_tick_timestamp_seconds',
     // Set by one of several processes.

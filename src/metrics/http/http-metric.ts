@@ -15,7 +15,28 @@ export abstract class HttpMetric<P extends HttpQuestion> implements Metric<P> {
   constructor(private readonly http: HttpClient) {}
 
   /** @throws Error saying why there is none, as the end of a sentence */
-  protected abstract numberIn(answer: WholeAnswer, params: P): number;
+  protected abstract numberIn(
+    answer: WholeAnswer,
+    params: P,
+    context: Pick<ReadContext, 'signal'>,
+  ): number | Promise<number>;
+
+  /** Numbers of several in one answer, or why there are none. */
+  protected numbersIn(
+    answer: WholeAnswer,
+    params: readonly P[],
+    context: Pick<ReadContext, 'signal'>,
+  ): Promise<(number | Error)[]> {
+    return Promise.all(
+      params.map(async (one) => {
+        try {
+          return await this.numberIn(answer, one, context);
+        } catch (error) {
+          return error as Error;
+        }
+      }),
+    );
+  }
 
   protected questionOf(params: P): HttpQuestion {
     return params;
@@ -39,13 +60,8 @@ export abstract class HttpMetric<P extends HttpQuestion> implements Metric<P> {
     const failed = (why: string): Reading => ({ error: `cannot read ${what}: ${why}` });
     try {
       const answer = await this.http.ask(this.questionOf(first), context);
-      return params.map((one) => {
-        try {
-          return { value: this.numberIn(answer, one) };
-        } catch (error) {
-          return failed(messageOf(error));
-        }
-      });
+      const numbers = await this.numbersIn(answer, params, context);
+      return numbers.map((one) => (typeof one === 'number' ? { value: one } : failed(messageOf(one))));
     } catch (error) {
       const { signal, timeoutMs } = context;
       const why = signal.aborted ? reasonOfAbort(signal, timeoutMs) : messageOf(error);
@@ -78,13 +94,4 @@ export function refuseUnfit(answer: WholeAnswer): void {
       `it answered ${statusText(status)}; redirects are not followed unless followRedirects says so`,
     );
   if (UNFIT.includes(status)) throw new Error(`it answered ${statusText(status)}`);
-}
-
-/** As JSON (RFC 8259). @throws Error when it is none */
-export function jsonIn({ body }: WholeAnswer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8').replace(/^\uFEFF/, '')) as unknown;
-  } catch {
-    throw new Error(body.length === 0 ? 'its answer is empty' : 'its answer is no JSON');
-  }
 }

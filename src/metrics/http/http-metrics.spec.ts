@@ -6,11 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Type } from '@nestjs/common';
 import { EXPIRED, GOOD, OTHER } from '../../../test/stand-ins/certificates';
 import { bodyOf, HttpStandIn } from '../../../test/stand-ins/http-stand-in';
+import { loopDelayMs } from '../../../test/loop-delay';
 import { checked } from '../../common/check';
+import { stopThreads } from '../../common/thread-pool';
 import { HttpContent, HttpContentParams } from '../mappings/http-content.metric';
 import { HttpJson, HttpJsonParams } from '../mappings/http-json.metric';
 import { HttpResponseTime, HttpResponseTimeParams } from '../mappings/http-response-time.metric';
 import { HttpStatus, HttpStatusParams } from '../mappings/http-status.metric';
+import { PrometheusQuery, PrometheusQueryParams } from '../mappings/prometheus-query.metric';
 import type { ReadContext } from '../metric';
 import { HttpClient } from './http-client';
 
@@ -61,7 +64,7 @@ describe('metrics over HTTP', () => {
     }
   });
 
-  afterAll(() => Promise.all([web.stop(), elsewhere.stop(), secure.stop()]));
+  afterAll(() => Promise.all([web.stop(), elsewhere.stop(), secure.stop(), stopThreads()]));
 
   const context = (timeoutMs = 2_000): ReadContext => ({
     signal: AbortSignal.timeout(timeoutMs),
@@ -463,5 +466,89 @@ describe('metrics over HTTP', () => {
 
   it('says that a name is unknown', async () => {
     await expect(statusOf('http://nowhere.invalid/')).rejects.toThrow(/nowhere\.invalid/);
+  });
+
+  describe('answers that are long to read hold up nobody', () => {
+    const nodes = (count: number, node: (index: number) => string) =>
+      `{"n":7,"list":[${Array.from({ length: count }, (_, index) => node(index)).join(',')}]}`;
+    const answers = {
+      matched: nodes(30_000, (index) => `{"n":"x${index}","v":${index}}`),
+      empty: nodes(300_000, () => '{}'),
+      keys: `{"n":7,${Array.from({ length: 60_000 }, (_, index) => `"k${index}":${index}`).join(',')}}`,
+      deep: `{"n":7,"deep":${'['.repeat(400_000)}${']'.repeat(400_000)}}`,
+      digits: `{"n":"${'1'.repeat(900_000)}x"}`,
+    };
+    /** Nobody may save it any more; some may have. */
+    const SLOW = '$..[?count($..*) == 1]';
+    const params = ({ path }: { path: string }) =>
+      Object.assign(as(HttpJsonParams, '/', { path: '$.n' }), { path });
+
+    beforeAll(() => json.read(params({ path: '$..n' }), context()).catch(() => undefined));
+
+    it.each([
+      ['matched', "$.list[?match(@.n, '(x|y){1,30}29999')].v", 29_999],
+      ['matched', "$..[?search(@.n, 'x?29999$')].v", 29_999],
+      ['matched', '$.n', 7],
+      ['empty', '$.n', 7],
+      ['keys', '$.n', 7],
+      ['deep', '$.n', 7],
+      ['digits', '$.n', 'at $.n there is a text that is no number'],
+      ['empty', SLOW, 'took too long to read: it was given up after 2 s'],
+    ] as const)('%s at %s is %p', async (answer, path, number) => {
+      web.answers['/'] = says(answers[answer]);
+      const read = json.read(params({ path }), context(10_000));
+      const delay = await loopDelayMs(async () => {
+        if (typeof number === 'number') expect(await read).toBe(number);
+        else await expect(read).rejects.toThrow(number);
+      });
+      expect(delay).toBeLessThan(200);
+    });
+
+    it('one that takes too long costs no other of the same answer', async () => {
+      web.answers['/'] = says(answers.empty);
+      const some = ['$.n', SLOW, '$.list[5].v', '$[?@ == 7]'].map((path) => params({ path }));
+      expect(await json.readMany(some, context(10_000))).toEqual([
+        { value: 7 },
+        {
+          error: expect.stringContaining(
+            'its answer took too long to read: it was given up after 2 s',
+          ) as string,
+        },
+        { error: expect.stringContaining('there is nothing at $.list[5].v') as string },
+        { value: 7 },
+      ]);
+      expect(web.requests).toHaveLength(1);
+    });
+
+    it('its timeout ends the reading, too', async () => {
+      web.answers['/'] = says(answers.empty);
+      await expect(json.read(params({ path: SLOW }), context(700))).rejects.toThrow('no answer in time');
+    });
+
+    it.each([
+      [{ matches: '(x{1,30}|y){1,20}z' }, 0],
+      [{ matches: '(.*a){1,200}$' }, 0],
+      [{ contains: '"x29999"' }, 1],
+    ])('of content %j', async (given, number) => {
+      web.answers['/'] = says(answers.matched);
+      const read = content.read(as(HttpContentParams, '/', given), context(10_000));
+      const delay = await loopDelayMs(async () => {
+        const result: unknown = await read.catch((error: Error) => error.message);
+        expect([number, expect.stringContaining('took too long to read')]).toContainEqual(result);
+      });
+      expect(delay).toBeLessThan(200);
+    });
+
+    it('of Prometheus with many series', async () => {
+      const series = (index: number) => `{"metric":{"a":"b${index}"},"value":[1,"2"]}`;
+      const many = Array.from({ length: 20_000 }, (_, index) => series(index)).join(',');
+      web.answers['/api/v1/query'] = says(
+        `{"status":"success","data":{"resultType":"vector","result":[${many}]}}`,
+      );
+      const query = checked(PrometheusQueryParams, { url, query: 'up' });
+      const read = new PrometheusQuery(client).read(query, context(10_000));
+      const delay = await loopDelayMs(() => expect(read).rejects.toThrow('has 20000 results'));
+      expect(delay).toBeLessThan(200);
+    });
   });
 });

@@ -1,4 +1,4 @@
-import { RE2JS } from 're2js';
+import { expressionProblem } from '../../common/expressions';
 import { Any, Decimal, Text } from '../../common/fields';
 import { jsonPathProblem } from '../../common/json-path';
 import { NAME } from '../../common/names';
@@ -128,11 +128,5 @@ function labelProblem(wanted: unknown): string | undefined {
     Object.keys(wanted).join() === 'regex' &&
     'regex' in wanted;
   if (!isRegex || typeof wanted.regex !== 'string') return 'must be a text or {"regex": "…"}';
-  if (wanted.regex.length > REGEX_CHARACTERS) return `must have at most ${REGEX_CHARACTERS} characters`;
-  try {
-    RE2JS.compile(wanted.regex);
-    return undefined;
-  } catch (error) {
-    return `is not a valid RE2 expression: ${(error as Error).message}`;
-  }
+  return expressionProblem(wanted.regex);
 }

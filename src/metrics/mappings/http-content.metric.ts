@@ -1,10 +1,19 @@
-import { RE2JS } from 're2js';
 import type { FieldError } from '../../common/errors';
+import { expressionProblem } from '../../common/expressions';
 import { Text } from '../../common/fields';
 import type { WholeAnswer } from '../../targets/http/request';
 import { HttpMetric, refuseUnfit } from '../http/http-metric';
+import { fitsIn, textIn } from '../http/content-answer';
 import { HttpBodyParams } from '../http/http-params';
-import { MetricMapping } from '../metric';
+import { answerTask } from '../http/long-answers';
+import { MetricMapping, type ReadContext } from '../metric';
+
+/** An expression takes as long as the answer and its own size have it. */
+const SHORT_MATCHED_BYTES = 4 * 1024;
+
+const fitsOnThread = answerTask<{ body: Buffer; charset: string; matches: string }, boolean>(
+  'content-answer.thread',
+);
 
 const TESTS = ['equals', 'contains', 'matches'] as const;
 
@@ -42,33 +51,23 @@ export class HttpContentParams extends HttpBodyParams {
   params: HttpContentParams,
 })
 export class HttpContent extends HttpMetric<HttpContentParams> {
-  protected numberIn(answer: WholeAnswer, params: HttpContentParams): number {
+  protected async numberIn(
+    answer: WholeAnswer,
+    { equals, contains, matches }: HttpContentParams,
+    context: Pick<ReadContext, 'signal'>,
+  ): Promise<number> {
     refuseUnfit(answer);
-    return fits(textIn(answer), params) ? 1 : 0;
+    const { body } = answer;
+    const charset = charsetOf(answer);
+    if (matches === undefined) {
+      const text = textIn(body, charset);
+      return (equals === undefined ? text.includes(contains!) : text.trim() === equals.trim()) ? 1 : 0;
+    }
+    const question = { body, charset, matches };
+    const isShort = body.length <= SHORT_MATCHED_BYTES;
+    return (isShort ? fitsIn(question) : await fitsOnThread(question, context)) ? 1 : 0;
   }
 }
 
-function fits(text: string, { equals, contains, matches }: HttpContentParams): boolean {
-  if (equals !== undefined) return text.trim() === equals.trim();
-  if (contains !== undefined) return text.includes(contains);
-  return RE2JS.compile(matches!).matcher(text).find();
-}
-
-/** Decoded as its header says; a charset that is not known counts as UTF-8. */
-function textIn({ headers, body }: WholeAnswer): string {
-  const [, charset = 'utf-8'] = /charset="?([\w-]+)/i.exec(headers['content-type'] ?? '') ?? [];
-  try {
-    return new TextDecoder(charset).decode(body);
-  } catch {
-    return new TextDecoder().decode(body);
-  }
-}
-
-function expressionProblem(expression: string): string | undefined {
-  try {
-    RE2JS.compile(expression);
-    return undefined;
-  } catch (error) {
-    return `is not a valid RE2 expression: ${(error as Error).message}`;
-  }
-}
+const charsetOf = ({ headers }: WholeAnswer): string =>
+  /charset="?([\w-]+)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';

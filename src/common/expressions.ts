@@ -1,0 +1,77 @@
+/** Regular expressions that users write: RE2, matched in linear time, compiled once. */
+import { RE2JS } from 're2js';
+
+const CHARACTERS_AT_MOST = 1_000;
+/** Instructions of a program, repetitions written out: each may be tried for each character of a text. */
+const SIZE_AT_MOST = 1_500;
+/** Of what is not even compiled: it would take long to be told by its program that it is too large. */
+const WRITTEN_OUT_AT_MOST = 10_000;
+const KEPT_AT_MOST = 1_000;
+
+type Compiled = { expression: RE2JS } | { error: Error };
+
+/** By their text. What is none is kept as well: to find that out takes as long. */
+const kept = new Map<string, Compiled>();
+
+/** @throws Error saying why it is none */
+export function expressionOf(text: string): RE2JS {
+  const compiled = kept.get(text) ?? keep(text);
+  if ('error' in compiled) throw compiled.error;
+  return compiled.expression;
+}
+
+function keep(text: string): Compiled {
+  const compiled = compile(text);
+  if (kept.size >= KEPT_AT_MOST) kept.delete(kept.keys().next().value!);
+  kept.set(text, compiled);
+  return compiled;
+}
+
+function compile(text: string): Compiled {
+  if (text.length > CHARACTERS_AT_MOST)
+    return { error: new Error(`must have at most ${CHARACTERS_AT_MOST} characters`) };
+  const size = writtenOut(text);
+  if (size > WRITTEN_OUT_AT_MOST) return { error: new Error(tooLarge(size)) };
+  try {
+    return { expression: RE2JS.compile(text) };
+  } catch (error) {
+    return { error: new Error(`is not a valid RE2 expression: ${(error as Error).message}`) };
+  }
+}
+
+/** Why a text is no expression, as the end of a sentence; undefined when it is one. */
+export function expressionProblem(text: string): string | undefined {
+  const compiled = compile(text);
+  return 'error' in compiled ? compiled.error.message : sizeProblem(compiled.expression);
+}
+
+/** Why an expression is too large; undefined when it is not. */
+export function sizeProblem(expression: RE2JS): string | undefined {
+  const size = expression.programSize();
+  return size > SIZE_AT_MOST ? tooLarge(size) : undefined;
+}
+
+const tooLarge = (size: number): string =>
+  `is too large: with its repetitions written out it has ${size} parts, and may have ${SIZE_AT_MOST}`;
+
+/** An escape, a class, a repetition, or any other character. */
+const PIECE = /\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(\d+)(?:,(\d*))?\}|[^]/g;
+
+/** How many parts an expression has once its repetitions are written out, about. */
+function writtenOut(text: string): number {
+  const groups = [{ size: 0, last: 0 }];
+  for (const [piece, least, most] of text.matchAll(PIECE)) {
+    const group = groups.at(-1)!;
+    let last = 1;
+    if (piece === '(') {
+      groups.push({ size: 0, last: 0 });
+      continue;
+    }
+    if (least !== undefined) last = group.last * Math.max(0, Number(most || least) - 1);
+    if (piece === ')' && groups.length > 1) last = groups.pop()!.size;
+    const outer = groups.at(-1)!;
+    outer.size += last;
+    if (least === undefined) outer.last = last;
+  }
+  return groups.reduce((sum, { size }) => sum + size, 0);
+}

@@ -1,0 +1,3 @@
+import { fitsIn } from './content-answer';
+
+export default fitsIn;
