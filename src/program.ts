@@ -5,6 +5,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyRequest } from 'fastify';
 import { closest } from './common/did-you-mean';
 import { messageOf } from './common/errors';
+import { watchEventLoop } from './common/event-loop';
 import { JsonLogger } from './common/logger';
 import { standardOutput } from './common/output';
 import { stopThreads } from './common/thread-pool';
@@ -14,6 +15,7 @@ import { willAwaitContinue } from './api/body';
 import { bodyBudget, UNIDENTIFIED, type Holder } from './api/body-budget';
 import { Connections, connectionsFor } from './api/connections';
 import { descriptorsAtMost } from './api/descriptors';
+import { noteRequests } from './api/noted-requests';
 import { describeApi } from './api/openapi';
 import { FastLane } from './alerts/fast-lane';
 import { AppModule } from './app.module';
@@ -180,18 +182,22 @@ async function startApp(
     bodyParser: false,
   });
   if (isApi) fastLane = app.get(FastLane);
+  noteRequests(app.getHttpAdapter().getInstance());
   acceptBodies(app.getHttpAdapter().getInstance(), bodyBudget, holderOf(app, isApi));
   if (isApi) describeApi(app);
+  const stopWatching = watchEventLoop();
   try {
     await app.init();
     await mayListen?.();
     await app.listen(isApi ? config.http.port : config.metricsPort, config.http.host);
     const close = async () => {
       await app.close();
+      stopWatching();
       await stopThreads();
     };
     return { url: urlOf(await app.getUrl(), config), close };
   } catch (error) {
+    stopWatching();
     await app.close();
     const name = isApi ? 'MONSCALE_HTTP_PORT' : 'MONSCALE_METRICS_PORT';
     if ((error as { code?: string }).code !== 'EADDRINUSE') throw error;

@@ -6,6 +6,7 @@ import { allow } from '../auth/auth';
 import { Identities } from '../auth/identities';
 import { CLOCK, type Clock } from '../common/clock';
 import { messageOf } from '../common/errors';
+import { begin } from '../common/event-loop';
 import { problemOf, retryAfterOf } from '../common/problem.filter';
 import { quietAnswer } from './emulated.controller';
 import type { Answer } from './formats/alert-format';
@@ -70,6 +71,7 @@ export class FastLane {
     response: ServerResponse,
   ): Promise<void> {
     let lease: Lease | undefined;
+    const end = begin(`alerts of ${format}`);
     try {
       const principal = await this.identities.of(token, request.socket.remoteAddress ?? '');
       allow(principal, format);
@@ -89,6 +91,7 @@ export class FastLane {
       if (!request.complete) drain(request);
     } finally {
       lease?.end();
+      end();
     }
   }
 }

@@ -18,7 +18,32 @@ const histogram = <L extends string>(
 
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
 
+/** Of the time since the last look. */
+export interface LoopDelay {
+  p50: number;
+  p99: number;
+  max: number;
+}
+let loopDelay: (() => LoopDelay) | undefined;
+new Gauge({
+  name: 'monscale_event_loop_delay_seconds',
+  help: 'How long the event loop was held up, since it was asked for last',
+  labelNames: ['quantile'] as const,
+  // Of several processes, that of the slowest.
+  aggregator: 'max',
+  registers,
+  collect() {
+    const delay = loopDelay?.();
+    if (delay === undefined) return this.reset();
+    this.set({ quantile: '0.5' }, delay.p50);
+    this.set({ quantile: '0.99' }, delay.p99);
+    this.set({ quantile: '1' }, delay.max);
+  },
+});
+
 export const telemetry = {
+  /** Who tells of the event loop's delay when it is asked for. */
+  onCollectLoopDelay: (tell: (() => LoopDelay) | undefined): void => void (loopDelay = tell),
   pollsDue: counter('polls_due_total', 'Services that were put on the queue to be polled'),
   pollsDone: counter('polls_done_total', 'Services that were polled and evaluated'),
   pollsDropped: counter('polls_dropped_total', 'Polls that were not done', ['reason'] as const),

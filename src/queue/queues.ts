@@ -10,6 +10,7 @@ import type { Job, JobOptions, Queue } from 'bull';
 import { chunks } from '../common/chunks';
 import { CLOCK, type Clock } from '../common/clock';
 import { messageOf } from '../common/errors';
+import { begin } from '../common/event-loop';
 import { telemetry } from '../common/telemetry';
 import { QUEUES, type QueueName } from '../config/config';
 import { delayByClock, hastenDelayed } from './delayed-jobs';
@@ -67,6 +68,7 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
         if (!away) this.logger.warn(`Redis is away: ${messageOf(error)}`);
         away = true;
       });
+      noteJobs(this.queues[name], name);
       this.queues[name].on('failed', (job: Job, error: Error) => {
         this.logger.warn(`job ${job.id} on ${name} failed: ${messageOf(error)}`);
       });
@@ -270,4 +272,16 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   // Whatever comes after the race is nobody's business any more.
   work.catch(() => undefined);
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+/** So that one that holds up the event loop can be named. */
+function noteJobs(queue: Queue, name: QueueName): void {
+  const ends = new Map<unknown, () => void>();
+  const end = ({ id }: Job) => {
+    ends.get(id)?.();
+    ends.delete(id);
+  };
+  queue.on('active', (job: Job) => ends.set(job.id, begin(`a job of ${name}`)));
+  queue.on('completed', end);
+  queue.on('failed', end);
 }

@@ -1,0 +1,86 @@
+/** How long the event loop is held up, and by what: while it is, nothing else of this process goes on. */
+import { createHistogram } from 'node:perf_hooks';
+import { Logger } from '@nestjs/common';
+import { telemetry } from './telemetry';
+
+const LOOK_MS = 20;
+const LONG_MS = 1_000;
+const CPU_MS = 200;
+/** With less of its time on a processor nothing of ours has held it up. */
+const BUSY_SHARE = 0.5;
+const ENDED_KEPT = 50;
+const NAMED_AT_MOST = 10;
+
+interface Activity {
+  what: string;
+  begunAt: number;
+  endedAt: number;
+}
+
+const underWay = new Set<Activity>();
+/** Those that ended last: what held the loop up has often ended when it is noticed. */
+const ended: Activity[] = [];
+
+/** Notes what is begun, to be named when the loop is held up. @returns to be called at its end, once */
+export function begin(what: string): () => void {
+  const activity = { what, begunAt: performance.now(), endedAt: Infinity };
+  underWay.add(activity);
+  return () => {
+    activity.endedAt = performance.now();
+    underWay.delete(activity);
+    if (ended.push(activity) > ENDED_KEPT) ended.shift();
+  };
+}
+
+/** What was under way since then, the same things together. */
+export function activitiesSince(moment: number): string[] {
+  const counts = new Map<string, number>();
+  for (const { what, endedAt } of [...underWay, ...ended])
+    if (endedAt >= moment) counts.set(what, (counts.get(what) ?? 0) + 1);
+  return [...counts].map(([what, count]) => (count === 1 ? what : `${what} (${count})`));
+}
+
+/** Measures the delay for `GET /metrics` from now on, and warns of turns of over a second. @returns what ends it */
+export function watchEventLoop(): () => void {
+  // Not `monitorEventLoopDelay`, which misses what begins with its reset.
+  const delays = createHistogram();
+  telemetry.onCollectLoopDelay(() => {
+    const seconds = (microseconds: number) => microseconds / 1e6;
+    const { count } = delays;
+    const [p50, p99, max] =
+      count === 0 ? [0, 0, 0] : [delays.percentile(50), delays.percentile(99), delays.max];
+    delays.reset();
+    return { p50: seconds(p50), p99: seconds(p99), max: seconds(max) };
+  });
+  const logger = new Logger('EventLoop');
+  let lookedAt = performance.now();
+  let cpu = process.cpuUsage();
+  let cpuAt = lookedAt;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    const heldMs = Math.max(0, now - lookedAt - LOOK_MS);
+    delays.record(Math.max(1, Math.round(heldMs * 1000)));
+    if (heldMs > LONG_MS) {
+      const { user, system } = process.cpuUsage(cpu);
+      logger.warn(sentence(heldMs, lookedAt, (user + system) / 1000));
+    }
+    if (heldMs > LONG_MS || now - cpuAt > CPU_MS) {
+      cpu = process.cpuUsage();
+      cpuAt = now;
+    }
+    lookedAt = now;
+  }, LOOK_MS).unref();
+  return () => {
+    clearInterval(timer);
+    telemetry.onCollectLoopDelay(undefined);
+  };
+}
+
+function sentence(heldMs: number, since: number, cpuMs: number): string {
+  const held = `the event loop was held up for ${(heldMs / 1000).toFixed(1)} s`;
+  if (cpuMs < heldMs * BUSY_SHARE)
+    return `${held}, most of which this process did not run: it was stopped, or the machine is overloaded`;
+  const all = activitiesSince(since);
+  const more = all.length > NAMED_AT_MOST ? ` and ${all.length - NAMED_AT_MOST} others` : '';
+  return `${held}; under way were: ${all.slice(0, NAMED_AT_MOST).join(', ') || 'nothing that is known'}${more}`;
+}
