@@ -31,8 +31,22 @@ export default tseslint.config(
           message: 'Only common/clock.ts reads the clock.',
         },
         {
-          selector: "CallExpression[callee.object.name='Date'][callee.property.name='now']",
+          // However it is called or handed on: Date.now, Date['now'], the time as a text.
+          selector:
+            "MemberExpression[object.name='Date']:matches([property.name='now'], [property.value='now']), CallExpression[callee.name='Date']",
           message: 'Only common/clock.ts reads the clock.',
+        },
+        {
+          selector: "NewExpression[callee.name='Date'][arguments.0.name='undefined']",
+          message: 'Only common/clock.ts reads the clock.',
+        },
+        {
+          selector: "MemberExpression[object.name='performance'][property.name='timeOrigin']",
+          message: 'Only common/clock.ts reads the clock.',
+        },
+        {
+          selector: "Identifier[name='systemClock']",
+          message: "The machine's clock may be wrong: inject CLOCK, which goes by PostgreSQL's.",
         },
       ],
     },

@@ -102,11 +102,36 @@ test('the engine imports nothing but the CEL library', () => {
   expect([...new Set(foreign.map(({ from }) => from))]).toEqual(['@marcbachmann/cel-js']);
 });
 
+/** Ways to the machine's own clock, in our code or in a library's that is handed no time. */
+const READS_CLOCK = [
+  /new Date\(\s*(undefined)?\s*\)|(?<![\w.])Date\(\)|Date\s*(\.|\[')now|Temporal\.Now|timeOrigin|process\.hrtime/,
+  /uuidv?[17]\(\)|\bv[17]\(\)/,
+];
+const READERS = [
+  // PostgreSQL's time, and how far this machine's is off.
+  'common/clock.ts',
+];
+
 test('only the clock reads the clock', () => {
-  const readers = files.filter((file) =>
-    /new Date\(\)|Date\.now\(\)/.test(readFileSync(join(SRC, file), 'utf8')),
+  const readers = files.filter((file) => {
+    const text = readFileSync(join(SRC, file), 'utf8');
+    return READS_CLOCK.some((way) => way.test(text));
+  });
+  expect(readers).toEqual(READERS);
+});
+
+test('nobody goes by the clock of the machine', () => {
+  const users = files.filter((file) => readFileSync(join(SRC, file), 'utf8').includes('systemClock'));
+  expect(users).toEqual(['common/clock.ts']);
+});
+
+test('leases of executions begin and end by the clock of PostgreSQL alone', () => {
+  const given = files.filter((file) =>
+    /lease_until\s*[<>]=?\s*\$\d|SET ((?!WHERE)[^;`])*lease_until = \$\d/.test(
+      readFileSync(join(SRC, file), 'utf8'),
+    ),
   );
-  expect(readers).toEqual(['common/clock.ts']);
+  expect(given).toEqual([]);
 });
 
 test('only names asks the DNS: what else did would wait for all others', () => {

@@ -4,8 +4,8 @@ const MAX_REMEMBERED = 1_000;
 
 interface Asked<T> {
   answer: Promise<T>;
-  /** Undefined while it is under way: then it serves everybody. */
-  servesUntil?: number;
+  /** From when on, and for how long; undefined while it is under way: then it serves everybody. */
+  serves?: { from: number; ms: number };
 }
 
 /** Answers that serve, by key, everybody who asks while they are fresh: the services of one batch. */
@@ -24,15 +24,23 @@ export class Remembered<T> {
 
   get(key: string, ask: () => Promise<T>): Promise<T> {
     const known = this.asked.get(key);
-    if (known !== undefined && (known.servesUntil ?? Infinity) > this.now()) return known.answer;
+    if (known !== undefined && this.serves(known)) return known.answer;
     const begun: Asked<T> = { answer: ask() };
+    const serve = (ms: number): void => void (begun.serves = { from: this.now(), ms });
     begun.answer.then(
-      () => (begun.servesUntil = this.now() + this.options.freshMs),
-      () => (begun.servesUntil = this.now() + this.options.failedMs),
+      () => serve(this.options.freshMs),
+      () => serve(this.options.failedMs),
     );
     if (this.asked.size >= MAX_REMEMBERED) this.asked.clear();
     this.asked.set(key, begun);
     return begun.answer;
+  }
+
+  /** Not for longer than it may, though the clock goes back. */
+  private serves({ serves }: Asked<T>): boolean {
+    if (serves === undefined) return true;
+    const elapsed = this.now() - serves.from;
+    return elapsed >= 0 && elapsed < serves.ms;
   }
 
   private now(): number {

@@ -1,4 +1,4 @@
-import type { Job, Queue } from 'bull';
+import type { Queue } from 'bull';
 import type { Clock } from '../common/clock';
 
 /** What of Bull is not in its types. */
@@ -48,11 +48,25 @@ export function delayByClock(queue: Queue, clock: Clock): void {
  * @returns how many there were
  */
 export async function hastenDelayed(queue: Queue, latest: number): Promise<number> {
-  const ids = await queue.client.zrangebyscore(queue.toKey('delayed'), `(${latest * SCORE}`, '+inf', 'LIMIT', 0, AT_ONCE);
-  const jobs = await Promise.all(ids.map((id) => queue.getJob(id) as Promise<Job | null>));
-  // Somebody else may have taken it meanwhile.
+  const ids = await queue.client.zrangebyscore(
+    queue.toKey('delayed'),
+    `(${latest * SCORE}`,
+    '+inf',
+    'LIMIT',
+    0,
+    AT_ONCE,
+  );
   const hastened = await Promise.all(
-    jobs.map((job) => job?.promote().then(() => true, () => false) ?? false),
+    ids.map(async (id) => {
+      const job = await queue.getJob(id);
+      // Somebody else may have taken it meanwhile.
+      return job === null
+        ? false
+        : await job.promote().then(
+            () => true,
+            () => false,
+          );
+    }),
   );
   return hastened.filter(Boolean).length;
 }

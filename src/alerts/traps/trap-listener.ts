@@ -7,6 +7,7 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { CLOCK, type Clock } from '../../common/clock';
+import type { IncomingAlert } from '../alert';
 import { messageOf } from '../../common/errors';
 import { newId } from '../../common/ids';
 import { Periodic } from '../../common/periodic';
@@ -74,7 +75,7 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
     await this.socket.start();
     this.flow = new TrapFlow({
       noteIn: (datagram) => this.noteIn(datagram),
-      accept: (source, alerts) => this.intake.accept({ name: source, format: 'snmp' }, alerts),
+      accept: (source, alerts) => this.intake.accept({ name: source, format: 'snmp' }, this.notAhead(alerts)),
       kept: (ids) => this.kept(ids),
       release: (packed) => this.socket.release(packed),
       acknowledge: (answer, address, port) => this.socket.send(answer, address, port),
@@ -95,6 +96,13 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
     await this.flow?.stop();
     await this.reportRounds.stop();
     await this.report().catch(() => undefined);
+  }
+
+  /** What was put on disk before PostgreSQL told its time came in by this machine's clock, which may be ahead. */
+  private notAhead(alerts: readonly IncomingAlert[]): readonly IncomingAlert[] {
+    const now = this.clock.now();
+    const isAhead = ({ at }: IncomingAlert) => at !== undefined && at > now;
+    return alerts.some(isAhead) ? alerts.map((one) => (isAhead(one) ? { ...one, at: now } : one)) : alerts;
   }
 
   private async openSpool(): Promise<Spool | undefined> {

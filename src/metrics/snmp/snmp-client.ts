@@ -7,7 +7,7 @@ import {
   ResponseInvalidCode,
   ResponseInvalidError,
 } from 'net-snmp';
-import { CLOCK, systemClock, type Clock } from '../../common/clock';
+import { CLOCK, programClock, type Clock } from '../../common/clock';
 import { KeptConnections } from '../kept-connections';
 import type { Reading } from '../metric';
 import { reasonOfAbort, unlessAborted } from '../unless-aborted';
@@ -61,7 +61,7 @@ export class SnmpClient implements OnModuleDestroy {
   /** Of agents that have a limit: they are not asked often enough to be kept. */
   private readonly limited = new Map<string, QuestionSize>();
 
-  constructor(@Inject(CLOCK) private readonly clock: Clock = systemClock) {}
+  constructor(@Inject(CLOCK) private readonly clock: Clock = programClock) {}
 
   onModuleDestroy(): void {
     this.communityAgents.closeAll();
