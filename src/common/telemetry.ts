@@ -48,6 +48,25 @@ export const telemetry = {
   pollsDone: counter('polls_done_total', 'Services that were polled and evaluated'),
   pollsDropped: counter('polls_dropped_total', 'Polls that were not done', ['reason'] as const),
   reads: counter('reads_total', 'Metric reads', ['type', 'outcome'] as const),
+  uncaughtExceptions: counter(
+    'uncaught_exceptions_total',
+    'Exceptions that nobody caught: the process drained, and was started again',
+  ),
+  readerRestarts: counter(
+    'reader_restarts_total',
+    'Processes that read targets (sql_query, redis_list_length) and ended; another one goes on',
+    ['reason'] as const,
+  ),
+  answersRefused: counter(
+    'answers_refused_total',
+    'Answers of targets that were not read on, as they were larger than an answer is, or not as the protocol has it',
+    ['protocol', 'reason'] as const,
+  ),
+  targetsAside: new Gauge({
+    name: 'monscale_targets_aside',
+    help: 'Targets that are not asked for a while, as their answers broke the process that read them',
+    registers,
+  }),
   pollSeconds: histogram('poll_job_seconds', 'Time to read and evaluate one batch of services', SECONDS),
   evaluations: counter('evaluations_total', 'Evaluations of rules, by what came of them', [
     'reason',

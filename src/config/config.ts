@@ -216,3 +216,10 @@ function isNetwork(text: string): boolean {
 
 /** Injection token of the program's configuration. */
 export const CONFIG = Symbol('CONFIG');
+
+/** The environment of processes that speak to strangers: without what is ours to know. */
+export function strangersEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  const isOurs = (name: string) =>
+    name.startsWith('MONSCALE_') || name === 'DATABASE_URL' || name === 'REDIS_URL';
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !isOurs(name)));
+}

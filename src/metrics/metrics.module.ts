@@ -6,6 +6,7 @@ import { MetricRegistry } from './metric-registry';
 import { NodeCounter } from './node-counter';
 import { NodeLister } from './node-lister';
 import { Poller } from './poller';
+import { TargetReader } from './reader/target-reader';
 import { Reads } from './reads';
 import { SnmpClient } from './snmp/snmp-client';
 import { UploadedMibs } from './snmp/uploaded-mibs';
@@ -17,6 +18,7 @@ import { UploadedMibs } from './snmp/uploaded-mibs';
     ...METRIC_MAPPINGS,
     HttpClient,
     SnmpClient,
+    TargetReader,
     UploadedMibs,
     MetricRegistry,
     Reads,

@@ -1,17 +1,13 @@
 import { createHash } from 'node:crypto';
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { messageOf } from '../../common/errors';
 import { Nested, Text } from '../../common/fields';
 import { redisAddress } from '../../queue/redis';
 import { TlsParams } from '../../targets/http/params';
-import { KeptConnections } from '../kept-connections';
 import { MetricMapping, type Metric, type ReadContext, type Reading } from '../metric';
-import { RedisServer } from '../redis/redis-server';
+import { TargetReader } from '../reader/target-reader';
 import { redisUrlProblem } from '../redis/redis-url';
-import { reasonOfAbort, unlessAborted } from '../unless-aborted';
-
-const SERVERS_AT_MOST = 256;
-const IDLE_MS = 5 * 60_000;
+import { reasonOfAbort } from '../unless-aborted';
 
 export class RedisListLengthParams {
   @Text({
@@ -37,17 +33,8 @@ export class RedisListLengthParams {
   params: RedisListLengthParams,
 })
 @Injectable()
-export class RedisListLength implements Metric<RedisListLengthParams>, OnModuleDestroy {
-  private readonly servers = new KeptConnections<RedisServer>({
-    atMost: SERVERS_AT_MOST,
-    idleMs: IDLE_MS,
-    close: (server) => server.close(),
-    isAlive: (server) => server.isAlive,
-  });
-
-  onModuleDestroy(): void {
-    this.servers.closeAll();
-  }
+export class RedisListLength implements Metric<RedisListLengthParams> {
+  constructor(private readonly reader: TargetReader) {}
 
   async read(params: RedisListLengthParams, context: ReadContext): Promise<number> {
     const [reading] = await this.readMany([params], context);
@@ -72,31 +59,30 @@ export class RedisListLength implements Metric<RedisListLengthParams>, OnModuleD
     const problem = redisUrlProblem(first.url);
     if (problem)
       return params.map(({ key }) => ({ error: `cannot read the list ${key}: its url ${problem}` }));
-    const target = this.target(first);
     const where = hostsOf(first.url);
-    const failed = (key: string, why: string): Reading => {
-      return { error: `cannot read the list ${key} from ${where}: ${why}` };
-    };
+    const { url, tls } = first;
+    const asks = params.map(({ key }) => key);
+    let lengths: Reading[];
     try {
-      return await this.servers.use(
-        target,
-        () => new RedisServer(first.url, first.tls),
-        async (server) => {
-          try {
-            const lengths = await unlessAborted(signal, server.listLengths(params.map(({ key }) => key)));
-            return lengths.map((length, index) =>
-              'error' in length ? failed(params[index]!.key, length.error) : length,
-            );
-          } catch (error) {
-            this.servers.drop(target, server);
-            throw error;
-          }
-        },
-      );
+      const asking = {
+        protocol: 'redis',
+        target: this.target(first),
+        where,
+        url,
+        tls,
+        asks,
+        timeoutMs,
+      } as const;
+      lengths = await this.reader.read(asking, signal);
     } catch (error) {
       const why = signal.aborted ? reasonOfAbort(signal, timeoutMs) : messageOf(error);
-      return params.map(({ key }) => failed(key, why));
+      lengths = asks.map(() => ({ error: why }));
     }
+    return lengths.map((length, index) =>
+      'error' in length
+        ? { error: `cannot read the list ${asks[index]} from ${where}: ${length.error}` }
+        : length,
+    );
   }
 }
 

@@ -3,10 +3,12 @@ import Redis from 'ioredis';
 import { testRedisUrl } from '../../../test/databases';
 import { check } from '../../common/check';
 import type { ReadContext } from '../metric';
+import { TargetReader } from '../reader/target-reader';
 import { RedisListLength, RedisListLengthParams } from './redis-list-length.metric';
 
 describe('redis_list_length', () => {
-  const metric = new RedisListLength();
+  const reader = new TargetReader();
+  const metric = new RedisListLength(reader);
   let redis: { redisUrl: string; release(): Promise<void> };
   let client: Redis;
 
@@ -25,7 +27,7 @@ describe('redis_list_length', () => {
   });
 
   afterAll(async () => {
-    metric.onModuleDestroy();
+    await reader.onApplicationShutdown();
     await client?.quit();
     await redis?.release();
   });

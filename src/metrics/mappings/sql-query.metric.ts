@@ -1,18 +1,12 @@
 import { createHash } from 'node:crypto';
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
+import { messageOf } from '../../common/errors';
 import { Nested, Text } from '../../common/fields';
-import { plainNumber } from '../../common/plain-number';
 import { TlsParams } from '../../targets/http/params';
-import { KeptConnections } from '../kept-connections';
 import { MetricMapping, type Metric, type ReadContext, type Reading } from '../metric';
-import { SqlDatabase } from '../sql/sql-database';
-import { hostText, sqlAddress, sqlUrlProblem, type SqlAddress } from '../sql/sql-url';
-import { sqlWords, Told } from '../sql/sql-words';
+import { TargetReader } from '../reader/target-reader';
+import { hostText, sqlAddress, sqlUrlProblem } from '../sql/sql-url';
 import { reasonOfAbort } from '../unless-aborted';
-
-const DATABASES_AT_MOST = 128;
-const IDLE_MS = 5 * 60_000;
-const EXCERPT_CHARACTERS = 40;
 
 export class SqlQueryParams {
   @Text({
@@ -42,16 +36,8 @@ export class SqlQueryParams {
   params: SqlQueryParams,
 })
 @Injectable()
-export class SqlQuery implements Metric<SqlQueryParams>, OnModuleDestroy {
-  private readonly databases = new KeptConnections<SqlDatabase>({
-    atMost: DATABASES_AT_MOST,
-    idleMs: IDLE_MS,
-    close: (database) => database.close(),
-  });
-
-  onModuleDestroy(): void {
-    this.databases.closeAll();
-  }
+export class SqlQuery implements Metric<SqlQueryParams> {
+  constructor(private readonly reader: TargetReader) {}
 
   async read(params: SqlQueryParams, context: ReadContext): Promise<number> {
     const [reading] = await this.readMany([params], context);
@@ -67,50 +53,42 @@ export class SqlQuery implements Metric<SqlQueryParams>, OnModuleDestroy {
   }
 
   /** The same query is asked once. */
-  async readMany(params: readonly SqlQueryParams[], context: ReadContext): Promise<Reading[]> {
+  async readMany(params: readonly SqlQueryParams[], { signal, timeoutMs }: ReadContext): Promise<Reading[]> {
     const [first] = params;
     if (first === undefined) return [];
     // A url that is kept in a file or in the environment is seen here first.
     const problem = sqlUrlProblem(first.url);
     if (problem) return params.map(() => ({ error: `cannot read the query: its url ${problem}` }));
-    const address = sqlAddress(first.url, first.tls);
-    const answers = new Map<string, Promise<Reading>>();
-    return this.databases
-      .use(
-        this.target(first),
-        () => new SqlDatabase(address),
-        (database) => {
-          for (const { query } of params) {
-            if (!answers.has(query)) answers.set(query, answerTo(query, database, address, context));
-          }
-          return Promise.all(params.map(({ query }) => answers.get(query)!));
-        },
-      )
-      .catch((error) => params.map(() => ({ error: sentence(address, error) })));
+    const { url, tls } = first;
+    const where = whereOf(first.url);
+    const asks = [...new Set(params.map(({ query }) => query))];
+    let answers: Reading[];
+    try {
+      const asking = {
+        protocol: 'sql',
+        target: this.target(first),
+        where,
+        url,
+        tls,
+        asks,
+        timeoutMs,
+      } as const;
+      answers = await this.reader.read(asking, signal);
+    } catch (error) {
+      const why = signal.aborted ? reasonOfAbort(signal, timeoutMs) : messageOf(error);
+      answers = asks.map(() => ({ error: why }));
+    }
+    const told = new Map(asks.map((query, index) => [query, sentenceOf(answers[index]!, where)]));
+    return params.map(({ query }) => told.get(query)!);
   }
 }
 
-async function answerTo(
-  query: string,
-  database: SqlDatabase,
-  address: SqlAddress,
-  { signal, timeoutMs }: ReadContext,
-): Promise<Reading> {
-  try {
-    const text = await database.only(query, timeoutMs, signal);
-    const value = text === null ? undefined : plainNumber(text);
-    if (value !== undefined) return { value };
-    return {
-      error: sentence(address, text === null ? 'the value is null' : `the value is ${excerptOf(text)}`),
-    };
-  } catch (error) {
-    return { error: sentence(address, signal.aborted ? new Told(reasonOfAbort(signal, timeoutMs)) : error) };
-  }
+function sentenceOf(reading: Reading, where: string): Reading {
+  return 'error' in reading ? { error: `cannot read the query from ${where}: ${reading.error}` } : reading;
 }
 
-const excerptOf = (text: string): string => `${JSON.stringify(text.slice(0, EXCERPT_CHARACTERS))}, no number`;
-
-function sentence({ hosts, database, password }: SqlAddress, error: unknown): string {
-  const at = `${hosts.map(hostText).join(',')}/${database}`;
-  return `cannot read the query from ${at}: ${sqlWords(error, password)}`;
+/** For sentences. */
+function whereOf(url: string): string {
+  const { hosts, database } = sqlAddress(url);
+  return `${hosts.map(hostText).join(',')}/${database}`;
 }

@@ -10,6 +10,7 @@ import {
 } from '../../../test/stand-ins/redis';
 import { RedisListLength } from '../mappings/redis-list-length.metric';
 import type { ReadContext } from '../metric';
+import { TargetReader } from '../reader/target-reader';
 
 const PASSWORD = 'hush-hush';
 
@@ -23,7 +24,8 @@ async function eventually(claim: () => Promise<boolean>): Promise<void> {
 }
 
 describe('redis_list_length', () => {
-  const metric = new RedisListLength();
+  const reader = new TargetReader();
+  const metric = new RedisListLength(reader);
   const running: RedisStandIn[] = [];
 
   const context = (timeoutMs = 3_000): ReadContext => ({
@@ -42,7 +44,7 @@ describe('redis_list_length', () => {
   }
 
   afterAll(async () => {
-    metric.onModuleDestroy();
+    await reader.onApplicationShutdown();
     await Promise.all(running.map((one) => one.stop()));
   });
 

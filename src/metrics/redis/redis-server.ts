@@ -1,14 +1,22 @@
-import { Cluster, Redis } from 'ioredis';
+import { Cluster, Command, Redis } from 'ioredis';
 import type { ConnectionOptions } from 'node:tls';
+import { heard } from '../../common/heard';
 import { redisAddress, throughSentinels, type RedisAddress } from '../../queue/redis';
 import type { HttpTls } from '../../targets/http/request';
 import type { Reading } from '../metric';
+import { BrokenAnswer } from '../reader/broken-answer';
+import { checkedSlots } from './cluster-slots';
 import { redisWords } from './redis-words';
 
 /** What does not close by itself is closed. */
 const DISCONNECT_MS = 200;
 
 const NOT_MASTER = 'the server that the Sentinels name is not a master';
+
+Command.setReplyTransformer('cluster', checkedSlots);
+
+/** What ioredis says of a reply to no question: whatever comes next may be taken for the answer to the next one. */
+const UNASKED = /^Command queue state error/;
 
 /** A read fails at once rather than waiting for better times: the next one tries anew. */
 const ONCE = {
@@ -42,8 +50,14 @@ export class RedisServer {
     this.client = clientOf(this.address, tls ?? (this.address.isTls ? {} : undefined));
     // Of a Cluster what its nodes say is the reason; its own error is that none of them serves.
     const tells = this.address.form === 'cluster' ? 'node error' : 'error';
-    this.client.on('error', () => undefined);
-    this.client.on(tells, (error: Error) => (this.trouble = error));
+    this.client.on(tells, (error: Error) => {
+      this.trouble = error;
+      if (!UNASKED.test(error.message)) return;
+      this.hasEnded = true;
+      this.trouble = new BrokenAnswer('it answers what nobody asked', 'form');
+      // Thrown inside of the socket's handler, it ends the connection.
+      throw this.trouble;
+    });
     this.client.on('close', () => (this.hasEnded = true));
   }
 
@@ -56,7 +70,7 @@ export class RedisServer {
    * The lengths of lists, in order; 0 when there is none of that name. One of another type is an error of its own.
    * Throws when the server can't be asked; pends as long as it is silent, until `close`.
    */
-  async listLengths(keys: string[]): Promise<Reading[]> {
+  async listLengths(keys: readonly string[]): Promise<Reading[]> {
     try {
       await (this.opening ??= this.open());
       const lengths = await (this.client instanceof Cluster
@@ -77,7 +91,7 @@ export class RedisServer {
     if (!this.hasEnded || this.client instanceof Cluster) this.client.disconnect();
   }
 
-  private async lengthsOf(client: Redis, keys: string[]): Promise<Reading[]> {
+  private async lengthsOf(client: Redis, keys: readonly string[]): Promise<Reading[]> {
     const questions = keys.map((key) => ['llen', key]);
     if (this.mayAskRole) questions.push(['role']);
     const answers = (await client.pipeline(questions).exec()) ?? [];
@@ -99,7 +113,7 @@ export class RedisServer {
   }
 
   /** Each node has keys of its own, and one that is down costs no other's. */
-  private lengthsInCluster(cluster: Cluster, keys: string[]): Promise<Reading[]> {
+  private lengthsInCluster(cluster: Cluster, keys: readonly string[]): Promise<Reading[]> {
     return Promise.all(
       keys.map((key) =>
         cluster.llen(key).then(
@@ -134,21 +148,25 @@ function clientOf(
   tls: ConnectionOptions | undefined,
 ): Redis | Cluster {
   if (form === 'cluster') {
-    return new Cluster(hosts, {
-      lazyConnect: true,
-      enableOfflineQueue: false,
-      enableReadyCheck: false,
-      clusterRetryStrategy: () => null,
-      redisOptions: { username, password, tls, disableClientInfo: true, disconnectTimeout: DISCONNECT_MS },
-    });
+    return heard(
+      new Cluster(hosts, {
+        lazyConnect: true,
+        enableOfflineQueue: false,
+        enableReadyCheck: false,
+        clusterRetryStrategy: () => null,
+        redisOptions: { username, password, tls, disableClientInfo: true, disconnectTimeout: DISCONNECT_MS },
+      }),
+    );
   }
   if (form === 'sentinel') {
-    return new Redis({
-      ...ONCE,
-      tls,
-      ...throughSentinels(hosts, master, tls),
-      sentinelRetryStrategy: () => null,
-    });
+    return heard(
+      new Redis({
+        ...ONCE,
+        tls,
+        ...throughSentinels(hosts, master, tls),
+        sentinelRetryStrategy: () => null,
+      }),
+    );
   }
-  return new Redis({ ...ONCE, ...hosts[0], tls });
+  return heard(new Redis({ ...ONCE, ...hosts[0], tls }));
 }

@@ -1,6 +1,8 @@
 /** What Redis and its client say when a read fails, in words. */
 import { messageOf } from '../../common/errors';
-import { maskTexts } from '../../common/secrets';
+import { maskTexts } from '../../common/mask-texts';
+
+const NO_REDIS = 'what it answers is not as Redis does; is the port right?';
 
 /** Errors that Redis answers, by the word that they begin with. */
 const REPLIES: Record<string, string> = {
@@ -25,7 +27,9 @@ const TEXTS: [RegExp, string][] = [
   [/invalid password/, 'user or password is wrong'],
   [/DB index is out of range|invalid DB index/i, 'it has no database of that number (DB index)'],
   [/max number of clients/, 'it takes no more connections (maxclients)'],
-  [/^Protocol error, got/, 'what it answers is not as Redis does; is the port right?'],
+  [/^Protocol error, got/, NO_REDIS],
+  [/^$/, 'it answered an error without a word'],
+  [/^timeout$/, 'no node of the Cluster says in time which keys it has'],
   [/max retries per request|Command aborted|Connection is (closed|aborted|discarded)|Stream isn't writeable|Socket timeout/, 'it can not be reached'],
   [/None of startup nodes|Cluster (is ended|is disconnect|isn't ready)|Failed to refresh slots|Node is disconnected/, 'no node of the Cluster can be reached'],
 ]; // prettier-ignore
@@ -34,6 +38,8 @@ const CHARACTERS_AT_MOST = 300;
 
 /** As the end of a sentence, without our password, which old servers repeat in their errors. */
 export function redisWords(error: unknown, password?: string): string {
+  // Of the client, which took what it answers for what it is not.
+  if (error instanceof TypeError || error instanceof RangeError) return NO_REDIS;
   const message = messageOf(error);
   const [word = ''] = message.split(' ', 1);
   if (Object.hasOwn(REPLIES, word))

@@ -1,14 +1,17 @@
 /** What PostgreSQL and its client say when a read fails, in words. */
 import { messageOf } from '../../common/errors';
-import { maskTexts } from '../../common/secrets';
+import { maskTexts } from '../../common/mask-texts';
 
 const CHARACTERS_AT_MOST = 500;
+
+const NO_POSTGRES = 'what it answers is not as PostgreSQL does; is the port right?';
 
 /** What the client (pg) says; what PostgreSQL itself answers is plain English. */
 const CLIENT: [RegExp, string][] = [
   [/^The server does not support SSL connections$/, 'it does not support SSL (TLS); sslmode=disable asks without'],
   [/^There was an error establishing an SSL connection$/, 'what answers is not PostgreSQL; is the port right?'],
-  [/^(received invalid response: |Received unexpected .* from backend)/, 'what it answers is not as PostgreSQL does; is the port right?'],
+  [/^(received invalid response: |Received unexpected .* from backend)/, NO_POSTGRES],
+  [/^$/, 'it answered an error without a word'],
   [/^(Connection terminated due to connection timeout|timeout expired)/, 'no connection in 10 s'],
   [/^timeout exceeded when trying to connect$/, 'all connections to it were in use for 10 s'],
   [/^Connection terminated unexpectedly$/, 'it closed the connection; is it PostgreSQL that listens there?'],
@@ -25,6 +28,8 @@ export class Told extends Error {}
 /** As the end of a sentence, in one line and without the password. */
 export function sqlWords(error: unknown, password?: string): string {
   if (error instanceof Told) return error.message;
+  // Of the client, which took what it answers for what it is not.
+  if (error instanceof TypeError || error instanceof RangeError) return NO_POSTGRES;
   const message = messageOf(error);
   const known = CLIENT.find(([text]) => text.test(message))?.[1];
   if (known !== undefined) return known;

@@ -1,0 +1,61 @@
+/**
+ * What targets say is decoded inside of the handlers of sockets, where what is thrown ends the process. Here it ends that
+ * connection instead, and what is more than an answer has is not even decoded.
+ */
+import type { AsyncLocalStorage } from 'node:async_hooks';
+import { Socket } from 'node:net';
+import { BrokenAnswer, type AnswerCheck } from './broken-answer';
+import type { Protocol, Refusal } from './messages';
+import { PostgresMessages } from './postgres-messages';
+import { RedisReplies } from './redis-replies';
+
+/** For whom something is done, wherever in the libraries. */
+export interface Asked {
+  readonly protocol: Protocol;
+  readonly target: string;
+}
+
+const CHECKS: Record<Protocol, () => AnswerCheck> = {
+  sql: () => new PostgresMessages(),
+  redis: () => new RedisReplies(),
+};
+const NAMES: Record<Protocol, string> = { sql: 'PostgreSQL', redis: 'Redis' };
+
+/**
+ * Contains every socket of this process that a question made: the libraries make more of them than they let be handed in,
+ * to Sentinels, nodes and subscribers. By TLS it is what was deciphered that counts.
+ *
+ * @param onAnswer bytes of a target are about to be decoded
+ */
+export function containSockets(
+  asked: AsyncLocalStorage<Asked>,
+  onAnswer: (target: string) => void,
+  onRefused: (protocol: Protocol, why: Refusal) => void,
+): void {
+  // eslint-disable-next-line @typescript-eslint/unbound-method
+  const emit = Socket.prototype.emit as (this: Socket, ...args: unknown[]) => boolean;
+  const checks = new WeakMap<Socket, AnswerCheck>();
+  const contained = function (this: Socket, ...args: unknown[]): boolean {
+    const context = args[0] === 'data' ? asked.getStore() : undefined;
+    if (context === undefined) return emit.apply(this, args);
+    onAnswer(context.target);
+    let check = checks.get(this);
+    if (check === undefined) checks.set(this, (check = CHECKS[context.protocol]()));
+    try {
+      check.take(args[1] as Buffer);
+      return emit.apply(this, args);
+    } catch (error) {
+      const told =
+        error instanceof BrokenAnswer
+          ? error
+          : new BrokenAnswer(
+              `what it answers is not as ${NAMES[context.protocol]} does; is the port right?`,
+              'form',
+            );
+      onRefused(context.protocol, told.why);
+      this.destroy(told);
+      return true;
+    }
+  };
+  Socket.prototype.emit = contained as typeof Socket.prototype.emit;
+}

@@ -1,0 +1,34 @@
+/** The thread that watches over the process that reads: who can't go on by himself is ended by it. */
+import { writeSync } from 'node:fs';
+import { workerData } from 'node:worker_threads';
+import { LAST_WORDS_FD, type Death, type LastWords, type Watched } from './messages';
+
+const LOOK_MS = 100;
+/** In looks of its own: where the whole machine stands still, nobody is to blame. */
+const SILENT_LOOKS = 20;
+/** Many times what hundreds of connections take. Counts what lies beyond the heap, such as bytes that were read. */
+const MEMORY_BYTES = 512_000_000;
+
+const { beats, target, parent } = workerData as Watched;
+let beat = -1;
+let silentLooks = 0;
+
+setInterval(() => {
+  const now = Atomics.load(beats, 0);
+  silentLooks = now === beat ? silentLooks + 1 : 0;
+  beat = now;
+  if (process.memoryUsage.rss() > MEMORY_BYTES) end('memory');
+  if (silentLooks > SILENT_LOOKS) end('silent');
+  // The program was killed: nobody waits for anything.
+  if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL');
+}, LOOK_MS);
+
+function end(why: Death): void {
+  const name = Buffer.from(target).toString('latin1');
+  const words: LastWords = { why, target: name.startsWith('\0') ? undefined : name };
+  try {
+    writeSync(LAST_WORDS_FD, JSON.stringify(words));
+  } finally {
+    process.kill(process.pid, 'SIGKILL');
+  }
+}
