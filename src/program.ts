@@ -5,6 +5,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyRequest } from 'fastify';
 import { closest } from './common/did-you-mean';
 import { messageOf } from './common/errors';
+import { heard } from './common/heard';
 import { watchEventLoop } from './common/event-loop';
 import { JsonLogger } from './common/logger';
 import { standardOutput } from './common/output';
@@ -164,7 +165,7 @@ async function startApp(
         connections.asked(request, response);
         if (fastLane?.takes(request, response) !== true) framework(request, response);
       };
-      const server = createServer(TIMEOUTS, take);
+      const server = heard(createServer(TIMEOUTS, take));
       server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
         willAwaitContinue(request);
         take(request, response);

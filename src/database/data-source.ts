@@ -1,6 +1,7 @@
 import { Pool, type PoolConfig } from 'pg';
 import { DataSource } from 'typeorm';
 import { BelievedSources1764200000000 } from '../../migrations/1764200000000-believed-sources';
+import { heard } from '../common/heard';
 import { Foundation1700000000000 } from '../../migrations/1700000000000-foundation';
 import { TrustedRules1763900000000 } from '../../migrations/1763900000000-trusted-rules';
 import { WaitingExecutions1763900100000 } from '../../migrations/1763900100000-waiting-executions';
@@ -64,8 +65,8 @@ export const createKeyedPool = (url: string): Pool =>
     onConnect: (client) => client.query(BY_KEYS).then(() => undefined),
   });
 
-const createPool = (url: string, given: PoolConfig): Pool =>
-  new Pool({
+function createPool(url: string, given: PoolConfig): Pool {
+  const pool = new Pool({
     connectionString: url,
     application_name: APPLICATION,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -73,6 +74,10 @@ const createPool = (url: string, given: PoolConfig): Pool =>
     ...TIMEOUTS,
     ...given,
   });
+  // Of a connection in use, what it was asked fails by itself.
+  pool.on('connect', heard);
+  return heard(pool);
+}
 
 /** For migrations: they take the time they take. */
 export function createMigrationSource(url: string): DataSource {

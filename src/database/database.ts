@@ -3,6 +3,7 @@ import type { Pool, QueryResultRow } from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config';
 import { programClock } from '../common/clock';
+import { heard } from '../common/heard';
 import { messageOf, Unavailable } from '../common/errors';
 import { createCopyPool, createDataSource, createKeyedPool, createMigrationSource } from './data-source';
 import { asUnavailable, SqlPool, type Copying, type Sql } from './sql-pool';
@@ -62,6 +63,7 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
       try {
         await this.source.initialize();
         this.typeormPool.on('error', (error) => this.noteLost(error));
+        this.typeormPool.on('connect', heard);
         await this.migrate();
         for (let times = 0; times < FIRST_SYNCS; times++) await this.syncClock();
         this.isOpen = true;
@@ -137,7 +139,9 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
 
   /** Short work that must not wait: it fails when it is not answered within `timeoutMs`. */
   async within(timeoutMs: number, text: string, values: unknown[]): Promise<void> {
-    await this.pool.query({ text, values, query_timeout: timeoutMs } as { text: string }).catch(asUnavailable);
+    await this.pool
+      .query({ text, values, query_timeout: timeoutMs } as { text: string })
+      .catch(asUnavailable);
   }
 
   rows<R extends QueryResultRow>(text: string, values?: unknown[], name?: string): Promise<R[]> {

@@ -14,6 +14,7 @@ import {
 import { createServer, type Server } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { heard } from '../common/heard';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const BEAT_MS = 2_000;
@@ -66,7 +67,7 @@ export async function lockFolder(folder: string, signal: AbortSignal, deadMs = D
 async function takeName(folder: string, file: string): Promise<Server | undefined> {
   if (process.platform !== 'linux') return undefined;
   const { dev, ino } = statSync(folder);
-  const name = createServer().listen(`\0monscale-data-${dev}-${ino}`);
+  const name = heard(createServer()).listen(`\0monscale-data-${dev}-${ino}`);
   const isFree = await once(name, 'listening').then(
     () => true,
     () => false,

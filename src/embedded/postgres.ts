@@ -163,7 +163,9 @@ async function runWhole(
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
-  const child = spawn(command, args, { ...options, detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = heard(
+    spawn(command, args, { ...options, detached: true, stdio: ['ignore', 'ignore', 'pipe'] }),
+  );
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said = `${said}${String(chunk)}`.slice(-2_000)));
   await once(child, 'spawn');

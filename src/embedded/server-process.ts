@@ -9,6 +9,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../common/errors';
 import { telemetry } from '../common/telemetry';
+import { heard } from '../common/heard';
 
 const START_MS = 60_000;
 /** Processes of a server that was killed take a moment to leave, and until then a new one refuses to start. */
@@ -189,7 +190,9 @@ export async function spawnServer(
   const log = openSync(logFile, isLong ? 'w' : 'a', 0o600);
   try {
     const env = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC', ...options.env };
-    const child = spawn(command, args, { ...options, env, detached: true, stdio: ['ignore', log, log] });
+    const child = heard(
+      spawn(command, args, { ...options, env, detached: true, stdio: ['ignore', log, log] }),
+    );
     await once(child, 'spawn');
     child.unref();
     return child;
@@ -200,7 +203,7 @@ export async function spawnServer(
 
 /** A free port of 127.0.0.1: the wished one if nobody has it. */
 export async function freePort(wished = 0): Promise<number> {
-  const probe = createServer().listen(wished, '127.0.0.1');
+  const probe = heard(createServer()).listen(wished, '127.0.0.1');
   try {
     await once(probe, 'listening');
     return (probe.address() as AddressInfo).port;

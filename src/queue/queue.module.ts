@@ -34,7 +34,7 @@ class Connections {
   }
 
   private connect(options: RedisOptions): Redis | Cluster {
-    const connection = connectRedis(this.url, {
+    return connectRedis(this.url, {
       ...options,
       connectTimeout: 5_000,
       // A proxy may take connections for a Redis that is away. What ioredis tells of itself is not answered then; when
@@ -42,9 +42,6 @@ class Connections {
       disableClientInfo: true,
       retryStrategy: (times) => Math.min(times * 100, 1_000),
     });
-    // Bull listens too; an 'error' without a listener would end the process.
-    connection.on('error', () => undefined);
-    return connection;
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { heard } from '../common/heard';
 
 /**
  * A connection to Redis by URL:
@@ -13,15 +14,17 @@ export function connectRedis(url: string, options: RedisOptions): Redis | Cluste
   const tls = isTls ? {} : undefined;
   const login = { username, password, tls };
   if (form === 'sentinel') {
-    return new Redis({ ...options, ...login, ...throughSentinels(hosts, master, tls), db: database });
+    return heard(new Redis({ ...options, ...login, ...throughSentinels(hosts, master, tls), db: database }));
   }
   if (form === 'cluster') {
-    return new Cluster(hosts, {
-      redisOptions: { ...options, ...login },
-      clusterRetryStrategy: options.retryStrategy,
-    });
+    return heard(
+      new Cluster(hosts, {
+        redisOptions: { ...options, ...login },
+        clusterRetryStrategy: options.retryStrategy,
+      }),
+    );
   }
-  return new Redis(url, options);
+  return heard(new Redis(url, options));
 }
 
 /** What a connection takes that asks Sentinels for its master; with TLS, to all of them. */

@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { createTransport, type SentMessageInfo } from 'nodemailer';
 import { assertMaySend } from '../../common/before-sending';
+import { heard } from '../../common/heard';
 import { messageOf, type FieldError } from '../../common/errors';
 import { Choice, Nested, Text, TextList, Whole } from '../../common/fields';
 import { AddressRefused } from '../../targets/address-guard';
@@ -104,33 +105,35 @@ export class Email implements Action<EmailParams> {
     const { host, port, security, username, password, tls, timeoutMs } = { ...params, ...context };
     if (context.signal.aborted) throw new Retryable(`not sent: ${messageOf(context.signal.reason)}`);
     const connectMs = Math.min(CONNECT_TIMEOUT_MS, timeoutMs);
-    const transport = createTransport({
-      host,
-      port,
-      getSocket: (_, proceed) => {
-        connectTo({ host, port }, connectMs, context.signal).then(
-          (connection) => proceed(null, { connection }),
-          proceed,
-        );
-      },
-      secure: security === 'tls',
-      requireTLS: security === 'starttls',
-      ignoreTLS: security === 'none',
-      auth: username === undefined ? undefined : { user: username, pass: password },
-      tls: { ...tls },
-      connectionTimeout: connectMs,
-      greetingTimeout: timeoutMs,
-      socketTimeout: timeoutMs,
-      disableFileAccess: true,
-      disableUrlAccess: true,
-    });
+    const transport = heard(
+      createTransport({
+        host,
+        port,
+        getSocket: (_, proceed) => {
+          connectTo({ host, port }, connectMs, context.signal).then(
+            (connection) => proceed(null, { connection }),
+            proceed,
+          );
+        },
+        secure: security === 'tls',
+        requireTLS: security === 'starttls',
+        ignoreTLS: security === 'none',
+        auth: username === undefined ? undefined : { user: username, pass: password },
+        tls: { ...tls },
+        connectionTimeout: connectMs,
+        greetingTimeout: timeoutMs,
+        socketTimeout: timeoutMs,
+        disableFileAccess: true,
+        disableUrlAccess: true,
+      }),
+    );
     const abort = () => transport.close();
     context.signal.addEventListener('abort', abort, { once: true });
     const journey = { isBegun: false };
     transport.use('stream', (mail, proceed) => {
       // Asked for when the server has let us in: from here on the message may be on its way.
       mail.message.transform(() => {
-        const message = new PassThrough();
+        const message = heard(new PassThrough());
         try {
           assertMaySend(context.signal);
           journey.isBegun = true;

@@ -4,6 +4,7 @@ import { validateHeaderValue } from 'node:http';
 import net, { type LookupFunction, type Socket } from 'node:net';
 import tls from 'node:tls';
 import { withoutBrackets } from '../../common/addresses';
+import { heard } from '../../common/heard';
 import { guardedLookup, refuseAddress } from '../address-guard';
 import { readAnswer } from './lenient-answer';
 import type { HttpAnswer, HttpRequest } from './request';
@@ -28,8 +29,6 @@ export async function askLeniently(
     () => socket.destroy(new Error(`no connection in ${connectTimeoutMs / 1000} s`)),
     connectTimeoutMs,
   );
-  // Whoever waits for it is told; nobody may be.
-  socket.on('error', () => undefined);
   try {
     await once(socket, socket instanceof tls.TLSSocket ? 'secureConnect' : 'connect');
     clearTimeout(late);
@@ -49,9 +48,10 @@ function connectionTo({ url, tls: options }: HttpRequest): Socket {
   const host = withoutBrackets(hostname);
   const isTls = protocol === 'https:';
   const at = { host, port: Number(port) || (isTls ? 443 : 80), lookup: guardedLookup as LookupFunction };
-  if (!isTls) return net.connect(at);
+  // Whoever waits for it is told; nobody may be.
+  if (!isTls) return heard(net.connect(at));
   const servername = net.isIP(host) === 0 ? host : undefined;
-  return tls.connect({ ...at, servername, ALPNProtocols: ['http/1.1'], ...options });
+  return heard(tls.connect({ ...at, servername, ALPNProtocols: ['http/1.1'], ...options }));
 }
 
 function messageOf({ method, url, headers, body = Buffer.alloc(0) }: HttpRequest): Buffer {

@@ -9,6 +9,7 @@ import axios from 'axios';
 import { withoutBrackets } from '../../common/addresses';
 import { assertMaySend } from '../../common/before-sending';
 import { messageOf } from '../../common/errors';
+import { heard } from '../../common/heard';
 import { mapValues } from '../../common/records';
 import { guardedLookup, refuseAddress } from '../address-guard';
 import { tooLong } from './lenient-answer';
@@ -169,7 +170,7 @@ async function wholeLeniently(
   const connected = (): void => void (journey.sentAt = performance.now());
   try {
     const answer = await askLeniently(request, connected, CONNECT_TIMEOUT_MS, bytesAtMost, signal);
-    const packed = unpacked(Readable.from([answer.body]), answer.headers['content-encoding']);
+    const packed = unpacked(heard(Readable.from([answer.body])), answer.headers['content-encoding']);
     const body = await wholeOf(packed, bytesAtMost, signal);
     if (lenientOrigins.size >= LENIENT_AT_MOST) lenientOrigins.clear();
     lenientOrigins.add(origin);
@@ -333,7 +334,7 @@ const UNPACKERS: Record<string, () => Transform> = {
 
 function unpacked(answer: Readable, encoding = ''): Readable {
   const unpacker = UNPACKERS[encoding.toLowerCase()];
-  return unpacker === undefined ? answer : answer.pipe(unpacker());
+  return unpacker === undefined ? answer : answer.pipe(heard(unpacker()));
 }
 
 /** @throws the signal's reason when it aborts */

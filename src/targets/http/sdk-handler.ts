@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { heard } from '../../common/heard';
 import { askWhole, sendOnce } from './request';
 
 /** What the AWS SDK asks of what carries its requests; a part of its HttpRequest. */
@@ -48,7 +49,7 @@ export class SdkHandler {
       response: {
         statusCode: statusOf(answer.status, text),
         headers: answer.headers,
-        body: Readable.from([answer.body]),
+        body: heard(Readable.from([answer.body])),
       },
     };
   }
