@@ -1,11 +1,14 @@
 import 'reflect-metadata';
 import { messageOf } from './common/errors';
 import { standardError, surviveLostReaders } from './common/output';
-import { isMember, whenGroupIsGone } from './process-group/process-group';
+import { onUncaught } from './common/uncaught';
+import { isMember, tellGroup, whenGroupIsGone } from './process-group/process-group';
 import { startMember, startProgram } from './program';
 
 /** Whatever asks a program to end: a supervisor, a terminal's keys, a terminal that closes, a limit that is reached. */
 const ENDINGS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGALRM', 'SIGXCPU'] as const;
+/** Who started this process is to start it again. */
+const FAILED = 1;
 
 /** Reads the environment, starts the roles it names, and drains when asked to stop, be it while it starts. */
 async function main(): Promise<void> {
@@ -22,12 +25,22 @@ async function main(): Promise<void> {
     if (signal.aborted) return undefined;
     throw error;
   });
+  let code = 0;
   if (program !== undefined) {
+    onUncaught(
+      (text) => program.logger.fatal(text, 'Program'),
+      () => {
+        if (program.isGroup) return;
+        tellGroup({ uncaught: true });
+        code = FAILED;
+        stop('an exception that nobody caught');
+      },
+    );
     await aborted(signal);
     await program.stop(messageOf(signal.reason));
   }
   standardError.flush();
-  process.exit(0);
+  process.exit(code);
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>

@@ -44,6 +44,9 @@ export interface Program {
   /** Where it answers over HTTP. */
   url: string;
   config: Config;
+  logger: JsonLogger;
+  /** It has no role itself, but starts again the processes that have them: an exception is no reason to end. */
+  isGroup: boolean;
   /** Drains, then stops the embedded servers. What was not drained is taken up by others, or at the next start. */
   stop(why: string): Promise<void>;
 }
@@ -51,6 +54,7 @@ export interface Program {
 /** What was started and can be drained. */
 interface Started {
   url: string;
+  isGroup: boolean;
   close: () => Promise<void>;
   /** Ends at once what has not drained in time. */
   kill?: () => void;
@@ -66,8 +70,9 @@ export async function startMember(asked: AbortSignal): Promise<Program> {
   const logger = new JsonLogger(config.logLevel, { roles: config.roles.join(','), process: process.pid });
   try {
     const started = await unlessAsked(asked, startApp(config, logger, mayListen), logger);
-    tellGroup({ ready: started.url });
-    return { url: started.url, config, stop: (why) => stop(started, undefined, logger, why) };
+    const { url, isGroup } = started;
+    tellGroup({ ready: url });
+    return { url, config, logger, isGroup, stop: (why) => stop(started, undefined, logger, why) };
   } catch (error) {
     tellGroup({ failed: messageOf(error) });
     throw error;
@@ -101,11 +106,11 @@ export async function startProgram(
       logger.warn('MONSCALE_ADMIN_TOKEN is not set: nobody can log in', 'Config');
     }
     const started = await unlessAsked(asked, startRoles(config, logger, asked), logger);
-    const { url } = started;
+    const { url, isGroup } = started;
     logger.log(`ready: ${config.roles.join(', ')} on ${url}`, 'Program');
     if (embedded)
       greet(url, embedded.firstStart && given.adminToken === undefined ? embedded.adminToken : undefined);
-    return { url, config, stop: (why) => stop(started, embedded, logger, why) };
+    return { url, config, logger, isGroup, stop: (why) => stop(started, embedded, logger, why) };
   } catch (error) {
     await embedded?.stop(SERVERS_MS);
     throw error;
@@ -130,11 +135,15 @@ async function unlessAsked(
   }
 }
 
-/** In this process, or in several. */
+/**
+ * In this process, or in several. With embedded servers there may be nobody who starts the program again: then it is
+ * never this process that has the roles, but one that it starts again.
+ */
 async function startRoles(config: Config, logger: JsonLogger, asked: AbortSignal): Promise<Started> {
-  if (groupSize(config) === 1) return startApp(config, logger);
+  if (!config.embedded && groupSize(config) === 1) return startApp(config, logger);
   const { group, url } = await ProcessGroup.start(config, logger, asked);
-  return { url, close: () => group.stop('SIGTERM'), kill: () => void group.stop('SIGKILL') };
+  const kill = () => void group.stop('SIGKILL');
+  return { url, isGroup: true, close: () => group.stop('SIGTERM'), kill };
 }
 
 /** The configuration as if the embedded servers were real ones. @throws ConfigError */
@@ -162,15 +171,19 @@ async function startApp(
   const adapter = new FastifyAdapter({
     serverFactory: (framework: RequestListener) => {
       const take: RequestListener = (request, response) => {
+        // Nobody is there any more to be answered.
+        heard(response);
         connections.asked(request, response);
         if (fastLane?.takes(request, response) !== true) framework(request, response);
       };
-      const server = heard(createServer(TIMEOUTS, take));
+      const server = createServer(TIMEOUTS, take);
       server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
         willAwaitContinue(request);
         take(request, response);
       });
       connections.watch(server);
+      // A connection that could not be taken, for want of file descriptors.
+      server.on('error', (error) => server.listening && logger.warn(`HTTP: ${messageOf(error)}`, 'Program'));
       return server.setTimeout(REQUEST_TIMEOUT_MS);
     },
     bodyLimit: BODY_BYTES_AT_MOST,
@@ -196,7 +209,7 @@ async function startApp(
       stopWatching();
       await stopThreads();
     };
-    return { url: urlOf(await app.getUrl(), config), close };
+    return { url: urlOf(await app.getUrl(), config), isGroup: false, close };
   } catch (error) {
     stopWatching();
     await app.close();

@@ -20,6 +20,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Client } from 'pg';
+import { heard } from '../common/heard';
 import { keptSecret } from './kept-secret';
 import {
   isSameFolder,

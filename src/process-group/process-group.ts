@@ -4,15 +4,25 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AggregatorRegistry } from 'prom-client';
 import type { JsonLogger } from '../common/logger';
+import { telemetry } from '../common/telemetry';
 import type { Config, Role } from '../config/config';
 
-/** A process that ended by itself is started again after this. */
+/** A process that ended by itself is started again after this; after twice as long each time where it does not live long. */
 const RESTART_MS = 1_000;
+const LONGEST_RESTART_MS = 60_000;
+const SOUND_MS = 60_000;
 /** A burst of alerts lives longer than the youngest generation of V8 is by default. */
 const NODE_OPTIONS = ['--enable-source-maps', '--max-semi-space-size=64'];
 
-type FromMember = { made: true } | { ready: string } | { failed: string } | { askMetrics: number };
-type ToMember = { config: Config } | { listen: true } | { metrics: number; text: string };
+type FromMember =
+  | { made: true }
+  | { ready: string }
+  | { failed: string }
+  | { askMetrics: number }
+  /** An exception that nobody caught: it drains, and ends. */
+  | { uncaught: true };
+/** Uncaught: exceptions of those that were there before it. */
+type ToMember = { config: Config; uncaught: number } | { listen: true } | { metrics: number; text: string };
 
 /** How many processes of a program have a role; all other roles have one. */
 const processesOf = ({ apiProcesses, workerProcesses }: Config, role: Role): number =>
@@ -30,6 +40,8 @@ export const groupSize = (config: Config): number =>
 export class ProcessGroup {
   private readonly metrics = new AggregatorRegistry();
   private isStopping = false;
+  /** By place. */
+  private readonly uncaught: number[] = [];
 
   private constructor(
     private readonly config: Config,
@@ -86,34 +98,44 @@ export class ProcessGroup {
 
   /**
    * @param place which of them; the first has all the roles
+   * @param pauseMs how long was waited before
    * @returns once it could listen, what lets it; that answers its URL
    */
-  private async fork(place: number): Promise<() => Promise<string>> {
+  private async fork(place: number, pauseMs = 0): Promise<() => Promise<string>> {
+    const began = performance.now();
     const roles = this.config.roles.filter((role) => place < processesOf(this.config, role));
     const member = cluster.fork();
     member.on('message', (message: FromMember) => {
       if ('askMetrics' in message) void this.answerMetrics(member, message.askMetrics);
+      if ('uncaught' in message) this.uncaught[place] = (this.uncaught[place] ?? 0) + 1;
     });
     // It may be gone by the time something is sent to it.
     member.on('error', () => undefined);
-    member.send({ config: { ...this.config, roles } } satisfies ToMember);
+    member.send({
+      config: { ...this.config, roles },
+      uncaught: this.uncaught[place] ?? 0,
+    } satisfies ToMember);
     await told(member, (message) => ('made' in message ? message.made : undefined));
     return async () => {
       const listening = told(member, (message) => ('ready' in message ? message.ready : undefined));
       member.send({ listen: true } satisfies ToMember);
       const url = await listening;
-      member.once('exit', (code, signal) => void this.again(place, signal ?? code));
+      member.once('exit', (code, signal) => {
+        const livedMs = performance.now() - began;
+        void this.again(place, signal ?? code, restartPause(pauseMs, livedMs));
+      });
       return url;
     };
   }
 
-  private async again(place: number, why: string | number): Promise<void> {
-    while (!this.isStopping) {
-      this.logger.warn(`process ${place + 1} ended (${why}); it is started again`, 'ProcessGroup');
-      await sleep(RESTART_MS);
+  private async again(place: number, why: string | number, pauseMs: number): Promise<void> {
+    for (; !this.isStopping; pauseMs = restartPause(pauseMs, 0)) {
+      const when = pauseMs > RESTART_MS ? ` in ${Math.round(pauseMs / 1000)} s` : '';
+      this.logger.warn(`process ${place + 1} ended (${why}); it is started again${when}`, 'ProcessGroup');
+      await sleep(pauseMs);
       if (this.isStopping) return;
       try {
-        const listen = await this.fork(place);
+        const listen = await this.fork(place, pauseMs);
         return void (await listen());
       } catch (error) {
         why = (error as Error).message;
@@ -126,6 +148,12 @@ export class ProcessGroup {
     const text = await this.metrics.clusterMetrics().catch(() => '');
     if (member.isConnected()) member.send({ metrics, text } satisfies ToMember);
   }
+}
+
+/** Milliseconds. @param beforeMs how long was waited last time, 0 for never; @param livedMs and how long it lived then */
+export function restartPause(beforeMs: number, livedMs: number): number {
+  if (livedMs > SOUND_MS || beforeMs === 0) return RESTART_MS;
+  return Math.min(beforeMs * 2, LONGEST_RESTART_MS);
 }
 
 /** What it says of its start. @throws Error saying why it could not start */
@@ -166,7 +194,8 @@ export async function memberConfig(): Promise<Config> {
   // Its own metrics are asked for by messages, too.
   new AggregatorRegistry();
   const [message] = (await once(process, 'message')) as [Extract<ToMember, { config: Config }>];
-  const { config } = message;
+  const { config, uncaught } = message;
+  telemetry.uncaughtExceptions.inc(uncaught);
   return Object.freeze({ ...config, secretKey: config.secretKey && Buffer.from(config.secretKey) });
 }
 
