@@ -1,5 +1,8 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inBatches, until, World, type MonscaleProcess } from './program';
+
+const THROWER = { NODE_OPTIONS: `-r ${join(__dirname, 'stand-ins/thrower.cjs')}` };
 
 /** Processes of one program behind one port. */
 describe('several processes that share a port', () => {
@@ -9,7 +12,7 @@ describe('several processes that share a port', () => {
   beforeAll(async () => {
     world = await World.create();
     program = await world.start('all', {
-      env: { MONSCALE_API_PROCESSES: '3', MONSCALE_WORKER_PROCESSES: '2' },
+      env: { MONSCALE_API_PROCESSES: '3', MONSCALE_WORKER_PROCESSES: '2', ...THROWER },
     });
   }, 60_000);
 
@@ -93,6 +96,28 @@ describe('several processes that share a port', () => {
     const isBack = () => processesIn(program.output).length > 1;
     await until(isBack, 15_000, 'another process logs');
     await until(async () => (await program.root.get('/health/ready')).status === 200, 15_000);
+  }, 60_000);
+
+  test('one with exceptions that nobody caught drains, and is started again; it is told and counted', async () => {
+    const last = processesIn(program.output).at(-1)!;
+    const began = program.output.length;
+    process.kill(last, 'SIGUSR2');
+    const since = () => program.output.slice(began);
+    await until(() => since().includes('it is started again'), 15_000);
+    expect(since()).toMatch(
+      /"process":\d+.*an exception that nobody caught: Error: (a|another) fault of ours.* at /,
+    );
+    expect(since()).toContain('an exception that nobody caught: draining');
+    expect(since()).toContain('ended (1)');
+    await until(async () => metric(await metricsNow(), 'monscale_uncaught_exceptions_total') > 0, 15_000);
+    await until(async () => (await program.root.get('/health/ready')).status === 200, 15_000);
+  }, 60_000);
+
+  test('one alone ends with a code that says so, and drains before', async () => {
+    const alone = await world.start('api', { env: THROWER });
+    process.kill(alone.pid, 'SIGUSR2');
+    expect(await alone.ended).toBe(1);
+    expect(alone.output).toMatch(/exception that nobody caught: draining.*stopped"/s);
   }, 60_000);
 
   test('a wrong port is told, and nothing is left running', async () => {

@@ -1,4 +1,5 @@
 // Loaded into a process that reads, before everything else: a library that an answer can break, as another one will.
+const { Buffer } = require('node:buffer');
 const Parser = require('redis-parser');
 
 const spoils = {

@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { Socket } from 'node:net';
 import { extname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { messageOf } from '../../common/errors';
@@ -167,7 +168,7 @@ export class ReaderProcess {
   private unref(): void {
     this.child.unref();
     this.child.channel?.unref();
-    for (const stream of this.child.stdio) (stream as unknown as { unref?(): void } | null)?.unref?.();
+    for (const stream of this.child.stdio) if (stream instanceof Socket) stream.unref();
   }
 
   private hear(stream: Readable | null, take: (text: string) => void): void {
