@@ -16,6 +16,7 @@ import { Executions } from '../src/actions/executions';
 import { chunks } from '../src/common/chunks';
 import { newId } from '../src/common/ids';
 import { readConfig } from '../src/config/config';
+import { SignOfLife } from '../src/database/sign-of-life';
 import { Database } from '../src/database/database';
 import { Retention } from '../src/history/retention';
 import { RollUps } from '../src/history/roll-ups';
@@ -100,21 +101,22 @@ async function queueExecutions({ database }: World, n: number): Promise<void> {
        SELECT gen_random_uuid(), s.id, now(), '', 'breach' FROM services s WHERE s.name = 'template' RETURNING id, service_id)
      INSERT INTO executions (id, trigger_id, service_id, service_name, action_id, action_name, status, justification, variables,
        next_attempt_at, created_at, attempts)
-     SELECT gen_random_uuid(), t.id, t.service_id, 'template', a.id, a.name, 'queued', '', '{}', now() + interval '1 hour', now(), '[]'
+     SELECT gen_random_uuid(), t.id, t.service_id, 'template', a.id, a.name, 'queued', '', '{}', now(), now(), '[]'
      FROM t, actions a, generate_series(1, $1::int)`,
     [n],
   );
 }
 
 async function runExecutions({ database }: World): Promise<void> {
-  const claims = new Claims(database, queues, config, tomorrow);
-  const executions = new Executions(database, queues, claims, {} as KillSwitch, {} as Rechecks, tomorrow);
+  const life = new SignOfLife(database);
+  const claims = new Claims(database, queues, life, config, tomorrow);
+  const executions = new Executions(database, queues, claims, {} as KillSwitch, {} as Rechecks, life, tomorrow);
   const worker = newId();
   const open = await database.rows<{ id: string }>('SELECT id FROM executions');
   for (const some of chunks(open, 500)) {
     const claimed = await Promise.all(some.map(({ id }) => claims.claim(id, worker)));
     const finished = claimed.map((one) =>
-      executions.finish(one!, worker, { status: 'succeeded', attempt: { outcome: 'succeeded' } }),
+      executions.finish(one!, { status: 'succeeded', attempt: { outcome: 'succeeded' } }),
     );
     if (!(await Promise.all(finished)).every(Boolean)) throw new Error('an execution was lost');
   }
@@ -203,11 +205,12 @@ const CASES: readonly Case[] = [
     name: 'sweep beside executions that wait',
     prepare: queueExecutions,
     run: async ({ database }) => {
-      const claims = new Claims(database, queues, config, tomorrow);
-      const executions = new Executions(database, queues, claims, {} as KillSwitch, {} as Rechecks, tomorrow);
+      const life = new SignOfLife(database);
+      const claims = new Claims(database, queues, life, config, tomorrow);
+      const executions = new Executions(database, queues, claims, {} as KillSwitch, {} as Rechecks, life, tomorrow);
       for (let round = 0; round < 20; round++) {
         await executions.overdue(tomorrow.now(), 2_000);
-        await executions.lost(tomorrow.now(), 2_000);
+        await executions.lost(2_000);
         await executions.oldestDueSeconds(tomorrow.now());
       }
     },

@@ -244,7 +244,7 @@ describe('workers that know another time, sleep or die', () => {
       );
       expect(Math.abs(Date.parse(finishedAt as string) - Date.now())).toBeLessThan(30_000);
     }
-    await Promise.all([right!, ...wrong].map((one) => one.stop()));
+    await Promise.all([right, ...wrong].map((one) => one.stop()));
   }, 60_000);
 
   it('one that is stopped amid a webhook finishes nothing that was taken from it, and sends nothing', async () => {
