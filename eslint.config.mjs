@@ -37,7 +37,8 @@ export default tseslint.config(
           message: 'Only common/clock.ts reads the clock.',
         },
         {
-          selector: "NewExpression[callee.name='Date'][arguments.0.type='Identifier'][arguments.0.name='undefined']",
+          selector:
+            "NewExpression[callee.name='Date'][arguments.0.type='Identifier'][arguments.0.name='undefined']",
           message: 'Only common/clock.ts reads the clock.',
         },
         {

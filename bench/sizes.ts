@@ -110,7 +110,15 @@ async function queueExecutions({ database }: World, n: number): Promise<void> {
 async function runExecutions({ database }: World): Promise<void> {
   const life = new SignOfLife(database);
   const claims = new Claims(database, queues, life, config, tomorrow);
-  const executions = new Executions(database, queues, claims, {} as KillSwitch, {} as Rechecks, life, tomorrow);
+  const executions = new Executions(
+    database,
+    queues,
+    claims,
+    {} as KillSwitch,
+    {} as Rechecks,
+    life,
+    tomorrow,
+  );
   const worker = newId();
   const open = await database.rows<{ id: string }>('SELECT id FROM executions');
   for (const some of chunks(open, 500)) {
@@ -207,7 +215,15 @@ const CASES: readonly Case[] = [
     run: async ({ database }) => {
       const life = new SignOfLife(database);
       const claims = new Claims(database, queues, life, config, tomorrow);
-      const executions = new Executions(database, queues, claims, {} as KillSwitch, {} as Rechecks, life, tomorrow);
+      const executions = new Executions(
+        database,
+        queues,
+        claims,
+        {} as KillSwitch,
+        {} as Rechecks,
+        life,
+        tomorrow,
+      );
       for (let round = 0; round < 20; round++) {
         await executions.overdue(tomorrow.now(), 2_000);
         await executions.lost(2_000);

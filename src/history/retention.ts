@@ -22,6 +22,9 @@ const OLD = [
      AND NOT EXISTS (SELECT FROM executions e WHERE e.trigger_id = t.id) LIMIT $2)`,
 ];
 
+/** A worker that is dead is forgotten when none of its leases can last any more. */
+const WORKERS_KEPT = '7 days';
+
 /** Samples wait this long beyond their days to be rolled up. */
 const DAYS_FOR_ROLL_UPS = 2;
 
@@ -47,6 +50,7 @@ export class Retention extends Recurring {
     const fiveMinutesDays = Math.max(samplesRetentionDays, rollUps.fiveMinutesRetentionDays);
     await this.drop(FIVE_MINUTES, daysBefore(now, fiveMinutesDays));
     await this.drop(HOUR, daysBefore(now, Math.max(fiveMinutesDays, rollUps.hoursRetentionDays)));
+    await this.database.rows(`DELETE FROM workers WHERE seen_at < now() - interval '${WORKERS_KEPT}'`);
     const before = daysBefore(now, historyRetentionDays);
     for (const statement of OLD) await this.database.rows(statement, [before, AT_ONCE]);
   }
