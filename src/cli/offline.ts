@@ -5,6 +5,7 @@ import { CommonModule } from '../common/common.module';
 import { InvalidInput, type FieldError } from '../common/errors';
 import { readConfig } from '../config/config';
 import { Database } from '../database/database';
+import { SignOfLife } from '../database/sign-of-life';
 import type { InfrastructureRow, ServiceRow } from '../database/entities';
 import { Handover } from '../queue/handover';
 import { Queues } from '../queue/queues';
@@ -23,11 +24,12 @@ const NO_DATABASE = { entities: () => Promise.resolve([]) };
 @Module({
   providers: [
     { provide: Database, useValue: NO_DATABASE },
+    { provide: SignOfLife, useValue: {} },
     { provide: Queues, useValue: {} },
     { provide: Handover, useValue: {} },
     { provide: Rechecks, useValue: {} },
   ],
-  exports: [Database, Queues, Handover, Rechecks],
+  exports: [Database, SignOfLife, Queues, Handover, Rechecks],
 })
 class NothingStored {}
 
