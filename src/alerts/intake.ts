@@ -1,3 +1,4 @@
+import { setImmediate as others } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Batcher } from '../common/batcher';
 import { chunks } from '../common/chunks';
@@ -128,6 +129,8 @@ const COMMITS_AT_ONCE = 3;
 const MANY_ALERTS = 200;
 /** Alerts that one statement looks up; what is more goes beside it. */
 const LOOKED_UP_AT_ONCE = 2_500;
+/** Alerts that are matched before others get their turn. */
+const ASKED_AT_ONCE = 200;
 /** Alerts in memory that are not committed yet; whoever brings more is asked to come again. */
 const ALERTS_IN_MEMORY = 50_000;
 
@@ -650,9 +653,14 @@ export class Intake {
 
   private async asked({ name }: AlertSource, alerts: readonly KeptAlert[]): Promise<Asked> {
     const { matcher, revision } = this.subscriptions.latest ?? (await this.subscriptions.current());
-    const isAsked = ({ isCurrent, serviceId, labels }: KeptAlert) =>
-      isCurrent && (serviceId !== null || matcher.asks(labels, name));
-    return { alerts: new Set(alerts.filter(isAsked)), revision };
+    const asked = new Set<KeptAlert>();
+    for (const [index, alert] of alerts.entries()) {
+      // Thousands of patterns may be asked of each.
+      if (index > 0 && index % ASKED_AT_ONCE === 0) await others();
+      const { isCurrent, serviceId, labels } = alert;
+      if (isCurrent && (serviceId !== null || matcher.asks(labels, name))) asked.add(alert);
+    }
+    return { alerts: asked, revision };
   }
 }
 

@@ -1,3 +1,5 @@
+import fc from 'fast-check';
+import { RE2JS } from 're2js';
 import { Matcher, type Match } from './matcher';
 
 const matched = (subscriptions: Record<string, Match>, labels: Record<string, string>): string[] =>
@@ -167,4 +169,79 @@ test('a metric hears the sources it believes, and a confined source feeds its se
   expect(fed('prometheus')).toEqual(['all', 'one', 'two']);
   expect(fed('grafana')).toEqual(['two']);
   expect(matcher.asks(match, 'api')).toBe(false);
+});
+
+describe('patterns', () => {
+  test('ten thousand of a label are asked together', () => {
+    const count = 10_000;
+    const matcher = new Matcher(
+      Array.from({ length: count }, (_, n) => ({
+        service: `s${n}`,
+        metric: 'm',
+        match: { instance: { regex: `web-${n}-.*` }, team: { regex: n % 2 === 0 ? 'a|b' : '' } },
+      })),
+    );
+    // One by one these take minutes.
+    for (let n = 0; n < 2_000; n++) {
+      const found = matcher.matches({ instance: `web-${n * 4}-x.example.com`, team: 'b' }, 'api');
+      expect(found.map(({ service }) => service)).toEqual([`s${n * 4}`]);
+    }
+    matcher.remove(['s4']);
+    expect(matcher.asks({ instance: 'web-4-x', team: 'a' }, 'api')).toBe(false);
+    expect(matcher.asks({ instance: 'web-8-x', team: 'a' }, 'api')).toBe(true);
+    matcher.add([{ service: 'new', metric: 'm', match: { instance: { regex: 'web-4-.' } } }]);
+    expect(matcher.matches({ instance: 'web-4-x' }, 'api').map(({ service }) => service)).toEqual(['new']);
+  });
+
+  const atom = fc.constantFrom(
+    ...[
+      'a',
+      'b',
+      '.',
+      '\\d',
+      '\\w',
+      '[a-c]',
+      '[^a]',
+      '\\.',
+      'é',
+      '\\pL',
+      '\\b',
+      '\\B',
+      '^',
+      '$',
+      '(?i:B)',
+      '\\s',
+      '(?s:.)',
+      '(?m)^',
+      '',
+    ],
+  );
+  const pattern = fc.letrec<{ any: string }>((tie) => ({
+    any: fc.oneof(
+      { maxDepth: 4 },
+      atom,
+      fc.tuple(tie('any'), tie('any')).map(([a, b]) => a + b),
+      fc.tuple(tie('any'), tie('any')).map(([a, b]) => `(?:${a}|${b})`),
+      tie('any').map((one) => `(${one})*`),
+      tie('any').map((one) => `(?:${one})+?`),
+    ),
+  })).any;
+  const value = fc.array(fc.constantFrom('a', 'b', 'B', 'é', '\n', ' ', '1', '.', '😀', '_'), {
+    maxLength: 10,
+  });
+
+  test('asked together they fit what each fits by itself', () => {
+    fc.assert(
+      fc.property(fc.array(pattern, { minLength: 1, maxLength: 6 }), value, (patterns, characters) => {
+        const text = characters.join('');
+        const matcher = new Matcher(
+          patterns.map((regex, n) => ({ service: String(n), metric: 'm', match: { label: { regex } } })),
+        );
+        const alone = patterns.flatMap((regex, n) => (RE2JS.compile(regex).matches(text) ? [String(n)] : []));
+        const together = matcher.matches({ label: text }, 'api').map(({ service }) => service);
+        expect(together.sort()).toEqual(alone);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
 });

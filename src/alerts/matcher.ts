@@ -1,5 +1,6 @@
 import { expressionOf } from '../common/expressions';
 import { isObject } from '../common/json';
+import { RegexIndex } from './regex-index';
 
 /** What an `alert` metric asks of an alert's labels. */
 export type Match = Readonly<Record<string, string | { regex: string }>>;
@@ -25,9 +26,10 @@ interface Compiled {
 /** A label and the value that is asked of it. */
 type Key = readonly [label: string, value: string];
 
-/** What stands where in a matcher; without a key among the others. */
+/** Where one stands in a matcher: by a value that is asked, else by a pattern of a label, else among the others. */
 interface Place {
   key: Key | undefined;
+  patternOf: string | undefined;
   compiled: Compiled;
 }
 
@@ -35,7 +37,9 @@ interface Place {
 export class Matcher {
   /** label -> value -> the subscriptions that ask for it. */
   private readonly byLabel = new Map<string, Map<string, Set<Compiled>>>();
-  /** Those that ask by regular expression alone, or for absent labels. */
+  /** By a label, those that ask by regular expression and for no value. */
+  private readonly byPattern = new Map<string, RegexIndex<Compiled>>();
+  /** Those that ask for absent labels alone. */
   private readonly others = new Set<Compiled>();
   /** Services that sources may feed, by name of the source; others may feed all. */
   private confined: ReadonlyMap<string, ReadonlySet<string>> = new Map();
@@ -68,10 +72,13 @@ export class Matcher {
     const tests = entries.map(([label, wanted]) => ({ label, fits: testOf(wanted) }));
     const compiled = { subscription, tests };
     const key = this.rarestOf(entries);
-    (key === undefined ? this.others : this.bucket(key)).add(compiled);
+    const pattern = key === undefined ? entries.find(isPattern) : undefined;
+    if (pattern !== undefined) this.patternsOf(pattern[0]).add(pattern[1].regex, compiled);
+    else (key === undefined ? this.others : this.bucket(key)).add(compiled);
+    const place = { key, patternOf: pattern?.[0], compiled };
     const places = this.places.get(subscription.service);
-    if (places === undefined) this.places.set(subscription.service, [{ key, compiled }]);
-    else places.push({ key, compiled });
+    if (places === undefined) this.places.set(subscription.service, [place]);
+    else places.push(place);
   }
 
   /** Forgets what these services ask for. */
@@ -82,7 +89,8 @@ export class Matcher {
     }
   }
 
-  private take({ key, compiled }: Place): void {
+  private take({ key, patternOf, compiled }: Place): void {
+    if (patternOf !== undefined) return this.patternsOf(patternOf).remove(compiled);
     if (key === undefined) return void this.others.delete(compiled);
     const bucket = this.bucket(key);
     bucket.delete(compiled);
@@ -112,6 +120,12 @@ export class Matcher {
     this.confined = confined;
   }
 
+  private patternsOf(label: string): RegexIndex<Compiled> {
+    const patterns = this.byPattern.get(label) ?? new RegexIndex<Compiled>();
+    this.byPattern.set(label, patterns);
+    return patterns;
+  }
+
   /** Is there one that asks for such an alert of this source? */
   asks(labels: Readonly<Record<string, string>>, source: string): boolean {
     return this.matches(labels, source).length > 0;
@@ -119,6 +133,8 @@ export class Matcher {
 
   matches(labels: Readonly<Record<string, string>>, source: string): Subscription[] {
     const candidates = [...this.others];
+    for (const [label, patterns] of this.byPattern)
+      candidates.push(...patterns.fitting(textOf(labels, label)));
     for (const [label, value] of Object.entries(labels))
       candidates.push(...(this.byLabel.get(label)?.get(value) ?? []));
     const services = this.confined.get(source);
@@ -138,6 +154,9 @@ export class Matcher {
     }
   }
 }
+
+const isPattern = (entry: readonly [string, Match[string]]): entry is [string, { regex: string }] =>
+  typeof entry[1] !== 'string';
 
 const textOf = (labels: Readonly<Record<string, string>>, label: string): string =>
   Object.hasOwn(labels, label) ? labels[label]! : '';
