@@ -48,12 +48,14 @@ test('thresholds of a service become one condition, held as long as the longest 
       snmp_oid: {
         type: 'snmp_oid',
         params: { host: 'h', port: 1161, community: 'c', oid: '1.3.6.1.4.1.2021.11.9.0' },
+        acceptsPushed: true,
       },
       redis_list_length: {
         type: 'redis_list_length',
         params: { url: 'redis://[::1]:6379/2', key: 'jobs' },
+        acceptsPushed: true,
       },
-      number_of_nodes: { type: 'number_of_nodes', params: {} },
+      number_of_nodes: { type: 'number_of_nodes', params: {}, acceptsPushed: true },
     },
     condition: 'snmp_oid > 80 && redis_list_length <= 3 && number_of_nodes == -2',
     holdSeconds: 90,
