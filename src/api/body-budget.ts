@@ -1,5 +1,5 @@
 import { Unavailable } from '../common/errors';
-import { telemetry } from '../common/telemetry';
+import { bodyBytesAre, telemetry } from '../common/telemetry';
 
 /** Bytes of bodies that this process holds at once. */
 const BYTES_AT_MOST = 64 * 2 ** 20;
@@ -44,14 +44,12 @@ export class BodyBudget {
       bytes += by;
       own.bytes += by;
       this.held += by;
-      telemetry.bodyBytes.set(this.held);
     };
     const end = () => {
       if (isOver) return;
       isOver = true;
       own.bytes -= bytes;
       this.held -= bytes;
-      telemetry.bodyBytes.set(this.held);
       if (--own.bodies === 0) this.byHolder.delete(holder);
     };
     return { grow, end };
@@ -60,6 +58,7 @@ export class BodyBudget {
 
 /** Of this process. */
 export const bodyBudget = new BodyBudget();
+bodyBytesAre(() => bodyBudget.bytes);
 
 export interface Lease {
   /** @throws Unavailable when there is no room */

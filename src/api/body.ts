@@ -52,6 +52,12 @@ export function readBody(
   if (length > limit) throw tooLarge(limit);
   const inflater = inflaterOf(request);
   if (waiting.delete(request)) response.writeContinue();
+  // Mostly it has come along with the head.
+  const whole = inflater === undefined && length > 0 ? (request.read(length) as Buffer | null) : null;
+  if (whole !== null) {
+    lease.grow(length);
+    return Promise.resolve(whole);
+  }
   return new Promise((resolve, reject) => {
     const began = performance.now();
     const body = new Gathered(inflater === undefined ? length : NaN, limit, lease);

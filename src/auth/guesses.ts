@@ -33,6 +33,7 @@ export class Guesses {
 
   /** Seconds until the next one is looked up; 0 when that is now. */
   waitSeconds(address: string, now: number): number {
+    if (this.guessers.size === 0) return 0;
     const { until = 0 } = this.guessers.get(networkOf(address)) ?? {};
     return Math.max(0, Math.ceil((until - now) / 1000));
   }

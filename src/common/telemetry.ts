@@ -41,6 +41,10 @@ new Gauge({
   },
 });
 
+let heldBytes = () => 0;
+/** Asked when the metrics are: they change with every request. */
+export const bodyBytesAre = (held: () => number): void => void (heldBytes = held);
+
 export const telemetry = {
   /** Who tells of the event loop's delay when it is asked for. */
   onCollectLoopDelay: (tell: (() => LoopDelay) | undefined): void => void (loopDelay = tell),
@@ -130,6 +134,9 @@ export const telemetry = {
     name: 'monscale_http_body_bytes',
     help: 'Bytes of bodies that are held until their requests are answered',
     registers,
+    collect() {
+      this.set(heldBytes());
+    },
   }),
   connections: new Gauge({
     name: 'monscale_http_connections',
