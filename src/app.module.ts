@@ -23,6 +23,7 @@ import { CommonModule } from './common/common.module';
 import { ProblemFilter } from './common/problem.filter';
 import type { Config, QueueName, Role } from './config/config';
 import { DatabaseModule } from './database/database.module';
+import { Health } from './health/health';
 import { HealthController } from './health/health.controller';
 import { HistoryModule } from './history/history.module';
 import { Points } from './history/points';
@@ -159,6 +160,7 @@ export class AppModule {
       providers: [
         ...config.roles.flatMap((role) => RUNS[role]),
         ...serves,
+        Health,
         { provide: APP_GUARD, useClass: AuthGuard },
         { provide: APP_FILTER, useClass: ProblemFilter },
       ],

@@ -40,7 +40,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   transfer: ['actions', 'alerts', 'api', 'common', 'database', 'infrastructures', 'metrics', 'services'],
   cli: ['common', 'config', 'database', 'queue', 'rules', 'transfer'],
   'process-group': ['common', 'config'],
-  health: ['auth', 'common', 'config', 'database', 'metrics', 'process-group', 'queue', 'rules'],
+  health: ['alerts', 'auth', 'common', 'config', 'database', 'metrics', 'process-group', 'queue', 'rules'],
 }; // prettier-ignore
 
 /** The program puts the rooms together and may import them all. */

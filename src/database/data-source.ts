@@ -26,6 +26,7 @@ import { ForgottenEngines1763901950000 } from '../../migrations/1763901950000-fo
 import { SnmpAsDevicesSpeak1763901900000 } from '../../migrations/1763901900000-snmp-as-devices-speak';
 import { SignsOfLife1764000000000 } from '../../migrations/1764000000000-signs-of-life';
 import { RollUpsInPieces1764300000000 } from '../../migrations/1764300000000-roll-ups-in-pieces';
+import { SchemaVersions1764400000000 } from '../../migrations/1764400000000-schema-versions';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -115,6 +116,7 @@ function dataSource(url: string, extra: object): DataSource {
       SignsOfLife1764000000000,
       RollUpsInPieces1764300000000,
       BelievedSources1764200000000,
+      SchemaVersions1764400000000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

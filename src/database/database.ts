@@ -1,17 +1,31 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Pool, QueryResultRow } from 'pg';
-import type { DataSource, EntityManager } from 'typeorm';
+import { MigrationExecutor, type DataSource, type EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config';
 import { programClock } from '../common/clock';
 import { heard } from '../common/heard';
 import { messageOf, Unavailable } from '../common/errors';
 import { createCopyPool, createDataSource, createKeyedPool, createMigrationSource } from './data-source';
-import { asUnavailable, SqlPool, type Copying, type Sql } from './sql-pool';
+import {
+  assertKnown,
+  assertOurs,
+  nameOf,
+  noteVersions,
+  WrongDatabase,
+  type Ask,
+  type Migration,
+} from './schema';
+import { asUnavailable, isReadOnly, SqlPool, type Copying, type Sql } from './sql-pool';
 
 /** Any number; the same for every process, so that migrations run one at a time. */
 const MIGRATION_LOCK = 0x6d6f6e73;
 const RECONNECT_MS = 1_000;
 const PING_MS = 3_000;
+/** How long the program waits for its first attempt: migrations, its own or another's, may take longer. */
+const FIRST_ATTEMPT_MS = 20_000;
+const LOCK_AGAIN_MS = 250;
+/** Rows that processes write to see whether they can, so that few of them wait for each other. */
+const WRITE_SLOTS = 16;
 /** The first answers of a new connection take longest, and the shortest of some tells the time best. */
 const FIRST_SYNCS = 3;
 
@@ -32,6 +46,8 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
    */
   readonly keyed: SqlPool;
   private connecting?: Promise<void>;
+  /** Why it can't be used, as long as it never could. */
+  private whyNot = 'no connection was made yet';
   /** Migrated, and its time is known: whatever is asked before would go by another clock. */
   private isOpen = false;
   private closed = false;
@@ -51,14 +67,23 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     });
   }
 
+  /** @throws WrongDatabase when it is none that this program may use */
   async onModuleInit(): Promise<void> {
-    let firstAttempt!: () => void;
-    const attempted = new Promise<void>((resolve) => (firstAttempt = resolve));
-    this.connecting = this.connect(firstAttempt);
-    await attempted;
+    let wrong: WrongDatabase | undefined;
+    await new Promise<void>((attempted) => {
+      const late = setTimeout(attempted, FIRST_ATTEMPT_MS);
+      this.connecting = this.connect((error) => {
+        if (error instanceof WrongDatabase) wrong = error;
+        clearTimeout(late);
+        attempted();
+      });
+    });
+    if (wrong === undefined) return;
+    this.closed = true;
+    throw wrong;
   }
 
-  private async connect(attempted: () => void): Promise<void> {
+  private async connect(attempted: (error?: unknown) => void): Promise<void> {
     while (!this.closed) {
       try {
         await this.source.initialize();
@@ -70,12 +95,17 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
         attempted();
         return;
       } catch (error) {
-        this.logger.error(`PostgreSQL can't be used yet: ${messageOf(error)}`);
+        this.tellWhyNot(messageOf(error));
         if (this.source.isInitialized) await this.source.destroy().catch(() => undefined);
-        attempted();
+        attempted(error);
         await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
       }
     }
+  }
+
+  private tellWhyNot(why: string): void {
+    if (why !== this.whyNot) this.logger.error(`PostgreSQL can't be used yet: ${why}`);
+    this.whyNot = why;
   }
 
   private noteLost({ message }: Error): void {
@@ -88,14 +118,38 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     await source.initialize();
     try {
       const runner = source.createQueryRunner();
-      await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-      const done = await source.runMigrations({ transaction: 'all' });
+      const ask: Ask = (sql, values) => runner.query(sql, values) as Promise<never>;
+      await this.lockMigrations(ask);
+      const tables = this.source.entityMetadatas.map(({ tableName }) => tableName);
+      await assertOurs(ask, this.knownMigrations, tables);
+      await assertKnown(ask, this.knownMigrations);
+      // On the connection that has the lock: when that breaks off, both end.
+      const executor = new MigrationExecutor(source, runner);
+      executor.transaction = 'all';
+      const done = await executor.executePendingMigrations();
       for (const { name } of done) this.logger.log(`migrated the database: ${name}`);
+      await noteVersions(ask, source.migrations);
       await runner.release();
     } finally {
       // The lock goes with its connection, whatever happened.
       await source.destroy();
     }
+  }
+
+  private async lockMigrations(ask: Ask): Promise<void> {
+    while (!this.closed) {
+      const [answer] = await ask<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [
+        MIGRATION_LOCK,
+      ]);
+      if (answer!.locked) return;
+      this.tellWhyNot('another process migrates it; waiting for that');
+      await new Promise((resolve) => setTimeout(resolve, LOCK_AGAIN_MS));
+    }
+    throw new Error('the program stops');
+  }
+
+  private get knownMigrations(): string[] {
+    return (this.source.migrations as Migration[]).map(nameOf);
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -109,6 +163,44 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   async ping(): Promise<void> {
     const ping = { text: 'SELECT 1', query_timeout: PING_MS };
     await this.pool.query(ping).catch(asUnavailable);
+  }
+
+  /**
+   * Does what all work comes down to: takes disk, writes, and commits, for real. And looks whether the tables are still
+   * such as this program knows.
+   *
+   * @throws Error saying why it can't
+   */
+  async able(): Promise<void> {
+    try {
+      await this.transaction((sql) =>
+        Promise.all([
+          sql.rows(`SET LOCAL work_mem = '64kB'`),
+          sql.rows(TAKE_DISK),
+          sql.rows(
+            'INSERT INTO readiness_writes VALUES ($1, clock_timestamp()) ON CONFLICT (slot) DO UPDATE SET at = excluded.at',
+            [Math.floor(Math.random() * WRITE_SLOTS)],
+          ),
+        ]),
+      );
+    } catch (error) {
+      if (isReadOnly(error)) this.renew();
+      throw error;
+    }
+    await assertKnown((sql, values) => this.rows(sql, values) as Promise<never>, this.knownMigrations);
+  }
+
+  /** Drops the connections that nobody uses: new ones may lead to the server that takes writes by now. */
+  private renew(): void {
+    for (const pool of [this.typeormPool, ...this.ownPools]) {
+      for (let idle = pool.idleCount; idle > 0; idle--) {
+        // One that is not made any more is dropped as well.
+        void pool.connect().then(
+          (client) => client.release(true),
+          () => undefined,
+        );
+      }
+    }
   }
 
   /**
@@ -160,7 +252,10 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   /** A transaction over entities. */
   async entities<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     this.assertConnected();
-    return this.source.transaction(work).catch(asUnavailable);
+    return this.source.transaction(work).catch((error: unknown) => {
+      if (isReadOnly(error)) this.renew();
+      return asUnavailable(error);
+    });
   }
 
   /** Entities, read by statements that are no transaction: each sees what was committed when it began. */
@@ -179,9 +274,12 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   }
 
   private assertConnected(): void {
-    if (!this.isOpen) throw new Unavailable('PostgreSQL is away');
+    if (!this.isOpen) throw new Unavailable(`PostgreSQL is away: ${this.whyNot}`);
   }
 }
+
+/** Half a megabyte that does not fit into the memory of a query of 64 kB: it is written to a file, which goes with the query. */
+const TAKE_DISK = `WITH room AS MATERIALIZED (SELECT repeat(md5(i::text), 16) FROM generate_series(1, 1000) AS i) SELECT count(*) FROM room`;
 
 /** The query under way fails by itself when its connection is lost. */
 const ignore = () => undefined;

@@ -2,6 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Pool, PoolClient, QueryResultRow } from 'pg';
 import { from } from 'pg-copy-streams';
 import { messageOf, Unavailable } from '../common/errors';
+import { codeOf, READ_ONLY } from './sql-state';
 
 /** Runs SQL: on any connection of a pool, or on one. */
 export interface Sql {
@@ -91,25 +92,48 @@ async function rowsOf<R extends QueryResultRow>(
   return rows;
 }
 
-/** SQLSTATE classes of a server that is going, coming or full; and what sockets say when there is none. */
-const AWAY = /^(08|57P|53)/;
+/**
+ * SQLSTATE classes of a server that can't be reached or entered, is going or coming, full, or whose disk fails; and what
+ * sockets say when there is none.
+ */
+const AWAY = /^(08|28|3D|53|57P|58)/;
 const AWAY_CODES = new Set([
+  READ_ONLY,
   'ECONNREFUSED',
   'ECONNRESET',
+  'ECONNABORTED',
   'EPIPE',
   'ETIMEDOUT',
   'ENOTFOUND',
   'EAI_AGAIN',
   'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'EMFILE',
+  'ENFILE',
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
 ]);
 const AWAY_TEXT =
-  /Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/;
+  /Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|server does not support SSL/;
 
 export function asUnavailable(error: unknown): never {
   if (isAway(error))
-    throw new Unavailable(`PostgreSQL is away: ${messageOf(error)}`, undefined, { cause: error });
+    throw new Unavailable(`${stateOf(error)}: ${messageOf(error)}`, undefined, { cause: error });
   throw error;
 }
+
+const UNABLE = /^(53|58|25)/;
+
+const stateOf = (error: unknown): string =>
+  UNABLE.test(codeOf(error) ?? '') ? 'PostgreSQL can not do it now' : 'PostgreSQL is away';
+
+/** Does what was thrown, or what caused it, say that this connection takes no writes? */
+export const isReadOnly = (error: unknown): boolean =>
+  codeOf(error) === READ_ONLY || codeOf((error as Error).cause) === READ_ONLY;
 
 function isAway(error: unknown): boolean {
   const { code } = error as { code?: string };

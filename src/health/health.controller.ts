@@ -1,18 +1,12 @@
-import { Controller, Get, Header, Inject, Optional, Res } from '@nestjs/common';
+import { Controller, Get, Header, Inject, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Public } from '../auth/auth';
-import { messageOf } from '../common/errors';
 import { registry, telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
-import { ClockSync } from '../database/clock-sync';
-import { Database } from '../database/database';
-import { PollScheduler } from '../metrics/poll-scheduler';
 import { groupMetrics } from '../process-group/process-group';
 import { Queues } from '../queue/queues';
-import { UnpolledSweep } from '../rules/unpolled-sweep';
-
-type Check = { status: 'up' } | { status: 'down'; error: string };
+import { Health } from './health';
 
 /** For machines: is it alive, can it work, what has it done. */
 @Public()
@@ -20,12 +14,9 @@ type Check = { status: 'up' } | { status: 'down'; error: string };
 @Controller()
 export class HealthController {
   constructor(
-    private readonly database: Database,
+    private readonly health: Health,
     private readonly queues: Queues,
     @Inject(CONFIG) private readonly config: Config,
-    private readonly clock: ClockSync,
-    @Optional() private readonly scheduler?: PollScheduler,
-    @Optional() private readonly unpolled?: UnpolledSweep,
   ) {}
 
   @Get('health/live')
@@ -37,30 +28,12 @@ export class HealthController {
   @Get('health/ready')
   @ApiOperation({
     summary:
-      "It can do its work: PostgreSQL, its time and this machine's, Redis, and for a scheduler that polls are put on the queue and done; 503 when not",
+      'Each role by what it needs to do its work, tried in small: `up`; `degraded` when it takes work and something is amiss; `down`, with 503, when it can not. Checks: database, redis, clock; of a scheduler, scheduler and polls; of a trap listener, spool; with embedded servers, disk',
   })
   async ready(@Res({ passthrough: true }) reply: FastifyReply) {
-    const [database, redis] = await Promise.all([
-      this.check(() => this.database.ping()),
-      this.check(() => this.queues.ping()),
-    ]);
-    const checks: Record<string, Check> = { database, redis, clock: checkOf(this.clock.problem()) };
-    if (this.scheduler !== undefined) {
-      checks.scheduler = checkOf(this.scheduler.problem());
-      checks.polls = polling(this.unpolled?.late ?? 0);
-    }
-    const isReady = Object.values(checks).every(({ status }) => status === 'up');
-    void reply.status(isReady ? 200 : 503);
-    return { status: isReady ? 'up' : 'down', roles: this.config.roles, checks };
-  }
-
-  private async check(ask: () => Promise<void>): Promise<Check> {
-    try {
-      await ask();
-      return { status: 'up' };
-    } catch (error) {
-      return { status: 'down', error: messageOf(error) };
-    }
+    const { status, checks } = await this.health.look();
+    void reply.status(status === 'down' ? 503 : 200);
+    return { status, roles: this.config.roles, checks };
   }
 
   @Get('metrics')
@@ -74,14 +47,4 @@ export class HealthController {
     }
     return (await groupMetrics()) ?? registry.metrics();
   }
-}
-
-const checkOf = (problem: string | undefined): Check =>
-  problem === undefined ? { status: 'up' } : { status: 'down', error: problem };
-
-/** What a scheduler asks for is of no use while nobody does it. */
-function polling(late: number): Check {
-  if (late === 0) return { status: 'up' };
-  const error = `${late} services were not polled for three of their intervals; is a worker running that serves the queue polls?`;
-  return { status: 'down', error };
 }

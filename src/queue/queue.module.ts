@@ -8,6 +8,8 @@ import { Queues } from './queues';
 import { Rechecks } from './rechecks';
 import { connectRedis } from './redis';
 
+const READ_ONLY_AGAIN_MS = 2_000;
+
 /**
  * Connections of Bull: one client and one subscriber shared by all queues, and one blocking connection for each
  * queue that this process works on.
@@ -41,12 +43,23 @@ class Connections {
       // it gives up, it would call itself ready without a connection, and never make another one.
       disableClientInfo: true,
       retryStrategy: (times) => Math.min(times * 100, 1_000),
+      reconnectOnError: whenReadOnly(),
     });
   }
 
   close(): void {
     for (const connection of this.shared.values()) connection.disconnect();
   }
+}
+
+/** A primary that became a replica takes no writes: another connection may lead to the one that does. Not at every command. */
+function whenReadOnly(): (error: Error) => boolean {
+  let lastAt = -Infinity;
+  return ({ message }) => {
+    if (!message.includes('READONLY') || performance.now() - lastAt < READ_ONLY_AGAIN_MS) return false;
+    lastAt = performance.now();
+    return true;
+  };
 }
 
 const CONNECTIONS = Symbol('CONNECTIONS');

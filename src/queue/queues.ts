@@ -20,6 +20,8 @@ import { SYNC_JOB, type ActionJob, type AlertsJob, type PollJob, type SyncJob } 
 /** Bull's `add` waits for ever when Redis is away; nothing here may. */
 const ADD_TIMEOUT_MS = 3_000;
 const CLOSE_TIMEOUT_MS = 20_000;
+/** Life of a key that was written to see that it can be. */
+const ABLE_MS = 60_000;
 /** What Bull calls jobs without a name. */
 const UNNAMED = '__default__';
 
@@ -44,6 +46,8 @@ const EXECUTIONS_IN_A_JOB = 16;
 export class Queues implements OnModuleInit, BeforeApplicationShutdown {
   private readonly logger = new Logger('Queues');
   private readonly queues: Record<QueueName, Queue>;
+  /** What Redis or the way to it said last, while it is away. */
+  private lastError = '';
 
   constructor(
     @InjectQueue('polls') polls: Queue<PollJob>,
@@ -62,10 +66,12 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     client.on('ready', () => {
       if (away) this.logger.log('Redis is back');
       away = false;
+      this.lastError = '';
     });
     for (const name of QUEUES) {
       this.queues[name].on('error', (error: Error) => {
-        if (!away) this.logger.warn(`Redis is away: ${messageOf(error)}`);
+        this.lastError = messageOf(error);
+        if (!away) this.logger.warn(`Redis is away: ${this.lastError}`);
         away = true;
       });
       noteJobs(this.queues[name], name);
@@ -211,9 +217,21 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
 
   /** Is Redis there? @throws Error saying why not */
   async ping(): Promise<void> {
+    await within(ADD_TIMEOUT_MS, this.connected().ping());
+  }
+
+  /** Writes where each queue stands, as all work with it does. @throws Error saying why it can't */
+  async able(): Promise<void> {
+    const client = this.connected();
+    const write = (name: QueueName) => client.set(`{monscale:${name}}:able`, 1, 'PX', ABLE_MS);
+    await within(ADD_TIMEOUT_MS, Promise.all(QUEUES.map(write)));
+  }
+
+  /** @throws Error when there is no connection */
+  private connected(): Queue['client'] {
     const { client } = this.queues.polls;
-    if (client.status !== 'ready') throw new Error(`no connection (${client.status})`);
-    await within(ADD_TIMEOUT_MS, client.ping());
+    if (client.status === 'ready') return client;
+    throw new Error(`no connection (${client.status})${this.lastError && `: ${this.lastError}`}`);
   }
 
   /** Executions that wait for a worker, at most. */

@@ -2,6 +2,7 @@ import { mkdir, open, readdir, readFile, rm, stat, type FileHandle } from 'node:
 import { join } from 'node:path';
 
 const SUFFIX = '.spool';
+const ABLE_BYTES = 1 << 16;
 
 interface Segment {
   file: string;
@@ -84,6 +85,20 @@ export class Spool {
   async removeFirst(): Promise<void> {
     const segment = this.segments.shift();
     if (segment !== undefined) await rm(segment.file, { force: true });
+  }
+
+  /** Puts something on the disk, as notifications are, and takes it away. @throws Error when it has no room or can't */
+  async able(): Promise<void> {
+    if (this.bytes >= this.maxBytes) throw new Error(`${this.bytes} bytes wait in it, and no more may`);
+    const file = join(this.folder, 'able');
+    const handle = await open(file, 'w', 0o600);
+    try {
+      await handle.writeFile(Buffer.alloc(ABLE_BYTES, 'x'));
+      await handle.datasync();
+    } finally {
+      await handle.close();
+      await rm(file, { force: true });
+    }
   }
 
   async close(): Promise<void> {

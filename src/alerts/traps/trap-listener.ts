@@ -51,6 +51,8 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
   private flow?: TrapFlow;
   /** Undefined until the sources are known: what comes meanwhile waits. */
   private door?: Door;
+  private spool?: Spool;
+  private whyNoSpool = 'it is not open yet';
   private refusedLoggedAt = 0;
 
   constructor(
@@ -79,7 +81,7 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
       kept: (ids) => this.kept(ids),
       release: (packed) => this.socket.release(packed),
       acknowledge: (answer, address, port) => this.socket.send(answer, address, port),
-      spool: await this.openSpool(),
+      spool: (this.spool = await this.openSpool()),
       informs: this.informs,
     });
     await this.takeSources().catch((error) =>
@@ -105,6 +107,12 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
     return alerts.some(isAhead) ? alerts.map((one) => (isAhead(one) ? { ...one, at: now } : one)) : alerts;
   }
 
+  /** @throws Error when notifications can't be put on disk while PostgreSQL is away */
+  async ableToSpool(): Promise<void> {
+    if (this.spool === undefined) throw new Error(`MONSCALE_SPOOL_DIR can't be used: ${this.whyNoSpool}`);
+    await this.spool.able();
+  }
+
   private async openSpool(): Promise<Spool | undefined> {
     const { dir, maxBytes } = this.config.spool;
     // By port: no two listeners may share one.
@@ -114,8 +122,9 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
       telemetry.spoolBytes.set(spool.bytes);
       return spool;
     } catch (error) {
+      this.whyNoSpool = messageOf(error);
       this.logger.warn(
-        `notifications wait in memory alone while PostgreSQL is away; MONSCALE_SPOOL_DIR can't be used: ${messageOf(error)}`,
+        `notifications wait in memory alone while PostgreSQL is away; MONSCALE_SPOOL_DIR can't be used: ${this.whyNoSpool}`,
       );
       return undefined;
     }

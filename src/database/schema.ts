@@ -1,0 +1,105 @@
+import type { MigrationInterface } from 'typeorm';
+
+/** The oldest that has all that the statements use. */
+const POSTGRES = { version: 150_000, name: '15' };
+
+/** A migration of ours. */
+export interface Migration extends MigrationInterface {
+  /**
+   * The migration that a program must know to go on beside this one without knowing it: the last of the version before,
+   * where this one adds what that version does not see. Without it, programs that do not know this one must not go on.
+   */
+  readonly worksWith?: string;
+}
+
+/** The database is none that this program may use, and waiting does not help. */
+export class WrongDatabase extends Error {}
+
+/** Asks the database. */
+export type Ask = <R>(sql: string, values?: unknown[]) => Promise<R[]>;
+
+/** @throws WrongDatabase when PostgreSQL is too old, or the tables in it are another program's */
+export async function assertOurs(
+  ask: Ask,
+  known: readonly string[],
+  tables: readonly string[],
+): Promise<void> {
+  const [server] = await ask<{ version: number; name: string }>(
+    `SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS name`,
+  );
+  if (server!.version < POSTGRES.version)
+    throw new WrongDatabase(
+      `PostgreSQL ${server!.name} is too old: monscale needs ${POSTGRES.name} or a later one`,
+    );
+  const applied = await appliedIn(ask);
+  if (applied?.some((name) => known.includes(name))) return;
+  if (applied !== undefined && applied.length > 0)
+    throw new WrongDatabase(
+      `the database is another program's, which keeps its own migrations in it (${listed(applied)}): give monscale a database of its own`,
+    );
+  const taken = await ask<{ name: string }>(
+    `SELECT relname AS name FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = ANY($1) ORDER BY 1`,
+    [tables],
+  );
+  if (taken.length > 0)
+    throw new WrongDatabase(
+      `the database is another program's: it has tables that monscale did not make (${listed(taken.map(({ name }) => name))}): give monscale a database of its own`,
+    );
+}
+
+/**
+ * Whether this program may go on beside the tables as they are.
+ *
+ * @param known migrations of this program
+ * @throws WrongDatabase when they were migrated by a later program than the next, naming what is not known
+ */
+export async function assertKnown(ask: Ask, known: readonly string[]): Promise<void> {
+  const unknown = ((await appliedIn(ask)) ?? []).filter((name) => !known.includes(name));
+  if (unknown.length === 0) return;
+  const [table] = await ask<{ exists: boolean }>(
+    `SELECT to_regclass('schema_versions') IS NOT NULL AS exists`,
+  );
+  const versions = table!.exists
+    ? await ask<{ migration: string }>(
+        'SELECT migration FROM schema_versions WHERE migration = ANY($1) AND works_with = ANY($2)',
+        [unknown, known],
+      )
+    : [];
+  const foreign = unknown.filter((name) => !versions.some(({ migration }) => migration === name));
+  if (foreign.length === 0) return;
+  throw new WrongDatabase(
+    `the database was migrated by a newer monscale: this one does not know ${listed(foreign)}; start that version, or one that is older by no more than one`,
+  );
+}
+
+/** Says of each migration which older programs may go on beside it. */
+export async function noteVersions(ask: Ask, migrations: readonly Migration[]): Promise<void> {
+  await ask(
+    `INSERT INTO schema_versions SELECT * FROM unnest($1::text[], $2::text[])
+     ON CONFLICT (migration) DO UPDATE SET works_with = excluded.works_with WHERE schema_versions.works_with <> excluded.works_with`,
+    [migrations.map(nameOf), migrations.map((one) => one.worksWith ?? nameOf(one))],
+  );
+}
+
+export const nameOf = (migration: Migration): string => migration.name ?? migration.constructor.name;
+
+/** Names of the migrations that were done; undefined when none ever was. @throws WrongDatabase when they are not kept as ours */
+async function appliedIn(ask: Ask): Promise<string[] | undefined> {
+  const columns = await ask<{ name: string }>(
+    `SELECT attname AS name FROM pg_attribute WHERE attrelid = to_regclass('migrations') AND attnum > 0 AND NOT attisdropped`,
+  );
+  if (columns.length === 0) return undefined;
+  if (!columns.some(({ name }) => name === 'name'))
+    throw new WrongDatabase(
+      `the database is another program's, whose table "migrations" monscale does not know: give monscale a database of its own`,
+    );
+  const rows = await ask<{ name: string }>('SELECT name FROM migrations ORDER BY id');
+  return rows.map(({ name }) => name);
+}
+
+const LISTED = 5;
+
+const listed = (names: readonly string[]): string =>
+  names.length > LISTED
+    ? `${names.slice(0, LISTED).join(', ')} and ${names.length - LISTED} more`
+    : names.join(', ');

@@ -1,0 +1,70 @@
+import { messageOf } from '../common/errors';
+import type { Check } from './readiness';
+
+/** How long what was found out is believed: what works is tried seldom, as that costs something; what does not, soon. */
+const UP_MS = 5_000;
+const DOWN_MS = 200;
+const TIMEOUT_MS = 3_500;
+
+/**
+ * Tries in small whether some work can be done, once at a time and not more often than is worth it, however often it is
+ * asked. A try that does not end counts as failed, and no other begins before it has.
+ */
+export class Probe {
+  private last?: Check;
+  private lastAt = -Infinity;
+  private beganAt = 0;
+  private running?: Promise<void>;
+
+  constructor(
+    private readonly work: () => Promise<void>,
+    private readonly timeoutMs = TIMEOUT_MS,
+  ) {}
+
+  /** What is known by now; a try that is worth it begins, and only the first one is waited for. */
+  async look(): Promise<Check> {
+    this.begin();
+    if (this.last === undefined) await this.settled();
+    return this.running !== undefined && this.isLate ? this.late : (this.last ?? this.late);
+  }
+
+  /** Waits for the try that is worth it by now, if any; not longer than one may take. */
+  async renewed(): Promise<void> {
+    this.begin();
+    await this.settled();
+  }
+
+  private begin(): void {
+    const believedMs = this.last?.status === 'up' ? UP_MS : DOWN_MS;
+    if (this.running !== undefined || performance.now() - this.lastAt < believedMs) return;
+    this.beganAt = performance.now();
+    this.running = this.work().then(
+      () => this.end({ status: 'up' }),
+      (error: unknown) => this.end(down(messageOf(error))),
+    );
+  }
+
+  private end(check: Check): void {
+    this.running = undefined;
+    this.last = check;
+    this.lastAt = performance.now();
+  }
+
+  private async settled(): Promise<void> {
+    if (this.running === undefined || this.isLate) return;
+    let timer!: NodeJS.Timeout;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, this.timeoutMs)));
+    await Promise.race([this.running, late]);
+    clearTimeout(timer);
+  }
+
+  private get isLate(): boolean {
+    return performance.now() - this.beganAt >= this.timeoutMs;
+  }
+
+  private get late(): Check {
+    return down(`no answer in ${this.timeoutMs / 1000} s`);
+  }
+}
+
+const down = (error: string): Check => ({ status: 'down', error });
