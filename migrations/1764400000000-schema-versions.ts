@@ -2,7 +2,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /** What older programs may know of migrations that are newer than they; and where readiness writes, to see that it can. */
 export class SchemaVersions1764400000000 implements MigrationInterface {
-  readonly worksWith = 'SignsOfLife1764000000000';
+  readonly worksWith = 'RollUpsInPieces1764300000000';
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`

@@ -49,11 +49,12 @@ describe('roles as processes of their own, two schedulers and two workers among 
       const role = name.replace(/ .*/, '');
       expect((await root.get('/health/live')).body).toEqual({ status: 'up', roles: [role] });
       const up = { status: 'up' };
-      const checks = { database: up, redis: up, clock: up };
+      const common = { database: up, redis: up, clock: up };
+      const own: Record<string, object> = { scheduler: { scheduler: up, polls: up }, trap: { spool: up } };
       expect((await root.get('/health/ready')).body).toEqual({
         status: 'up',
         roles: [role],
-        checks: role === 'scheduler' ? { ...checks, scheduler: up, polls: up } : checks,
+        checks: { ...common, ...own[role] },
       });
       const metrics = await root.get('/metrics');
       expect(metrics.status).toBe(200);

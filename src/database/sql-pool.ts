@@ -118,7 +118,7 @@ const AWAY_CODES = new Set([
   'ERR_TLS_CERT_ALTNAME_INVALID',
 ]);
 const AWAY_TEXT =
-  /Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|server does not support SSL/;
+  /Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|server does not support SSL|not currently accepting connections/;
 
 export function asUnavailable(error: unknown): never {
   if (isAway(error))
