@@ -17,7 +17,11 @@ import { bodyBudget, UNIDENTIFIED, type Holder } from './api/body-budget';
 import { Connections, connectionsFor } from './api/connections';
 import { descriptorsAtMost } from './api/descriptors';
 import { noteRequests } from './api/noted-requests';
+import { answerUnrouted } from './api/methods';
 import { describeApi } from './api/openapi';
+import { securityHeaders } from './api/security-headers';
+import { answerFaults, answerWrongUrl, lacksHost, refuse } from './api/server-problems';
+import { storableUrl } from './api/url-texts';
 import { FastLane } from './alerts/fast-lane';
 import { AppModule } from './app.module';
 import { identify, senderOf } from './auth/auth';
@@ -34,10 +38,12 @@ const STOP_MS = 28_000;
 const SERVERS_MS = 6_000;
 /** A client that sends or reads this slowly is let go. */
 const REQUEST_TIMEOUT_MS = 30_000;
-const TIMEOUTS = {
+const SERVER_OPTIONS = {
   requestTimeout: REQUEST_TIMEOUT_MS,
   headersTimeout: 10_000,
   connectionsCheckingInterval: 2_000,
+  // Looked for by us, so that its absence is answered in words.
+  requireHostHeader: false,
 };
 
 export interface Program {
@@ -174,9 +180,10 @@ async function startApp(
         // Nobody is there any more to be answered.
         heard(response);
         connections.asked(request, response);
+        if (lacksHost(request, response)) return;
         if (fastLane?.takes(request, response) !== true) framework(request, response);
       };
-      const server = createServer(TIMEOUTS, take);
+      const server = createServer(SERVER_OPTIONS, take);
       server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
         willAwaitContinue(request);
         take(request, response);
@@ -184,8 +191,11 @@ async function startApp(
       connections.watch(server);
       // A connection that could not be taken, for want of file descriptors.
       server.on('error', (error) => server.listening && logger.warn(`HTTP: ${messageOf(error)}`, 'Program'));
+      answerFaults(server);
       return server.setTimeout(REQUEST_TIMEOUT_MS);
     },
+    clientErrorHandler: refuse,
+    frameworkErrors: answerWrongUrl,
     bodyLimit: BODY_BYTES_AT_MOST,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 500 },
@@ -196,8 +206,12 @@ async function startApp(
     bodyParser: false,
   });
   if (isApi) fastLane = app.get(FastLane);
-  noteRequests(app.getHttpAdapter().getInstance());
-  acceptBodies(app.getHttpAdapter().getInstance(), bodyBudget, holderOf(app, isApi));
+  const fastify = app.getHttpAdapter().getInstance();
+  noteRequests(fastify);
+  fastify.addHook('onSend', securityHeaders);
+  answerUnrouted(fastify);
+  acceptBodies(fastify, bodyBudget, holderOf(app, isApi));
+  fastify.addHook('preValidation', storableUrl);
   if (isApi) describeApi(app);
   const stopWatching = watchEventLoop();
   try {

@@ -4,6 +4,7 @@ import { drain, readBody } from '../api/body';
 import { bodyBudget, type Lease } from '../api/body-budget';
 import { allow } from '../auth/auth';
 import { Identities } from '../auth/identities';
+import { SECURITY_HEADERS } from '../api/security-headers';
 import { CLOCK, type Clock } from '../common/clock';
 import { messageOf } from '../common/errors';
 import { begin } from '../common/event-loop';
@@ -100,6 +101,10 @@ const bearerIn = (authorization = ''): string | undefined => /^Bearer +(\S+)$/i.
 
 function send(response: ServerResponse, status: number, type: string, body: object): void {
   const text = JSON.stringify(body);
-  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
+  response.writeHead(status, {
+    ...SECURITY_HEADERS,
+    'Content-Type': type,
+    'Content-Length': Buffer.byteLength(text),
+  });
   response.end(text);
 }

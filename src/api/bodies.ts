@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { NotFoundException, UnsupportedMediaTypeException } from '@nestjs/common';
+import { UnsupportedMediaTypeException } from '@nestjs/common';
+import { exactJson } from '../common/json';
 import { drain, hasBody, readBody } from './body';
 import { UNIDENTIFIED, type BodyBudget, type Holder } from './body-budget';
 import { kindOf, wrongMediaType, type BodyKind } from './raw-body';
@@ -15,7 +16,7 @@ const METHODS_WITHOUT = new Set(['GET', 'HEAD']);
 const read = new WeakMap<FastifyRequest, Buffer>();
 
 /**
- * How bodies come in. First the path is looked at, then who sends, then what it is said to be; only then it is read, into
+ * How bodies come in. Where no route is, `answerUnrouted` has answered before. First it is asked who sends, then what it is said to be; only then it is read, into
  * a bounded memory. JSON under its own media type and that of RFC 7396; YAML as a text, and forms, where a route takes
  * them; as it comes where a route wants that. An empty body is none, whatever its type says. Everything else is answered
  * 415, with what is right.
@@ -31,7 +32,6 @@ export function acceptBodies(
   const isSent = (request: FastifyRequest) => !METHODS_WITHOUT.has(request.method) && hasBody(request.raw);
   fastify.addHook('onRequest', async (request) => {
     if (!isSent(request)) return;
-    if (request.is404) throw new NotFoundException(`Cannot ${request.method} ${request.url}`);
     holders.set(request, await holderOf(request));
     if (kindOf(request) === undefined) throw new UnsupportedMediaTypeException(wrongMediaType(request));
   });
@@ -46,18 +46,20 @@ export function acceptBodies(
   fastify.addHook('onResponse', async ({ raw }) => {
     if (!raw.complete) drain(raw);
   });
-  const parseJson = fastify.getDefaultJsonParser('error', 'error');
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', (request, _payload, done) => {
     const body = read.get(request);
     if (body === undefined || body.length === 0) return done(null, undefined);
-    const kind = kindOf(request)!;
-    if (kind === 'json') void parseJson(request, body.toString('utf8'), done);
-    else done(null, READERS[kind](body));
+    try {
+      done(null, READERS[kindOf(request)!](body));
+    } catch (error) {
+      done(error as Error);
+    }
   });
 }
 
-const READERS: Record<Exclude<BodyKind, 'json'>, (body: Buffer) => unknown> = {
+const READERS: Record<BodyKind, (body: Buffer) => unknown> = {
+  json: (body) => exactJson(body.toString('utf8')),
   raw: (body) => body,
   // Parsed where it is taken, so that a mistake can be told by its line.
   yaml: (body) => body.toString('utf8'),

@@ -112,9 +112,20 @@ describe('check', () => {
     ['peers', [7]],
     ['peers', [null]],
     ['peers', { host: 'h' }],
+    ['peers', Array.from({ length: 1_001 }, () => ({ host: 'h' }))],
   ])('refuses a %s of another shape: %j', (name, given) => {
     expect(errorsOf({ name: 'a', [name]: given })).not.toEqual([]);
   });
+
+  it.each([[[[]]], [[[[]]]], [[[{ host: 'h' }]]], [[null]], [['h']], [[{ host: 'h' }, []]]])(
+    'a list of objects that holds something else is refused where that stands: %j',
+    (peers) => {
+      const index = peers.length - 1;
+      expect(errorsOf({ name: 'a', peers })).toEqual([
+        { pointer: `/peers/${index}`, detail: 'must be an object' },
+      ]);
+    },
+  );
 
   it('takes null as left out, also inside', () => {
     expect(check(Target, { name: 'a', note: null, peer: { host: 'h', port: null } })).toEqual({

@@ -3,6 +3,8 @@ import { validateSync, type ValidationError } from 'class-validator';
 import { didYouMean } from './did-you-mean';
 import { InvalidInput, type FieldError } from './errors';
 import { fieldsOf, type Field } from './fields';
+import { isObject } from './json';
+import { step } from './pointer';
 import { put } from './records';
 
 /** A class of fields may judge what concerns several of them; pointers are relative to the object. */
@@ -17,7 +19,7 @@ export type Checked<T> = { value: T; errors: [] } | { value?: undefined; errors:
  * filled in. A field that is `null` counts as left out (RFC 7396). Every mistake is answered at once.
  */
 export function check<T extends object>(cls: Type<T>, plain: unknown, pointer = ''): Checked<T> {
-  if (!isPlain(plain)) return { errors: [{ pointer, detail: 'must be an object' }] };
+  if (!isObject(plain)) return { errors: [{ pointer, detail: 'must be an object' }] };
   const tooMuch = excess(cls, plain, pointer);
   if (tooMuch.length > 0) return { errors: tooMuch };
   const unknown = unknownFields(cls, plain, pointer);
@@ -52,9 +54,7 @@ export const within = (pointer: string, error: FieldError): FieldError => ({
   detail: error.detail,
 });
 
-/** One step of a JSON pointer (RFC 6901). */
-export const step = (name: string | number): string =>
-  `/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+export { step } from './pointer';
 
 const MAX_FIELDS = 1_000;
 /** Of what a field holds. Whatever reads it may walk it, and so does whoever writes it as JSON. */
@@ -94,39 +94,45 @@ function instanceOf<T extends object>(cls: Type<T>, plain: object): T {
     const given = Object.hasOwn(plain, name) ? (plain as Record<string, unknown>)[name] : undefined;
     if (given === undefined || given === null) continue;
     const one = (item: unknown) =>
-      nested !== undefined && isPlain(item) ? instanceOf(nested(), item) : withoutNulls(item);
+      nested !== undefined && isObject(item) ? instanceOf(nested(), item) : withoutNulls(item);
     instance[name] = list && Array.isArray(given) ? given.map(one) : one(given);
   }
   return instance as T;
 }
 
 function withoutNulls(value: unknown): unknown {
-  if (!isPlain(value)) return value;
+  if (!isObject(value)) return value;
   const kept: Record<string, unknown> = {};
   for (const [key, inner] of Object.entries(value)) if (inner !== null) put(kept, key, withoutNulls(inner));
   return kept;
 }
 
-const isPlain = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** The validator is asked when something may be wrong: it takes several times as long to say that all is right. */
 function wrong(cls: Type<object>, value: object, pointer: string): FieldError[] {
-  const isRight = fieldsOf(cls).every((field) => {
-    const given = (value as Record<string, unknown>)[field.name];
-    return given === undefined || given === null || field.isRight(given);
+  const given = (field: Field) => (value as Record<string, unknown>)[field.name];
+  const fields = fieldsOf(cls).filter((field) => given(field) !== undefined && given(field) !== null);
+  const own = fields.every((field) => field.isRight(given(field)))
+    ? []
+    : validateSync(value, { forbidUnknownValues: false }).flatMap((error) => told(error, pointer));
+  const nested = fields.flatMap((field) => {
+    if (field.nested === undefined) return NO_ERRORS;
+    return [...misshapenItems(field, given(field), pointer), ...below(field, given(field), pointer, wrong)];
   });
-  if (isRight) return [];
-  return validateSync(value, { forbidUnknownValues: false }).flatMap((error) => flatten(error, pointer));
+  return [...own, ...nested];
 }
 
-function flatten(error: ValidationError, pointer: string): FieldError[] {
-  const here = pointer + step(error.property);
-  const own = Object.values(error.constraints ?? {}).slice(0, 1);
-  return [
-    ...own.map((detail) => ({ pointer: here, detail })),
-    ...(error.children ?? []).flatMap((child) => flatten(child, here)),
-  ];
+function told({ property, constraints = {} }: ValidationError, pointer: string): FieldError[] {
+  const details = Object.values(constraints).slice(0, 1);
+  return details.map((detail) => ({ pointer: pointer + step(property), detail }));
+}
+
+function misshapenItems({ name, list }: Field, given: unknown, pointer: string): FieldError[] {
+  if (!list || !Array.isArray(given)) return NO_ERRORS;
+  return given.flatMap((item: unknown, index) =>
+    isObject(item)
+      ? NO_ERRORS
+      : [{ pointer: pointer + step(name) + step(index), detail: 'must be an object' }],
+  );
 }
 
 function unknownFields(cls: Type<object>, plain: object, pointer: string): FieldError[] {
@@ -164,9 +170,9 @@ function below(
 ): FieldError[] {
   if (nested === undefined) return NO_ERRORS;
   const here = pointer + step(name);
-  if (!list) return isPlain(given) ? ask(nested(), given, here) : NO_ERRORS;
+  if (!list) return isObject(given) ? ask(nested(), given, here) : NO_ERRORS;
   if (!Array.isArray(given)) return NO_ERRORS;
   return given.flatMap((item: unknown, index) =>
-    isPlain(item) ? ask(nested(), item, here + step(index)) : NO_ERRORS,
+    isObject(item) ? ask(nested(), item, here + step(index)) : NO_ERRORS,
   );
 }

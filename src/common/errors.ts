@@ -17,10 +17,17 @@ export const problemText = (errors: readonly FieldError[]): string =>
   errors.map((error) => `${error.pointer || '(body)'}: ${error.detail}`).join('; ');
 
 export class InvalidInput extends Error {
-  constructor(readonly errors: FieldError[]) {
-    super(problemText(errors));
+  readonly errors: FieldError[];
+
+  constructor(errors: FieldError[]) {
+    const told = errors.slice(0, ERRORS_AT_MOST);
+    super(problemText(told));
+    this.errors = told;
   }
 }
+
+/** Nobody reads more of them, and a body may hold millions. */
+const ERRORS_AT_MOST = 100;
 
 export class NotFound extends Error {
   constructor(kind: string, reference: string) {

@@ -16,8 +16,8 @@ import {
   Min,
   MinLength,
   ValidateBy,
-  ValidateNested,
 } from 'class-validator';
+import { isObject } from './json';
 import { isReference, secretProblem } from './secret-value';
 import { templateProblem, type TemplateMode } from './templates';
 
@@ -64,7 +64,7 @@ export interface Field {
   list?: boolean;
   /** Of a list of nested objects. */
   maxItems?: number;
-  /** Whether a value is certainly right; of what may be wrong the validator says why. Not asked of nested objects. */
+  /** Whether a value is certainly right, what is nested in it left aside; of what may be wrong the validator says why. */
   isRight: (value: unknown) => boolean;
 }
 
@@ -202,19 +202,20 @@ export function Choice(words: readonly string[], options: FieldOptions): Propert
   ]);
 }
 
-/** An object with declared fields of its own. */
+/** An object with declared fields of its own. What is in it, `check` looks at. */
 export function Nested(cls: () => Type<object>, options: FieldOptions): PropertyDecorator {
-  return field(options, {}, never, [IsObject({ message: 'must be an object' }), ValidateNested()], cls);
+  return field(options, {}, isObject, [IsObject({ message: 'must be an object' })], cls);
 }
 
-/** A list of objects with declared fields. */
+/** A list of objects with declared fields. What is in them, and that they are objects, `check` looks at. */
 export function ListOf(
   cls: () => Type<object>,
   options: FieldOptions & { maxItems?: number },
 ): PropertyDecorator {
   const { maxItems = 1_000 } = options;
-  const validators = [IsArray({ message: 'must be a list' }), ValidateNested({ each: true })];
-  return field(options, { maxItems }, never, validators, cls, maxItems);
+  const isRight = (value: unknown) => Array.isArray(value);
+  const validators = [IsArray({ message: 'must be a list' })];
+  return field(options, { maxItems }, isRight, validators, cls, maxItems);
 }
 
 /** A list of texts. */
@@ -227,7 +228,7 @@ export function TextList(options: FieldOptions & { maxItems?: number; secret?: b
     ...(secret ? { writeOnly: true } : {}),
   };
   return judged(options, schema, 'texts', (value) => {
-    if (secret && !Array.isArray(value) && secretProblem(value) === undefined) return undefined;
+    if (secret && isObject(value) && secretProblem(value) === undefined) return undefined;
     if (!Array.isArray(value) || value.some((item) => typeof item !== 'string' || item === '')) {
       return 'must be a list of texts';
     }
@@ -274,16 +275,16 @@ export function TextMap(
   });
 }
 
-/** A value of a shape that is checked by the code that takes it. */
+/** A value of a shape that is checked by the code that takes it; where the schema says that it is an object, it is one. */
 export function Any(
   options: FieldOptions,
   schema: JsonSchema = {},
   check?: (value: unknown) => string | undefined,
 ): PropertyDecorator {
-  return judged(options, schema, 'shape', (value) => check?.(value));
+  return judged(options, schema, 'shape', (value) =>
+    schema.type === 'object' && !isObject(value) ? 'must be an object' : check?.(value),
+  );
 }
-
-const never = (): boolean => false;
 
 /** A field with one rule: a function that answers the problem as a sentence. */
 function judged(

@@ -1,5 +1,6 @@
 import { parse } from 'secure-json-parse';
-import { InvalidInput } from './errors';
+import { InvalidInput, type FieldError } from './errors';
+import { step } from './pointer';
 
 /** Escapes of what PostgreSQL can't hold in a text: NUL, and halves of surrogate pairs. Whole pairs have them too. */
 const SUSPECT_ESCAPE = /\\u(?:0000|d[89a-f][0-9a-f]{2})/i;
@@ -15,17 +16,41 @@ const REPLACEMENT = '\ufffd';
  */
 export function readJson(given: Buffer | string): unknown {
   const text = typeof given === 'string' ? given : given.toString('utf8');
+  const value = parsed(text);
+  return SUSPECT_ESCAPE.test(text) ? withStorableTexts(value) : value;
+}
+
+/**
+ * JSON whose texts are kept as they were given: what no text of PostgreSQL can hold is refused, as are names that could
+ * reach a prototype.
+ *
+ * @throws InvalidInput saying where
+ */
+export function exactJson(text: string): unknown {
+  const value = parsed(text);
+  if (SUSPECT_ESCAPE.test(text)) refuseUnkeepable(value);
+  return value;
+}
+
+/** @throws InvalidInput where the value, which comes from no JSON, has what `exactJson` refuses */
+export function refuseUnkeepable(value: unknown): void {
+  const errors = unkeepable(value, '');
+  if (errors.length > 0) throw new InvalidInput(errors);
+}
+
+function parsed(text: string): unknown {
   if (text.trim() === '') throw new InvalidInput([{ pointer: '', detail: 'is empty; send JSON' }]);
   if (isDeeper(text, MAX_DEPTH))
     throw new InvalidInput([{ pointer: '', detail: `is nested deeper than ${MAX_DEPTH}` }]);
-  let value: unknown;
   try {
-    value = parse(text) as unknown;
+    return parse(text) as unknown;
   } catch (error) {
+    // What it refuses may be JSON with a name that it won't have: that has a place.
+    const value = jsonOf(text);
+    if (value !== undefined) refuseUnkeepable(value);
     const { message } = error as Error;
     throw new InvalidInput([{ pointer: '', detail: `is no JSON: ${storable(message).slice(0, 200)}` }]);
   }
-  return SUSPECT_ESCAPE.test(text) ? withStorableTexts(value) : value;
 }
 
 /** Of lists and objects in each other: what is deeper is no document, and who walks it runs out of stack. */
@@ -60,6 +85,30 @@ function endOfText(text: string, begin: number): number {
   }
   return -1;
 }
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function unkeepable(value: unknown, pointer: string): FieldError[] {
+  if (typeof value === 'string') return isStorable(value) ? [] : [{ pointer, detail: `holds ${UNKEPT}` }];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]: [string, unknown]) => {
+    const here = pointer + step(storable(name));
+    if (!isStorable(name)) return [{ pointer: here, detail: `has a name with ${UNKEPT}` }];
+    const reaches =
+      name === '__proto__' ||
+      (name === 'constructor' && isObject(inner) && Object.hasOwn(inner, 'prototype'));
+    return reaches ? [{ pointer: here, detail: 'is no name that is taken' }] : unkeepable(inner, here);
+  });
+}
+
+const UNKEPT = 'a NUL or half of a surrogate pair, which can not be stored';
+const isStorable = (text: string): boolean => text.search(UNSTORABLE) < 0;
 
 /** As `readJson`; undefined where it is no JSON. */
 export function jsonIn(given: Buffer | string): unknown {

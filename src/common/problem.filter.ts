@@ -62,17 +62,20 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof VersionMismatch) return problem(412, error.message);
   if (error instanceof Unavailable) return problem(503, error.message);
   if (error instanceof HttpException) return problem(error.getStatus(), error.message);
-  // Fastify's own: a body that is no JSON, too large, of an unknown type.
+  // Fastify's own: a body that is too large, of an unknown type, shorter than its length.
   const { statusCode, message } = error as { statusCode?: number; message: string };
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return problem(statusCode, message);
+  if (statusCode === 400) return wrongBody(message);
+  if (statusCode !== undefined && statusCode > 400 && statusCode < 500) return problem(statusCode, message);
   if (error instanceof RangeError && error.message.includes('call stack'))
-    return problem(400, 'The body is nested too deeply');
+    return wrongBody('is nested too deeply');
   if (UNSTORABLE.has((error as { code?: string }).code ?? ''))
-    return problem(400, 'A text holds a NUL or another character that can not be stored');
+    return wrongBody('a text holds a NUL or another character that can not be stored');
   return problem(500, 'Something went wrong here; the log has the details');
 }
 
-function problem(status: number, detail: string, errors?: FieldError[]): Problem {
+const wrongBody = (detail: string): Problem => problemOf(new InvalidInput([{ pointer: '', detail }]));
+
+export function problem(status: number, detail: string, errors?: FieldError[]): Problem {
   const list = errors !== undefined && errors.length > 0 ? { errors } : {};
   return { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail, ...list };
 }

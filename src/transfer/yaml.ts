@@ -1,5 +1,6 @@
 import { isNode, isScalar, Lexer, parseDocument, stringify, visit, type Document } from 'yaml';
 import { InvalidInput } from '../common/errors';
+import { refuseUnkeepable } from '../common/json';
 
 /** More uses of anchors than this are taken for an attack ("billion laughs"). */
 const MAX_ALIASES = 100;
@@ -18,6 +19,12 @@ export function fromYaml(text: string): unknown {
     ...document.errors.map(({ message, pos: [offset] }) => ({ offset, message })),
     ...mistakesOfKeys(document),
   ]);
+  const value = valueOf(document);
+  refuseUnkeepable(value);
+  return value;
+}
+
+function valueOf(document: Document.Parsed): unknown {
   try {
     return document.toJS({ maxAliasCount: MAX_ALIASES, reviver: refusePrototype }) as unknown;
   } catch (error) {

@@ -1,0 +1,57 @@
+/** What is answered where no route is: 404, or 405 (204 to OPTIONS) with the methods that the path does take. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { problem } from '../common/problem.filter';
+
+/** The methods of each route, by its path in segments. */
+class RouteMethods {
+  private readonly routes = new Map<string, { segments: string[]; methods: Set<string> }>();
+
+  add(url: string, methods: readonly string[]): void {
+    const route = this.routes.get(url) ?? { segments: url.split('/'), methods: new Set<string>() };
+    for (const method of methods) route.methods.add(method);
+    this.routes.set(url, route);
+  }
+
+  of(path: string): string[] {
+    const segments = path.split('/');
+    const fitting = [...this.routes.values()].filter((route) => fits(route.segments, segments));
+    return [...new Set(fitting.flatMap(({ methods }) => [...methods]))].sort();
+  }
+}
+
+function fits(route: readonly string[], path: readonly string[]): boolean {
+  if (route.at(-1) === '*')
+    return path.length >= route.length && fits(route.slice(0, -1), path.slice(0, route.length - 1));
+  return (
+    route.length === path.length &&
+    route.every((segment, index) => (segment.startsWith(':') ? path[index] !== '' : segment === path[index]))
+  );
+}
+
+/** To be called before there are routes. */
+export function answerUnrouted(fastify: FastifyInstance): void {
+  const methods = new RouteMethods();
+  fastify.addHook('onRoute', ({ url, method }) => methods.add(url, [method].flat()));
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (request.is404) unrouted(methods, request, reply);
+    else done();
+  });
+}
+
+/** The query is not repeated: a token may be in it. */
+function unrouted(methods: RouteMethods, { method, url }: FastifyRequest, reply: FastifyReply): void {
+  const [path = ''] = url.split('?');
+  const taken = methods.of(path);
+  if (taken.length === 0)
+    return void refuse(
+      reply,
+      404,
+      `There is nothing at ${path.slice(0, 200)}; GET /docs shows what there is`,
+    );
+  void reply.header('Allow', taken.join(', '));
+  if (method === 'OPTIONS') return void reply.status(204).send();
+  refuse(reply, 405, `${path.slice(0, 200)} does not take ${method}, only ${taken.join(', ')}`);
+}
+
+const refuse = (reply: FastifyReply, status: number, detail: string) =>
+  void reply.status(status).type('application/problem+json').send(problem(status, detail));

@@ -1,0 +1,100 @@
+/** What Node's HTTP server and Fastify would answer by themselves, in words of their own or in none: as problem+json. */
+import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { problem, problemOf } from '../common/problem.filter';
+import { SECURITY_HEADERS } from './security-headers';
+
+/** Methods that some route or other takes. */
+const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
+/** A client that was refused and does not close is let go after this. */
+const LINGER_MS = 1_000;
+/** How a TLS connection begins: a handshake record. */
+const TLS_HANDSHAKE = 0x16;
+
+const FAULTS: Record<string, readonly [status: number, detail: string]> = {
+  HPE_HEADER_OVERFLOW: [431, 'The request line and the headers are larger than 16 kB together'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, 'The extensions of the chunks of the body are larger than 16 kB'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request did not arrive in time; send it again'],
+};
+
+interface ParserError extends Error {
+  code?: string;
+  /** In the parser's own words, which hold nothing of the request. */
+  reason?: string;
+  /** A buffer, whatever Fastify's types say. */
+  rawPacket?: unknown;
+}
+
+/** Requests whose `Expect` nothing here knows, and `CONNECT`. */
+export function answerFaults(server: Server): void {
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    const detail = 'The only expectation that is met is 100-continue; send the request without Expect';
+    answer(response, 417, detail);
+  });
+  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    // It is no HTTP connection any more, and nobody else listens.
+    socket.on('error', () => undefined);
+    end(socket, 405, 'This is no proxy: CONNECT is not taken', `Allow: ${METHODS}\r\n`);
+  });
+}
+
+/** RFC 9112, 3.2. Node would answer this by itself, without a word. */
+export function lacksHost(request: IncomingMessage, response: ServerResponse): boolean {
+  if (request.headers.host !== undefined || request.httpVersion !== '1.1') return false;
+  answer(response, 400, 'The request has no Host header, which HTTP/1.1 requires');
+  return true;
+}
+
+/** Fastify's `frameworkErrors`: what is wrong with a URL before it has a route. */
+export function answerWrongUrl(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
+  const { status } = problemOf(error);
+  const detail =
+    status === 414
+      ? 'A part of the path is longer than any id or name'
+      : 'The path is wrongly percent-encoded; % itself is %25';
+  void reply
+    .status(status)
+    .type('application/problem+json')
+    .send(problem(status, detail, status === 400 ? [{ pointer: '', detail }] : []));
+}
+
+/** Fastify's `clientErrorHandler`: requests that the server's parser refuses, or that did not arrive in time. */
+export function refuse(error: ParserError, socket: Duplex): void {
+  // What comes after the answer is refused once more, and nobody listens.
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.writableEnded) return void socket.destroy();
+  // An answer that has begun must not be mixed with another: Node's own listener looks at the same field.
+  const { _httpMessage: begun } = socket as { _httpMessage?: { _headerSent: boolean } };
+  if (begun?._headerSent) return void socket.destroy();
+  const [status, detail] = FAULTS[error.code ?? ''] ?? [400, faultOf(error)];
+  end(socket, status, detail);
+}
+
+function faultOf({ reason, rawPacket }: ParserError): string {
+  if (Buffer.isBuffer(rawPacket) && rawPacket[0] === TLS_HANDSHAKE)
+    return 'This port speaks HTTP without TLS; use http://, or a proxy that ends TLS';
+  return `This is no HTTP request: ${reason ?? 'it can not be read'}`;
+}
+
+/** The connection goes too: what was to be the body may lie in it. */
+function answer(response: ServerResponse, status: number, detail: string): void {
+  const text = JSON.stringify(problem(status, detail));
+  response.writeHead(status, {
+    ...SECURITY_HEADERS,
+    'Content-Type': 'application/problem+json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+    Connection: 'close',
+  });
+  response.end(text);
+}
+
+/** Where there is no response to write to. */
+function end(socket: Duplex, status: number, detail: string, more = ''): void {
+  const text = JSON.stringify(problem(status, detail));
+  const headers = Object.entries(SECURITY_HEADERS).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n${more}${headers.join('')}\r\n${text}`,
+  );
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
+}
