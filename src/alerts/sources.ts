@@ -75,6 +75,7 @@ export interface SnmpSource {
 }
 
 const TOKEN_BYTES = 24;
+const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 
 /** What `GET` shows beside a definition may be sent back with it. */
 function withoutActivity(body: unknown): unknown {
@@ -209,10 +210,17 @@ export class Sources extends StoredDefinitions<SourceRow> {
     });
   }
 
-  /** With embedded servers a source for SNMP exists from the start: in a database where nothing was ever defined. */
+  /**
+   * With embedded servers a source for SNMP exists from the start: in a database where nothing was ever defined. Everybody
+   * knows its community, so that it takes what comes from this machine alone.
+   */
   async createDefault(): Promise<void> {
     const [row] = await this.database.rows<{ revision: string }>('SELECT revision FROM definition_revision');
     if (row?.revision === '1')
-      await this.create({ name: 'snmp', format: 'snmp', params: { communities: ['public'] } });
+      await this.create({
+        name: 'snmp',
+        format: 'snmp',
+        params: { communities: ['public'], allowFrom: LOOPBACK },
+      });
   }
 }

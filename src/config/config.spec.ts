@@ -20,12 +20,17 @@ test('nothing set is everything on embedded servers, for this machine alone', ()
     queues: ['polls', 'alerts', 'actions'],
     embedded: true,
     http: { host: '127.0.0.1', port: 8080 },
+    trap: { host: '127.0.0.1', port: 1162 },
     killSwitch: false,
   });
 });
 
-test('with real servers the API is for everybody', () => {
-  expect(readConfig(REAL)).toMatchObject({ embedded: false, http: { host: '0.0.0.0' } });
+test('with real servers the API and the trap listener are for everybody', () => {
+  expect(readConfig(REAL)).toMatchObject({
+    embedded: false,
+    http: { host: '0.0.0.0' },
+    trap: { host: '0.0.0.0' },
+  });
 });
 
 test('roles and queues are lists of known words', () => {

@@ -178,7 +178,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     workerProcesses: whole('MONSCALE_WORKER_PROCESSES', 1, 1, 64),
     metricsPort: whole('MONSCALE_METRICS_PORT', 9464, 0, 65_535),
     trap: {
-      host: text('MONSCALE_TRAP_HOST') ?? '0.0.0.0',
+      host: text('MONSCALE_TRAP_HOST') ?? (embedded ? '127.0.0.1' : '0.0.0.0'),
       port: whole('MONSCALE_TRAP_PORT', 1162, 0, 65_535),
     },
     spool: {

@@ -73,7 +73,8 @@ export class SnmpSourceParams implements SelfChecking {
   allowFrom: string[] = [];
 
   @TextList({
-    description: 'Networks of relays: of what comes from them, snmpTrapAddress.0 says who sent it',
+    description:
+      'Networks of relays: of what comes from them, the agent address (v1) or snmpTrapAddress.0 says who sent it',
     maxItems: 100,
   })
   relays: string[] = [];

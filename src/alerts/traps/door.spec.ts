@@ -125,9 +125,10 @@ describe('the door', () => {
     await trap(session(Version1), TrapType.LinkDown, varbinds, { agentAddr: '10.9.8.7', upTime: 100 });
     await until(() => admissions.length === 1);
     expect(admitted()[0]).toMatchObject({
-      sourceAddress: '10.9.8.7',
+      sourceAddress: '127.0.0.1',
       notification: {
         version: '1',
+        agentAddress: '10.9.8.7',
         trapOid: LINK_DOWN,
         enterprise: '1.3.6.1.4.1',
         upTimeSeconds: 1,
@@ -145,14 +146,43 @@ describe('the door', () => {
     });
   });
 
-  it('believes whom a relay names, and nobody else', async () => {
+  it.each([
+    ['one that names none', {}, '127.0.0.1'],
+    ['one that names another network', { relays: ['10.0.0.0/8'] }, '127.0.0.1'],
+    ['one that names the sender', { relays: ['10.0.0.0/8', '127.0.0.0/8'] }, '10.5.5.5'],
+  ])('believes whom a relay names, and nobody else: %s', async (_, params, from) => {
+    door.setSources([source('relayed', params)]);
     const varbinds = [{ oid: '1.3.6.1.6.3.18.1.3.0', type: ObjectType.IpAddress, value: '10.5.5.5' }];
     await trap(session(Version2c), LINK_DOWN, varbinds);
-    await until(() => admissions.length === 1);
-    door.setSources([source('relayed', { relays: ['127.0.0.0/8'] })]);
-    await trap(session(Version2c), LINK_DOWN, varbinds);
+    await trap(session(Version1), TrapType.LinkDown, [], { agentAddr: '10.5.5.5' });
     await until(() => admissions.length === 2);
-    expect(admitted().map(({ sourceAddress }) => sourceAddress)).toEqual(['127.0.0.1', '10.5.5.5']);
+    expect(admitted().map(({ sourceAddress }) => sourceAddress)).toEqual([from, from]);
+  });
+
+  it('lets nobody in by an agent address that is allowed, and keeps nobody out who is', async () => {
+    door.setSources([source('inner', { allowFrom: ['10.0.0.0/8'] })]);
+    await trap(session(Version1), TrapType.LinkDown, [], { agentAddr: '10.5.5.5' });
+    await until(() => admissions.length === 1);
+    expect(refused()).toEqual(['network not allowed']);
+    door.setSources([source('inner', { allowFrom: ['127.0.0.1/32'] })]);
+    await trap(session(Version1), TrapType.LinkDown, [], { agentAddr: '203.0.113.5' });
+    await until(() => admissions.length === 2);
+    expect(admitted()).toMatchObject([{ sourceAddress: '127.0.0.1' }]);
+  });
+
+  it('no sender speaks for the agents of another', () => {
+    const rules = source('all', {}).rules;
+    const keyOf = (sourceAddress: string) =>
+      rules.alertsOf(
+        {
+          id: '',
+          notification: { version: '1', trapOid: LINK_DOWN, agentAddress: '10.5.5.5', varbinds: [] },
+          sourceAddress,
+          at: clock.now(),
+        },
+        { nameOf: () => undefined },
+      )[0]!.dedupKey;
+    expect(new Set(['10.5.5.5', '10.6.6.6', '203.0.113.5'].map(keyOf)).size).toBe(3);
   });
 
   it('answers an inform with its own values', async () => {

@@ -13,33 +13,19 @@ const NOBODYS = networks(
   ['::', 127],
   ['ff00::', 8],
 );
-/** Addresses that mean something within one network alone (RFC 1918, RFC 6598, RFC 4193), or on one link or host. */
-const INNER = networks(
-  ['10.0.0.0', 8],
-  ['172.16.0.0', 12],
-  ['192.168.0.0', 16],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['::1', 128],
-  ['fc00::', 7],
-  ['fe80::', 10],
-);
-
 /**
- * Who says so: the agent of a version 1 trap; whom a trusted relay names; else where the datagram came from. An address
- * that means nothing here does not count: one that names no host, and an inner one that comes from outside, as of a
- * device behind NAT.
+ * Who says so: where the datagram came from. A relay, which hands on what others said, is believed who that was: the agent
+ * of a version 1 trap, else `snmpTrapAddress.0` (RFC 3584, 4.1). Anybody else could name whom they like.
  */
 export function sourceAddressOf(
   { agentAddress, varbinds }: Notification,
   sender: string,
   isRelay: boolean,
 ): string {
-  const named = isRelay ? varbinds.find(({ oid }) => oid === SNMP_TRAP_ADDRESS)?.value : undefined;
+  if (!isRelay) return sender;
+  const named = varbinds.find(({ oid }) => oid === SNMP_TRAP_ADDRESS)?.value;
   const said = [agentAddress, named].find((address) => typeof address === 'string' && namesHost(address));
-  if (said === undefined || (!isRelay && isIn(INNER, String(said)) && !isIn(INNER, sender))) return sender;
-  return String(said);
+  return said === undefined ? sender : String(said);
 }
 
 /** Is it an address, and one that a host may have? */
