@@ -46,12 +46,80 @@ describe('an action tried by a person', () => {
     expect(sink.requests).toEqual([]);
   });
 
-  test('is tried once when it is asked for, and makes no execution', async () => {
+  test('is tried once when it is asked for: an execution of kind test, of no service', async () => {
     const { body } = await api.post('/actions/tell/test', { dryRun: false });
     expect(body).toMatchObject({ dryRun: false, outcome: 'succeeded' });
     expect(sink.requests).toMatchObject([{ path: '/test', headers: { authorization: `Bearer ${SECRET}` } }]);
-    expect(await api.all('/executions')).toEqual([]);
+    const [execution, ...others] = await api.all('/executions?kind=test');
+    expect(execution).toMatchObject({
+      id: body.execution,
+      kind: 'test',
+      action: 'tell',
+      status: 'succeeded',
+      justification: 'a test by the administrator',
+      idempotencyKey: sink.requests[0]!.headers['idempotency-key'],
+      attempts: [{ outcome: 'succeeded', request: { method: 'POST', url: `${url}/test` } }],
+      finishedAt: expect.any(String),
+    });
+    expect(JSON.stringify(execution)).not.toContain(SECRET);
+    expect(Object.keys(execution)).not.toEqual(expect.arrayContaining(['service']));
+    expect(others).toEqual([]);
+    expect(await api.all('/executions?action=tell')).toHaveLength(1);
+    expect(await api.all('/executions?kind=trigger')).toEqual([]);
+    expect(await api.all('/executions?service=test')).toEqual([]);
   });
+
+  test('is never tried again, whatever came of it', async () => {
+    sink.next.push({ status: 503 });
+    const { body } = await api.post('/actions/tell/test', { dryRun: false });
+    expect(body).toMatchObject({ outcome: 'retryable' });
+    const { body: execution } = await api.get(`/executions/${body.execution}`);
+    expect(execution).toMatchObject({ status: 'failed', attempts: [{ outcome: 'retryable' }] });
+    const retried = await api.post(`/executions/${body.execution}/retry`);
+    expect([retried.status, retried.body.detail]).toEqual([409, expect.stringMatching(/not retried/)]);
+    expect((await api.post('/executions/retry', { action: 'tell' })).body).toEqual({ retried: 0 });
+  });
+
+  test('counts under the limits of all executions, and begins nothing beyond them', async () => {
+    await api.create('/actions', {
+      name: 'slow',
+      type: 'webhook',
+      concurrency: 1,
+      params: { url: `${url}/slow` },
+    });
+    sink.next.push({ delayMs: 1_000 });
+    const first = api.post('/actions/slow/test', { dryRun: false });
+    const running = await until(
+      async () => (await api.all('/executions?action=slow&status=running'))[0],
+      5_000,
+    );
+    // It was written down before it was sent.
+    expect(running).toMatchObject({ kind: 'test', attempts: [{ request: { url: `${url}/slow` } }] });
+    const second = await api.post('/actions/slow/test', { dryRun: false });
+    expect([second.status, second.body.detail]).toEqual([409, '1 of 1 executions of slow are in flight']);
+    expect((await first).body).toMatchObject({ outcome: 'succeeded' });
+    expect(await api.all('/executions?action=slow')).toHaveLength(1);
+  });
+
+  test('whose process dies ends unknown, and is not sent again', async () => {
+    const other = await world.start('api');
+    sink.requests.length = 0;
+    sink.next.push({ hang: true });
+    void other.api.post('/actions/slow/test', { dryRun: false }).catch(() => undefined);
+    await until(() => sink.requests.length === 1, 5_000);
+    await other.kill();
+    // Its time is over; another process finds that.
+    await world.rows(`UPDATE executions SET expires_at = now() - interval '1 s' WHERE status = 'running'`);
+    const lost = await until(
+      async () => (await api.all('/executions?action=slow&status=unknown'))[0],
+      10_000,
+    );
+    expect(lost).toMatchObject({
+      kind: 'test',
+      attempts: [{ outcome: 'lost', error: expect.stringMatching(/stopped before the end was known/) }],
+    });
+    expect(sink.requests).toHaveLength(1);
+  }, 30_000);
 
   test('says what is wrong', async () => {
     await api.create('/actions', {
@@ -81,7 +149,9 @@ describe('an action tried by a person', () => {
 
   test('does not act under the kill switch', async () => {
     await api.put('/kill-switch', { on: true });
+    const before = await api.all('/executions');
     expect((await api.post('/actions/tell/test', { dryRun: false })).status).toBe(409);
+    expect(await api.all('/executions')).toEqual(before);
     expect((await api.post('/actions/tell/test')).status).toBe(200);
     await api.put('/kill-switch', { on: false });
   });

@@ -1,28 +1,33 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
 import { withDeadline } from '../common/deadline';
-import { Conflict, messageOf } from '../common/errors';
+import { messageOf } from '../common/errors';
 import { newId } from '../common/ids';
 import { maskTexts } from '../common/secrets';
-import { KillSwitch } from '../kill-switch/kill-switch';
+import type { ActionRow } from '../database/entities';
 import { Permanent, Retryable, type Action, type ActionContext } from './action';
 import { ActionBook } from './action-book';
 import { Actions } from './actions';
-import { masked } from './excerpt';
+import { excerptOf, masked } from './excerpt';
 import type { AttemptOutcome } from './execution';
 import { rendered } from './rendering';
+import { TestExecutions, type TestEnd } from './test-executions';
 import { gapMs } from './waiting-executions';
 
 /** What an action would send, and what came of sending it. */
 export interface TestAnswer {
   dryRun: boolean;
+  /** Of what was sent, or tried to: its entry in the history. */
+  execution?: string;
   /** As it would be sent, secrets masked; absent when it can't be made. */
   request?: object;
   outcome?: AttemptOutcome;
   error?: string;
   detail?: string;
 }
+
+const TEXT_AT_MOST = 2_000;
 
 const ALERT = {
   labels: { alertname: 'Test', instance: 'test' },
@@ -44,24 +49,50 @@ const SAMPLE = {
   alert: ALERT,
 };
 
-/** Actions tried by a person: one attempt, waited for, that makes no execution. */
+type Prepared =
+  | { request: object; texts: readonly string[]; send: () => Promise<TestEnd> }
+  /** It can't be made: a template that fails, a secret that is not there. */
+  | { request?: undefined; texts: readonly string[]; wrong: string };
+
+/** Actions tried by a person: one attempt, waited for, that is an execution of kind `test` and is never tried again. */
 @Injectable()
 export class ActionTests {
+  private readonly logger = new Logger('Actions');
+
   constructor(
     private readonly actions: Actions,
     private readonly book: ActionBook,
-    private readonly killSwitch: KillSwitch,
+    private readonly tests: TestExecutions,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** @throws Conflict when it would act under the kill switch */
-  async run(reference: string, dryRun: boolean, given: Record<string, unknown>): Promise<TestAnswer> {
-    const { id, version, timeoutSeconds } = await this.actions.store.get(reference);
-    if (!dryRun && (await this.killSwitch.isOn())) {
-      throw new Conflict('the kill switch is on: nothing is executed');
-    }
+  /** @param by who asks for it, in words. @throws Conflict when it may not act: under the kill switch, or a limit */
+  async run(
+    reference: string,
+    dryRun: boolean,
+    given: Record<string, unknown>,
+    by: string,
+  ): Promise<TestAnswer> {
+    const action = await this.actions.store.get(reference);
+    const id = newId();
+    const prepared = await this.prepare(action, id, given);
+    const { request, texts } = prepared;
+    const wrong = 'wrong' in prepared ? { outcome: 'permanent' as const, error: prepared.wrong } : undefined;
+    if (dryRun) return { dryRun, request, ...wrong };
+    // Written down before anything is sent: whatever happens then, the history says that it began.
+    const excerpt = request && excerptOf(request, texts);
+    await this.tests.begin({ id, actionId: action.id, by, request: excerpt });
+    const end = 'send' in prepared ? toldOf(await prepared.send(), texts) : wrong!;
+    await this.writeDown(id, action.name, end);
+    return { dryRun, execution: id, request, ...end };
+  }
+
+  private async prepare(
+    { id, version, timeoutSeconds }: Pick<ActionRow, 'id' | 'version' | 'timeoutSeconds'>,
+    executionId: string,
+    given: Record<string, unknown>,
+  ): Promise<Prepared> {
     const now = this.clock.now();
-    const executionId = newId();
     const trigger = { ...SAMPLE.trigger, at: now.toISOString() };
     const variables = { ...SAMPLE, trigger, ...given, execution: { id: executionId } };
     let texts: string[] = [];
@@ -72,16 +103,34 @@ export class ActionTests {
       const context = { timeoutMs: timeoutSeconds * 1000, now, executionId, variables };
       const previewing = { ...context, signal: new AbortController().signal };
       const request = masked(strategy.preview(params, previewing), texts) as object;
-      if (dryRun) return { dryRun, request };
-      return { dryRun, request, ...(masked(await attempt(strategy, params, context), texts) as object) };
+      return { request, texts, send: () => attempt(strategy, params, context) };
     } catch (error) {
-      // It can't be made: a template that fails, a secret that is not there.
-      return { dryRun, outcome: 'permanent', error: maskTexts(messageOf(error), texts) };
+      return { texts, wrong: maskTexts(messageOf(error), texts) };
     }
+  }
+
+  /** Whoever waits for the answer is told what came of it all the same; the history says `unknown` in time. */
+  private async writeDown(id: string, action: string, end: TestEnd): Promise<void> {
+    this.logger.log({ msg: `${action}: tested by a person`, execution: id, action, ...end });
+    await this.tests
+      .finish(id, end)
+      .catch((problem) =>
+        this.logger.warn(`what came of the test ${id} is not written down: ${messageOf(problem)}`),
+      );
   }
 }
 
-async function attempt(strategy: Action, params: object, context: Omit<ActionContext, 'signal'>) {
+/** What a target echoes of our credentials is nobody's business. */
+function toldOf({ outcome, error, detail }: TestEnd, texts: readonly string[]): TestEnd {
+  const told = (text?: string) => text && maskTexts(text, texts).slice(0, TEXT_AT_MOST);
+  return { outcome, error: told(error), detail: told(detail) };
+}
+
+async function attempt(
+  strategy: Action,
+  params: object,
+  context: Omit<ActionContext, 'signal'>,
+): Promise<TestEnd> {
   const end = performance.now() + context.timeoutMs;
   try {
     let result = await withDeadline(context.timeoutMs, (signal) =>

@@ -1,6 +1,8 @@
-import { Body, Controller, HttpCode, Inject, Param, Post } from '@nestjs/common';
+import { Body, Controller, HttpCode, Inject, Param, Post, Req } from '@nestjs/common';
 import { ApiBody, ApiOperation } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import { definitionController } from '../api/definition.controller';
+import { nameOf } from '../auth/auth';
 import { checked } from '../common/check';
 import { Any, Flag } from '../common/fields';
 import { ActionDto } from './action.dto';
@@ -30,9 +32,12 @@ export class ActionsController extends definitionController('actions', ActionDto
   @Post(':ref/test')
   @HttpCode(200)
   @ApiBody({ type: ActionTestDto, required: false })
-  @ApiOperation({ summary: 'Show the rendered request, secrets masked, or try it once; makes no execution' })
-  test(@Param('ref') reference: string, @Body() body: unknown) {
+  @ApiOperation({
+    summary:
+      'Show the rendered request, secrets masked, or try it once: an execution of kind test; 409 under the kill switch and where a limit leaves no room',
+  })
+  test(@Param('ref') reference: string, @Body() body: unknown, @Req() request: FastifyRequest) {
     const { dryRun, variables } = checked(ActionTestDto, body ?? {});
-    return this.tests.run(reference, dryRun, variables as Record<string, unknown>);
+    return this.tests.run(reference, dryRun, variables as Record<string, unknown>, nameOf(request));
   }
 }

@@ -7,12 +7,22 @@ import { Actions } from './actions';
 import { Claims } from './claims';
 import { Executions } from './executions';
 import { ACTION_MAPPINGS } from './mappings';
+import { TestExecutions } from './test-executions';
 import { WaitingExecutions } from './waiting-executions';
 
 /** What can be done, and what is being done. */
 @Module({
   imports: [DiscoveryModule, KillSwitchModule],
-  providers: [...ACTION_MAPPINGS, ActionRegistry, ActionBook, Actions, Claims, Executions, WaitingExecutions],
-  exports: [ActionRegistry, ActionBook, Actions, Claims, Executions, WaitingExecutions],
+  providers: [
+    ...ACTION_MAPPINGS,
+    ActionRegistry,
+    ActionBook,
+    Actions,
+    Claims,
+    Executions,
+    TestExecutions,
+    WaitingExecutions,
+  ],
+  exports: [ActionRegistry, ActionBook, Actions, Claims, Executions, TestExecutions, WaitingExecutions],
 })
 export class ActionsModule {}

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Batcher } from '../common/batcher';
 import { CLOCK, type Clock } from '../common/clock';
-import { messageOf } from '../common/errors';
+import { Conflict, messageOf } from '../common/errors';
 import { CONFIG, type Config } from '../config/config';
 import { uuids } from '../database/binary-format';
 import { Database } from '../database/database';
@@ -56,6 +56,27 @@ export class Claims {
   /** Takes one over whose worker is gone. */
   claimLost(id: string, worker: string): Promise<Claimed | undefined> {
     return this.lost.add({ id, worker });
+  }
+
+  /**
+   * Lets a test by a person begin under the limits of all executions; it counts for them once its row is written, in the
+   * same transaction.
+   *
+   * @throws Conflict naming the limit that leaves no room
+   */
+  async admitTest(sql: Sql, actionId: string): Promise<void> {
+    await sql.rows('SELECT pg_advisory_xact_lock($1)', [LIMITS_LOCK]);
+    const candidates = await sql.rows<Candidate>(
+      `SELECT a.id, a.id AS action, a.name AS "actionName", a.concurrency, a.target,
+         a.target_concurrency AS "targetConcurrency", a.id AS service, '' AS "serviceName", NULL::int AS "maxPerHour",
+         false AS "hasBegun"
+       FROM actions a WHERE a.id = $1`,
+      [actionId],
+    );
+    const now = this.clock.now();
+    const usage = await this.usage(sql, candidates, now);
+    const { held } = admit(candidates, usage, this.config.maxActionsPerHour, now.getTime());
+    if (held[0] !== undefined) throw new Conflict(held[0].why);
   }
 
   /** For each place that is free now, one that waits for it is put on the queue. */
@@ -120,11 +141,7 @@ export class Claims {
          attempts = CASE WHEN e.status = 'queued' THEN e.attempts || jsonb_build_object('startedAt', ${NOW_TEXT}) ELSE e.attempts END
        FROM mine a WHERE e.id = a.execution AND e.id = ANY($1::uuid[])
        RETURNING ${CLAIMED}`,
-      [
-        uuids(claims.map(({ id }) => id)),
-        uuids(claims.map(({ worker }) => worker)),
-        ...given,
-      ],
+      [uuids(claims.map(({ id }) => id)), uuids(claims.map(({ worker }) => worker)), ...given],
       name,
     );
   }

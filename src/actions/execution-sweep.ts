@@ -5,6 +5,7 @@ import { telemetry } from '../common/telemetry';
 import { SignOfLife } from '../database/sign-of-life';
 import { Queues } from '../queue/queues';
 import { Executions } from './executions';
+import { TestExecutions } from './test-executions';
 import { WaitingExecutions } from './waiting-executions';
 
 const EVERY_MS = 2_000;
@@ -20,6 +21,7 @@ export class ExecutionSweep extends Recurring {
   constructor(
     private readonly executions: Executions,
     private readonly waiting: WaitingExecutions,
+    private readonly tests: TestExecutions,
     private readonly queues: Queues,
     life: SignOfLife,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -32,6 +34,7 @@ export class ExecutionSweep extends Recurring {
   override async round(): Promise<void> {
     const now = this.clock.now();
     await this.executions.expireApprovals(now);
+    await this.tests.endLost();
     telemetry.oldestDue.set(await this.executions.oldestDueSeconds(now));
     telemetry.held.set(await this.executions.held());
     const near = await this.executions.near(now, new Date(now.getTime() + NEAR_MS), AT_ONCE);

@@ -23,6 +23,12 @@ class ExecutionsQuery extends RangeQuery {
 
   @Choice(STATUSES, { description: 'Only those in this status', optional: true })
   status?: string;
+
+  @Choice(['trigger', 'test'], {
+    description: 'Only those of triggers, or only tests by a person, which have no service',
+    optional: true,
+  })
+  kind?: string;
 }
 
 const ENDED_BADLY = ['failed', 'unknown', 'cancelled'] as const;
@@ -54,9 +60,11 @@ class Resolution {
 
 interface ExecutionRow {
   id: string;
-  service: string;
+  kind: 'trigger' | 'test';
+  /** Of a test there is none, and no trigger. */
+  service: string | null;
   action: string;
-  trigger: string;
+  trigger: string | null;
   status: ExecutionStatus;
   justification: string;
   attempts: Attempt[];
@@ -70,7 +78,7 @@ interface ExecutionRow {
   nodes: { current: number; desired: number; delta: number; direction?: string } | null;
 }
 
-const SHOWN = `e.id, e.service_name AS service, e.action_name AS action, e.trigger_id AS trigger, e.status, e.justification,
+const SHOWN = `e.id, e.kind, e.service_name AS service, e.action_name AS action, e.trigger_id AS trigger, e.status, e.justification,
   e.attempts, e.created_at AS "createdAt", e.next_attempt_at AS "nextAttemptAt", e.expires_at AS "expiresAt", e.finished_at AS "finishedAt",
   e.held->>'why' AS held, e.variables->'nodes' AS nodes`;
 
@@ -88,7 +96,7 @@ export class ExecutionsController {
   @ApiOperation({ summary: 'Executions, newest first' })
   @ApiQuery({ type: ExecutionsQuery })
   async list(@Query() given: Record<string, string>) {
-    const { limit, cursor, from, to, service, action, status } = checked(
+    const { limit, cursor, from, to, service, action, status, kind } = checked(
       ExecutionsQuery,
       ExecutionsQuery.numbers(given),
     );
@@ -98,7 +106,8 @@ export class ExecutionsController {
          AND ($3::timestamptz IS NULL OR e.created_at < $3) AND ($4::text IS NULL OR e.status = $4)
          AND ($5::text IS NULL OR e.service_name = $5 OR e.service_id IN (SELECT id FROM services WHERE name = $5) OR e.service_id = $6)
          AND ($7::text IS NULL OR e.action_name = $7 OR e.action_id IN (SELECT id FROM actions WHERE name = $7) OR e.action_id = $8)
-       ORDER BY e.id DESC LIMIT $9`,
+         AND ($9::text IS NULL OR e.kind = $9)
+       ORDER BY e.id DESC LIMIT $10`,
       [
         cursor ?? null,
         momentOf(from) ?? null,
@@ -108,6 +117,7 @@ export class ExecutionsController {
         service !== undefined && isId(service) ? service : null,
         action ?? null,
         action !== undefined && isId(action) ? action : null,
+        kind ?? null,
         limit + 1,
       ],
     );
@@ -184,14 +194,8 @@ export class ExecutionsController {
   }
 }
 
-function show({ nextAttemptAt, expiresAt, finishedAt, held, nodes, ...row }: ExecutionRow): object {
-  return {
-    ...row,
-    idempotencyKey: row.id,
-    ...(nodes === null ? {} : { nodes }),
-    ...(held === null ? {} : { held }),
-    ...(nextAttemptAt === null ? {} : { nextAttemptAt }),
-    ...(expiresAt === null ? {} : { expiresAt }),
-    ...(finishedAt === null ? {} : { finishedAt }),
-  };
+/** What there is none of is left out. */
+function show(row: ExecutionRow): object {
+  const known = Object.entries(row).filter(([, value]) => value !== null);
+  return { ...Object.fromEntries(known), idempotencyKey: row.id };
 }

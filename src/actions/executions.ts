@@ -173,13 +173,14 @@ export class Executions {
   /** By a person: goes on with the same execution and key. */
   async retry(id: string): Promise<void> {
     const now = this.clock.now();
-    const [orphan] = await this.database.rows<{ action: string }>(
-      `SELECT action_name AS action FROM executions e
-       WHERE id = $1 AND NOT EXISTS (SELECT FROM actions a WHERE a.id = e.action_id)`,
+    const [odd] = await this.database.rows<{ action: string; kind: string }>(
+      `SELECT action_name AS action, kind FROM executions e
+       WHERE id = $1 AND (kind = 'test' OR NOT EXISTS (SELECT FROM actions a WHERE a.id = e.action_id))`,
       [id],
     );
-    if (orphan !== undefined)
-      throw new Conflict(`its action ${orphan.action} was deleted, so it can't be retried`);
+    if (odd?.kind === 'test')
+      throw new Conflict(`a test is not retried; test ${odd.action} again by POST /actions/:id/test`);
+    if (odd !== undefined) throw new Conflict(`its action ${odd.action} was deleted, so it can't be retried`);
     await this.rechecks.of(id);
     const tries = await this.change(id, ['failed', 'unknown', 'cancelled'], 'retried', (sql) =>
       sql.rows<{ tries: number }>(

@@ -32,6 +32,12 @@ export function senderOf(request: FastifyRequest): Sender {
   return principal?.kind === 'source' ? principal : { name: 'api' };
 }
 
+/** Who asks for something, in words. */
+export function nameOf(request: FastifyRequest): string {
+  const principal = principalOf(request);
+  return principal?.kind === 'source' ? `source ${principal.name}` : 'the administrator';
+}
+
 /** Who sent it, where that is known by now. */
 export const principalOf = (request: FastifyRequest): Principal | undefined =>
   (request as { principal?: Principal }).principal;

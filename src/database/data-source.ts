@@ -27,6 +27,7 @@ import { SnmpAsDevicesSpeak1763901900000 } from '../../migrations/1763901900000-
 import { SignsOfLife1764000000000 } from '../../migrations/1764000000000-signs-of-life';
 import { RollUpsInPieces1764300000000 } from '../../migrations/1764300000000-roll-ups-in-pieces';
 import { SchemaVersions1764400000000 } from '../../migrations/1764400000000-schema-versions';
+import { TestsAsExecutions1764500000000 } from '../../migrations/1764500000000-tests-as-executions';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -117,6 +118,7 @@ function dataSource(url: string, extra: object): DataSource {
       RollUpsInPieces1764300000000,
       BelievedSources1764200000000,
       SchemaVersions1764400000000,
+      TestsAsExecutions1764500000000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,
