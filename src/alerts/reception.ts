@@ -11,7 +11,7 @@ import {
   type FieldError,
 } from '../common/errors';
 import { fieldsOf } from '../common/fields';
-import { isObject, readJson } from '../common/json';
+import { isObject, readJsonInTurns } from '../common/json';
 import { problemOf } from '../common/problem.filter';
 import { Secrets } from '../common/secrets';
 import { telemetry } from '../common/telemetry';
@@ -60,7 +60,7 @@ export class Reception {
     try {
       if (this.formats.find(asked) === undefined || asked === 'snmp')
         throw new NotFound('alert format over HTTP', asked);
-      if (asked === 'auto') type = this.detected(facts);
+      if (asked === 'auto') type = await this.detected(facts);
       const { body, taken, notes } = await this.accept(type, facts, sender);
       const answer = this.formats.get(type).strategy.answer?.(body, taken) ?? { status: 202, body: taken };
       this.keepReceipt(sender, { facts, format: type, status: answer.status, taken, notes });
@@ -87,7 +87,7 @@ export class Reception {
   private async accept(type: string, facts: Facts, sender: Sender): Promise<Accepted> {
     const { strategy: format } = this.formats.get(type);
     const params = this.paramsOf(type, sender);
-    const body = format.read ? format.read(facts) : readJson(facts.raw);
+    const body = format.read ? format.read(facts) : await readJsonInTurns(facts.raw);
     await format.believe?.(body, params, facts);
     if (countIn(body) > MAX_ALERTS) throw new PayloadTooLarge(`at most ${MAX_ALERTS} alerts in one request`);
     const parsed = format.parse(body, params, facts);
@@ -117,8 +117,8 @@ export class Reception {
   }
 
   /** The first format whose shape it has. @throws InvalidInput */
-  private detected(facts: Facts): string {
-    const body = facts.headers['ce-specversion'] === undefined ? readJson(facts.raw) : undefined;
+  private async detected(facts: Facts): Promise<string> {
+    const body = facts.headers['ce-specversion'] === undefined ? await readJsonInTurns(facts.raw) : undefined;
     const found = this.formats
       .types()
       .find((type) => this.formats.get(type).strategy.looksLike?.(body, facts));

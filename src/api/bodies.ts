@@ -1,14 +1,16 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { UnsupportedMediaTypeException } from '@nestjs/common';
-import { exactJson } from '../common/json';
+import { exactJsonInTurns } from '../common/json';
 import { drain, hasBody, readBody } from './body';
 import { UNIDENTIFIED, type BodyBudget, type Holder } from './body-budget';
-import { kindOf, wrongMediaType, type BodyKind } from './raw-body';
+import { kindOf, takesLongBody, wrongMediaType, type BodyKind } from './raw-body';
 
 export const BODY_BYTES_AT_MOST = 8 * 1024 * 1024;
 /** Of those whose token stands in the body. */
 const UNIDENTIFIED_BYTES_AT_MOST = 64 * 1024;
-/** YAML takes a second a megabyte to read, and others wait meanwhile. JSON has no such limit. */
+/** Of one definition: it is checked in one go. */
+const DEFINITION_BYTES_AT_MOST = 1024 * 1024;
+/** YAML takes a second a megabyte to read. */
 const YAML_BYTES_AT_MOST = 2 * 1024 * 1024;
 
 const METHODS_WITHOUT = new Set(['GET', 'HEAD']);
@@ -50,23 +52,20 @@ export function acceptBodies(
   fastify.addContentTypeParser('*', (request, _payload, done) => {
     const body = read.get(request);
     if (body === undefined || body.length === 0) return done(null, undefined);
-    try {
-      done(null, READERS[kindOf(request)!](body));
-    } catch (error) {
-      done(error as Error);
-    }
+    READERS[kindOf(request)!](body).then((value) => done(null, value), done);
   });
 }
 
-const READERS: Record<BodyKind, (body: Buffer) => unknown> = {
-  json: (body) => exactJson(body.toString('utf8')),
-  raw: (body) => body,
+const READERS: Record<BodyKind, (body: Buffer) => Promise<unknown>> = {
+  json: (body) => exactJsonInTurns(body.toString('utf8')),
+  raw: async (body) => body,
   // Parsed where it is taken, so that a mistake can be told by its line.
-  yaml: (body) => body.toString('utf8'),
-  form: (body) => Object.fromEntries(new URLSearchParams(body.toString('utf8'))),
+  yaml: async (body) => body.toString('utf8'),
+  form: async (body) => Object.fromEntries(new URLSearchParams(body.toString('utf8'))),
 };
 
 function limitOf(request: FastifyRequest, holder: Holder): number {
   if (holder === UNIDENTIFIED) return UNIDENTIFIED_BYTES_AT_MOST;
-  return kindOf(request) === 'yaml' ? YAML_BYTES_AT_MOST : BODY_BYTES_AT_MOST;
+  if (kindOf(request) === 'yaml') return YAML_BYTES_AT_MOST;
+  return takesLongBody(request) ? BODY_BYTES_AT_MOST : DEFINITION_BYTES_AT_MOST;
 }

@@ -6,7 +6,11 @@ export const RAW_BODY = { rawBody: true } as const;
 export const FORM_BODY = { formBody: true } as const;
 /** Config of a route that takes YAML besides JSON. */
 export const YAML_BODY = { yamlBody: true } as const;
+/** Config of a route whose JSON may be as long as any body; that of others is one definition. */
+export const LONG_BODY = { longBody: true } as const;
 
+export const takesLongBody = (request: FastifyRequest): boolean =>
+  takesRawBody(request) || has(LONG_BODY, request);
 export const takesRawBody = (request: FastifyRequest): boolean => has(RAW_BODY, request);
 export const takesForms = (request: FastifyRequest): boolean => has(FORM_BODY, request);
 export const takesYaml = (request: FastifyRequest): boolean => has(YAML_BODY, request);

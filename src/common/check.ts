@@ -135,15 +135,23 @@ function misshapenItems({ name, list }: Field, given: unknown, pointer: string):
   );
 }
 
+/** Fields that no class has. What is meant is guessed for some: that takes long, and a body may have ten thousands. */
 function unknownFields(cls: Type<object>, plain: object, pointer: string): FieldError[] {
-  const fields = fieldsOf(cls);
-  return Object.entries(plain).flatMap(([name, given]: [string, unknown]) => {
-    const field = fields.find((one) => one.name === name);
-    if (field !== undefined) return below(field, given, pointer, unknownFields);
-    const known = fields.map((one) => one.name);
-    return [{ pointer: pointer + step(name), detail: `is not a known field${didYouMean(name, known)}` }];
-  });
+  let guesses = GUESSES_AT_MOST;
+  const within = (cls: Type<object>, plain: object, pointer: string): FieldError[] => {
+    const fields = fieldsOf(cls);
+    return Object.entries(plain).flatMap(([name, given]: [string, unknown]) => {
+      const field = fields.find((one) => one.name === name);
+      if (field !== undefined) return below(field, given, pointer, within);
+      const known = fields.map((one) => one.name);
+      const guess = guesses-- > 0 ? didYouMean(name, known) : '';
+      return [{ pointer: pointer + step(name), detail: `is not a known field${guess}` }];
+    });
+  };
+  return within(cls, plain, pointer);
 }
+
+const GUESSES_AT_MOST = 20;
 
 function missing(cls: Type<object>, value: object, pointer: string): FieldError[] {
   return fieldsOf(cls).flatMap((field) => {

@@ -1,5 +1,6 @@
 import { parse } from 'secure-json-parse';
 import { InvalidInput, type FieldError } from './errors';
+import { parseInTurns } from './json-in-turns';
 import { step } from './pointer';
 
 /** Escapes of what PostgreSQL can't hold in a text: NUL, and halves of surrogate pairs. Whole pairs have them too. */
@@ -15,10 +16,20 @@ const REPLACEMENT = '\ufffd';
  * @throws InvalidInput saying where it stops being JSON
  */
 export function readJson(given: Buffer | string): unknown {
-  const text = typeof given === 'string' ? given : given.toString('utf8');
-  const value = parsed(text);
-  return SUSPECT_ESCAPE.test(text) ? withStorableTexts(value) : value;
+  const text = textOf(given);
+  return storableIn(text, parsed(text));
 }
+
+/** As `readJson`; others have their turn while much is read. */
+export async function readJsonInTurns(given: Buffer | string): Promise<unknown> {
+  const text = textOf(given);
+  return storableIn(text, await parsedInTurns(text));
+}
+
+const textOf = (given: Buffer | string): string => (typeof given === 'string' ? given : given.toString('utf8'));
+
+const storableIn = (text: string, value: unknown): unknown =>
+  SUSPECT_ESCAPE.test(text) ? withStorableTexts(value) : value;
 
 /**
  * JSON whose texts are kept as they were given: what no text of PostgreSQL can hold is refused, as are names that could
@@ -28,6 +39,13 @@ export function readJson(given: Buffer | string): unknown {
  */
 export function exactJson(text: string): unknown {
   const value = parsed(text);
+  if (SUSPECT_ESCAPE.test(text)) refuseUnkeepable(value);
+  return value;
+}
+
+/** As `exactJson`; others have their turn while much is read. */
+export async function exactJsonInTurns(text: string): Promise<unknown> {
+  const value = await parsedInTurns(text);
   if (SUSPECT_ESCAPE.test(text)) refuseUnkeepable(value);
   return value;
 }
@@ -50,6 +68,16 @@ function parsed(text: string): unknown {
     if (value !== undefined) refuseUnkeepable(value);
     const { message } = error as Error;
     throw new InvalidInput([{ pointer: '', detail: `is no JSON: ${storable(message).slice(0, 200)}` }]);
+  }
+}
+
+/** As `parsed`. What is wrong with a long text is told by its place among the characters alone. */
+async function parsedInTurns(text: string): Promise<unknown> {
+  try {
+    return await parseInTurns(text, (piece) => (piece === text ? parsed(text) : parse(piece)));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new InvalidInput([{ pointer: '', detail: `is no JSON: ${storable(error.message).slice(0, 200)}` }]);
   }
 }
 

@@ -33,6 +33,12 @@ export interface Entry {
 
 export type Entries = Record<Section, Entry[]>;
 
+/** There are five; more mistakes need not be told. */
+const FIELDS_AT_MOST = 100;
+/** Of one kind, in one document. */
+export const DEFINITIONS_AT_MOST = 100_000;
+export const TOO_MANY = `has more than ${DEFINITIONS_AT_MOST} definitions; send them in several documents`;
+
 export const noEntries = (): Entries => ({ infrastructures: [], actions: [], services: [], sources: [] });
 
 /** What a document says, section by section. Mistakes in its form are pushed. */
@@ -42,7 +48,7 @@ export function entriesOf(document: unknown, errors: FieldError[]): Entries {
     errors.push({ pointer: '', detail: 'must be an object, or the list that monscale 2014 exported' });
     return entries;
   }
-  for (const [name, given] of Object.entries(document)) {
+  for (const [name, given] of Object.entries(document).slice(0, FIELDS_AT_MOST)) {
     const pointer = step(name);
     if (name === 'monscale') {
       if (!isDeepStrictEqual(given, FORM))
@@ -50,6 +56,7 @@ export function entriesOf(document: unknown, errors: FieldError[]): Entries {
     } else if (!Object.hasOwn(SECTIONS, name))
       errors.push({ pointer, detail: `is not a known field${didYouMean(name, Object.keys(SECTIONS))}` });
     else if (!Array.isArray(given)) errors.push({ pointer, detail: 'must be a list' });
+    else if (given.length > DEFINITIONS_AT_MOST) errors.push({ pointer, detail: TOO_MANY });
     else entries[name as Section] = given.map((body, index) => entry(body, pointer + step(index)));
   }
   return entries;

@@ -17,21 +17,21 @@ const service = (thresholds: string[], data: object, changes: object = {}) => ({
 }); // prettier-ignore
 const action = (name: string, data: object) => ({ type: 'ScaleAction', name: 'a', action: name, data });
 
-const bodyOf = (exported: object[]) => {
-  const { entries, errors, thresholds } = entriesOf2014(exported, ALL);
+const bodyOf = async (exported: object[]) => {
+  const { entries, errors, thresholds } = await entriesOf2014(exported, ALL);
   const all = [...entries.actions, ...entries.infrastructures, ...entries.services];
   expect([...errors, ...thresholds, ...all.flatMap((entry) => entry.errors)]).toEqual([]);
   return all.at(-1)!.body;
 };
 
-const mistakesOf = (exported: unknown[], has = ALL) => {
-  const { entries, errors, thresholds } = entriesOf2014(exported, has);
+const mistakesOf = async (exported: unknown[], has = ALL) => {
+  const { entries, errors, thresholds } = await entriesOf2014(exported, has);
   const all = [...errors, ...thresholds, ...Object.values(entries).flat()];
   return all.flatMap((one) => ('errors' in one ? one.errors : [one])).map(({ pointer }) => pointer);
 };
 
-test('thresholds of a service become one condition, held as long as the longest of them', () => {
-  const body = bodyOf([
+test('thresholds of a service become one condition, held as long as the longest of them', async () => {
+  const body = await bodyOf([
     service(['busy', 'few', 'even'], {
       snmp_variable: '.1.3.6.1.4.1.2021.11.9.0', snmp_read_comunity: 'c', host: 'h', port: '1161',
       redis_list_name: 'jobs', redis_host: '::1', redis_db: 2,
@@ -72,8 +72,8 @@ test.each<[string, object, object]>([
   ['snmp_oid_service_avg', { snmp_variable: '.1.3.6.1' }, { oid: '1.3.6.1' }],
   ['redis_list_length', { redis_list_name: 'q' }, { url: 'redis://localhost:6379/0', key: 'q' }],
   ['http_content', { url: 'http://h/', content: 'ok' }, { url: 'http://h/', equals: 'ok' }],
-])('%s with %j has the params %j', (metric, data, params) => {
-  const body = bodyOf([threshold('t', metric, '>', 0), service(['t'], data)]) as { metrics: object };
+])('%s with %j has the params %j', async (metric, data, params) => {
+  const body = (await bodyOf([threshold('t', metric, '>', 0), service(['t'], data)])) as { metrics: object };
   expect(Object.values(body.metrics)).toMatchObject([{ params }]);
 });
 
@@ -92,8 +92,8 @@ test.each<[string, object, string, object]>([
     'sns_publish',
     { topicArn: 'arn:aws:sns:eu-west-1:123456789012:t', message: 'm', accessKeyId: 'k', secretAccessKey: 's' },
   ],
-])('%s with %j is %s with %j', (named, data, type, params) => {
-  expect(bodyOf([action(named, data)])).toEqual({ name: 'a', type, params });
+])('%s with %j is %s with %j', async (named, data, type, params) => {
+  expect(await bodyOf([action(named, data)])).toEqual({ name: 'a', type, params });
 }); // prettier-ignore
 
 test.each<[string, object[], string[]]>([
@@ -118,21 +118,21 @@ test.each<[string, object[], string[]]>([
     ['/1/data/colour'],
   ],
   ['an object instead of a name', [{ ...action('constructor', {}), name: {} }], ['/0/name', '/0/action']],
-])('%s is told by its pointer', (_, exported, pointers) => {
-  expect(mistakesOf(exported).sort()).toEqual(pointers.sort());
+])('%s is told by its pointer', async (_, exported, pointers) => {
+  expect((await mistakesOf(exported)).sort()).toEqual(pointers.sort());
 }); // prettier-ignore
 
-test('what this build does not have is told at the threshold, the service and the action', () => {
+test('what this build does not have is told at the threshold, the service and the action', async () => {
   const exported = [
     threshold('t', 'snmp_oid', '>', 1),
     service(['t'], { snmp_variable: '1.3.6.1' }),
     action('log_info_message', { message: 'x' }),
   ];
-  expect(mistakesOf(exported, NONE).sort()).toEqual(['/0/metric', '/1/threshold', '/2/action']);
+  expect((await mistakesOf(exported, NONE)).sort()).toEqual(['/0/metric', '/1/threshold', '/2/action']);
 });
 
-test('what needs a person is noted: directions, node counts, keys that nothing read', () => {
-  const { notes } = entriesOf2014(
+test('what needs a person is noted: directions, node counts, keys that nothing read', async () => {
+  const { notes } = await entriesOf2014(
     [
       { type: 'ServiceInfrastructure', name: 'web' },
       threshold('t', 'number_of_nodes', '>', 1),
@@ -147,8 +147,8 @@ test('what needs a person is noted: directions, node counts, keys that nothing r
   ]);
 });
 
-test('a mistake in what an object became is told where it stood', () => {
-  const { entries } = entriesOf2014([{ type: 'ServiceInfrastructure', name: 'a/b' }], ALL);
+test('a mistake in what an object became is told where it stood', async () => {
+  const { entries } = await entriesOf2014([{ type: 'ServiceInfrastructure', name: 'a/b' }], ALL);
   const [entry] = entries.infrastructures;
   expect(entry!.place({ pointer: '/name', detail: 'd' })).toEqual({ pointer: '/0/name', detail: 'd' });
   expect(entry!.place({ pointer: '/minNodes', detail: 'd' }).pointer).toBe('/0');

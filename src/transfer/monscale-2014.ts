@@ -1,7 +1,8 @@
 import { isIPv6 } from 'node:net';
 import { step } from '../common/check';
 import type { FieldError } from '../common/errors';
-import { isObject, noEntries, type Entries, type Entry } from './document';
+import { Turns } from '../common/turns';
+import { DEFINITIONS_AT_MOST, isObject, noEntries, TOO_MANY, type Entries, type Entry } from './document';
 
 /** Which mappings this build has. */
 export interface Known {
@@ -183,16 +184,20 @@ interface Threshold {
  * The list that `manage.py export` of monscale 2014 wrote, as entries of a document. Nothing is guessed: what has no
  * counterpart is an error of its object.
  */
-export function entriesOf2014(exported: readonly unknown[], has: Known): Converted {
+export async function entriesOf2014(exported: readonly unknown[], has: Known): Promise<Converted> {
+  const turns = new Turns();
   const entries = noEntries();
   const notes: FieldError[] = [];
   const thresholds = new Map<string, Threshold | undefined>();
   const unmappable: Unmappable[] = [];
   const errors: FieldError[] = [];
   const services: Fields[] = [];
+  if (exported.length > DEFINITIONS_AT_MOST)
+    return { entries, notes, thresholds: unmappable, errors: [{ pointer: '', detail: TOO_MANY }] };
   // Thresholds first: services are made of them, wherever they stand.
   for (const [index, object] of exported.entries()) {
     const pointer = step(index);
+    await turns.next();
     if (!isObject(object)) {
       errors.push({ pointer, detail: 'must be an object with a type' });
       continue;
@@ -209,7 +214,10 @@ export function entriesOf2014(exported: readonly unknown[], has: Known): Convert
         detail: 'must be one of ScaleAction, Threshold, ServiceInfrastructure, MonitoredService',
       });
   }
-  entries.services = services.map((fields) => service(fields, thresholds, notes));
+  for (const fields of services) {
+    await turns.next();
+    entries.services.push(service(fields, thresholds, notes));
+  }
   return { entries, notes, thresholds: unmappable, errors };
 }
 

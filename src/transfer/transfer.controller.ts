@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { Body, Controller, Get, Headers, HttpCode, Post, Query, Res } from '@nestjs/common';
 import {
   ApiBearerAuth,
@@ -13,16 +14,16 @@ import {
 import { RouteConfig } from '../common/route-config';
 import type { FastifyReply } from 'fastify';
 import { ActionRegistry } from '../actions/action-registry';
-import { YAML_BODY, YAML_TYPES } from '../api/raw-body';
+import { LONG_BODY, YAML_BODY, YAML_TYPES } from '../api/raw-body';
 import { checked } from '../common/check';
 import { InvalidInput, type FieldError } from '../common/errors';
 import { Choice } from '../common/fields';
 import { MetricRegistry } from '../metrics/metric-registry';
 import { entriesOf } from './document';
-import { Export, type Exported } from './export';
+import { Export } from './export';
 import { Import, sentence, type Plan, type Skipped } from './import';
 import { entriesOf2014, type Unmappable } from './monscale-2014';
-import { fromYaml, toYaml } from './yaml';
+import { fromLongYaml, jsonOf, toLongYaml } from './long-documents';
 
 class ExportQuery {
   @Choice(['json', 'yaml'], { description: 'How it is written; else Accept says', optional: true })
@@ -61,17 +62,20 @@ export class TransferController {
     @Query() query: unknown,
     @Headers('accept') accept: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<Exported | string> {
+  ): Promise<string | Readable> {
     const { format } = checked(ExportQuery, query);
     const document = await this.exporter.document();
-    if ((format ?? (isYaml(accept) ? 'yaml' : 'json')) === 'json') return document;
+    if ((format ?? (isYaml(accept) ? 'yaml' : 'json')) === 'json') {
+      void reply.type('application/json; charset=utf-8');
+      return Readable.from(jsonOf(document));
+    }
     void reply.type('application/yaml; charset=utf-8');
-    return toYaml(document);
+    return toLongYaml(document);
   }
 
   @Post('import')
   @HttpCode(200)
-  @RouteConfig(YAML_BODY)
+  @RouteConfig({ ...YAML_BODY, ...LONG_BODY })
   @ApiQuery({ type: ImportQuery })
   @ApiConsumes('application/json', ...YAML_TYPES)
   @ApiBody({
@@ -86,7 +90,7 @@ export class TransferController {
     @Headers('content-type') type: string | undefined,
   ): Promise<Plan> {
     const { dryRun, skip } = checked(ImportQuery, query);
-    const document = isYaml(type) && typeof body === 'string' ? fromYaml(body) : body;
+    const document = isYaml(type) && typeof body === 'string' ? await fromLongYaml(body) : body;
     const options = { dryRun: dryRun === 'true', skip: skip === 'unmappable' };
     const errors: FieldError[] = [];
     if (!Array.isArray(document)) {
@@ -95,7 +99,7 @@ export class TransferController {
       return this.importer.run(entriesOf(document, errors), errors, options);
     }
     const has = { metrics: new Set(this.metrics.types()), actions: new Set(this.actions.types()) };
-    const { entries, thresholds, notes, errors: wrong } = entriesOf2014(document, has);
+    const { entries, thresholds, notes, errors: wrong } = await entriesOf2014(document, has);
     errors.push(...wrong);
     if (!options.skip) errors.push(...thresholds.flatMap((threshold) => threshold.errors));
     const plan = await this.importer.run(entries, errors, options);

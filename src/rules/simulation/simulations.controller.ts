@@ -1,5 +1,7 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { LONG_BODY } from '../../api/raw-body';
+import { RouteConfig } from '../../common/route-config';
 import { SimulationDto } from './simulation.dto';
 import { Simulations } from './simulations';
 
@@ -12,6 +14,7 @@ export class SimulationsController {
 
   @Post()
   @HttpCode(200)
+  @RouteConfig(LONG_BODY)
   @ApiBody({ type: SimulationDto })
   @ApiOperation({
     summary: 'Try a rule on given numbers or on what was recorded; nothing is written, nothing acts',

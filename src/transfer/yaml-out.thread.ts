@@ -1,0 +1,3 @@
+import { toYaml } from './yaml';
+
+export default (json: string): string => toYaml(JSON.parse(json));
