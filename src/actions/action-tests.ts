@@ -11,7 +11,7 @@ import { ActionBook } from './action-book';
 import { Actions } from './actions';
 import { excerptOf, masked } from './excerpt';
 import type { AttemptOutcome } from './execution';
-import { rendered } from './rendering';
+import { renderedInTime } from './rendering';
 import { TestExecutions, type TestEnd } from './test-executions';
 import { gapMs } from './waiting-executions';
 
@@ -99,7 +99,7 @@ export class ActionTests {
     try {
       const { options, strategy, ...opened } = await this.book.open(id, version);
       texts = opened.texts;
-      const params = rendered(options.params, opened.params, variables);
+      const params = await renderedInTime(options.params, opened.params, variables);
       const context = { timeoutMs: timeoutSeconds * 1000, now, executionId, variables };
       const previewing = { ...context, signal: new AbortController().signal };
       const request = masked(strategy.preview(params, previewing), texts) as object;

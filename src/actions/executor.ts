@@ -31,7 +31,7 @@ import { Claims } from './claims';
 import { excerptOf } from './excerpt';
 import type { Ending } from './execution';
 import { Executions } from './executions';
-import { rendered } from './rendering';
+import { renderedInTime } from './rendering';
 import { gapMs, WaitingExecutions, type ClaimedWaiting, type Followed } from './waiting-executions';
 
 const CONCURRENCY = 64;
@@ -160,7 +160,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
     if (problem !== undefined) throw new Permanent(problem);
     return {
       strategy,
-      params: rendered(options.params, params, withExecution(variables, id)),
+      params: await renderedInTime(options.params, params, withExecution(variables, id)),
       secrets: texts,
     };
   }

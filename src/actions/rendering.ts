@@ -1,40 +1,82 @@
+import { join } from 'node:path';
 import type { Type } from '@nestjs/common';
 import { fieldsOf, type Field } from '../common/fields';
 import { mapValues } from '../common/records';
-import { renderTemplate, TemplateBudget } from '../common/templates';
+import { AT_ONCE, renderTemplate, TemplateLimit, type TemplateMode } from '../common/templates';
+import { threadTask } from '../common/thread-pool';
+
+/** Of all templates of an action together, beside the event loop. */
+const RENDER_MS = 5_000;
 
 type Params = Record<string, unknown>;
 
-/** Params with their templates rendered over a trigger's variables. Throws when a template fails, or all take too much. */
-export function rendered<P extends object>(
+export interface Template {
+  template: string | number;
+  mode: TemplateMode;
+}
+
+export interface Rendering {
+  templates: Template[];
+  variables: object;
+}
+
+type Render = (template: string | number, mode: TemplateMode) => string;
+
+const renderOnThread = threadTask<Rendering, string[]>('actions', join(__dirname, 'rendering.thread'));
+
+/**
+ * Params with their templates rendered over a trigger's variables: at once, as nearly all can be, else on a thread.
+ *
+ * @throws Error when a template fails, TooCostly when they take too long, Unavailable when they can't be rendered now
+ */
+export async function renderedInTime<P extends object>(
   cls: Type<P>,
   params: P,
   variables: object,
-  budget = new TemplateBudget(),
-): P {
+): Promise<P> {
+  try {
+    return rendered(cls, params, variables);
+  } catch (error) {
+    if (!(error instanceof TemplateLimit)) throw error;
+  }
+  const templates: Template[] = [];
+  eachRendered(cls, params, (template, mode) => {
+    templates.push({ template, mode });
+    return '';
+  });
+  const bytes = templates.reduce((sum, { template }) => sum + String(template).length, 0);
+  const limits = { timeoutMs: RENDER_MS, bytes, what: 'a template', deed: 'render' } as const;
+  const texts = (await renderOnThread({ templates, variables }, limits)).values();
+  return eachRendered(cls, params, () => texts.next().value!);
+}
+
+/** The same, at once. @throws Error when a template fails, TemplateLimit when they take too long for it */
+export function rendered<P extends object>(cls: Type<P>, params: P, variables: object): P {
+  const until = performance.now() + AT_ONCE.renderLimit;
+  return eachRendered(cls, params, (template, mode) =>
+    renderTemplate(template, mode, variables, { ...AT_ONCE, renderLimit: until - performance.now() }),
+  );
+}
+
+/** Params with something else in the place of each template, in the order of the fields. */
+function eachRendered<P extends object>(cls: Type<P>, params: P, render: Render): P {
   const made = Object.create(cls.prototype as object) as Params;
   for (const field of fieldsOf(cls)) {
     const value = (params as Params)[field.name];
-    if (value !== undefined) made[field.name] = renderField(field, value, variables, budget);
+    if (value !== undefined) made[field.name] = fieldOf(field, value, render);
   }
   return made as P;
 }
 
-function renderField(
-  { options, nested, list }: Field,
-  value: unknown,
-  variables: object,
-  budget: TemplateBudget,
-): unknown {
-  if (nested && list) return (value as object[]).map((item) => rendered(nested(), item, variables, budget));
-  if (nested) return rendered(nested(), value as object, variables, budget);
-  if (options.template === undefined) return value;
-  return render(value, (text) => renderTemplate(text, options.template!, variables, budget));
+function fieldOf({ options, nested, list }: Field, value: unknown, render: Render): unknown {
+  if (nested && list) return (value as object[]).map((item) => eachRendered(nested(), item, render));
+  if (nested) return eachRendered(nested(), value as object, render);
+  return options.template === undefined ? value : valueOf(value, options.template, render);
 }
 
-function render(value: unknown, write: (text: string | number) => string): unknown {
-  if (typeof value === 'string' || typeof value === 'number') return write(value);
-  if (Array.isArray(value)) return value.map((item) => render(item, write));
+function valueOf(value: unknown, mode: TemplateMode, render: Render): unknown {
+  if (typeof value === 'string' || typeof value === 'number') return render(value, mode);
+  if (Array.isArray(value)) return value.map((item) => valueOf(item, mode, render));
   if (typeof value !== 'object' || value === null) return value;
-  return mapValues(value as Params, (item) => render(item, write));
+  return mapValues(value as Params, (item) => valueOf(item, mode, render));
 }

@@ -18,7 +18,18 @@ function plain(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
-const LIMITS = { parseLimit: 100_000, renderLimit: 1_000, memoryLimit: 10_000_000 };
+/** Milliseconds, and about the characters that are made on the way. */
+export interface RenderLimits {
+  renderLimit: number;
+  memoryLimit: number;
+}
+/** On the event loop: nearly every template is done by then. */
+export const AT_ONCE: RenderLimits = { renderLimit: 20, memoryLimit: 500_000 };
+/** On a thread. */
+export const LONG_RUN: RenderLimits = { renderLimit: 1_000, memoryLimit: 10_000_000 };
+
+/** More than may be done at once. */
+export class TemplateLimit extends Error {}
 
 const engines = Object.fromEntries(
   (Object.keys(ESCAPES) as TemplateMode[]).map((mode) => [
@@ -30,7 +41,8 @@ const engines = Object.fromEntries(
       templates: {},
       ownPropertyOnly: true,
       strictFilters: true,
-      ...LIMITS,
+      parseLimit: 100_000,
+      ...AT_ONCE,
     }),
   ]),
 ) as Record<TemplateMode, Liquid>;
@@ -39,21 +51,31 @@ const engines = Object.fromEntries(
 const PARSED_AT_MOST = 1_000;
 const parsed = new Map<string, Template[]>();
 
-function parse(template: string, mode: TemplateMode): Template[] {
+function parse(template: string, mode: TemplateMode, limits: RenderLimits): Template[] {
   const key = `${mode} ${template}`;
   const known = parsed.get(key);
   if (known !== undefined) return known;
+  if (limits !== LONG_RUN && partsOf(template) > PARTS_AT_MOST) throw new TemplateLimit('it has many parts');
   const fresh = engines[mode].parse(template);
   if (parsed.size >= PARSED_AT_MOST) parsed.clear();
   parsed.set(key, fresh);
   return fresh;
 }
 
+/** Values, tags and filters: some 30 ms to parse. */
+const PARTS_AT_MOST = 1_000;
+const PART = /\{[{%]|\|/g;
+const partsOf = (template: string): number => template.match(PART)?.length ?? 0;
+
 /** A value that is made JSON by a filter, where that is done to each. */
 const TWICE = /\{\{[^{}]*\|\s*json\b/;
 
 /** Why a text is no template, as a sentence; undefined when it is one. */
 export function templateProblem(text: string, mode: TemplateMode): string | undefined {
+  // A bar may stand in its text: only with values or tags it parts something.
+  const parts = /\{[{%]/.test(text) ? partsOf(text) : 0;
+  if (parts > PARTS_AT_MOST)
+    return `has ${parts} values, tags and filters; at most ${PARTS_AT_MOST} are allowed`;
   try {
     engines[mode].parse(text);
     if (mode === 'json' && TWICE.test(text))
@@ -64,38 +86,24 @@ export function templateProblem(text: string, mode: TemplateMode): string | unde
   }
 }
 
-/** What templates that are rendered together may take: each is bounded, and there may be hundreds. */
-export class TemplateBudget {
-  private ms = LIMITS.renderLimit;
-  private characters = LIMITS.memoryLimit;
-
-  /** @throws Error when nothing is left */
-  spend(work: (limits: { renderLimit: number; memoryLimit: number }) => string): string {
-    if (this.ms <= 0 || this.characters <= 0)
-      throw new Error(
-        `the templates take more than ${LIMITS.renderLimit} ms or ${LIMITS.memoryLimit} characters together`,
-      );
-    const began = performance.now();
-    try {
-      const text = work({ renderLimit: this.ms, memoryLimit: this.characters });
-      this.characters -= text.length;
-      return text;
-    } finally {
-      this.ms -= performance.now() - began;
-    }
-  }
-}
-
-/** The template's output. An unknown variable is empty. Throws when a tag or filter fails, or it takes more than there is. */
+/**
+ * The template's output. An unknown variable is empty.
+ *
+ * @throws TemplateLimit when it takes more than it may; Error when a tag or filter fails
+ */
 export function renderTemplate(
   template: string | number,
   mode: TemplateMode,
   variables: object,
-  budget = new TemplateBudget(),
+  limits = AT_ONCE,
 ): string {
   if (typeof template === 'number') return String(template);
   if (!template.includes('{')) return template;
-  return budget.spend(
-    (limits) => engines[mode].renderSync(parse(template, mode), variables, limits) as string,
-  );
+  try {
+    return engines[mode].renderSync(parse(template, mode, limits), variables, limits) as string;
+  } catch (error) {
+    const { message } = error as Error;
+    if (/^(?:template render|memory alloc) limit exceeded/.test(message)) throw new TemplateLimit(message);
+    throw error;
+  }
 }
