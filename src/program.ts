@@ -108,6 +108,7 @@ export async function startProgram(
     : undefined;
   try {
     const config = embedded ? withEmbedded(given, embedded) : given;
+    if (embedded) env.MONSCALE_PARAM_REDIS_URL ??= embedded.redisReaderUrl;
     if (config.adminToken === undefined && config.roles.includes('api')) {
       logger.warn('MONSCALE_ADMIN_TOKEN is not set: nobody can log in', 'Config');
     }

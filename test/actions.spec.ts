@@ -135,12 +135,12 @@ describe('an action tried by a person', () => {
     await api.create('/actions', {
       name: 'secretless',
       type: 'webhook',
-      params: { url: 'http://127.0.0.1:1/', secret: { env: 'NOT_SET_ANYWHERE' } },
+      params: { url: 'http://127.0.0.1:1/', secret: { env: 'MONSCALE_PARAM_NOT_SET' } },
     });
     const missing = await api.post('/actions/secretless/test');
     expect(missing.body).toMatchObject({
-      outcome: 'permanent',
-      error: expect.stringContaining('NOT_SET_ANYWHERE'),
+      outcome: 'retryable',
+      error: expect.stringContaining('MONSCALE_PARAM_NOT_SET'),
     });
     expect((await api.post('/actions/nobody/test')).status).toBe(404);
     const wrong = await api.post('/actions/tell/test', { dryRun: 'yes', variables: [] });

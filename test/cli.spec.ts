@@ -22,7 +22,7 @@ services:
   - name: web
     enabled: false
     intervalSeconds: 10
-    metrics: { jobs: { type: redis_list_length, params: { url: { env: LIST_URL }, key: x } } }
+    metrics: { jobs: { type: redis_list_length, params: { url: { env: MONSCALE_PARAM_LIST_URL }, key: x } } }
     condition: jobs > 10
     holdSeconds: 20
     infrastructure: pool

@@ -1,5 +1,7 @@
 /** Databases of a spec's own, on the servers that `global-setup.ts` started. */
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import Redis from 'ioredis';
 import { Client } from 'pg';
 import { readConfig } from '../src/config/config';
@@ -23,6 +25,14 @@ export async function openTestDatabase(): Promise<{ database: Database; end(): P
   const database = new Database(Object.freeze({ ...readConfig({}), databaseUrl }));
   await database.onModuleInit();
   return { database, end: () => database.onApplicationShutdown().then(drop) };
+}
+
+/** The same server for its superuser, as whom the program never asks. @param folder its data folder */
+export function asSuperuser(url: string, folder: string): string {
+  const superuser = new URL(url);
+  superuser.username = 'monscale_superuser';
+  superuser.password = readFileSync(join(folder, 'postgres-superuser-password'), 'utf8').trim();
+  return superuser.href;
 }
 
 /** An empty logical Redis database, used by nobody else until 63 more were asked for. */

@@ -70,7 +70,7 @@ describe('definitions over HTTP', () => {
 
   beforeAll(async () => {
     world = await World.create();
-    program = await world.start('all', { env: { LIST_URL: world.redisUrl } });
+    program = await world.start('all', { env: { MONSCALE_PARAM_LIST_URL: world.redisUrl } });
     api = new RecordingApi(`${program.url}/api/v1`);
   }, 60_000);
 
@@ -355,16 +355,27 @@ describe('definitions over HTTP', () => {
   it('a secret may be named; one that is not there is missing data that names it', async () => {
     const list = (url: object) => ({ waiting: { type: 'redis_list_length', params: { url, key: 'x' } } });
     const changes = { enabled: true, intervalSeconds: 1 };
-    await api.create('/services', service({ name: 'there', metrics: list({ env: 'LIST_URL' }), ...changes }));
-    await api.create('/services', service({ name: 'gone', metrics: list({ env: 'NO_SUCH' }), ...changes }));
-    await api.create('/services', service({ name: 'file', metrics: list({ file: '/no/such' }), ...changes }));
-    expect((await api.get('/services/there')).body.metrics.waiting.params.url).toEqual({ env: 'LIST_URL' });
+    await api.create(
+      '/services',
+      service({ name: 'there', metrics: list({ env: 'MONSCALE_PARAM_LIST_URL' }), ...changes }),
+    );
+    await api.create(
+      '/services',
+      service({ name: 'gone', metrics: list({ env: 'MONSCALE_PARAM_NO_SUCH' }), ...changes }),
+    );
+    await api.create(
+      '/services',
+      service({ name: 'file', metrics: list({ file: '/run/secrets/no-such' }), ...changes }),
+    );
+    expect((await api.get('/services/there')).body.metrics.waiting.params.url).toEqual({
+      env: 'MONSCALE_PARAM_LIST_URL',
+    });
 
     const state = async (name: string) => (await api.get(`/services/${name}/state`)).body;
     await until(async () => (await state('there')).phase === 'ok', WAIT_MS);
     for (const [name, why] of [
-      ['gone', /NO_SUCH is not set/],
-      ['file', /no\/such/],
+      ['gone', /MONSCALE_PARAM_NO_SUCH is not set/],
+      ['file', /there is no file \/run\/secrets\/no-such/],
     ] as const) {
       const blind = await until(async () => {
         const shown = await state(name);

@@ -5,7 +5,9 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { startEmbeddedServers } from '../src/embedded/embedded-servers';
+import { asSuperuser } from './databases';
 import { killProcessesIn } from './processes';
 
 declare global {
@@ -39,8 +41,17 @@ export default async function globalSetup(): Promise<void> {
 
   const servers = await starting;
   process.env.TEST_FOLDER = folder;
+  await letMakeDatabases(asSuperuser(servers.databaseUrl, join(folder, 'servers')));
   process.env.TEST_DATABASE_URL = servers.databaseUrl;
   process.env.TEST_REDIS_URL = servers.redisUrl;
+}
+
+/** Specs have databases of their own. */
+async function letMakeDatabases(superuserUrl: string): Promise<void> {
+  const client = new Client({ connectionString: superuserUrl });
+  await client.connect();
+  await client.query('ALTER ROLE monscale CREATEDB');
+  await client.end();
 }
 
 /** Of runs that were killed. Servers out of sight may be another container's: theirs only when they are old. */

@@ -20,7 +20,7 @@ describe('tools', () => {
       ],
       COMMUNITY,
     );
-    ({ api } = await world.start('api', { env: { SNMP_COMMUNITY: COMMUNITY } }));
+    ({ api } = await world.start('api', { env: { MONSCALE_PARAM_COMMUNITY: COMMUNITY } }));
   }, 60_000);
 
   afterAll(async () => {
@@ -28,7 +28,11 @@ describe('tools', () => {
     await world?.end();
   });
 
-  const target = () => ({ host: '127.0.0.1', port: agent.port, community: { env: 'SNMP_COMMUNITY' } });
+  const target = () => ({
+    host: '127.0.0.1',
+    port: agent.port,
+    community: { env: 'MONSCALE_PARAM_COMMUNITY' },
+  });
   const tryMetric = (type: string, params: object = {}, given: object = {}) =>
     api.post('/tools/metrics/try', { type, params, ...given });
 
@@ -51,8 +55,8 @@ describe('tools', () => {
     ['http_status', { url: 'http://169.254.169.254/' }, { error: expect.stringContaining('link-local') }],
     [
       'redis_list_length',
-      { url: { env: 'NOT_THERE' }, key: 'k' },
-      { error: expect.stringContaining('NOT_THERE') },
+      { url: { env: 'MONSCALE_PARAM_NOT_THERE' }, key: 'k' },
+      { error: expect.stringContaining('MONSCALE_PARAM_NOT_THERE') },
     ],
   ])('%s of %j answers %j', async (type, params, answer) => {
     const { status, body } = await tryMetric(type, params);
@@ -102,7 +106,7 @@ describe('tools', () => {
     [{ rowsAtMost: 1_001 }, '/rowsAtMost'],
     [{ timeoutSeconds: 3_600 }, '/timeoutSeconds'],
     [{ community: { secret: true } }, '/community'],
-    [{ community: { env: 'NOT_THERE' } }, ''],
+    [{ community: { env: 'MONSCALE_PARAM_NOT_THERE' } }, ''],
     [{ version: '3' }, '/v3'],
   ])('a walk with %j is refused at %s', async (given, pointer) => {
     const { status, body } = await api.post('/tools/snmp/walk', { ...target(), oid: BASE, ...given });

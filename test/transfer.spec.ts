@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Api, World, type Answer, type Json, type MonscaleProcess } from './program';
 
-const LIST = { type: 'redis_list_length', params: { url: { env: 'LIST_URL' }, key: 'x' } };
+const LIST = { type: 'redis_list_length', params: { url: { env: 'MONSCALE_PARAM_LIST_URL' }, key: 'x' } };
 const HOOK = {
   type: 'webhook',
   params: { url: 'http://127.0.0.1:1/', secret: 'hush-signature', headers: { 'X-Key': 'hush-header' } },
@@ -67,7 +67,7 @@ describe('definitions moved as a whole', () => {
 
   beforeAll(async () => {
     world = await World.create();
-    program = await world.start('api', { env: { LIST_URL: world.redisUrl } });
+    program = await world.start('api', { env: { MONSCALE_PARAM_LIST_URL: world.redisUrl } });
     api = program.api;
   }, 60_000);
 

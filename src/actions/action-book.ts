@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { readied, type Ready } from '../common/ready';
+import { SecretMissing } from '../common/errors';
+import { opened, readied, type Opener, type Ready } from '../common/ready';
 import { Secrets } from '../common/secrets';
 import { Database } from '../database/database';
 import type { ActionRow } from '../database/entities';
-import { Permanent, type Action, type ActionMappingOptions } from './action';
+import { Permanent, Retryable, type Action, type ActionMappingOptions } from './action';
 import { ActionRegistry } from './action-registry';
 
 type Definition = Pick<ActionRow, 'type' | 'params' | 'version'>;
@@ -12,7 +13,7 @@ type ReadyAction = Ready<Action, ActionMappingOptions>;
 
 interface Page {
   version: number;
-  open: () => ReadyAction;
+  action: Opener<ReadyAction>;
 }
 
 /** Bounded: with more actions than this some are made ready anew. */
@@ -33,28 +34,32 @@ export class ActionBook {
    * The action as it is defined now.
    *
    * @param version the one the caller has seen; a newer one will do
-   * @throws Permanent when it is not usable; Unavailable when PostgreSQL is away
+   * @throws Permanent when it is not usable; Retryable when a secret of it can't be had now; Unavailable when PostgreSQL
+   * is away
    */
   async open(id: string, version: number): Promise<ReadyAction> {
     const page = this.pages.get(id);
-    if (page !== undefined && page.version >= version) return opened(page);
+    if (page !== undefined && page.version >= version) return usable(page);
     const [row] = await this.database.rows<Definition>(
       'SELECT type, params, version FROM actions WHERE id = $1',
       [id],
       'action_book',
     );
     if (row === undefined) throw new Permanent('its action was deleted');
-    const fresh = { version: row.version, open: readied(this.registry, row, this.secrets) };
+    const fresh = { version: row.version, action: readied(this.registry, row, this.secrets) };
     if (this.pages.size >= PAGES_AT_MOST) this.pages.clear();
     this.pages.set(id, fresh);
-    return opened(fresh);
+    return usable(fresh);
   }
 }
 
-function opened({ open }: Page): ReadyAction {
+async function usable({ action }: Page): Promise<ReadyAction> {
   try {
-    return open();
+    return await opened(action);
   } catch (error) {
-    throw new Permanent((error as Error).message, { cause: error });
+    const why = (error as Error).message;
+    // A file may be there later, and a key be set right.
+    if (error instanceof SecretMissing) throw new Retryable(why, { cause: error });
+    throw new Permanent(why, { cause: error });
   }
 }

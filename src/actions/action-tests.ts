@@ -52,7 +52,7 @@ const SAMPLE = {
 type Prepared =
   | { request: object; texts: readonly string[]; send: () => Promise<TestEnd> }
   /** It can't be made: a template that fails, a secret that is not there. */
-  | { request?: undefined; texts: readonly string[]; wrong: string };
+  | { request?: undefined; texts: readonly string[]; wrong: TestEnd };
 
 /** Actions tried by a person: one attempt, waited for, that is an execution of kind `test` and is never tried again. */
 @Injectable()
@@ -77,7 +77,7 @@ export class ActionTests {
     const id = newId();
     const prepared = await this.prepare(action, id, given);
     const { request, texts } = prepared;
-    const wrong = 'wrong' in prepared ? { outcome: 'permanent' as const, error: prepared.wrong } : undefined;
+    const wrong = 'wrong' in prepared ? prepared.wrong : undefined;
     if (dryRun) return { dryRun, request, ...wrong };
     // Written down before anything is sent: whatever happens then, the history says that it began.
     const excerpt = request && excerptOf(request, texts);
@@ -105,7 +105,8 @@ export class ActionTests {
       const request = masked(strategy.preview(params, previewing), texts) as object;
       return { request, texts, send: () => attempt(strategy, params, context) };
     } catch (error) {
-      return { texts, wrong: maskTexts(messageOf(error), texts) };
+      const wrong = { outcome: outcomeOf(error, 'permanent'), error: maskTexts(messageOf(error), texts) };
+      return { texts, wrong };
     }
   }
 
@@ -124,6 +125,11 @@ export class ActionTests {
 function toldOf({ outcome, error, detail }: TestEnd, texts: readonly string[]): TestEnd {
   const told = (text?: string) => text && maskTexts(text, texts).slice(0, TEXT_AT_MOST);
   return { outcome, error: told(error), detail: told(detail) };
+}
+
+function outcomeOf(error: unknown, otherwise: 'permanent' | 'ambiguous'): AttemptOutcome {
+  if (error instanceof Permanent) return 'permanent';
+  return error instanceof Retryable ? 'retryable' : otherwise;
 }
 
 async function attempt(
@@ -152,8 +158,6 @@ async function attempt(
     }
     return { outcome: 'succeeded', detail: result.detail };
   } catch (error) {
-    const outcome =
-      error instanceof Permanent ? 'permanent' : error instanceof Retryable ? 'retryable' : 'ambiguous';
-    return { outcome, error: messageOf(error) };
+    return { outcome: outcomeOf(error, 'ambiguous'), error: messageOf(error) };
   }
 }

@@ -20,9 +20,9 @@ export class Actions extends StoredDefinitions<ActionRow> {
     database: Database,
     @Inject(CLOCK) clock: Clock,
     private readonly registry: ActionRegistry,
-    private readonly secrets: Secrets,
+    secrets: Secrets,
   ) {
-    super(new DefinitionStore(database, clock, ActionRow, 'action'));
+    super(new DefinitionStore(database, clock, ActionRow, 'action'), secrets);
   }
 
   protected columns(body: unknown, { before }: Surroundings<ActionRow>): Columns<ActionRow> {
@@ -40,7 +40,7 @@ export class Actions extends StoredDefinitions<ActionRow> {
 
   private targetOf(chosen: Chosen): string | null {
     try {
-      const { strategy, params } = readied(this.registry, chosen, this.secrets)();
+      const { strategy, params } = readied(this.registry, chosen, this.secrets).open();
       return strategy.target?.(params) ?? null;
     } catch {
       // A secret that is not there yet, say: its executions will tell.
@@ -52,6 +52,7 @@ export class Actions extends StoredDefinitions<ActionRow> {
   protected override async alongside(manager: EntityManager, rows: ActionRow[]): Promise<void> {
     if (rows.every(({ targetConcurrency }) => targetConcurrency === null)) return;
     const others = await manager.findBy(ActionRow, { target: IsNull() });
+    await this.secrets.look(others.map(({ params }) => params));
     for (const { id, type, params } of others) {
       const target = this.targetOf({ type, params });
       if (target !== null) await manager.update(ActionRow, { id }, { target });

@@ -125,10 +125,11 @@ export class Executor implements Hands, BeforeApplicationShutdown {
       if (!(await this.isStillOurs(claimed))) return;
       ending = this.isForgotten(claimed, call) ? keyForgotten(claimed) : await this.attempt(claimed, call);
     } catch (error) {
-      // It was never called: its params or secrets are not what they must be, or its action can't be read for now.
-      ending = isForNow(error)
-        ? this.again(claimed, 'retryable', messageOf(error))
-        : failed('permanent', messageOf(error));
+      // It was never called: its params or secrets are not what they must be, or can't be had for now.
+      ending =
+        isForNow(error) || error instanceof Retryable
+          ? this.again(claimed, 'retryable', messageOf(error))
+          : failed('permanent', messageOf(error));
     }
     await this.finish(claimed, masked(ending, secrets, request));
   }

@@ -86,7 +86,7 @@ export class Reception {
 
   private async accept(type: string, facts: Facts, sender: Sender): Promise<Accepted> {
     const { strategy: format } = this.formats.get(type);
-    const params = this.paramsOf(type, sender);
+    const params = await this.paramsOf(type, sender);
     const body = format.read ? format.read(facts) : await readJsonInTurns(facts.raw);
     await format.believe?.(body, params, facts);
     if (countIn(body) > MAX_ALERTS) throw new PayloadTooLarge(`at most ${MAX_ALERTS} alerts in one request`);
@@ -129,9 +129,10 @@ export class Reception {
   }
 
   /** Params of the source, which a format needs to believe it. @throws Unavailable when a secret of it is not there */
-  private paramsOf(type: string, { params }: Sender): object {
+  private async paramsOf(type: string, { params }: Sender): Promise<object> {
     const cls = this.formats.get(type).options.params;
     if (fieldsOf(cls).length === 0 || params === undefined) return new cls();
+    await this.secrets.look([params]);
     try {
       return openedParams(cls, params, this.secrets).params;
     } catch (error) {

@@ -95,9 +95,9 @@ export class Sources extends StoredDefinitions<SourceRow> {
     private readonly database: Database,
     @Inject(CLOCK) private readonly clock: Clock,
     private readonly formats: FormatRegistry,
-    private readonly secrets: Secrets,
+    secrets: Secrets,
   ) {
-    super(new DefinitionStore(database, clock, SourceRow, 'source'));
+    super(new DefinitionStore(database, clock, SourceRow, 'source'), secrets);
   }
 
   /** A new one answers its token this once; only its hash is kept. */
@@ -198,6 +198,7 @@ export class Sources extends StoredDefinitions<SourceRow> {
       [],
       'sources_snmp',
     );
+    await this.secrets.look(rows.map(({ params }) => params));
     return rows.flatMap(({ id, name, params, ...limits }) => {
       try {
         return [{ id, name, limits, params: openedParams(SnmpSourceParams, params, this.secrets).params }];

@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 import { messageOf, Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
 import { isSealed } from '../common/secret-value';
+import type { Secrets } from '../common/secrets';
 import { step } from '../common/check';
 import type { Columns, DefinitionStore, Page } from '../database/definitions';
 import type { DefinitionRow } from '../database/entities';
@@ -43,7 +44,10 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
   /** Columns that are named otherwise where they are shown, or (null) not shown. */
   protected readonly shownAs: Readonly<Record<string, string | null>> = {};
 
-  protected constructor(readonly store: DefinitionStore<R>) {}
+  protected constructor(
+    readonly store: DefinitionStore<R>,
+    protected readonly secrets: Secrets,
+  ) {}
 
   /** The body, checked. @throws InvalidInput naming every wrong field */
   protected abstract columns(body: unknown, surroundings: Surroundings<R>): Columns<R>;
@@ -53,8 +57,14 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
   /** What uses it, in words: it can't be deleted then. */
   protected abstract users(manager: EntityManager, row: R): Promise<string[]>;
 
-  /** What the bodies name, looked up at once. */
-  async references(_bodies: readonly unknown[]): Promise<References> {
+  /** What the bodies name, looked up at once: definitions, and files that hold secrets. Comes before `draft`. */
+  async references(bodies: readonly unknown[]): Promise<References> {
+    await this.secrets.look(bodies);
+    return this.named(bodies);
+  }
+
+  /** The definitions that the bodies name. */
+  protected async named(_bodies: readonly unknown[]): Promise<References> {
     return NO_REFERENCES;
   }
 

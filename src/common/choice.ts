@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { check } from './check';
+import { steeredDirections } from './direction';
 import { InvalidInput, type FieldError } from './errors';
 import { Any, Text } from './fields';
 import type { MappingRegistry } from './mapping-registry';
@@ -31,8 +32,10 @@ export function choiceErrors(
 }
 
 /**
- * Params as they are stored: what was given, secrets sealed. @param before what is stored now under the same type
+ * Params as they are stored: what was given, secrets sealed.
  *
+ * @param before what is stored now under the same type
+ * @param changes pointers to what beside the params has changed of whom their secrets are given to
  * @throws InvalidInput
  */
 export function sealedParams(
@@ -41,12 +44,16 @@ export function sealedParams(
   pointer: string,
   secrets: Secrets,
   before?: Chosen,
+  changes: readonly string[] = [],
 ) {
   const errors = choiceErrors(registry, chosen, pointer);
   if (errors.length > 0) throw new InvalidInput(errors);
   const cls = registry.get(chosen.type).options.params;
+  const params = withoutNulls(chosen.params);
+  const steered = steeredDirections(cls, params, `${pointer}/params`);
+  if (steered.length > 0) throw new InvalidInput(steered);
   const kept = before?.type === chosen.type ? before.params : undefined;
-  return secrets.seal(cls, withoutNulls(chosen.params), `${pointer}/params`, kept);
+  return secrets.seal(cls, params, `${pointer}/params`, kept, changes);
 }
 
 /** Params as they are shown. A mapping that is gone is shown without its params: what is secret there isn't known. */
@@ -55,12 +62,14 @@ export function maskedParams(registry: MappingRegistry<unknown>, { type, params 
   return mapping === undefined ? {} : secrets.mask(mapping.options.params, params);
 }
 
-/** Stored params as the mapping takes them: defaults filled in, secrets as texts. */
+/** Stored params as the mapping takes them: defaults filled in, secrets as texts; files are as `look` saw them. */
 export function openedParams<P extends object>(
   cls: Type<P>,
   stored: Record<string, unknown>,
   secrets: Secrets,
 ) {
+  const steered = steeredDirections(cls, stored);
+  if (steered.length > 0) throw new InvalidInput(steered);
   const { params, texts } = secrets.open(cls, stored);
   const { value, errors } = check(cls, params);
   if (value === undefined) throw new InvalidInput(errors);

@@ -1,6 +1,7 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
-import { CONFIG, type Config } from '../config/config';
+import { CONFIG, secretKeysOf, type Config } from '../config/config';
 import { CLOCK, programClock } from './clock';
+import { SecretFiles } from './secret-files';
 import { Secrets } from './secrets';
 
 /** What every room may ask for. */
@@ -13,7 +14,10 @@ export class CommonModule {
       providers: [
         { provide: CONFIG, useValue: config },
         { provide: CLOCK, useValue: programClock },
-        { provide: Secrets, useFactory: () => new Secrets(config.secretKey) },
+        {
+          provide: Secrets,
+          useFactory: () => new Secrets(secretKeysOf(config), new SecretFiles(config.secretsFolders)),
+        },
       ],
       exports: [CONFIG, CLOCK, Secrets],
     };

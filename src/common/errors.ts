@@ -72,6 +72,9 @@ export class Unavailable extends Error {
   }
 }
 
+/** A secret can't be had now: a file or variable that is not there, a key that is another. It may be there later. */
+export class SecretMissing extends Error {}
+
 /** Nobody is known by what was sent. */
 export class Unauthorized extends Error {}
 

@@ -18,7 +18,7 @@ import {
   ValidateBy,
 } from 'class-validator';
 import { isObject } from './json';
-import { isReference, secretProblem } from './secret-value';
+import { isKept, isReference, secretProblem } from './secret-value';
 import { templateProblem, type TemplateMode } from './templates';
 
 /**
@@ -31,11 +31,18 @@ export interface FieldOptions {
   /** May be left out although it has no default. */
   optional?: boolean;
   example?: unknown;
+  /**
+   * What of it decides to whom the secrets beside it are given: all of it, unless this says otherwise. `origin`: of a
+   * URL its scheme, host and port. `nothing`: it says what is asked or told there. A function: what it picks out.
+   */
+  directs?: 'origin' | 'nothing' | ((value: unknown) => unknown);
 }
 
 export interface TextOptions extends FieldOptions {
   /** Write-only, encrypted at rest; may be given as `{env}` or `{file}`. */
   secret?: boolean;
+  /** Of a secret that lets somebody in: asked when it is given; one that is stored may be shorter. */
+  charactersAtLeast?: number;
   /** A Liquid template; the mode says where its output lands and so how values are escaped. */
   template?: TemplateMode;
   minLength?: number;
@@ -57,7 +64,7 @@ type JsonSchema = Record<string, unknown>;
 
 export interface Field {
   name: string;
-  options: FieldOptions & { secret?: boolean; template?: TemplateMode };
+  options: FieldOptions & { secret?: boolean; template?: TemplateMode; charactersAtLeast?: number };
   schema: JsonSchema;
   /** The class of a nested object, or of the items of a list. */
   nested?: () => Type<object>;
@@ -254,7 +261,7 @@ export function TextMap(
   return judged(options, schema, 'textMap', (value) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       return 'must be an object of texts';
-    if (secret && secretProblem(value) === undefined) return undefined;
+    if (secret && (isReference(value) || isKept(value))) return secretProblem(value);
     const entries = Object.entries(value);
     if (entries.length > MAX_ENTRIES) return `must have at most ${MAX_ENTRIES} entries`;
     for (const [key, text] of entries) {

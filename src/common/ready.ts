@@ -1,7 +1,5 @@
 import { openedParams, type Chosen } from './choice';
-import { messageOf } from './errors';
 import type { Mapping, MappingOptions, MappingRegistry } from './mapping-registry';
-import { isReference } from './secret-value';
 import type { Secrets } from './secrets';
 
 /** A chosen mapping with its params as it takes them. */
@@ -11,23 +9,40 @@ export interface Ready<T, O extends MappingOptions = MappingOptions> extends Map
   texts: string[];
 }
 
+/** A stored choice on its way to be used again and again. */
+export interface Opener<R> {
+  /** It is opened once: nothing of it stands elsewhere, in the environment or in a file. */
+  readonly isFixed: boolean;
+  /** Looks at the files that it names; comes before each `open`. Undefined when there is nothing to wait for. */
+  look(): Promise<void> | undefined;
+  /** @throws what makes it unusable: an unknown mapping, a secret that is not there */
+  open(): R;
+}
+
 /**
- * Makes a stored choice ready to be used again and again: checked and decrypted once. A secret that is a variable or
- * a file may change under us: what it says is asked at every use.
- *
- * @returns throws what makes it unusable: an unknown mapping, a secret that is not there
+ * Makes a stored choice ready: checked and decrypted once. A secret that is a variable or a file may change under us:
+ * what it says is asked at every use.
  */
 export function readied<T, O extends MappingOptions>(
   registry: MappingRegistry<T, O>,
   { type, params: stored }: Chosen,
   secrets: Secrets,
-): () => Ready<T, O> {
+): Opener<Ready<T, O>> {
   const open = (): Ready<T, O> => {
     const mapping = registry.get(type);
     const { params, texts } = openedParams(mapping.options.params, stored, secrets);
     return { params, texts: withVariants(params, texts), ...mapping };
   };
-  return mentionsReference(stored) ? open : remembered(open);
+  const isFixed = !secrets.mentionsReference(stored);
+  return isFixed
+    ? { isFixed, look: () => undefined, open: remembered(open) }
+    : { isFixed, look: () => secrets.look([stored]), open };
+}
+
+/** Opens it when its files have been looked at. @throws what `open` throws */
+export async function opened<R>(opener: Opener<R>): Promise<R> {
+  await opener.look();
+  return opener.open();
 }
 
 /** As they are, in a URL percent-encoded, in JSON escaped; and what is secret in a header's credentials. */
@@ -54,25 +69,8 @@ function credentialsIn(header: string): string[] {
   return password.length > 0 && decoded.includes(':') ? [credentials, password] : [credentials];
 }
 
-/** Asked once; what it throws is thrown again. */
+/** Asked until it answers: what made it fail, such as a key that was another, may be mended. */
 function remembered<T>(make: () => T): () => T {
-  let made: { value: T } | { error: string } | undefined;
-  return () => {
-    made ??= attempt(make);
-    if ('value' in made) return made.value;
-    throw new Error(made.error);
-  };
+  let made: { value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
-
-function attempt<T>(make: () => T): { value: T } | { error: string } {
-  try {
-    return { value: make() };
-  } catch (error) {
-    return { error: messageOf(error) };
-  }
-}
-
-/** Does a part of it stand elsewhere, in the environment or in a file? */
-export const mentionsReference = (value: unknown): boolean =>
-  isReference(value) ||
-  (typeof value === 'object' && value !== null && Object.values(value).some(mentionsReference));

@@ -33,6 +33,7 @@ const VALUES = [
   { a: 1 },
   { a: LONG },
   { env: 'HOME' },
+  { env: 'MONSCALE_PARAM_HOME' },
   [],
   ['a'],
   [''],

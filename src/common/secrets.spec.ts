@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { InvalidInput } from './errors';
+import { InvalidInput, SecretMissing } from './errors';
 import { ListOf, Nested, Text, TextMap } from './fields';
+import { SecretFiles } from './secret-files';
 import { maskTexts, Secrets } from './secrets';
 
 class Tls {
-  @Text({ description: 'key', secret: true, optional: true })
+  @Text({ description: 'key', secret: true, optional: true, directs: 'nothing' })
   key?: string;
 
   @Text({ description: 'cert', optional: true })
@@ -18,16 +19,19 @@ class Params {
   @Text({ description: 'url' })
   url: string;
 
-  @Text({ description: 'password', secret: true, optional: true })
+  @Text({ description: 'note', optional: true, directs: 'nothing' })
+  note?: string;
+
+  @Text({ description: 'password', secret: true, optional: true, directs: 'nothing' })
   password?: string;
 
-  @TextMap({ description: 'headers', secret: true, optional: true })
+  @TextMap({ description: 'headers', secret: true, optional: true, directs: 'nothing' })
   headers?: Record<string, string>;
 
   @Nested(() => Tls, { description: 'tls', optional: true })
   tls?: Tls;
 
-  @ListOf(() => Tls, { description: 'list', optional: true })
+  @ListOf(() => Tls, { description: 'list', optional: true, directs: 'nothing' })
   list?: Tls[];
 }
 
@@ -41,7 +45,7 @@ const GIVEN = {
 const TEXTS = ['p4ss', 'Bearer t0ken', 'k3y', 'f1rst'];
 
 describe('secrets', () => {
-  const secrets = new Secrets(randomBytes(32));
+  const secrets = new Secrets([randomBytes(32)]);
   const seal = (params: object, before?: object, by = secrets) =>
     by.seal(Params, params as Record<string, unknown>, '/params', before as Record<string, unknown>);
   const open = (stored: object, by = secrets) => by.open(Params, stored as Record<string, unknown>);
@@ -93,7 +97,7 @@ describe('secrets', () => {
   });
 
   it('under another key stay shut, and are named but not told', () => {
-    const other = new Secrets(randomBytes(32));
+    const other = new Secrets([randomBytes(32)]);
     expect(() => open(seal(GIVEN), other)).toThrow(
       /^the secret password can't be opened: it was stored under another/,
     );
@@ -108,10 +112,10 @@ describe('secrets', () => {
   });
 
   it('need a key to be stored, references do not', () => {
-    const keyless = new Secrets(undefined);
+    const keyless = new Secrets([]);
     expect(() => seal({ password: 'p' }, undefined, keyless)).toThrow(/MONSCALE_SECRET_KEY is not set/);
     expect(() => open(seal({ password: 'p' }), keyless)).toThrow(/MONSCALE_SECRET_KEY is not set/);
-    const reference = { password: { env: 'X' } };
+    const reference = { password: { env: 'MONSCALE_PARAM_X' } };
     expect(seal(reference, undefined, keyless)).toEqual(reference);
     expect(keyless.mask(Params, reference)).toEqual(reference);
   });
@@ -119,30 +123,141 @@ describe('secrets', () => {
   describe('that are references', () => {
     const folder = mkdtempSync(join(tmpdir(), 'monscale-secrets-'));
     const file = join(folder, 'password');
+    const following = new Secrets([randomBytes(32)], new SecretFiles([folder]));
+    const followed = async (stored: object) => {
+      await following.look([stored]);
+      return open(stored, following);
+    };
 
     afterAll(() => rmSync(folder, { recursive: true }));
-    afterEach(() => delete process.env.SPEC_SECRET);
+    afterEach(() => delete process.env.MONSCALE_PARAM_SPEC);
 
-    it('are followed at every use', () => {
-      process.env.SPEC_SECRET = 'one';
-      expect(open({ password: { env: 'SPEC_SECRET' } })).toEqual({
+    it('are followed at every use', async () => {
+      process.env.MONSCALE_PARAM_SPEC = 'one';
+      expect(await followed({ password: { env: 'MONSCALE_PARAM_SPEC' } })).toEqual({
         params: { password: 'one' },
         texts: ['one'],
       });
-      process.env.SPEC_SECRET = 'two';
-      expect(open({ password: { env: 'SPEC_SECRET' } }).params).toEqual({ password: 'two' });
+      process.env.MONSCALE_PARAM_SPEC = 'two';
+      expect((await followed({ password: { env: 'MONSCALE_PARAM_SPEC' } })).params).toEqual({
+        password: 'two',
+      });
       writeFileSync(file, 'three\n');
-      expect(open({ password: { file } })).toEqual({ params: { password: 'three' }, texts: ['three'] });
+      expect(await followed({ password: { file } })).toEqual({
+        params: { password: 'three' },
+        texts: ['three'],
+      });
     });
 
-    it('say which secret is not there', () => {
-      expect(() => open({ tls: { key: { env: 'SPEC_SECRET' } } })).toThrow(
-        'the secret tls.key is not there: environment variable SPEC_SECRET is not set',
+    it('may be one header of several, also when they are sealed', async () => {
+      const header = join(folder, 'header');
+      writeFileSync(header, 'four');
+      const headers = { Authorization: { file: header }, 'X-Team': 'web' };
+      await following.look([headers]);
+      const stored = seal({ headers }, undefined, following);
+      expect(following.mentionsReference(stored)).toBe(true);
+      expect(following.mentionsReference(seal({ headers: { a: 'b' } }, undefined, following))).toBe(false);
+      expect((await followed(stored)).params).toEqual({
+        headers: { Authorization: 'four', 'X-Team': 'web' },
+      });
+    });
+
+    it('say which secret is not there', async () => {
+      await expect(followed({ tls: { key: { env: 'MONSCALE_PARAM_SPEC' } } })).rejects.toThrow(
+        'the secret tls.key is not there: environment variable MONSCALE_PARAM_SPEC is not set',
       );
-      expect(() => open({ password: { file: `${file}-gone` } })).toThrow(
-        /the secret password is not there: there is no file/,
+      await expect(followed({ password: { file: `${file}-gone` } })).rejects.toThrow(
+        `the secret password is not there: there is no file ${file}-gone`,
       );
     });
+
+    it.each([
+      [{ password: { env: 'DATABASE_URL' } }, 'the secret password is not given: "DATABASE_URL" must name a variable'],
+      [{ password: { env: 'MONSCALE_SECRET_KEY' } }, 'must name a variable MONSCALE_PARAM_'],
+      [{ password: { file: '/etc/passwd' } }, 'the file /etc/passwd does not lie below'],
+      [{ tls: { key: { file: `${folder}/../x` } } }, 'does not lie below'],
+      [{ password: { file: folder } }, 'does not lie below'],
+    ])('of before the rule are refused when they are used: %j', async (stored, why) => {
+      await expect(followed(stored)).rejects.toThrow(why);
+      await expect(followed(stored)).rejects.toThrow(SecretMissing);
+    }); // prettier-ignore
+
+    it.each([
+      [{ password: { file: '/etc/passwd' } }, '/params/password'],
+      [{ headers: { file: '/etc/passwd' } }, '/params/headers'],
+      [{ headers: { 'X-A': 'b', 'X-Key': { file: '/proc/self/environ' } } }, '/params/headers/X-Key'],
+      [{ list: [{}, { key: { file: `${folder}/../../etc/passwd` } }] }, '/params/list/1/key'],
+      [{ tls: { key: { env: 'HOME' } } }, '/params/tls/key'],
+    ])('can not be saved when they lead elsewhere: %j', (params, pointer) => {
+      expect(() => seal(params, undefined, following)).toThrow(pointer);
+    });
+
+    it('are looked at in what anybody sends, however deep it is', () => {
+      let deep: unknown = { file: '/etc/passwd' };
+      for (let level = 0; level < 100_000; level++) deep = [deep];
+      expect(following.look([deep])).toBeUndefined();
+    });
+  });
+
+  describe('that are kept', () => {
+    const stored = seal({
+      ...GIVEN,
+      list: [
+        { key: 'f1rst', cert: 'a' },
+        { key: 's2cond', cert: 'b' },
+      ],
+    });
+    const kept = secrets.mask(Params, stored);
+    const problems = (changes: object) => {
+      try {
+        seal({ ...kept, ...changes }, stored);
+        return [];
+      } catch (error) {
+        return (error as InvalidInput).errors.map(({ pointer }) => pointer);
+      }
+    };
+    const ALL = [
+      '/params/password',
+      '/params/headers',
+      '/params/tls/key',
+      '/params/list/0/key',
+      '/params/list/1/key',
+    ];
+
+    it.each([
+      [{ url: 'http://other' }, ALL],
+      [{ tls: { key: { secret: true }, cert: 'another' } }, ALL],
+      [{ note: 'another' }, []],
+      [{ password: 'another' }, []],
+      [{ url: 'http://other', password: 'p4ss', headers: { a: 'b' }, tls: { key: 'k', cert: 'public' }, list: [] }, []],
+      [{ url: 'http://other', password: { secret: true }, headers: { a: 'b' }, tls: { key: 'k', cert: 'public' } }, ['/params/password', ALL[3], ALL[4]]],
+      [{ list: [{ key: { secret: true }, cert: 'b' }] }, []],
+      [{ list: [{ key: { secret: true }, cert: 'c' }] }, ['/params/list/0/key']],
+    ])('are asked for again when they would go to others: %j', (changes, pointers) => {
+      expect(problems(changes)).toEqual(pointers);
+    }); // prettier-ignore
+
+    it('say what has changed', () => {
+      expect(() => seal({ ...kept, url: 'http://other' }, stored)).toThrow(
+        '/params/password: must be given again: /params/url changed, and with it to whom it is given',
+      );
+    });
+
+    it('stay with their item of a list, wherever it stands', () => {
+      const list = [{ key: { secret: true }, cert: 'b' }];
+      expect(open(seal({ ...kept, list }, stored)).params.list).toEqual([{ key: 's2cond', cert: 'b' }]);
+    });
+  });
+
+  it('of two keys are opened by both, and sealed by the first', () => {
+    const [old, young] = [randomBytes(32), randomBytes(32)];
+    const stored = seal({ password: 'p' }, undefined, new Secrets([old]));
+    const both = new Secrets([young, old]);
+    expect(open(stored, both).params).toEqual({ password: 'p' });
+    const anew = both.resealed(stored.password as { sealed: string });
+    expect(both.resealed(anew)).toBe(anew);
+    expect(open({ password: anew }, new Secrets([young])).params).toEqual({ password: 'p' });
+    expect(() => new Secrets([young]).resealed(stored.password as { sealed: string })).toThrow(SecretMissing);
   });
 
   it('are masked in what a target says, the longer ones first', () => {

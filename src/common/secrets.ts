@@ -1,14 +1,17 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { Type } from '@nestjs/common';
-import { InvalidInput, messageOf, type FieldError } from './errors';
-import { fieldsOf } from './fields';
+import { step } from './check';
+import { changedDirections, hasSameDirection } from './direction';
+import { InvalidInput, SecretMissing, type FieldError } from './errors';
+import { fieldsOf, type Field } from './fields';
+import { SecretFiles } from './secret-files';
 import {
   isKept,
   isReference,
   isSealed,
   KEPT_SECRET,
+  variableProblem,
   type SealedSecret,
   type SecretReference,
 } from './secret-value';
@@ -22,59 +25,173 @@ const TAG_BYTES = 16;
 type Params = Record<string, unknown>;
 type SecretVisitor = (value: unknown, path: string[], type: unknown) => unknown;
 
+/** What is sealed: where it stands, what stands there now, and what is wrong. */
+interface Sealing {
+  pointer: string;
+  before: Params | undefined;
+  /** Pointers to what has changed of whom secrets are given to. */
+  changes: readonly string[];
+  errors: FieldError[];
+}
+
 /**
  * Secrets in params: sealed when they are saved (AES-256-GCM), shown as `{"secret": true}`, opened when they are
  * needed. A reference to a variable or file is kept as it is and followed at every use, so that a rotated secret
- * counts at once.
+ * counts at once. Files are read beside the event loop: whoever seals or opens params calls `look` first.
  */
 export class Secrets {
-  /** @param key 32 bytes; without it texts can't be stored, references still work. */
-  constructor(private readonly key: Buffer | undefined) {}
+  private readonly key: Buffer | undefined;
+
+  /**
+   * @param keys of 32 bytes: the one that seals, and older ones that still open. Without any texts can't be stored;
+   * references still work
+   * @param files that definitions may name
+   */
+  constructor(
+    private readonly keys: readonly Buffer[],
+    private readonly files = new SecretFiles([]),
+  ) {
+    this.key = keys[0];
+  }
+
+  /** Looks at the files that the values name, in whatever place. Undefined when there is nothing to wait for. */
+  look(values: Iterable<unknown>): Promise<void> | undefined {
+    const paths = [...this.referencesIn(values)].flatMap((one) => ('file' in one ? [one.file] : []));
+    return paths.length === 0 ? undefined : this.files.look(new Set(paths));
+  }
+
+  /** Does a part of it stand elsewhere, in the environment or in a file? */
+  mentionsReference(value: unknown): boolean {
+    return !this.referencesIn([value]).next().done;
+  }
+
+  /** Also of headers, which are sealed as one and may be references one by one. */
+  private *referencesIn(values: Iterable<unknown>): Generator<SecretReference> {
+    const left: unknown[] = [...values];
+    for (let value = left.pop(); value !== undefined || left.length > 0; value = left.pop()) {
+      if (typeof value !== 'object' || value === null) continue;
+      if (isReference(value)) yield value;
+      else if (isSealed(value)) left.push(this.quietlyOpened(value));
+      else for (const inner of Object.values(value)) left.push(inner);
+    }
+  }
+
+  private quietlyOpened(sealed: SealedSecret): unknown {
+    try {
+      const opened = this.decrypt(sealed, '');
+      return typeof opened === 'string' ? undefined : opened;
+    } catch {
+      return undefined;
+    }
+  }
 
   /**
    * Params as they are stored. A text that says what is stored already keeps its seal: nothing has changed.
    *
    * @param before what is stored now, also for `{"secret": true}`
-   * @throws InvalidInput with every mistake
+   * @param changes pointers to what else has changed of whom these secrets are given to
+   * @throws InvalidInput with every mistake: among them secrets that are kept although they would be given to others
    */
-  seal(cls: Type<object>, params: Params, pointer: string, before?: Params): Params {
+  seal(
+    cls: Type<object>,
+    params: Params,
+    pointer: string,
+    before?: Params,
+    changes: readonly string[] = [],
+  ): Params {
     const errors: FieldError[] = [];
-    const sealed = visitSecrets(cls, params, [], (value, path) => {
-      const here = `${pointer}/${path.join('/')}`;
-      const stored = path.reduce<unknown>((at, name) => (at as Params | undefined)?.[name], before);
-      if (isKept(value)) {
-        if (stored === undefined) errors.push({ pointer: here, detail: 'no secret is stored here yet' });
-        return stored;
-      }
-      if (isReference(value)) return value;
-      if (this.key === undefined) {
-        const detail =
-          'can\'t be stored: MONSCALE_SECRET_KEY is not set; set it, or give {"env": "NAME"} or {"file": "/path"}';
-        errors.push({ pointer: here, detail });
-        return undefined;
-      }
-      return this.isSealOf(stored, value) ? stored : this.encrypt(this.key, value);
-    });
+    const directions = before === undefined ? [] : changedDirections(cls, params, before, this.isStill);
+    const all = [...changes, ...directions.map((direction) => pointer + direction)];
+    const sealed = this.sealEach(cls, params, { pointer, before, changes: all, errors });
     if (errors.length > 0) throw new InvalidInput(errors);
     return sealed;
   }
 
-  private isSealOf(stored: unknown, value: unknown): boolean {
-    if (!isSealed(stored)) return false;
+  private sealEach(cls: Type<object>, params: Params, sealing: Sealing): Params {
+    const result: Params = { ...params };
+    for (const field of fieldsOf(cls)) {
+      const { name, options, nested, list } = field;
+      const value = params[name];
+      if (value === undefined || value === null) continue;
+      const stored = sealing.before?.[name];
+      const here = { ...sealing, pointer: sealing.pointer + step(name) };
+      if (options.secret) result[name] = this.sealOne(field, value, stored, here);
+      else if (nested && list) result[name] = this.sealItems(nested(), value as Params[], stored, here);
+      else if (nested)
+        result[name] = this.sealEach(nested(), value as Params, { ...here, before: stored as Params });
+    }
+    return result;
+  }
+
+  /** Items are told by what directs their secrets, wherever in the list they stand now. */
+  private sealItems(cls: Type<object>, items: Params[], stored: unknown, sealing: Sealing): Params[] {
+    const known = (stored ?? []) as Params[];
+    return items.map((item, index) => {
+      const pointer = sealing.pointer + step(index);
+      const same = (one: Params | undefined) =>
+        one !== undefined && hasSameDirection(cls, item, one, this.isStill);
+      const twin = same(known[index]) ? known[index] : known.find(same);
+      if (twin !== undefined) return this.sealEach(cls, item, { ...sealing, pointer, before: twin });
+      const before = known[index];
+      const directions = before === undefined ? [] : changedDirections(cls, item, before, this.isStill);
+      const changes = [...sealing.changes, ...directions.map((direction) => pointer + direction)];
+      return this.sealEach(cls, item, { ...sealing, pointer, before, changes });
+    });
+  }
+
+  private sealOne({ schema, options }: Field, value: unknown, stored: unknown, sealing: Sealing): unknown {
+    const { pointer, changes, errors } = sealing;
+    const wrong = (detail: string): undefined => void errors.push({ pointer, detail });
+    if (isKept(value)) {
+      if (stored === undefined) return wrong('no secret is stored here yet');
+      if (changes.length === 0) return stored;
+      return wrong(`must be given again: ${listed(changes)} changed, and with it to whom it is given`);
+    }
+    if (isReference(value)) {
+      const problem = this.referenceProblem(value);
+      return problem === undefined ? value : wrong(problem);
+    }
+    if (schema.type === 'object') {
+      for (const [name, inner] of Object.entries(value as Params)) {
+        const problem = isReference(inner) ? this.referenceProblem(inner) : undefined;
+        if (problem !== undefined) errors.push({ pointer: pointer + step(name), detail: problem });
+      }
+    }
+    const weakness = weaknessOf(value, options.charactersAtLeast);
+    if (weakness !== undefined && !this.isStill(value, stored)) return wrong(weakness);
+    if (this.key === undefined)
+      return wrong(
+        'can\'t be stored: MONSCALE_SECRET_KEY is not set; set it, or give {"env": "MONSCALE_PARAM_NAME"} or {"file": "/path"}',
+      );
+    return this.isStill(value, stored) ? stored : this.encrypt(this.key, value);
+  }
+
+  private referenceProblem(reference: SecretReference): string | undefined {
+    return 'env' in reference ? variableProblem(reference.env) : this.files.problem(reference.file);
+  }
+
+  /** Does a secret, as it is given, say what is stored? */
+  private readonly isStill = (given: unknown, stored: unknown): boolean => {
+    if (isKept(given)) return true;
+    if (!isSealed(stored)) return isDeepStrictEqual(stored, given);
     try {
-      return isDeepStrictEqual(this.decrypt(stored, ''), value);
+      return isDeepStrictEqual(this.decrypt(stored, ''), given);
     } catch {
       // Under another key: it can't be told, and is sealed anew.
       return false;
     }
-  }
+  };
 
   /** Params as they are shown. */
   mask(cls: Type<object>, stored: Params): Params {
     return visitSecrets(cls, stored, [], (value) => (isReference(value) ? value : KEPT_SECRET));
   }
 
-  /** Params as a mapping takes them, and every secret text in them, for masking. @throws Error naming the secret */
+  /**
+   * Params as a mapping takes them, and every secret text in them, for masking. Files are as `look` saw them.
+   *
+   * @throws SecretMissing naming the secret
+   */
   open(cls: Type<object>, stored: Params): { params: Params; texts: string[] } {
     const texts: string[] = [];
     const params = visitSecrets(cls, stored, [], (value, path, type) => {
@@ -88,7 +205,7 @@ export class Secrets {
   }
 
   private reveal(value: unknown, name: string, type: unknown): unknown {
-    if (isReference(value)) return parsed(followReference(value, name), name, type);
+    if (isReference(value)) return parsed(this.follow(value, name), name, type);
     const opened = isSealed(value) ? this.decrypt(value, name) : value;
     return type === 'object' ? this.revealEach(opened as Params, name) : opened;
   }
@@ -96,9 +213,30 @@ export class Secrets {
   /** Values of a secret object may be references of their own: one header from a file, say. */
   private revealEach(values: Params, name: string): Params {
     const entries = Object.entries(values).map(
-      ([key, value]) => [key, isReference(value) ? followReference(value, `${name}.${key}`) : value] as const,
+      ([key, value]) => [key, isReference(value) ? this.follow(value, `${name}.${key}`) : value] as const,
     );
     return Object.fromEntries(entries);
+  }
+
+  /** What a variable or a file holds now. */
+  private follow(reference: SecretReference, name: string): string {
+    if ('env' in reference) {
+      const problem = variableProblem(reference.env);
+      if (problem !== undefined)
+        throw new SecretMissing(
+          `the secret ${name} is not given: ${JSON.stringify(reference.env)} ${problem}`,
+        );
+      const value = process.env[reference.env];
+      if (value !== undefined) return value;
+      throw new SecretMissing(
+        `the secret ${name} is not there: environment variable ${reference.env} is not set`,
+      );
+    }
+    try {
+      return this.files.text(reference.file);
+    } catch (error) {
+      throw new SecretMissing(`the secret ${name} is not there: ${(error as Error).message}`);
+    }
   }
 
   private encrypt(key: Buffer, value: unknown): SealedSecret {
@@ -109,34 +247,62 @@ export class Secrets {
   }
 
   private decrypt({ sealed }: SealedSecret, name: string): unknown {
-    if (this.key === undefined)
-      throw new Error(`the secret ${name} can't be opened: MONSCALE_SECRET_KEY is not set`);
-    try {
-      const bytes = Buffer.from(sealed, 'base64');
-      const iv = bytes.subarray(0, IV_BYTES);
-      const decipher = createDecipheriv(CIPHER, this.key, iv, { authTagLength: TAG_BYTES });
-      decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
-      const text = Buffer.concat([decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]);
-      return JSON.parse(text.toString('utf8')) as unknown;
-    } catch {
-      throw new Error(`the secret ${name} can't be opened: it was stored under another MONSCALE_SECRET_KEY`);
+    if (this.keys.length === 0)
+      throw new SecretMissing(`the secret ${name} can't be opened: MONSCALE_SECRET_KEY is not set`);
+    const bytes = Buffer.from(sealed, 'base64');
+    for (const key of this.keys) {
+      const text = decrypted(bytes, key);
+      if (text !== undefined) return JSON.parse(text) as unknown;
     }
+    throw new SecretMissing(
+      `the secret ${name} can't be opened: it was stored under another MONSCALE_SECRET_KEY`,
+    );
+  }
+
+  /**
+   * The same seal under the key that seals now; the same object when it is under that one already.
+   *
+   * @throws SecretMissing when no key opens it
+   */
+  resealed(sealed: SealedSecret): SealedSecret {
+    if (this.key !== undefined && decrypted(Buffer.from(sealed.sealed, 'base64'), this.key) !== undefined)
+      return sealed;
+    return this.encrypt(this.key!, this.decrypt(sealed, ''));
   }
 }
 
-/** What a variable or a file holds now. @param name what it is for, in the error @throws Error when it is not there */
-export function followReference(reference: SecretReference, name: string): string {
-  if ('env' in reference) {
-    const value = process.env[reference.env];
-    if (value === undefined)
-      throw new Error(`the secret ${name} is not there: environment variable ${reference.env} is not set`);
-    return value;
-  }
+/** Undefined when it was sealed under another key, or damaged. */
+function decrypted(bytes: Buffer, key: Buffer): string | undefined {
   try {
-    return readFileSync(reference.file, 'utf8').replace(/\r?\n$/, '');
-  } catch (error) {
-    throw new Error(`the secret ${name} is not there: ${messageOf(error)}`, { cause: error });
+    const decipher = createDecipheriv(CIPHER, key, bytes.subarray(0, IV_BYTES), {
+      authTagLength: TAG_BYTES,
+    });
+    decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
+    const body = decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES));
+    return Buffer.concat([body, decipher.final()]).toString('utf8');
+  } catch {
+    return undefined;
   }
+}
+
+function weaknessOf(value: unknown, atLeast = 0): string | undefined {
+  return typeof value === 'string' && value.length < atLeast
+    ? `must have at least ${atLeast} characters, for it can be guessed`
+    : undefined;
+}
+
+const NAMED_AT_MOST = 5;
+
+const listed = (pointers: readonly string[]): string =>
+  pointers.length <= NAMED_AT_MOST
+    ? pointers.join(', ')
+    : `${pointers.slice(0, NAMED_AT_MOST).join(', ')} and ${pointers.length - NAMED_AT_MOST} more`;
+
+/** A variable that the platform we run on sets, and no definition names. @throws Error when it is not set */
+export function platformVariable(name: string): string {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`environment variable ${name} is not set`);
+  return value;
 }
 
 /** A text stands for itself; where a list or an object is wanted, it is JSON. */
@@ -145,7 +311,7 @@ function parsed(text: string, name: string, type: unknown): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    throw new Error(
+    throw new SecretMissing(
       `the secret ${name} must be JSON: ${type === 'array' ? 'a list of texts' : 'an object of texts'}`,
     );
   }
@@ -155,7 +321,7 @@ function visitSecrets(cls: Type<object>, params: Params, path: string[], visit: 
   const result: Params = { ...params };
   for (const { name, options, schema, nested, list } of fieldsOf(cls)) {
     const value = params[name];
-    if (value === undefined) continue;
+    if (value === undefined || value === null) continue;
     const here = [...path, name];
     if (options.secret) result[name] = visit(value, here, schema.type);
     else if (nested && list) {

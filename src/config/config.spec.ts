@@ -76,6 +76,29 @@ test('addresses to allow are addresses and networks', () => {
   expect(readConfig({}).allowAddresses).toEqual([]);
 });
 
+test.each([
+  [{ MONSCALE_ADMIN_TOKEN: 'x' }, /MONSCALE_ADMIN_TOKEN: must have at least 16 characters/],
+  [{ MONSCALE_ADMIN_TOKEN: 'fifteen-letters' }, /at least 16 characters/],
+  [{ MONSCALE_ADMIN_TOKEN: 'sixteen letters and spaces' }, /without spaces/],
+  [{ MONSCALE_SECRET_KEY_PREVIOUS: Buffer.alloc(32).toString('base64') }, /MONSCALE_SECRET_KEY, which is not set/],
+  [{ MONSCALE_SECRET_KEY: Buffer.alloc(32).toString('base64'), MONSCALE_SECRET_KEY_PREVIOUS: 'short' }, /_PREVIOUS: must be 32 bytes/],
+  [{ MONSCALE_SECRETS_DIR: '/srv/.monscale', MONSCALE_DATA_DIR: '/srv/.monscale' }, /holds the data folder/],
+  [{ MONSCALE_SECRETS_DIR: '/run/secrets:/', MONSCALE_DATA_DIR: '/srv/.monscale' }, /holds the data folder/],
+  [{ MONSCALE_SECRETS_DIR: '/srv/', MONSCALE_DATA_DIR: '/srv/x/../.monscale' }, /holds the data folder/],
+])('%j is refused: it would keep no secret', (env, message) => {
+  expect(mistakesOf(env as NodeJS.ProcessEnv)).toEqual([expect.stringMatching(message)]);
+}); // prettier-ignore
+
+test('files that definitions may name lie in the data folder and where containers have them', () => {
+  const folders = (env: NodeJS.ProcessEnv) => readConfig(env).secretsFolders;
+  expect(folders({ MONSCALE_DATA_DIR: '/srv/m' })).toEqual(['/srv/m/secrets', '/run/secrets']);
+  expect(folders({ MONSCALE_SECRETS_DIR: '/a:/b/c/:' })).toEqual(['/a', '/b/c']);
+});
+
+test('variables of definitions are no mistake', () => {
+  expect(readConfig({ MONSCALE_PARAM_SMTP_PASSWORD: 'x' }).unknownVariables).toEqual([]);
+});
+
 test('a variable that looks like ours and is not is told', () => {
   expect(readConfig({ MONSCALE_ROEL: 'api' }).unknownVariables).toEqual(['MONSCALE_ROEL']);
 });
@@ -84,14 +107,16 @@ test('.env.example and the README name every variable, and no other', () => {
   const root = resolve(__dirname, '../..');
   const source = readFileSync(join(root, 'src/config/config.ts'), 'utf8');
   const read = new Set(
-    [...source.matchAll(/(?:text|whole|choice|url|words|networks)\(\s*'([A-Z_]+)'/g)].map(
+    [...source.matchAll(/(?:text|whole|choice|url|words|networks|key)\(\s*'([A-Z_]+)'/g)].map(
       ([, name]) => name!,
     ),
   );
   expect(read.size).toBeGreaterThan(12);
   for (const file of ['.env.example', 'README.md']) {
     const named = new Set(
-      readFileSync(join(root, file), 'utf8').match(/\b(?:MONSCALE_[A-Z_]+|DATABASE_URL|REDIS_URL)\b/g),
+      readFileSync(join(root, file), 'utf8')
+        .replace(/\bMONSCALE_PARAM_[A-Z_]*/g, '')
+        .match(/\b(?:MONSCALE_[A-Z_]+|DATABASE_URL|REDIS_URL)\b/g),
     );
     expect({ file, names: [...named].sort() }).toEqual({ file, names: [...read].sort() });
   }

@@ -1,9 +1,9 @@
 import { isIP } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 
 /**
  * Everything the environment may say, read and checked once. Nothing else of the program reads `process.env`, but for
- * secrets that a definition names by `{"env": …}`; the command line, a program of its own, reads what it needs.
+ * secrets that a definition names by `{"env": "MONSCALE_PARAM_…"}`; the command line, a program of its own, reads what it needs.
  */
 export const ROLES = ['api', 'scheduler', 'worker', 'trap'] as const;
 export type Role = (typeof ROLES)[number];
@@ -32,6 +32,10 @@ export interface Config {
   readonly adminToken?: string;
   /** 32 bytes. */
   readonly secretKey?: Buffer;
+  /** The key that was in use before, while stored secrets are brought under the new one. */
+  readonly secretKeyPrevious?: Buffer;
+  /** Folders of the files that definitions may name for secrets; absolute paths. */
+  readonly secretsFolders: readonly string[];
   readonly killSwitch: boolean;
   /** How many executions may begin in an hour, of all services together; undefined: any number. */
   readonly maxActionsPerHour?: number;
@@ -63,11 +67,14 @@ export class ConfigError extends Error {
 export const VARIABLES = [
   'ROLE', 'QUEUES', 'DATA_DIR', 'HTTP_HOST', 'HTTP_PORT', 'API_PROCESSES', 'WORKER_PROCESSES', 'METRICS_PORT', 'TRAP_HOST', 'TRAP_PORT', 'SPOOL_DIR',
   'SPOOL_MB', 'ADMIN_TOKEN',
-  'SECRET_KEY', 'KILL_SWITCH', 'MAX_ACTIONS_PER_HOUR', 'ALLOW_ADDRESSES', 'SAMPLES_RETENTION_DAYS', 'ROLL_UPS',
+  'SECRET_KEY', 'SECRET_KEY_PREVIOUS', 'SECRETS_DIR', 'KILL_SWITCH', 'MAX_ACTIONS_PER_HOUR', 'ALLOW_ADDRESSES', 'SAMPLES_RETENTION_DAYS', 'ROLL_UPS',
   'ROLL_UPS_5M_RETENTION_DAYS', 'ROLL_UPS_1H_RETENTION_DAYS', 'HISTORY_RETENTION_DAYS', 'LOG_LEVEL',
   // Of the command line.
   'URL', 'TOKEN',
 ]; // prettier-ignore
+
+/** Tokens that are chosen by people have at least so many. */
+const TOKEN_CHARACTERS = 16;
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'];
 
@@ -155,14 +162,41 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     );
   }
 
-  const key = text('MONSCALE_SECRET_KEY');
-  const secretKey = key === undefined ? undefined : Buffer.from(key, 'base64');
-  if (secretKey !== undefined && secretKey.length !== 32) {
-    mistakes.push('MONSCALE_SECRET_KEY: must be 32 bytes in base64; make one by: openssl rand -base64 32');
-  }
+  const key = (name: string): Buffer | undefined => {
+    const given = text(name);
+    if (given === undefined) return undefined;
+    const bytes = Buffer.from(given, 'base64');
+    if (bytes.length !== 32)
+      mistakes.push(`${name}: must be 32 bytes in base64; make one by: openssl rand -base64 32`);
+    return bytes;
+  };
+  const secretKey = key('MONSCALE_SECRET_KEY');
+  const secretKeyPrevious = key('MONSCALE_SECRET_KEY_PREVIOUS');
+  if (secretKeyPrevious !== undefined && secretKey === undefined)
+    mistakes.push('MONSCALE_SECRET_KEY_PREVIOUS: is the key before MONSCALE_SECRET_KEY, which is not set');
+
   const adminToken = text('MONSCALE_ADMIN_TOKEN');
+  if (adminToken !== undefined && adminToken.length < TOKEN_CHARACTERS)
+    mistakes.push(
+      `MONSCALE_ADMIN_TOKEN: must have at least ${TOKEN_CHARACTERS} characters, for it can be guessed; make one by: openssl rand -hex 24`,
+    );
+  if (adminToken !== undefined && !/^[\x21-\x7e]+$/.test(adminToken))
+    mistakes.push(
+      'MONSCALE_ADMIN_TOKEN: must be letters, digits and signs without spaces: it is sent in a header',
+    );
 
   const dataDir = text('MONSCALE_DATA_DIR') ?? './.monscale';
+  const secretsFolders = (
+    text('MONSCALE_SECRETS_DIR')?.split(':') ?? [join(dataDir, 'secrets'), '/run/secrets']
+  )
+    .filter((folder) => folder !== '')
+    .map((folder) => resolve(folder));
+  for (const folder of secretsFolders) {
+    if (embedded && `${resolve(dataDir)}${sep}`.startsWith(folder === sep ? sep : `${folder}${sep}`))
+      mistakes.push(
+        `MONSCALE_SECRETS_DIR: ${folder} holds the data folder, whose passwords and keys no definition may name`,
+      );
+  }
   const config: Config = {
     roles,
     queues,
@@ -187,6 +221,8 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     },
     adminToken,
     secretKey,
+    secretKeyPrevious,
+    secretsFolders,
     killSwitch: choice('MONSCALE_KILL_SWITCH', ['on', 'off'], 'off') === 'on',
     maxActionsPerHour: whole('MONSCALE_MAX_ACTIONS_PER_HOUR', undefined, 1, 1_000_000),
     allowAddresses: networks('MONSCALE_ALLOW_ADDRESSES'),
@@ -200,7 +236,11 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     logLevel: choice('MONSCALE_LOG_LEVEL', LOG_LEVELS, 'info'),
     // Kubernetes adds MONSCALE_PORT_… and MONSCALE_SERVICE_… to pods beside a service named monscale: warn, don't refuse.
     unknownVariables: Object.keys(env).filter(
-      (name) => name.startsWith('MONSCALE_') && !VARIABLES.includes(name.slice('MONSCALE_'.length)),
+      (name) =>
+        name.startsWith('MONSCALE_') &&
+        // Of the operator, for definitions.
+        !name.startsWith('MONSCALE_PARAM_') &&
+        !VARIABLES.includes(name.slice('MONSCALE_'.length)),
     ),
   };
   if (mistakes.length > 0) throw new ConfigError(mistakes);
@@ -213,6 +253,10 @@ function isNetwork(text: string): boolean {
   const bits = isIP(address) === 4 ? 32 : 128;
   return isIP(address) > 0 && rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits;
 }
+
+/** The key that seals secrets, and the older one that still opens them. */
+export const secretKeysOf = ({ secretKey, secretKeyPrevious }: Config): Buffer[] =>
+  [secretKey, secretKeyPrevious].filter((key) => key !== undefined);
 
 /** Injection token of the program's configuration. */
 export const CONFIG = Symbol('CONFIG');

@@ -3,20 +3,22 @@
  * See "Starting it" in the contract.
  */
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isCopied, privateFolder } from './folder';
 import { lockFolder } from './folder-lock';
 import { keptSecret } from './kept-secret';
 import { startPostgres } from './postgres';
-import { startRedis } from './redis';
+import { startRedis, type RunningRedis } from './redis';
 import type { RunningServer, Say } from './server-process';
 
 export interface EmbeddedServers {
-  /** `postgres://monscale:<password>@127.0.0.1:<port>/monscale`; the user is the cluster's superuser. */
+  /** `postgres://monscale:<password>@127.0.0.1:<port>/monscale`; the user owns this database, and may do nothing else. */
   databaseUrl: string;
   /** `redis://:<password>@127.0.0.1:<port>/0` */
   redisUrl: string;
+  /** The same Redis for one who may ask for types and lengths alone. */
+  redisReaderUrl: string;
   /** Bearer token of the administrator, kept in `<dataDir>/admin-token`. */
   adminToken: string;
   /** 32 bytes, base64, kept in `<dataDir>/secret-key`. */
@@ -50,6 +52,8 @@ export async function startEmbeddedServers(
   { signal = new AbortController().signal, durable = true, postgres: installed }: EmbeddedOptions = {},
 ): Promise<EmbeddedServers> {
   const path = privateFolder(dataDir);
+  // Files that definitions may name; see MONSCALE_SECRETS_DIR.
+  mkdirSync(join(path, 'secrets'), { recursive: true, mode: 0o700 });
   const isCopy = isCopied(path);
   const unlock = await lockFolder(path, signal);
   if (isCopy) say('the data folder is a copy: its servers get ports of their own');
@@ -67,23 +71,30 @@ export async function startEmbeddedServers(
     );
   }
   try {
-    return { ...described(path, postgres.value.url, redis.value.url), stop };
+    return { ...described(path, postgres.value.url, redis.value), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-function described(path: string, databaseUrl: string, redisUrl: string): Omit<EmbeddedServers, 'stop'> {
+function described(path: string, databaseUrl: string, redis: RunningRedis): Omit<EmbeddedServers, 'stop'> {
   // For people and their tools: ports may change from start to start.
   noteUrl(join(path, 'database-url'), databaseUrl);
-  noteUrl(join(path, 'redis-url'), redisUrl);
+  noteUrl(join(path, 'redis-url'), redis.url);
   // The token comes last: who is told of a first start has never been told the token.
   const { value: adminToken, isNew: firstStart } = keptSecret(join(path, 'admin-token'), () =>
     randomBytes(32).toString('base64url'),
   );
   const { value: secretKey } = keptSecret(join(path, 'secret-key'), () => randomBytes(32).toString('base64'));
-  return { databaseUrl, redisUrl, adminToken, secretKey, firstStart };
+  return {
+    databaseUrl,
+    redisUrl: redis.url,
+    redisReaderUrl: redis.readerUrl,
+    adminToken,
+    secretKey,
+    firstStart,
+  };
 }
 
 function noteUrl(file: string, url: string): void {

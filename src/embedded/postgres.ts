@@ -19,9 +19,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { Client } from 'pg';
 import { heard } from '../common/heard';
 import { keptSecret } from './kept-secret';
+import { ensureUsers, SUPERUSER } from './postgres-users';
 import {
   isSameFolder,
   KeptServer,
@@ -36,7 +36,8 @@ import {
 } from './server-process';
 
 const INITDB_MS = 60_000;
-const CONNECT_MS = 10_000;
+/** In the data folder, for its owner alone. */
+const SUPERUSER_PASSWORD = 'postgres-superuser-password';
 
 /** Texts in the order of their characters, on every machine the same. */
 const BUILTIN_LOCALE = ['--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'];
@@ -59,9 +60,9 @@ export async function startPostgres(
   { installed, isCopy = false, signal = NEVER }: StartOptions & { installed?: string } = {},
 ): Promise<RunningServer> {
   const cluster = join(dataDir, 'postgres');
-  const { value: password } = keptSecret(join(dataDir, 'postgres-password'), () =>
-    randomBytes(24).toString('hex'),
-  );
+  const [user, superuser] = ['postgres-password', SUPERUSER_PASSWORD].map(
+    (name) => keptSecret(join(dataDir, name), () => randomBytes(24).toString('hex')).value,
+  ) as [string, string];
   const native = installed ?? nativeFolder();
   const runAs = unprivileged(native, cluster);
   if (!existsSync(join(cluster, 'PG_VERSION'))) {
@@ -71,8 +72,6 @@ export async function startPostgres(
     await makeCluster(native, cluster, runAs, { durable, locale, signal });
   }
 
-  const urlOf = (database: string) =>
-    `postgres://monscale:${password}@127.0.0.1:${postmaster(cluster)?.port}/${database}`;
   const server: ServerProgram = {
     name: 'PostgreSQL',
     folder: cluster,
@@ -97,12 +96,14 @@ export async function startPostgres(
     },
     async isReady() {
       if (postmaster(cluster)?.status !== 'ready') return false;
-      await ensureDatabase(urlOf('postgres'), cluster);
+      const isOwn = (folder: string) => !existsSync(folder) || isSameFolder(folder, cluster);
+      await ensureUsers(postmaster(cluster)!.port, { user, superuser }, isOwn);
       return true;
     },
   };
   const kept = await KeptServer.start(server, say, signal);
-  return { url: urlOf('monscale'), stop: (limitMs) => kept.stop(limitMs) };
+  const url = `postgres://monscale:${user}@127.0.0.1:${postmaster(cluster)?.port}/monscale`;
+  return { url, stop: (limitMs) => kept.stop(limitMs) };
 }
 
 /** @param saves disk; what is installed is there for benchmarks, with as much room as the peers' own server has */
@@ -135,7 +136,7 @@ async function makeCluster(
   const leftovers = readdirSync(dataDir).filter((name) => name.startsWith('postgres.new-'));
   for (const name of leftovers) rmSync(join(dataDir, name), { recursive: true, force: true });
   const fresh = `${cluster}.new-${randomBytes(4).toString('hex')}`;
-  const passwordFile = join(dataDir, 'postgres-password');
+  const passwordFile = join(dataDir, SUPERUSER_PASSWORD);
   mkdirSync(fresh, { mode: 0o700 });
   if (runAs.uid !== undefined && runAs.gid !== undefined) {
     for (const path of [fresh, passwordFile]) chownSync(path, runAs.uid, runAs.gid);
@@ -143,7 +144,7 @@ async function makeCluster(
   const command = [
     ...runAs.prefix,
     join(native, 'bin', 'initdb'),
-    ...['--pgdata', fresh, '--username', 'monscale', '--auth', 'scram-sha-256', '--pwfile', passwordFile],
+    ...['--pgdata', fresh, '--username', SUPERUSER, '--auth', 'scram-sha-256', '--pwfile', passwordFile],
     ...['--encoding', 'UTF8', '--locale', 'C', ...locale],
     ...(durable ? [] : ['--no-sync']),
   ];
@@ -183,30 +184,6 @@ async function runWhole(
   clearTimeout(timer);
   signal.removeEventListener('abort', killAll);
   if (code !== 0) throw new Error(`${command} ended with ${code ?? killedBy}: ${said.trim()}`);
-}
-
-async function ensureDatabase(url: string, cluster: string): Promise<void> {
-  const client = new Client({
-    connectionString: url,
-    ssl: false,
-    connectionTimeoutMillis: CONNECT_MS,
-    query_timeout: CONNECT_MS,
-  });
-  client.on('error', () => undefined); // told by connect() and query() as well
-  try {
-    await client.connect();
-    const { rows } = await client.query<{ folder: string }>(
-      `SELECT current_setting('data_directory') AS folder`,
-    );
-    const { folder } = rows[0]!;
-    // A folder that was moved meanwhile is known by its process.
-    if (existsSync(folder) && !isSameFolder(folder, cluster))
-      throw new Error(`the server that answers is that of ${folder}`);
-    const { rowCount } = await client.query(`SELECT FROM pg_database WHERE datname = 'monscale'`);
-    if (!rowCount) await client.query('CREATE DATABASE monscale');
-  } finally {
-    await client.end();
-  }
 }
 
 /** What the server notes of itself: https://www.postgresql.org/docs/18/storage-file-layout.html, `postmaster.pid`. */

@@ -1,8 +1,9 @@
 /** The embedded Redis. */
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Redis from 'ioredis';
+import { messageOf } from '../common/errors';
 import { keptSecret } from './kept-secret';
 import { findRedis } from './redis-binary';
 import {
@@ -19,6 +20,14 @@ import {
 
 const CONNECT_MS = 2_000;
 
+export interface RunningRedis extends RunningServer {
+  /** For definitions: whoever may name it can have it sent anywhere. */
+  readerUrl: string;
+}
+
+/** Who may ask how long lists are, and nothing else. */
+const READER = 'reader';
+
 /**
  * @param dataDir canonical, and locked by the caller
  * @throws Error also when the signal aborts: nothing runs then
@@ -28,15 +37,17 @@ export async function startRedis(
   say: Say,
   durable: boolean,
   { isCopy = false, signal = NEVER }: StartOptions = {},
-): Promise<RunningServer> {
+): Promise<RunningRedis> {
   const folder = join(dataDir, 'redis');
-  const { value: password } = keptSecret(join(dataDir, 'redis-password'), () =>
-    randomBytes(24).toString('hex'),
-  );
+  const [password, reader] = ['redis-password', 'redis-reader-password'].map(
+    (name) => keptSecret(join(dataDir, name), () => randomBytes(24).toString('hex')).value,
+  ) as [string, string];
   const binary = await findRedis(dataDir, say, signal);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
 
-  const url = () => `redis://:${password}@127.0.0.1:${configuredPort(folder)}/0`;
+  const urlOf = (user: string, secret: string) =>
+    `redis://${user}:${secret}@127.0.0.1:${configuredPort(folder)}/0`;
+  const url = () => urlOf('', password);
   const server: ServerProgram = {
     name: 'Redis',
     folder,
@@ -50,10 +61,14 @@ export async function startRedis(
       writeFileSync(join(folder, 'redis.conf'), configuration(port, password, durable), { mode: 0o600 });
       return spawnServer([binary.command, 'redis.conf'], server.logFile, { cwd: folder, env: binary.env });
     },
-    isReady: async () => (await answeringPid(url())) === server.notedPid(),
+    async isReady() {
+      if ((await answeringPid(url())) !== server.notedPid()) return false;
+      await letRead(url(), reader);
+      return true;
+    },
   };
   const kept = await KeptServer.start(server, say, signal);
-  return { url: url(), stop: (limitMs) => kept.stop(limitMs) };
+  return { url: url(), readerUrl: urlOf(READER, reader), stop: (limitMs) => kept.stop(limitMs) };
 }
 
 /** Paths are relative to the working directory, so no path needs quoting. */
@@ -76,16 +91,24 @@ function configuredPort(folder: string): number | undefined {
   return port ? Number(port) : undefined;
 }
 
+/** Whoever starts or takes over a server says this again: it is kept in no file. */
+async function letRead(url: string, reader: string): Promise<void> {
+  const rights = ['-@all', '+auth', '+select', '+ping', '+role', '+type', '+llen'];
+  const client = clientOf(url);
+  try {
+    await client.connect();
+    await client.acl('SETUSER', READER, 'reset', 'on', `#${hash('sha256', reader)}`, '~*', ...rights);
+  } catch (error) {
+    // Before Redis 6 there are no users, and no reader then.
+    if (!/unknown command/i.test(messageOf(error))) throw error;
+  } finally {
+    client.disconnect();
+  }
+}
+
 /** The process that answers; undefined when none does yet. */
 async function answeringPid(url: string): Promise<number | undefined> {
-  const client = new Redis(url, {
-    lazyConnect: true,
-    enableReadyCheck: false, // a command says the same: it is refused while the data is being read
-    connectTimeout: CONNECT_MS,
-    commandTimeout: CONNECT_MS,
-    retryStrategy: () => null,
-  });
-  client.on('error', () => undefined); // told by connect() as well
+  const client = clientOf(url);
   try {
     await client.connect();
     await client.ping();
@@ -95,4 +118,16 @@ async function answeringPid(url: string): Promise<number | undefined> {
   } finally {
     client.disconnect();
   }
+}
+
+function clientOf(url: string): Redis {
+  const client = new Redis(url, {
+    lazyConnect: true,
+    enableReadyCheck: false, // a command says the same: it is refused while the data is being read
+    connectTimeout: CONNECT_MS,
+    commandTimeout: CONNECT_MS,
+    retryStrategy: () => null,
+  });
+  client.on('error', () => undefined); // told by connect() as well
+  return client;
 }

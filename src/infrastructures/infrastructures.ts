@@ -26,9 +26,9 @@ export class Infrastructures extends StoredDefinitions<InfrastructureRow> {
     private readonly metrics: MetricRegistry,
     private readonly loadBalancers: LoadBalancerRegistry,
     private readonly states: LoadBalancerStates,
-    private readonly secrets: Secrets,
+    secrets: Secrets,
   ) {
-    super(new DefinitionStore(database, clock, InfrastructureRow, 'infrastructure'));
+    super(new DefinitionStore(database, clock, InfrastructureRow, 'infrastructure'), secrets);
   }
 
   protected columns(body: unknown, { before }: Surroundings<InfrastructureRow>): Columns<InfrastructureRow> {

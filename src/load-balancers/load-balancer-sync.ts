@@ -108,7 +108,7 @@ export class LoadBalancerSync implements BeforeApplicationShutdown {
   private async ended(claimed: Claimed, progress: Progress): Promise<End> {
     let secrets: string[] = [];
     try {
-      const pool = this.open(claimed);
+      const pool = await this.open(claimed);
       secrets = pool.secrets;
       return await withDeadline(SYNC_MS, (signal) =>
         this.follow(claimed, pool, progress, this.signalOf(signal)),
@@ -132,8 +132,9 @@ export class LoadBalancerSync implements BeforeApplicationShutdown {
   }
 
   /** @throws Error when the definition is not usable: a mapping or a secret that is not there */
-  private open({ loadBalancer: { type, params: stored } }: Claimed): Pool {
+  private async open({ loadBalancer: { type, params: stored } }: Claimed): Promise<Pool> {
     const { options, strategy } = this.registry.get(type);
+    await this.secrets.look([stored]);
     const { params, texts } = openedParams(options.params, stored, this.secrets);
     return { strategy, params, name: strategy.pool(params), secrets: texts };
   }

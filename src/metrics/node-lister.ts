@@ -36,7 +36,9 @@ export class NodeLister {
   async list({ name, nodes }: Pick<InfrastructureRow, 'name' | 'nodes'>, stop: AbortSignal): Promise<Node[]> {
     try {
       if (nodes === null) throw new Error('it does not say how its nodes are counted; set its "nodes"');
-      const { strategy, params } = this.reads.of(nodes, TIMEOUT_MS).open();
+      const read = this.reads.of(nodes, TIMEOUT_MS);
+      await read.look();
+      const { strategy, params } = read.open();
       if (strategy.nodes === undefined) throw new Error(`${nodes.type} does not tell where nodes are`);
       const listed = await withDeadline(TIMEOUT_MS, (signal) =>
         strategy.nodes!(params, { signal: AbortSignal.any([signal, stop]), timeoutMs: TIMEOUT_MS }),

@@ -33,6 +33,19 @@ export interface Unreadable {
 /** Made once, as long as a service is what it is: a poll of a hundred thousand metrics does little but send. */
 const plans = new WeakMap<Polled['reads'], PollPlan>();
 
+/** Looks at the files that services name; comes before `planOf`. Undefined when there is nothing to wait for. */
+export function look(services: readonly Polled[]): Promise<unknown> | undefined {
+  const looks: Promise<void>[] = [];
+  for (const { reads } of services) {
+    if (plans.has(reads)) continue;
+    for (const metric in reads) {
+      const looking = reads[metric]!.look();
+      if (looking !== undefined) looks.push(looking);
+    }
+  }
+  return looks.length === 0 ? undefined : Promise.all(looks);
+}
+
 export function planOf({ reads, nodesOf }: Polled): PollPlan {
   const known = plans.get(reads);
   if (known !== undefined) return known;

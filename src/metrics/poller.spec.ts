@@ -44,7 +44,13 @@ describe('the poller', () => {
     group: target,
     asksForNodes,
   });
-  const read = (open: () => Opened): Read => ({ type: 'slow', timeoutMs: 5_000, isFixed: true, open });
+  const read = (open: () => Opened): Read => ({
+    type: 'slow',
+    timeoutMs: 5_000,
+    isFixed: true,
+    look: () => undefined,
+    open,
+  });
   const service = (objects: Record<string, string>, target = 'a', nodesOf?: string): Polled => ({
     reads: Object.fromEntries(
       Object.entries(objects).map(([metric, object]) => [

@@ -3,7 +3,7 @@ import { withDeadline } from '../common/deadline';
 import { messageOf } from '../common/errors';
 import { telemetry } from '../common/telemetry';
 import type { Node, Reading } from './metric';
-import { planOf, type PollPlan } from './poll-plan';
+import { look, planOf, type PollPlan } from './poll-plan';
 import { PollRequest, Tally } from './poll-request';
 import type { Read } from './reads';
 
@@ -57,6 +57,7 @@ export class Poller implements BeforeApplicationShutdown {
    * is left out and counted: there is no room, and a later poll of it is worth more.
    */
   async *poll<P extends Polled>(services: readonly P[], patienceMs = Infinity): AsyncGenerator<Polling<P>[]> {
+    await look(services);
     const done: Polling<P>[] = [];
     let left = services.length;
     let wake = () => {};

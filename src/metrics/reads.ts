@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { Chosen } from '../common/choice';
-import { mentionsReference, readied, type Ready } from '../common/ready';
+import { readied, type Opener, type Ready } from '../common/ready';
 import { Secrets } from '../common/secrets';
 import type { Metric, MetricOptions } from './metric';
 import { MetricRegistry } from './metric-registry';
@@ -12,6 +12,8 @@ export interface Read {
   readonly timeoutMs: number;
   /** It is opened once: nothing that it asks is kept elsewhere, where it may change. */
   readonly isFixed: boolean;
+  /** Looks at the files that it names; comes before each `open`. Undefined when there is nothing to wait for. */
+  look(): Promise<void> | undefined;
   /** What there is to ask. Throws what makes it unreadable: a secret that is not there. */
   open(): Opened;
 }
@@ -38,8 +40,7 @@ export class Reads {
 
   /** @param timeoutMs milliseconds one read may take */
   of(chosen: Chosen, timeoutMs: number): Read {
-    const isFixed = !mentionsReference(chosen.params);
-    return new StoredRead(chosen.type, timeoutMs, isFixed, readied(this.registry, chosen, this.secrets));
+    return new StoredRead(chosen.type, timeoutMs, readied(this.registry, chosen, this.secrets));
   }
 }
 
@@ -47,12 +48,19 @@ class StoredRead implements Read {
   constructor(
     readonly type: string,
     readonly timeoutMs: number,
-    readonly isFixed: boolean,
-    private readonly ready: () => Ready<Metric, MetricOptions>,
+    private readonly ready: Opener<Ready<Metric, MetricOptions>>,
   ) {}
 
+  get isFixed(): boolean {
+    return this.ready.isFixed;
+  }
+
+  look(): Promise<void> | undefined {
+    return this.ready.look();
+  }
+
   open(): Opened {
-    const { strategy, params, options } = this.ready();
+    const { strategy, params, options } = this.ready.open();
     // Params hold secrets, and what tells questions apart is kept.
     const question = createHash('sha256')
       .update(JSON.stringify([this.type, this.timeoutMs, params]))

@@ -33,6 +33,7 @@ export class Tools {
       const detail = 'is fed by received alerts; there is nothing to read';
       throw new InvalidInput([{ pointer: '/type', detail }]);
     }
+    await this.secrets.look([chosen.params]);
     const params = sealedParams(this.registry, chosen, '', this.secrets);
     const nodes = () => Promise.reject(new Error(NO_NODES));
     const reads = { value: this.reads.of({ type: chosen.type, params }, timeoutSeconds * 1000) };
@@ -49,6 +50,7 @@ export class Tools {
 
   /** @throws InvalidInput when a secret is not there */
   async walk(given: SnmpWalkDto): Promise<Timed<Walk>> {
+    await this.secrets.look([given]);
     const { oid, rowsAtMost, timeoutSeconds, retries, ...target } = this.opened(given);
     const timeoutMs = timeoutSeconds * 1000;
     return timed(() =>

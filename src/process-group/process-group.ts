@@ -196,7 +196,13 @@ export async function memberConfig(): Promise<Config> {
   const [message] = (await once(process, 'message')) as [Extract<ToMember, { config: Config }>];
   const { config, uncaught } = message;
   telemetry.uncaughtExceptions.inc(uncaught);
-  return Object.freeze({ ...config, secretKey: config.secretKey && Buffer.from(config.secretKey) });
+  // They come as plain bytes.
+  const { secretKey, secretKeyPrevious } = config;
+  return Object.freeze({
+    ...config,
+    secretKey: secretKey && Buffer.from(secretKey),
+    secretKeyPrevious: secretKeyPrevious && Buffer.from(secretKeyPrevious),
+  });
 }
 
 /** Nobody may be there any more to be told. */

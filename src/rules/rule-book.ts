@@ -283,7 +283,7 @@ function broken(service: ServiceRow, problem: string): Prepared {
   const open = (): never => {
     throw new Error(problem);
   };
-  const read = { type: 'unknown', timeoutMs: 1000, isFixed: true, open };
+  const read = { type: 'unknown', timeoutMs: 1000, isFixed: true, look: () => undefined, open };
   const rule: Rule = {
     key: BROKEN,
     enabled: service.enabled,

@@ -53,14 +53,14 @@ export class Services extends StoredDefinitions<ServiceRow> {
     private readonly policies: PolicyRegistry,
     private readonly infrastructures: Infrastructures,
     private readonly actions: Actions,
-    private readonly secrets: Secrets,
+    secrets: Secrets,
     private readonly queues: Queues,
   ) {
-    super(new DefinitionStore(database, clock, ServiceRow, 'service'));
+    super(new DefinitionStore(database, clock, ServiceRow, 'service'), secrets);
   }
 
   /** The infrastructures and actions that the bodies name and that exist. */
-  override async references(bodies: readonly unknown[]): Promise<References> {
+  protected override async named(bodies: readonly unknown[]): Promise<References> {
     const given = bodies.map((body) => (body ?? {}) as Record<string, unknown>);
     const [infrastructures, actions] = await Promise.all([
       this.infrastructures.store.findMany(textsOf(given.map(({ infrastructure }) => infrastructure))),
@@ -114,7 +114,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
       missingData: dto.missingData as ServiceRow['missingData'],
       mode: dto.mode as ServiceRow['mode'],
       policy: { type: policy.type, params: policy.params as Record<string, unknown> },
-      metrics: this.sealedMetrics(metrics, before),
+      metrics: this.sealedMetrics(metrics, infrastructureId, before),
       series: { ...before?.series },
       polled: Object.values(metrics).some(({ type }) => !this.metrics.isPushed(type)),
       slot: slotOf(id),
@@ -184,14 +184,19 @@ export class Services extends StoredDefinitions<ServiceRow> {
   /** @throws InvalidInput naming every secret of every metric that can't be stored */
   private sealedMetrics(
     metrics: Record<string, MetricChoice>,
+    infrastructureId: string | null,
     before?: ServiceRow,
   ): Record<string, MetricChoice> {
     const errors: FieldError[] = [];
     const sealed: Record<string, MetricChoice> = {};
+    const hasMoved = before !== undefined && before.infrastructureId !== infrastructureId;
     for (const [name, metric] of Object.entries(metrics)) {
       const kept = own(before?.metrics, name);
+      // Nodes of another infrastructure would be asked with the same secrets.
+      const asksOthers = hasMoved && this.metrics.find(metric.type)?.options.asksForNodes === true;
+      const changes = asksOthers ? ['/infrastructure'] : [];
       const params = collect(errors, () =>
-        sealedParams(this.metrics, metric, `/metrics${step(name)}`, this.secrets, kept),
+        sealedParams(this.metrics, metric, `/metrics${step(name)}`, this.secrets, kept, changes),
       );
       if (params !== undefined) sealed[name] = { ...metric, params };
     }

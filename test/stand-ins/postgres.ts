@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { startPostgres } from '../../src/embedded/postgres';
+import { asSuperuser } from '../databases';
 
 export interface TlsPostgres {
   /** Without `sslmode`. */
@@ -16,7 +17,7 @@ export interface TlsPostgres {
 export async function startTlsPostgres(certificate: { cert: string; key: string }): Promise<TlsPostgres> {
   const folder = realpathSync(mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'postgres-')));
   const server = await startPostgres(folder, () => undefined, false);
-  const client = new Client({ connectionString: server.url });
+  const client = new Client({ connectionString: asSuperuser(server.url, folder) });
   await client.connect();
   // The server takes no key that is another user's, or that others may read: it writes it itself.
   const keep = (file: string, pem: string) =>

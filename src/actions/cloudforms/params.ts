@@ -16,6 +16,7 @@ const NO_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
 
 export class CloudFormsParams implements CloudFormsAccess {
   @Text({
+    directs: 'origin',
     description: 'Where CloudForms answers',
     template: 'url',
     ...ORIGIN,
@@ -32,13 +33,17 @@ export class CloudFormsParams implements CloudFormsAccess {
   })
   username: string;
 
-  @Text({ description: 'Password of the user', secret: true, minLength: 1 })
+  @Text({ directs: 'nothing', description: 'Password of the user', secret: true, minLength: 1 })
   password: string;
 
-  @Choice(APIS, { description: 'SOAP for CloudForms 3.0; REST for later versions and ManageIQ' })
+  @Choice(APIS, {
+    directs: 'nothing',
+    description: 'SOAP for CloudForms 3.0; REST for later versions and ManageIQ',
+  })
   api: Api = 'soap';
 
   @TextMap({
+    directs: 'nothing',
     description:
       'Who asks: user_name, auto_approve ("true"), owner_email, owner_first_name, owner_last_name, …',
     template: 'text',

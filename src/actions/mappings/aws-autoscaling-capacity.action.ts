@@ -35,6 +35,7 @@ const BUSY_SECONDS = 3_600;
 
 export class AwsAutoscalingCapacityParams implements SelfChecking {
   @Text({
+    directs: 'nothing',
     description: 'Name of the Auto Scaling group',
     template: 'text',
     minLength: 1,
@@ -47,6 +48,7 @@ export class AwsAutoscalingCapacityParams implements SelfChecking {
   region: string;
 
   @Text({
+    directs: 'nothing',
     description: 'How many instances there shall be; without it as many more or less as nodes.delta says',
     template: 'text',
     optional: true,
@@ -56,7 +58,7 @@ export class AwsAutoscalingCapacityParams implements SelfChecking {
   })
   desiredCapacity?: string;
 
-  @Flag({ description: "Whether the group's cooldown is waited for" })
+  @Flag({ directs: 'nothing', description: "Whether the group's cooldown is waited for" })
   honorCooldown: boolean = false;
 
   @Endpoint(SERVICE)

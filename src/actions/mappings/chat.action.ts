@@ -28,7 +28,7 @@ const SHAPES: Record<ChatService, (text: string) => object> = {
 };
 
 export class ChatParams {
-  @Choice(Object.keys(SHAPES), { description: 'Whose form of message it takes' })
+  @Choice(Object.keys(SHAPES), { directs: 'nothing', description: 'Whose form of message it takes' })
   service: ChatService = 'slack';
 
   @Text({
@@ -42,6 +42,7 @@ export class ChatParams {
   url: string;
 
   @Text({
+    directs: 'nothing',
     description: 'What is said',
     template: 'text',
     maxLength: 10_000,

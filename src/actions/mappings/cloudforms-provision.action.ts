@@ -48,6 +48,7 @@ export class CloudFormsProvisionParams extends CloudFormsParams implements SelfC
   version: string = '1.1';
 
   @TextMap({
+    directs: 'nothing',
     description: 'The one template to clone, all must fit: name, guid, ems_guid, request_type',
     template: 'text',
     keys: KEY,
@@ -56,6 +57,7 @@ export class CloudFormsProvisionParams extends CloudFormsParams implements SelfC
   templateFields: Texts;
 
   @TextMap({
+    directs: 'nothing',
     description: 'Fields of the provisioning dialog: vm_name, number_of_vms, vlan, vm_memory, …',
     template: 'text',
     keys: KEY,
@@ -65,6 +67,7 @@ export class CloudFormsProvisionParams extends CloudFormsParams implements SelfC
   vmFields?: Texts;
 
   @TextMap({
+    directs: 'nothing',
     description: 'Tags of the new machines, category to entry; CloudForms ignores those it does not know',
     template: 'text',
     keys: KEY,
@@ -74,6 +77,7 @@ export class CloudFormsProvisionParams extends CloudFormsParams implements SelfC
   tags?: Texts;
 
   @TextMap({
+    directs: 'nothing',
     description: "Values for the appliance's own automation; monscale adds the execution's id",
     template: 'text',
     keys: KEY,

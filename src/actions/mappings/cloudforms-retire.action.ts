@@ -33,6 +33,7 @@ const EACH_ID = '<id>';
 
 export class CloudFormsRetireParams extends CloudFormsParams implements SelfChecking {
   @Text({
+    directs: 'nothing',
     description: 'Tag that the machines carry, category/entry',
     template: 'text',
     minLength: 1,
@@ -43,6 +44,7 @@ export class CloudFormsRetireParams extends CloudFormsParams implements SelfChec
   tag: string;
 
   @Text({
+    directs: 'nothing',
     description: 'How many to retire; without it as many as nodes.delta says, at least 1',
     template: 'text',
     optional: true,
@@ -53,6 +55,7 @@ export class CloudFormsRetireParams extends CloudFormsParams implements SelfChec
   count?: string;
 
   @TextMap({
+    directs: 'nothing',
     description:
       "Which automation is run, with SOAP: namespace, class, instance, message; by default CloudForms' own, SYSTEM/PROCESS/AUTOMATION_REQUEST",
     template: 'text',

@@ -54,10 +54,17 @@ export class EmailParams {
   @Text({ description: 'Name to log in with', optional: true, maxLength: 500 })
   username?: string;
 
-  @Text({ description: 'Password to log in with', secret: true, optional: true, minLength: 1 })
+  @Text({
+    directs: 'nothing',
+    description: 'Password to log in with',
+    secret: true,
+    optional: true,
+    minLength: 1,
+  })
   password?: string;
 
   @Text({
+    directs: 'nothing',
     description: 'Sender',
     pattern: ADDRESS,
     patternHint: ADDRESS_HINT,
@@ -65,13 +72,18 @@ export class EmailParams {
   })
   from: string;
 
-  @TextList({ description: 'Recipients', maxItems: 50 })
+  @TextList({ directs: 'nothing', description: 'Recipients', maxItems: 50 })
   to: string[];
 
-  @Text({ description: 'Subject', template: 'text', maxLength: 1_000 })
+  @Text({ directs: 'nothing', description: 'Subject', template: 'text', maxLength: 1_000 })
   subject: string = SUBJECT;
 
-  @Text({ description: 'What it says, as plain text', template: 'text', maxLength: 100_000 })
+  @Text({
+    directs: 'nothing',
+    description: 'What it says, as plain text',
+    template: 'text',
+    maxLength: 100_000,
+  })
   text: string = BODY;
 
   @Nested(() => TlsParams, { description: 'TLS to the server', optional: true })

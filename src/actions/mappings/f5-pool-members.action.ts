@@ -33,19 +33,29 @@ const DRAIN_SECONDS_AT_MOST = 86_400;
 const REMOVAL_SECONDS = 3_600;
 
 export class F5PoolMembersParams implements F5Pool, SelfChecking {
-  @Text({ description: 'Where the appliance answers', ...ORIGIN, example: 'https://bigip.example.com' })
+  @Text({
+    directs: 'origin',
+    description: 'Where the appliance answers',
+    ...ORIGIN,
+    example: 'https://bigip.example.com',
+  })
   url: string;
 
   @Text({ description: 'User that logs in', minLength: 1, example: 'scaler' })
   username: string;
 
-  @Text({ description: 'Password of the user', secret: true, minLength: 1 })
+  @Text({ directs: 'nothing', description: 'Password of the user', secret: true, minLength: 1 })
   password: string;
 
-  @Text({ description: 'Partition of the pool, and of the members that are added', ...PARTITION })
+  @Text({
+    directs: 'nothing',
+    description: 'Partition of the pool, and of the members that are added',
+    ...PARTITION,
+  })
   partition: string = 'Common';
 
   @Text({
+    directs: 'nothing',
     description: 'Name of the pool, without its partition',
     template: 'text',
     minLength: 1,
@@ -54,13 +64,14 @@ export class F5PoolMembersParams implements F5Pool, SelfChecking {
   })
   pool: string;
 
-  @TextList({ description: 'Members, each address:port', example: ['10.0.0.1:80'] })
+  @TextList({ directs: 'nothing', description: 'Members, each address:port', example: ['10.0.0.1:80'] })
   members: string[];
 
-  @Choice(OPERATIONS, { description: 'What is done with the members' })
+  @Choice(OPERATIONS, { directs: 'nothing', description: 'What is done with the members' })
   operation: (typeof OPERATIONS)[number];
 
   @Whole({
+    directs: 'nothing',
     description: 'How long drain_and_remove waits for connections to end',
     minimum: 0,
     maximum: DRAIN_SECONDS_AT_MOST,

@@ -45,6 +45,7 @@ const WAITS_SECONDS = 3_600;
 
 export class KubernetesScaleParams {
   @Text({
+    directs: 'nothing',
     description: 'Namespace of the workload',
     template: 'text',
     minLength: 1,
@@ -54,10 +55,11 @@ export class KubernetesScaleParams {
   })
   namespace: string;
 
-  @Choice(KINDS, { description: 'Kind of the workload' })
+  @Choice(KINDS, { directs: 'nothing', description: 'Kind of the workload' })
   kind: Kind = 'Deployment';
 
   @Text({
+    directs: 'nothing',
     description: 'Name of the workload',
     template: 'text',
     minLength: 1,
@@ -68,6 +70,7 @@ export class KubernetesScaleParams {
   name: string;
 
   @Text({
+    directs: 'nothing',
     description: 'How many replicas there shall be; without it as many more or less as nodes.delta says',
     template: 'text',
     optional: true,
@@ -104,7 +107,7 @@ export class KubernetesScale implements Action<KubernetesScaleParams> {
   ): Promise<ActionResult> {
     const target = workloadText(params);
     const wish = wishFor(params, variables);
-    const cluster = clusterOf(params.cluster, this.accountFolder);
+    const cluster = await clusterOf(params.cluster, this.accountFolder);
     for (let write = 1; write <= WRITES_AT_MOST; write++) {
       const before = await readScale(cluster, params, signal);
       const own = { name: 'the workload', number: before.replicas, atLeast: 0, atMost: REPLICAS_AT_MOST };
@@ -127,7 +130,7 @@ export class KubernetesScale implements Action<KubernetesScaleParams> {
     { signal }: ActionContext,
   ): Promise<ActionResult> {
     return progressOf(
-      await readScale(clusterOf(params.cluster, this.accountFolder), params, signal),
+      await readScale(await clusterOf(params.cluster, this.accountFolder), params, signal),
       Number(replicas),
     );
   }

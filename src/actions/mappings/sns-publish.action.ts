@@ -25,6 +25,10 @@ import {
   type ActionResult,
 } from '../action';
 
+/** Partition, region and account. */
+const ownerOf = (arn: unknown): unknown =>
+  typeof arn === 'string' ? arn.split(':').slice(0, 5).join(':') : arn;
+
 const TOPIC_ARN = /^arn:aws[a-z-]*:sns:([a-z0-9-]+):\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$/;
 /** AWS SNS API reference, Publish: with the attributes. Topics that were raised to 1 MiB are held to it too. */
 const MESSAGE_BYTES_AT_MOST = 262_144;
@@ -34,6 +38,7 @@ const GROUP_CHARACTERS = 128;
 
 export class SnsPublishParams implements SelfChecking {
   @Text({
+    directs: ownerOf,
     description: 'ARN of the topic; its region is where it is sent. A FIFO topic ends in .fifo',
     pattern: TOPIC_ARN,
     patternHint: 'must be the ARN of an SNS topic, such as arn:aws:sns:eu-west-1:123456789012:scaling',
@@ -42,6 +47,7 @@ export class SnsPublishParams implements SelfChecking {
   topicArn: string;
 
   @Text({
+    directs: 'nothing',
     description: 'The message',
     template: 'text',
     minLength: 1,
@@ -51,6 +57,7 @@ export class SnsPublishParams implements SelfChecking {
   message: string;
 
   @Text({
+    directs: 'nothing',
     description: 'Subject, for subscribers by e-mail; one line of at most 99 characters is made of it',
     template: 'text',
     optional: true,
@@ -59,6 +66,7 @@ export class SnsPublishParams implements SelfChecking {
   subject?: string;
 
   @TextMap({
+    directs: 'nothing',
     description: 'Attributes of the message, of type String; empty ones are left out',
     template: 'text',
     keys: /^(?!aws\.|amazon\.)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/i,

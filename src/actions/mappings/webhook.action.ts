@@ -33,6 +33,7 @@ export type FailureIn = (answer: HttpAnswer, target: string) => Error | undefine
 
 export class WebhookParams implements SelfChecking {
   @Text({
+    directs: 'origin',
     description: 'Where to send it',
     template: 'url',
     minLength: 1,
@@ -43,10 +44,11 @@ export class WebhookParams implements SelfChecking {
   })
   url: string;
 
-  @Choice(METHODS, { description: 'Method of the request' })
+  @Choice(METHODS, { directs: 'nothing', description: 'Method of the request' })
   method: (typeof METHODS)[number] = 'POST';
 
   @TextMap({
+    directs: 'nothing',
     description: 'Headers to send; all of them are secret',
     secret: true,
     template: 'text',
@@ -57,6 +59,7 @@ export class WebhookParams implements SelfChecking {
   headers?: Record<string, string>;
 
   @Text({
+    directs: 'nothing',
     description: 'Body to send; without it the execution as JSON, and nothing with GET',
     template: 'json',
     optional: true,
@@ -66,6 +69,7 @@ export class WebhookParams implements SelfChecking {
   body?: string;
 
   @Text({
+    directs: 'nothing',
     description: 'Key the body is signed with (HMAC-SHA256, header X-Monscale-Signature)',
     secret: true,
     optional: true,
@@ -74,6 +78,7 @@ export class WebhookParams implements SelfChecking {
   secret?: string;
 
   @Flag({
+    directs: 'nothing',
     description:
       'Whether the target does the same Idempotency-Key only once; if so, a lost answer is asked for again',
   })

@@ -385,9 +385,9 @@ describe('webhook', () => {
       { url: 'http://h', headers: { a: 5 } },
       {
         url: 'http://h',
-        headers: { env: 'HEADERS' },
+        headers: { env: 'MONSCALE_PARAM_HEADERS' },
         secret: { file: '/key' },
-        tls: { key: { env: 'KEY' } },
+        tls: { key: { env: 'MONSCALE_PARAM_KEY' } },
       },
     ])('%j is taken', (given) => expect(check(WebhookParams, given).errors).toEqual([]));
 

@@ -16,10 +16,13 @@ export class GrafanaSourceParams {
     secret: true,
     optional: true,
     minLength: 1,
+    charactersAtLeast: 8,
+    directs: 'nothing',
   })
   hmacSecret?: string;
 
   @Text({
+    directs: 'nothing',
     description:
       "The contact point's timestamp header, where it has one: the time is signed too, and must be ours",
     optional: true,

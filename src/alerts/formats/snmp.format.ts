@@ -60,19 +60,21 @@ export class SnmpEvent {
 }
 
 export class SnmpSourceParams implements SelfChecking {
-  @TextList({ description: 'Communities that are accepted', secret: true, maxItems: 100 })
+  @TextList({ directs: 'nothing', description: 'Communities that are accepted', secret: true, maxItems: 100 })
   communities: string[] = ['public'];
 
-  @ListOf(() => SnmpUserParams, { description: 'Users that are accepted, for version 3' })
+  @ListOf(() => SnmpUserParams, { directs: 'nothing', description: 'Users that are accepted, for version 3' })
   users: SnmpUserParams[] = [];
 
   @TextList({
+    directs: 'nothing',
     description: 'Networks that notifications may come from; none: from anywhere',
     maxItems: 1_000,
   })
   allowFrom: string[] = [];
 
   @TextList({
+    directs: 'nothing',
     description:
       'Networks of relays: of what comes from them, the agent address (v1) or snmpTrapAddress.0 says who sent it',
     maxItems: 100,
@@ -80,11 +82,15 @@ export class SnmpSourceParams implements SelfChecking {
   relays: string[] = [];
 
   @ListOf(() => SnmpPair, {
+    directs: 'nothing',
     description: 'Notifications that begin and end something; linkDown and linkUp are one',
   })
   pairs: SnmpPair[] = [];
 
-  @ListOf(() => SnmpEvent, { description: 'Notifications that live longer or shorter than others' })
+  @ListOf(() => SnmpEvent, {
+    directs: 'nothing',
+    description: 'Notifications that live longer or shorter than others',
+  })
   events: SnmpEvent[] = [];
 
   problems(): FieldError[] {

@@ -16,25 +16,47 @@ import { TlsParams } from '../../targets/http/params';
 import { LoadBalancerMapping, type CallContext, type LoadBalancer, type Member } from '../load-balancer';
 
 export class F5Params implements F5Pool {
-  @Text({ description: 'Where the appliance answers', ...ORIGIN, example: 'https://bigip.example.com' })
+  @Text({
+    directs: 'origin',
+    description: 'Where the appliance answers',
+    ...ORIGIN,
+    example: 'https://bigip.example.com',
+  })
   url: string;
 
   @Text({ description: 'User that logs in', minLength: 1, example: 'scaler' })
   username: string;
 
-  @Text({ description: 'Password of the user', secret: true, minLength: 1 })
+  @Text({ directs: 'nothing', description: 'Password of the user', secret: true, minLength: 1 })
   password: string;
 
-  @Text({ description: 'Partition of the pool, and of the members that are added', ...PARTITION })
+  @Text({
+    directs: 'nothing',
+    description: 'Partition of the pool, and of the members that are added',
+    ...PARTITION,
+  })
   partition: string = 'Common';
 
-  @Text({ description: 'Name of the pool, without its partition', minLength: 1, ...POOL, example: 'web' })
+  @Text({
+    directs: 'nothing',
+    description: 'Name of the pool, without its partition',
+    minLength: 1,
+    ...POOL,
+    example: 'web',
+  })
   pool: string;
 
-  @Whole({ description: 'Port at which nodes take work', minimum: 1, maximum: 65_535, example: 80 })
+  @Whole({
+    directs: 'nothing',
+    description: 'Port at which nodes take work',
+    minimum: 1,
+    maximum: 65_535,
+    example: 80,
+  })
   port: number;
 
   @Whole({
+    directs: 'nothing',
     description: 'How long the connections of a member may last when its node is gone',
     minimum: 0,
     maximum: 86_400,

@@ -16,6 +16,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'OPTIONS'] as const;
 
 export class HttpParams implements HttpQuestion, SelfChecking {
   @Text({
+    directs: 'origin',
     description: 'What to request',
     minLength: 1,
     pattern: HTTP_URL,
@@ -25,20 +26,24 @@ export class HttpParams implements HttpQuestion, SelfChecking {
   })
   url: string;
 
-  @Choice(METHODS, { description: 'Method of the request' })
+  @Choice(METHODS, { directs: 'nothing', description: 'Method of the request' })
   method: (typeof METHODS)[number] = 'GET';
 
   @Headers()
   headers?: Record<string, string>;
 
   @Text({
+    directs: 'nothing',
     description: 'Body to send, as JSON unless Content-Type says otherwise',
     optional: true,
     maxLength: 100_000,
   })
   body?: string;
 
-  @Flag({ description: 'Whether redirects are followed; other hosts are not sent the headers' })
+  @Flag({
+    directs: 'nothing',
+    description: 'Whether redirects are followed; other hosts are not sent the headers',
+  })
   followRedirects: boolean = false;
 
   @Nested(() => TlsParams, { description: 'TLS to the target', optional: true })
@@ -60,6 +65,7 @@ export class HttpBodyParams extends HttpParams {
 /** Headers to send. */
 export function Headers(): PropertyDecorator {
   return TextMap({
+    directs: 'nothing',
     description: 'Headers to send; all of them are secret',
     secret: true,
     keys: HEADER_NAME,

@@ -19,7 +19,13 @@ import { MetricMapping, type Metric, type ReadContext } from '../metric';
 const COUNTED = /^(InService|Pending(:.*)?)$/;
 
 export class AwsAutoscalingInstancesParams implements AwsAccess, SelfChecking {
-  @Text({ description: 'Name of the Auto Scaling group', minLength: 1, maxLength: 1_000, example: 'web' })
+  @Text({
+    directs: 'nothing',
+    description: 'Name of the Auto Scaling group',
+    minLength: 1,
+    maxLength: 1_000,
+    example: 'web',
+  })
   groupName: string;
 
   @Region('the group')

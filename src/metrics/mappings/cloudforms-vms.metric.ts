@@ -20,16 +20,22 @@ const OFF = ['off', 'suspended', 'paused'];
 const OF_NO_USE = ['127.0.0.0/8', '169.254.0.0/16'];
 
 export class CloudFormsVmsParams implements CloudFormsAccess {
-  @Text({ description: 'Where CloudForms answers', ...ORIGIN, example: 'https://cloudforms.example.com' })
+  @Text({
+    directs: 'origin',
+    description: 'Where CloudForms answers',
+    ...ORIGIN,
+    example: 'https://cloudforms.example.com',
+  })
   url: string;
 
   @Text({ description: 'User', minLength: 1, check: usernameProblem, example: 'monscale' })
   username: string;
 
-  @Text({ description: 'Password of the user', secret: true, minLength: 1 })
+  @Text({ directs: 'nothing', description: 'Password of the user', secret: true, minLength: 1 })
   password: string;
 
   @Text({
+    directs: 'nothing',
     description: 'Tag that the machines carry, category/entry',
     pattern: TAG,
     patternHint: TAG_HINT,
@@ -37,10 +43,14 @@ export class CloudFormsVmsParams implements CloudFormsAccess {
   })
   tag: string;
 
-  @Choice(APIS, { description: 'SOAP for CloudForms 3.0; REST for later versions and ManageIQ' })
+  @Choice(APIS, {
+    directs: 'nothing',
+    description: 'SOAP for CloudForms 3.0; REST for later versions and ManageIQ',
+  })
   api: Api = 'soap';
 
   @Text({
+    directs: 'nothing',
     description:
       'For a load balancer: the network in which machines take work; without it the first IPv4 address of each counts',
     optional: true,

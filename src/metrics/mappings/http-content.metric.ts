@@ -18,13 +18,25 @@ const fitsOnThread = answerTask<{ body: Buffer; charset: string; matches: string
 const TESTS = ['equals', 'contains', 'matches'] as const;
 
 export class HttpContentParams extends HttpBodyParams {
-  @Text({ description: 'What the body must be, spaces around it not counted', optional: true, example: 'OK' })
+  @Text({
+    directs: 'nothing',
+    description: 'What the body must be, spaces around it not counted',
+    optional: true,
+    example: 'OK',
+  })
   equals?: string;
 
-  @Text({ description: 'What the body must hold', optional: true, minLength: 1, example: '"status":"UP"' })
+  @Text({
+    directs: 'nothing',
+    description: 'What the body must hold',
+    optional: true,
+    minLength: 1,
+    example: '"status":"UP"',
+  })
   contains?: string;
 
   @Text({
+    directs: 'nothing',
     description: 'Expression (RE2) that must fit somewhere in the body',
     optional: true,
     minLength: 1,

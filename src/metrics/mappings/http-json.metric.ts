@@ -15,6 +15,7 @@ const numbersOnThread = answerTask<{ body: Buffer; paths: string[] }, Found[]>('
 
 export class HttpJsonParams extends HttpBodyParams {
   @Text({
+    directs: 'nothing',
     description: 'Where the number is: JSONPath (RFC 9535) that finds one value',
     minLength: 1,
     check: jsonPathProblem,

@@ -15,6 +15,7 @@ import { MetricMapping, type Metric, type Node, type ReadContext } from '../metr
 
 export class KubernetesReplicasParams {
   @Text({
+    directs: 'nothing',
     description: 'Namespace of the workload',
     minLength: 1,
     pattern: NAMESPACE,
@@ -23,10 +24,11 @@ export class KubernetesReplicasParams {
   })
   namespace: string;
 
-  @Choice(KINDS, { description: 'Kind of the workload' })
+  @Choice(KINDS, { directs: 'nothing', description: 'Kind of the workload' })
   kind: Kind = 'Deployment';
 
   @Text({
+    directs: 'nothing',
     description: 'Name of the workload',
     minLength: 1,
     pattern: NAME,
@@ -74,7 +76,7 @@ export class KubernetesReplicas implements Metric<KubernetesReplicasParams> {
   ): Promise<T> {
     const where = params.cluster ? new URL(params.cluster.server).host : 'the cluster it runs in';
     try {
-      return await read(clusterOf(params.cluster, this.accountFolder));
+      return await read(await clusterOf(params.cluster, this.accountFolder));
     } catch (error) {
       const sentence = `cannot read the ${what} of ${workloadText(params)} from ${where}`;
       throw new Error(`${sentence}: ${messageOf(error)}`, { cause: error });

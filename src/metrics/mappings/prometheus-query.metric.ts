@@ -20,6 +20,7 @@ const EXCERPT_CHARACTERS = 300;
 
 export class PrometheusQueryParams implements SelfChecking {
   @Text({
+    directs: 'origin',
     description: 'Where Prometheus answers, with its path prefix where it has one',
     minLength: 1,
     pattern: HTTP_URL,
@@ -30,6 +31,7 @@ export class PrometheusQueryParams implements SelfChecking {
   url: string;
 
   @Text({
+    directs: 'nothing',
     description: 'PromQL that has one value',
     minLength: 1,
     example: 'sum(rate(http_requests_total{job="web"}[5m]))',

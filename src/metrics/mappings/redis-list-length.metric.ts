@@ -19,7 +19,7 @@ export class RedisListLengthParams {
   })
   url: string;
 
-  @Text({ description: 'Key of the list', minLength: 1, example: 'orders:waiting' })
+  @Text({ directs: 'nothing', description: 'Key of the list', minLength: 1, example: 'orders:waiting' })
   key: string;
 
   @Nested(() => TlsParams, { description: 'TLS to the server', optional: true })

@@ -55,7 +55,7 @@ export class SnmpOidAverageParams implements SelfChecking {
   @V3()
   v3?: SnmpV3Params;
 
-  @Whole({ description: 'How many have to answer', minimum: 1, maximum: HOSTS_AT_MOST })
+  @Whole({ directs: 'nothing', description: 'How many have to answer', minimum: 1, maximum: HOSTS_AT_MOST })
   minAnswers: number = 1;
 
   problems(): FieldError[] {

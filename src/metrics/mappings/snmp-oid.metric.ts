@@ -23,7 +23,7 @@ const OBJECT_HINT =
   'must be a numeric OID, e.g. 1.3.6.1.4.1.2021.11.9.0, or a name with its instance, e.g. UCD-SNMP-MIB::ssCpuUser.0';
 
 export class SnmpV3Params extends SnmpUserParams implements SnmpUser {
-  @Text({ description: 'Context of the agent to ask in', optional: true, maxLength: 255 })
+  @Text({ directs: 'nothing', description: 'Context of the agent to ask in', optional: true, maxLength: 255 })
   contextName?: string;
 }
 
@@ -111,11 +111,12 @@ export function Version(): PropertyDecorator {
 
 export function Community(): PropertyDecorator {
   const description = 'Community, for versions 1 and 2c';
-  return Text({ description, secret: true, minLength: 1, maxLength: 255 });
+  return Text({ directs: 'nothing', description, secret: true, minLength: 1, maxLength: 255 });
 }
 
 export function Oid(): PropertyDecorator {
   return Text({
+    directs: 'nothing',
     description: 'The object to read, in numbers or by its name',
     pattern: OBJECT,
     patternHint: OBJECT_HINT,
@@ -126,7 +127,7 @@ export function Oid(): PropertyDecorator {
 
 export function Retries(): PropertyDecorator {
   const description = 'How often to ask again when no answer comes; the timeout is shared by all tries';
-  return Whole({ description, minimum: 0, maximum: 10 });
+  return Whole({ directs: 'nothing', description, minimum: 0, maximum: 10 });
 }
 
 export function V3(): PropertyDecorator {

@@ -468,7 +468,7 @@ describe('snmp_oid', () => {
       [{ oid: 'hrProcessorLoad.196608' }],
       [{ oid: 'SNMPv2-MIB::sysUpTime.0' }],
       [{ oid: 'laLoad.1' }],
-      [{ community: { env: 'COMMUNITY' } }],
+      [{ community: { env: 'MONSCALE_PARAM_COMMUNITY' } }],
       [{ version: '3', v3: { user: 'u', level: 'noAuthNoPriv' } }],
       [{ version: '3', v3: { ...authPriv, authKey: '12345678', privKey: { secret: true } } }],
     ])('%j are right', (given) => {

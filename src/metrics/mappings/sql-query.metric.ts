@@ -19,6 +19,7 @@ export class SqlQueryParams {
   url: string;
 
   @Text({
+    directs: 'nothing',
     description: 'SELECT that has one row; its first column counts',
     minLength: 1,
     example: "SELECT count(*) FROM orders WHERE state = 'waiting'",

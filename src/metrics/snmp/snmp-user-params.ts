@@ -16,13 +16,23 @@ export class SnmpUserParams implements SnmpUser {
   @Choice(AUTH_PROTOCOLS, { description: 'How messages are signed', optional: true })
   authProtocol?: SnmpUser['authProtocol'];
 
-  @Text({ description: 'Password for signing, at least 8 characters', secret: true, optional: true })
+  @Text({
+    directs: 'nothing',
+    description: 'Password for signing, at least 8 characters',
+    secret: true,
+    optional: true,
+  })
   authKey?: string;
 
   @Choice(PRIV_PROTOCOLS, { description: 'How messages are encrypted', optional: true })
   privProtocol?: SnmpUser['privProtocol'];
 
-  @Text({ description: 'Password for encryption, at least 8 characters', secret: true, optional: true })
+  @Text({
+    directs: 'nothing',
+    description: 'Password for encryption, at least 8 characters',
+    secret: true,
+    optional: true,
+  })
   privKey?: string;
 }
 

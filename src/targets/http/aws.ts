@@ -48,10 +48,22 @@ export const AccessKeyId = (): PropertyDecorator =>
   });
 
 export const SecretAccessKey = (): PropertyDecorator =>
-  Text({ description: 'Secret of the access key', secret: true, optional: true, minLength: 1 });
+  Text({
+    directs: 'nothing',
+    description: 'Secret of the access key',
+    secret: true,
+    optional: true,
+    minLength: 1,
+  });
 
 export const SessionToken = (): PropertyDecorator =>
-  Text({ description: 'Session token of temporary credentials', secret: true, optional: true, minLength: 1 });
+  Text({
+    directs: 'nothing',
+    description: 'Session token of temporary credentials',
+    secret: true,
+    optional: true,
+    minLength: 1,
+  });
 
 /** Key and secret come together. */
 export function accessProblems({ accessKeyId, secretAccessKey, sessionToken }: AwsAccess): FieldError[] {

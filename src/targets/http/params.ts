@@ -38,6 +38,7 @@ export class TlsParams implements HttpTls {
   rejectUnauthorized: boolean = true;
 
   @Text({
+    directs: 'nothing',
     description: 'Our certificate, PEM',
     optional: true,
     maxLength: 200_000,
@@ -45,7 +46,13 @@ export class TlsParams implements HttpTls {
   })
   cert?: string;
 
-  @Text({ description: 'The key of our certificate, PEM', secret: true, optional: true, maxLength: 20_000 })
+  @Text({
+    directs: 'nothing',
+    description: 'The key of our certificate, PEM',
+    secret: true,
+    optional: true,
+    maxLength: 20_000,
+  })
   key?: string;
 }
 

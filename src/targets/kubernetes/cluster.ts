@@ -1,7 +1,8 @@
 /** A Kubernetes cluster: how it is reached, and what its refusals mean. */
+import { readFile } from 'node:fs/promises';
 import { messageOf } from '../../common/errors';
 import { Text } from '../../common/fields';
-import { followReference, maskTexts } from '../../common/secrets';
+import { maskTexts, platformVariable } from '../../common/secrets';
 import { statusText, type JsonAnswer, type JsonCall } from '../http/json-call';
 import { ORIGIN, originOf } from '../http/origin';
 import { TrustedCertificates } from '../http/params';
@@ -18,13 +19,14 @@ export const NAME_HINT = 'must be a name of Kubernetes: small letters, digits an
 
 export class ClusterParams {
   @Text({
+    directs: 'origin',
     description: 'Where the API answers',
     ...ORIGIN,
     example: 'https://10.0.0.1:6443',
   })
   server: string;
 
-  @Text({ description: 'Bearer token', secret: true, minLength: 1 })
+  @Text({ directs: 'nothing', description: 'Bearer token', secret: true, minLength: 1 })
   token: string;
 
   @TrustedCertificates()
@@ -44,15 +46,18 @@ export interface Cluster {
  *
  * @throws Permanent when none is given and we run in none
  */
-export function clusterOf(cluster?: Cluster, accountFolder = ACCOUNT_FOLDER): Cluster {
+export async function clusterOf(cluster?: Cluster, accountFolder = ACCOUNT_FOLDER): Promise<Cluster> {
   if (cluster) return { ...cluster, server: originOf(cluster.server) };
   try {
-    const host = followReference({ env: 'KUBERNETES_SERVICE_HOST' }, 'cluster.server');
-    const port = followReference({ env: 'KUBERNETES_SERVICE_PORT' }, 'cluster.server');
+    const host = platformVariable('KUBERNETES_SERVICE_HOST');
+    const port = platformVariable('KUBERNETES_SERVICE_PORT');
+    const [token, ca] = await Promise.all(
+      ['token', 'ca.crt'].map((name) => readFile(`${accountFolder}/${name}`, 'utf8')),
+    );
     return {
       server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
-      token: followReference({ file: `${accountFolder}/token` }, 'cluster.token').trim(),
-      ca: followReference({ file: `${accountFolder}/ca.crt` }, 'cluster.ca'),
+      token: token!.trim(),
+      ca,
     };
   } catch (error) {
     throw new Permanent(`no cluster is given, and monscale runs in none: ${messageOf(error)}`);
