@@ -78,6 +78,7 @@ function numberIn(sample: unknown): number {
   const [, text] = Array.isArray(sample) ? (sample as unknown[]) : [];
   if (typeof text !== 'string') throw new Error('it answered, but not as Prometheus does');
   const number = plainNumber(text);
-  if (number === undefined) throw new Error(`the value is ${JSON.stringify(text.slice(0, 20))}`);
+  if (number === undefined)
+    throw new Error(/^(NaN|[+-]Inf)$/.test(text) ? `the value is "${text}"` : 'the value is no number');
   return number;
 }

@@ -92,21 +92,34 @@ describe('sql_query', () => {
     ['SELECT 1e350::numeric', /, no number$/],
     ["SELECT ''", /the value is "", no number$/],
     ['SELECT true', /the value is "true", no number$/],
-    ["SELECT '1,234.5'", /the value is "1,234.5", no number$/],
+    ["SELECT '1,234.5'", /the value is a text, no number$/],
     ["SELECT '85.13 %'", /, no number$/],
     ["SELECT '0x1F'", /, no number$/],
     ["SELECT '12 GB'", /, no number$/],
     ['SELECT 5.00::money', /, no number$/],
     ["SELECT interval '5 s'", /, no number$/],
     ["SELECT repeat('9', 100000000)", /the value is a long text$/],
-    ['SELECT missing FROM orders', /column "missing" does not exist$/],
-    ['SELEC 1', /syntax error at or near/],
+    ['SELECT missing FROM orders', /column "missing" does not exist \(SQLSTATE 42703\)$/],
+    ['SELEC 1', /syntax error at or near "1" \(SQLSTATE 42601\)$/],
     ['SELECT 1; SELECT 2', /syntax error/],
   ])('%s is missing data', async (query, why) => {
     await expect(read(query, database.databaseUrl, 10_000)).rejects.toThrow(why);
     await expect(read(query, database.databaseUrl, 10_000)).rejects.toThrow(
       `cannot read the query from ${at}: `,
     );
+  });
+
+  it.each([
+    "SELECT ('hush' || '-hush')::int",
+    "SELECT ('hush' || '-hush')::date",
+    "SELECT 'hush' || '-hush'",
+    "SELECT query_to_xml('SELECT ' || quote_ident('hush' || '-hush'), true, true, '')::text",
+    "SELECT query_to_xml('SELECT 1 FROM ' || quote_ident('hush' || '-hush'), true, true, '')::text",
+    "SELECT ('{' || 'hush' || '-hush')::json::text",
+  ])('%s tells nothing of what it has read', async (query) => {
+    const reading = read(query).catch((error: Error) => error.message);
+    expect(await reading).toMatch(/^cannot read the query/);
+    expect(await reading).not.toContain('hush-hush');
   });
 
   it.each([
@@ -131,7 +144,7 @@ describe('sql_query', () => {
     );
     expect(readings).toMatchObject([
       { value: 1 },
-      { error: `cannot read the query from ${at}: column "oops" does not exist` },
+      { error: `cannot read the query from ${at}: column "oops" does not exist (SQLSTATE 42703)` },
       { value: 3 },
       { value: expect.any(Number) },
       readings[3],

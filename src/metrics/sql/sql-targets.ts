@@ -6,11 +6,10 @@ import type { TargetProtocol } from '../reader/target-protocol';
 import { reasonOfAbort } from '../unless-aborted';
 import { SqlDatabase } from './sql-database';
 import { sqlAddress } from './sql-url';
-import { sqlWords, Told } from './sql-words';
+import { noNumber, sqlWords, Told } from './sql-words';
 
 const DATABASES_AT_MOST = 128;
 const IDLE_MS = 5 * 60_000;
-const EXCERPT_CHARACTERS = 40;
 
 /** PostgreSQL databases that are asked by queries. */
 export class SqlTargets implements TargetProtocol {
@@ -22,16 +21,23 @@ export class SqlTargets implements TargetProtocol {
 
   read({ target, url, tls, asks, timeoutMs }: Question, signal: AbortSignal): Promise<Reading[]> {
     const address = sqlAddress(url, tls);
-    const failed = (error: unknown): Reading => {
+    const { user, password, database: name } = address;
+    const failed = (error: unknown, query = ''): Reading => {
       const why = signal.aborted ? new Told(reasonOfAbort(signal, timeoutMs)) : error;
-      return { error: sqlWords(why, address.password) };
+      return { error: sqlWords(why, password, `${query} ${user} ${name}`) };
     };
     return this.databases
       .use(
         target,
         () => new SqlDatabase(address),
         (database) =>
-          Promise.all(asks.map((query) => database.only(query, timeoutMs, signal).then(readingOf, failed))),
+          Promise.all(
+            asks.map((query) =>
+              database
+                .only(query, timeoutMs, signal)
+                .then(readingOf, (error: unknown) => failed(error, query)),
+            ),
+          ),
       )
       .catch((error) => asks.map(() => failed(error)));
   }
@@ -45,5 +51,5 @@ function readingOf(text: string | null): Reading {
   if (text === null) return { error: 'the value is null' };
   const value = plainNumber(text);
   if (value !== undefined) return { value };
-  return { error: `the value is ${JSON.stringify(text.slice(0, EXCERPT_CHARACTERS))}, no number` };
+  return { error: noNumber(text) };
 }
