@@ -61,6 +61,7 @@ import { UnpolledSweep } from './rules/unpolled-sweep';
 import { ServicesController } from './services/services.controller';
 import { ServicesModule } from './services/services.module';
 import { TransferController } from './transfer/transfer.controller';
+import { StoredReferences } from './transfer/stored-references';
 import { TransferModule } from './transfer/transfer.module';
 
 /** The rooms: each offers what it knows to whoever asks, and starts nothing. */
@@ -119,6 +120,7 @@ const RUNS: Record<Role, Type[]> = {
     Simulations,
     Tools,
     Points,
+    StoredReferences,
   ],
   // Says what is due; puts back what Redis lost; notices silence; makes and drops partitions; rolls samples up.
   scheduler: [

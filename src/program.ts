@@ -1,5 +1,6 @@
 import { NotFoundException } from '@nestjs/common';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { isatty } from 'node:tty';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
@@ -115,8 +116,7 @@ export async function startProgram(
     const started = await unlessAsked(asked, startRoles(config, logger, asked), logger);
     const { url, isGroup } = started;
     logger.log(`ready: ${config.roles.join(', ')} on ${url}`, 'Program');
-    if (embedded)
-      greet(url, embedded.firstStart && given.adminToken === undefined ? embedded.adminToken : undefined);
+    if (embedded) greet(url, embedded.firstStart && given.adminToken === undefined ? embedded : undefined);
     return { url, config, logger, isGroup, stop: (why) => stop(started, embedded, logger, why) };
   } catch (error) {
     await embedded?.stop(SERVERS_MS);
@@ -155,12 +155,16 @@ async function startRoles(config: Config, logger: JsonLogger, asked: AbortSignal
 
 /** The configuration as if the embedded servers were real ones. @throws ConfigError */
 function withEmbedded(config: Config, servers: EmbeddedServers): Config {
+  const kept = Buffer.from(servers.secretKey, 'base64');
+  // Where one is set later, it takes the place of the one that was made.
+  const previous = config.secretKey === undefined || config.secretKey.equals(kept) ? undefined : kept;
   return Object.freeze({
     ...config,
     databaseUrl: servers.databaseUrl,
     redisUrl: servers.redisUrl,
     adminToken: config.adminToken ?? servers.adminToken,
-    secretKey: config.secretKey ?? Buffer.from(servers.secretKey, 'base64'),
+    secretKey: config.secretKey ?? kept,
+    secretKeyPrevious: config.secretKeyPrevious ?? previous,
   });
 }
 
@@ -283,10 +287,14 @@ function urlOf(url: string, { http }: Config): string {
   return ['0.0.0.0', '::'].includes(http.host) ? url.replace(/\/\/[^/]*:/, '//localhost:') : url;
 }
 
-/** For the person who started it, beside the log. */
-function greet(url: string, newToken: string | undefined): void {
+/** For the person who started it, beside the log. What is no terminal may be kept, or sent on: a token is not written to it. */
+function greet(url: string, made: Pick<EmbeddedServers, 'adminToken' | 'adminTokenFile'> | undefined): void {
   const lines = [`monscale is ready: ${url}/docs`];
-  if (newToken !== undefined)
-    lines.push(`admin token, shown this once (kept in the data folder): ${newToken}`);
+  if (made !== undefined)
+    lines.push(
+      isatty(1)
+        ? `admin token, shown this once (kept in ${made.adminTokenFile}): ${made.adminToken}`
+        : `admin token: in ${made.adminTokenFile}`,
+    );
   standardOutput.write(`\n${lines.map((line) => `  ${line}`).join('\n')}\n\n`);
 }

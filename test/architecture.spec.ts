@@ -38,7 +38,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   ],
   catalogue: ['actions', 'alerts', 'load-balancers', 'metrics', 'rules/engine', 'rules/policies'],
   transfer: ['actions', 'alerts', 'api', 'common', 'database', 'infrastructures', 'metrics', 'services'],
-  cli: ['common', 'config', 'database', 'queue', 'rules', 'transfer'],
+  cli: ['common', 'config', 'database', 'embedded', 'queue', 'rules', 'transfer'],
   'process-group': ['common', 'config'],
   health: ['alerts', 'auth', 'common', 'config', 'database', 'metrics', 'process-group', 'queue', 'rules'],
 }; // prettier-ignore

@@ -45,16 +45,20 @@ describe('the command line', () => {
 
   const env = () => ({ MONSCALE_URL: program.url, MONSCALE_TOKEN: ADMIN_TOKEN });
 
-  const run = (args: string[], variables: Record<string, string> = env()): Promise<Ran> =>
+  const run = (args: string[], variables: Record<string, string> = env(), input = ''): Promise<Ran> =>
     new Promise((resolve) => {
       const options = {
         cwd: folder,
         env: { PATH: process.env.PATH, MONSCALE_DATA_DIR: folder, ...variables },
         timeout: 20_000,
       };
-      execFile(process.execPath, ['--enable-source-maps', MAIN, ...args], options, (error, out, err) => {
-        resolve({ code: error === null ? 0 : Number(error.code), out, err });
-      });
+      const child = execFile(
+        process.execPath,
+        ['--enable-source-maps', MAIN, ...args],
+        options,
+        (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }),
+      );
+      child.stdin?.end(input);
     });
 
   const file = (name: string, text: string): string => {
@@ -124,10 +128,18 @@ describe('the command line', () => {
     }
   });
 
-  it('its token comes from an option, from the environment, or from the data folder', async () => {
+  it('its token comes from a file, from the environment, or from the data folder, and stands on no command line', async () => {
     const url = { MONSCALE_URL: program.url };
     expect(await run(['export'], url)).toMatchObject({ code: 1, err: expect.stringContaining('--token') });
-    expect((await run(['export', '--token', ADMIN_TOKEN], url)).code).toBe(0);
+    const shown = await run(['export', '--token', ADMIN_TOKEN], url);
+    expect(shown).toMatchObject({ code: 1, err: expect.stringContaining('can be read by every user') });
+    expect(shown.err).not.toContain(ADMIN_TOKEN);
+    expect((await run(['export', '--token-file', file('a-token', ADMIN_TOKEN)], url)).code).toBe(0);
+    expect((await run(['export', '--token', '-'], url, `${ADMIN_TOKEN}\n`)).code).toBe(0);
+    expect(await run(['export', '--token', '-'], url)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('no token'),
+    });
     expect((await run(['--url', program.url, 'export'], { MONSCALE_ADMIN_TOKEN: ADMIN_TOKEN })).code).toBe(0);
     file('admin-token', `${ADMIN_TOKEN}\n`);
     expect((await run(['export'], url)).code).toBe(0);

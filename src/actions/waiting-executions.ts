@@ -84,11 +84,7 @@ export class WaitingExecutions {
        SET lease_owner = a.worker, lease_until = ${LEASE_END}, claim_number = e.claim_number + 1
        FROM mine a WHERE e.id = a.execution AND e.id = ANY($1::uuid[])
        RETURNING ${CLAIMED}, e.waiting`,
-      [
-        uuids(claims.map(({ id }) => id)),
-        uuids(claims.map(({ worker }) => worker)),
-        this.life.canJudge,
-      ],
+      [uuids(claims.map(({ id }) => id)), uuids(claims.map(({ worker }) => worker)), this.life.canJudge],
       'executions_claim_waiting',
     );
     const byId = new Map(rows.map((row) => [row.id, row]));

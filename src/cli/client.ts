@@ -71,7 +71,7 @@ function refusal({ status, statusText }: Response, text: string): Refused {
   };
   if (errors !== undefined && errors.length > 0) return new Refused(linesOf(errors));
   if (status === 401)
-    return new Refused([`${detail ?? statusText}; give a token by --token or MONSCALE_TOKEN`]);
+    return new Refused([`${detail ?? statusText}; give a token by MONSCALE_TOKEN or --token-file`]);
   return new Refused([detail ?? `the server answered ${status} ${statusText}`]);
 }
 

@@ -8,11 +8,12 @@ import { addExport } from './commands/export';
 import { addImport } from './commands/import';
 import { addInit } from './commands/init';
 import { addPlan } from './commands/plan';
+import { addRotateKey } from './commands/rotate-key';
 import { addSimulate } from './commands/simulate';
 import { addTest } from './commands/test';
 import { addWhy } from './commands/why';
 
-const COMMANDS: ((program: Command, connect: Connect) => void)[] = [
+const COMMANDS: ((program: Command, connect: Connect, env: NodeJS.ProcessEnv, project: string) => void)[] = [
   addExport,
   addPlan,
   addImport,
@@ -20,6 +21,7 @@ const COMMANDS: ((program: Command, connect: Connect) => void)[] = [
   addSimulate,
   addTest,
   addInit,
+  addRotateKey,
 ];
 
 const URL_BY_DEFAULT = 'http://127.0.0.1:8080';
@@ -30,21 +32,38 @@ async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<vo
   const program = new Command('monscale')
     .description('rules as code: look at, change and try the rules of a running monscale')
     .addOption(new Option('--url <url>', `the server (default: ${URL_BY_DEFAULT})`).env('MONSCALE_URL'))
-    .addOption(
-      new Option(
-        '--token <token>',
-        'its token (default: MONSCALE_ADMIN_TOKEN, else what npm start keeps in its data folder)',
-      ).env('MONSCALE_TOKEN'),
+    .option(
+      '--token-file <file>',
+      'file with its token (default: MONSCALE_TOKEN, MONSCALE_ADMIN_TOKEN, else what npm start keeps in its data folder)',
     )
+    .option('--token <->', '- reads its token from standard input')
     .exitOverride()
     .showHelpAfterError('(--help tells more)');
   const connect: Connect = (command) => {
-    const { url, token } = command.optsWithGlobals<{ url?: string; token?: string }>();
-    return new Client(url || URL_BY_DEFAULT, token || env.MONSCALE_ADMIN_TOKEN || keptToken(env));
+    const { url, ...given } = command.optsWithGlobals<{ url?: string } & GivenToken>();
+    const token = givenToken(given) || env.MONSCALE_TOKEN || env.MONSCALE_ADMIN_TOKEN || keptToken(env);
+    return new Client(url || URL_BY_DEFAULT, token);
   };
-  for (const add of COMMANDS) add(program, connect);
+  for (const add of COMMANDS) add(program, connect, env, PROJECT);
   for (const command of program.commands) command.exitOverride();
   await program.parseAsync(argv);
+}
+
+interface GivenToken {
+  token?: string;
+  tokenFile?: string;
+}
+
+/** @throws Error when it stands on the command line, where every user of the machine can read it */
+function givenToken({ token, tokenFile }: GivenToken): string | undefined {
+  if (token !== undefined && token !== '-')
+    throw new Error(
+      'a token on the command line can be read by every user of this machine: set MONSCALE_TOKEN, name its file by --token-file, or give it to standard input with --token -',
+    );
+  if (token === undefined && tokenFile === undefined) return undefined;
+  const given = readFileSync(tokenFile ?? 0, 'utf8').trim();
+  if (given === '') throw new Error(`there is no token in ${tokenFile ?? 'standard input'}`);
+  return given;
 }
 
 /** The administrator's token that was made with the embedded servers. */

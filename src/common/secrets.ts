@@ -65,6 +65,14 @@ export class Secrets {
     return !this.referencesIn([value]).next().done;
   }
 
+  /** What is wrong with the variables and files that stored params name, files as `look` saw them; a sentence each. */
+  referenceProblems(stored: unknown): string[] {
+    return [...this.referencesIn([stored])].flatMap((one) => {
+      const problem = this.referenceProblem(one);
+      return problem === undefined ? [] : [`${JSON.stringify(one)}: ${problem}`];
+    });
+  }
+
   /** Also of headers, which are sealed as one and may be references one by one. */
   private *referencesIn(values: Iterable<unknown>): Generator<SecretReference> {
     const left: unknown[] = [...values];
@@ -257,6 +265,12 @@ export class Secrets {
     throw new SecretMissing(
       `the secret ${name} can't be opened: it was stored under another MONSCALE_SECRET_KEY`,
     );
+  }
+
+  /** Is it under one of our keys? */
+  opens(sealed: SealedSecret): boolean {
+    const bytes = Buffer.from(sealed.sealed, 'base64');
+    return this.keys.some((key) => decrypted(bytes, key) !== undefined);
   }
 
   /**

@@ -28,6 +28,7 @@ import { SignsOfLife1764000000000 } from '../../migrations/1764000000000-signs-o
 import { RollUpsInPieces1764300000000 } from '../../migrations/1764300000000-roll-ups-in-pieces';
 import { SchemaVersions1764400000000 } from '../../migrations/1764400000000-schema-versions';
 import { TestsAsExecutions1764500000000 } from '../../migrations/1764500000000-tests-as-executions';
+import { SecretKey1764100000000 } from '../../migrations/1764100000000-secret-key';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -119,6 +120,7 @@ function dataSource(url: string, extra: object): DataSource {
       BelievedSources1764200000000,
       SchemaVersions1764400000000,
       TestsAsExecutions1764500000000,
+      SecretKey1764100000000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

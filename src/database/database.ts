@@ -5,6 +5,7 @@ import { CONFIG, type Config } from '../config/config';
 import { programClock } from '../common/clock';
 import { heard } from '../common/heard';
 import { messageOf, Unavailable } from '../common/errors';
+import { assertSameKey, WrongKey } from './secret-key';
 import { createCopyPool, createDataSource, createKeyedPool, createMigrationSource } from './data-source';
 import {
   assertKnown,
@@ -67,13 +68,13 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     });
   }
 
-  /** @throws WrongDatabase when it is none that this program may use */
+  /** @throws WrongDatabase when it is none that this program may use; WrongKey when what is stored is sealed by another key */
   async onModuleInit(): Promise<void> {
-    let wrong: WrongDatabase | undefined;
+    let wrong: WrongDatabase | WrongKey | undefined;
     await new Promise<void>((attempted) => {
       const late = setTimeout(attempted, FIRST_ATTEMPT_MS);
       this.connecting = this.connect((error) => {
-        if (error instanceof WrongDatabase) wrong = error;
+        if (error instanceof WrongDatabase || error instanceof WrongKey) wrong = error;
         clearTimeout(late);
         attempted();
       });
@@ -90,6 +91,7 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
         this.typeormPool.on('error', (error) => this.noteLost(error));
         this.typeormPool.on('connect', heard);
         await this.migrate();
+        await assertSameKey((text, values) => this.source.query(text, values), this.config);
         for (let times = 0; times < FIRST_SYNCS; times++) await this.syncClock();
         this.isOpen = true;
         attempted();

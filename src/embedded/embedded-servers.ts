@@ -21,6 +21,7 @@ export interface EmbeddedServers {
   redisReaderUrl: string;
   /** Bearer token of the administrator, kept in `<dataDir>/admin-token`. */
   adminToken: string;
+  adminTokenFile: string;
   /** 32 bytes, base64, kept in `<dataDir>/secret-key`. */
   secretKey: string;
   /** The admin token was made by this call: now is the time to show it. */
@@ -82,8 +83,9 @@ function described(path: string, databaseUrl: string, redis: RunningRedis): Omit
   // For people and their tools: ports may change from start to start.
   noteUrl(join(path, 'database-url'), databaseUrl);
   noteUrl(join(path, 'redis-url'), redis.url);
+  const adminTokenFile = join(path, 'admin-token');
   // The token comes last: who is told of a first start has never been told the token.
-  const { value: adminToken, isNew: firstStart } = keptSecret(join(path, 'admin-token'), () =>
+  const { value: adminToken, isNew: firstStart } = keptSecret(adminTokenFile, () =>
     randomBytes(32).toString('base64url'),
   );
   const { value: secretKey } = keptSecret(join(path, 'secret-key'), () => randomBytes(32).toString('base64'));
@@ -92,6 +94,7 @@ function described(path: string, databaseUrl: string, redis: RunningRedis): Omit
     redisUrl: redis.url,
     redisReaderUrl: redis.readerUrl,
     adminToken,
+    adminTokenFile,
     secretKey,
     firstStart,
   };

@@ -142,11 +142,7 @@ export class LoadBalancerStates {
   }
 
   /** Undefined: its moment has not come, somebody else syncs it, or the kill switch is on. */
-  async claim(
-    infrastructure: string,
-    worker: string,
-    leaseSeconds: number,
-  ): Promise<Claimed | undefined> {
+  async claim(infrastructure: string, worker: string, leaseSeconds: number): Promise<Claimed | undefined> {
     const [claimed] = await this.database.rows<Claimed>(
       `UPDATE load_balancer_states l SET lease_owner = $2, lease_until = ${NOW} + make_interval(secs => $3),
          next_sync_at = ${NOW} + make_interval(secs => $3), begun_at = ${NOW}
@@ -162,7 +158,12 @@ export class LoadBalancerStates {
   }
 
   /** Writes down what is about to be done, before it is. False when it was taken over. */
-  async begin({ id, worker, leaseUntil }: Claimed, pool: string, memory: Memory, changes: Change[]): Promise<boolean> {
+  async begin(
+    { id, worker, leaseUntil }: Claimed,
+    pool: string,
+    memory: Memory,
+    changes: Change[],
+  ): Promise<boolean> {
     const rows = await this.database.rows(
       `UPDATE load_balancer_states SET pool = $4, memory = $5, changes = $6
        WHERE infrastructure_id = $1 AND lease_owner = $2 AND lease_until = $3 RETURNING infrastructure_id`,

@@ -365,7 +365,11 @@ class PreparedService implements Prepared {
 }
 
 /** Of what the hold and the alarm are about. Params count by what is stored of them. */
-function ruleKey({ condition, recovery, metrics }: ServiceRow): string {
+export function ruleKey({
+  condition,
+  recovery,
+  metrics,
+}: Pick<ServiceRow, 'condition' | 'recovery' | 'metrics'>): string {
   const sources = Object.entries(metrics).map(([name, { type, params, window }]) => [
     name,
     type,

@@ -1,0 +1,159 @@
+/** Brings what is stored under a new key. */
+import type { Client } from 'pg';
+import { isSealed } from '../common/secret-value';
+import { Secrets } from '../common/secrets';
+import { mapValues } from '../common/records';
+import { fingerprintOf, SEALED_IN, sealedIn } from '../database/secret-key';
+import { ruleKey } from '../rules/rule-book';
+
+const AT_ONCE = 100;
+const TRIES = 5;
+/** https://www.postgresql.org/docs/18/errcodes-appendix.html: two transactions that wait for each other. */
+const DEADLOCK = '40P01';
+
+/** As definitions are called where changes are noted. */
+const KINDS: Record<keyof typeof SEALED_IN, string> = {
+  infrastructures: 'infrastructure',
+  actions: 'action',
+  services: 'service',
+  sources: 'source',
+};
+
+type Row = { id: string; name: string } & Record<string, unknown>;
+
+export interface Rotated {
+  /** Definitions whose secrets are under the new key now. */
+  changed: number;
+  /** Definitions with secrets that no key opens: they have to be given again. */
+  unopened: string[];
+}
+
+/**
+ * Seals every stored secret by the first key, a hundred definitions at a time, and notes that key. Rules keep their holds
+ * and alarms. It may be killed at any moment, and run again.
+ *
+ * @param isLost the old key: what it sealed stays as it is, and can't be used
+ * @throws Error when a secret is opened by none of the keys, unless the old one is lost
+ */
+export async function rotate(client: Client, keys: readonly Buffer[], isLost: boolean): Promise<Rotated> {
+  const secrets = new Secrets(keys);
+  const rotated: Rotated = { changed: 0, unopened: [] };
+  for (const table of Object.keys(SEALED_IN) as (keyof typeof SEALED_IN)[]) {
+    let after = '00000000-0000-0000-0000-000000000000';
+    for (;;) {
+      const batch = await again(() => inTransaction(client, () => some(client, table, after, secrets)));
+      rotated.changed += batch.changed;
+      rotated.unopened.push(...batch.unopened);
+      if (batch.last === undefined) break;
+      after = batch.last;
+    }
+  }
+  if (rotated.unopened.length > 0 && !isLost)
+    throw new Error(
+      `${rotated.unopened.length} definitions have secrets that neither key opens, the first: ${rotated.unopened.slice(0, 10).join(', ')}; give them again, or run this with --lost`,
+    );
+  await client.query(
+    `INSERT INTO secret_key (fingerprint) VALUES ($1)
+     ON CONFLICT (only) DO UPDATE SET fingerprint = excluded.fingerprint, since = now()`,
+    [fingerprintOf(keys[0]!)],
+  );
+  return rotated;
+}
+
+/** @returns with the id of the last definition that was looked at; without it there was none */
+async function some(
+  client: Client,
+  table: keyof typeof SEALED_IN,
+  after: string,
+  secrets: Secrets,
+): Promise<Rotated & { last?: string }> {
+  const columns = SEALED_IN[table];
+  const isHolder = columns.map((name) => `${name}::text LIKE '%"sealed"%'`).join(' OR ');
+  const { rows } = await client.query<Row>(
+    `SELECT * FROM ${table} WHERE id > $1 AND (${isHolder}) ORDER BY id LIMIT ${AT_ONCE} FOR NO KEY UPDATE`,
+    [after],
+  );
+  const changed: string[] = [];
+  const unopened: string[] = [];
+  for (const row of rows) {
+    const seals = columns.flatMap((name) => sealedIn(row[name]));
+    if (!seals.every((seal) => secrets.opens(seal))) unopened.push(`${KINDS[table]} ${row.name}`);
+    const sealed = Object.fromEntries(columns.map((name) => [name, resealed(row[name], secrets)]));
+    if (columns.every((name) => sealed[name] === row[name])) continue;
+    await write(client, table, row, sealed);
+    changed.push(row.id);
+  }
+  if (changed.length > 0) await note(client, KINDS[table], changed);
+  return { changed: changed.length, unopened, last: rows.at(-1)?.id };
+}
+
+/** The same value when nothing in it is sealed by another key; what no key opens stays as it is. */
+function resealed(value: unknown, secrets: Secrets): unknown {
+  if (isSealed(value)) return secrets.opens(value) ? secrets.resealed(value) : value;
+  if (typeof value !== 'object' || value === null) return value;
+  const inner = Array.isArray(value)
+    ? value.map((item: unknown) => resealed(item, secrets))
+    : mapValues(value as Record<string, unknown>, (item) => resealed(item, secrets));
+  const isSame = Object.entries(value).every(
+    ([key, item]) => (inner as Record<string, unknown>)[key] === item,
+  );
+  return isSame ? value : inner;
+}
+
+async function write(
+  client: Client,
+  table: keyof typeof SEALED_IN,
+  row: Row,
+  sealed: Record<string, unknown>,
+): Promise<void> {
+  const columns = Object.keys(sealed);
+  const set = columns.map((name, index) => `${name} = $${index + 2}::jsonb`).join(', ');
+  const values = columns.map((name) => (sealed[name] === null ? null : JSON.stringify(sealed[name])));
+  const { rows } = await client.query<Row>(
+    `UPDATE ${table} SET ${set}, version = version + 1 WHERE id = $1 RETURNING *`,
+    [row.id, ...values],
+  );
+  if (table === 'services') await keepState(client, row, rows[0]!);
+}
+
+/** Holds and alarms belong to a rule as it is stored; it is the same rule still. */
+async function keepState(client: Client, before: Row, after: Row): Promise<void> {
+  const [old, young] = [before, after].map((row) => ruleKey(row as never));
+  await client.query(
+    `UPDATE service_states SET state = jsonb_set(state, '{ruleKey}', to_jsonb($3::text))
+     WHERE service_id = $1 AND state->>'ruleKey' = $2`,
+    [before.id, old, young],
+  );
+}
+
+/** As every change of definitions is noted, so that processes read them again. */
+async function note(client: Client, kind: string, ids: readonly string[]): Promise<void> {
+  await client.query('UPDATE definition_revision SET revision = revision + 1');
+  await client.query(
+    `INSERT INTO definition_changes (revision, kind, id)
+     SELECT r.revision, $1, u.id FROM definition_revision r, unnest($2::uuid[]) AS u (id) ON CONFLICT DO NOTHING`,
+    [kind, ids],
+  );
+}
+
+async function inTransaction<T>(client: Client, work: () => Promise<T>): Promise<T> {
+  await client.query('BEGIN');
+  try {
+    const result = await work();
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK');
+    throw error;
+  }
+}
+
+async function again<T>(work: () => Promise<T>): Promise<T> {
+  for (let tried = 1; ; tried++) {
+    try {
+      return await work();
+    } catch (error) {
+      if ((error as { code?: string }).code !== DEADLOCK || tried === TRIES) throw error;
+    }
+  }
+}
