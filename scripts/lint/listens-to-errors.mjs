@@ -26,7 +26,12 @@ export default {
 
     function check(node) {
       const type = emitterMadeBy(node);
-      if (type === undefined || SILENT.test((type.aliasSymbol ?? type.symbol)?.name) || listensItself(type) || isHeard(node))
+      if (
+        type === undefined ||
+        SILENT.test((type.aliasSymbol ?? type.symbol)?.name) ||
+        listensItself(type) ||
+        isHeard(node)
+      )
         return;
       context.report({ node, messageId: 'deaf', data: { type: checker.typeToString(type) } });
     }

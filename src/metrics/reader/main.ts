@@ -3,6 +3,7 @@
  * It watches over itself by a thread, and ends itself rather than stand still or grow.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { setMaxListeners } from 'node:events';
 import { writeSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -83,8 +84,11 @@ function sendAnswers(): void {
 async function answer(question: Question & { id: number }): Promise<void> {
   const { id, protocol, timeoutMs } = question;
   note(question.target);
+  const signal = AbortSignal.timeout(timeoutMs);
+  // Many questions may listen to it at once, and Node warns of more than ten.
+  setMaxListeners(0, signal);
   const readings = await asked.run({ protocol, target: question.target }, () =>
-    protocols[protocol].read(question, AbortSignal.timeout(timeoutMs)),
+    protocols[protocol].read(question, signal),
   );
   if (answers.length === 0) setImmediate(sendAnswers);
   answers.push({ id, readings });

@@ -6,8 +6,9 @@ const HEAD_BYTES = 5;
 const LENGTH_BYTES = 4;
 const MESSAGE_BYTES = 1_000_000;
 /** Of one connection; notices may be many. */
-const BYTES = { burst: 2_000_000, perSecond: 250_000 };
-const MESSAGES = { burst: 5_000, perSecond: 500 };
+const BYTES = { burst: 2_000_000, perSecond: 2_000_000 };
+/** One answer has some ten; connections that are asked as fast as they answer have some thousands a second. */
+const MESSAGES = { burst: 10_000, perSecond: 10_000 };
 /** Each of them costs an answer. A login has three. */
 const AUTHENTICATIONS_AT_MOST = 10;
 /** Types of what a server says, of all versions. */

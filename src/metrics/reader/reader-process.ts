@@ -40,8 +40,8 @@ export class ReaderGone extends Error {
 }
 
 interface Pending {
-  resolve(answer: Answer): void;
-  reject(error: ReaderGone): void;
+  resolve: (answer: Answer) => void;
+  reject: (error: ReaderGone) => void;
 }
 
 /**

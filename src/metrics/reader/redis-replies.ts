@@ -4,7 +4,7 @@ import { BrokenAnswer, type AnswerCheck } from './broken-answer';
 const LF = 10;
 /** The slots of the largest Cluster, cut up as far as they can be, are half of it. */
 const BURST_BYTES = 8_000_000;
-const BYTES_PER_SECOND = 500_000;
+const BYTES_PER_SECOND = 5_000_000;
 /** An error; a length. */
 const LINE_BYTES = 16_384;
 const TEXT_BYTES = 1_000_000;
