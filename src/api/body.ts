@@ -53,10 +53,9 @@ export function readBody(
   const inflater = inflaterOf(request);
   if (waiting.delete(request)) response.writeContinue();
   // Mostly it has come along with the head.
-  const whole = inflater === undefined && length > 0 ? (request.read(length) as Buffer | null) : null;
-  if (whole !== null) {
+  if (inflater === undefined && length > 0 && request.readableLength >= length) {
     lease.grow(length);
-    return Promise.resolve(whole);
+    return Promise.resolve(request.read(length) as Buffer);
   }
   return new Promise((resolve, reject) => {
     const began = performance.now();
