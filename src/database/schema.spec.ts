@@ -3,7 +3,7 @@ import { Client } from 'pg';
 import { createTestDatabase } from '../../test/databases';
 import { readConfig } from '../config/config';
 import { Database } from './database';
-import { WrongDatabase } from './schema';
+import { assertOurs, WrongDatabase, type Ask } from './schema';
 
 beforeAll(() => Logger.overrideLogger(false));
 
@@ -14,23 +14,21 @@ describe('the tables in a database', () => {
     for (const end of toEnd.splice(0).reverse()) await end();
   });
 
-  async function world(): Promise<{
-    ask: (sql: string) => Promise<unknown[]>;
-    open: () => Promise<Database>;
-  }> {
+  async function world() {
     const { databaseUrl, drop } = await createTestDatabase();
     toEnd.push(drop);
     const client = new Client({ connectionString: databaseUrl });
     await client.connect();
     client.on('error', () => undefined);
     toEnd.push(() => client.end());
-    const open = async (): Promise<Database> => {
-      const database = new Database(Object.freeze({ ...readConfig({}), databaseUrl }));
+    const open = async (url = databaseUrl): Promise<Database> => {
+      const database = new Database(Object.freeze({ ...readConfig({}), databaseUrl: url }));
       toEnd.push(() => database.onApplicationShutdown());
       await database.onModuleInit();
       return database;
     };
-    return { ask: async (sql) => (await client.query(sql)).rows, open };
+    const ask = async (sql: string): Promise<unknown[]> => (await client.query(sql)).rows;
+    return { databaseUrl, ask, open };
   }
 
   const applied = (name: string) =>
@@ -89,6 +87,36 @@ describe('the tables in a database', () => {
       'CREATE TABLE invoices (id serial); CREATE TABLE migrations (id serial PRIMARY KEY, timestamp bigint NOT NULL, name varchar NOT NULL)',
     );
     await (await open()).able();
+  });
+
+  it('are not made where the user may not: that is told, and they are once he may', async () => {
+    const { databaseUrl, ask, open } = await world();
+    await ask(
+      `DO $$ BEGIN CREATE ROLE limited LOGIN PASSWORD 'limited'; EXCEPTION WHEN duplicate_object THEN NULL; END $$`,
+    );
+    const url = new URL(databaseUrl);
+    [url.username, url.password] = ['limited', 'limited'];
+    const database = await open(url.href);
+    await expect(database.able()).rejects.toThrow('PostgreSQL is away: permission denied for schema public');
+    await ask('GRANT CREATE ON SCHEMA public TO limited');
+    for (
+      let tries = 0;
+      tries < 50 &&
+      !(await database.able().then(
+        () => true,
+        () => false,
+      ));
+      tries++
+    )
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    await database.able();
+  });
+
+  it('of a PostgreSQL that is too old are none', async () => {
+    const old: Ask = () => Promise.resolve([{ version: 140_012, name: '14.12' }] as never[]);
+    await expect(assertOurs(old, [], [])).rejects.toThrow(
+      'PostgreSQL 14.12 is too old: monscale needs 15 or a later one',
+    );
   });
 
   it('are made once by many who start at once, also when one of them is cut off amid it', async () => {

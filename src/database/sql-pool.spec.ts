@@ -3,6 +3,7 @@ import { newId } from '../common/ids';
 import { Unavailable } from '../common/errors';
 import { integers, uuids } from './binary-format';
 import type { Database } from './database';
+import { asUnavailable, isReadOnly } from './sql-pool';
 
 describe('pools of connections', () => {
   let database: Database;
@@ -93,5 +94,46 @@ describe('pools of connections', () => {
       return rows.map((row) => row['QUERY PLAN']).join('\n');
     });
     expect(plan).toMatch(/Index Scan using things_pkey on things.*\n\s+Index Cond/);
+  });
+});
+
+/** What PostgreSQL and the way to it say; https://www.postgresql.org/docs/current/errcodes-appendix.html */
+describe('what was thrown', () => {
+  const thrown = (error: Error & { code?: string }): Error => {
+    try {
+      return asUnavailable(error);
+    } catch (caught) {
+      return caught as Error;
+    }
+  };
+  const coded = (code: string, message = 'x') => Object.assign(new Error(message), { code });
+
+  test.each([
+    ['disk full', coded('53100'), 'PostgreSQL can not do it now: x'],
+    ['out of memory', coded('53200'), 'PostgreSQL can not do it now: x'],
+    ['too many connections', coded('53300'), 'PostgreSQL can not do it now: x'],
+    ['read only', coded('25006'), 'PostgreSQL can not do it now: x'],
+    ['an error of its disk', coded('58030'), 'PostgreSQL can not do it now: x'],
+    ['a standby that takes no connections', coded('57P03'), 'PostgreSQL is away: x'],
+    ['a shutdown', coded('57P01'), 'PostgreSQL is away: x'],
+    ['a password that was changed', coded('28P01'), 'PostgreSQL is away: x'],
+    ['a database that is gone', coded('3D000'), 'PostgreSQL is away: x'],
+    ['a certificate that ran out', coded('CERT_HAS_EXPIRED'), 'PostgreSQL is away: '],
+    ['no descriptors left', coded('EMFILE'), 'PostgreSQL is away: '],
+    [
+      'a closed database',
+      coded('55000', 'database "d" is not currently accepting connections'),
+      'PostgreSQL is away: database',
+    ],
+  ])('%s is for now', (_, error, says) => {
+    const caught = thrown(error);
+    expect(caught).toBeInstanceOf(Unavailable);
+    expect(caught.message).toContain(says);
+    expect(isReadOnly(caught)).toBe(error.code === '25006');
+  });
+
+  test.each(['23505', '22P02', '42703', '42P01', '40001', '57014', '25001'])('%s is not', (code) => {
+    const error = coded(code);
+    expect(thrown(error)).toBe(error);
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AggregatorRegistry } from 'prom-client';
 import type { JsonLogger } from '../common/logger';
-import { telemetry } from '../common/telemetry';
+import { registry, telemetry } from '../common/telemetry';
 import type { Config, Role } from '../config/config';
 
 /** A process that ended by itself is started again after this; after twice as long each time where it does not live long. */
@@ -145,7 +145,7 @@ export class ProcessGroup {
 
   private async answerMetrics(member: Worker, metrics: number): Promise<void> {
     // One that is busy or ending does not answer in time: what the others say is lost with it, this once.
-    const text = await this.metrics.clusterMetrics().catch(() => '');
+    const text = await this.metrics.clusterMetrics().then(withOwn, () => '');
     if (member.isConnected()) member.send({ metrics, text } satisfies ToMember);
   }
 }
@@ -154,6 +154,14 @@ export class ProcessGroup {
 export function restartPause(beforeMs: number, livedMs: number): number {
   if (livedMs > SOUND_MS || beforeMs === 0) return RESTART_MS;
   return Math.min(beforeMs * 2, LONGEST_RESTART_MS);
+}
+
+const OWN = 'monscale_embedded_restarts_total';
+
+/** With what this process alone counts; of the others it has a name and no number. */
+async function withOwn(text: string): Promise<string> {
+  const others = text.replace(new RegExp(`^# (HELP|TYPE) ${OWN} .*\\n`, 'gm'), '');
+  return `${others.trimEnd()}\n${await registry.getSingleMetricAsString(OWN)}\n`;
 }
 
 /** What it says of its start. @throws Error saying why it could not start */
