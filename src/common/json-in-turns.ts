@@ -1,4 +1,5 @@
 import { parse } from 'secure-json-parse';
+import { put } from './records';
 import { Turns } from './turns';
 
 /** What is shorter is parsed at once: that takes some 5 ms at most, whatever it holds. */
@@ -101,7 +102,7 @@ class Container {
       if (name === undefined || others.length > 0) throw unexpected(this.text, this.memberFrom);
       if (name === 'constructor' && Object.hasOwn(value as object, 'prototype'))
         throw new SyntaxError('Object contains forbidden prototype property');
-      this.fields[name] = value;
+      put(this.fields, name, value);
     }
     this.isBegun = true;
     this.isAfterLong = true;
@@ -114,7 +115,10 @@ class Container {
     if (piece.trim() === '') throw unexpected(this.text, to);
     if (this.isArray) {
       for (const item of this.parsed(`[${piece}]`, this.restFrom) as unknown[]) this.items.push(item);
-    } else Object.assign(this.fields, this.parsed(`{${piece}}`, this.restFrom));
+    } else {
+      const fields = this.parsed(`{${piece}}`, this.restFrom) as Record<string, unknown>;
+      for (const name of Object.keys(fields)) put(this.fields, name, fields[name]);
+    }
     this.isBegun = true;
   }
 

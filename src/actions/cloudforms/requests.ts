@@ -1,6 +1,7 @@
 /** Requests of CloudForms: people approve them, and it works them off. How far they are, over either API. */
 import { idOf, restCall, wordOf, type Json } from '../../targets/cloudforms/rest';
-import { soapCall, textOf, type SoapNode } from '../../targets/cloudforms/soap';
+import { soapCall } from '../../targets/cloudforms/soap';
+import { textOf, type SoapNode } from '../../targets/cloudforms/soap-answer';
 import { Gone, told, type Api, type Target } from '../../targets/cloudforms/target';
 import { Permanent, Retryable, type ActionResult, type Waiting } from '../action';
 

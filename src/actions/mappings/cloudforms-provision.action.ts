@@ -3,7 +3,8 @@ import { step, type SelfChecking } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { Text, TextMap } from '../../common/fields';
 import { expectSuccess, resourcesOf, restCall, restRequest } from '../../targets/cloudforms/rest';
-import { NoSuchOperation, soapCall, soapRequest, textOf, type Part } from '../../targets/cloudforms/soap';
+import { NoSuchOperation, soapCall, soapRequest, type Part } from '../../targets/cloudforms/soap';
+import { textOf } from '../../targets/cloudforms/soap-answer';
 import { mayBeDone, targetOf, type Api, type Target } from '../../targets/cloudforms/target';
 import { hostIn } from '../../targets/http/host';
 import {

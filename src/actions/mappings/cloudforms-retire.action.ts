@@ -10,7 +10,8 @@ import {
   type Machine,
 } from '../../targets/cloudforms/machines';
 import { expectSuccess, restCall, restRequest, wordOf, type Json } from '../../targets/cloudforms/rest';
-import { soapCall, soapRequest, textOf, type Part } from '../../targets/cloudforms/soap';
+import { soapCall, soapRequest, type Part } from '../../targets/cloudforms/soap';
+import { textOf } from '../../targets/cloudforms/soap-answer';
 import { Gone, mayBeDone, targetOf, told, type Target } from '../../targets/cloudforms/target';
 import { hostIn } from '../../targets/http/host';
 import {

@@ -1,23 +1,23 @@
 /** The virtual machines of a CloudForms that carry a tag, over either API. */
 import { idOf, resourcesOf, wordOf, type Json } from './rest';
-import { childOf, isNilIn, itemsOf, soapCall, textOf, type SoapNode } from './soap';
+import { join } from 'node:path';
+import { TooCostly, Unavailable } from '../../common/errors';
+import { threadTask } from '../../common/thread-pool';
+import { Permanent, Retryable } from '../outcomes';
+import { DEAD, machinesIn, type Machine } from './soap-machines';
+import { soapCallFor } from './soap';
+import type { SoapAnswer } from './soap-answer';
 import { nonsense, type Api, type Target } from './target';
+
+export type { Machine };
 
 export const TAG = /^[^\s/,|]+\/[^\s/,|]+$/;
 export const TAG_HINT = 'must be a category and an entry, such as monitoredservice/web';
 
-export interface Machine {
-  id: string;
-  name: string;
-  /** CloudForms' word, in small letters: on, off, suspended, unknown, … */
-  power: string;
-  /** As CloudForms' agents tell them; none while it is built. */
-  addresses: string[];
-}
-
+/** Of SOAP; it takes some 10 ms to read. */
+const SHORT_BYTES = 16 * 1024;
+const READ_MS = 30_000;
 const ATTRIBUTES = 'name,power_state,retired,ems_id,ipaddresses';
-/** Machines that are in the database only. */
-const DEAD = ['archived', 'orphaned', 'terminated'];
 
 /**
  * Those that live, also when they are switched off: not retired, and still at a provider. A tag that nobody carries,
@@ -39,11 +39,36 @@ export async function livingMachines(
       if (isLivingInJson(vm)) machines.push(inJson(vm));
     }
   } else {
-    const list = await soapCall(target, 'GetVmsByTag', { tag }, 'question', signal);
-    machines.push(...vmsIn(list, target).filter(isLivingInSoap).map(inSoap));
+    const read = (body: Buffer) => readMachines(body, target, signal);
+    const found = await soapCallFor(target, 'GetVmsByTag', { tag }, 'question', signal, read);
+    if (found === 'no list') throw notAList(target);
+    machines.push(...found);
   }
   if (machines.some(({ id }) => id === '')) throw notAList(target);
   return machines;
+}
+
+type Machines = SoapAnswer<Machine[] | 'no list'>;
+
+const machinesOnThread = threadTask<Uint8Array, Machines>('actions', join(__dirname, 'soap-machines.thread'));
+
+/** A list has no pages, and takes half a second a megabyte to read. */
+async function readMachines(body: Buffer, { host }: Target, signal: AbortSignal): Promise<Machines> {
+  if (body.length <= SHORT_BYTES) return machinesIn(body);
+  const what = `the list of machines at ${host}`;
+  try {
+    return await machinesOnThread(body, {
+      timeoutMs: READ_MS,
+      bytes: body.length,
+      what,
+      deed: 'read',
+      signal,
+    });
+  } catch (error) {
+    if (error instanceof TooCostly) throw new Permanent(error.message);
+    if (error instanceof Unavailable) throw new Retryable(error.message);
+    throw error;
+  }
 }
 
 /** Newest first. */
@@ -53,33 +78,8 @@ export const machinesQuery = (tag: string): string =>
 const notAList = ({ host }: Target): Error =>
   nonsense({ purpose: 'question', what: `the list of machines at ${host}` });
 
-/** An array says how many it holds: `n1:VmdbwsSupport..ProxyVm[2]`. @throws when it holds another number */
-function vmsIn(list: SoapNode, target: Target): SoapNode[] {
-  const items = itemsOf(list);
-  const type = typeof list === 'string' ? undefined : list['@arrayType'];
-  const [, announced] = /\[(\d+)\]$/.exec(typeof type === 'string' ? type : '') ?? [];
-  if (announced === undefined || Number(announced) !== items.length) throw notAList(target);
-  return items;
-}
-
-/** A machine without a provider (`ems_id` is nil) is in the database only. */
-function isLivingInSoap(vm: SoapNode): boolean {
-  const isRetired = textOf(vm, 'retired') === 'true';
-  const isTemplate = textOf(vm, 'template') === 'true';
-  return !isRetired && !isTemplate && !isNilIn(vm, 'ems_id') && !DEAD.includes(powerOf(vm));
-}
-
 const isLivingInJson = (vm: Json): boolean =>
   vm.retired !== true && vm.ems_id !== null && !DEAD.includes(wordOf(vm, 'power_state').toLowerCase());
-
-const inSoap = (vm: SoapNode): Machine => ({
-  id: textOf(vm, 'id') ?? '',
-  name: textOf(vm, 'name') ?? '',
-  power: powerOf(vm),
-  addresses: itemsOf(childOf(vm, 'ipaddresses') ?? '').flatMap((item) => textOf(item) ?? []),
-});
-
-const powerOf = (vm: SoapNode): string => (textOf(vm, 'power_state') ?? '').toLowerCase();
 
 const inJson = (vm: Json): Machine => ({
   id: idOf(vm) ?? '',

@@ -1,4 +1,6 @@
 /** The REST API of ManageIQ and of CloudForms after 3.0. Source: ManageIQ/manageiq-api, `app/controllers/api`. */
+import { parseInTurns } from '../../common/json-in-turns';
+import { Turns } from '../../common/turns';
 import type { HttpAnswer } from '../http/request';
 import { Permanent, Retryable } from '../outcomes';
 import { exchange, nonsense, refusalOf, told, type Exchange, type Purpose, type Target } from './target';
@@ -6,6 +8,8 @@ import { exchange, nonsense, refusalOf, told, type Exchange, type Purpose, type 
 export type Json = Record<string, unknown>;
 
 const PAGE = 100;
+/** Whatever is asked for, some give all. */
+const LARGEST_PAGE = 10_000;
 const PAGES_AT_MOST = 100;
 
 /**
@@ -25,7 +29,7 @@ export async function restCall(
   const what = `${request.method} ${path.split('?')[0]} at ${target.host}`;
   const asked: Exchange = { ...request, body: body && JSON.stringify(body), purpose, what };
   const answer = await exchange(target, asked, signal);
-  const json = parsed(answer.body);
+  const json = await parsed(answer.body);
   if (answer.status < 200 || answer.status >= 300) throw statusOf(answer, json, asked, target);
   if (json === undefined) throw nonsense(asked);
   // An error may come with a success's status: it has no status to go by but the kind it tells.
@@ -76,11 +80,12 @@ export function restRequest(path: string, body: object | undefined) {
  */
 export async function* resourcesOf(target: Target, query: string, signal: AbortSignal): AsyncGenerator<Json> {
   const seen = new Set<string>();
+  const turns = new Turns();
   for (let page = 1; page <= PAGES_AT_MOST; page++) {
     const path = `${query}&expand=resources&limit=${PAGE}&offset=${seen.size}`;
     const answer = await restCall(target, path, undefined, 'question', signal);
     const { resources } = answer;
-    if (!Array.isArray(resources) || !resources.every(isJson))
+    if (!Array.isArray(resources) || resources.length > LARGEST_PAGE || !resources.every(isJson))
       throw nonsense({ purpose: 'question', what: `GET ${path}` });
     const fresh = resources.filter((resource) => !seen.has(idOf(resource) ?? ''));
     const isLast = fresh.length === 0;
@@ -89,6 +94,7 @@ export async function* resourcesOf(target: Target, query: string, signal: AbortS
     if (isLast) return;
     for (const resource of fresh) {
       seen.add(idOf(resource) ?? '');
+      await turns.next();
       yield resource;
     }
   }
@@ -123,9 +129,9 @@ export const wordOf = (json: Json, name: string): string =>
 const isJson = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function parsed(body: Buffer): Json | undefined {
+async function parsed(body: Buffer): Promise<Json | undefined> {
   try {
-    const json = JSON.parse(body.toString()) as unknown;
+    const json = await parseInTurns(body.toString(), JSON.parse);
     return isJson(json) ? json : undefined;
   } catch {
     return undefined;

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import { parseInTurns } from '../../common/json-in-turns';
 import { Ambiguous, Permanent, Retryable } from '../outcomes';
 import { askWhole, NoAnswer, NotSent, sendOnce, type HttpAnswer, type HttpTls } from './request';
 
@@ -45,7 +46,7 @@ export async function callJson(call: JsonCall, deed: string, signal: AbortSignal
   };
   try {
     const answer = isList ? await askWhole(request, signal) : await sendOnce(request, signal);
-    return { ...answer, json: parsed(answer.body) };
+    return { ...answer, json: await parsed(answer.body) };
   } catch (error) {
     if (error instanceof NotSent) {
       const sentence = `${deed} was not sent: ${error.message}`;
@@ -60,9 +61,10 @@ export async function callJson(call: JsonCall, deed: string, signal: AbortSignal
 /** A status with its name, such as "404 Not Found". */
 export const statusText = (status: number): string => `${status} ${STATUS_CODES[status] ?? ''}`.trimEnd();
 
-function parsed(body: Buffer): unknown {
+/** A list may have 32 MB. */
+async function parsed(body: Buffer): Promise<unknown> {
   try {
-    return JSON.parse(body.toString()) as unknown;
+    return await parseInTurns(body.toString(), JSON.parse);
   } catch {
     return undefined;
   }

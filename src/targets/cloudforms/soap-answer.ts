@@ -1,0 +1,72 @@
+/** Answers of the SOAP API of CloudForms 3.0, read. See `soap.ts`. */
+import { XMLParser } from 'fast-xml-parser';
+
+/** A text, or an element with its attributes (`@type`, `@nil`) and children. */
+export type SoapNode = string | { [name: string]: SoapNode | SoapNode[] | undefined };
+
+const parser = new XMLParser({
+  ignoreAttributes: false,
+  attributeNamePrefix: '@',
+  removeNSPrefix: true,
+  parseTagValue: false,
+  parseAttributeValue: false,
+  // Characters by number (&#13;) count among these.
+  htmlEntities: true,
+  isArray: (name) => name === 'item',
+});
+
+/** What an answer says of an operation. */
+export interface SoapAnswer<R = SoapNode> {
+  fault?: { text: string; kind: string };
+  /** Its part `return`; undefined when it is no answer to the operation. */
+  result?: R;
+}
+
+/** It is nothing when it is no XML, or cut: the parser is told to refuse what is not well formed. */
+export function answerIn(body: Uint8Array, operation: string): SoapAnswer {
+  const content = bodyIn(body);
+  const fault = childOf(content, 'Fault');
+  if (fault !== undefined) {
+    const text = textOf(fault, 'faultstring') ?? 'a fault without a text';
+    return { fault: { text, kind: textOf(childOf(fault, 'detail'), 'excn_type_name') ?? '' } };
+  }
+  const response = childOf(content, `${operation}Response`);
+  return response === undefined ? {} : { result: childOf(response, 'return') ?? '' };
+}
+
+function bodyIn(body: Uint8Array): SoapNode | undefined {
+  try {
+    const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString();
+    return childOf(childOf(parser.parse(text, true) as SoapNode, 'Envelope'), 'Body');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The element of that name, when there is one and it is not nil. */
+export function childOf(node: SoapNode | undefined, name: string): SoapNode | undefined {
+  if (node === undefined || typeof node === 'string' || !Object.hasOwn(node, name)) return undefined;
+  const child = node[name];
+  const one = Array.isArray(child) ? child[0] : child;
+  return isNil(one) ? undefined : one;
+}
+
+/** True when the element is there and says that it has no value. */
+export const isNilIn = (node: SoapNode, name: string): boolean =>
+  typeof node !== 'string' && isNil(node[name] as SoapNode | undefined);
+
+/** The elements of an array. */
+export function itemsOf(node: SoapNode): SoapNode[] {
+  const items = typeof node === 'string' ? undefined : node.item;
+  return Array.isArray(items) ? items : [];
+}
+
+/** The text of an element; of that child of it, when one is named. Undefined when it is absent or nil. */
+export function textOf(node: SoapNode | undefined, name?: string): string | undefined {
+  const element = name === undefined ? node : childOf(node, name);
+  if (element === undefined || typeof element === 'string') return element;
+  return typeof element['#text'] === 'string' ? element['#text'] : '';
+}
+
+const isNil = (node: SoapNode | undefined): boolean =>
+  typeof node === 'object' && (node['@nil'] === 'true' || node['@nil'] === '1');

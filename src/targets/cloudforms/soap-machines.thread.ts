@@ -1,0 +1,3 @@
+import { machinesIn } from './soap-machines';
+
+export default machinesIn;
