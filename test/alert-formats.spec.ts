@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ADMIN_TOKEN, Api, secret, until, World, type Json, type MonscaleProcess } from './program';
 import { SNS_HOST } from './stand-ins/certificates';
-import { notification, SnsWebStandIn, subscription } from './stand-ins/sns-web';
+import { notification, SnsWebStandIn, subscription, unsubscription } from './stand-ins/sns-web';
 import { WebhookSink } from './stand-ins/webhook-sink';
 
 const WAIT_MS = 10_000;
@@ -203,12 +203,26 @@ describe('alerts of other systems', () => {
       await until(() => isIn('cloud', 'ok'), WAIT_MS);
       // SNS may send it again, or in another order.
       await send(notification(TOPIC, alarm('ALARM', 51)));
-      await send(notification(TOPIC, alarm('ALARM', 55)));
+      const last = notification(TOPIC, alarm('ALARM', 55));
+      const { body: taken } = await send(last);
       await until(() => told('cloud').length === 2, WAIT_MS);
       await send(notification(TOPIC, alarm('OK', 54)));
       await sleep(QUIET_MS);
       expect(await isIn('cloud', 'alarm')).toBe(true);
       expect(told('cloud')).toHaveLength(2);
+
+      // Whoever has recorded a message may send it again: not even the life of its alert is longer for that.
+      const seen = async () => (await alertsOf('cloud'))[0].lastSeenAt;
+      const before = await seen();
+      expect(await send(last)).toMatchObject({ status: 202, body: taken });
+      expect(await seen()).toBe(before);
+      const old = notification(TOPIC, alarm('OK', 59), { Timestamp: '2026-11-22T09:00:00Z' });
+      expect(await send(old)).toMatchObject({
+        status: 403,
+        body: { detail: expect.stringMatching(/older than an hour/) },
+      });
+      expect((await send(unsubscription(TOPIC))).status).toBe(202);
+      expect(await isIn('cloud', 'alarm')).toBe(true);
 
       const asked = sns.asked.length;
       const forged = { ...notification(TOPIC, alarm('ALARM')), Message: '{}' };

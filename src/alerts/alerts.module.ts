@@ -11,6 +11,7 @@ import { Receipts } from './receipts';
 import { Reception } from './reception';
 import { Sources } from './sources';
 import { Subscriptions } from './subscriptions';
+import { TakenMessages } from './taken-messages';
 import { EngineStore } from './traps/engine-store';
 import { Mibs } from './traps/mibs';
 import { Refusals } from './traps/refusals';
@@ -29,6 +30,7 @@ import { Refusals } from './traps/refusals';
     AlertHandover,
     Reception,
     Subscriptions,
+    TakenMessages,
     AlertValues,
     Refusals,
     EngineStore,

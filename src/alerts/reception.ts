@@ -25,10 +25,13 @@ import { Intake } from './intake';
 import type { Matcher } from './matcher';
 import { Receipts, type Receipt } from './receipts';
 import { Subscriptions } from './subscriptions';
+import { TakenMessages } from './taken-messages';
 
 const MAX_ALERTS = 10_000;
 
 const OVERTAKEN = 'changed nothing: a later report of the same alert was taken before';
+
+const REPEATED = 'changed nothing: the same message was taken before';
 
 /** What was accepted of a request. */
 interface Accepted {
@@ -52,6 +55,7 @@ export class Reception {
     private readonly intake: Intake,
     private readonly receipts: Receipts,
     private readonly subscriptions: Subscriptions,
+    private readonly messages: TakenMessages,
   ) {}
 
   /** @param asked the format that the path names */
@@ -89,6 +93,10 @@ export class Reception {
     const params = await this.paramsOf(type, sender);
     const body = format.read ? format.read(facts) : await readJsonInTurns(facts.raw);
     await format.believe?.(body, params, facts);
+    const message = format.messageId?.(body);
+    const before = message === undefined ? undefined : await this.messages.find(sender.name, message);
+    if (before !== undefined) return { body, taken: before, notes: [{ index: 0, detail: REPEATED }] };
+    await format.act?.(body);
     if (countIn(body) > MAX_ALERTS) throw new PayloadTooLarge(`at most ${MAX_ALERTS} alerts in one request`);
     const parsed = format.parse(body, params, facts);
     const { alerts, indices, rejected } = await this.addressed(parsed, sender);
@@ -108,6 +116,7 @@ export class Reception {
       accepted: accepted.map(({ id, dedupKey }) => ({ id, dedupKey })),
       rejected: rejected.map(({ index, errors }) => ({ index, errors })),
     };
+    if (message !== undefined) await this.messages.note(sender.name, message, taken);
     return { body, taken, notes };
   }
 

@@ -2,6 +2,7 @@
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { heard } from '../common/heard';
 import { problem, problemOf } from '../common/problem.filter';
 import { SECURITY_HEADERS } from './security-headers';
 
@@ -34,8 +35,7 @@ export function answerFaults(server: Server): void {
   });
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
     // It is no HTTP connection any more, and nobody else listens.
-    socket.on('error', () => undefined);
-    end(socket, 405, 'This is no proxy: CONNECT is not taken', `Allow: ${METHODS}\r\n`);
+    end(heard(socket), 405, 'This is no proxy: CONNECT is not taken', `Allow: ${METHODS}\r\n`);
   });
 }
 

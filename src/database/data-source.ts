@@ -29,6 +29,7 @@ import { RollUpsInPieces1764300000000 } from '../../migrations/1764300000000-rol
 import { SchemaVersions1764400000000 } from '../../migrations/1764400000000-schema-versions';
 import { TestsAsExecutions1764500000000 } from '../../migrations/1764500000000-tests-as-executions';
 import { SecretKey1764100000000 } from '../../migrations/1764100000000-secret-key';
+import { TakenMessages1764500100000 } from '../../migrations/1764500100000-taken-messages';
 import { ENTITIES } from './entities';
 
 /** A query that is not answered by then never is: a server or network that fell silent says nothing. */
@@ -121,6 +122,7 @@ function dataSource(url: string, extra: object): DataSource {
       SchemaVersions1764400000000,
       TestsAsExecutions1764500000000,
       SecretKey1764100000000,
+      TakenMessages1764500100000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

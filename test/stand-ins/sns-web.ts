@@ -39,7 +39,7 @@ export const notification = (topicArn: string, message: string | object, changes
     MessageId: randomUUID(),
     TopicArn: topicArn,
     Message: typeof message === 'string' ? message : JSON.stringify(message),
-    Timestamp: '2026-11-22T15:43:51.730Z',
+    Timestamp: new Date().toISOString(),
     ...changes,
   });
 
@@ -51,9 +51,12 @@ export const subscription = (topicArn: string, changes: SnsMessage = {}) =>
     Token: '2336412f37',
     Message: `You have chosen to subscribe to the topic ${topicArn}.`,
     SubscribeURL: `${ORIGIN}/?Action=ConfirmSubscription&TopicArn=${topicArn}&Token=2336412f37`,
-    Timestamp: '2026-11-22T15:43:51.730Z',
+    Timestamp: new Date().toISOString(),
     ...changes,
   });
+
+export const unsubscription = (topicArn: string): SnsMessage =>
+  subscription(topicArn, { Type: 'UnsubscribeConfirmation' });
 
 /** In byte order of the names, each name and value on a line of its own. */
 function signed(message: SnsMessage): SnsMessage {

@@ -80,6 +80,12 @@ export class WebhookParams implements SelfChecking {
   @Flag({
     directs: 'nothing',
     description:
+      'Sends when it is sent, in seconds (header X-Monscale-Timestamp), and signs that too, so that nobody can send it again later',
+  })
+  signTimestamp: boolean = false;
+
+  @Flag({
+    description:
       'Whether the target does the same Idempotency-Key only once; if so, a lost answer is asked for again',
   })
   idempotent: boolean = true;
@@ -89,10 +95,15 @@ export class WebhookParams implements SelfChecking {
 
   /** Headers whose values hold no template can be judged when they are saved. */
   problems(): FieldError[] {
-    return Object.entries(this.headers ?? {}).flatMap(([name, value]) => {
+    const unsigned =
+      this.signTimestamp && this.secret === undefined
+        ? [{ pointer: '/secret', detail: 'is required where the time is signed' }]
+        : [];
+    const headers = Object.entries(this.headers ?? {}).flatMap(([name, value]) => {
       const detail = headerProblem(name, /\{[{%]/.test(value) ? '' : String(value));
       return detail === undefined ? [] : [{ pointer: `/headers${step(name)}`, detail }];
     });
+    return [...unsigned, ...headers];
   }
 }
 
@@ -156,16 +167,20 @@ export class Webhook implements Action<WebhookParams> {
   }
 }
 
-function requestOf(params: WebhookParams, { executionId, variables }: ActionContext): HttpRequest {
-  const { url, method, tls, secret, idempotent } = params;
+function requestOf(params: WebhookParams, { executionId, variables, now }: ActionContext): HttpRequest {
+  const { url, method, tls, secret, signTimestamp, idempotent } = params;
   const text = params.body ?? (method === 'GET' ? undefined : executionAsJson(executionId, variables));
   const body = text === undefined ? undefined : Buffer.from(text);
   const headers: Record<string, string> = { 'User-Agent': 'monscale', 'Idempotency-Key': executionId };
   if (body) headers['Content-Type'] = 'application/json';
-  if (secret)
-    headers['X-Monscale-Signature'] = `sha256=${createHmac('sha256', secret)
-      .update(body ?? '')
-      .digest('hex')}`;
+  if (secret) {
+    const hmac = createHmac('sha256', secret);
+    if (signTimestamp) {
+      headers['X-Monscale-Timestamp'] = String(Math.floor(now.getTime() / 1000));
+      hmac.update(`${headers['X-Monscale-Timestamp']}.`);
+    }
+    headers['X-Monscale-Signature'] = `sha256=${hmac.update(body ?? '').digest('hex')}`;
+  }
   return {
     method,
     url,
@@ -176,12 +191,15 @@ function requestOf(params: WebhookParams, { executionId, variables }: ActionCont
   };
 }
 
-/** The user's headers come before ours, but for the key and the signature: others rely on those. */
+/** Others rely on these. */
+const OURS_ALONE = ['Idempotency-Key', 'X-Monscale-Signature', 'X-Monscale-Timestamp'];
+
+/** The user's headers come before ours, but for the key and the signature. */
 function withHeaders(ours: Record<string, string>, theirs: Record<string, string>): Record<string, string> {
   const headers: Record<string, string> = { ...ours };
   for (const [name, value] of Object.entries(theirs)) {
     const own = Object.keys(ours).find((known) => known.toLowerCase() === name.toLowerCase());
-    if (own === 'Idempotency-Key' || own === 'X-Monscale-Signature') continue;
+    if (own && OURS_ALONE.includes(own)) continue;
     if (own) delete headers[own];
     headers[name] = String(value);
   }

@@ -84,6 +84,23 @@ describe('webhook', () => {
       expect(headers['x-monscale-signature']).toBe(`sha256=${digest}`);
     });
 
+    it('has a signed time, where that is wanted', async () => {
+      await send({
+        body: '{"a": 1}',
+        secret: 'k3y',
+        signTimestamp: true,
+        headers: { 'x-monscale-timestamp': '1' },
+      });
+      const [{ headers, body }] = sink.requests as [(typeof sink.requests)[number]];
+      const time = headers['x-monscale-timestamp'] as string;
+      expect(Math.abs(Number(time) - context().now.getTime() / 1000)).toBeLessThan(60);
+      const digest = createHmac('sha256', 'k3y').update(`${time}.${body}`).digest('hex');
+      expect(headers['x-monscale-signature']).toBe(`sha256=${digest}`);
+      expect(check(WebhookParams, { url, signTimestamp: true }).errors).toMatchObject([
+        { pointer: '/secret' },
+      ]);
+    });
+
     it.each(['POST', 'PUT', 'PATCH', 'GET', 'DELETE'])(
       'goes out as %s, with the body that was given',
       async (method) => {

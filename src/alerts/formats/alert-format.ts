@@ -51,7 +51,7 @@ export interface Note {
 }
 
 /**
- * An alert format: how what a system sends is read. All of it is pure but `believe`. What a format does not know it
+ * An alert format: how what a system sends is read. All of it is pure but `believe` and `act`. What a format does not know it
  * ignores: other systems grow.
  */
 export interface AlertFormat<P = unknown> {
@@ -63,6 +63,12 @@ export interface AlertFormat<P = unknown> {
 
   /** Makes sure that it is from who it says, before anything else is done with it. @throws Forbidden, Unavailable */
   believe?(body: unknown, params: P, facts: Facts): Promise<void> | void;
+
+  /** What names a message that its sender, or whoever has recorded it, may send again. */
+  messageId?(body: unknown): string | undefined;
+
+  /** What follows from a believed message beside its alerts, done before it is taken. @throws Forbidden, Unavailable */
+  act?(body: unknown): Promise<void>;
 
   /** Is a body of unknown format one of these? */
   looksLike?(body: unknown, facts: Facts): boolean;

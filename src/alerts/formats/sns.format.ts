@@ -1,4 +1,5 @@
 import { verify } from 'node:crypto';
+import { Logger } from '@nestjs/common';
 import { Forbidden, InvalidInput, type FieldError } from '../../common/errors';
 import { Flag, TextList } from '../../common/fields';
 import { isObject, jsonIn } from '../../common/json';
@@ -43,6 +44,9 @@ const REQUIRED = [
   'SigningCertURL',
 ];
 
+const OLD_AFTER_SECONDS = 3_600;
+const AHEAD_AT_MOST_SECONDS = 300;
+
 /** By SignatureVersion. */
 const ALGORITHMS: Readonly<Record<string, string>> = { '1': 'RSA-SHA1', '2': 'RSA-SHA256' };
 
@@ -69,15 +73,18 @@ type Message = Record<string, unknown>;
   params: SnsSourceParams,
 })
 export class Sns implements AlertFormat<SnsSourceParams> {
+  private readonly logger = new Logger('Sources');
+
   constructor(private readonly web: SnsWeb) {}
 
-  /** Confirms a subscription, too. @throws InvalidInput, Forbidden; Unavailable when SNS can't be asked */
+  /** @throws InvalidInput, Forbidden; Unavailable when SNS can't be asked */
   async believe(body: unknown, { topicArns, confirm }: SnsSourceParams, { now }: Facts): Promise<void> {
     const message = messageIn(body);
     if (!topicArns.includes(message.TopicArn as string))
       throw new Forbidden(
         `topic ${String(message.TopicArn).slice(0, 300)} is not among the topicArns of this source`,
       );
+    refuseStale(message, now);
     snsUrl(message.SigningCertURL, 'SigningCertURL');
     const isSubscription = message.Type === 'SubscriptionConfirmation';
     if (isSubscription) snsUrl(message.SubscribeURL, 'SubscribeURL');
@@ -93,11 +100,24 @@ export class Sns implements AlertFormat<SnsSourceParams> {
       !verify(algorithm, Buffer.from(signedText(message)), key, signature)
     )
       throw new Forbidden('Signature is not the signature of this message');
-    if (isSubscription) await this.web.confirm(message.SubscribeURL);
+  }
+
+  messageId(body: unknown): string {
+    const { MessageId, TopicArn } = messageIn(body);
+    return keyOf(JSON.stringify([TopicArn, MessageId]));
+  }
+
+  /** A subscription is confirmed. That one was ended is told: to ask SubscribeURL then would begin it anew. */
+  async act(body: unknown): Promise<void> {
+    const { Type, TopicArn, SubscribeURL } = messageIn(body);
+    if (Type === 'SubscriptionConfirmation') await this.web.confirm(SubscribeURL);
+    if (Type === 'UnsubscribeConfirmation')
+      this.logger.warn(`the subscription of ${String(TopicArn)} was ended: nothing comes from it any more`);
   }
 
   parse(body: unknown): Parsed[] {
     const message = messageIn(body);
+    if (message.Type === 'UnsubscribeConfirmation') return [{ untold: 'the subscription was ended' }];
     if (message.Type !== 'Notification') return [];
     const inner = jsonIn(message.Message as string);
     return isObject(inner) && textIn(inner.AlarmName) !== undefined && typeof inner.NewStateValue === 'string'
@@ -123,6 +143,22 @@ function messageIn(body: unknown): Message {
   if (errors.length > 0) throw new InvalidInput(errors);
   return body;
 }
+
+/** SNS tries for an hour at most. What is older was recorded. @throws InvalidInput, Forbidden */
+function refuseStale({ Timestamp }: Message, now: Date): void {
+  const errors: FieldError[] = [];
+  const at = momentIn(Timestamp, '/Timestamp', errors);
+  if (at === undefined) throw new InvalidInput(errors.length > 0 ? errors : [NO_TIME]);
+  const ageSeconds = (now.getTime() - at.getTime()) / 1000;
+  if (ageSeconds > OLD_AFTER_SECONDS)
+    throw new Forbidden(
+      `the message was sent at ${at.toISOString()}: what is older than an hour is not believed`,
+    );
+  if (ageSeconds < -AHEAD_AT_MOST_SECONDS)
+    throw new Forbidden(`the message was sent at ${at.toISOString()}, which is more than 5 minutes ahead`);
+}
+
+const NO_TIME = { pointer: '/Timestamp', detail: 'must be a time like 2026-11-22T10:00:00Z' };
 
 function signedText(message: Message): string {
   return SIGNED[message.Type as string]!.filter((name) => typeof message[name] === 'string')

@@ -1,4 +1,5 @@
-import { notification, SnsWebStandIn, subscription, type SnsMessage } from '../../../test/stand-ins/sns-web';
+import * as sent from '../../../test/stand-ins/sns-web';
+import { SnsWebStandIn, type SnsMessage } from '../../../test/stand-ins/sns-web';
 import { OTHER, SNS_HOST } from '../../../test/stand-ins/certificates';
 import { Forbidden, Unavailable } from '../../common/errors';
 import { Sns } from './sns.format';
@@ -6,6 +7,13 @@ import { SnsWeb } from './sns-web';
 
 const TOPIC = 'arn:aws:sns:eu-west-1:123456789012:alarms';
 const NOW = new Date('2026-11-22T15:44:00Z');
+/** When messages are sent, unless a test says otherwise. */
+const SENT = { Timestamp: '2026-11-22T15:43:51.730Z' };
+
+const notification = (topic: string, message: string | object, changes: SnsMessage = {}) =>
+  sent.notification(topic, message, { ...SENT, ...changes });
+const subscription = (topic: string, changes: SnsMessage = {}) =>
+  sent.subscription(topic, { ...SENT, ...changes });
 
 /** As CloudWatch sends it. */
 const ALARM = {
@@ -76,8 +84,63 @@ describe('SNS', () => {
     },
   );
 
+  test.each([
+    ['an hour and a second ago', '2026-11-22T14:43:59.000Z', /older than an hour/],
+    ['years ago', '2012-05-02T00:54:06.655Z', /older than an hour/],
+    ['in six minutes', '2026-11-22T15:50:00.000Z', /more than 5 minutes ahead/],
+    ['in a year', '2027-11-22T15:44:00.000Z', /more than 5 minutes ahead/],
+  ])('what was sent %s is not believed, however well it is signed', async (_, Timestamp, why) => {
+    for (const message of [
+      notification(TOPIC, 'x', { Timestamp }),
+      notification(TOPIC, 'x', { Timestamp, SignatureVersion: '2' }),
+      subscription(TOPIC, { Timestamp }),
+      subscription(TOPIC, { Timestamp, Type: 'UnsubscribeConfirmation' }),
+    ]) {
+      await expect(believe(message)).rejects.toThrow(why);
+      await expect(believe(message)).rejects.toBeInstanceOf(Forbidden);
+    }
+    expect(standIn.asked).toEqual([]);
+  });
+
+  test.each(['2026-11-22T14:44:00.000Z', '2026-11-22T15:49:00.000Z', '2026-11-22T15:44:00Z'])(
+    'what was sent at %s is believed at 15:44',
+    async (Timestamp) => {
+      await believe(notification(TOPIC, 'x', { Timestamp }));
+    },
+  );
+
+  test.each(['', 'yesterday', '2026-11-22', '1795362240', '0001-01-01T00:00:00Z'])(
+    'a time that is none, or of no day, is no time: %j',
+    async (Timestamp) => {
+      await expect(believe(notification(TOPIC, 'x', { Timestamp }))).rejects.toThrow(
+        /Timestamp|older than an hour/,
+      );
+    },
+  );
+
+  test('the time is signed: an old message with a new one is another message', async () => {
+    const old = notification(TOPIC, 'x', { Timestamp: '2026-11-22T09:00:00Z' });
+    await expect(believe({ ...old, ...SENT })).rejects.toThrow(/not the signature/);
+  });
+
+  test('messages are told apart by topic and id', () => {
+    const one = notification(TOPIC, 'x', { MessageId: '1' });
+    expect(sns.messageId(one)).toBe(sns.messageId(notification(TOPIC, 'y', { MessageId: '1' })));
+    expect(sns.messageId(one)).not.toBe(sns.messageId(notification(TOPIC, 'x', { MessageId: '2' })));
+    expect(sns.messageId(one)).not.toBe(sns.messageId(notification(`${TOPIC}2`, 'x', { MessageId: '1' })));
+  });
+
+  test('that a subscription was ended is told, and nothing is asked', async () => {
+    const message = subscription(TOPIC, { Type: 'UnsubscribeConfirmation' });
+    await believe(message);
+    await sns.act(message);
+    expect(sns.parse(message)).toEqual([{ untold: 'the subscription was ended' }]);
+    expect(standIn.asked).toHaveLength(1);
+  });
+
   test('a subscription to a listed topic is confirmed', async () => {
     await believe(subscription(TOPIC));
+    await sns.act(subscription(TOPIC));
     expect(standIn.asked.at(-1)).toMatch(/^\/\?Action=ConfirmSubscription&TopicArn=.*&Token=2336412f37$/);
     expect(sns.parse(subscription(TOPIC))).toEqual([]);
   });
