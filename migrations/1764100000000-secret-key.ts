@@ -6,7 +6,7 @@ export class SecretKey1764100000000 implements MigrationInterface {
     await runner.query(`
       CREATE TABLE secret_key (
         -- One row.
-        only bool PRIMARY KEY DEFAULT true CHECK (only),
+        singleton bool PRIMARY KEY DEFAULT true CHECK (singleton),
         fingerprint text NOT NULL,
         since timestamptz NOT NULL DEFAULT now()
       )`);

@@ -326,8 +326,14 @@ describe('definitions over HTTP', () => {
     };
     expect((await api.put('/actions/hook', kept)).status).toBe(200);
     expect(await stored()).toEqual(sealed);
-    await api.patch('/actions/hook', { params: { url: 'http://127.0.0.1:2/' } });
-    expect(await stored()).toEqual({ ...sealed, url: 'http://127.0.0.1:2/' });
+    await api.patch('/actions/hook', { params: { url: 'http://127.0.0.1:1/other' } });
+    expect(await stored()).toEqual({ ...sealed, url: 'http://127.0.0.1:1/other' });
+    // Who may change where they go must not be sent them.
+    expect(errorsOf(await api.patch('/actions/hook', { params: { url: 'http://127.0.0.1:2/' } }))).toEqual({
+      status: 400,
+      pointers: ['/params/headers', '/params/secret'],
+    });
+    expect(await stored()).toEqual({ ...sealed, url: 'http://127.0.0.1:1/other' });
     await api.patch('/actions/hook', { params: { secret: 'hush-rotated', headers: null } });
     const rotated = await stored();
     expect(rotated).not.toHaveProperty('headers');

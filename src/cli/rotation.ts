@@ -54,7 +54,7 @@ export async function rotate(client: Client, keys: readonly Buffer[], isLost: bo
     );
   await client.query(
     `INSERT INTO secret_key (fingerprint) VALUES ($1)
-     ON CONFLICT (only) DO UPDATE SET fingerprint = excluded.fingerprint, since = now()`,
+     ON CONFLICT (singleton) DO UPDATE SET fingerprint = excluded.fingerprint, since = now()`,
     [fingerprintOf(keys[0]!)],
   );
   return rotated;

@@ -24,7 +24,7 @@ const SHAPES: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** `name=value` and `name: value` in texts, queries and forms. */
-const ASSIGNED = /([\w.-]{1,60})(\s?[=:]\s?)(\\*["']?)([^\s"'\\&,;{}()[\]]{1,500})/g;
+const ASSIGNED = /([\w.-]{1,60})(\s?[=:]\s?)(\\*["']?)(?!\/\/)([^\s"'\\&,;{}()[\]]{1,500})/g;
 
 /** @param known secrets that are known, in whatever form */
 export function maskSecrets(text: string, known: readonly string[] = []): string {
@@ -76,19 +76,46 @@ function formsOf(secret: string): string[] {
 const NAME = /(\\*)"([^"\\]{1,100})\1"\s*:\s*/g;
 
 /** Values of secret names, whatever they are: texts, numbers, lists, objects; also when their end was cut off. */
-function maskFields(text: string): string {
+const maskFields = (text: string): string =>
+  maskValues(text, NAME, ([, escapes = '', name = ''], start) =>
+    isSecretName(name) ? { escapes, start } : undefined,
+  );
+
+/** Labels as lists have them: `{"name": "token", "value": "x"}`, in either order. */
+const maskPairs = (text: string): string => {
+  const masked = maskValues(text, LABEL, ([, escapes = '', name = ''], start) =>
+    isSecretName(name) ? { escapes, start } : undefined,
+  );
+  return maskValues(masked, VALUE, ([, escapes = ''], start) => {
+    LABEL_BEHIND.lastIndex = endOfValue(masked, start, escapes);
+    const [, , name = ''] = LABEL_BEHIND.exec(masked) ?? [];
+    return isSecretName(name) ? { escapes, start } : undefined;
+  });
+};
+
+const LABEL =
+  /(\\*)"(?:name|key|label)\1"\s*:\s*\1"([^"\\]{1,100})\1"\s*,\s*\1"value\1"\s*:\s*/gi;
+const VALUE = /(\\*)"value\1"\s*:\s*/gi;
+const LABEL_BEHIND = /\s*,\s*(\\*)"(?:name|key|label)\1"\s*:\s*\1"([^"\\]{1,100})\1"/iy;
+
+/** @param isMasked of what is found before a value: whether that is to be masked, and how it is quoted */
+function maskValues(
+  text: string,
+  before: RegExp,
+  isMasked: (found: RegExpExecArray, start: number) => { escapes: string; start: number } | undefined,
+): string {
   let masked = '';
   let from = 0;
-  NAME.lastIndex = 0;
-  for (let found = NAME.exec(text); found !== null; found = NAME.exec(text)) {
-    const [, escapes = '', name = ''] = found;
-    if (!isSecretName(name)) continue;
-    const start = NAME.lastIndex;
+  before.lastIndex = 0;
+  for (let found = before.exec(text); found !== null; found = before.exec(text)) {
+    const one = isMasked(found, before.lastIndex);
+    if (one === undefined) continue;
+    const { escapes, start } = one;
     const end = endOfValue(text, start, escapes);
-    if (/^(?:null|true|false)\b/.test(text.slice(start, end))) continue;
+    if (/^(?:null|true|false)\b/.test(text.slice(start, start + 6))) continue;
     masked += `${text.slice(from, start)}${escapes}"${MASK}${escapes}"`;
     from = end;
-    NAME.lastIndex = end;
+    before.lastIndex = end;
   }
   return masked + text.slice(from);
 }
@@ -121,21 +148,6 @@ function endOfText(text: string, start: number, escapes: number): number {
   }
   return text.length;
 }
-
-/** Labels as lists have them: `{"name": "token", "value": "x"}`, in either order. */
-const LABEL =
-  /((\\*)"(?:name|key|label)\2"\s*:\s*\2"([^"\\]{1,100})\2"\s*,\s*\2"value\2"\s*:\s*)(\2"(?:(?!\2").){0,4000}(?:\2"|$)|[\d.eE+-]+)/gis;
-const LABEL_REVERSED =
-  /((\\*)"value\2"\s*:\s*)(\2"(?:(?!\2").){0,4000}\2"|[\d.eE+-]+)(\s*,\s*\2"(?:name|key|label)\2"\s*:\s*\2"([^"\\]{1,100})\2")/gis;
-
-const maskPairs = (text: string): string =>
-  text
-    .replace(LABEL, (whole, before: string, escapes: string, name: string) =>
-      isSecretName(name) ? `${before}${escapes}"${MASK}${escapes}"` : whole,
-    )
-    .replace(LABEL_REVERSED, (whole, before: string, escapes: string, _value, after: string, name: string) =>
-      isSecretName(name) ? `${before}${escapes}"${MASK}${escapes}"${after}` : whole,
-    );
 
 /** Labels for people: those of secret names, and values that are secrets by their shape. */
 export const maskLabels = (labels: Readonly<Record<string, string>>): Record<string, string> =>
