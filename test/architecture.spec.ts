@@ -22,7 +22,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   names: ['common'],
   // What speaks to targets, for all who ask or change them.
   targets: ['common', 'names'],
-  metrics: ['common', 'config', 'database', 'queue', 'snmp', 'targets'],
+  metrics: ['common', 'config', 'database', 'names', 'queue', 'snmp', 'targets'],
   // Of metrics, how SNMP values are read.
   alerts: ['api', 'auth', 'common', 'config', 'database', 'metrics', 'queue', 'snmp'],
   actions: ['api', 'common', 'config', 'database', 'kill-switch', 'queue', 'targets'],

@@ -24,6 +24,7 @@ const METADATA = [
 const refused = listOf([...LINK_LOCAL, ...METADATA]);
 const refusedOnLink = listOf(['169.254.0.0/16', ...METADATA]);
 let allowed = new BlockList();
+let allowedNetworks: readonly string[] = [];
 
 /** What an address that is refused is for. A device on a link is asked over SNMP by its IPv6 address and zone. */
 export type Use = 'any' | 'devices';
@@ -41,7 +42,11 @@ export class AddressRefused extends Error {
 /** Says once, for the whole program, which addresses are asked all the same. @param networks addresses and CIDRs */
 export function allowAddresses(networks: readonly string[]): void {
   allowed = listOf(networks);
+  allowedNetworks = networks;
 }
+
+/** What `allowAddresses` was told, for other processes of the program. */
+export const addressesAllowed = (): readonly string[] => allowedNetworks;
 
 /** Judges a host that is an address; a name is judged by `guardedLookup`. @throws AddressRefused */
 export function refuseAddress(host: string, use: Use = 'any'): void {

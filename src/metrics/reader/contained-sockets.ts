@@ -4,10 +4,22 @@
  */
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import { Socket } from 'node:net';
+import { refuseAddress } from '../../targets/address-guard';
 import { BrokenAnswer, type AnswerCheck } from './broken-answer';
 import type { Protocol, Refusal } from './messages';
 import { PostgresMessages } from './postgres-messages';
 import { RedisReplies } from './redis-replies';
+
+/** Whoever was named, by us or by a target: nothing is said to an address that no target has. */
+function mayStay(socket: Socket): boolean {
+  try {
+    refuseAddress(socket.remoteAddress ?? '');
+    return true;
+  } catch (error) {
+    socket.destroy(error as Error);
+    return false;
+  }
+}
 
 /** For whom something is done, wherever in the libraries. */
 export interface Asked {
@@ -36,8 +48,10 @@ export function containSockets(
   const emit = Socket.prototype.emit as (this: Socket, ...args: unknown[]) => boolean;
   const checks = new WeakMap<Socket, AnswerCheck>();
   const contained = function (this: Socket, ...args: unknown[]): boolean {
-    const context = args[0] === 'data' ? asked.getStore() : undefined;
+    const [event] = args;
+    const context = event === 'data' || event === 'connect' ? asked.getStore() : undefined;
     if (context === undefined) return emit.apply(this, args);
+    if (event === 'connect') return mayStay(this) && emit.apply(this, args);
     onAnswer(context.target);
     let check = checks.get(this);
     if (check === undefined) checks.set(this, (check = CHECKS[context.protocol]()));

@@ -8,6 +8,8 @@ import { writeSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { stackOf } from '../../common/stack';
+import { installLookup } from '../../names/lookup';
+import { allowAddresses } from '../../targets/address-guard';
 import { RedisTargets } from '../redis/redis-targets';
 import { SqlTargets } from '../sql/sql-targets';
 import { containSockets, type Asked } from './contained-sockets';
@@ -68,6 +70,9 @@ function die(error: unknown): never {
   process.exit(1);
 }
 process.on('uncaughtException', die);
+
+installLookup();
+allowAddresses(process.argv.slice(2));
 
 // That it is there.
 send({});

@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { messageOf } from '../../common/errors';
 import { telemetry } from '../../common/telemetry';
 import { strangersEnvironment } from '../../config/config';
+import { addressesAllowed } from '../../targets/address-guard';
 import {
   LAST_WORDS_FD,
   type Answer,
@@ -64,7 +65,7 @@ export class ReaderProcess {
 
   /** @param whenGone called once */
   constructor(private readonly whenGone: (gone: ReaderGone) => void) {
-    this.child = fork(MAIN, [], {
+    this.child = fork(MAIN, [...addressesAllowed()], {
       // The last one is LAST_WORDS_FD.
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
       env: strangersEnvironment(),

