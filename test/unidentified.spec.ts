@@ -45,8 +45,8 @@ describe('without a token', () => {
   const CASES: [string, string, Record<string, string>, RegExp][] = [
     ['POST', '/nowhere', JSON_TYPE, / 404 /],
     ['POST', '/nowhere', admin, / 404 /],
-    ['DELETE', '/api/v1/alerts', JSON_TYPE, / 404 /],
-    ['PUT', '/health/live', JSON_TYPE, / 404 /],
+    ['DELETE', '/api/v1/alerts', JSON_TYPE, / 405 /],
+    ['PUT', '/health/live', JSON_TYPE, / 405 /],
     ['POST', '/api/v1/alerts', JSON_TYPE, / 401 /],
     ['POST', '/api/v1/alerts', wrong, / 401 /],
     ['POST', '/api/v1/alerts?token=nobody', { 'Content-Length': '900000' }, / 401 /],
