@@ -25,7 +25,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   metrics: ['common', 'config', 'database', 'names', 'queue', 'snmp', 'targets'],
   // Of metrics, how SNMP values are read.
   alerts: ['api', 'auth', 'common', 'config', 'database', 'metrics', 'queue', 'snmp'],
-  actions: ['api', 'common', 'config', 'database', 'kill-switch', 'queue', 'targets'],
+  actions: ['api', 'auth', 'common', 'config', 'database', 'kill-switch', 'queue', 'targets'],
   'load-balancers': ['common', 'config', 'database', 'kill-switch', 'metrics', 'queue', 'targets'],
   infrastructures: ['api', 'common', 'database', 'kill-switch', 'load-balancers', 'metrics'],
   'rules/engine': [],
