@@ -211,6 +211,7 @@ describe('a program with embedded servers', () => {
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
+        ROOT,
         MAIN: join(ROOT, 'dist', 'src', 'main.js'),
         MONSCALE_DATA_DIR: data,
         MONSCALE_HTTP_PORT: String(port),
@@ -285,11 +286,23 @@ describe('a program with embedded servers', () => {
       .split('\n')
       .map(Number);
     expect(members).toHaveLength(2);
+    process.kill(pidsOf(data)[1]!, 'SIGKILL');
+    const restarts = () => metric(program, 'monscale_embedded_restarts_total{server="redis"}');
+    await until(async () => (await restarts()) === 1, WAIT_MS);
     await program.kill();
     await until(() => members.every((pid) => !existsSync(`/proc/${pid}`)), WAIT_MS);
     expect(program.output.match(/leads this group ended: draining/g)).toHaveLength(2);
-    const next = await start(data);
-    expect(await next.stop()).toBe(0);
+
+    // As typed; npm is killed, and cannot hand that on.
+    const npm = shell('exec npm --prefix $ROOT start', data, port);
+    await until(
+      async () => (await root.get('/health/ready').catch(() => undefined))?.status === 200,
+      WAIT_MS,
+    );
+    const pid = parseInt(readFileSync(join(data, 'program.pid'), 'utf8'));
+    expect(pid).not.toBe(npm.pid);
+    npm.kill('SIGKILL');
+    await until(() => !existsSync(`/proc/${pid}`), WAIT_MS);
     expect(serversIn(data)).toEqual([]);
   }, 120_000);
 });
