@@ -14,6 +14,7 @@ export default tseslint.config(
         setTimeout: 'readonly',
         URL: 'readonly',
         require: 'readonly',
+        performance: 'readonly',
       },
     },
   },

@@ -26,7 +26,8 @@ export async function readJsonInTurns(given: Buffer | string): Promise<unknown> 
   return storableIn(text, await parsedInTurns(text));
 }
 
-const textOf = (given: Buffer | string): string => (typeof given === 'string' ? given : given.toString('utf8'));
+const textOf = (given: Buffer | string): string =>
+  typeof given === 'string' ? given : given.toString('utf8');
 
 const storableIn = (text: string, value: unknown): unknown =>
   SUSPECT_ESCAPE.test(text) ? withStorableTexts(value) : value;

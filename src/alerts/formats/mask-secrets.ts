@@ -93,8 +93,7 @@ const maskPairs = (text: string): string => {
   });
 };
 
-const LABEL =
-  /(\\*)"(?:name|key|label)\1"\s*:\s*\1"([^"\\]{1,100})\1"\s*,\s*\1"value\1"\s*:\s*/gi;
+const LABEL = /(\\*)"(?:name|key|label)\1"\s*:\s*\1"([^"\\]{1,100})\1"\s*,\s*\1"value\1"\s*:\s*/gi;
 const VALUE = /(\\*)"value\1"\s*:\s*/gi;
 const LABEL_BEHIND = /\s*,\s*(\\*)"(?:name|key|label)\1"\s*:\s*\1"([^"\\]{1,100})\1"/iy;
 
