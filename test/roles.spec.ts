@@ -51,11 +51,12 @@ describe('roles as processes of their own, two schedulers and two workers among 
       const up = { status: 'up' };
       const common = { database: up, redis: up, clock: up };
       const own: Record<string, object> = { scheduler: { scheduler: up, polls: up }, trap: { spool: up } };
-      expect((await root.get('/health/ready')).body).toEqual({
-        status: 'up',
-        roles: [role],
-        checks: { ...common, ...own[role] },
-      });
+      const ready = async () => (await root.get('/health/ready')).body;
+      // A spool is opened once its listener knows whose notifications it is for.
+      await until(async () => (await ready()).status === 'up', WAIT_MS, `${name} is up`).catch(
+        () => undefined,
+      );
+      expect(await ready()).toEqual({ status: 'up', roles: [role], checks: { ...common, ...own[role] } });
       const metrics = await root.get('/metrics');
       expect(metrics.status).toBe(200);
       expect(metrics.body).toMatch(/^# TYPE monscale_\w+ /m);
