@@ -1,5 +1,6 @@
 /** Databases of a spec's own, on the servers that `global-setup.ts` started. */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Redis from 'ioredis';
@@ -16,7 +17,23 @@ export async function createTestDatabase(): Promise<{ databaseUrl: string; drop(
   await onServer(`CREATE DATABASE ${name}`);
   const url = new URL(variable('TEST_DATABASE_URL'));
   url.pathname = `/${name}`;
-  return { databaseUrl: url.href, drop: () => onServer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+  return { databaseUrl: url.href, drop: () => dropped(name) };
+}
+
+const DROP_AGAIN_MS = 200;
+const DROPS_AT_MOST = 50;
+
+/** Autovacuum may be at work in it, which only a superuser may end: it is soon done. */
+async function dropped(name: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await onServer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    } catch (error) {
+      const isForbidden = (error as { code?: string }).code === '42501';
+      if (!isForbidden || tries === DROPS_AT_MOST) throw error;
+      await sleep(DROP_AGAIN_MS);
+    }
+  }
 }
 
 /** The program's way to a new database that is migrated already; `end` closes and drops it. */

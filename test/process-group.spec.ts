@@ -101,7 +101,7 @@ describe('several processes that share a port', () => {
   test('one with exceptions that nobody caught drains, and is started again; it is told and counted', async () => {
     const last = processesIn(program.output).at(-1)!;
     const began = program.output.length;
-    process.kill(last, 'SIGUSR2');
+    process.kill(last, 'SIGWINCH');
     const since = () => program.output.slice(began);
     await until(() => since().includes('it is started again'), 15_000);
     expect(since()).toMatch(
@@ -115,7 +115,7 @@ describe('several processes that share a port', () => {
 
   test('one alone ends with a code that says so, and drains before', async () => {
     const alone = await world.start('api', { env: THROWER });
-    process.kill(alone.pid, 'SIGUSR2');
+    process.kill(alone.pid, 'SIGWINCH');
     expect(await alone.ended).toBe(1);
     expect(alone.output).toMatch(/exception that nobody caught: draining.*stopped"/s);
   }, 60_000);

@@ -1,7 +1,7 @@
-// Loaded into a program before everything else: at SIGUSR2 it throws where nobody catches, as a fault of ours would.
+// Loaded into a program before everything else: at SIGWINCH it throws where nobody catches, as a fault of ours would.
 const { setImmediate } = require('node:timers');
 
-process.on('SIGUSR2', () => {
+process.on('SIGWINCH', () => {
   setImmediate(() => {
     throw new Error('a fault of ours');
   });
