@@ -1,5 +1,6 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
+import listensToErrors from './scripts/lint/listens-to-errors.mjs';
 
 export default tseslint.config(
   { ignores: ['dist', 'node_modules', '.monscale'] },
@@ -54,6 +55,12 @@ export default tseslint.config(
     },
   },
   { files: ['src/common/clock.ts'], rules: { 'no-restricted-syntax': 'off' } },
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['**/*.spec.ts'],
+    plugins: { monscale: { rules: { 'listens-to-errors': listensToErrors } } },
+    rules: { 'monscale/listens-to-errors': 'error' },
+  },
   {
     files: ['**/*.spec.ts', 'test/**/*.ts', 'bench/**/*.ts'],
     rules: {

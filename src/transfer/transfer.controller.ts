@@ -16,6 +16,7 @@ import type { FastifyReply } from 'fastify';
 import { ActionRegistry } from '../actions/action-registry';
 import { LONG_BODY, YAML_BODY, YAML_TYPES } from '../api/raw-body';
 import { checked } from '../common/check';
+import { heard } from '../common/heard';
 import { InvalidInput, type FieldError } from '../common/errors';
 import { Choice } from '../common/fields';
 import { MetricRegistry } from '../metrics/metric-registry';
@@ -67,7 +68,7 @@ export class TransferController {
     const document = await this.exporter.document();
     if ((format ?? (isYaml(accept) ? 'yaml' : 'json')) === 'json') {
       void reply.type('application/json; charset=utf-8');
-      return Readable.from(jsonOf(document));
+      return heard(Readable.from(jsonOf(document)));
     }
     void reply.type('application/yaml; charset=utf-8');
     return toLongYaml(document);

@@ -11,6 +11,7 @@ import {
   type ReceiverOptions,
   type User,
 } from 'net-snmp';
+import { heard } from '../../common/heard';
 import { mendDes } from '../../metrics/snmp/des';
 import type { SnmpUser } from '../../metrics/snmp/snmp-target';
 import { notificationIn, type Notification } from './notification';
@@ -38,7 +39,7 @@ const MAX_KEPT_KEYS = 20_000;
 
 /** Version 3 messages (RFC 3412, RFC 3414), opened by net-snmp on a socket that is none. */
 export class SecureMessages {
-  private readonly socket = new EmptySocket();
+  private readonly socket = heard(new EmptySocket());
   private readonly receiver: Receiver;
   private result: Parameters<ReceiverCallback> | undefined;
 

@@ -2,7 +2,12 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { extname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { Logger } from '@nestjs/common';
+import { messageOf } from '../../common/errors';
+import { heard } from '../../common/heard';
+import { stackOf } from '../../common/stack';
 import { PackedDatagrams } from './datagrams';
 import { Count, COUNTS, type FromSocket, type SocketData, type ToSocket } from './socket-messages';
 
@@ -26,8 +31,12 @@ export interface SocketCounts {
   kernelDropped: number;
 }
 
+/** A thread that ended is started again after this. */
+const RESTART_MS = 500;
+
 /** A UDP socket that is read by a thread of its own. */
 export class TrapSocket {
+  private readonly logger = new Logger('TrapSocket');
   private thread?: Worker;
   private boundPort?: number;
   private readonly counters = new Int32Array(new SharedArrayBuffer(COUNTS * Int32Array.BYTES_PER_ELEMENT));
@@ -37,14 +46,21 @@ export class TrapSocket {
 
   /** @throws Error when the port is taken or not permitted */
   async start(): Promise<void> {
-    const { host, port, maxHeldBytes } = this.options;
+    this.thread = await this.listen(this.options.port);
+  }
+
+  /** A thread that listens on the port. */
+  private async listen(port: number): Promise<Worker> {
+    const { host, maxHeldBytes } = this.options;
     const workerData: SocketData = { host, port, maxHeldBytes, counts: this.counters.buffer };
     const extension = extname(__filename);
-    const thread = new Worker(join(__dirname, `socket-thread${extension}`), {
-      workerData,
-      // From its source only in specs.
-      execArgv: extension === '.ts' ? ['-r', '@swc-node/register'] : [],
-    });
+    const thread = heard(
+      new Worker(join(__dirname, `socket-thread${extension}`), {
+        workerData,
+        // From its source only in specs.
+        execArgv: extension === '.ts' ? ['-r', '@swc-node/register'] : [],
+      }),
+    );
     const [first] = (await once(thread, 'message')) as [FromSocket];
     if ('failed' in first) {
       await thread.terminate();
@@ -53,10 +69,28 @@ export class TrapSocket {
       );
     }
     if ('port' in first) this.boundPort = first.port;
-    this.thread = thread;
+    thread.on('error', (error) => this.logger.error(`the thread of the socket ended: ${stackOf(error)}`));
     thread.on('message', (message: FromSocket) => {
       if ('packed' in message) this.options.onDatagrams(new PackedDatagrams(message.packed));
     });
+    thread.once('exit', () => void this.again());
+    return thread;
+  }
+
+  /** Unless it was asked to end, it listens again, on the same port. */
+  private async again(): Promise<void> {
+    while (this.thread !== undefined) {
+      await sleep(RESTART_MS);
+      if (this.thread === undefined) return;
+      try {
+        const thread = await this.listen(this.port);
+        if (this.thread !== undefined) this.thread = thread;
+        else await thread.terminate();
+        return;
+      } catch (error) {
+        this.logger.error(messageOf(error));
+      }
+    }
   }
 
   /** The actual port; the one asked for before `start`. */
