@@ -112,7 +112,7 @@ function settings(port: number, durable: boolean, saves: boolean): string[] {
     port,
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
-    max_connections: 100,
+    max_connections: 200,
     shared_buffers: '128MB',
     wal_compression: 'on',
     max_wal_size: saves ? '512MB' : '4GB',
