@@ -12,6 +12,7 @@ import { MetricRegistry } from '../metric-registry';
 import { CLOCK, systemClock } from '../../common/clock';
 import { SnmpClient } from '../snmp/snmp-client';
 import { HttpClient } from '../http/http-client';
+import { TargetReader } from '../reader/target-reader';
 import { METRIC_MAPPINGS } from './index';
 
 interface Ports {
@@ -26,7 +27,7 @@ interface Row {
   refused: object[];
 }
 
-const CLIENTS: Type[] = [HttpClient, SnmpClient];
+const CLIENTS: Type[] = [HttpClient, SnmpClient, TargetReader];
 
 /** Refused by every metric that is a number in the answer to an HTTP request. */
 const BAD_REQUESTS = [
