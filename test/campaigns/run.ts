@@ -3,6 +3,7 @@
  * `npm run campaign alerts -- --rounds 20 --seed 7`, the same: a line per round.
  * `npm run campaign crash -- --moments 50 --seed 7 --lanes 2`, on what `npm run build` made: a line per moment.
  * `npm run campaign fuzz -- --seconds 3600 --seed 7`, the same: what came of it, at the end.
+ * `npm run campaign hostile -- --minutes 60 --seed 7`, the same: a line per mischief, and what came of it, at the end.
  * `npm run campaign rules -- --stories 100000 --seed 7`, on the sources: a line per 10,000 stories.
  * `npm run campaign snmp -- --messages 10000 --seed 7`, on the sources: a line per 1,000 messages.
  * Exit code 1 on a violation.
@@ -14,10 +15,11 @@ import { actionsCampaign } from './actions';
 import { alertsCampaign } from './alerts';
 import { crashCampaign, onEmbeddedServers, type MomentReport } from './crash';
 import { fuzzCampaign } from './fuzz';
+import { hostileCampaign } from './hostile';
 import { rulesCampaign } from './rules';
 import { snmpCampaign } from './snmp';
 
-const CAMPAIGNS = { actions, alerts, crash, fuzz, rules, snmp };
+const CAMPAIGNS = { actions, alerts, crash, fuzz, hostile, rules, snmp };
 
 interface Options {
   seed: number;
@@ -27,6 +29,7 @@ interface Options {
   rounds: number;
   messages: number;
   seconds: number;
+  minutes: number;
 }
 
 /** On servers as the tests have them. */
@@ -50,6 +53,21 @@ async function fuzz({ seconds, seed }: Options): Promise<boolean> {
   console.log(`${requests} requests and ${datagrams} datagrams in ${seconds} s; seed ${seed}`);
   for (const [status, count] of Object.entries(statuses))
     console.log(`${String(count).padStart(10)}  ${status}`);
+  console.log(`resident memory ${memoryMb.join(' to ')} MB`);
+  for (const violation of violations) console.log(violation);
+  return violations.length === 0;
+}
+
+async function hostile({ minutes, seed }: Options): Promise<boolean> {
+  const { played, alerts, loopP99, memoryMb, violations } = await onTestServersOfOurOwn(() =>
+    hostileCampaign(minutes * 60, seed, console.log),
+  );
+  for (const [name, times] of Object.entries(played).sort())
+    console.log(`${String(times).padStart(6)}  ${name}`);
+  console.log(`${alerts} good alerts in ${minutes} min; seed ${seed}`);
+  console.log(
+    `event loop, p99 of 10 s: median ${loopP99.all.toFixed(3)} s, worst ${loopP99.worst.toFixed(3)} s`,
+  );
   console.log(`resident memory ${memoryMb.join(' to ')} MB`);
   for (const violation of violations) console.log(violation);
   return violations.length === 0;
@@ -145,6 +163,7 @@ async function main(): Promise<void> {
       rounds: { type: 'string', default: '200' },
       messages: { type: 'string', default: '10000' },
       seconds: { type: 'string', default: '60' },
+      minutes: { type: 'string', default: '60' },
     },
   });
   const campaign = CAMPAIGNS[positionals[0] as keyof typeof CAMPAIGNS];
@@ -158,6 +177,7 @@ async function main(): Promise<void> {
     rounds: Number(values.rounds),
     messages: Number(values.messages),
     seconds: Number(values.seconds),
+    minutes: Number(values.minutes),
   });
   process.exit(isGood ? 0 : 1);
 }

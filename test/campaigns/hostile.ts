@@ -1,0 +1,191 @@
+/**
+ * Everything outside misbehaves, at random and for as long as it is told, while others rely on the program: none of their
+ * services is read late by more than an interval, none of their alerts is lost, acted on twice or late; no process ends,
+ * none is slow to turn to others, and none has grown at the end.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { testRedisUrl } from '../databases';
+import { until, World, type MonscaleProcess } from '../program';
+import { DnsStandIn } from '../stand-ins/dns';
+import { DEFINITIONS } from './hostile/definitions';
+import { GoodWork, INTERVAL_SECONDS } from './hostile/good-work';
+import { oneOf, type Mischief, type Stage, type Zones } from './hostile/mischief';
+import { SENDERS } from './hostile/senders';
+import { SURROUNDINGS } from './hostile/surroundings';
+import { TARGETS } from './hostile/targets';
+import { seeded } from './seeded';
+
+export interface HostileReport {
+  /** How often each mischief was played. */
+  played: Record<string, number>;
+  alerts: number;
+  /** The 99th percentile of the delay of a process' event loop, seconds: the worst of 10 s, and of all. */
+  loopP99: { worst: number; all: number };
+  /** Resident memory of both processes, MB: before, and afterwards when it is quiet. */
+  memoryMb: [before: number, after: number];
+  violations: string[];
+}
+
+const ALL: readonly Mischief[] = [...TARGETS, ...SENDERS, ...DEFINITIONS, ...SURROUNDINGS];
+/** As many kinds go on at a time. */
+const AT_ONCE = 2;
+const LOOP_P99_SECONDS = 0.1;
+const GROWTH_MB = 150;
+/** Before that a heap has not its size. */
+const GROWN_UP_SECONDS = 600;
+const QUIET_MS = 20_000;
+
+export async function hostileCampaign(
+  seconds: number,
+  seed: number,
+  tell: (line: string) => void = () => undefined,
+): Promise<HostileReport> {
+  const scene = await Scene.build(seed);
+  try {
+    return await scene.play(seconds, tell);
+  } finally {
+    await scene.clear();
+  }
+}
+
+/** A name server whose zones can fall silent; all other names are this machine. */
+class SilentZones implements Zones {
+  readonly silent = new Set<string>();
+
+  silence(zone: string, isSilent: boolean): void {
+    if (isSilent) this.silent.add(zone);
+    else this.silent.delete(zone);
+  }
+
+  answer = (name: string): string[] | 'silence' =>
+    [...this.silent].some((zone) => name.endsWith(`.${zone}`)) ? 'silence' : ['127.0.0.1'];
+}
+
+class Scene {
+  private readonly random;
+  private readonly violations: string[] = [];
+  private readonly played: Record<string, number> = {};
+  private readonly lags: number[] = [];
+
+  private constructor(
+    seed: number,
+    private readonly stage: Omit<Stage, 'random'>,
+    private readonly line: MonscaleProcess,
+    private readonly good: GoodWork,
+    private readonly names: DnsStandIn,
+  ) {
+    this.random = seeded(seed);
+  }
+
+  static async build(seed: number): Promise<Scene> {
+    const folder = mkdtempSync(join(tmpdir(), 'monscale-hostile-'));
+    for (const name of ['secrets', 'spool']) mkdirSync(join(folder, name));
+    const world = await World.create();
+    const zones = new SilentZones();
+    const names = await DnsStandIn.start(zones.answer);
+    const env = {
+      NODE_OPTIONS: `--require ${join(__dirname, '../stand-ins/name-server.cjs')}`,
+      DNS_STAND_IN: names.server,
+      MONSCALE_SECRETS_DIR: join(folder, 'secrets'),
+      MONSCALE_SPOOL_DIR: join(folder, 'spool'),
+    };
+    const { databaseUrl, redisUrl } = world;
+    const front = await world.start('api,trap', { databaseUrl, redisUrl, env });
+    const line = await world.start('scheduler,worker', { databaseUrl, redisUrl, env });
+    await front.api.create('/sources', { name: 'traps', format: 'snmp', params: {} });
+    const { token: sourceToken } = await front.api.create('/sources', {
+      name: 'hostile',
+      format: 'native',
+      params: {},
+    });
+    const good = new GoodWork(world, front.api, (await testRedisUrl()).redisUrl);
+    await good.begin();
+    return new Scene(seed, { world, front, folder, zones, sourceToken }, line, good, names);
+  }
+
+  async play(seconds: number, tell: (line: string) => void): Promise<HostileReport> {
+    await sleep(INTERVAL_SECONDS * 1000);
+    const before = this.memoryMb();
+    const end = performance.now() + seconds * 1000;
+    const isOver = (): boolean => performance.now() > end || this.violations.length >= 20;
+    const watching = this.watch(isOver);
+    await Promise.all(Array.from({ length: AT_ONCE }, () => this.lane(isOver, tell)));
+    await watching;
+    const alertsAndPolls = await this.good.end();
+    this.violations.push(...alertsAndPolls);
+    await this.becomesReady();
+    await sleep(Math.min(QUIET_MS, seconds * 500));
+    const memoryMb: [number, number] = [before, this.memoryMb()];
+    if (seconds >= GROWN_UP_SECONDS && memoryMb[1] > memoryMb[0] + GROWTH_MB)
+      this.violations.push(`the processes grew from ${memoryMb[0]} to ${memoryMb[1]} MB`);
+    const loopP99 = { worst: Math.max(...this.lags), all: percentile(this.lags, 0.5) };
+    if (loopP99.all > LOOP_P99_SECONDS)
+      this.violations.push(`the event loop was late by ${loopP99.all} s (p99)`);
+    return { played: this.played, alerts: this.good.alerts, loopP99, memoryMb, violations: this.violations };
+  }
+
+  /** One mischief after the other. */
+  private async lane(isOver: () => boolean, tell: (line: string) => void): Promise<void> {
+    while (!isOver()) {
+      const mischief = oneOf(this.random, ALL);
+      this.played[mischief.name] = (this.played[mischief.name] ?? 0) + 1;
+      const begun = performance.now();
+      const failure = await mischief.play({ ...this.stage, random: this.random }).then(
+        () => undefined,
+        (error: Error) => error.message,
+      );
+      const took = ((performance.now() - begun) / 1000).toFixed(1);
+      tell(`${took.padStart(6)} s  ${mischief.name}${failure === undefined ? '' : `: ${failure}`}`);
+      if (failure !== undefined) this.violations.push(`${mischief.name}: ${failure}`);
+    }
+  }
+
+  /** Every ten seconds: do both live, and how late were their loops? */
+  private async watch(isOver: () => boolean): Promise<void> {
+    while (!isOver()) {
+      await sleep(10_000);
+      for (const one of [this.stage.front, this.line]) {
+        const health = await one.root
+          .get('/health/live')
+          .catch((error: Error) => ({ status: error.message }));
+        if (health.status !== 200) this.violations.push(`a process does not answer: ${health.status}`);
+        const { body } = await one.root.get('/metrics').catch(() => ({ body: '' }));
+        const [, lag] = /^nodejs_eventloop_lag_p99_seconds (\S+)/m.exec(body as string) ?? [];
+        if (lag !== undefined) this.lags.push(Number(lag));
+      }
+    }
+  }
+
+  private async becomesReady(): Promise<void> {
+    for (const one of [this.stage.front, this.line])
+      await until(
+        async () => (await one.root.get('/health/ready')).status === 200,
+        15_000,
+        'both are ready afterwards',
+      ).catch((error: Error) => this.violations.push(error.message));
+  }
+
+  private memoryMb(): number {
+    const pids = [this.stage.front.pid, this.line.pid];
+    const resident = pids.map((pid) => {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+      return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024;
+    });
+    return Math.round(resident.reduce((sum, one) => sum + one));
+  }
+
+  async clear(): Promise<void> {
+    await this.good.clear();
+    await this.stage.world.end();
+    this.names.stop();
+    rmSync(this.stage.folder, { recursive: true, force: true });
+  }
+}
+
+function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  return sorted[Math.floor(sorted.length * share)] ?? 0;
+}
