@@ -1,6 +1,6 @@
 import { parse } from 'secure-json-parse';
 import { InvalidInput, type FieldError } from './errors';
-import { parseInTurns } from './json-in-turns';
+import { endOfString, parseInTurns } from './json-in-turns';
 import { step } from './pointer';
 
 /** Escapes of what PostgreSQL can't hold in a text: NUL, and halves of surrogate pairs. Whole pairs have them too. */
@@ -93,8 +93,7 @@ function isDeeper(text: string, limit: number): boolean {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) {
-      at = endOfText(text, at);
-      if (at < 0) return false;
+      at = endOfString(text, at);
     } else if (code === 0x5b || code === 0x7b) {
       if (++depth > limit) return true;
     } else if (code === 0x5d || code === 0x7d) depth--;
@@ -103,18 +102,6 @@ function isDeeper(text: string, limit: number): boolean {
 }
 
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-
-/** Where the quote is that ends a text; -1 where there is none. */
-function endOfText(text: string, begin: number): number {
-  for (let end = text.indexOf('"', begin + 1); end >= 0; end = text.indexOf('"', end + 1)) {
-    let escapes = 0;
-    while (text.charCodeAt(end - 1 - escapes) === BACKSLASH) escapes++;
-    if (escapes % 2 === 0) return end;
-  }
-  return -1;
-}
-
 function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;

@@ -3,6 +3,7 @@ import { AHEAD_AT_MOST_MS, tellAhead, toldAhead } from '../common/moments-ahead'
 import { Recurring } from '../common/periodic';
 import { Database } from '../database/database';
 import { Queues } from '../queue/queues';
+import { PAST } from './engine/moments';
 
 const EVERY_MS = 10_000;
 /** What is found by reading whole tables is looked for at start, when something else lay ahead, and once in so many rounds. */
@@ -164,18 +165,7 @@ const THOROUGH: readonly Kind[] = [
 ];
 
 /** Moments of a state, in ms since 1970. */
-const STATE_MOMENTS = [
-  'since',
-  'pendingSince',
-  'trueSince',
-  'lastTriggeredAt',
-  'firstTriggeredAt',
-  'expectFrom',
-  'wisdomFrom',
-  'seenAt',
-  'staleSince',
-  'missingFrom',
-].map((name) => `(st.state->>'${name}')::float8`);
+const STATE_MOMENTS = PAST.map((name) => `(st.state->>'${name}')::float8`);
 
 /**
  * Sets right what a clock that was ahead has left in the tables and on the queues, so that nothing waits for it: PostgreSQL's

@@ -7,6 +7,7 @@ import {
   ResponseInvalidCode,
   ResponseInvalidError,
 } from 'net-snmp';
+import { chunks } from '../../common/chunks';
 import { CLOCK, programClock, type Clock } from '../../common/clock';
 import { KeptConnections } from '../kept-connections';
 import type { Reading } from '../metric';
@@ -176,11 +177,11 @@ class Questions {
     const { agent } = this;
     const asked = agent.tellsUpTime && !oids.includes(SYS_UP_TIME) ? [...oids, SYS_UP_TIME] : oids;
     const atMost = agent.size.atMost(performance.now());
-    const [first = [], ...rest] = parts(asked, atMost);
+    const [first = [], ...rest] = chunks(asked, atMost);
     if (agent.size.isLimited && rest.length > 0 && !agent.size.hasAnswered(atMost)) {
       // One question tells whether it answers so many; the others go as it says.
       await this.askTogether(first);
-      await this.askAll(parts(rest.flat(), agent.size.proven));
+      await this.askAll(chunks(rest.flat(), agent.size.proven));
     } else await this.askAll([first, ...rest]);
     if (this.hasCounters) await this.tellSince();
   }
@@ -329,12 +330,6 @@ function apart(oids: string[], error: unknown): { culprit: string[]; rest: strin
   const others = oids.filter((oid) => oid !== named);
   const middle = Math.ceil(others.length / 2);
   return { culprit, rest: [others.slice(0, middle), others.slice(middle)].filter((half) => half.length > 0) };
-}
-
-function parts(oids: string[], atMost: number): string[][] {
-  const some: string[][] = [];
-  for (let at = 0; at < oids.length; at += atMost) some.push(oids.slice(at, at + atMost));
-  return some;
 }
 
 /** Fewer objects at once may be answered, also next time. */

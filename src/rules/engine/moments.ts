@@ -1,7 +1,7 @@
 import type { Moment, Scalings, State } from './types';
 
 /** Moments that lie in the past, or are now, whatever the state. */
-const PAST = [
+export const PAST = [
   'since',
   'pendingSince',
   'trueSince',
