@@ -130,7 +130,10 @@ describe('nodes', () => {
       const sign = direction === 'up' ? 1 : -1;
       for (const { desired, there } of farm.wishes)
         expect(sign * (desired - there)).toBeGreaterThanOrEqual(0);
-      const triggers = await api.all(`/executions?action=${name}`);
+      const triggers = await until(async () => {
+        const all = await api.all(`/executions?action=${name}`);
+        return all.every(({ status }: Json) => status === 'succeeded') && all;
+      }, WAIT_MS);
       expect(sign * (farm.nodes - nodes)).toBe(triggers.length);
       expect(first.justification).toMatch(/; tried again at .*: from \d .*to \d nodes$/);
     },
