@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { Client } from 'pg';
 import { newId, slotOf } from '../src/common/ids';
 import { startEmbeddedServers, type EmbeddedServers } from '../src/embedded/embedded-servers';
-import { freePort } from '../src/embedded/server-process';
+import { testPort } from '../test/ports';
 import { usageOf, type Usage } from './processes';
 
 const MAIN = resolve(__dirname, '../dist/src/main.js');
@@ -29,7 +29,7 @@ export class BenchProgram {
     if (!existsSync(MAIN)) throw new Error('build first: npm run build');
     const folder = mkdtempSync(join(tmpdir(), 'monscale-bench-'));
     const servers = await startEmbeddedServers(folder, () => {}, { postgres: installedPostgres() });
-    const port = await freePort();
+    const port = await testPort();
     const child = spawn(
       process.execPath,
       [...(process.env.BENCH_NODE_OPTIONS?.split(' ') ?? []), '--enable-source-maps', MAIN],

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../src/embedded/server-process';
+import { testPort } from './ports';
 import { MonscaleProcess, until, World, type Api, type Json, type ProcessOptions } from './program';
 import { Farm } from './stand-ins/farm';
 import { WebhookSink } from './stand-ins/webhook-sink';
@@ -89,7 +89,7 @@ describe('clocks of processes that are wrong', () => {
     const { databaseUrl, redisUrl } = world;
     const second = new MonscaleProcess(
       { roles: 'scheduler', databaseUrl, redisUrl, ...newClock(HOUR).options },
-      await freePort(),
+      await testPort(),
     );
     world.processes.push(second);
     await until(() => second.output.includes('ready: scheduler'), WAIT_MS);

@@ -10,7 +10,7 @@ import { SourceDto } from '../src/alerts/sources';
 import { check } from '../src/common/check';
 import { fieldsOf } from '../src/common/fields';
 import type { MappingOptions } from '../src/common/mapping-registry';
-import { freePort } from '../src/embedded/server-process';
+import { testPort } from './ports';
 import { InfrastructureDto } from '../src/infrastructures/infrastructure.dto';
 import { LoadBalancerMapping } from '../src/load-balancers/load-balancer';
 import { LOAD_BALANCER_MAPPINGS } from '../src/load-balancers/mappings';
@@ -70,7 +70,7 @@ describe('the first rule of the README, word for word', () => {
   beforeAll(async () => {
     const project = mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'read me '));
     mkdirSync(join(project, '.monscale'), { mode: 0o700 });
-    const [port, listener] = [await freePort(), await freePort()];
+    const [port, listener] = [await testPort(), await testPort()];
     const dataDir = join(project, '.monscale');
     program = new MonscaleProcess({ env: { MONSCALE_DATA_DIR: dataDir, MONSCALE_ADMIN_TOKEN: '' } }, port);
     await program.ready();

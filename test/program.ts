@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { freePort } from '../src/embedded/server-process';
+import { testPort } from './ports';
 import { createTestDatabase, testRedisUrl } from './databases';
 
 const MAIN = join(__dirname, '..', 'dist', 'src', 'main.js');
@@ -213,7 +213,7 @@ export class MonscaleProcess {
 
 /** Starts a process and waits until it is ready. */
 export async function startProcess(options: ProcessOptions): Promise<MonscaleProcess> {
-  return new MonscaleProcess(options, await freePort()).ready();
+  return new MonscaleProcess(options, await testPort()).ready();
 }
 
 /** A database and a Redis of a spec's own, a look into the database, and the processes that use them. */

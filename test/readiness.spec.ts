@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { freePort } from '../src/embedded/server-process';
+import { testPort } from './ports';
 import { killProcessesIn } from './processes';
 import { MonscaleProcess, until, World, type Answer } from './program';
 import { startRedis, type RedisStandIn } from './stand-ins/redis';
@@ -175,7 +175,7 @@ describe('each role is ready when it can do its work, tried on servers that fail
     expect(found.worker!.body.checks.database.error).toContain('this one does not know Future9999999999999;');
     const late = new MonscaleProcess(
       { roles: 'api', databaseUrl: world.databaseUrl, redisUrl: world.redisUrl },
-      await freePort(),
+      await testPort(),
     );
     expect(await late.ended).toBe(1);
     expect(late.output).toContain(
@@ -208,7 +208,7 @@ if (!canMount) rmSync(TMPFS, { recursive: true });
   it('a full disk is told, nothing that was accepted is lost, and all goes on once there is room', async () => {
     program = await new MonscaleProcess(
       { env: { MONSCALE_DATA_DIR: join(TMPFS, 'data') } },
-      await freePort(),
+      await testPort(),
     ).ready();
     const { root, api } = program;
     const ballast = join(TMPFS, 'ballast');

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Redis from 'ioredis';
-import { freePort } from '../src/embedded/server-process';
+import { testPort } from './ports';
 import { killProcessesIn } from './processes';
 import { ADMIN_TOKEN, Api, MonscaleProcess, until } from './program';
 import { WebhookSink } from './stand-ins/webhook-sink';
@@ -41,7 +41,7 @@ describe('a program with embedded servers', () => {
   });
 
   async function make(data: string, env: Record<string, string> = {}): Promise<MonscaleProcess> {
-    const program = new MonscaleProcess({ env: { MONSCALE_DATA_DIR: data, ...env } }, await freePort());
+    const program = new MonscaleProcess({ env: { MONSCALE_DATA_DIR: data, ...env } }, await testPort());
     programs.push(program);
     return program;
   }
@@ -229,7 +229,7 @@ describe('a program with embedded servers', () => {
       ['full', '>/dev/full 2>/dev/full'],
     ] as const) {
       const data = folder('piped');
-      const port = await freePort();
+      const port = await testPort();
       const run = shell(`node $MAIN ${pipe}`, data, port);
       const { root, api } = {
         root: new Api(`http://127.0.0.1:${port}`),
@@ -267,7 +267,7 @@ describe('a program with embedded servers', () => {
   it('drains in order when a terminal tells all its processes at once, or its leader is killed', async () => {
     const data = folder('group');
     const env = { MONSCALE_API_PROCESSES: '2' };
-    const port = await freePort();
+    const port = await testPort();
     const run = shell('MONSCALE_API_PROCESSES=2 exec node $MAIN', data, port);
     const root = new Api(`http://127.0.0.1:${port}`);
     await until(

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { freePort } from '../src/embedded/server-process';
+import { testPort } from './ports';
 import { MonscaleProcess, secret, until, World, type Api, type Json } from './program';
 import { hasSnmpTools } from './stand-ins/snmp-tools';
 import { TcpProxy } from './stand-ins/tcp-proxy';
@@ -386,7 +386,7 @@ withTools('notifications while PostgreSQL is away', () => {
     const options = { databaseUrl, redisUrl: world.redisUrl, env: { MONSCALE_SPOOL_DIR: folder } };
     const { api } = await world.start('api');
     await api.create('/sources', { name: 'switches', format: 'snmp', params: { communities: [COMMUNITY] } });
-    const port = await freePort();
+    const port = await testPort();
     const listen = async () => {
       const started = new MonscaleProcess({ roles: 'trap', ...options }, port);
       world.processes.push(started);

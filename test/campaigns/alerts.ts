@@ -6,7 +6,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../src/embedded/server-process';
+import { testPort } from '../ports';
 import { killProcessesIn } from '../processes';
 import { startProcess, until, type Json, type MonscaleProcess } from '../program';
 import { WebhookSink } from '../stand-ins/webhook-sink';
@@ -76,7 +76,7 @@ class Stage {
   ) {}
 
   static async build(alerts: number): Promise<Stage> {
-    const stage = new Stage(alerts, await freePort());
+    const stage = new Stage(alerts, await testPort());
     const url = await stage.sink.start();
     await stage.start();
     await stage.program.api.create('/sources', {

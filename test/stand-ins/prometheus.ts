@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../../src/embedded/server-process';
+import { testPort } from '../ports';
 
 const PROMETHEUS = '/usr/bin/prometheus';
 const ALERTMANAGER = '/usr/bin/prometheus-alertmanager';
@@ -99,7 +99,7 @@ async function start(
   const folder = mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'prometheus-'));
   const write = (file: string, content: object) => writeFileSync(join(folder, file), JSON.stringify(content));
   for (const [file, content] of Object.entries(files)) write(file, content);
-  const port = await freePort();
+  const port = await testPort();
   const running = spawn(program, argsFor(port), { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
   let log = '';
   running.stderr.on('data', (chunk: Buffer) => (log += String(chunk)));

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { findRedis } from '../../src/embedded/redis-binary';
-import { freePort } from '../../src/embedded/server-process';
+import { testPort } from '../ports';
 
 const START_MS = 10_000;
 const SLOTS = 16_384;
@@ -28,7 +28,7 @@ async function start(
 ): Promise<RedisStandIn> {
   const folder = mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'redis-'));
   const binary = await findRedis(folder, () => undefined);
-  const port = await freePort();
+  const port = await testPort();
   const ports = isTls ? ['port 0', `tls-port ${port}`] : [`port ${port}`];
   const all = { ...files, 'redis.conf': ['bind 127.0.0.1', 'save ""', ...ports, ...lines].join('\n') };
   for (const [name, content] of Object.entries(all)) writeFileSync(join(folder, name), content);
@@ -91,7 +91,7 @@ export async function startCluster(size: number, password: string): Promise<Redi
     Array.from({ length: size }, async () =>
       start([
         'cluster-enabled yes',
-        `cluster-port ${await freePort()}`,
+        `cluster-port ${await testPort()}`,
         'cluster-node-timeout 2000',
         'cluster-require-full-coverage no',
         `requirepass ${password}`,

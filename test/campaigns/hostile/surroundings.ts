@@ -3,7 +3,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MonscaleProcess } from '../../program';
-import { freePort } from '../../../src/embedded/server-process';
+import { testPort } from '../../ports';
 import { oneOf, upTo, type Mischief, type Stage } from './mischief';
 
 const deadZone: Mischief = {
@@ -35,7 +35,7 @@ async function beside(
   lifeMs: number,
 ): Promise<number | null | undefined> {
   const { databaseUrl, redisUrl } = world;
-  const one = new MonscaleProcess({ roles, databaseUrl, redisUrl, env }, await freePort());
+  const one = new MonscaleProcess({ roles, databaseUrl, redisUrl, env }, await testPort());
   world.processes.push(one);
   const ended = await Promise.race([one.ended, sleep(lifeMs, undefined)]);
   if (ended === undefined) await one.stop();
