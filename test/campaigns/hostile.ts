@@ -22,8 +22,8 @@ export interface HostileReport {
   /** How often each mischief was played. */
   played: Record<string, number>;
   alerts: number;
-  /** The 99th percentile of the delay of a process' event loop, seconds: the worst of 10 s, and of all. */
-  loopP99: { worst: number; all: number };
+  /** The 99th percentile of the delay of a process' event loop in 10 s, seconds; and how many of these were over 0.1 s. */
+  loopP99: { worst: number; median: number; shareOver: number };
   /** Resident memory of both processes, MB: before, and afterwards when it is quiet. */
   memoryMb: [before: number, after: number];
   violations: string[];
@@ -33,6 +33,8 @@ const ALL: readonly Mischief[] = [...TARGETS, ...SENDERS, ...DEFINITIONS, ...SUR
 /** As many kinds go on at a time. */
 const AT_ONCE = 2;
 const LOOP_P99_SECONDS = 0.1;
+/** Of windows of 10 s. */
+const SLOW_AT_MOST = 0.05;
 const GROWTH_MB = 150;
 /** Before that a heap has not its size. */
 const GROWN_UP_SECONDS = 600;
@@ -103,7 +105,7 @@ class Scene {
     });
     const good = new GoodWork(world, front.api, (await testRedisUrl()).redisUrl);
     await good.begin();
-    return new Scene(seed, { world, front, folder, zones, sourceToken }, line, good, names);
+    return new Scene(seed, { world, env, front, folder, zones, sourceToken }, line, good, names);
   }
 
   async play(seconds: number, tell: (line: string) => void): Promise<HostileReport> {
@@ -111,7 +113,7 @@ class Scene {
     const before = this.memoryMb();
     const end = performance.now() + seconds * 1000;
     const isOver = (): boolean => performance.now() > end || this.violations.length >= 20;
-    const watching = this.watch(isOver);
+    const watching = this.watch(isOver, tell);
     await Promise.all(Array.from({ length: AT_ONCE }, () => this.lane(isOver, tell)));
     await watching;
     const alertsAndPolls = await this.good.end();
@@ -121,9 +123,11 @@ class Scene {
     const memoryMb: [number, number] = [before, this.memoryMb()];
     if (seconds >= GROWN_UP_SECONDS && memoryMb[1] > memoryMb[0] + GROWTH_MB)
       this.violations.push(`the processes grew from ${memoryMb[0]} to ${memoryMb[1]} MB`);
-    const loopP99 = { worst: Math.max(...this.lags), all: percentile(this.lags, 0.5) };
-    if (loopP99.all > LOOP_P99_SECONDS)
-      this.violations.push(`the event loop was late by ${loopP99.all} s (p99)`);
+    const slow = this.lags.filter((lag) => lag > LOOP_P99_SECONDS).length;
+    const shareOver = slow / this.lags.length;
+    const loopP99 = { worst: Math.max(...this.lags), median: percentile(this.lags, 0.5), shareOver };
+    if (shareOver > SLOW_AT_MOST)
+      this.violations.push(`the event loop was late in ${slow} of ${this.lags.length} windows of 10 s`);
     return { played: this.played, alerts: this.good.alerts, loopP99, memoryMb, violations: this.violations };
   }
 
@@ -144,9 +148,10 @@ class Scene {
   }
 
   /** Every ten seconds: do both live, and how late were their loops? */
-  private async watch(isOver: () => boolean): Promise<void> {
-    while (!isOver()) {
+  private async watch(isOver: () => boolean, tell: (line: string) => void): Promise<void> {
+    for (let looks = 1; !isOver(); looks++) {
       await sleep(10_000);
+      if (looks % 6 === 0) tell(`          resident memory ${this.processesMb().join(' and ')} MB`);
       for (const one of [this.stage.front, this.line]) {
         const health = await one.root
           .get('/health/live')
@@ -169,12 +174,14 @@ class Scene {
   }
 
   private memoryMb(): number {
-    const pids = [this.stage.front.pid, this.line.pid];
-    const resident = pids.map((pid) => {
+    return this.processesMb().reduce((sum, one) => sum + one);
+  }
+
+  private processesMb(): number[] {
+    return [this.stage.front.pid, this.line.pid].map((pid) => {
       const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-      return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024;
+      return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024);
     });
-    return Math.round(resident.reduce((sum, one) => sum + one));
   }
 
   async clear(): Promise<void> {

@@ -4,6 +4,8 @@ import type { Random } from '../seeded';
 /** Where mischief happens: a program that others rely on meanwhile. */
 export interface Stage {
   readonly world: World;
+  /** What every process of it is given: which name server it asks, and the like. */
+  readonly env: Record<string, string>;
   /** The API and the trap listener, to which senders speak. */
   readonly front: MonscaleProcess;
   /** A token of a source of format `native`. */

@@ -29,13 +29,16 @@ const deadZone: Mischief = {
 
 /** A process beside the others, for a while. @returns its exit code, where it ended by itself */
 async function beside(
-  { world }: Stage,
+  { world, env: common }: Stage,
   roles: string,
   env: Record<string, string>,
   lifeMs: number,
 ): Promise<number | null | undefined> {
   const { databaseUrl, redisUrl } = world;
-  const one = new MonscaleProcess({ roles, databaseUrl, redisUrl, env }, await testPort());
+  const one = new MonscaleProcess(
+    { roles, databaseUrl, redisUrl, env: { ...common, ...env } },
+    await testPort(),
+  );
   world.processes.push(one);
   const ended = await Promise.race([one.ended, sleep(lifeMs, undefined)]);
   if (ended === undefined) await one.stop();
@@ -49,7 +52,7 @@ const wrongClock: Mischief = {
     const file = join(stage.folder, `shift-${seconds}`);
     writeFileSync(file, String(seconds));
     const env = {
-      NODE_OPTIONS: `--require ${join(__dirname, '../../stand-ins/shifted-clock.cjs')}`,
+      NODE_OPTIONS: `${stage.env.NODE_OPTIONS} --require ${join(__dirname, '../../stand-ins/shifted-clock.cjs')}`,
       SHIFTED_CLOCK: file,
     };
     await beside(stage, 'scheduler,worker', env, 9_000);
@@ -67,8 +70,8 @@ const wrongKey: Mischief = {
 
 const killedWorker: Mischief = {
   name: 'a worker that is killed, or sleeps, amid its work',
-  play: async ({ world, random }) => {
-    const one = await world.start('worker');
+  play: async ({ world, env, random }) => {
+    const one = await world.start('worker', { env });
     await sleep(upTo(random, 3_000));
     if (random() < 0.5) {
       process.kill(one.pid, 'SIGSTOP');
