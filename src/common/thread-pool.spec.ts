@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { join } from 'node:path';
+import Piscina from 'piscina';
 import { TooCostly, Unavailable } from './errors';
 import { telemetry } from './telemetry';
 import { stopThreads, threadTask } from './thread-pool';
@@ -85,4 +86,22 @@ test('what is under way when the threads are stopped fails, and stopping does no
   await stopThreads();
   await failed;
   await expect(task({}, limits)).resolves.toBe(0);
+});
+
+test('threads without work end after half a minute, and new ones are there for whoever comes then', async () => {
+  const destroy = jest.spyOn(Piscina.prototype, 'destroy');
+  jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask', 'performance'] });
+  try {
+    await task({}, limits);
+    jest.advanceTimersByTime(29_000);
+    await task({}, limits);
+    jest.advanceTimersByTime(29_000);
+    expect(destroy).not.toHaveBeenCalled();
+    jest.advanceTimersByTime(1_000);
+    expect(destroy).toHaveBeenCalledTimes(1);
+    expect(await task({}, limits)).toBe(0);
+  } finally {
+    jest.useRealTimers();
+    destroy.mockRestore();
+  }
 });

@@ -24,6 +24,8 @@ export type Lane = keyof typeof LANES;
 const TASKS_AT_ONCE = 500;
 /** Of what they are given; one task alone may be larger. */
 const BYTES_AT_ONCE = 64 * 1024 * 1024;
+/** Threads that had nothing to do for so long end: the memory that their heaps have grown to is given back. */
+const IDLE_MS = 30_000;
 
 export interface TaskLimits {
   /** From now on until it is done, waiting included. */
@@ -59,6 +61,7 @@ interface Pool {
   threads: Piscina;
   tasks: number;
   bytes: number;
+  idle?: NodeJS.Timeout;
 }
 
 const pools = new Map<Lane, Pool>();
@@ -99,6 +102,7 @@ async function run(lane: Lane, filename: string, input: unknown, limits: TaskLim
   const stop = () => end.abort();
   signal?.addEventListener('abort', stop, { once: true });
   const begun = performance.now();
+  clearTimeout(pool.idle);
   pool.tasks += 1;
   pool.bytes += bytes;
   try {
@@ -131,12 +135,19 @@ async function run(lane: Lane, filename: string, input: unknown, limits: TaskLim
     pool.tasks -= 1;
     pool.bytes -= bytes;
     telemetry.threadSeconds.observe({ lane }, (performance.now() - begun) / 1000);
+    if (pool.tasks === 0) pool.idle = setTimeout(() => void retire(lane, pool), IDLE_MS).unref();
   }
+}
+
+async function retire(lane: Lane, pool: Pool): Promise<void> {
+  if (pools.get(lane) === pool) pools.delete(lane);
+  await pool.threads.destroy();
 }
 
 /** Ends all threads; what they have in hand fails. */
 export async function stopThreads(): Promise<void> {
   const ending = [...pools.values()];
   pools.clear();
+  for (const { idle } of ending) clearTimeout(idle);
   await Promise.all(ending.map(({ threads }) => threads.destroy()));
 }

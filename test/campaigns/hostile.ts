@@ -38,7 +38,8 @@ const SLOW_AT_MOST = 0.05;
 const GROWTH_MB = 150;
 /** Before that a heap has not its size. */
 const GROWN_UP_SECONDS = 600;
-const QUIET_MS = 20_000;
+/** Threads without work end meanwhile. */
+const QUIET_MS = 60_000;
 
 export async function hostileCampaign(
   seconds: number,
@@ -71,6 +72,7 @@ class Scene {
   private readonly violations: string[] = [];
   private readonly played: Record<string, number> = {};
   private readonly lags: number[] = [];
+  private readonly underWay = new Set<string>();
 
   private constructor(
     seed: number,
@@ -119,7 +121,7 @@ class Scene {
     const alertsAndPolls = await this.good.end();
     this.violations.push(...alertsAndPolls);
     await this.becomesReady();
-    await sleep(Math.min(QUIET_MS, seconds * 500));
+    await sleep(Math.min(QUIET_MS, seconds * 200));
     const memoryMb: [number, number] = [before, this.memoryMb()];
     if (seconds >= GROWN_UP_SECONDS && memoryMb[1] > memoryMb[0] + GROWTH_MB)
       this.violations.push(`the processes grew from ${memoryMb[0]} to ${memoryMb[1]} MB`);
@@ -137,10 +139,12 @@ class Scene {
       const mischief = oneOf(this.random, ALL);
       this.played[mischief.name] = (this.played[mischief.name] ?? 0) + 1;
       const begun = performance.now();
+      this.underWay.add(mischief.name);
       const failure = await mischief.play({ ...this.stage, random: this.random }).then(
         () => undefined,
         (error: Error) => error.message,
       );
+      this.underWay.delete(mischief.name);
       const took = ((performance.now() - begun) / 1000).toFixed(1);
       tell(`${took.padStart(6)} s  ${mischief.name}${failure === undefined ? '' : `: ${failure}`}`);
       if (failure !== undefined) this.violations.push(`${mischief.name}: ${failure}`);
@@ -150,7 +154,9 @@ class Scene {
   /** Every ten seconds: do both live, and how late were their loops? */
   private async watch(isOver: () => boolean, tell: (line: string) => void): Promise<void> {
     for (let looks = 1; !isOver(); looks++) {
+      const meanwhile = new Set(this.underWay);
       await sleep(10_000);
+      for (const name of this.underWay) meanwhile.add(name);
       if (looks % 6 === 0) tell(`          resident memory ${this.processesMb().join(' and ')} MB`);
       for (const one of [this.stage.front, this.line]) {
         const health = await one.root
@@ -159,7 +165,10 @@ class Scene {
         if (health.status !== 200) this.violations.push(`a process does not answer: ${health.status}`);
         const { body } = await one.root.get('/metrics').catch(() => ({ body: '' }));
         const [, lag] = /^nodejs_eventloop_lag_p99_seconds (\S+)/m.exec(body as string) ?? [];
-        if (lag !== undefined) this.lags.push(Number(lag));
+        if (lag === undefined) continue;
+        this.lags.push(Number(lag));
+        if (Number(lag) > LOOP_P99_SECONDS)
+          tell(`          the loop was late by ${lag} s: ${[...meanwhile].join(', ')}`);
       }
     }
   }
