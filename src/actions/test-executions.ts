@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Conflict } from '../common/errors';
 import { storableJson } from '../common/json';
 import { Database } from '../database/database';
-import { MAY_ACT, NOW, NOW_TEXT } from '../queue/claimed';
+import { LEASE_SECONDS, MAY_ACT, NOW, NOW_TEXT } from '../queue/claimed';
 import { Claims } from './claims';
 import { ENDED, type AttemptOutcome, type Ended, type ExecutionStatus } from './execution';
 
@@ -29,9 +29,6 @@ const STATUS_OF: Partial<Record<AttemptOutcome, ExecutionStatus>> = {
   retryable: 'failed',
 };
 
-/** Beyond the action's timeout: time to write down what came of it. */
-const GRACE_SECONDS = 10;
-
 const LOST = { outcome: 'lost', error: 'the process that ran it stopped before the end was known' };
 
 /**
@@ -54,7 +51,7 @@ export class TestExecutions {
            created_at, started_at, expires_at)
          SELECT $1, 'test', a.id, a.name, 'running', $3, '{}',
            jsonb_build_array(jsonb_build_object('startedAt', ${NOW_TEXT}) || $4::jsonb), 1,
-           ${NOW}, ${NOW}, ${NOW} + make_interval(secs => a.timeout_seconds + ${GRACE_SECONDS})
+           ${NOW}, ${NOW}, ${NOW} + make_interval(secs => ${LEASE_SECONDS})
          FROM actions a WHERE a.id = $2 AND ${MAY_ACT} RETURNING id`,
         [id, actionId, `a test by ${by}`, storableJson(JSON.stringify({ request }))],
       );

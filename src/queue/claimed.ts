@@ -46,13 +46,15 @@ export const CLAIMED = `e.id, e.service_name AS service, e.action_name AS action
 
 /** A worker's lease outlives its timeout by this: time to write down what came of it. */
 const LEASE_GRACE_SECONDS = 10;
+/** How long a lease lasts, for an action `a`. */
+export const LEASE_SECONDS = `a.timeout_seconds + ${LEASE_GRACE_SECONDS}`;
 
 /** Leases begin and end by PostgreSQL's clock alone. As precise as moments are in JSON, with which it is compared. */
 export const NOW = `date_trunc('milliseconds', statement_timestamp())`;
 /** The same as a text of RFC 3339. */
 export const NOW_TEXT = `to_char(statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 /** When a lease ends that begins now, for an action `a`. */
-export const LEASE_END = `${NOW} + make_interval(secs => a.timeout_seconds + ${LEASE_GRACE_SECONDS})`;
+export const LEASE_END = `${NOW} + make_interval(secs => ${LEASE_SECONDS})`;
 
 /** Decisions go on, acts do not: what is queued waits until the switch is off again. */
 export const MAY_ACT = 'NOT (SELECT is_on FROM kill_switch)';

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { AHEAD_AT_MOST_MS, tellAhead, toldAhead } from '../common/moments-ahead';
 import { Recurring } from '../common/periodic';
 import { Database } from '../database/database';
+import { LEASE_SECONDS } from '../queue/claimed';
 import { Queues } from '../queue/queues';
 import { PAST } from './engine/moments';
 
@@ -102,8 +103,8 @@ const CHEAP: readonly Kind[] = [
   {
     what: 'lease',
     said: 'until when executions are in the hands of a worker',
-    sql: `UPDATE executions e SET lease_until = ${after('a.timeout_seconds + 10')} FROM actions a
-      WHERE a.id = e.action_id AND e.status IN ('running', 'waiting') AND e.lease_until > ${soonAfter('a.timeout_seconds + 10')} RETURNING 1`,
+    sql: `UPDATE executions e SET lease_until = ${after(LEASE_SECONDS)} FROM actions a
+      WHERE a.id = e.action_id AND e.status IN ('running', 'waiting') AND e.lease_until > ${soonAfter(LEASE_SECONDS)} RETURNING 1`,
   },
   {
     what: 'approval',
