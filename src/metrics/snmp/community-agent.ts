@@ -8,7 +8,7 @@ import { QuestionSize } from './question-size';
 import { addressOf, NAME_COUNTS_MS, QUESTIONS_AT_ONCE, SnmpAgent, type Agent } from './snmp-agent';
 import type { Asking, Tries } from './snmp-session';
 import type { SnmpTarget } from './snmp-target';
-import { Turns } from './turns';
+import { Limiter } from '../../common/limiter';
 import { normalAddress } from './zone';
 
 /** An agent that is asked in version 1 or 2c. */
@@ -16,7 +16,7 @@ export class CommunityAgent implements Agent {
   /** What the agent's address sent last, when that was no SNMP. */
   nonsense: string | undefined;
   tellsUpTime: boolean | undefined;
-  private readonly turns = new Turns(QUESTIONS_AT_ONCE);
+  private readonly turns = new Limiter(QUESTIONS_AT_ONCE);
   private readonly community: Buffer;
   /** Walks, which are rare. */
   private walker: SnmpAgent | undefined;

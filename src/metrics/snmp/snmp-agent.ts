@@ -14,7 +14,7 @@ import { BrokenAnswer } from './broken-answer';
 import { SnmpSession, type Asking, type Tries } from './snmp-session';
 import type { SnmpTarget } from './snmp-target';
 import { numberOf } from './snmp-value';
-import { Turns } from './turns';
+import { Limiter } from '../../common/limiter';
 
 /** A name is looked up again after so long; so a session to a name lives no longer. */
 export const NAME_COUNTS_MS = 5 * 60_000;
@@ -51,7 +51,7 @@ export class SnmpAgent implements Agent {
   private opening: Promise<SnmpSession> | undefined;
   private openedAt = 0;
   private isClosed = false;
-  private readonly turns = new Turns(QUESTIONS_AT_ONCE);
+  private readonly turns = new Limiter(QUESTIONS_AT_ONCE);
 
   tellsUpTime: boolean | undefined;
 
