@@ -27,7 +27,7 @@ export class InvalidInput extends Error {
 }
 
 /** Nobody reads more of them, and a body may hold millions. */
-const ERRORS_AT_MOST = 100;
+export const ERRORS_AT_MOST = 100;
 
 export class NotFound extends Error {
   constructor(kind: string, reference: string) {

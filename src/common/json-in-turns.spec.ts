@@ -114,7 +114,7 @@ test('a mistake is told by its place in the whole', async () => {
 
 test('what is nested beyond reason is refused soon', async () => {
   const deep = `${'['.repeat(4_000_000)}${']'.repeat(4_000_000)}`;
-  await expect(parseInTurns(deep)).rejects.toThrow('nested deeper than 512');
+  await expect(parseInTurns(deep)).rejects.toThrow('nested deeper than 200');
 });
 
 test.each([

@@ -4,8 +4,16 @@ import { Turns } from './turns';
 
 /** What is shorter is parsed at once: that takes some 5 ms at most, whatever it holds. */
 const PIECE_CHARACTERS = 64 * 1024;
-const DEPTH_AT_MOST = 512;
+/** Of lists and objects in each other: what is deeper is no document, and who walks it runs out of stack. */
+export const DEPTH_AT_MOST = 200;
 const LOOK_EVERY = 16 * 1024;
+
+/** It may be JSON, but is none that is taken. */
+export class TooDeep extends SyntaxError {
+  constructor() {
+    super(`is nested deeper than ${DEPTH_AT_MOST}`);
+  }
+}
 
 /** Parses a whole text. */
 type ParsePiece = (text: string) => unknown;
@@ -30,7 +38,7 @@ export async function parseInTurns(text: string, parsePiece: ParsePiece = parse)
     if (character === '"') at = endOfString(text, at);
     else if (character === '[' || character === '{') {
       if (open.length === 0 && text.slice(0, at).trim() !== '') throw unexpected(text, at);
-      if (open.length === DEPTH_AT_MOST) throw new SyntaxError(`JSON is nested deeper than ${DEPTH_AT_MOST}`);
+      if (open.length === DEPTH_AT_MOST) throw new TooDeep();
       open.push(new Container(text, at, character === '[', parsePiece));
     } else if (character === ',') {
       if (open.length === 0) throw unexpected(text, at);

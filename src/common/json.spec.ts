@@ -1,5 +1,7 @@
 import fc from 'fast-check';
-import { readJson } from './json';
+import { HELD_UP_MS, loopDelayMs } from '../../test/loop-delay';
+import { InvalidInput } from './errors';
+import { exactJson, exactJsonInTurns, readJson, readJsonInTurns } from './json';
 
 const nested = (depth: number, inner = '1') => '['.repeat(depth) + inner + ']'.repeat(depth);
 
@@ -27,5 +29,42 @@ describe('JSON that others sent', () => {
         expect(readJson(text)).toEqual(JSON.parse(text));
       }),
     );
+  });
+});
+
+describe('JSON of any length', () => {
+  const filler = JSON.stringify('x'.repeat(70_000));
+  const outcomeOf = async (read: () => unknown): Promise<unknown> => {
+    try {
+      return await read();
+    } catch (error) {
+      return (error as InvalidInput).errors;
+    }
+  };
+
+  test.each([
+    ['too deep', nested(200)],
+    ['as deep as it may be', nested(199)],
+    ['what no text can hold', '["\\u0000", {"a\\ud800": 1, "b": ["\\udc00"]}, "\\ud83d\\ude00"]'],
+    ['a thousand mistakes', `[${'"\\u0000",'.repeat(999)}1]`],
+    ['nothing wrong', '[1, {"a": "b"}]'],
+  ])('%s: taken or refused in turns as in one go', async (_, text) => {
+    for (const whole of [text, `[${text},${filler}]`, `{"a":${filler},"b":${text}}`]) {
+      expect(await outcomeOf(() => exactJsonInTurns(whole))).toEqual(await outcomeOf(() => exactJson(whole)));
+      expect(await outcomeOf(() => readJsonInTurns(whole))).toEqual(await outcomeOf(() => readJson(whole)));
+    }
+  });
+
+  test.each([
+    ['empty objects', `[${'{},'.repeat(2_600_000)}"\\u0000"]`],
+    ['texts', `[${'"\\u0000",'.repeat(900_000)}1]`],
+    ['names', `{${Array.from({ length: 500_000 }, (_, index) => `"k${index}":1`).join(',')},"a":"\\ud800"}`],
+    ['lists in lists', `[${`[${'[1],'.repeat(100_000)}[1]],`.repeat(19)}"\\udc00"]`],
+  ])('8 MB of %s with what no text can hold hold up nobody', async (_, text) => {
+    const delay = await loopDelayMs(async () => {
+      await readJsonInTurns(text);
+      await expect(exactJsonInTurns(text)).rejects.toThrow('can not be stored');
+    });
+    expect(delay).toBeLessThan(HELD_UP_MS);
   });
 });

@@ -1,7 +1,8 @@
 import { parse } from 'secure-json-parse';
-import { InvalidInput, type FieldError } from './errors';
-import { endOfString, parseInTurns } from './json-in-turns';
+import { ERRORS_AT_MOST, InvalidInput, type FieldError } from './errors';
+import { DEPTH_AT_MOST, endOfString, parseInTurns, TooDeep } from './json-in-turns';
 import { step } from './pointer';
+import { Turns } from './turns';
 
 /** Escapes of what PostgreSQL can't hold in a text: NUL, and halves of surrogate pairs. Whole pairs have them too. */
 const SUSPECT_ESCAPE = /\\u(?:0000|d[89a-f][0-9a-f]{2})/i;
@@ -22,8 +23,7 @@ export function readJson(given: Buffer | string): unknown {
 
 /** As `readJson`; others have their turn while much is read. */
 export async function readJsonInTurns(given: Buffer | string): Promise<unknown> {
-  const text = textOf(given);
-  return storableIn(text, await parsedInTurns(text));
+  return parsedInTurns(textOf(given), storableIn);
 }
 
 const textOf = (given: Buffer | string): string =>
@@ -47,43 +47,55 @@ export function exactJson(text: string): unknown {
 /** As `exactJson`; others have their turn while much is read. */
 export async function exactJsonInTurns(text: string): Promise<unknown> {
   const value = await parsedInTurns(text);
-  if (SUSPECT_ESCAPE.test(text)) refuseUnkeepable(value);
+  if (!SUSPECT_ESCAPE.test(text)) return value;
+  const turns = new Turns();
+  const errors: FieldError[] = [];
+  for (const _ of unkeepable(value, errors)) await turns.next();
+  if (errors.length > 0) throw new InvalidInput(errors);
   return value;
 }
 
 /** @throws InvalidInput where the value, which comes from no JSON, has what `exactJson` refuses */
 export function refuseUnkeepable(value: unknown): void {
-  const errors = unkeepable(value, '');
+  const errors: FieldError[] = [];
+  for (const _ of unkeepable(value, errors));
   if (errors.length > 0) throw new InvalidInput(errors);
 }
 
 function parsed(text: string): unknown {
   if (text.trim() === '') throw new InvalidInput([{ pointer: '', detail: 'is empty; send JSON' }]);
-  if (isDeeper(text, MAX_DEPTH))
-    throw new InvalidInput([{ pointer: '', detail: `is nested deeper than ${MAX_DEPTH}` }]);
+  if (isDeeper(text, DEPTH_AT_MOST)) throw refusal(new TooDeep());
   try {
     return parse(text) as unknown;
   } catch (error) {
     // What it refuses may be JSON with a name that it won't have: that has a place.
     const value = jsonOf(text);
     if (value !== undefined) refuseUnkeepable(value);
-    const { message } = error as Error;
-    throw new InvalidInput([{ pointer: '', detail: `is no JSON: ${storable(message).slice(0, 200)}` }]);
+    throw refusal(error as Error);
   }
 }
 
 /** As `parsed`. What is wrong with a long text is told by its place among the characters alone. */
-async function parsedInTurns(text: string): Promise<unknown> {
+async function parsedInTurns(
+  text: string,
+  change = (_piece: string, value: unknown): unknown => value,
+): Promise<unknown> {
+  const parsePiece = (piece: string) => change(piece, piece === text ? parsed(text) : parse(piece));
   try {
-    return await parseInTurns(text, (piece) => (piece === text ? parsed(text) : parse(piece)));
+    return await parseInTurns(text, parsePiece);
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new InvalidInput([{ pointer: '', detail: `is no JSON: ${storable(error.message).slice(0, 200)}` }]);
+    throw error instanceof SyntaxError ? refusal(error) : error;
   }
 }
 
-/** Of lists and objects in each other: what is deeper is no document, and who walks it runs out of stack. */
-const MAX_DEPTH = 200;
+const refusal = (error: Error): InvalidInput =>
+  new InvalidInput([
+    {
+      pointer: '',
+      detail:
+        error instanceof TooDeep ? error.message : `is no JSON: ${storable(error.message).slice(0, 200)}`,
+    },
+  ]);
 
 /** Looks at brackets alone, and leaps over texts. */
 function isDeeper(text: string, limit: number): boolean {
@@ -110,18 +122,38 @@ function jsonOf(text: string): unknown {
   }
 }
 
-function unkeepable(value: unknown, pointer: string): FieldError[] {
-  if (typeof value === 'string') return isStorable(value) ? [] : [{ pointer, detail: `holds ${UNKEPT}` }];
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([name, inner]: [string, unknown]) => {
+/** Pushes what can't be kept, in the order of the document, up to as many as are told; yields now and then. */
+function* unkeepable(document: unknown, errors: FieldError[]): Generator<void> {
+  const open: { holder: Record<string, unknown>; names: Iterator<string | number>; pointer: string }[] = [];
+  const look = (value: unknown, pointer: string) => {
+    if (typeof value === 'string' && !isStorable(value)) errors.push({ pointer, detail: `holds ${UNKEPT}` });
+    if (typeof value !== 'object' || value === null) return;
+    const names = Array.isArray(value) ? value.keys() : Object.keys(value).values();
+    open.push({ holder: value as Record<string, unknown>, names, pointer });
+  };
+  look(document, '');
+  for (let count = 1; open.length > 0 && errors.length < ERRORS_AT_MOST; count++) {
+    if (count % LOOKED_AT_ONCE === 0) yield;
+    const { holder, names, pointer } = open.at(-1)!;
+    const next = names.next();
+    if (next.done) {
+      open.pop();
+      continue;
+    }
+    const name = String(next.value);
+    const inner = holder[name];
     const here = pointer + step(storable(name));
-    if (!isStorable(name)) return [{ pointer: here, detail: `has a name with ${UNKEPT}` }];
-    const reaches =
-      name === '__proto__' ||
-      (name === 'constructor' && isObject(inner) && Object.hasOwn(inner, 'prototype'));
-    return reaches ? [{ pointer: here, detail: 'is no name that is taken' }] : unkeepable(inner, here);
-  });
+    if (!isStorable(name)) errors.push({ pointer: here, detail: `has a name with ${UNKEPT}` });
+    else if (reachesPrototype(name, inner))
+      errors.push({ pointer: here, detail: 'is no name that is taken' });
+    else look(inner, here);
+  }
 }
+
+const LOOKED_AT_ONCE = 1_000;
+
+const reachesPrototype = (name: string, value: unknown): boolean =>
+  name === '__proto__' || (name === 'constructor' && isObject(value) && Object.hasOwn(value, 'prototype'));
 
 const UNKEPT = 'a NUL or half of a surrogate pair, which can not be stored';
 const isStorable = (text: string): boolean => text.search(UNSTORABLE) < 0;
