@@ -1,5 +1,5 @@
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { ActionTests } from './actions/action-tests';
 import { ActionsController } from './actions/actions.controller';
 import { ActionsModule } from './actions/actions.module';
@@ -16,6 +16,7 @@ import { TrapController } from './alerts/trap.controller';
 import { MibsController } from './alerts/traps/mibs.controller';
 import { TrapListener } from './alerts/traps/trap-listener';
 import { FastLane } from './alerts/fast-lane';
+import { LongAnswers } from './api/long-answers';
 import { AuthGuard } from './auth/auth';
 import { IdentitiesModule } from './auth/identities';
 import { CatalogueController } from './catalogue/catalogue.controller';
@@ -165,6 +166,7 @@ export class AppModule {
         Health,
         { provide: APP_GUARD, useClass: AuthGuard },
         { provide: APP_FILTER, useClass: ProblemFilter },
+        { provide: APP_INTERCEPTOR, useClass: LongAnswers },
       ],
     };
   }

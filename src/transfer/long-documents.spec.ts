@@ -1,7 +1,7 @@
 import { HELD_UP_MS, loopDelayMs } from '../../test/loop-delay';
 import { InvalidInput } from '../common/errors';
 import { stopThreads } from '../common/thread-pool';
-import { fromLongYaml, jsonOf, toLongYaml } from './long-documents';
+import { fromLongYaml, toLongYaml } from './long-documents';
 import { entriesOf2014 } from './monscale-2014';
 import { fromYaml, toYaml } from './yaml';
 
@@ -17,18 +17,12 @@ const document = (services: number) => ({
   infrastructures: [],
   services: Array.from({ length: services }, (_, index) => service(index)),
 });
-const text = async (parts: AsyncIterable<string>) => {
-  let all = '';
-  for await (const part of parts) all += part;
-  return all;
-};
 
 test('what is long is read and written as what is short', async () => {
   const long = toYaml(document(300));
   expect(await fromLongYaml(long)).toEqual(fromYaml(long));
   expect(await toLongYaml(document(300))).toBe(long);
   expect(await toLongYaml(document(1))).toBe(toYaml(document(1)));
-  for (const one of [document(300), {}, { a: [] }]) expect(await text(jsonOf(one))).toBe(JSON.stringify(one));
 });
 
 test('its mistakes have their line, and what is no number does not become nothing', async () => {
@@ -71,7 +65,6 @@ test('an export of 2014 with many mistakes and notes holds up nobody', async () 
 test('writing many definitions holds up nobody', async () => {
   const many = document(4_000);
   const delay = await loopDelayMs(async () => {
-    expect((await text(jsonOf(many))).length).toBeGreaterThan(200_000);
     await toLongYaml(many);
   });
   expect(delay).toBeLessThan(HELD_UP_MS);

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { InvalidInput, PayloadTooLarge, type FieldError } from '../common/errors';
 import { parseInTurns } from '../common/json-in-turns';
+import { jsonInTurns } from '../common/json-text';
 import { threadTask } from '../common/thread-pool';
-import { Turns } from '../common/turns';
 import { fromYaml, toYaml } from './yaml';
 
 /** YAML takes some 10 ms at most to read. */
@@ -30,37 +30,9 @@ export async function fromLongYaml(text: string): Promise<unknown> {
   return parseInTurns(read.json);
 }
 
-/** Parts of a document as JSON, in turns: each of its definitions is written by itself. */
-export async function* jsonOf(document: object): AsyncGenerator<string> {
-  const turns = new Turns();
-  let separator = '{';
-  for (const [name, value] of Object.entries(document) as [string, unknown][]) {
-    yield `${separator}${JSON.stringify(name)}:`;
-    separator = ',';
-    if (!Array.isArray(value)) {
-      yield JSON.stringify(value);
-      continue;
-    }
-    let before = '[';
-    for (const item of value as unknown[]) {
-      yield before + JSON.stringify(item);
-      before = ',';
-      await turns.next();
-    }
-    yield before === '[' ? '[]' : ']';
-  }
-  yield separator === '{' ? '{}' : '}';
-}
-
 /** As `toYaml`. @throws TooCostly, Unavailable */
 export async function toLongYaml(document: object): Promise<string> {
-  const parts: string[] = [];
-  let length = 0;
-  for await (const part of jsonOf(document)) {
-    parts.push(part);
-    length += part.length;
-  }
-  const json = parts.join('');
-  if (length <= SHORT_CHARACTERS) return toYaml(document);
-  return writeOnThread(json, { timeoutMs: WRITE_MS, bytes: length, what: 'the export', deed: 'write' });
+  const json = await jsonInTurns(document);
+  if (json.length <= SHORT_CHARACTERS) return toYaml(document);
+  return writeOnThread(json, { timeoutMs: WRITE_MS, bytes: json.length, what: 'the export', deed: 'write' });
 }

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { Body, Controller, Get, Headers, HttpCode, Post, Query, Res } from '@nestjs/common';
 import {
   ApiBearerAuth,
@@ -16,15 +15,14 @@ import type { FastifyReply } from 'fastify';
 import { ActionRegistry } from '../actions/action-registry';
 import { LONG_BODY, YAML_BODY, YAML_TYPES } from '../api/raw-body';
 import { checked } from '../common/check';
-import { heard } from '../common/heard';
 import { InvalidInput, type FieldError } from '../common/errors';
 import { Choice } from '../common/fields';
 import { MetricRegistry } from '../metrics/metric-registry';
 import { entriesOf } from './document';
-import { Export } from './export';
+import { Export, type Exported } from './export';
 import { Import, sentence, type Plan, type Skipped } from './import';
 import { entriesOf2014, type Unmappable } from './monscale-2014';
-import { fromLongYaml, jsonOf, toLongYaml } from './long-documents';
+import { fromLongYaml, toLongYaml } from './long-documents';
 
 class ExportQuery {
   @Choice(['json', 'yaml'], { description: 'How it is written; else Accept says', optional: true })
@@ -63,13 +61,10 @@ export class TransferController {
     @Query() query: unknown,
     @Headers('accept') accept: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<string | Readable> {
+  ): Promise<Exported | string> {
     const { format } = checked(ExportQuery, query);
     const document = await this.exporter.document();
-    if ((format ?? (isYaml(accept) ? 'yaml' : 'json')) === 'json') {
-      void reply.type('application/json; charset=utf-8');
-      return heard(Readable.from(jsonOf(document)));
-    }
+    if ((format ?? (isYaml(accept) ? 'yaml' : 'json')) === 'json') return document;
     void reply.type('application/yaml; charset=utf-8');
     return toLongYaml(document);
   }

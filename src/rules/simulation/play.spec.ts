@@ -1,10 +1,15 @@
+import { HELD_UP_MS, loopDelayMs } from '../../../test/loop-delay';
+import { ruleWhen } from '../../../test/rule';
 import { InvalidInput } from '../../common/errors';
+import type { Rule } from '../engine/types';
 import type { Prepared } from '../rule-book';
-import { checkSpan } from './play';
+import { checkSpan, play, simulationTurns } from './play';
+import type { Scene } from './story';
 
 const prepared = (metrics: number, ...windowSeconds: number[]): Prepared =>
   ({
     service: {
+      series: {},
       metrics: Object.fromEntries(Array.from({ length: metrics }, (_, index) => [`m${index}`, {}])),
     },
     windows: windowSeconds.map((seconds) => ({ window: { function: 'avg', seconds } })),
@@ -52,5 +57,35 @@ describe('how much a simulation may look at', () => {
     ],
   ])('%s: refused, and the limit is named', (_, seconds, everyMs, of, why) => {
     expect(refusal(seconds, everyMs, of)).toMatch(why);
+  });
+});
+
+describe('how long a simulation may take', () => {
+  const player = (given: Partial<Rule> = {}) => ({
+    prepared: {
+      ...prepared(1),
+      rule: ruleWhen('cpu > 80', given),
+      alertMetrics: [],
+    },
+    nodes: 1,
+  });
+
+  function* endless(isPrologue?: boolean): Generator<Scene> {
+    for (let at = 0; ; at += 10_000) yield { at, glance: { cpu: 90 }, isPrologue };
+  }
+  /** Between the two nothing is read, and a rule without polls is evaluated each millisecond. */
+  const farApart: Scene[] = [0, 1e12].map((at) => ({ at, glance: { cpu: 90 }, news: true }));
+
+  test.each([
+    ['evaluations without end', () => endless(), {}],
+    ['a time before it without end', () => endless(true), {}],
+    ['moments of a rule without polls', () => farApart, { intervalMs: undefined, holdMs: 1, wisdomMs: 1 }],
+  ])('%s: given up in time, and nobody is held up meanwhile', async (_, scenes, given) => {
+    const delay = await loopDelayMs(() =>
+      expect(play(player(given), { scenes: scenes(), to: 1e12 }, {}, simulationTurns(1_000))).rejects.toThrow(
+        'the simulation took too long: it was given up after 1 s',
+      ),
+    );
+    expect(delay).toBeLessThan(HELD_UP_MS);
   });
 });

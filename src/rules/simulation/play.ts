@@ -1,5 +1,5 @@
-import { setImmediate as breathe } from 'node:timers/promises';
-import { InvalidInput } from '../../common/errors';
+import { InvalidInput, TooCostly } from '../../common/errors';
+import { Turns } from '../../common/turns';
 import type { InfrastructureRow, ServiceRow } from '../../database/entities';
 import { Course, Simulation, type Summary } from '../engine/simulate';
 import { MAX_WINDOW_READINGS } from '../engine/window';
@@ -10,8 +10,7 @@ import { storyOfPoints, type Points, type Scene, type Span } from './story';
 const MAX_EVALUATIONS = 2_000_000;
 /** Numbers that all evaluations look at together: those of metrics, and the readings in their windows. */
 const MAX_NUMBERS = 200_000_000;
-/** Others want to be answered meanwhile. */
-const BREATHE_EVERY_MS = 10;
+const SIMULATION_MS = 20_000;
 
 /** A rule, and how many nodes it begins with. */
 export interface Player {
@@ -87,11 +86,19 @@ export function firstNodes({ direction }: ServiceRow, infrastructure?: Infrastru
   return direction === 'down' ? infrastructure.maxNodes : infrastructure.minNodes;
 }
 
-/** The rule over the story. Nothing is written and nothing acts. */
+/** Of one simulation, whatever it reads and plays: others have their turn between its steps. */
+export const simulationTurns = (timeoutMs = SIMULATION_MS): Turns =>
+  new Turns(
+    timeoutMs,
+    () => new TooCostly(`the simulation took too long: it was given up after ${timeoutMs / 1000} s`),
+  );
+
+/** The rule over the story. Nothing is written and nothing acts. @throws InvalidInput, TooCostly */
 export async function play(
   { prepared, nodes, begins }: Player,
   { scenes, to }: Told,
   pace: Pick<Pace, 'evaluateEverySeconds'>,
+  turns = simulationTurns(),
 ): Promise<Played> {
   const simulation = new Simulation(prepared.rule, {
     windows: prepared.windows.map(({ metric, series, window, goesRound }) => {
@@ -105,27 +112,25 @@ export async function play(
   });
   const course = new Course();
   let last: Scene | undefined;
-  let breathedAt = performance.now();
   /** Moments of a rule without polls: ends of its hold and of its wisdom times. */
-  const moments = (until: number) => {
+  const moments = async (until: number) => {
     for (let at = last && simulation.nextMoment(last.at); at !== undefined && at < until;) {
       course.add(simulation.step(at, last!.glance));
       last = { at, glance: last!.glance };
       at = simulation.nextMoment(at);
+      await turns.next();
     }
   };
   for await (const scene of scenes) {
+    await turns.next();
     if (scene.isPrologue) {
       simulation.warmUp(scene.at, scene.glance);
       continue;
     }
-    moments(scene.at);
+    await moments(scene.at);
     course.add(simulation.step(scene.at, scene.glance, { news: scene.news }));
     last = scene;
-    if (performance.now() - breathedAt < BREATHE_EVERY_MS) continue;
-    await breathe();
-    breathedAt = performance.now();
   }
-  moments(to + 1);
+  await moments(to + 1);
   return { course, summary: course.end(Math.max(to, last?.at ?? to)) };
 }

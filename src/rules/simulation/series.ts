@@ -1,5 +1,6 @@
 import { step } from '../../common/check';
 import { InvalidInput, type FieldError } from '../../common/errors';
+import type { Turns } from '../../common/turns';
 import type { Points } from './story';
 
 const MAX_POINTS = 1_000_000;
@@ -7,14 +8,19 @@ const MAX_POINTS = 1_000_000;
 const MAX_ERRORS = 20;
 
 /**
- * Given series as points in milliseconds. @throws InvalidInput saying where
+ * Given series as points in milliseconds. @throws InvalidInput saying where, TooCostly
  *
  * @param metrics those that can have a series
  */
-export function pointsOf(series: object, metrics: readonly string[]): Map<string, Points> {
+export async function pointsOf(
+  series: object,
+  metrics: readonly string[],
+  turns: Turns,
+): Promise<Map<string, Points>> {
   const errors: FieldError[] = [];
   const points = new Map<string, Points>();
   for (const [metric, given] of Object.entries(series)) {
+    if (errors.length >= MAX_ERRORS) break;
     const pointer = `/series${step(metric)}`;
     if (!metrics.includes(metric)) {
       errors.push({ pointer, detail: `is no metric of the service; it has ${metrics.join(', ')}` });
@@ -23,7 +29,7 @@ export function pointsOf(series: object, metrics: readonly string[]): Map<string
     } else if (given.length > MAX_POINTS) {
       errors.push({ pointer, detail: `has ${given.length} points; at most ${MAX_POINTS} are allowed` });
     } else {
-      points.set(metric, checkedPoints(given, pointer, errors));
+      points.set(metric, await checkedPoints(given, pointer, errors, turns));
     }
   }
   if (errors.length === 0 && [...points.values()].every(({ length }) => length === 0)) {
@@ -33,16 +39,25 @@ export function pointsOf(series: object, metrics: readonly string[]): Map<string
   return points;
 }
 
-function checkedPoints(given: readonly unknown[], pointer: string, errors: FieldError[]): Points {
+/** Others have their turn: there may be a million. */
+async function checkedPoints(
+  given: readonly unknown[],
+  pointer: string,
+  errors: FieldError[],
+  turns: Turns,
+): Promise<Points> {
+  const points: [number, number | null][] = [];
   let last = -Infinity;
-  return given.map((point, index): [number, number | null] => {
+  for (const [index, point] of given.entries()) {
+    if (errors.length >= MAX_ERRORS) break;
+    await turns.next();
     const [seconds, value] = Array.isArray(point) && point.length === 2 ? (point as unknown[]) : [];
     if (!isNumber(seconds) || seconds < 0) {
       errors.push({
         pointer: `${pointer}/${index}`,
         detail: 'must be [seconds, number or null], seconds at least 0',
       });
-      return [last, null];
+      continue;
     }
     if (seconds <= last) {
       errors.push({ pointer: `${pointer}/${index}/0`, detail: `must be after ${last}: times go on` });
@@ -54,8 +69,9 @@ function checkedPoints(given: readonly unknown[], pointer: string, errors: Field
       });
     }
     last = seconds;
-    return [Math.round(seconds * 1000), value as number | null];
-  });
+    points.push([Math.round(seconds * 1000), value as number | null]);
+  }
+  return points;
 }
 
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);

@@ -2,7 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { momentOf } from '../../api/range-query';
 import { CLOCK, type Clock } from '../../common/clock';
 import { checked, within } from '../../common/check';
-import { InvalidInput } from '../../common/errors';
+import { InvalidInput, Unavailable } from '../../common/errors';
+import { Limiter } from '../../common/limiter';
+import type { Turns } from '../../common/turns';
 import type { ServiceRow } from '../../database/entities';
 import { Samples } from '../../history/samples';
 import { Infrastructures } from '../../infrastructures/infrastructures';
@@ -11,7 +13,17 @@ import type { Course, Summary } from '../engine/simulate';
 import { isOfChange } from '../engine/window';
 import { RuleBook } from '../rule-book';
 import { simulatedMetrics } from './cast';
-import { checkSpan, everyMs, firstNodes, given, play, type Played, type Player, type Told } from './play';
+import {
+  checkSpan,
+  everyMs,
+  firstNodes,
+  given,
+  play,
+  simulationTurns,
+  type Played,
+  type Player,
+  type Told,
+} from './play';
 import { Recordings } from './recordings';
 import { pointsOf } from './series';
 import { SimulationDto } from './simulation.dto';
@@ -19,6 +31,9 @@ import type { Span } from './story';
 
 const DAY_MS = 86_400_000;
 const DEFAULT_DAYS = 7;
+/** Simulations at a time: each takes a part of what others have of the processor. And how many may wait for it. */
+const AT_ONCE = 4;
+const WAITING_AT_MOST = 20;
 
 /** What a simulation came to. Times are seconds where series were given, else RFC 3339. */
 export interface SimulationAnswer {
@@ -31,6 +46,8 @@ export interface SimulationAnswer {
 /** Rules tried on a story: the engine over a virtual clock. Nothing is written and nothing acts. */
 @Injectable()
 export class Simulations {
+  private readonly limiter = new Limiter(AT_ONCE);
+
   constructor(
     private readonly services: Services,
     private readonly infrastructures: Infrastructures,
@@ -40,30 +57,37 @@ export class Simulations {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** @throws InvalidInput saying where */
+  /** @throws InvalidInput saying where; TooCostly; Unavailable when too many wait */
   async run(body: unknown): Promise<SimulationAnswer> {
+    if (this.limiter.waiting >= WAITING_AT_MOST)
+      throw new Unavailable(`${WAITING_AT_MOST} simulations wait here already; try again later`, 5);
+    return this.limiter.take(() => this.simulate(body));
+  }
+
+  private async simulate(body: unknown): Promise<SimulationAnswer> {
     const { series, dto } = apart(body);
     const player = await this.player(dto.service, '/service', dto);
     const other =
       dto.compareWith === undefined ? undefined : await this.player(dto.compareWith, '/compareWith', dto);
     const show = series === undefined ? momentShown : secondsShown;
-    const told = this.teller([player, ...(other ? [other] : [])], series, dto);
-    const mine = await play(player, told(player), dto);
+    const turns = simulationTurns();
+    const told = await this.teller([player, ...(other ? [other] : [])], series, dto, turns);
+    const mine = await play(player, told(player), dto, turns);
     const answer = shown(mine, show);
     if (other === undefined) return answer;
-    return { ...answer, comparison: compared(mine, await play(other, told(other), dto), show) };
+    return { ...answer, comparison: compared(mine, await play(other, told(other), dto, turns), show) };
   }
 
   /** Tells the same story to each of them. */
-  private teller(
+  private async teller(
     players: readonly Player[],
     series: object | undefined,
     dto: SimulationDto,
-  ): (player: Player) => Told {
+    turns: Turns,
+  ): Promise<(player: Player) => Told> {
     if (series === undefined) return (player) => this.recorded(player, dto);
-    const points = pointsOf(series, [
-      ...new Set(players.flatMap(({ prepared }) => simulatedMetrics(prepared))),
-    ]);
+    const metrics = [...new Set(players.flatMap(({ prepared }) => simulatedMetrics(prepared)))];
+    const points = await pointsOf(series, metrics, turns);
     const pace = { ...dto, from: dto.from as number | undefined, to: dto.to as number | undefined };
     return ({ prepared }) => given(prepared, points, pace);
   }
