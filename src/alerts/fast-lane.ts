@@ -8,9 +8,10 @@ import { SECURITY_HEADERS } from '../api/security-headers';
 import { CLOCK, type Clock } from '../common/clock';
 import { messageOf } from '../common/errors';
 import { begin } from '../common/event-loop';
+import { jsonInTurns } from '../common/json-text';
 import { problemOf, retryAfterOf } from '../common/problem.filter';
 import { quietAnswer } from './emulated.controller';
-import type { Answer } from './formats/alert-format';
+import type { Answer, Taken } from './formats/alert-format';
 import { Reception } from './reception';
 
 interface Way {
@@ -81,14 +82,14 @@ export class FastLane {
       const raw = await readBody(request, response, BODY_BYTES_AT_MOST, lease);
       const facts = { raw, headers: request.headers, query, now: this.clock.now() };
       const { status, body } = answered(await this.reception.take(format, facts, sender));
-      send(response, status, 'application/json; charset=utf-8', body);
+      await send(response, status, 'application/json; charset=utf-8', body);
     } catch (error) {
       const problem = problemOf(error);
       if (problem.status === 500) this.logger.error(messageOf(error), (error as Error).stack);
       const retryAfter = retryAfterOf(error);
       if (retryAfter !== undefined) response.setHeader('Retry-After', retryAfter);
       if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
-      send(response, problem.status, 'application/problem+json; charset=utf-8', problem);
+      await send(response, problem.status, 'application/problem+json; charset=utf-8', problem);
       if (!request.complete) drain(request);
     } finally {
       lease?.end();
@@ -97,10 +98,14 @@ export class FastLane {
   }
 }
 
+/** Of thousands of alerts. */
+const isLong = ({ accepted, rejected }: Partial<Taken>): boolean =>
+  (accepted?.length ?? 0) + (rejected?.length ?? 0) > 1_000;
+
 const bearerIn = (authorization = ''): string | undefined => /^Bearer +(\S+)$/i.exec(authorization)?.[1];
 
-function send(response: ServerResponse, status: number, type: string, body: object): void {
-  const text = JSON.stringify(body);
+async function send(response: ServerResponse, status: number, type: string, body: object): Promise<void> {
+  const text = isLong(body) ? await jsonInTurns(body) : JSON.stringify(body);
   response.writeHead(status, {
     ...SECURITY_HEADERS,
     'Content-Type': type,

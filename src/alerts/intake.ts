@@ -1,4 +1,3 @@
-import { setImmediate as others } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Batcher } from '../common/batcher';
 import { chunks } from '../common/chunks';
@@ -6,6 +5,7 @@ import { CLOCK, type Clock } from '../common/clock';
 import { messageOf, Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
 import { telemetry } from '../common/telemetry';
+import { mapInTurns, Turns } from '../common/turns';
 import {
   booleans,
   copyOf,
@@ -129,8 +129,6 @@ const COMMITS_AT_ONCE = 3;
 const MANY_ALERTS = 200;
 /** Alerts that one statement looks up; what is more goes beside it. */
 const LOOKED_UP_AT_ONCE = 2_500;
-/** Alerts that are matched before others get their turn. */
-const ASKED_AT_ONCE = 200;
 /** Alerts in memory that are not committed yet; whoever brings more is asked to come again. */
 const ALERTS_IN_MEMORY = 50_000;
 
@@ -235,7 +233,9 @@ export class Intake {
     const known = new Map<string, string>(begun.ids);
     const seen = new Map<string, IncomingAlert>();
     const changed = new Set<string>();
+    const turns = new Turns();
     for (const alert of rest) {
+      if (turns.isOver) await turns.next();
       const glimpse = glimpses.get(alert.dedupKey);
       if (glimpse === undefined) continue;
       const step = stepFor(glimpse, alert, now);
@@ -496,7 +496,7 @@ export class Intake {
    */
   private async update(sql: Sql, alerts: readonly KeptAlert[]): Promise<string[]> {
     if (alerts.length === 0) return [];
-    const said = alerts.map(textsOf);
+    const said = await mapInTurns(alerts, textsOf);
     const rows = await sql.rows<Updated>(
       `UPDATE alerts a
        SET status = u.status, value = u.value, labels = u.labels, annotations = u.annotations, ends_at = u.ends_at, raw = u.raw,
@@ -510,20 +510,20 @@ export class Intake {
            FROM alert_matches m JOIN alerts b ON b.id = m.alert_id WHERE m.alert_id = u.id) r
        WHERE a.id = u.id
        RETURNING a.id, r.revived, r.numbers`,
-      [
-        uuids(alerts.map(({ id }) => id)),
-        texts(alerts.map(({ status }) => status)),
-        floats(alerts.map(({ value }) => value)),
-        jsons(said.map(({ labels }) => labels)),
-        jsons(said.map(({ annotations }) => annotations)),
-        timestamps(alerts.map(({ endsAt }) => endsAt)),
-        booleans(alerts.map(({ isCurrent }) => isCurrent)),
-        integers(alerts.map(({ revision }) => revision)),
-        timestamps(alerts.map(({ lastSeenAt }) => lastSeenAt)),
-        jsons(said.map(({ raw }) => raw)),
-        texts(said.map(({ content }) => content)),
-        timestamps(alerts.map(({ reportedAt }) => reportedAt)),
-      ],
+      await columns(
+        () => uuids(alerts.map(({ id }) => id)),
+        () => texts(alerts.map(({ status }) => status)),
+        () => floats(alerts.map(({ value }) => value)),
+        () => jsons(said.map(({ labels }) => labels)),
+        () => jsons(said.map(({ annotations }) => annotations)),
+        () => timestamps(alerts.map(({ endsAt }) => endsAt)),
+        () => booleans(alerts.map(({ isCurrent }) => isCurrent)),
+        () => integers(alerts.map(({ revision }) => revision)),
+        () => timestamps(alerts.map(({ lastSeenAt }) => lastSeenAt)),
+        () => jsons(said.map(({ raw }) => raw)),
+        () => texts(said.map(({ content }) => content)),
+        () => timestamps(alerts.map(({ reportedAt }) => reportedAt)),
+      ),
       'intake_update',
     );
     const renumbered = await this.renumber(sql, rows, alerts);
@@ -563,7 +563,7 @@ export class Intake {
     alerts: readonly KeptAlert[],
     asked: Asked,
   ): Promise<InsertedRow[]> {
-    const said = alerts.map(textsOf);
+    const said = await mapInTurns(alerts, textsOf);
     const rows = await sql.rows<InsertedRow>(
       `WITH known AS (SELECT revision <> $19::bigint AS is_stale FROM definition_revision FOR SHARE)
        INSERT INTO alerts (id, source, format, dedup_key, status, value, labels, annotations, service_id, metric, at,
@@ -577,29 +577,29 @@ export class Intake {
            is_current, revision, raw, content, is_asked, reported_at)
        ON CONFLICT (source, dedup_key) WHERE is_current DO NOTHING
        RETURNING id, processed < revision AS "isAsked", (SELECT is_stale FROM known) AS "isStale"`,
-      [
-        source.name,
-        source.format,
-        uuids(alerts.map(({ id }) => id)),
-        texts(alerts.map(({ dedupKey }) => dedupKey)),
-        texts(alerts.map(({ status }) => status)),
-        floats(alerts.map(({ value }) => value)),
-        jsons(said.map(({ labels }) => labels)),
-        jsons(said.map(({ annotations }) => annotations)),
-        uuids(alerts.map(({ serviceId }) => serviceId)),
-        texts(alerts.map(({ metric }) => metric)),
-        timestamps(alerts.map(({ at }) => at)),
-        timestamps(alerts.map(({ endsAt }) => endsAt)),
-        floats(alerts.map(({ lifeSeconds }) => lifeSeconds)),
-        booleans(alerts.map(({ isCurrent }) => isCurrent)),
-        integers(alerts.map(({ revision }) => revision)),
-        jsons(said.map(({ raw }) => raw)),
-        texts(said.map(({ content }) => content)),
-        booleans(alerts.map((alert) => asked.alerts.has(alert))),
-        asked.revision,
-        alerts[0]!.receivedAt,
-        timestamps(alerts.map(({ reportedAt }) => reportedAt)),
-      ],
+      await columns(
+        () => source.name,
+        () => source.format,
+        () => uuids(alerts.map(({ id }) => id)),
+        () => texts(alerts.map(({ dedupKey }) => dedupKey)),
+        () => texts(alerts.map(({ status }) => status)),
+        () => floats(alerts.map(({ value }) => value)),
+        () => jsons(said.map(({ labels }) => labels)),
+        () => jsons(said.map(({ annotations }) => annotations)),
+        () => uuids(alerts.map(({ serviceId }) => serviceId)),
+        () => texts(alerts.map(({ metric }) => metric)),
+        () => timestamps(alerts.map(({ at }) => at)),
+        () => timestamps(alerts.map(({ endsAt }) => endsAt)),
+        () => floats(alerts.map(({ lifeSeconds }) => lifeSeconds)),
+        () => booleans(alerts.map(({ isCurrent }) => isCurrent)),
+        () => integers(alerts.map(({ revision }) => revision)),
+        () => jsons(said.map(({ raw }) => raw)),
+        () => texts(said.map(({ content }) => content)),
+        () => booleans(alerts.map((alert) => asked.alerts.has(alert))),
+        () => asked.revision,
+        () => alerts[0]!.receivedAt,
+        () => timestamps(alerts.map(({ reportedAt }) => reportedAt)),
+      ),
       'intake_insert',
     );
     if (rows.some(({ isStale }) => isStale)) this.subscriptions.refresh();
@@ -620,7 +620,7 @@ export class Intake {
       isAsked: alert.isCurrent && (isStale || asked.alerts.has(alert)),
       isStale,
     }));
-    const said = alerts.map(textsOf);
+    const said = await mapInTurns(alerts, textsOf);
     const same = <T>(value: T): T[] => alerts.map(() => value);
     const receivedAt = alerts.map((alert) => alert.receivedAt);
     const copied = copyOf([
@@ -646,7 +646,7 @@ export class Intake {
       { type: 'timestamptz', values: alerts.map(({ reportedAt }) => reportedAt) },
       { type: 'int', values: alerts.map(({ revision }, index) => (rows[index]!.isAsked ? 0 : revision)) },
     ]);
-    await sql.copy(`COPY alerts (${COPIED}) FROM STDIN BINARY`, copied);
+    await sql.copy(`COPY alerts (${COPIED}) FROM STDIN BINARY`, inTurns(copied));
     if (isStale) this.subscriptions.refresh();
     return rows;
   }
@@ -654,13 +654,25 @@ export class Intake {
   private async asked({ name }: AlertSource, alerts: readonly KeptAlert[]): Promise<Asked> {
     const { matcher, revision } = this.subscriptions.latest ?? (await this.subscriptions.current());
     const asked = new Set<KeptAlert>();
-    for (const [index, alert] of alerts.entries()) {
+    const turns = new Turns();
+    for (const alert of alerts) {
       // Thousands of patterns may be asked of each.
-      if (index > 0 && index % ASKED_AT_ONCE === 0) await others();
+      if (turns.isOver) await turns.next();
       const { isCurrent, serviceId, labels } = alert;
       if (isCurrent && (serviceId !== null || matcher.asks(labels, name))) asked.add(alert);
     }
     return { alerts: asked, revision };
+  }
+}
+
+/** Values of a statement, each of which may be long: others have their turn between them. */
+const columns = (...values: (() => unknown)[]): Promise<unknown[]> => mapInTurns(values, (value) => value());
+
+async function* inTurns(parts: Iterable<Buffer>): AsyncGenerator<Buffer, void> {
+  const turns = new Turns();
+  for (const part of parts) {
+    yield part;
+    await turns.next();
   }
 }
 

@@ -3,6 +3,7 @@ import type { Sender } from '../auth/identities';
 import { within } from '../common/check';
 import { openedParams } from '../common/choice';
 import {
+  ERRORS_AT_MOST,
   InvalidInput,
   messageOf,
   NotFound,
@@ -15,10 +16,18 @@ import { isObject, readJsonInTurns } from '../common/json';
 import { problemOf } from '../common/problem.filter';
 import { Secrets } from '../common/secrets';
 import { telemetry } from '../common/telemetry';
+import { Turns } from '../common/turns';
 import { Addressees, metricFor } from './addressees';
 import type { IncomingAlert } from './alert';
 import { FormatRegistry } from './format-registry';
-import type { Answer, Facts, Note, Parsed, Taken } from './formats/alert-format';
+import {
+  ONE_ALERT_BYTES,
+  type Answer,
+  type Facts,
+  type Note,
+  type Parsed,
+  type Taken,
+} from './formats/alert-format';
 import { changeAnswer } from './formats/pagerduty.format';
 import { labelledBy, labelsProblem, serviceProblem } from './confinement';
 import { Intake } from './intake';
@@ -28,6 +37,8 @@ import { Subscriptions } from './subscriptions';
 import { TakenMessages } from './taken-messages';
 
 const MAX_ALERTS = 10_000;
+/** Mistakes that are told of one of many alerts. */
+const ERRORS_OF_ONE = 10;
 
 const OVERTAKEN = 'changed nothing: a later report of the same alert was taken before';
 
@@ -91,18 +102,28 @@ export class Reception {
   private async accept(type: string, facts: Facts, sender: Sender): Promise<Accepted> {
     const { strategy: format } = this.formats.get(type);
     const params = await this.paramsOf(type, sender);
-    const body = format.read ? format.read(facts) : await readJsonInTurns(facts.raw);
+    const body = format.read ? await format.read(facts) : await readJsonInTurns(facts.raw);
     await format.believe?.(body, params, facts);
     const message = format.messageId?.(body);
     const before = message === undefined ? undefined : await this.messages.find(sender.name, message);
     if (before !== undefined) return { body, taken: before, notes: [{ index: 0, detail: REPEATED }] };
     await format.act?.(body);
-    if (countIn(body) > MAX_ALERTS) throw new PayloadTooLarge(`at most ${MAX_ALERTS} alerts in one request`);
-    const parsed = format.parse(body, params, facts);
-    const { alerts, indices, rejected } = await this.addressed(parsed, sender);
+    const count = countIn(body);
+    if (count > MAX_ALERTS) throw new PayloadTooLarge(`at most ${MAX_ALERTS} alerts in one request`);
+    if (count === 1 && facts.raw.length > ONE_ALERT_BYTES)
+      throw new PayloadTooLarge(`one alert has at most ${ONE_ALERT_BYTES} bytes`);
+    const errorsAtMost = count === 1 ? ERRORS_AT_MOST : ERRORS_OF_ONE;
+    const turns = new Turns();
+    const parsed: Parsed[] = [];
+    for (const one of format.parse(body, params, facts)) {
+      parsed.push(one.errors ? { ...one, errors: one.errors.slice(0, errorsAtMost) } : one);
+      if (turns.isOver) await turns.next();
+    }
+    const { alerts, indices, rejected } = await this.addressed(parsed, sender, turns);
     if (rejected.length > 0 && rejected.length === parsed.length) {
+      const told = rejected.slice(0, ERRORS_AT_MOST);
       throw new InvalidInput(
-        rejected.flatMap(({ pointer, errors }) => errors.map((error) => within(pointer, error))),
+        told.flatMap(({ pointer, errors }) => errors.map((error) => within(pointer, error))),
       );
     }
     telemetry.alertsRefused.inc({ format: type, reason: 'invalid' }, rejected.length);
@@ -149,7 +170,7 @@ export class Reception {
     }
   }
 
-  private async addressed(parsed: Parsed[], { name: source, limits }: Sender) {
+  private async addressed(parsed: Parsed[], { name: source, limits }: Sender, turns: Turns) {
     const named = parsed.flatMap(({ alert }) => alert?.service ?? []);
     const services = await this.addressees.find(named);
     // Only of a confined source it is asked whom its alerts would feed.
@@ -162,7 +183,7 @@ export class Reception {
       indices.push(index);
     };
     const rejected: { index: number; pointer: string; errors: FieldError[] }[] = [];
-    parsed.forEach((one, index) => {
+    const address = (one: Parsed, index: number): void => {
       const { pointer = '' } = one;
       if (one.errors) return void rejected.push({ index, pointer, errors: one.errors });
       if (one.alert === undefined) return;
@@ -182,7 +203,11 @@ export class Reception {
       const target = metricFor(service, metric, source);
       if ('errors' in target) return refuse(target.errors);
       take({ serviceId: service.id, metric: target.metric, ...alert }, index);
-    });
+    };
+    for (const [index, one] of parsed.entries()) {
+      address(one, index);
+      if (turns.isOver) await turns.next();
+    }
     return { alerts, indices, rejected };
   }
 

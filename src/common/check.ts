@@ -74,6 +74,9 @@ function excess(cls: Type<object>, plain: object, pointer: string): FieldError[]
     const here = () => pointer + step(field.name);
     if (Array.isArray(given) && given.length > maxItems)
       return [{ pointer: here(), detail: `has ${given.length} entries; at most ${maxItems} are allowed` }];
+    const { maxProperties = Infinity } = field.schema as { maxProperties?: number };
+    if (isObject(given) && Object.keys(given).length > maxProperties)
+      return [{ pointer: here(), detail: `must have at most ${maxProperties} entries` }];
     if (field.nested === undefined && isDeeper(given, MAX_DEPTH))
       return [{ pointer: here(), detail: `is nested deeper than ${MAX_DEPTH}` }];
     return below(field, given, pointer, excess);

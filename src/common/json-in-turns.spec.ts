@@ -117,10 +117,23 @@ test('what is nested beyond reason is refused soon', async () => {
   await expect(parseInTurns(deep)).rejects.toThrow('nested deeper than 200');
 });
 
+const named = (count: number) =>
+  `{${Array.from({ length: count }, (_, index) => `"k${index}":1`).join(',')}}`;
+
+test('an object with more names than anybody lists in a moment is refused soon', async () => {
+  expect(await parseInTurns(named(20_000))).toEqual(JSON.parse(named(20_000)));
+  for (const text of [
+    named(20_001),
+    `[1,${named(600_000)}]`,
+    `{"a":${named(100_000)},"b":"${'x'.repeat(70_000)}"}`,
+  ])
+    await expect(parseInTurns(text)).rejects.toThrow('has an object of more than 20000 names');
+});
+
 test.each([
   ['empty objects', `[${'{},'.repeat(2_700_000)}{}]`],
   ['numbers', `[${'1,'.repeat(4_000_000)}1]`],
-  ['names', `{${Array.from({ length: 600_000 }, (_, index) => `"k${index}":1`).join(',')}}`],
+  ['names', `[${Array(40).fill(named(19_000)).join(',')}]`],
   ['lists in lists', `[${`[${'[1],'.repeat(100_000)}[1]],`.repeat(19)}[1]]`],
 ])('8 MB of %s hold up nobody', async (_, text) => {
   const delay = await loopDelayMs(() => parseInTurns(text));

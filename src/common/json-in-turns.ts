@@ -8,12 +8,13 @@ const PIECE_CHARACTERS = 64 * 1024;
 export const DEPTH_AT_MOST = 200;
 const LOOK_EVERY = 16 * 1024;
 
-/** It may be JSON, but is none that is taken. */
-export class TooDeep extends SyntaxError {
-  constructor() {
-    super(`is nested deeper than ${DEPTH_AT_MOST}`);
-  }
-}
+/** Of one object: whoever lists the names of a larger one takes long. */
+const NAMES_AT_MOST = 20_000;
+
+/** It may be JSON, but is more than is taken. */
+export class Excess extends SyntaxError {}
+
+export const tooDeep = (): Excess => new Excess(`is nested deeper than ${DEPTH_AT_MOST}`);
 
 /** Parses a whole text. */
 type ParsePiece = (text: string) => unknown;
@@ -38,7 +39,7 @@ export async function parseInTurns(text: string, parsePiece: ParsePiece = parse)
     if (character === '"') at = endOfString(text, at);
     else if (character === '[' || character === '{') {
       if (open.length === 0 && text.slice(0, at).trim() !== '') throw unexpected(text, at);
-      if (open.length === DEPTH_AT_MOST) throw new TooDeep();
+      if (open.length === DEPTH_AT_MOST) throw tooDeep();
       open.push(new Container(text, at, character === '[', parsePiece));
     } else if (character === ',') {
       if (open.length === 0) throw unexpected(text, at);
@@ -65,6 +66,7 @@ class Container {
   isBegun = false;
   private readonly items: unknown[] = [];
   private readonly fields: Record<string, unknown> = {};
+  private names = 0;
   /** Where what is not parsed begins, and in it the member that is read now. */
   private restFrom: number;
   private memberFrom: number;
@@ -110,7 +112,7 @@ class Container {
       if (name === undefined || others.length > 0) throw unexpected(this.text, this.memberFrom);
       if (name === 'constructor' && Object.hasOwn(value as object, 'prototype'))
         throw new SyntaxError('Object contains forbidden prototype property');
-      put(this.fields, name, value);
+      this.put(name, value);
     }
     this.isBegun = true;
     this.isAfterLong = true;
@@ -125,9 +127,14 @@ class Container {
       for (const item of this.parsed(`[${piece}]`, this.restFrom) as unknown[]) this.items.push(item);
     } else {
       const fields = this.parsed(`{${piece}}`, this.restFrom) as Record<string, unknown>;
-      for (const name of Object.keys(fields)) put(this.fields, name, fields[name]);
+      for (const name of Object.keys(fields)) this.put(name, fields[name]);
     }
     this.isBegun = true;
+  }
+
+  private put(name: string, value: unknown): void {
+    if (++this.names > NAMES_AT_MOST) throw new Excess(`has an object of more than ${NAMES_AT_MOST} names`);
+    put(this.fields, name, value);
   }
 
   private refuseRest(to: number): void {

@@ -1,6 +1,6 @@
 import { parse } from 'secure-json-parse';
 import { ERRORS_AT_MOST, InvalidInput, type FieldError } from './errors';
-import { DEPTH_AT_MOST, endOfString, parseInTurns, TooDeep } from './json-in-turns';
+import { DEPTH_AT_MOST, endOfString, Excess, parseInTurns, tooDeep } from './json-in-turns';
 import { step } from './pointer';
 import { Turns } from './turns';
 
@@ -64,7 +64,7 @@ export function refuseUnkeepable(value: unknown): void {
 
 function parsed(text: string): unknown {
   if (text.trim() === '') throw new InvalidInput([{ pointer: '', detail: 'is empty; send JSON' }]);
-  if (isDeeper(text, DEPTH_AT_MOST)) throw refusal(new TooDeep());
+  if (isDeeper(text, DEPTH_AT_MOST)) throw refusal(tooDeep());
   try {
     return parse(text) as unknown;
   } catch (error) {
@@ -93,7 +93,7 @@ const refusal = (error: Error): InvalidInput =>
     {
       pointer: '',
       detail:
-        error instanceof TooDeep ? error.message : `is no JSON: ${storable(error.message).slice(0, 200)}`,
+        error instanceof Excess ? error.message : `is no JSON: ${storable(error.message).slice(0, 200)}`,
     },
   ]);
 

@@ -1,5 +1,3 @@
-import { setImmediate as others } from 'node:timers/promises';
-
 /** Long enough that waiting for one's turn costs little, short enough that nobody else notices. */
 const TURN_MS = 10;
 
@@ -26,9 +24,39 @@ export class Turns {
   }
 
   private async yield(): Promise<void> {
-    await others();
+    await turn();
     const now = performance.now();
     if (now > this.deadline && this.late !== undefined) throw this.late();
     this.endsAt = now + TURN_MS;
   }
+}
+
+/** Work of all that is done in slices: one of it goes on in each round of the event loop, however much there is. */
+const waiting: (() => void)[] = [];
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    waiting.push(resolve);
+    if (waiting.length === 1) setImmediate(goOn);
+  });
+}
+
+function goOn(): void {
+  const next = waiting.shift()!;
+  if (waiting.length > 0) setImmediate(goOn);
+  next();
+}
+
+/** As `map`; others have their turn between the items. */
+export async function mapInTurns<T, R>(
+  items: readonly T[],
+  change: (item: T, index: number) => R,
+): Promise<R[]> {
+  const turns = new Turns();
+  const changed: R[] = [];
+  for (const [index, item] of items.entries()) {
+    changed.push(change(item, index));
+    if (turns.isOver) await turns.next();
+  }
+  return changed;
 }

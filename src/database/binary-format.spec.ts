@@ -79,7 +79,7 @@ describe('the binary format, as PostgreSQL reads it', () => {
       { type: 'bool', values: [true, null] },
       { type: 'int', values: [-7, null] },
     ]);
-    await pipeline([rows], client.query(from('COPY rows FROM STDIN BINARY')));
+    await pipeline(rows, client.query(from('COPY rows FROM STDIN BINARY')));
     expect((await client.query({ text: 'SELECT * FROM rows', rowMode: 'array' })).rows).toEqual([
       [ID.toLowerCase(), 'tab\t, line\n, \\N', { a: ['\n'] }, 0.1, true, -7],
       [null, null, null, null, null, null],

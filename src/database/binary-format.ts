@@ -67,21 +67,36 @@ type TypeName = keyof typeof COLUMNS;
 export type Column = { [N in TypeName]: { type: N; values: Values<ValueOf<N>> } }[TypeName];
 type ValueOf<N extends TypeName> = (typeof COLUMNS)[N] extends Type<infer T> ? T : never;
 
-/** Rows for `COPY … FROM STDIN BINARY`, by their columns. */
-export function copyOf(columns: readonly Column[]): Buffer {
-  end = 0;
-  makeRoom(COPY_SIGNATURE.length);
-  end += COPY_SIGNATURE.copy(buffer);
+/** Rows for `COPY … FROM STDIN BINARY`, by their columns, in parts. */
+export function* copyOf(columns: readonly Column[]): Generator<Buffer, void> {
   const count = columns[0]!.values.length;
-  for (let row = 0; row < count; row++) {
-    makeRoom(2);
-    end = buffer.writeInt16BE(columns.length, end);
+  for (let row = 0; row === 0 || row < count; row += COPIED_AT_ONCE) {
+    end = 0;
+    if (row === 0) putBytes(COPY_SIGNATURE);
+    putRows(columns, row, Math.min(row + COPIED_AT_ONCE, count));
+    if (row + COPIED_AT_ONCE >= count) putShort(COPY_END);
+    yield taken();
+  }
+}
+
+const COPIED_AT_ONCE = 500;
+
+function putRows(columns: readonly Column[], from: number, to: number): void {
+  for (let row = from; row < to; row++) {
+    putShort(columns.length);
     for (const { type, values } of columns)
       putField(values[row]!, COLUMNS[type].put as (value: unknown) => void);
   }
+}
+
+function putBytes(bytes: Buffer): void {
+  makeRoom(bytes.length);
+  end += bytes.copy(buffer, end);
+}
+
+function putShort(value: number): void {
   makeRoom(2);
-  end = buffer.writeInt16BE(COPY_END, end);
-  return taken();
+  end = buffer.writeInt16BE(value, end);
 }
 
 /** Writes the header of an array of one dimension. Answers where it ends. */

@@ -16,9 +16,9 @@ export interface Copying extends Sql {
    * Adds rows, at a third of what an INSERT costs here and there. One that is refused undoes the transaction.
    *
    * @param text COPY … FROM STDIN BINARY
-   * @param rows in that format
+   * @param rows in that format, in parts
    */
-  copy(text: string, rows: Buffer): Promise<void>;
+  copy(text: string, rows: Iterable<Buffer> | AsyncIterable<Buffer>): Promise<void>;
 }
 
 /** Connections that are alike. Without PostgreSQL everything fails with `Unavailable`. */
@@ -37,8 +37,8 @@ export class SqlPool implements Sql {
 
   /** A transaction that copies, on connections that send one thing at a time. */
   copying<T>(work: (sql: Copying) => Promise<T>): Promise<T> {
-    const copy = (client: PoolClient) => (text: string, rows: Buffer) =>
-      pipeline([rows], client.query(from(text))).catch(asUnavailable);
+    const copy = (client: PoolClient) => (text: string, rows: Iterable<Buffer> | AsyncIterable<Buffer>) =>
+      pipeline(rows, client.query(from(text))).catch(asUnavailable);
     return this.on((client) => committed(client, () => work({ copy: copy(client), ...sqlOf(client) })));
   }
 

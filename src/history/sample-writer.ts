@@ -150,7 +150,7 @@ export class SampleWriter implements OnApplicationShutdown {
 
   private async store(rows: readonly SampleRow[]): Promise<void> {
     try {
-      await this.inTransaction((sql) => sql.copy(COPY, copyOf(rows)));
+      await this.inTransaction((sql) => sql.copy(COPY, [copyOf(rows)]));
     } catch (error) {
       const code = codeOf(error);
       if (code !== NO_PARTITION && code !== UNIQUE_VIOLATION) throw error;

@@ -1,9 +1,9 @@
-import { setImmediate as others } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { Draft, References } from '../api/stored-definitions';
 import { collect } from '../common/check';
 import { InvalidInput, type FieldError } from '../common/errors';
 import { newId } from '../common/ids';
+import { Turns } from '../common/turns';
 import { Database } from '../database/database';
 import { changeDefinitions } from '../database/definitions';
 import type { DefinitionRow, ServiceRow } from '../database/entities';
@@ -47,8 +47,6 @@ export interface ImportOptions {
   skip: boolean;
 }
 
-/** How many are checked before others get their turn. */
-const CHECKED_AT_ONCE = 50;
 const MISTAKES_AT_MOST = 10_000;
 
 type Drafts = Record<Section, Draft<DefinitionRow>[]>;
@@ -74,14 +72,15 @@ export class Import {
     const drafts: Drafts = { infrastructures: [], actions: [], services: [], sources: [] };
     const skipped: Skipped[] = [];
     const ids = { infrastructures: new Map<string, string>(), actions: new Map<string, string>() };
+    const turns = new Turns();
     const left: LeftOut = { infrastructures: new Set(), actions: new Set() };
     for (const section of SECTION_NAMES) {
       const room = this.rooms.of[section];
       const before = await this.stored(section, entries[section]);
       const references = beside(await room.references(entries[section].map(({ body }) => body)), ids);
       const seen = new Map<string, string>();
-      for (const [index, entry] of entries[section].entries()) {
-        if (index % CHECKED_AT_ONCE === 0) await others();
+      for (const entry of entries[section]) {
+        await turns.next();
         if (errors.length >= MISTAKES_AT_MOST) return { drafts, skipped };
         const stored = before.get(entry.name);
         const wrong = [

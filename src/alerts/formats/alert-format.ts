@@ -38,6 +38,9 @@ export interface Answer {
   body: object;
 }
 
+/** Of one alert alone: it is read in one go. */
+export const ONE_ALERT_BYTES = 1024 * 1024;
+
 /** What came of the alerts of a message. */
 export interface Taken {
   accepted: { id: string; dedupKey: string }[];
@@ -55,11 +58,14 @@ export interface Note {
  * ignores: other systems grow.
  */
 export interface AlertFormat<P = unknown> {
-  /** One entry for each alert in the body, in order. @throws InvalidInput when the body as a whole is wrong */
-  parse(body: unknown, params: P, facts: Facts): Parsed[];
+  /**
+   * One entry for each alert in the body, in order; those of a list are read as they are asked for, so that others have
+   * their turn between them. @throws InvalidInput when the body as a whole is wrong
+   */
+  parse(body: unknown, params: P, facts: Facts): Iterable<Parsed>;
 
   /** The body as `parse` takes it; by default JSON. @throws InvalidInput */
-  read?(facts: Facts): unknown;
+  read?(facts: Facts): Promise<unknown>;
 
   /** Makes sure that it is from who it says, before anything else is done with it. @throws Forbidden, Unavailable */
   believe?(body: unknown, params: P, facts: Facts): Promise<void> | void;

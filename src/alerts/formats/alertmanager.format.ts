@@ -2,7 +2,7 @@ import { InvalidInput, type FieldError } from '../../common/errors';
 import { isObject } from '../../common/json';
 import type { IncomingAlert } from '../alert';
 import { AlertFormatMapping, NoParams, type AlertFormat, type Facts, type Parsed } from './alert-format';
-import { keyOf, keyOfLabels, labelsIn, momentIn, textIn, textsIn } from './reading';
+import { each, keyOf, keyOfLabels, labelsIn, momentIn, textIn, textsIn } from './reading';
 
 /** What an Alertmanager waits by default until it takes an alert that is not sent again as resolved. */
 const RESOLVE_TIMEOUT_MS = 300_000;
@@ -21,9 +21,9 @@ const RESOLVE_TIMEOUT_MS = 300_000;
   params: NoParams,
 })
 export class Alertmanager implements AlertFormat {
-  parse(body: unknown, _params: unknown, { now }: Pick<Facts, 'now'>): Parsed[] {
-    if (Array.isArray(body)) return body.map((alert, index) => posted(alert, index, now));
-    return notificationIn(body).map((alert, index) => notified(alert, index, now));
+  parse(body: unknown, _params: unknown, { now }: Pick<Facts, 'now'>): Iterable<Parsed> {
+    if (Array.isArray(body)) return each(body, (alert, index) => posted(alert, index, now));
+    return each(notificationIn(body), (alert, index) => notified(alert, index, now));
   }
 
   looksLike(body: unknown): boolean {

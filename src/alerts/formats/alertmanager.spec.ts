@@ -1,7 +1,7 @@
 import { Alertmanager } from './alertmanager.format';
 
 const NOW = new Date('2026-11-22T10:00:00Z');
-const parse = (body: unknown) => new Alertmanager().parse(body, {}, { now: NOW });
+const parse = (body: unknown) => [...new Alertmanager().parse(body, {}, { now: NOW })];
 
 /** As in Alertmanager's documentation, with fields of newer versions. */
 const notification = (changes: object = {}) => ({

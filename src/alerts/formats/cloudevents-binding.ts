@@ -1,7 +1,7 @@
 /** CloudEvents 1.0 as requests carry them: an event as `cloudevents.format.ts` takes it, in structured form. */
-import { InvalidInput } from '../../common/errors';
-import { jsonIn, readJson, storable } from '../../common/json';
-import type { Facts } from './alert-format';
+import { InvalidInput, PayloadTooLarge } from '../../common/errors';
+import { jsonIn, readJsonInTurns, storable } from '../../common/json';
+import { ONE_ALERT_BYTES, type Facts } from './alert-format';
 
 type Request = Pick<Facts, 'raw' | 'headers'>;
 
@@ -36,11 +36,13 @@ export const saysBatch = ({ headers }: Pick<Facts, 'headers'>): boolean =>
  * @throws InvalidInput
  * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
  */
-export function eventsIn(request: Request): unknown {
+export async function eventsIn(request: Request): Promise<unknown> {
   const type = mediaType(request.headers['content-type']);
   if (!type.startsWith(FAMILY))
-    return request.headers['ce-specversion'] === undefined ? readJson(request.raw) : binaryEvent(request);
-  if (isJsonType(type)) return readJson(request.raw);
+    return request.headers['ce-specversion'] === undefined
+      ? readJsonInTurns(request.raw)
+      : binaryEvent(request);
+  if (isJsonType(type)) return readJsonInTurns(request.raw);
   throw new InvalidInput([
     { pointer: '', detail: `is ${storable(type)}, which is not read here; send ${FAMILY}+json` },
   ]);
@@ -54,6 +56,8 @@ function binaryEvent({ raw, headers }: Request): unknown {
     return [[attribute, headerText(name, value)] as const];
   });
   const datacontenttype = headers['content-type'];
+  if (raw.length > ONE_ALERT_BYTES)
+    throw new PayloadTooLarge(`an event has at most ${ONE_ALERT_BYTES} bytes`);
   return {
     ...Object.fromEntries(attributes),
     datacontenttype,
@@ -84,6 +88,8 @@ export function withPlainData(event: Record<string, unknown>): Record<string, un
   if (encoded === undefined || encoded === null) return event;
   const wrong = (detail: string) => new InvalidInput([{ pointer: '/data_base64', detail }]);
   if (data !== undefined && data !== null) throw wrong('must not be there beside data');
+  if (typeof encoded === 'string' && encoded.length > ONE_ALERT_BYTES)
+    throw wrong(`must have at most ${ONE_ALERT_BYTES} characters`);
   if (typeof encoded !== 'string' || !BASE64.test(encoded)) throw wrong('must be base64');
   return { ...event, ...dataIn(Buffer.from(encoded, 'base64'), datacontenttype, '/data_base64') };
 }

@@ -1,11 +1,12 @@
 import { collect } from '../../common/check';
 import { InvalidInput, type FieldError } from '../../common/errors';
 import { isObject } from '../../common/json';
+import { put } from '../../common/records';
 import { DEFAULT_LIFE_SECONDS } from '../alert';
 import { AlertFormatMapping, NoParams, type AlertFormat, type Facts, type Parsed } from './alert-format';
 import { eventsIn, saysBatch, saysCloudEvents, withPlainData } from './cloudevents-binding';
 import { isSecretName, keptAlert } from './kept-payload';
-import { hashedKey, labelsOf, momentIn, textIn } from './reading';
+import { each, hashedKey, MAX_ENTRIES, labelsOf, momentIn, textIn } from './reading';
 
 /** Attributes that say nothing about what the event is about; what is no attribute of the specification is an extension. */
 const NO_LABELS = new Set([
@@ -32,12 +33,12 @@ const NO_LABELS = new Set([
   params: NoParams,
 })
 export class CloudEvents implements AlertFormat {
-  read(facts: Facts): unknown {
+  read(facts: Facts): Promise<unknown> {
     return eventsIn(facts);
   }
 
-  parse(body: unknown, _params?: unknown, facts?: Pick<Facts, 'headers'>): Parsed[] {
-    if (Array.isArray(body)) return body.map((event, index) => alertOf(event, `/${index}`));
+  parse(body: unknown, _params?: unknown, facts?: Pick<Facts, 'headers'>): Iterable<Parsed> {
+    if (Array.isArray(body)) return each(body, (event, index) => alertOf(event, `/${index}`));
     if (facts !== undefined && saysBatch(facts))
       throw new InvalidInput([{ pointer: '', detail: 'must be a list of events' }]);
     return [alertOf(body, '')];
@@ -61,14 +62,13 @@ function alertOf(given: unknown, pointer: string): Parsed {
   const at = momentIn(event.time, '/time', errors);
   const endsAt = momentIn(event.expirytime, '/expirytime', errors);
   if (errors.length > 0) return { errors, pointer };
-  const attributes = Object.entries(event).filter(([name]) => !NO_LABELS.has(name) && !isSecretName(name));
   return {
     alert: {
       // Its identity, by the specification.
       dedupKey: hashedKey([event.source, event.id]),
       status: 'firing',
       labels: {
-        ...labelsOf(Object.fromEntries(attributes)),
+        ...labelsOf(attributesOf(event)),
         ...labelsOf({ type: event.type, source: event.source, subject: event.subject }),
       },
       annotations: {},
@@ -79,4 +79,16 @@ function alertOf(given: unknown, pointer: string): Parsed {
       raw: keptAlert(event),
     },
   };
+}
+
+/** Attributes that may become labels, as many as can: an event may have hundreds of thousands. */
+function attributesOf(event: Record<string, unknown>): Record<string, unknown> {
+  const attributes: Record<string, unknown> = {};
+  let count = 0;
+  for (const name of Object.keys(event)) {
+    if (NO_LABELS.has(name) || isSecretName(name)) continue;
+    put(attributes, name, event[name]);
+    if (++count === MAX_ENTRIES) break;
+  }
+  return attributes;
 }

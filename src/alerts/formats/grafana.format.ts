@@ -5,6 +5,7 @@ import { isObject } from '../../common/json';
 import { AlertFormatMapping, type AlertFormat, type Facts, type Parsed } from './alert-format';
 import { isGrafanas, notificationIn, notified } from './alertmanager.format';
 import { keptAlert } from './kept-payload';
+import { each } from './reading';
 
 const SIGNATURE_HEADER = 'X-Grafana-Alerting-Signature';
 /** A signed time this far from ours is an old message sent again. */
@@ -44,8 +45,8 @@ export class GrafanaSourceParams {
   params: GrafanaSourceParams,
 })
 export class Grafana implements AlertFormat<GrafanaSourceParams> {
-  parse(body: unknown, _params: unknown, { now }: Pick<Facts, 'now'>): Parsed[] {
-    return notificationIn(body).map((given, index) => {
+  parse(body: unknown, _params: unknown, { now }: Pick<Facts, 'now'>): Iterable<Parsed> {
+    return each(notificationIn(body), (given, index) => {
       const parsed = notified(given, index, now, true);
       return parsed.alert ? { alert: { ...parsed.alert, raw: keptAlert(given) } } : parsed;
     });

@@ -56,8 +56,9 @@ test('an alert keeps the numbers of its queries', () => {
 
 describe('where Grafana could not look, nothing begins and nothing ends', () => {
   const [alert] = NOTIFICATION.alerts;
-  const parse = (changes: object) =>
-    grafana.parse({ ...NOTIFICATION, alerts: [{ ...alert, ...changes }] }, {}, { now: NOW });
+  const parse = (changes: object) => [
+    ...grafana.parse({ ...NOTIFICATION, alerts: [{ ...alert, ...changes }] }, {}, { now: NOW }),
+  ];
   const blind = { values: null, valueString: '' };
 
   test.each([

@@ -1,5 +1,5 @@
 import { InvalidInput, type FieldError } from '../../common/errors';
-import { isObject, readJson, storable } from '../../common/json';
+import { isObject, readJsonInTurns, storable } from '../../common/json';
 import { numberOf } from '../../common/json-path';
 import {
   AlertFormatMapping,
@@ -38,8 +38,8 @@ const QUANTITY = /^([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?!x[\da-f])(?: ?\/?[
 })
 export class Icinga implements AlertFormat {
   /** Its senders say what they like of the type of the body: it is JSON. What it is about may stand in the query. */
-  read({ raw, query }: Facts): unknown {
-    const given = raw.length === 0 ? {} : readJson(raw);
+  async read({ raw, query }: Facts): Promise<unknown> {
+    const given = raw.length === 0 ? {} : await readJsonInTurns(raw);
     if (!isObject(given)) return given;
     const named = ['type', 'host', 'service', 'filter'].flatMap((name) =>
       typeof query[name] === 'string' ? [[name, storable(query[name])] as const] : [],

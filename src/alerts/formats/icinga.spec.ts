@@ -58,13 +58,13 @@ test('its performance data are numbers by label, and its ttl is its life', () =>
   expect(text.raw).toMatchObject({ performance: { 'free space': -1500, load1: 0.5 } });
 });
 
-test('what it is about may stand in the query, and any media type is JSON', () => {
+test('what it is about may stand in the query, and any media type is JSON', async () => {
   const facts = {
     raw: Buffer.from('{"exit_status": 1, "plugin_output": ""}'),
     headers: {},
     now: new Date(0),
   };
-  const body = icinga.read({ ...facts, query: { service: 'web-1!ping', token: 't' } });
+  const body = await icinga.read({ ...facts, query: { service: 'web-1!ping', token: 't' } });
   expect(body).toEqual({ exit_status: 1, plugin_output: '', service: 'web-1!ping' });
 });
 

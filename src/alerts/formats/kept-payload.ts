@@ -40,7 +40,9 @@ export function keptAlert(given: unknown): unknown {
       return items;
     }
     const kept: Record<string, unknown> = {};
-    for (const [name, inner] of Object.entries(value)) {
+    const fields = value as Record<string, unknown>;
+    for (const name of Object.keys(fields)) {
+      const inner = fields[name];
       left -= name.length;
       if (left <= 0) break;
       const isSecret = typeof inner === 'string' && isSecretName(name);

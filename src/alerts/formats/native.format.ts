@@ -5,7 +5,7 @@ import { Choice, Decimal, fieldsOf, Text, TextMap } from '../../common/fields';
 import { isObject } from '../../common/json';
 import type { AlertStatus } from '../alert';
 import { AlertFormatMapping, NoParams, type AlertFormat, type Parsed } from './alert-format';
-import { hashedKey, withoutEmpty } from './reading';
+import { each, hashedKey, withoutEmpty } from './reading';
 
 /** An alert as monscale itself would send it. */
 export class NativeAlert {
@@ -79,9 +79,9 @@ export class NativeAlert {
   params: NoParams,
 })
 export class Native implements AlertFormat {
-  parse(body: unknown): Parsed[] {
+  parse(body: unknown): Iterable<Parsed> {
     if (!Array.isArray(body)) return [parseOne(body, '')];
-    return body.map((given, index) => parseOne(given, step(index)));
+    return each(body, (given, index) => parseOne(given, step(index)));
   }
 
   looksLike(body: unknown): boolean {

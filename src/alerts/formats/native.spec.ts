@@ -1,7 +1,7 @@
 import { Native } from './native.format';
 
 const native = new Native();
-const parse = (body: unknown) => native.parse(body);
+const parse = (body: unknown) => [...native.parse(body)];
 
 test.each([
   [{ labels: {} }],

@@ -1,4 +1,4 @@
-import { InvalidInput, type FieldError } from '../../common/errors';
+import { InvalidInput, PayloadTooLarge, type FieldError } from '../../common/errors';
 import { isObject, jsonIn, readJson } from '../../common/json';
 import { DEFAULT_LIFE_SECONDS } from '../alert';
 import {
@@ -173,10 +173,12 @@ function payloadErrors(payload: unknown): FieldError[] {
 /**
  * The answer to a change event, which says what somebody did: nothing begins or ends by it.
  *
- * @throws InvalidInput
+ * @throws InvalidInput, PayloadTooLarge
  * @see https://developer.pagerduty.com/docs/send-change-event
  */
 export function changeAnswer(raw: Buffer): Answer {
+  if (raw.length > MAX_EVENT_BYTES)
+    throw new PayloadTooLarge(`an event has at most ${MAX_EVENT_BYTES} bytes`);
   const event = readJson(raw);
   const payload = isObject(event) && isObject(event.payload) ? event.payload : {};
   if (textIn(payload.summary) === undefined)

@@ -7,7 +7,15 @@ import { isObject } from '../../common/json';
 import { numberOf } from '../../common/json-path';
 import { put } from '../../common/records';
 
-const MAX_ENTRIES = 200;
+/** Each of a list, read when it is asked for. */
+export function* each<T>(
+  list: readonly unknown[],
+  read: (given: unknown, index: number) => T,
+): Generator<T, void> {
+  for (const [index, given] of list.entries()) yield read(given, index);
+}
+
+export const MAX_ENTRIES = 200;
 const MAX_TEXT = 10_000;
 const MAX_NAME = 1_000;
 const MAX_KEY = 255;

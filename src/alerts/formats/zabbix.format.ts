@@ -86,9 +86,9 @@ function labelsIn(body: Record<string, unknown>): Record<string, string> {
 /** Tags as `{scope: ["performance"]}`, or as Zabbix writes them in JSON: `[{"tag": "scope", "value": "performance"}]`. */
 function tagsIn(given: unknown): Record<string, string> {
   const pairs = Array.isArray(given)
-    ? given.flatMap((one: unknown): [string, unknown][] =>
-        isObject(one) ? [[String(one.tag), one.value]] : [],
-      )
+    ? given
+        .slice(0, MAX_TAGS)
+        .flatMap((one: unknown): [string, unknown][] => (isObject(one) ? [[String(one.tag), one.value]] : []))
     : Object.entries(isObject(given) ? given : {});
   const tags = new Map<string, string[]>();
   for (const [tag, value] of pairs.slice(0, MAX_TAGS)) {
