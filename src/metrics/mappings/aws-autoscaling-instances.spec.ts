@@ -1,5 +1,7 @@
 import { AutoScalingStandIn } from '../../../test/stand-ins/autoscaling';
+import { HELD_UP_MS, loopDelayMs } from '../../../test/loop-delay';
 import { checked } from '../../common/check';
+import { stopThreads } from '../../common/thread-pool';
 import type { ReadContext } from '../metric';
 import { AwsAutoscalingInstances, AwsAutoscalingInstancesParams } from './aws-autoscaling-instances.metric';
 
@@ -23,7 +25,7 @@ describe('aws_autoscaling_instances', () => {
     listNodes: () => Promise.reject(new Error('no infrastructure')),
   });
 
-  const read = (given: object = {}) =>
+  const read = (given: object = {}, timeoutMs = 3_000) =>
     metric.read(
       checked(AwsAutoscalingInstancesParams, {
         groupName: 'web',
@@ -33,7 +35,7 @@ describe('aws_autoscaling_instances', () => {
         secretAccessKey: 'secret',
         ...given,
       }),
-      context(),
+      context(timeoutMs),
     );
 
   const group = (instances: number | string[]) =>
@@ -118,5 +120,54 @@ describe('aws_autoscaling_instances', () => {
     group(2);
     aws.next.push(trouble);
     await expect(read()).rejects.toThrow(/^cannot read the instances of web from/);
+  });
+
+  describe('of an answer that takes long to read', () => {
+    afterAll(stopThreads);
+
+    const answer = (members: string) =>
+      `<DescribeAutoScalingGroupsResponse><DescribeAutoScalingGroupsResult><AutoScalingGroups>${members}</AutoScalingGroups></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>`;
+    const web = (instances: string) =>
+      `<member><AutoScalingGroupName>web</AutoScalingGroupName><MinSize>0</MinSize><MaxSize>9</MaxSize><DesiredCapacity>2</DesiredCapacity><Instances>${instances}</Instances></member>`;
+    const instance =
+      '<member><InstanceId>i-0</InstanceId><LifecycleState>InService</LifecycleState></member>';
+    const MB = 1_000_000;
+
+    const long = async (raw: string) => {
+      aws.next.push({ raw });
+      let outcome: unknown;
+      const delay = await loopDelayMs(async () => {
+        outcome = await read({}, 20_000).catch((error: Error) => error.message);
+      });
+      expect(delay).toBeLessThan(HELD_UP_MS);
+      return outcome;
+    };
+
+    it('counts 30,000 instances, and holds up nobody', async () => {
+      expect(await long(answer(web(instance.repeat(30_000))))).toBe(30_000);
+    }, 60_000);
+
+    it('finds the group behind 20,000 others', async () => {
+      const others = web('').replace('web', 'other').repeat(20_000);
+      expect(await long(answer(others + web(instance)))).toBe(1);
+      expect(await long(answer(others))).toMatch(/there is no such group$/);
+    }, 60_000);
+
+    it.each([
+      ['elements in each other', '<a>'.repeat(MB) + '</a>'.repeat(MB)],
+      ['elements that do not end', '<a>'.repeat(2 * MB)],
+      ['entities', `<a>${'&amp;'.repeat(MB)}</a>`],
+      ['attributes', `<a ${'b="c" '.repeat(MB)}/>`],
+      ['words', 'word '.repeat(2 * MB)],
+      ['comments', '<!-- -->'.repeat(MB)],
+    ])(
+      'megabytes of %s are no number, and hold up nobody',
+      async (_, text) => {
+        expect(await long(answer(text))).toMatch(
+          /^cannot read the instances of web from .*(not as|no such group|took)/,
+        );
+      },
+      60_000,
+    );
   });
 });

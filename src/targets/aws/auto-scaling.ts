@@ -1,16 +1,21 @@
 /** Groups of AWS Auto Scaling (API 2011-01-01). */
+import { join } from 'node:path';
 import {
   DescribeAutoScalingGroupsCommand,
   type AutoScalingClient,
   type AutoScalingGroup,
 } from '@aws-sdk/client-auto-scaling';
+import { TooCostly, Unavailable } from '../../common/errors';
+import { threadTask } from '../../common/thread-pool';
 import { awaitCredentials, awsOutcome } from '../http/aws';
-import type { SdkOptions } from '../http/sdk-handler';
+import { LongAnswer, type SdkOptions } from '../http/sdk-handler';
 import { Permanent, Retryable } from '../outcomes';
+import type { default as describedIn, Described } from './long-answer.thread';
 
 export const SERVICE = 'Auto Scaling';
 
 const PAGES_AT_MOST = 20;
+const READ_MS = 30_000;
 
 export interface GroupName {
   groupName: string;
@@ -36,20 +41,46 @@ export async function readGroup(
   let NextToken: string | undefined;
   for (let page = 1; page <= PAGES_AT_MOST; page++) {
     const command = new DescribeAutoScalingGroupsCommand({ ...input, NextToken });
-    const described = await client.send(command, options).catch((error) => {
-      throw awsOutcome(error, deed, SERVICE, (sentence) => new Retryable(sentence));
-    });
-    if (!described.AutoScalingGroups) throw new Retryable(`${deed} was answered, but not as ${SERVICE} does`);
-    const group = described.AutoScalingGroups.find(
-      ({ AutoScalingGroupName }) => AutoScalingGroupName === name.groupName,
+    const described = await client.send(command, options).then(
+      ({ AutoScalingGroups, NextToken: next }) =>
+        AutoScalingGroups && { group: AutoScalingGroups.find(isNamed(name)), NextToken: next },
+      (error) => {
+        if (error instanceof LongAnswer) return readLong(error, name, signal);
+        throw awsOutcome(error, deed, SERVICE, (sentence) => new Retryable(sentence));
+      },
     );
-    if (group && !isWhole(group)) throw new Retryable(`${deed} was answered, but not as ${SERVICE} does`);
-    if (group) return group;
+    const { group } = described ?? {};
+    if (described === undefined || (group && !isWhole(group)))
+      throw new Retryable(`${deed} was answered, but not as ${SERVICE} does`);
+    if (group) return group as Group;
     ({ NextToken } = described);
     // A page may be empty, and the group on a later one.
     if (!NextToken) throw new Permanent(`${deed} failed: there is no such group`);
   }
   throw new Retryable(`${deed} was answered more than ${PAGES_AT_MOST} pages without it`);
+}
+
+const readOnThread = threadTask<Parameters<typeof describedIn>[0], Described | undefined>(
+  'actions',
+  join(__dirname, 'long-answer.thread'),
+);
+
+async function readLong(
+  { statusCode, headers, body }: LongAnswer,
+  { groupName, region }: GroupName,
+  signal: AbortSignal,
+): Promise<Described | undefined> {
+  const what = `the description of ${groupText({ groupName, region })}`;
+  try {
+    return await readOnThread(
+      { answer: { statusCode, headers, body }, groupName },
+      { timeoutMs: READ_MS, bytes: body.length, what, deed: 'read', signal },
+    );
+  } catch (error) {
+    if (error instanceof Unavailable) throw new Retryable(error.message);
+    if (error instanceof TooCostly) throw new Permanent(error.message);
+    throw error;
+  }
 }
 
 /**
@@ -71,6 +102,11 @@ export function unitProblem(group: Group): string | undefined {
     ? undefined
     : `its DesiredCapacity ${capacity} counts units of weighted instances (weight ${other.slice(0, 5).join(', ')}), and a rule counts nodes: the units differ`;
 }
+
+const isNamed =
+  ({ groupName }: GroupName) =>
+  ({ AutoScalingGroupName }: AutoScalingGroup): boolean =>
+    AutoScalingGroupName === groupName;
 
 const isWhole = (group: AutoScalingGroup): group is Group =>
   group.MinSize !== undefined && group.MaxSize !== undefined && group.DesiredCapacity !== undefined;

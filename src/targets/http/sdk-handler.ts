@@ -20,10 +20,24 @@ export interface SdkOptions {
   signal: AbortSignal;
   /** Told the body of the answer: where a result is empty, the SDK takes any text for it. */
   answered?: (body: string) => void;
-  /** A question whose answer may be long: it comes whole, or not at all. */
+  /** A question whose answer may be long: it comes whole, or not at all; as a `LongAnswer` where it is. */
   isWhole?: boolean;
   /** The SDK's word, by which it knows the type. */
   requestTimeout?: undefined;
+}
+
+/** A success of more than this is not read by the SDK in its turn: 1 MB of XML takes it half a second. */
+const SHORT_BYTES = 16 * 1024;
+
+/** What the SDK is told in place of a long answer, to be read elsewhere. */
+export class LongAnswer extends Error {
+  constructor(
+    readonly statusCode: number,
+    readonly headers: Record<string, string>,
+    readonly body: Uint8Array,
+  ) {
+    super(`an answer of ${body.length} bytes is read elsewhere`);
+  }
 }
 
 const NEVER = new AbortController().signal;
@@ -35,7 +49,7 @@ const NEVER = new AbortController().signal;
 export class SdkHandler {
   readonly metadata = { handlerProtocol: 'http/1.1' };
 
-  /** @throws NotSent, NoAnswer */
+  /** @throws NotSent, NoAnswer, LongAnswer */
   async handle(request: SdkRequest, options: object = {}) {
     const { signal = NEVER, answered, isWhole } = options as Partial<SdkOptions>;
     const { protocol, hostname, port, path, query, method, headers, body } = request;
@@ -44,10 +58,13 @@ export class SdkHandler {
     const send = isWhole ? askWhole : sendOnce;
     const answer = await send({ method, url, headers, body: bytes, keepAlive: false }, signal);
     const text = answer.body.toString();
+    const statusCode = statusOf(answer.status, text);
+    if (isWhole && statusCode < 300 && answer.body.length > SHORT_BYTES)
+      throw new LongAnswer(statusCode, answer.headers, answer.body);
     answered?.(text);
     return {
       response: {
-        statusCode: statusOf(answer.status, text),
+        statusCode,
         headers: answer.headers,
         body: heard(Readable.from([answer.body])),
       },
