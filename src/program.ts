@@ -20,12 +20,14 @@ import { descriptorsAtMost } from './api/descriptors';
 import { noteRequests } from './api/noted-requests';
 import { answerUnrouted } from './api/methods';
 import { describeApi } from './api/openapi';
-import { securityHeaders } from './api/security-headers';
-import { answerFaults, answerWrongUrl, lacksHost, refuse } from './api/server-problems';
+import { declareTls, securityHeaders } from './api/security-headers';
+import { answerClosing, answerFaults, answerWrongUrl, lacksHost, refuse } from './api/server-problems';
 import { storableUrl } from './api/url-texts';
 import { FastLane } from './alerts/fast-lane';
 import { AppModule } from './app.module';
 import { identify, senderOf } from './auth/auth';
+import { trustProxies } from './auth/client-address';
+import { closeDescription } from './auth/closed';
 import { Identities } from './auth/identities';
 import { startEmbeddedServers, type EmbeddedServers } from './embedded/embedded-servers';
 import { groupSize, memberConfig, mayListen, ProcessGroup, tellGroup } from './process-group/process-group';
@@ -116,7 +118,10 @@ export async function startProgram(
     const started = await unlessAsked(asked, startRoles(config, logger, asked), logger);
     const { url, isGroup } = started;
     logger.log(`ready: ${config.roles.join(', ')} on ${url}`, 'Program');
-    if (embedded) greet(url, embedded.firstStart && given.adminToken === undefined ? embedded : undefined);
+    if (embedded) {
+      const page = given.docs === 'off' ? url : `${url}/docs`;
+      greet(page, embedded.firstStart && given.adminToken === undefined ? embedded : undefined);
+    }
     return { url, config, logger, isGroup, stop: (why) => stop(started, embedded, logger, why) };
   } catch (error) {
     await embedded?.stop(SERVERS_MS);
@@ -176,7 +181,10 @@ async function startApp(
 ): Promise<Started> {
   installLookup();
   allowAddresses(config.allowAddresses);
+  trustProxies(config.trustedProxies);
+  if (config.publicUrl?.startsWith('https:')) declareTls();
   const isApi = config.roles.includes('api');
+  const hasDocs = isApi && config.docs !== 'off';
   let fastLane: FastLane | undefined;
   const connections = new Connections(connectionsFor(descriptorsAtMost()));
   const adapter = new FastifyAdapter({
@@ -203,6 +211,8 @@ async function startApp(
     frameworkErrors: answerWrongUrl,
     bodyLimit: BODY_BYTES_AT_MOST,
     forceCloseConnections: 'idle',
+    // Answered by us: Fastify's answer is no problem+json, and has no headers.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 500 },
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, {
@@ -214,10 +224,14 @@ async function startApp(
   const fastify = app.getHttpAdapter().getInstance();
   noteRequests(fastify);
   fastify.addHook('onSend', securityHeaders);
-  answerUnrouted(fastify);
+  answerClosing(fastify);
+  answerUnrouted(fastify, hasDocs);
   acceptBodies(fastify, bodyBudget, holderOf(app, isApi));
   fastify.addHook('preValidation', storableUrl);
-  if (isApi) describeApi(app);
+  if (hasDocs) {
+    if (config.docs === 'token') closeDescription(fastify, app.get(Identities));
+    describeApi(app);
+  }
   const stopWatching = watchEventLoop();
   try {
     await app.init();
@@ -243,7 +257,7 @@ async function startApp(
 function holderOf(app: NestFastifyApplication, isApi: boolean): (request: FastifyRequest) => Promise<Holder> {
   if (!isApi)
     return async (request) => {
-      throw new NotFoundException(`Cannot ${request.method} ${request.url}`);
+      throw new NotFoundException(`This process takes no ${request.method}`);
     };
   const identities = app.get(Identities);
   return async (request) => {
@@ -289,7 +303,7 @@ function urlOf(url: string, { http }: Config): string {
 
 /** For the person who started it, beside the log. What is no terminal may be kept, or sent on: a token is not written to it. */
 function greet(url: string, made: Pick<EmbeddedServers, 'adminToken' | 'adminTokenFile'> | undefined): void {
-  const lines = [`monscale is ready: ${url}/docs`];
+  const lines = [`monscale is ready: ${url}`];
   if (made !== undefined)
     lines.push(
       isatty(1)

@@ -1,5 +1,6 @@
-/** What somebody without a token costs: nothing is read, nothing is inflated, and everybody else is answered. */
+/** What somebody without a token costs and gets: nothing is read, nothing is inflated, and everybody else is answered. */
 import { once } from 'node:events';
+import { request, type IncomingHttpHeaders } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -148,5 +149,227 @@ describe('without a token', () => {
     await sleep(300);
     const fresh = new Api(`${program.url}/api/v1`, secret(made.token as string));
     expect((await fresh.post('/alerts', { labels: { a: 'd' } })).status).toBe(202);
+  });
+
+  describe('what may be closed', () => {
+    const METRICS_TOKEN = secret('the-token-of-prometheus');
+    let closed: MonscaleProcess;
+    let bare: MonscaleProcess;
+
+    beforeAll(async () => {
+      const env = {
+        MONSCALE_METRICS_TOKEN: METRICS_TOKEN,
+        MONSCALE_PUBLIC_URL: 'https://monscale.example',
+        MONSCALE_TRUSTED_PROXIES: '127.0.0.2, 10.0.0.0/8, 2001:db8::/32',
+      };
+      [closed, bare] = await Promise.all([
+        world.start('api', { env: { ...env, MONSCALE_DOCS: 'token' } }),
+        world.start('scheduler', { env: { MONSCALE_METRICS_TOKEN: METRICS_TOKEN } }),
+      ]);
+    }, 60_000);
+
+    interface Sent {
+      method?: string;
+      /** The address that it comes from. */
+      from?: string;
+      headers?: Record<string, string | string[]>;
+      body?: string;
+    }
+
+    /** As it is written, unlike `fetch`, which tidies paths up. */
+    const ask = ({ port }: MonscaleProcess, path: string, { method, from, headers, body }: Sent = {}) =>
+      new Promise<{ status: number; headers: IncomingHttpHeaders; text: string }>((resolve, reject) => {
+        const options = {
+          host: '127.0.0.1',
+          port,
+          path,
+          method,
+          headers,
+          localAddress: from,
+          timeout: 5_000,
+        };
+        const asked = request(options, (answer) => {
+          let text = '';
+          answer.on('data', (chunk) => (text += String(chunk)));
+          answer.on('end', () => resolve({ status: answer.statusCode!, headers: answer.headers, text }));
+        });
+        asked.on('error', reject).end(body);
+      });
+
+    const bearer = (one: string) => ({ headers: { Authorization: `Bearer ${one}` } });
+    const password = (one: string) => ({
+      headers: { Authorization: `Basic ${Buffer.from(`anybody:${one}`).toString('base64')}` },
+    });
+    const statusOf = async (to: MonscaleProcess, path: string, sent: Sent) =>
+      (await ask(to, path, sent)).status;
+
+    it('metrics want their token or the administrator, the probes nobody', async () => {
+      for (const one of [closed, bare]) {
+        const statuses = await Promise.all([
+          statusOf(one, '/metrics', {}),
+          statusOf(one, '/metrics', { method: 'HEAD' }),
+          statusOf(one, '/%6detrics', {}),
+          statusOf(one, '/metrics', bearer('the-token-of-prometheuS')),
+          statusOf(one, `/metrics?token=${METRICS_TOKEN}`, {}),
+          statusOf(one, '/metrics', bearer(token)),
+          statusOf(one, '/metrics', bearer(METRICS_TOKEN)),
+          statusOf(one, '/metrics', password(METRICS_TOKEN)),
+          statusOf(one, '/metrics', bearer(ADMIN_TOKEN)),
+          statusOf(one, '/health/live', {}),
+          statusOf(one, '/health/ready', {}),
+        ]);
+        expect(statuses).toEqual([401, 401, 401, 401, 401, 403, 200, 200, 200, 200, 200]);
+      }
+      expect((await ask(closed, '/metrics')).headers['www-authenticate']).toBe('Bearer');
+      // The token is good for nothing else.
+      expect(await statusOf(closed, '/api/v1/services', bearer(METRICS_TOKEN))).toBe(401);
+      expect((await program.root.as(undefined).get('/metrics')).status).toBe(200);
+    });
+
+    it.each([
+      '/docs',
+      '/docs/',
+      '/docs?x',
+      '/%64ocs',
+      '/d%6Fcs/index.html',
+      '/docs-json',
+      '/docs%2Djson',
+      '/docs-yaml',
+      '/docs/swagger-ui-init.js',
+      '/docs/swagger-ui-bundle.js',
+      'http://monscale.example/docs-json',
+    ])('%s is for the administrator alone', async (path) => {
+      const refused = await ask(closed, path);
+      expect([refused.status, refused.headers['www-authenticate']]).toEqual([401, expect.stringMatching(/^Basic /)]);
+      expect(refused.text).not.toContain('/api/v1/');
+      const sent = [password('nobody'), bearer(token), password(ADMIN_TOKEN), bearer(ADMIN_TOKEN)];
+      const statuses = await Promise.all(sent.map((one) => statusOf(closed, path, one)));
+      expect(statuses).toEqual([401, 403, 200, 200]);
+      expect(await statusOf(program, path, {})).toBe(200);
+      expect(await statusOf(bare, path, bearer(ADMIN_TOKEN))).toBe(404);
+    }); // prettier-ignore
+
+    it('every answer says to browsers what it is not', async () => {
+      const body = '{"labels":{"a":"b"}}';
+      const typed = (one: string) => ({ ...bearer(one).headers, 'Content-Type': 'application/json' });
+      const asked: [path: string, sent: Sent, status: number][] = [
+        ['/health/live', {}, 200],
+        ['/metrics', bearer(METRICS_TOKEN), 200],
+        ['/api/v1/services', bearer(ADMIN_TOKEN), 200],
+        ['/api/v1/export?format=yaml', bearer(ADMIN_TOKEN), 200],
+        ['/api/v1/services', {}, 401],
+        ['/api/v1/services/no-such', bearer(ADMIN_TOKEN), 404],
+        ['/api/v1/services?limit=x', bearer(ADMIN_TOKEN), 400],
+        ['/nowhere', {}, 404],
+        ['/%ZZ', {}, 400],
+        [`/api/v1/actions/${'a'.repeat(600)}`, {}, 414],
+        ['/api/v1/alerts', { method: 'DELETE' }, 405],
+        ['/api/v1/services', { method: 'OPTIONS' }, 204],
+        ['/api/v1/alerts', { method: 'POST', headers: typed(token), body }, 202],
+        ['/api/v1/alerts', { method: 'POST', headers: typed(token), body: '{"labels":' }, 400],
+        ['/api/v1/alerts', { method: 'POST', headers: typed('nobody'), body }, 401],
+        ['/api/v1/alerts/alertmanager', { method: 'POST', headers: typed(token), body }, 403],
+        ['/api/v1/services', { method: 'POST', headers: { ...typed(ADMIN_TOKEN), 'Content-Type': 'text/csv' }, body }, 415],
+        ['/docs', {}, 401],
+        ['/docs', bearer(ADMIN_TOKEN), 200],
+        ['/docs-json', bearer(ADMIN_TOKEN), 200],
+        ['/docs/swagger-ui-bundle.js', bearer(ADMIN_TOKEN), 200],
+        ['/docs/no-such.js', bearer(ADMIN_TOKEN), 404],
+      ]; // prettier-ignore
+      for (const [path, sent, status] of asked) {
+        const [plain, withTls] = [await ask(program, path, sent), await ask(closed, path, sent)];
+        expect([path, sent.method, withTls.status]).toEqual([path, sent.method, status]);
+        const isPage = withTls.headers['content-type']?.startsWith('text/html') === true;
+        expect(isPage).toBe(path === '/docs' && status === 200);
+        for (const { headers } of [plain, withTls])
+          expect({ path, headers }).toMatchObject({
+            headers: {
+              'content-security-policy': isPage
+                ? expect.stringMatching(/^default-src 'none'; script-src 'self'; .*frame-ancestors 'none'$/)
+                : expect.stringMatching(
+                    /^default-src 'none'; (script-src 'self'; .*)?frame-ancestors 'none'$/,
+                  ),
+              'x-content-type-options': 'nosniff',
+              'referrer-policy': 'no-referrer',
+              'cross-origin-resource-policy': 'same-origin',
+              'cache-control': path.endsWith('bundle.js') ? expect.any(String) : 'no-store',
+            },
+          });
+        expect(plain.headers['strict-transport-security']).toBeUndefined();
+        expect(withTls.headers['strict-transport-security']).toBe('max-age=15768000');
+      }
+      // What it loads is its own: no script stands in the page itself.
+      const { text } = await ask(closed, '/docs', bearer(ADMIN_TOKEN));
+      expect(text.match(/<script[^>]*>\s*[^<\s]/g)).toBeNull();
+    });
+
+    it('who guesses behind a proxy is slowed alone; nobody else names an address', async () => {
+      let guesses = 0;
+      const paths = ['/api/v1/services', '/api/v1/alerts', '/docs', '/metrics'] as const;
+      /** Guesses by every way in; the statuses of the last ones. */
+      const guess = async (times: number, from: string, forwarded: () => string | string[]) => {
+        const statuses = new Set<number>();
+        for (let time = 0; time < times; time++) {
+          const path = paths[time % paths.length]!;
+          const method = path === '/api/v1/alerts' ? 'POST' : 'GET';
+          const headers = { ...bearer(`guess-${guesses++}`).headers, 'X-Forwarded-For': forwarded() };
+          const { status } = await ask(closed, path, { method, from, headers, body: method === 'POST' ? '{}' : undefined });
+          if (time >= times - paths.length) statuses.add(status);
+        }
+        return [...statuses];
+      }; // prettier-ignore
+      const noise = () => `198.51.100.${guesses % 250}, not an address, "><script>,::, 10.1.2.3`;
+
+      expect(await guess(32, '127.0.0.2', () => '203.0.113.9')).toEqual([429]);
+      // Whatever he writes before it, and over how many proxies it comes.
+      expect(await guess(4, '127.0.0.2', () => `${noise()}, 203.0.113.9, 10.0.0.7`)).toEqual([429]);
+      expect(await guess(4, '127.0.0.2', () => [noise(), '203.0.113.9:4711'])).toEqual([429]);
+      // Others behind the same proxy are looked up, and so is the proxy itself.
+      expect(await guess(4, '127.0.0.2', () => '203.0.113.10')).toEqual([401]);
+      expect(await guess(4, '127.0.0.2', () => `203.0.113.9, ${'unknown'}`)).toEqual([401]);
+      // Over IPv6 a network of 64 bits is one.
+      expect(await guess(32, '127.0.0.2', () => `[2a00:1:2:3::${guesses}]:443, 2001:db8::1`)).toEqual([429]);
+      expect(await guess(4, '127.0.0.2', () => '2a00:1:2:4::1')).toEqual([401]);
+      // An address that is no proxy of ours is its own, whatever it says.
+      expect(await guess(32, '127.0.0.3', () => `203.0.113.${guesses % 250}`)).toEqual([429]);
+      expect(await guess(4, '127.0.0.4', () => '203.0.113.9')).toEqual([401]);
+      const native = { method: 'POST', from: '127.0.0.3', body: '{"labels":{"a":"b"}}' };
+      expect(await statusOf(closed, '/api/v1/alerts', { ...native, ...bearer(token) })).toBe(202);
+    }, 30_000);
+
+    it('a token in a query is in no answer and no line of the log', async () => {
+      const inQuery = secret('hush-this-stands-in-a-query');
+      const { status } = await ask(program, `/api/v1/alerts?token=${token}`, { method: 'POST', body: '{"labels":{"a":"b"}}' });
+      expect(status).toBe(202);
+      const post = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"a":1}' };
+      const asked: [string, Sent][] = [
+        ['/nowhere', {}],
+        ['/nowhere/%ZZ', {}],
+        ['/api/v1/alerts', post],
+        ['/api/v1/alerts', { ...post, body: '{' }],
+        ['/api/v1/alerts', { method: 'DELETE' }],
+        ['/api/v1/alerts/grafana', post],
+        ['/api/v1/alerts/no-such-format', post],
+        ['/api/v2/alerts', { ...post, headers: { 'Content-Type': 'text/csv' } }],
+        ['/v2/enqueue', post],
+        ['/v1/actions/process-check-result', post],
+        ['/trap', { method: 'PUT' }],
+        ['/api/v1/services', bearer(ADMIN_TOKEN)],
+        ['/api/v1/services/no-such', bearer(ADMIN_TOKEN)],
+        ['/api/v1/alerts', bearer(ADMIN_TOKEN)],
+        ['/api/v1/export', bearer(ADMIN_TOKEN)],
+        ['/health/ready', {}],
+        ['/metrics', {}],
+        ['/docs/no-such', {}],
+        ['/docs/%2e%2e/secret', {}],
+      ];
+      for (const one of [program, closed, bare])
+        for (const [path, sent] of asked)
+          for (const query of [`token=${inQuery}`, `x=%ZZ&token=${inQuery}`, `token=${inQuery}%00`, `token[]=${inQuery}`]) {
+            const { text, headers } = await ask(one, `${path}?${query}`, sent);
+            expect([path, text + JSON.stringify(headers)]).toEqual([path, expect.not.stringContaining(inQuery)]);
+          }
+      // What was printed and what is kept is looked through when the world ends.
+    }, 30_000); // prettier-ignore
   });
 });

@@ -99,6 +99,7 @@ test.each([
   expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   expect(head).toMatch(/content-type: application\/problem\+json/i);
   expect(head).toMatch(/x-content-type-options: nosniff/i);
+  expect(head).toMatch(/content-security-policy: default-src 'none'; frame-ancestors 'none'/i);
   expect(body).toMatchObject({ type: 'about:blank', status, detail: expect.stringMatching(detail) });
   expect(isClosed).toBe(true);
 }); // prettier-ignore

@@ -3,6 +3,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { drain, readBody } from '../api/body';
 import { bodyBudget, type Lease } from '../api/body-budget';
 import { allow } from '../auth/auth';
+import { clientAddress } from '../auth/client-address';
 import { Identities } from '../auth/identities';
 import { SECURITY_HEADERS } from '../api/security-headers';
 import { CLOCK, type Clock } from '../common/clock';
@@ -75,7 +76,7 @@ export class FastLane {
     let lease: Lease | undefined;
     const end = begin(`alerts of ${format}`);
     try {
-      const principal = await this.identities.of(token, request.socket.remoteAddress ?? '');
+      const principal = await this.identities.of(token, clientAddress(request));
       allow(principal, format);
       const sender = principal.kind === 'source' ? principal : { name: 'api' };
       lease = bodyBudget.lease(sender.name);

@@ -28,26 +28,29 @@ function fits(route: readonly string[], path: readonly string[]): boolean {
   );
 }
 
-/** To be called before there are routes. */
-export function answerUnrouted(fastify: FastifyInstance): void {
+/** To be called before there are routes. @param hasDocs there is `/docs` to be pointed to */
+export function answerUnrouted(fastify: FastifyInstance, hasDocs: boolean): void {
   const methods = new RouteMethods();
   fastify.addHook('onRoute', ({ url, method }) => methods.add(url, [method].flat()));
   fastify.addHook('onRequest', (request, reply, done) => {
-    if (request.is404) unrouted(methods, request, reply);
+    if (request.is404) unrouted(methods, hasDocs, request, reply);
     else done();
   });
 }
 
 /** The query is not repeated: a token may be in it. */
-function unrouted(methods: RouteMethods, { method, url }: FastifyRequest, reply: FastifyReply): void {
+function unrouted(
+  methods: RouteMethods,
+  hasDocs: boolean,
+  { method, url }: FastifyRequest,
+  reply: FastifyReply,
+): void {
   const [path = ''] = url.split('?');
   const taken = methods.of(path);
-  if (taken.length === 0)
-    return void refuse(
-      reply,
-      404,
-      `There is nothing at ${path.slice(0, 200)}; GET /docs shows what there is`,
-    );
+  if (taken.length === 0) {
+    const hint = hasDocs ? '; GET /docs shows what there is' : '';
+    return void refuse(reply, 404, `There is nothing at ${path.slice(0, 200)}${hint}`);
+  }
   void reply.header('Allow', taken.join(', '));
   if (method === 'OPTIONS') return void reply.status(204).send();
   refuse(reply, 405, `${path.slice(0, 200)} does not take ${method}, only ${taken.join(', ')}`);

@@ -1,6 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
-import { answerFaults, refuse } from './server-problems';
+import Fastify from 'fastify';
+import { securityHeaders } from './security-headers';
+import { answerClosing, answerFaults, refuse } from './server-problems';
 
 let server: Server;
 beforeEach(async () => {
@@ -48,4 +50,33 @@ test('who goes on sending is let go', async () => {
   expect(text).toMatch(/^HTTP\/1.1 400 /);
   expect(text.match(/HTTP\/1.1/g)).toHaveLength(1);
   expect(performance.now() - begun).toBeLessThan(3_000);
+});
+
+test('what comes on a kept connection while it drains is told so, in problem+json', async () => {
+  const app = Fastify({ return503OnClosing: false });
+  app.addHook('onSend', securityHeaders);
+  answerClosing(app);
+  let release!: () => void;
+  const begun = new Promise<void>((began) =>
+    app.get('/', () => new Promise((resolve) => (began(), (release = () => resolve('in time'))))),
+  );
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1');
+  let text = '';
+  socket.on('data', (chunk) => (text += String(chunk)));
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await begun;
+  const closed = app.close();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  release();
+  await closed;
+  await new Promise((resolve) => socket.once('close', resolve));
+  const [first, second] = text.split(/(?<=in time)/);
+  expect(first).toMatch(/^HTTP\/1.1 200 /);
+  expect(second).toMatch(/^HTTP\/1.1 503 Service Unavailable\r\n/);
+  expect(second).toMatch(/content-type: application\/problem\+json/);
+  expect(second).toMatch(/x-content-type-options: nosniff/);
+  expect(second).toMatch(/connection: close/i);
 });

@@ -1,7 +1,7 @@
 /** What Node's HTTP server and Fastify would answer by themselves, in words of their own or in none: as problem+json. */
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { heard } from '../common/heard';
 import { problem, problemOf } from '../common/problem.filter';
 import { SECURITY_HEADERS } from './security-headers';
@@ -39,6 +39,17 @@ export function answerFaults(server: Server): void {
   });
 }
 
+/** Requests on kept connections while the program drains: they go to another process, or wait. To be called before there are routes. */
+export function answerClosing(fastify: FastifyInstance): void {
+  let isClosing = false;
+  fastify.addHook('preClose', async () => void (isClosing = true));
+  fastify.addHook('onRequest', (_request, reply, done) => {
+    if (!isClosing) return done();
+    void reply.headers({ Connection: 'close', 'Retry-After': '1' });
+    void reply.status(503).type('application/problem+json').send(problem(503, 'This process is stopping'));
+  });
+}
+
 /** RFC 9112, 3.2. Node would answer this by itself, without a word. */
 export function lacksHost(request: IncomingMessage, response: ServerResponse): boolean {
   if (request.headers.host !== undefined || request.httpVersion !== '1.1') return false;
@@ -53,8 +64,10 @@ export function answerWrongUrl(error: FastifyError, _request: FastifyRequest, re
     status === 414
       ? 'A part of the path is longer than any id or name'
       : 'The path is wrongly percent-encoded; % itself is %25';
+  // Hooks do not run for it.
   void reply
     .status(status)
+    .headers(SECURITY_HEADERS)
     .type('application/problem+json')
     .send(problem(status, detail, status === 400 ? [{ pointer: '', detail }] : []));
 }

@@ -3,6 +3,7 @@ import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { Forbidden, Unauthorized } from '../common/errors';
 import { RouteConfig } from '../common/route-config';
+import { clientAddress } from './client-address';
 import { Identities, type Principal, type Sender } from './identities';
 
 /** Which format a way in takes, and where else than in its usual places a request has its token. */
@@ -89,7 +90,7 @@ export async function identify(
     if (inBody !== undefined && !isRead) return false;
     throw new Unauthorized('send your token as "Authorization: Bearer <token>"');
   }
-  const principal = await identities.of(token, request.socket.remoteAddress ?? '');
+  const principal = await identities.of(token, clientAddress(request.raw));
   allow(principal, format);
   Object.assign(request, { principal });
   return true;
@@ -97,8 +98,12 @@ export async function identify(
 
 /** A token where senders of alerts may have it who can't set a bearer token. */
 function tokenIn(request: FastifyRequest): string | undefined {
-  const basic = /^Basic +([A-Za-z0-9+/=_-]+)$/i.exec(request.headers.authorization ?? '')?.[1];
-  const [, password] = /^[^:]*:(.+)$/s.exec(Buffer.from(basic ?? '', 'base64').toString('utf8')) ?? [];
   const { token } = request.query as { token?: unknown };
-  return password ?? (typeof token === 'string' ? token : undefined);
+  return passwordIn(request) ?? (typeof token === 'string' ? token : undefined);
+}
+
+/** The password of basic authentication. */
+export function passwordIn(request: FastifyRequest): string | undefined {
+  const basic = /^Basic +([A-Za-z0-9+/=_-]+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  return /^[^:]*:(.+)$/s.exec(Buffer.from(basic ?? '', 'base64').toString('utf8'))?.[1];
 }

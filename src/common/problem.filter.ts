@@ -1,4 +1,11 @@
-import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import {
+  Catch,
+  HttpException,
+  Logger,
+  NotFoundException,
+  type ArgumentsHost,
+  type ExceptionFilter,
+} from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { STATUS_CODES } from 'node:http';
 import {
@@ -61,6 +68,8 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof Conflict) return problem(409, error.message, error.errors);
   if (error instanceof VersionMismatch) return problem(412, error.message);
   if (error instanceof Unavailable) return problem(503, error.message);
+  // The framework repeats the URL of what is not found: a token may be in its query.
+  if (error instanceof NotFoundException) return problem(404, error.message.replace(/\?.*/s, ''));
   if (error instanceof HttpException) return problem(error.getStatus(), error.message);
   // Fastify's own: a body that is too large, of an unknown type, shorter than its length.
   const { statusCode, message } = error as { statusCode?: number; message: string };

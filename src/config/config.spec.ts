@@ -89,6 +89,28 @@ test.each([
   expect(mistakesOf(env as NodeJS.ProcessEnv)).toEqual([expect.stringMatching(message)]);
 }); // prettier-ignore
 
+test.each([
+  [{ MONSCALE_METRICS_TOKEN: 'short' }, /MONSCALE_METRICS_TOKEN: must have at least 16 characters/],
+  [{ MONSCALE_METRICS_TOKEN: 'letters and spaces in it' }, /MONSCALE_METRICS_TOKEN: .*without spaces/],
+  [{ MONSCALE_DOCS: 'closed' }, /MONSCALE_DOCS: "closed" is not one of open, token, off/],
+  [{ MONSCALE_TRUSTED_PROXIES: '10.0.0.0/8, my-proxy' }, /MONSCALE_TRUSTED_PROXIES: "my-proxy" is neither/],
+  [{ MONSCALE_TRUSTED_PROXIES: '10.0.0.0/' }, /"10.0.0.0\/" is neither/],
+  [{ MONSCALE_TRUSTED_PROXIES: 'fd00::/129' }, /"fd00::\/129" is neither/],
+  [{ MONSCALE_PUBLIC_URL: 'monscale.example' }, /MONSCALE_PUBLIC_URL: must be a URL that starts with https:/],
+  [{ MONSCALE_PUBLIC_URL: 'https://' }, /MONSCALE_PUBLIC_URL: must be a URL such as/],
+])('%j is refused: something would be open that was to be closed', (env, message) => {
+  expect(mistakesOf(env as NodeJS.ProcessEnv)).toEqual([expect.stringMatching(message)]);
+}); // prettier-ignore
+
+test('what may be closed is open, and no proxy is believed, unless it is said', () => {
+  const { docs, metricsToken, trustedProxies, publicUrl } = readConfig({});
+  expect([docs, metricsToken, trustedProxies, publicUrl]).toEqual(['open', undefined, [], undefined]);
+  expect(readConfig({ MONSCALE_TRUSTED_PROXIES: '10.0.0.0/8,::1, ' }).trustedProxies).toEqual([
+    '10.0.0.0/8',
+    '::1',
+  ]);
+});
+
 test('files that definitions may name lie in the data folder and where containers have them', () => {
   const folders = (env: NodeJS.ProcessEnv) => readConfig(env).secretsFolders;
   expect(folders({ MONSCALE_DATA_DIR: '/srv/m' })).toEqual(['/srv/m/secrets', '/run/secrets']);
@@ -107,7 +129,7 @@ test('.env.example and the README name every variable, and no other', () => {
   const root = resolve(__dirname, '../..');
   const source = readFileSync(join(root, 'src/config/config.ts'), 'utf8');
   const read = new Set(
-    [...source.matchAll(/(?:text|whole|choice|url|words|networks|key)\(\s*'([A-Z_]+)'/g)].map(
+    [...source.matchAll(/(?:text|whole|choice|url|words|networks|key|token)\(\s*'([A-Z_]+)'/g)].map(
       ([, name]) => name!,
     ),
   );

@@ -30,6 +30,14 @@ export interface Config {
   /** Where notifications wait while PostgreSQL is away, and how much disk they may take. */
   readonly spool: { readonly dir: string; readonly maxBytes: number };
   readonly adminToken?: string;
+  /** Where people and senders reach the API, when the operator says so. */
+  readonly publicUrl?: string;
+  /** Who may read the API's description at `/docs`: everybody, the administrator, or nobody. */
+  readonly docs: 'open' | 'token' | 'off';
+  /** Whoever reads `/metrics` must send it; undefined: everybody may read them. */
+  readonly metricsToken?: string;
+  /** Proxies whose `X-Forwarded-For` is believed: addresses and CIDRs. */
+  readonly trustedProxies: readonly string[];
   /** 32 bytes. */
   readonly secretKey?: Buffer;
   /** The key that was in use before, while stored secrets are brought under the new one. */
@@ -66,7 +74,7 @@ export class ConfigError extends Error {
 /** Without their beginning, `MONSCALE_`. */
 export const VARIABLES = [
   'ROLE', 'QUEUES', 'DATA_DIR', 'HTTP_HOST', 'HTTP_PORT', 'API_PROCESSES', 'WORKER_PROCESSES', 'METRICS_PORT', 'TRAP_HOST', 'TRAP_PORT', 'SPOOL_DIR',
-  'SPOOL_MB', 'ADMIN_TOKEN',
+  'SPOOL_MB', 'ADMIN_TOKEN', 'PUBLIC_URL', 'DOCS', 'METRICS_TOKEN', 'TRUSTED_PROXIES',
   'SECRET_KEY', 'SECRET_KEY_PREVIOUS', 'SECRETS_DIR', 'KILL_SWITCH', 'MAX_ACTIONS_PER_HOUR', 'ALLOW_ADDRESSES', 'SAMPLES_RETENTION_DAYS', 'ROLL_UPS',
   'ROLL_UPS_5M_RETENTION_DAYS', 'ROLL_UPS_1H_RETENTION_DAYS', 'HISTORY_RETENTION_DAYS', 'LOG_LEVEL',
   // Of the command line.
@@ -111,11 +119,11 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     return fallback;
   };
 
-  const choice = (name: string, choices: readonly string[], fallback: string): string => {
+  const choice = <W extends string>(name: string, choices: readonly W[], fallback: W): W => {
     const given = text(name) ?? fallback;
-    if (!choices.includes(given))
-      mistakes.push(`${name}: ${JSON.stringify(given)} is not one of ${choices.join(', ')}`);
-    return given;
+    if (choices.includes(given as W)) return given as W;
+    mistakes.push(`${name}: ${JSON.stringify(given)} is not one of ${choices.join(', ')}`);
+    return fallback;
   };
 
   const url = (name: string, schemes: readonly string[]): string | undefined => {
@@ -175,15 +183,21 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   if (secretKeyPrevious !== undefined && secretKey === undefined)
     mistakes.push('MONSCALE_SECRET_KEY_PREVIOUS: is the key before MONSCALE_SECRET_KEY, which is not set');
 
-  const adminToken = text('MONSCALE_ADMIN_TOKEN');
-  if (adminToken !== undefined && adminToken.length < TOKEN_CHARACTERS)
-    mistakes.push(
-      `MONSCALE_ADMIN_TOKEN: must have at least ${TOKEN_CHARACTERS} characters, for it can be guessed; make one by: openssl rand -hex 24`,
-    );
-  if (adminToken !== undefined && !/^[\x21-\x7e]+$/.test(adminToken))
-    mistakes.push(
-      'MONSCALE_ADMIN_TOKEN: must be letters, digits and signs without spaces: it is sent in a header',
-    );
+  const token = (name: string): string | undefined => {
+    const given = text(name);
+    if (given !== undefined && given.length < TOKEN_CHARACTERS)
+      mistakes.push(
+        `${name}: must have at least ${TOKEN_CHARACTERS} characters, for it can be guessed; make one by: openssl rand -hex 24`,
+      );
+    if (given !== undefined && !/^[\x21-\x7e]+$/.test(given))
+      mistakes.push(`${name}: must be letters, digits and signs without spaces: it is sent in a header`);
+    return given;
+  };
+  const adminToken = token('MONSCALE_ADMIN_TOKEN');
+  const metricsToken = token('MONSCALE_METRICS_TOKEN');
+  const publicUrl = url('MONSCALE_PUBLIC_URL', ['https', 'http']);
+  if (publicUrl !== undefined && /^https?:\/\//.test(publicUrl) && !URL.canParse(publicUrl))
+    mistakes.push('MONSCALE_PUBLIC_URL: must be a URL such as https://monscale.example');
 
   const dataDir = text('MONSCALE_DATA_DIR') ?? './.monscale';
   const secretsFolders = (
@@ -220,6 +234,10 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       maxBytes: whole('MONSCALE_SPOOL_MB', 256, 1, 1_000_000) * 2 ** 20,
     },
     adminToken,
+    publicUrl,
+    docs: choice('MONSCALE_DOCS', ['open', 'token', 'off'], 'open'),
+    metricsToken,
+    trustedProxies: networks('MONSCALE_TRUSTED_PROXIES'),
     secretKey,
     secretKeyPrevious,
     secretsFolders,

@@ -1,7 +1,9 @@
-import { Controller, Get, Header, Inject, Res } from '@nestjs/common';
+import { Controller, Get, Header, Inject, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../auth/auth';
+import { letIn } from '../auth/closed';
+import { Identities } from '../auth/identities';
 import { registry, telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
 import { groupMetrics } from '../process-group/process-group';
@@ -16,6 +18,7 @@ export class HealthController {
   constructor(
     private readonly health: Health,
     private readonly queues: Queues,
+    private readonly identities: Identities,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -38,8 +41,10 @@ export class HealthController {
 
   @Get('metrics')
   @Header('Content-Type', registry.contentType)
-  @ApiOperation({ summary: 'Prometheus metrics' })
-  async metrics(): Promise<string> {
+  @ApiOperation({ summary: 'Prometheus metrics; with MONSCALE_METRICS_TOKEN for who has it' })
+  async metrics(@Req() request: FastifyRequest): Promise<string> {
+    const { metricsToken } = this.config;
+    if (metricsToken !== undefined) await letIn(request, this.identities, metricsToken);
     const counts = await this.queues.counts().catch(() => []);
     telemetry.queueLength.reset();
     for (const { queue, ...states } of counts) {

@@ -1,0 +1,55 @@
+/** What is open to everybody by default, and may be closed: the API's description, and the metrics. */
+import { timingSafeEqual } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Forbidden, Unauthorized } from '../common/errors';
+import { problemOf, retryAfterOf } from '../common/problem.filter';
+import { passwordIn } from './auth';
+import { clientAddress } from './client-address';
+import { hashOf, type Identities } from './identities';
+
+/** The routes of Swagger UI and of its document. */
+const DESCRIPTION = /^\/docs(?:[/-]|$)/;
+
+/**
+ * Asks for the administrator's token, or the one that is good for this alone: as a bearer token, or as the password of
+ * basic authentication, which a browser asks a person for.
+ *
+ * @throws Unauthorized, Forbidden, TooManyRequests
+ */
+export async function letIn(
+  request: FastifyRequest,
+  identities: Identities,
+  ownToken?: string,
+): Promise<void> {
+  const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? passwordIn(request);
+  if (given === undefined)
+    throw new Unauthorized('send a token as "Authorization: Bearer <token>", or as the password');
+  if (ownToken !== undefined && timingSafeEqual(hashOf(given), hashOf(ownToken))) return;
+  const principal = await identities.of(given, clientAddress(request.raw));
+  if (principal.kind !== 'administrator')
+    throw new Forbidden('the token of a source is good for alerts alone');
+}
+
+/**
+ * Closes the API's description, which no controller serves, by its routes: a path has many spellings (`/%64ocs`). To be
+ * called before there are routes.
+ */
+export function closeDescription(fastify: FastifyInstance, identities: Identities): void {
+  fastify.addHook('onRequest', async (request, reply) => {
+    if (!DESCRIPTION.test(request.routeOptions.url ?? '')) return;
+    try {
+      await letIn(request, identities);
+    } catch (error) {
+      await refuse(reply, error);
+    }
+  });
+}
+
+function refuse(reply: FastifyReply, error: unknown): FastifyReply {
+  const problem = problemOf(error);
+  const retryAfter = retryAfterOf(error);
+  if (retryAfter !== undefined) void reply.header('Retry-After', retryAfter);
+  if (problem.status === 401)
+    void reply.header('WWW-Authenticate', 'Basic realm="monscale", charset="UTF-8"');
+  return reply.status(problem.status).type('application/problem+json').send(problem);
+}
