@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { drain, readBody } from '../api/body';
 import { bodyBudget, type Lease } from '../api/body-budget';
-import { allow } from '../auth/auth';
+import { allow, bearerIn } from '../auth/auth';
 import { clientAddress } from '../auth/client-address';
 import { Identities } from '../auth/identities';
 import { SECURITY_HEADERS } from '../api/security-headers';
@@ -59,7 +59,7 @@ export class FastLane {
     const length = Number(headers['content-length']);
     if (!(length > 0 && length <= BODY_BYTES_AT_MOST)) return false;
     const query = queryAt < 0 ? {} : Object.fromEntries(new URLSearchParams(url.slice(queryAt)));
-    const token = bearerIn(headers.authorization) ?? (headers.authorization ? undefined : query.token);
+    const token = bearerIn(headers) ?? (headers.authorization ? undefined : query.token);
     if (token === undefined) return false;
     void this.answer(way, token, query, request, response);
     return true;
@@ -102,8 +102,6 @@ export class FastLane {
 /** Of thousands of alerts. */
 const isLong = ({ accepted, rejected }: Partial<Taken>): boolean =>
   (accepted?.length ?? 0) + (rejected?.length ?? 0) > 1_000;
-
-const bearerIn = (authorization = ''): string | undefined => /^Bearer +(\S+)$/i.exec(authorization)?.[1];
 
 async function send(response: ServerResponse, status: number, type: string, body: object): Promise<void> {
   const text = isLong(body) ? await jsonInTurns(body) : JSON.stringify(body);

@@ -74,3 +74,29 @@ test('while nothing can be written nothing piles up', async () => {
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(names()).toEqual(['receipts_seen']);
 });
+
+test('the token that a sender showed is masked wherever it stands again, and so is what errors repeat', async () => {
+  const { database, asked } = standIn();
+  const receipts = new Receipts(database);
+  const token = 'sent-with-the-request';
+  const password = `Basic ${Buffer.from(`u:${token}`).toString('base64')}`;
+  const ways: Partial<Facts>[] = [
+    { headers: { authorization: `Bearer ${token}` } },
+    { headers: { authorization: password } },
+    { query: { token } },
+  ];
+  for (const way of ways)
+    receipts.keep({
+      source: 's',
+      facts: { ...facts(`{"hook": "http://m/api?x=${token}", "a": "${Buffer.from(token).toString('base64')}"}`), ...way },
+      format: 'native',
+      status: 400,
+      errors: [{ pointer: '/service', detail: `there is no service "${token}", password: hunter2` }],
+      notes: [{ index: 0, detail: `of ${token}` }],
+    });
+  await receipts.flush();
+  const [, , , , , texts, , , errors, notes] = asked[0]!.values as string[][];
+  expect(texts).toEqual(Array(3).fill('{"hook": "http://m/api?x=***", "a": "***"}'));
+  expect(errors).toEqual(Array(3).fill('[{"pointer":"/service","detail":"there is no service \\"***\\", password: ***"}]'));
+  expect(notes).toEqual(Array(3).fill('[{"index":0,"detail":"of ***"}]'));
+}); // prettier-ignore

@@ -4,6 +4,7 @@ import { newId } from '../common/ids';
 import { Database } from '../database/database';
 import type { Facts, Note, Taken } from './formats/alert-format';
 import { headOf, shownPayload, type Head } from './formats/kept-payload';
+import { maskLabels, maskSecrets } from './formats/mask-secrets';
 
 const FLUSH_MS = 1_000;
 /** Payloads that one process keeps in a second: of a source, and of all. */
@@ -41,7 +42,7 @@ interface Kept {
   status: number;
   alerts: number;
   alertIds: string[];
-  errors: object[];
+  errors: { detail: string }[];
   notes: Note[];
 }
 
@@ -170,8 +171,8 @@ export class Receipts implements BeforeApplicationShutdown {
         payloads.map(({ head }) => shownPayload(head)),
         payloads.map(({ alerts }) => alerts),
         payloads.map(({ alertIds }) => JSON.stringify(alertIds)),
-        payloads.map(({ errors }) => JSON.stringify(errors)),
-        payloads.map(({ notes }) => JSON.stringify(notes)),
+        payloads.map(({ errors, head }) => JSON.stringify(shownTexts(errors, head))),
+        payloads.map(({ notes, head }) => JSON.stringify(shownTexts(notes, head))),
       ],
       'receipts_payloads',
     );
@@ -199,7 +200,7 @@ export class Receipts implements BeforeApplicationShutdown {
   /** The last payloads of a source, newest first, with what became of them. */
   async recent(id: string): Promise<object[]> {
     await this.flush();
-    return this.database.rows(
+    const rows = await this.database.rows<{ alerts: { labels: Record<string, string> }[] }>(
       `SELECT p.at, p.format, p.status, p.payload, p.alerts AS "alertCount", p.errors, p.notes,
          coalesce((SELECT jsonb_agg(jsonb_build_object('id', a.id, 'dedupKey', a.dedup_key, 'status', a.status, 'labels', a.labels,
              'matched', coalesce((SELECT jsonb_agg(jsonb_build_object('service', s.name, 'metric', m.metric) ORDER BY s.name, m.metric)
@@ -208,8 +209,16 @@ export class Receipts implements BeforeApplicationShutdown {
        FROM source_payloads p WHERE p.source_id = $1 ORDER BY p.id DESC LIMIT $2`,
       [id, RECENT],
     );
+    return rows.map(({ alerts, ...row }) => ({
+      ...row,
+      alerts: alerts.map((alert) => ({ ...alert, labels: maskLabels(alert.labels) })),
+    }));
   }
 }
+
+/** They may repeat what was sent. */
+const shownTexts = (told: readonly { detail: string }[], { tokens }: Head): object[] =>
+  told.map((one) => ({ ...one, detail: maskSecrets(one.detail, tokens) }));
 
 function keptOf({ source, facts, format, status, taken, errors, notes = [] }: Receipt): Kept {
   const { accepted = [], rejected = [] } = taken ?? {};

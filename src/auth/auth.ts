@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { Injectable, SetMetadata, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
@@ -82,10 +83,9 @@ export async function identify(
   isRead: boolean,
 ): Promise<boolean> {
   const { intake } = request.routeOptions.config as { intake?: WayIn };
-  const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
   const format = intake?.format(request);
   const inBody = intake?.inBody?.of === format ? intake?.inBody : undefined;
-  const token = bearer ?? (intake && tokenIn(request)) ?? (isRead ? inBody?.token(request) : undefined);
+  const token = bearerIn(request.headers) ?? (intake && tokenIn(request)) ?? (isRead ? inBody?.token(request) : undefined);
   if (token === undefined) {
     if (inBody !== undefined && !isRead) return false;
     throw new Unauthorized('send your token as "Authorization: Bearer <token>"');
@@ -97,13 +97,18 @@ export async function identify(
 }
 
 /** A token where senders of alerts may have it who can't set a bearer token. */
-function tokenIn(request: FastifyRequest): string | undefined {
-  const { token } = request.query as { token?: unknown };
-  return passwordIn(request) ?? (typeof token === 'string' ? token : undefined);
+function tokenIn({ headers, query }: FastifyRequest): string | undefined {
+  const { token } = query as { token?: unknown };
+  return passwordIn(headers) ?? (typeof token === 'string' ? token : undefined);
 }
 
+type Headers = Pick<IncomingHttpHeaders, 'authorization'>;
+
+export const bearerIn = ({ authorization = '' }: Headers): string | undefined =>
+  /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+
 /** The password of basic authentication. */
-export function passwordIn(request: FastifyRequest): string | undefined {
-  const basic = /^Basic +([A-Za-z0-9+/=_-]+)$/i.exec(request.headers.authorization ?? '')?.[1];
+export function passwordIn({ authorization = '' }: Headers): string | undefined {
+  const basic = /^Basic +([A-Za-z0-9+/=_-]+)$/i.exec(authorization)?.[1];
   return /^[^:]*:(.+)$/s.exec(Buffer.from(basic ?? '', 'base64').toString('utf8'))?.[1];
 }

@@ -3,7 +3,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Forbidden, Unauthorized } from '../common/errors';
 import { problemOf, retryAfterOf } from '../common/problem.filter';
-import { passwordIn } from './auth';
+import { bearerIn, passwordIn } from './auth';
 import { clientAddress } from './client-address';
 import { hashOf, type Identities } from './identities';
 
@@ -21,7 +21,7 @@ export async function letIn(
   identities: Identities,
   ownToken?: string,
 ): Promise<void> {
-  const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? passwordIn(request);
+  const given = bearerIn(request.headers) ?? passwordIn(request.headers);
   if (given === undefined)
     throw new Unauthorized('send a token as "Authorization: Bearer <token>", or as the password');
   if (ownToken !== undefined && timingSafeEqual(hashOf(given), hashOf(ownToken))) return;

@@ -5,7 +5,8 @@ import { put } from '../../common/records';
 import { DEFAULT_LIFE_SECONDS } from '../alert';
 import { AlertFormatMapping, NoParams, type AlertFormat, type Facts, type Parsed } from './alert-format';
 import { eventsIn, saysBatch, saysCloudEvents, withPlainData } from './cloudevents-binding';
-import { isSecretName, keptAlert } from './kept-payload';
+import { keptAlert } from './kept-payload';
+import { isSecretName } from './mask-secrets';
 import { each, hashedKey, MAX_ENTRIES, labelsOf, momentIn, textIn } from './reading';
 
 /** Attributes that say nothing about what the event is about; what is no attribute of the specification is an extension. */

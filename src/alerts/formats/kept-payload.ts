@@ -1,19 +1,14 @@
 /** What is kept of what was sent: bounded, and without what lets somebody in. */
+import { bearerIn, passwordIn } from '../../auth/auth';
 import { isObject, storable } from '../../common/json';
 import { numberOrProblemAt } from '../../common/json-path';
 import { put } from '../../common/records';
 import type { Facts } from './alert-format';
+import { isSecretName, MASK, maskSecrets } from './mask-secrets';
 
-const MASK = '***';
 const MAX_CHARACTERS = 8_000;
 const MAX_TEXT = 2_000;
 const MAX_DEPTH = 12;
-
-/** Names of fields that hold what lets somebody in. */
-const SECRET =
-  /^(?:.*(?:password|passwd|secret|token|(?:api|routing|service|private)[_-]?key|credential).*|authorization|cookie|subscribeurl|unsubscribeurl)$/i;
-
-export const isSecretName = (name: string): boolean => SECRET.test(name);
 
 /**
  * One alert in its own format, as a JSONPath of a metric sees it. What is over 8,000 characters, or deeper than 12,
@@ -54,33 +49,30 @@ export function keptAlert(given: unknown): unknown {
 }
 
 const MAX_SHOWN = 4_000;
-const JSON_SECRET = /("([^"\\]{1,100})"\s*:\s*)"(?:[^"\\]|\\.)*"?/g;
-const FORM_SECRET = /(^|[&?])([^=&\s]{1,100})=([^&\s]*)/g;
 
 /** The attributes of a CloudEvent in binary mode, and the beginning of the body. */
 export interface Head {
   attributes: [string, unknown][];
   body: Buffer;
+  /** What the sender showed to be let in; it may stand in the body again. */
+  tokens: string[];
 }
 
 /** The beginning of what was sent: a copy, so that the body itself is free to go. */
-export function headOf({ raw, headers }: Facts): Head {
+export function headOf({ raw, headers, query }: Facts): Head {
   const attributes = Object.entries(headers).filter(
     ([name]) => name.startsWith('ce-') && !isSecretName(name),
   );
-  return { attributes, body: Buffer.from(raw.subarray(0, MAX_SHOWN)) };
+  const tokens = [bearerIn(headers), passwordIn(headers), query.token].filter(
+    (one) => typeof one === 'string',
+  );
+  return { attributes, body: Buffer.from(raw.subarray(0, MAX_SHOWN)), tokens };
 }
 
 /** It as a text for people. */
-export function shownPayload({ attributes, body }: Head): string {
+export function shownPayload({ attributes, body, tokens }: Head): string {
   const lines = attributes.map(([name, value]) => `${name}: ${String(value)}\n`).join('');
-  return storable(lines.slice(0, MAX_SHOWN) + body.toString('utf8'))
-    .replace(JSON_SECRET, (whole, before: string, name: string) =>
-      isSecretName(name) ? `${before}"${MASK}"` : whole,
-    )
-    .replace(FORM_SECRET, (whole, before: string, name: string) =>
-      isSecretName(name) ? `${before}${name}=${MASK}` : whole,
-    );
+  return maskSecrets(storable(lines.slice(0, MAX_SHOWN) + body.toString('utf8')), tokens);
 }
 
 /** What a metric finds where it looks for its number, or why there is none. */

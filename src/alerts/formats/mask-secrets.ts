@@ -1,6 +1,7 @@
 /** Texts of others for people to read, without what lets somebody in: by its name, by its shape, and where it is known. */
+import { JsonValues } from './json-values';
 
-const MASK = '***';
+export const MASK = '***';
 
 /** Names of fields that hold what lets somebody in. */
 const SECRET =
@@ -9,11 +10,11 @@ const SECRET =
 export const isSecretName = (name: string): boolean => SECRET.test(name);
 
 /** What lets somebody in wherever it stands, told by its shape. */
-const SHAPES: readonly (readonly [RegExp, string])[] = [
+const SHAPES: readonly (readonly [RegExp, string | ((whole: string, rest?: string) => string)])[] = [
   // A private key in PEM (RFC 7468), its lines also as they stand in JSON.
   [/-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|$)/g, MASK],
-  // JSON Web Tokens (RFC 7519).
-  [/\beyJ[\w-]{8,}\.[\w-]{8,}\.?[\w-]*/g, MASK],
+  // JSON Web Tokens (RFC 7519): what is none is left behind as a whole, so that it is looked at once.
+  [/\beyJ(?:[\w-]{8,}(\.[\w-]{8,}\.?[\w-]*)?|[\w-]*)/g, (whole, rest) => (rest === undefined ? whole : MASK)],
   // Credentials in a header (RFC 9110, 11.4).
   [/\b(Bearer|Basic|Token|Digest)(\s+)[\w.~+/=-]{6,}/gi, `$1$2${MASK}`],
   // Keys and tokens of AWS, GitHub, GitLab, Slack, Google, Stripe and OpenAI by their prefixes.
@@ -26,28 +27,45 @@ const SHAPES: readonly (readonly [RegExp, string])[] = [
 /** `name=value` and `name: value` in texts, queries and forms. */
 const ASSIGNED = /([\w.-]{1,60})(\s?[=:]\s?)(\\*["']?)(?!\/\/)([^\s"'\\&,;{}()[\]]{1,500})/g;
 
-/** @param known secrets that are known, in whatever form */
-export function maskSecrets(text: string, known: readonly string[] = []): string {
-  let masked = maskKnown(text, known);
+/** How often what is encoded may be encoded again: Base64 of JSON of Base64. */
+const ENCODED_AT_MOST = 2;
+
+/** Takes time and memory in proportion to the text, whatever stands in it. @param known secrets that are known, in whatever form */
+export const maskSecrets = (text: string, known: readonly string[] = []): string =>
+  maskText(text, formsOfAll(known), ENCODED_AT_MOST);
+
+function maskText(text: string, known: readonly string[], encoded: number): string {
+  let masked = known.reduce((left, form) => left.replaceAll(form, MASK), text);
   masked = maskPairs(maskFields(masked));
-  for (const [shape, by] of SHAPES) masked = masked.replace(shape, by);
-  return masked.replace(ASSIGNED, (whole, name: string, sign: string, quote: string, value: string) =>
+  for (const [shape, by] of SHAPES) masked = masked.replace(shape, by as string);
+  masked = masked.replace(ASSIGNED, (whole, name: string, sign: string, quote: string, value: string) =>
     isSecretName(name) && !value.startsWith(MASK) && !/^(?:null|true|false)$/.test(value)
       ? `${name}${sign}${quote}${MASK}`
       : whole,
   );
+  return encoded === 0 ? masked : masked.replace(BASE64, (run) => maskEncoded(run, known, encoded - 1));
+}
+
+const BASE64 = /[\w+/-]{16,}={0,2}/g;
+/** What is text: nothing else is in Base64 for people to read. */
+const TEXT = /^[\t\n\r\x20-\x7e\u00a0-\ud7ff\ue000-\ufffc]+$/;
+
+/** Base64 (RFC 4648) of a text that has secrets in it, such as `data_base64` of a CloudEvent, is one. */
+function maskEncoded(run: string, known: readonly string[], encoded: number): string {
+  const text = Buffer.from(run, 'base64').toString('utf8');
+  return TEXT.test(text) && maskText(text, known, encoded) !== text ? MASK : run;
 }
 
 /** Shorter ones are parts of other words. */
 const KNOWN_FROM = 6;
 
-/** A secret as it is, as it stands in JSON and in URLs, in hexadecimal, and in Base64 wherever in what is encoded it begins. */
-function maskKnown(text: string, known: readonly string[]): string {
+/** Secrets as they are, as they stand in JSON and in URLs, in hexadecimal, and in Base64 wherever in what is encoded they begin. */
+function formsOfAll(known: readonly string[]): string[] {
   const forms = known.filter((secret) => secret.length >= KNOWN_FROM).flatMap(formsOf);
+  // Longest first, so that a secret inside another leaves no rest behind.
   return [...new Set(forms)]
     .filter((form) => form.length >= KNOWN_FROM)
-    .sort((one, other) => other.length - one.length)
-    .reduce((masked, form) => masked.replaceAll(form, MASK), text);
+    .sort((one, other) => other.length - one.length);
 }
 
 function formsOf(secret: string): string[] {
@@ -72,80 +90,54 @@ function formsOf(secret: string): string[] {
   ];
 }
 
-/** A name in JSON, also in JSON that is a text of JSON, and so on: there each quote has backslashes before it. */
-const NAME = /(\\*)"([^"\\]{1,100})\1"\s*:\s*/g;
+/**
+ * A name in JSON, also in JSON that is a text of JSON, and so on: there each quote has as many backslashes before it. Those
+ * before its first quote are looked at by `maskValues`.
+ */
+const NAME = /"([^"\\]{1,100})(?<escapes>\\*)"\s*:\s*/g;
 
 /** Values of secret names, whatever they are: texts, numbers, lists, objects; also when their end was cut off. */
-const maskFields = (text: string): string =>
-  maskValues(text, NAME, ([, escapes = '', name = ''], start) =>
-    isSecretName(name) ? { escapes, start } : undefined,
-  );
+const maskFields = (text: string): string => maskValues(text, NAME, ([, name = '']) => isSecretName(name));
 
 /** Labels as lists have them: `{"name": "token", "value": "x"}`, in either order. */
-const maskPairs = (text: string): string => {
-  const masked = maskValues(text, LABEL, ([, escapes = '', name = ''], start) =>
-    isSecretName(name) ? { escapes, start } : undefined,
+const maskPairs = (text: string): string =>
+  maskValues(
+    maskValues(text, LABEL, ([, , name = '']) => isSecretName(name)),
+    VALUE,
+    ({ input }, end) => {
+      LABEL_BEHIND.lastIndex = end();
+      const [, , name = ''] = LABEL_BEHIND.exec(input) ?? [];
+      return isSecretName(name);
+    },
   );
-  return maskValues(masked, VALUE, ([, escapes = ''], start) => {
-    LABEL_BEHIND.lastIndex = endOfValue(masked, start, escapes);
-    const [, , name = ''] = LABEL_BEHIND.exec(masked) ?? [];
-    return isSecretName(name) ? { escapes, start } : undefined;
-  });
-};
 
-const LABEL = /(\\*)"(?:name|key|label)\1"\s*:\s*\1"([^"\\]{1,100})\1"\s*,\s*\1"value\1"\s*:\s*/gi;
-const VALUE = /(\\*)"value\1"\s*:\s*/gi;
+const LABEL = /"(?:name|key|label)(?<escapes>\\*)"\s*:\s*\1"([^"\\]{1,100})\1"\s*,\s*\1"value\1"\s*:\s*/gi;
+const VALUE = /"value(?<escapes>\\*)"\s*:\s*/gi;
 const LABEL_BEHIND = /\s*,\s*(\\*)"(?:name|key|label)\1"\s*:\s*\1"([^"\\]{1,100})\1"/iy;
 
-/** @param isMasked of what is found before a value: whether that is to be masked, and how it is quoted */
+/** @param isMasked of what is found before a value, and where that ends: whether it is to be masked */
 function maskValues(
   text: string,
   before: RegExp,
-  isMasked: (found: RegExpExecArray, start: number) => { escapes: string; start: number } | undefined,
+  isMasked: (found: RegExpExecArray, end: () => number) => boolean,
 ): string {
+  const values = new JsonValues(text);
   let masked = '';
   let from = 0;
   before.lastIndex = 0;
   for (let found = before.exec(text); found !== null; found = before.exec(text)) {
-    const one = isMasked(found, before.lastIndex);
-    if (one === undefined) continue;
-    const { escapes, start } = one;
-    const end = endOfValue(text, start, escapes);
-    if (/^(?:null|true|false)\b/.test(text.slice(start, start + 6))) continue;
+    const { escapes = '' } = found.groups!;
+    if (!text.endsWith(escapes, found.index)) {
+      before.lastIndex = found.index + 1;
+      continue;
+    }
+    const start = before.lastIndex;
+    const end = () => values.end(start, escapes.length);
+    if (!isMasked(found, end) || /^(?:null|true|false)\b/.test(text.slice(start, start + 6))) continue;
     masked += `${text.slice(from, start)}${escapes}"${MASK}${escapes}"`;
-    from = end;
-    before.lastIndex = end;
+    from = before.lastIndex = end();
   }
   return masked + text.slice(from);
-}
-
-function endOfValue(text: string, start: number, escapes: string): number {
-  const quote = `${escapes}"`;
-  if (text.startsWith(quote, start)) return endOfText(text, start + quote.length, escapes.length);
-  if (text[start] !== '{' && text[start] !== '[') {
-    const [plain = ''] = /^[^\s,}\]\\"]*/.exec(text.slice(start, start + 400)) ?? [];
-    return start + plain.length;
-  }
-  let depth = 0;
-  for (let at = start; at < text.length; at++) {
-    const sign = text[at]!;
-    if (text.startsWith(quote, at)) at = endOfText(text, at + quote.length, escapes.length) - 1;
-    else if (sign === '{' || sign === '[') depth++;
-    else if (sign === '}' || sign === ']') depth--;
-    if (depth === 0) return at + 1;
-  }
-  return text.length;
-}
-
-/** Behind the quote that has no more backslashes before it than the one that it began with. */
-function endOfText(text: string, start: number, escapes: number): number {
-  for (let at = text.indexOf('"', start); at >= 0; at = text.indexOf('"', at + 1)) {
-    let before = 0;
-    while (at - before > start && text[at - before - 1] === '\\') before++;
-    // A quote of this level follows an even number of backslashes of the levels above: n of them, doubled at each level.
-    if (before <= escapes || (escapes === 0 && before % 2 === 0)) return at + 1;
-  }
-  return text.length;
 }
 
 /** Labels for people: those of secret names, and values that are secrets by their shape. */

@@ -9,7 +9,8 @@ import {
   type Parsed,
   type Taken,
 } from './alert-format';
-import { isSecretName, keptAlert } from './kept-payload';
+import { keptAlert } from './kept-payload';
+import { isSecretName } from './mask-secrets';
 import { hashedKey, labelsOf, momentIn, textIn } from './reading';
 
 type Event = Record<string, unknown>;

@@ -5,7 +5,8 @@ import { Flag, TextList } from '../../common/fields';
 import { isObject, jsonIn } from '../../common/json';
 import { DEFAULT_LIFE_SECONDS } from '../alert';
 import { AlertFormatMapping, type AlertFormat, type Facts, type Parsed } from './alert-format';
-import { isSecretName, keptAlert } from './kept-payload';
+import { keptAlert } from './kept-payload';
+import { isSecretName } from './mask-secrets';
 import { keyOf, labelsOf, momentIn, textIn } from './reading';
 import { SnsWeb, snsUrl } from './sns-web';
 
