@@ -67,6 +67,8 @@ async function some(
   after: string,
   secrets: Secrets,
 ): Promise<Rotated & { last?: string }> {
+  // As whoever saves a definition does it first: else two would wait for each other.
+  await client.query('SELECT FROM definition_revision FOR UPDATE');
   const columns = SEALED_IN[table];
   const isHolder = columns.map((name) => `${name}::text LIKE '%"sealed"%'`).join(' OR ');
   const { rows } = await client.query<Row>(

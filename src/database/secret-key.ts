@@ -50,14 +50,15 @@ const WAYS_OUT =
   'Set that key again (with embedded servers it is in the file secret-key of the data folder); to change it, set the new one as MONSCALE_SECRET_KEY, the old one as MONSCALE_SECRET_KEY_PREVIOUS, and run: npx monscale rotate-key. If it is lost: npx monscale rotate-key --lost';
 
 async function noteFirst(ask: Ask, keys: readonly Buffer[]): Promise<void> {
-  const [key] = keys;
-  if (key === undefined) return;
+  if (keys.length === 0) return;
   const sealed = await someSealed(ask);
-  const secrets = new Secrets(keys);
-  if (sealed.length > 0 && !sealed.some((one) => secrets.opens(one)))
+  const opening = keys.filter((one) => sealed.some((seal) => new Secrets([one]).opens(seal)));
+  if (sealed.length > 0 && opening.length === 0)
     throw new WrongKey(
       `MONSCALE_SECRET_KEY is not the key that stored secrets are encrypted with: it opens none of them. ${WAYS_OUT}`,
     );
+  // While secrets are still under the older key, that is the one that must not be taken away yet.
+  const key = opening.at(-1) ?? keys[0]!;
   // Of several processes that start at once the first one's counts; the others look again.
   await ask('INSERT INTO secret_key (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING', [fingerprintOf(key)]);
   const [noted] = await ask<{ fingerprint: string }>('SELECT fingerprint FROM secret_key');

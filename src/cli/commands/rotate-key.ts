@@ -9,6 +9,8 @@ import type { Connect } from '../client';
 import { rotate } from '../rotation';
 
 const CONNECT_MS = 5_000;
+/** A hundred definitions at a time; somebody may be saving one of them. */
+const STATEMENT_MS = 60_000;
 
 /** `monscale rotate-key`: stored secrets under another key. It speaks to PostgreSQL itself. */
 export function addRotateKey(
@@ -30,9 +32,11 @@ export function addRotateKey(
       const reached = await databases;
       try {
         const keys = keysOf(config, folder);
-        if (keys.length < 2 && !lost)
+        if (keys.length < (lost ? 1 : 2))
           throw new Error(
-            'set MONSCALE_SECRET_KEY to the new key (openssl rand -base64 32) and MONSCALE_SECRET_KEY_PREVIOUS to the old one, for this command and before it for every process',
+            lost
+              ? 'set MONSCALE_SECRET_KEY to the new key (openssl rand -base64 32), for this command and for every process'
+              : 'set MONSCALE_SECRET_KEY to the new key (openssl rand -base64 32) and MONSCALE_SECRET_KEY_PREVIOUS to the old one, for this command and before it for every process',
           );
         const { changed, unopened } = await rotate(reached.client, keys, lost);
         console.log(
@@ -75,7 +79,12 @@ async function embedded(folder: string): Promise<Reached> {
 }
 
 async function connected(connectionString: string): Promise<Client> {
-  const client = new Client({ connectionString, connectionTimeoutMillis: CONNECT_MS });
+  const client = new Client({
+    connectionString,
+    connectionTimeoutMillis: CONNECT_MS,
+    statement_timeout: STATEMENT_MS,
+    query_timeout: STATEMENT_MS + CONNECT_MS,
+  });
   client.on('error', () => undefined); // told by the query as well
   await client.connect();
   return client;
