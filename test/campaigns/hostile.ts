@@ -41,12 +41,14 @@ const GROWN_UP_SECONDS = 600;
 /** Threads without work end meanwhile. */
 const QUIET_MS = 60_000;
 
+/** @param only mischiefs whose names have this in them; by default all */
 export async function hostileCampaign(
   seconds: number,
   seed: number,
   tell: (line: string) => void = () => undefined,
+  only = '',
 ): Promise<HostileReport> {
-  const scene = await Scene.build(seed);
+  const scene = await Scene.build(seed, only);
   try {
     return await scene.play(seconds, tell);
   } finally {
@@ -80,11 +82,14 @@ class Scene {
     private readonly line: MonscaleProcess,
     private readonly good: GoodWork,
     private readonly names: DnsStandIn,
+    private readonly mischiefs: readonly Mischief[],
   ) {
     this.random = seeded(seed);
   }
 
-  static async build(seed: number): Promise<Scene> {
+  static async build(seed: number, only: string): Promise<Scene> {
+    const mischiefs = ALL.filter(({ name }) => name.includes(only));
+    if (mischiefs.length === 0) throw new Error(`no mischief has ${only} in its name`);
     const folder = mkdtempSync(join(tmpdir(), 'monscale-hostile-'));
     for (const name of ['secrets', 'spool']) mkdirSync(join(folder, name));
     const world = await World.create();
@@ -107,7 +112,7 @@ class Scene {
     });
     const good = new GoodWork(world, front.api, (await testRedisUrl()).redisUrl);
     await good.begin();
-    return new Scene(seed, { world, env, front, folder, zones, sourceToken }, line, good, names);
+    return new Scene(seed, { world, env, front, folder, zones, sourceToken }, line, good, names, mischiefs);
   }
 
   async play(seconds: number, tell: (line: string) => void): Promise<HostileReport> {
@@ -136,7 +141,7 @@ class Scene {
   /** One mischief after the other. */
   private async lane(isOver: () => boolean, tell: (line: string) => void): Promise<void> {
     while (!isOver()) {
-      const mischief = oneOf(this.random, ALL);
+      const mischief = oneOf(this.random, this.mischiefs);
       this.played[mischief.name] = (this.played[mischief.name] ?? 0) + 1;
       const begun = performance.now();
       this.underWay.add(mischief.name);

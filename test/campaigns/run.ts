@@ -3,7 +3,8 @@
  * `npm run campaign alerts -- --rounds 20 --seed 7`, the same: a line per round.
  * `npm run campaign crash -- --moments 50 --seed 7 --lanes 2`, on what `npm run build` made: a line per moment.
  * `npm run campaign fuzz -- --seconds 3600 --seed 7`, the same: what came of it, at the end.
- * `npm run campaign hostile -- --minutes 60 --seed 7`, the same: a line per mischief, and what came of it, at the end.
+ * `npm run campaign hostile -- --minutes 60 --seed 7 --only redis`, the same: a line per mischief, and what came of it, at
+ * the end; `--only` narrows it to those whose names have that in them.
  * `npm run campaign rules -- --stories 100000 --seed 7`, on the sources: a line per 10,000 stories.
  * `npm run campaign snmp -- --messages 10000 --seed 7`, on the sources: a line per 1,000 messages.
  * Exit code 1 on a violation.
@@ -30,6 +31,7 @@ interface Options {
   messages: number;
   seconds: number;
   minutes: number;
+  only: string;
 }
 
 /** On servers as the tests have them. */
@@ -58,9 +60,9 @@ async function fuzz({ seconds, seed }: Options): Promise<boolean> {
   return violations.length === 0;
 }
 
-async function hostile({ minutes, seed }: Options): Promise<boolean> {
+async function hostile({ minutes, seed, only }: Options): Promise<boolean> {
   const { played, alerts, loopP99, memoryMb, violations } = await onTestServersOfOurOwn(() =>
-    hostileCampaign(minutes * 60, seed, console.log),
+    hostileCampaign(minutes * 60, seed, console.log, only),
   );
   for (const [name, times] of Object.entries(played).sort())
     console.log(`${String(times).padStart(6)}  ${name}`);
@@ -164,6 +166,7 @@ async function main(): Promise<void> {
       messages: { type: 'string', default: '10000' },
       seconds: { type: 'string', default: '60' },
       minutes: { type: 'string', default: '60' },
+      only: { type: 'string', default: '' },
     },
   });
   const campaign = CAMPAIGNS[positionals[0] as keyof typeof CAMPAIGNS];
@@ -178,6 +181,7 @@ async function main(): Promise<void> {
     messages: Number(values.messages),
     seconds: Number(values.seconds),
     minutes: Number(values.minutes),
+    only: values.only,
   });
   process.exit(isGood ? 0 : 1);
 }
