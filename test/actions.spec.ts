@@ -102,7 +102,18 @@ describe('an action tried by a person', () => {
   });
 
   test('whose process dies ends unknown, and is not sent again', async () => {
+    await storeOldReferences();
     const other = await world.start('api');
+    await until(() => /18 more can't have their secrets/.test(other.output), 5_000);
+    expect(other.output).toMatch(
+      /actions old-1 can't have its secrets: .*\\"env\\":\\"DATABASE_URL\\".* must name a variable MONSCALE_PARAM_/,
+    );
+    expect(other.output).toMatch(
+      /actions old-2 can't have its secrets: .*\\"file\\":\\"\/etc\/passwd\\".* does not lie below/,
+    );
+    expect(other.output.match(/can't have its secrets/g)).toHaveLength(20);
+    expect(other.output).not.toMatch(/actions (allowed|tell|slow) can't/);
+    await world.rows(`DELETE FROM actions WHERE name LIKE 'old-%' OR name = 'allowed'`);
     sink.requests.length = 0;
     sink.next.push({ hang: true });
     void other.api.post('/actions/slow/test', { dryRun: false }).catch(() => undefined);
@@ -120,6 +131,25 @@ describe('an action tried by a person', () => {
     });
     expect(sink.requests).toHaveLength(1);
   }, 30_000);
+
+  /** As they were stored when definitions could name any variable and file. */
+  async function storeOldReferences(): Promise<void> {
+    const params = (secretOf: object) => JSON.stringify({ url: 'http://127.0.0.1:1/', secret: secretOf });
+    const definitions: [string, string][] = [
+      ['allowed', params({ env: 'MONSCALE_PARAM_ALLOWED' })],
+      ...Array.from({ length: 38 }, (_, index): [string, string] => [
+        `old-${index}`,
+        params(index % 2 ? { env: 'DATABASE_URL' } : { file: '/etc/passwd' }),
+      ]),
+    ];
+    for (const [name, stored] of definitions)
+      await world.rows(
+        `INSERT INTO actions (id, name, description, type, params, timeout_seconds, retry, version, created_at, updated_at)
+         SELECT ('00000000-0000-4000-8000-' || lpad($1::int::text, 12, '0'))::uuid, $2, '', 'webhook', $3, 30, retry, 1, now(), now()
+         FROM actions WHERE name = 'tell'`,
+        [definitions.findIndex(([one]) => one === name), name, stored],
+      );
+  }
 
   test('says what is wrong', async () => {
     await api.create('/actions', {

@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { accessSync, constants, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ADMIN_TOKEN, World, type MonscaleProcess } from './program';
+import { ADMIN_TOKEN, secret, SECRET_KEY, until, World, type MonscaleProcess } from './program';
+import { WebhookSink } from './stand-ins/webhook-sink';
 
 const ROOT = join(__dirname, '..');
 const MAIN = join(ROOT, 'dist', 'src', 'cli', 'main.js');
@@ -179,6 +181,70 @@ describe('the command line', () => {
     expect(out).toContain('+ action say\n! action up is left out\n');
     expect(out).toContain('1 left out');
   });
+
+  it('brings secrets under another key, while old and new are accepted; one that is lost is not forgotten', async () => {
+    const [young, lost] = [1, 2].map(() => secret(randomBytes(32).toString('base64'))) as [string, string];
+    const sink = new WebhookSink();
+    const url = await sink.start();
+    const credentials = secret('the-credentials-of-the-hook');
+    const headers = { Authorization: `Bearer ${credentials}` };
+    const hook = (name: string) => ({ name, type: 'webhook', params: { url, headers }, retry: { attempts: 20, backoffSeconds: 1 } });
+    const keys = (MONSCALE_SECRET_KEY: string, MONSCALE_SECRET_KEY_PREVIOUS = '') => ({ MONSCALE_SECRET_KEY, MONSCALE_SECRET_KEY_PREVIOUS });
+    const rotate = (given: object, ...more: string[]) =>
+      run(['rotate-key', ...more], { DATABASE_URL: world.databaseUrl, ...given });
+    const outcomeOf = async ({ api }: MonscaleProcess, name: string) =>
+      (await api.post(`/actions/${name}/test`, { dryRun: false })).body;
+    await program.api.create('/actions', hook('hook'));
+
+    const unset = { code: 1, err: expect.stringContaining('set MONSCALE_SECRET_KEY to the new key') };
+    expect(await rotate({})).toMatchObject(unset);
+    expect(await rotate({}, '--lost')).toMatchObject(unset);
+    expect(await rotate(keys(young))).toMatchObject(unset);
+    expect(await rotate(keys(young, lost))).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/1 definitions have secrets that neither key opens, the first: action hook; /),
+    });
+    const both = await world.start('api', { env: keys(young, SECRET_KEY) });
+    await both.api.create('/actions', hook('fresh'));
+    for (const name of ['hook', 'fresh']) expect(await outcomeOf(both, name)).toMatchObject({ outcome: 'succeeded' });
+    expect(await outcomeOf(program, 'hook')).toMatchObject({ outcome: 'succeeded' });
+    // What another sealed by the new key comes to who has the old one alone as what may be tried again.
+    expect(await outcomeOf(program, 'fresh')).toMatchObject({ outcome: 'retryable', error: expect.stringMatching(/another MONSCALE_SECRET_KEY/) });
+
+    const fingerprint = /^1 definitions were brought under the key of fingerprint ([0-9a-f]{16})\n/;
+    const rotated = await rotate(keys(young, SECRET_KEY));
+    expect(rotated).toMatchObject({ code: 0, out: expect.stringMatching(fingerprint), err: '' });
+    expect((await rotate(keys(young, SECRET_KEY))).out).toMatch(/^0 definitions/);
+    expect(await outcomeOf(both, 'hook')).toMatchObject({ outcome: 'succeeded' });
+    await expect(world.start('api')).rejects.toThrow(
+      new RegExp(`MONSCALE_SECRET_KEY is not the key .* theirs is ${fingerprint.exec(rotated.out)![1]}.*rotate-key`),
+    );
+
+    expect((await rotate(keys(lost), '--lost')).out).toMatch(
+      /^0 definitions .*\n(its secrets have to be given again: action (hook|fresh)\n){2}/,
+    );
+    const after = await world.start('all', { env: keys(lost) });
+    await after.api.create('/services', {
+      name: 'hooked',
+      metrics: { outage: { type: 'alert', params: { match: { host: 'hooked' } } } },
+      condition: 'outage > 0',
+      actions: ['hook'],
+    });
+    const sent = sink.requests.length;
+    await after.api.post('/alerts', { labels: { host: 'hooked' } });
+    const execution = async () => (await after.api.all('/executions?service=hooked'))[0];
+    const failing = await until(async () => {
+      const one = await execution();
+      return one?.attempts?.length > 1 && one;
+    }, 15_000);
+    expect(failing).toMatchObject({ status: 'queued', attempts: [{ outcome: 'retryable', error: expect.stringMatching(/headers can't be opened/) }, {}] });
+    expect(sink.requests).toHaveLength(sent);
+    expect((await after.api.patch('/actions/hook', { params: { headers } })).status).toBe(200);
+    await until(async () => (await execution()).status === 'succeeded', 15_000);
+    expect(sink.requests).toHaveLength(sent + 1);
+    expect(sink.requests.at(-1)!.headers.authorization).toBe(headers.Authorization);
+    await sink.stop();
+  }, 90_000); // prettier-ignore
 
   it('is there for npx: the package names it, and it may be run', () => {
     const { bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));

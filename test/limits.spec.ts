@@ -114,6 +114,9 @@ describe('limits of actions', () => {
 
   test('all services together begin no more in an hour than the program allows', async () => {
     sink.clear();
+    // What a person tries counts as well.
+    const tried = await api.post('/actions/any/test', { dryRun: false });
+    expect(tried.body).toMatchObject({ outcome: 'succeeded' });
     const names = named('many', 60);
     await watch(names, { name: 'many', params: { url: `${url}/many` } });
     await begin(names);
@@ -122,9 +125,29 @@ describe('limits of actions', () => {
       const [held, done] = [found.filter((one) => one.held).length, count(found, 'succeeded')];
       return held > 0 && held + done === 60 && found;
     }, 20_000);
-    // 6, 4 and 2 began before.
-    expect(count(executions, 'succeeded')).toBe(60 - 12);
+    // 6, 4 and 2 began before, and the test.
+    expect(count(executions, 'succeeded')).toBe(60 - 13);
     expect(executions.find(({ held }) => held).held).toMatch(/^60 of 60 actions of all services began/);
+
+    // Nor is one tried then, however many ask at once; what would be sent is still shown.
+    const asked = ['many', 'any', 'slow', 'many'].map((name) =>
+      api.post(`/actions/${name}/test`, { dryRun: false }),
+    );
+    for (const { status, body } of await Promise.all(asked))
+      expect([status, body.detail]).toEqual([
+        409,
+        expect.stringMatching(/^60 of 60 actions of all services began/),
+      ]);
+    expect((await api.post('/actions/any/test')).body).toMatchObject({
+      dryRun: true,
+      request: { method: 'POST' },
+    });
+    expect(await api.all('/executions?kind=test')).toHaveLength(1);
+    expect(sink.requests).toHaveLength(48);
+    // An hour later there is room again.
+    await world.rows(`UPDATE executions SET started_at = started_at - interval '1 hour' WHERE kind = 'test'`);
+    const [one, two] = await Promise.all([1, 2].map(() => api.post('/actions/any/test', { dryRun: false })));
+    expect([one!.status, two!.status].sort()).toEqual([200, 409]);
   }, 40_000);
 
   test('limits that are none are refused by name', async () => {

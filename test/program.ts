@@ -17,7 +17,7 @@ const START_MS = 30_000;
 const STOP_MS = 31_000;
 
 export const ADMIN_TOKEN = 'the-administrator-of-the-tests';
-const SECRET_KEY = randomBytes(32).toString('base64');
+export const SECRET_KEY = randomBytes(32).toString('base64');
 
 /** What nobody may ever read: not in what the program prints, not in what it keeps. */
 const secrets = new Set([ADMIN_TOKEN, SECRET_KEY]);

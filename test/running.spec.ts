@@ -221,6 +221,30 @@ describe('a program with embedded servers', () => {
     });
   }
 
+  it('shows the token that it made to a terminal alone; whoever else reads is told its file', async () => {
+    const begin = async (name: string, command: string) => {
+      const [data, port] = [folder(name), await testPort()];
+      const run = shell(`unset MONSCALE_ADMIN_TOKEN; ${command}`, data, port);
+      let said = '';
+      for (const stream of [run.stdout!, run.stderr!]) stream.on('data', (chunk) => (said += String(chunk)));
+      await until(() => /monscale is ready: [^]*admin token.*/.test(said), WAIT_MS, `${name} is ready`);
+      const token = readFileSync(join(data, 'admin-token'), 'utf8').trim();
+      const api = new Api(`http://127.0.0.1:${port}/api/v1`, token);
+      expect((await api.get('/services')).status).toBe(200);
+      process.kill(parseInt(readFileSync(join(data, 'program.pid'), 'utf8')), 'SIGTERM');
+      await once(run, 'close');
+      return { said, token, file: join(data, 'admin-token') };
+    };
+    const [terminal, pipe] = await Promise.all([
+      begin('terminal', 'script -qec "node $MAIN" /dev/null'),
+      begin('kept', 'node $MAIN'),
+    ]);
+    expect(terminal.said).toContain(`shown this once (kept in ${terminal.file}): ${terminal.token}`);
+    expect(pipe.said).toContain(`admin token: in ${pipe.file}`);
+    expect(pipe.said).not.toContain(pipe.token);
+    expect(pipe.token).toMatch(/^[\w-]{24,}$/);
+  }, 60_000);
+
   it('ends in time whoever reads what it says, and whoever does not', async () => {
     for (const [name, pipe] of [
       ['head', '2>&1 | head -1'],

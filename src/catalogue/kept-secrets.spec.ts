@@ -5,6 +5,7 @@ import { ActionMapping } from '../actions/action';
 import { ACTION_MAPPINGS } from '../actions/mappings';
 import { AlertFormatMapping } from '../alerts/formats/alert-format';
 import { ALERT_FORMATS } from '../alerts/formats';
+import { steeredDirections } from '../common/direction';
 import { InvalidInput } from '../common/errors';
 import { fieldsOf, type Field } from '../common/fields';
 import type { MappingOptions } from '../common/mapping-registry';
@@ -129,6 +130,29 @@ describe.each(MAPPINGS)('%s', (_, cls) => {
     put(params, first!.path, KEPT_SECRET);
     expect(() => secrets.seal(cls, params, '')).toThrow('no secret is stored here yet');
   });
+});
+
+/** Templates that say as whom, and not where. */
+const AS_WHOM = /^action cloudforms_\w+ \/username$/;
+
+it('where a template says where secrets go, it is a URL, whose origin no template may say', () => {
+  const templates = MAPPINGS.flatMap(([mapping, cls]) =>
+    leavesOf(cls)
+      .filter(
+        ({ isAside, field }) => !isAside && !field.options.secret && field.options.template !== undefined,
+      )
+      .map((leaf) => ({ ...leaf, cls, name: `${mapping} /${leaf.path.join('/')}` })),
+  );
+  const urls = templates.filter(({ field }) => field.options.directs === 'origin');
+  const others = templates.filter((one) => !urls.includes(one) && !AS_WHOM.test(one.name));
+  expect([urls.length > 1, others.map(({ name }) => name)]).toEqual([true, []]);
+  for (const { cls, path, name } of urls) {
+    const params: Params = {};
+    for (const leaf of leavesOf(cls)) put(params, leaf.path, valueFor(leaf, 'a'));
+    expect([name, steeredDirections(cls, params)]).toEqual([name, []]);
+    put(params, path, 'https://{{ alert.labels.host }}/');
+    expect([name, steeredDirections(cls, params)]).toMatchObject([name, [{ pointer: `/${path.join('/')}` }]]);
+  }
 });
 
 /** Names that say where something goes, or as whom: none of these may be said to direct nothing. */

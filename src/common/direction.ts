@@ -80,7 +80,9 @@ function steered(cls: Type<object>, params: Params, pointer: string): FieldError
     const value = params[name];
     const here = pointer + step(name);
     if (value === undefined || value === null) return [];
-    if (nested && !list) return steered(nested(), value as Params, here);
+    if (nested && list)
+      return (value as Params[]).flatMap((item, index) => steered(nested(), item, here + step(index)));
+    if (nested) return steered(nested(), value as Params, here);
     const isSteered =
       options.directs === 'origin' &&
       options.template !== undefined &&

@@ -26,7 +26,8 @@ export function addRotateKey(
     )
     .option('--lost', 'the old key is lost: name the definitions whose secrets have to be given again')
     .action(async ({ lost = false }: { lost?: boolean }) => {
-      const config = readConfig(env);
+      // Redis holds no secrets, and is not asked.
+      const config = readConfig(env.DATABASE_URL ? { REDIS_URL: 'redis://', ...env } : env);
       const folder = resolve(project, config.dataDir);
       const databases = config.databaseUrl === undefined ? embedded(folder) : given(config.databaseUrl);
       const reached = await databases;
