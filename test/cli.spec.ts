@@ -197,13 +197,12 @@ describe('the command line', () => {
     await program.api.create('/actions', hook('hook'));
 
     const unset = { code: 1, err: expect.stringContaining('set MONSCALE_SECRET_KEY to the new key') };
-    expect(await rotate({})).toMatchObject(unset);
-    expect(await rotate({}, '--lost')).toMatchObject(unset);
-    expect(await rotate(keys(young))).toMatchObject(unset);
-    expect(await rotate(keys(young, lost))).toMatchObject({
+    const foreign = {
       code: 1,
       err: expect.stringMatching(/1 definitions have secrets that neither key opens, the first: action hook; /),
-    });
+    };
+    const early = [rotate({}), rotate({}, '--lost'), rotate(keys(young)), rotate(keys(young, lost))];
+    expect(await Promise.all(early)).toMatchObject([unset, unset, unset, foreign]);
     const both = await world.start('api', { env: keys(young, SECRET_KEY) });
     await both.api.create('/actions', hook('fresh'));
     for (const name of ['hook', 'fresh']) expect(await outcomeOf(both, name)).toMatchObject({ outcome: 'succeeded' });

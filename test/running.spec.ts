@@ -230,7 +230,11 @@ describe('a program with embedded servers', () => {
       await until(() => /monscale is ready: [^]*admin token.*/.test(said), WAIT_MS, `${name} is ready`);
       const token = readFileSync(join(data, 'admin-token'), 'utf8').trim();
       const api = new Api(`http://127.0.0.1:${port}/api/v1`, token);
-      expect((await api.get('/services')).status).toBe(200);
+      // What it made beside the token: notifications are taken from this machine alone.
+      expect((await api.get('/sources/snmp')).body).toMatchObject({
+        format: 'snmp',
+        params: { allowFrom: ['127.0.0.0/8', '::1/128'] },
+      });
       process.kill(parseInt(readFileSync(join(data, 'program.pid'), 'utf8')), 'SIGTERM');
       await once(run, 'close');
       return { said, token, file: join(data, 'admin-token') };

@@ -249,6 +249,24 @@ describe('secrets', () => {
     });
   });
 
+  it('that can be guessed are refused, unless they stand there already', () => {
+    class Weak {
+      @Text({ description: 'secret', secret: true, charactersAtLeast: 8, directs: 'nothing' })
+      secret: string;
+    }
+    const save = (secret: unknown, before?: object) =>
+      secrets.seal(Weak, { secret }, '/params', before as Record<string, unknown>);
+    const weak = secrets.seal(Params, { url: 'u', password: 'short' }, '').password;
+    for (const secret of ['', 'x', 'seven77']) {
+      expect(() => save(secret)).toThrow('/params/secret: must have at least 8 characters');
+      expect(() => save(secret, { secret: weak })).toThrow('can be guessed');
+    }
+    for (const secret of ['eight888', { env: 'MONSCALE_PARAM_X' }]) expect(() => save(secret)).not.toThrow();
+    // Of before the rule: it stays as it is, whether it is kept or given again.
+    for (const secret of ['short', { secret: true }])
+      expect(save(secret, { secret: weak })).toEqual({ secret: weak });
+  });
+
   it('of two keys are opened by both, and sealed by the first', () => {
     const [old, young] = [randomBytes(32), randomBytes(32)];
     const stored = seal({ password: 'p' }, undefined, new Secrets([old]));
