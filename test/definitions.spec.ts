@@ -358,6 +358,34 @@ describe('definitions over HTTP', () => {
     await api.post('/services/web/evaluate');
   });
 
+  it('a secret goes to nobody whom a label or another infrastructure names', async () => {
+    const steered = { name: 'steered', type: 'webhook', params: { url: 'http://{{ alert.labels.host }}/', secret: 'hush-steered' } };
+    expect(errorsOf(await api.post('/actions', steered))).toEqual({ status: 400, pointers: ['/params/url'] });
+    await api.create('/actions', { ...steered, params: { url: steered.params.url } });
+    const secretAdded = { params: { secret: 'hush-steered' } };
+    expect(errorsOf(await api.patch('/actions/steered', secretAdded))).toEqual({ status: 400, pointers: ['/params/url'] });
+    const hostAdded = { params: { url: 'http://127.0.0.1:1{{ alert.labels.port }}/' } };
+    await api.create('/actions', { ...steered, name: 'plain', params: { url: 'http://127.0.0.1:1/{{ alert.labels.path }}', secret: 'hush-steered' } });
+    expect(errorsOf(await api.patch('/actions/plain', hostAdded))).toEqual({ status: 400, pointers: ['/params/url'] });
+    const imported = await api.post('/import', { infrastructures: [], services: [], actions: [{ ...steered, name: 'imported' }] });
+    expect(errorsOf(imported)).toEqual({ status: 400, pointers: ['/actions/0/params/url'] });
+    // As it was stored before: it is not carried out.
+    await world.rows(`UPDATE actions SET params = params || '{"url": "http://{{ nodes.current }}/"}' WHERE name = 'plain'`);
+    await world.rows('UPDATE actions SET version = version + 1');
+    expect((await api.post('/actions/plain/test')).body).toMatchObject({ outcome: 'permanent', error: expect.stringMatching(/^\/url: must name scheme, host and port/) });
+
+    for (const name of ['ours', 'theirs'])
+      await api.create('/infrastructures', { name, nodes: { type: 'static_nodes', params: { addresses: ['127.0.0.1'] } } });
+    const metrics = { waiting: { type: 'snmp_oid_average', params: { oid: '1.3.6.1.2.1.1.3.0', version: '2c', community: 'hush-community' } } };
+    await api.create('/services', service({ name: 'asking', metrics, condition: 'waiting > 1', infrastructure: 'ours', enabled: false }));
+    expect(errorsOf(await api.patch('/services/asking', { infrastructure: 'theirs' }))).toEqual({
+      status: 400,
+      pointers: ['/metrics/waiting/params/community'],
+    });
+    expect((await api.patch('/services/asking', { description: 'kept' })).status).toBe(200);
+    expect((await api.patch('/services/asking', { infrastructure: 'theirs', metrics })).status).toBe(200);
+  }); // prettier-ignore
+
   it('a secret may be named; one that is not there is missing data that names it', async () => {
     const list = (url: object) => ({ waiting: { type: 'redis_list_length', params: { url, key: 'x' } } });
     const changes = { enabled: true, intervalSeconds: 1 };

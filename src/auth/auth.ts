@@ -110,5 +110,6 @@ export const bearerIn = ({ authorization = '' }: Headers): string | undefined =>
 /** The password of basic authentication. */
 export function passwordIn({ authorization = '' }: Headers): string | undefined {
   const basic = /^Basic +([A-Za-z0-9+/=_-]+)$/i.exec(authorization)?.[1];
-  return /^[^:]*:(.+)$/s.exec(Buffer.from(basic ?? '', 'base64').toString('utf8'))?.[1];
+  if (basic === undefined) return undefined;
+  return /^[^:]*:(.+)$/s.exec(Buffer.from(basic, 'base64').toString('utf8'))?.[1];
 }
