@@ -85,7 +85,10 @@ export async function identify(
   const { intake } = request.routeOptions.config as { intake?: WayIn };
   const format = intake?.format(request);
   const inBody = intake?.inBody?.of === format ? intake?.inBody : undefined;
-  const token = bearerIn(request.headers) ?? (intake && tokenIn(request)) ?? (isRead ? inBody?.token(request) : undefined);
+  const token =
+    bearerIn(request.headers) ??
+    (intake && tokenIn(request)) ??
+    (isRead ? inBody?.token(request) : undefined);
   if (token === undefined) {
     if (inBody !== undefined && !isRead) return false;
     throw new Unauthorized('send your token as "Authorization: Bearer <token>"');
