@@ -60,3 +60,13 @@ export async function mapInTurns<T, R>(
   }
   return changed;
 }
+
+/** What a generator returns; others have their turn between its steps. */
+export async function inTurns<T>(steps: Generator<unknown, T>): Promise<T> {
+  const turns = new Turns();
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    if (turns.isOver) await turns.next();
+  }
+}

@@ -54,21 +54,34 @@ export class MibNames {
   private characters = 0;
 
   constructor(modules: readonly MibModule[]) {
+    for (const _ of this.take(modules));
+  }
+
+  /** The same in steps: of many names it takes long. */
+  static *of(modules: readonly MibModule[]): Generator<void, MibNames> {
+    const names = new MibNames([]);
+    yield* names.take(modules);
+    return names;
+  }
+
+  private *take(modules: readonly MibModule[]): Generator<void, void> {
     for (const module of modules) {
+      yield;
       const own = new Map(module.definitions.map((definition) => [definition[0], { module, definition }]));
       this.inModule.set(module.name, own);
       this.imports.set(module, new Map(module.imports));
       for (const [name, found] of own)
         if (found.definition[3] !== 'passing' || !this.everywhere.has(name)) this.everywhere.set(name, found);
     }
-    for (const module of modules) this.byModule.set(module, this.named(module));
+    for (const module of modules) this.byModule.set(module, yield* this.named(module));
   }
 
-  private named(module: MibModule): ModuleNames {
+  private *named(module: MibModule): Generator<void, ModuleNames> {
     const made: ModuleNames = { named: 0, unresolved: [], missing: [], tooLong: [], lacksRoom: false };
     const missing = new Set<string>();
     const room = Math.min(this.characters + MAX_MODULE_CHARACTERS, MAX_CHARACTERS);
     for (const definition of module.definitions) {
+      yield;
       const [name, , , kind] = definition;
       const place = this.placeOf({ module, definition }, 0);
       if (kind === 'passing') {

@@ -1,18 +1,28 @@
+import { join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '../../common/clock';
-import { Conflict, InvalidInput, messageOf, NotFound } from '../../common/errors';
+import { Conflict, InvalidInput, NotFound } from '../../common/errors';
 import { storable } from '../../common/json';
+import { parseInTurns } from '../../common/json-in-turns';
+import { threadTask } from '../../common/thread-pool';
+import { inTurns } from '../../common/turns';
 import { Database } from '../../database/database';
 import { setUploadedMibs } from '../../metrics/snmp/object-names';
-import { MibError, readMib, type MibModule } from '../../snmp/mib';
+import type { MibModule } from '../../snmp/mib';
 import { MibNames } from '../../snmp/mib-names';
 import { builtInMibs } from '../../snmp/standard-mibs';
+import readMibText, { type ReadMib } from './mib.thread';
 import type { TrapNames } from './trap-rules';
 
 const MAX_MODULES = 500;
 const MAX_NAMES = 500_000;
 /** Enough to see what is wrong. */
 const MAX_SHOWN = 20;
+/** A MIB takes some 10 ms at most to read. */
+const SHORT_CHARACTERS = 64 * 1024;
+const READ_MS = 15_000;
+
+const readOnThread = threadTask<string, ReadMib>('requests', join(__dirname, 'mib.thread'));
 
 export interface KnownMib {
   name: string;
@@ -39,6 +49,8 @@ interface MibRow extends MibModule {
 export class Mibs implements TrapNames {
   private revision?: string;
   private names: ReadonlyMap<string, string> | undefined;
+  /** What `list` answers, as of a revision. */
+  private shown?: { revision: string; items: Promise<KnownMib[]> };
 
   constructor(
     private readonly database: Database,
@@ -51,23 +63,19 @@ export class Mibs implements TrapNames {
 
   /** Reads them again when some were changed. */
   async refresh(): Promise<void> {
-    const [row] = await this.database.rows<{ revision: string }>(
-      `SELECT count(*) || ' ' || coalesce(max(updated_at)::text, '') AS revision FROM mibs`,
-      [],
-      'mibs_revision',
-    );
-    if (this.names !== undefined && row!.revision === this.revision) return;
-    this.names = new MibNames([...builtInMibs(), ...(await this.stored())]).names;
-    this.revision = row!.revision;
+    const revision = await this.storedRevision();
+    if (this.names !== undefined && revision === this.revision) return;
+    this.names = (await inTurns(MibNames.of([...builtInMibs(), ...(await this.stored())]))).names;
+    this.revision = revision;
   }
 
-  /** @throws InvalidInput when it is no module or too much, Conflict when there are too many */
+  /** @throws InvalidInput when it is no module or too much, Conflict when there are too many, TooCostly, Unavailable */
   async upload(text: string): Promise<KnownMib> {
-    const module = this.read(text);
+    const module = await this.read(text);
     if (builtInMibs().some(({ name }) => name === module.name))
       throw new Conflict(`${module.name} is built in`);
     const others = (await this.stored()).filter(({ name }) => name !== module.name);
-    const all = new MibNames([...builtInMibs(), ...others, module]);
+    const all = await inTurns(MibNames.of([...builtInMibs(), ...others, module]));
     if (all.byModule.get(module)!.lacksRoom)
       throw new InvalidInput([{ pointer: '', detail: 'has names whose OIDs take too much room together' }]);
     const { name, definitions, imports, skipped } = module;
@@ -89,13 +97,24 @@ export class Mibs implements TrapNames {
     if (kept.length === 0)
       throw new Conflict(`at most ${MAX_MODULES} modules with ${MAX_NAMES} names are kept; delete some`);
     // In this process at once: who uploads a MIB goes on with its names.
-    setUploadedMibs(await this.stored());
+    await setUploadedMibs(await this.stored());
     return (await this.list()).find((one) => one.name === name)!;
   }
 
+  /** Their names are looked through when some were changed alone. */
   async list(): Promise<KnownMib[]> {
+    const revision = await this.storedRevision();
+    if (this.shown?.revision !== revision) {
+      const items = this.lookThrough();
+      this.shown = { revision, items };
+      items.catch(() => (this.shown = undefined));
+    }
+    return this.shown.items;
+  }
+
+  private async lookThrough(): Promise<KnownMib[]> {
     const stored = await this.stored();
-    const all = new MibNames([...builtInMibs(), ...stored]);
+    const all = await inTurns(MibNames.of([...builtInMibs(), ...stored]));
     return [
       ...builtInMibs().map((module) => ({ ...shown(module, all), builtIn: true })),
       ...stored.map((module) => ({ ...shown(module, all), builtIn: false, updatedAt: module.updatedAt })),
@@ -111,13 +130,20 @@ export class Mibs implements TrapNames {
     if (gone.length === 0) throw new NotFound('MIB module', name);
   }
 
-  private read(text: string): MibModule {
-    try {
-      return readMib(text);
-    } catch (error) {
-      if (!(error instanceof MibError)) throw error;
-      throw new InvalidInput([{ pointer: '', detail: messageOf(error) }]);
-    }
+  private async read(text: string): Promise<MibModule> {
+    const limits = { timeoutMs: READ_MS, bytes: text.length, what: 'the MIB', deed: 'read' } as const;
+    const read = text.length <= SHORT_CHARACTERS ? readMibText(text) : await readOnThread(text, limits);
+    if ('error' in read) throw new InvalidInput([{ pointer: '', detail: read.error }]);
+    return (await parseInTurns(read.json)) as MibModule;
+  }
+
+  private async storedRevision(): Promise<string> {
+    const [row] = await this.database.rows<{ revision: string }>(
+      `SELECT count(*) || ' ' || coalesce(max(updated_at)::text, '') AS revision FROM mibs`,
+      [],
+      'mibs_revision',
+    );
+    return row!.revision;
   }
 
   private stored(): Promise<MibRow[]> {

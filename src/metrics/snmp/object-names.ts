@@ -1,3 +1,4 @@
+import { inTurns } from '../../common/turns';
 import type { MibModule } from '../../snmp/mib';
 import { MibNames } from '../../snmp/mib-names';
 import { builtInMibs, commonMibs } from '../../snmp/standard-mibs';
@@ -16,8 +17,9 @@ const PRINTED: Readonly<Record<string, string>> = {
 
 let known: MibNames | undefined;
 let awaitsUploaded = false;
+let latest = 0;
 
-const names = (): MibNames => (known ??= namesWith([]));
+const names = (): MibNames => (known ??= new MibNames(modulesWith([])));
 
 /** What was uploaded will be told: until then a name that is not known may be one of those. */
 export function awaitUploadedMibs(): void {
@@ -27,18 +29,18 @@ export function awaitUploadedMibs(): void {
 export const mayBeUploaded = (): boolean => awaitsUploaded;
 
 /** Those of the modules that are built in, those that are read most, and those that were uploaded. */
-function namesWith(uploaded: readonly MibModule[]): MibNames {
+function modulesWith(uploaded: readonly MibModule[]): MibModule[] {
   const replaced = new Set(uploaded.map(({ name }) => name));
-  return new MibNames([
-    ...builtInMibs(),
-    ...commonMibs().filter(({ name }) => !replaced.has(name)),
-    ...uploaded,
-  ]);
+  return [...builtInMibs(), ...commonMibs().filter(({ name }) => !replaced.has(name)), ...uploaded];
 }
 
 /** What was uploaded counts from now on, in this process. */
-export function setUploadedMibs(uploaded: readonly MibModule[]): void {
-  known = namesWith(uploaded);
+export async function setUploadedMibs(uploaded: readonly MibModule[]): Promise<void> {
+  const turn = ++latest;
+  const made = await inTurns(MibNames.of(modulesWith(uploaded)));
+  // Somebody has told of later ones meanwhile.
+  if (turn !== latest) return;
+  known = made;
   awaitsUploaded = false;
 }
 

@@ -28,7 +28,7 @@ export class UploadedMibs extends Recurring {
       [],
       'mibs_named',
     );
-    setUploadedMibs(modules);
+    await setUploadedMibs(modules);
     this.revision = row!.revision;
   }
 }

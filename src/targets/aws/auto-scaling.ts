@@ -52,7 +52,7 @@ export async function readGroup(
     const { group } = described ?? {};
     if (described === undefined || (group && !isWhole(group)))
       throw new Retryable(`${deed} was answered, but not as ${SERVICE} does`);
-    if (group) return group as Group;
+    if (group) return group;
     ({ NextToken } = described);
     // A page may be empty, and the group on a later one.
     if (!NextToken) throw new Permanent(`${deed} failed: there is no such group`);

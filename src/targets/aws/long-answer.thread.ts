@@ -4,6 +4,7 @@ import {
   DescribeAutoScalingGroupsCommand,
   type AutoScalingGroup,
 } from '@aws-sdk/client-auto-scaling';
+import { heard } from '../../common/heard';
 import type { LongAnswer } from '../http/sdk-handler';
 
 /** What a description of groups says of one. */
@@ -28,7 +29,8 @@ export default async function describedIn({
     credentials: { accessKeyId: 'none', secretAccessKey: 'none' },
     maxAttempts: 1,
     requestHandler: {
-      handle: () => Promise.resolve({ response: { statusCode, headers, body: Readable.from([body]) } }),
+      handle: () =>
+        Promise.resolve({ response: { statusCode, headers, body: heard(Readable.from([body])) } }),
       metadata: { handlerProtocol: 'http/1.1' },
     } as never,
   });
