@@ -11,11 +11,11 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { compileCondition } from '../src/rules/engine/condition';
-import { evaluate, initialState } from '../src/rules/engine/evaluate';
-import { Course, Simulation } from '../src/rules/engine/simulate';
-import type { Observation, Rule, State } from '../src/rules/engine/types';
-import { storyOfPoints, type Points } from '../src/rules/simulation/story';
+import { compileCondition } from '../src/engine/condition';
+import { evaluate, initialState } from '../src/engine/evaluate';
+import { Course, Simulation } from '../src/engine/simulate';
+import type { Observation, Rule, State } from '../src/engine/types';
+import { storyOfPoints, type Points } from '../src/simulation/story';
 import { printTable } from './program';
 
 const RULES = 10_000;

@@ -30,7 +30,7 @@ import { HistoryModule } from './history/history.module';
 import { Points } from './history/points';
 import { Retention } from './history/retention';
 import { RollUps } from './history/roll-ups';
-import { SamplesController } from './history/samples.controller';
+import { SamplesController } from './services/samples.controller';
 import { InfrastructuresController } from './infrastructures/infrastructures.controller';
 import { InfrastructuresModule } from './infrastructures/infrastructures.module';
 import { LoadBalancerController } from './infrastructures/load-balancer.controller';
@@ -40,24 +40,25 @@ import { LoadBalancerSweep } from './load-balancers/load-balancer-sweep';
 import { LoadBalancerSync } from './load-balancers/load-balancer-sync';
 import { LoadBalancersModule } from './load-balancers/load-balancers.module';
 import { MetricsModule } from './metrics/metrics.module';
-import { PollScheduler } from './metrics/poll-scheduler';
-import { Tools } from './metrics/tools';
-import { ToolsController } from './metrics/tools.controller';
+import { PollingModule } from './polling/polling.module';
+import { PollScheduler } from './polling/poll-scheduler';
+import { Tools } from './polling/tools';
+import { ToolsController } from './polling/tools.controller';
 import { QueueModule } from './queue/queue.module';
 import { AlertsProcessor } from './rules/alerts.processor';
 import { CapacityController } from './rules/capacity.controller';
 import { Decisions } from './rules/decisions';
 import { Hindsight } from './rules/hindsight';
-import { PoliciesModule } from './rules/policies/policies.module';
+import { PoliciesModule } from './policies/policies.module';
 import { MomentsAheadSweep } from './rules/moments-ahead-sweep';
 import { PollsProcessor } from './rules/polls.processor';
 import { RulesModule } from './rules/rules.module';
 import { ServiceStates } from './rules/service-states';
 import { ServiceStatesController } from './rules/service-states.controller';
 import { NodeRechecks } from './rules/rechecks';
-import { Recordings } from './rules/simulation/recordings';
-import { Simulations } from './rules/simulation/simulations';
-import { SimulationsController } from './rules/simulation/simulations.controller';
+import { Recordings } from './simulation/recordings';
+import { Simulations } from './simulation/simulations';
+import { SimulationsController } from './simulation/simulations.controller';
 import { UnpolledSweep } from './rules/unpolled-sweep';
 import { ServicesController } from './services/services.controller';
 import { ServicesModule } from './services/services.module';
@@ -71,6 +72,7 @@ const ROOMS = [
   InfrastructuresModule,
   ServicesModule,
   MetricsModule,
+  PollingModule,
   LoadBalancersModule,
   AlertsModule,
   PoliciesModule,

@@ -31,7 +31,7 @@ import { closeDescription } from './auth/closed';
 import { Identities } from './auth/identities';
 import { startEmbeddedServers, type EmbeddedServers } from './embedded/embedded-servers';
 import { groupSize, memberConfig, mayListen, ProcessGroup, tellGroup } from './process-group/process-group';
-import { unlessAborted } from './metrics/unless-aborted';
+import { unlessAborted } from './common/unless-aborted';
 import { installLookup } from './names/lookup';
 import { allowAddresses } from './targets/address-guard';
 

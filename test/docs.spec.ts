@@ -14,8 +14,8 @@ import { testPort } from './ports';
 import { InfrastructureDto } from '../src/infrastructures/infrastructure.dto';
 import { LoadBalancerMapping } from '../src/load-balancers/load-balancer';
 import { LOAD_BALANCER_MAPPINGS } from '../src/load-balancers/mappings';
-import { POLICY_MAPPINGS } from '../src/rules/policies';
-import { PolicyMapping } from '../src/rules/policies/policy';
+import { POLICY_MAPPINGS } from '../src/policies';
+import { PolicyMapping } from '../src/policies/policy';
 import { MonscaleProcess, type Json } from './program';
 
 const ROOT = resolve(__dirname, '..');

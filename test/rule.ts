@@ -1,5 +1,5 @@
-import { compileCondition } from '../src/rules/engine/condition';
-import type { Rule } from '../src/rules/engine/types';
+import { compileCondition } from '../src/engine/condition';
+import type { Rule } from '../src/engine/types';
 
 /** A rule of the engine, polled every 10 s, that triggers whenever its condition is true; specs say what is otherwise. */
 export function ruleWhen(

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { FieldError } from '../common/errors';
 import { isId } from '../common/ids';
 import { Database } from '../database/database';
-import { believed } from '../metrics/mappings/alert.metric';
+import { believed } from './believed';
 
 export interface AddressedMetric {
   type: string;

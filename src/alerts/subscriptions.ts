@@ -4,7 +4,7 @@ import { isObject } from '../common/json';
 import { telemetry } from '../common/telemetry';
 import { Database } from '../database/database';
 import { changedDefinitions, changesAfter, type DefinitionChange } from '../database/definition-changes';
-import { believed } from '../metrics/mappings/alert.metric';
+import { believed } from './believed';
 import { Matcher, type Match, type Subscription } from './matcher';
 
 /** Who asks for alerts, as of a revision of the definitions. */

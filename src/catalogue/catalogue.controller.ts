@@ -4,8 +4,8 @@ import { ActionRegistry } from '../actions/action-registry';
 import { FormatRegistry } from '../alerts/format-registry';
 import { LoadBalancerRegistry } from '../load-balancers/load-balancer-registry';
 import { MetricRegistry } from '../metrics/metric-registry';
-import { CONDITION_FUNCTIONS } from '../rules/engine/condition';
-import { PolicyRegistry } from '../rules/policies/policy-registry';
+import { CONDITION_FUNCTIONS } from '../engine/condition';
+import { PolicyRegistry } from '../policies/policy-registry';
 
 /** What can be chosen by name, and the JSON Schema of its params. */
 @ApiTags('mappings')

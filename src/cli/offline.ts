@@ -12,7 +12,7 @@ import { Queues } from '../queue/queues';
 import { Rechecks } from '../queue/rechecks';
 import { RuleBook } from '../rules/rule-book';
 import { RulesModule } from '../rules/rules.module';
-import { firstNodes, type Player } from '../rules/simulation/play';
+import { firstNodes, type Player } from '../simulation/play';
 import { entriesOf } from '../transfer/document';
 import { Import } from '../transfer/import';
 import { TransferModule } from '../transfer/transfer.module';

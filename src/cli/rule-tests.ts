@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { check } from '../common/check';
 import { InvalidInput, type FieldError } from '../common/errors';
-import { differences, RuleTestDto } from '../rules/testing/rule-test';
+import { differences, RuleTestDto } from '../simulation/rule-test';
 import { SECTION_NAMES } from '../transfer/document';
 import { fromYaml } from '../transfer/yaml';
 import { Offline } from './offline';

@@ -6,7 +6,7 @@ import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
 import { ClockSync } from '../database/clock-sync';
 import { Database } from '../database/database';
-import { PollScheduler } from '../metrics/poll-scheduler';
+import { PollScheduler } from '../polling/poll-scheduler';
 import { Queues } from '../queue/queues';
 import { UnpolledSweep } from '../rules/unpolled-sweep';
 import { Probe } from './probe';

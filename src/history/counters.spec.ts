@@ -1,6 +1,6 @@
 import { openTestDatabase } from '../../test/databases';
 import type { Database } from '../database/database';
-import { windowed } from '../rules/engine/window';
+import { windowed } from '../engine/window';
 import { Counters } from './counters';
 import { Points } from './points';
 import { SampleWriter } from './sample-writer';

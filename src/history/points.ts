@@ -27,7 +27,7 @@ const OF_READINGS = {
     THEN (array_agg(value ORDER BY at DESC))[1] - (array_agg(value ORDER BY at))[1] ELSE sum(rise) END`,
 };
 
-/** How much a counter rose since the reading before it in its step: as `rules/engine/window.ts` has it. */
+/** How much a counter rose since the reading before it in its step: as `engine/window.ts` has it. */
 const RISES = `CASE WHEN before IS NULL THEN 0 WHEN value >= before THEN value - before
     WHEN $6::timestamptz[] IS NULL OR before >= 4294967296 OR EXISTS (
       SELECT FROM unnest($6::timestamptz[]) AS b (begin)

@@ -12,7 +12,7 @@ import { CONFIG, type Config } from '../config/config';
 import { SignOfLife } from '../database/sign-of-life';
 import { KillSwitch } from '../kill-switch/kill-switch';
 import type { Node } from '../metrics/metric';
-import { NodeLister } from '../metrics/node-lister';
+import { NodeLister } from '../polling/node-lister';
 import { SYNC_JOB, type SyncJob } from '../queue/jobs';
 import { Permanent, Retryable } from '../targets/outcomes';
 import type { CallContext, LoadBalancer, Member } from './load-balancer';

@@ -1,5 +1,6 @@
 import { DiscoveryService } from '@nestjs/core';
 import type { MappingOptions } from '../common/mapping-registry';
+import type { Reading } from '../common/reading';
 
 /**
  * A metric mapping: where a number comes from. A read answers a finite number or throws an error that says what
@@ -36,14 +37,6 @@ export interface Node {
   name: string;
   /** IPv4 or IPv6. Absent while it is not known, or not known to be of use: the node is there all the same. */
   address?: string;
-}
-
-export type Reading = { value: number; counter32?: Counter32 } | { error: string };
-
-/** Beside a number that counts up and goes round at 2^32 (RFC 2578, 7.1.6). */
-export interface Counter32 {
-  /** When it began to count, ms; undefined where nobody tells. */
-  readonly since?: number;
 }
 
 export interface ReadContext {

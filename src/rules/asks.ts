@@ -1,6 +1,6 @@
 import type { Sql } from '../database/sql-pool';
 import { integers, uuids } from '../database/binary-format';
-import type { Ask, AskState } from './engine/asked';
+import type { Ask, AskState } from '../engine/asked';
 
 interface AskRow {
   infrastructure: string;

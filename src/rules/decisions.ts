@@ -4,7 +4,7 @@ import { NotFound } from '../common/errors';
 import { Database } from '../database/database';
 import { pageOf, type Page } from '../database/definitions';
 import { Services } from '../services/services';
-import type { Why } from './engine/explain';
+import type { Why } from '../engine/explain';
 import { Hindsight } from './hindsight';
 import { RuleBook } from './rule-book';
 import type { ShownValues } from './seen';

@@ -12,10 +12,10 @@ import type { InfrastructureRow } from '../database/entities';
 import type { Claimed } from '../queue/claimed';
 import { Handover, type Places } from '../queue/handover';
 import { Queues } from '../queue/queues';
-import type { Count } from './engine/asked';
-import { evaluate, initialState, nextMoment, NEVER_SCALED, scaled, type Decided } from './engine/evaluate';
-import { isAhead, scalingsBy, setBack } from './engine/moments';
-import type { Capacity, Observation, Outcome, Scalings, State } from './engine/types';
+import type { Count } from '../engine/asked';
+import { evaluate, initialState, nextMoment, NEVER_SCALED, scaled, type Decided } from '../engine/evaluate';
+import { isAhead, scalingsBy, setBack } from '../engine/moments';
+import type { Capacity, Observation, Outcome, Scalings, State } from '../engine/types';
 import { effectText, escalationOf, toldOf } from './explanation';
 import {
   ALERTS_TOLD,

@@ -1,5 +1,5 @@
-import { explain, number, seconds, why, type Circumstances, type Why } from './engine/explain';
-import type { Scalings, State } from './engine/types';
+import { explain, number, seconds, why, type Circumstances, type Why } from '../engine/explain';
+import type { Scalings, State } from '../engine/types';
 import type { Prepared } from './rule-book';
 import type { Seen } from './seen';
 import { own } from '../common/records';

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Samples } from '../history/samples';
-import { compileCondition, ConditionError } from './engine/condition';
-import { filledIn, type Filled, type Why } from './engine/explain';
-import { isOfChange } from './engine/window';
+import { compileCondition, ConditionError } from '../engine/condition';
+import { filledIn, type Filled, type Why } from '../engine/explain';
+import { isOfChange } from '../engine/window';
 import { STALE_INTERVALS, throughWindows } from './observer';
 import type { Prepared } from './rule-book';
 import type { ShownValues } from './seen';

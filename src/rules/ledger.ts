@@ -6,11 +6,11 @@ import type { InfrastructureRow, ServiceRow } from '../database/entities';
 import { CLAIMED, LEASE_END, MAY_ACT, NOW, NOW_TEXT, type Claimed } from '../queue/claimed';
 import type { Places } from '../queue/handover';
 import { readAsks, writeAsks } from './asks';
-import { standingOf, type Ask, type Count } from './engine/asked';
-import { stateOf } from './engine/evaluate';
-import type { Capacity, Direction, Nodes, Scalings, State } from './engine/types';
-import { numbersOf, type Why } from './engine/explain';
-import type { ToldAlert } from './engine/told-alert';
+import { standingOf, type Ask, type Count } from '../engine/asked';
+import { stateOf } from '../engine/evaluate';
+import type { Capacity, Direction, Nodes, Scalings, State } from '../engine/types';
+import { numbersOf, type Why } from '../engine/explain';
+import type { ToldAlert } from '../engine/told-alert';
 import type { Prepared } from './rule-book';
 import type { ShownValues } from './seen';
 

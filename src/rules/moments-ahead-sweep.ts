@@ -4,7 +4,7 @@ import { Recurring } from '../common/periodic';
 import { Database } from '../database/database';
 import { LEASE_SECONDS } from '../queue/claimed';
 import { Queues } from '../queue/queues';
-import { PAST } from './engine/moments';
+import { PAST } from '../engine/moments';
 
 const EVERY_MS = 10_000;
 /** What is found by reading whole tables is looked for at start, when something else lay ahead, and once in so many rounds. */

@@ -7,10 +7,10 @@ import type { Sql } from '../database/sql-pool';
 import { Infrastructures } from '../infrastructures/infrastructures';
 import { Rechecks, type Recheck } from '../queue/rechecks';
 import { readAsks } from './asks';
-import { standingOf, type Count } from './engine/asked';
-import { plan } from './engine/evaluate';
-import { nodesChange } from './engine/explain';
-import type { Direction, Nodes } from './engine/types';
+import { standingOf, type Count } from '../engine/asked';
+import { plan } from '../engine/evaluate';
+import { nodesChange } from '../engine/explain';
+import type { Direction, Nodes } from '../engine/types';
 import { Ledger } from './ledger';
 import { RuleBook } from './rule-book';
 

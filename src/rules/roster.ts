@@ -3,8 +3,8 @@ import { keepHeapTight } from '../common/heap';
 import { SharedRun } from '../common/shared-run';
 import { Database } from '../database/database';
 import { changedDefinitions, changesAfter, type DefinitionChange } from '../database/definition-changes';
-import { stateOf } from './engine/evaluate';
-import type { State } from './engine/types';
+import { stateOf } from '../engine/evaluate';
+import type { State } from '../engine/types';
 import { RuleBook, SNAPSHOT, type SnapshotRow, type Watched } from './rule-book';
 import { SlotIndex } from './slot-index';
 

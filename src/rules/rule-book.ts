@@ -11,19 +11,20 @@ import { telemetry } from '../common/telemetry';
 import { uuids } from '../database/binary-format';
 import { Database } from '../database/database';
 import { InfrastructureRow, ServiceRow } from '../database/entities';
-import { believed, type AlertParams } from '../metrics/mappings/alert.metric';
+import type { AlertParams } from '../metrics/mappings/alert.metric';
+import { believed } from '../alerts/believed';
 import type { Node } from '../metrics/metric';
 import { MetricRegistry } from '../metrics/metric-registry';
-import { NodeCounter, type NodeCount } from '../metrics/node-counter';
-import { NodeLister } from '../metrics/node-lister';
-import type { Polled } from '../metrics/poller';
-import { Reads, type Read } from '../metrics/reads';
+import { NodeCounter, type NodeCount } from '../polling/node-counter';
+import { NodeLister } from '../polling/node-lister';
+import type { Polled } from '../polling/polled';
+import { Reads, type Read } from '../polling/reads';
 import type { AlertMetric } from '../alerts/alert-values';
-import { compileCondition, type Condition } from './engine/condition';
-import { stateOf } from './engine/evaluate';
-import type { Predicate, Rule, Scaling, State } from './engine/types';
-import { isOfChange, type Window } from './engine/window';
-import { PolicyRegistry } from './policies/policy-registry';
+import { compileCondition, type Condition } from '../engine/condition';
+import { stateOf } from '../engine/evaluate';
+import type { Predicate, Rule, Scaling, State } from '../engine/types';
+import { isOfChange, type Window } from '../engine/window';
+import { PolicyRegistry } from '../policies/policy-registry';
 
 /** A service made ready to be polled and evaluated: parsed, compiled and checked when its definition changes. */
 export interface Prepared extends Polled {

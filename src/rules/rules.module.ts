@@ -1,11 +1,11 @@
 import { Module } from '@nestjs/common';
 import { AlertsModule } from '../alerts/alerts.module';
 import { HistoryModule } from '../history/history.module';
-import { MetricsModule } from '../metrics/metrics.module';
+import { PollingModule } from '../polling/polling.module';
 import { Evaluator } from './evaluator';
 import { Ledger } from './ledger';
 import { Observer } from './observer';
-import { PoliciesModule } from './policies/policies.module';
+import { PoliciesModule } from '../policies/policies.module';
 import { Roster } from './roster';
 import { PushedSamples } from './pushed-samples';
 import { RuleBook } from './rule-book';
@@ -13,7 +13,7 @@ import { Unpolled } from './unpolled';
 
 /** What is decided. */
 @Module({
-  imports: [MetricsModule, AlertsModule, HistoryModule, PoliciesModule],
+  imports: [PollingModule, AlertsModule, HistoryModule, PoliciesModule],
   providers: [RuleBook, Roster, Observer, Evaluator, Ledger, Unpolled, PushedSamples],
   exports: [RuleBook, Roster, Observer, Evaluator, Ledger, Unpolled, PushedSamples],
 })

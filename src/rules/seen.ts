@@ -1,6 +1,6 @@
 import type { AlertValue, FeedingAlert } from '../alerts/alert-values';
-import type { ToldAlert } from './engine/told-alert';
-import type { Values } from './engine/types';
+import type { ToldAlert } from '../engine/told-alert';
+import type { Values } from '../engine/types';
 import type { Prepared, Watched } from './rule-book';
 import { own } from '../common/records';
 

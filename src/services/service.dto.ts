@@ -2,7 +2,7 @@ import { Choice as ChoiceOf } from '../common/choice';
 import { Any, Choice, Decimal, Flag, ListOf, Nested, Text, TextList, TextMap, Whole } from '../common/fields';
 import type { FieldError } from '../common/errors';
 import { NAME } from '../common/names';
-import { MAX_WINDOW_READINGS, WINDOW_FUNCTIONS } from '../rules/engine/window';
+import { MAX_WINDOW_READINGS, WINDOW_FUNCTIONS } from '../engine/window';
 
 const MAX_STEPS = 20;
 

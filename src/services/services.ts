@@ -17,14 +17,9 @@ import { firstSeries, nextSeries } from '../database/series';
 import { Infrastructures } from '../infrastructures/infrastructures';
 import { MetricRegistry } from '../metrics/metric-registry';
 import { Queues } from '../queue/queues';
-import {
-  compileCondition,
-  CONDITION_FUNCTIONS,
-  ConditionError,
-  isMetricName,
-} from '../rules/engine/condition';
-import { MAX_WINDOW_READINGS } from '../rules/engine/window';
-import { PolicyRegistry } from '../rules/policies/policy-registry';
+import { compileCondition, CONDITION_FUNCTIONS, ConditionError, isMetricName } from '../engine/condition';
+import { MAX_WINDOW_READINGS } from '../engine/window';
+import { PolicyRegistry } from '../policies/policy-registry';
 import { MetricDto, namedActions, ServiceDto } from './service.dto';
 
 const MAX_METRICS = 100;

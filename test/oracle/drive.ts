@@ -1,5 +1,5 @@
 /** Plays a story to the rule engine, as the program does: what is remembered, read and counted is handed in. */
-import { compileCondition } from '../../src/rules/engine/condition';
+import { compileCondition } from '../../src/engine/condition';
 import {
   asksForGap,
   evaluate,
@@ -7,8 +7,8 @@ import {
   NEVER_SCALED,
   rememberedUntil,
   scaled,
-} from '../../src/rules/engine/evaluate';
-import type { Capacity, Observation, Rule, Scalings, State } from '../../src/rules/engine/types';
+} from '../../src/engine/evaluate';
+import type { Capacity, Observation, Rule, Scalings, State } from '../../src/engine/types';
 import type { Verdict } from './oracle';
 import { rulesOf, written, type Expression, type MomentOfStory, type RuleOfStory, type Story } from './story';
 

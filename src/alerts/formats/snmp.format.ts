@@ -2,8 +2,8 @@ import { networkProblem } from '../../common/addresses';
 import type { SelfChecking } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { Decimal, ListOf, Text, TextList } from '../../common/fields';
-import { OID, OID_HINT, oidProblem } from '../../metrics/mappings/snmp-oid.metric';
-import { SnmpUserParams, userProblems } from '../../metrics/snmp/snmp-user-params';
+import { OID, OID_HINT, oidProblem } from '../../snmp/oid';
+import { SnmpUserParams, userProblems } from '../../snmp/snmp-user-params';
 import { AlertFormatMapping, type AlertFormat, type Parsed } from './alert-format';
 
 const MAX_LIFE_SECONDS = 31_536_000;

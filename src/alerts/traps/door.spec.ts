@@ -13,11 +13,11 @@ import {
 import { bound, ber, closed, integer } from '../../../test/stand-ins/snmp-agents';
 import { hasSnmpTools } from '../../../test/stand-ins/snmp-tools';
 import { ManualClock } from '../../common/clock';
-import type { SnmpUser } from '../../metrics/snmp/snmp-target';
+import type { SnmpUser } from '../../snmp/snmp-target';
 import { SnmpSourceParams } from '../formats/snmp.format';
 import { Door, type Admission } from './door';
-import { Engines } from './engines';
-import { SecureMessages } from './secure-messages';
+import { Engines } from '../../snmp/engines';
+import { SecureMessages } from '../../snmp/secure-messages';
 import { TrapSource } from './trap-source';
 
 const LINK_DOWN = '1.3.6.1.6.3.1.1.5.3';

@@ -1,11 +1,11 @@
 import { BerError } from '../../snmp/ber';
 import type { Datagram } from './datagrams';
-import { acknowledgementOf, communityMessage, versionOf } from './community-message';
-import type { Engines } from './engines';
-import { plainAddress, type Notification } from './notification';
-import { refusal, type Refusal } from './refusal';
-import { OWN_BOOTS, type SecureMessages } from './secure-messages';
-import { securityParametersOf } from './security-parameters';
+import { acknowledgementOf, communityMessage, versionOf } from '../../snmp/community-message';
+import type { Engines } from '../../snmp/engines';
+import { plainAddress, type Notification } from '../../snmp/notification';
+import { refusal, type Refusal } from '../../snmp/refusal';
+import { OWN_BOOTS, type SecureMessages } from '../../snmp/secure-messages';
+import { securityParametersOf } from '../../snmp/security-parameters';
 import { sourceAddressOf } from './source-address';
 import type { TrapSource } from './trap-source';
 

@@ -7,7 +7,7 @@ import { parseInTurns } from '../../common/json-in-turns';
 import { threadTask } from '../../common/thread-pool';
 import { inTurns } from '../../common/turns';
 import { Database } from '../../database/database';
-import { setUploadedMibs } from '../../metrics/snmp/object-names';
+import { setUploadedMibs } from '../../snmp/object-names';
 import type { MibModule } from '../../snmp/mib';
 import { MibNames } from '../../snmp/mib-names';
 import { builtInMibs } from '../../snmp/standard-mibs';

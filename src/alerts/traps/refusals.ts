@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { telemetry } from '../../common/telemetry';
 import { Database } from '../../database/database';
 import { shownEngineId } from './engine-store';
-import type { Refusal } from './refusal';
+import type { Refusal } from '../../snmp/refusal';
 
 /** Senders that one process keeps between two writes; of others the number alone is known. */
 const MAX_GATHERED = 200;

@@ -1,6 +1,6 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import type { SourceLimits } from '../../auth/identities';
-import type { SnmpUser } from '../../metrics/snmp/snmp-target';
+import type { SnmpUser } from '../../snmp/snmp-target';
 import type { SnmpSourceParams } from '../formats/snmp.format';
 import { TrapRules } from './trap-rules';
 

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { headerProblem, httpUrlProblem } from '../../targets/http/params';
 import { askWhole, type HttpRequest, type HttpTls, type WholeAnswer } from '../../targets/http/request';
 import type { ReadContext } from '../metric';
-import { unlessAborted } from '../unless-aborted';
+import { unlessAborted } from '../../common/unless-aborted';
 
 const BYTES_AT_MOST = 1024 * 1024;
 const REDIRECTS_AT_MOST = 5;

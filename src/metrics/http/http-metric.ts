@@ -2,8 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { messageOf } from '../../common/errors';
 import { statusText } from '../../targets/http/json-call';
 import type { WholeAnswer } from '../../targets/http/request';
-import type { Metric, ReadContext, Reading } from '../metric';
-import { reasonOfAbort } from '../unless-aborted';
+import type { Metric, ReadContext } from '../metric';
+import type { Reading } from '../../common/reading';
+import { reasonOfAbort } from '../../common/unless-aborted';
 import { HttpClient, identityOf, type HttpQuestion } from './http-client';
 
 /** We are refused, so what such an answer holds says nothing of the target. */

@@ -103,10 +103,6 @@ function sourceProblem(source: unknown): string | undefined {
   return names.every(isName) ? undefined : 'must be the name of a source, or a list of names';
 }
 
-/** The sources that params believe; undefined: all. */
-export const believed = (source: unknown): string[] | undefined =>
-  source === undefined || source === null ? undefined : [source].flat().map(String);
-
 function matchProblem(match: unknown): string | undefined {
   if (typeof match !== 'object' || match === null || Array.isArray(match)) {
     return 'must be an object: label -> text or {"regex": "…"}';

@@ -10,7 +10,7 @@ import type { Mapping } from '../../common/mapping-registry';
 import type { Metric, MetricOptions, ReadContext } from '../metric';
 import { MetricRegistry } from '../metric-registry';
 import { CLOCK, systemClock } from '../../common/clock';
-import { SnmpClient } from '../snmp/snmp-client';
+import { SnmpClient } from '../../snmp/snmp-client';
 import { HttpClient } from '../http/http-client';
 import { TargetReader } from '../reader/target-reader';
 import { METRIC_MAPPINGS } from './index';

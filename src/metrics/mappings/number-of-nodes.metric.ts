@@ -1,5 +1,5 @@
 import { MetricMapping, type Metric, type ReadContext } from '../metric';
-import { unlessAborted } from '../unless-aborted';
+import { unlessAborted } from '../../common/unless-aborted';
 
 export class NumberOfNodesParams {}
 

@@ -4,10 +4,11 @@ import { messageOf } from '../../common/errors';
 import { Nested, Text } from '../../common/fields';
 import { redisAddress } from '../../queue/redis';
 import { TlsParams } from '../../targets/http/params';
-import { MetricMapping, type Metric, type ReadContext, type Reading } from '../metric';
+import { MetricMapping, type Metric, type ReadContext } from '../metric';
+import type { Reading } from '../../common/reading';
 import { TargetReader } from '../reader/target-reader';
 import { redisUrlProblem } from '../redis/redis-url';
-import { reasonOfAbort } from '../unless-aborted';
+import { reasonOfAbort } from '../../common/unless-aborted';
 
 export class RedisListLengthParams {
   @Text({

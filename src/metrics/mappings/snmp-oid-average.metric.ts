@@ -2,15 +2,15 @@ import type { SelfChecking } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { messageOf } from '../../common/errors';
 import { TextList, Whole } from '../../common/fields';
-import { MetricMapping, type Metric, type Node, type ReadContext, type Reading } from '../metric';
-import { SnmpClient } from '../snmp/snmp-client';
-import type { SnmpTarget } from '../snmp/snmp-target';
-import { unlessAborted } from '../unless-aborted';
+import { MetricMapping, type Metric, type Node, type ReadContext } from '../metric';
+import type { Reading } from '../../common/reading';
+import { SnmpClient } from '../../snmp/snmp-client';
+import type { SnmpTarget } from '../../snmp/snmp-target';
+import { unlessAborted } from '../../common/unless-aborted';
 import {
   Community,
   hostAndPortProblem,
   instanceProblems,
-  normalOid,
   Oid,
   Port,
   Retries,
@@ -21,6 +21,7 @@ import {
   withPort,
   type SnmpV3Params,
 } from './snmp-oid.metric';
+import { normalOid } from '../../snmp/oid';
 
 const HOSTS_AT_MOST = 500;
 const REASONS_AT_MOST = 3;

@@ -2,7 +2,7 @@ import { bound, closed, getIn, integer, responseTo } from '../../../test/stand-i
 import { hasSnmpd, SNMPD_USER, startSnmpd, SYS_SERVICES } from '../../../test/stand-ins/snmpd';
 import { checked } from '../../common/check';
 import type { Node, ReadContext } from '../metric';
-import { SnmpClient } from '../snmp/snmp-client';
+import { SnmpClient } from '../../snmp/snmp-client';
 import { SnmpOidAverage, SnmpOidAverageParams } from './snmp-oid-average.metric';
 
 const OID = '1.3.6.1.4.1.8072.9999.1.0';

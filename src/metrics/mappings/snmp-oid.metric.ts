@@ -1,23 +1,20 @@
 import { isIPv6 } from 'node:net';
 import type { FieldError } from '../../common/errors';
 import { Choice, Nested, Text, Whole } from '../../common/fields';
-import { MetricMapping, type Metric, type ReadContext, type Reading } from '../metric';
-import { SnmpClient } from '../snmp/snmp-client';
-import { isCounter32, mayBeUploaded, oidOfName } from '../snmp/object-names';
-import { LINK_LOCAL } from '../snmp/zone';
-import { keyOfTarget, SNMP_VERSIONS, type SnmpTarget, type SnmpUser } from '../snmp/snmp-target';
-import { SnmpUserParams, userProblems } from '../snmp/snmp-user-params';
-
-/** RFC 2578, 3.5: at most 128 numbers of 32 bits. */
-const OID_NUMBERS = 128;
+import { MetricMapping, type Metric, type ReadContext } from '../metric';
+import type { Reading } from '../../common/reading';
+import { SnmpClient } from '../../snmp/snmp-client';
+import { isCounter32, mayBeUploaded, oidOfName } from '../../snmp/object-names';
+import { normalOid, oidProblem } from '../../snmp/oid';
+import { LINK_LOCAL } from '../../snmp/zone';
+import { keyOfTarget, SNMP_VERSIONS, type SnmpTarget, type SnmpUser } from '../../snmp/snmp-target';
+import { SnmpUserParams, userProblems } from '../../snmp/snmp-user-params';
 
 /** A name, an IPv4 address, or what may be an IPv6 address, perhaps with its zone: `fe80::1%eth0`. Perhaps with a port. */
 export const HOST =
   /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?(?::\d{1,5})?|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9_.~-]{1,64})?|\[[0-9A-Za-z:.%_~-]+\](?::\d{1,5})?)$/;
 export const HOST_HINT = 'must be a host name or an IP address, without scheme and port';
-export const OID = /^\.?[0-2](?:\.\d{1,10}){2,}$/;
-export const OID_HINT = 'must be an object identifier in numbers, such as 1.3.6.1.2.1.1.3.0';
-/** The same, or a name with its instance. */
+/** An object identifier in numbers, or a name with its instance. */
 const OBJECT = /^(?:\.?[0-2](?:\.\d{1,10}){2,}|(?:[A-Za-z0-9_-]+::)?[A-Za-z][A-Za-z0-9_-]*(?:\.\d{1,10})*)$/;
 const OBJECT_HINT =
   'must be a numeric OID, e.g. 1.3.6.1.4.1.2021.11.9.0, or a name with its instance, e.g. UCD-SNMP-MIB::ssCpuUser.0';
@@ -170,15 +167,6 @@ export function targetProblem(target: Pick<SnmpTarget, 'version' | 'v3'>): strin
   return problem && `${problem.pointer.slice(1).replaceAll('/', '.')} ${problem.detail}`;
 }
 
-/** In numbers, without the leading dot that some tools write. A name that nobody knows any more stays as it is. */
-export function normalOid(oid: string): string {
-  if (oid.charCodeAt(0) <= NINE) return oid.charCodeAt(0) === DOT ? oid.slice(1) : oid;
-  return oidOfName(oid) ?? oid;
-}
-
-const DOT = 46;
-const NINE = 57;
-
 /** A name says which object of the agents', and not yet which of its values. */
 export function instanceProblems(object: string): FieldError[] {
   if (/\.\d+$/.test(object)) return [];
@@ -194,12 +182,6 @@ function objectProblem(object: string): string | undefined {
   if (oid === undefined)
     return `is no name that a MIB here knows; write the numeric OID, e.g. 1.3.6.1.4.1.2021.11.9.0, or upload its MIB`;
   return oidProblem(oid);
-}
-
-export function oidProblem(oid: string): string | undefined {
-  const numbers = normalOid(oid).split('.').map(Number);
-  if (numbers.length > OID_NUMBERS) return `must have at most ${OID_NUMBERS} numbers`;
-  return numbers.some((number) => number > 0xffffffff) ? 'has a number above 4294967295' : undefined;
 }
 
 /** What is wrong between the fields of an SNMP definition. */

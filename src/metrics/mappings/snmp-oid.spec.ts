@@ -17,9 +17,10 @@ import {
   type StandIn,
 } from '../../../test/stand-ins/snmp-agents';
 import { check } from '../../common/check';
-import type { ReadContext, Reading } from '../metric';
-import { SnmpClient } from '../snmp/snmp-client';
-import { requestIdIn } from '../snmp/request-id';
+import type { ReadContext } from '../metric';
+import type { Reading } from '../../common/reading';
+import { SnmpClient } from '../../snmp/snmp-client';
+import { requestIdIn } from '../../snmp/request-id';
 import { SnmpOid, SnmpOidParams } from './snmp-oid.metric';
 
 const BASE = '1.3.6.1.4.1.8072.9999';

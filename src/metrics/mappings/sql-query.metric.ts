@@ -3,10 +3,11 @@ import { Injectable } from '@nestjs/common';
 import { messageOf } from '../../common/errors';
 import { Nested, Text } from '../../common/fields';
 import { TlsParams } from '../../targets/http/params';
-import { MetricMapping, type Metric, type ReadContext, type Reading } from '../metric';
+import { MetricMapping, type Metric, type ReadContext } from '../metric';
+import type { Reading } from '../../common/reading';
 import { TargetReader } from '../reader/target-reader';
 import { hostText, sqlAddress, sqlUrlProblem } from '../sql/sql-url';
-import { reasonOfAbort } from '../unless-aborted';
+import { reasonOfAbort } from '../../common/unless-aborted';
 
 export class SqlQueryParams {
   @Text({

@@ -1,6 +1,6 @@
 /** What the program and the process that reads for it say to each other. */
 import type { HttpTls } from '../../targets/http/request';
-import type { Reading } from '../metric';
+import type { Reading } from '../../common/reading';
 
 /** Whose protocol the target speaks. */
 export type Protocol = 'sql' | 'redis';

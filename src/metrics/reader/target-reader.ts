@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { telemetry } from '../../common/telemetry';
-import type { Reading } from '../metric';
-import { unlessAborted } from '../unless-aborted';
+import type { Reading } from '../../common/reading';
+import { unlessAborted } from '../../common/unless-aborted';
 import type { Answer, Question } from './messages';
 import { ReaderGone, ReaderProcess } from './reader-process';
 import { Suspects } from './suspects';

@@ -3,7 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { heard } from '../../common/heard';
 import { redisAddress, throughSentinels, type RedisAddress } from '../../queue/redis';
 import type { HttpTls } from '../../targets/http/request';
-import type { Reading } from '../metric';
+import type { Reading } from '../../common/reading';
 import { BrokenAnswer } from '../reader/broken-answer';
 import { checkedSlots } from './cluster-slots';
 import { redisWords } from './redis-words';

@@ -1,9 +1,9 @@
 import { messageOf } from '../../common/errors';
-import { KeptConnections } from '../kept-connections';
-import type { Reading } from '../metric';
+import { KeptConnections } from '../../common/kept-connections';
+import type { Reading } from '../../common/reading';
 import type { Question } from '../reader/messages';
 import type { TargetProtocol } from '../reader/target-protocol';
-import { reasonOfAbort, unlessAborted } from '../unless-aborted';
+import { reasonOfAbort, unlessAborted } from '../../common/unless-aborted';
 import { RedisServer } from './redis-server';
 
 const SERVERS_AT_MOST = 256;

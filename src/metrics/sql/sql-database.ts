@@ -1,5 +1,5 @@
 import { DatabaseError, Pool, type PoolClient } from 'pg';
-import { unlessAborted } from '../unless-aborted';
+import { unlessAborted } from '../../common/unless-aborted';
 import { hostText, type Session, type SqlAddress, type SqlHost } from './sql-url';
 import { sqlWords, Told } from './sql-words';
 

@@ -1,9 +1,9 @@
 import { plainNumber } from '../../common/plain-number';
-import { KeptConnections } from '../kept-connections';
-import type { Reading } from '../metric';
+import { KeptConnections } from '../../common/kept-connections';
+import type { Reading } from '../../common/reading';
 import type { Question } from '../reader/messages';
 import type { TargetProtocol } from '../reader/target-protocol';
-import { reasonOfAbort } from '../unless-aborted';
+import { reasonOfAbort } from '../../common/unless-aborted';
 import { SqlDatabase } from './sql-database';
 import { sqlAddress } from './sql-url';
 import { noNumber, sqlWords, Told } from './sql-words';

@@ -1,0 +1,136 @@
+import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { withDeadline } from '../common/deadline';
+import { messageOf } from '../common/errors';
+import { telemetry } from '../common/telemetry';
+import type { Reading } from '../common/reading';
+import { look, planOf, type PollPlan } from './poll-plan';
+import { PollRequest, Tally } from './poll-request';
+import type { Polled, Polling } from './polled';
+
+/** Requests to targets under way at once in this process, and those that wait for their turn. */
+const MAX_REQUESTS = 512;
+const MAX_WAITING = 10_000;
+/** Services that are done within this time of each other go on together. */
+const LINGER_MS = 15;
+
+interface Waiting {
+  request: PollRequest;
+  /** By `performance.now()`. */
+  until: number;
+}
+
+/**
+ * Reads the metrics of many services at once: those of one target go together, the same question goes once, targets
+ * side by side, and a dead target holds up nobody but its own services.
+ */
+@Injectable()
+export class Poller implements BeforeApplicationShutdown {
+  private readonly underWay = new Set<AbortController>();
+  private stopped = false;
+  private free = MAX_REQUESTS;
+  private readonly waiting: Waiting[] = [];
+
+  beforeApplicationShutdown(): void {
+    this.stopped = true;
+    for (const controller of this.underWay) controller.abort(new Error('the program stops'));
+  }
+
+  /**
+   * Services as their reads come back, in waves; every one once. One that is still not asked about after `patienceMs`
+   * is left out and counted: there is no room, and a later poll of it is worth more.
+   */
+  async *poll<P extends Polled>(services: readonly P[], patienceMs = Infinity): AsyncGenerator<Polling<P>[]> {
+    await look(services);
+    const done: Polling<P>[] = [];
+    let left = services.length;
+    let wake = () => {};
+    const requests = new Map<string, PollRequest>();
+    for (const polled of services) {
+      const plan = planOf(polled);
+      const whenDone = (readings?: Readonly<Record<string, Reading>>) => {
+        if (readings === undefined) {
+          left -= 1;
+          telemetry.pollsDropped.inc({ reason: 'no_room' });
+        } else done.push({ polled, readings });
+        wake();
+      };
+      const missing = metricsIn(plan);
+      if (missing === 0) whenDone({});
+      else collect(polled, new Tally(missing, whenDone), plan, requests);
+    }
+    const until = performance.now() + patienceMs;
+    for (const request of requests.values()) this.send(request, until);
+    while (left > 0) {
+      if (done.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+      if (done.length < left) await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
+      // What was cut short is not missing data: nobody has looked.
+      if (this.stopped) throw new Error('the program stops; these services are left to their next poll');
+      const wave = done.splice(0);
+      left -= wave.length;
+      if (wave.length > 0) yield wave;
+    }
+  }
+
+  private send(request: PollRequest, until: number): void {
+    if (this.free > 0) {
+      this.free--;
+      void this.ask(request);
+    } else if (this.waiting.length < MAX_WAITING) this.waiting.push({ request, until });
+    else request.giveUp();
+  }
+
+  /** Somebody else's turn. */
+  private sendNext(): void {
+    for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
+      if (performance.now() < next.until) {
+        void this.ask(next.request);
+        return;
+      }
+      next.request.giveUp();
+    }
+    this.free++;
+  }
+
+  private async ask(request: PollRequest): Promise<void> {
+    const { strategy, params, timeoutMs, type } = request;
+    const abort = new AbortController();
+    this.underWay.add(abort);
+    let readings: Reading[];
+    try {
+      readings = await withDeadline(
+        timeoutMs,
+        (signal) => {
+          const context = { signal, timeoutMs, ...request.nodes };
+          if (strategy.readMany) return strategy.readMany(params, context);
+          return strategy.read(params[0], context).then((value) => [{ value }]);
+        },
+        abort,
+      );
+    } catch (error) {
+      const failed = { error: messageOf(error) };
+      readings = params.map(() => failed);
+    }
+    this.underWay.delete(abort);
+    this.sendNext();
+    const values = request.settle(readings);
+    telemetry.reads.inc({ type, outcome: 'value' }, values);
+    telemetry.reads.inc({ type, outcome: 'error' }, params.length - values);
+  }
+}
+
+/** Adds what a service asks to the requests of its targets. */
+function collect(polled: Polled, tally: Tally, plan: PollPlan, requests: Map<string, PollRequest>): void {
+  for (const group of plan.groups) {
+    const request = requests.get(group.key);
+    if (request === undefined) requests.set(group.key, new PollRequest(group, tally, polled));
+    else request.join(group, tally);
+  }
+  for (const { metric, type, error } of plan.unreadable) {
+    telemetry.reads.inc({ type, outcome: 'error' });
+    tally.take(metric, { error });
+  }
+}
+
+function metricsIn({ groups, unreadable }: PollPlan): number {
+  return groups.reduce((count, { metrics }) => count + metrics.length, unreadable.length);
+}

@@ -1,0 +1,173 @@
+import { randomFillSync } from 'node:crypto';
+import { createSocket, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+import { RequestTimedOutError } from 'net-snmp';
+import type { Reading } from '../common/reading';
+import { encodeGet, idOf, readingsIn, type Get } from './get-message';
+import { requestIdIn } from './request-id';
+import { BrokenAnswer } from './broken-answer';
+import { BACKOFF, firstTryMs, type Tries } from './snmp-session';
+
+/**
+ * Sockets of each address family: as many as hold the answers of all agents that are asked at once. Each of them takes
+ * some hundred answers before it is read, by the buffer that Linux gives it.
+ */
+const SOCKETS = 256;
+
+/** Where a question goes to. */
+export interface Destination {
+  /** IPv4 or IPv6, as the kernel writes it. */
+  address: string;
+  port: number;
+  /** Something came from there that was no SNMP. */
+  onNonsense(why: string): void;
+}
+
+interface Question {
+  id: number;
+  get: Get;
+  to: Destination;
+  message: Buffer;
+  triesLeft: number;
+  tryMs: number;
+  timer?: NodeJS.Timeout;
+  resolve(readings: Reading[]): void;
+  reject(error: Error): void;
+}
+
+/**
+ * Asks agents in versions 1 and 2c, many through each socket. An answer counts that comes from the address and port that
+ * were asked and has the id of the question, which is random; what else comes is nobody's.
+ */
+export class CommunitySockets {
+  private readonly sockets = new Map<string, CommunitySocket>();
+  private turn = 0;
+  private isClosed = false;
+
+  /**
+   * What the agent says of each object, in order. All tries together take about `timeoutMs`.
+   *
+   * @throws what `readingsIn` throws, RequestTimedOutError, or the trouble of the network
+   */
+  ask(get: Get, to: Destination, { timeoutMs, retries }: Tries): Promise<Reading[]> {
+    if (this.isClosed) return Promise.reject(new Error('the program is stopping'));
+    const socket = this.next(isIPv6(to.address) ? 'udp6' : 'udp4');
+    return new Promise((resolve, reject) => {
+      const tryMs = firstTryMs(timeoutMs, retries);
+      socket.send({ get, to, triesLeft: retries, tryMs, resolve, reject });
+    });
+  }
+
+  close(): void {
+    this.isClosed = true;
+    for (const socket of this.sockets.values()) socket.close(new Error('the program is stopping'));
+    this.sockets.clear();
+  }
+
+  private next(family: 'udp4' | 'udp6'): CommunitySocket {
+    this.turn = (this.turn + 1) % SOCKETS;
+    const key = `${family}:${this.turn}`;
+    const known = this.sockets.get(key);
+    if (known?.isOpen) return known;
+    const socket = new CommunitySocket(family);
+    this.sockets.set(key, socket);
+    return socket;
+  }
+}
+
+/** One socket and the questions that wait for answers on it. */
+class CommunitySocket {
+  isOpen = true;
+  private readonly waiting = new Map<number, Question>();
+  private readonly socket: Socket;
+
+  constructor(family: 'udp4' | 'udp6') {
+    this.socket = createSocket({ type: family, lookup: asItIs });
+    this.socket.on('message', (message, sender) => this.hear(message, sender));
+    this.socket.on('error', (error) => this.close(error));
+  }
+
+  send(asked: Omit<Question, 'id' | 'message'>): void {
+    let id = idOf(random31());
+    while (this.waiting.has(id)) id = idOf(random31());
+    const question: Question = { id, message: encodeGet(asked.get, id), ...asked };
+    this.waiting.set(id, question);
+    this.try(question);
+  }
+
+  /** Who waits is told why. */
+  close(why: Error): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.socket.close();
+    for (const question of this.waiting.values()) this.take(question)?.reject(why);
+  }
+
+  private try(question: Question): void {
+    const { message, to, tryMs } = question;
+    question.timer = setTimeout(() => this.tryAgain(question), tryMs);
+    this.socket.send(message, to.port, to.address, (error) => {
+      if (error) this.take(question)?.reject(error);
+    });
+  }
+
+  private tryAgain(question: Question): void {
+    if (question.triesLeft === 0) {
+      this.take(question)?.reject(new RequestTimedOutError('no answer'));
+      return;
+    }
+    question.triesLeft -= 1;
+    question.tryMs *= BACKOFF;
+    this.try(question);
+  }
+
+  private hear(message: Buffer, { address, port }: RemoteInfo): void {
+    const id = requestIdIn(message);
+    const question = id === undefined ? undefined : this.waiting.get(id);
+    if (question === undefined) {
+      if (id === undefined) this.note('it has no id', address, port);
+      return;
+    }
+    const { get, to } = question;
+    if (to.address !== address || to.port !== port) return;
+    this.take(question);
+    try {
+      question.resolve(readingsIn(message, get));
+    } catch (error) {
+      if (error instanceof BrokenAnswer) to.onNonsense(error.message);
+      question.reject(error as Error);
+    }
+  }
+
+  /** Nobody knows which question it is about; it may be told to all that wait for that address. */
+  private note(why: string, address: string, port: number): void {
+    for (const { to } of this.waiting.values())
+      if (to.address === address && to.port === port) to.onNonsense(why);
+  }
+
+  /** The question, if it still waits; it does not any more. */
+  private take(question: Question): Question | undefined {
+    clearTimeout(question.timer);
+    return this.waiting.delete(question.id) ? question : undefined;
+  }
+}
+
+/** Addresses are no names: Node would look them up all the same, each in a turn of its own. */
+const asItIs: NonNullable<SocketOptions['lookup']> = (address, options, callback) =>
+  (callback as (error: null, address: string, family: number) => void)(
+    null,
+    address,
+    isIPv6(address) ? 6 : 4,
+  );
+
+const RANDOM = new Int32Array(1024);
+let used = RANDOM.length;
+
+/** A random number of 31 bits. */
+function random31(): number {
+  if (used === RANDOM.length) {
+    randomFillSync(RANDOM);
+    used = 0;
+  }
+  return RANDOM[used++]! & 0x7fff_ffff;
+}

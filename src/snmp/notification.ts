@@ -1,0 +1,110 @@
+import { isIPv6 } from 'node:net';
+import { ObjectType, PduType, type TrapV1Pdu, type TrapV2Pdu, type TrapVarbind } from 'net-snmp';
+import { BerReader } from './ber';
+import { numberInOpaque } from './opaque';
+import { hex, textOrHex, unreadable } from './plain-value';
+
+/** An SNMP notification; version 1 is mapped to version 2 by RFC 3584, 3.1. OIDs have no leading dot. */
+export interface Notification {
+  version: '1' | '2c' | '3';
+  trapOid: string;
+  /** Version 1 only, unless it is 0.0.0.0 or none. */
+  agentAddress?: string;
+  /** Version 1 only. */
+  enterprise?: string;
+  /** Since the agent's start. */
+  upTimeSeconds?: number;
+  /** Without sysUpTime.0, snmpTrapOID.0 and snmpTrapCommunity.0. */
+  varbinds: PlainVarbind[];
+  /** An inform waits for its acknowledgement. */
+  inform?: { requestId: number };
+}
+
+export interface PlainVarbind {
+  oid: string;
+  value: string | number;
+}
+
+const SYS_UP_TIME = '1.3.6.1.2.1.1.3.0';
+const SNMP_TRAP_OID = '1.3.6.1.6.3.1.1.4.1.0';
+/** A relay puts the community there; it is a secret. */
+const SNMP_TRAP_COMMUNITY = '1.3.6.1.6.3.18.1.4.0';
+const NOT_LISTED = new Set([SYS_UP_TIME, SNMP_TRAP_OID, SNMP_TRAP_COMMUNITY]);
+
+/** coldStart is 1.3.6.1.6.3.1.1.5.1, for the generic trap 0; enterpriseSpecific is 6. */
+const SNMP_TRAPS = '1.3.6.1.6.3.1.1.5';
+const ENTERPRISE_SPECIFIC = 6;
+
+const OID = /^\d+(?:\.\d+)+$/;
+const TICKS_PER_SECOND = 100;
+const NO_ADDRESS = '0.0.0.0';
+
+/** What a version 1 trap says in its fields, RFC 1157, 4.1.6. */
+export interface TrapV1 {
+  enterprise: string;
+  /** Undefined when what stands there is no IPv4 address. */
+  agentAddress?: string;
+  generic: number;
+  specific: number;
+  /** Hundredths of a second. */
+  upTime: number;
+  varbinds: PlainVarbind[];
+}
+
+/** @throws Error when there is no such trap */
+export function fromV1({
+  enterprise,
+  agentAddress,
+  generic,
+  specific,
+  upTime,
+  varbinds,
+}: TrapV1): Notification {
+  if (generic < 0 || generic > ENTERPRISE_SPECIFIC) throw new Error(`there is no generic trap ${generic}`);
+  return {
+    version: '1',
+    trapOid: generic === ENTERPRISE_SPECIFIC ? `${enterprise}.0.${specific}` : `${SNMP_TRAPS}.${generic + 1}`,
+    ...(agentAddress === undefined || agentAddress === NO_ADDRESS ? {} : { agentAddress }),
+    enterprise,
+    upTimeSeconds: upTime / TICKS_PER_SECOND,
+    varbinds: listed(varbinds),
+  };
+}
+
+/** @throws Error when it lacks what a notification needs */
+export function fromV2(version: '2c' | '3', varbinds: PlainVarbind[]): Notification {
+  const trapOid = varbinds.find(({ oid }) => oid === SNMP_TRAP_OID)?.value;
+  if (typeof trapOid !== 'string' || !OID.test(trapOid))
+    throw new Error('the notification has no snmpTrapOID.0');
+  const upTime = varbinds.find(({ oid }) => oid === SYS_UP_TIME)?.value;
+  return {
+    version,
+    trapOid,
+    ...(typeof upTime === 'number' ? { upTimeSeconds: upTime / TICKS_PER_SECOND } : {}),
+    varbinds: listed(varbinds),
+  };
+}
+
+/** The notification in a PDU as net-snmp reads it. @throws Error when it lacks what a notification needs */
+export function notificationIn(pdu: TrapV1Pdu | TrapV2Pdu): Notification {
+  const varbinds = pdu.varbinds.map(({ oid, type, value }) => ({ oid, value: plainValue(type, value) }));
+  if (pdu.type === PduType.Trap) return fromV1({ agentAddress: pdu.agentAddr, ...pdu, varbinds });
+  const notification = fromV2(pdu.scoped ? '3' : '2c', varbinds);
+  return pdu.type === PduType.InformRequest
+    ? { inform: { requestId: pdu.id }, ...notification }
+    : notification;
+}
+
+/** An IPv4 sender as a dual-stack socket writes it, ::ffff:10.0.0.5, is 10.0.0.5. */
+export const plainAddress = (address: string): string =>
+  isIPv6(address) ? address.replace(/^::ffff:(?=\d+\.)/i, '') : address;
+
+const listed = (varbinds: PlainVarbind[]): PlainVarbind[] =>
+  varbinds.filter(({ oid }) => !NOT_LISTED.has(oid));
+
+function plainValue(type: ObjectType, value: TrapVarbind['value']): string | number {
+  if (typeof value === 'number') return value;
+  if (!Buffer.isBuffer(value)) return value === null ? '' : String(value);
+  if (type === ObjectType.Counter64) return new BerReader(value).unsigned64Inside() ?? unreadable(value);
+  return type === ObjectType.Opaque ? (numberInOpaque(value) ?? hex(value)) : textOrHex(value);
+}

@@ -1,0 +1,33 @@
+import { storable } from '../common/json';
+
+const MAX_TEXT = 10_000;
+
+/** A text when the bytes are UTF-8 that can be shown, else hexadecimal; C programs may have left a NUL at the end. */
+export function textOrHex(bytes: Buffer): string {
+  const text = isPlainAscii(bytes) ? bytes.toString('latin1') : textIn(bytes);
+  if (text === undefined) return hex(bytes);
+  return text.length <= MAX_TEXT ? text : storable(text.slice(0, MAX_TEXT));
+}
+
+/** Nearly every text is plain, and telling so costs less than decoding it. */
+function isPlainAscii(bytes: Buffer): boolean {
+  for (const byte of bytes) if (byte < 0x20 || byte > 0x7e) return false;
+  return true;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function textIn(bytes: Buffer): string | undefined {
+  try {
+    const text = utf8.decode(bytes).replace(/\0$/, '');
+    // eslint-disable-next-line no-control-regex
+    return /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/.test(text) ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+export const hex = (bytes: Buffer): string => `0x${bytes.toString('hex', 0, MAX_TEXT / 2)}`;
+
+/** What stands in place of a value that makes no sense. */
+export const unreadable = (bytes: Buffer): string => `unreadable: ${hex(bytes)}`;

@@ -1,0 +1,154 @@
+import { isIP } from 'node:net';
+import {
+  RequestFailedError,
+  RequestTimedOutError,
+  ResponseInvalidCode,
+  ResponseInvalidError,
+  type Varbind,
+} from 'net-snmp';
+import { AddressRefused, guardedAddress } from '../targets/address-guard';
+import type { Reading } from '../common/reading';
+import { unlessAborted } from '../common/unless-aborted';
+import { QuestionSize } from './question-size';
+import { BrokenAnswer } from './broken-answer';
+import { SnmpSession, type Asking, type Tries } from './snmp-session';
+import type { SnmpTarget } from './snmp-target';
+import { numberOf } from './snmp-value';
+import { Limiter } from '../common/limiter';
+
+/** A name is looked up again after so long; so a session to a name lives no longer. */
+export const NAME_COUNTS_MS = 5 * 60_000;
+/** Questions under way at once: many agents answer one after the other, and drop what their socket can't hold. */
+export const QUESTIONS_AT_ONCE = 4;
+
+/** One agent, asked in turns. */
+export interface Agent {
+  /** What the agent's address sent last, when that was no SNMP. */
+  readonly nonsense: string | undefined;
+
+  /** How many objects it answers at once. */
+  readonly size: QuestionSize;
+
+  /** Does it have counters of 32 bits, and tell with them for how long it is up? Undefined: not known. */
+  tellsUpTime: boolean | undefined;
+
+  /**
+   * What the agent says of each object, in order; what has no number says why, as the end of a sentence. Throws what
+   * net-snmp throws, a BrokenAnswer, or the trouble of the network.
+   */
+  get(oids: string[], asking: Asking): Promise<Reading[]>;
+
+  /** The objects that follow this one, up to so many. Throws as `get`. */
+  following(oid: string, atMost: number, tries: Tries): Promise<Varbind[]>;
+
+  close(): void;
+}
+
+/** One agent, asked by net-snmp through a session that is renewed when it no longer serves. */
+export class SnmpAgent implements Agent {
+  private session: SnmpSession | undefined;
+  private latest: SnmpSession | undefined;
+  private opening: Promise<SnmpSession> | undefined;
+  private openedAt = 0;
+  private isClosed = false;
+  private readonly turns = new Limiter(QUESTIONS_AT_ONCE);
+
+  tellsUpTime: boolean | undefined;
+
+  constructor(
+    private readonly target: SnmpTarget,
+    readonly size = new QuestionSize(),
+  ) {}
+
+  get nonsense(): string | undefined {
+    return this.latest?.nonsense;
+  }
+
+  async get(oids: string[], asking: Asking): Promise<Reading[]> {
+    const varbinds = await this.answered(asking, (session, left) => session.ask(oids, left));
+    return varbinds.map(numberOf);
+  }
+
+  following(oid: string, atMost: number, tries: Tries): Promise<Varbind[]> {
+    return this.answered(tries, (session, left) => session.askFollowing(oid, atMost, left));
+  }
+
+  /** The wait for a turn is part of the time. */
+  private answered(
+    { timeoutMs, retries, isUrgent, signal }: Asking,
+    ask: (session: SnmpSession, tries: Tries) => Promise<Varbind[]>,
+  ): Promise<Varbind[]> {
+    const end = performance.now() + timeoutMs;
+    const work = async (): Promise<Varbind[]> => {
+      const left = { timeoutMs: end - performance.now(), retries };
+      if (left.timeoutMs < 1) throw new RequestTimedOutError('its turn did not come');
+      const session = await this.ready();
+      try {
+        return await ask(session, left);
+      } catch (error) {
+        // No answer, or trouble of the socket: perhaps another machine has the name by now, so start afresh next time.
+        if (!isAnswer(error) || isOutOfStep(error)) this.leave(session);
+        if (!isOutOfStep(error) || !session.hasAnswered) throw error;
+        return ask(await this.ready(), left);
+      }
+    };
+    if (isUrgent) return work();
+    return this.turns.take(() => (signal === undefined ? work() : unlessAborted(signal, work())));
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.session?.shut();
+  }
+
+  private async ready(): Promise<SnmpSession> {
+    const isStale = isIP(this.target.host) === 0 && performance.now() - this.openedAt > NAME_COUNTS_MS;
+    if (this.session !== undefined && !isStale) return this.session;
+    this.opening ??= this.open().finally(() => (this.opening = undefined));
+    return this.opening;
+  }
+
+  private async open(): Promise<SnmpSession> {
+    const { host } = this.target;
+    const address = await addressOf(host);
+    if (this.isClosed) throw new Error('the program is stopping');
+    if (this.session) this.leave(this.session);
+    this.session = this.latest = new SnmpSession(this.target, address);
+    this.openedAt = performance.now();
+    return this.session;
+  }
+
+  private leave(session: SnmpSession): void {
+    if (this.session === session) this.session = undefined;
+    session.leave();
+  }
+}
+
+/** @throws AddressRefused; Error when the name has none */
+export async function addressOf(host: string): Promise<string> {
+  try {
+    return await guardedAddress(host, 'devices');
+  } catch (error) {
+    if (error instanceof AddressRefused) throw error;
+    throw new Error("its name can't be resolved", { cause: error });
+  }
+}
+
+/** The agent said something, although not what was asked. */
+const isAnswer = (error: unknown): boolean =>
+  error instanceof RequestFailedError ||
+  error instanceof ResponseInvalidError ||
+  error instanceof BrokenAnswer;
+
+/**
+ * A version 3 agent came back as another engine, or with fewer boots than it had. net-snmp catches up with a
+ * plain restart by itself, but keeps its old notion of the time here (RFC 3414, 3.2, 7b).
+ */
+function isOutOfStep(error: unknown): boolean {
+  const codes = [
+    ResponseInvalidCode.EAuthFailure,
+    ResponseInvalidCode.EUnexpectedReport,
+    ResponseInvalidCode.ENotInTimeWindow,
+  ];
+  return error instanceof ResponseInvalidError && codes.includes(error.code);
+}

@@ -1,0 +1,376 @@
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import {
+  ErrorStatus,
+  ObjectType,
+  RequestFailedError,
+  RequestTimedOutError,
+  ResponseInvalidCode,
+  ResponseInvalidError,
+} from 'net-snmp';
+import { chunks } from '../common/chunks';
+import { CLOCK, programClock, type Clock } from '../common/clock';
+import { KeptConnections } from '../common/kept-connections';
+import type { Reading } from '../common/reading';
+import { reasonOfAbort, unlessAborted } from '../common/unless-aborted';
+import { isAfter, isBelow } from './oid-order';
+import { CommunityAgent } from './community-agent';
+import { CommunitySockets } from './community-sockets';
+import { SnmpAgent, type Agent } from './snmp-agent';
+import { reasonOf, withHint } from './snmp-reason';
+import { QuestionSize } from './question-size';
+import { rowOf, type SnmpRow } from './snmp-row';
+import { BrokenAnswer } from './broken-answer';
+import { firstTryMs, type Tries } from './snmp-session';
+import { keyOfTarget, type SnmpTarget } from './snmp-target';
+
+/** Those of version 3 have a socket each. */
+const AGENTS_AT_MOST = { '3': 4_096, community: 100_000 };
+const IDLE_MS = 10 * 60_000;
+/** Agents that are known to answer but few objects at once. */
+const LIMITED_AT_MOST = 10_000;
+/** So long at least is waited for an answer that is late, once the agent has answered something else. */
+const GRACE_MS = 50;
+
+/** Hundredths of a second since the agent began, RFC 3418. */
+const SYS_UP_TIME = '1.3.6.1.2.1.1.3.0';
+
+/** As many are asked for at once; agents answer fewer where they don't fit. */
+const ROWS_PER_PDU = 25;
+
+export interface GetOptions extends Tries {
+  signal: AbortSignal;
+}
+
+export interface WalkOptions extends GetOptions {
+  rowsAtMost: number;
+}
+
+export interface Walk {
+  rows: SnmpRow[];
+  /** There are no more. */
+  isComplete: boolean;
+  /** Why there may be more. */
+  error?: string;
+}
+
+/** Asks SNMP agents for numbers. Sessions are kept: a version 3 agent wants to be discovered once only. */
+@Injectable()
+export class SnmpClient implements OnModuleDestroy {
+  private readonly sockets = new CommunitySockets();
+  private readonly communityAgents = keptAgents(AGENTS_AT_MOST.community);
+  private readonly v3Agents = keptAgents(AGENTS_AT_MOST['3']);
+  /** Of agents that have a limit: they are not asked often enough to be kept. */
+  private readonly limited = new Map<string, QuestionSize>();
+
+  constructor(@Inject(CLOCK) private readonly clock: Clock = programClock) {}
+
+  onModuleDestroy(): void {
+    this.communityAgents.closeAll();
+    this.v3Agents.closeAll();
+    this.sockets.close();
+  }
+
+  /**
+   * One outcome per OID (dotted, without a leading dot), within `timeoutMs` and never after the signal's abort.
+   * An object that can't be read never costs the others. Never throws.
+   */
+  async get(target: SnmpTarget, oids: string[], options: GetOptions): Promise<Map<string, Reading>> {
+    const outcomes = new Map<string, Reading>();
+    const distinct = oids.length === 1 ? oids : [...new Set(oids)];
+    const asked = distinct.filter(isNumeric);
+    for (const name of distinct.length === asked.length ? [] : distinct.filter((oid) => !isNumeric(oid)))
+      outcomes.set(name, failure(name, target, 'no MIB that is here knows the name any more'));
+    if (asked.length === 0) return outcomes;
+    let agent: Agent | undefined;
+    const work = this.withAgent(target, (found) => {
+      agent = found;
+      const now = (): number => this.clock.now().getTime();
+      return new Questions(found, target, options, outcomes, now).ask(asked);
+    });
+    void work.finally(() => this.remember(target, agent)).catch(() => undefined);
+    const why = await endOf(work, options);
+    // What was answered by then counts.
+    for (const oid of asked)
+      if (!outcomes.has(oid))
+        outcomes.set(oid, failure(oid, target, why ?? 'it was not asked', agent?.nonsense));
+    return outcomes;
+  }
+
+  /**
+   * The objects below one (dotted, without a leading dot), in the agent's order, until there are no more of them, there
+   * are `rowsAtMost`, or the time is over. Never throws.
+   */
+  async walk(target: SnmpTarget, root: string, options: WalkOptions): Promise<Walk> {
+    const rows: SnmpRow[] = [];
+    const ending = endingOf(options);
+    const end = performance.now() + options.timeoutMs;
+    try {
+      return await this.withAgent(target, async (agent) => {
+        for (let last = root; ;) {
+          const atMost = Math.min(ROWS_PER_PDU, options.rowsAtMost - rows.length);
+          if (atMost === 0) return { rows, isComplete: false };
+          const tries = { timeoutMs: end - performance.now(), retries: options.retries };
+          const found = await unlessAborted(ending.signal, agent.following(last, atMost, tries));
+          for (const varbind of found.slice(0, atMost)) {
+            if (varbind.type === ObjectType.EndOfMibView || !isBelow(root, varbind.oid))
+              return { rows, isComplete: true };
+            if (!isAfter(last, varbind.oid)) throw new BrokenAnswer('its objects are in no order');
+            rows.push(rowOf(varbind));
+            last = varbind.oid;
+          }
+          if (found.length === 0) throw new BrokenAnswer('it holds no objects');
+        }
+      });
+    } catch (error) {
+      if (isEnd(error)) return { rows, isComplete: true };
+      const why = ending.signal.aborted
+        ? reasonOfAbort(ending.signal, options.timeoutMs)
+        : reasonOf(error, options.timeoutMs);
+      return {
+        rows,
+        isComplete: false,
+        error: `cannot walk ${root} of ${target.host}: ${withHint(why, target)}`,
+      };
+    } finally {
+      ending.cancel();
+    }
+  }
+
+  private withAgent<R>(target: SnmpTarget, work: (agent: Agent) => Promise<R>): Promise<R> {
+    const key = keyOfTarget(target);
+    const size = (): QuestionSize | undefined => this.limited.get(key);
+    return target.version === '3'
+      ? this.v3Agents.use(key, () => new SnmpAgent(target, size()), work)
+      : this.communityAgents.use(key, () => new CommunityAgent(target, this.sockets, size()), work);
+  }
+
+  /** An agent is forgotten when nobody asks it for some minutes, what it can't answer is not. */
+  private remember(target: SnmpTarget, agent: Agent | undefined): void {
+    if (agent === undefined || !agent.size.isLimited) return;
+    const key = keyOfTarget(target);
+    this.limited.delete(key);
+    this.limited.set(key, agent.size);
+    const [oldest] = this.limited.keys();
+    if (this.limited.size > LIMITED_AT_MOST) this.limited.delete(oldest!);
+  }
+}
+
+type Answer = { readings: Reading[] } | { failure: unknown };
+
+/** Objects of one agent that are asked for, in as many questions as it takes. */
+class Questions {
+  private readonly end: number;
+  private hasCounters = false;
+  private wasSilent = false;
+
+  constructor(
+    private readonly agent: Agent,
+    private readonly target: SnmpTarget,
+    private readonly options: GetOptions,
+    private readonly outcomes: Map<string, Reading>,
+    private readonly now: () => number,
+  ) {
+    this.end = performance.now() + options.timeoutMs;
+  }
+
+  async ask(oids: string[]): Promise<void> {
+    const { agent } = this;
+    const asked = agent.tellsUpTime && !oids.includes(SYS_UP_TIME) ? [...oids, SYS_UP_TIME] : oids;
+    const atMost = agent.size.atMost(performance.now());
+    const [first = [], ...rest] = chunks(asked, atMost);
+    if (agent.size.isLimited && rest.length > 0 && !agent.size.hasAnswered(atMost)) {
+      // One question tells whether it answers so many; the others go as it says.
+      await this.askTogether(first);
+      await this.askAll(chunks(rest.flat(), agent.size.proven));
+    } else await this.askAll([first, ...rest]);
+    if (this.hasCounters) await this.tellSince();
+  }
+
+  private async askAll(questions: string[][]): Promise<void> {
+    if (questions.length === 1) await this.askTogether(questions[0]!);
+    else await Promise.all(questions.map((some) => this.askTogether(some)));
+  }
+
+  /** Since when counters of 32 bits count. An agent that has some is asked for its sysUpTime with them from then on. */
+  private async tellSince(): Promise<void> {
+    const { agent, outcomes } = this;
+    if (agent.tellsUpTime === undefined && !outcomes.has(SYS_UP_TIME)) await this.askTogether([SYS_UP_TIME]);
+    const upTime = outcomes.get(SYS_UP_TIME);
+    if (upTime === undefined || 'error' in upTime || upTime.counter32 !== undefined) {
+      // What is only silent now may tell it next time.
+      if (upTime !== undefined && !this.wasSilent) agent.tellsUpTime = false;
+      return;
+    }
+    agent.tellsUpTime = true;
+    const counter32 = { since: Math.round(this.now() - upTime.value * 1000) };
+    for (const [oid, reading] of outcomes)
+      if ('value' in reading && reading.counter32 !== undefined)
+        outcomes.set(oid, { value: reading.value, counter32 });
+  }
+
+  private async askTogether(oids: string[]): Promise<void> {
+    if (this.options.signal.aborted) return;
+    if (oids.length > 1) await this.tryTogether(oids);
+    else await this.settle(oids, await answerOf(this.agent.get(oids, this.left())));
+  }
+
+  /**
+   * Asks for several objects at once. When the agent stays silent, one of them is asked for alone, beside the next try:
+   * if that is answered and all of them still are not, they are too many, and go one by one. An agent that is not there is
+   * asked one question more than for one object, and never many.
+   */
+  private async tryTogether(oids: string[]): Promise<void> {
+    const { agent } = this;
+    const { timeoutMs, retries } = this.left();
+    const giveUp = new AbortController();
+    const together = answerOf(agent.get(oids, { timeoutMs, retries, signal: giveUp.signal }));
+    const soon = await within(firstTryMs(timeoutMs, Math.max(1, retries)), together);
+    if (soon !== undefined) return this.settle(oids, soon);
+    const one = oids[agent.size.next(oids.length)]!;
+    const began = performance.now();
+    const alone = answerOf(agent.get([one], { isUrgent: true, ...this.left(), retries: 0 }));
+    let single: Answer | undefined;
+    void alone.then((answer) => (single = answer));
+    await Promise.race([together, alone]);
+    const isAlive = single !== undefined && !isSilence(single);
+    const late = isAlive
+      ? await within(Math.max(GRACE_MS, performance.now() - began), together)
+      : await together;
+    if (late !== undefined) return this.settle(oids, late);
+    giveUp.abort(new Error('it is asked for less'));
+    agent.size.noteTooMany(oids.length, performance.now());
+    await this.settle([one], single!);
+    await Promise.all(oids.filter((oid) => oid !== one).map((oid) => this.askTogether([oid])));
+  }
+
+  private async settle(oids: string[], answer: Answer): Promise<void> {
+    const { agent, options } = this;
+    if ('readings' in answer) {
+      agent.size.noteAnswer(oids.length);
+      answer.readings.forEach((reading, index) => {
+        if ('error' in reading) return this.fail(oids[index]!, reading.error);
+        if (reading.counter32 !== undefined) this.hasCounters = true;
+        this.outcomes.set(oids[index]!, reading);
+      });
+      return;
+    }
+    const { failure } = answer;
+    if (isSilence(answer)) {
+      this.wasSilent = true;
+      agent.size.noteSilence();
+    }
+    if (isTooMuch(failure) && oids.length > 1) agent.size.noteTooMany(oids.length, performance.now());
+    const { culprit, rest } = isAboutObjects(failure) ? apart(oids, failure) : { culprit: oids, rest: [] };
+    const why = reasonOf(failure, options.timeoutMs);
+    const nonsense = failure instanceof BrokenAnswer ? undefined : agent.nonsense;
+    for (const oid of culprit) this.fail(oid, why, nonsense);
+    await Promise.all(rest.map((some) => this.askTogether(some)));
+  }
+
+  /** What is left of the time. */
+  private left(): Tries {
+    return { timeoutMs: Math.max(1, this.end - performance.now()), retries: this.options.retries };
+  }
+
+  private fail(oid: string, why: string, nonsense?: string): void {
+    this.outcomes.set(oid, failure(oid, this.target, why, nonsense));
+  }
+}
+
+const answerOf = (asked: Promise<Reading[]>): Promise<Answer> =>
+  asked.then(
+    (readings) => ({ readings }),
+    (failure: unknown) => ({ failure }),
+  );
+
+const isSilence = (answer: Answer): boolean =>
+  'failure' in answer && answer.failure instanceof RequestTimedOutError;
+
+/** The answer, or undefined when there is none in time. */
+async function within(ms: number, answer: Promise<Answer>): Promise<Answer | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, ms, undefined)));
+  const first = await Promise.race([answer, late]);
+  clearTimeout(timer);
+  return first;
+}
+
+/** @param nonsense what the agent sent last, when that was no SNMP */
+function failure(oid: string, target: SnmpTarget, why: string, nonsense?: string): Reading {
+  const whole =
+    nonsense === undefined ? withHint(why, target) : `${why}; what came was no SNMP (${nonsense})`;
+  return { error: `cannot read ${oid} from ${target.host}: ${whole}` };
+}
+
+const NINE = 57;
+const isNumeric = (oid: string): boolean => oid.charCodeAt(0) <= NINE;
+
+const keptAgents = (atMost: number): KeptConnections<Agent> =>
+  new KeptConnections({ atMost, idleMs: IDLE_MS, close: (agent) => agent.close() });
+
+/** Has the agent said that nothing follows? In version 1 by an error, RFC 1157, 4.1.3. */
+function isEnd(error: unknown): boolean {
+  return error instanceof RequestFailedError && error.status === ErrorStatus.NoSuchName;
+}
+
+/** Another choice of objects might be answered. */
+function isAboutObjects(error: unknown): boolean {
+  if (error instanceof ResponseInvalidError) return error.code === ResponseInvalidCode.EReqResOidNoMatch;
+  return error instanceof RequestFailedError || error instanceof BrokenAnswer;
+}
+
+/**
+ * What to give up and what to ask again: the one the agent names is given up and the rest goes in two halves, so
+ * k bad objects cost at most 2k questions more. When it names none, as for tooBig, halving finds it.
+ */
+function apart(oids: string[], error: unknown): { culprit: string[]; rest: string[][] } {
+  if (oids.length === 1) return { culprit: oids, rest: [] };
+  const named = error instanceof RequestFailedError ? /: ([\d.]+)$/.exec(error.message)?.[1] : undefined;
+  const culprit = oids.filter((oid) => oid === named);
+  const others = oids.filter((oid) => oid !== named);
+  const middle = Math.ceil(others.length / 2);
+  return { culprit, rest: [others.slice(0, middle), others.slice(middle)].filter((half) => half.length > 0) };
+}
+
+/** Fewer objects at once may be answered, also next time. */
+const isTooMuch = (error: unknown): boolean =>
+  error instanceof BrokenAnswer ||
+  (error instanceof RequestFailedError && error.status === ErrorStatus.TooBig);
+
+/**
+ * Waits for the work, and no longer than until the caller's abort or the timeout, whichever is first. Answers why it did
+ * not come to its end. What is left of it ends by its own timeouts.
+ */
+function endOf(work: Promise<void>, { signal, timeoutMs }: GetOptions): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const end = (why?: string): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', stop);
+      resolve(why);
+    };
+    const stop = (): void => end(reasonOfAbort(signal, timeoutMs));
+    const timer = setTimeout(() => end(`no answer in ${timeoutMs / 1000} s`), timeoutMs);
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+    work.then(
+      () => end(),
+      (error: unknown) => end(reasonOf(error, timeoutMs)),
+    );
+  });
+}
+
+/** A signal that aborts at the caller's abort and at the timeout, whichever is first. */
+function endingOf({ signal, timeoutMs }: GetOptions) {
+  const controller = new AbortController();
+  const stop = (): void => controller.abort(signal.reason);
+  const timer = setTimeout(() => controller.abort(new DOMException('timeout', 'TimeoutError')), timeoutMs);
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop, { once: true });
+  return {
+    signal: controller.signal,
+    cancel: (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', stop);
+    },
+  };
+}

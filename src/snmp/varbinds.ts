@@ -1,0 +1,89 @@
+import { BerError, BerReader, Tag } from './ber';
+import { floatIn, numberInOpaque } from './opaque';
+import type { PlainVarbind } from './notification';
+import { hex, textOrHex, unreadable } from './plain-value';
+
+/** Floats without the Opaque around them, as Net-SNMP takes them too. */
+const FLOAT = 0x78;
+const DOUBLE = 0x79;
+
+/**
+ * The objects of a notification. One whose name or value makes no sense costs the others nothing: it is there with its
+ * bytes, under its number if it has no name.
+ *
+ * @throws BerError when the list itself is broken
+ */
+export function varbindsIn(reader: BerReader): PlainVarbind[] {
+  const varbinds: PlainVarbind[] = [];
+  const list = reader.enter(Tag.Sequence);
+  while (!reader.isAtEnd) {
+    const outer = reader.enter(Tag.Sequence);
+    varbinds.push(varbindInside(reader, varbinds.length + 1));
+    reader.leave(outer);
+  }
+  reader.leave(list);
+  return varbinds;
+}
+
+/** @param number the first is 1 */
+function varbindInside(reader: BerReader, number: number): PlainVarbind {
+  let oid = `varbind.${number}`;
+  let bytes = reader.octetsInside();
+  try {
+    const name = oidOf(reader);
+    if (name === undefined) return { oid, value: unreadable(bytes) };
+    oid = name;
+    bytes = reader.octetsInside();
+    const tag = reader.peek();
+    const varbind = reader.enter(tag);
+    const value = valueInside(reader, tag) ?? unreadable(reader.octetsInside());
+    reader.leave(varbind);
+    return { oid, value };
+  } catch (error) {
+    if (error instanceof BerError) return { oid, value: unreadable(bytes) };
+    throw error;
+  }
+}
+
+function oidOf(reader: BerReader): string | undefined {
+  const varbind = reader.enter(Tag.Oid);
+  const oid = reader.oidInside();
+  reader.leave(varbind);
+  return oid;
+}
+
+function valueInside(reader: BerReader, tag: number): string | number | undefined {
+  switch (tag) {
+    case Tag.Integer:
+      return reader.signedInside();
+    case Tag.OctetString:
+      return textOrHex(reader.octetsInside());
+    case Tag.Oid:
+      return reader.oidInside();
+    case Tag.Counter32:
+    case Tag.Gauge32:
+    case Tag.TimeTicks:
+    case Tag.UInteger32:
+      return reader.unsignedInside();
+    case Tag.IpAddress: {
+      const bytes = reader.octetsInside();
+      return bytes.length === 4 ? bytes.join('.') : hex(bytes);
+    }
+    case Tag.Counter64:
+      return reader.unsigned64Inside();
+    case Tag.Opaque:
+      return numberInOpaque(reader.octetsInside()) ?? hex(reader.octetsInside());
+    case FLOAT:
+    case DOUBLE:
+      return floatIn(reader.octetsInside());
+    case Tag.BitString:
+      return hex(reader.octetsInside());
+    case Tag.Null:
+    case Tag.NoSuchObject:
+    case Tag.NoSuchInstance:
+    case Tag.EndOfMibView:
+      return '';
+    default:
+      return undefined;
+  }
+}
