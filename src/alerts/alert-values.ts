@@ -60,10 +60,31 @@ export class AlertValues {
   constructor(private readonly database: Database) {}
 
   /** Values of the metrics that an alert lives for, by service; the others are 0. */
-  async of(
+  of(
     metrics: readonly AlertMetric[],
     now: Date,
     sql: Sql = this.database.keyed,
+  ): Promise<ReadonlyMap<string, AlertValue[]>> {
+    return this.newest(metrics, now, sql, { total: 'count(*) OVER ()::int', name: 'alert_values' });
+  }
+
+  /**
+   * The same where nobody asks how many live beside the newest, whose `total` is 1: looks at no more of them than up to
+   * the first that lives. For who asks once for each alert.
+   */
+  ofNewest(
+    metrics: readonly AlertMetric[],
+    now: Date,
+    sql: Sql = this.database.keyed,
+  ): Promise<ReadonlyMap<string, AlertValue[]>> {
+    return this.newest(metrics, now, sql, { total: '1', name: 'alert_values_newest' });
+  }
+
+  private async newest(
+    metrics: readonly AlertMetric[],
+    now: Date,
+    sql: Sql,
+    { total, name }: { total: string; name: string },
   ): Promise<ReadonlyMap<string, AlertValue[]>> {
     if (metrics.length === 0) return NOBODY;
     const rows = await sql.rows<{
@@ -88,7 +109,7 @@ export class AlertValues {
          LATERAL (
            SELECT CASE WHEN w.value_path IS NULL THEN coalesce(a.value, 1) WHEN m.value_path = w.value_path THEN m.number END AS value,
              CASE WHEN m.value_path = w.value_path THEN m.problem END AS problem, a.at, a.id AS alert, l.lives_until, a.processed < a.revision AS "isNew",
-             ${VALUE_AT} AS "valueAt", a.labels, a.annotations, a.source, a.value AS said, count(*) OVER ()::int AS total
+             ${VALUE_AT} AS "valueAt", a.labels, a.annotations, a.source, a.value AS said, ${total} AS total
            FROM alert_matches m,
              LATERAL (SELECT * FROM alerts WHERE id = m.alert_id LIMIT 1) a,
              LATERAL (SELECT least(a.ends_at, a.last_seen_at + make_interval(secs => coalesce(w.ttl_seconds, a.life_seconds))) AS lives_until) l
@@ -96,7 +117,7 @@ export class AlertValues {
              AND (l.lives_until IS NULL OR l.lives_until > $4)
              AND (w.sources IS NULL OR a.source = ANY(string_to_array(w.sources, '/')))
            -- The last received, by its id: what its sender says of the time would make it the newest for as long as it likes.
-           ORDER BY a.id DESC LIMIT 1) n`,
+           ORDER BY m.alert_id DESC LIMIT 1) n`,
       [
         uuids(metrics.map(({ service }) => service)),
         texts(metrics.map(({ metric }) => metric)),
@@ -106,7 +127,7 @@ export class AlertValues {
         // No name holds a slash.
         texts(metrics.map(({ sources }) => sources?.join('/') ?? null)),
       ],
-      'alert_values',
+      name,
     );
     const byService = new Map<string, AlertValue[]>();
     for (const { service, value, problem, said, lives_until, ...row } of rows) {

@@ -29,6 +29,7 @@ import { RollUpsInPieces1764300000000 } from '../../migrations/1764300000000-rol
 import { SchemaVersions1764400000000 } from '../../migrations/1764400000000-schema-versions';
 import { TestsAsExecutions1764500000000 } from '../../migrations/1764500000000-tests-as-executions';
 import { SecretKey1764100000000 } from '../../migrations/1764100000000-secret-key';
+import { NewestMatches1764600000000 } from '../../migrations/1764600000000-newest-matches';
 import { TakenMessages1764500100000 } from '../../migrations/1764500100000-taken-messages';
 import { ENTITIES } from './entities';
 
@@ -123,6 +124,7 @@ function dataSource(url: string, extra: object): DataSource {
       TestsAsExecutions1764500000000,
       SecretKey1764100000000,
       TakenMessages1764500100000,
+      NewestMatches1764600000000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

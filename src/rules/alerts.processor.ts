@@ -88,10 +88,11 @@ export class AlertsProcessor {
     let left = fresh.map(({ id }) => id);
     try {
       const isFresh = new Set(left);
-      left = await this.follow(
+      const later = await this.follow(
         all.filter(({ alert }) => isFresh.has(alert.id)),
         watched,
       );
+      left = later.map(({ alert }) => alert.id);
     } catch (error) {
       if (!(error instanceof Overtaken)) throw error;
     }
@@ -99,10 +100,10 @@ export class AlertsProcessor {
   }
 
   private async takeAlerts(ids: readonly string[]): Promise<void> {
-    let overtaken = 0;
-    for (let left = ids; left.length > 0;) {
+    if (ids.length === 0) return;
+    for (let overtaken = 0; ;) {
       try {
-        left = await this.takeUnprocessed(left);
+        return await this.takeUnprocessed(ids);
       } catch (error) {
         // Another worker has some of them in hand: what is left is taken anew.
         if (!(error instanceof Overtaken) || ++overtaken === MAX_OVERTAKEN) throw error;
@@ -110,8 +111,8 @@ export class AlertsProcessor {
     }
   }
 
-  /** Answers those that are left for another round. */
-  private async takeUnprocessed(ids: readonly string[]): Promise<string[]> {
+  /** In as many rounds as it takes, each by the rules of its time. */
+  private async takeUnprocessed(ids: readonly string[]): Promise<void> {
     const [unprocessed, { matcher }] = await Promise.all([
       this.database.keyed.rows<NewAlert>(
         // By id, or it reads all that are not processed.
@@ -124,9 +125,8 @@ export class AlertsProcessor {
       ),
       this.subscriptions.current(),
     ]);
-    if (unprocessed.length === 0) return [];
-    const all = matched(unprocessed, matcher);
-    return this.follow(all, await this.watchedBy(all));
+    for (let left = matched(unprocessed, matcher); left.length > 0;)
+      left = await this.follow(left, await this.watchedBy(left));
   }
 
   private watchedBy(all: readonly Matched[]): Promise<Watched[]> {
@@ -136,7 +136,7 @@ export class AlertsProcessor {
   }
 
   /** What follows from alerts. Answers those that are left for another round. */
-  private async follow(all: readonly Matched[], watched: readonly Watched[]): Promise<string[]> {
+  private async follow(all: readonly Matched[], watched: readonly Watched[]): Promise<Matched[]> {
     const { now, later } = oneEach(all, watched);
     const taken = now.map(({ alert }) => alert);
     const matches = now.flatMap((one) => one.matches);
@@ -169,7 +169,7 @@ export class AlertsProcessor {
     const decidedAt = this.clock.now().getTime();
     for (const { lastSeenAt } of taken)
       telemetry.decisionSeconds.observe((decidedAt - lastSeenAt.getTime()) / 1000);
-    return later.map(({ alert }) => alert.id);
+    return later;
   }
 
   /** The services that they concern, as they are with them; what alerts feed is looked up when they are evaluated. */
@@ -331,8 +331,8 @@ interface Matched {
 const isTakenOneByOne = ({ service }: Prepared): boolean => !service.polled && service.wisdomSeconds === 0;
 
 /**
- * Without polls and wisdom time a service triggers once per alert: its alerts are taken one a round. For all other
- * services one evaluation says as much as many.
+ * Without polls and wisdom time a service triggers once per alert: those that fire are taken one a round. For all other
+ * services, and of ends, one evaluation says as much as many.
  */
 function oneEach(all: readonly Matched[], watched: readonly Watched[]): { now: Matched[]; later: Matched[] } {
   const perAlert = new Set(
@@ -341,7 +341,8 @@ function oneEach(all: readonly Matched[], watched: readonly Watched[]): { now: M
   const taken = new Set<string>();
   const [now, later]: [Matched[], Matched[]] = [[], []];
   for (const one of all) {
-    const services = one.matches.flatMap(({ service }) => (perAlert.has(service) ? [service] : []));
+    const isEnd = one.alert.status === 'resolved';
+    const services = one.matches.flatMap(({ service }) => (perAlert.has(service) && !isEnd ? [service] : []));
     const isFree = services.every((service) => !taken.has(service));
     (isFree ? now : later).push(one);
     if (isFree) services.forEach((service) => taken.add(service));

@@ -285,14 +285,13 @@ export class Evaluator {
     places: Places,
     alongside?: Alongside,
   ): Promise<Committed> {
-    const alertMetrics = candidates.flatMap(({ watched }) => watched.prepared.alertMetrics);
     const [locked, , feeding] = await Promise.all([
       this.ledger.lock(
         sql,
         candidates.map(({ watched }) => watched.prepared.service),
       ),
       alongside?.(sql),
-      this.alertValues.of(alertMetrics, maxOf(candidates), sql),
+      this.feeding(sql, candidates),
     ]);
     const limited = candidates.flatMap(({ watched: { prepared } }) =>
       prepared.rule.scaling && prepared.infrastructure && counts.has(prepared.infrastructure.id)
@@ -336,6 +335,18 @@ export class Evaluator {
     if (uncounted.length > 0) throw new CountNeeded(uncounted);
     await this.completeAlerts(sql, entries);
     return { entries, begun: await this.ledger.write(sql, entries, infrastructures, places), waiting };
+  }
+
+  /** What is about one alert alone is not told how many others there are. */
+  private async feeding(sql: Sql, candidates: readonly Seen[]): Promise<ReadonlyMap<string, AlertValue[]>> {
+    const metricsOf = (some: readonly Seen[]) => some.flatMap(({ watched }) => watched.prepared.alertMetrics);
+    const isAboutOne = ({ newcomer }: Seen) => newcomer !== undefined;
+    const now = maxOf(candidates);
+    const [all, newest] = await Promise.all([
+      this.alertValues.of(metricsOf(candidates.filter((one) => !isAboutOne(one))), now, sql),
+      this.alertValues.ofNewest(metricsOf(candidates.filter(isAboutOne)), now, sql),
+    ]);
+    return newest.size === 0 ? all : new Map([...all, ...newest]);
   }
 
   /** What is to be written of one, by what is known under the locks; undefined when nothing changes. @throws Unevaluable */

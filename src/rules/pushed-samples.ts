@@ -72,7 +72,7 @@ export class PushedSamples {
   async writeEnds(prepared: readonly Prepared[], at: Date): Promise<void> {
     const metrics = prepared.flatMap(({ alertMetrics }) => alertMetrics);
     if (metrics.length === 0) return;
-    const living = await this.alertValues.of(metrics, at);
+    const living = await this.alertValues.ofNewest(metrics, at);
     const samples = prepared.flatMap(({ service, alertMetrics }): Sample[] =>
       alertMetrics.flatMap(({ metric }): Sample[] => {
         const lives = living.get(service.id)?.find((one) => one.metric === metric);
