@@ -13,9 +13,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { compileCondition } from '../src/engine/condition';
 import { evaluate, initialState } from '../src/engine/evaluate';
-import { Course, Simulation } from '../src/engine/simulate';
+import { Timeline, Simulation } from '../src/engine/simulate';
 import type { Observation, Rule, State } from '../src/engine/types';
-import { storyOfPoints, type Points } from '../src/simulation/story';
+import { framesOfPoints, type Points } from '../src/simulation/frames';
 import { printTable } from './program';
 
 const RULES = 10_000;
@@ -92,13 +92,13 @@ function week(): { milliseconds: number; megabytes: number; evaluations: number 
     nodes: 2,
     countingMetrics: ['nodes'],
   });
-  const course = new Course();
-  const cast = { points: new Map([['cpu', points]]), polledMetrics: ['cpu'], alertMetrics: [] };
+  const timeline = new Timeline();
+  const roles = { points: new Map([['cpu', points]]), polledMetrics: ['cpu'], alertMetrics: [] };
   collectGarbage();
   const before = process.memoryUsage().heapUsed;
   let evaluations = 0;
-  for (const { at, glance } of storyOfPoints(cast, { from: 0, to: points.at(-1)![0], everyMs: 10_000 })) {
-    course.add(simulation.step(at, glance));
+  for (const { at, readings } of framesOfPoints(roles, { from: 0, to: points.at(-1)![0], everyMs: 10_000 })) {
+    timeline.add(simulation.step(at, readings));
     evaluations++;
   }
   const milliseconds = performance.now() - begun;

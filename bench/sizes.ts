@@ -7,9 +7,9 @@
  */
 import { parseArgs } from 'node:util';
 import type { IncomingAlert } from '../src/alerts/alert';
-import { AlertHandover } from '../src/alerts/alert-handover';
-import { Intake } from '../src/alerts/intake';
-import type { Receipts } from '../src/alerts/receipts';
+import { LocalAlertDispatch } from '../src/alerts/local-alert-dispatch';
+import { AlertIngest } from '../src/alerts/alert-ingest';
+import type { SourceActivity } from '../src/alerts/source-activity';
 import { Subscriptions } from '../src/alerts/subscriptions';
 import { Claims } from '../src/actions/claims';
 import { Executions } from '../src/actions/executions';
@@ -40,7 +40,7 @@ interface World {
   program: BenchProgram;
   database: Database;
   /** That knows the subscriptions already; else one is made. */
-  intake?: Intake;
+  intake?: AlertIngest;
 }
 
 /** Something that is done to `n` things. */
@@ -65,13 +65,13 @@ const queues = {
   addWaiting: () => Promise.resolve(true),
 } as unknown as Queues;
 
-const intakeOf = (database: Database): Intake =>
-  new Intake(
+const intakeOf = (database: Database): AlertIngest =>
+  new AlertIngest(
     database,
     queues,
-    { count: () => undefined } as unknown as Receipts,
+    { count: () => undefined } as unknown as SourceActivity,
     new Subscriptions(database),
-    new AlertHandover(),
+    new LocalAlertDispatch(),
     clock,
   );
 

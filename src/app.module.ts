@@ -15,7 +15,7 @@ import { SourcesController } from './alerts/sources.controller';
 import { TrapController } from './alerts/trap.controller';
 import { MibsController } from './alerts/traps/mibs.controller';
 import { TrapListener } from './alerts/traps/trap-listener';
-import { FastLane } from './alerts/fast-lane';
+import { FastIngestRoute } from './alerts/fast-ingest-route';
 import { LongAnswers } from './api/long-answers';
 import { AuthGuard } from './auth/auth';
 import { IdentitiesModule } from './auth/identities';
@@ -48,7 +48,7 @@ import { QueueModule } from './queue/queue.module';
 import { AlertsProcessor } from './rules/alerts.processor';
 import { CapacityController } from './rules/capacity.controller';
 import { Decisions } from './rules/decisions';
-import { Hindsight } from './rules/hindsight';
+import { PastValues } from './rules/past-values';
 import { PoliciesModule } from './policies/policies.module';
 import { MomentsAheadSweep } from './rules/moments-ahead-sweep';
 import { PollsProcessor } from './rules/polls.processor';
@@ -112,11 +112,11 @@ const CONTROLLERS: Record<Role, Type[]> = {
 /** What each role runs: the first of it starts when the program does, and drains when it stops. */
 const RUNS: Record<Role, Type[]> = {
   api: [
-    FastLane,
+    FastIngestRoute,
     UnpolledSweep,
     ActionTests,
     ServiceStates,
-    Hindsight,
+    PastValues,
     Decisions,
     Recordings,
     NodeRechecks,

@@ -23,7 +23,7 @@ import { describeApi } from './api/openapi';
 import { declareTls, securityHeaders } from './api/security-headers';
 import { answerClosing, answerFaults, answerWrongUrl, lacksHost, refuse } from './api/server-problems';
 import { storableUrl } from './api/url-texts';
-import { FastLane } from './alerts/fast-lane';
+import { FastIngestRoute } from './alerts/fast-ingest-route';
 import { AppModule } from './app.module';
 import { identify, senderOf } from './auth/auth';
 import { trustProxies } from './auth/client-address';
@@ -185,7 +185,7 @@ async function startApp(
   if (config.publicUrl?.startsWith('https:')) declareTls();
   const isApi = config.roles.includes('api');
   const hasDocs = isApi && config.docs !== 'off';
-  let fastLane: FastLane | undefined;
+  let fastLane: FastIngestRoute | undefined;
   const connections = new Connections(connectionsFor(descriptorsAtMost()));
   const adapter = new FastifyAdapter({
     serverFactory: (framework: RequestListener) => {
@@ -220,7 +220,7 @@ async function startApp(
     abortOnError: false,
     bodyParser: false,
   });
-  if (isApi) fastLane = app.get(FastLane);
+  if (isApi) fastLane = app.get(FastIngestRoute);
   const fastify = app.getHttpAdapter().getInstance();
   noteRequests(fastify);
   fastify.addHook('onSend', securityHeaders);

@@ -105,8 +105,8 @@ describe('when nobody looks', () => {
       WAIT_MS,
     );
     const seconds = Number(held);
-    const stretches = await ledgerOf('held');
-    const first = stretches.at(-1);
+    const intervals = await ledgerOf('held');
+    const first = intervals.at(-1);
     expect(seconds).toBeLessThan((Date.now() - Date.parse(first.from)) / 1000 - 5);
     await until(async () => (await scheduler.root.get('/health/ready')).status === 200, WAIT_MS);
   }, 60_000);

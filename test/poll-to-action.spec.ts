@@ -88,7 +88,7 @@ describe('from poll to action', () => {
       });
 
       const ledger = await ledgerOf(api, 'orders');
-      ledger.slice(1).forEach((stretch, index) => expect(stretch.from).toBe(ledger[index].to));
+      ledger.slice(1).forEach((interval, index) => expect(interval.from).toBe(ledger[index].to));
       expect(ledger.at(-1)).not.toHaveProperty('to');
       expect(ledger.map(({ phase, reason }) => `${phase} ${reason}`)).toEqual([
         'ok condition_false',

@@ -92,7 +92,7 @@ describe('rules that can be trusted', () => {
           detail: expect.stringMatching(/^its hold time of 2 s is not over; triggers at/),
         },
       });
-      // Of the reading within the stretch, not of its first.
+      // Of the reading within the interval, not of its first.
       expect(Date.parse(past.values.waiting.at)).toBeGreaterThan(Date.parse(holding.from));
       await until(async () => (await api.get('/services/asked/state')).body.reason === 'wisdom', 8_000);
       expect((await api.get('/services/asked/why')).body).toMatchObject({
@@ -332,10 +332,10 @@ describe('rules that can be trusted', () => {
       expect(history.status).toBe(200);
       expect(history.body.triggers.map(({ at }: Json) => at)).toEqual(live.map(({ from }) => from));
       expect(history.body.triggers[0].values).toEqual({ waiting: live[0].values.waiting.value });
-      const stretches = (await ledgerOf(api, 'told')).filter(({ phase }) => phase !== 'unknown');
+      const intervals = (await ledgerOf(api, 'told')).filter(({ phase }) => phase !== 'unknown');
       expect(
-        history.body.timeline.slice(0, stretches.length).map(({ from, reason }: Json) => [from, reason]),
-      ).toEqual(stretches.map(({ from, reason }) => [from, reason]));
+        history.body.timeline.slice(0, intervals.length).map(({ from, reason }: Json) => [from, reason]),
+      ).toEqual(intervals.map(({ from, reason }) => [from, reason]));
 
       const { points } = (await api.get('/services/told/samples')).body;
       const first = Date.parse(points[0][0]);

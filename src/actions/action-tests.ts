@@ -7,7 +7,7 @@ import { newId } from '../common/ids';
 import { maskTexts } from '../common/secrets';
 import type { ActionRow } from '../database/entities';
 import { Permanent, Retryable, type Action, type ActionContext } from './action';
-import { ActionBook } from './action-book';
+import { ActionCache } from './action-cache';
 import { Actions } from './actions';
 import { excerptOf, masked } from './excerpt';
 import type { AttemptOutcome } from './execution';
@@ -61,7 +61,7 @@ export class ActionTests {
 
   constructor(
     private readonly actions: Actions,
-    private readonly book: ActionBook,
+    private readonly book: ActionCache,
     private readonly tests: TestExecutions,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}

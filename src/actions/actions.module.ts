@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { KillSwitchModule } from '../kill-switch/kill-switch.module';
-import { ActionBook } from './action-book';
+import { ActionCache } from './action-cache';
 import { ActionRegistry } from './action-registry';
 import { Actions } from './actions';
 import { Claims } from './claims';
@@ -16,13 +16,13 @@ import { WaitingExecutions } from './waiting-executions';
   providers: [
     ...ACTION_MAPPINGS,
     ActionRegistry,
-    ActionBook,
+    ActionCache,
     Actions,
     Claims,
     Executions,
     TestExecutions,
     WaitingExecutions,
   ],
-  exports: [ActionRegistry, ActionBook, Actions, Claims, Executions, TestExecutions, WaitingExecutions],
+  exports: [ActionRegistry, ActionCache, Actions, Claims, Executions, TestExecutions, WaitingExecutions],
 })
 export class ActionsModule {}

@@ -1,4 +1,4 @@
-import type { RetryPolicy } from '../queue/claimed';
+import type { RetryPolicy } from '../queue/claimed-execution';
 
 const JITTER = 0.25;
 

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { Permanent } from './action';
-import { contradiction, stepOf, wishOf, wishText, type Direction, type Own, type Wish } from './capacity';
+import {
+  contradiction,
+  stepOf,
+  wishOf,
+  wishText,
+  type Direction,
+  type Own,
+  type DesiredNodes,
+} from './capacity';
 
 const own = (number: number, atLeast = 0, atMost = 100): Own => ({
   name: 'the group',
@@ -8,7 +16,7 @@ const own = (number: number, atLeast = 0, atMost = 100): Own => ({
   atLeast,
   atMost,
 });
-const at = (number: number, wish: Wish, intended?: unknown) => stepOf(wish, own(number), intended);
+const at = (number: number, wish: DesiredNodes, intended?: unknown) => stepOf(wish, own(number), intended);
 
 describe('a wish', () => {
   const wish = (rendered: string | undefined, nodes: unknown, infrastructure?: unknown) =>
@@ -64,7 +72,7 @@ describe('a wish', () => {
 });
 
 describe('what is set', () => {
-  it.each<[string, number, Wish, number, RegExp]>([
+  it.each<[string, number, DesiredNodes, number, RegExp]>([
     ['one more than the target has', 5, { by: 1, direction: 'up' }, 6, /^5 -> 6$/],
     ['one less', 5, { by: -1, direction: 'down' }, 4, /^5 -> 4$/],
     ['a number', 5, { number: 7, direction: 'up' }, 7, /^5 -> 7$/],
@@ -77,7 +85,7 @@ describe('what is set', () => {
     expect(at(number, wish)).toEqual({ to, detail: expect.stringMatching(detail), isHeld: false });
   }); // prettier-ignore
 
-  it.each<[string, number, Wish, RegExp]>([
+  it.each<[string, number, DesiredNodes, RegExp]>([
     ['would lower it, by a rule that scales up', 8, { number: 3, direction: 'up' }, /^it is at 8 already; asked for 3 by a rule that scales up: nothing was lowered$/],
     ['would raise it, by a rule that scales down', 2, { number: 5, direction: 'down' }, /^it is at 2 already; asked for 5 .* nothing was raised$/],
     ['is beyond a limit that is reached', 8, { by: 1, direction: 'up', maxNodes: 8 }, /^it is at 8 already; asked for 9 .*nothing was raised; the infrastructure takes 0 to 8$/],
@@ -88,7 +96,7 @@ describe('what is set', () => {
   }); // prettier-ignore
 
   it('is the same number again when nobody can tell whether it was set', () => {
-    const wish: Wish = { by: 1, direction: 'up' };
+    const wish: DesiredNodes = { by: 1, direction: 'up' };
     expect(at(6, wish, { number: 6 })).toMatchObject({ to: 6, isHeld: false });
     expect(at(5, wish, { number: 6 })).toMatchObject({ to: 6 });
     expect(at(9, wish, { number: 6 })).toMatchObject({ to: 9, isHeld: true });
@@ -96,7 +104,7 @@ describe('what is set', () => {
   });
 
   it('is decided anew when the wish was: what was meant before was another one', () => {
-    const wish: Wish = { by: 1, direction: 'up', decided: '6 -> 7' };
+    const wish: DesiredNodes = { by: 1, direction: 'up', decided: '6 -> 7' };
     expect(at(6, wish, { number: 6, decided: '5 -> 6' })).toMatchObject({ to: 7, isHeld: false });
     expect(at(6, wish, { number: 7, decided: '6 -> 7' })).toMatchObject({ to: 7 });
     expect(at(7, wish, { number: 7, decided: '6 -> 7' })).toMatchObject({ to: 7, isHeld: false });
@@ -118,7 +126,7 @@ describe('whatever is there and whatever is asked for', () => {
     (direction) => {
       fc.assert(
         fc.property(asked, limits, bounds, intended, (wanted, given, [atLeast, number, atMost], before) => {
-          const wish: Wish = { ...wanted, ...given, direction };
+          const wish: DesiredNodes = { ...wanted, ...given, direction };
           const { to } = stepOf(
             wish,
             { name: 'it', number: number, atLeast: atLeast, atMost: atMost },

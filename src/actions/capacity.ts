@@ -8,7 +8,7 @@ import { Permanent, type ActionMappingOptions } from './action';
 export type Direction = 'up' | 'down';
 
 /** What is asked for: another number than the target's own by so many, or that number itself. */
-export type Wish = ({ by: number } | { number: number }) & {
+export type DesiredNodes = ({ by: number } | { number: number }) & {
   /** Of the rule; absent where nothing scales, and in executions that know none: then any number may be set. */
   direction?: Direction;
   /** Limits of the infrastructure. */
@@ -43,7 +43,7 @@ export interface Intent {
   decided?: string;
 }
 
-export const intentOf = ({ decided }: Wish, number: number): Intent => ({ number, decided });
+export const intentOf = ({ decided }: DesiredNodes, number: number): Intent => ({ number, decided });
 
 /**
  * What a rule wishes: what the param's template gave, as that number; else as many more or less than the target has as
@@ -58,7 +58,7 @@ export function wishOf(
   variables: Record<string, unknown>,
   atMost: number,
   deed: string,
-): Wish {
+): DesiredNodes {
   const { current, delta, desired } = Object(variables.nodes) as Record<string, unknown>;
   const { minNodes, maxNodes } = Object(variables.infrastructure) as Record<string, unknown>;
   const direction = directionOf(variables);
@@ -102,7 +102,7 @@ export function contradiction(
 }
 
 /** A wish as a preview shows it, which does not know the target's own number. */
-export const wishText = (wish: Wish): number | string =>
+export const wishText = (wish: DesiredNodes): number | string =>
   'number' in wish ? wish.number : `what it is now, ${signed(wish.by)}`;
 
 /**
@@ -111,7 +111,7 @@ export const wishText = (wish: Wish): number | string =>
  *
  * @param intended what an earlier try meant to set, when nobody can tell whether it did
  */
-export function stepOf(wish: Wish, own: Own, intended?: unknown): Step {
+export function stepOf(wish: DesiredNodes, own: Own, intended?: unknown): Step {
   const before = meantBefore(wish, intended);
   const asked = before ?? ('number' in wish ? wish.number : own.number + wish.by);
   const { to, limits } = withinLimits(asked, wish, own);
@@ -126,7 +126,11 @@ export function stepOf(wish: Wish, own: Own, intended?: unknown): Step {
 }
 
 /** @returns which limits left another number than the one that was asked for, as the end of a sentence */
-function withinLimits(asked: number, { direction, minNodes = 0, maxNodes = Infinity }: Wish, own: Own) {
+function withinLimits(
+  asked: number,
+  { direction, minNodes = 0, maxNodes = Infinity }: DesiredNodes,
+  own: Own,
+) {
   const infrastructure = { name: 'the infrastructure', atLeast: minNodes, atMost: maxNodes };
   let to = asked;
   let limits = '';
@@ -148,7 +152,7 @@ function heldText(direction: Direction, asked: number, { number }: Own): string 
   return `it is at ${number} already; asked for ${asked} by a rule that scales ${direction}: nothing was ${deed}`;
 }
 
-function meantBefore(wish: Wish, intended: unknown): number | undefined {
+function meantBefore(wish: DesiredNodes, intended: unknown): number | undefined {
   const { number, decided } = Object(intended) as Partial<Intent>;
   return decided === wish.decided ? countOf(number) : undefined;
 }

@@ -5,7 +5,7 @@ import type { Config } from '../config/config';
 import type { Database } from '../database/database';
 import { SignOfLife } from '../database/sign-of-life';
 import type { KillSwitch } from '../kill-switch/kill-switch';
-import type { Claimed } from '../queue/claimed';
+import type { ClaimedExecution } from '../queue/claimed-execution';
 import type { Queues } from '../queue/queues';
 import type { Rechecks } from '../queue/rechecks';
 import { Claims } from './claims';
@@ -71,7 +71,7 @@ describe('leases of executions', () => {
         [id],
       )
     )[0]!;
-  const taken = async (by: ReturnType<typeof worker>, id: string): Promise<Claimed> => {
+  const taken = async (by: ReturnType<typeof worker>, id: string): Promise<ClaimedExecution> => {
     await by.life.good();
     return (await by.claims.claim(id, by.life.worker))!;
   };

@@ -7,7 +7,14 @@ import { uuids } from '../database/binary-format';
 import { Database } from '../database/database';
 import type { Sql } from '../database/sql-pool';
 import { isDead, SignOfLife } from '../database/sign-of-life';
-import { CLAIMED, LEASE_END, MAY_ACT, NOW, NOW_TEXT, type Claimed } from '../queue/claimed';
+import {
+  CLAIMED,
+  LEASE_END,
+  MAY_ACT,
+  NOW,
+  NOW_TEXT,
+  type ClaimedExecution,
+} from '../queue/claimed-execution';
 import { Queues } from '../queue/queues';
 import { mine, type Claim, type Ended, type OpenExecution } from './execution';
 import { admit, type Candidate, type Held, type Usage } from './limits';
@@ -49,12 +56,12 @@ export class Claims {
    * Takes a queued execution whose moment has come. Undefined: it is not to be run, somebody else runs it, or a limit
    * holds it for now.
    */
-  claim(id: string, worker: string): Promise<Claimed | undefined> {
+  claim(id: string, worker: string): Promise<ClaimedExecution | undefined> {
     return this.due.add({ id, worker });
   }
 
   /** Takes one over whose worker is gone. */
-  claimLost(id: string, worker: string): Promise<Claimed | undefined> {
+  claimLost(id: string, worker: string): Promise<ClaimedExecution | undefined> {
     return this.lost.add({ id, worker });
   }
 
@@ -103,7 +110,7 @@ export class Claims {
     }
   }
 
-  private async takeDue(claims: Claim[]): Promise<(Claimed | undefined)[]> {
+  private async takeDue(claims: Claim[]): Promise<(ClaimedExecution | undefined)[]> {
     const free =
       this.config.maxActionsPerHour === undefined
         ? await this.take(this.database.keyed, claims, `${DUE} AND ${UNLIMITED}`, 'executions_claim')
@@ -131,8 +138,8 @@ export class Claims {
     condition: string,
     name: string,
     given: readonly unknown[] = [],
-  ): Promise<Claimed[]> {
-    return sql.rows<Claimed>(
+  ): Promise<ClaimedExecution[]> {
+    return sql.rows<ClaimedExecution>(
       `WITH ${mine('$1', '$2', condition)}
        UPDATE executions e
        SET status = 'running', tries = e.tries + (e.status = 'queued')::int, next_attempt_at = NULL, held = NULL,
@@ -146,7 +153,7 @@ export class Claims {
     );
   }
 
-  private takeLimited(claims: readonly Claim[], now: Date): Promise<Claimed[]> {
+  private takeLimited(claims: readonly Claim[], now: Date): Promise<ClaimedExecution[]> {
     return this.database.transaction(async (sql) => {
       await sql.rows('SELECT pg_advisory_xact_lock($1)', [LIMITS_LOCK]);
       const candidates = await sql.rows<Candidate>(
@@ -223,7 +230,10 @@ async function hold(sql: Sql, held: readonly Held[]): Promise<void> {
   );
 }
 
-function inOrder(claims: readonly Claim[], taken: readonly Claimed[]): (Claimed | undefined)[] {
+function inOrder(
+  claims: readonly Claim[],
+  taken: readonly ClaimedExecution[],
+): (ClaimedExecution | undefined)[] {
   const byId = new Map(taken.map((row) => [row.id, row]));
   return claims.map(({ id }) => {
     const claimed = byId.get(id);

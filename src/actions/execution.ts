@@ -1,4 +1,4 @@
-import type { Claimed } from '../queue/claimed';
+import type { ClaimedExecution } from '../queue/claimed-execution';
 import type { Waiting } from './action';
 
 export type ExecutionStatus =
@@ -86,7 +86,7 @@ export interface OpenExecution {
 }
 
 /** One in the hands of a worker, as long as nobody has taken it over. */
-export type InHand = Pick<Claimed, 'id' | 'tries' | 'worker' | 'claimNumber'>;
+export type InHand = Pick<ClaimedExecution, 'id' | 'tries' | 'worker' | 'claimNumber'>;
 
 /** One that a worker has written down. */
 export interface Ended {

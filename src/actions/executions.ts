@@ -9,7 +9,7 @@ import { KillSwitch } from '../kill-switch/kill-switch';
 import { Queues } from '../queue/queues';
 import { Rechecks } from '../queue/rechecks';
 import { SignOfLife } from '../database/sign-of-life';
-import { NOW, NOW_TEXT } from '../queue/claimed';
+import { NOW, NOW_TEXT } from '../queue/claimed-execution';
 import { Claims, lost } from './claims';
 import { ENDED, own, type Ended, type Ending, type InHand, type OpenExecution } from './execution';
 

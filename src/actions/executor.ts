@@ -11,8 +11,8 @@ import { maskTexts } from '../common/secrets';
 import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
 import { SignOfLife } from '../database/sign-of-life';
-import type { Claimed } from '../queue/claimed';
-import { Handover, type Hands } from '../queue/handover';
+import type { ClaimedExecution } from '../queue/claimed-execution';
+import { LocalDispatch, type LocalExecutor } from '../queue/local-dispatch';
 import type { ActionJob } from '../queue/jobs';
 import { Rechecks } from '../queue/rechecks';
 import {
@@ -24,7 +24,7 @@ import {
   type ActionContext,
   type Waiting,
 } from './action';
-import { ActionBook } from './action-book';
+import { ActionCache } from './action-cache';
 import { backoffMs } from './backoff';
 import { contradiction } from './capacity';
 import { Claims } from './claims';
@@ -51,7 +51,7 @@ interface Call {
 
 /** Takes executions from the queue and carries them out: at most once at a time, each try written down. */
 @Processor('actions')
-export class Executor implements Hands, BeforeApplicationShutdown {
+export class Executor implements LocalExecutor, BeforeApplicationShutdown {
   private readonly logger = new Logger('Actions');
   private readonly stopping = new AbortController();
 
@@ -59,16 +59,16 @@ export class Executor implements Hands, BeforeApplicationShutdown {
     private readonly claims: Claims,
     private readonly executions: Executions,
     private readonly waiting: WaitingExecutions,
-    private readonly book: ActionBook,
+    private readonly book: ActionCache,
     private readonly rechecks: Rechecks,
     private readonly life: SignOfLife,
-    handover: Handover,
+    dispatch: LocalDispatch,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
     life.begin();
     // What all services together may do in an hour is counted when an execution is claimed.
-    if (!config.killSwitch && config.maxActionsPerHour === undefined) handover.offer(this);
+    if (!config.killSwitch && config.maxActionsPerHour === undefined) dispatch.offer(this);
   }
 
   get worker(): string | undefined {
@@ -81,7 +81,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
   }
 
   /** One that began with its decision. Should its end be lost, so is its lease in time, and it is looked into. */
-  async carryOut(claimed: Claimed): Promise<void> {
+  async execute(claimed: ClaimedExecution): Promise<void> {
     await this.run(claimed).catch((error) =>
       this.logger.warn(`what came of execution ${claimed.id} is not written down: ${messageOf(error)}`),
     );
@@ -112,7 +112,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
     if (waiting !== undefined) return this.follow(waiting);
   }
 
-  private async run(taken: Claimed): Promise<void> {
+  private async run(taken: ClaimedExecution): Promise<void> {
     let claimed = taken;
     let secrets: string[] = [];
     let request: object | undefined;
@@ -135,7 +135,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
   }
 
   /** Nothing is done for an execution that was taken over while this process was held up. @throws Unavailable */
-  private async isStillOurs(claimed: Claimed): Promise<boolean> {
+  private async isStillOurs(claimed: ClaimedExecution): Promise<boolean> {
     if (this.life.isGood) return true;
     await this.life.good();
     const isOurs = await this.executions.isInHand(claimed);
@@ -144,7 +144,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
   }
 
   /** With the nodes that are wished by now. What a try has written down before it did it goes by what was decided. */
-  private async renewed(claimed: Claimed): Promise<Claimed> {
+  private async renewed(claimed: ClaimedExecution): Promise<ClaimedExecution> {
     const { id, variables, intended } = claimed;
     if (!isObject(variables.nodes) || (intended ?? undefined) !== undefined) return claimed;
     const nodes = await this.rechecks.renewed(id);
@@ -155,7 +155,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
    * @throws Error when the definition is not usable: a mapping or a secret that is not there, a template that fails, an
    * action that does the contrary of what its rule wants
    */
-  private async prepare({ id, actionId, actionVersion, variables }: Claimed): Promise<Call> {
+  private async prepare({ id, actionId, actionVersion, variables }: ClaimedExecution): Promise<Call> {
     const { options, strategy, params, texts } = await this.book.open(actionId, actionVersion);
     const problem = contradiction(options, variables);
     if (problem !== undefined) throw new Permanent(problem);
@@ -167,7 +167,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
   }
 
   /** What will be sent, for whoever reads the attempt. What can't be shown can't be sent: the attempt says why. */
-  private request(claimed: Claimed, { strategy, params, secrets }: Call): object | undefined {
+  private request(claimed: ClaimedExecution, { strategy, params, secrets }: Call): object | undefined {
     try {
       return excerptOf(strategy.preview(params, this.contextOf(claimed, NEVER)), secrets);
     } catch {
@@ -175,7 +175,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
     }
   }
 
-  private async attempt(claimed: Claimed, call: Call): Promise<Ending> {
+  private async attempt(claimed: ClaimedExecution, call: Call): Promise<Ending> {
     const { strategy, params } = call;
     try {
       const { detail, waiting } = await this.within(claimed, (context) => {
@@ -250,7 +250,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
   }
 
   /** The worker that ran it died on the way: the answer, if there was one, is lost. */
-  private async recover(claimed: Claimed): Promise<void> {
+  private async recover(claimed: ClaimedExecution): Promise<void> {
     let ending: Ending;
     let secrets: string[] = [];
     try {
@@ -272,7 +272,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
 
   /** Sent, perhaps, and no answer: the same key makes it safe to ask again; else the target may tell; else nobody can. */
   private async lostAnswer(
-    claimed: Claimed,
+    claimed: ClaimedExecution,
     call: Call,
     outcome: 'ambiguous' | 'lost',
     error: string,
@@ -300,12 +300,12 @@ export class Executor implements Hands, BeforeApplicationShutdown {
   }
 
   /** An answer was lost so long ago that the same key would be taken for another deed. */
-  private isForgotten({ doubtfulSince }: Claimed, { strategy, params }: Call): boolean {
+  private isForgotten({ doubtfulSince }: ClaimedExecution, { strategy, params }: Call): boolean {
     const seconds = strategy.knowsKeySeconds?.(params);
     return seconds !== undefined && this.clock.now().getTime() > doubtfulSince.getTime() + seconds * 1000;
   }
 
-  private async verify(claimed: Claimed, { strategy, params }: Call) {
+  private async verify(claimed: ClaimedExecution, { strategy, params }: Call) {
     if (strategy.verify === undefined) return 'unknown';
     try {
       return await this.within(claimed, (context) => strategy.verify!(params, context));
@@ -316,7 +316,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
   }
 
   private again(
-    claimed: Claimed,
+    claimed: ClaimedExecution,
     outcome: 'retryable' | 'ambiguous' | 'lost',
     error: string,
     retryAfterSeconds?: number,
@@ -338,7 +338,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
   }
 
   /** The target will take it when something has ended there. That is no try, however often it is asked. */
-  private later({ asked, waitsUntil }: Claimed, { message, withinSeconds }: NotYet): Ending {
+  private later({ asked, waitsUntil }: ClaimedExecution, { message, withinSeconds }: NotYet): Ending {
     const now = this.clock.now().getTime();
     const until = waitsUntil ?? new Date(now + withinSeconds * 1000);
     if (now >= until.getTime()) {
@@ -356,11 +356,11 @@ export class Executor implements Hands, BeforeApplicationShutdown {
   }
 
   /** Calls the mapping with the action's timeout. One that is left behind may have been done. */
-  private within<T>(claimed: Claimed, call: (context: ActionContext) => Promise<T>): Promise<T> {
+  private within<T>(claimed: ClaimedExecution, call: (context: ActionContext) => Promise<T>): Promise<T> {
     return withDeadline(claimed.timeoutSeconds * 1000, (signal) => call(this.contextOf(claimed, signal)));
   }
 
-  private contextOf(claimed: Claimed, signal: AbortSignal): ActionContext {
+  private contextOf(claimed: ClaimedExecution, signal: AbortSignal): ActionContext {
     const { id, timeoutSeconds, variables, intended } = claimed;
     const timeoutMs = timeoutSeconds * 1000;
     return {
@@ -375,19 +375,23 @@ export class Executor implements Hands, BeforeApplicationShutdown {
   }
 
   /** @throws Retryable when it can't be written down, or another worker has it in hand: nothing was done yet */
-  private async intend(claimed: Claimed, intent: object): Promise<void> {
+  private async intend(claimed: ClaimedExecution, intent: object): Promise<void> {
     const isOurs = await this.executions.intend(claimed, intent).catch((problem) => {
       throw new Retryable(`what was to be done can't be written down: ${messageOf(problem)}`);
     });
     if (!isOurs) throw new Retryable('another worker has it in hand by now');
   }
 
-  private async finish(claimed: Claimed, ending: Ending): Promise<void> {
+  private async finish(claimed: ClaimedExecution, ending: Ending): Promise<void> {
     this.say(claimed, ending.status, ending.attempt);
     await this.untilWritten(claimed, () => this.executions.finish(claimed, ending));
   }
 
-  private say(claimed: Claimed, status: string, { outcome, error, detail }: Ending['attempt']): void {
+  private say(
+    claimed: ClaimedExecution,
+    status: string,
+    { outcome, error, detail }: Ending['attempt'],
+  ): void {
     const { id: execution, type, service, action, tries: attempt } = claimed;
     telemetry.executions.inc({ type, outcome });
     const line = { execution, service, action, status, attempt, outcome, error, detail };
@@ -396,7 +400,7 @@ export class Executor implements Hands, BeforeApplicationShutdown {
   }
 
   /** PostgreSQL may be away for a moment: what came of it must not be lost for that. */
-  private async untilWritten({ id }: Claimed, write: () => Promise<boolean>): Promise<void> {
+  private async untilWritten({ id }: ClaimedExecution, write: () => Promise<boolean>): Promise<void> {
     for (let tried = 1; ; tried++) {
       try {
         if (!(await write()))
@@ -417,7 +421,7 @@ const failed = (outcome: 'permanent', error: string): Ending => ({
   attempt: { outcome, error },
 });
 
-const keyForgotten = ({ doubtfulSince }: Claimed): Ending => ({
+const keyForgotten = ({ doubtfulSince }: ClaimedExecution): Ending => ({
   status: 'unknown',
   attempt: {
     outcome: 'ambiguous',

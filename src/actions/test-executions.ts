@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Conflict } from '../common/errors';
 import { storableJson } from '../common/json';
 import { Database } from '../database/database';
-import { LEASE_SECONDS, MAY_ACT, NOW, NOW_TEXT } from '../queue/claimed';
+import { LEASE_SECONDS, MAY_ACT, NOW, NOW_TEXT } from '../queue/claimed-execution';
 import { Claims } from './claims';
 import { ENDED, type AttemptOutcome, type Ended, type ExecutionStatus } from './execution';
 

@@ -4,14 +4,21 @@ import { CLOCK, type Clock } from '../common/clock';
 import { integers, jsons, texts, timestamps, uuids } from '../database/binary-format';
 import { Database } from '../database/database';
 import { isDead, SignOfLife } from '../database/sign-of-life';
-import { CLAIMED, LEASE_END, MAY_ACT, NOW, NOW_TEXT, type Claimed } from '../queue/claimed';
+import {
+  CLAIMED,
+  LEASE_END,
+  MAY_ACT,
+  NOW,
+  NOW_TEXT,
+  type ClaimedExecution,
+} from '../queue/claimed-execution';
 import { Queues } from '../queue/queues';
 import type { Waiting } from './action';
 import { Claims } from './claims';
 import { ENDED, mine, own, type Claim, type Ended, type Ending } from './execution';
 
 /** One that waits, in the hands of a worker that asks the target. */
-export interface ClaimedWaiting extends Claimed {
+export interface ClaimedWaiting extends ClaimedExecution {
   waiting: Waiting;
   waitsUntil: Date;
 }

@@ -34,7 +34,7 @@ import { Database } from '../database/database';
 import { pageOf } from '../database/definitions';
 import { NativeAlert } from './formats/native.format';
 import { answered, factsOf, formatIn, KEY_IN_BODY } from './requests';
-import { Reception } from './reception';
+import { AlertReceiver } from './alert-receiver';
 
 class AlertsQuery extends RangeQuery {
   @Text({ description: 'Name of the source', optional: true, maxLength: 200 })
@@ -60,7 +60,7 @@ interface AlertRow {
 export class AlertsController {
   constructor(
     private readonly database: Database,
-    private readonly reception: Reception,
+    private readonly receiver: AlertReceiver,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -125,7 +125,7 @@ export class AlertsController {
 
   private async answer(format: string, request: FastifyRequest, reply: FastifyReply): Promise<object> {
     const facts = factsOf(request, this.clock);
-    return answered(reply, await this.reception.take(format, facts, senderOf(request)));
+    return answered(reply, await this.receiver.take(format, facts, senderOf(request)));
   }
 
   @Get()

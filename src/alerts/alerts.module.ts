@@ -1,14 +1,14 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
-import { Addressees } from './addressees';
-import { AlertHandover } from './alert-handover';
+import { ServiceLookup } from './service-lookup';
+import { LocalAlertDispatch } from './local-alert-dispatch';
 import { AlertValues } from './alert-values';
 import { FormatRegistry } from './format-registry';
 import { ALERT_FORMATS } from './formats';
-import { Intake } from './intake';
+import { AlertIngest } from './alert-ingest';
 import { SnsWeb } from './formats/sns-web';
-import { Receipts } from './receipts';
-import { Reception } from './reception';
+import { SourceActivity } from './source-activity';
+import { AlertReceiver } from './alert-receiver';
 import { Sources } from './sources';
 import { Subscriptions } from './subscriptions';
 import { TakenMessages } from './taken-messages';
@@ -24,11 +24,11 @@ import { Refusals } from './traps/refusals';
     SnsWeb,
     FormatRegistry,
     Sources,
-    Addressees,
-    Receipts,
-    Intake,
-    AlertHandover,
-    Reception,
+    ServiceLookup,
+    SourceActivity,
+    AlertIngest,
+    LocalAlertDispatch,
+    AlertReceiver,
     Subscriptions,
     TakenMessages,
     AlertValues,
@@ -39,11 +39,11 @@ import { Refusals } from './traps/refusals';
   exports: [
     FormatRegistry,
     Sources,
-    Addressees,
-    Receipts,
-    Intake,
-    AlertHandover,
-    Reception,
+    ServiceLookup,
+    SourceActivity,
+    AlertIngest,
+    LocalAlertDispatch,
+    AlertReceiver,
     Subscriptions,
     AlertValues,
     Refusals,

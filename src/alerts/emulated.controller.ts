@@ -7,7 +7,7 @@ import { IntakeOf, senderOf } from '../auth/auth';
 import { CLOCK, type Clock } from '../common/clock';
 import type { Answer, Taken } from './formats/alert-format';
 import { answered, factsOf, KEY_IN_BODY } from './requests';
-import { Reception } from './reception';
+import { AlertReceiver } from './alert-receiver';
 
 /** An Alertmanager says nothing; what was refused among others is worth a word. */
 export function quietAnswer(body: object): object {
@@ -21,7 +21,7 @@ export function quietAnswer(body: object): object {
 @Controller()
 export class EmulatedController {
   constructor(
-    private readonly reception: Reception,
+    private readonly receiver: AlertReceiver,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -68,7 +68,7 @@ export class EmulatedController {
   @IntakeOf('pagerduty', KEY_IN_BODY)
   @ApiOperation({ summary: "PagerDuty's change events, by which no alert begins or ends" })
   change(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): object {
-    return answered(reply, this.reception.takeChange(factsOf(request, this.clock), senderOf(request)));
+    return answered(reply, this.receiver.takeChange(factsOf(request, this.clock), senderOf(request)));
   }
 
   @Post('v1/actions/process-check-result')
@@ -84,6 +84,6 @@ export class EmulatedController {
   }
 
   private take(format: string, request: FastifyRequest): Promise<Answer> {
-    return this.reception.take(format, factsOf(request, this.clock), senderOf(request));
+    return this.receiver.take(format, factsOf(request, this.clock), senderOf(request));
   }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { IncomingAlert } from './alert';
-import { fold, stepFor, textsOf, type KeptAlert } from './fold';
+import { mergeAlerts, stepFor, textsOf, type KeptAlert } from './dedup';
 import { Alertmanager } from './formats/alertmanager.format';
 import { Icinga } from './formats/icinga.format';
 import { isOvertaken, saidAtOf, TOLERANCE_MS } from './report-order';
@@ -27,7 +27,7 @@ const resolved = (second: number, more?: Partial<IncomingAlert>) => report('reso
 function end(...requests: IncomingAlert[][]): KeptAlert | undefined {
   let current: KeptAlert | undefined;
   requests.forEach((alerts, second) => {
-    const { inserted, updated } = fold(current ? [current] : [], alerts, at(second), newId);
+    const { inserted, updated } = mergeAlerts(current ? [current] : [], alerts, at(second), newId);
     current = [...inserted, ...updated].find(({ isCurrent }) => isCurrent) ?? current;
   });
   return current;
@@ -53,7 +53,7 @@ describe('a report of an earlier time changes nothing', () => {
   test('it is told apart, and what is kept is left alone', () => {
     const late = resolved(-600);
     const kept = oneByOne(firing(-20))!;
-    const { updated, inserted, accepted, overtaken } = fold([kept], [late], at(9), newId);
+    const { updated, inserted, accepted, overtaken } = mergeAlerts([kept], [late], at(9), newId);
     expect([updated, inserted]).toEqual([[], []]);
     expect(accepted).toMatchObject([{ id: kept.id, status: 'firing', lastSeenAt: at(0) }]);
     expect([...overtaken]).toEqual([late]);
@@ -101,10 +101,10 @@ describe('where only its start is said', () => {
 
   test('an alert that was taken for over fires on, when it is said long after', () => {
     const kept = oneByOne(firing(-600, start), resolved(-600, start))!;
-    const again = (second: number) => fold([kept], [firing(-600, start)], at(second), newId).inserted;
+    const again = (second: number) => mergeAlerts([kept], [firing(-600, start)], at(second), newId).inserted;
     expect(again(299)).toEqual([]);
     expect(again(302)).toMatchObject([{ status: 'firing' }]);
-    const strict = fold([kept], [firing(-600)], at(302), newId);
+    const strict = mergeAlerts([kept], [firing(-600)], at(302), newId);
     expect(strict.inserted).toEqual([]);
   });
 
@@ -121,9 +121,9 @@ describe('where only its start is said', () => {
   });
 });
 
-test('a glance sends what is later, and what is overtaken, the long way', () => {
+test('a digest sends what is later, and what is overtaken, the long way', () => {
   const alert = firing(-60, { isRepeated: true });
-  const glimpse = {
+  const digest = {
     id: 'i',
     status: 'firing' as const,
     at: NOW - 60_000,
@@ -133,9 +133,9 @@ test('a glance sends what is later, and what is overtaken, the long way', () => 
     lastSeenAt: NOW - 5_000,
     content: textsOf(alert).content,
   };
-  expect(stepFor(glimpse, alert, NOW)).toBe('see');
-  expect(stepFor({ ...glimpse, reportedAt: NOW - 61_000 }, alert, NOW)).toBe('fold');
-  expect(stepFor({ ...glimpse, reportedAt: NOW - 59_000 }, alert, NOW)).toBe('fold');
+  expect(stepFor(digest, alert, NOW)).toBe('touch');
+  expect(stepFor({ ...digest, reportedAt: NOW - 61_000 }, alert, NOW)).toBe('merge');
+  expect(stepFor({ ...digest, reportedAt: NOW - 59_000 }, alert, NOW)).toBe('merge');
 });
 
 /** Reports of one alert as its format reads them, each moment and status once. */

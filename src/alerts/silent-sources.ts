@@ -3,7 +3,7 @@ import { CLOCK, type Clock } from '../common/clock';
 import { Recurring } from '../common/periodic';
 import { Database } from '../database/database';
 import type { IncomingAlert } from './alert';
-import { Intake } from './intake';
+import { AlertIngest } from './alert-ingest';
 
 const EVERY_MS = 2_000;
 /** Whoever did not look for so long can't say that a source was silent meanwhile. */
@@ -25,7 +25,7 @@ export interface Watched {
 export class SilentSources extends Recurring {
   constructor(
     private readonly database: Database,
-    private readonly intake: Intake,
+    private readonly ingest: AlertIngest,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
     super(EVERY_MS);
@@ -42,7 +42,7 @@ export class SilentSources extends Recurring {
     const raised = await this.raised();
     if (sources.length + raised.size === 0) return;
     const alerts = silences(sources, raised, await this.watchedSince(now), now);
-    if (alerts.length > 0) await this.intake.accept(OWN, alerts);
+    if (alerts.length > 0) await this.ingest.accept(OWN, alerts);
   }
 
   /** When each silence that is an alert now began, by source. */

@@ -5,7 +5,7 @@ import { definitionController, type Resource } from '../api/definition.controlle
 import { CLOCK, type Clock } from '../common/clock';
 import { NotFound } from '../common/errors';
 import { storable } from '../common/json';
-import { Receipts } from './receipts';
+import { SourceActivity } from './source-activity';
 import { SourceDto, Sources } from './sources';
 import { EngineStore } from './traps/engine-store';
 import { Refusals } from './traps/refusals';
@@ -16,7 +16,7 @@ export class SourcesController extends definitionController('sources', SourceDto
 
   constructor(
     private readonly sources: Sources,
-    private readonly receipts: Receipts,
+    private readonly activity: SourceActivity,
     private readonly refusals: Refusals,
     private readonly engineStore: EngineStore,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -33,7 +33,7 @@ export class SourcesController extends definitionController('sources', SourceDto
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Resource> {
     const source = await this.sources.withWarnings(await super.get(reference, reply));
-    return { ...source, ...(await this.receipts.activity(source.id, this.clock.now())) };
+    return { ...source, ...(await this.activity.activity(source.id, this.clock.now())) };
   }
 
   @Get(':ref/recent')
@@ -42,7 +42,7 @@ export class SourcesController extends definitionController('sources', SourceDto
   })
   async recent(@Param('ref') reference: string): Promise<{ items: object[] }> {
     const { id } = await this.sources.get(reference);
-    return { items: await this.receipts.recent(id) };
+    return { items: await this.activity.recent(id) };
   }
 
   @Get(':ref/refused')

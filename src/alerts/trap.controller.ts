@@ -10,10 +10,10 @@ import { checked } from '../common/check';
 import { Forbidden, InvalidInput, NotFound } from '../common/errors';
 import { Text } from '../common/fields';
 import { numberOf } from '../common/json-path';
-import { Addressees, believes, takesPushed, type AddressedService } from './addressees';
+import { ServiceLookup, believes, takesPushed, type AddressedService } from './service-lookup';
 import { DEFAULT_LIFE_SECONDS } from './alert';
 import { labelledBy, labelsProblem, serviceProblem } from './confinement';
-import { Intake } from './intake';
+import { AlertIngest } from './alert-ingest';
 
 class TrapForm {
   @Text({ description: 'Name of the service', minLength: 1, maxLength: 200 })
@@ -34,8 +34,8 @@ class TrapForm {
 @Controller('trap')
 export class TrapController {
   constructor(
-    private readonly addressees: Addressees,
-    private readonly intake: Intake,
+    private readonly serviceLookup: ServiceLookup,
+    private readonly ingest: AlertIngest,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -50,12 +50,12 @@ export class TrapController {
     const { name, value } = checked(TrapForm, body);
     const number = numberOf(value);
     if (number === undefined) throw new InvalidInput([{ pointer: '/value', detail: 'must be a number' }]);
-    const service = (await this.addressees.find([name])).get(name);
+    const service = (await this.serviceLookup.find([name])).get(name);
     if (service === undefined) throw new NotFound('MonitoredService', name);
     const sender = senderOf(request);
     const { labels } = speakingFor(service, sender);
     const now = this.clock.now();
-    await this.intake.accept(
+    await this.ingest.accept(
       { name: sender.name, format: 'native' },
       fedBy(service, sender.name).map((metric) => ({
         dedupKey: `trap ${service.id} ${metric}`,

@@ -7,12 +7,12 @@ import { readConfig } from '../config/config';
 import { Database } from '../database/database';
 import { SignOfLife } from '../database/sign-of-life';
 import type { InfrastructureRow, ServiceRow } from '../database/entities';
-import { Handover } from '../queue/handover';
+import { LocalDispatch } from '../queue/local-dispatch';
 import { Queues } from '../queue/queues';
 import { Rechecks } from '../queue/rechecks';
 import { RuleBook } from '../rules/rule-book';
 import { RulesModule } from '../rules/rules.module';
-import { firstNodes, type Player } from '../simulation/play';
+import { firstNodes, type SimulatedRule } from '../simulation/play';
 import { entriesOf } from '../transfer/document';
 import { Import } from '../transfer/import';
 import { TransferModule } from '../transfer/transfer.module';
@@ -26,10 +26,10 @@ const NO_DATABASE = { entities: () => Promise.resolve([]) };
     { provide: Database, useValue: NO_DATABASE },
     { provide: SignOfLife, useValue: {} },
     { provide: Queues, useValue: {} },
-    { provide: Handover, useValue: {} },
+    { provide: LocalDispatch, useValue: {} },
     { provide: Rechecks, useValue: {} },
   ],
-  exports: [Database, SignOfLife, Queues, Handover, Rechecks],
+  exports: [Database, SignOfLife, Queues, LocalDispatch, Rechecks],
 })
 class NothingStored {}
 
@@ -58,7 +58,7 @@ export class Offline {
   }
 
   /** Its services by name. @throws InvalidInput naming every mistake in the document */
-  async rules(document: object): Promise<Map<string, (nodes?: number) => Player>> {
+  async rules(document: object): Promise<Map<string, (nodes?: number) => SimulatedRule>> {
     const errors: FieldError[] = [];
     const { drafts } = await this.context.get(Import).drafted(entriesOf(document, errors), errors);
     if (errors.length > 0) throw new InvalidInput(errors);
@@ -70,10 +70,10 @@ export class Offline {
       drafts.services.map(({ row }) => {
         const service = row as ServiceRow;
         const infrastructure = infrastructures.get(service.infrastructureId ?? '');
-        const prepared = ruleBook.prepare(service, infrastructure);
+        const compiled = ruleBook.prepare(service, infrastructure);
         return [
           row.name,
-          (nodes) => ({ prepared, nodes: nodes ?? firstNodes(service, infrastructure) }),
+          (nodes) => ({ compiled, nodes: nodes ?? firstNodes(service, infrastructure) }),
         ] as const;
       }),
     );

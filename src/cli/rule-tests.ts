@@ -28,17 +28,17 @@ export async function runTestFile(path: string): Promise<TestResult[]> {
     const rules = await offline.rules(document);
     const results: TestResult[] = [];
     for (const [index, test] of tests.entries()) {
-      const player = rules.get(test.service);
-      if (player === undefined) {
+      const simulatedRule = rules.get(test.service);
+      if (simulatedRule === undefined) {
         const known = [...rules.keys()].join(', ') || 'none';
         const detail = `there is no service ${JSON.stringify(test.service)}; the rules have ${known}`;
         throw new InvalidInput([{ pointer: `/tests/${index}/service`, detail }]);
       }
-      checkMetrics(test, index, Object.keys(player().prepared.service.metrics));
+      checkMetrics(test, index, Object.keys(simulatedRule().compiled.service.metrics));
       results.push({
         name: test.name,
         service: test.service,
-        differences: await differences(test, player(test.nodes)),
+        differences: await differences(test, simulatedRule(test.nodes)),
       });
     }
     return results;

@@ -161,8 +161,8 @@ function decided(
       wish: ({ effective }) => effective + (direction === 'up' ? nodes : -nodes),
     },
   });
-  const seen = { values: { cpu: 90 }, errors: {}, killSwitch: false, capacity };
-  const { trigger } = evaluate(rule, initialState(rule, 0), seen, second * 1000) as Decided;
+  const observation = { values: { cpu: 90 }, errors: {}, killSwitch: false, capacity };
+  const { trigger } = evaluate(rule, initialState(rule, 0), observation, second * 1000) as Decided;
   return trigger?.nodes;
 }
 

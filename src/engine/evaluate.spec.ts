@@ -281,11 +281,11 @@ test('an alarm that is forgotten in the dark does not wait for its recovery', ()
 
 test('a hold of a condition that is true because nothing can be read goes on', () => {
   const blind = rule({ condition: ({ cpu }) => cpu === undefined, holdMs: 60_000 });
-  const seen = { values: {}, errors: { cpu: 'no answer' }, killSwitch: false, isBlind: true };
+  const observation = { values: {}, errors: { cpu: 'no answer' }, killSwitch: false, isBlind: true };
   let state = initialState(blind, 0);
   for (let seconds = 0; seconds <= 60; seconds += 10) {
     const previousAt = asksForGap(state) ? rememberedUntil(state) : undefined;
-    const outcome = evaluate(blind, state, { ...seen, previousAt }, seconds * 1000) as Decided;
+    const outcome = evaluate(blind, state, { ...observation, previousAt }, seconds * 1000) as Decided;
     expect(outcome.changed).toBe(true);
     state = outcome.state;
   }
@@ -304,8 +304,8 @@ describe('guards, in their order', () => {
   };
   const scaledUpAt = (at: number) => scaled(NEVER_SCALED, 'up', at);
   const counted = (current: number, inFlight = 0): Capacity => ({ known: true, current, inFlight });
-  const at = (given: Rule, seen: Partial<Observation>, state = initialState(given, 0)) =>
-    evaluate(given, state, { values: { cpu: 90 }, errors: {}, killSwitch: false, ...seen }, 100_000);
+  const at = (given: Rule, observation: Partial<Observation>, state = initialState(given, 0)) =>
+    evaluate(given, state, { values: { cpu: 90 }, errors: {}, killSwitch: false, ...observation }, 100_000);
 
   test('the kill switch stands before everything', () => {
     const outcome = at(rule({ scaling }), { killSwitch: true, capacity: counted(4) });
@@ -452,11 +452,14 @@ describe('guards, in their order', () => {
 describe('what is written', () => {
   test('a steady service changes nothing', () => {
     const given = rule();
-    const seen = { values: { cpu: 50 }, errors: {}, killSwitch: false };
-    const first = evaluate(given, initialState(given, 0), seen, 0);
+    const observation = { values: { cpu: 50 }, errors: {}, killSwitch: false };
+    const first = evaluate(given, initialState(given, 0), observation, 0);
     if (first.needs) throw new Error('no nodes here');
     expect(first.changed).toBe(true);
-    expect(evaluate(given, first.state, seen, 10_000)).toMatchObject({ changed: false, newStretch: false });
+    expect(evaluate(given, first.state, observation, 10_000)).toMatchObject({
+      changed: false,
+      opensInterval: false,
+    });
   });
 
   test('another condition starts anew; the wisdom time is kept', () => {
@@ -471,10 +474,10 @@ describe('what is written', () => {
 
 describe('a rule without polls', () => {
   const fed = (changes: Partial<Rule> = {}) => rule({ intervalMs: undefined, ...changes });
-  const seen: Observation = { values: { cpu: 90 }, errors: {}, killSwitch: false };
+  const observation: Observation = { values: { cpu: 90 }, errors: {}, killSwitch: false };
   const moment = (given: Rule, rows: readonly Row[], lifeEndsAt?: number) => {
     const { state } = tell(given, rows);
-    return nextMoment(given, state, seen, lifeEndsAt, rows.at(-1)![0] * 1000);
+    return nextMoment(given, state, observation, lifeEndsAt, rows.at(-1)![0] * 1000);
   };
 
   test('is evaluated again at the end of its hold', () => {

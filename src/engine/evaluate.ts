@@ -1,4 +1,4 @@
-import { aftermath, nextAftermathAt } from './aftermath';
+import { followUp, nextAftermathAt } from './follow-up';
 import type {
   Capacity,
   Direction,
@@ -63,17 +63,23 @@ export const stateOf = (kept: State): State => ({
  * The whole of deciding: if the condition has been true long enough, and nothing stands against it, trigger. Pure:
  * the same rule, state, observation and moment give the same outcome, in polls, alerts, simulations and tests.
  */
-export function evaluate(rule: Rule, before: State, seen: Observation, now: Moment): Outcome {
-  if (seen.isStale && rule.enabled) return stale(rule, before, now);
-  const decided = decide(rule, before, seen, now);
+export function evaluate(rule: Rule, before: State, observation: Observation, now: Moment): Outcome {
+  if (observation.isStale && rule.enabled) return stale(rule, before, now);
+  const decided = decide(rule, before, observation, now);
   if (decided.needs) return decided;
-  const after = aftermath(rule, decided.state, seen, decided.trigger !== undefined, now);
+  const after = followUp(rule, decided.state, observation, decided.trigger !== undefined, now);
   if (after === undefined) return decided;
-  const newStretch = decided.newStretch || after.aftermath.escalates !== undefined;
-  return { aftermath: after.aftermath, ...decided, state: after.state, newStretch, changed: true };
+  const opensInterval = decided.opensInterval || after.followUp.escalates !== undefined;
+  return {
+    followUp: after.followUp,
+    ...decided,
+    state: after.state,
+    opensInterval: opensInterval,
+    changed: true,
+  };
 }
 
-function decide(rule: Rule, before: State, seen: Observation, now: Moment): Outcome {
+function decide(rule: Rule, before: State, observation: Observation, now: Moment): Outcome {
   if (!rule.enabled)
     return outcome(before, { ...forgetAlarm(before), ruleKey: rule.key }, 'unknown', 'disabled', now);
 
@@ -83,16 +89,16 @@ function decide(rule: Rule, before: State, seen: Observation, now: Moment): Outc
       : { ...forgetAlarm(before), ruleKey: rule.key, expectFrom: undefined };
   // Before the condition is judged: what ends an alarm is asked only of one that is not forgotten.
   const state =
-    forgetsUnseen(rule) && unseenSince(rule, seen, now) !== undefined ? forgetAlarm(known) : known;
-  const truth = isTrue(rule, state, seen);
-  if (truth === undefined) return missing(rule, before, state, seen, now);
+    forgetsUnseen(rule) && unseenSince(rule, observation, now) !== undefined ? forgetAlarm(known) : known;
+  const truth = isTrue(rule, state, observation);
+  if (truth === undefined) return missing(rule, before, state, observation, now);
 
-  const bridged = withErrors(acrossGap(rule, state, seen, now), seen.errors);
+  const bridged = withErrors(acrossGap(rule, state, observation, now), observation.errors);
   if (!truth) {
     const over = outcome(before, forgetAlarm(bridged), 'ok', 'condition_false', now);
     return bridged.triggered ? { recovered: true, ...over } : over;
   }
-  return breached(rule, before, bridged, seen, now);
+  return breached(rule, before, bridged, observation, now);
 }
 
 /**
@@ -111,8 +117,8 @@ export function truthOf(rule: Rule, inAlarm: boolean, values: Values): boolean |
   return inAlarm && rule.recovery ? negated(rule.recovery(values)) : rule.condition(values);
 }
 
-function isTrue(rule: Rule, state: State, seen: Observation): boolean | undefined {
-  const truth = truthOf(rule, state.inAlarm, seen.values);
+function isTrue(rule: Rule, state: State, observation: Observation): boolean | undefined {
+  const truth = truthOf(rule, state.inAlarm, observation.values);
   if (truth !== undefined) return truth;
   if (rule.missingData === 'breach') return true;
   if (rule.missingData === 'ok') return false;
@@ -123,18 +129,24 @@ const negated = (truth: boolean | undefined): boolean | undefined =>
   truth === undefined ? undefined : !truth;
 
 /** Missing data never triggers. `hold` freezes the hold time; `reset` counts as false. */
-function missing(rule: Rule, before: State, state: State, seen: Observation, now: Moment): Outcome {
+function missing(rule: Rule, before: State, state: State, observation: Observation, now: Moment): Outcome {
   const kept = rule.missingData === 'hold' ? state : forgetAlarm(state);
-  const missingFrom = state.missingFrom ?? seen.previousAt ?? now;
-  return outcome(before, { ...kept, missingFrom, errors: seen.errors }, 'unknown', 'missing_data', now);
+  const missingFrom = state.missingFrom ?? observation.previousAt ?? now;
+  return outcome(
+    before,
+    { ...kept, missingFrom, errors: observation.errors },
+    'unknown',
+    'missing_data',
+    now,
+  );
 }
 
 /** How many intervals may pass between two evaluations before the time between them counts as not seen. */
 const GAP_INTERVALS = 3;
 
 /** Readings are back: what the time without them means for the hold. */
-function acrossGap(rule: Rule, state: State, seen: Observation, now: Moment): State {
-  const gapFrom = state.missingFrom ?? unseenSince(rule, seen, now);
+function acrossGap(rule: Rule, state: State, observation: Observation, now: Moment): State {
+  const gapFrom = state.missingFrom ?? unseenSince(rule, observation, now);
   if (gapFrom === undefined) return state;
   const seenAgain: State = { ...state, missingFrom: undefined };
   const later = (moment: Moment | undefined) => (moment === undefined ? undefined : moment + (now - gapFrom));
@@ -161,12 +173,12 @@ function unseenSince(rule: Rule, { previousAt }: Observation, now: Moment): Mome
   return now - previousAt > GAP_INTERVALS * rule.intervalMs ? previousAt : undefined;
 }
 
-function breached(rule: Rule, before: State, state: State, seen: Observation, now: Moment): Outcome {
+function breached(rule: Rule, before: State, state: State, observation: Observation, now: Moment): Outcome {
   const pendingSince = state.pendingSince ?? now;
   const trueSince = state.trueSince ?? pendingSince;
-  const answered = state.answered && seen.news !== true;
+  const answered = state.answered && observation.news !== true;
   // A rule that goes on holding, or stays in its alarm, makes nothing new.
-  const seenAt = seen.isBlind ? now : state.seenAt;
+  const seenAt = observation.isBlind ? now : state.seenAt;
   const isSame =
     state.pendingSince === pendingSince &&
     state.trueSince === trueSince &&
@@ -184,22 +196,22 @@ function breached(rule: Rule, before: State, state: State, seen: Observation, no
   const alarm = holding.inAlarm ? holding : { ...holding, inAlarm: true };
   const stop = (reason: Reason, facts?: Partial<State>): Decided =>
     outcome(before, facts === undefined ? alarm : { ...alarm, ...facts }, 'alarm', reason, now);
-  if (seen.killSwitch) return stop('kill_switch');
+  if (observation.killSwitch) return stop('kill_switch');
   if (state.wisdomFrom !== undefined && now < state.wisdomFrom + rule.wisdomMs) return stop('wisdom');
   if (rule.scaling === undefined) return trigger(rule, before, alarm, undefined, now);
 
   const { scaling } = rule;
-  const { lastAt, frozenUntil } = seen.scalings ?? NEVER_SCALED;
+  const { lastAt, frozenUntil } = observation.scalings ?? NEVER_SCALED;
   const scaledAt = lastAt[scaling.direction];
   if (scaledAt !== undefined && now < scaledAt + scaling.wisdomMs) return stop('infrastructure_wisdom');
   if (frozenUntil !== undefined && now < frozenUntil) return stop('flapping');
-  if (seen.capacity === undefined) return { needs: 'capacity' };
-  if (!seen.capacity.known) return stop('nodes_unknown', { nodesError: seen.capacity.error });
-  const nodes = plan(scaling, seen.capacity, seen.values);
+  if (observation.capacity === undefined) return { needs: 'capacity' };
+  if (!observation.capacity.known) return stop('nodes_unknown', { nodesError: observation.capacity.error });
+  const nodes = plan(scaling, observation.capacity, observation.values);
   if (nodes === undefined) return stop('missing_data');
   if (nodes.delta === 0)
     return stop(nodes.isLimited ? AT_LIMIT[scaling.direction] : 'policy_satisfied', { nodes });
-  if (wouldFlap(scaling, seen.scalings, now)) {
+  if (wouldFlap(scaling, observation.scalings, now)) {
     return { freezesUntil: now + FLAP_MS, ...stop('flapping', { nodes }) };
   }
   return trigger(rule, before, alarm, nodes, now);
@@ -283,7 +295,7 @@ function trigger(rule: Rule, before: State, alarm: State, nodes: Nodes | undefin
     nodesError: undefined,
   };
   const { state: after } = outcome(before, state, 'alarm', TRIGGER_REASON[rule.mode], now);
-  return { state: after, newStretch: true, changed: true, trigger: { nodes } };
+  return { state: after, opensInterval: true, changed: true, trigger: { nodes } };
 }
 
 /** Hold and alarm are forgotten, wisdom time is kept. A steady service has nothing to forget, and nothing is made. */
@@ -313,12 +325,12 @@ const withErrors = (state: State, errors: State['errors']): State =>
 
 function outcome(before: State, after: State, phase: Phase, reason: Reason, now: Moment): Decided {
   if (after === before && before.phase === phase && before.reason === reason)
-    return { state: before, newStretch: false, changed: false };
+    return { state: before, opensInterval: false, changed: false };
   const since = before.phase === phase ? before.since : now;
-  const newStretch = before.phase !== phase || before.reason !== reason;
+  const opensInterval = before.phase !== phase || before.reason !== reason;
   const staleSince = reason === 'not_polled' ? now : undefined;
   const state: State = { ...after, phase, reason, since, staleSince };
-  return { state, newStretch, changed: newStretch || differs(before, state) };
+  return { state, opensInterval: opensInterval, changed: opensInterval || differs(before, state) };
 }
 
 /** Until when it was seen, by what is remembered of it; samples may know of later moments. */
@@ -357,7 +369,7 @@ function sameTexts(a: Readonly<Record<string, string>>, b: Readonly<Record<strin
 export function nextMoment(
   rule: Rule,
   state: State,
-  seen: Observation,
+  observation: Observation,
   lifeEndsAt: Moment | undefined,
   now: Moment,
 ): Moment | undefined {
@@ -365,7 +377,7 @@ export function nextMoment(
   const follows = nextAftermathAt(rule, state);
   // What the kill switch holds back is looked at again.
   const followsAt = follows !== undefined && follows <= now ? now + RECOUNT_MS : follows;
-  const moments = [lifeEndsAt, nextTriggerAt(rule, state, seen, now), followsAt].filter(
+  const moments = [lifeEndsAt, nextTriggerAt(rule, state, observation, now), followsAt].filter(
     (at) => at !== undefined && at > now,
   );
   return moments.length === 0 ? undefined : Math.min(...(moments as Moment[]));
@@ -374,7 +386,7 @@ export function nextMoment(
 /** How soon a count of nodes that stopped a trigger is taken again, for a rule without polls. */
 const RECOUNT_MS = 30_000;
 
-function nextTriggerAt(rule: Rule, state: State, seen: Observation, now: Moment): Moment | undefined {
+function nextTriggerAt(rule: Rule, state: State, observation: Observation, now: Moment): Moment | undefined {
   if (state.pendingSince === undefined) return undefined;
   const holdUntil = state.pendingSince + rule.holdMs;
   const wisdomUntil = (state.wisdomFrom ?? 0) + rule.wisdomMs;
@@ -389,10 +401,10 @@ function nextTriggerAt(rule: Rule, state: State, seen: Observation, now: Moment)
       return rule.repeat && rule.wisdomMs > 0 ? Math.max(holdUntil, wisdomUntil) : undefined;
     case 'infrastructure_wisdom': {
       const { wisdomMs, direction } = rule.scaling!;
-      return (seen.scalings?.lastAt[direction] ?? 0) + wisdomMs;
+      return (observation.scalings?.lastAt[direction] ?? 0) + wisdomMs;
     }
     case 'flapping':
-      return seen.scalings?.frozenUntil ?? now + RECOUNT_MS;
+      return observation.scalings?.frozenUntil ?? now + RECOUNT_MS;
     case 'nodes_unknown':
     case 'policy_satisfied':
     case 'at_max_nodes':

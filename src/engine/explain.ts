@@ -52,7 +52,7 @@ export function explain(rule: Rule, state: State, circumstances: Circumstances, 
     case 'missing_data':
       if (state.phase !== 'alarm') return missing(state, circumstances);
   }
-  const seen = breach(rule, state, circumstances, now);
+  const observation = breach(rule, state, circumstances, now);
   if (state.reason === 'holding' && !state.inAlarm) {
     const held = breach(rule, state, { ...circumstances, alerts: undefined }, now);
     return sentence(
@@ -61,7 +61,7 @@ export function explain(rule: Rule, state: State, circumstances: Circumstances, 
       promise(rule, state, circumstances),
     );
   }
-  return `${seen}; ${guard(rule, state, circumstances, now)}`;
+  return `${observation}; ${guard(rule, state, circumstances, now)}`;
 }
 
 /** Who counts them may have said so already. */

@@ -1,26 +1,26 @@
 import { ruleWhen as rule } from '../../test/rule';
-import { Course, Simulation, type SimulationOptions } from './simulate';
+import { Timeline, Simulation, type SimulationOptions } from './simulate';
 import type { Rule } from './types';
 
 /** One value of cpu every 10 s; null for a failed read. */
 function told(given: Rule, values: readonly (number | null)[], options: Partial<SimulationOptions> = {}) {
   const simulation = new Simulation(given, { windows: [], nodes: 1, ...options });
-  const course = new Course();
+  const timeline = new Timeline();
   const reasons = values.map((value, index) => {
     const step = simulation.step(index * 10_000, { cpu: value ?? { error: 'no answer' } });
-    course.add(step);
+    timeline.add(step);
     return step.state.reason;
   });
-  return { reasons, course, summary: course.end(values.length * 10_000) };
+  return { reasons, timeline, summary: timeline.end(values.length * 10_000) };
 }
 
 test('a hold that is seen through triggers, and again after wisdom and hold', () => {
-  const { course, summary } = told(
+  const { timeline, summary } = told(
     rule('cpu > 80', { holdMs: 20_000, wisdomMs: 40_000 }),
     [10, 90, 90, 90, 90, 90, 90, 90, 90, 10],
   );
-  expect(course.triggers.map(({ at }) => at / 1000)).toEqual([30, 70]);
-  expect(course.timeline.map(({ from, reason }) => [from / 1000, reason])).toEqual([
+  expect(timeline.triggers.map(({ at }) => at / 1000)).toEqual([30, 70]);
+  expect(timeline.intervals.map(({ from, reason }) => [from / 1000, reason])).toEqual([
     [0, 'condition_false'],
     [10, 'holding'],
     [30, 'triggered'],
@@ -51,15 +51,15 @@ test('a trigger is taken as executed: nodes move, and the limit stops', () => {
     maxDirectionChanges: 6,
     wish: ({ effective }: { effective: number }) => effective + 1,
   };
-  const { course, summary } = told(rule('cpu > 80', { scaling }), [90, 90, 90, 90]);
-  expect(course.triggers.map(({ nodes }) => nodes?.desired)).toEqual([2, 3]);
+  const { timeline, summary } = told(rule('cpu > 80', { scaling }), [90, 90, 90, 90]);
+  expect(timeline.triggers.map(({ nodes }) => nodes?.desired)).toEqual([2, 3]);
   expect(summary).toMatchObject({ triggers: 2, secondsAtLimit: 20 });
 });
 
 test('windows are made of the readings as they come', () => {
   const windows = [{ metric: 'cpu', window: { function: 'avg', seconds: 30 } as const }];
-  const { course } = told(rule('cpu > 50'), [0, 90, 90, 0, 0, 0], { windows });
-  expect(course.triggers.map(({ at, values }) => [at / 1000, values.cpu])).toEqual([
+  const { timeline } = told(rule('cpu > 50'), [0, 90, 90, 0, 0, 0], { windows });
+  expect(timeline.triggers.map(({ at, values }) => [at / 1000, values.cpu])).toEqual([
     [20, 60],
     [30, 60],
   ]);
@@ -75,8 +75,8 @@ test('a failed read is missing, also where a window has older readings', () => {
 });
 
 test('missing data adds nothing to the hold', () => {
-  const { course, summary } = told(rule('cpu > 80', { holdMs: 30_000 }), [90, 90, null, null, 90, 90, 90]);
-  expect(course.triggers.map(({ at }) => at / 1000)).toEqual([60]);
+  const { timeline, summary } = told(rule('cpu > 80', { holdMs: 30_000 }), [90, 90, null, null, 90, 90, 90]);
+  expect(timeline.triggers.map(({ at }) => at / 1000)).toEqual([60]);
   expect(summary.secondsMissing).toBe(20);
 });
 

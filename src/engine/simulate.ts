@@ -13,7 +13,7 @@ import type { Moment, Nodes, Observation, Phase, Reason, Rule, Scalings, State, 
 import { MAX_WINDOW_READINGS, windowed, type Window } from './window';
 
 /** What was read at one moment: a number, or why there is none. */
-export type Glance = Readonly<Record<string, number | { readonly error: string }>>;
+export type Readings = Readonly<Record<string, number | { readonly error: string }>>;
 
 export interface SimulationOptions {
   windows: readonly SimulatedWindow[];
@@ -38,7 +38,7 @@ export interface SimulatedWindow {
 export interface Step {
   readonly at: Moment;
   readonly state: State;
-  readonly newStretch: boolean;
+  readonly opensInterval: boolean;
   readonly values: Values;
   readonly trigger?: { readonly nodes?: Nodes };
   /** Steps of the escalation taken. */
@@ -67,18 +67,18 @@ export class Simulation {
   }
 
   /** Readings from before the first evaluation: windows know of them. */
-  warmUp(at: Moment, glance: Glance): void {
-    for (const buffer of this.windows) buffer.add(at, glance[buffer.metric]);
+  warmUp(at: Moment, readings: Readings): void {
+    for (const buffer of this.windows) buffer.add(at, readings[buffer.metric]);
   }
 
   /** @param news an alert that fires is new or changed */
   step(
     at: Moment,
-    glance: Glance,
+    readings: Readings,
     { killSwitch = false, news }: { killSwitch?: boolean; news?: boolean } = {},
   ): Step {
     const before = this.state ?? initialState(this.rule, at);
-    const { values, errors, isRead } = this.look(at, glance, news === true);
+    const { values, errors, isRead } = this.look(at, readings, news === true);
     const observation: Observation = {
       values,
       errors,
@@ -92,25 +92,32 @@ export class Simulation {
     const outcome = evaluate(this.rule, before, observation, at) as Decided;
     if (isRead) this.lastReadAt = at;
     this.remember(outcome, at);
-    const newStretch = outcome.newStretch || this.state === undefined;
+    const opensInterval = outcome.opensInterval || this.state === undefined;
     this.state = outcome.state;
-    const escalates = outcome.aftermath?.escalates?.length ?? 0;
-    return { at, state: outcome.state, newStretch, values, trigger: outcome.trigger, escalates };
+    const escalates = outcome.followUp?.escalates?.length ?? 0;
+    return {
+      at,
+      state: outcome.state,
+      opensInterval: opensInterval,
+      values,
+      trigger: outcome.trigger,
+      escalates,
+    };
   }
 
   /** When a rule without polls is to be evaluated again though nothing new is seen. */
   nextMoment(at: Moment): Moment | undefined {
     if (this.state === undefined) return undefined;
-    const seen = { values: {}, errors: {}, killSwitch: false, scalings: this.scalings };
-    return nextMoment(this.rule, this.state, seen, undefined, at);
+    const observation = { values: {}, errors: {}, killSwitch: false, scalings: this.scalings };
+    return nextMoment(this.rule, this.state, observation, undefined, at);
   }
 
-  private look(at: Moment, glance: Glance, isNews: boolean) {
+  private look(at: Moment, readings: Readings, isNews: boolean) {
     const values: Record<string, number> = {};
     const errors: Record<string, string> = {};
     let isRead = false;
-    for (const metric in glance) {
-      const reading = glance[metric]!;
+    for (const metric in readings) {
+      const reading = readings[metric]!;
       if (typeof reading === 'number') {
         values[metric] = reading;
         isRead = true;
@@ -155,7 +162,7 @@ class WindowBuffer {
     return this.of.metric;
   }
 
-  add(at: Moment, reading: Glance[string] | undefined): void {
+  add(at: Moment, reading: Readings[string] | undefined): void {
     if (typeof reading !== 'number') return;
     this.moments.push(at);
     this.values.push(reading);
@@ -179,7 +186,7 @@ class WindowBuffer {
   }
 }
 
-export interface Stretch {
+export interface TimelineInterval {
   from: Moment;
   to: Moment;
   phase: Phase;
@@ -206,11 +213,11 @@ export interface Summary {
 /** More than this are counted and not listed. */
 export const MAX_LISTED = 20_000;
 
-/** What a simulation comes to: its stretches, triggers and sums, bounded whatever its length. */
-export class Course {
-  readonly timeline: Stretch[] = [];
+/** What a simulation comes to: its intervals, triggers and sums, bounded whatever its length. */
+export class Timeline {
+  readonly intervals: TimelineInterval[] = [];
   readonly triggers: SimulatedTrigger[] = [];
-  private open?: Stretch;
+  private open?: TimelineInterval;
   private readonly sums: Summary = {
     triggers: 0,
     escalations: 0,
@@ -220,13 +227,20 @@ export class Course {
     transitions: 0,
   };
 
-  add({ at, state: { phase, reason }, newStretch, values, trigger, escalates }: Step): void {
+  add({
+    at,
+    state: { phase, reason },
+    opensInterval: opensInterval,
+    values,
+    trigger,
+    escalates,
+  }: Step): void {
     this.sums.escalations += escalates;
-    if (newStretch || this.open === undefined) {
+    if (opensInterval || this.open === undefined) {
       if (this.open !== undefined && this.open.phase !== phase) this.sums.transitions++;
       this.close(at);
       this.open = { from: at, to: at, phase, reason };
-      if (this.timeline.length < MAX_LISTED) this.timeline.push(this.open);
+      if (this.intervals.length < MAX_LISTED) this.intervals.push(this.open);
     }
     if (trigger === undefined) return;
     this.sums.triggers++;

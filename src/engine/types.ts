@@ -170,7 +170,7 @@ export interface Trigger {
 }
 
 /** What follows from an earlier trigger. */
-export interface Aftermath {
+export interface FollowUp {
   /** Steps of the escalation, by their place, whose time has come. */
   readonly escalates?: readonly number[];
   /** Of the trigger at that moment; `helped` is undefined where nobody can tell. */
@@ -185,12 +185,12 @@ export type Outcome =
       readonly state: State;
       /** Phase, reason or errors are not what they were, or there is a trigger: there is something to write. */
       readonly changed: boolean;
-      /** Another stretch of the ledger begins. */
-      readonly newStretch: boolean;
+      /** Another interval of the ledger begins. */
+      readonly opensInterval: boolean;
       readonly trigger?: Trigger;
       /** An alarm in which there was a trigger has ended: it was seen to be over, not lost from sight. */
       readonly recovered?: boolean;
-      readonly aftermath?: Aftermath;
+      readonly followUp?: FollowUp;
       /** The trigger that was stopped was a change of direction too many: nobody scales the infrastructure until then. */
       readonly freezesUntil?: Moment;
     };

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { Database } from '../database/database';
 import type { MappingChoice } from '../database/entities';
 import { isDead, SignOfLife } from '../database/sign-of-life';
-import { NOW } from '../queue/claimed';
+import { NOW } from '../queue/claimed-execution';
 import { Queues } from '../queue/queues';
 import type { Memory, Seat, Step } from './plan';
 

@@ -3,7 +3,7 @@ import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/comm
 import type { QueueOptions } from 'bull';
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { CONFIG, QUEUES, type Config } from '../config/config';
-import { Handover } from './handover';
+import { LocalDispatch } from './local-dispatch';
 import { Queues } from './queues';
 import { Rechecks } from './rechecks';
 import { connectRedis } from './redis';
@@ -96,8 +96,8 @@ class ConnectionsModule {}
     ),
     ConnectionsModule,
   ],
-  providers: [Queues, Handover, Rechecks],
-  exports: [Queues, Handover, Rechecks, BullModule],
+  providers: [Queues, LocalDispatch, Rechecks],
+  exports: [Queues, LocalDispatch, Rechecks, BullModule],
 })
 export class QueueModule implements OnApplicationShutdown {
   constructor(@Inject(CONNECTIONS) private readonly connections: Connections) {}

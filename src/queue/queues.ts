@@ -14,7 +14,7 @@ import { begin } from '../common/event-loop';
 import { telemetry } from '../common/telemetry';
 import { QUEUES, type QueueName } from '../config/config';
 import { delayByClock, hastenDelayed } from './delayed-jobs';
-import { Handover } from './handover';
+import { LocalDispatch } from './local-dispatch';
 import { SYNC_JOB, type ActionJob, type AlertsJob, type PollJob, type SyncJob } from './jobs';
 
 /** Bull's `add` waits for ever when Redis is away; nothing here may. */
@@ -53,7 +53,7 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     @InjectQueue('polls') polls: Queue<PollJob>,
     @InjectQueue('alerts') alerts: Queue<AlertsJob>,
     @InjectQueue('actions') actions: Queue<ActionJob | SyncJob>,
-    private readonly handover: Handover,
+    private readonly dispatch: LocalDispatch,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
     this.queues = { polls, alerts, actions };
@@ -89,7 +89,7 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
       // All of them are idle before the first closes: they share connections.
       await within<unknown>(
         CLOSE_TIMEOUT_MS,
-        Promise.all([every((queue) => queue.pause(true)), this.handover.close()]),
+        Promise.all([every((queue) => queue.pause(true)), this.dispatch.close()]),
       );
     } catch (error) {
       this.logger.warn(`jobs may still run: ${messageOf(error)}`);

@@ -2,10 +2,10 @@ import { Process, Processor } from '@nestjs/bull';
 import { Inject } from '@nestjs/common';
 import type { Job } from 'bull';
 import type { AlertSource } from '../alerts/alert';
-import { AlertHandover } from '../alerts/alert-handover';
+import { LocalAlertDispatch } from '../alerts/local-alert-dispatch';
 import type { FeedingAlert } from '../alerts/alert-values';
 import { documentOf, foundAt } from '../alerts/formats/kept-payload';
-import type { KeptAlert } from '../alerts/fold';
+import type { KeptAlert } from '../alerts/dedup';
 import { Matcher, type Match } from '../alerts/matcher';
 import { Subscriptions } from '../alerts/subscriptions';
 import { CLOCK, type Clock } from '../common/clock';
@@ -18,8 +18,8 @@ import { Queues } from '../queue/queues';
 import { Evaluator } from './evaluator';
 import { Observer, type PushedReading } from './observer';
 import { PushedSamples, valueTimeOf } from './pushed-samples';
-import { RuleBook, type Prepared, type Watched } from './rule-book';
-import { toldOf, type Seen } from './seen';
+import { RuleBook, type CompiledService, type ServiceSnapshot } from './rule-book';
+import { toldOf, type ServiceObservation } from './service-observation';
 import { own } from '../common/records';
 
 const CONCURRENCY = 8;
@@ -61,10 +61,10 @@ export class AlertsProcessor {
     private readonly evaluator: Evaluator,
     private readonly pushed: PushedSamples,
     private readonly queues: Queues,
-    handover: AlertHandover,
+    dispatch: LocalAlertDispatch,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
-    handover.offer((source, alerts, committed) => this.takeFresh(source, alerts, committed));
+    dispatch.offer((source, alerts, committed) => this.takeFresh(source, alerts, committed));
   }
 
   @Process({ concurrency: CONCURRENCY })
@@ -83,14 +83,14 @@ export class AlertsProcessor {
       alerts.map((alert) => ({ ...alert, source: name, format })),
       this.subscriptions.latest!.matcher,
     );
-    const [watched, fresh] = await Promise.all([this.watchedBy(all), committed]);
+    const [snapshot, fresh] = await Promise.all([this.watchedBy(all), committed]);
     if (fresh.length === 0) return;
     let left = fresh.map(({ id }) => id);
     try {
       const isFresh = new Set(left);
       const later = await this.follow(
         all.filter(({ alert }) => isFresh.has(alert.id)),
-        watched,
+        snapshot,
       );
       left = later.map(({ alert }) => alert.id);
     } catch (error) {
@@ -129,32 +129,32 @@ export class AlertsProcessor {
       left = await this.follow(left, await this.watchedBy(left));
   }
 
-  private watchedBy(all: readonly Matched[]): Promise<Watched[]> {
+  private watchedBy(all: readonly Matched[]): Promise<ServiceSnapshot[]> {
     return this.ruleBook.byIds([
       ...new Set(all.flatMap(({ matches }) => matches.map(({ service }) => service))),
     ]);
   }
 
   /** What follows from alerts. Answers those that are left for another round. */
-  private async follow(all: readonly Matched[], watched: readonly Watched[]): Promise<Matched[]> {
-    const { now, later } = oneEach(all, watched);
+  private async follow(all: readonly Matched[], snapshot: readonly ServiceSnapshot[]): Promise<Matched[]> {
+    const { now, later } = oneEach(all, snapshot);
     const taken = now.map(({ alert }) => alert);
     const matches = now.flatMap((one) => one.matches);
     const concerned = new Set(matches.map(({ service }) => service));
-    const services = new Map(watched.map(({ prepared }) => [prepared.service.id, prepared]));
+    const services = new Map(snapshot.map(({ compiled }) => [compiled.service.id, compiled]));
     const byId = new Map(taken.map((alert) => [alert.id, alert]));
     const written = this.pushed.write(
       matches.map(({ alert, service, metric }) => ({ alert: byId.get(alert)!, service, metric })),
       services,
     );
     // Only windows look at what is written.
-    if (watched.some(({ prepared }) => prepared.hasAlertWindows)) await written;
-    const seen = await this.look(
+    if (snapshot.some(({ compiled }) => compiled.hasAlertWindows)) await written;
+    const observation = await this.look(
       taken,
       matches,
-      watched.filter(({ prepared }) => concerned.has(prepared.service.id)),
+      snapshot.filter(({ compiled }) => concerned.has(compiled.service.id)),
     );
-    await this.evaluator.evaluateNews(seen, (sql) =>
+    await this.evaluator.evaluateNews(observation, (sql) =>
       Promise.all([
         this.keepMatches(
           sql,
@@ -176,15 +176,15 @@ export class AlertsProcessor {
   private async look(
     alerts: readonly NewAlert[],
     matches: readonly MatchRow[],
-    watched: readonly Watched[],
-  ): Promise<Seen[]> {
+    snapshot: readonly ServiceSnapshot[],
+  ): Promise<ServiceObservation[]> {
     const at = this.clock.now();
-    const { readings, senders } = pushedBy(alerts, matches, watched);
-    const polled = watched.filter(({ prepared }) => prepared.service.polled);
-    const others = watched.filter(({ prepared }) => !prepared.service.polled);
-    const seen = [
+    const { readings, senders } = pushedBy(alerts, matches, snapshot);
+    const polled = snapshot.filter(({ compiled }) => compiled.service.polled);
+    const others = snapshot.filter(({ compiled }) => !compiled.service.polled);
+    const observation = [
       ...(await this.observer.known(polled, at, readings)),
-      ...others.map((one) => this.observer.seen(one, {}, NO_ALERTS, at)),
+      ...others.map((one) => this.observer.observation(one, {}, NO_ALERTS, at)),
     ];
     const firing = new Map(
       alerts.flatMap((one) => (one.status === 'firing' ? [[one.id, one] as const] : [])),
@@ -194,12 +194,12 @@ export class AlertsProcessor {
         firing.has(alert) ? [[service, firing.get(alert)!] as const] : [],
       ),
     );
-    for (const one of seen) {
-      const { prepared } = one.watched;
-      const { id } = prepared.service;
+    for (const one of observation) {
+      const { compiled } = one.snapshot;
+      const { id } = compiled.service;
       const news = told.get(id);
       one.news = news !== undefined;
-      if (news !== undefined && isTakenOneByOne(prepared)) one.newcomer = feedingOf(news);
+      if (news !== undefined && isTakenOneByOne(compiled)) one.newcomer = feedingOf(news);
       const bringers = senders.get(id);
       if (bringers === undefined) continue;
       one.bringers = bringers;
@@ -207,18 +207,18 @@ export class AlertsProcessor {
       one.told = [...bringers.map(toldOf), ...(one.told ?? [])];
       one.toldTotal = (one.toldTotal ?? 0) + bringers.length;
     }
-    return seen;
+    return observation;
   }
 
   private async writeEnds(
     alerts: readonly NewAlert[],
     matches: readonly MatchRow[],
-    services: ReadonlyMap<string, Prepared>,
+    services: ReadonlyMap<string, CompiledService>,
   ): Promise<void> {
     const ended = new Set(alerts.flatMap(({ id, status }) => (status === 'resolved' ? [id] : [])));
     const concerned = new Set(matches.flatMap(({ alert, service }) => (ended.has(alert) ? [service] : [])));
-    const prepared = [...concerned].flatMap((service) => services.get(service) ?? []);
-    if (prepared.length > 0) await this.pushed.writeEnds(prepared, this.clock.now());
+    const compiled = [...concerned].flatMap((service) => services.get(service) ?? []);
+    if (compiled.length > 0) await this.pushed.writeEnds(compiled, this.clock.now());
   }
 
   private async keepMatches(
@@ -254,16 +254,16 @@ export class AlertsProcessor {
 
   /** Their moment has come, or their definition is new: alerts that live may concern it. */
   private async takeServices(ids: readonly string[]): Promise<void> {
-    const watched = await this.ruleBook.byIds(ids);
-    const fresh = watched.filter(({ prepared, state }) => state?.ruleKey !== prepared.rule.key);
+    const snapshot = await this.ruleBook.byIds(ids);
+    const fresh = snapshot.filter(({ compiled, state }) => state?.ruleKey !== compiled.rule.key);
     await this.matchLiving(fresh);
     // A service with polls is evaluated by them; what concerns it at once is that it was switched off.
-    const due = watched.filter(({ prepared }) => !prepared.service.polled || !prepared.service.enabled);
+    const due = snapshot.filter(({ compiled }) => !compiled.service.polled || !compiled.service.enabled);
     const now = this.clock.now();
     const known = await this.observer.known(due, now);
     // Where an alert's life is over, its number is. One that is only being matched to a new service has not ended.
-    const silent = known.flatMap(({ alerts, watched: { prepared, nextMoment } }) =>
-      alerts.length === 0 && (nextMoment ?? Infinity) <= now.getTime() ? [prepared] : [],
+    const silent = known.flatMap(({ alerts, snapshot: { compiled, nextMoment } }) =>
+      alerts.length === 0 && (nextMoment ?? Infinity) <= now.getTime() ? [compiled] : [],
     );
     const [again] = await Promise.all([
       this.evaluator.evaluate(known),
@@ -274,16 +274,16 @@ export class AlertsProcessor {
       again.map((id) => ({ id, at })),
       now,
     );
-    await this.forgetChanges(ids, watched, new Set(again));
+    await this.forgetChanges(ids, snapshot, new Set(again));
   }
 
   /** They were evaluated as they are now; one that can't be is not looked at again for the same change. */
   private async forgetChanges(
     ids: readonly string[],
-    watched: readonly Watched[],
+    snapshot: readonly ServiceSnapshot[],
     open: ReadonlySet<string>,
   ): Promise<void> {
-    const versions = new Map(watched.map(({ prepared: { service } }) => [service.id, service.version]));
+    const versions = new Map(snapshot.map(({ compiled: { service } }) => [service.id, service.version]));
     const done = ids.filter((id) => !open.has(id));
     await this.database.keyed.rows(
       `DELETE FROM changed_services c USING unnest($1::uuid[], $2::int[]) AS u (id, version)
@@ -293,8 +293,8 @@ export class AlertsProcessor {
     );
   }
 
-  private async matchLiving(watched: readonly Watched[]): Promise<void> {
-    const subscriptions = watched.flatMap(({ prepared: { service, alertMetrics } }) =>
+  private async matchLiving(snapshot: readonly ServiceSnapshot[]): Promise<void> {
+    const subscriptions = snapshot.flatMap(({ compiled: { service, alertMetrics } }) =>
       alertMetrics.map(({ metric, ttlSeconds, valuePath, sources }) => ({
         service: service.id,
         metric,
@@ -328,15 +328,19 @@ interface Matched {
   matches: MatchRow[];
 }
 
-const isTakenOneByOne = ({ service }: Prepared): boolean => !service.polled && service.wisdomSeconds === 0;
+const isTakenOneByOne = ({ service }: CompiledService): boolean =>
+  !service.polled && service.wisdomSeconds === 0;
 
 /**
  * Without polls and wisdom time a service triggers once per alert: those that fire are taken one a round. For all other
  * services, and of ends, one evaluation says as much as many.
  */
-function oneEach(all: readonly Matched[], watched: readonly Watched[]): { now: Matched[]; later: Matched[] } {
+function oneEach(
+  all: readonly Matched[],
+  snapshot: readonly ServiceSnapshot[],
+): { now: Matched[]; later: Matched[] } {
   const perAlert = new Set(
-    watched.flatMap(({ prepared }) => (isTakenOneByOne(prepared) ? [prepared.service.id] : [])),
+    snapshot.flatMap(({ compiled }) => (isTakenOneByOne(compiled) ? [compiled.service.id] : [])),
   );
   const taken = new Set<string>();
   const [now, later]: [Matched[], Matched[]] = [[], []];
@@ -351,14 +355,18 @@ function oneEach(all: readonly Matched[], watched: readonly Watched[]): { now: M
 }
 
 /** An alert may carry the number of a polled metric: it counts as a reading. */
-function pushedBy(alerts: readonly NewAlert[], matches: readonly MatchRow[], watched: readonly Watched[]) {
+function pushedBy(
+  alerts: readonly NewAlert[],
+  matches: readonly MatchRow[],
+  snapshot: readonly ServiceSnapshot[],
+) {
   const readings = new Map<string, Record<string, PushedReading>>();
   const senders = new Map<string, FeedingAlert[]>();
   const byId = new Map(alerts.map((alert) => [alert.id, alert]));
-  const services = new Map(watched.map(({ prepared }) => [prepared.service.id, prepared]));
+  const services = new Map(snapshot.map(({ compiled }) => [compiled.service.id, compiled]));
   for (const { alert, service, metric } of matches) {
-    const prepared = services.get(service);
-    if (own(prepared?.reads, metric) === undefined || !own(prepared?.service.metrics, metric)?.acceptsPushed)
+    const compiled = services.get(service);
+    if (own(compiled?.reads, metric) === undefined || !own(compiled?.service.metrics, metric)?.acceptsPushed)
       continue;
     const told = readings.get(service) ?? {};
     told[metric] = { value: valueOf(byId.get(alert)!), at: valueTimeOf(byId.get(alert)!) };
@@ -388,7 +396,7 @@ function matchesOf(alert: NewAlert, matcher: Matcher): MatchRow[] {
 }
 
 /** With how the metric takes an alert, where it is fed by alerts alone. */
-function withMetric(match: MatchRow, services: ReadonlyMap<string, Prepared>): MatchRow {
+function withMetric(match: MatchRow, services: ReadonlyMap<string, CompiledService>): MatchRow {
   const { alert, service, metric } = match;
   const taken = services.get(service)?.alertMetrics.find((one) => one.metric === metric);
   return { alert, service, metric, ttlSeconds: taken?.ttlSeconds, valuePath: taken?.valuePath };

@@ -5,9 +5,9 @@ import { Database } from '../database/database';
 import { pageOf, type Page } from '../database/definitions';
 import { Services } from '../services/services';
 import type { Why } from '../engine/explain';
-import { Hindsight } from './hindsight';
+import { PastValues } from './past-values';
 import { RuleBook } from './rule-book';
-import type { ShownValues } from './seen';
+import type { ShownValues } from './service-observation';
 import { ServiceStates, type ShownWhy } from './service-states';
 
 interface DecisionRow {
@@ -59,7 +59,7 @@ export class Decisions {
     private readonly services: Services,
     private readonly states: ServiceStates,
     private readonly ruleBook: RuleBook,
-    private readonly hindsight: Hindsight,
+    private readonly pastValues: PastValues,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -99,15 +99,18 @@ export class Decisions {
       throw new NotFound('decision', `${service.name} at ${at.toISOString()}`);
     }
     const { id: _, from, to, why, trigger, executions, effect, values: atFirst, ...entry } = row;
-    const [watched] = await this.ruleBook.byIds([service.id]);
-    const values = { ...atFirst, ...(watched && (await this.hindsight.values(watched.prepared, at, from))) };
+    const [snapshot] = await this.ruleBook.byIds([service.id]);
+    const values = {
+      ...atFirst,
+      ...(snapshot && (await this.pastValues.values(snapshot.compiled, at, from))),
+    };
     return {
       at: at.toISOString(),
       ...entry,
       from: from.toISOString(),
       ...(to === null ? {} : { to: to.toISOString() }),
       values,
-      ...(why === null ? {} : this.hindsight.filledIn(why, values)),
+      ...(why === null ? {} : this.pastValues.filledIn(why, values)),
       ...(trigger === null ? {} : { trigger, executions }),
       ...(effect === null ? {} : { effect }),
     };
@@ -117,7 +120,7 @@ export class Decisions {
     const service = await this.services.store.get(reference);
     const to = this.clock.now();
     const range = [new Date(to.getTime() - days * DAY_MS), to];
-    const [stretches, triggers, executions, changes] = await Promise.all([
+    const [intervals, triggers, executions, changes] = await Promise.all([
       this.database.rows<{ phase: string; reason: string; seconds: number }>(
         `SELECT phase, reason,
            sum(extract(epoch FROM least(coalesce(ended_at, $3), $3) - greatest(started_at, $2)))::float8 AS seconds
@@ -136,8 +139,8 @@ export class Decisions {
       ),
       this.directionChanges(service.infrastructureId, range),
     ]);
-    const sum = (isCounted: (stretch: { phase: string; reason: string }) => boolean) =>
-      rounded(stretches.filter(isCounted).reduce((total, { seconds }) => total + seconds, 0));
+    const sum = (isCounted: (interval: { phase: string; reason: string }) => boolean) =>
+      rounded(intervals.filter(isCounted).reduce((total, { seconds }) => total + seconds, 0));
     return {
       from: range[0]!.toISOString(),
       to: to.toISOString(),
@@ -149,7 +152,7 @@ export class Decisions {
       secondsAtLimit: sum(({ reason }) => reason === 'at_max_nodes' || reason === 'at_min_nodes'),
       secondsMissing: sum(({ phase }) => phase === 'unknown'),
       reasons: Object.fromEntries(
-        [...new Set(stretches.map(({ reason }) => reason))].map((one) => [
+        [...new Set(intervals.map(({ reason }) => reason))].map((one) => [
           one,
           sum(({ reason }) => reason === one),
         ]),

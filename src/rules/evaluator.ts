@@ -9,8 +9,8 @@ import { CONFIG, type Config } from '../config/config';
 import { Database } from '../database/database';
 import type { Sql } from '../database/sql-pool';
 import type { InfrastructureRow } from '../database/entities';
-import type { Claimed } from '../queue/claimed';
-import { Handover, type Places } from '../queue/handover';
+import type { ClaimedExecution } from '../queue/claimed-execution';
+import { LocalDispatch, type SlotReservation } from '../queue/local-dispatch';
 import { Queues } from '../queue/queues';
 import type { Count } from '../engine/asked';
 import { evaluate, initialState, nextMoment, NEVER_SCALED, scaled, type Decided } from '../engine/evaluate';
@@ -26,8 +26,8 @@ import {
   type LockedState,
 } from './ledger';
 import { Observer } from './observer';
-import { RuleBook, type Prepared } from './rule-book';
-import { fedBy, toldOf as toldAlert, valuesOf, type Seen } from './seen';
+import { RuleBook, type CompiledService } from './rule-book';
+import { fedBy, toldOf as toldAlert, valuesOf, type ServiceObservation } from './service-observation';
 import { own } from '../common/records';
 
 /** Work of the caller in the transaction of a commit; what it throws undoes all of it. */
@@ -38,7 +38,7 @@ type Counts = Map<string, Count | { error: string }>;
 
 /** What may change. */
 interface Candidate {
-  seen: Seen;
+  observation: ServiceObservation;
   /** Its nodes must be counted before it is known what the rule says. */
   counts?: InfrastructureRow;
 }
@@ -53,7 +53,7 @@ interface Known {
 /** What a commit wrote down, and which of the executions began with it. */
 interface Committed {
   entries: LedgerEntry[];
-  begun: Claimed[];
+  begun: ClaimedExecution[];
   /** Services that wait for the job of an alert. */
   waiting: string[];
 }
@@ -68,7 +68,7 @@ class CountNeeded extends Error {
 /** What one service makes of its rule threw. */
 class Unevaluable extends Error {
   constructor(
-    readonly seen: Seen,
+    readonly observation: ServiceObservation,
     cause: unknown,
   ) {
     super('a service can not be evaluated', { cause });
@@ -99,15 +99,15 @@ export class Evaluator {
     private readonly alertValues: AlertValues,
     private readonly observer: Observer,
     private readonly queues: Queues,
-    private readonly handover: Handover,
+    private readonly dispatch: LocalDispatch,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** @returns services that are left to the job of an alert, which may have looked for services before there were these */
-  async evaluate(seen: readonly Seen[]): Promise<string[]> {
-    const left = seen.filter(isLeftToAlert).map(({ watched }) => watched.prepared.service.id);
-    const candidates = seen.flatMap((one) => (isLeftToAlert(one) ? [] : this.candidateOrNone(one)));
+  async evaluate(observation: readonly ServiceObservation[]): Promise<string[]> {
+    const left = observation.filter(isLeftToAlert).map(({ snapshot }) => snapshot.compiled.service.id);
+    const candidates = observation.flatMap((one) => (isLeftToAlert(one) ? [] : this.candidateOrNone(one)));
     // An infrastructure that takes long to be counted holds up its own services alone.
     const groups = new Map<string | undefined, Candidate[]>();
     for (const one of candidates) {
@@ -120,30 +120,30 @@ export class Evaluator {
   }
 
   /** Evaluates what alerts concern, whatever is known of it: news come once, and what is known may be over by now. */
-  async evaluateNews(seen: readonly Seen[], alongside: Alongside): Promise<void> {
+  async evaluateNews(observation: readonly ServiceObservation[], alongside: Alongside): Promise<void> {
     await this.settle(
-      seen.map((one) => ({ seen: one })),
+      observation.map((one) => ({ observation: one })),
       alongside,
     );
   }
 
   /** Writes down that nobody has looked at services since they were seen last. */
-  async tellStale(seen: readonly Seen[]): Promise<void> {
-    if (seen.length > 0) await this.settle(seen.map((one) => ({ seen: one })));
+  async tellStale(observation: readonly ServiceObservation[]): Promise<void> {
+    if (observation.length > 0) await this.settle(observation.map((one) => ({ observation: one })));
   }
 
   private async settle(candidates: readonly Candidate[], alongside?: Alongside): Promise<string[]> {
     const counts: Counts = new Map();
-    let seen = candidates.map((one) => one.seen);
+    let observation = candidates.map((one) => one.observation);
     await this.countAll(
       candidates.flatMap((one) => one.counts ?? []),
       counts,
     );
     for (let round = 1; ; round++) {
-      const places = this.handover.places();
+      const places = this.dispatch.places();
       try {
         const { entries, begun, waiting } = await this.database.keyed.transaction((sql) =>
-          this.commit(sql, seen, counts, places, alongside),
+          this.commit(sql, observation, counts, places, alongside),
         );
         places.begin(begun);
         await this.announce(entries, begun);
@@ -151,8 +151,8 @@ export class Evaluator {
       } catch (error) {
         if (error instanceof Unevaluable) {
           // The others are committed without it.
-          this.skip(error.seen, error.cause);
-          seen = seen.filter((one) => one !== error.seen);
+          this.skip(error.observation, error.cause);
+          observation = observation.filter((one) => one !== error.observation);
           round--;
           continue;
         }
@@ -165,33 +165,33 @@ export class Evaluator {
   }
 
   /** What the rule says of it now, without committing anything. */
-  async preview(seen: Seen): Promise<Decided> {
+  async preview(observation: ServiceObservation): Promise<Decided> {
     const counts: Counts = new Map();
-    const { infrastructure } = seen.watched.prepared;
+    const { infrastructure } = observation.snapshot.compiled;
     const wanted = infrastructure ? [infrastructure] : [];
     await this.countAll(wanted, counts);
     const remembered = await this.ledger.lookAt(wanted.map((row) => row.id));
     const known = {
-      capacity: capacityOf(seen, counts, remembered),
-      scalings: this.scalingsInTime(seen, remembered.of(infrastructure?.id)),
+      capacity: capacityOf(observation, counts, remembered),
+      scalings: this.scalingsInTime(observation, remembered.of(infrastructure?.id)),
     };
-    const outcome = this.decide(seen, this.inTime(seen, seen.watched.state), known);
+    const outcome = this.decide(observation, this.inTime(observation, observation.snapshot.state), known);
     if (outcome.needs) throw new Unavailable('the nodes could not be counted');
     return outcome;
   }
 
   /** A service that can't be evaluated, whatever is wrong with it or with this program, costs no other. */
-  private candidateOrNone(seen: Seen): Candidate[] {
+  private candidateOrNone(observation: ServiceObservation): Candidate[] {
     try {
-      return [this.candidate(seen)].filter((one) => one !== undefined);
+      return [this.candidate(observation)].filter((one) => one !== undefined);
     } catch (error) {
-      this.skip(seen, error);
+      this.skip(observation, error);
       return [];
     }
   }
 
-  private skip({ watched }: Seen, error: unknown): void {
-    const { id, name, version } = watched.prepared.service;
+  private skip({ snapshot }: ServiceObservation, error: unknown): void {
+    const { id, name, version } = snapshot.compiled.service;
     telemetry.servicesSkipped.inc();
     if (this.skipped.get(id) === version) return;
     if (this.skipped.size >= SKIPPED_AT_MOST) this.skipped.clear();
@@ -200,67 +200,68 @@ export class Evaluator {
   }
 
   /** Undefined when nothing changes. */
-  private candidate(seen: Seen): Candidate | undefined {
-    const { nextMoment, prepared } = seen.watched;
-    const state = this.inTime(seen, seen.watched.state);
-    const outcome = this.decide(seen, state);
-    if (outcome.needs) return { seen, counts: prepared.infrastructure };
-    if (state === undefined || state !== seen.watched.state || outcome.changed) return { seen };
+  private candidate(observation: ServiceObservation): Candidate | undefined {
+    const { nextMoment, compiled } = observation.snapshot;
+    const state = this.inTime(observation, observation.snapshot.state);
+    const outcome = this.decide(observation, state);
+    if (outcome.needs) return { observation, counts: compiled.infrastructure };
+    if (state === undefined || state !== observation.snapshot.state || outcome.changed)
+      return { observation };
     telemetry.evaluations.inc({ reason: outcome.state.reason });
-    return this.momentOf(seen, outcome.state) === nextMoment ? undefined : { seen };
+    return this.momentOf(observation, outcome.state) === nextMoment ? undefined : { observation };
   }
 
   /**
    * The state as it can have been when this was seen: a clock was ahead when it was written. The very same when nothing of
    * it lies in the future.
    */
-  private inTime({ at }: Pick<Seen, 'at'>, state: State | undefined): State | undefined {
+  private inTime({ at }: Pick<ServiceObservation, 'at'>, state: State | undefined): State | undefined {
     const now = this.clock.now().getTime();
     if (state === undefined || !isAhead(state, now + AHEAD_AT_MOST_MS)) return state;
     return setBack(state, Math.min(now, at.getTime()) - 1);
   }
 
-  private scalingsInTime({ at }: Seen, scalings: Scalings | undefined): Scalings | undefined {
+  private scalingsInTime({ at }: ServiceObservation, scalings: Scalings | undefined): Scalings | undefined {
     const now = this.clock.now().getTime();
     return scalings && scalingsBy(scalings, now + AHEAD_AT_MOST_MS, Math.min(now, at.getTime()) - 1);
   }
 
-  private decide(seen: Seen, state: State | undefined, known: Known = {}): Outcome {
-    const { rule } = seen.watched.prepared;
-    const now = seen.at.getTime();
-    return evaluate(rule, state ?? initialState(rule, now), this.observe(seen, known), now);
+  private decide(observation: ServiceObservation, state: State | undefined, known: Known = {}): Outcome {
+    const { rule } = observation.snapshot.compiled;
+    const now = observation.at.getTime();
+    return evaluate(rule, state ?? initialState(rule, now), this.observe(observation, known), now);
   }
 
-  private observe(seen: Seen, known: Known): Observation {
-    const { values, errors, previousAt, news } = seen;
+  private observe(observation: ServiceObservation, known: Known): Observation {
+    const { values, errors, previousAt, news } = observation;
     const { scalings, capacity } = known;
     return {
       values,
       errors,
       previousAt,
-      isStale: seen.stale !== undefined,
-      isBlind: isBlind(seen),
+      isStale: observation.stale !== undefined,
+      isBlind: isBlind(observation),
       news,
-      killSwitch: this.isOff(seen, known),
+      killSwitch: this.isOff(observation, known),
       scalings,
       capacity,
     };
   }
 
-  private isOff({ watched }: Seen, { killSwitch }: Known): boolean {
-    return this.config.killSwitch || (killSwitch ?? watched.killSwitch);
+  private isOff({ snapshot }: ServiceObservation, { killSwitch }: Known): boolean {
+    return this.config.killSwitch || (killSwitch ?? snapshot.killSwitch);
   }
 
-  private momentOf(seen: Seen, state: State, known: Known = {}): number | undefined {
+  private momentOf(observation: ServiceObservation, state: State, known: Known = {}): number | undefined {
     // Where alerts alone feed it, whoever sweeps goes on asking for the look that nobody has taken.
-    if (seen.stale !== undefined)
-      return seen.watched.prepared.service.polled
+    if (observation.stale !== undefined)
+      return observation.snapshot.compiled.service.polled
         ? undefined
-        : (seen.watched.nextMoment ?? seen.at.getTime());
-    const observation = this.observe(seen, known);
-    const { rule } = seen.watched.prepared;
-    const moment = nextMoment(rule, state, observation, seen.lifeEndsAt, seen.at.getTime());
-    return rule.enabled ? earlierOf(moment, windowMovesAt(seen, state)) : moment;
+        : (observation.snapshot.nextMoment ?? observation.at.getTime());
+    const facts = this.observe(observation, known);
+    const { rule } = observation.snapshot.compiled;
+    const moment = nextMoment(rule, state, facts, observation.lifeEndsAt, observation.at.getTime());
+    return rule.enabled ? earlierOf(moment, windowMovesAt(observation, state)) : moment;
   }
 
   /** Before any lock is taken: a count may take as long as its target likes. */
@@ -280,28 +281,28 @@ export class Evaluator {
 
   private async commit(
     sql: Sql,
-    candidates: readonly Seen[],
+    candidates: readonly ServiceObservation[],
     counts: Counts,
-    places: Places,
+    places: SlotReservation,
     alongside?: Alongside,
   ): Promise<Committed> {
     const [locked, , feeding] = await Promise.all([
       this.ledger.lock(
         sql,
-        candidates.map(({ watched }) => watched.prepared.service),
+        candidates.map(({ snapshot }) => snapshot.compiled.service),
       ),
       alongside?.(sql),
       this.feeding(sql, candidates),
     ]);
-    const limited = candidates.flatMap(({ watched: { prepared } }) =>
-      prepared.rule.scaling && prepared.infrastructure && counts.has(prepared.infrastructure.id)
-        ? [prepared.infrastructure]
+    const limited = candidates.flatMap(({ snapshot: { compiled } }) =>
+      compiled.rule.scaling && compiled.infrastructure && counts.has(compiled.infrastructure.id)
+        ? [compiled.infrastructure]
         : [],
     );
     const infrastructures = await this.ledger.lockInfrastructures(sql, limited);
 
     const caught = candidates.map((one) => {
-      const { service } = one.watched.prepared;
+      const { service } = one.snapshot.compiled;
       const before = locked.get(service.id);
       const state = this.inTime(one, before?.state);
       if (before !== undefined && state !== before.state) {
@@ -316,20 +317,20 @@ export class Evaluator {
     const uncounted: InfrastructureRow[] = [];
     const waiting: string[] = [];
     for (const candidate of shadowsFirst(candidates)) {
-      const { prepared } = candidate.watched;
-      const before = locked.get(prepared.service.id);
+      const { compiled } = candidate.snapshot;
+      const before = locked.get(compiled.service.id);
       // Deleted, or changed since it was read: what was seen belongs to another rule.
-      if (before === undefined || before.version !== prepared.service.version) continue;
-      const seen = fed.get(candidate)!;
-      if (isOvertaken(seen, before.state)) continue;
+      if (before === undefined || before.version !== compiled.service.version) continue;
+      const observation = fed.get(candidate)!;
+      if (isOvertaken(observation, before.state)) continue;
       // Somebody has looked meanwhile.
-      if (seen.stale !== undefined && before.decisionId !== seen.stale.decision) continue;
-      if (alongside === undefined && seen.stale === undefined && isLeftToAlert(seen)) {
-        waiting.push(prepared.service.id);
+      if (observation.stale !== undefined && before.decisionId !== observation.stale.decision) continue;
+      if (alongside === undefined && observation.stale === undefined && isLeftToAlert(observation)) {
+        waiting.push(compiled.service.id);
         continue;
       }
-      const outcome = this.outcome(candidate, seen, before, counts, infrastructures);
-      if (outcome === 'uncounted') uncounted.push(prepared.infrastructure!);
+      const outcome = this.outcome(candidate, observation, before, counts, infrastructures);
+      if (outcome === 'uncounted') uncounted.push(compiled.infrastructure!);
       else if (outcome !== undefined) entries.push(outcome);
     }
     if (uncounted.length > 0) throw new CountNeeded(uncounted);
@@ -338,9 +339,13 @@ export class Evaluator {
   }
 
   /** What is about one alert alone is not told how many others there are. */
-  private async feeding(sql: Sql, candidates: readonly Seen[]): Promise<ReadonlyMap<string, AlertValue[]>> {
-    const metricsOf = (some: readonly Seen[]) => some.flatMap(({ watched }) => watched.prepared.alertMetrics);
-    const isAboutOne = ({ newcomer }: Seen) => newcomer !== undefined;
+  private async feeding(
+    sql: Sql,
+    candidates: readonly ServiceObservation[],
+  ): Promise<ReadonlyMap<string, AlertValue[]>> {
+    const metricsOf = (some: readonly ServiceObservation[]) =>
+      some.flatMap(({ snapshot }) => snapshot.compiled.alertMetrics);
+    const isAboutOne = ({ newcomer }: ServiceObservation) => newcomer !== undefined;
     const now = maxOf(candidates);
     const [all, newest] = await Promise.all([
       this.alertValues.of(metricsOf(candidates.filter((one) => !isAboutOne(one))), now, sql),
@@ -351,39 +356,39 @@ export class Evaluator {
 
   /** What is to be written of one, by what is known under the locks; undefined when nothing changes. @throws Unevaluable */
   private outcome(
-    candidate: Seen,
-    seen: Seen,
+    candidate: ServiceObservation,
+    observation: ServiceObservation,
     before: LockedState,
     counts: Counts,
     infrastructures: LockedInfrastructures,
   ): LedgerEntry | 'uncounted' | undefined {
-    const { prepared } = candidate.watched;
+    const { compiled } = candidate.snapshot;
     try {
-      const infrastructureId = prepared.infrastructure?.id ?? '';
+      const infrastructureId = compiled.infrastructure?.id ?? '';
       const known = {
-        capacity: capacityOf(seen, counts, infrastructures),
-        scalings: this.scalingsInTime(seen, infrastructures.of(infrastructureId)),
+        capacity: capacityOf(observation, counts, infrastructures),
+        scalings: this.scalingsInTime(observation, infrastructures.of(infrastructureId)),
         killSwitch: before.killSwitch,
       };
       const { scalings } = known;
-      const outcome = this.decide(seen, before.state, known);
+      const outcome = this.decide(observation, before.state, known);
       if (outcome.needs) return 'uncounted';
       telemetry.evaluations.inc({ reason: outcome.state.reason });
-      if (outcome.freezesUntil !== undefined && prepared.rule.mode !== 'shadow') {
+      if (outcome.freezesUntil !== undefined && compiled.rule.mode !== 'shadow') {
         known.scalings = { ...(scalings ?? NEVER_SCALED), frozenUntil: outcome.freezesUntil };
         infrastructures.remember(infrastructureId, known.scalings);
       }
-      const moment = this.momentOf(seen, outcome.state, known);
+      const moment = this.momentOf(observation, outcome.state, known);
       const { wasAhead } = before;
       const isSteady = !outcome.changed && before.state !== undefined && moment === before.nextMoment;
       if (isSteady && wasAhead !== true) return undefined;
       // A shadow's trigger is nobody's: it takes no place and begins no wisdom time but its own.
-      if (outcome.trigger?.nodes && prepared.rule.mode !== 'shadow') {
-        const { direction } = prepared.rule.scaling!;
-        const after = scaled(scalings ?? NEVER_SCALED, direction, seen.at.getTime());
+      if (outcome.trigger?.nodes && compiled.rule.mode !== 'shadow') {
+        const { direction } = compiled.rule.scaling!;
+        const after = scaled(scalings ?? NEVER_SCALED, direction, observation.at.getTime());
         infrastructures.remember(infrastructureId, after);
       }
-      const entry = { ...this.entry(seen, before, outcome, moment, known), wasAhead };
+      const entry = { ...this.entry(observation, before, outcome, moment, known), wasAhead };
       const ask = askOf(entry);
       // For the services after it in this batch.
       if (ask !== undefined) infrastructures.ask(infrastructureId, ask);
@@ -394,40 +399,40 @@ export class Evaluator {
   }
 
   private entry(
-    seen: Seen,
+    observation: ServiceObservation,
     { state: before, decisionId: open }: LockedState,
     outcome: Decided,
     moment: number | undefined,
     known: Known,
   ): LedgerEntry {
-    const { prepared } = seen.watched;
+    const { compiled } = observation.snapshot;
     const { state } = outcome;
-    const newStretch = outcome.newStretch || before === undefined;
-    const around = { scalings: known.scalings, killSwitch: this.isOff(seen, known) };
-    const { explanation, why } = toldOf(prepared, state, seen, around);
+    const opensInterval = outcome.opensInterval || before === undefined;
+    const around = { scalings: known.scalings, killSwitch: this.isOff(observation, known) };
+    const { explanation, why } = toldOf(compiled, state, observation, around);
     return {
-      prepared,
-      at: seen.at,
+      compiled,
+      at: observation.at,
       state,
       isFirst: before === undefined,
-      closes: newStretch ? open : undefined,
-      decisionId: newStretch || open === undefined ? newId() : open,
-      newStretch,
+      closes: opensInterval ? open : undefined,
+      decisionId: opensInterval || open === undefined ? newId() : open,
+      opensInterval,
       nextMoment: moment,
       explanation,
       why,
-      values: valuesOf(prepared, seen),
-      trigger: triggerOf(seen, outcome, explanation),
-      effect: effectOf(seen, outcome),
+      values: valuesOf(compiled, observation),
+      trigger: triggerOf(observation, outcome, explanation),
+      effect: effectOf(observation, outcome),
     };
   }
 
   /** What was at hand is the newest alert of each metric; actions are told of all that feed a trigger, and of those that fed it when it is over. */
   private async completeAlerts(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
-    const triggers = entries.flatMap(({ trigger, prepared, at }) =>
-      trigger === undefined || prepared.alertMetrics.length === 0
+    const triggers = entries.flatMap(({ trigger, compiled, at }) =>
+      trigger === undefined || compiled.alertMetrics.length === 0
         ? []
-        : [{ trigger, id: prepared.service.id, at }],
+        : [{ trigger, id: compiled.service.id, at }],
     );
     const isOver = ({ trigger }: (typeof triggers)[number]) => trigger.kind === 'recovery';
     const open = triggers.filter((one) => !isOver(one) && one.trigger.toldTotal > one.trigger.told.length);
@@ -447,7 +452,7 @@ export class Evaluator {
   }
 
   private sayEffect(
-    { service }: Prepared,
+    { service }: CompiledService,
     { outcome, explanation }: NonNullable<LedgerEntry['effect']>,
   ): void {
     telemetry.effects.inc({ outcome });
@@ -455,30 +460,30 @@ export class Evaluator {
   }
 
   /** Committed: now say it, and put on the queues what is to be done. */
-  private async announce(entries: readonly LedgerEntry[], begun: readonly Claimed[]): Promise<void> {
-    for (const { prepared, state, newStretch, explanation, trigger, effect, at } of entries) {
-      if (effect !== undefined) this.sayEffect(prepared, effect);
-      if (!newStretch) continue;
-      if (trigger?.kind === 'breach') telemetry.triggers.inc({ mode: prepared.rule.mode });
+  private async announce(entries: readonly LedgerEntry[], begun: readonly ClaimedExecution[]): Promise<void> {
+    for (const { compiled, state, opensInterval, explanation, trigger, effect, at } of entries) {
+      if (effect !== undefined) this.sayEffect(compiled, effect);
+      if (!opensInterval) continue;
+      if (trigger?.kind === 'breach') telemetry.triggers.inc({ mode: compiled.rule.mode });
       this.logger.log({
         msg: trigger?.justification ?? explanation,
-        service: prepared.service.name,
+        service: compiled.service.name,
         phase: state.phase,
         reason: state.reason,
         at,
         ...(trigger ? { trigger: trigger.id, executions: trigger.executions.map(({ id }) => id) } : {}),
       });
     }
-    const ahead = entries.flatMap(({ wasAhead, prepared }) => (wasAhead ? [prepared.service.name] : []));
+    const ahead = entries.flatMap(({ wasAhead, compiled }) => (wasAhead ? [compiled.service.name] : []));
     if (ahead.length > 0) tellAhead('state', `the states of ${someOf(ahead)}`, ahead.length);
     const now = maxOf(entries);
-    const acting = entries.filter(({ trigger, prepared }) => trigger && prepared.rule.mode === 'auto');
+    const acting = entries.filter(({ trigger, compiled }) => trigger && compiled.rule.mode === 'auto');
     const running = new Set(begun.map(({ id }) => id));
     const executions = acting.flatMap(({ trigger }) =>
       trigger!.executions.filter(({ id }) => !running.has(id)).map(({ id }) => ({ id, tries: 0 })),
     );
-    const moments = entries.flatMap(({ prepared, nextMoment: at }) =>
-      at === undefined ? [] : [{ id: prepared.service.id, at: new Date(at) }],
+    const moments = entries.flatMap(({ compiled, nextMoment: at }) =>
+      at === undefined ? [] : [{ id: compiled.service.id, at: new Date(at) }],
     );
     await Promise.all([this.queues.addExecutions(executions, now), this.queues.addServices(moments, now)]);
   }
@@ -486,12 +491,12 @@ export class Evaluator {
 
 /** What is to be done: after a trigger, at the steps of its escalation, and when the alarm they belong to has ended. */
 function triggerOf(
-  { watched, at, alerts, told = [], toldTotal = 0 }: Seen,
-  { state, trigger, recovered, aftermath }: Decided,
+  { snapshot, at, alerts, told = [], toldTotal = 0 }: ServiceObservation,
+  { state, trigger, recovered, followUp }: Decided,
   explanation: string,
 ): LedgerEntry['trigger'] {
-  const { actionIds, recoveryActionIds, escalations } = watched.prepared.service;
-  const steps = (aftermath?.escalates ?? []).flatMap((step) => escalations[step]!.actionIds);
+  const { actionIds, recoveryActionIds, escalations } = snapshot.compiled.service;
+  const steps = (followUp?.escalates ?? []).flatMap((step) => escalations[step]!.actionIds);
   const of = (ids: readonly string[]) => ({
     id: newId(),
     executions: [...new Set(ids)].map((action) => ({ id: newId(), action })),
@@ -511,11 +516,11 @@ function triggerOf(
   return { kind: 'recovery', justification: explanation, alerts: [], ...feeding, ...of(recoveryActionIds) };
 }
 
-function effectOf(seen: Seen, { aftermath }: Decided): LedgerEntry['effect'] {
-  const { expect } = seen.watched.prepared.service;
-  if (aftermath?.effect === undefined || expect === null) return undefined;
-  const { of, helped } = aftermath.effect;
-  const explanation = effectText(expect.condition, helped, seen.at.getTime() - of, seen);
+function effectOf(observation: ServiceObservation, { followUp }: Decided): LedgerEntry['effect'] {
+  const { expect } = observation.snapshot.compiled.service;
+  if (followUp?.effect === undefined || expect === null) return undefined;
+  const { of, helped } = followUp.effect;
+  const explanation = effectText(expect.condition, helped, observation.at.getTime() - of, observation);
   return {
     of: new Date(of),
     outcome: helped === undefined ? 'unknown' : helped ? 'helped' : 'not_helped',
@@ -525,30 +530,33 @@ function effectOf(seen: Seen, { aftermath }: Decided): LedgerEntry['effect'] {
 
 /** With what feeds it now. What alerts alone feed is as of now, so no earlier than its last trigger. */
 function caughtUp(
-  seen: Seen,
+  observation: ServiceObservation,
   state: State | undefined,
   feeding: ReadonlyMap<string, readonly AlertValue[]>,
-): Seen {
-  const { service, alertMetrics } = seen.watched.prepared;
-  if (alertMetrics.length === 0) return seen;
-  const fed = fedBy(seen, feeding.get(service.id) ?? []);
+): ServiceObservation {
+  const { service, alertMetrics } = observation.snapshot.compiled;
+  if (alertMetrics.length === 0) return observation;
+  const fed = fedBy(observation, feeding.get(service.id) ?? []);
   const last = state?.lastTriggeredAt ?? -Infinity;
-  return !service.polled && last > seen.at.getTime() ? { ...fed, at: new Date(last) } : fed;
+  return !service.polled && last > observation.at.getTime() ? { ...fed, at: new Date(last) } : fed;
 }
 
 /** It has no wisdom time, say: an alert that counts here, and again when its own job tells of it, would count twice. */
-const isLeftToAlert = ({ awaitsAlert, watched }: Seen): boolean =>
-  awaitsAlert === true && !watched.prepared.service.polled;
+const isLeftToAlert = ({ awaitsAlert, snapshot }: ServiceObservation): boolean =>
+  awaitsAlert === true && !snapshot.compiled.service.polled;
 
 /** Seen before the last trigger, or the same reading again: a newer evaluation has said what there is to say. */
-function isOvertaken({ at, watched }: Seen, state: State | undefined): boolean {
+function isOvertaken({ at, snapshot }: ServiceObservation, state: State | undefined): boolean {
   const last = state?.lastTriggeredAt ?? -Infinity;
-  return last > at.getTime() || (last === at.getTime() && watched.prepared.service.polled);
+  return last > at.getTime() || (last === at.getTime() && snapshot.compiled.service.polled);
 }
 
 /** What alerts said leaves a window by and by, though nothing new arrives. */
-function windowMovesAt({ watched, at, values, alerts }: Seen, { phase }: State): number | undefined {
-  const { service, hasAlertWindows, windows } = watched.prepared;
+function windowMovesAt(
+  { snapshot, at, values, alerts }: ServiceObservation,
+  { phase }: State,
+): number | undefined {
+  const { service, hasAlertWindows, windows } = snapshot.compiled;
   if (service.polled || !hasAlertWindows) return undefined;
   const isAtRest =
     phase === 'ok' && alerts.length === 0 && windows.every(({ metric }) => own(values, metric) === 0);
@@ -559,22 +567,24 @@ const earlierOf = (one: number | undefined, other: number | undefined): number |
   one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 
 /** None of what is polled could be read. */
-function isBlind({ watched: { prepared }, values }: Seen): boolean {
-  for (const metric in prepared.reads) if (Object.hasOwn(values, metric)) return false;
-  return prepared.service.polled;
+function isBlind({ snapshot: { compiled }, values }: ServiceObservation): boolean {
+  for (const metric in compiled.reads) if (Object.hasOwn(values, metric)) return false;
+  return compiled.service.polled;
 }
 
 /** They see what those see that act at the same moment, not what these have just done. */
-const shadowsFirst = (seen: readonly Seen[]): Seen[] => [...seen].sort((a, b) => rankOf(a) - rankOf(b));
-const rankOf = ({ watched }: Seen): number => (watched.prepared.rule.mode === 'shadow' ? 0 : 1);
+const shadowsFirst = (observation: readonly ServiceObservation[]): ServiceObservation[] =>
+  [...observation].sort((a, b) => rankOf(a) - rankOf(b));
+const rankOf = ({ snapshot }: ServiceObservation): number =>
+  snapshot.compiled.rule.mode === 'shadow' ? 0 : 1;
 
 /** Undefined where nobody has counted. */
 function capacityOf(
-  { watched, at }: Seen,
+  { snapshot, at }: ServiceObservation,
   counts: Counts,
   infrastructures: LockedInfrastructures,
 ): Capacity | undefined {
-  const { infrastructure } = watched.prepared;
+  const { infrastructure } = snapshot.compiled;
   const count = counts.get(infrastructure?.id ?? '');
   if (infrastructure === undefined || count === undefined) return undefined;
   if ('error' in count) return { known: false, error: count.error };

@@ -1,10 +1,10 @@
 import { explain, number, seconds, why, type Circumstances, type Why } from '../engine/explain';
 import type { Scalings, State } from '../engine/types';
-import type { Prepared } from './rule-book';
-import type { Seen } from './seen';
+import type { CompiledService } from './rule-book';
+import type { ServiceObservation } from './service-observation';
 import { own } from '../common/records';
 
-type Glimpse = Pick<Seen, 'values' | 'errors' | 'notes' | 'at' | 'told' | 'toldTotal'>;
+type ObservedReadings = Pick<ServiceObservation, 'values' | 'errors' | 'notes' | 'at' | 'told' | 'toldTotal'>;
 
 /** What stands around a service when its state is told. */
 export interface Surroundings {
@@ -13,29 +13,39 @@ export interface Surroundings {
 }
 
 /** The state of a service as a sentence, at the moment something was seen of it. */
-export function explanationOf(prepared: Prepared, state: State, seen: Glimpse, around: Surroundings): string {
-  return explain(prepared.rule, state, circumstances(prepared, state, seen, around), seen.at.getTime());
+export function explanationOf(
+  compiled: CompiledService,
+  state: State,
+  observation: ObservedReadings,
+  around: Surroundings,
+): string {
+  return explain(
+    compiled.rule,
+    state,
+    circumstances(compiled, state, observation, around),
+    observation.at.getTime(),
+  );
 }
 
 /** The same, and taken apart. */
 export function toldOf(
-  prepared: Prepared,
+  compiled: CompiledService,
   state: State,
-  seen: Glimpse,
+  observation: ObservedReadings,
   around: Surroundings,
 ): { explanation: string; why: Why } {
-  const told = circumstances(prepared, state, seen, around);
-  const now = seen.at.getTime();
-  return { explanation: explain(prepared.rule, state, told, now), why: why(prepared.rule, state, told, now) };
+  const told = circumstances(compiled, state, observation, around);
+  const now = observation.at.getTime();
+  return { explanation: explain(compiled.rule, state, told, now), why: why(compiled.rule, state, told, now) };
 }
 
 function circumstances(
-  prepared: Prepared,
+  compiled: CompiledService,
   state: State,
-  { values, errors, notes, told, toldTotal }: Glimpse,
+  { values, errors, notes, told, toldTotal }: ObservedReadings,
   { scalings, killSwitch }: Surroundings,
 ): Circumstances {
-  const { service } = prepared;
+  const { service } = compiled;
   const readings: Record<string, Circumstances['values'][string]> = {};
   for (const metric in service.metrics) {
     const value = own(values, metric);
@@ -48,7 +58,7 @@ function circumstances(
     condition: service.condition,
     recovery: service.recovery ?? undefined,
     values: readings,
-    wisdomUntil: wisdomUntil(prepared, state),
+    wisdomUntil: wisdomUntil(compiled, state),
     killSwitch,
     scalings,
     missingData: service.missingData,
@@ -58,7 +68,7 @@ function circumstances(
 }
 
 /** When the wisdom time after the last trigger ends or ended; undefined when there is none. */
-export function wisdomUntil({ rule }: Prepared, { wisdomFrom }: State): number | undefined {
+export function wisdomUntil({ rule }: CompiledService, { wisdomFrom }: State): number | undefined {
   return wisdomFrom === undefined ? undefined : wisdomFrom + rule.wisdomMs;
 }
 
@@ -71,10 +81,10 @@ export function effectText(
   condition: string,
   helped: boolean | undefined,
   afterMs: number,
-  seen: Glimpse,
+  observation: ObservedReadings,
 ): string {
   const is = helped === undefined ? 'can not be told' : helped ? 'is true' : 'is not true';
-  const read = Object.entries(seen.values).map(([metric, value]) => `${metric} is ${number(value)}`);
-  const unread = Object.entries(seen.errors).map(([metric, why]) => `${metric} can't be read: ${why}`);
+  const read = Object.entries(observation.values).map(([metric, value]) => `${metric} is ${number(value)}`);
+  const unread = Object.entries(observation.errors).map(([metric, why]) => `${metric} can't be read: ${why}`);
   return [`${condition} ${is} ${seconds(afterMs)} after the trigger`, ...read, ...unread].join('; ');
 }

@@ -3,28 +3,35 @@ import { integers, jsons, texts, timestamps, uuids } from '../database/binary-fo
 import { Database } from '../database/database';
 import type { Sql } from '../database/sql-pool';
 import type { InfrastructureRow, ServiceRow } from '../database/entities';
-import { CLAIMED, LEASE_END, MAY_ACT, NOW, NOW_TEXT, type Claimed } from '../queue/claimed';
-import type { Places } from '../queue/handover';
+import {
+  CLAIMED,
+  LEASE_END,
+  MAY_ACT,
+  NOW,
+  NOW_TEXT,
+  type ClaimedExecution,
+} from '../queue/claimed-execution';
+import type { SlotReservation } from '../queue/local-dispatch';
 import { readAsks, writeAsks } from './asks';
 import { standingOf, type Ask, type Count } from '../engine/asked';
 import { stateOf } from '../engine/evaluate';
 import type { Capacity, Direction, Nodes, Scalings, State } from '../engine/types';
 import { numbersOf, type Why } from '../engine/explain';
 import type { ToldAlert } from '../engine/told-alert';
-import type { Prepared } from './rule-book';
-import type { ShownValues } from './seen';
+import type { CompiledService } from './rule-book';
+import type { ShownValues } from './service-observation';
 
 /** What one evaluation changes. */
 export interface LedgerEntry {
-  prepared: Prepared;
+  compiled: CompiledService;
   at: Date;
   state: State;
   /** It was never evaluated before. */
   isFirst: boolean;
-  /** The open stretch that ends here. */
+  /** The open interval that ends here. */
   closes?: string;
   decisionId: string;
-  newStretch: boolean;
+  opensInterval: boolean;
   nextMoment?: number;
   explanation: string;
   why: Why;
@@ -238,9 +245,9 @@ export class Ledger {
     sql: Sql,
     entries: readonly LedgerEntry[],
     infrastructures: LockedInfrastructures,
-    places: Places,
-  ): Promise<Claimed[]> {
-    const begins = entries.filter(({ newStretch }) => newStretch);
+    places: SlotReservation,
+  ): Promise<ClaimedExecution[]> {
+    const begins = entries.filter(({ opensInterval }) => opensInterval);
     const triggered = entries.filter(({ trigger }) => trigger !== undefined);
     const written = [
       this.writeFirstStates(
@@ -258,7 +265,7 @@ export class Ledger {
       this.writeDecisions(sql, begins),
       this.setBack(
         sql,
-        entries.filter(({ wasAhead, newStretch }) => wasAhead && !newStretch),
+        entries.filter(({ wasAhead, opensInterval }) => wasAhead && !opensInterval),
       ),
       this.writeTriggers(sql, triggered),
       this.writeAlerts(sql, triggered),
@@ -306,7 +313,7 @@ export class Ledger {
     );
   }
 
-  /** The open stretches of states that lay in the future did so too. */
+  /** The open intervals of states that lay in the future did so too. */
   private async setBack(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
     if (entries.length === 0) return;
     await sql.rows(
@@ -325,7 +332,7 @@ export class Ledger {
          $9::jsonb[])`,
       [
         uuids(entries.map(({ decisionId }) => decisionId)),
-        uuids(entries.map(({ prepared }) => prepared.service.id)),
+        uuids(entries.map(({ compiled }) => compiled.service.id)),
         timestamps(entries.map(({ at }) => at)),
         texts(entries.map(({ state }) => state.phase)),
         texts(entries.map(({ state }) => state.reason)),
@@ -347,16 +354,16 @@ export class Ledger {
          $9::int[], $10::int[], $11::timestamptz[])`,
       [
         uuids(entries.map(({ trigger }) => trigger!.id)),
-        uuids(entries.map(({ prepared }) => prepared.service.id)),
+        uuids(entries.map(({ compiled }) => compiled.service.id)),
         uuids(
-          entries.map(({ prepared, trigger }) =>
-            trigger!.kind === 'breach' ? (prepared.infrastructure?.id ?? null) : null,
+          entries.map(({ compiled, trigger }) =>
+            trigger!.kind === 'breach' ? (compiled.infrastructure?.id ?? null) : null,
           ),
         ),
         timestamps(entries.map(({ at }) => at)),
         texts(
-          entries.map(({ prepared, trigger }) =>
-            trigger!.kind === 'breach' ? (prepared.rule.scaling?.direction ?? null) : null,
+          entries.map(({ compiled, trigger }) =>
+            trigger!.kind === 'breach' ? (compiled.rule.scaling?.direction ?? null) : null,
           ),
         ),
         integers(entries.map(({ trigger }) => trigger!.nodes?.delta ?? null)),
@@ -393,7 +400,7 @@ export class Ledger {
        FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[]) AS u (service, began, outcome, explanation, at)
        WHERE t.service_id = u.service AND t.at = u.began AND t.kind = 'breach'`,
       [
-        entries.map(({ prepared }) => prepared.service.id),
+        entries.map(({ compiled }) => compiled.service.id),
         entries.map(({ effect }) => effect!.of),
         entries.map(({ effect }) => effect!.outcome),
         entries.map(({ effect }) => effect!.explanation),
@@ -425,16 +432,16 @@ export class Ledger {
   private async writeExecutions(
     sql: Sql,
     entries: readonly LedgerEntry[],
-    places: Places,
-  ): Promise<Claimed[]> {
+    places: SlotReservation,
+  ): Promise<ClaimedExecution[]> {
     const executions = entries.flatMap((entry) =>
       entry.trigger!.executions.map((execution) => ({ entry, ...execution })),
     );
     if (executions.length === 0) return [];
-    const eager = executions.filter(({ entry: { prepared } }) => mayBegin(prepared)).map(({ id }) => id);
+    const eager = executions.filter(({ entry: { compiled } }) => mayBegin(compiled)).map(({ id }) => id);
     const reserved = places.reserve(eager.length);
     const beginning = new Set(eager.slice(0, reserved?.count ?? 0));
-    return sql.rows<Claimed>(
+    return sql.rows<ClaimedExecution>(
       `WITH e AS (
          INSERT INTO executions (id, trigger_id, service_id, service_name, action_id, action_name, status, justification,
            variables, next_attempt_at, expires_at, created_at, finished_at, tries, started_at, lease_owner, lease_until, claim_number, attempts)
@@ -455,10 +462,10 @@ export class Ledger {
       [
         uuids(executions.map(({ id }) => id)),
         uuids(executions.map(({ entry }) => entry.trigger!.id)),
-        uuids(executions.map(({ entry }) => entry.prepared.service.id)),
-        texts(executions.map(({ entry }) => entry.prepared.service.name)),
+        uuids(executions.map(({ entry }) => entry.compiled.service.id)),
+        texts(executions.map(({ entry }) => entry.compiled.service.name)),
         uuids(executions.map(({ action }) => action)),
-        texts(executions.map(({ entry }) => STATUS[entry.prepared.rule.mode])),
+        texts(executions.map(({ entry }) => STATUS[entry.compiled.rule.mode])),
         texts(executions.map(({ entry }) => entry.trigger!.justification)),
         jsons(executions.map(({ entry }) => JSON.stringify(variablesOf(entry)))),
         timestamps(executions.map(({ entry }) => expiryOf(entry))),
@@ -471,8 +478,8 @@ export class Ledger {
 }
 
 /** What an entry asks of its infrastructure. A shadow asks nobody, and so does a trigger without actions. */
-export function askOf({ trigger, prepared }: LedgerEntry): Ask | undefined {
-  const { mode } = prepared.rule;
+export function askOf({ trigger, compiled }: LedgerEntry): Ask | undefined {
+  const { mode } = compiled.rule;
   if (trigger?.nodes === undefined || trigger.executions.length === 0 || mode === 'shadow') return undefined;
   const { delta, desired } = trigger.nodes;
   const state = { is: mode === 'approve' ? 'unapproved' : 'under_way' } as const;
@@ -480,7 +487,7 @@ export function askOf({ trigger, prepared }: LedgerEntry): Ask | undefined {
 }
 
 const statesOf = (entries: readonly LedgerEntry[]) => [
-  uuids(entries.map(({ prepared }) => prepared.service.id)),
+  uuids(entries.map(({ compiled }) => compiled.service.id)),
   jsons(entries.map(({ state }) => JSON.stringify(state))),
   uuids(entries.map(({ decisionId }) => decisionId)),
   timestamps(entries.map(({ nextMoment }) => (nextMoment === undefined ? null : new Date(nextMoment)))),
@@ -489,17 +496,17 @@ const statesOf = (entries: readonly LedgerEntry[]) => [
 const STATUS = { auto: 'queued', shadow: 'shadowed', approve: 'awaiting_approval' } as const;
 
 /** An action's own limits are looked at when its execution is written; what a service may do in an hour, when it is claimed. */
-const mayBegin = ({ rule, service }: Prepared): boolean =>
+const mayBegin = ({ rule, service }: CompiledService): boolean =>
   rule.mode === 'auto' && service.maxActionsPerHour === null;
 
-function expiryOf({ prepared, at }: LedgerEntry): Date | null {
-  if (prepared.rule.mode !== 'approve') return null;
-  return new Date(at.getTime() + prepared.service.approvalTtlSeconds * 1000);
+function expiryOf({ compiled, at }: LedgerEntry): Date | null {
+  if (compiled.rule.mode !== 'approve') return null;
+  return new Date(at.getTime() + compiled.service.approvalTtlSeconds * 1000);
 }
 
 /** What the templates of an action see; the execution's id joins when it runs. */
-function variablesOf({ prepared, at, state, values, trigger }: LedgerEntry): object {
-  const { service, infrastructure } = prepared;
+function variablesOf({ compiled, at, state, values, trigger }: LedgerEntry): object {
+  const { service, infrastructure } = compiled;
   const { nodes, justification, told, toldTotal } = trigger!;
   return {
     service: { id: service.id, name: service.name, description: service.description, labels: service.labels },
@@ -519,7 +526,7 @@ function variablesOf({ prepared, at, state, values, trigger }: LedgerEntry): obj
       current: nodes.current,
       desired: nodes.desired,
       delta: nodes.delta,
-      direction: prepared.rule.scaling!.direction,
+      direction: compiled.rule.scaling!.direction,
     },
   };
 }

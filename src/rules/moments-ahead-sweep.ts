@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { AHEAD_AT_MOST_MS, tellAhead, toldAhead } from '../common/moments-ahead';
 import { Recurring } from '../common/periodic';
 import { Database } from '../database/database';
-import { LEASE_SECONDS } from '../queue/claimed';
+import { LEASE_SECONDS } from '../queue/claimed-execution';
 import { Queues } from '../queue/queues';
 import { PAST } from '../engine/moments';
 

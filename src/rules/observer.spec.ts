@@ -2,7 +2,7 @@ import type { AlertValues } from '../alerts/alert-values';
 import type { Samples, SeriesWindow } from '../history/samples';
 import type { SampleWriter } from '../history/sample-writer';
 import { Observer } from './observer';
-import type { Seen } from './seen';
+import type { ServiceObservation } from './service-observation';
 
 const AT = new Date('2024-05-01T10:00:00Z');
 const SERIES = 100;
@@ -13,9 +13,15 @@ async function sumOf(stored: SeriesWindow | undefined, isWritten: boolean) {
   const writer = { write: async () => false } as unknown as SampleWriter;
   const observer = new Observer(samples, writer, {} as AlertValues, { now: () => AT });
   const windows = [{ metric: 'jobs', series: SERIES, window: { function: 'sum', seconds: 60 } }];
-  const watched = { prepared: { windows, service: { intervalSeconds: 10 } } };
-  const seen = { watched, at: AT, values: { jobs: 8 }, errors: {}, alerts: [] } as unknown as Seen;
-  const [through] = await observer.throughWindows([seen], AT, isWritten);
+  const snapshot = { compiled: { windows, service: { intervalSeconds: 10 } } };
+  const observation = {
+    snapshot,
+    at: AT,
+    values: { jobs: 8 },
+    errors: {},
+    alerts: [],
+  } as unknown as ServiceObservation;
+  const [through] = await observer.throughWindows([observation], AT, isWritten);
   return through!.values.jobs;
 }
 

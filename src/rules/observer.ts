@@ -9,8 +9,8 @@ import { Samples, type SeriesWindow } from '../history/samples';
 import type { Reading } from '../common/reading';
 import { asksForGap, rememberedUntil } from '../engine/evaluate';
 import { isOfAll, isOfChange, windowed, windowNote } from '../engine/window';
-import type { Prepared, Watched } from './rule-book';
-import { fedBy, withOpenReason, type Seen } from './seen';
+import type { CompiledService, ServiceSnapshot } from './rule-book';
+import { fedBy, withOpenReason, type ServiceObservation } from './service-observation';
 import { own } from '../common/records';
 
 /** A reading this many intervals old says nothing about now. */
@@ -41,19 +41,19 @@ export class Observer {
   ) {}
 
   /** When the services that are pending or in alarm were last seen: what lies in a gap is not to be assumed. */
-  async previousReadings(watched: readonly Watched[]): Promise<Map<string, number>> {
-    const asking = watched.filter(({ state }) => state !== undefined && asksForGap(state));
-    const series = asking.flatMap(({ prepared }) => Object.values(prepared.service.series));
+  async previousReadings(snapshot: readonly ServiceSnapshot[]): Promise<Map<string, number>> {
+    const asking = snapshot.filter(({ state }) => state !== undefined && asksForGap(state));
+    const series = asking.flatMap(({ compiled }) => Object.values(compiled.service.series));
     const now = this.clock.now().getTime();
     // What a clock that was ahead has read, or remembered, was not seen then.
     const latest = now + AHEAD_AT_MOST_MS;
     const since = new Date(now - GAP_DAYS * DAY_MS);
     const lastRead = await this.samples.lastRead(series, since, new Date(latest));
     return new Map(
-      asking.map(({ prepared, state }) => {
-        const moments = Object.values(prepared.service.series).map((id) => lastRead.get(id)?.getTime() ?? 0);
+      asking.map(({ compiled, state }) => {
+        const moments = Object.values(compiled.service.series).map((id) => lastRead.get(id)?.getTime() ?? 0);
         const remembered = rememberedUntil(state!);
-        return [prepared.service.id, Math.max(remembered > latest ? 0 : remembered, ...moments)];
+        return [compiled.service.id, Math.max(remembered > latest ? 0 : remembered, ...moments)];
       }),
     );
   }
@@ -64,14 +64,22 @@ export class Observer {
    *
    * @param isWritten the readings at `at` are among the samples; else they join them here
    */
-  async throughWindows(seen: readonly Seen[], at: Date, isWritten = true): Promise<Seen[]> {
-    const polled = await this.throughPolledWindows(seen, at, isWritten);
+  async throughWindows(
+    observation: readonly ServiceObservation[],
+    at: Date,
+    isWritten = true,
+  ): Promise<ServiceObservation[]> {
+    const polled = await this.throughPolledWindows(observation, at, isWritten);
     return this.throughAlertWindows(polled, at);
   }
 
-  private async throughPolledWindows(seen: readonly Seen[], at: Date, isWritten: boolean): Promise<Seen[]> {
-    const wanted = seen.flatMap(({ watched: { prepared }, values }) =>
-      polledWindows(prepared)
+  private async throughPolledWindows(
+    observation: readonly ServiceObservation[],
+    at: Date,
+    isWritten: boolean,
+  ): Promise<ServiceObservation[]> {
+    const wanted = observation.flatMap(({ snapshot: { compiled }, values }) =>
+      polledWindows(compiled)
         .filter(({ metric }) => Object.hasOwn(values, metric))
         .map(({ series, metric, window }) => ({
           series,
@@ -80,7 +88,7 @@ export class Observer {
           latest: values[metric]!,
         })),
     );
-    if (wanted.length === 0) return [...seen];
+    if (wanted.length === 0) return [...observation];
     const readings = await this.samples.windows(wanted, at);
     if (!isWritten) {
       for (const { series, latest } of wanted) {
@@ -93,49 +101,52 @@ export class Observer {
         readings.set(series, joined);
       }
     }
-    return seen.map((one) => {
-      const { prepared } = one.watched;
-      return throughWindows({ service: prepared.service, windows: polledWindows(prepared) }, one, readings);
+    return observation.map((one) => {
+      const { compiled } = one.snapshot;
+      return throughWindows({ service: compiled.service, windows: polledWindows(compiled) }, one, readings);
     });
   }
 
   /** What alerts feed through its windows: their samples are written before they are evaluated. */
-  async throughAlertWindows(seen: readonly Seen[], at: Date): Promise<Seen[]> {
-    const isWindowed = ({ watched: { prepared } }: Seen) => prepared.hasAlertWindows;
-    if (!seen.some(isWindowed)) return [...seen];
+  async throughAlertWindows(
+    observation: readonly ServiceObservation[],
+    at: Date,
+  ): Promise<ServiceObservation[]> {
+    const isWindowed = ({ snapshot: { compiled } }: ServiceObservation) => compiled.hasAlertWindows;
+    if (!observation.some(isWindowed)) return [...observation];
     const readings = await this.samples.windows(
-      seen.filter(isWindowed).flatMap(({ watched: { prepared } }) => alertWindows(prepared)),
+      observation.filter(isWindowed).flatMap(({ snapshot: { compiled } }) => alertWindows(compiled)),
       at,
       MAX_PUSHED,
     );
-    return seen.map((one) => {
+    return observation.map((one) => {
       if (!isWindowed(one)) return one;
-      const { prepared } = one.watched;
+      const { compiled } = one.snapshot;
       const values = { ...one.values };
       const readAt = { ...one.readAt };
       // Without a sample there is no more to say than what it is now; but that is no rate, and nothing was counted.
-      const windows = alertWindows(prepared).filter(({ metric, series, window }) => {
+      const windows = alertWindows(compiled).filter(({ metric, series, window }) => {
         const found = readings.get(series);
         if (found !== undefined) readAt[metric] = new Date(found.lastAt);
         else if (isOfAll(window.function) && Object.hasOwn(values, metric)) values[metric] = 0;
         return found !== undefined || (isOfChange(window.function) && own(values, metric) !== 0);
       });
       return {
-        ...throughWindows({ service: prepared.service, windows }, { ...one, values }, readings),
+        ...throughWindows({ service: compiled.service, windows }, { ...one, values }, readings),
         readAt,
       };
     });
   }
 
-  seen(
-    watched: Watched,
+  observation(
+    snapshot: ServiceSnapshot,
     readings: Readonly<Record<string, Reading>>,
     alerts: ReadonlyMap<string, readonly AlertValue[]>,
     at: Date,
     previousAt?: number,
     readAt: Record<string, Date> = {},
-  ): Seen {
-    const { prepared } = watched;
+  ): ServiceObservation {
+    const { compiled } = snapshot;
     const values: Record<string, number> = {};
     const errors: Record<string, string> = {};
     for (const metric in readings) {
@@ -143,12 +154,12 @@ export class Observer {
       if ('value' in reading) values[metric] = reading.value;
       else errors[metric] = reading.error;
     }
-    const isFed = prepared.alertMetrics.length > 0;
-    const seen: Seen = {
-      watched,
+    const isFed = compiled.alertMetrics.length > 0;
+    const observation: ServiceObservation = {
+      snapshot,
       at,
       values,
-      errors: isFed ? errors : withOpenReason(prepared, values, errors),
+      errors: isFed ? errors : withOpenReason(compiled, values, errors),
       notes: undefined,
       readAt,
       previousAt,
@@ -158,7 +169,7 @@ export class Observer {
       alerts: NOTHING,
       awaitsAlert: false,
     };
-    return isFed ? fedBy(seen, alerts.get(prepared.service.id) ?? NOTHING) : seen;
+    return isFed ? fedBy(observation, alerts.get(compiled.service.id) ?? NOTHING) : observation;
   }
 
   /**
@@ -168,24 +179,24 @@ export class Observer {
    * @param pushed readings that were sent for a polled metric, by service; they are written as samples
    */
   async known(
-    watched: readonly Watched[],
+    snapshot: readonly ServiceSnapshot[],
     at: Date,
     pushed = new Map<string, Record<string, PushedReading>>(),
-  ): Promise<Seen[]> {
-    const polled = watched.filter(({ prepared }) => prepared.service.polled);
-    const oldest = Math.max(0, ...polled.map(({ prepared }) => prepared.service.intervalSeconds));
+  ): Promise<ServiceObservation[]> {
+    const polled = snapshot.filter(({ compiled }) => compiled.service.polled);
+    const oldest = Math.max(0, ...polled.map(({ compiled }) => compiled.service.intervalSeconds));
     const since = new Date(at.getTime() - STALE_INTERVALS * oldest * 1000);
-    const series = polled.flatMap(({ prepared }) =>
-      Object.keys(prepared.reads).map((metric) => prepared.service.series[metric]!),
+    const series = polled.flatMap(({ compiled }) =>
+      Object.keys(compiled.reads).map((metric) => compiled.service.series[metric]!),
     );
-    const alertMetrics = watched.flatMap(({ prepared }) => prepared.alertMetrics);
+    const alertMetrics = snapshot.flatMap(({ compiled }) => compiled.alertMetrics);
     const [alerts, latest, previous] = await Promise.all([
       this.alertValues.of(alertMetrics, at),
       this.samples.latest(series, since, new Date(at.getTime() + AHEAD_AT_MOST_MS)),
       this.previousReadings(polled),
     ]);
-    const seen = watched.map((one) => {
-      const { service, reads } = one.prepared;
+    const observation = snapshot.map((one) => {
+      const { service, reads } = one.compiled;
       const freshFrom = at.getTime() - STALE_INTERVALS * service.intervalSeconds * 1000;
       const told = pushed.get(service.id);
       const readAt: Record<string, Date> = {};
@@ -205,29 +216,29 @@ export class Observer {
           readAt[metric] = sample.at;
         }
       }
-      return this.seen(one, readings, alerts, at, previous.get(service.id), readAt);
+      return this.observation(one, readings, alerts, at, previous.get(service.id), readAt);
     });
     // After the look at what was seen before: these are not before.
-    if (!(await this.writer.write(samplesOf(watched, pushed)))) {
+    if (!(await this.writer.write(samplesOf(snapshot, pushed)))) {
       throw new Unavailable('what alerts say of metrics that are polled can not be written now');
     }
-    return this.throughWindows(seen, at);
+    return this.throughWindows(observation, at);
   }
 }
 
-const polledWindows = ({ windows, hasAlertWindows, reads }: Prepared) =>
+const polledWindows = ({ windows, hasAlertWindows, reads }: CompiledService) =>
   hasAlertWindows ? windows.filter(({ metric }) => Object.hasOwn(reads, metric)) : windows;
 
-const alertWindows = ({ windows, reads }: Prepared) =>
+const alertWindows = ({ windows, reads }: CompiledService) =>
   windows
     .filter(({ metric }) => !Object.hasOwn(reads, metric))
     .map((one) => ({ ...one, seconds: one.window.seconds }));
 
 function samplesOf(
-  watched: readonly Watched[],
+  snapshot: readonly ServiceSnapshot[],
   pushed: ReadonlyMap<string, Record<string, PushedReading>>,
 ): Sample[] {
-  return watched.flatMap(({ prepared: { service } }) =>
+  return snapshot.flatMap(({ compiled: { service } }) =>
     Object.entries(pushed.get(service.id) ?? {}).map(([metric, { value, at }]) => ({
       series: service.series[metric]!,
       at,
@@ -237,19 +248,19 @@ function samplesOf(
 }
 
 /** Numbers of windows in place of the latest readings. */
-export function throughWindows<S extends Pick<Seen, 'values' | 'errors' | 'at'>>(
-  { service, windows }: Pick<Prepared, 'service' | 'windows'>,
-  seen: S,
+export function throughWindows<S extends Pick<ServiceObservation, 'values' | 'errors' | 'at'>>(
+  { service, windows }: Pick<CompiledService, 'service' | 'windows'>,
+  observation: S,
   readings: ReadonlyMap<number, SeriesWindow>,
-): S & Pick<Seen, 'notes'> {
-  const made = windows.filter(({ metric }) => Object.hasOwn(seen.values, metric));
-  if (made.length === 0) return seen;
-  const values: Record<string, number> = { ...seen.values };
-  const errors: Record<string, string> = { ...seen.errors };
+): S & Pick<ServiceObservation, 'notes'> {
+  const made = windows.filter(({ metric }) => Object.hasOwn(observation.values, metric));
+  if (made.length === 0) return observation;
+  const values: Record<string, number> = { ...observation.values };
+  const errors: Record<string, string> = { ...observation.errors };
   const notes: Record<string, string> = {};
   for (const { metric, series, window } of made) {
     const intervalMs = service.intervalSeconds * 1000;
-    const result = windowed(window, readings.get(series), seen.at.getTime(), intervalMs);
+    const result = windowed(window, readings.get(series), observation.at.getTime(), intervalMs);
     if ('value' in result) {
       values[metric] = result.value;
       notes[metric] = windowNote(window, result.coveredMs);
@@ -258,5 +269,5 @@ export function throughWindows<S extends Pick<Seen, 'values' | 'errors' | 'at'>>
       errors[metric] = result.error;
     }
   }
-  return { ...seen, values, errors, notes };
+  return { ...observation, values, errors, notes };
 }

@@ -13,9 +13,9 @@ import type { PollJob } from '../queue/jobs';
 import { isOfChange } from '../engine/window';
 import { Evaluator } from './evaluator';
 import { Observer } from './observer';
-import { Roster } from './roster';
-import type { Prepared, Watched } from './rule-book';
-import type { Seen } from './seen';
+import { PolledServiceCache } from './polled-service-cache';
+import type { CompiledService, ServiceSnapshot } from './rule-book';
+import type { ServiceObservation } from './service-observation';
 import { Unpolled } from './unpolled';
 import { own } from '../common/records';
 
@@ -29,7 +29,7 @@ export class PollsProcessor {
   private readonly beingRead = new Map<string, PollJob>();
 
   constructor(
-    private readonly roster: Roster,
+    private readonly polledServices: PolledServiceCache,
     private readonly poller: Poller,
     private readonly observer: Observer,
     private readonly writer: SampleWriter,
@@ -44,27 +44,27 @@ export class PollsProcessor {
   async poll({ data }: Job<PollJob>): Promise<void> {
     // Before they are seen again, or nobody would know that they were not.
     await this.unpolled.tellWithin(data);
-    const due = await this.roster.due(data.intervalSeconds, data.fromSlot, data.toSlot);
+    const due = await this.polledServices.due(data.intervalSeconds, data.fromSlot, data.toSlot);
     const intervalMs = data.intervalSeconds * 1000;
     // A tick of a clock that was ahead gives no more time than another.
     const leftMs = Math.min(data.dueAt + intervalMs - this.clock.now().getTime(), intervalMs);
     if (leftMs < 0) return drop('late', due.length);
-    const watched = due.filter(({ prepared }) => !this.beingRead.has(prepared.service.id));
-    if (watched.length < due.length) drop('still_polling', due.length - watched.length);
+    const snapshot = due.filter(({ compiled }) => !this.beingRead.has(compiled.service.id));
+    if (snapshot.length < due.length) drop('still_polling', due.length - snapshot.length);
     const began = this.clock.now();
-    for (const { prepared } of watched) this.beingRead.set(prepared.service.id, data);
+    for (const { compiled } of snapshot) this.beingRead.set(compiled.service.id, data);
     try {
-      await this.read(watched, data, leftMs);
+      await this.read(snapshot, data, leftMs);
       await this.unpolled.polled(data, began);
     } finally {
-      for (const { prepared } of watched) this.letGo(prepared, data);
+      for (const { compiled } of snapshot) this.letGo(compiled, data);
     }
   }
 
-  private async read(watched: readonly Watched[], data: PollJob, leftMs: number): Promise<void> {
+  private async read(snapshot: readonly ServiceSnapshot[], data: PollJob, leftMs: number): Promise<void> {
     const took = telemetry.pollSeconds.startTimer();
-    const previous = await this.observer.previousReadings(watched);
-    const byService = new Map(watched.map((one) => [one.prepared, one]));
+    const previous = await this.observer.previousReadings(snapshot);
+    const byService = new Map(snapshot.map((one) => [one.compiled, one]));
     const evaluations: Promise<void>[] = [];
     for await (const wave of this.poller.poll([...byService.keys()], leftMs)) {
       for (const { polled } of wave) this.letGo(polled, data);
@@ -78,9 +78,9 @@ export class PollsProcessor {
   }
 
   private async evaluate(
-    wave: Polling<Prepared>[],
+    wave: Polling<CompiledService>[],
     data: PollJob,
-    byService: Map<Prepared, Watched>,
+    byService: Map<CompiledService, ServiceSnapshot>,
     previous: Map<string, number>,
   ): Promise<void> {
     const at = momentOf(data, this.clock.now());
@@ -88,18 +88,24 @@ export class PollsProcessor {
     const noted = this.noteCounters(wave, at);
     const alertMetrics = wave.flatMap(({ polled }) => polled.alertMetrics);
     const alerts = await this.alertValues.of(alertMetrics, at);
-    const seen: Seen[] = wave.map(({ polled, readings }) =>
-      this.observer.seen(byService.get(polled)!, readings, alerts, at, previous.get(polled.service.id)),
+    const observation: ServiceObservation[] = wave.map(({ polled, readings }) =>
+      this.observer.observation(
+        byService.get(polled)!,
+        readings,
+        alerts,
+        at,
+        previous.get(polled.service.id),
+      ),
     );
     // Only windows look at what is written.
     const isWritten = wave.some(({ polled }) => polled.windows.length > 0) && (await written);
     await noted;
-    await this.evaluator.evaluate(await this.observer.throughWindows(seen, at, isWritten));
+    await this.evaluator.evaluate(await this.observer.throughWindows(observation, at, isWritten));
     telemetry.pollsDone.inc(wave.length);
   }
 
   /** Of a counter that goes round it is remembered that it is one, before a window asks how much it rose. */
-  private async noteCounters(wave: readonly Polling<Prepared>[], at: Date): Promise<void> {
+  private async noteCounters(wave: readonly Polling<CompiledService>[], at: Date): Promise<void> {
     const reads: CounterRead[] = [];
     const others: number[] = [];
     for (const { polled, readings } of wave) {
@@ -120,7 +126,7 @@ export class PollsProcessor {
   }
 
   /** A later job may have it in hand by now. */
-  private letGo({ service }: Prepared, data: PollJob): void {
+  private letGo({ service }: CompiledService, data: PollJob): void {
     if (this.beingRead.get(service.id) === data) this.beingRead.delete(service.id);
   }
 }
@@ -139,7 +145,7 @@ function momentOf({ dueAt, intervalSeconds }: PollJob, now: Date): Date {
   return Math.abs(now.getTime() - tick) < TICK_MS ? new Date(tick) : now;
 }
 
-function samplesOf(wave: readonly Polling<Prepared>[], at: Date): Sample[] {
+function samplesOf(wave: readonly Polling<CompiledService>[], at: Date): Sample[] {
   const samples: Sample[] = [];
   for (const { polled, readings } of wave) {
     const { series } = polled.service;

@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { AlertSource, IncomingAlert } from '../alerts/alert';
-import { AlertHandover } from '../alerts/alert-handover';
+import { LocalAlertDispatch } from '../alerts/local-alert-dispatch';
 import { AlertValues, START_ALONE } from '../alerts/alert-values';
-import type { KeptAlert } from '../alerts/fold';
+import type { KeptAlert } from '../alerts/dedup';
 import { documentOf } from '../alerts/formats/kept-payload';
 import { TOLERANCE_MS } from '../alerts/report-order';
 import { Subscriptions } from '../alerts/subscriptions';
@@ -12,7 +12,7 @@ import { numberAt } from '../common/json-path';
 import type { Sample } from '../history/sample-rows';
 import { SampleWriter } from '../history/sample-writer';
 import { Samples } from '../history/samples';
-import { RuleBook, type Prepared } from './rule-book';
+import { RuleBook, type CompiledService } from './rule-book';
 
 /** How far back the last number is looked for. */
 const LOOK_BACK_MS = 7 * 86_400_000;
@@ -44,10 +44,10 @@ export class PushedSamples {
     private readonly alertValues: AlertValues,
     private readonly samples: Samples,
     private readonly writer: SampleWriter,
-    handover: AlertHandover,
+    dispatch: LocalAlertDispatch,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
-    handover.offerRepeats((source, alerts) => {
+    dispatch.offerRepeats((source, alerts) => {
       this.repeated(source, alerts).catch((error) =>
         this.logger.warn(`numbers of alerts that were sent again are not kept: ${messageOf(error)}`),
       );
@@ -55,7 +55,7 @@ export class PushedSamples {
   }
 
   /** Numbers of alerts that fire; false when they are not written now. */
-  write(matches: readonly PushedMatch[], services: ReadonlyMap<string, Prepared>): Promise<boolean> {
+  write(matches: readonly PushedMatch[], services: ReadonlyMap<string, CompiledService>): Promise<boolean> {
     return this.writer.write(
       matches.flatMap(({ alert, service, metric }): Sample[] => {
         const fed = services.get(service)?.alertMetrics.find((one) => one.metric === metric);
@@ -69,11 +69,11 @@ export class PushedSamples {
   }
 
   /** What metrics of services are when an alert for them has ended: the number of another that lives, or 0. */
-  async writeEnds(prepared: readonly Prepared[], at: Date): Promise<void> {
-    const metrics = prepared.flatMap(({ alertMetrics }) => alertMetrics);
+  async writeEnds(compiled: readonly CompiledService[], at: Date): Promise<void> {
+    const metrics = compiled.flatMap(({ alertMetrics }) => alertMetrics);
     if (metrics.length === 0) return;
     const living = await this.alertValues.ofNewest(metrics, at);
-    const samples = prepared.flatMap(({ service, alertMetrics }): Sample[] =>
+    const samples = compiled.flatMap(({ service, alertMetrics }): Sample[] =>
       alertMetrics.flatMap(({ metric }): Sample[] => {
         const lives = living.get(service.id)?.find((one) => one.metric === metric);
         const value = lives === undefined ? 0 : lives.value;
@@ -84,13 +84,14 @@ export class PushedSamples {
   }
 
   /** The same where nobody has told of an end: a life may be over. */
-  async writeExpired(prepared: readonly Prepared[], at: Date): Promise<void> {
-    const fed = prepared.filter(({ alertMetrics }) => alertMetrics.length > 0);
-    const seriesOf = ({ service, alertMetrics }: Prepared) =>
+  async writeExpired(compiled: readonly CompiledService[], at: Date): Promise<void> {
+    const fed = compiled.filter(({ alertMetrics }) => alertMetrics.length > 0);
+    const seriesOf = ({ service, alertMetrics }: CompiledService) =>
       alertMetrics.map(({ metric }) => service.series[metric]!);
     const since = new Date(at.getTime() - LOOK_BACK_MS);
     const latest = await this.samples.latest(fed.flatMap(seriesOf), since, at);
-    const isOpen = (one: Prepared) => seriesOf(one).some((series) => (latest.get(series)?.value ?? 0) !== 0);
+    const isOpen = (one: CompiledService) =>
+      seriesOf(one).some((series) => (latest.get(series)?.value ?? 0) !== 0);
     await this.writeEnds(fed.filter(isOpen), at);
   }
 
@@ -106,8 +107,8 @@ export class PushedSamples {
         .map(({ service, metric }) => ({ alert: pushed, service, metric }));
     });
     if (matches.length === 0) return;
-    const watched = await this.ruleBook.byIds([...new Set(matches.map(({ service }) => service))]);
-    await this.write(matches, new Map(watched.map(({ prepared }) => [prepared.service.id, prepared])));
+    const snapshot = await this.ruleBook.byIds([...new Set(matches.map(({ service }) => service))]);
+    await this.write(matches, new Map(snapshot.map(({ compiled }) => [compiled.service.id, compiled])));
   }
 }
 

@@ -27,7 +27,7 @@ import { isOfChange, type Window } from '../engine/window';
 import { PolicyRegistry } from '../policies/policy-registry';
 
 /** A service made ready to be polled and evaluated: parsed, compiled and checked when its definition changes. */
-export interface Prepared extends Polled {
+export interface CompiledService extends Polled {
   readonly service: ServiceRow;
   readonly infrastructure?: InfrastructureRow;
   readonly rule: Rule;
@@ -49,8 +49,8 @@ export interface WindowedMetric {
 }
 
 /** A prepared service with what is remembered of it. */
-export interface Watched {
-  readonly prepared: Prepared;
+export interface ServiceSnapshot {
+  readonly compiled: CompiledService;
   readonly state?: State;
   readonly nextMoment?: number;
   /** It was on, by the API, when this was read. */
@@ -97,7 +97,7 @@ export const SNAPSHOT = `
 export class RuleBook {
   private readonly logger = new Logger('RuleBook');
   private readonly shared = new SharedValues();
-  private readonly prepared = new Map<string, { key: string; prepared: Prepared | undefined }>();
+  private readonly compiled = new Map<string, { key: string; compiled: CompiledService | undefined }>();
 
   constructor(
     private readonly database: Database,
@@ -109,7 +109,7 @@ export class RuleBook {
     private readonly secrets: Secrets,
   ) {}
 
-  async byIds(ids: readonly string[]): Promise<Watched[]> {
+  async byIds(ids: readonly string[]): Promise<ServiceSnapshot[]> {
     if (ids.length === 0) return [];
     const rows = await this.database.keyed.rows<SnapshotRow>(
       `${SNAPSHOT} WHERE s.id = ANY($1::uuid[])`,
@@ -120,35 +120,38 @@ export class RuleBook {
   }
 
   /** What is found, made ready; what is deleted meanwhile, or can't be made ready, is left out. */
-  async watch(rows: readonly SnapshotRow[]): Promise<Watched[]> {
-    const changed = rows.filter((row) => this.prepared.get(row.id)?.key !== keyOf(row)).map(({ id }) => id);
+  async watch(rows: readonly SnapshotRow[]): Promise<ServiceSnapshot[]> {
+    const changed = rows.filter((row) => this.compiled.get(row.id)?.key !== keyOf(row)).map(({ id }) => id);
     if (changed.length > 0) await this.load(changed);
     return rows.flatMap(({ id, state, next_moment, kill_switch }) => {
-      const prepared = this.prepared.get(id)?.prepared;
-      if (prepared === undefined) return [];
+      const compiled = this.compiled.get(id)?.compiled;
+      if (compiled === undefined) return [];
       const nextMoment = next_moment?.getTime();
       const known = state === null ? undefined : stateOf(state);
-      return [{ prepared, state: known, nextMoment, killSwitch: kill_switch }];
+      return [{ compiled, state: known, nextMoment, killSwitch: kill_switch }];
     });
   }
 
   /** Makes services ready as they are now. */
   async load(ids: readonly string[]): Promise<void> {
     const found = await this.definitions(ids);
-    while (this.prepared.size > MAX_PREPARED - found.length) {
-      this.prepared.delete(this.prepared.keys().next().value!);
+    while (this.compiled.size > MAX_PREPARED - found.length) {
+      this.compiled.delete(this.compiled.keys().next().value!);
     }
     for (const { service, infrastructure } of found) {
       const key = keyOf({
         version: service.version,
         infrastructure_version: infrastructure?.version ?? null,
       });
-      this.prepared.set(service.id, { key, prepared: this.preparedOrBroken(service, infrastructure) });
+      this.compiled.set(service.id, { key, compiled: this.compiledOrBroken(service, infrastructure) });
     }
   }
 
   /** One that can't be made ready, of a release with other mappings say, costs no other of its batch. */
-  private preparedOrBroken(service: ServiceRow, infrastructure?: InfrastructureRow): Prepared | undefined {
+  private compiledOrBroken(
+    service: ServiceRow,
+    infrastructure?: InfrastructureRow,
+  ): CompiledService | undefined {
     try {
       return this.prepare(service, infrastructure);
     } catch (error) {
@@ -183,7 +186,7 @@ export class RuleBook {
     });
   }
 
-  prepare(row: ServiceRow, infrastructure?: InfrastructureRow): Prepared {
+  prepare(row: ServiceRow, infrastructure?: InfrastructureRow): CompiledService {
     const service = this.lean(row);
     const metrics = Object.entries(service.metrics);
     const names = metrics.map(([name]) => name);
@@ -280,7 +283,7 @@ function expectOf({ expect }: ServiceRow, metrics: string[]): Rule['expect'] {
 }
 
 /** Reads of it fail and its condition stays open, both for that reason: it is `missing_data`, and never acts. */
-function broken(service: ServiceRow, problem: string): Prepared {
+function broken(service: ServiceRow, problem: string): CompiledService {
   const open = (): never => {
     throw new Error(problem);
   };
@@ -325,7 +328,7 @@ function predicate(condition: Condition): Predicate {
 
 const NONE: never[] = [];
 
-class PreparedService implements Prepared {
+class PreparedService implements CompiledService {
   constructor(
     readonly service: ServiceRow,
     readonly infrastructure: InfrastructureRow | undefined,

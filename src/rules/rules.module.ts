@@ -6,7 +6,7 @@ import { Evaluator } from './evaluator';
 import { Ledger } from './ledger';
 import { Observer } from './observer';
 import { PoliciesModule } from '../policies/policies.module';
-import { Roster } from './roster';
+import { PolledServiceCache } from './polled-service-cache';
 import { PushedSamples } from './pushed-samples';
 import { RuleBook } from './rule-book';
 import { Unpolled } from './unpolled';
@@ -14,7 +14,7 @@ import { Unpolled } from './unpolled';
 /** What is decided. */
 @Module({
   imports: [PollingModule, AlertsModule, HistoryModule, PoliciesModule],
-  providers: [RuleBook, Roster, Observer, Evaluator, Ledger, Unpolled, PushedSamples],
-  exports: [RuleBook, Roster, Observer, Evaluator, Ledger, Unpolled, PushedSamples],
+  providers: [RuleBook, PolledServiceCache, Observer, Evaluator, Ledger, Unpolled, PushedSamples],
+  exports: [RuleBook, PolledServiceCache, Observer, Evaluator, Ledger, Unpolled, PushedSamples],
 })
 export class RulesModule {}

@@ -33,7 +33,7 @@ export class ServiceStatesController {
   }
 
   @Get('decisions')
-  @ApiOperation({ summary: 'The ledger, newest first: one entry per stretch of the same phase and reason' })
+  @ApiOperation({ summary: 'The ledger, newest first: one entry per interval of the same phase and reason' })
   @ApiQuery({ type: RangeQuery })
   decisions(@Param('ref') reference: string, @Query() query: Record<string, string>) {
     const { from, to, limit, cursor } = checked(RangeQuery, RangeQuery.numbers(query));

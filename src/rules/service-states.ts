@@ -16,8 +16,8 @@ import { Evaluator } from './evaluator';
 import { explanationOf, toldOf, wisdomUntil, type Surroundings } from './explanation';
 import { Ledger } from './ledger';
 import { Observer } from './observer';
-import { RuleBook, type Watched } from './rule-book';
-import { valuesOf, type Seen, type ShownValues } from './seen';
+import { RuleBook, type ServiceSnapshot } from './rule-book';
+import { valuesOf, type ServiceObservation, type ShownValues } from './service-observation';
 import { Unpolled } from './unpolled';
 
 /** A service's state as the API shows it. */
@@ -39,7 +39,7 @@ export interface ShownWhy extends Partial<Why> {
   phase: string;
   reason: string;
   explanation: string;
-  /** The stretch the moment lies in; without `to` it lasts. */
+  /** The interval the moment lies in; without `to` it lasts. */
   from: string;
   to?: string;
   values: ShownValues;
@@ -62,25 +62,25 @@ export class ServiceStates {
   ) {}
 
   async state(reference: string): Promise<ShownState> {
-    const watched = await this.watched(reference);
+    const snapshot = await this.snapshot(reference);
     const at = this.clock.now();
-    const [seen] = await this.observer.known([watched], at);
-    const told = await this.unpolled.asTold(watched, seen!, rememberedOf(watched));
-    return this.show({ ...told.seen, at }, told.state, await this.aroundOf(watched));
+    const [observation] = await this.observer.known([snapshot], at);
+    const told = await this.unpolled.asTold(snapshot, observation!, rememberedOf(snapshot));
+    return this.show({ ...told.observation, at }, told.state, await this.aroundOf(snapshot));
   }
 
   /** Reads every metric now and says what the rule would, without acting or storing. */
   async evaluate(reference: string): Promise<ShownState> {
-    const watched = await this.watched(reference);
-    const previous = await this.observer.previousReadings([watched]);
-    const seen = await this.read(watched, previous.get(watched.prepared.service.id));
-    const { state } = await this.evaluator.preview(seen);
-    return this.show(seen, state, await this.aroundOf(watched));
+    const snapshot = await this.snapshot(reference);
+    const previous = await this.observer.previousReadings([snapshot]);
+    const observation = await this.read(snapshot, previous.get(snapshot.compiled.service.id));
+    const { state } = await this.evaluator.preview(observation);
+    return this.show(observation, state, await this.aroundOf(snapshot));
   }
 
-  private async read(watched: Watched, previousAt?: number): Promise<Seen> {
-    const [known] = await this.observer.known([watched], this.clock.now());
-    for await (const [polling] of this.poller.poll([watched.prepared])) {
+  private async read(snapshot: ServiceSnapshot, previousAt?: number): Promise<ServiceObservation> {
+    const [known] = await this.observer.known([snapshot], this.clock.now());
+    for await (const [polling] of this.poller.poll([snapshot.compiled])) {
       const errors: Record<string, string> = {};
       const values = { ...known!.values };
       for (const [metric, reading] of Object.entries(polling!.readings)) {
@@ -89,29 +89,29 @@ export class ServiceStates {
         else errors[metric] = reading.error;
       }
       const at = this.clock.now();
-      const seen = { ...known!, at, values, errors, notes: undefined, readAt: {}, previousAt };
-      return (await this.observer.throughWindows([seen], at, false))[0]!;
+      const observation = { ...known!, at, values, errors, notes: undefined, readAt: {}, previousAt };
+      return (await this.observer.throughWindows([observation], at, false))[0]!;
     }
     return known!;
   }
 
   /** Why it is as it is now, with the latest values. */
   async why(reference: string): Promise<ShownWhy> {
-    const watched = await this.watched(reference);
+    const snapshot = await this.snapshot(reference);
     const at = this.clock.now();
-    const [seen] = await this.observer.known([watched], at);
-    const { prepared } = watched;
-    const told = await this.unpolled.asTold(watched, seen!, rememberedOf(watched));
+    const [observation] = await this.observer.known([snapshot], at);
+    const { compiled } = snapshot;
+    const told = await this.unpolled.asTold(snapshot, observation!, rememberedOf(snapshot));
     const { state } = told;
-    const shown = { ...told.seen, at };
-    const { explanation, why } = toldOf(prepared, state, shown, await this.aroundOf(watched));
+    const shown = { ...told.observation, at };
+    const { explanation, why } = toldOf(compiled, state, shown, await this.aroundOf(snapshot));
     return {
       at: at.toISOString(),
       phase: state.phase,
       reason: state.reason,
       explanation,
       from: new Date(state.since).toISOString(),
-      values: valuesOf(prepared, shown),
+      values: valuesOf(compiled, shown),
       ...why,
     };
   }
@@ -161,30 +161,33 @@ export class ServiceStates {
     );
   }
 
-  private async watched(reference: string): Promise<Watched> {
+  private async snapshot(reference: string): Promise<ServiceSnapshot> {
     const service = await this.services.store.get(reference);
-    const [watched] = await this.ruleBook.byIds([service.id]);
-    if (watched === undefined) throw new NotFound('service', reference);
-    const { state } = watched;
+    const [snapshot] = await this.ruleBook.byIds([service.id]);
+    if (snapshot === undefined) throw new NotFound('service', reference);
+    const { state } = snapshot;
     const now = this.clock.now().getTime();
     // Until it is evaluated next, which writes it down.
     return state !== undefined && isAhead(state, now + AHEAD_AT_MOST_MS)
-      ? { ...watched, state: setBack(state, now) }
-      : watched;
+      ? { ...snapshot, state: setBack(state, now) }
+      : snapshot;
   }
 
-  private async aroundOf({ prepared: { infrastructure }, killSwitch }: Watched): Promise<Surroundings> {
+  private async aroundOf({
+    compiled: { infrastructure },
+    killSwitch,
+  }: ServiceSnapshot): Promise<Surroundings> {
     if (infrastructure === undefined) return { killSwitch };
     const scalings = await this.ledger.scalings([infrastructure.id]);
     return { killSwitch, scalings: scalings.get(infrastructure.id) };
   }
 
-  private show(seen: Seen, state: State, around: Surroundings): ShownState {
-    const { prepared } = seen.watched;
-    const { service, rule } = prepared;
-    const now = seen.at.getTime();
+  private show(observation: ServiceObservation, state: State, around: Surroundings): ShownState {
+    const { compiled } = observation.snapshot;
+    const { service, rule } = compiled;
+    const now = observation.at.getTime();
     const moment = (at: number | undefined) => (at === undefined ? undefined : new Date(at).toISOString());
-    const wisdomEnds = wisdomUntil(prepared, state);
+    const wisdomEnds = wisdomUntil(compiled, state);
     const nextPoll =
       service.polled && rule.enabled
         ? nextDue(service.slot, service.intervalSeconds, Math.floor(now / 1000))
@@ -193,8 +196,8 @@ export class ServiceStates {
       phase: state.phase,
       since: moment(state.since)!,
       reason: state.reason,
-      explanation: explanationOf(prepared, state, seen, around),
-      values: valuesOf(prepared, seen),
+      explanation: explanationOf(compiled, state, observation, around),
+      values: valuesOf(compiled, observation),
       holdUntil: state.reason === 'holding' ? moment(state.pendingSince! + rule.holdMs) : undefined,
       wisdomUntil: wisdomEnds !== undefined && wisdomEnds > now ? moment(wisdomEnds) : undefined,
       lastTriggeredAt: moment(state.lastTriggeredAt),
@@ -204,8 +207,8 @@ export class ServiceStates {
 }
 
 /** What is remembered of it; before its first evaluation, that nothing is known. */
-function rememberedOf({ prepared, state }: Watched): State {
-  const { rule, service } = prepared;
+function rememberedOf({ compiled, state }: ServiceSnapshot): State {
+  const { rule, service } = compiled;
   const remembered = state ?? initialState(rule, service.updatedAt.getTime());
   return rule.enabled ? remembered : { ...remembered, phase: 'unknown', reason: 'disabled' };
 }

@@ -1,10 +1,10 @@
-import type { Watched } from './rule-book';
+import type { ServiceSnapshot } from './rule-book';
 
 /** Services in memory, found by their slots: what of an interval is due costs as many looks as it has slots. */
 export class SlotIndex {
-  private readonly byId = new Map<string, Watched>();
+  private readonly byId = new Map<string, ServiceSnapshot>();
   /** By interval and by slot. Few share a slot. */
-  private readonly bySlot = new Map<number, Map<number, Watched[]>>();
+  private readonly bySlot = new Map<number, Map<number, ServiceSnapshot[]>>();
 
   get size(): number {
     return this.byId.size;
@@ -14,39 +14,39 @@ export class SlotIndex {
     return this.byId.keys();
   }
 
-  get(id: string): Watched | undefined {
+  get(id: string): ServiceSnapshot | undefined {
     return this.byId.get(id);
   }
 
   /** In place of what was known of the same service. */
-  put(watched: Watched): void {
-    const { id, slot, intervalSeconds } = watched.prepared.service;
+  put(snapshot: ServiceSnapshot): void {
+    const { id, slot, intervalSeconds } = snapshot.compiled.service;
     this.remove(id);
-    this.byId.set(id, watched);
-    const slots = this.bySlot.get(intervalSeconds) ?? new Map<number, Watched[]>();
+    this.byId.set(id, snapshot);
+    const slots = this.bySlot.get(intervalSeconds) ?? new Map<number, ServiceSnapshot[]>();
     this.bySlot.set(intervalSeconds, slots);
     const there = slots.get(slot);
-    if (there === undefined) slots.set(slot, [watched]);
-    else there.push(watched);
+    if (there === undefined) slots.set(slot, [snapshot]);
+    else there.push(snapshot);
   }
 
   remove(id: string): void {
-    const watched = this.byId.get(id);
-    if (watched === undefined) return;
+    const snapshot = this.byId.get(id);
+    if (snapshot === undefined) return;
     this.byId.delete(id);
-    const { slot, intervalSeconds } = watched.prepared.service;
+    const { slot, intervalSeconds } = snapshot.compiled.service;
     const slots = this.bySlot.get(intervalSeconds)!;
-    const left = slots.get(slot)!.filter((one) => one !== watched);
+    const left = slots.get(slot)!.filter((one) => one !== snapshot);
     if (left.length > 0) slots.set(slot, left);
     else slots.delete(slot);
     if (slots.size === 0) this.bySlot.delete(intervalSeconds);
   }
 
   /** Those of an interval whose slots lie in the range, both ends included. */
-  within(intervalSeconds: number, fromSlot: number, toSlot: number): Watched[] {
+  within(intervalSeconds: number, fromSlot: number, toSlot: number): ServiceSnapshot[] {
     const slots = this.bySlot.get(intervalSeconds);
     if (slots === undefined) return [];
-    const found: Watched[] = [];
+    const found: ServiceSnapshot[] = [];
     for (let slot = fromSlot; slot <= toSlot; slot++) {
       const there = slots.get(slot);
       if (there !== undefined) found.push(...there);

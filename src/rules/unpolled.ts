@@ -9,14 +9,14 @@ import { truthOf, stale } from '../engine/evaluate';
 import type { State } from '../engine/types';
 import { Evaluator } from './evaluator';
 import { Observer, STALE_INTERVALS } from './observer';
-import { RuleBook, type Watched } from './rule-book';
-import type { Seen } from './seen';
+import { RuleBook, type ServiceSnapshot } from './rule-book';
+import type { ServiceObservation } from './service-observation';
 
 /** A service that nobody has looked at since a moment. */
 interface Late {
   id: string;
   since: Date;
-  /** The stretch of the ledger that is open. */
+  /** The interval of the ledger that is open. */
   decision: string | null;
 }
 
@@ -102,17 +102,21 @@ export class Unpolled {
   }
 
   /** The state of a service as it is told: not what was seen last, where nobody has looked since. */
-  async asTold(watched: Watched, seen: Seen, state: State): Promise<{ seen: Seen; state: State }> {
-    const { service, rule } = watched.prepared;
-    if (!rule.enabled || !service.polled) return { seen, state };
+  async asTold(
+    snapshot: ServiceSnapshot,
+    observation: ServiceObservation,
+    state: State,
+  ): Promise<{ observation: ServiceObservation; state: State }> {
+    const { service, rule } = snapshot.compiled;
+    if (!rule.enabled || !service.polled) return { observation, state };
     const [late] = await this.database.keyed.rows<Late>(
       `${LATE} SELECT * FROM late`,
       [service.intervalSeconds, service.slot, service.slot, service.id],
       'unpolled_one',
     );
-    if (late === undefined || isDecidedByAlerts(seen)) return { seen, state };
-    const unread = withoutReadings(seen, late);
-    return { seen: unread, state: stale(rule, state, late.since.getTime()).state };
+    if (late === undefined || isDecidedByAlerts(observation)) return { observation, state };
+    const unread = withoutReadings(observation, late);
+    return { observation: unread, state: stale(rule, state, late.since.getTime()).state };
   }
 
   /** Ranges that nobody polls any more, once others stand in for them. */
@@ -185,20 +189,20 @@ export class Unpolled {
 
   private async tellOf(late: readonly Late[]): Promise<void> {
     const byId = new Map(late.map((one) => [one.id, one]));
-    const watched = await this.ruleBook.byIds([...byId.keys()]);
+    const snapshot = await this.ruleBook.byIds([...byId.keys()]);
     const now = this.clock.now();
-    const seen = await this.observer.known(watched, now);
+    const observation = await this.observer.known(snapshot, now);
     await this.evaluator.tellStale(
-      seen.flatMap((one) =>
-        isDecidedByAlerts(one) ? [] : [withoutReadings(one, byId.get(one.watched.prepared.service.id)!)],
+      observation.flatMap((one) =>
+        isDecidedByAlerts(one) ? [] : [withoutReadings(one, byId.get(one.snapshot.compiled.service.id)!)],
       ),
     );
   }
 }
 
 /** What alerts say alone decides the condition, whatever nobody has read: they are looked at when they come. */
-function isDecidedByAlerts({ watched: { prepared, state }, values }: Seen): boolean {
-  const { alertMetrics, rule, service } = prepared;
+function isDecidedByAlerts({ snapshot: { compiled, state }, values }: ServiceObservation): boolean {
+  const { alertMetrics, rule, service } = compiled;
   if (alertMetrics.length === 0 || !service.polled) return false;
   const told = alertMetrics.flatMap(({ metric }) =>
     Object.hasOwn(values, metric) ? [[metric, values[metric]!] as const] : [],
@@ -213,20 +217,20 @@ const valuesOf = ({ intervalSeconds, fromSlot, toSlot }: Range): number[] => [
 ];
 
 /** As of the moment at which it was seen last, with nothing of what was read. */
-function withoutReadings(seen: Seen, { since, decision }: Late): Seen {
-  const { reads, service } = seen.watched.prepared;
+function withoutReadings(observation: ServiceObservation, { since, decision }: Late): ServiceObservation {
+  const { reads, service } = observation.snapshot.compiled;
   const values: Record<string, number> = {};
   const errors: Record<string, string> = {};
   for (const metric in service.metrics) {
     if (Object.hasOwn(reads, metric)) errors[metric] = `nobody has read it since ${since.toISOString()}`;
-    else if (Object.hasOwn(seen.values, metric)) values[metric] = seen.values[metric]!;
+    else if (Object.hasOwn(observation.values, metric)) values[metric] = observation.values[metric]!;
   }
-  const lastTrigger = seen.watched.state?.lastTriggeredAt;
+  const lastTrigger = observation.snapshot.state?.lastTriggeredAt;
   const at =
-    lastTrigger === undefined || lastTrigger > seen.at.getTime() + AHEAD_AT_MOST_MS
+    lastTrigger === undefined || lastTrigger > observation.at.getTime() + AHEAD_AT_MOST_MS
       ? since
       : laterOf(since, new Date(lastTrigger + 1));
-  return { ...seen, at, values, errors, readAt: {}, stale: { decision: decision ?? undefined } };
+  return { ...observation, at, values, errors, readAt: {}, stale: { decision: decision ?? undefined } };
 }
 
 const laterOf = (one: Date, other: Date | null): Date => (other !== null && other > one ? other : one);

@@ -1,11 +1,11 @@
 import { InvalidInput, TooCostly } from '../common/errors';
 import { Turns } from '../common/turns';
 import type { InfrastructureRow, ServiceRow } from '../database/entities';
-import { Course, Simulation, type Summary } from '../engine/simulate';
+import { Timeline, Simulation, type Summary } from '../engine/simulate';
 import { MAX_WINDOW_READINGS } from '../engine/window';
-import type { Prepared } from '../rules/rule-book';
-import { castOf, constants, countingMetrics } from './cast';
-import { storyOfPoints, type Points, type Scene, type Span } from './story';
+import type { CompiledService } from '../rules/rule-book';
+import { metricRolesOf, constants, countingMetrics } from './metric-roles';
+import { framesOfPoints, type Points, type Frame, type Span } from './frames';
 
 const MAX_EVALUATIONS = 2_000_000;
 /** Numbers that all evaluations look at together: those of metrics, and the readings in their windows. */
@@ -13,54 +13,58 @@ const MAX_NUMBERS = 200_000_000;
 const SIMULATION_MS = 20_000;
 
 /** A rule, and how many nodes it begins with. */
-export interface Player {
-  prepared: Prepared;
+export interface SimulatedRule {
+  compiled: CompiledService;
   nodes: number;
   /** Series that are Counter32: when they began anew, as far as is known, ms. */
   begins?: ReadonlyMap<number, readonly number[]>;
 }
 
 /** How long a story is, and how often the rule is evaluated; seconds. */
-export interface Pace {
+export interface TimeRange {
   from?: number;
   to?: number;
   evaluateEverySeconds?: number;
 }
 
 /** A story, ready to be played; `to` is its end. */
-export interface Told {
-  scenes: AsyncIterable<Scene> | Iterable<Scene>;
+export interface PreparedScenario {
+  frames: AsyncIterable<Frame> | Iterable<Frame>;
   to: number;
 }
 
 export interface Played {
-  course: Course;
+  timeline: Timeline;
   summary: Summary;
 }
 
 /** A story of given points. @throws InvalidInput when it is too long */
-export function given(prepared: Prepared, told: ReadonlyMap<string, Points>, pace: Pace): Told {
-  const cast = castOf(prepared);
+export function given(
+  compiled: CompiledService,
+  told: ReadonlyMap<string, Points>,
+  range: TimeRange,
+): PreparedScenario {
+  const roles = metricRolesOf(compiled);
   const points = new Map(told);
-  for (const [metric, value] of constants(prepared)) {
+  for (const [metric, value] of constants(compiled)) {
     if (!points.has(metric)) points.set(metric, [[-Infinity, value]]);
   }
   const ends = [...points.values()].filter((one) => one.length > 0 && Number.isFinite(one[0]![0]));
-  const from = (pace.from ?? Math.min(...ends.map((one) => one[0]![0])) / 1000) * 1000;
-  const to = (pace.to ?? Math.max(...ends.map((one) => one.at(-1)![0])) / 1000) * 1000;
-  const span = { from, to, everyMs: everyMs(prepared, pace) };
-  checkSpan(span, prepared);
-  return { scenes: storyOfPoints({ ...cast, points }, span), to };
+  const from = (range.from ?? Math.min(...ends.map((one) => one[0]![0])) / 1000) * 1000;
+  const to = (range.to ?? Math.max(...ends.map((one) => one.at(-1)![0])) / 1000) * 1000;
+  const span = { from, to, everyMs: everyMs(compiled, range) };
+  checkSpan(span, compiled);
+  return { frames: framesOfPoints({ ...roles, points }, span), to };
 }
 
 /** @throws InvalidInput */
-export function checkSpan({ from, to, everyMs = 1000 }: Span, prepared: Prepared): void {
+export function checkSpan({ from, to, everyMs = 1000 }: Span, compiled: CompiledService): void {
   if (to < from) throw new InvalidInput([{ pointer: '/to', detail: 'must not be before from' }]);
   const count = Math.floor((to - from) / everyMs);
   const refused = (detail: string) => new InvalidInput([{ pointer: '/evaluateEverySeconds', detail }]);
   if (count > MAX_EVALUATIONS)
     throw refused(`asks for ${count} evaluations; at most ${MAX_EVALUATIONS} are allowed`);
-  const numbers = numbersSeen(prepared, everyMs);
+  const numbers = numbersSeen(compiled, everyMs);
   if (count * numbers > MAX_NUMBERS)
     throw refused(
       `asks for ${count} evaluations of ${numbers} numbers each, by metrics and readings in windows; at most ${MAX_NUMBERS} numbers are allowed`,
@@ -68,7 +72,7 @@ export function checkSpan({ from, to, everyMs = 1000 }: Span, prepared: Prepared
 }
 
 /** How many numbers one evaluation looks at. */
-function numbersSeen({ service, windows }: Prepared, everyMs: number): number {
+function numbersSeen({ service, windows }: CompiledService, everyMs: number): number {
   const inWindows = windows.map(({ window }) =>
     Math.min(Math.ceil((window.seconds * 1000) / everyMs), MAX_WINDOW_READINGS),
   );
@@ -76,8 +80,8 @@ function numbersSeen({ service, windows }: Prepared, everyMs: number): number {
 }
 
 export const everyMs = (
-  { rule }: Prepared,
-  { evaluateEverySeconds }: Pick<Pace, 'evaluateEverySeconds'>,
+  { rule }: CompiledService,
+  { evaluateEverySeconds }: Pick<TimeRange, 'evaluateEverySeconds'>,
 ): number | undefined => (evaluateEverySeconds === undefined ? rule.intervalMs : evaluateEverySeconds * 1000);
 
 /** Where a story says nothing of nodes: as few as can be when scaling up, as many when scaling down. */
@@ -95,42 +99,42 @@ export const simulationTurns = (timeoutMs = SIMULATION_MS): Turns =>
 
 /** The rule over the story. Nothing is written and nothing acts. @throws InvalidInput, TooCostly */
 export async function play(
-  { prepared, nodes, begins }: Player,
-  { scenes, to }: Told,
-  pace: Pick<Pace, 'evaluateEverySeconds'>,
+  { compiled, nodes, begins }: SimulatedRule,
+  { frames, to }: PreparedScenario,
+  range: Pick<TimeRange, 'evaluateEverySeconds'>,
   turns = simulationTurns(),
 ): Promise<Played> {
-  const simulation = new Simulation(prepared.rule, {
-    windows: prepared.windows.map(({ metric, series, window, goesRound }) => {
+  const simulation = new Simulation(compiled.rule, {
+    windows: compiled.windows.map(({ metric, series, window, goesRound }) => {
       const known = begins?.get(series) ?? (goesRound ? [] : undefined);
       return known === undefined ? { metric, window } : { metric, window, begins: known };
     }),
     nodes,
-    countingMetrics: countingMetrics(prepared),
-    pushedMetrics: prepared.alertMetrics.map(({ metric }) => metric),
-    intervalMs: everyMs(prepared, pace),
+    countingMetrics: countingMetrics(compiled),
+    pushedMetrics: compiled.alertMetrics.map(({ metric }) => metric),
+    intervalMs: everyMs(compiled, range),
   });
-  const course = new Course();
-  let last: Scene | undefined;
+  const timeline = new Timeline();
+  let last: Frame | undefined;
   /** Moments of a rule without polls: ends of its hold and of its wisdom times. */
   const moments = async (until: number) => {
     for (let at = last && simulation.nextMoment(last.at); at !== undefined && at < until;) {
-      course.add(simulation.step(at, last!.glance));
-      last = { at, glance: last!.glance };
+      timeline.add(simulation.step(at, last!.readings));
+      last = { at, readings: last!.readings };
       at = simulation.nextMoment(at);
       await turns.next();
     }
   };
-  for await (const scene of scenes) {
+  for await (const frame of frames) {
     await turns.next();
-    if (scene.isPrologue) {
-      simulation.warmUp(scene.at, scene.glance);
+    if (frame.isPrologue) {
+      simulation.warmUp(frame.at, frame.readings);
       continue;
     }
-    await moments(scene.at);
-    course.add(simulation.step(scene.at, scene.glance, { news: scene.news }));
-    last = scene;
+    await moments(frame.at);
+    timeline.add(simulation.step(frame.at, frame.readings, { news: frame.news }));
+    last = frame;
   }
   await moments(to + 1);
-  return { course, summary: course.end(Math.max(to, last?.at ?? to)) };
+  return { timeline, summary: timeline.end(Math.max(to, last?.at ?? to)) };
 }

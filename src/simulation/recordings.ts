@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
 import { Samples } from '../history/samples';
-import type { Prepared } from '../rules/rule-book';
-import { castOf, countingMetrics } from './cast';
-import { storyOfRecords, type Points, type Recorded, type Scene, type Span } from './story';
+import type { CompiledService } from '../rules/rule-book';
+import { metricRolesOf, countingMetrics } from './metric-roles';
+import { framesOfRecords, type Points, type Recorded, type Frame, type Span } from './frames';
 import { own } from '../common/records';
 
 /** Samples read at a time. */
@@ -19,21 +19,23 @@ export class Recordings {
   ) {}
 
   /** @param countsNodes the simulation counts nodes itself, whatever was recorded of them */
-  async *story(prepared: Prepared, span: Span, countsNodes: boolean): AsyncGenerator<Scene> {
-    const cast = castOf(prepared);
-    const metrics = countsNodes ? cast.polledMetrics : [...cast.polledMetrics, ...countingMetrics(prepared)];
+  async *story(compiled: CompiledService, span: Span, countsNodes: boolean): AsyncGenerator<Frame> {
+    const roles = metricRolesOf(compiled);
+    const metrics = countsNodes
+      ? roles.polledMetrics
+      : [...roles.polledMetrics, ...countingMetrics(compiled)];
     const points = new Map<string, Points>();
-    for (const metric of cast.alertMetrics) points.set(metric, await this.alerts(prepared, metric, span));
-    yield* storyOfRecords(
-      this.samples(prepared, metrics, span),
-      { ...cast, polledMetrics: metrics, points },
+    for (const metric of roles.alertMetrics) points.set(metric, await this.alerts(compiled, metric, span));
+    yield* framesOfRecords(
+      this.samples(compiled, metrics, span),
+      { ...roles, polledMetrics: metrics, points },
       span,
     );
   }
 
   /** From as far back as the longest window looks. */
   private async *samples(
-    { service, windows }: Prepared,
+    { service, windows }: CompiledService,
     metrics: readonly string[],
     { from, to, everyMs = 1000 }: Span,
   ): AsyncGenerator<Recorded[]> {
@@ -62,7 +64,7 @@ export class Recordings {
 
   /** The value of an `alert` metric over time: that of the newest alert that lived. */
   private async alerts(
-    { service, alertMetrics }: Prepared,
+    { service, alertMetrics }: CompiledService,
     metric: string,
     { from, to }: Span,
   ): Promise<Points> {

@@ -1,9 +1,9 @@
 import { step } from '../common/check';
 import type { FieldError } from '../common/errors';
 import { Any, Decimal, Text, Whole } from '../common/fields';
-import type { Stretch } from '../engine/simulate';
-import { given, play, type Player } from './play';
-import type { Points } from './story';
+import type { TimelineInterval } from '../engine/simulate';
+import { given, play, type SimulatedRule } from './play';
+import type { Points } from './frames';
 import { MAX_VALUES, NotationError, secondsOf, valuesOf } from './series-notation';
 
 /** One test of a rule: a story, and what is expected of it. */
@@ -129,8 +129,8 @@ function expectedTrigger(given: unknown): ExpectedTrigger | undefined {
 }
 
 /** What was expected and did not come, as lines to read; none when the test passes. */
-export async function differences(test: RuleTestDto, player: Player): Promise<string[]> {
-  const everySeconds = test.everySeconds ?? player.prepared.service.intervalSeconds;
+export async function differences(test: RuleTestDto, simulatedRule: SimulatedRule): Promise<string[]> {
+  const everySeconds = test.everySeconds ?? simulatedRule.compiled.service.intervalSeconds;
   const points = new Map(
     Object.entries(test.series).map(([metric, notation]): [string, Points] => [
       metric,
@@ -143,12 +143,12 @@ export async function differences(test: RuleTestDto, player: Player): Promise<st
     ...[...points.values()].map((values) => values.at(-1)![0] / 1000),
     ...moments.map(({ seconds }) => seconds),
   );
-  const { course } = await play(player, given(player.prepared, points, { to: longest }), {});
+  const { timeline } = await play(simulatedRule, given(simulatedRule.compiled, points, { to: longest }), {});
   const lines = [
-    ...(test.triggers === undefined ? [] : triggerDifferences(test.triggers as unknown[], course.triggers)),
-    ...moments.flatMap(({ seconds, words }) => momentDifference(seconds, words, course.timeline)),
+    ...(test.triggers === undefined ? [] : triggerDifferences(test.triggers as unknown[], timeline.triggers)),
+    ...moments.flatMap(({ seconds, words }) => momentDifference(seconds, words, timeline.intervals)),
   ];
-  return lines.length === 0 ? [] : [...lines, ...timelineOf(course.timeline)];
+  return lines.length === 0 ? [] : [...lines, ...timelineOf(timeline.intervals)];
 }
 
 function triggerDifferences(
@@ -169,20 +169,20 @@ function triggerDifferences(
   return ['triggers:', ...missing.map(line('-', 'expected')), ...surplus.map(line('+', 'came'))];
 }
 
-function momentDifference(seconds: number, words: string, timeline: readonly Stretch[]): string[] {
-  const stretch = timeline.findLast(({ from }) => from <= seconds * 1000);
+function momentDifference(seconds: number, words: string, timeline: readonly TimelineInterval[]): string[] {
+  const interval = timeline.findLast(({ from }) => from <= seconds * 1000);
   const isMet = words
     .trim()
     .split(/[\s/,]+/)
-    .every((word) => word === stretch?.phase || word === stretch?.reason);
+    .every((word) => word === interval?.phase || word === interval?.reason);
   if (isMet) return [];
-  const actual = stretch === undefined ? 'nothing yet' : `${stretch.phase} ${stretch.reason}`;
+  const actual = interval === undefined ? 'nothing yet' : `${interval.phase} ${interval.reason}`;
   return [`at ${seconds} s:`, `  - expected ${words}`, `  + came ${actual}`];
 }
 
 const MAX_SHOWN = 30;
 
-function timelineOf(timeline: readonly Stretch[]): string[] {
+function timelineOf(timeline: readonly TimelineInterval[]): string[] {
   const shown = timeline
     .slice(0, MAX_SHOWN)
     .map(({ from, phase, reason }) => `  ${`${from / 1000} s`.padStart(8)}  ${phase} ${reason}`);

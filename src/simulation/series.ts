@@ -1,7 +1,7 @@
 import { step } from '../common/check';
 import { InvalidInput, type FieldError } from '../common/errors';
 import type { Turns } from '../common/turns';
-import type { Points } from './story';
+import type { Points } from './frames';
 
 const MAX_POINTS = 1_000_000;
 /** Enough to see what is wrong. */

@@ -9,10 +9,10 @@ import type { ServiceRow } from '../database/entities';
 import { Samples } from '../history/samples';
 import { Infrastructures } from '../infrastructures/infrastructures';
 import { Services } from '../services/services';
-import type { Course, Summary } from '../engine/simulate';
+import type { Timeline, Summary } from '../engine/simulate';
 import { isOfChange } from '../engine/window';
 import { RuleBook } from '../rules/rule-book';
-import { simulatedMetrics } from './cast';
+import { simulatedMetrics } from './metric-roles';
 import {
   checkSpan,
   everyMs,
@@ -21,13 +21,13 @@ import {
   play,
   simulationTurns,
   type Played,
-  type Player,
-  type Told,
+  type SimulatedRule,
+  type PreparedScenario,
 } from './play';
 import { Recordings } from './recordings';
 import { pointsOf } from './series';
 import { SimulationDto } from './simulation.dto';
-import type { Span } from './story';
+import type { Span } from './frames';
 
 const DAY_MS = 86_400_000;
 const DEFAULT_DAYS = 7;
@@ -66,13 +66,15 @@ export class Simulations {
 
   private async simulate(body: unknown): Promise<SimulationAnswer> {
     const { series, dto } = apart(body);
-    const player = await this.player(dto.service, '/service', dto);
+    const simulatedRule = await this.simulatedRule(dto.service, '/service', dto);
     const other =
-      dto.compareWith === undefined ? undefined : await this.player(dto.compareWith, '/compareWith', dto);
+      dto.compareWith === undefined
+        ? undefined
+        : await this.simulatedRule(dto.compareWith, '/compareWith', dto);
     const show = series === undefined ? momentShown : secondsShown;
     const turns = simulationTurns();
-    const told = await this.teller([player, ...(other ? [other] : [])], series, dto, turns);
-    const mine = await play(player, told(player), dto, turns);
+    const told = await this.teller([simulatedRule, ...(other ? [other] : [])], series, dto, turns);
+    const mine = await play(simulatedRule, told(simulatedRule), dto, turns);
     const answer = shown(mine, show);
     if (other === undefined) return answer;
     return { ...answer, comparison: compared(mine, await play(other, told(other), dto, turns), show) };
@@ -80,27 +82,31 @@ export class Simulations {
 
   /** Tells the same story to each of them. */
   private async teller(
-    players: readonly Player[],
+    simulatedRules: readonly SimulatedRule[],
     series: object | undefined,
     dto: SimulationDto,
     turns: Turns,
-  ): Promise<(player: Player) => Told> {
-    if (series === undefined) return (player) => this.recorded(player, dto);
-    const metrics = [...new Set(players.flatMap(({ prepared }) => simulatedMetrics(prepared)))];
+  ): Promise<(simulatedRule: SimulatedRule) => PreparedScenario> {
+    if (series === undefined) return (simulatedRule) => this.recorded(simulatedRule, dto);
+    const metrics = [...new Set(simulatedRules.flatMap(({ compiled }) => simulatedMetrics(compiled)))];
     const points = await pointsOf(series, metrics, turns);
-    const pace = { ...dto, from: dto.from as number | undefined, to: dto.to as number | undefined };
-    return ({ prepared }) => given(prepared, points, pace);
+    const range = { ...dto, from: dto.from as number | undefined, to: dto.to as number | undefined };
+    return ({ compiled }) => given(compiled, points, range);
   }
 
-  private async player(reference: unknown, pointer: string, { nodes }: SimulationDto): Promise<Player> {
+  private async simulatedRule(
+    reference: unknown,
+    pointer: string,
+    { nodes }: SimulationDto,
+  ): Promise<SimulatedRule> {
     const row = await this.definition(reference, pointer);
     const infrastructure =
       row.infrastructureId === null ? undefined : await this.infrastructures.store.find(row.infrastructureId);
-    const prepared = this.ruleBook.prepare(row, infrastructure);
-    const ofChange = prepared.windows.filter(({ window }) => isOfChange(window.function));
+    const compiled = this.ruleBook.prepare(row, infrastructure);
+    const ofChange = compiled.windows.filter(({ window }) => isOfChange(window.function));
     const series = ofChange.flatMap((one) => (one.series === undefined ? [] : [one.series]));
     const begins = await this.samples.begins(series);
-    return { prepared, nodes: nodes ?? firstNodes(row, infrastructure), begins };
+    return { compiled, nodes: nodes ?? firstNodes(row, infrastructure), begins };
   }
 
   private async definition(reference: unknown, pointer: string): Promise<ServiceRow> {
@@ -120,17 +126,17 @@ export class Simulations {
     }
   }
 
-  private recorded({ prepared }: Player, dto: SimulationDto): Told {
+  private recorded({ compiled }: SimulatedRule, dto: SimulationDto): PreparedScenario {
     const to = momentOf(dto.to as string | undefined) ?? this.clock.now();
     const from = momentOf(dto.from as string | undefined) ?? new Date(to.getTime() - DEFAULT_DAYS * DAY_MS);
-    const span: Span = { from: from.getTime(), to: to.getTime(), everyMs: everyMs(prepared, dto) };
-    checkSpan(span, prepared);
-    if (Object.keys(prepared.service.series).length === 0) {
-      const detail = `is required: no service is named ${prepared.service.name}, so nothing is on record`;
+    const span: Span = { from: from.getTime(), to: to.getTime(), everyMs: everyMs(compiled, dto) };
+    checkSpan(span, compiled);
+    if (Object.keys(compiled.service.series).length === 0) {
+      const detail = `is required: no service is named ${compiled.service.name}, so nothing is on record`;
       throw new InvalidInput([{ pointer: '/series', detail }]);
     }
-    const scenes = this.recordings.story(prepared, span, dto.nodes !== undefined);
-    return { scenes, to: span.to };
+    const frames = this.recordings.story(compiled, span, dto.nodes !== undefined);
+    return { frames, to: span.to };
   }
 }
 
@@ -148,19 +154,19 @@ type Show = (at: number) => number | string;
 const momentShown: Show = (at) => new Date(at).toISOString();
 const secondsShown: Show = (at) => at / 1000;
 
-function shown({ course, summary }: Played, show: Show): SimulationAnswer {
+function shown({ timeline, summary }: Played, show: Show): SimulationAnswer {
   return {
-    triggers: course.triggers.map((trigger) => triggerShown(trigger, show)),
-    timeline: course.timeline.map(({ from, to, ...stretch }) => ({
+    triggers: timeline.triggers.map((trigger) => triggerShown(trigger, show)),
+    timeline: timeline.intervals.map(({ from, to, ...interval }) => ({
       from: show(from),
       to: show(to),
-      ...stretch,
+      ...interval,
     })),
     summary,
   };
 }
 
-function triggerShown({ at, values, nodes }: Course['triggers'][number], show: Show): object {
+function triggerShown({ at, values, nodes }: Timeline['triggers'][number], show: Show): object {
   if (nodes === undefined) return { at: show(at), values };
   const { current, desired, delta } = nodes;
   return { at: show(at), values, nodes: { current, desired, delta } };
@@ -168,10 +174,10 @@ function triggerShown({ at, values, nodes }: Course['triggers'][number], show: S
 
 /** What the first does otherwise than the second. */
 function compared(mine: Played, theirs: Played, show: Show): object {
-  const moments = ({ course }: Played) => new Set(course.triggers.map(({ at }) => at));
+  const moments = ({ timeline }: Played) => new Set(timeline.triggers.map(({ at }) => at));
   const [ours, others] = [moments(mine), moments(theirs)];
-  const only = ({ course }: Played, not: Set<number>) =>
-    course.triggers.filter(({ at }) => !not.has(at)).map((trigger) => triggerShown(trigger, show));
+  const only = ({ timeline }: Played, not: Set<number>) =>
+    timeline.triggers.filter(({ at }) => !not.has(at)).map((trigger) => triggerShown(trigger, show));
   const difference = Object.entries(mine.summary).map(([name, sum]: [string, number]) => [
     name,
     sum - theirs.summary[name as keyof Summary],

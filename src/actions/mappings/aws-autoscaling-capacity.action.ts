@@ -25,7 +25,7 @@ import {
   type ActionContext,
   type ActionResult,
 } from '../action';
-import { intentOf, stepOf, wishOf, wishText, type Direction, type Wish } from '../capacity';
+import { intentOf, stepOf, wishOf, wishText, type Direction, type DesiredNodes } from '../capacity';
 
 const CAPACITY_AT_MOST = 2 ** 31 - 1;
 /** Auto Scaling API reference, SetDesiredCapacity: it has something under way, or somebody else has it in hand. */
@@ -131,7 +131,7 @@ export class AwsAutoscalingCapacity implements Action<AwsAutoscalingCapacityPara
   }
 }
 
-function wishFor(params: AwsAutoscalingCapacityParams, variables: Record<string, unknown>): Wish {
+function wishFor(params: AwsAutoscalingCapacityParams, variables: Record<string, unknown>): DesiredNodes {
   if (params.groupName === '') throw new Permanent('no capacity can be set: the name of the group is empty');
   return wishOf(params.desiredCapacity, variables, CAPACITY_AT_MOST, `scaling ${groupText(params)}`);
 }

@@ -31,7 +31,7 @@ import {
   type ActionResult,
   type Waiting,
 } from '../action';
-import { intentOf, stepOf, wishOf, wishText, type Wish } from '../capacity';
+import { intentOf, stepOf, wishOf, wishText, type DesiredNodes } from '../capacity';
 
 /** `spec.replicas` is an int32. */
 const REPLICAS_AT_MOST = 2 ** 31 - 1;
@@ -155,7 +155,7 @@ export class KubernetesScale implements Action<KubernetesScaleParams> {
   }
 }
 
-const wishFor = (params: KubernetesScaleParams, variables: Record<string, unknown>): Wish =>
+const wishFor = (params: KubernetesScaleParams, variables: Record<string, unknown>): DesiredNodes =>
   wishOf(params.replicas, variables, REPLICAS_AT_MOST, `scaling ${workloadText(params)}`);
 
 /** Another number wanted by somebody else since ends the waiting: ours was set, and will not come. */

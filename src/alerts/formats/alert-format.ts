@@ -14,7 +14,7 @@ export interface Facts {
   now: Date;
 }
 
-/** What one alert of a message was read as; the service it names is looked up by the reception. */
+/** What one alert of a message was read as; the service it names is looked up by the receiver. */
 export type Parsed = {
   /** Where in the body the alert is; by default it is the body. */
   pointer?: string;

@@ -8,7 +8,7 @@ import { AlertFormatMapping, NoParams, type AlertFormat, type Parsed } from './a
   params: NoParams,
 })
 export class Auto implements AlertFormat {
-  /** The reception looks for the format and asks that one. */
+  /** The receiver looks for the format and asks that one. */
   parse(): Parsed[] {
     return [];
   }

@@ -14,7 +14,7 @@ import { Periodic } from '../../common/periodic';
 import { telemetry } from '../../common/telemetry';
 import { CONFIG, type Config } from '../../config/config';
 import { Database } from '../../database/database';
-import { Intake } from '../intake';
+import { AlertIngest } from '../alert-ingest';
 import { Sources } from '../sources';
 import type { Datagram } from './datagrams';
 import { Door } from './door';
@@ -57,7 +57,7 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
 
   constructor(
     private readonly sources: Sources,
-    private readonly intake: Intake,
+    private readonly ingest: AlertIngest,
     private readonly mibs: Mibs,
     private readonly refusals: Refusals,
     private readonly engineStore: EngineStore,
@@ -77,7 +77,7 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
     await this.socket.start();
     this.flow = new TrapFlow({
       noteIn: (datagram) => this.noteIn(datagram),
-      accept: (source, alerts) => this.intake.accept({ name: source, format: 'snmp' }, this.notAhead(alerts)),
+      accept: (source, alerts) => this.ingest.accept({ name: source, format: 'snmp' }, this.notAhead(alerts)),
       kept: (ids) => this.kept(ids),
       release: (packed) => this.socket.release(packed),
       acknowledge: (answer, address, port) => this.socket.send(answer, address, port),

@@ -87,9 +87,9 @@ function simulationText({ triggers, summary, comparison }: Simulation): string {
 }
 
 function triggerText({ at, values, nodes }: Trigger): string {
-  const seen = valuesText(values);
+  const observation = valuesText(values);
   const scaled = nodes === undefined ? '' : `; nodes ${nodes.current} -> ${nodes.desired}`;
-  return `at ${typeof at === 'number' ? `${at} s` : at}${seen && `: ${seen}`}${scaled}`;
+  return `at ${typeof at === 'number' ? `${at} s` : at}${observation && `: ${observation}`}${scaled}`;
 }
 
 /** "2 triggers, 30 s in alarm": names that begin with `seconds` are durations. */

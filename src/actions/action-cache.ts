@@ -21,7 +21,7 @@ const PAGES_AT_MOST = 10_000;
 
 /** Actions made ready to be executed; read again only when their version moves. */
 @Injectable()
-export class ActionBook {
+export class ActionCache {
   private readonly pages = new Map<string, Page>();
 
   constructor(

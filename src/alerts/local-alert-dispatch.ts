@@ -4,10 +4,10 @@ import { messageOf } from '../common/errors';
 import { Semaphore } from '../common/semaphore';
 import { telemetry } from '../common/telemetry';
 import type { AlertSource, IncomingAlert } from './alert';
-import type { KeptAlert } from './fold';
+import type { KeptAlert } from './dedup';
 
 /** Batches at a time that did not come over the queue, and alerts in one at most. */
-export const PLACES = 2;
+export const SLOTS = 2;
 export const ALERTS_AT_ONCE = 200;
 const CLOSE_TIMEOUT_MS = 20_000;
 
@@ -33,9 +33,9 @@ export type WhenCommitted = (committed: readonly KeptAlert[]) => void;
  * on the queue for whoever is free.
  */
 @Injectable()
-export class AlertHandover implements OnModuleDestroy {
+export class LocalAlertDispatch implements OnModuleDestroy {
   private readonly logger = new Logger('Rules');
-  private readonly places = new Semaphore(PLACES);
+  private readonly places = new Semaphore(SLOTS);
   private evaluate?: Evaluate;
   private repeat?: Repeat;
 

@@ -1,9 +1,9 @@
-import type { Glance } from '../engine/simulate';
+import type { Readings } from '../engine/simulate';
 
 /** One moment of a story: milliseconds, and what was read then. */
-export interface Scene {
+export interface Frame {
   at: number;
-  glance: Glance;
+  readings: Readings;
   /** Before the story: windows know of it, the rule does not. */
   isPrologue?: boolean;
   /** An alert that fires is new or changed. */
@@ -13,7 +13,7 @@ export interface Scene {
 /** Points in time: milliseconds, and the number or null for a failed read. They stand until the next one. */
 export type Points = readonly (readonly [at: number, value: number | null])[];
 
-export interface Cast {
+export interface MetricRoles {
   /** Points by metric; one that is not in it can never be read. */
   points: ReadonlyMap<string, Points>;
   polledMetrics: readonly string[];
@@ -28,10 +28,10 @@ export interface Span {
 }
 
 /** A story told by points: looked at at every tick, and whenever an alert comes. */
-export function* storyOfPoints(
-  { points, polledMetrics, alertMetrics }: Cast,
+export function* framesOfPoints(
+  { points, polledMetrics, alertMetrics }: MetricRoles,
   { from, to, everyMs }: Span,
-): Generator<Scene> {
+): Generator<Frame> {
   const cursors = new Map([...points].map(([metric, given]) => [metric, new Cursor(given)]));
   const heralds =
     everyMs === undefined ? [...cursors.values()] : alertMetrics.flatMap((name) => cursors.get(name) ?? []);
@@ -44,14 +44,14 @@ export function* storyOfPoints(
     if (at > to) return;
     const news = alertMetrics.some((name) => (cursors.get(name)?.nextAt ?? Infinity) <= at);
     for (const cursor of cursors.values()) cursor.moveTo(at);
-    const glance: Record<string, Glance[string]> = {};
-    for (const metric of metrics) glance[metric] = readingOf(cursors.get(metric), isPushed.has(metric));
-    yield { at, glance, news };
+    const readings: Record<string, Readings[string]> = {};
+    for (const metric of metrics) readings[metric] = readingOf(cursors.get(metric), isPushed.has(metric));
+    yield { at, readings, news };
     if (tick <= at) tick += everyMs!;
   }
 }
 
-function readingOf(cursor: Cursor | undefined, isAlert: boolean): Glance[string] {
+function readingOf(cursor: Cursor | undefined, isAlert: boolean): Readings[string] {
   const value = cursor?.value;
   if (typeof value === 'number') return value;
   if (isAlert) return 0;
@@ -90,20 +90,20 @@ export interface Recorded {
  *
  * @param batches in the order of time
  */
-export async function* storyOfRecords(
+export async function* framesOfRecords(
   batches: AsyncIterable<readonly Recorded[]>,
-  { polledMetrics, alertMetrics, points }: Cast,
+  { polledMetrics, alertMetrics, points }: MetricRoles,
   { from, to, everyMs }: Span,
-): AsyncGenerator<Scene> {
-  const alerts = storyOfPoints({ points, polledMetrics: [], alertMetrics }, { from, to });
+): AsyncGenerator<Frame> {
+  const alerts = framesOfPoints({ points, polledMetrics: [], alertMetrics }, { from, to });
   let alert = alerts.next();
-  let glance: Record<string, Glance[string]> = Object.fromEntries(alertMetrics.map((name) => [name, 0]));
+  let readings: Record<string, Readings[string]> = Object.fromEntries(alertMetrics.map((name) => [name, 0]));
   /** Of the last reading, or failed one. */
   let tick: number | undefined;
   const blind = Object.fromEntries(polledMetrics.map((name) => [name, { error: 'not read' }]));
 
   /** What happens before the next reading: ticks that ended without one, and alerts. */
-  function* until(next: number): Generator<Scene> {
+  function* until(next: number): Generator<Frame> {
     for (;;) {
       const following = everyMs === undefined || tick === undefined ? Infinity : tick + everyMs;
       const isMissed = everyMs !== undefined && following + everyMs <= next;
@@ -111,13 +111,13 @@ export async function* storyOfRecords(
       if (!isMissed && alertAt > next) return;
       if (alertAt <= following || !isMissed) {
         if (alert.done) return;
-        glance = { ...glance, ...alert.value.glance };
-        yield { at: alertAt, glance, news: true };
+        readings = { ...readings, ...alert.value.readings };
+        yield { at: alertAt, readings, news: true };
         alert = alerts.next();
       } else {
         tick = following;
-        glance = { ...glance, ...blind };
-        yield { at: tick, glance };
+        readings = { ...readings, ...blind };
+        yield { at: tick, readings };
       }
     }
   }
@@ -126,14 +126,14 @@ export async function* storyOfRecords(
     const at = moments[0]!.at;
     const read = Object.fromEntries(moments.map(({ metric, value }) => [metric, value]));
     if (at < from) {
-      yield { at, glance: read, isPrologue: true };
+      yield { at, readings: read, isPrologue: true };
       continue;
     }
     yield* until(at);
-    glance = { ...glance, ...blind, ...read };
+    readings = { ...readings, ...blind, ...read };
     // A reading that came late is one of its tick.
     tick = tick === undefined || everyMs === undefined ? at : at - ((at - tick) % everyMs);
-    yield { at, glance };
+    yield { at, readings };
   }
   yield* until(to);
 }

@@ -1,4 +1,4 @@
-import type { Aftermath, Moment, Observation, Rule, State } from './types';
+import type { FollowUp, Moment, Observation, Rule, State } from './types';
 
 /**
  * What follows from a trigger while its alarm lasts: the steps of the escalation whose time has come, and whether the
@@ -7,22 +7,22 @@ import type { Aftermath, Moment, Observation, Rule, State } from './types';
  * @param decided the state after this moment's decision
  * @param hasTriggered there is a trigger at this moment
  */
-export function aftermath(
+export function followUp(
   rule: Rule,
   decided: State,
-  seen: Observation,
+  observation: Observation,
   hasTriggered: boolean,
   now: Moment,
-): { state: State; aftermath: Aftermath } | undefined {
+): { state: State; followUp: FollowUp } | undefined {
   if (rule.escalationMs === undefined && rule.expect === undefined) return undefined;
   const before = hasTriggered ? withTrigger(rule, decided, now) : decided;
-  const escalates = dueSteps(rule, before, seen, now);
-  const effect = effectOf(rule, decided, seen, hasTriggered, now);
+  const escalates = dueSteps(rule, before, observation, now);
+  const effect = effectOf(rule, decided, observation, hasTriggered, now);
   const escalated = (before.escalated ?? 0) + escalates.length;
   let state = escalates.length > 0 ? { ...before, escalated } : before;
   if (effect !== undefined && !hasTriggered) state = { ...state, expectFrom: undefined };
   if (state === decided) return undefined;
-  return { state, aftermath: { ...(escalates.length > 0 ? { escalates } : {}), effect } };
+  return { state, followUp: { ...(escalates.length > 0 ? { escalates } : {}), effect } };
 }
 
 function withTrigger(rule: Rule, state: State, now: Moment): State {
@@ -35,9 +35,9 @@ function withTrigger(rule: Rule, state: State, now: Moment): State {
 }
 
 /** Only an alarm that is seen to last: blind, nothing new is done. */
-function dueSteps(rule: Rule, state: State, seen: Observation, now: Moment): number[] {
+function dueSteps(rule: Rule, state: State, observation: Observation, now: Moment): number[] {
   const { phase, firstTriggeredAt, escalated = 0 } = state;
-  if (firstTriggeredAt === undefined || seen.killSwitch) return [];
+  if (firstTriggeredAt === undefined || observation.killSwitch) return [];
   if (phase !== 'alarm') return [];
   const steps = (rule.escalationMs ?? []).map((_, index) => index);
   return steps.filter((step) => step >= escalated && firstTriggeredAt + rule.escalationMs![step]! <= now);
@@ -50,15 +50,15 @@ const LATE_INTERVALS = 3;
 function effectOf(
   { expect, intervalMs }: Rule,
   { expectFrom }: State,
-  seen: Observation,
+  observation: Observation,
   hasTriggered: boolean,
   now: Moment,
-): Aftermath['effect'] {
+): FollowUp['effect'] {
   if (expect === undefined || expectFrom === undefined) return undefined;
   const lateMs = intervalMs === undefined ? LATE_MS : LATE_INTERVALS * intervalMs;
   // Nobody looked when it was to be: what is so now may have come to be long after.
   const isLate = now > expectFrom + expect.withinMs + lateMs;
-  const truth = isLate ? undefined : expect.condition(seen.values);
+  const truth = isLate ? undefined : expect.condition(observation.values);
   if (truth === true) return { of: expectFrom, helped: true };
   // Another trigger, and it has not come to be: the one before did not help.
   if (now < expectFrom + expect.withinMs && !hasTriggered) return undefined;

@@ -21,9 +21,9 @@ import type { Copying, Sql } from '../database/sql-pool';
 import { codeOf, UNIQUE_VIOLATION } from '../database/sql-state';
 import { Queues } from '../queue/queues';
 import type { AlertSource, IncomingAlert } from './alert';
-import { AlertHandover } from './alert-handover';
-import { Receipts } from './receipts';
-import { fold, SEEN_WITHIN_MS, stepFor, textsOf, type Glimpse, type KeptAlert } from './fold';
+import { LocalAlertDispatch } from './local-alert-dispatch';
+import { SourceActivity } from './source-activity';
+import { mergeAlerts, SEEN_WITHIN_MS, stepFor, textsOf, type AlertDigest, type KeptAlert } from './dedup';
 import { documentOf, foundAt } from './formats/kept-payload';
 import { Subscriptions } from './subscriptions';
 
@@ -66,9 +66,9 @@ interface Kept {
 }
 
 /** An alert that says the same as the kept one. */
-interface Sighting {
+interface AlertTouch {
   key: string;
-  glimpse: Glimpse;
+  digest: AlertDigest;
   endsAt?: Date;
 }
 
@@ -137,7 +137,7 @@ const ALERTS_IN_MEMORY = 50_000;
  * commit, and the same alert again is only looked at.
  */
 @Injectable()
-export class Intake {
+export class AlertIngest {
   private readonly logger = new Logger('Intake');
   private readonly deliveries = new Batcher((some: Delivery[]) => this.commitAll(some), {
     maxItems: DELIVERIES_AT_ONCE,
@@ -154,15 +154,15 @@ export class Intake {
   constructor(
     private readonly database: Database,
     private readonly queues: Queues,
-    private readonly receipts: Receipts,
+    private readonly activity: SourceActivity,
     private readonly subscriptions: Subscriptions,
-    private readonly handover: AlertHandover,
+    private readonly dispatch: LocalAlertDispatch,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** @throws Unavailable when PostgreSQL is away, or more come than it takes */
   async accept(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Accepted[]> {
-    this.receipts.count(source.name, alerts.length, this.clock.now());
+    this.activity.count(source.name, alerts.length, this.clock.now());
     if (alerts.length === 0) return [];
     if (this.inMemory > 0 && this.inMemory + alerts.length > ALERTS_IN_MEMORY)
       throw new Unavailable('more alerts come than can be kept; send it again', 1);
@@ -228,7 +228,7 @@ export class Intake {
       ? await this.insertNew(source, beginnings(alerts))
       : NOBODY;
     const rest = alerts.filter(({ dedupKey }) => !begun.ids.has(dedupKey));
-    const glimpses = await this.glimpses(source, rest);
+    const digests = await this.digests(source, rest);
     const now = this.clock.now().getTime();
     const known = new Map<string, string>(begun.ids);
     const seen = new Map<string, IncomingAlert>();
@@ -236,23 +236,23 @@ export class Intake {
     const turns = new Turns();
     for (const alert of rest) {
       if (turns.isOver) await turns.next();
-      const glimpse = glimpses.get(alert.dedupKey);
-      if (glimpse === undefined) continue;
-      const step = stepFor(glimpse, alert, now);
-      if (step === 'fold') changed.add(alert.dedupKey);
-      else known.set(alert.dedupKey, glimpse.id);
-      if (step === 'see') seen.set(alert.dedupKey, alert);
+      const digest = digests.get(alert.dedupKey);
+      if (digest === undefined) continue;
+      const step = stepFor(digest, alert, now);
+      if (step === 'merge') changed.add(alert.dedupKey);
+      else known.set(alert.dedupKey, digest.id);
+      if (step === 'touch') seen.set(alert.dedupKey, alert);
     }
     // Of several with one key all are folded in, or none: they count in their order.
     for (const key of changed) seen.delete(key);
-    for (const key of await this.seeAgain(seen, glimpses)) changed.add(key);
-    this.handover.repeated(
+    for (const key of await this.seeAgain(seen, digests)) changed.add(key);
+    this.dispatch.repeated(
       source,
       [...seen].flatMap(([key, alert]) => (changed.has(key) ? [] : [alert])),
     );
     const fresh = await this.insertNew(
       source,
-      rest.filter(({ dedupKey }) => !glimpses.has(dedupKey)),
+      rest.filter(({ dedupKey }) => !digests.has(dedupKey)),
     );
     this.comesNew = begun.ids.size + fresh.ids.size > MOSTLY * alerts.length;
     const isOther = ({ dedupKey }: IncomingAlert) => changed.has(dedupKey) || fresh.taken.has(dedupKey);
@@ -260,7 +260,7 @@ export class Intake {
     const kept = others.length === 0 ? NOTHING : await this.keepAll(source, others);
     const keptNow = kept.accepted[Symbol.iterator]();
     const overtaken = new Set([...kept.overtaken, ...fresh.overtaken]);
-    this.handover.repeated(source, bygone(alerts, overtaken));
+    this.dispatch.repeated(source, bygone(alerts, overtaken));
     return {
       accepted: alerts.map((alert) => {
         if (isOther(alert)) return keptNow.next().value;
@@ -278,7 +278,7 @@ export class Intake {
   private async seemNew(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<boolean> {
     if (!this.comesNew || alerts.length < LARGE) return this.comesNew;
     const every = Math.floor(alerts.length / SAMPLED);
-    const known = await this.glimpses(
+    const known = await this.digests(
       source,
       alerts.filter((_, index) => index % every === 0),
     );
@@ -286,17 +286,20 @@ export class Intake {
   }
 
   /** A look without a lock, as most change nothing. */
-  private async glimpses(
+  private async digests(
     source: AlertSource,
     alerts: readonly IncomingAlert[],
-  ): Promise<Map<string, Glimpse>> {
+  ): Promise<Map<string, AlertDigest>> {
     if (alerts.length === 0) return new Map();
     const keys = [...new Set(alerts.map(({ dedupKey }) => dedupKey))];
-    const rows = await Promise.all(chunks(keys, LOOKED_UP_AT_ONCE).map((some) => this.glimpse(source, some)));
+    const rows = await Promise.all(chunks(keys, LOOKED_UP_AT_ONCE).map((some) => this.digest(source, some)));
     return new Map(rows.flat().map((row) => [row.dedupKey, row]));
   }
 
-  private glimpse(source: AlertSource, keys: readonly string[]): Promise<(Glimpse & { dedupKey: string })[]> {
+  private digest(
+    source: AlertSource,
+    keys: readonly string[],
+  ): Promise<(AlertDigest & { dedupKey: string })[]> {
     return this.database.keyed.rows(
       // A look into the index for each, whatever the planner thinks of their number: by ANY it may read the whole source.
       `SELECT id, key AS "dedupKey", status, ${millis('at')} AS at, ${millis('coalesce(reported_at, at)')} AS "reportedAt",
@@ -316,28 +319,28 @@ export class Intake {
    */
   private async seeAgain(
     alerts: ReadonlyMap<string, IncomingAlert>,
-    glimpses: ReadonlyMap<string, Glimpse>,
+    digests: ReadonlyMap<string, AlertDigest>,
   ): Promise<string[]> {
     if (alerts.size === 0) return [];
-    const sightings = [...alerts].map(([key, { endsAt }]) => ({ key, glimpse: glimpses.get(key)!, endsAt }));
+    const touches = [...alerts].map(([key, { endsAt }]) => ({ key, digest: digests.get(key)!, endsAt }));
     const waitedFor = new Set<Promise<ReadonlySet<string>>>();
-    const own: Sighting[] = [];
-    for (const sighting of sightings) {
-      const other = this.beingSeen.get(sighting.glimpse.id);
-      if (other !== undefined && endsAlike(other.endsAt, sighting.endsAt)) waitedFor.add(other.written);
-      else own.push(sighting);
+    const own: AlertTouch[] = [];
+    for (const touch of touches) {
+      const other = this.beingSeen.get(touch.digest.id);
+      if (other !== undefined && endsAlike(other.endsAt, touch.endsAt)) waitedFor.add(other.written);
+      else own.push(touch);
     }
     for (const some of chunks(own, LOOKED_UP_AT_ONCE)) waitedFor.add(this.writeSeen(some));
     const written = await Promise.all(waitedFor);
-    const isWritten = ({ glimpse: { id } }: Sighting) => written.some((ids) => ids.has(id));
-    return sightings.filter((sighting) => !isWritten(sighting)).map(({ key }) => key);
+    const isWritten = ({ digest: { id } }: AlertTouch) => written.some((ids) => ids.has(id));
+    return touches.filter((touch) => !isWritten(touch)).map(({ key }) => key);
   }
 
   /** @returns ids of those that still are what they were; another process may just have written the same */
-  private writeSeen(sightings: Sighting[]): Promise<ReadonlySet<string>> {
+  private writeSeen(touches: AlertTouch[]): Promise<ReadonlySet<string>> {
     // They are locked in this order, everywhere.
-    sightings.sort((a, b) => (a.glimpse.id < b.glimpse.id ? -1 : 1));
-    const ids = sightings.map(({ glimpse: { id } }) => id);
+    touches.sort((a, b) => (a.digest.id < b.digest.id ? -1 : 1));
+    const ids = touches.map(({ digest: { id } }) => id);
     const written = this.database.keyed
       .rows<{ id: string }>(
         `WITH seen AS MATERIALIZED (
@@ -359,8 +362,8 @@ export class Intake {
         [
           uuids(ids),
           // What they say is what was kept: that is why they are here.
-          texts(sightings.map(({ glimpse: { content } }) => content)),
-          timestamps(sightings.map(({ endsAt }) => endsAt ?? null)),
+          texts(touches.map(({ digest: { content } }) => content)),
+          timestamps(touches.map(({ endsAt }) => endsAt ?? null)),
           this.clock.now(),
         ],
         'intake_seen',
@@ -369,7 +372,7 @@ export class Intake {
       .finally(() => {
         for (const id of ids) if (this.beingSeen.get(id)?.written === written) this.beingSeen.delete(id);
       });
-    for (const { glimpse, endsAt } of sightings) this.beingSeen.set(glimpse.id, { written, endsAt });
+    for (const { digest, endsAt } of touches) this.beingSeen.set(digest.id, { written, endsAt });
     return written;
   }
 
@@ -380,7 +383,7 @@ export class Intake {
    */
   private async insertNew(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Inserted> {
     if (alerts.length === 0) return NOBODY;
-    const { inserted, accepted: folded, overtaken } = fold([], alerts, this.clock.now(), newId);
+    const { inserted, accepted: folded, overtaken } = mergeAlerts([], alerts, this.clock.now(), newId);
     const accepted = folded.filter((one) => one !== undefined);
     // Several rows of one key are all or nothing: one of them may be taken by somebody else.
     const rowsOf = new Map<string, number>();
@@ -401,7 +404,7 @@ export class Intake {
   /** While they are committed, whoever evaluates them here makes ready. */
   private async insertAlone(source: AlertSource, alerts: readonly KeptAlert[]): Promise<InsertedAlone> {
     const asked = await this.asked(source, alerts);
-    const follow = this.handover.take(source, [...asked.alerts]);
+    const follow = this.dispatch.take(source, [...asked.alerts]);
     let committed: KeptAlert[] = [];
     try {
       const rows = await this.insertOrCopy(source, alerts, asked);
@@ -454,7 +457,7 @@ export class Intake {
       [source.name, texts(keys)],
       'intake_current',
     );
-    const { inserted, updated, accepted, overtaken } = fold(current, alerts, this.clock.now(), newId);
+    const { inserted, updated, accepted, overtaken } = mergeAlerts(current, alerts, this.clock.now(), newId);
     const newsForSome = await this.update(sql, updated);
     const rows =
       inserted.length === 0

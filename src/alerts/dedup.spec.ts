@@ -1,5 +1,5 @@
 import type { IncomingAlert } from './alert';
-import { fold, textsOf, type KeptAlert } from './fold';
+import { mergeAlerts, textsOf, type KeptAlert } from './dedup';
 
 const at = (second: number) => new Date(second * 1000);
 let ids = 0;
@@ -19,7 +19,7 @@ function take(...messages: [second: number, alert: IncomingAlert][]): KeptAlert[
   const kept = new Map<string, KeptAlert>();
   for (const [second, alert] of messages) {
     const current = [...kept.values()].filter(({ isCurrent }) => isCurrent);
-    const { inserted, updated } = fold(current, [alert], at(second), newId);
+    const { inserted, updated } = mergeAlerts(current, [alert], at(second), newId);
     for (const one of [...inserted, ...updated]) kept.set(one.id, one);
   }
   return [...kept.values()];
@@ -34,7 +34,7 @@ test('the same alert again changes nothing but its last-seen', () => {
 test('what it says is kept as it was sent, in whatever order the store had it', () => {
   const labels = { severity: 'page', alertname: 'WebDown' };
   const [kept] = take([0, firing({ labels: { alertname: 'WebDown', severity: 'page' } })]);
-  const { updated } = fold([kept!], [firing({ labels })], at(10), newId);
+  const { updated } = mergeAlerts([kept!], [firing({ labels })], at(10), newId);
   expect(updated).toMatchObject([{ revision: 1 }]);
   expect(textsOf(updated[0]!).content).toBe(textsOf(firing({ labels })).content);
 });
@@ -92,7 +92,7 @@ test('one that ended by itself and is seen again with the same start is news', (
 });
 
 test('a batch is taken in its order', () => {
-  const { inserted, accepted } = fold([], [firing(), resolved(), firing()], at(0), newId);
+  const { inserted, accepted } = mergeAlerts([], [firing(), resolved(), firing()], at(0), newId);
   expect(inserted).toMatchObject([{ status: 'resolved' }, { status: 'firing', isCurrent: true }]);
   expect(accepted.map((one) => one?.id)).toEqual([inserted[0]!.id, inserted[0]!.id, inserted[1]!.id]);
 });
@@ -140,7 +140,7 @@ test('the newest texts and its newest form are kept, and are no news', () => {
 
 test('an event that has its id is an alert of its own, however fast others follow', () => {
   const event = (id: string) => firing({ id, at: at(5) });
-  const { inserted } = fold([], [event('a'), event('b'), event('c')], at(5), newId);
+  const { inserted } = mergeAlerts([], [event('a'), event('b'), event('c')], at(5), newId);
   expect(inserted.map(({ id, isCurrent }) => [id, isCurrent])).toEqual([
     ['a', false],
     ['b', false],

@@ -58,8 +58,8 @@ interface Count {
  * once a second: requests don't wait for it, and what a crash takes of it is no alert.
  */
 @Injectable()
-export class Receipts implements BeforeApplicationShutdown {
-  private readonly logger = new Logger('Receipts');
+export class SourceActivity implements BeforeApplicationShutdown {
+  private readonly logger = new Logger('SourceActivity');
   private counts = new Map<string, Count>();
   private payloads = new Map<string, Kept[]>();
   private timer?: NodeJS.Timeout;

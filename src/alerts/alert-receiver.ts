@@ -17,7 +17,7 @@ import { problemOf } from '../common/problem.filter';
 import { Secrets } from '../common/secrets';
 import { telemetry } from '../common/telemetry';
 import { Turns } from '../common/turns';
-import { Addressees, metricFor } from './addressees';
+import { ServiceLookup, metricFor } from './service-lookup';
 import type { IncomingAlert } from './alert';
 import { FormatRegistry } from './format-registry';
 import {
@@ -30,9 +30,9 @@ import {
 } from './formats/alert-format';
 import { changeAnswer } from './formats/pagerduty.format';
 import { labelledBy, labelsProblem, serviceProblem } from './confinement';
-import { Intake } from './intake';
+import { AlertIngest } from './alert-ingest';
 import type { Matcher } from './matcher';
-import { Receipts, type Receipt } from './receipts';
+import { SourceActivity, type Receipt } from './source-activity';
 import { Subscriptions } from './subscriptions';
 import { TakenMessages } from './taken-messages';
 
@@ -58,13 +58,13 @@ const untoldNote = ({ untold }: Parsed, index: number): Note => ({
 
 /** The way in of every format over HTTP: read, believed, addressed, committed, answered. */
 @Injectable()
-export class Reception {
+export class AlertReceiver {
   constructor(
     private readonly formats: FormatRegistry,
     private readonly secrets: Secrets,
-    private readonly addressees: Addressees,
-    private readonly intake: Intake,
-    private readonly receipts: Receipts,
+    private readonly serviceLookup: ServiceLookup,
+    private readonly ingest: AlertIngest,
+    private readonly activity: SourceActivity,
     private readonly subscriptions: Subscriptions,
     private readonly messages: TakenMessages,
   ) {}
@@ -91,7 +91,7 @@ export class Reception {
     try {
       const answer = changeAnswer(facts.raw);
       const notes = [{ index: 0, detail: 'a change event: no alert begins or ends by it' }];
-      this.receipts.count(sender.name, 0, facts.now);
+      this.activity.count(sender.name, 0, facts.now);
       this.keepReceipt(sender, { facts, format, status: answer.status, notes });
       return answer;
     } catch (error) {
@@ -127,7 +127,7 @@ export class Reception {
       );
     }
     telemetry.alertsRefused.inc({ format: type, reason: 'invalid' }, rejected.length);
-    const accepted = await this.intake.accept({ name: sender.name, format: type }, alerts);
+    const accepted = await this.ingest.accept({ name: sender.name, format: type }, alerts);
     const notes = parsed.flatMap((one, index) => (one.untold === undefined ? [] : [untoldNote(one, index)]));
     telemetry.alertsUntold.inc({ format: type }, notes.length);
     accepted.forEach((one, at) => {
@@ -143,7 +143,7 @@ export class Reception {
 
   /** For those who ask what came from a source; who has an API token sends without one. */
   private keepReceipt({ name, params }: Sender, receipt: Omit<Receipt, 'source'>): void {
-    if (params !== undefined) this.receipts.keep({ source: name, ...receipt });
+    if (params !== undefined) this.activity.keep({ source: name, ...receipt });
   }
 
   /** The first format whose shape it has. @throws InvalidInput */
@@ -172,7 +172,7 @@ export class Reception {
 
   private async addressed(parsed: Parsed[], { name: source, limits }: Sender, turns: Turns) {
     const named = parsed.flatMap(({ alert }) => alert?.service ?? []);
-    const services = await this.addressees.find(named);
+    const services = await this.serviceLookup.find(named);
     // Only of a confined source it is asked whom its alerts would feed.
     const matcher = limits?.services ? (await this.subscriptions.current()).matcher : undefined;
     const alerts: IncomingAlert[] = [];

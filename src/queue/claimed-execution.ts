@@ -8,7 +8,7 @@ export interface RetryPolicy {
 }
 
 /** An execution in the hands of a worker, with what its action says of time; its params are in the action book. */
-export interface Claimed {
+export interface ClaimedExecution {
   id: string;
   service: string;
   action: string;

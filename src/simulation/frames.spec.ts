@@ -1,7 +1,7 @@
 import { pointsOfLives } from './recordings';
-import { storyOfPoints, storyOfRecords, type Points, type Recorded } from './story';
+import { framesOfPoints, framesOfRecords, type Points, type Recorded } from './frames';
 
-const cast = (points: Record<string, Points>, alertMetrics: string[] = []) => ({
+const roles = (points: Record<string, Points>, alertMetrics: string[] = []) => ({
   points: new Map(Object.entries(points)),
   polledMetrics: Object.keys(points).filter((name) => !alertMetrics.includes(name)),
   alertMetrics,
@@ -9,8 +9,8 @@ const cast = (points: Record<string, Points>, alertMetrics: string[] = []) => ({
 
 describe('a story of points', () => {
   test('is looked at at every tick, and a point stands until the next one', () => {
-    const story = storyOfPoints(
-      cast({
+    const story = framesOfPoints(
+      roles({
         cpu: [
           [0, 5],
           [25, null],
@@ -19,7 +19,7 @@ describe('a story of points', () => {
       }),
       { from: 0, to: 40, everyMs: 10 },
     );
-    expect([...story].map(({ at, glance }) => [at, glance.cpu])).toEqual([
+    expect([...story].map(({ at, readings }) => [at, readings.cpu])).toEqual([
       [0, 5],
       [10, 5],
       [20, 5],
@@ -36,8 +36,8 @@ describe('a story of points', () => {
       ],
       load: [[10, 1]],
     } satisfies Record<string, Points>;
-    const story = [...storyOfPoints(cast(points), { from: 0, to: 10, everyMs: 10 })];
-    expect(story.map(({ glance }) => glance)).toEqual([
+    const story = [...framesOfPoints(roles(points), { from: 0, to: 10, everyMs: 10 })];
+    expect(story.map(({ readings }) => readings)).toEqual([
       { cpu: 5, load: { error: 'not read' } },
       { cpu: { error: 'the read failed' }, load: 1 },
     ]);
@@ -51,8 +51,8 @@ describe('a story of points', () => {
         [15, 0],
       ],
     } satisfies Record<string, Points>;
-    const story = storyOfPoints(cast(points, ['down']), { from: 0, to: 20, everyMs: 10 });
-    expect([...story].map(({ at, glance, news }) => [at, glance.down, news])).toEqual([
+    const story = framesOfPoints(roles(points, ['down']), { from: 0, to: 20, everyMs: 10 });
+    expect([...story].map(({ at, readings, news }) => [at, readings.down, news])).toEqual([
       [0, 0, false],
       [4, 1, true],
       [10, 1, false],
@@ -62,8 +62,8 @@ describe('a story of points', () => {
   });
 
   test('without ticks every point is a moment', () => {
-    const story = storyOfPoints(
-      cast(
+    const story = framesOfPoints(
+      roles(
         {
           down: [
             [3, 1],
@@ -85,18 +85,18 @@ describe('a story of records', () => {
   const cpu = (at: number, value: number): Recorded => ({ metric: 'cpu', at, value });
   const told = async (records: Recorded[][], span: { from: number; to: number }, alerts: Points = []) => {
     const given = { polledMetrics: ['cpu'], alertMetrics: ['down'], points: new Map([['down', alerts]]) };
-    const scenes = [];
-    for await (const { at, glance, isPrologue } of storyOfRecords(batches(...records), given, {
+    const frames = [];
+    for await (const { at, readings, isPrologue } of framesOfRecords(batches(...records), given, {
       ...span,
       everyMs: 10,
     })) {
-      scenes.push([
+      frames.push([
         at,
-        typeof glance.cpu === 'number' ? glance.cpu : 'missing',
-        isPrologue ? 'before' : glance.down,
+        typeof readings.cpu === 'number' ? readings.cpu : 'missing',
+        isPrologue ? 'before' : readings.down,
       ]);
     }
-    return scenes;
+    return frames;
   };
 
   test('a tick at which nothing was recorded is one at which every read failed', async () => {

@@ -4,17 +4,17 @@ import { compileCondition, ConditionError } from '../engine/condition';
 import { filledIn, type Filled, type Why } from '../engine/explain';
 import { isOfChange } from '../engine/window';
 import { STALE_INTERVALS, throughWindows } from './observer';
-import type { Prepared } from './rule-book';
-import type { ShownValues } from './seen';
+import type { CompiledService } from './rule-book';
+import type { ShownValues } from './service-observation';
 import { own } from '../common/records';
 
 /** What was known at a moment that is past, by what was recorded. */
 @Injectable()
-export class Hindsight {
+export class PastValues {
   constructor(private readonly samples: Samples) {}
 
   /** Numbers read by then, no older than they count for, nor than `since`; a metric without one is left out. */
-  async values({ service, reads, windows }: Prepared, at: Date, since: Date): Promise<ShownValues> {
+  async values({ service, reads, windows }: CompiledService, at: Date, since: Date): Promise<ShownValues> {
     const oldest = Math.max(
       at.getTime() - STALE_INTERVALS * service.intervalSeconds * 1000,
       since.getTime() - 1,
@@ -40,10 +40,10 @@ export class Hindsight {
       return sample === undefined ? [] : [[metric, sample] as const];
     });
     const values = Object.fromEntries(read.map(([metric, { value }]) => [metric, value]));
-    const seen = throughWindows({ service, windows }, { values, errors: {}, at }, readings);
+    const observation = throughWindows({ service, windows }, { values, errors: {}, at }, readings);
     return Object.fromEntries(
       read.flatMap(([metric, sample]) => {
-        const value = own(seen.values, metric);
+        const value = own(observation.values, metric);
         return value === undefined ? [] : [[metric, { value, at: sample.at.toISOString() }]];
       }),
     );

@@ -23,11 +23,11 @@ function follow(
   for (const [second, cpu] of rows) {
     const values: Record<string, number> = cpu === '_' ? {} : { cpu };
     const errors: Record<string, string> = cpu === '_' ? { cpu: 'no answer in 5 s' } : {};
-    const seen = { values, errors, killSwitch: false, ...more(second) };
-    last = evaluate(rule, state, seen, second * 1000) as Decided;
+    const observation = { values, errors, killSwitch: false, ...more(second) };
+    last = evaluate(rule, state, observation, second * 1000) as Decided;
     state = last.state;
     if (last.trigger) said.push([second, 'trigger']);
-    const { escalates = [], effect } = last.aftermath ?? {};
+    const { escalates = [], effect } = last.followUp ?? {};
     for (const step of escalates) said.push([second, `step ${step}`]);
     if (effect) said.push([second, `${effect.of / 1000}: ${effect.helped}`]);
   }
@@ -93,23 +93,23 @@ describe('escalation', () => {
     ]);
   });
 
-  test('it begins another stretch of the ledger; nothing else changes', () => {
+  test('it begins another interval of the ledger; nothing else changes', () => {
     const { last } = follow(steps, [[0, 90], [60, 90], [120, 90]]); // prettier-ignore
     expect(last).toMatchObject({
-      newStretch: true,
+      opensInterval: true,
       changed: true,
       state: { phase: 'alarm', reason: 'wisdom' },
     });
     const { last: quiet } = follow(steps, [[0, 90], [60, 90], [120, 90], [180, 90]]); // prettier-ignore
-    expect(quiet).toMatchObject({ newStretch: false, changed: false });
+    expect(quiet).toMatchObject({ opensInterval: false, changed: false });
   });
 
   test('without polls it is looked at when its time comes, and again while the switch holds it back', () => {
     const fed = rule({ intervalMs: undefined, escalationMs: [120_000], wisdomMs: 3_600_000 });
     const { state } = follow(fed, [[0, 90]]);
-    const seen = { values: { cpu: 90 }, errors: {}, killSwitch: false };
-    expect(nextMoment(fed, state, seen, undefined, 0)).toBe(120_000);
-    expect(nextMoment(fed, state, { ...seen, killSwitch: true }, undefined, 120_000)).toBe(150_000);
+    const observation = { values: { cpu: 90 }, errors: {}, killSwitch: false };
+    expect(nextMoment(fed, state, observation, undefined, 0)).toBe(120_000);
+    expect(nextMoment(fed, state, { ...observation, killSwitch: true }, undefined, 120_000)).toBe(150_000);
   });
 });
 
@@ -151,9 +151,9 @@ describe('what a trigger is to bring about', () => {
     const shadow = rule({ expect: expectation('cpu < 60', 180), mode: 'shadow' });
     expect(follow(shadow, [[0, 90], [60, 50]]).said).toEqual([[0, 'trigger']]); // prettier-ignore
     const { state } = follow(hopeful, [[0, 90]]);
-    const seen = { values: { cpu: 50 }, errors: {}, killSwitch: false };
-    const changed = evaluate({ ...hopeful, key: 'another' }, state, seen, 60_000) as Decided;
-    expect(changed.aftermath).toBeUndefined();
+    const observation = { values: { cpu: 50 }, errors: {}, killSwitch: false };
+    const changed = evaluate({ ...hopeful, key: 'another' }, state, observation, 60_000) as Decided;
+    expect(changed.followUp).toBeUndefined();
     expect(changed.state.expectFrom).toBeUndefined();
   });
 

@@ -5,9 +5,9 @@ import { newId } from '../common/ids';
 import type { Database } from '../database/database';
 import type { Queues } from '../queue/queues';
 import type { IncomingAlert } from './alert';
-import { AlertHandover } from './alert-handover';
-import { Intake } from './intake';
-import type { Receipts } from './receipts';
+import { LocalAlertDispatch } from './local-alert-dispatch';
+import { AlertIngest } from './alert-ingest';
+import type { SourceActivity } from './source-activity';
 import { Subscriptions } from './subscriptions';
 
 const SOURCE = { name: 'sender', format: 'native' };
@@ -16,21 +16,21 @@ describe('reports of one alert', () => {
   let database: Database;
   let end: () => Promise<void>;
   /** As of two processes. */
-  let intakes: Intake[];
+  let intakes: AlertIngest[];
 
   beforeAll(async () => {
     ({ database, end } = await openTestDatabase());
     // Redis only carries: what is kept is the same without it.
     const queues = { addAlerts: () => Promise.resolve(true), addServices: () => Promise.resolve(true) };
-    const receipts = { count: () => undefined };
+    const activity = { count: () => undefined };
     intakes = [0, 1].map(
       () =>
-        new Intake(
+        new AlertIngest(
           database,
           queues as unknown as Queues,
-          receipts as unknown as Receipts,
+          activity as unknown as SourceActivity,
           new Subscriptions(database),
-          new AlertHandover(),
+          new LocalAlertDispatch(),
           { now: () => new Date() },
         ),
     );
@@ -196,7 +196,7 @@ describe('plans of batches', () => {
         );
         await database.rows('VACUUM ANALYZE alerts');
         const texts: string[] = [];
-        const intake = new Intake(
+        const ingest = new AlertIngest(
           {
             keyed: {
               rows: (text: string, values: unknown[], name: string) => {
@@ -212,9 +212,9 @@ describe('plans of batches', () => {
             addAlerts: () => Promise.resolve(true),
             addServices: () => Promise.resolve(true),
           } as unknown as Queues,
-          { count: () => undefined } as unknown as Receipts,
+          { count: () => undefined } as unknown as SourceActivity,
           new Subscriptions(database),
-          new AlertHandover(),
+          new LocalAlertDispatch(),
           { now: () => new Date() },
         );
         const alert: IncomingAlert = {
@@ -224,8 +224,8 @@ describe('plans of batches', () => {
           annotations: {},
           endsAt: new Date('2099-01-01'),
         };
-        await intake.accept(SOURCE, [alert]);
-        await intake.accept(SOURCE, [{ ...alert, endsAt: new Date('2099-01-02') }]);
+        await ingest.accept(SOURCE, [alert]);
+        await ingest.accept(SOURCE, [{ ...alert, endsAt: new Date('2099-01-02') }]);
         const seen = texts.find((text) => text.includes('WITH seen'))!;
         const plan = await database.keyed.rows<{ 'QUERY PLAN': string }>(`EXPLAIN (GENERIC_PLAN) ${seen}`);
         const lines = plan.map((row) => row['QUERY PLAN']);

@@ -1,6 +1,6 @@
 import type { Database } from '../database/database';
 import type { Facts } from './formats/alert-format';
-import { Receipts } from './receipts';
+import { SourceActivity } from './source-activity';
 
 const NOW = new Date('2026-11-22T10:00:00Z');
 const facts = (body: string): Facts => ({ raw: Buffer.from(body), headers: {}, query: {}, now: NOW });
@@ -24,12 +24,12 @@ function standIn() {
 
 test('many requests of a second are a few statements', async () => {
   const { database, asked, names } = standIn();
-  const receipts = new Receipts(database);
+  const activity = new SourceActivity(database);
   for (let n = 0; n < 1_000; n++) {
-    receipts.count('prometheus', 2, NOW);
-    receipts.keep({ source: 'prometheus', facts: facts(`{"n": ${n}}`), format: 'native', status: 202 });
+    activity.count('prometheus', 2, NOW);
+    activity.keep({ source: 'prometheus', facts: facts(`{"n": ${n}}`), format: 'native', status: 202 });
   }
-  await receipts.flush();
+  await activity.flush();
   expect(names()).toEqual([
     'receipts_seen',
     'receipts_counts',
@@ -39,22 +39,22 @@ test('many requests of a second are a few statements', async () => {
   ]);
   expect(asked[1]!.values[2]).toEqual([2_000]);
   expect(asked[3]!.values[5]).toEqual(['995', '996', '997', '998', '999'].map((n) => `{"n": ${n}}`));
-  await receipts.flush();
+  await activity.flush();
   expect(asked).toHaveLength(5);
 });
 
 test('of a large body little is held, and what lets in is masked', async () => {
   const { database, asked } = standIn();
-  const receipts = new Receipts(database);
+  const activity = new SourceActivity(database);
   const body = `{"routing_key": "abc", "api-key": "d\\"ef", "x": "${'x'.repeat(1_000_000)}", "token": "ghi"}`;
-  receipts.keep({ source: 's', facts: facts(body), format: 'pagerduty', status: 202 });
-  receipts.keep({
+  activity.keep({ source: 's', facts: facts(body), format: 'pagerduty', status: 202 });
+  activity.keep({
     source: 's',
     facts: facts('host=a&password=jkl&token=mno'),
     format: 'icinga',
     status: 400,
   });
-  await receipts.flush();
+  await activity.flush();
   const [large, form] = asked[0]!.values[5] as [string, string];
   expect(large).toMatch(/^\{"routing_key": "\*\*\*", "api-key": "\*\*\*", "x": "xxx/);
   expect(large.length).toBeLessThanOrEqual(4_000);
@@ -63,13 +63,13 @@ test('of a large body little is held, and what lets in is masked', async () => {
 
 test('while nothing can be written nothing piles up', async () => {
   const { database, hang, names } = standIn();
-  const receipts = new Receipts(database);
+  const activity = new SourceActivity(database);
   hang();
-  receipts.count('s', 1, NOW);
-  void receipts.flush();
+  activity.count('s', 1, NOW);
+  void activity.flush();
   for (let n = 0; n < 100; n++) {
-    receipts.count('s', 1, NOW);
-    void receipts.flush();
+    activity.count('s', 1, NOW);
+    void activity.flush();
   }
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(names()).toEqual(['receipts_seen']);
@@ -77,7 +77,7 @@ test('while nothing can be written nothing piles up', async () => {
 
 test('the token that a sender showed is masked wherever it stands again, and so is what errors repeat', async () => {
   const { database, asked } = standIn();
-  const receipts = new Receipts(database);
+  const activity = new SourceActivity(database);
   const token = 'sent-with-the-request';
   const password = `Basic ${Buffer.from(`u:${token}`).toString('base64')}`;
   const ways: Partial<Facts>[] = [
@@ -86,7 +86,7 @@ test('the token that a sender showed is masked wherever it stands again, and so 
     { query: { token } },
   ];
   for (const way of ways)
-    receipts.keep({
+    activity.keep({
       source: 's',
       facts: { ...facts(`{"hook": "http://m/api?x=${token}", "a": "${Buffer.from(token).toString('base64')}"}`), ...way },
       format: 'native',
@@ -94,7 +94,7 @@ test('the token that a sender showed is masked wherever it stands again, and so 
       errors: [{ pointer: '/service', detail: `there is no service "${token}", password: hunter2` }],
       notes: [{ index: 0, detail: `of ${token}` }],
     });
-  await receipts.flush();
+  await activity.flush();
   const [, , , , , texts, , , errors, notes] = asked[0]!.values as string[][];
   expect(texts).toEqual(Array(3).fill('{"hook": "http://m/api?x=***", "a": "***"}'));
   expect(errors).toEqual(Array(3).fill('[{"pointer":"/service","detail":"there is no service \\"***\\", password: ***"}]'));

@@ -18,7 +18,7 @@ export interface AddressedService {
 
 /** Finds the services and metrics that alerts name. */
 @Injectable()
-export class Addressees {
+export class ServiceLookup {
   constructor(private readonly database: Database) {}
 
   /** By id or name, all in one look. */

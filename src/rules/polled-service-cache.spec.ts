@@ -6,7 +6,7 @@ import { Database } from '../database/database';
 import { changeDefinitions, DefinitionStore, type Columns } from '../database/definitions';
 import { InfrastructureRow, ServiceRow } from '../database/entities';
 import { RuleBook } from './rule-book';
-import { Roster } from './roster';
+import { PolledServiceCache } from './polled-service-cache';
 
 const clock = { now: () => new Date(0) };
 const INTERVAL = 10;
@@ -54,10 +54,10 @@ const infrastructure = (maxNodes: number): Columns<InfrastructureRow> => ({
   loadBalancer: null,
 });
 
-describe('the roster', () => {
+describe('the cache of polled services', () => {
   let database: Database;
   let drop: () => Promise<void>;
-  let roster: Roster;
+  let polledServices: PolledServiceCache;
   let services: DefinitionStore<ServiceRow>;
   let infrastructures: DefinitionStore<InfrastructureRow>;
   const clients: Client[] = [];
@@ -93,17 +93,19 @@ describe('the roster', () => {
     const secrets = { open: () => ({ params: {}, texts: [] }) } as never;
     const book = new RuleBook(database, metrics, reads, unused, unused, policies, secrets);
     jest.spyOn(book['logger'], 'error').mockReturnValue();
-    roster = new Roster(database, book);
-    await roster.due(INTERVAL, 0, 0);
+    polledServices = new PolledServiceCache(database, book);
+    await polledServices.due(INTERVAL, 0, 0);
     readAll = false;
   });
 
   const names = async (interval = INTERVAL): Promise<string[]> => {
-    const due = await roster.due(interval, 0, SLOTS - 1);
-    return due.map(({ prepared }) => prepared.service.name).sort();
+    const due = await polledServices.due(interval, 0, SLOTS - 1);
+    return due.map(({ compiled }) => compiled.service.name).sort();
   };
-  const watched = async (name: string) =>
-    (await roster.due(INTERVAL, 0, SLOTS - 1)).find(({ prepared }) => prepared.service.name === name)!;
+  const snapshot = async (name: string) =>
+    (await polledServices.due(INTERVAL, 0, SLOTS - 1)).find(
+      ({ compiled }) => compiled.service.name === name,
+    )!;
 
   async function create(...made: Columns<ServiceRow>[]): Promise<ServiceRow[]> {
     const rows = made.map((one) => services.row(one, newId()));
@@ -145,15 +147,15 @@ describe('the roster', () => {
     await change(off, { condition: 'load > 2' });
     await change(moved, { polled: false });
     expect([await names(), await names(60)]).toEqual([['b'], []]);
-    expect((await watched('b')).prepared.service).toMatchObject({ version: 3, condition: 'load > 2' });
+    expect((await snapshot('b')).compiled.service).toMatchObject({ version: 3, condition: 'load > 2' });
     expect(readAll).toBe(false);
   });
 
   it('finds the services of a range of slots, both ends included', async () => {
     await create(...[3, 4, 5, 6].map((slot) => columns(`slot-${slot}`, { slot })));
-    const due = await roster.due(INTERVAL, 4, 5);
-    expect(due.map(({ prepared }) => prepared.service.slot)).toEqual([4, 5]);
-    expect(await roster.due(INTERVAL + 1, 4, 5)).toEqual([]);
+    const due = await polledServices.due(INTERVAL, 4, 5);
+    expect(due.map(({ compiled }) => compiled.service.slot)).toEqual([4, 5]);
+    expect(await polledServices.due(INTERVAL + 1, 4, 5)).toEqual([]);
   });
 
   it('learns that an infrastructure changed, for all the services that scale it', async () => {
@@ -161,11 +163,11 @@ describe('the roster', () => {
     await changeDefinitions(database, 'web', (manager) => infrastructures.insert(manager, [row]));
     const scaling = { infrastructureId: row.id, direction: 'up' as const };
     await create(columns('a', scaling), columns('b', scaling), columns('c'));
-    expect((await watched('a')).prepared.rule.scaling?.maxNodes).toBe(5);
+    expect((await snapshot('a')).compiled.rule.scaling?.maxNodes).toBe(5);
     const next = infrastructures.row(infrastructure(7), row.id, row);
     await infrastructures.change('web', (manager) => infrastructures.update(manager, next));
-    const limits = (await roster.due(INTERVAL, 0, SLOTS - 1)).map(
-      ({ prepared }) => prepared.rule.scaling?.maxNodes,
+    const limits = (await polledServices.due(INTERVAL, 0, SLOTS - 1)).map(
+      ({ compiled }) => compiled.rule.scaling?.maxNodes,
     );
     expect(limits.sort()).toEqual([7, 7, undefined]);
     expect(readAll).toBe(false);
@@ -191,7 +193,7 @@ describe('the roster', () => {
   it('says of what can not be made ready why, and of no other; and takes it when it is mended', async () => {
     const [, broken] = await create(columns('good'), columns('broken', { condition: 'load >' }));
     expect(await names()).toEqual(['broken', 'good']);
-    const problem = async (name: string) => (await watched(name)).prepared.openBecause({ load: 1 });
+    const problem = async (name: string) => (await snapshot(name)).compiled.openBecause({ load: 1 });
     expect(await problem('broken')).toMatch(/can't be evaluated: does not parse/);
     expect(await problem('good')).toBeUndefined();
     await change(broken!, {});
@@ -200,18 +202,18 @@ describe('the roster', () => {
 
   it('sees the kill switch at once', async () => {
     await create(columns('a'));
-    expect((await watched('a')).killSwitch).toBe(false);
+    expect((await snapshot('a')).killSwitch).toBe(false);
     await database.rows('UPDATE kill_switch SET is_on = true');
-    expect((await watched('a')).killSwitch).toBe(true);
+    expect((await snapshot('a')).killSwitch).toBe(true);
     await database.rows('UPDATE kill_switch SET is_on = false');
-    expect((await watched('a')).killSwitch).toBe(false);
+    expect((await snapshot('a')).killSwitch).toBe(false);
   });
 
   it('misses no state, in whatever order transactions begin, write and commit', async () => {
     const [a, b, c] = await create(columns('a'), columns('b'), columns('c'));
     const phases = async () => {
-      const due = await roster.due(INTERVAL, 0, SLOTS - 1);
-      return Object.fromEntries(due.map(({ prepared, state }) => [prepared.service.name, state?.phase]));
+      const due = await polledServices.due(INTERVAL, 0, SLOTS - 1);
+      return Object.fromEntries(due.map(({ compiled, state }) => [compiled.service.name, state?.phase]));
     };
     const [early, late, other] = [await connected(), await connected(), await connected()];
     await early.query('BEGIN');
@@ -248,7 +250,7 @@ describe('the roster', () => {
       }
     });
     const looking = (async () => {
-      while (!isOver) await roster.due(INTERVAL, 0, SLOTS - 1);
+      while (!isOver) await polledServices.due(INTERVAL, 0, SLOTS - 1);
     })();
     await Promise.all(writing);
     isOver = true;
@@ -256,8 +258,8 @@ describe('the roster', () => {
     const kept = await database.rows<{ id: string; phase: string }>(
       `SELECT service_id AS id, state->>'phase' AS phase FROM service_states`,
     );
-    const due = await roster.due(INTERVAL, 0, SLOTS - 1);
-    const inMemory = due.map(({ prepared, state }) => [prepared.service.id, state?.phase]);
+    const due = await polledServices.due(INTERVAL, 0, SLOTS - 1);
+    const inMemory = due.map(({ compiled, state }) => [compiled.service.id, state?.phase]);
     expect(new Map(inMemory as [string, string][])).toEqual(
       new Map(kept.map(({ id, phase }) => [id, phase])),
     );
@@ -275,17 +277,17 @@ describe('the roster', () => {
     await writer.query('ALTER TABLE service_states DISABLE TRIGGER service_states_written');
     await writer.query(`UPDATE service_states SET written_by = '99999999999' WHERE service_id = $1`, [b!.id]);
     await writer.query('ALTER TABLE service_states ENABLE TRIGGER service_states_written');
-    const first = [await watched('a'), await watched('b')];
+    const first = [await snapshot('a'), await snapshot('b')];
     expect(first[0]!.state).toEqual({ phase: 'alarm' });
-    expect([await watched('a'), await watched('b')]).toEqual(first);
-    expect((await watched('a')) === first[0]).toBe(true);
+    expect([await snapshot('a'), await snapshot('b')]).toEqual(first);
+    expect((await snapshot('a')) === first[0]).toBe(true);
     await standing.query('COMMIT');
   });
 
   it('takes nothing for granted after a look that failed', async () => {
     const [a] = await create(columns('a'));
     expect(await names()).toEqual(['a']);
-    jest.spyOn(roster['database'], 'rows').mockRejectedValueOnce(new Error('away'));
+    jest.spyOn(polledServices['database'], 'rows').mockRejectedValueOnce(new Error('away'));
     await expect(names()).rejects.toThrow('away');
     // Another server, which never heard of it.
     await database.rows('DELETE FROM services WHERE id = $1', [a!.id]);

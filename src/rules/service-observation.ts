@@ -1,12 +1,12 @@
 import type { AlertValue, FeedingAlert } from '../alerts/alert-values';
 import type { ToldAlert } from '../engine/told-alert';
 import type { Values } from '../engine/types';
-import type { Prepared, Watched } from './rule-book';
+import type { CompiledService, ServiceSnapshot } from './rule-book';
 import { own } from '../common/records';
 
 /** What was seen of a service at one moment. */
-export interface Seen {
-  watched: Watched;
+export interface ServiceObservation {
+  snapshot: ServiceSnapshot;
   at: Date;
   values: Values;
   errors: Readonly<Record<string, string>>;
@@ -29,7 +29,7 @@ export interface Seen {
   toldTotal?: number;
   /** Alerts that feed it: a trigger comes from them. */
   alerts: readonly string[];
-  /** Nobody has looked since `at`; with the stretch of the ledger that was open when that was found. */
+  /** Nobody has looked since `at`; with the interval of the ledger that was open when that was found. */
   stale?: { decision?: string };
   /** One of them is on its way: its own job will evaluate this service. */
   awaitsAlert?: boolean;
@@ -38,17 +38,18 @@ export interface Seen {
 const NO_NUMBER = 'the alert has no number where this metric looks for it';
 
 /** With what alerts say now, in place of what they said when it was seen. */
-export function fedBy(seen: Seen, feeding: readonly AlertValue[]): Seen {
-  const { prepared } = seen.watched;
+export function fedBy(observation: ServiceObservation, feeding: readonly AlertValue[]): ServiceObservation {
+  const { compiled } = observation.snapshot;
   const values: Record<string, number> = {};
   const errors: Record<string, string> = {};
   const readAt: Record<string, Date> = {};
-  for (const metric in prepared.reads) {
-    if (Object.hasOwn(seen.values, metric)) values[metric] = seen.values[metric]!;
-    if (Object.hasOwn(seen.errors, metric)) errors[metric] = seen.errors[metric]!;
-    if (seen.readAt && Object.hasOwn(seen.readAt, metric)) readAt[metric] = seen.readAt[metric]!;
+  for (const metric in compiled.reads) {
+    if (Object.hasOwn(observation.values, metric)) values[metric] = observation.values[metric]!;
+    if (Object.hasOwn(observation.errors, metric)) errors[metric] = observation.errors[metric]!;
+    if (observation.readAt && Object.hasOwn(observation.readAt, metric))
+      readAt[metric] = observation.readAt[metric]!;
   }
-  for (const { metric, problem } of prepared.alertMetrics) {
+  for (const { metric, problem } of compiled.alertMetrics) {
     if (problem === undefined) values[metric] = 0;
     else errors[metric] = problem;
   }
@@ -62,18 +63,20 @@ export function fedBy(seen: Seen, feeding: readonly AlertValue[]): Seen {
     }
   }
   const ends = feeding.flatMap(({ livesUntil }) => livesUntil?.getTime() ?? []);
-  const bringers = seen.bringers ?? NOBODY;
+  const bringers = observation.bringers ?? NOBODY;
   const newest =
-    seen.newcomer === undefined
+    observation.newcomer === undefined
       ? [...new Map([...feeding, ...bringers].map((one) => [one.alert, one])).values()]
-      : [seen.newcomer];
+      : [observation.newcomer];
   return {
-    ...seen,
+    ...observation,
     told: newest.length === 0 ? undefined : newest.sort(byReceipt).map(toldOf),
     toldTotal:
-      seen.newcomer === undefined ? feeding.reduce((sum, { total }) => sum + total, bringers.length) : 1,
+      observation.newcomer === undefined
+        ? feeding.reduce((sum, { total }) => sum + total, bringers.length)
+        : 1,
     values,
-    errors: withOpenReason(prepared, values, errors),
+    errors: withOpenReason(compiled, values, errors),
     readAt,
     lifeEndsAt: ends.length === 0 ? undefined : Math.min(...ends),
     alerts: newest.map(({ alert }) => alert),
@@ -98,12 +101,12 @@ export function toldOf(
 
 /** Values are there and the condition is open all the same: it divides by zero, say. */
 export function withOpenReason(
-  prepared: Prepared,
+  compiled: CompiledService,
   values: Values,
   errors: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
   if (Object.keys(errors).length > 0) return errors;
-  const because = prepared.openBecause(values);
+  const because = compiled.openBecause(values);
   return because === undefined ? errors : { condition: because };
 }
 
@@ -112,11 +115,11 @@ export type ShownValues = Record<string, { value: number; at: string } | { error
 
 /** Of each metric the number, or why there is none. */
 export function valuesOf(
-  prepared: Prepared,
-  { values, errors, at, readAt = {} }: Pick<Seen, 'values' | 'errors' | 'at' | 'readAt'>,
+  compiled: CompiledService,
+  { values, errors, at, readAt = {} }: Pick<ServiceObservation, 'values' | 'errors' | 'at' | 'readAt'>,
 ): ShownValues {
   const shown: ShownValues = {};
-  for (const metric in prepared.service.metrics) {
+  for (const metric in compiled.service.metrics) {
     const value = own(values, metric);
     const readAs = (own(readAt, metric) ?? at).toISOString();
     shown[metric] =

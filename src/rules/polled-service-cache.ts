@@ -5,7 +5,7 @@ import { Database } from '../database/database';
 import { changedDefinitions, changesAfter, type DefinitionChange } from '../database/definition-changes';
 import { stateOf } from '../engine/evaluate';
 import type { State } from '../engine/types';
-import { RuleBook, SNAPSHOT, type SnapshotRow, type Watched } from './rule-book';
+import { RuleBook, SNAPSHOT, type SnapshotRow, type ServiceSnapshot } from './rule-book';
 import { SlotIndex } from './slot-index';
 
 /** Services that are read in one statement: a page is made ready in one go, and nothing else runs meanwhile. */
@@ -41,7 +41,7 @@ interface News extends Known {
  * transactions that the look before could not see: they ran then, or began later.
  */
 @Injectable()
-export class Roster {
+export class PolledServiceCache {
   private readonly services = new SlotIndex();
   private readonly refresh = new SharedRun(() => this.learn());
   private known?: Known;
@@ -53,12 +53,12 @@ export class Roster {
   ) {}
 
   /** Enabled, polled services of a range of slots, as they were committed when this was called, or later. */
-  async due(intervalSeconds: number, fromSlot: number, toSlot: number): Promise<Watched[]> {
+  async due(intervalSeconds: number, fromSlot: number, toSlot: number): Promise<ServiceSnapshot[]> {
     await this.refresh.run();
     const { killSwitch } = this;
     return this.services
       .within(intervalSeconds, fromSlot, toSlot)
-      .map((watched) => (watched.killSwitch === killSwitch ? watched : { ...watched, killSwitch }));
+      .map((snapshot) => (snapshot.killSwitch === killSwitch ? snapshot : { ...snapshot, killSwitch }));
   }
 
   private async learn(): Promise<void> {
@@ -102,10 +102,10 @@ export class Roster {
   }
 
   private remember(id: string, state: State, nextMoment: number | null): void {
-    const watched = this.services.get(id);
+    const snapshot = this.services.get(id);
     // Not polled, or not enabled: when that changes, it is read with its state.
-    if (watched !== undefined)
-      this.services.put({ ...watched, state: stateOf(state), nextMoment: nextMoment ?? undefined });
+    if (snapshot !== undefined)
+      this.services.put({ ...snapshot, state: stateOf(state), nextMoment: nextMoment ?? undefined });
   }
 
   /** Of what changed, services and those that scale an infrastructure. */
@@ -159,7 +159,7 @@ export class Roster {
   private async take(ids: readonly string[], rows: readonly SnapshotRow[]): Promise<void> {
     const found = await this.ruleBook.watch(rows);
     for (const id of ids) this.services.remove(id);
-    for (const watched of found) this.services.put(watched);
+    for (const snapshot of found) this.services.put(snapshot);
   }
 }
 

@@ -27,7 +27,7 @@ export interface KeptAlert {
 }
 
 /** What a batch of alerts makes of the kept ones: rows to insert, rows to update. */
-export interface Folded {
+export interface Merged {
   inserted: KeptAlert[];
   updated: KeptAlert[];
   /** For each alert that came in, the kept one it became; nothing for an end where nothing fired. */
@@ -43,12 +43,12 @@ export interface Folded {
  *
  * @param current the newest kept alert of each key
  */
-export function fold(
+export function mergeAlerts(
   current: readonly KeptAlert[],
   incoming: readonly IncomingAlert[],
   now: Date,
   newId: () => string,
-): Folded {
+): Merged {
   const newest = new Map(current.map((kept) => [kept.dedupKey, { ...kept }]));
   const inserted = new Set<KeptAlert>();
   const updated = new Set<KeptAlert>();
@@ -93,7 +93,7 @@ const endsIt = ({ at }: IncomingAlert, kept: KeptAlert | undefined): boolean =>
   kept?.status === 'firing' && (at === undefined || kept.at <= at);
 
 /** A kept alert, as little of it as tells whether it is the same again. Moments are ms since 1970. */
-export interface Glimpse {
+export interface AlertDigest {
   id: string;
   status: AlertStatus;
   at: number;
@@ -110,21 +110,21 @@ export const SEEN_WITHIN_MS = 1_000;
 
 /**
  * What there is to do for an alert of which one is kept: nothing when it was seen within the last second, to write that
- * it was seen when it says the same as then, else to fold it in.
+ * it was seen when it says the same as then, else to merge it in.
  */
-export function stepFor(kept: Glimpse, alert: IncomingAlert, now: number): 'nothing' | 'see' | 'fold' {
-  if (alert.status !== 'firing' || kept.status !== 'firing') return 'fold';
+export function stepFor(kept: AlertDigest, alert: IncomingAlert, now: number): 'skip' | 'touch' | 'merge' {
+  if (alert.status !== 'firing' || kept.status !== 'firing') return 'merge';
   const isLater = alert.saidAt !== undefined && saidAtOf(alert, now) > kept.reportedAt;
-  if (isLater || isOvertaken(alert, kept, now)) return 'fold';
+  if (isLater || isOvertaken(alert, kept, now)) return 'merge';
   const hasOtherStart = alert.at !== undefined && !alert.isRepeated && alert.at.getTime() !== kept.at;
   const isOver =
     (kept.endsAt !== null && kept.endsAt <= now) ||
     (kept.lifeSeconds !== null && kept.lastSeenAt + kept.lifeSeconds * 1000 <= now);
-  if (hasOtherStart || isOver || alert.id !== undefined || kept.content !== contentOf(alert)) return 'fold';
+  if (hasOtherStart || isOver || alert.id !== undefined || kept.content !== contentOf(alert)) return 'merge';
   const laterMs = alert.endsAt === undefined ? 0 : alert.endsAt.getTime() - (kept.endsAt ?? Infinity);
   // One that ends sooner is evaluated then.
-  if (laterMs <= -SEEN_WITHIN_MS) return 'fold';
-  return now - kept.lastSeenAt < SEEN_WITHIN_MS && laterMs < SEEN_WITHIN_MS ? 'nothing' : 'see';
+  if (laterMs <= -SEEN_WITHIN_MS) return 'merge';
+  return now - kept.lastSeenAt < SEEN_WITHIN_MS && laterMs < SEEN_WITHIN_MS ? 'skip' : 'touch';
 }
 
 type Said = Pick<KeptAlert, 'labels' | 'annotations'> & {

@@ -13,9 +13,9 @@ import { jsonInTurns } from '../common/json-text';
 import { problemOf, retryAfterOf } from '../common/problem.filter';
 import { quietAnswer } from './emulated.controller';
 import type { Answer, Taken } from './formats/alert-format';
-import { Reception } from './reception';
+import { AlertReceiver } from './alert-receiver';
 
-interface Way {
+interface FastRoute {
   format: string;
   answered: (answer: Answer) => Answer;
 }
@@ -23,7 +23,7 @@ interface Way {
 const asItIs = (answer: Answer): Answer => answer;
 
 /** Where most alerts come in. Everything else, and whatever is unusual about these, goes the framework's way. */
-const WAYS = new Map<string, Way>([
+const FAST_ROUTES = new Map<string, FastRoute>([
   ['/api/v1/alerts', { format: 'native', answered: asItIs }],
   ['/api/v1/alerts/alertmanager', { format: 'alertmanager', answered: asItIs }],
   [
@@ -36,15 +36,15 @@ const BODY_BYTES_AT_MOST = 1 << 20;
 
 /**
  * The way in of alerts without the framework, which costs more than all the rest of a small alert: the same identity,
- * the same reception, the same answers.
+ * the same receiver, the same answers.
  */
 @Injectable()
-export class FastLane {
+export class FastIngestRoute {
   private readonly logger = new Logger('Http');
 
   constructor(
     private readonly identities: Identities,
-    private readonly reception: Reception,
+    private readonly receiver: AlertReceiver,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -53,7 +53,7 @@ export class FastLane {
     if (request.method !== 'POST') return false;
     const { url = '', headers } = request;
     const queryAt = url.indexOf('?');
-    const way = WAYS.get(queryAt < 0 ? url : url.slice(0, queryAt));
+    const way = FAST_ROUTES.get(queryAt < 0 ? url : url.slice(0, queryAt));
     if (way === undefined || headers['content-encoding'] !== undefined || headers.expect !== undefined)
       return false;
     const length = Number(headers['content-length']);
@@ -67,7 +67,7 @@ export class FastLane {
 
   /** Who it is comes first: nothing of the body is read for anybody else. */
   private async answer(
-    { format, answered }: Way,
+    { format, answered }: FastRoute,
     token: string,
     query: Record<string, unknown>,
     request: IncomingMessage,
@@ -82,7 +82,7 @@ export class FastLane {
       lease = bodyBudget.lease(sender.name);
       const raw = await readBody(request, response, BODY_BYTES_AT_MOST, lease);
       const facts = { raw, headers: request.headers, query, now: this.clock.now() };
-      const { status, body } = answered(await this.reception.take(format, facts, sender));
+      const { status, body } = answered(await this.receiver.take(format, facts, sender));
       await send(response, status, 'application/json; charset=utf-8', body);
     } catch (error) {
       const problem = problemOf(error);
