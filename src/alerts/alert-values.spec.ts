@@ -2,7 +2,6 @@
 import { openTestDatabase } from '../../test/databases';
 import { newId } from '../common/ids';
 import type { Database } from '../database/database';
-import type { Sql } from '../database/sql-pool';
 import { AlertValues } from './alert-values';
 
 const LIVING = 3_000;
@@ -63,7 +62,7 @@ describe('the newest alert that lives, of many', () => {
         asked = [text, given];
         return database.keyed.rows(text, given, name);
       },
-    };
+    } as Database['keyed'];
     await values.ofNewest([metric], now, noted);
     const [text, given] = asked!;
     const [row] = await database.keyed.rows<{ 'QUERY PLAN': [{ Plan: Node }] }>(
