@@ -31,7 +31,7 @@ export class HealthController {
   @Get('health/ready')
   @ApiOperation({
     summary:
-      'Each role by what it needs to do its work, tried in small: `up`; `degraded` when it takes work and something is amiss; `down`, with 503, when it can not. Checks: database, redis, clock; of a scheduler, scheduler and polls; of a trap listener, spool; with embedded servers, disk',
+      'Each role by what it needs to do its work, tried in small: `up`; `degraded` when it takes work and something is amiss; `down`, with 503, when it can not. Checks: database, redis, clock; of a scheduler, scheduler and polls; of a trap listener, spool and sources; with embedded servers, disk',
   })
   async ready(@Res({ passthrough: true }) reply: FastifyReply) {
     const { status, checks } = await this.health.look();

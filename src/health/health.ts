@@ -31,7 +31,7 @@ export class Health extends Recurring {
     @Inject(CONFIG) private readonly config: Config,
     @Optional() private readonly scheduler?: PollScheduler,
     @Optional() private readonly unpolled?: UnpolledSweep,
-    @Optional() traps?: TrapListener,
+    @Optional() private readonly traps?: TrapListener,
   ) {
     super(LOOK_MS);
     this.probes.database = new Probe(() => database.able());
@@ -50,6 +50,7 @@ export class Health extends Recurring {
     const found = await Promise.all(names.map((name) => this.probes[name]!.look()));
     const checks: Checks = Object.fromEntries(names.map((name, index) => [name, found[index]!]));
     checks.clock = checkOf(this.clock.problem());
+    if (this.traps !== undefined) checks.sources = checkOf(this.traps.sourcesProblem());
     if (this.scheduler !== undefined) {
       checks.scheduler = checkOf(this.scheduler.problem());
       checks.polls = polling(this.unpolled?.late ?? 0);

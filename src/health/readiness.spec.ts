@@ -3,7 +3,7 @@ import { Probe } from './probe';
 import { stateOf, type Checks } from './readiness';
 import type { Role } from '../config/config';
 
-const ALL = ['database', 'redis', 'clock', 'spool', 'scheduler', 'polls', 'disk'];
+const ALL = ['database', 'redis', 'clock', 'spool', 'sources', 'scheduler', 'polls', 'disk'];
 
 describe('the state of a process', () => {
   const checks = (...down: string[]): Checks =>
@@ -20,6 +20,8 @@ describe('the state of a process', () => {
     [['trap'], ['redis'], 'degraded'],
     [['trap'], ['spool'], 'degraded'],
     [['trap'], ['database', 'spool'], 'down'],
+    [['trap'], ['sources'], 'degraded'],
+    [['trap'], ['database', 'sources'], 'down'],
     [['trap'], ['clock'], 'down'],
     [['worker'], ['redis'], 'down'],
     [['worker'], ['database'], 'down'],

@@ -8,10 +8,10 @@ export type State = 'up' | 'degraded' | 'down';
 const NEEDS: Record<Role, string[][]> = {
   // Alerts are in PostgreSQL before they are answered; what Redis would carry, sweeps put there when it is back.
   api: [['database', 'clock']],
-  // While PostgreSQL is away, notifications are kept on disk.
+  // While PostgreSQL is away, notifications are kept on disk, once it is known whose are taken.
   trap: [
     ['database', 'clock'],
-    ['spool', 'clock'],
+    ['spool', 'sources', 'clock'],
   ],
   worker: [['database', 'clock', 'redis']],
   scheduler: [['database', 'clock', 'redis', 'scheduler', 'polls']],

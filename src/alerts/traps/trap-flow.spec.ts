@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Unavailable } from '../../common/errors';
 import { newId } from '../../common/ids';
+import { telemetry } from '../../common/telemetry';
 import type { IncomingAlert } from '../alert';
 import { DatagramPacker, PackedDatagrams } from './datagrams';
 import { Informs } from './informs';
@@ -20,7 +21,7 @@ class World implements Banks {
   lostAnswers = 0;
   private readonly ids = new Set<string>();
 
-  constructor(readonly spool: Spool | undefined) {}
+  constructor(public spool: Spool | undefined) {}
 
   noteIn: Banks['noteIn'] = ({ bytes, address, port }) => {
     const text = bytes.toString();
@@ -129,6 +130,41 @@ describe('the way of notifications', () => {
     await until(() => world.acknowledged.length === 1);
     expect(world.stored).toEqual(['a1', 'a-inform']);
   });
+
+  it('leads over the disk as soon as there is one, what waits in it from earlier first', async () => {
+    const earlier = new Spool(folder, 10_000, 3);
+    await earlier.open();
+    await earlier.append([
+      JSON.stringify({ id: newId(), source: 'a', alerts: [{ dedupKey: 'a0', at: new Date(0) }] }),
+    ]);
+    await earlier.close();
+    await begin();
+    world.isAway = true;
+    send('a1', 'a-inform');
+    await until(() => flow['isAway']);
+    const spool = new Spool(folder, 10_000, 3);
+    await spool.open();
+    world.spool = spool;
+    await until(() => world.acknowledged.length === 1);
+    world.isAway = false;
+    await until(() => world.stored.length === 3);
+    expect(world.stored).toEqual(['a0', 'a1', 'a-inform']);
+  });
+
+  it('counts what it was never started for', async () => {
+    world = new World(undefined);
+    flow = new TrapFlow(world);
+    send('a1', 'a2', 'b3');
+    send('a4');
+    const before = await lost();
+    await flow.stop();
+    expect((await lost()) - before).toBe(4);
+  });
+
+  const lost = async (): Promise<number> => {
+    const { values } = await telemetry.trapDrops.get();
+    return values.find(({ labels }) => labels.where === 'no sources')?.value ?? 0;
+  };
 
   it('loses what there is no disk for, and an inform among it may come again', async () => {
     await begin(250);

@@ -29,8 +29,8 @@ export interface Banks {
   /** They are dealt with. */
   release(packed: PackedDatagrams): void;
   acknowledge(answer: Buffer, address: string, port: number): void;
-  /** Undefined where no disk can be used. */
-  spool?: Spool;
+  /** Undefined while no disk can be used. */
+  readonly spool?: Spool;
   informs: Informs;
 }
 
@@ -70,9 +70,18 @@ export class TrapFlow {
   /** Resolves when what was taken is committed or on disk; what is on neither then is lost, and counted. */
   async stop(): Promise<void> {
     this.isStopping = true;
+    if (this.running === undefined) this.loseUnread();
     this.wake();
     await this.running;
     await this.banks.spool?.close();
+  }
+
+  /** It was never started: no source is known, so that nobody can tell what of it would have been taken. */
+  private loseUnread(): void {
+    let count = 0;
+    for (const packed of this.waiting) while (packed.next() !== undefined) count++;
+    telemetry.trapDrops.inc({ where: 'no sources' }, count);
+    if (count > 0) this.logger.warn(`${count} datagrams are lost: no source was known since the start`);
   }
 
   private async run(): Promise<void> {

@@ -34,6 +34,8 @@ import { TrapSource } from './trap-source';
 /** How soon a change of the sources counts. */
 const SOURCES_MS = 2_000;
 const REPORT_MS = 1_000;
+/** How soon a spool that could not be opened is tried again. */
+const SPOOL_MS = 2_000;
 /** Datagrams that wait to be read; beyond this they are dropped, and counted. */
 const MAX_HELD_BYTES = 64 << 20;
 /** A refused sender is worth a log line this often. */
@@ -48,11 +50,13 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
   private readonly informs = new Informs();
   private readonly sourceRounds = new Periodic('TrapSources', SOURCES_MS, () => this.takeSources());
   private readonly reportRounds = new Periodic('TrapReports', REPORT_MS, () => this.report());
+  private readonly spoolRounds = new Periodic('TrapSpool', SPOOL_MS, () => this.openSpool());
   private flow?: TrapFlow;
   /** Undefined until the sources are known: what comes meanwhile waits. */
   private door?: Door;
   private spool?: Spool;
   private whyNoSpool = 'it is not open yet';
+  private whyNoSources: string | undefined = 'they were not asked for yet';
   private refusedLoggedAt = 0;
 
   constructor(
@@ -75,25 +79,33 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
   async onApplicationBootstrap(): Promise<void> {
     if (this.config.embedded) await this.sources.createDefault();
     await this.socket.start();
+    const spool = () => this.spool;
     this.flow = new TrapFlow({
       noteIn: (datagram) => this.noteIn(datagram),
       accept: (source, alerts) => this.ingest.accept({ name: source, format: 'snmp' }, this.notAhead(alerts)),
       kept: (ids) => this.kept(ids),
       release: (packed) => this.socket.release(packed),
       acknowledge: (answer, address, port) => this.socket.send(answer, address, port),
-      spool: (this.spool = await this.openSpool()),
+      get spool() {
+        return spool();
+      },
       informs: this.informs,
     });
+    await this.openSpool().catch((error) =>
+      this.logger.warn(`notifications wait in memory alone while PostgreSQL is away: ${messageOf(error)}`),
+    );
     await this.takeSources().catch((error) =>
       this.logger.warn(`no source is known yet: ${messageOf(error)}`),
     );
     this.logger.log(`receives SNMP notifications on UDP ${this.config.trap.host}:${this.socket.port}`);
     this.sourceRounds.start();
+    this.spoolRounds.start();
     this.reportRounds.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     await this.sourceRounds.stop();
+    await this.spoolRounds.stop();
     await this.socket.stop();
     await this.flow?.stop();
     await this.reportRounds.stop();
@@ -113,24 +125,39 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
     await this.spool.able();
   }
 
-  private async openSpool(): Promise<Spool | undefined> {
+  /** Why what comes is taken by nobody: until sources are known it waits in memory. */
+  sourcesProblem(): string | undefined {
+    return this.whyNoSources;
+  }
+
+  /** Until it is open; what is in it from earlier goes first then. @throws Error when it can't be */
+  private async openSpool(): Promise<void> {
+    if (this.spool !== undefined) return;
     const { dir, maxBytes } = this.config.spool;
     // By port: no two listeners may share one.
     const spool = new Spool(join(dir, `traps-${this.socket.port}`), maxBytes, MAX_BATCH);
     try {
       await spool.open();
-      telemetry.spoolBytes.set(spool.bytes);
-      return spool;
     } catch (error) {
       this.whyNoSpool = messageOf(error);
-      this.logger.warn(
-        `notifications wait in memory alone while PostgreSQL is away; MONSCALE_SPOOL_DIR can't be used: ${this.whyNoSpool}`,
-      );
-      return undefined;
+      throw new Error(`MONSCALE_SPOOL_DIR can't be used: ${this.whyNoSpool}`, { cause: error });
     }
+    telemetry.spoolBytes.set(spool.bytes);
+    this.spool = spool;
   }
 
   private async takeSources(): Promise<void> {
+    try {
+      await this.lookForSources();
+      this.whyNoSources = undefined;
+    } catch (error) {
+      // Those that are known count until there are others.
+      if (this.whyNoSources !== undefined) this.whyNoSources = messageOf(error);
+      throw error;
+    }
+  }
+
+  private async lookForSources(): Promise<void> {
     const now = this.clock.now();
     this.door ??= new Door(new SecureMessages(await this.engineStore.own(now)), this.engines);
     for (const engineId of await this.engineStore.newlyForgotten(now)) this.engines.forget(engineId);
@@ -188,7 +215,7 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
   private async report(): Promise<void> {
     const { received, dropped, kernelDropped } = this.socket.counts();
     telemetry.trapDatagrams.inc(received);
-    telemetry.trapDrops.inc({ where: 'memory' }, dropped);
+    telemetry.trapDrops.inc({ where: this.whyNoSources === undefined ? 'memory' : 'no sources' }, dropped);
     telemetry.trapDrops.inc({ where: 'kernel' }, kernelDropped);
     if (dropped + kernelDropped > 0)
       this.logger.warn(
