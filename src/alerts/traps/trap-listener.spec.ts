@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Unavailable } from '../../common/errors';
 import type { Config } from '../../config/config';
 import type { Database } from '../../database/database';
-import type { Intake } from '../intake';
+import type { AlertIngest } from '../alert-ingest';
 import type { Sources } from '../sources';
 import type { EngineStore } from './engine-store';
 import type { Mibs } from './mibs';
@@ -28,7 +28,7 @@ describe('a listener that starts when nothing is there', () => {
   };
   const listener = new TrapListener(
     { snmp: () => asked([]) } as unknown as Sources,
-    {} as Intake,
+    {} as AlertIngest,
     { refresh: () => asked(undefined) } as unknown as Mibs,
     { flush: () => asked(undefined) } as unknown as Refusals,
     engines as unknown as EngineStore,
