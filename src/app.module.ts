@@ -13,8 +13,10 @@ import { EmulatedController } from './alerts/emulated.controller';
 import { SilentSources } from './alerts/silent-sources';
 import { SourcesController } from './alerts/sources.controller';
 import { TrapController } from './alerts/trap.controller';
-import { MibsController } from './alerts/traps/mibs.controller';
-import { TrapListener } from './alerts/traps/trap-listener';
+import { MibsController } from './traps/mibs.controller';
+import { TrapSourcesController } from './traps/trap-sources.controller';
+import { TrapsModule } from './traps/traps.module';
+import { TrapListener } from './traps/trap-listener';
 import { FastIngestRoute } from './alerts/fast-ingest-route';
 import { LongAnswers } from './api/long-answers';
 import { AuthGuard } from './auth/auth';
@@ -75,6 +77,7 @@ const ROOMS = [
   PollingModule,
   LoadBalancersModule,
   AlertsModule,
+  TrapsModule,
   PoliciesModule,
   RulesModule,
   ActionsModule,
@@ -96,6 +99,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
     ExecutionsController,
     AlertsController,
     SourcesController,
+    TrapSourcesController,
     MibsController,
     TrapController,
     EmulatedController,

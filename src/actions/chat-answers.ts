@@ -1,5 +1,5 @@
 /** What a chat service says in the body of a success: that the message is posted, or that it is not. */
-import type { HttpAnswer } from '../targets/http/request';
+import type { HttpAnswer } from '../targets/http/http-call';
 import { Ambiguous, Permanent } from './action';
 import { excerptIn, failureByStatus } from './http-outcomes';
 

@@ -1,5 +1,5 @@
 /** What an answer over HTTP says of the deed; see the tables in docs/actions. */
-import type { HttpAnswer } from '../targets/http/request';
+import type { HttpAnswer } from '../targets/http/http-call';
 import { retryAfterSeconds } from '../targets/http/retry-after';
 import { Ambiguous, Permanent, Retryable } from './action';
 

@@ -12,9 +12,6 @@ import { AlertReceiver } from './alert-receiver';
 import { Sources } from './sources';
 import { Subscriptions } from './subscriptions';
 import { TakenMessages } from './taken-messages';
-import { EngineStore } from './traps/engine-store';
-import { Mibs } from './traps/mibs';
-import { Refusals } from './traps/refusals';
 
 /** What others say. */
 @Module({
@@ -32,9 +29,6 @@ import { Refusals } from './traps/refusals';
     Subscriptions,
     TakenMessages,
     AlertValues,
-    Refusals,
-    EngineStore,
-    Mibs,
   ],
   exports: [
     FormatRegistry,
@@ -46,9 +40,6 @@ import { Refusals } from './traps/refusals';
     AlertReceiver,
     Subscriptions,
     AlertValues,
-    Refusals,
-    EngineStore,
-    Mibs,
   ],
 })
 export class AlertsModule {}

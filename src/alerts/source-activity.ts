@@ -186,7 +186,7 @@ export class SourceActivity implements BeforeApplicationShutdown {
   }
 
   /** When the source spoke last, and how many alerts it sent in the last minute; nothing when it never spoke. */
-  async activity(id: string, now: Date): Promise<{ lastSeenAt?: Date; alertsPerMinute?: number }> {
+  async summary(id: string, now: Date): Promise<{ lastSeenAt?: Date; alertsPerMinute?: number }> {
     await this.flush();
     const [row] = await this.database.rows<{ lastSeenAt: Date; alertsPerMinute: number }>(
       `SELECT last_seen_at AS "lastSeenAt", (SELECT coalesce(sum(alerts), 0)::int FROM source_counts c

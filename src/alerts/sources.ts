@@ -16,8 +16,8 @@ import { DefinitionStore, type Columns } from '../database/definitions';
 import { SourceRow } from '../database/entities';
 import { FormatRegistry } from './format-registry';
 import { SnmpSourceParams } from './formats/snmp.format';
-import { forgetEngines } from './traps/engine-store';
-import { sharedWarnings } from './traps/shared-credentials';
+import { forgetEngines } from '../snmp/engine-store';
+import { sharedWarnings } from './shared-credentials';
 
 /** Who may send alerts, and how that is checked. */
 export class SourceDto {

@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
-import { TrapListener } from '../alerts/traps/trap-listener';
+import { TrapListener } from '../traps/trap-listener';
 import { Recurring } from '../common/periodic';
 import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';

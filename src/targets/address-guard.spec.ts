@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import type { LookupOptions } from 'node:dns';
 import { lookup } from '../names/lookup';
 import { allowAddresses, guardedAddress, refuseAddress } from './address-guard';
-import { askWhole, NotSent, sendOnce, type HttpRequest } from './http/request';
+import { askWhole, sendOnce } from './http/request';
+import { NotSent, type HttpRequest } from './http/http-call';
 
 jest.mock('../names/lookup', () => {
   const actual = jest.requireActual<typeof import('../names/lookup')>('../names/lookup');

@@ -14,7 +14,7 @@ import {
   SessionToken,
 } from '../../targets/http/aws';
 import { hostIn } from '../../targets/http/host';
-import { NoAnswer } from '../../targets/http/request';
+import { NoAnswer } from '../../targets/http/http-call';
 import type { SdkOptions } from '../../targets/http/sdk-handler';
 import {
   ActionMapping,

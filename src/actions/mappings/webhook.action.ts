@@ -13,7 +13,8 @@ import {
   httpUrlProblem,
   TlsParams,
 } from '../../targets/http/params';
-import { NoAnswer, NotSent, sendOnce, type HttpAnswer, type HttpRequest } from '../../targets/http/request';
+import { sendOnce } from '../../targets/http/request';
+import { NoAnswer, NotSent, type HttpAnswer, type HttpRequest } from '../../targets/http/http-call';
 import {
   ActionMapping,
   Ambiguous,

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { headerProblem, httpUrlProblem } from '../../targets/http/params';
-import { askWhole, type HttpRequest, type HttpTls, type WholeAnswer } from '../../targets/http/request';
+import { askWhole, type WholeAnswer } from '../../targets/http/request';
+import type { HttpRequest, HttpTls } from '../../targets/http/http-call';
 import type { ReadContext } from '../metric';
 import { unlessAborted } from '../../common/unless-aborted';
 

@@ -1,5 +1,5 @@
 /** What the program and the process that reads for it say to each other. */
-import type { HttpTls } from '../../targets/http/request';
+import type { HttpTls } from '../../targets/http/http-call';
 import type { Reading } from '../../common/reading';
 
 /** Whose protocol the target speaks. */

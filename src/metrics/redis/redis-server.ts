@@ -2,7 +2,7 @@ import { Cluster, Command, Redis } from 'ioredis';
 import type { ConnectionOptions } from 'node:tls';
 import { heard } from '../../common/heard';
 import { redisAddress, throughSentinels, type RedisAddress } from '../../queue/redis';
-import type { HttpTls } from '../../targets/http/request';
+import type { HttpTls } from '../../targets/http/http-call';
 import type { Reading } from '../../common/reading';
 import { BrokenAnswer } from '../reader/broken-answer';
 import { checkedSlots } from './cluster-slots';

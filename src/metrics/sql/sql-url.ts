@@ -1,4 +1,4 @@
-import type { HttpTls } from '../../targets/http/request';
+import type { HttpTls } from '../../targets/http/http-call';
 import { isDecodable } from '../decodable';
 
 const SHAPE = /^postgres(ql)?:\/\/[^\s#]+$/i;

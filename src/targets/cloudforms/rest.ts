@@ -1,7 +1,7 @@
 /** The REST API of ManageIQ and of CloudForms after 3.0. Source: ManageIQ/manageiq-api, `app/controllers/api`. */
 import { parseInTurns } from '../../common/json-in-turns';
 import { Turns } from '../../common/turns';
-import type { HttpAnswer } from '../http/request';
+import type { HttpAnswer } from '../http/http-call';
 import { Permanent, Retryable } from '../outcomes';
 import { exchange, nonsense, refusalOf, told, type Exchange, type Purpose, type Target } from './target';
 

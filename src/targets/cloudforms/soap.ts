@@ -6,7 +6,7 @@
  */
 import { XMLBuilder } from 'fast-xml-parser';
 import { answerIn, type SoapAnswer, type SoapNode } from './soap-answer';
-import type { HttpAnswer } from '../http/request';
+import type { HttpAnswer } from '../http/http-call';
 import { Permanent, Retryable } from '../outcomes';
 import {
   exchange,

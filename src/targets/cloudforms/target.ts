@@ -2,15 +2,8 @@
 import { maskTexts } from '../../common/secrets';
 import { statusText } from '../http/json-call';
 import { originOf, originProblem } from '../http/origin';
-import {
-  askWhole,
-  NoAnswer,
-  NotSent,
-  sendOnce,
-  type HttpAnswer,
-  type HttpRequest,
-  type HttpTls,
-} from '../http/request';
+import { askWhole, sendOnce } from '../http/request';
+import { NoAnswer, NotSent, type HttpAnswer, type HttpRequest, type HttpTls } from '../http/http-call';
 import { retryAfterSeconds } from '../http/retry-after';
 import { Ambiguous, Permanent, Retryable } from '../outcomes';
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { maskTexts } from '../../common/secrets';
 import { callJson, statusText, type JsonAnswer } from '../http/json-call';
 import { originOf } from '../http/origin';
-import type { HttpTls } from '../http/request';
+import type { HttpTls } from '../http/http-call';
 import { retryAfterSeconds } from '../http/retry-after';
 import { NotYet, Permanent, Retryable } from '../outcomes';
 

@@ -5,7 +5,7 @@ import { messageOf } from '../../common/errors';
 import { Text } from '../../common/fields';
 import { Permanent, Retryable } from '../outcomes';
 import { HTTP_URL, HTTP_URL_HINT, httpUrlProblem } from './params';
-import { NoAnswer, NotSent } from './request';
+import { NoAnswer, NotSent } from './http-call';
 import { SdkHandler } from './sdk-handler';
 
 const CLIENTS_AT_MOST = 64;

@@ -1,6 +1,7 @@
 import { GOOD } from '../../../test/stand-ins/certificates';
 import { WebhookSink } from '../../../test/stand-ins/webhook-sink';
-import { NotSent, sendOnce } from './request';
+import { sendOnce } from './request';
+import { NotSent } from './http-call';
 import { assertMaySend, checkBeforeSending } from '../../common/before-sending';
 
 describe.each([

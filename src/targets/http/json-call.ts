@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import { parseInTurns } from '../../common/json-in-turns';
 import { Ambiguous, Permanent, Retryable } from '../outcomes';
-import { askWhole, NoAnswer, NotSent, sendOnce, type HttpAnswer, type HttpTls } from './request';
+import { askWhole, sendOnce } from './request';
+import { NoAnswer, NotSent, type HttpAnswer, type HttpTls } from './http-call';
 
 export interface JsonCall {
   method: string;

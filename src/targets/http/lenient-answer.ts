@@ -3,7 +3,7 @@
  * control characters in headers, a blank before a header's colon, a length that is told twice. What says where the
  * answer ends is never guessed: where that is not clear, nothing is read.
  */
-import type { HttpAnswer } from './request';
+import type { HttpAnswer } from './http-call';
 
 const HEAD_BYTES_AT_MOST = 64 * 1024;
 const BLANK_LINES_AT_MOST = 8;

@@ -7,7 +7,7 @@ import { withoutBrackets } from '../../common/addresses';
 import { heard } from '../../common/heard';
 import { guardedLookup, refuseAddress } from '../address-guard';
 import { readAnswer } from './lenient-answer';
-import type { HttpAnswer, HttpRequest } from './request';
+import type { HttpAnswer, HttpRequest } from './http-call';
 
 /**
  * @param connected told when there is a connection to send it on

@@ -5,7 +5,8 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { GOOD } from '../../../test/stand-ins/certificates';
 import { readAnswer } from './lenient-answer';
-import { askWhole, NoAnswer, type HttpRequest } from './request';
+import { askWhole } from './request';
+import { NoAnswer, type HttpRequest } from './http-call';
 
 const JSON_TEXT = '{"depth": 42}';
 const OK = 'HTTP/1.1 200 OK\r\n';

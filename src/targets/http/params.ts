@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { Flag, Text } from '../../common/fields';
-import type { HttpTls } from './request';
+import type { HttpTls } from './http-call';
 
 export const HTTP_URL = /^https?:\/\//i;
 export const HTTP_URL_HINT = 'must begin with http:// or https://';

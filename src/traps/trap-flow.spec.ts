@@ -1,17 +1,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Unavailable } from '../../common/errors';
-import { newId } from '../../common/ids';
-import { telemetry } from '../../common/telemetry';
-import type { IncomingAlert } from '../alert';
+import { Unavailable } from '../common/errors';
+import { newId } from '../common/ids';
+import { telemetry } from '../common/telemetry';
+import type { IncomingAlert } from '../alerts/alert';
 import { DatagramPacker, PackedDatagrams } from './datagrams';
 import { Informs } from './informs';
 import { Spool } from './spool';
-import { TrapFlow, type Banks } from './trap-flow';
+import { TrapFlow, type TrapFlowPorts } from './trap-flow';
 
 /** A world of which PostgreSQL may be away; each datagram is a note with its text as the key. */
-class World implements Banks {
+class World implements TrapFlowPorts {
   isAway = false;
   readonly stored: string[] = [];
   readonly acknowledged: string[] = [];
@@ -23,7 +23,7 @@ class World implements Banks {
 
   constructor(public spool: Spool | undefined) {}
 
-  noteIn: Banks['noteIn'] = ({ bytes, address, port }) => {
+  trapIn: TrapFlowPorts['trapIn'] = ({ bytes, address, port }) => {
     const text = bytes.toString();
     const id = newId();
     const alert: IncomingAlert = {
@@ -43,7 +43,7 @@ class World implements Banks {
     };
   };
 
-  accept: Banks['accept'] = async (_, alerts) => {
+  accept: TrapFlowPorts['accept'] = async (_, alerts) => {
     if (this.isAway) throw new Unavailable('away');
     if (alerts.some(({ dedupKey }) => dedupKey.includes('bad')))
       throw Object.assign(new Error('too large'), { code: '54000' });
@@ -55,13 +55,13 @@ class World implements Banks {
     if (this.lostAnswers-- > 0) throw new Unavailable('the connection was lost');
   };
 
-  kept: Banks['kept'] = async (ids) => {
+  kept: TrapFlowPorts['kept'] = async (ids) => {
     if (this.isAway) throw new Unavailable('away');
     return new Set(ids.filter((id) => this.ids.has(id)));
   };
 
-  release: Banks['release'] = () => void this.released++;
-  acknowledge: Banks['acknowledge'] = (answer) => void this.acknowledged.push(answer.toString());
+  release: TrapFlowPorts['release'] = () => void this.released++;
+  acknowledge: TrapFlowPorts['acknowledge'] = (answer) => void this.acknowledged.push(answer.toString());
 }
 
 describe('the way of notifications', () => {

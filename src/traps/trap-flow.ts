@@ -1,13 +1,13 @@
 import { Logger } from '@nestjs/common';
-import { messageOf, Unavailable } from '../../common/errors';
-import { telemetry } from '../../common/telemetry';
-import type { IncomingAlert } from '../alert';
+import { messageOf, Unavailable } from '../common/errors';
+import { telemetry } from '../common/telemetry';
+import type { IncomingAlert } from '../alerts/alert';
 import type { Datagram, PackedDatagrams } from './datagrams';
 import type { Informs } from './informs';
 import type { Spool } from './spool';
 
 /** A notification on its way to the intake. */
-export interface Note {
+export interface PendingTrap {
   /** Of the alert that it is: by it one can tell whether it is kept already. */
   id: string;
   /** Name of its source. */
@@ -19,9 +19,9 @@ export interface Note {
 }
 
 /** What the flow needs of the world. */
-export interface Banks {
-  /** The note in a datagram; undefined when it is not taken. */
-  noteIn(datagram: Datagram): Note | undefined;
+export interface TrapFlowPorts {
+  /** The trap in a datagram; undefined when it is not taken. */
+  trapIn(datagram: Datagram): PendingTrap | undefined;
   /** Commits them. @throws Unavailable when it can't be done now */
   accept(source: string, alerts: IncomingAlert[]): Promise<unknown>;
   /** Those of the ids that are kept. */
@@ -54,7 +54,7 @@ export class TrapFlow {
   private isAway = false;
   private retryAt = 0;
 
-  constructor(private readonly banks: Banks) {}
+  constructor(private readonly ports: TrapFlowPorts) {}
 
   /** What was taken before waits until then. */
   start(): void {
@@ -73,7 +73,7 @@ export class TrapFlow {
     if (this.running === undefined) this.loseUnread();
     this.wake();
     await this.running;
-    await this.banks.spool?.close();
+    await this.ports.spool?.close();
   }
 
   /** It was never started: no source is known, so that nobody can tell what of it would have been taken. */
@@ -96,7 +96,7 @@ export class TrapFlow {
   }
 
   private async round(): Promise<void> {
-    const { spool } = this.banks;
+    const { spool } = this.ports;
     const isDirect =
       (spool?.isEmpty ?? true) && (spool === undefined || this.waitingBytes <= SPOOL_BEYOND_BYTES);
     if (isDirect) {
@@ -111,16 +111,16 @@ export class TrapFlow {
 
   /** From memory to the intake. */
   private async pass(): Promise<void> {
-    const { notes, done } = this.gather();
+    const { traps, done } = this.gather();
     try {
-      await this.settle(notes);
+      await this.settle(traps);
     } finally {
       done.forEach((packed) => this.release(packed));
     }
   }
 
-  private async settle(notes: Note[]): Promise<void> {
-    for (let left = await this.commit(notes, false); left.length > 0; left = await this.commit(left, true)) {
+  private async settle(traps: PendingTrap[]): Promise<void> {
+    for (let left = await this.commit(traps, false); left.length > 0; left = await this.commit(left, true)) {
       if (await this.spooled(left)) return;
       if (this.isStopping) return this.lose(left, 'shutdown');
       await pause(RETRY_MS);
@@ -129,39 +129,39 @@ export class TrapFlow {
 
   /** From memory to disk. */
   private async putAside(): Promise<void> {
-    const { notes, done } = this.gather();
-    if (!(await this.spooled(notes))) await this.settle(notes);
+    const { traps, done } = this.gather();
+    if (!(await this.spooled(traps))) await this.settle(traps);
     done.forEach((packed) => this.release(packed));
   }
 
   /** From disk to the intake. */
   private async replay(): Promise<void> {
-    const lines = await this.banks.spool!.first();
+    const lines = await this.ports.spool!.first();
     if (lines === undefined) return;
     const left = await this.commit(lines.flatMap(noteOf), true);
     if (left.length > 0) return;
-    await this.banks.spool!.removeFirst();
-    telemetry.spoolBytes.set(this.banks.spool!.bytes);
+    await this.ports.spool!.removeFirst();
+    telemetry.spoolBytes.set(this.ports.spool!.bytes);
   }
 
   /** Datagrams that wait, up to a batch of them. */
-  private gather(): { notes: Note[]; done: PackedDatagrams[] } {
-    const notes: Note[] = [];
+  private gather(): { traps: PendingTrap[]; done: PackedDatagrams[] } {
+    const traps: PendingTrap[] = [];
     const done: PackedDatagrams[] = [];
-    while (notes.length < MAX_BATCH && this.waiting.length > 0) {
+    while (traps.length < MAX_BATCH && this.waiting.length > 0) {
       const packed = this.waiting.shift()!;
       for (let datagram = packed.next(); datagram !== undefined; datagram = packed.next()) {
-        const note = this.banks.noteIn(datagram);
-        if (note !== undefined) notes.push(note);
+        const trap = this.ports.trapIn(datagram);
+        if (trap !== undefined) traps.push(trap);
       }
       done.push(packed);
     }
-    return { notes, done };
+    return { traps, done };
   }
 
   private release(packed: PackedDatagrams): void {
     this.waitingBytes -= packed.bytes;
-    this.banks.release(packed);
+    this.ports.release(packed);
   }
 
   /**
@@ -169,14 +169,14 @@ export class TrapFlow {
    *
    * @param mayBeKept an earlier try ended without an answer, perhaps of another process
    */
-  private async commit(notes: Note[], mayBeKept: boolean): Promise<Note[]> {
-    let left = notes;
+  private async commit(traps: PendingTrap[], mayBeKept: boolean): Promise<PendingTrap[]> {
+    let left = traps;
     try {
       if (mayBeKept) {
-        const kept = await this.banks.kept(notes.map(({ id }) => id));
+        const kept = await this.ports.kept(traps.map(({ id }) => id));
         // An end has no row by which it could be known; told again it does no harm.
-        left = notes.map((note) =>
-          kept.has(note.id) ? { ...note, alerts: note.alerts.filter(isEnd) } : note,
+        left = traps.map((trap) =>
+          kept.has(trap.id) ? { ...trap, alerts: trap.alerts.filter(isEnd) } : trap,
         );
       }
       while (left.length > 0) {
@@ -196,35 +196,35 @@ export class TrapFlow {
   }
 
   /** One that PostgreSQL can't hold must not keep the others out: it is found and left. */
-  private async accept(notes: Note[]): Promise<void> {
+  private async accept(traps: PendingTrap[]): Promise<void> {
     try {
-      await this.banks.accept(
-        notes[0]!.source,
-        notes.flatMap(({ alerts }) => alerts),
+      await this.ports.accept(
+        traps[0]!.source,
+        traps.flatMap(({ alerts }) => alerts),
       );
     } catch (error) {
       if (!isUnkeepable(error)) throw error;
-      if (notes.length === 1) {
+      if (traps.length === 1) {
         this.logger.warn(`a notification can't be kept: ${messageOf(error)}`);
-        return this.lose(notes, 'unkeepable');
+        return this.lose(traps, 'unkeepable');
       }
-      const half = Math.ceil(notes.length / 2);
-      await this.accept(notes.slice(0, half));
-      await this.accept(notes.slice(half));
+      const half = Math.ceil(traps.length / 2);
+      await this.accept(traps.slice(0, half));
+      await this.accept(traps.slice(half));
     }
   }
 
   /** False: there is no disk to put them on. Those it has no room for are lost. */
-  private async spooled(notes: readonly Note[]): Promise<boolean> {
-    const { spool } = this.banks;
+  private async spooled(traps: readonly PendingTrap[]): Promise<boolean> {
+    const { spool } = this.ports;
     if (spool === undefined) return false;
-    if (notes.length === 0) return true;
+    if (traps.length === 0) return true;
     try {
-      const taken = await spool.append(notes.map(lineOf));
+      const taken = await spool.append(traps.map(lineOf));
       telemetry.trapsSpooled.inc(taken);
       telemetry.spoolBytes.set(spool.bytes);
-      this.settled(notes.slice(0, taken));
-      this.lose(notes.slice(taken), 'spool');
+      this.settled(traps.slice(0, taken));
+      this.lose(traps.slice(taken), 'spool');
       return true;
     } catch (error) {
       this.logger.error(`notifications can't be put on disk: ${messageOf(error)}`);
@@ -232,17 +232,17 @@ export class TrapFlow {
     }
   }
 
-  private settled(notes: readonly Note[]): void {
-    for (const { inform } of notes) {
+  private settled(traps: readonly PendingTrap[]): void {
+    for (const { inform } of traps) {
       if (inform === undefined) continue;
-      this.banks.informs.keep(inform.key);
-      this.banks.acknowledge(inform.acknowledgement, inform.address, inform.port);
+      this.ports.informs.keep(inform.key);
+      this.ports.acknowledge(inform.acknowledgement, inform.address, inform.port);
     }
   }
 
-  private lose(notes: readonly Note[], where: string): void {
-    telemetry.trapDrops.inc({ where }, notes.length);
-    for (const { inform } of notes) if (inform !== undefined) this.banks.informs.forget(inform.key);
+  private lose(traps: readonly PendingTrap[], where: string): void {
+    telemetry.trapDrops.inc({ where }, traps.length);
+    for (const { inform } of traps) if (inform !== undefined) this.ports.informs.forget(inform.key);
   }
 
   private async untilWoken(ms = 60_000): Promise<void> {
@@ -260,9 +260,9 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 const isEnd = (alert: IncomingAlert): boolean => alert.isEnd === true;
 
-function ofOneSource(notes: Note[]): Note[] {
-  const end = notes.findIndex(({ source }) => source !== notes[0]!.source);
-  return end < 0 ? notes : notes.slice(0, end);
+function ofOneSource(traps: PendingTrap[]): PendingTrap[] {
+  const end = traps.findIndex(({ source }) => source !== traps[0]!.source);
+  return end < 0 ? traps : traps.slice(0, end);
 }
 
 /** SQLSTATE classes of what is wrong with the data, and stays so. */
@@ -271,12 +271,12 @@ function isUnkeepable(error: unknown): boolean {
   return !(error instanceof Unavailable) && code !== undefined && /^(22|54)/.test(code);
 }
 
-const lineOf = ({ id, source, alerts }: Note): string => JSON.stringify({ id, source, alerts });
+const lineOf = ({ id, source, alerts }: PendingTrap): string => JSON.stringify({ id, source, alerts });
 
 /** None in a line that a failing disk has spoilt. */
-function noteOf(line: string): Note[] {
+function noteOf(line: string): PendingTrap[] {
   try {
-    const { id, source, alerts } = JSON.parse(line) as Note;
+    const { id, source, alerts } = JSON.parse(line) as PendingTrap;
     return [{ id, source, alerts: alerts.map((alert) => ({ ...alert, at: new Date(alert.at!) })) }];
   } catch {
     telemetry.trapDrops.inc({ where: 'spoilt' });

@@ -1,7 +1,7 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
-import type { SourceLimits } from '../../auth/identities';
-import type { SnmpUser } from '../../snmp/snmp-target';
-import type { SnmpSourceParams } from '../formats/snmp.format';
+import type { SourceLimits } from '../auth/identities';
+import type { SnmpUser } from '../snmp/snmp-target';
+import type { SnmpSourceParams } from '../alerts/formats/snmp.format';
 import { TrapRules } from './trap-rules';
 
 /** A source of SNMP notifications as the listener asks it. */

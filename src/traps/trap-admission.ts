@@ -1,11 +1,11 @@
-import { BerError } from '../../snmp/ber';
+import { BerError } from '../snmp/ber';
 import type { Datagram } from './datagrams';
-import { acknowledgementOf, communityMessage, versionOf } from '../../snmp/community-message';
-import type { Engines } from '../../snmp/engines';
-import { plainAddress, type Notification } from '../../snmp/notification';
-import { refusal, type Refusal } from '../../snmp/refusal';
-import { OWN_BOOTS, type SecureMessages } from '../../snmp/secure-messages';
-import { securityParametersOf } from '../../snmp/security-parameters';
+import { acknowledgementOf, communityMessage, versionOf } from '../snmp/community-message';
+import type { Engines } from '../snmp/engines';
+import { plainAddress, type Notification } from '../snmp/notification';
+import { refusal, type Refusal } from '../snmp/refusal';
+import { OWN_BOOTS, type SecureMessages } from '../snmp/secure-messages';
+import { securityParametersOf } from '../snmp/security-parameters';
 import { sourceAddressOf } from './source-address';
 import type { TrapSource } from './trap-source';
 
@@ -28,7 +28,7 @@ const NEW_ENGINES_PER_SECOND = 50;
 const WINDOW_SECONDS = 150;
 
 /** Decides which source takes a datagram, if any does: who sent it comes first, and what it costs to find out last. */
-export class Door {
+export class TrapAdmission {
   private sources: readonly TrapSource[] = [];
   private fitting = new Map<string, readonly TrapSource[]>();
   private newEngines = { second: 0, count: 0 };

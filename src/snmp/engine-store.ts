@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { Database } from '../../database/database';
-import type { KnownEngine } from '../../snmp/engines';
-import type { OwnEngine } from '../../snmp/secure-messages';
+import { Database } from '../database/database';
+import type { KnownEngine } from './engines';
+import type { OwnEngine } from './secure-messages';
 
 /** RFC 3411, 5: an enterprise's number with the first bit set (net-snmp's, as ours has none), then 12 bytes of our own. */
 const ENGINE_PREFIX = '8000b98380';

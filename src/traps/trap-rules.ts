@@ -1,9 +1,9 @@
-import type { IncomingAlert } from '../alert';
-import { DEFAULT_LIFE_SECONDS } from '../alert';
-import type { SnmpEvent, SnmpPair } from '../formats/snmp.format';
-import { normalOid } from '../../snmp/oid';
-import { keyOf } from '../formats/reading';
-import type { Notification, PlainVarbind } from '../../snmp/notification';
+import type { IncomingAlert } from '../alerts/alert';
+import { DEFAULT_LIFE_SECONDS } from '../alerts/alert';
+import type { SnmpEvent, SnmpPair } from '../alerts/formats/snmp.format';
+import { normalOid } from '../snmp/oid';
+import { keyOf } from '../alerts/formats/reading';
+import type { Notification, PlainVarbind } from '../snmp/notification';
 import { namesHost } from './source-address';
 
 /** A notification that a source has taken. */

@@ -1,4 +1,4 @@
-import { MibError, readMib } from '../../snmp/mib';
+import { MibError, readMib } from '../snmp/mib';
 
 /** A module as JSON, which can be parsed in turns; or why it is none. */
 export type ReadMib = { json: string } | { error: string };

@@ -1,9 +1,9 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Req } from '@nestjs/common';
-import { RouteConfig } from '../../common/route-config';
+import { RouteConfig } from '../common/route-config';
 import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { RAW_BODY } from '../../api/raw-body';
-import { PayloadTooLarge } from '../../common/errors';
+import { RAW_BODY } from '../api/raw-body';
+import { PayloadTooLarge } from '../common/errors';
 import { Mibs, type KnownMib } from './mibs';
 
 const MAX_BYTES = 8 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import { BlockList, isIP, isIPv4 } from 'node:net';
-import type { Notification } from '../../snmp/notification';
+import type { Notification } from '../snmp/notification';
 
 const SNMP_TRAP_ADDRESS = '1.3.6.1.6.3.18.1.3.0';
 

@@ -5,9 +5,9 @@ import { extname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Logger } from '@nestjs/common';
-import { messageOf } from '../../common/errors';
-import { heard } from '../../common/heard';
-import { stackOf } from '../../common/stack';
+import { messageOf } from '../common/errors';
+import { heard } from '../common/heard';
+import { stackOf } from '../common/stack';
 import { PackedDatagrams } from './datagrams';
 import { Count, COUNTS, type FromSocket, type SocketData, type ToSocket } from './socket-messages';
 

@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Unavailable } from '../../common/errors';
-import type { Config } from '../../config/config';
-import type { Database } from '../../database/database';
-import type { AlertIngest } from '../alert-ingest';
-import type { Sources } from '../sources';
-import type { EngineStore } from './engine-store';
+import { Unavailable } from '../common/errors';
+import type { Config } from '../config/config';
+import type { Database } from '../database/database';
+import type { AlertIngest } from '../alerts/alert-ingest';
+import type { Sources } from '../alerts/sources';
+import type { EngineStore } from '../snmp/engine-store';
 import type { Mibs } from './mibs';
 import type { Refusals } from './refusals';
 import { TrapListener } from './trap-listener';

@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
-import { CLOCK, type Clock } from '../../common/clock';
-import { Conflict, InvalidInput, NotFound } from '../../common/errors';
-import { storable } from '../../common/json';
-import { parseInTurns } from '../../common/json-in-turns';
-import { threadTask } from '../../common/thread-pool';
-import { inTurns } from '../../common/turns';
-import { Database } from '../../database/database';
-import { setUploadedMibs } from '../../snmp/object-names';
-import type { MibModule } from '../../snmp/mib';
-import { MibNames } from '../../snmp/mib-names';
-import { builtInMibs } from '../../snmp/standard-mibs';
+import { CLOCK, type Clock } from '../common/clock';
+import { Conflict, InvalidInput, NotFound } from '../common/errors';
+import { storable } from '../common/json';
+import { parseInTurns } from '../common/json-in-turns';
+import { threadTask } from '../common/thread-pool';
+import { inTurns } from '../common/turns';
+import { Database } from '../database/database';
+import { setUploadedMibs } from '../snmp/object-names';
+import type { MibModule } from '../snmp/mib';
+import { MibNames } from '../snmp/mib-names';
+import { builtInMibs } from '../snmp/standard-mibs';
 import readMibText, { type ReadMib } from './mib.thread';
 import type { TrapNames } from './trap-rules';
 

@@ -10,14 +10,14 @@ import {
   type Session,
   type Varbind,
 } from 'net-snmp';
-import { bound, ber, closed, integer } from '../../../test/stand-ins/snmp-agents';
-import { hasSnmpTools } from '../../../test/stand-ins/snmp-tools';
-import { ManualClock } from '../../common/clock';
-import type { SnmpUser } from '../../snmp/snmp-target';
-import { SnmpSourceParams } from '../formats/snmp.format';
-import { Door, type Admission } from './door';
-import { Engines } from '../../snmp/engines';
-import { SecureMessages } from '../../snmp/secure-messages';
+import { bound, ber, closed, integer } from '../../test/stand-ins/snmp-agents';
+import { hasSnmpTools } from '../../test/stand-ins/snmp-tools';
+import { ManualClock } from '../common/clock';
+import type { SnmpUser } from '../snmp/snmp-target';
+import { SnmpSourceParams } from '../alerts/formats/snmp.format';
+import { TrapAdmission, type Admission } from './trap-admission';
+import { Engines } from '../snmp/engines';
+import { SecureMessages } from '../snmp/secure-messages';
 import { TrapSource } from './trap-source';
 
 const LINK_DOWN = '1.3.6.1.6.3.1.1.5.3';
@@ -31,7 +31,7 @@ const source = (name: string, params: Partial<SnmpSourceParams>): TrapSource =>
 
 describe('the door', () => {
   const clock = new ManualClock(new Date());
-  let door: Door;
+  let admission: TrapAdmission;
   let socket: Socket;
   let port: number;
   let admissions: Admission[];
@@ -42,21 +42,21 @@ describe('the door', () => {
   const refused = (): string[] =>
     admissions.flatMap((one) => (one.source === undefined && one.refused ? [one.refused.reason] : []));
   const admit = (bytes: Buffer, address = '127.0.0.1') =>
-    door.admit({ bytes, address, port: 1 }, clock.now());
+    admission.admit({ bytes, address, port: 1 }, clock.now());
 
   beforeEach(async () => {
     [admissions, datagrams, sessions] = [[], [], []];
     clock.set(new Date());
     const engine = { id: '8000b98380aabbccdd', since: new Date(clock.now().getTime() - 1_000_000) };
-    door = new Door(new SecureMessages(engine), new Engines());
-    door.setSources([source('all', {})]);
+    admission = new TrapAdmission(new SecureMessages(engine), new Engines());
+    admission.setSources([source('all', {})]);
     socket = await bound('127.0.0.1');
     port = socket.address().port;
     socket.on('message', (bytes, { address, port }) => {
       datagrams.push(bytes);
-      const admission = door.admit({ bytes, address, port }, clock.now());
-      admissions.push(admission);
-      const answer = admission.source ? admission.acknowledgement : admission.answer;
+      const admitted = admission.admit({ bytes, address, port }, clock.now());
+      admissions.push(admitted);
+      const answer = admitted.source ? admitted.acknowledgement : admitted.answer;
       if (answer) socket.send(answer, port, address);
     });
   });
@@ -151,7 +151,7 @@ describe('the door', () => {
     ['one that names another network', { relays: ['10.0.0.0/8'] }, '127.0.0.1'],
     ['one that names the sender', { relays: ['10.0.0.0/8', '127.0.0.0/8'] }, '10.5.5.5'],
   ])('believes whom a relay names, and nobody else: %s', async (_, params, from) => {
-    door.setSources([source('relayed', params)]);
+    admission.setSources([source('relayed', params)]);
     const varbinds = [{ oid: '1.3.6.1.6.3.18.1.3.0', type: ObjectType.IpAddress, value: '10.5.5.5' }];
     await trap(session(Version2c), LINK_DOWN, varbinds);
     await trap(session(Version1), TrapType.LinkDown, [], { agentAddr: '10.5.5.5' });
@@ -160,11 +160,11 @@ describe('the door', () => {
   });
 
   it('lets nobody in by an agent address that is allowed, and keeps nobody out who is', async () => {
-    door.setSources([source('inner', { allowFrom: ['10.0.0.0/8'] })]);
+    admission.setSources([source('inner', { allowFrom: ['10.0.0.0/8'] })]);
     await trap(session(Version1), TrapType.LinkDown, [], { agentAddr: '10.5.5.5' });
     await until(() => admissions.length === 1);
     expect(refused()).toEqual(['network not allowed']);
-    door.setSources([source('inner', { allowFrom: ['127.0.0.1/32'] })]);
+    admission.setSources([source('inner', { allowFrom: ['127.0.0.1/32'] })]);
     await trap(session(Version1), TrapType.LinkDown, [], { agentAddr: '203.0.113.5' });
     await until(() => admissions.length === 2);
     expect(admitted()).toMatchObject([{ sourceAddress: '127.0.0.1' }]);
@@ -195,7 +195,7 @@ describe('the door', () => {
   it('finds the source by community and network', async () => {
     await trap(session(Version2c, 'two'), LINK_DOWN);
     await until(() => datagrams.length === 1);
-    door.setSources([
+    admission.setSources([
       source('near', { communities: ['one', 'two'], allowFrom: ['10.0.0.0/8', 'fe80::/10'] }),
       source('far', { communities: ['two'], allowFrom: ['192.168.0.0/16'] }),
     ]);
@@ -209,7 +209,7 @@ describe('the door', () => {
   it('tells the source that would have taken it but for its network', async () => {
     await trap(session(Version2c, 'two'), LINK_DOWN);
     await until(() => datagrams.length === 1);
-    door.setSources([
+    admission.setSources([
       source('all', {}),
       source('far', { communities: ['two'], allowFrom: ['192.168.0.0/16'] }),
     ]);
@@ -293,7 +293,7 @@ describe('the door', () => {
       ...(privProtocol ? ['-x', PRIV[privProtocol], '-X', privKey] : []),
     ];
 
-    beforeEach(() => door.setSources([source('secure', { communities: [], users: users })]));
+    beforeEach(() => admission.setSources([source('secure', { communities: [], users: users })]));
 
     it.each(users.map((user) => [user.user, user] as const))(
       'takes a trap and an inform of %s',

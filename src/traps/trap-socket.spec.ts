@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram';
-import { bound, closed } from '../../../test/stand-ins/snmp-agents';
+import { bound, closed } from '../../test/stand-ins/snmp-agents';
 import { TrapSocket } from './trap-socket';
 import type { PackedDatagrams } from './datagrams';
 

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { telemetry } from '../../common/telemetry';
-import { Database } from '../../database/database';
-import { shownEngineId } from './engine-store';
-import type { Refusal } from '../../snmp/refusal';
+import { telemetry } from '../common/telemetry';
+import { Database } from '../database/database';
+import { shownEngineId } from '../snmp/engine-store';
+import type { Refusal } from '../snmp/refusal';
 
 /** Senders that one process keeps between two writes; of others the number alone is known. */
 const MAX_GATHERED = 200;

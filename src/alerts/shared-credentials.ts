@@ -1,5 +1,5 @@
-import { isIn } from '../../common/addresses';
-import type { SnmpSourceParams } from '../formats/snmp.format';
+import { isIn } from '../common/addresses';
+import type { SnmpSourceParams } from './formats/snmp.format';
 
 interface Source {
   id: string;

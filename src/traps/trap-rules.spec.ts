@@ -1,4 +1,4 @@
-import type { Notification } from '../../snmp/notification';
+import type { Notification } from '../snmp/notification';
 import { TrapRules, type TakenNotification } from './trap-rules';
 
 const LINK_DOWN = '1.3.6.1.6.3.1.1.5.3';

@@ -1,4 +1,4 @@
-import { SnmpSourceParams } from '../formats/snmp.format';
+import { SnmpSourceParams } from './formats/snmp.format';
 import { sharedWarnings } from './shared-credentials';
 
 const source = (name: string, params: Partial<SnmpSourceParams>) => ({

@@ -6,28 +6,28 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { CLOCK, type Clock } from '../../common/clock';
-import type { IncomingAlert } from '../alert';
-import { messageOf } from '../../common/errors';
-import { newId } from '../../common/ids';
-import { Periodic } from '../../common/periodic';
-import { telemetry } from '../../common/telemetry';
-import { CONFIG, type Config } from '../../config/config';
-import { Database } from '../../database/database';
-import { AlertIngest } from '../alert-ingest';
-import { Sources } from '../sources';
+import { CLOCK, type Clock } from '../common/clock';
+import type { IncomingAlert } from '../alerts/alert';
+import { messageOf } from '../common/errors';
+import { newId } from '../common/ids';
+import { Periodic } from '../common/periodic';
+import { telemetry } from '../common/telemetry';
+import { CONFIG, type Config } from '../config/config';
+import { Database } from '../database/database';
+import { AlertIngest } from '../alerts/alert-ingest';
+import { Sources } from '../alerts/sources';
 import type { Datagram } from './datagrams';
-import { Door } from './door';
-import { labelledBy, labelsProblem } from '../confinement';
-import { Engines } from '../../snmp/engines';
-import { EngineStore } from './engine-store';
+import { TrapAdmission } from './trap-admission';
+import { labelledBy, labelsProblem } from '../alerts/confinement';
+import { Engines } from '../snmp/engines';
+import { EngineStore } from '../snmp/engine-store';
 import { Informs } from './informs';
 import { Mibs } from './mibs';
-import { refusal, type Refusal } from '../../snmp/refusal';
+import { refusal, type Refusal } from '../snmp/refusal';
 import { Refusals } from './refusals';
-import { forgetKeys, SecureMessages } from '../../snmp/secure-messages';
+import { forgetKeys, SecureMessages } from '../snmp/secure-messages';
 import { Spool } from './spool';
-import { MAX_BATCH, TrapFlow, type Note } from './trap-flow';
+import { MAX_BATCH, TrapFlow, type PendingTrap } from './trap-flow';
 import { TrapSocket } from './trap-socket';
 import { TrapSource } from './trap-source';
 
@@ -53,7 +53,7 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
   private readonly spoolRounds = new Periodic('TrapSpool', SPOOL_MS, () => this.openSpool());
   private flow?: TrapFlow;
   /** Undefined until the sources are known: what comes meanwhile waits. */
-  private door?: Door;
+  private admission?: TrapAdmission;
   private spool?: Spool;
   private whyNoSpool = 'it is not open yet';
   private whyNoSources: string | undefined = 'they were not asked for yet';
@@ -81,7 +81,7 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
     await this.socket.start();
     const spool = () => this.spool;
     this.flow = new TrapFlow({
-      noteIn: (datagram) => this.noteIn(datagram),
+      trapIn: (datagram) => this.trapIn(datagram),
       accept: (source, alerts) => this.ingest.accept({ name: source, format: 'snmp' }, this.notAhead(alerts)),
       kept: (ids) => this.kept(ids),
       release: (packed) => this.socket.release(packed),
@@ -159,21 +159,21 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
 
   private async lookForSources(): Promise<void> {
     const now = this.clock.now();
-    this.door ??= new Door(new SecureMessages(await this.engineStore.own(now)), this.engines);
+    this.admission ??= new TrapAdmission(new SecureMessages(await this.engineStore.own(now)), this.engines);
     for (const engineId of await this.engineStore.newlyForgotten(now)) this.engines.forget(engineId);
     this.engines.learn(await this.engineStore.heard(now));
     await this.mibs.refresh();
     const sources = await this.sources.snmp();
-    this.door.setSources(
+    this.admission.setSources(
       sources.map(({ id, name, params, limits }) => new TrapSource(id, name, params, limits)),
     );
     this.flow?.start();
   }
 
-  private noteIn(datagram: Datagram): Note | undefined {
+  private trapIn(datagram: Datagram): PendingTrap | undefined {
     const now = this.clock.now();
     const { address, port } = datagram;
-    const admission = this.door!.admit(datagram, now);
+    const admission = this.admission!.admit(datagram, now);
     if (admission.source === undefined) {
       if (admission.refused) this.refuse(admission.sender, admission.refused, now);
       if (admission.answer) this.socket.send(admission.answer, address, port);
@@ -187,12 +187,12 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
       this.refuse(admission.sourceAddress, refusal('labels not allowed', source.id), now);
       return undefined;
     }
-    const note = { id, source: source.name, alerts };
-    if (acknowledgement === undefined) return note;
+    const trap = { id, source: source.name, alerts };
+    if (acknowledgement === undefined) return trap;
     const key = `${address} ${port} ${notification.inform?.requestId} ${notification.trapOid}`;
     const fate = this.informs.meet(key, now);
     if (fate === 'kept') this.socket.send(acknowledgement, address, port);
-    return fate === undefined ? { inform: { key, acknowledgement, address, port }, ...note } : undefined;
+    return fate === undefined ? { inform: { key, acknowledgement, address, port }, ...trap } : undefined;
   }
 
   private async kept(ids: string[]): Promise<Set<string>> {

@@ -1,0 +1,50 @@
+/** A request to a target over HTTP, its answer, and the two ways in which there is none. */
+
+export interface HttpRequest {
+  method: string;
+  url: string;
+  headers: Record<string, string>;
+  body?: Buffer;
+  tls?: HttpTls;
+  /** A connection that was kept may be closed under us just then: no use for what can't be asked twice. */
+  keepAlive: boolean;
+}
+
+/** PEM texts, as `tls.connect` takes them. */
+export interface HttpTls {
+  ca?: string;
+  cert?: string;
+  key?: string;
+  rejectUnauthorized?: boolean;
+}
+
+export interface HttpAnswer {
+  status: number;
+  /** Names in small letters. */
+  headers: Record<string, string>;
+  /** Of `sendOnce` at most 64 KiB; what is longer, or does not come, is cut. */
+  body: Buffer;
+}
+
+/** It never reached the target: nothing was done. */
+export class NotSent extends Error {
+  /** @param canHelp whether trying again can help; it can't against a certificate that is wrong */
+  constructor(
+    message: string,
+    readonly canHelp: boolean,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** It was on its way, and no answer came: it may have been done. */
+export class NoAnswer extends Error {
+  /** @param isUnreadable one came, and it is no HTTP: asked again, it would be the same */
+  constructor(
+    message: string,
+    readonly isUnreadable = false,
+  ) {
+    super(message);
+  }
+}
