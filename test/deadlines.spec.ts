@@ -198,7 +198,8 @@ describe('no work holds up the others', () => {
   }, 60_000);
 
   it('a template that takes long, lists and exports of large definitions', async () => {
-    const slow = '{% for i in (1..2000) %}{% for j in (1..2000) %}{% endfor %}{% endfor %}';
+    const slow =
+      '{% for i in (1..2000) %}{% for j in (1..2000) %}{% for k in (1..2000) %}{% endfor %}{% endfor %}{% endfor %}';
     const webhook = (name: string, body: string) => ({
       name,
       type: 'webhook',
