@@ -11,7 +11,8 @@ import { watchEventLoop } from './common/event-loop';
 import { JsonLogger } from './common/logger';
 import { standardOutput } from './common/output';
 import { stopThreads } from './common/thread-pool';
-import { readConfig, VARIABLES, type Config } from './config/config';
+import { readConfig, type Config } from './config/config';
+import { KNOWN_SUFFIXES } from './config/variables';
 import { acceptBodies, BODY_BYTES_AT_MOST } from './api/bodies';
 import { willAwaitContinue } from './api/body';
 import { bodyBudget, UNIDENTIFIED, type Holder } from './api/body-budget';
@@ -100,7 +101,7 @@ export async function startProgram(
   const given = readConfig(env);
   const logger = new JsonLogger(given.logLevel, { roles: given.roles.join(',') });
   for (const name of given.unknownVariables) {
-    const meant = closest(name.replace('MONSCALE_', ''), VARIABLES);
+    const meant = closest(name.replace('MONSCALE_', ''), KNOWN_SUFFIXES);
     const hint = meant === undefined ? 'is it misspelt?' : `did you mean MONSCALE_${meant}?`;
     logger.warn(`${name} is not known; ${hint}`, 'Config');
   }

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { ConfigError, readConfig } from './config';
 
 const REAL = { DATABASE_URL: 'postgres://u:p@db/m', REDIS_URL: 'redis://cache' };
@@ -123,23 +121,4 @@ test('variables of definitions are no mistake', () => {
 
 test('a variable that looks like ours and is not is told', () => {
   expect(readConfig({ MONSCALE_ROEL: 'api' }).unknownVariables).toEqual(['MONSCALE_ROEL']);
-});
-
-test('.env.example and the README name every variable, and no other', () => {
-  const root = resolve(__dirname, '../..');
-  const source = readFileSync(join(root, 'src/config/config.ts'), 'utf8');
-  const read = new Set(
-    [...source.matchAll(/(?:text|whole|choice|url|words|networks|key|token)\(\s*'([A-Z_]+)'/g)].map(
-      ([, name]) => name!,
-    ),
-  );
-  expect(read.size).toBeGreaterThan(12);
-  for (const file of ['.env.example', 'README.md']) {
-    const named = new Set(
-      readFileSync(join(root, file), 'utf8')
-        .replace(/\bMONSCALE_PARAM_[A-Z_]*/g, '')
-        .match(/\b(?:MONSCALE_[A-Z_]+|DATABASE_URL|REDIS_URL)\b/g),
-    );
-    expect({ file, names: [...named].sort() }).toEqual({ file, names: [...read].sort() });
-  }
 });

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { join, resolve, sep } from 'node:path';
+import { isUnknown, type VariableName } from './variables';
 
 /**
  * Everything the environment may say, read and checked once. Nothing else of the program reads `process.env`, but for
@@ -71,16 +72,6 @@ export class ConfigError extends Error {
   }
 }
 
-/** Without their beginning, `MONSCALE_`. */
-export const VARIABLES = [
-  'ROLE', 'QUEUES', 'DATA_DIR', 'HTTP_HOST', 'HTTP_PORT', 'API_PROCESSES', 'WORKER_PROCESSES', 'METRICS_PORT', 'TRAP_HOST', 'TRAP_PORT', 'SPOOL_DIR',
-  'SPOOL_MB', 'ADMIN_TOKEN', 'PUBLIC_URL', 'DOCS', 'METRICS_TOKEN', 'TRUSTED_PROXIES',
-  'SECRET_KEY', 'SECRET_KEY_PREVIOUS', 'SECRETS_DIR', 'KILL_SWITCH', 'MAX_ACTIONS_PER_HOUR', 'ALLOW_ADDRESSES', 'SAMPLES_RETENTION_DAYS', 'ROLL_UPS',
-  'ROLL_UPS_5M_RETENTION_DAYS', 'ROLL_UPS_1H_RETENTION_DAYS', 'HISTORY_RETENTION_DAYS', 'LOG_LEVEL',
-  // Of the command line.
-  'URL', 'TOKEN',
-]; // prettier-ignore
-
 /** Tokens that are chosen by people have at least so many. */
 const TOKEN_CHARACTERS = 16;
 
@@ -89,10 +80,10 @@ const LOG_LEVELS = ['debug', 'info', 'warn', 'error'];
 /** @throws ConfigError with every mistake at once */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const mistakes: string[] = [];
-  const text = (name: string): string | undefined =>
+  const text = (name: VariableName): string | undefined =>
     env[name] === undefined || env[name] === '' ? undefined : env[name];
 
-  const words = <W extends string>(name: string, known: readonly W[], all: string): readonly W[] => {
+  const words = <W extends string>(name: VariableName, known: readonly W[], all: string): readonly W[] => {
     const given = (text(name) ?? all).split(',').map((word) => word.trim());
     if (given.includes(all)) return known;
     for (const word of given) {
@@ -106,7 +97,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   };
 
   const whole = <F extends number | undefined>(
-    name: string,
+    name: VariableName,
     fallback: F,
     minimum: number,
     maximum: number,
@@ -119,14 +110,14 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     return fallback;
   };
 
-  const choice = <W extends string>(name: string, choices: readonly W[], fallback: W): W => {
+  const choice = <W extends string>(name: VariableName, choices: readonly W[], fallback: W): W => {
     const given = text(name) ?? fallback;
     if (choices.includes(given as W)) return given as W;
     mistakes.push(`${name}: ${JSON.stringify(given)} is not one of ${choices.join(', ')}`);
     return fallback;
   };
 
-  const url = (name: string, schemes: readonly string[]): string | undefined => {
+  const url = (name: VariableName, schemes: readonly string[]): string | undefined => {
     const given = text(name);
     // The value may hold a password: the message must not repeat it.
     const isGood = given === undefined || schemes.some((scheme) => given.startsWith(`${scheme}://`));
@@ -135,7 +126,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     return given;
   };
 
-  const networks = (name: string): readonly string[] => {
+  const networks = (name: VariableName): readonly string[] => {
     const given = (text(name) ?? '').split(',').map((one) => one.trim());
     const named = given.filter((one) => one !== '');
     for (const one of named) {
@@ -170,7 +161,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     );
   }
 
-  const key = (name: string): Buffer | undefined => {
+  const key = (name: VariableName): Buffer | undefined => {
     const given = text(name);
     if (given === undefined) return undefined;
     const bytes = Buffer.from(given, 'base64');
@@ -183,7 +174,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   if (secretKeyPrevious !== undefined && secretKey === undefined)
     mistakes.push('MONSCALE_SECRET_KEY_PREVIOUS: is the key before MONSCALE_SECRET_KEY, which is not set');
 
-  const token = (name: string): string | undefined => {
+  const token = (name: VariableName): string | undefined => {
     const given = text(name);
     if (given !== undefined && given.length < TOKEN_CHARACTERS)
       mistakes.push(
@@ -253,13 +244,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     historyRetentionDays: whole('MONSCALE_HISTORY_RETENTION_DAYS', 90, 1, 3_650),
     logLevel: choice('MONSCALE_LOG_LEVEL', LOG_LEVELS, 'info'),
     // Kubernetes adds MONSCALE_PORT_… and MONSCALE_SERVICE_… to pods beside a service named monscale: warn, don't refuse.
-    unknownVariables: Object.keys(env).filter(
-      (name) =>
-        name.startsWith('MONSCALE_') &&
-        // Of the operator, for definitions.
-        !name.startsWith('MONSCALE_PARAM_') &&
-        !VARIABLES.includes(name.slice('MONSCALE_'.length)),
-    ),
+    unknownVariables: Object.keys(env).filter(isUnknown),
   };
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return Object.freeze(config);
