@@ -63,7 +63,7 @@ test.each(LOAD_BALANCER_MAPPINGS.map((cls) => optionsOf(LoadBalancerMapping, cls
   },
 );
 
-describe('the first rule of the README, word for word', () => {
+describe('the first rule of the README and the alert of the first steps, word for word', () => {
   let answers: Json[];
   let program: MonscaleProcess;
 
@@ -104,7 +104,7 @@ describe('the first rule of the README, word for word', () => {
   });
 });
 
-describe('the test of rules in the README', () => {
+describe('the test of rules in the first steps', () => {
   const project = () => join(mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'read me ')), 'my-rules');
   const monscale = (...args: string[]) =>
     promisify(execFile)(process.execPath, [join(ROOT, 'dist/src/cli/main.js'), ...args], { timeout: 30_000 });
@@ -112,7 +112,7 @@ describe('the test of rules in the README', () => {
   test('is the one that init makes, and passes', async () => {
     const folder = project();
     await monscale('init', folder);
-    const [, shown = ''] = /```yaml\n(rules: rules.yaml[\s\S]*?)```/.exec(read('README.md')) ?? [];
+    const [, shown = ''] = /```yaml\n(rules: rules.yaml[\s\S]*?)```/.exec(read('docs/first-steps.md')) ?? [];
     expect(readFileSync(join(folder, 'rules.test.yaml'), 'utf8')).toContain(shown);
     const { stdout } = await monscale('test', join(folder, 'rules.test.yaml'));
     expect(stdout).toContain('3 passed, 0 failed');
@@ -124,7 +124,7 @@ describe('the test of rules in the README', () => {
     await monscale('init', folder);
     const rules = readFileSync(join(folder, 'rules.yaml'), 'utf8');
     writeFileSync(join(folder, 'rules.yaml'), rules.replace('holdSeconds: 60', 'holdSeconds: 90'));
-    const [, shown = ''] = /```\n( {2}✗[\s\S]*?)```/.exec(read('README.md')) ?? [];
+    const [, shown = ''] = /```\n( {2}✗[\s\S]*?)```/.exec(read('docs/first-steps.md')) ?? [];
     await expect(monscale('test', join(folder, 'rules.test.yaml'))).rejects.toMatchObject({
       code: 1,
       stdout: expect.stringContaining(shown),
@@ -143,10 +143,13 @@ describe('the test of rules in the README', () => {
   });
 });
 
-/** Runs the section's commands in a folder of its own, on other ports; answers every JSON document they print. */
+/** Runs the commands of both sections in a folder of its own, on other ports; answers every JSON document they print. */
 async function follow(project: string, ports: Record<string, string>): Promise<Json[]> {
-  const [, section = ''] = /## A first rule[^\n]*\n([\s\S]*?)\n## /.exec(read('README.md')) ?? [];
-  const commands = [...section.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block!).join('\n');
+  const commands = [
+    ...commandsOf('README.md', 'A first rule in five minutes'),
+    ...commandsOf('docs/first-steps.md', 'An alert'),
+    ...commandsOf('docs/first-steps.md', 'Why'),
+  ].join('\n');
   const script = Object.entries(ports)
     .reduce((text, [from, to]) => text.replaceAll(from, to), commands)
     .replaceAll(
@@ -161,4 +164,12 @@ async function follow(project: string, ports: Record<string, string>): Promise<J
     .split('\n')
     .filter((line) => /^\{"(?!execution")/.test(line))
     .map((line) => JSON.parse(line));
+}
+
+/** Shell commands of a section of a page, which must have some. */
+function commandsOf(page: string, heading: string): string[] {
+  const [, section = ''] = new RegExp(`## ${heading}\\n([\\s\\S]*?)\\n## `).exec(read(page)) ?? [];
+  const blocks = [...section.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block!);
+  if (blocks.length === 0) throw new Error(`${page} has no commands below "${heading}"`);
+  return blocks;
 }
