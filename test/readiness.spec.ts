@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import { needsRight } from './needs';
 import { testPort } from './ports';
 import { killProcessesIn } from './processes';
 import { MonscaleProcess, until, World, type Answer } from './program';
@@ -192,7 +193,10 @@ describe('each role is ready when it can do its work, tried on servers that fail
 });
 
 const TMPFS = mkdtempSync(join(tmpdir(), 'small-disk-'));
-const canMount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=260m', 'tmpfs', TMPFS]).status === 0;
+const canMount = needsRight(
+  'mount',
+  spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=260m', 'tmpfs', TMPFS]).status === 0,
+);
 if (!canMount) rmSync(TMPFS, { recursive: true });
 
 (canMount ? describe : describe.skip)('embedded servers on a small disk', () => {

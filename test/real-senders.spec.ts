@@ -11,9 +11,6 @@ import { WebhookSink } from './stand-ins/webhook-sink';
 
 const WAIT_MS = 20_000;
 
-if (!hasPrometheus)
-  test.todo('Prometheus and Alertmanager: apt-get install prometheus prometheus-alertmanager to run these');
-
 (hasPrometheus ? describe : describe.skip)("Debian's Prometheus and Alertmanager", () => {
   const sink = new WebhookSink();
   let world: World;

@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
+import { needsRight } from '../../test/needs';
 import { lockFolder } from './folder-lock';
 import { NEVER } from './server-process';
 
@@ -21,7 +22,10 @@ const HOLDER = `
 
 /** Shares neither names of sockets nor, as a container does not, numbers of processes. */
 const APART = ['unshare', '--net', '--pid', '--fork', '--mount-proc', '--kill-child'];
-const canBeApart = spawnSync(APART[0]!, [...APART.slice(1), 'true']).status === 0;
+const canBeApart = needsRight(
+  'make namespaces',
+  spawnSync(APART[0]!, [...APART.slice(1), 'true']).status === 0,
+);
 
 describe("a folder's lock", () => {
   let folder: string;

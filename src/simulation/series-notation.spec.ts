@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
+import { needs } from '../../test/needs';
 import { NotationError, secondsOf, valuesOf } from './series-notation';
 
 test.each([
@@ -87,95 +88,96 @@ test.each([
 const PROMTOOL = '/usr/bin/promtool';
 const TIMEOUT_MS = 30_000;
 
-if (!existsSync(PROMTOOL)) test.todo('promtool: apt-get install prometheus to compare with it');
+(needs('promtool', existsSync(PROMTOOL), 'prometheus') ? describe : describe.skip)(
+  'as promtool reads it',
+  () => {
+    const folder = mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'promtool '));
+    const file = join(folder, 'series.test.yml');
+    afterAll(() => rmSync(folder, { recursive: true }));
 
-(existsSync(PROMTOOL) ? describe : describe.skip)('as promtool reads it', () => {
-  const folder = mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'promtool '));
-  const file = join(folder, 'series.test.yml');
-  afterAll(() => rmSync(folder, { recursive: true }));
-
-  /** Asks promtool whether each series has these values, an hour apart: older ones are not seen any more. */
-  async function differences(series: readonly (readonly [notation: string, values: (number | null)[]])[]) {
-    const tests = series.map(([notation, values]) => ({
-      interval: '1h',
-      input_series: [{ series: 'x', values: notation }],
-      promql_expr_test: values.map((value, hour) => ({
-        // It adds up, we multiply: a trifle apart.
-        expr: value === null ? 'x' : `abs(x - ${value}) <= bool ${Math.max(1e-9, Math.abs(value) * 1e-9)}`,
-        eval_time: `${hour}h`,
-        exp_samples: value === null ? [] : [{ labels: '{}', value: 1 }],
-      })),
-    }));
-    writeFileSync(file, JSON.stringify({ evaluation_interval: '1h', tests }));
-    return promisify(execFile)(PROMTOOL, ['test', 'rules', file], { timeout: TIMEOUT_MS }).then(
-      () => '',
-      ({ stdout, stderr }: { stdout: string; stderr: string }) => stdout + stderr || 'failed',
-    );
-  }
-
-  const valuesIn = (notation: string) => {
-    try {
-      return valuesOf(notation);
-    } catch {
-      return undefined;
+    /** Asks promtool whether each series has these values, an hour apart: older ones are not seen any more. */
+    async function differences(series: readonly (readonly [notation: string, values: (number | null)[]])[]) {
+      const tests = series.map(([notation, values]) => ({
+        interval: '1h',
+        input_series: [{ series: 'x', values: notation }],
+        promql_expr_test: values.map((value, hour) => ({
+          // It adds up, we multiply: a trifle apart.
+          expr: value === null ? 'x' : `abs(x - ${value}) <= bool ${Math.max(1e-9, Math.abs(value) * 1e-9)}`,
+          eval_time: `${hour}h`,
+          exp_samples: value === null ? [] : [{ labels: '{}', value: 1 }],
+        })),
+      }));
+      writeFileSync(file, JSON.stringify({ evaluation_interval: '1h', tests }));
+      return promisify(execFile)(PROMTOOL, ['test', 'rules', file], { timeout: TIMEOUT_MS }).then(
+        () => '',
+        ({ stdout, stderr }: { stdout: string; stderr: string }) => stdout + stderr || 'failed',
+      );
     }
-  };
 
-  const number = fc.constantFrom(
-    '0',
-    '1',
-    '85',
-    '2.5',
-    '.5',
-    '5.',
-    '1e3',
-    '1e-3',
-    '2E2',
-    '1e+1',
-    '07',
-    '08',
-    '00.5',
-  );
-  const sign = fc.constantFrom('', '', '', '-', '+');
-  const times = fc.constantFrom('x0', 'x1', 'x3', 'x02');
-  const item = fc.oneof(
-    fc.tuple(sign, number).map((parts) => parts.join('')),
-    fc.tuple(sign, number, times).map((parts) => parts.join('')),
-    fc.tuple(sign, number, fc.constantFrom('-', '+'), number, times).map((parts) => parts.join('')),
-    fc.constantFrom('_', '_x2', '_x0', 'stale'),
-  );
-  /** Mostly no series. */
-  const noise = fc
-    .array(fc.constantFrom('1', '0', '2', '.', 'e', 'x', '+', '-', '_', ' ', 'stale', ',', 'E', 'a'), {
-      minLength: 1,
-      maxLength: 6,
-    })
-    .map((parts) => parts.join(''));
-  const samples = <T>(arbitrary: fc.Arbitrary<T>, count: number) =>
-    fc.sample(arbitrary, { numRuns: count, seed: 65 });
+    const valuesIn = (notation: string) => {
+      try {
+        return valuesOf(notation);
+      } catch {
+        return undefined;
+      }
+    };
 
-  test('values of series of any items are the same', async () => {
-    const notations = samples(fc.array(item, { minLength: 1, maxLength: 6 }), 300).map((items) =>
-      items.join(' '),
+    const number = fc.constantFrom(
+      '0',
+      '1',
+      '85',
+      '2.5',
+      '.5',
+      '5.',
+      '1e3',
+      '1e-3',
+      '2E2',
+      '1e+1',
+      '07',
+      '08',
+      '00.5',
     );
-    expect(await differences(notations.map((notation) => [notation, valuesOf(notation)]))).toBe('');
-    expect(await differences([['1 2', [1, 3]]])).toMatch(/FAILED/);
-  });
+    const sign = fc.constantFrom('', '', '', '-', '+');
+    const times = fc.constantFrom('x0', 'x1', 'x3', 'x02');
+    const item = fc.oneof(
+      fc.tuple(sign, number).map((parts) => parts.join('')),
+      fc.tuple(sign, number, times).map((parts) => parts.join('')),
+      fc.tuple(sign, number, fc.constantFrom('-', '+'), number, times).map((parts) => parts.join('')),
+      fc.constantFrom('_', '_x2', '_x0', 'stale'),
+    );
+    /** Mostly no series. */
+    const noise = fc
+      .array(fc.constantFrom('1', '0', '2', '.', 'e', 'x', '+', '-', '_', ' ', 'stale', ',', 'E', 'a'), {
+        minLength: 1,
+        maxLength: 6,
+      })
+      .map((parts) => parts.join(''));
+    const samples = <T>(arbitrary: fc.Arbitrary<T>, count: number) =>
+      fc.sample(arbitrary, { numRuns: count, seed: 65 });
 
-  test('what is refused here is refused there, and the other way round', async () => {
-    const notations = samples(noise, 150).filter((notation) => notation.trim() !== '');
-    const read = notations.flatMap((notation) => {
-      const values = valuesIn(notation);
-      return values === undefined ? [] : [[notation, values] as const];
+    test('values of series of any items are the same', async () => {
+      const notations = samples(fc.array(item, { minLength: 1, maxLength: 6 }), 300).map((items) =>
+        items.join(' '),
+      );
+      expect(await differences(notations.map((notation) => [notation, valuesOf(notation)]))).toBe('');
+      expect(await differences([['1 2', [1, 3]]])).toMatch(/FAILED/);
     });
-    expect(read.length).toBeGreaterThan(10);
-    expect(await differences(read)).toBe('');
-    for (const notation of notations.filter(
-      (one) => valuesIn(one) === undefined && !/(?<![\d.])0\d/.test(one),
-    ))
-      expect([notation, await differences([[notation, []]])]).toEqual([
-        notation,
-        expect.stringMatching(/parse error/),
-      ]);
-  }, 60_000);
-});
+
+    test('what is refused here is refused there, and the other way round', async () => {
+      const notations = samples(noise, 150).filter((notation) => notation.trim() !== '');
+      const read = notations.flatMap((notation) => {
+        const values = valuesIn(notation);
+        return values === undefined ? [] : [[notation, values] as const];
+      });
+      expect(read.length).toBeGreaterThan(10);
+      expect(await differences(read)).toBe('');
+      for (const notation of notations.filter(
+        (one) => valuesIn(one) === undefined && !/(?<![\d.])0\d/.test(one),
+      ))
+        expect([notation, await differences([[notation, []]])]).toEqual([
+          notation,
+          expect.stringMatching(/parse error/),
+        ]);
+    }, 60_000);
+  },
+);

@@ -3,10 +3,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as fc from 'fast-check';
+import { needs } from '../../test/needs';
 import { MibError, readMib } from './mib';
 import { MibNames } from './mib-names';
 
-const hasSnmptranslate = spawnSync('snmptranslate', ['-V']).error === undefined;
+const hasSnmptranslate = needs(
+  'snmptranslate',
+  spawnSync('snmptranslate', ['-V']).error === undefined,
+  'snmp',
+);
 const SMI = readFileSync(
   join(dirname(require.resolve('net-snmp')), 'lib', 'mibs', 'SNMPv2-SMI.mib'),
   'latin1',

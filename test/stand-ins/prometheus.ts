@@ -5,13 +5,18 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { needs } from '../needs';
 import { testPort } from '../ports';
 
 const PROMETHEUS = '/usr/bin/prometheus';
 const ALERTMANAGER = '/usr/bin/prometheus-alertmanager';
 const START_MS = 20_000;
 
-export const hasPrometheus = existsSync(PROMETHEUS) && existsSync(ALERTMANAGER);
+export const hasPrometheus = needs(
+  'Prometheus or Alertmanager',
+  existsSync(PROMETHEUS) && existsSync(ALERTMANAGER),
+  'prometheus prometheus-alertmanager',
+);
 
 interface Running {
   port: number;

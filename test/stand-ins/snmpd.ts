@@ -5,12 +5,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { needs } from '../needs';
 import { bound, closed, type StandIn } from './snmp-agents';
 
 const SNMPD = '/usr/sbin/snmpd';
 const START_MS = 5_000;
 
-export const hasSnmpd = existsSync(SNMPD);
+export const hasSnmpd = needs(SNMPD, existsSync(SNMPD), 'snmpd');
 
 /** `sysServices.0`, an Integer that the agent is told to be 72. */
 export const SYS_SERVICES = '1.3.6.1.2.1.1.7.0';

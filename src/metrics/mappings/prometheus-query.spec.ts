@@ -18,9 +18,6 @@ const context = (timeoutMs = 5_000): ReadContext => ({
 const read = (url: string, query: string, given: object = {}) =>
   metric.read(checked(PrometheusQueryParams, { url, query, ...given }), context());
 
-if (!hasPrometheus)
-  test.todo('prometheus_query: apt-get install prometheus prometheus-alertmanager to run it');
-
 (hasPrometheus ? describe : describe.skip)("prometheus_query of Debian's Prometheus", () => {
   let prometheus: Awaited<ReturnType<typeof startPrometheus>>;
   let url: string;

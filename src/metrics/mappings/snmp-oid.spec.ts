@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AuthProtocols, ObjectType, PrivProtocols, SecurityLevel, type User } from 'net-snmp';
@@ -16,6 +16,7 @@ import {
   type Scalar,
   type StandIn,
 } from '../../../test/stand-ins/snmp-agents';
+import { hasSnmpd } from '../../../test/stand-ins/snmpd';
 import { check } from '../../common/check';
 import type { ReadContext } from '../metric';
 import type { Reading } from '../../common/reading';
@@ -517,7 +518,7 @@ describe('snmp_oid', () => {
   });
 
   const SNMPD = '/usr/sbin/snmpd';
-  (existsSync(SNMPD) ? describe : describe.skip)("Debian's snmpd", () => {
+  (hasSnmpd ? describe : describe.skip)("Debian's snmpd", () => {
     const folder = mkdtempSync(join(tmpdir(), 'monscale-snmpd-'));
     const state = join(folder, 'state');
     const port = 20_000 + Math.floor(Math.random() * 10_000);
