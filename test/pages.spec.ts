@@ -86,7 +86,7 @@ test('docs/README.md lists every mapping with its page', () => {
 
 test('the index of decisions has each of them, once', () => {
   const files = readdirSync(join(ROOT, 'docs/decisions')).filter((file) => /^\d/.test(file));
-  const listed = [...read('docs/decisions/README.md').matchAll(/\]\((\d[^)]*\.md)\)/g)].map(
+  const listed = [...read('docs/decisions/README.md').matchAll(/^\| \[\d+\]\(([^)]*)\)/gm)].map(
     ([, file]) => file,
   );
   expect(listed.sort()).toEqual(files.sort());
@@ -94,4 +94,22 @@ test('the index of decisions has each of them, once', () => {
 
 test('the README fits on a few screens', () => {
   expect(read('README.md').split('\n').length).toBeLessThanOrEqual(121);
+});
+
+test.each(['CONTRIBUTING.md', 'docs/architecture.md'])('files that %s names are there', (page) => {
+  const named = read(page).match(/`(?:src|test|migrations|docs|scripts)\/[\w./-]+`/g) ?? [];
+  const files = [...new Set(named.map((one) => one.slice(1, -1)))];
+  expect(files.length).toBeGreaterThan(5);
+  // The mapping that a reader makes along the way.
+  const isExample = (file: string) => /queue.depth/.test(file);
+  expect(files.filter((file) => !isExample(file) && !existsSync(join(ROOT, file)))).toEqual([]);
+});
+
+test('docs/architecture.md has a row for each room, and for no other', () => {
+  const [, section = ''] = /## Rooms\n([\s\S]*?)\n## /.exec(read('docs/architecture.md')) ?? [];
+  const rows = [...section.matchAll(/^\| `([\w-]+)`/gm)].map(([, room]) => room);
+  const rooms = readdirSync(join(ROOT, 'src'), { withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  );
+  expect(rows.sort()).toEqual(rooms.map(({ name }) => name).sort());
 });
