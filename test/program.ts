@@ -296,7 +296,8 @@ export async function until<T>(
   for (;;) {
     const answer = await claim();
     if (answer !== undefined && answer !== false) return answer;
-    if (performance.now() > end) throw new Error(`after ${patienceMs / 1000} s this is still not so: ${what}`);
+    if (performance.now() > end)
+      throw new Error(`after ${patienceMs / 1000} s this is still not so: ${what}`);
     await sleep(50);
   }
 }
