@@ -1,5 +1,5 @@
 /** Services that are fed by alerts and call a webhook: the way from a breach to its action. */
-import { BenchProgram, until } from './program';
+import { type BenchProgram, until } from './program';
 import type { Sink } from './sink';
 
 const BATCH = 100;

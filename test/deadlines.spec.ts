@@ -1,5 +1,5 @@
 import { HELD_UP_MS } from './loop-delay';
-import { MonscaleProcess, World, type Answer, type Api } from './program';
+import { type MonscaleProcess, World, type Answer, type Api } from './program';
 
 const MB = 1_000_000;
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Api, World, type Answer, type Json, type MonscaleProcess } from './program';
+import { type Api, World, type Answer, type Json, type MonscaleProcess } from './program';
 
 const LIST = { type: 'redis_list_length', params: { url: { env: 'MONSCALE_PARAM_LIST_URL' }, key: 'x' } };
 const HOOK = {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { HELD_UP_MS, loopDelayMs } from '../../test/loop-delay';
-import { InvalidInput } from './errors';
+import { type InvalidInput } from './errors';
 import { exactJson, exactJsonInTurns, readJson, readJsonInTurns } from './json';
 
 const nested = (depth: number, inner = '1') => '['.repeat(depth) + inner + ']'.repeat(depth);

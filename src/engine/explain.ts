@@ -51,6 +51,9 @@ export function explain(rule: Rule, state: State, circumstances: Circumstances, 
       return unseen(rule, state);
     case 'missing_data':
       if (state.phase !== 'alarm') return missing(state, circumstances);
+      break;
+    default:
+    // All others stand against a trigger, which is said below.
   }
   const observation = breach(rule, state, circumstances, now);
   if (state.reason === 'holding' && !state.inAlarm) {

@@ -1,6 +1,6 @@
 import { HELD_UP_MS, loopDelayMs } from '../../test/loop-delay';
 import { ruleWhen } from '../../test/rule';
-import { InvalidInput } from '../common/errors';
+import { type InvalidInput } from '../common/errors';
 import type { Rule } from '../engine/types';
 import type { CompiledService } from '../rules/rule-book';
 import { checkSpan, play, simulationTurns } from './play';

@@ -1,5 +1,5 @@
 import { HELD_UP_MS, loopDelayMs } from '../../test/loop-delay';
-import { InvalidInput } from '../common/errors';
+import { type InvalidInput } from '../common/errors';
 import { Turns } from '../common/turns';
 import { pointsOf } from './series';
 

@@ -1,4 +1,4 @@
-import { BerError, BerReader, Tag } from './ber';
+import { BerError, type BerReader, Tag } from './ber';
 import { floatIn, numberInOpaque } from './opaque';
 import type { PlainVarbind } from './notification';
 import { hex, textOrHex, unreadable } from './plain-value';

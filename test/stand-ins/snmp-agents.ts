@@ -1,7 +1,7 @@
 /** SNMP agents in the process: net-snmp's own, and hand-made ones that misbehave. */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { createAgent, MibProviderType, ObjectType, type User } from 'net-snmp';
+import { createAgent, MibProviderType, type ObjectType, type User } from 'net-snmp';
 
 export interface StandIn {
   port: number;
