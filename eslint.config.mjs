@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint';
 import listensToErrors from './scripts/lint/listens-to-errors.mjs';
 
 export default tseslint.config(
-  { ignores: ['dist', 'node_modules', '.monscale'] },
+  { ignores: ['dist', 'node_modules', '.monscale', 'bench/peers'] },
   js.configs.recommended,
   {
     files: ['**/*.mjs', '**/*.js', '**/*.cjs'],

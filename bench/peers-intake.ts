@@ -31,7 +31,7 @@ async function main(): Promise<void> {
     },
   });
   const folder = peersFolder();
-  if (folder === undefined || !isInstalled('wrk')) throw new Error('../shared/peers and wrk are needed');
+  if (!isInstalled('wrk')) throw new Error('wrk is needed: bench/peers/install.sh brings it');
   const seconds = Number(values.seconds);
   const wanted = new Set(values.rows.split(','));
   const rows: Row[] = [];

@@ -1,20 +1,19 @@
-/** The peers' own benchmarks, from `../shared/peers`, so that both are measured in one run. */
+/** The peers' own benchmarks, from `peers/`, so that both are measured in one run. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdtempSync } from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-const SHARED = resolve(__dirname, '../../shared/peers');
+const SCRIPTS = resolve(__dirname, 'peers');
 let copy: string | undefined;
 
-/** The scripts write beside themselves: a copy of them, with their generators built. Undefined where they are not. */
-export function peersFolder(): string | undefined {
-  if (!existsSync(SHARED)) return undefined;
+/** A copy of the scripts, which write beside themselves, with their generators built: that needs gcc and make. */
+export function peersFolder(): string {
   if (copy === undefined) {
     copy = mkdtempSync(join(tmpdir(), 'monscale-peers-'));
     // Some of them run under users of their own.
     chmodSync(copy, 0o755);
-    cpSync(SHARED, copy, { recursive: true });
+    cpSync(SCRIPTS, copy, { recursive: true });
     spawnSync('make', ['-C', join(copy, 'common')], { stdio: 'ignore' });
   }
   return copy;
@@ -26,7 +25,7 @@ export const isInstalled = (program: string): boolean =>
 /**
  * What one of their scripts printed; undefined, with a line that says why, where it can't be run.
  *
- * @param needs programs it calls; `install.sh` there brings them
+ * @param needs programs it calls; `peers/install.sh` brings them
  */
 export function runPeer(
   script: string,
@@ -35,14 +34,13 @@ export function runPeer(
   env: Record<string, string> = {},
 ): string | undefined {
   const folder = peersFolder();
-  const missing =
-    folder === undefined ? ['../shared/peers'] : needs.filter((program) => !isInstalled(program));
+  const missing = needs.filter((program) => !isInstalled(program));
   if (missing.length > 0) {
     console.log(`\n${script} is left out: ${missing.join(', ')} is not there`);
     return undefined;
   }
-  const { stdout } = spawnSync('bash', [join(folder!, script), ...args.map(String)], {
-    env: { ...process.env, LOCK: join(folder!, '.lock'), ...env },
+  const { stdout } = spawnSync('bash', [join(folder, script), ...args.map(String)], {
+    env: { ...process.env, LOCK: join(folder, '.lock'), ...env },
     encoding: 'utf8',
     timeout: 180_000,
   });

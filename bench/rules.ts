@@ -2,7 +2,7 @@
  * The rule engine by itself, on one core: evaluations with hold, wisdom and guards, a week simulated, and beside them
  * Prometheus with a rule for each series, in the same run where it is installed.
  *
- *     npm run bench rules [-- --peers ../shared/peers]
+ *     npm run bench rules [-- --peers bench/peers]
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
