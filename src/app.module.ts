@@ -68,7 +68,7 @@ import { TransferController } from './transfer/transfer.controller';
 import { StoredReferences } from './transfer/stored-references';
 import { TransferModule } from './transfer/transfer.module';
 
-/** The rooms: each offers what it knows to whoever asks, and starts nothing. */
+/** Modules of all roles: they offer their providers, and start nothing. */
 const ROOMS = [
   KillSwitchModule,
   InfrastructuresModule,
@@ -85,7 +85,7 @@ const ROOMS = [
   TransferModule,
 ];
 
-/** What each role answers over HTTP; `/health` and `/metrics` every role does. */
+/** Controllers of each role; `/health` and `/metrics` are there in every role. */
 const CONTROLLERS: Record<Role, Type[]> = {
   api: [
     CatalogueController,
@@ -113,7 +113,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
   trap: [],
 };
 
-/** What each role runs: the first of it starts when the program does, and drains when it stops. */
+/** Providers that each role runs: they start with the program, and drain when it stops. */
 const RUNS: Record<Role, Type[]> = {
   api: [
     FastIngestRoute,
@@ -147,7 +147,7 @@ const RUNS: Record<Role, Type[]> = {
   trap: [TrapListener],
 };
 
-/** What a worker runs for each queue. */
+/** Processors that a worker runs for each queue. */
 const SERVES: Record<QueueName, Type[]> = {
   // Read metrics, evaluate.
   polls: [PollsProcessor],
@@ -159,7 +159,7 @@ const SERVES: Record<QueueName, Type[]> = {
 
 @Module({})
 export class AppModule {
-  /** The program in the roles of its configuration. */
+  /** Returns the program's module for the roles of its configuration. */
   static with(config: Config): DynamicModule {
     const serves = config.roles.includes('worker') ? config.queues.flatMap((queue) => SERVES[queue]) : [];
     return {

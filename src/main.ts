@@ -5,12 +5,15 @@ import { onUncaught } from './common/uncaught';
 import { isMember, tellGroup, whenGroupIsGone } from './process-group/process-group';
 import { startMember, startProgram } from './program';
 
-/** Whatever asks a program to end: a supervisor, a terminal's keys, a terminal that closes, a limit that is reached. */
+/**
+ * Signals that ask a program to end: from a supervisor, a terminal's keys, a terminal that closes, a limit that is
+ * reached.
+ */
 const ENDINGS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGALRM', 'SIGXCPU'] as const;
-/** Who started this process is to start it again. */
+/** Exit code after an uncaught exception: whoever started this process starts it again. */
 const FAILED = 1;
 
-/** Reads the environment, starts the roles it names, and drains when asked to stop, be it while it starts. */
+/** Reads the environment, starts the roles it names, and drains when asked to stop, even during the start. */
 async function main(): Promise<void> {
   surviveLostReaders();
   const asked = new AbortController();

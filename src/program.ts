@@ -36,11 +36,11 @@ import { unlessAborted } from './common/unless-aborted';
 import { installLookup } from './names/lookup';
 import { allowAddresses } from './targets/address-guard';
 
-/** Everything must be over by then, from when it was asked to stop. */
+/** Time from the request to stop until everything must be over, milliseconds. */
 const STOP_MS = 28_000;
-/** Of that, embedded servers have at least this much to end by themselves. */
+/** Least part of it that embedded servers get to end by themselves, milliseconds. */
 const SERVERS_MS = 6_000;
-/** A client that sends or reads this slowly is let go. */
+/** Timeout of slow clients, milliseconds. */
 const REQUEST_TIMEOUT_MS = 30_000;
 const SERVER_OPTIONS = {
   requestTimeout: REQUEST_TIMEOUT_MS,
@@ -51,17 +51,20 @@ const SERVER_OPTIONS = {
 };
 
 export interface Program {
-  /** Where it answers over HTTP. */
+  /** URL at which it answers HTTP. */
   url: string;
   config: Config;
   logger: JsonLogger;
-  /** It has no role itself, but starts again the processes that have them: an exception is no reason to end. */
+  /** True when it has no role itself and starts again the processes that do: an uncaught exception does not end it. */
   isGroup: boolean;
-  /** Drains, then stops the embedded servers. What was not drained is taken up by others, or at the next start. */
+  /**
+   * Drains, then stops the embedded servers. Work that was not drained is taken up by other processes, or at the next
+   * start.
+   */
   stop(why: string): Promise<void>;
 }
 
-/** What was started and can be drained. */
+/** Roles that were started and can be drained. */
 interface Started {
   url: string;
   isGroup: boolean;
@@ -71,7 +74,7 @@ interface Started {
 }
 
 /**
- * One of several processes that the program was asked to be: it gets all it needs from the one that started it.
+ * Starts one of several processes of a program, with the configuration from the process that started it.
  *
  * @throws Error also when the signal aborts, once what was begun is drained
  */
@@ -92,7 +95,8 @@ export async function startMember(asked: AbortSignal): Promise<Program> {
 /**
  * Starts the program in the roles that the environment names.
  *
- * @throws ConfigError, Error; also when the signal aborts, once what was begun is drained and the embedded servers are gone
+ * @throws ConfigError, Error; also when the signal aborts, once what was begun is drained and the embedded servers are
+ * gone
  */
 export async function startProgram(
   env: NodeJS.ProcessEnv,
@@ -130,7 +134,9 @@ export async function startProgram(
   }
 }
 
-/** What comes of the start, unless the program is asked to stop meanwhile: then it is drained, as far as it came. */
+/**
+ * Returns the result of the start. If the program is asked to stop meanwhile, drains what has been started, and throws.
+ */
 async function unlessAsked(
   asked: AbortSignal,
   starting: Promise<Started>,
@@ -149,8 +155,8 @@ async function unlessAsked(
 }
 
 /**
- * In this process, or in several. With embedded servers there may be nobody who starts the program again: then it is
- * never this process that has the roles, but one that it starts again.
+ * Starts the roles in this process, or in several. With embedded servers there may be no supervisor that starts the
+ * program again: then this process has no role, and starts (again) the one that has them.
  */
 async function startRoles(config: Config, logger: JsonLogger, asked: AbortSignal): Promise<Started> {
   if (!config.embedded && groupSize(config) === 1) return startApp(config, logger);
@@ -159,7 +165,7 @@ async function startRoles(config: Config, logger: JsonLogger, asked: AbortSignal
   return { url, isGroup: true, close: () => group.stop('SIGTERM'), kill };
 }
 
-/** The configuration as if the embedded servers were real ones. @throws ConfigError */
+/** Returns the configuration with the URLs, token and key of the embedded servers. */
 function withEmbedded(config: Config, servers: EmbeddedServers): Config {
   const kept = Buffer.from(servers.secretKey, 'base64');
   // Where one is set later, it takes the place of the one that was made.
@@ -174,7 +180,11 @@ function withEmbedded(config: Config, servers: EmbeddedServers): Config {
   });
 }
 
-/** @param mayListen waits until others are there as well */
+/**
+ * Starts the roles in this process.
+ *
+ * @param mayListen resolves when the other processes could listen as well
+ */
 async function startApp(
   config: Config,
   logger: JsonLogger,
@@ -254,7 +264,10 @@ async function startApp(
   }
 }
 
-/** Who sends a body, by what stands before it. Where no alerts and definitions are taken, nobody has to send one. */
+/**
+ * Returns a function that identifies the sender of a body by what comes before it. Processes without the role `api`
+ * accept no bodies.
+ */
 function holderOf(app: NestFastifyApplication, isApi: boolean): (request: FastifyRequest) => Promise<Holder> {
   if (!isApi)
     return async (request) => {
@@ -290,19 +303,27 @@ async function stop(
   standardOutput.flush();
 }
 
-/** @returns whether it was done by then @throws what it throws by then */
+/**
+ * Runs some work with a time limit.
+ *
+ * @returns whether it ended in time
+ * @throws what it throws in time
+ */
 async function inTime(ms: number, work: () => Promise<void>): Promise<boolean> {
   let timer!: NodeJS.Timeout;
   const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), ms)));
   return Promise.race([work().then(() => true), late]).finally(() => clearTimeout(timer));
 }
 
-/** An address to click on rather than one to listen on. */
+/** Returns a URL to open rather than the address listened on. */
 function urlOf(url: string, { http }: Config): string {
   return ['0.0.0.0', '::'].includes(http.host) ? url.replace(/\/\/[^/]*:/, '//localhost:') : url;
 }
 
-/** For the person who started it, beside the log. What is no terminal may be kept, or sent on: a token is not written to it. */
+/**
+ * Greets the person who started the program, outside of the log. Output that is no terminal may be stored or forwarded,
+ * so the token is not written there.
+ */
 function greet(url: string, made: Pick<EmbeddedServers, 'adminToken' | 'adminTokenFile'> | undefined): void {
   const lines = [`monscale is ready: ${url}`];
   if (made !== undefined)

@@ -16,10 +16,10 @@ interface Page {
   action: Opener<ReadyAction>;
 }
 
-/** Bounded: with more actions than this some are made ready anew. */
+/** Largest number of actions kept; when it is reached, all are dropped and made ready again as needed. */
 const PAGES_AT_MOST = 10_000;
 
-/** Actions made ready to be executed; read again only when their version moves. */
+/** Cache of actions ready to be executed; an action is read again only when its version changes. */
 @Injectable()
 export class ActionCache {
   private readonly pages = new Map<string, Page>();
@@ -31,11 +31,12 @@ export class ActionCache {
   ) {}
 
   /**
-   * The action as it is defined now.
+   * Returns the action as it is defined now.
    *
-   * @param version the one the caller has seen; a newer one will do
-   * @throws Permanent when it is not usable; Retryable when a secret of it can't be had now; Unavailable when PostgreSQL
-   * is away
+   * @param version the one the caller knows; a newer one is fine
+   * @throws Permanent when the action is not usable
+   * @throws Retryable when one of its secrets can't be read now
+   * @throws Unavailable when PostgreSQL is away
    */
   async open(id: string, version: number): Promise<ReadyAction> {
     const page = this.pages.get(id);

@@ -4,7 +4,7 @@ import { MappingRegistry } from '../common/mapping-registry';
 import { ActionMapping, type Action, type ActionMappingOptions } from './action';
 import { ACTION_MAPPINGS } from './mappings';
 
-/** Every action mapping, by type. */
+/** Registry of all action mappings, by type. */
 @Injectable()
 export class ActionRegistry extends MappingRegistry<Action, ActionMappingOptions> {
   constructor(discovery: DiscoveryService) {

@@ -15,12 +15,12 @@ import { renderedInTime } from './rendering';
 import { TestExecutions, type TestEnd } from './test-executions';
 import { gapMs } from './waiting-executions';
 
-/** What an action would send, and what came of sending it. */
+/** Result of a test: the request, and the outcome of sending it. */
 export interface TestAnswer {
   dryRun: boolean;
-  /** Of what was sent, or tried to: its entry in the history. */
+  /** Id of the execution that records the test; absent in a dry run. */
   execution?: string;
-  /** As it would be sent, secrets masked; absent when it can't be made. */
+  /** Request as it would be sent, secrets masked; absent when it can't be made. */
   request?: object;
   outcome?: AttemptOutcome;
   error?: string;
@@ -37,7 +37,7 @@ const ALERT = {
   at: '1970-01-01T00:00:00.000Z',
 };
 
-/** What templates see when nothing has triggered. */
+/** Variables of templates in a test, where there is no trigger. */
 const SAMPLE = {
   service: { id: '', name: 'test', description: '', labels: {} },
   infrastructure: { id: '', name: 'test', labels: {}, minNodes: 1, maxNodes: 8 },
@@ -51,10 +51,13 @@ const SAMPLE = {
 
 type Prepared =
   | { request: object; texts: readonly string[]; send: () => Promise<TestEnd> }
-  /** It can't be made: a template that fails, a secret that is not there. */
+  /** Test whose request can't be made: a template fails, or a secret is missing. */
   | { request?: undefined; texts: readonly string[]; wrong: TestEnd };
 
-/** Actions tried by a person: one attempt, waited for, that is an execution of kind `test` and is never tried again. */
+/**
+ * Tests of actions by people. A test is an execution of kind `test` with one attempt; the caller waits for its end, and
+ * it is never retried.
+ */
 @Injectable()
 export class ActionTests {
   private readonly logger = new Logger('Actions');
@@ -66,7 +69,12 @@ export class ActionTests {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** @param by who asks for it, in words. @throws Conflict when it may not act: under the kill switch, or a limit */
+  /**
+   * Tests an action, or only shows its request.
+   *
+   * @param by who asks for it, in words
+   * @throws Conflict when it may not act: the kill switch is on, or a limit is reached
+   */
   async run(
     reference: string,
     dryRun: boolean,
@@ -110,7 +118,10 @@ export class ActionTests {
     }
   }
 
-  /** Whoever waits for the answer is told what came of it all the same; the history says `unknown` in time. */
+  /**
+   * Records the end of a test. If that fails, it is logged and the caller gets the result all the same; the execution
+   * becomes `unknown` in time.
+   */
   private async writeDown(id: string, action: string, end: TestEnd): Promise<void> {
     this.logger.log({ msg: `${action}: tested by a person`, execution: id, action, ...end });
     await this.tests
@@ -121,7 +132,7 @@ export class ActionTests {
   }
 }
 
-/** What a target echoes of our credentials is nobody's business. */
+/** Masks our credentials in what the target answered, and shortens it. */
 function toldOf({ outcome, error, detail }: TestEnd, texts: readonly string[]): TestEnd {
   const told = (text?: string) => text && maskTexts(text, texts).slice(0, TEXT_AT_MOST);
   return { outcome, error: told(error), detail: told(detail) };

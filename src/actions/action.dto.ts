@@ -2,7 +2,7 @@ import { Choice } from '../common/choice';
 import { Decimal, Nested, Text, Whole } from '../common/fields';
 import { NAME } from '../common/names';
 
-/** How often and how fast a try that can be repeated is repeated. */
+/** Retry policy: how often and how fast an attempt is repeated. */
 export class RetryDto {
   @Whole({ description: 'Tries in all', minimum: 1, maximum: 100 })
   attempts = 5;
@@ -19,7 +19,7 @@ export class RetryDto {
   maxBackoffSeconds = 300;
 }
 
-/** A named, reusable action. */
+/** Named, reusable action. */
 export class ActionDto extends Choice {
   @Text({ description: 'Unique name', ...NAME })
   name: string;

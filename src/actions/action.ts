@@ -4,43 +4,49 @@ import type { MappingOptions } from '../common/mapping-registry';
 export { Ambiguous, NotYet, Permanent, Retryable, Unreadable } from '../targets/outcomes';
 
 /**
- * An action mapping: how something is done at a target. It is called at most once at a time for an execution and
- * says by the error it throws whether trying again can help.
+ * Action mapping: how something is done at a target. For one execution it is called at most once at a time; the error
+ * that it throws says whether a retry can help.
  *
- * By the time it is called the templates of its params are rendered and its secrets are texts.
+ * Before the call the templates in its params are rendered and its secrets are texts.
  */
 export interface Action<P = unknown> {
   execute(params: P, context: ActionContext): Promise<ActionResult>;
 
-  /** The request `execute` would send, for `POST /actions/:id/test`; secrets are masked by the caller. */
+  /** Returns the request that `execute` would send, for `POST /actions/:id/test`; the caller masks secrets. */
   preview(params: P, context: ActionContext): object;
 
   /**
-   * True when the target makes the same execution happen once however often it is asked. A lost answer is then
-   * tried again with the same key; otherwise nobody can tell and the execution ends `unknown`.
+   * Tells whether the target performs an execution once, however often it is asked. If so, an attempt whose answer was
+   * lost is retried with the same key; otherwise its outcome can't be known and the execution ends `unknown`.
    */
   idempotent(params: P): boolean;
 
-  /** How long an idempotent target knows a key, in seconds; without it for good. After that nobody can tell. */
+  /**
+   * Returns for how long an idempotent target remembers a key, seconds; without it, for good. After that time a retry
+   * is not safe.
+   */
   knowsKeySeconds?(params: P): number | undefined;
 
   /**
-   * Asks the target how far it is with what it accepted: `waiting` again, or its end. Asked with growing gaps; a
-   * Retryable is asked again, a Permanent is the target's own end of it.
+   * Asks the target about the progress of what it accepted: returns `waiting` again, or the end. Called at growing
+   * intervals. After a Retryable it is called again; a Permanent ends the execution.
    *
-   * @param waiting what `execute` or the last `follow` answered
+   * @param waiting what `execute` or the last `follow` returned
    */
   follow?(params: P, waiting: Waiting, context: ActionContext): Promise<ActionResult>;
 
-  /** How long it may wait, in seconds; after that its end is unknown. By default a day. */
+  /** Returns for how long it may wait, seconds; after that its end is `unknown`. Default: a day. */
   waitsAtMost?(params: P): number;
 
-  /** Asks the target what became of an execution whose answer was lost. What it has in hand is followed. */
+  /**
+   * Asks the target what became of an execution whose answer was lost. If the target is still working on it, it is
+   * followed.
+   */
   verify?(params: P, context: ActionContext): Promise<Verdict>;
 
   /**
-   * Where its requests go to, as `host[:port]`: what several actions may share a limit for. Undefined where nothing is
-   * asked, or a template decides it.
+   * Returns where its requests go, as `host[:port]`: several actions may share a limit there. Undefined when it asks no
+   * target, or when a template decides which.
    *
    * @param params as they are stored: templates are not rendered, secrets are texts
    */
@@ -48,46 +54,46 @@ export interface Action<P = unknown> {
 }
 
 export interface ActionContext {
-  /** Aborts at the action's timeout, and when the program stops. */
+  /** Signal that aborts at the action's timeout and when the program stops. */
   signal: AbortSignal;
   timeoutMs: number;
-  /** When this call began. */
+  /** Moment at which this call began. */
   now: Date;
-  /** The execution's id: the idempotency key, the same at every attempt. */
+  /** Id of the execution, which is the idempotency key: the same at every attempt. */
   executionId: string;
-  /** What templates see: service, infrastructure, trigger, values, nodes, execution. */
+  /** Variables of templates: service, infrastructure, trigger, values, nodes, execution. */
   variables: Record<string, unknown>;
   /**
-   * Writes down what is about to be done, before it is. For what is made of the target's state and would be another deed
-   * when it is made of it again. Absent where no execution is: in tests by a person.
+   * Records what is about to be done, before it is done. For requests that depend on the target's state: made again
+   * later they would do something else. Absent in tests by people.
    *
-   * @throws Retryable when it can't be written down: then it must not be done
+   * @throws Retryable when it can't be recorded: then nothing may be done
    */
   intend?: (intent: object) => Promise<void>;
-  /** What a try that came before has written down so, when nobody can tell whether it was done. */
+  /** Recorded intent of an earlier attempt whose outcome is not known. */
   intended?: unknown;
 }
 
 export type Verdict = 'succeeded' | 'failed' | 'not_done' | 'unknown' | { waiting: Waiting };
 
-/** What is needed to ask after what a target accepted. JSON, kept in the execution: no secrets. */
+/** Facts needed to ask about what a target accepted. JSON without secrets, kept in the execution. */
 export type Waiting = Readonly<Record<string, unknown>>;
 
 export interface ActionResult {
-  /** The target accepted it and its end is not known yet; without this it is done. */
+  /** Present when the target has accepted it and its end is not known yet; absent when it is done. */
   waiting?: Waiting;
-  /** What the target answered, in short, for the person who reads the attempt. */
+  /** Answer of the target, in short, for the person who reads the attempt. */
   detail?: string;
 }
 
 export interface ActionMappingOptions extends MappingOptions {
   /**
-   * What it does to a number of nodes. One that `sets` the number that a target keeps of its own goes by `capacity.ts`
-   * and has its row in `mappings/capacity.conformance.spec.ts`. Rules that scale up ask none that `removes`, rules that
-   * scale down none that `adds`.
+   * Effect on a number of nodes. A mapping that `sets` the number which a target keeps uses `capacity.ts`, and has its
+   * row in `mappings/capacity.conformance.spec.ts`. Rules that scale up never ask an action that `removes`, rules that
+   * scale down never one that `adds`.
    */
   capacity: 'sets' | 'adds' | 'removes' | 'none';
 }
 
-/** Marks a class as an action mapping; list it in `actions/mappings/index.ts`. */
+/** Decorator of action mappings; list the class in `actions/mappings/index.ts`. */
 export const ActionMapping = DiscoveryService.createDecorator<ActionMappingOptions>();

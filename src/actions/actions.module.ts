@@ -10,7 +10,7 @@ import { ACTION_MAPPINGS } from './mappings';
 import { TestExecutions } from './test-executions';
 import { WaitingExecutions } from './waiting-executions';
 
-/** What can be done, and what is being done. */
+/** Module of actions and their executions. */
 @Module({
   imports: [DiscoveryModule, KillSwitchModule],
   providers: [

@@ -48,7 +48,9 @@ export class Actions extends StoredDefinitions<ActionRow> {
     }
   }
 
-  /** Of actions that were saved before theirs was asked for: a limit counts for all that go to the same target. */
+  /**
+   * Fills in the target of actions that were saved without one: a limit counts for all actions with the same target.
+   */
   protected override async alongside(manager: EntityManager, rows: ActionRow[]): Promise<void> {
     if (rows.every(({ targetConcurrency }) => targetConcurrency === null)) return;
     const others = await manager.findBy(ActionRow, { target: IsNull() });

@@ -3,9 +3,10 @@ import type { RetryPolicy } from '../queue/claimed-execution';
 const JITTER = 0.25;
 
 /**
- * Milliseconds to wait after the given try (1 is the first): doubling, bounded, with up to 25 % jitter so that many
- * failed at once don't come back at once; never less than the target asks for.
+ * Returns how long to wait after an attempt, milliseconds: doubling up to a maximum, with up to 25 % jitter, so that
+ * many that failed together do not retry together; never less than the target asks for.
  *
+ * @param tries number of attempts so far, at least 1
  * @param random from 0 to 1
  */
 export function backoffMs(

@@ -1,57 +1,65 @@
 /**
- * How a number of nodes is set at a target that keeps one of its own: what a rule wishes, beside what the target itself
- * wishes now, and what of that may be done. A rule that scales up never lowers that number, one that scales down never
- * raises it. Pure.
+ * Direction in which a rule scales. This file decides which number of nodes to set at a target that keeps such a
+ * number: from what the rule wants, and the target's number now. A rule that scales up never lowers that number, one
+ * that scales down never raises it. Pure.
  */
 import { Permanent, type ActionMappingOptions } from './action';
 
 export type Direction = 'up' | 'down';
 
-/** What is asked for: another number than the target's own by so many, or that number itself. */
+/** Number of nodes that an action is to set: relative to the target's own, or absolute. */
 export type DesiredNodes = ({ by: number } | { number: number }) & {
-  /** Of the rule; absent where nothing scales, and in executions that know none: then any number may be set. */
+  /**
+   * Direction of the rule; absent when nothing scales, and in executions that record none: then any number may be set.
+   */
   direction?: Direction;
   /** Limits of the infrastructure. */
   minNodes?: number;
   maxNodes?: number;
-  /** What its rule decided: another decision, such as one that a person let look at the nodes again, is another wish. */
+  /**
+   * Decision of the rule that this follows. Another decision, such as a recheck of the nodes that a person asked for,
+   * makes another DesiredNodes.
+   */
   decided?: string;
 };
 
-/** The number that a target keeps, and which ones it takes. */
+/** Number that a target keeps, and the range it accepts. */
 export interface Own {
-  /** What it is, for sentences: "the group". */
+  /** Name of the target for sentences: "the group". */
   name: string;
   number: number;
   atLeast: number;
   atMost: number;
 }
 
-/** `to` is the target's own number where nothing is to be set. */
+/** Number to set; `to` is the target's own number when nothing is to be set. */
 export interface Step {
   to: number;
-  /** From what to what, and why not what was asked for. */
+  /** Sentence about the change, and why it differs from what was asked for. */
   detail: string;
-  /** The rule's direction forbids what was asked for, or a limit leaves nothing of it. */
+  /** True when the rule's direction forbids what was asked for, or a limit leaves nothing of it. */
   isHeld: boolean;
 }
 
-/** What is written down before a number is set: a later try that can't know what came of it sets the same number. */
+/**
+ * Record of a number about to be set. A later attempt that can't know whether it was set sets the same number again.
+ */
 export interface Intent {
   number: number;
-  /** For which wish. */
+  /** Decision that the number follows from. */
   decided?: string;
 }
 
 export const intentOf = ({ decided }: DesiredNodes, number: number): Intent => ({ number, decided });
 
 /**
- * What a rule wishes: what the param's template gave, as that number; else as many more or less than the target has as
- * `nodes.delta` says. Where no rule scales it is `nodes.desired`. A count that is not known is no number, never 0.
+ * Returns the number of nodes that a rule wants: the number that the param's template rendered; without one,
+ * `nodes.delta` relative to the target's number; where no rule scales, `nodes.desired`. An unknown count is an error,
+ * never 0.
  *
  * @param rendered the template's output; undefined when there is no template
- * @param deed what is done, as the begin of a sentence
- * @throws Permanent when there is no whole number from 0 to `atMost`
+ * @param deed what is done, as the beginning of a sentence
+ * @throws Permanent when there is no whole number from 0 to `atMost`, or its sign contradicts the rule's direction
  */
 export function wishOf(
   rendered: string | undefined,
@@ -82,13 +90,13 @@ export function wishOf(
   return { number, ...limits };
 }
 
-/** In which direction the rule scales that asks for an execution; undefined where none does. */
+/** Returns the direction of the rule that asks for an execution; undefined when none scales. */
 export function directionOf(variables: Record<string, unknown>): Direction | undefined {
   const { direction } = Object(variables.nodes) as { direction?: unknown };
   return direction === 'up' || direction === 'down' ? direction : undefined;
 }
 
-/** Why a mapping is not to be asked by a rule that scales the other way, as a sentence; undefined when it may. */
+/** Returns, as a sentence, why a rule must not use a mapping that scales the other way; undefined when it may. */
 export function contradiction(
   { title, capacity }: Pick<ActionMappingOptions, 'title' | 'capacity'>,
   variables: Record<string, unknown>,
@@ -101,15 +109,15 @@ export function contradiction(
     : undefined;
 }
 
-/** A wish as a preview shows it, which does not know the target's own number. */
+/** Returns the wanted number as a preview shows it, without knowledge of the target's own number. */
 export const wishText = (wish: DesiredNodes): number | string =>
   'number' in wish ? wish.number : `what it is now, ${signed(wish.by)}`;
 
 /**
- * What is to be set so that the wish comes true. It goes no further than the limits on its way: a rule that scales up
- * heeds the upper ones, one that scales down the lower ones, and what belongs to no rule both.
+ * Returns the step from the target's number to the wanted one, cut at the limits in its direction: the upper ones when
+ * scaling up, the lower ones when scaling down, both when no rule scales.
  *
- * @param intended what an earlier try meant to set, when nobody can tell whether it did
+ * @param intended recorded intent of an earlier attempt whose outcome is not known
  */
 export function stepOf(wish: DesiredNodes, own: Own, intended?: unknown): Step {
   const before = meantBefore(wish, intended);
@@ -125,7 +133,11 @@ export function stepOf(wish: DesiredNodes, own: Own, intended?: unknown): Step {
   return { to, detail: `${own.number} -> ${to}${why}${doubt}`, isHeld: false };
 }
 
-/** @returns which limits left another number than the one that was asked for, as the end of a sentence */
+/**
+ * Cuts a number at the limits.
+ *
+ * @returns the number, and which limits changed it, as the end of a sentence
+ */
 function withinLimits(
   asked: number,
   { direction, minNodes = 0, maxNodes = Infinity }: DesiredNodes,

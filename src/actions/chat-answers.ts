@@ -1,29 +1,37 @@
-/** What a chat service says in the body of a success: that the message is posted, or that it is not. */
+/** Rules for what a chat service says in the body of a success: whether the message is posted. */
 import type { HttpAnswer } from '../targets/http/http-call';
 import { Ambiguous, Permanent } from './action';
 import { excerptIn, failureByStatus } from './http-outcomes';
 
-/** What a body means: it is posted; or the status that its words stand for; or it is not posted, for now or for good. */
+/** Meaning of a body: posted, the status that its words stand for, or not posted, for now or for good. */
 type Meaning = 'posted' | number | 'not_for_now' | 'refused';
 
-/** Undefined where a body is not as the service speaks. */
+/** Function that reads a body; undefined when the body is not in the service's form. */
 type Reader = (answer: HttpAnswer, text: string) => Meaning | undefined;
 
-/** Slack's words for what will pass (docs.slack.dev, "Sending messages using incoming webhooks", error handling). */
+/**
+ * Slack's words for temporary failures (docs.slack.dev, "Sending messages using incoming webhooks", error handling).
+ */
 const PASSING =
   /rate_?limited|rollup_error|try again|timeout|temporarily|too many requests|service_unavailable/i;
-/** Slack's, where a part of what was asked may have been done. */
+/** Slack's words for failures in which part of the request may have been done. */
 const UNSURE = /\b(?:internal|fatal)_error\b/;
 
 const READERS = {
-  /** `ok`, Mattermost's too. Others that take Slack's form answer with JSON (the message, say), or say nothing. */
+  /**
+   * Reads `ok`, which Mattermost answers too. Other services that accept Slack's form answer JSON (such as the message)
+   * or nothing.
+   */
   slack: ({ status }, text) => {
     if (text === '' || text.toLowerCase() === 'ok' || status === 204) return 'posted';
     // invalid_token, channel_is_archived, …
     if (/^[a-z]+(_[a-z]+)+$/.test(text)) return failureSaidBy(text);
     return meaningOfJson(text);
   },
-  /** A connector answers 200 with `1`, or with what Teams told it; a workflow 202 without a body. */
+  /**
+   * Reads an answer of Teams. A connector answers 200 with `1`, or with what Teams told it; a workflow answers 202
+   * without a body.
+   */
   teams: ({ status }, text) => {
     const [, told] = /\bHTTP (?:error|status)\D{0,10}(\d{3})\b/i.exec(text) ?? [];
     if (told !== undefined) return Number(told);
@@ -41,9 +49,9 @@ const READERS = {
 export type ChatService = keyof typeof READERS;
 
 /**
- * Why the message is not posted although the status is a success; undefined when it is.
+ * Returns why the message is not posted although the status is a success; undefined when it is posted.
  *
- * @param target method and host, as the begin of a sentence
+ * @param target method and host, as the beginning of a sentence
  */
 export function chatFailure(service: ChatService, answer: HttpAnswer, target: string): Error | undefined {
   const meaning = READERS[service](answer, answer.body.toString().trim());
@@ -60,7 +68,9 @@ function failureSaidBy(text: string): Meaning {
   return PASSING.test(text) ? 'not_for_now' : 'refused';
 }
 
-/** `{"ok": false, "error": "…"}` and its like. Undefined for what is no JSON, or says neither. */
+/**
+ * Reads JSON such as `{"ok": false, "error": "…"}`. Undefined for what is no JSON, or says neither success nor failure.
+ */
 function meaningOfJson(text: string): Meaning | undefined {
   const json = Object(parsed(text)) as Record<string, unknown>;
   const { ok, success, result, status, error, errors, status_code: code } = json;
@@ -75,7 +85,7 @@ function meaningOfJson(text: string): Meaning | undefined {
     : undefined;
 }
 
-/** The message that was made, as Google Chat, and Discord with `?wait=true`, answer it. */
+/** Tells whether the JSON is the created message, as Google Chat returns it, and Discord with `?wait=true`. */
 const isMessage = ({ name, id, channel_id: channel }: Record<string, unknown>): boolean =>
   (typeof name === 'string' && /^spaces\/[^/]+\/messages\/./.test(name)) ||
   (typeof id === 'string' && typeof channel === 'string');

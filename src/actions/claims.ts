@@ -19,19 +19,35 @@ import { Queues } from '../queue/queues';
 import { mine, type Claim, type Ended, type OpenExecution } from './execution';
 import { admit, type Candidate, type Held, type Usage } from './limits';
 
-/** Whoever puts it on the queue knows PostgreSQL's time a little less well than PostgreSQL. */
+/**
+ * Condition for executions that are due. Allows 100 ms, since the process that queued the job knows PostgreSQL's time
+ * less exactly than PostgreSQL.
+ */
 const DUE = `${MAY_ACT} AND e.status = 'queued' AND e.next_attempt_at <= ${NOW} + interval '100 milliseconds'`;
-/** @param canJudge whether signs of life tell anything now */
+/**
+ * Returns the condition for running executions whose worker is gone.
+ *
+ * @param canJudge expression that is true while signs of life can be judged
+ */
 export const lost = (canJudge: string): string =>
   `e.status = 'running' AND (e.lease_until < ${NOW} OR ${canJudge} AND ${isDead('e.lease_owner')})`;
-/** Of an execution and its action `a`. */
+/** Condition for executions that no limit applies to; `a` is the action. */
 const UNLIMITED = `coalesce(a.concurrency, a.target_concurrency,
   (SELECT s.max_actions_per_hour FROM services s WHERE s.id = e.service_id)) IS NULL`;
 
-/** Any number; whoever counts what is in flight holds it, so that two never take the same last place. */
+/**
+ * Key of the advisory lock (an arbitrary number) that is held while executions in flight are counted, so that two
+ * workers never take the same last place.
+ */
 const LIMITS_LOCK = 0x6c696d74;
 
-/** Who may run an execution now. A batch of claims is one statement; only limits cost more. */
+/**
+ * Claims of executions by workers.
+ *
+ * A claim sets an execution `running` with a lease, in one UPDATE that names the state it starts from, so that one
+ * worker at most gets it. Claims are batched into one statement. Where a limit applies, they are counted under a lock,
+ * and executions over the limit stay `queued` with `held` set.
+ */
 @Injectable()
 export class Claims {
   private readonly logger = new Logger('Actions');
@@ -53,23 +69,23 @@ export class Claims {
   ) {}
 
   /**
-   * Takes a queued execution whose moment has come. Undefined: it is not to be run, somebody else runs it, or a limit
-   * holds it for now.
+   * Claims a queued execution that is due. Undefined when it must not run, another worker has it, or a limit holds it
+   * for now.
    */
   claim(id: string, worker: string): Promise<ClaimedExecution | undefined> {
     return this.due.add({ id, worker });
   }
 
-  /** Takes one over whose worker is gone. */
+  /** Claims a running execution whose worker is gone. */
   claimLost(id: string, worker: string): Promise<ClaimedExecution | undefined> {
     return this.lost.add({ id, worker });
   }
 
   /**
-   * Lets a test by a person begin under the limits of all executions; it counts for them once its row is written, in the
-   * same transaction.
+   * Admits a test by a person under the limits of all executions. The test counts towards them once its row is written,
+   * in the same transaction.
    *
-   * @throws Conflict naming the limit that leaves no room
+   * @throws Conflict naming the limit that is reached
    */
   async admitTest(sql: Sql, actionId: string): Promise<void> {
     await sql.rows('SELECT pg_advisory_xact_lock($1)', [LIMITS_LOCK]);
@@ -86,7 +102,7 @@ export class Claims {
     if (held[0] !== undefined) throw new Conflict(held[0].why);
   }
 
-  /** For each place that is free now, one that waits for it is put on the queue. */
+  /** Queues one held execution for each place that has become free. */
   async release(ended: readonly Ended[]): Promise<void> {
     const freed = ended.filter(({ status, someAreHeld }) => someAreHeld && status !== 'waiting');
     if (freed.length === 0) return;
@@ -121,7 +137,9 @@ export class Claims {
     return inOrder(claims, [...free, ...(await this.takeLimited(left, this.clock.now()))]);
   }
 
-  /** Most that could not be taken are done, or in other hands. */
+  /**
+   * Tells whether any of the executions is still due: most that could not be claimed are done, or claimed by others.
+   */
   private async anyDue(claims: readonly Claim[]): Promise<boolean> {
     const [row] = await this.database.keyed.rows(
       `SELECT FROM executions e WHERE e.id = ANY($1::uuid[]) AND ${DUE} LIMIT 1`,
@@ -131,7 +149,10 @@ export class Claims {
     return row !== undefined;
   }
 
-  /** Locks first, skipping what another worker has in hand: two batches never wait for each other. */
+  /**
+   * Claims executions in one statement. Locks rows first and skips those that another worker has locked, so that two
+   * batches never wait for each other.
+   */
   private take(
     sql: Sql,
     claims: readonly Claim[],

@@ -5,12 +5,12 @@ const TEXT_AT_MOST = 2_000;
 const ITEMS_AT_MOST = 20;
 const DEPTH_AT_MOST = 6;
 
-/** Every text in it without our secrets. */
+/** Returns the value with our secrets masked in every text. */
 export function masked(value: unknown, secrets: readonly string[]): unknown {
   return mapped(value, (text) => maskTexts(text, secrets));
 }
 
-/** What was sent, in short, as it may be kept: without our secrets, long texts and lists cut. */
+/** Returns a request as it may be stored: secrets masked, long texts and lists cut. */
 export function excerptOf(request: object, secrets: readonly string[]): object {
   // Masked first: what is cut through the middle is not found any more.
   const shortened = (text: string) => cut(maskTexts(text, secrets));

@@ -9,13 +9,16 @@ import { TestExecutions } from './test-executions';
 import { WaitingExecutions } from './waiting-executions';
 
 const EVERY_MS = 2_000;
-/** A job this late may be lost. One that is only delayed keeps its place on the queue: its id is known there. */
+/**
+ * Delay after which a job may be lost, milliseconds. A job that is only delayed is not queued twice: the queue knows
+ * its id.
+ */
 const LATE_MS = 3_000;
 const AT_ONCE = 2_000;
-/** Those that wait for long are put on the queue when their moment is this near; two rounds see each of them. */
+/** Time before its moment at which a waiting execution is queued, milliseconds; two rounds see each one. */
 const NEAR_MS = 2 * EVERY_MS;
 
-/** Puts back on the queue what Redis lost, and what a dead worker left behind; ends approvals that nobody gave. */
+/** Sweep that queues again what Redis lost and what dead workers left behind, and ends approvals that have expired. */
 @Injectable()
 export class ExecutionSweep extends Recurring {
   constructor(

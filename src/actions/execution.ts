@@ -12,7 +12,10 @@ export type ExecutionStatus =
   | 'cancelled'
   | 'shadowed';
 
-/** How one try ended; `accepted`: the target has it in hand; `not_yet`: it takes it later, and was asked `times` times. */
+/**
+ * Outcome of an attempt. `accepted`: the target works on it. `not_yet`: the target will take it later; consecutive ones
+ * are one attempt with `times`.
+ */
 export type AttemptOutcome =
   'succeeded' | 'accepted' | 'permanent' | 'retryable' | 'not_yet' | 'ambiguous' | 'lost' | 'person';
 
@@ -20,19 +23,20 @@ export interface Attempt {
   startedAt: string;
   finishedAt?: string;
   outcome?: AttemptOutcome;
-  /** What was sent, in short, secrets masked. */
+  /** Request in short, secrets masked. */
   request?: object;
   error?: string;
   detail?: string;
-  /** How often the target said `not_yet`. */
+  /** Number of times the target answered `not_yet`. */
   times?: number;
-  /** What was about to be done, written down before. */
+  /** Intent that was recorded before the attempt. */
   intended?: object;
 }
 
 /**
- * A CTE `mine`: executions that are locked, what their claim needs of their actions, and who claims them. A look into
- * the index for each, whatever the planner thinks of their number: it may read all executions that an action ever had.
+ * Returns a CTE `mine`: locked executions, what their claim needs of their actions, and which worker claims them.
+ * Written so that PostgreSQL looks up each id in the index, whatever number it expects: otherwise it may read all
+ * executions that an action ever had.
  *
  * @param ids and workers: names of parameters, arrays of the same length
  * @param condition on an execution `e` and its action `a`
@@ -46,10 +50,10 @@ export const mine = (ids: string, workers: string, condition: string): string =>
      WHERE ${halfOf(condition)})`;
 
 /**
- * A CTE `own`: what is given of executions `u` that are still in the hands of who gives it. Looked up as in `mine`.
+ * Returns a CTE `own`: the rows given for executions `u` that their worker still holds. Looked up as in `mine`.
  *
  * @param given the rows `u`
- * @param condition on an execution `e` and what is given of it
+ * @param condition on an execution `e` and the rows given for it
  */
 export const own = (given: string, condition: string): string =>
   `own AS MATERIALIZED (
@@ -57,24 +61,24 @@ export const own = (given: string, condition: string): string =>
      WHERE ${halfOf(condition)})`;
 
 /**
- * A condition of which the planner supposes that half of the rows fulfil it. Of these conditions it supposes one row, and
- * then looks up all of the batch for each of the batch; what it takes for several it joins by a hash.
+ * Returns a condition for which the planner expects half of the rows to match. For the plain condition it expects one
+ * row, and then scans the whole batch for each row of it; for more rows it chooses a hash join.
  */
 const halfOf = (condition: string): string => `CASE WHEN ${condition} THEN true ELSE false END`;
 
-/** How a try ended and what follows. */
+/** End of an attempt, and what follows. */
 export interface Ending {
   attempt: Required<Pick<Attempt, 'outcome'>> & Pick<Attempt, 'request' | 'error' | 'detail'>;
   status: 'succeeded' | 'failed' | 'unknown' | 'queued' | 'waiting';
-  /** For `queued`: when it is tried again; for `waiting`: when the target is asked. */
+  /** Moment of the next attempt, for `queued`, or of the next question to the target, for `waiting`. */
   nextAttemptAt?: Date;
-  /** For `waiting`: what is needed to ask, and until when that makes sense. */
+  /** Facts needed to ask the target, and the moment until which to ask, for `waiting`. */
   waiting?: { facts: Waiting; until: Date };
-  /** For `queued`: until when the target may say that it can't yet. */
+  /** Moment until which the target may answer `not_yet`, for `queued`. */
   notYetUntil?: Date;
 }
 
-/** Asked for by a worker. */
+/** Request of a worker for an execution. */
 export interface Claim {
   id: string;
   worker: string;
@@ -85,15 +89,15 @@ export interface OpenExecution {
   tries: number;
 }
 
-/** One in the hands of a worker, as long as nobody has taken it over. */
+/** Execution that a worker has claimed, as long as no other has claimed it since. */
 export type InHand = Pick<ClaimedExecution, 'id' | 'tries' | 'worker' | 'claimNumber'>;
 
-/** One that a worker has written down. */
+/** Execution whose end has been written. */
 export interface Ended {
   id: string;
   actionId: string;
   status: ExecutionStatus;
-  /** Executions wait for a place, maybe for the one that is free now. */
+  /** True when executions are held by a limit, perhaps for the place that is free now. */
   someAreHeld: boolean;
 }
 

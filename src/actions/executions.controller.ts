@@ -61,7 +61,7 @@ class Resolution {
 interface ExecutionRow {
   id: string;
   kind: 'trigger' | 'test';
-  /** Of a test there is none, and no trigger. */
+  /** Name of the service; null in tests, which have no trigger either. */
   service: string | null;
   action: string;
   trigger: string | null;
@@ -72,9 +72,9 @@ interface ExecutionRow {
   nextAttemptAt: Date | null;
   expiresAt: Date | null;
   finishedAt: Date | null;
-  /** The limit it waits for. */
+  /** Sentence about the limit it waits for. */
   held: string | null;
-  /** What it is to do to the nodes of an infrastructure. */
+  /** Effect on the nodes of an infrastructure. */
   nodes: { current: number; desired: number; delta: number; direction?: string } | null;
 }
 
@@ -82,7 +82,7 @@ const SHOWN = `e.id, e.kind, e.service_name AS service, e.action_name AS action,
   e.attempts, e.created_at AS "createdAt", e.next_attempt_at AS "nextAttemptAt", e.expires_at AS "expiresAt", e.finished_at AS "finishedAt",
   e.held->>'why' AS held, e.variables->'nodes' AS nodes`;
 
-/** The action queue and its history. */
+/** Routes for executions and their history. */
 @ApiTags('executions')
 @ApiBearerAuth()
 @Controller('api/v1/executions')
@@ -194,7 +194,7 @@ export class ExecutionsController {
   }
 }
 
-/** What there is none of is left out. */
+/** Returns an execution as it is shown, without fields that are null. */
 function show(row: ExecutionRow): object {
   const known = Object.entries(row).filter(([, value]) => value !== null);
   return { ...Object.fromEntries(known), idempotencyKey: row.id };

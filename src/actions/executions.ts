@@ -13,10 +13,10 @@ import { NOW, NOW_TEXT } from '../queue/claimed-execution';
 import { Claims, lost } from './claims';
 import { ENDED, own, type Ended, type Ending, type InHand, type OpenExecution } from './execution';
 
-/** Which ended executions to retry. */
+/** Filter for ended executions to retry. */
 export interface RetryFilter {
   status: 'failed' | 'unknown' | 'cancelled';
-  /** Id or name. */
+  /** Id or name of the service. */
   service?: string;
   action?: string;
   from?: Date;
@@ -24,7 +24,7 @@ export interface RetryFilter {
 }
 
 const RETRIED_AT_ONCE = 10_000;
-/** Of those that scale: the nodes are looked at again for each. */
+/** Largest number of scaling executions retried at once: the nodes are checked again for each. */
 const SCALING_RETRIED_AT_ONCE = 500;
 
 interface OwnEnding {
@@ -32,7 +32,10 @@ interface OwnEnding {
   ending: Ending;
 }
 
-/** Executions as rows: what came of each try, and what people do to them. Every change is guarded by the state it starts from. */
+/**
+ * Executions in PostgreSQL: the outcome of each attempt, and changes by people. Every change names the state it starts
+ * from, so that of two concurrent ones only one succeeds.
+ */
 @Injectable()
 export class Executions {
   private readonly endings = new Batcher((endings: OwnEnding[]) => this.finishAll(endings));
@@ -47,12 +50,16 @@ export class Executions {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** Writes down how the last try ended; false when it was taken from whoever had it in hand. */
+  /**
+   * Writes the end of an attempt.
+   *
+   * @returns false when another worker has claimed the execution since
+   */
   finish(claimed: InHand, ending: Ending): Promise<boolean> {
     return this.endings.add({ claimed, ending });
   }
 
-  /** Has nobody taken it over? */
+  /** Tells whether the worker still holds the execution. */
   async isInHand({ id, worker, claimNumber }: InHand): Promise<boolean> {
     const rows = await this.database.rows(
       'SELECT FROM executions WHERE id = $1 AND lease_owner = $2 AND claim_number = $3 AND status IN ($4, $5)',
@@ -108,7 +115,11 @@ export class Executions {
     return endings.map(({ claimed }) => finished.has(claimed.id));
   }
 
-  /** Writes down what is about to be done; false when it was taken from whoever had it in hand. */
+  /**
+   * Records what is about to be done.
+   *
+   * @returns false when the worker does not hold the execution any more
+   */
   async intend({ id, worker, claimNumber }: InHand, intent: object): Promise<boolean> {
     const rows = await this.database.rows(
       `UPDATE executions SET attempts = jsonb_set(attempts, '{-1,intended}', $4::jsonb)
@@ -118,7 +129,7 @@ export class Executions {
     return rows.length > 0;
   }
 
-  /** Seconds that the execution has waited that is due longest; 0 when none is. */
+  /** Returns how long the longest-due execution has waited, seconds; 0 when none is due. */
   async oldestDueSeconds(now: Date): Promise<number> {
     const [row] = await this.database.rows<{ seconds: number | null }>(
       `SELECT extract(epoch FROM $1::timestamptz - min(next_attempt_at))::float8 AS seconds
@@ -128,7 +139,7 @@ export class Executions {
     return Math.max(0, row?.seconds ?? 0);
   }
 
-  /** How many wait because a limit is reached. */
+  /** Returns how many executions wait because a limit is reached. */
   async held(): Promise<number> {
     const [row] = await this.database.rows<{ count: number }>(
       `SELECT count(*)::int AS count FROM executions WHERE status = 'queued' AND held IS NOT NULL`,
@@ -136,7 +147,10 @@ export class Executions {
     return row!.count;
   }
 
-  /** Queued ones whose moment is past: their job may be lost. Those that are on the queue are not put there twice. */
+  /**
+   * Returns queued executions that are overdue: their jobs may be lost. The queue drops duplicates of jobs it still
+   * has.
+   */
   async overdue(before: Date, limit: number): Promise<OpenExecution[]> {
     return this.database.rows<OpenExecution>(
       `SELECT id, tries FROM executions WHERE status = 'queued' AND next_attempt_at < $1 ORDER BY next_attempt_at LIMIT $2`,
@@ -144,7 +158,7 @@ export class Executions {
     );
   }
 
-  /** Queued ones whose moment is near. */
+  /** Returns queued executions that become due between two moments. */
   async near(from: Date, to: Date, limit: number): Promise<(OpenExecution & { at: Date })[]> {
     return this.database.rows(
       `SELECT id, tries, next_attempt_at AS at FROM executions
@@ -153,7 +167,7 @@ export class Executions {
     );
   }
 
-  /** Running ones whose worker is gone. */
+  /** Returns running executions whose worker is gone. */
   async lost(limit: number): Promise<OpenExecution[]> {
     return this.database.rows<OpenExecution>(
       `SELECT e.id, e.tries FROM executions e WHERE ${lost('$1')} ORDER BY e.lease_until LIMIT $2`,
@@ -170,7 +184,11 @@ export class Executions {
     return rows.length;
   }
 
-  /** By a person: goes on with the same execution and key. */
+  /**
+   * Retries an ended execution for a person, with the same id and so the same idempotency key.
+   *
+   * @throws Conflict when it is a test, its action was deleted, or it would now scale otherwise than it says
+   */
   async retry(id: string): Promise<void> {
     const now = this.clock.now();
     const [odd] = await this.database.rows<{ action: string; kind: string }>(
@@ -193,8 +211,8 @@ export class Executions {
   }
 
   /**
-   * All that match and whose action is still there, as `retry` each; a bounded number at a time. Those that would do
-   * something else to the nodes there are now are left to a person.
+   * Retries all matching executions whose action still exists, up to a limit. Those that would now scale otherwise than
+   * they say are counted as `changed` and left to a person.
    */
   async retryAll(filter: RetryFilter): Promise<{ retried: number; changed?: number }> {
     const now = this.clock.now();
@@ -273,7 +291,7 @@ export class Executions {
     );
   }
 
-  /** A person has looked at the target and knows what came of it. */
+  /** Ends an `unknown` execution with what a person has found out at the target. */
   async resolve(id: string, status: 'succeeded' | 'failed', note: string): Promise<void> {
     const now = this.clock.now();
     await this.change(id, ['unknown'], 'resolved', (sql) =>
@@ -285,7 +303,11 @@ export class Executions {
     );
   }
 
-  /** A change by a person from one of the states it starts from. @throws NotFound, Conflict */
+  /**
+   * Makes a change for a person, from one of the states that allow it.
+   *
+   * @throws NotFound, Conflict
+   */
   private async change(
     id: string,
     from: string[],
@@ -307,7 +329,7 @@ export class Executions {
 
 const FINISHED = `CASE WHEN own.status = 'waiting' THEN '{}' ELSE jsonb_build_object('finishedAt', ${NOW_TEXT}) END`;
 
-/** What a person, or the passing of time, did to an execution: one entry in its history. */
+/** Returns an entry of the history for what a person did, or for an expired approval. */
 function personally(now: Date, error?: string, detail?: string): string {
   const at = now.toISOString();
   return JSON.stringify([{ startedAt: at, finishedAt: at, outcome: 'person', error, detail }]);

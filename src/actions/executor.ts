@@ -35,21 +35,30 @@ import { renderedInTime } from './rendering';
 import { gapMs, WaitingExecutions, type ClaimedWaiting, type Followed } from './waiting-executions';
 
 const CONCURRENCY = 64;
-/** How often the end of a try is written down again when PostgreSQL is away. The lease bounds it too. */
+/** Largest number of times the end of an attempt is written while PostgreSQL is away. The lease limits it as well. */
 const FINISH_TRIES = 8;
 const A_DAY_SECONDS = 86_400;
-/** What ends by itself at a target is asked after more often than what a person has to approve there. */
+/**
+ * Longest gap between two questions to a target that answered `not_yet`, milliseconds: what ends by itself is asked
+ * about more often than what a person has to approve.
+ */
 const NOT_YET_GAP_AT_MOST_MS = 15_000;
 const NEVER = new AbortController().signal;
 
-/** An action ready to be called. */
+/** Action ready to be called. */
 interface Call {
   strategy: Action;
   params: object;
   secrets: string[];
 }
 
-/** Takes executions from the queue and carries them out: at most once at a time, each try written down. */
+/**
+ * Runs executions: claims them from the queue, calls their action, and writes the outcome of each attempt.
+ *
+ * An execution here is attempted (`run`), asked about at its target (`follow`), or recovered after its worker died
+ * (`recover`). One worker at a time holds it, by its lease. Before anything is sent, the lease and this process's sign
+ * of life are checked; an execution that was lost meanwhile is left to the new worker.
+ */
 @Processor('actions')
 export class Executor implements LocalExecutor, BeforeApplicationShutdown {
   private readonly logger = new Logger('Actions');
@@ -80,7 +89,10 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
     this.stopping.abort();
   }
 
-  /** One that began with its decision. Should its end be lost, so is its lease in time, and it is looked into. */
+  /**
+   * Runs an execution that was claimed together with its decision. If its end can't be written, its lease expires and
+   * another worker recovers it.
+   */
   async execute(claimed: ClaimedExecution): Promise<void> {
     await this.run(claimed).catch((error) =>
       this.logger.warn(`what came of execution ${claimed.id} is not written down: ${messageOf(error)}`),
@@ -134,7 +146,11 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
     await this.finish(claimed, masked(ending, secrets, request));
   }
 
-  /** Nothing is done for an execution that was taken over while this process was held up. @throws Unavailable */
+  /**
+   * Tells whether this worker still holds the execution, after the process may have been stopped.
+   *
+   * @throws Unavailable
+   */
   private async isStillOurs(claimed: ClaimedExecution): Promise<boolean> {
     if (this.life.isGood) return true;
     await this.life.good();
@@ -143,7 +159,10 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
     return isOurs;
   }
 
-  /** With the nodes that are wished by now. What a try has written down before it did it goes by what was decided. */
+  /**
+   * Returns the execution with the number of nodes that is wanted now. After a recorded intent the number stays as it
+   * was decided.
+   */
   private async renewed(claimed: ClaimedExecution): Promise<ClaimedExecution> {
     const { id, variables, intended } = claimed;
     if (!isObject(variables.nodes) || (intended ?? undefined) !== undefined) return claimed;
@@ -152,8 +171,10 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
   }
 
   /**
-   * @throws Error when the definition is not usable: a mapping or a secret that is not there, a template that fails, an
-   * action that does the contrary of what its rule wants
+   * Makes the action of an execution ready to be called.
+   *
+   * @throws Error when it can't be: a mapping or a secret is missing, a template fails, or the action scales against
+   * its rule
    */
   private async prepare({ id, actionId, actionVersion, variables }: ClaimedExecution): Promise<Call> {
     const { options, strategy, params, texts } = await this.book.open(actionId, actionVersion);
@@ -166,7 +187,10 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
     };
   }
 
-  /** What will be sent, for whoever reads the attempt. What can't be shown can't be sent: the attempt says why. */
+  /**
+   * Returns an excerpt of the request for the record of the attempt; undefined when it can't be made: then the attempt
+   * itself fails and says why.
+   */
   private request(claimed: ClaimedExecution, { strategy, params, secrets }: Call): object | undefined {
     try {
       return excerptOf(strategy.preview(params, this.contextOf(claimed, NEVER)), secrets);
@@ -194,20 +218,24 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
     }
   }
 
-  /** @throws Retryable */
+  /**
+   * Checks that this process still counts as alive.
+   *
+   * @throws Retryable
+   */
   private assertAlive(): void {
     if (!this.life.isGood)
       throw new Retryable('this process was held up for so long that others may have taken it over');
   }
 
-  /** Its target has it in hand. */
+  /** Returns the end of an attempt that the target has accepted. */
   private waits({ strategy, params }: Call, facts: Waiting, attempt: Ending['attempt']): Ending {
     const now = this.clock.now().getTime();
     const until = new Date(now + (strategy.waitsAtMost?.(params) ?? A_DAY_SECONDS) * 1000);
     return { status: 'waiting', nextAttemptAt: new Date(now + gapMs(0)), waiting: { facts, until }, attempt };
   }
 
-  /** Asks the target how far it is with what it accepted. */
+  /** Asks the target about the progress of what it accepted, and writes the answer. */
   private async follow(claimed: ClaimedWaiting): Promise<void> {
     const { followed, secrets } = await this.followed(claimed);
     const said = masked(followed, secrets);
@@ -249,7 +277,7 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
     }
   }
 
-  /** The worker that ran it died on the way: the answer, if there was one, is lost. */
+  /** Handles an execution whose worker died while it ran: an answer, if there was one, is lost. */
   private async recover(claimed: ClaimedExecution): Promise<void> {
     let ending: Ending;
     let secrets: string[] = [];
@@ -270,7 +298,10 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
     await this.finish(claimed, masked(ending, secrets));
   }
 
-  /** Sent, perhaps, and no answer: the same key makes it safe to ask again; else the target may tell; else nobody can. */
+  /**
+   * Decides what follows a lost answer. A retry, if the idempotency key makes it safe; else what the target says; else
+   * `unknown`.
+   */
   private async lostAnswer(
     claimed: ClaimedExecution,
     call: Call,
@@ -299,7 +330,7 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
     }
   }
 
-  /** An answer was lost so long ago that the same key would be taken for another deed. */
+  /** Tells whether the target may have forgotten the key since an answer was lost, so that a retry would act twice. */
   private isForgotten({ doubtfulSince }: ClaimedExecution, { strategy, params }: Call): boolean {
     const seconds = strategy.knowsKeySeconds?.(params);
     return seconds !== undefined && this.clock.now().getTime() > doubtfulSince.getTime() + seconds * 1000;
@@ -337,7 +368,10 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
     };
   }
 
-  /** The target will take it when something has ended there. That is no try, however often it is asked. */
+  /**
+   * Returns the end of an attempt that the target will take later. Such attempts do not count as tries, however many
+   * there are.
+   */
   private later({ asked, waitsUntil }: ClaimedExecution, { message, withinSeconds }: NotYet): Ending {
     const now = this.clock.now().getTime();
     const until = waitsUntil ?? new Date(now + withinSeconds * 1000);
@@ -355,7 +389,7 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
     };
   }
 
-  /** Calls the mapping with the action's timeout. One that is left behind may have been done. */
+  /** Calls the mapping with the action's timeout. A call that is abandoned may have taken effect. */
   private within<T>(claimed: ClaimedExecution, call: (context: ActionContext) => Promise<T>): Promise<T> {
     return withDeadline(claimed.timeoutSeconds * 1000, (signal) => call(this.contextOf(claimed, signal)));
   }
@@ -374,7 +408,11 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
     };
   }
 
-  /** @throws Retryable when it can't be written down, or another worker has it in hand: nothing was done yet */
+  /**
+   * Records what is about to be done.
+   *
+   * @throws Retryable when it can't be recorded, or another worker holds the execution: nothing has been done yet
+   */
   private async intend(claimed: ClaimedExecution, intent: object): Promise<void> {
     const isOurs = await this.executions.intend(claimed, intent).catch((problem) => {
       throw new Retryable(`what was to be done can't be written down: ${messageOf(problem)}`);
@@ -399,7 +437,7 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
     else this.logger.warn({ msg: `${action}: ${error}`, ...line });
   }
 
-  /** PostgreSQL may be away for a moment: what came of it must not be lost for that. */
+  /** Writes a result, again and again while PostgreSQL is away: the outcome of an attempt must not be lost. */
   private async untilWritten({ id }: ClaimedExecution, write: () => Promise<boolean>): Promise<void> {
     for (let tried = 1; ; tried++) {
       try {
@@ -434,12 +472,12 @@ const withExecution = (variables: Record<string, unknown>, id: string) => ({
   ...variables,
 });
 
-/** What a target echoes of our credentials is nobody's business. */
+/** Masks our credentials in the texts of an end. */
 function masked<E extends Pick<Ending, 'attempt'>>(ending: E, secrets: string[], request?: object): E {
   const mask = (text?: string) => (text === undefined ? undefined : maskTexts(text, secrets).slice(0, 2_000));
   const { outcome, error, detail } = ending.attempt;
   return { ...ending, attempt: { outcome, request, error: mask(error), detail: mask(detail) } };
 }
 
-/** PostgreSQL is away: that says nothing about the action. */
+/** Tells whether an error only means that PostgreSQL is away, and nothing about the action. */
 const isForNow = (error: unknown): boolean => error instanceof Unavailable;

@@ -1,4 +1,7 @@
-/** What an answer over HTTP says of the deed; see the tables in docs/actions. */
+/**
+ * Longest excerpt of an answer, characters. This file decides what an HTTP answer says about an action; see the tables
+ * in docs/actions.
+ */
 import type { HttpAnswer } from '../targets/http/http-call';
 import { retryAfterSeconds } from '../targets/http/retry-after';
 import { Ambiguous, Permanent, Retryable } from './action';
@@ -6,10 +9,10 @@ import { Ambiguous, Permanent, Retryable } from './action';
 const EXCERPT_CHARACTERS = 200;
 
 /**
- * The failure that a status stands for, whether it is the answer's own or one that its body tells.
+ * Returns the error for a failure status, be it the answer's own or one stated in its body.
  *
- * @param answered that it was answered so, as a sentence
- * @param isIdempotent the target does the same only once
+ * @param answered sentence that says what was answered
+ * @param isIdempotent whether the target performs the same request only once
  */
 export function failureByStatus(
   status: number,
@@ -26,7 +29,7 @@ export function failureByStatus(
   return new Permanent(answered);
 }
 
-/** What a body says, in short and on one line. */
+/** Returns the beginning of a body on one line. */
 export const excerptIn = (body: Buffer): string =>
   body
     .toString()

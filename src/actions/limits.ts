@@ -1,35 +1,40 @@
 /**
- * How much may be done at once, and in an hour: which of the executions that are due may begin, and what the others
- * wait for. Pure.
+ * Milliseconds of an hour. This file decides which due executions may begin under the limits of executions in flight
+ * and per hour, and what the others wait for. Pure.
  */
 
 const HOUR_MS = 3_600_000;
-/** A place becomes free when an execution ends, and the next is begun then; this is for the case that nobody saw it. */
+/**
+ * Time until a held execution is looked at again, milliseconds. Usually the end of another execution releases it
+ * earlier.
+ */
 const LOOK_AGAIN_MS = 30_000;
 
-/** One that is due, with the limits that count for it. */
+/** Due execution, with the limits that apply to it. */
 export interface Candidate {
   id: string;
   action: string;
   actionName: string;
-  /** How many executions of the action may be in flight at once. */
+  /** Largest number of executions of the action in flight. */
   concurrency: number | null;
-  /** Where its requests go to, and how many executions of any action may be in flight there. */
+  /**
+   * Host its requests go to; `targetConcurrency` is the largest number of executions, of any action, in flight there.
+   */
   target: string | null;
   targetConcurrency: number | null;
   service: string;
   serviceName: string;
-  /** How many executions of the service may begin in an hour. */
+  /** Largest number of executions of the service that may begin in an hour. */
   maxPerHour: number | null;
-  /** It was begun before: another try of it is no other action. */
+  /** True when it has begun before: another attempt does not count towards the hourly limits. */
   hasBegun: boolean;
 }
 
-/** What is in flight, and what began in the last hour. `admit` adds what it admits. */
+/** Executions in flight, and those begun in the last hour. `admit` adds what it admits. */
 export interface Usage {
   ofAction: Map<string, number>;
   atTarget: Map<string, number>;
-  /** Moments, newest first; no more than the limit asks for. */
+  /** Moments at which executions began, newest first, ms since 1970; no more than the limit needs. */
   ofService: Map<string, number[]>;
   all: number[];
 }
@@ -39,15 +44,18 @@ export type LimitName = 'action' | 'target' | 'service' | 'overall';
 export interface Held {
   id: string;
   by: LimitName;
-  /** A sentence for the person who asks why it waits. */
+  /** Sentence for the person who asks why it waits. */
   why: string;
-  /** When it is looked at again, ms since 1970. */
+  /** Moment at which it is looked at again, ms since 1970. */
   until: number;
 }
 
 /**
+ * Decides which executions may begin, and which are held.
+ *
  * @param candidates in the order in which they may begin
- * @param maxPerHour of all services together
+ * @param maxPerHour limit of all services together
+ * @param now ms since 1970
  */
 export function admit(
   candidates: readonly Candidate[],

@@ -5,7 +5,7 @@ import { mapValues } from '../common/records';
 import { AT_ONCE, renderTemplate, TemplateLimit, type TemplateMode } from '../common/templates';
 import { threadTask } from '../common/thread-pool';
 
-/** Of all templates of an action together, beside the event loop. */
+/** Time limit of rendering all templates of an action on a thread, milliseconds, waiting included. */
 const RENDER_MS = 5_000;
 
 type Params = Record<string, unknown>;
@@ -25,9 +25,12 @@ type Render = (template: string | number, mode: TemplateMode) => string;
 const renderOnThread = threadTask<Rendering, string[]>('actions', join(__dirname, 'rendering.thread'));
 
 /**
- * Params with their templates rendered over a trigger's variables: at once, as nearly all can be, else on a thread.
+ * Returns params with their templates rendered over a trigger's variables: on the event loop if that is quick, as for
+ * nearly all, else on a thread.
  *
- * @throws Error when a template fails, TooCostly when they take too long, Unavailable when they can't be rendered now
+ * @throws Error when a template fails
+ * @throws TooCostly when they take too long
+ * @throws Unavailable when they can't be rendered now
  */
 export async function renderedInTime<P extends object>(
   cls: Type<P>,
@@ -50,7 +53,12 @@ export async function renderedInTime<P extends object>(
   return eachRendered(cls, params, () => texts.next().value!);
 }
 
-/** The same, at once. @throws Error when a template fails, TemplateLimit when they take too long for it */
+/**
+ * Like `renderedInTime`, on the event loop only.
+ *
+ * @throws Error when a template fails
+ * @throws TemplateLimit when they take too long for the event loop
+ */
 export function rendered<P extends object>(cls: Type<P>, params: P, variables: object): P {
   const until = performance.now() + AT_ONCE.renderLimit;
   return eachRendered(cls, params, (template, mode) =>
@@ -58,7 +66,7 @@ export function rendered<P extends object>(cls: Type<P>, params: P, variables: o
   );
 }
 
-/** Params with something else in the place of each template, in the order of the fields. */
+/** Returns params with each template replaced by what `render` returns, in the order of the fields. */
 function eachRendered<P extends object>(cls: Type<P>, params: P, render: Render): P {
   const made = Object.create(cls.prototype as object) as Params;
   for (const field of fieldsOf(cls)) {

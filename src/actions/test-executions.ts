@@ -6,13 +6,13 @@ import { LEASE_SECONDS, MAY_ACT, NOW, NOW_TEXT } from '../queue/claimed-executio
 import { Claims } from './claims';
 import { ENDED, type AttemptOutcome, type Ended, type ExecutionStatus } from './execution';
 
-/** What a person tries. */
+/** Test that a person runs. */
 export interface ActionTest {
   id: string;
   actionId: string;
-  /** Who it is, in words. */
+  /** Who runs it, in words. */
   by: string;
-  /** What will be sent, in short, secrets masked. */
+  /** Request in short, secrets masked. */
   request: object | undefined;
 }
 
@@ -22,7 +22,7 @@ export interface TestEnd {
   detail?: string;
 }
 
-/** Nobody asks a target again after a test: what is not over then can't be told. */
+/** Status for each outcome; others become `unknown`, since no target is asked again after a test. */
 const STATUS_OF: Partial<Record<AttemptOutcome, ExecutionStatus>> = {
   succeeded: 'succeeded',
   permanent: 'failed',
@@ -32,8 +32,8 @@ const STATUS_OF: Partial<Record<AttemptOutcome, ExecutionStatus>> = {
 const LOST = { outcome: 'lost', error: 'the process that ran it stopped before the end was known' };
 
 /**
- * Executions of kind `test`: `running` from before anything is sent, then ended once and for all. They are never queued
- * and no worker takes them, so that none is ever tried again. One whose end nobody wrote down in time is `unknown`.
+ * Executions of kind `test`. One is `running` from before anything is sent, and then ends once. It is never queued and
+ * never claimed by a worker, so it is never retried. If its end is not written in time, it becomes `unknown`.
  */
 @Injectable()
 export class TestExecutions {
@@ -42,7 +42,11 @@ export class TestExecutions {
     private readonly claims: Claims,
   ) {}
 
-  /** @throws Conflict under the kill switch, and where a limit leaves no room */
+  /**
+   * Writes the execution, as `running`.
+   *
+   * @throws Conflict when the kill switch is on, or a limit is reached
+   */
   begin({ id, actionId, by, request }: ActionTest): Promise<void> {
     return this.database.transaction(async (sql) => {
       await this.claims.admitTest(sql, actionId);
@@ -69,7 +73,7 @@ export class TestExecutions {
     await this.claims.release(rows);
   }
 
-  /** Those whose process is gone. */
+  /** Ends tests whose process is gone. */
   async endLost(): Promise<void> {
     const rows = await this.database.rows<Ended>(
       `UPDATE executions e SET status = 'unknown', finished_at = ${NOW}, expires_at = NULL,

@@ -17,20 +17,20 @@ import type { Waiting } from './action';
 import { Claims } from './claims';
 import { ENDED, mine, own, type Claim, type Ended, type Ending } from './execution';
 
-/** One that waits, in the hands of a worker that asks the target. */
+/** Waiting execution, claimed by a worker that asks its target. */
 export interface ClaimedWaiting extends ClaimedExecution {
   waiting: Waiting;
   waitsUntil: Date;
 }
 
-/** What the target said of it. */
+/** Answer of the target about an execution. */
 export interface Followed {
   status: 'waiting' | 'succeeded' | 'failed' | 'unknown';
   attempt: Ending['attempt'];
   waiting: Waiting;
 }
 
-/** Nobody has it in hand who lives. */
+/** Returns the condition for executions that no living worker has claimed. */
 const isFree = (canJudge: string): string =>
   `(e.lease_until IS NULL OR e.lease_until < ${NOW} OR ${canJudge} AND ${isDead('e.lease_owner')})`;
 
@@ -43,10 +43,17 @@ const FIRST_GAP_MS = 2_000;
 const GROWTH = 1.5;
 const LONGEST_GAP_MS = 60_000;
 
-/** Milliseconds until the target is asked again, after so many times. */
+/**
+ * Returns the gap before the next question to the target, milliseconds.
+ *
+ * @param asked number of questions so far
+ */
 export const gapMs = (asked: number): number => Math.min(FIRST_GAP_MS * GROWTH ** asked, LONGEST_GAP_MS);
 
-/** Executions that their target has accepted: who may ask it now, what it said, and when it is asked again. */
+/**
+ * Executions that their target has accepted. One is free, or claimed by one worker that asks the target; the answer
+ * ends the execution or sets the moment of the next question.
+ */
 @Injectable()
 export class WaitingExecutions {
   private readonly questions = new Batcher((claims: Claim[]) => this.takeAll(claims));
@@ -60,17 +67,24 @@ export class WaitingExecutions {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** Undefined: it does not wait any more, its moment has not come, or somebody else asks. */
+  /**
+   * Claims a waiting execution that is due. Undefined when it does not wait any more, is not due yet, or another worker
+   * has claimed it.
+   */
   claim(id: string, worker: string): Promise<ClaimedWaiting | undefined> {
     return this.questions.add({ id, worker });
   }
 
-  /** Writes down what the target said; false when it was taken from whoever had it in hand. */
+  /**
+   * Writes the answer of the target.
+   *
+   * @returns false when another worker has claimed the execution since
+   */
   note(claimed: ClaimedWaiting, followed: Followed): Promise<boolean> {
     return this.answers.add({ claimed, followed });
   }
 
-  /** Those whose moment is past and whom nobody asks: their job may be lost, or their worker. */
+  /** Returns executions that are overdue and not claimed: their jobs, or their workers, may be lost. */
   async overdue(before: Date, limit: number): Promise<{ id: string; asked: number }[]> {
     return this.database.rows(
       `SELECT e.id, e.asked FROM executions e WHERE e.status = 'waiting' AND e.next_attempt_at < $1

@@ -30,18 +30,18 @@ import { Subscriptions } from './subscriptions';
 export interface Accepted {
   id: string;
   dedupKey: string;
-  /** It changed nothing: a later report of the same alert was taken before. */
+  /** True where the alert changed nothing because a later report of it had been taken before. */
   isOvertaken?: true;
 }
 
 interface Updated {
   id: string;
   revived: boolean;
-  /** Where metrics look for their number, and what they found there, or why nothing. */
+  /** Value paths of metrics, and the number found there or why there is none; null without value paths. */
   numbers: [path: string, number: number | null, problem: string | null][] | null;
 }
 
-/** Two senders of a new alert at once: the second takes another look. */
+/** Another sender inserted the same new alert at the same time: the transaction is tried again. */
 class LostRace extends Error {}
 const MAX_TRIES = 5;
 
@@ -51,28 +51,28 @@ interface Delivery {
   alerts: readonly IncomingAlert[];
 }
 
-/** As a number: many moments are read, and making dates of them is what costs. */
+/** SQL of a moment as a number: many moments are read, and converting them to dates is the expensive part. */
 const millis = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
 
 const NOTHING: Kept = { accepted: [], overtaken: new Set(), news: [], sooner: [] };
 
 interface Kept {
-  /** Of an end that ended nothing there is none. */
+  /** Kept alert for each that came in; undefined for an end that ended nothing. */
   accepted: (Accepted | undefined)[];
   overtaken: ReadonlySet<IncomingAlert>;
-  /** News for rules, for the queue. */
+  /** Ids of alerts that rules must evaluate, for the queue. */
   news: string[];
   sooner: KeptAlert[];
 }
 
-/** An alert that says the same as the kept one. */
+/** A repeated alert that says the same as the kept one. */
 interface AlertTouch {
   key: string;
   digest: AlertDigest;
   endsAt?: Date;
 }
 
-/** What became of alerts that nobody has seen yet. */
+/** Result of inserting alerts of which none is kept yet. */
 interface Inserted {
   ids: ReadonlyMap<string, string>;
   taken: ReadonlySet<string>;
@@ -82,7 +82,10 @@ interface Inserted {
 
 const NOBODY: Inserted = { ids: new Map(), taken: new Set(), overtaken: new Set(), news: [] };
 
-/** Numbers of moments of their own that are not the last their alert has: what there is of it by now says nothing of them. */
+/**
+ * Returns alerts with a number and a time of their own that are not the newest of their key: the kept alert does not
+ * show their numbers, so they are only written as samples.
+ */
 function bygone(alerts: readonly IncomingAlert[], overtaken: ReadonlySet<IncomingAlert>): IncomingAlert[] {
   const said = alerts.filter(
     (one) => one.saidAt !== undefined && one.value !== undefined && !one.saysStartAlone,
@@ -102,7 +105,7 @@ interface Asked {
 interface InsertedRow {
   id: string;
   isAsked: boolean;
-  /** The rules have changed since they were read here: it is not known who asks. */
+  /** True where the rules have changed since they were read here, so that it is not known who asks. */
   isStale: boolean;
 }
 
@@ -113,28 +116,39 @@ interface InsertedAlone {
 
 const NO_ROWS: InsertedAlone = { rows: [], news: [] };
 
-/** From this many on a COPY and its round trips cost less than an INSERT. */
+/** Number of alerts from which a COPY and its round trips cost less than an INSERT. */
 const COPY_FROM = 200;
 
-/** While more than this share of the alerts are new, those that may be are inserted without a look before. */
+/** Share of new alerts above which alerts are inserted without looking for kept ones first. */
 const MOSTLY = 0.9;
-/** From this many on it is cheaper to look up a sample than to insert for nothing; and how many are a sample. */
+/** Number of alerts from which looking up a sample of `SAMPLED` alerts is cheaper than a useless insert. */
 const LARGE = 1_000;
 const SAMPLED = 50;
 
-/** Deliveries that share a commit. */
+/** Largest number of deliveries that share a commit. */
 const DELIVERIES_AT_ONCE = 64;
-/** While one waits for PostgreSQL, the next is made ready, where there is enough for it: a commit costs as much as 30 alerts. */
+/**
+ * Largest number of commits at a time: while one waits for PostgreSQL, the next is prepared. One begins beside another
+ * from `MANY_ALERTS` alerts on, as a commit costs as much as 30 alerts.
+ */
 const COMMITS_AT_ONCE = 3;
 const MANY_ALERTS = 200;
-/** Alerts that one statement looks up; what is more goes beside it. */
+/** Largest number of alerts that one statement looks up; statements for the rest run beside it. */
 const LOOKED_UP_AT_ONCE = 2_500;
-/** Alerts in memory that are not committed yet; whoever brings more is asked to come again. */
+/** Largest number of uncommitted alerts in memory; senders of more are told to try again. */
 const ALERTS_IN_MEMORY = 50_000;
 
 /**
- * The one way in: alerts are committed before anybody is told that they are accepted. Those that come at once share a
- * commit, and the same alert again is only looked at.
+ * Commits alerts, whatever way they came, before they are answered as accepted.
+ *
+ * An alert waits in memory, is committed with others in a batch, and is then answered. Three batches run at a time at
+ * most.
+ * - New alerts are inserted; the unique key (source, dedup key) decides between two batches with the same alert, and
+ *   the loser merges its own into the kept one under a lock.
+ * - Repeated alerts are compared without a lock, and written as seen again once for all batches that have them
+ *   (`beingSeen`).
+ *
+ * Always: accepted means committed, and a delivery that fails does not fail the others of its batch.
  */
 @Injectable()
 export class AlertIngest {
@@ -148,7 +162,7 @@ export class AlertIngest {
   private inMemory = 0;
   /** Alerts that are being written as seen again, by id. */
   private readonly beingSeen = new Map<string, { written: Promise<ReadonlySet<string>>; endsAt?: Date }>();
-  /** Most of what came last was new, as in a storm. */
+  /** True where most alerts of the last batch were new, as in an alert storm. */
   private comesNew = false;
 
   constructor(
@@ -160,7 +174,11 @@ export class AlertIngest {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** @throws Unavailable when PostgreSQL is away, or more come than it takes */
+  /**
+   * Takes alerts and returns when they are committed; leaves out ends that ended nothing.
+   *
+   * @throws Unavailable when PostgreSQL is away, or more come than it takes
+   */
   async accept(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Accepted[]> {
     this.activity.count(source.name, alerts.length, this.clock.now());
     if (alerts.length === 0) return [];
@@ -186,7 +204,7 @@ export class AlertIngest {
     }
   }
 
-  /** What one of them is wrong with must not cost the others: then each is committed alone. */
+  /** Commits deliveries together; when that fails, each alone, so that a faulty one does not fail the others. */
   private async commitAll(deliveries: readonly Delivery[]): Promise<(Kept | { error: unknown })[]> {
     try {
       return await this.commitTogether(deliveries);
@@ -274,7 +292,7 @@ export class AlertIngest {
     };
   }
 
-  /** A large batch that is not new would be inserted in vain, so some of it are looked up first. */
+  /** Tells whether a batch is probably new. Looks up a sample of a large batch, which is costly to insert in vain. */
   private async seemNew(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<boolean> {
     if (!this.comesNew || alerts.length < LARGE) return this.comesNew;
     const every = Math.floor(alerts.length / SAMPLED);
@@ -285,7 +303,7 @@ export class AlertIngest {
     return known.size < (1 - MOSTLY) * SAMPLED;
   }
 
-  /** A look without a lock, as most change nothing. */
+  /** Reads digests of kept alerts without locking: most repeated alerts change nothing. */
   private async digests(
     source: AlertSource,
     alerts: readonly IncomingAlert[],
@@ -312,10 +330,9 @@ export class AlertIngest {
   }
 
   /**
-   * Sees to it that alerts are written as seen again. What is being written just now, for others who brought the same, is
-   * waited for.
+   * Writes that alerts were seen again. Waits for writes of the same alerts that are under way for other batches.
    *
-   * @returns the keys of those that are not what they were, or news for a metric
+   * @returns keys of alerts that have changed meanwhile, or that are news for a metric
    */
   private async seeAgain(
     alerts: ReadonlyMap<string, IncomingAlert>,
@@ -336,7 +353,7 @@ export class AlertIngest {
     return touches.filter((touch) => !isWritten(touch)).map(({ key }) => key);
   }
 
-  /** @returns ids of those that still are what they were; another process may just have written the same */
+  /** @returns ids of alerts that are still as they were; another process may have written the same just before */
   private writeSeen(touches: AlertTouch[]): Promise<ReadonlySet<string>> {
     // They are locked in this order, everywhere.
     touches.sort((a, b) => (a.digest.id < b.digest.id ? -1 : 1));
@@ -377,9 +394,9 @@ export class AlertIngest {
   }
 
   /**
-   * Those that nobody has seen yet, by one statement. Of several with one key in here the last is the one that lasts.
+   * Inserts alerts of which none is kept, in one statement. Of several with one key the last one is current.
    *
-   * @returns ids by key, and the keys that are left: somebody else took them, or they have several rows
+   * @returns ids by key, and keys that are left: another sender has inserted them, or they need several rows
    */
   private async insertNew(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Inserted> {
     if (alerts.length === 0) return NOBODY;
@@ -401,7 +418,7 @@ export class AlertIngest {
     };
   }
 
-  /** While they are committed, whoever evaluates them here makes ready. */
+  /** Inserts alerts with one row each; meanwhile `LocalAlertDispatch` may prepare their evaluation. */
   private async insertAlone(source: AlertSource, alerts: readonly KeptAlert[]): Promise<InsertedAlone> {
     const asked = await this.asked(source, alerts);
     const follow = this.dispatch.take(source, [...asked.alerts]);
@@ -419,7 +436,7 @@ export class AlertIngest {
     }
   }
 
-  /** Many are copied, which takes no key that is there already for an answer: then nothing is done, and they are inserted. */
+  /** Copies large batches. A COPY fails as a whole when a key is there already: then the alerts are inserted. */
   private async insertOrCopy(
     source: AlertSource,
     alerts: readonly KeptAlert[],
@@ -477,7 +494,7 @@ export class AlertIngest {
     };
   }
 
-  /** Alerts whose end was moved up: their services are evaluated then, and not only at the end that was known before. */
+  /** Queues the services of alerts whose end has moved forward, so that they are evaluated at the new end. */
   private async lookSooner(alerts: readonly KeptAlert[]): Promise<void> {
     if (alerts.length === 0) return;
     try {
@@ -494,8 +511,10 @@ export class AlertIngest {
   }
 
   /**
-   * Answers those that are news for a metric alone: their life as it counts it had ended, or where it looks for its
-   * number there is another one.
+   * Updates kept alerts.
+   *
+   * @returns ids of alerts that are news for a metric alone: their life by the metric's `ttlSeconds` had ended, or the
+   * number at its value path has changed
    */
   private async update(sql: Sql, alerts: readonly KeptAlert[]): Promise<string[]> {
     if (alerts.length === 0) return [];
@@ -555,10 +574,11 @@ export class AlertIngest {
   }
 
   /**
-   * New ones. Those that no rule asks for need no evaluation and are done with, unless the rules have changed since they
-   * were read: while the revision is locked nobody changes one, and whoever does later looks at the alerts that live.
+   * Inserts new alerts. Those that no rule asks for are inserted as processed, unless the rules have changed since they
+   * were read. The revision is locked, so rules don't change meanwhile; a later change matches current alerts by
+   * itself.
    *
-   * @returns those that were inserted: the others have a key that somebody else took
+   * @returns rows that were inserted: the keys of the others are taken
    */
   private async insert(
     sql: Sql,
@@ -609,7 +629,11 @@ export class AlertIngest {
     return rows;
   }
 
-  /** The same for many. @throws what PostgreSQL says when one of them has a key that somebody else took */
+  /**
+   * Copies new alerts as `insert` inserts them.
+   *
+   * @throws the error of PostgreSQL when a key is taken
+   */
   private async copy(
     sql: Copying,
     source: AlertSource,
@@ -668,7 +692,7 @@ export class AlertIngest {
   }
 }
 
-/** Values of a statement, each of which may be long: others have their turn between them. */
+/** Returns values of a statement, made one by one with turns for other work between them, as each may be long. */
 const columns = (...values: (() => unknown)[]): Promise<unknown[]> => mapInTurns(values, (value) => value());
 
 async function* inTurns(parts: Iterable<Buffer>): AsyncGenerator<Buffer, void> {
@@ -682,7 +706,9 @@ async function* inTurns(parts: Iterable<Buffer>): AsyncGenerator<Buffer, void> {
 const COPIED = `id, source, format, dedup_key, status, value, labels, annotations, service_id, metric, at, ends_at, life_seconds,
   received_at, last_seen_at, is_current, revision, raw, content, reported_at, processed`;
 
-/** Alerts that begin something, whatever is kept, unless one is kept under their key. */
+/**
+ * Returns the alerts that begin something unless one is kept under their key: firing ones whose key is here only once.
+ */
 function beginnings(alerts: readonly IncomingAlert[]): IncomingAlert[] {
   const times = new Map<string, number>();
   for (const { dedupKey } of alerts) times.set(dedupKey, (times.get(dedupKey) ?? 0) + 1);

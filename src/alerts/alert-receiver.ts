@@ -37,14 +37,14 @@ import { Subscriptions } from './subscriptions';
 import { TakenMessages } from './taken-messages';
 
 const MAX_ALERTS = 10_000;
-/** Mistakes that are told of one of many alerts. */
+/** Largest number of errors reported for one of many alerts. */
 const ERRORS_OF_ONE = 10;
 
 const OVERTAKEN = 'changed nothing: a later report of the same alert was taken before';
 
 const REPEATED = 'changed nothing: the same message was taken before';
 
-/** What was accepted of a request. */
+/** Result of a request that was accepted. */
 interface Accepted {
   body: unknown;
   taken: Taken;
@@ -56,7 +56,10 @@ const untoldNote = ({ untold }: Parsed, index: number): Note => ({
   detail: `${untold}: nothing begins or ends by it`,
 });
 
-/** The way in of every format over HTTP: read, believed, addressed, committed, answered. */
+/**
+ * Takes requests of all formats over HTTP: reads and authenticates the message, finds the services it names, commits
+ * its alerts and answers.
+ */
 @Injectable()
 export class AlertReceiver {
   constructor(
@@ -69,7 +72,11 @@ export class AlertReceiver {
     private readonly messages: TakenMessages,
   ) {}
 
-  /** @param asked the format that the path names */
+  /**
+   * Takes a request and returns its answer, refusals included.
+   *
+   * @param asked the format that the path names
+   */
   async take(asked: string, facts: Facts, sender: Sender): Promise<Answer> {
     let type = asked;
     try {
@@ -85,7 +92,7 @@ export class AlertReceiver {
     }
   }
 
-  /** A change event of PagerDuty, by which no alert begins or ends. */
+  /** Takes a change event of PagerDuty, by which no alert begins or ends. */
   takeChange(facts: Facts, sender: Sender): Answer {
     const format = 'pagerduty';
     try {
@@ -141,12 +148,16 @@ export class AlertReceiver {
     return { body, taken, notes };
   }
 
-  /** For those who ask what came from a source; who has an API token sends without one. */
+  /** Keeps the request for the source's list of recent payloads; requests with an API token have no source. */
   private keepReceipt({ name, params }: Sender, receipt: Omit<Receipt, 'source'>): void {
     if (params !== undefined) this.activity.keep({ source: name, ...receipt });
   }
 
-  /** The first format whose shape it has. @throws InvalidInput */
+  /**
+   * Returns the first format that recognizes the body.
+   *
+   * @throws InvalidInput
+   */
   private async detected(facts: Facts): Promise<string> {
     const body = facts.headers['ce-specversion'] === undefined ? await readJsonInTurns(facts.raw) : undefined;
     const found = this.formats
@@ -158,7 +169,11 @@ export class AlertReceiver {
     ]);
   }
 
-  /** Params of the source, which a format needs to believe it. @throws Unavailable when a secret of it is not there */
+  /**
+   * Returns the source's params, with secrets, which the format needs to authenticate a message.
+   *
+   * @throws Unavailable when a secret can't be read
+   */
   private async paramsOf(type: string, { params }: Sender): Promise<object> {
     const cls = this.formats.get(type).options.params;
     if (fieldsOf(cls).length === 0 || params === undefined) return new cls();
@@ -176,7 +191,7 @@ export class AlertReceiver {
     // Only of a confined source it is asked whom its alerts would feed.
     const matcher = limits?.services ? (await this.subscriptions.current()).matcher : undefined;
     const alerts: IncomingAlert[] = [];
-    /** Of each alert, which of the parsed ones it is. */
+    /** Position of each alert among the parsed ones. */
     const indices: number[] = [];
     const take = (alert: IncomingAlert, index: number) => {
       alerts.push(alert);
@@ -211,7 +226,11 @@ export class AlertReceiver {
     return { alerts, indices, rejected };
   }
 
-  /** In the shape of the sender's own system, where it has one. @throws the error, where it has none */
+  /**
+   * Returns a refusal in the shape of the sender's own system.
+   *
+   * @throws the error, where the format has no shape for it
+   */
   private refuse(error: unknown, type: string, facts: Facts, sender: Sender): Answer {
     const { status, detail, errors = [] } = problemOf(error);
     const format = this.formats.find(type)?.strategy;
@@ -224,7 +243,10 @@ export class AlertReceiver {
   }
 }
 
-/** An alert of a source that is confined to services, which names none and would feed none of them. */
+/**
+ * Returns the error of an alert that would feed no service its source may speak for; only for sources confined to
+ * services.
+ */
 function unfedProblem(
   { service, status, labels }: { service?: string; status: string; labels: Record<string, string> },
   matcher: Matcher | undefined,
@@ -240,7 +262,7 @@ function reasonOf(status: number): string {
   return status >= 500 ? 'unavailable' : 'invalid';
 }
 
-/** How many alerts a body holds, before any of them is looked at. */
+/** Counts the alerts of a body before any of them is parsed. */
 function countIn(body: unknown): number {
   const list = isObject(body) ? body.alerts : body;
   return Array.isArray(list) ? list.length : 1;

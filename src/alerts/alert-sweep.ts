@@ -10,8 +10,8 @@ const LATE_MS = 3_000;
 const AT_ONCE = 5_000;
 
 /**
- * Puts moments of services on the queue when they are near; puts back what Redis lost of them, of services that changed,
- * and of alerts.
+ * Sweep that queues services shortly before their next moment, and queues again what Redis has lost: moments, changed
+ * services and alerts.
  */
 @Injectable()
 export class AlertSweep extends Recurring {
@@ -49,7 +49,7 @@ export class AlertSweep extends Recurring {
       telemetry.swept.inc({ what: 'changed_services' }, changed.length);
   }
 
-  /** The same moment stands on the queue once, however often it is put there. */
+  /** Returns services whose next moment is near. The queue has the same moment once, however often it is added. */
   private near(now: Date): Promise<{ id: string; at: Date }[]> {
     return this.database.rows(
       `SELECT service_id AS id, next_moment AS at FROM service_states

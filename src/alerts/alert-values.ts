@@ -3,7 +3,7 @@ import { floats, texts, uuids } from '../database/binary-format';
 import { Database } from '../database/database';
 import type { Sql } from '../database/sql-pool';
 
-/** An `alert` metric of a service. */
+/** A metric of type `alert` of a service. */
 export interface AlertMetric {
   service: string;
   metric: string;
@@ -11,43 +11,43 @@ export interface AlertMetric {
   ttlSeconds?: number;
   /** JSONPath of the number in the alert, in its own format; undefined: the alert's value. */
   valuePath?: string;
-  /** Names of the sources it believes; undefined: all. */
+  /** Names of the sources it accepts; undefined: all. */
   sources?: readonly string[];
-  /** Why no alert can feed it: what is stored of it is not what this program takes. */
+  /** Reason no alert can feed it: this release can't read its stored params. */
   problem?: string;
 }
 
-/** What feeds an `alert` metric now: the newest alert that lives. */
+/** Current value of an `alert` metric: that of the newest current alert. */
 export interface AlertValue {
   metric: string;
-  /** Undefined: the alert has no number where the metric looks for it. */
+  /** Number of the alert; undefined where there is none at the metric's value path. */
   value?: number;
-  /** Why it has none. */
+  /** Reason there is no number. */
   problem?: string;
-  /** When it began, as its sender says, or was received first. */
+  /** Moment at which the alert began, by its sender, or was first received. */
   at: Date;
-  /** The time of the value: its own, else that of the last receipt which said it. */
+  /** Moment of the value: its own, or else that of the last receipt with this value. */
   valueAt: Date;
   labels: Record<string, string>;
   annotations: Record<string, string>;
   source: string;
-  /** The number the alert itself carries. */
+  /** Number the alert itself carries. */
   said?: number;
-  /** How many alerts that live the metric has; this is the newest of them. */
+  /** Number of current alerts of the metric; this one is the newest. */
   total: number;
-  /** When this alert's life ends unless it is seen again. */
+  /** Moment at which this alert ends unless it is received again. */
   livesUntil?: Date;
   alert: string;
-  /** The rules have not been told of it yet, or not of its last change. */
+  /** True where the rules have not evaluated the alert, or not its last change. */
   isNew: boolean;
 }
 
-/** Formats of alerts that say since when they fire, and no time of the number they carry. */
+/** Formats whose alerts say since when they fire, but not the time of their number. */
 export const START_ALONE = ['alertmanager', 'grafana'];
 
 /**
- * The time of the value of an alert `a` for a metric `w`. That it fires is so since it began. A number has the time its
- * sender gave it; one that is sent again without a time of its own is as of its last receipt.
+ * SQL of the time of the value of an alert `a` for a metric `w`. An alert without a number has its start. A number has
+ * the time its sender gave it; one sent again without a time of its own has that of its last receipt.
  */
 const VALUE_AT = `CASE WHEN a.value IS NULL AND w.value_path IS NULL THEN a.at
   WHEN a.format IN (${START_ALONE.map((format) => `'${format}'`).join(', ')}) OR a.revision > 1 OR coalesce(a.reported_at, a.at) <> a.at THEN a.last_seen_at
@@ -59,7 +59,7 @@ const NOBODY: ReadonlyMap<string, AlertValue[]> = new Map();
 export class AlertValues {
   constructor(private readonly database: Database) {}
 
-  /** Values of the metrics that an alert lives for, by service; the others are 0. */
+  /** Returns the values of metrics that have a current alert, by service; other metrics are 0. */
   of(
     metrics: readonly AlertMetric[],
     now: Date,
@@ -69,8 +69,8 @@ export class AlertValues {
   }
 
   /**
-   * The same where nobody asks how many live beside the newest, whose `total` is 1: looks at no more of them than up to
-   * the first that lives. For who asks once for each alert.
+   * Returns what `of` does, with a `total` of 1: reads only up to the first current alert of each metric, for callers
+   * that ask once for each alert.
    */
   ofNewest(
     metrics: readonly AlertMetric[],
@@ -145,7 +145,10 @@ export class AlertValues {
     return byService;
   }
 
-  /** Alerts that live and feed services, by service, the last received first, up to so many of each; and how many there are. */
+  /**
+   * Returns current alerts that feed services, by service, last received first, at most `limit` of each; and their full
+   * number.
+   */
   async allOf(
     services: readonly string[],
     now: Date,
@@ -169,7 +172,7 @@ export class AlertValues {
     return grouped(rows);
   }
 
-  /** Alerts from which the last trigger of services came, whatever became of them since. */
+  /** Returns the alerts that fed the last trigger of services, whatever their status now. */
   async ofLastTriggers(
     services: readonly string[],
     limit: number,

@@ -1,43 +1,46 @@
-/** An alert in its normal form, whatever format it came in. */
+/** An alert in its normal form, whatever its format. */
 export interface IncomingAlert {
-  /** Alerts of one source with the same key are one alert seen again. */
+  /** Key of the alert within its source: alerts with the same key are one alert seen again. */
   dedupKey: string;
   status: AlertStatus;
-  /** The number it carries; without one, firing counts 1. */
+  /** Number the alert carries; without one, firing counts 1. */
   value?: number;
   labels: Record<string, string>;
   annotations: Record<string, string>;
-  /** The service and metric it names, if it names one. */
+  /** Id of the service it names, where it names one; `metric` is the metric it names. */
   serviceId?: string;
   metric?: string;
-  /** Of an event that was given its id before: it is an alert of its own, whatever is kept under its key. */
+  /** Id of an event that was given one before: it is an alert of its own, whatever is kept under its key. */
   id?: string;
-  /** It ends what fires under its key, and is nothing by itself. */
+  /** True where it only ends what fires under its key, and is no alert by itself. */
   isEnd?: boolean;
-  /** When it began, as its sender says; undefined: when it was received first. */
+  /** Moment at which it began, by its sender; undefined: when it was first received. */
   at?: Date;
-  /** When its sender said it, by which reports of one alert are ordered; undefined: as they are received. */
+  /** Moment at which its sender sent it, which orders reports of one alert; undefined: in the order of receipt. */
   saidAt?: Date;
-  /** `saidAt` is no more than since when it fires: the same is said as long as it does. */
+  /** True where `saidAt` is only the start of firing, which stays the same in all reports. */
   saysStartAlone?: boolean;
-  /** Its sender repeats it while it fires, and may say another start each time: that makes no new alert of it. */
+  /**
+   * True where its sender repeats it while it fires, perhaps with another start each time, which makes no new alert of
+   * it.
+   */
   isRepeated?: boolean;
-  /** It ends by itself at this moment. */
+  /** Moment at which it ends by itself. */
   endsAt?: Date;
-  /** Seconds it lives after its last receipt, for formats that never say that it is resolved. */
+  /** Seconds it lives after its last receipt, for formats that never send an end. */
   lifeSeconds?: number;
-  /** The alert in its own format, bounded and without secrets, where the normal form does not say it all. */
+  /** Alert in its own format, bounded and without secrets, where the normal form lacks parts of it. */
   raw?: unknown;
 }
 
 export type AlertStatus = 'firing' | 'resolved';
 
-/** Who sent it. */
+/** Sender of an alert. */
 export interface AlertSource {
-  /** Name of the source, or of the built-in way in. */
+  /** Name of the source, or of the built-in sender. */
   name: string;
   format: string;
 }
 
-/** What an alert that never says it is resolved lives. */
+/** Life of an alert whose format never sends an end, seconds. */
 export const DEFAULT_LIFE_SECONDS = 300;

@@ -52,7 +52,7 @@ interface AlertRow {
   value: number | null;
 }
 
-/** What others send, and what became of it. */
+/** Intake and list of alerts, over HTTP. */
 @ApiTags('alerts')
 @ApiBearerAuth()
 @ApiExtraModels(NativeAlert)
@@ -111,7 +111,10 @@ export class AlertsController {
     return this.answer(format, request, reply);
   }
 
-  /** CloudEvents' handshake: its deliveries are welcome, from whoever has a token (HTTP 1.1 Web Hooks, section 4). */
+  /**
+   * Answers the handshake of CloudEvents: deliveries are welcome from any sender with a token (HTTP 1.1 Web Hooks,
+   * section 4).
+   */
   @Options('cloudevents')
   @Public()
   @HttpCode(200)

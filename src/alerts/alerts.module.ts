@@ -13,7 +13,7 @@ import { Sources } from './sources';
 import { Subscriptions } from './subscriptions';
 import { TakenMessages } from './taken-messages';
 
-/** What others say. */
+/** Module of alerts: formats, sources, intake. */
 @Module({
   imports: [DiscoveryModule],
   providers: [

@@ -1,3 +1,6 @@
-/** The sources that the params of a metric of type `alert` believe: a name or a list of names; undefined: all. */
+/**
+ * Returns the names of the sources that the params of an `alert` metric accept, given as a name or a list; undefined:
+ * all.
+ */
 export const believed = (source: unknown): string[] | undefined =>
   source === undefined || source === null ? undefined : [source].flat().map(String);

@@ -1,15 +1,18 @@
-/** For what a source may speak, and what it adds to what it says. */
+/** Limits of a source: for what it may speak, and which labels are added to its alerts. */
 import type { SourceLimits } from '../auth/identities';
 import type { FieldError } from '../common/errors';
 import { own } from '../common/records';
 
 type Labels = Record<string, string>;
 
-/** With the labels of its source, which no sender can say otherwise. */
+/** Adds the labels of the source, which override those of the sender. */
 export const labelledBy = <A extends { labels: Labels }>(alert: A, { addLabels }: SourceLimits): A =>
   Object.keys(addLabels).length === 0 ? alert : { ...alert, labels: { ...alert.labels, ...addLabels } };
 
-/** What its source may not say of it; undefined when there is nothing. An end ends nothing but what the source began. */
+/**
+ * Returns the error of labels that the source may not send; undefined when there is none. Ends pass: they end nothing
+ * but what the source began.
+ */
 export function labelsProblem(
   alert: { labels: Labels; status: string },
   { labels }: SourceLimits,
@@ -24,7 +27,7 @@ export function labelsProblem(
   };
 }
 
-/** The same of a service that an alert names. */
+/** Returns the error of a service that the source may not speak for; undefined when there is none. */
 export function serviceProblem(
   service: { id: string; name: string },
   { services }: SourceLimits,

@@ -3,7 +3,7 @@ import type { AlertStatus, IncomingAlert } from './alert';
 import { isOvertaken, saidAtOf } from './report-order';
 import { own } from '../common/records';
 
-/** An alert as it is kept. */
+/** An alert as it is stored. */
 export interface KeptAlert {
   id: string;
   dedupKey: string;
@@ -14,7 +14,7 @@ export interface KeptAlert {
   serviceId: string | null;
   metric: string | null;
   at: Date;
-  /** When the last report of it was said; see `saidAtOf`. */
+  /** Moment of its last report; see `saidAtOf`. */
   reportedAt: Date;
   endsAt: Date | null;
   lifeSeconds: number | null;
@@ -22,24 +22,25 @@ export interface KeptAlert {
   receivedAt: Date;
   lastSeenAt: Date;
   isCurrent: boolean;
-  /** Moves when status, value or labels change. */
+  /** Number that grows when status, value or labels change. */
   revision: number;
 }
 
-/** What a batch of alerts makes of the kept ones: rows to insert, rows to update. */
+/** Changes that a batch of alerts makes to the kept ones: rows to insert and rows to update. */
 export interface Merged {
   inserted: KeptAlert[];
   updated: KeptAlert[];
-  /** For each alert that came in, the kept one it became; nothing for an end where nothing fired. */
+  /** Kept alert of each that came in; undefined for an end where nothing fired. */
   accepted: (KeptAlert | undefined)[];
-  /** Those that changed nothing, as a later report of the same alert was taken before. */
+  /** Alerts that changed nothing, as a later report of the same alert was taken before. */
   overtaken: Set<IncomingAlert>;
 }
 
 /**
- * Takes alerts in: those of one key in the order in which they were said. The same alert again (key, status and start the
- * same) changes nothing but its last-seen, and what it says beside; `resolved` ends it; another start, or a new firing after
- * its end, is a new alert. An event that has its id is always one.
+ * Merges alerts into the kept ones, in the order of the batch. The same alert again (same key, status and start) only
+ * updates its last-seen and what it carries; `resolved` ends it; another start, or firing after its end, is a new
+ * alert. An event with an id of its own is always a new alert. A report older than the last one of its alert changes
+ * nothing.
  *
  * @param current the newest kept alert of each key
  */
@@ -88,11 +89,11 @@ const lastReportOf = ({ status, reportedAt, lastSeenAt }: KeptAlert) => ({
 const laterOf = (kept: KeptAlert | undefined, alert: IncomingAlert, now: Date): Date =>
   new Date(Math.max(kept?.reportedAt.getTime() ?? -Infinity, saidAtOf(alert, now.getTime())));
 
-/** An end ends what began before it: told again later, it must not end what began since. */
+/** Tells whether an end applies to the kept alert: sent again later, it must not end what began since. */
 const endsIt = ({ at }: IncomingAlert, kept: KeptAlert | undefined): boolean =>
   kept?.status === 'firing' && (at === undefined || kept.at <= at);
 
-/** A kept alert, as little of it as tells whether it is the same again. Moments are ms since 1970. */
+/** Parts of a kept alert that tell whether a report repeats it. Moments are ms since 1970. */
 export interface AlertDigest {
   id: string;
   status: AlertStatus;
@@ -101,16 +102,16 @@ export interface AlertDigest {
   endsAt: number | null;
   lifeSeconds: number | null;
   lastSeenAt: number;
-  /** See `textsOf`. */
+  /** Digest of the content; see `textsOf`. */
   content: string | null;
 }
 
-/** How late it may be known that an alert was seen again, or that it ends later. */
+/** Delay with which a repeated alert, or a later end of it, may be written, milliseconds. */
 export const SEEN_WITHIN_MS = 1_000;
 
 /**
- * What there is to do for an alert of which one is kept: nothing when it was seen within the last second, to write that
- * it was seen when it says the same as then, else to merge it in.
+ * Returns what to do with an alert of which one is kept: `skip` when it repeats one seen within the last second,
+ * `touch` to write that it was seen again, otherwise `merge`.
  */
 export function stepFor(kept: AlertDigest, alert: IncomingAlert, now: number): 'skip' | 'touch' | 'merge' {
   if (alert.status !== 'firing' || kept.status !== 'firing') return 'merge';
@@ -133,7 +134,7 @@ type Said = Pick<KeptAlert, 'labels' | 'annotations'> & {
   serviceId?: string | null;
 };
 
-/** What an alert says, as JSON, and in short: two that say the same have the same content. */
+/** Returns an alert's texts as JSON, and `content`, a digest that is the same for alerts that say the same. */
 export function textsOf({ value, labels, annotations, raw, serviceId }: Said) {
   const texts = {
     labels: JSON.stringify(labels),
@@ -185,7 +186,11 @@ function see(kept: KeptAlert, alert: IncomingAlert, now: Date): void {
   kept.revision++;
 }
 
-/** @param before the one that was kept under its key until now */
+/**
+ * Returns a new alert to keep.
+ *
+ * @param before the one that was kept under its key until now
+ */
 function begin(alert: IncomingAlert, before: KeptAlert | undefined, now: Date, id: string): KeptAlert {
   return {
     id,

@@ -9,13 +9,13 @@ import type { Answer, Taken } from './formats/alert-format';
 import { answered, factsOf, KEY_IN_BODY } from './requests';
 import { AlertReceiver } from './alert-receiver';
 
-/** An Alertmanager says nothing; what was refused among others is worth a word. */
+/** Returns the answer of an Alertmanager, which is empty; with the rejected alerts, where there are any. */
 export function quietAnswer(body: object): object {
   const { rejected = [] } = body as Partial<Taken>;
   return rejected.length > 0 ? { rejected } : {};
 }
 
-/** Paths of other systems whose senders name a host and nothing more. */
+/** Intake at paths of other systems, for senders that can only be given a host. */
 @ApiTags('alerts')
 @ApiBearerAuth()
 @Controller()

@@ -22,7 +22,7 @@ interface FastRoute {
 
 const asItIs = (answer: Answer): Answer => answer;
 
-/** Where most alerts come in. Everything else, and whatever is unusual about these, goes the framework's way. */
+/** Routes on which most alerts come in. All other requests, and unusual ones on these, go through the framework. */
 const FAST_ROUTES = new Map<string, FastRoute>([
   ['/api/v1/alerts', { format: 'native', answered: asItIs }],
   ['/api/v1/alerts/alertmanager', { format: 'alertmanager', answered: asItIs }],
@@ -35,8 +35,8 @@ const FAST_ROUTES = new Map<string, FastRoute>([
 const BODY_BYTES_AT_MOST = 1 << 20;
 
 /**
- * The way in of alerts without the framework, which costs more than all the rest of a small alert: the same identity,
- * the same receiver, the same answers.
+ * Takes alerts without the framework, which costs more than all other work for a small alert. Authentication, receiver
+ * and answers are the same.
  */
 @Injectable()
 export class FastIngestRoute {
@@ -48,7 +48,11 @@ export class FastIngestRoute {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** @returns false when the request is for the framework: nothing of it was touched then */
+  /**
+   * Takes the request if it is an ordinary one.
+   *
+   * @returns false when the request is for the framework; nothing of it was touched then
+   */
   takes(request: IncomingMessage, response: ServerResponse): boolean {
     if (request.method !== 'POST') return false;
     const { url = '', headers } = request;
@@ -65,7 +69,7 @@ export class FastIngestRoute {
     return true;
   }
 
-  /** Who it is comes first: nothing of the body is read for anybody else. */
+  /** Takes and answers a request. Authenticates first: no part of the body is read for unknown senders. */
   private async answer(
     { format, answered }: FastRoute,
     token: string,
@@ -99,7 +103,7 @@ export class FastIngestRoute {
   }
 }
 
-/** Of thousands of alerts. */
+/** Tells whether an answer is about thousands of alerts. */
 const isLong = ({ accepted, rejected }: Partial<Taken>): boolean =>
   (accepted?.length ?? 0) + (rejected?.length ?? 0) > 1_000;
 

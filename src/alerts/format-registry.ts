@@ -4,7 +4,7 @@ import { MappingRegistry } from '../common/mapping-registry';
 import { ALERT_FORMATS } from './formats';
 import { AlertFormatMapping, type AlertFormat } from './formats/alert-format';
 
-/** Every alert format, by type. */
+/** Alert formats by type. */
 @Injectable()
 export class FormatRegistry extends MappingRegistry<AlertFormat> {
   constructor(discovery: DiscoveryService) {

@@ -6,14 +6,14 @@ import { telemetry } from '../common/telemetry';
 import type { AlertSource, IncomingAlert } from './alert';
 import type { KeptAlert } from './dedup';
 
-/** Batches at a time that did not come over the queue, and alerts in one at most. */
+/** Largest number of batches evaluated here at a time without the queue; `ALERTS_AT_ONCE` is the largest batch. */
 export const SLOTS = 2;
 export const ALERTS_AT_ONCE = 200;
 const CLOSE_TIMEOUT_MS = 20_000;
 
 /**
- * Evaluates alerts that are about to be inserted, once it is known which of them were committed, by rules no older
- * than those known here.
+ * Evaluates alerts that are being inserted, once it is known which of them were committed, by rules no older than those
+ * known here.
  */
 type Evaluate = (
   source: AlertSource,
@@ -21,16 +21,18 @@ type Evaluate = (
   committed: Promise<readonly KeptAlert[]>,
 ) => Promise<void>;
 
-/** Takes note of alerts that were sent again with the number they had, in the form in which they came. */
+/** Writes the numbers of alerts that were sent again, in the form in which they came. */
 type Repeat = (source: AlertSource, alerts: readonly IncomingAlert[]) => void;
 
-/** To be called once, whatever happens. */
+/** Reports which alerts were committed; must be called once, whatever happens. */
 export type WhenCommitted = (committed: readonly KeptAlert[]) => void;
 
 /**
- * The short way from the intake to the rules. Where a process that takes alerts in evaluates them as well, it makes
- * ready while they are committed, and then begins with what it has of them; while it has enough to do, all others wait
- * on the queue for whoever is free.
+ * Evaluates new alerts in the process that took them in, if it also evaluates rules.
+ *
+ * A batch holds one of `SLOTS` places from `take` until its evaluation ends. It is prepared while it is inserted, and
+ * evaluated once `WhenCommitted` was called. Without a free place, or with too large a batch, `take` refuses and the
+ * alerts go to the queue. Always: what fails here is still unprocessed in PostgreSQL, and the sweep queues it again.
  */
 @Injectable()
 export class LocalAlertDispatch implements OnModuleDestroy {
@@ -39,23 +41,23 @@ export class LocalAlertDispatch implements OnModuleDestroy {
   private evaluate?: Evaluate;
   private repeat?: Repeat;
 
-  /** From now on, by this. */
+  /** Sets the function that evaluates alerts. */
   offer(evaluate: Evaluate): void {
     this.evaluate = evaluate;
   }
 
-  /** Whoever keeps the history of numbers, from now on. */
+  /** Sets the function that writes repeated numbers. */
   offerRepeats(repeat: Repeat): void {
     this.repeat = repeat;
   }
 
-  /** A number that is sent again is a value of that moment too, though nothing changes. */
+  /** Passes on alerts that were sent again with a number: it is a sample of that moment, though nothing changes. */
   repeated(source: AlertSource, alerts: readonly IncomingAlert[]): void {
     const numbers = alerts.filter(({ value }) => value !== undefined);
     if (numbers.length > 0) this.repeat?.(source, numbers);
   }
 
-  /** Undefined when nobody here takes them now: they are for the queue. */
+  /** Takes a batch for evaluation here; undefined when it must go to the queue. */
   take(source: AlertSource, alerts: readonly KeptAlert[]): WhenCommitted | undefined {
     if (this.evaluate === undefined || alerts.length === 0 || alerts.length > ALERTS_AT_ONCE)
       return undefined;
@@ -73,7 +75,7 @@ export class LocalAlertDispatch implements OnModuleDestroy {
     };
   }
 
-  /** Nothing begins here any more; what has begun puts on the queues what follows from it before they close. */
+  /** Refuses new batches, and waits until those under way have put on the queues what follows from them. */
   async onModuleDestroy(): Promise<void> {
     this.evaluate = undefined;
     await withDeadline(CLOSE_TIMEOUT_MS, () => this.places.idle()).catch((error) =>

@@ -2,19 +2,19 @@ import { expressionOf } from '../common/expressions';
 import { isObject } from '../common/json';
 import { RegexIndex } from './regex-index';
 
-/** What an `alert` metric asks of an alert's labels. */
+/** Labels that an `alert` metric asks for. */
 export type Match = Readonly<Record<string, string | { regex: string }>>;
 
-/** An `alert` metric as the matcher knows it. */
+/** A metric of type `alert`, as the matcher knows it. */
 export interface Subscription {
   service: string;
-  /** For people. */
+  /** Name of the service, for people. */
   serviceName?: string;
   metric: string;
   match: Match;
   ttlSeconds?: number;
   valuePath?: string;
-  /** Names of the sources it believes; undefined: all. */
+  /** Names of the sources it accepts; undefined: all. */
   sources?: readonly string[];
 }
 
@@ -23,30 +23,33 @@ interface Compiled {
   tests: { label: string; fits: (value: string) => boolean }[];
 }
 
-/** A label and the value that is asked of it. */
+/** A label and the value it must have. */
 type Key = readonly [label: string, value: string];
 
-/** Where one stands in a matcher: by a value that is asked, else by a pattern of a label, else among the others. */
+/** Place of a metric in the index: under a value it asks for, else under a label's pattern, else among the others. */
 interface Place {
   key: Key | undefined;
   patternOf: string | undefined;
   compiled: Compiled;
 }
 
-/** Which `alert` metrics an alert's labels fit; a label that is not there is an empty one, as Prometheus has it. Found by one label, then tested on all: no walk over every service. */
+/**
+ * Finds the `alert` metrics that an alert's labels fit; an absent label counts as empty, as in Prometheus. Candidates
+ * are found by one label and then tested on all, so not every service is visited.
+ */
 export class Matcher {
-  /** label -> value -> the subscriptions that ask for it. */
+  /** Metrics by label and value: label -> value -> those that ask for it. */
   private readonly byLabel = new Map<string, Map<string, Set<Compiled>>>();
-  /** By a label, those that ask by regular expression and for no value. */
+  /** Metrics by label, of those that ask for a regular expression and for no value. */
   private readonly byPattern = new Map<string, RegexIndex<Compiled>>();
-  /** Those that ask for absent labels alone. */
+  /** Metrics that only ask for absent labels. */
   private readonly others = new Set<Compiled>();
-  /** Services that sources may feed, by name of the source; others may feed all. */
+  /** Services that sources may feed, by name of the source; other sources may feed all. */
   private confined: ReadonlyMap<string, ReadonlySet<string>> = new Map();
-  /** By service. */
+  /** Places of metrics, by service. */
   private readonly places = new Map<string, Place[]>();
 
-  /** @param skipped told of one that can't be used: it costs nobody else */
+  /** @param skipped called with a subscription that can't be used; the others are not affected */
   constructor(
     subscriptions: readonly Subscription[],
     private readonly skipped: (subscription: Subscription, error: unknown) => void = () => undefined,
@@ -81,7 +84,7 @@ export class Matcher {
     else places.push(place);
   }
 
-  /** Forgets what these services ask for. */
+  /** Removes the metrics of services. */
   remove(services: readonly string[]): void {
     for (const service of services) {
       for (const place of this.places.get(service) ?? []) this.take(place);
@@ -97,7 +100,10 @@ export class Matcher {
     if (bucket.size === 0) this.byLabel.get(key[0])?.delete(key[1]);
   }
 
-  /** Many ask for the same alert name and few for the same host: it stands where fewest others do. */
+  /**
+   * Returns the label and value that fewest metrics are indexed under: many ask for the same alert name and few for the
+   * same host.
+   */
   private rarestOf(entries: readonly (readonly [string, Match[string]])[]): Key | undefined {
     // An empty text asks for a label that is not there, by which nothing is found.
     const keys = entries.filter((entry): entry is Key => typeof entry[1] === 'string' && entry[1] !== '');
@@ -115,7 +121,7 @@ export class Matcher {
     return bucket;
   }
 
-  /** From now on these sources feed these services alone. */
+  /** Limits sources to the services they may feed. */
   confine(confined: ReadonlyMap<string, ReadonlySet<string>>): void {
     this.confined = confined;
   }
@@ -126,7 +132,7 @@ export class Matcher {
     return patterns;
   }
 
-  /** Is there one that asks for such an alert of this source? */
+  /** Tells whether a metric asks for such an alert of this source. */
   asks(labels: Readonly<Record<string, string>>, source: string): boolean {
     return this.matches(labels, source).length > 0;
   }
@@ -161,7 +167,7 @@ const isPattern = (entry: readonly [string, Match[string]]): entry is [string, {
 const textOf = (labels: Readonly<Record<string, string>>, label: string): string =>
   Object.hasOwn(labels, label) ? labels[label]! : '';
 
-/** Regular expressions by RE2: matched in linear time, over the whole value. */
+/** Returns a test of a label's value. Regular expressions are RE2's: matched in linear time, over the whole value. */
 function testOf(wanted: string | { regex: string }): (value: string) => boolean {
   if (typeof wanted === 'string') return (value) => value === wanted;
   if (typeof (wanted as Partial<typeof wanted> | null)?.regex !== 'string')

@@ -1,6 +1,6 @@
 import { RE2Set } from 're2js';
 
-/** Patterns of a set: a change makes one set anew, and a match asks all of them. */
+/** Largest number of patterns in a set: a change compiles one set again, and a match runs all of them. */
 const IN_A_SET = 1_000;
 
 interface Entry<T> {
@@ -8,7 +8,7 @@ interface Entry<T> {
   item: T;
 }
 
-/** Patterns that are asked together; what they are made into is made when it is asked for. */
+/** Patterns that are matched together; the set is compiled when it is first used. */
 class Block<T> {
   readonly entries = new Set<Entry<T>>();
   private compiled?: { set: RE2Set; entries: Entry<T>[] };
@@ -39,8 +39,8 @@ class Block<T> {
 }
 
 /**
- * Finds the regular expressions that a value fits, all of them in one pass over the value: thousands that are asked one by one
- * would take as long for each alert as a thousand alerts.
+ * Finds the regular expressions that a value fits, all in one pass over the value: thousands matched one by one would
+ * take as long for each alert as a thousand alerts.
  */
 export class RegexIndex<T> {
   private readonly blocks: Block<T>[] = [];
@@ -59,7 +59,10 @@ export class RegexIndex<T> {
     this.places.delete(item);
   }
 
-  /** Whatever fits the whole value; where that can't be told of all together, all that may. */
+  /**
+   * Returns the items whose patterns fit the whole value; where a set can't be matched, all its items, which must be
+   * tested singly.
+   */
   fitting(value: string): T[] {
     return this.blocks.flatMap((block) => block.fitting(value));
   }

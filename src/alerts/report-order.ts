@@ -1,19 +1,19 @@
 import type { AlertStatus, IncomingAlert } from './alert';
 
-/** How far a sender's clock may be ahead of ours, and how long a report may be on its way. */
+/** Time by which a sender's clock may be ahead of ours, and which a report may be on its way, milliseconds. */
 export const TOLERANCE_MS = 300_000;
 
-/** What is kept of the last report of an alert. Moments are ms since 1970. */
+/** Kept facts of the last report of an alert. Moments are ms since 1970. */
 export interface LastReport {
   status: AlertStatus;
-  /** When it was said; see `saidAtOf`. */
+  /** Moment of that report; see `saidAtOf`. */
   reportedAt: number;
   lastSeenAt: number;
 }
 
 /**
- * Moment a report counts as said, ms since 1970: what its sender says. A clock that is more than five minutes ahead would
- * mask all that comes later: its reports count as said now. One without a time may have been said any time before.
+ * Returns the moment of a report, ms since 1970: what its sender says. A clock more than five minutes ahead would mask
+ * all later reports, so its reports count as sent now. A report without a time may have been sent any time before.
  */
 export function saidAtOf({ saidAt }: IncomingAlert, now: number): number {
   if (saidAt === undefined) return now - TOLERANCE_MS;
@@ -22,8 +22,8 @@ export function saidAtOf({ saidAt }: IncomingAlert, now: number): number {
 }
 
 /**
- * Is a report about a time before the last one of its alert? Then it changes nothing. Reports count in the order in which
- * they were said; of one moment the end comes last, else they count as they are received, as those without a time do.
+ * Tells whether a report is older than the last one of its alert, and so changes nothing. Reports count in the order in
+ * which they were sent; of one moment the end comes last. Otherwise they count as received, as those without a time do.
  */
 export function isOvertaken(alert: IncomingAlert, last: LastReport, now: number): boolean {
   if (alert.saidAt === undefined || alert.id !== undefined) return false;
@@ -37,8 +37,9 @@ export function isOvertaken(alert: IncomingAlert, last: LastReport, now: number)
 }
 
 /**
- * Who says no more than since when an alert fires says the same of one that was only taken for over, as nothing was heard
- * of it. A report that was on its way all the time comes sooner.
+ * Tells whether the alert still fires though it was resolved: a sender that only says since when it fires repeats the
+ * same start of one that was only taken as ended because nothing was heard. A report that was merely delayed comes
+ * sooner.
  */
 const firesOn = ({ saysStartAlone }: IncomingAlert, { lastSeenAt }: LastReport, now: number): boolean =>
   saysStartAlone === true && now - lastSeenAt > TOLERANCE_MS;

@@ -1,4 +1,4 @@
-/** What the ways in read of a request before its format is asked, and how they answer. */
+/** Reads requests before their format does, and answers them. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../common/clock';
 import type { Answer, Facts } from './formats/alert-format';
@@ -13,10 +13,10 @@ export function answered(reply: FastifyReply, { status, body }: Answer): object 
   return body;
 }
 
-/** The format that the path names. */
+/** Returns the format that the path names. */
 export const formatIn = ({ params }: FastifyRequest): string => (params as { format: string }).format;
 
-/** PagerDuty's senders have no other place for their token. */
+/** Token in the body, for senders of PagerDuty events, which have no other place for it. */
 export const KEY_IN_BODY = {
   of: 'pagerduty',
   token: ({ body }: FastifyRequest): string | undefined => routingKeyIn(rawOf(body)),

@@ -21,7 +21,7 @@ export interface AddressedService {
 export class ServiceLookup {
   constructor(private readonly database: Database) {}
 
-  /** By id or name, all in one look. */
+  /** Finds services by id or name, in one statement. */
   async find(references: readonly string[]): Promise<Map<string, AddressedService>> {
     const wanted = [...new Set(references)];
     if (wanted.length === 0) return new Map();
@@ -42,15 +42,15 @@ export class ServiceLookup {
   }
 }
 
-/** Alerts may feed it, or numbers be sent for it. */
+/** Tells whether alerts may feed the metric, or numbers may be sent for it. */
 export const takesPushed = ({ type, acceptsPushed }: AddressedMetric): boolean =>
   type === 'alert' || acceptsPushed === true;
 
-/** Does it believe the source of that name? */
+/** Tells whether the metric accepts the source of that name. */
 export const believes = ({ params }: AddressedMetric, source: string): boolean =>
   believed(params?.source)?.includes(source) ?? true;
 
-/** The metric a value for a service goes to: the named one, its only alert metric, or its only metric. */
+/** Returns the metric a value for a service goes to: the named one, its only alert metric, or its only metric. */
 export function metricFor(
   { name, metrics }: AddressedService,
   metric: string | undefined,

@@ -8,8 +8,9 @@ interface Source {
 }
 
 /**
- * What a source shares with others: a notification goes to the oldest that has its community or user and allows where it
- * came from, so that the younger one may wait for it in vain. No community is told.
+ * Returns warnings about communities and users that a source shares with others. A notification goes to the oldest
+ * source that has its community or user and allows its address, so a younger one may never get it. Communities are not
+ * shown.
  *
  * @param sources oldest first
  */
@@ -27,7 +28,7 @@ export function sharedWarnings(sources: readonly Source[], id: string): string[]
   });
 }
 
-/** In words, such as "a community and the user noc". */
+/** Describes what two sources share, such as "a community and the user noc"; undefined when nothing. */
 function sharedBy(one: SnmpSourceParams, other: SnmpSourceParams): string | undefined {
   const communities = one.communities.filter((community) => other.communities.includes(community)).length;
   const names = new Set(other.users.map(({ user }) => user));
@@ -39,7 +40,7 @@ function sharedBy(one: SnmpSourceParams, other: SnmpSourceParams): string | unde
   return parts.length === 0 ? undefined : parts.join(' and ');
 }
 
-/** Is there an address in both? No networks are all. */
+/** Tells whether two lists of networks have an address in common; an empty list has all. */
 function meet(one: readonly string[], other: readonly string[]): boolean {
   if (one.length === 0 || other.length === 0) return true;
   return one.some((left) => other.some((right) => isIn(left, baseOf(right)) || isIn(right, baseOf(left))));

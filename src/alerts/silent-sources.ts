@@ -6,13 +6,13 @@ import type { IncomingAlert } from './alert';
 import { AlertIngest } from './alert-ingest';
 
 const EVERY_MS = 2_000;
-/** Whoever did not look for so long can't say that a source was silent meanwhile. */
+/** Time without a check after which nothing can be said about silences before, seconds. */
 const BLIND_SECONDS = 30;
-/** Under which name monscale's own alerts are kept. */
+/** Source and format of monscale's own alerts. */
 const OWN = { name: 'monscale', format: 'native' };
 const KEY = 'source_silent ';
 
-/** A source whose silence matters. */
+/** A source that must not be silent. */
 export interface Watched {
   id: string;
   name: string;
@@ -20,7 +20,7 @@ export interface Watched {
   lastSeenAt: Date;
 }
 
-/** A source that is silent for longer than it may is an alert itself, until it speaks again. */
+/** Raises an alert for each source that is silent for longer than it may be, until it sends again. */
 @Injectable()
 export class SilentSources extends Recurring {
   constructor(
@@ -45,7 +45,7 @@ export class SilentSources extends Recurring {
     if (alerts.length > 0) await this.ingest.accept(OWN, alerts);
   }
 
-  /** When each silence that is an alert now began, by source. */
+  /** Returns the start of each silence that is an alert now, by source. */
   private async raised(): Promise<Map<string, Date>> {
     const rows = await this.database.rows<{ id: string; at: Date }>(
       `SELECT substr(dedup_key, $2) AS id, at FROM alerts
@@ -56,7 +56,7 @@ export class SilentSources extends Recurring {
     return new Map(rows.map(({ id, at }) => [id, at]));
   }
 
-  /** Since when silences are looked for without a gap, whichever scheduler did. */
+  /** Returns the moment since which silences are checked without a gap, by any scheduler. */
   private async watchedSince(now: Date): Promise<Date> {
     const [row] = await this.database.rows<{ since: Date }>(
       `UPDATE silence_watch SET until = greatest(until, $1),
@@ -70,8 +70,8 @@ export class SilentSources extends Recurring {
 }
 
 /**
- * What follows from the silence of sources: alerts that begin, and that end. Each silence begins at one moment,
- * whoever finds it: it is one alert.
+ * Returns alerts that begin or end by the silence of sources. Each silence begins at one moment, whichever process
+ * finds it: it is one alert.
  *
  * @param raised when each silence that is an alert now began, by source
  * @param watchedSince nothing can be said of the time before

@@ -7,25 +7,28 @@ import { headOf, shownPayload, type Head } from './formats/kept-payload';
 import { maskLabels, maskSecrets } from './formats/mask-secrets';
 
 const FLUSH_MS = 1_000;
-/** Payloads that one process keeps in a second: of a source, and of all. */
+/** Largest number of payloads that one process keeps in a second: of one source, and (`KEPT_OF_ALL`) of all. */
 const KEPT_OF_SOURCE = 5;
 const KEPT_OF_ALL = 200;
-/** Payloads that are kept of a source. */
+/** Number of payloads kept of a source. */
 const RECENT = 20;
 const ALERTS_SHOWN = 20;
 const ERRORS_SHOWN = 20;
 const MAX_TEXT = 500;
 const SPAN_MS = 10_000;
 
-/** One that is deleted meanwhile must not cost the others: those named by $1 that stay until the end of the statement. */
+/**
+ * SQL of the sources named by $1, locked until the statement ends, so that one deleted meanwhile does not fail the
+ * others.
+ */
 const LIVING_SOURCES = `WITH living AS (
   SELECT id, name FROM sources WHERE name = ANY($1::text[]) ORDER BY id FOR KEY SHARE)`;
 
-/** A request as it was taken or refused. */
+/** A request that was taken or refused. */
 export interface Receipt {
   source: string;
   facts: Facts;
-  /** What it was read as. */
+  /** Format it was read as. */
   format: string;
   status: number;
   taken?: Taken;
@@ -33,7 +36,7 @@ export interface Receipt {
   notes?: Note[];
 }
 
-/** What is kept of it until it is written: little, whatever was sent. */
+/** Parts of a request that are kept until they are written: little, whatever was sent. */
 interface Kept {
   source: string;
   at: Date;
@@ -54,8 +57,10 @@ interface Count {
 }
 
 /**
- * What came from each source: when it spoke last, how many alerts, and its last payloads. Gathered in memory and written
- * once a second: requests don't wait for it, and what a crash takes of it is no alert.
+ * Records what came from each source: when it last sent, how many alerts, and its last payloads.
+ *
+ * Records are gathered in memory and written once a second, by one write at a time. Requests don't wait for it; a crash
+ * loses at most what was not written yet, and never an alert.
  */
 @Injectable()
 export class SourceActivity implements BeforeApplicationShutdown {
@@ -67,7 +72,7 @@ export class SourceActivity implements BeforeApplicationShutdown {
 
   constructor(private readonly database: Database) {}
 
-  /** Something was taken from a source. */
+  /** Counts alerts of a source, and notes that it has sent. */
   count(source: string, alerts: number, at: Date): void {
     const spanAt = Math.floor(at.getTime() / SPAN_MS) * SPAN_MS;
     const key = `${spanAt} ${source}`;
@@ -80,7 +85,7 @@ export class SourceActivity implements BeforeApplicationShutdown {
     this.schedule();
   }
 
-  /** Of many in a second the newest are kept. */
+  /** Keeps a request to be written; of many in a second, the newest. */
   keep(receipt: Receipt): void {
     const kept = this.payloads.get(receipt.source) ?? [];
     if (kept.length === 0 && this.payloads.size * KEPT_OF_SOURCE >= KEPT_OF_ALL) return;
@@ -94,7 +99,7 @@ export class SourceActivity implements BeforeApplicationShutdown {
     return this.flush();
   }
 
-  /** Writes what was gathered, after what is being written. Never fails: it is said in the log. */
+  /** Writes what was gathered, after the write that is under way. Never fails: errors are logged. */
   async flush(): Promise<void> {
     while (this.writing !== undefined) await this.writing;
     const [counts, payloads] = [[...this.counts.values()], [...this.payloads.values()].flat()];
@@ -107,7 +112,10 @@ export class SourceActivity implements BeforeApplicationShutdown {
     await this.writing;
   }
 
-  /** While PostgreSQL is slow nothing piles up: the next second begins when the last one is written. */
+  /**
+   * Schedules the next write a second after the last one has ended, so that writes don't pile up while PostgreSQL is
+   * slow.
+   */
   private schedule(): void {
     this.timer ??= setTimeout(() => {
       void this.flush().then(() => {
@@ -117,7 +125,7 @@ export class SourceActivity implements BeforeApplicationShutdown {
     }, FLUSH_MS).unref();
   }
 
-  /** Rows are written in the order of their ids: two processes at once don't wait for each other in a circle. */
+  /** Writes rows in the order of their ids, so that two processes never deadlock. */
   private async write(counts: readonly Count[], payloads: readonly Kept[]): Promise<void> {
     if (counts.length > 0) await this.writeCounts(counts);
     if (payloads.length > 0) await this.writePayloads(payloads);
@@ -185,7 +193,7 @@ export class SourceActivity implements BeforeApplicationShutdown {
     );
   }
 
-  /** When the source spoke last, and how many alerts it sent in the last minute; nothing when it never spoke. */
+  /** Returns when the source last sent, and how many alerts in the last minute; empty when it never did. */
   async summary(id: string, now: Date): Promise<{ lastSeenAt?: Date; alertsPerMinute?: number }> {
     await this.flush();
     const [row] = await this.database.rows<{ lastSeenAt: Date; alertsPerMinute: number }>(
@@ -197,7 +205,7 @@ export class SourceActivity implements BeforeApplicationShutdown {
     return row ?? {};
   }
 
-  /** The last payloads of a source, newest first, with what became of them. */
+  /** Returns the last payloads of a source, newest first, with what became of them. */
   async recent(id: string): Promise<object[]> {
     await this.flush();
     const rows = await this.database.rows<{ alerts: { labels: Record<string, string> }[] }>(
@@ -216,7 +224,7 @@ export class SourceActivity implements BeforeApplicationShutdown {
   }
 }
 
-/** They may repeat what was sent. */
+/** Masks secrets in errors and notes, which may repeat what was sent. */
 const shownTexts = (told: readonly { detail: string }[], { tokens }: Head): object[] =>
   told.map((one) => ({ ...one, detail: maskSecrets(one.detail, tokens) }));
 

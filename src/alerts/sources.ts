@@ -19,7 +19,7 @@ import { SnmpSourceParams } from './formats/snmp.format';
 import { forgetEngines } from '../snmp/engine-store';
 import { sharedWarnings } from './shared-credentials';
 
-/** Who may send alerts, and how that is checked. */
+/** A source: who may send alerts, and how that is checked. */
 export class SourceDto {
   @Text({ description: 'Unique name', ...NAME })
   name: string;
@@ -66,7 +66,7 @@ export class SourceDto {
   }
 }
 
-/** A source of SNMP notifications, opened. */
+/** A source of SNMP notifications, with its secrets. */
 export interface SnmpSource {
   id: string;
   name: string;
@@ -77,7 +77,7 @@ export interface SnmpSource {
 const TOKEN_BYTES = 24;
 const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 
-/** What `GET` shows beside a definition may be sent back with it. */
+/** Removes what `GET` shows beside a definition, so that its answer may be sent back. */
 function withoutActivity(body: unknown): unknown {
   if (!isObject(body)) return body;
   const { lastSeenAt: _seen, alertsPerMinute: _rate, warnings: _warnings, ...definition } = body;
@@ -87,7 +87,7 @@ function withoutActivity(body: unknown): unknown {
 @Injectable()
 export class Sources extends StoredDefinitions<SourceRow> {
   private readonly logger = new Logger('Sources');
-  /** Those of whom it was said in the log. */
+  /** Names of sources logged as unusable. */
   private readonly unopened = new Set<string>();
   protected override readonly shownAs = { tokenHash: null };
 
@@ -100,7 +100,7 @@ export class Sources extends StoredDefinitions<SourceRow> {
     super(new DefinitionStore(database, clock, SourceRow, 'source'), secrets);
   }
 
-  /** A new one answers its token this once; only its hash is kept. */
+  /** Adds a token to a new source, which is shown this once; only its hash is kept. */
   override draft(body: unknown, references: References, before?: SourceRow): Draft<SourceRow> {
     const draft = super.draft(body, references, before);
     if (before !== undefined) return draft;
@@ -120,7 +120,7 @@ export class Sources extends StoredDefinitions<SourceRow> {
     return this.withWarnings(await super.replace(reference, body, expectedVersion));
   }
 
-  /** What was heard of SNMP engines through it goes with it: made anew, it begins anew. */
+  /** Deletes a source and what was learned of SNMP engines through it, so that a new one starts afresh. */
   override async remove(reference: string, expectedVersion: number | undefined): Promise<void> {
     const { id } = await this.store.get(reference);
     const heard = await this.database.rows<{ engine_id: string }>(
@@ -135,7 +135,7 @@ export class Sources extends StoredDefinitions<SourceRow> {
     );
   }
 
-  /** Beside a source of SNMP notifications: what of it another one takes too. */
+  /** Adds warnings to a source of SNMP notifications: credentials that other sources share. */
   async withWarnings<R extends { id: string; format?: unknown }>(source: R): Promise<R> {
     if (source.format !== 'snmp') return source;
     const sources = await this.snmp();
@@ -189,7 +189,7 @@ export class Sources extends StoredDefinitions<SourceRow> {
     return [];
   }
 
-  /** The `snmp` sources, opened, oldest first. One whose secrets can't be had now takes nothing. */
+  /** Returns the `snmp` sources, oldest first; leaves out those whose secrets can't be read now. */
   async snmp(): Promise<SnmpSource[]> {
     const rows = await this.database.rows<
       SourceLimits & { id: string; name: string; params: Record<string, unknown> }
@@ -212,8 +212,8 @@ export class Sources extends StoredDefinitions<SourceRow> {
   }
 
   /**
-   * With embedded servers a source for SNMP exists from the start: in a database where nothing was ever defined. Everybody
-   * knows its community, so that it takes what comes from this machine alone.
+   * Creates a source for SNMP, for embedded servers, in a database where nothing was ever defined. Its community is
+   * publicly known, so it takes only what comes from this machine.
    */
   async createDefault(): Promise<void> {
     const [row] = await this.database.rows<{ revision: string }>('SELECT revision FROM definition_revision');

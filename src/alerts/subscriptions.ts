@@ -7,33 +7,36 @@ import { changedDefinitions, changesAfter, type DefinitionChange } from '../data
 import { believed } from './believed';
 import { Matcher, type Match, type Subscription } from './matcher';
 
-/** Who asks for alerts, as of a revision of the definitions. */
+/** Index of the `alert` metrics, as of a revision of the definitions. */
 export interface Subscribed {
   matcher: Matcher;
   revision: string;
 }
 
-/** Bounded: with more than this some are said again. */
+/** Largest number of remembered problems; when it is reached they are forgotten and logged again. */
 const TOLD_AT_MOST = 1_000;
 
-/** The `alert` metrics of all services, indexed; those that changed are read again when a definition has changed. */
+/**
+ * Index of the `alert` metrics of all enabled services; those that changed are read again when definitions have
+ * changed.
+ */
 @Injectable()
 export class Subscriptions {
   private readonly logger = new Logger('Alerts');
   private known?: Subscribed;
-  /** Those of whom it was said in the log that they are skipped. */
+  /** Problems that were logged. */
   private readonly told = new Set<string>();
   private refreshing?: Promise<unknown>;
   private loading?: Promise<void>;
 
   constructor(private readonly database: Database) {}
 
-  /** As they were read last, for whoever can tell whether they have changed since. */
+  /** Index as it was last read, possibly outdated, for callers that can tell. */
   get latest(): Subscribed | undefined {
     return this.known;
   }
 
-  /** Reads them again, soon. */
+  /** Reads changes in the background. */
   refresh(): void {
     this.refreshing ??= this.current()
       .catch(() => undefined)
@@ -82,7 +85,7 @@ export class Subscriptions {
     this.known = { matcher: known!.matcher, revision };
   }
 
-  /** Ids of the services that confined sources speak for, by name of the source. */
+  /** Returns the ids of services that confined sources may feed, by name of the source. */
   private async confined(): Promise<Map<string, Set<string>>> {
     const rows = await this.database.rows<{ source: string; services: string[] }>(
       `SELECT o.name AS source, array(SELECT id FROM services WHERE name = ANY(o.services) OR id::text = ANY(o.services)) AS services
@@ -93,7 +96,7 @@ export class Subscriptions {
     return new Map(rows.map(({ source, services }) => [source, new Set(services)]));
   }
 
-  /** @param services only those */
+  /** @param services ids of the services to read; null: all */
   private async load(services: string[] | null = null): Promise<Subscription[]> {
     const rows = await this.database.rows<{
       service: string;

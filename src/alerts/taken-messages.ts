@@ -2,14 +2,14 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
 import type { Taken } from './formats/alert-format';
 
-/** Longer than any format believes a message after it was made. */
+/** Time for which messages are kept, in SQL: longer than any format accepts a message after it was made. */
 const KEPT = "interval '2 hours'";
 const FORGOTTEN_AT_ONCE = 1_000;
 
 /**
- * Messages with an id of their own that were taken, and what was answered. One that comes again, from a sender that had
- * no answer or from somebody who has recorded it, is answered so and changes nothing. It is noted once its alerts are
- * committed: should the process die in between, it is taken twice, and its alerts are seen again.
+ * Messages with an id of their own that were taken, with their answers. A message that comes again, from a sender that
+ * got no answer or from somebody who has recorded it, gets the same answer and changes nothing. It is recorded once its
+ * alerts are committed: if the process dies in between, the message is taken twice, and its alerts count as seen again.
  */
 @Injectable()
 export class TakenMessages {

@@ -28,7 +28,7 @@ class TrapForm {
   value: string;
 }
 
-/** `PUT /trap` as monscale 2014 had it. */
+/** Endpoint `PUT /trap` of monscale 2014. */
 @ApiTags('alerts')
 @ApiBearerAuth()
 @Controller('trap')
@@ -72,7 +72,11 @@ export class TrapController {
   }
 }
 
-/** What its source adds. @throws Forbidden where it may not speak for the service */
+/**
+ * Returns the labels that the source adds.
+ *
+ * @throws Forbidden where it may not speak for the service
+ */
 function speakingFor(service: AddressedService, { limits }: Sender): { labels: Record<string, string> } {
   const alert = { labels: {}, status: 'firing' };
   if (limits === undefined) return alert;
@@ -82,7 +86,11 @@ function speakingFor(service: AddressedService, { limits }: Sender): { labels: R
   return labelled;
 }
 
-/** Metrics that the value stands for: all that alerts feed, or all that are polled and take it. @throws InvalidInput */
+/**
+ * Returns the metrics that get the value: all that alerts feed, or else all polled ones that accept pushed numbers.
+ *
+ * @throws InvalidInput when there are none
+ */
 function fedBy({ name, metrics }: AddressedService, source: string): string[] {
   const all = Object.keys(metrics);
   const fed = all.filter((metric) => metrics[metric]!.type === 'alert');

@@ -6,11 +6,11 @@ import { UNIDENTIFIED, type BodyBudget, type Holder } from './body-budget';
 import { kindOf, takesLongBody, wrongMediaType, type BodyKind } from './raw-body';
 
 export const BODY_BYTES_AT_MOST = 8 * 1024 * 1024;
-/** Of those whose token stands in the body. */
+/** Largest body from senders whose token stands in the body, bytes. */
 const UNIDENTIFIED_BYTES_AT_MOST = 64 * 1024;
-/** Of one definition: it is checked in one go. */
+/** Largest body of one definition, bytes: it is checked in one go. */
 const DEFINITION_BYTES_AT_MOST = 1024 * 1024;
-/** YAML takes a second a megabyte to read. */
+/** Largest YAML body, bytes: reading a megabyte takes a second. */
 const YAML_BYTES_AT_MOST = 2 * 1024 * 1024;
 
 const METHODS_WITHOUT = new Set(['GET', 'HEAD']);
@@ -18,12 +18,13 @@ const METHODS_WITHOUT = new Set(['GET', 'HEAD']);
 const read = new WeakMap<FastifyRequest, Buffer>();
 
 /**
- * How bodies come in. Where no route is, `answerUnrouted` has answered before. First it is asked who sends, then what it is said to be; only then it is read, into
- * a bounded memory. JSON under its own media type and that of RFC 7396; YAML as a text, and forms, where a route takes
- * them; as it comes where a route wants that. An empty body is none, whatever its type says. Everything else is answered
- * 415, with what is right.
+ * Sets up how request bodies are read. First the sender is identified, then the media type is checked; only then the
+ * body is read, into bounded memory. JSON is taken under `application/json` and the type of RFC 7396, YAML (as a text)
+ * and forms where the route takes them, and raw bytes where the route wants those. An empty body counts as none,
+ * whatever its type. Other types are answered 415, with what is right. Requests without a route were answered by
+ * `answerUnrouted` before.
  *
- * @param holderOf who sends, by what stands before the body; throws what refuses it
+ * @param holderOf returns the sender, by what comes before the body; throws what refuses the request
  */
 export function acceptBodies(
   fastify: FastifyInstance,

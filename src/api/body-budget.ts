@@ -1,23 +1,23 @@
 import { Unavailable } from '../common/errors';
 import { bodyBytesAre, telemetry } from '../common/telemetry';
 
-/** Bytes of bodies that this process holds at once. */
+/** Largest sum of the bodies that this process holds, bytes. */
 const BYTES_AT_MOST = 64 * 2 ** 20;
-/** Nobody alone takes more than this part of them. */
+/** Largest share of it for one sender. */
 const SHARE = 1 / 2;
-/** Nor do all together of whom nobody knows yet who they are, nor more of them at a time. */
+/** Largest share of it for all unidentified senders together; their number is limited as well. */
 const UNIDENTIFIED_SHARE = 1 / 8;
 const UNIDENTIFIED_AT_ONCE = 100;
 const RETRY_SECONDS = 2;
 
-/** Name of those whose token stands in the body. */
+/** Holder of bodies whose token stands in the body. */
 export const UNIDENTIFIED = Symbol('unidentified');
 
 export type Holder = string | typeof UNIDENTIFIED;
 
 /**
- * Memory for bodies over all connections: each byte counts from when it comes in, or comes out of its compression, until
- * its request is answered. Beyond it whoever sends is asked to come again.
+ * Memory budget for bodies over all connections. Each byte counts from when it is received or inflated until its
+ * request is answered. Beyond the budget, senders are asked to come again.
  */
 export class BodyBudget {
   private held = 0;
@@ -29,7 +29,11 @@ export class BodyBudget {
     return this.held;
   }
 
-  /** @throws Unavailable when too many bodies of unknown senders come in */
+  /**
+   * Returns a lease for one body.
+   *
+   * @throws Unavailable when too many bodies of unidentified senders are being read
+   */
   lease(holder: Holder): Lease {
     const own = this.byHolder.get(holder) ?? { bytes: 0, bodies: 0 };
     if (holder === UNIDENTIFIED && own.bodies >= UNIDENTIFIED_AT_ONCE) throw exhausted();
@@ -56,12 +60,16 @@ export class BodyBudget {
   }
 }
 
-/** Of this process. */
+/** Budget of this process. */
 export const bodyBudget = new BodyBudget();
 bodyBytesAre(() => bodyBudget.bytes);
 
 export interface Lease {
-  /** @throws Unavailable when there is no room */
+  /**
+   * Counts more bytes of the body.
+   *
+   * @throws Unavailable when there is no room
+   */
   grow(bytes: number): void;
   end(): void;
 }

@@ -6,14 +6,17 @@ import { InvalidInput, PayloadTooLarge, RequestTimeout } from '../common/errors'
 import { telemetry } from '../common/telemetry';
 import type { Lease } from './body-budget';
 
-/** A body comes in within this time, */
+/** Longest time for a body to arrive, milliseconds. */
 const COMPLETE_MS = 30_000;
-/** and after this at no less than that on average. */
+/** Time after which a body must have arrived at `BYTES_PER_SECOND` or more on average, milliseconds. */
 const PATIENCE_MS = 5_000;
 const BYTES_PER_SECOND = 4_096;
 const LOOK_MS = 1_000;
 
-/** What is compressed this well beyond this many bytes was made to be large. */
+/**
+ * Largest ratio of inflated to received bytes, once more than `ANY_RATIO_UP_TO` bytes are inflated: a higher one is a
+ * decompression bomb.
+ */
 const RATIO_AT_MOST = 200;
 const ANY_RATIO_UP_TO = 2 ** 20;
 
@@ -24,7 +27,7 @@ const INFLATERS = new Map<string, () => NodeJS.ReadWriteStream>([
   ['br', createBrotliDecompress],
 ]);
 
-/** Senders that wait to be told that their body is wanted (RFC 9110, 10.1.1). */
+/** Requests whose senders wait for "100 Continue" (RFC 9110, 10.1.1). */
 const waiting = new WeakSet<IncomingMessage>();
 
 export const awaitsContinue = (request: IncomingMessage): boolean => waiting.has(request);
@@ -35,10 +38,10 @@ export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 /**
- * The body of a request whose sender may send one. It is given up as soon as it is too large, inflated or not, too slow,
- * or has no room; what is left of it is for `drain`.
+ * Reads the body of a request. Gives up as soon as it is too large (inflated or not), too slow, or has no room; the
+ * rest is left to `drain`.
  *
- * @param limit bytes it inflates to at most
+ * @param limit largest inflated size, bytes
  * @throws PayloadTooLarge, RequestTimeout, Unavailable, UnsupportedMediaTypeException, InvalidInput
  */
 export function readBody(
@@ -137,13 +140,13 @@ function tooLarge(limit: number): PayloadTooLarge {
 
 const FIRST_BYTES = 16_384;
 
-/** Chunks in one buffer that grows with them: kept one by one, each would hold on to the page it was read into. */
+/** Chunks gathered in one growing buffer; kept one by one, each would hold on to the page it was read into. */
 class Gathered {
   private buffer: Buffer | undefined;
   private whole: Buffer | undefined;
   size = 0;
 
-  /** @param length as it is announced; NaN where it is not */
+  /** @param length announced length, bytes; NaN when there is none */
   constructor(
     private readonly length: number,
     private readonly limit: number,
@@ -179,11 +182,11 @@ class Gathered {
   }
 }
 
-/** What is left of a body that nobody wants is thrown away, so that the answer is read; no more than this of it. */
+/** Largest rest of a refused body that is read and dropped, bytes, so that the sender reads the answer. */
 const DRAIN_BYTES = 2 ** 18;
 const DRAIN_MS = 1_000;
 
-/** To be called when the answer is written. */
+/** Reads and drops the rest of a body; called when the answer is written. */
 export function drain(request: IncomingMessage): void {
   const { socket } = request;
   if (request.complete || socket.destroyed) return;

@@ -2,7 +2,9 @@ import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { telemetry } from '../common/telemetry';
 
-/** Of the descriptors a process may have, this part is for who connects; the rest for servers, targets and files. */
+/**
+ * Share of the process's file descriptors that HTTP connections may use; the rest is for servers, targets and files.
+ */
 const PART = 1 / 2;
 const AT_MOST = 10_000;
 const AT_LEAST = 8;
@@ -10,25 +12,25 @@ const AT_LEAST = 8;
 const ADDRESS = Symbol('address');
 const ANSWER = Symbol('answer');
 
-/** On the socket itself: looked up with every request. */
+/** Socket with what is noted about it, looked up at every request. */
 interface Watched extends Socket {
   [ADDRESS]?: string;
-  /** What was answered last, or is to be. */
+  /** Response to the last request. */
   [ANSWER]?: ServerResponse;
 }
 
-/** How many connections a process takes that may have so many descriptors. */
+/** Returns how many connections a process with so many descriptors may have. */
 export const connectionsFor = (descriptors: number): number =>
   Math.max(AT_LEAST, Math.min(AT_MOST, Math.floor(descriptors * PART)));
 
 /**
- * Open connections, bounded. When there is no room for another, the one is closed on which nothing has been asked for
- * longest, of the address that has most of them: whoever opens many makes room himself. One whose request is not
- * answered is not idle; without an idle one the new one is closed.
+ * Open connections, up to a maximum. When there is no room for another, the one idle longest is closed, of the address
+ * that has most: whoever opens many makes room himself. A connection whose request is not answered is not idle. When
+ * none is idle, the new one is closed.
  */
 export class Connections {
   private count = 0;
-  /** By address, the one that was asked last stands last. */
+  /** Sockets by address, the most recently used last. */
   private readonly byAddress = new Map<string, Set<Watched>>();
 
   constructor(private readonly atMost: number) {}
@@ -37,7 +39,7 @@ export class Connections {
     server.on('connection', (socket: Watched) => this.opened(socket));
   }
 
-  /** To be told of every request. */
+  /** Notes a request; called for each one. */
   asked({ socket }: { socket: Watched }, response: ServerResponse): void {
     socket[ANSWER] = response;
     const own = this.byAddress.get(socket[ADDRESS] ?? '');
@@ -68,7 +70,11 @@ export class Connections {
     telemetry.connections.set(this.count);
   }
 
-  /** Looked for where most are, then elsewhere. */
+  /**
+   * Closes an idle connection, looking first at the address that has most.
+   *
+   * @returns false when there is none
+   */
   private closeIdle(): boolean {
     const bySize = [...this.byAddress.values()].sort((one, other) => other.size - one.size);
     for (const own of bySize) {

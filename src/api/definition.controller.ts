@@ -36,14 +36,14 @@ import { PageQuery } from './page-query';
 import { mergePatch } from './merge-patch';
 import { checked } from '../common/check';
 
-/** A resource as the API shows it. */
+/** Resource as the API shows it. */
 export interface Resource {
   id: string;
   name: string;
   version: number;
 }
 
-/** What a room offers of its definitions; `definitionController` gives it a REST face. */
+/** Operations on one kind of definition; `definitionController` makes REST routes of them. */
 export interface Definitions {
   list(limit: number, cursor: string | undefined): Promise<Page<Resource>>;
   get(reference: string): Promise<Resource>;
@@ -52,13 +52,13 @@ export interface Definitions {
   remove(reference: string, expectedVersion: number | undefined): Promise<void>;
 }
 
-/** What a controller of definitions may build upon. */
+/** Members that a controller of definitions may build upon. */
 export interface DefinitionFace {
   readonly definitions: Definitions;
   get(reference: string, reply: FastifyReply): Promise<Resource>;
 }
 
-/** What every resource has beside its definition. */
+/** Fields that every resource has beside its definition. */
 class Shown {
   @ApiProperty({ format: 'uuid' }) id: string;
   @ApiProperty({ description: 'Also the ETag' }) version: number;
@@ -67,8 +67,8 @@ class Shown {
 }
 
 /**
- * The REST face of one kind of definition: CRUD as the contract has it. `PATCH` is a merge patch (RFC 7396) upon
- * what `GET` shows, then checked as a whole; a secret that is left out, or sent as `{"secret": true}`, is kept.
+ * Returns a controller with the REST routes of one kind of definition. `PATCH` is a merge patch (RFC 7396) on what
+ * `GET` shows, and the result is checked as a whole; a secret that is left out, or sent as `{"secret": true}`, is kept.
  */
 export function definitionController(
   name: string,
@@ -152,7 +152,10 @@ export function definitionController(
       return tagged(reply, await this.merge(reference, patch, expected));
     }
 
-    /** Upon the version that was read: a change in between must not be undone by what was read before it. */
+    /**
+     * Applies a patch to the version it was read from, and tries again after a concurrent change, so that none is
+     * undone.
+     */
     private async merge(
       reference: string,
       patch: object,
@@ -195,7 +198,7 @@ function tagged<R extends Resource>(reply: FastifyReply, resource: R): R {
   return resource;
 }
 
-/** The version in an `If-Match`; `*` and absence ask for none. */
+/** Returns the version in an `If-Match`; undefined for `*` and when it is absent. */
 function versionOf(match: string | undefined): number | undefined {
   if (match === undefined || match.trim() === '*') return undefined;
   const version = /^(?:W\/)?"?(\d+)"?$/.exec(match.trim())?.[1];

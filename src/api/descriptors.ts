@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** Where it can't be found out. */
+/** Limit assumed where it can't be read. */
 const USUAL = 1_024;
 
-/** How many files and connections this process may have open at once. */
+/** Returns how many files and connections this process may have open. */
 export function descriptorsAtMost(): number {
   try {
     return softLimitIn(readFileSync('/proc/self/limits', 'utf8'));
@@ -12,7 +12,7 @@ export function descriptorsAtMost(): number {
   }
 }
 
-/** `Max open files            1024                 1048576              files` */
+/** Returns the soft limit in a line like `Max open files 1024 1048576 files`. */
 export function softLimitIn(limits: string): number {
   const [, soft] = /^Max open files\s+(\d+|unlimited)\s/m.exec(limits) ?? [];
   if (soft === 'unlimited') return Infinity;

@@ -5,7 +5,10 @@ import { mergeMap, type Observable } from 'rxjs';
 import { heard } from '../common/heard';
 import { hasList, jsonParts } from '../common/json-text';
 
-/** Answers with lists are written in turns, and the longer ones sent as they are written: a page may have 500 MB. */
+/**
+ * Interceptor that writes answers with lists in slices, and sends longer ones while they are written: a page may have
+ * 500 MB.
+ */
 @Injectable()
 export class LongAnswers implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {

@@ -2,8 +2,8 @@ import { isKept, isReference } from '../common/secret-value';
 import { own, put } from '../common/records';
 
 /**
- * RFC 7396: objects are merged, `null` removes, anything else replaces. A new value; neither argument is changed.
- * A secret is one value: it is replaced, never merged into.
+ * Returns a merge of two values (RFC 7396): objects are merged, `null` removes, anything else replaces. Neither
+ * argument is changed. A secret is one value: it is replaced, never merged into.
  */
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;

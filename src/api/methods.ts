@@ -1,8 +1,8 @@
-/** What is answered where no route is: 404, or 405 (204 to OPTIONS) with the methods that the path does take. */
+/** Answers for requests without a route: 404, or 405 (204 to OPTIONS) with the methods that the path takes. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { problem } from '../common/problem.filter';
 
-/** The methods of each route, by its path in segments. */
+/** Methods of each route, by its path in segments. */
 class RouteMethods {
   private readonly routes = new Map<string, { segments: string[]; methods: Set<string> }>();
 
@@ -28,7 +28,11 @@ function fits(route: readonly string[], path: readonly string[]): boolean {
   );
 }
 
-/** To be called before there are routes. @param hasDocs there is `/docs` to be pointed to */
+/**
+ * Answers requests without a route; must be called before routes are added.
+ *
+ * @param hasDocs whether there is `/docs` to point to
+ */
 export function answerUnrouted(fastify: FastifyInstance, hasDocs: boolean): void {
   const methods = new RouteMethods();
   fastify.addHook('onRoute', ({ url, method }) => methods.add(url, [method].flat()));
@@ -38,7 +42,7 @@ export function answerUnrouted(fastify: FastifyInstance, hasDocs: boolean): void
   });
 }
 
-/** The query is not repeated: a token may be in it. */
+/** Answers one request without a route. The query is not repeated: it may hold a token. */
 function unrouted(
   methods: RouteMethods,
   hasDocs: boolean,

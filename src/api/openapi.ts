@@ -2,7 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { classesOfFields, jsonSchemaOf } from '../common/fields';
 
-/** `GET /docs` (Swagger UI) and `GET /docs-json`, made from the controllers and the classes of fields. */
+/** Adds `GET /docs` (Swagger UI) and `GET /docs-json`, made from the controllers and the classes of fields. */
 export function describeApi(app: NestFastifyApplication): void {
   const description = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
@@ -17,7 +17,7 @@ export function describeApi(app: NestFastifyApplication): void {
   });
 }
 
-/** The schemas of bodies come from the same declarations that check them: OpenAPI 3.1 speaks JSON Schema. */
+/** Replaces schemas of bodies by those of the declarations that check them: OpenAPI 3.1 uses JSON Schema. */
 function withFields(document: OpenAPIObject): OpenAPIObject {
   const schemas = document.components?.schemas ?? {};
   for (const cls of classesOfFields()) {

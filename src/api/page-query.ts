@@ -1,6 +1,6 @@
 import { Text, Whole } from '../common/fields';
 
-/** `?limit=` and `?cursor=` of every list. */
+/** Query `?limit=` and `?cursor=` of every list. */
 export class PageQuery {
   @Whole({ description: 'How many to answer at most', minimum: 1, maximum: 500 })
   limit = 50;
@@ -13,7 +13,7 @@ export class PageQuery {
   })
   cursor?: string;
 
-  /** Query strings are texts; these are numbers. */
+  /** Returns the query with its numbers, which arrive as texts, as numbers. */
   static numbers(query: Record<string, string>): Record<string, unknown> {
     return query.limit === undefined ? query : { ...query, limit: Number(query.limit) };
   }

@@ -1,12 +1,12 @@
 import type { FastifyRequest } from 'fastify';
 
-/** Config of a route that takes its body as it comes, of whatever type: a signature is over bytes. */
+/** Config of a route that takes the bytes of its body, of any type: a signature is over bytes. */
 export const RAW_BODY = { rawBody: true } as const;
 /** Config of a route that takes forms besides JSON. */
 export const FORM_BODY = { formBody: true } as const;
 /** Config of a route that takes YAML besides JSON. */
 export const YAML_BODY = { yamlBody: true } as const;
-/** Config of a route whose JSON may be as long as any body; that of others is one definition. */
+/** Config of a route whose JSON may be as long as any body; elsewhere it is limited to one definition. */
 export const LONG_BODY = { longBody: true } as const;
 
 export const takesLongBody = (request: FastifyRequest): boolean =>
@@ -19,13 +19,13 @@ const has = (config: object, { routeOptions }: FastifyRequest): boolean =>
   Object.keys(config).every((name) => name in (routeOptions.config as object));
 
 const JSON_TYPES = ['application/json', 'application/merge-patch+json'];
-/** RFC 9512, and what is still sent for it. */
+/** Media type of YAML (RFC 9512), and older names that are still sent. */
 export const YAML_TYPES = ['application/yaml', 'text/yaml', 'application/x-yaml'];
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 
 export type BodyKind = 'raw' | 'json' | 'yaml' | 'form';
 
-/** What a body is read as by its type and its route; undefined where that does not take it. */
+/** Returns how a body is read, by its media type and its route; undefined when the route does not take that type. */
 export function kindOf(request: FastifyRequest): BodyKind | undefined {
   if (takesRawBody(request)) return 'raw';
   const [type = ''] = (request.headers['content-type'] ?? '').split(';', 1);
@@ -35,7 +35,7 @@ export function kindOf(request: FastifyRequest): BodyKind | undefined {
   return essence === FORM_TYPE && takesForms(request) ? 'form' : undefined;
 }
 
-/** What is right, for a body of a type that its route does not take. */
+/** Returns a sentence saying which types are right, for a body of a type that its route does not take. */
 export function wrongMediaType(request: FastifyRequest): string {
   const { 'content-type': type = '' } = request.headers;
   const right = [

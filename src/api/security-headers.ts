@@ -1,7 +1,9 @@
-/** Headers that say to browsers what an answer is not: a page, a frame, a script, something to keep. */
+/** Headers that keep browsers from treating an answer as a page, a frame, a script, or something to cache. */
 import type { onSendHookHandler } from 'fastify';
 
-/** On every answer that is no page. Whatever a browser takes it for, it loads nothing, and stands in no frame. */
+/**
+ * Headers of every answer that is no page: whatever a browser takes it for, it loads nothing and is shown in no frame.
+ */
 export const SECURITY_HEADERS: Record<string, string> = {
   'Cache-Control': 'no-store',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
@@ -10,12 +12,15 @@ export const SECURITY_HEADERS: Record<string, string> = {
   'X-Content-Type-Options': 'nosniff',
 };
 
-/** For whom TLS is had, browsers are told to stay with it (RFC 6797): for half a year. */
+/** Makes answers tell browsers to use only TLS for half a year (RFC 6797). */
 export function declareTls(): void {
   SECURITY_HEADERS['Strict-Transport-Security'] = 'max-age=15768000';
 }
 
-/** Swagger UI: scripts of its own alone; it sets styles in its elements, and has images within its style sheet. */
+/**
+ * Content security policy of Swagger UI: own scripts only; it sets styles on its elements, and has images in its style
+ * sheet.
+ */
 const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -29,7 +34,7 @@ const PAGE_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** A hook of every route: what a route set itself stays. */
+/** Hook that adds the headers to every answer; those that a route has set stay. */
 export const securityHeaders: onSendHookHandler = (_request, reply, payload, done) => {
   const isPage = String(reply.getHeader('content-type')).startsWith('text/html');
   const headers = isPage ? { ...SECURITY_HEADERS, 'Content-Security-Policy': PAGE_POLICY } : SECURITY_HEADERS;

@@ -1,4 +1,7 @@
-/** What Node's HTTP server and Fastify would answer by themselves, in words of their own or in none: as problem+json. */
+/**
+ * Answers as problem+json for faults that Node's HTTP server and Fastify would answer in other forms, or without a
+ * body.
+ */
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -6,11 +9,11 @@ import { heard } from '../common/heard';
 import { problem, problemOf } from '../common/problem.filter';
 import { SECURITY_HEADERS } from './security-headers';
 
-/** Methods that some route or other takes. */
+/** Methods that some routes take. */
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
-/** A client that was refused and does not close is let go after this. */
+/** Time after which a refused client that does not close is disconnected, milliseconds. */
 const LINGER_MS = 1_000;
-/** How a TLS connection begins: a handshake record. */
+/** First byte of a TLS connection: a handshake record. */
 const TLS_HANDSHAKE = 0x16;
 
 const FAULTS: Record<string, readonly [status: number, detail: string]> = {
@@ -21,13 +24,13 @@ const FAULTS: Record<string, readonly [status: number, detail: string]> = {
 
 interface ParserError extends Error {
   code?: string;
-  /** In the parser's own words, which hold nothing of the request. */
+  /** Reason in the parser's own words, without any part of the request. */
   reason?: string;
-  /** A buffer, whatever Fastify's types say. */
+  /** Bytes that were read; a Buffer, whatever Fastify's types say. */
   rawPacket?: unknown;
 }
 
-/** Requests whose `Expect` nothing here knows, and `CONNECT`. */
+/** Answers requests with an unknown `Expect`, and `CONNECT`. */
 export function answerFaults(server: Server): void {
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     const detail = 'The only expectation that is met is 100-continue; send the request without Expect';
@@ -39,7 +42,10 @@ export function answerFaults(server: Server): void {
   });
 }
 
-/** Requests on kept connections while the program drains: they go to another process, or wait. To be called before there are routes. */
+/**
+ * Answers requests on kept connections with 503 while the program drains, so that they go to another process or wait.
+ * Must be called before routes are added.
+ */
 export function answerClosing(fastify: FastifyInstance): void {
   let isClosing = false;
   fastify.addHook('preClose', async () => void (isClosing = true));
@@ -50,14 +56,18 @@ export function answerClosing(fastify: FastifyInstance): void {
   });
 }
 
-/** RFC 9112, 3.2. Node would answer this by itself, without a word. */
+/**
+ * Refuses a request without a Host header (RFC 9112, 3.2), which Node would answer without a body.
+ *
+ * @returns whether it did
+ */
 export function lacksHost(request: IncomingMessage, response: ServerResponse): boolean {
   if (request.headers.host !== undefined || request.httpVersion !== '1.1') return false;
   answer(response, 400, 'The request has no Host header, which HTTP/1.1 requires');
   return true;
 }
 
-/** Fastify's `frameworkErrors`: what is wrong with a URL before it has a route. */
+/** Answers a URL that is wrong before it has a route: Fastify's `frameworkErrors`. */
 export function answerWrongUrl(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
   const { status } = problemOf(error);
   const detail =
@@ -72,7 +82,9 @@ export function answerWrongUrl(error: FastifyError, _request: FastifyRequest, re
     .send(problem(status, detail, status === 400 ? [{ pointer: '', detail }] : []));
 }
 
-/** Fastify's `clientErrorHandler`: requests that the server's parser refuses, or that did not arrive in time. */
+/**
+ * Answers requests that the server's parser refuses, or that did not arrive in time: Fastify's `clientErrorHandler`.
+ */
 export function refuse(error: ParserError, socket: Duplex): void {
   // What comes after the answer is refused once more, and nobody listens.
   if (error.code === 'ECONNRESET' || !socket.writable || socket.writableEnded) return void socket.destroy();
@@ -89,7 +101,7 @@ function faultOf({ reason, rawPacket }: ParserError): string {
   return `This is no HTTP request: ${reason ?? 'it can not be read'}`;
 }
 
-/** The connection goes too: what was to be the body may lie in it. */
+/** Answers, and closes the connection, since it may still hold what was to be the body. */
 function answer(response: ServerResponse, status: number, detail: string): void {
   const text = JSON.stringify(problem(status, detail));
   response.writeHead(status, {
@@ -101,7 +113,7 @@ function answer(response: ServerResponse, status: number, detail: string): void 
   response.end(text);
 }
 
-/** Where there is no response to write to. */
+/** Answers on a bare socket, where there is no response to write to. */
 function end(socket: Duplex, status: number, detail: string, more = ''): void {
   const text = JSON.stringify(problem(status, detail));
   const headers = Object.entries(SECURITY_HEADERS).map(([name, value]) => `${name}: ${value}\r\n`);

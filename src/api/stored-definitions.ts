@@ -9,7 +9,7 @@ import type { DefinitionRow } from '../database/entities';
 import type { Definitions, Resource } from './definition.controller';
 import { own } from '../common/records';
 
-/** Ids of the definitions that others name, by name and by id. */
+/** Ids of definitions that others refer to, by name and by id. */
 export interface References {
   infrastructures: ReadonlyMap<string, string>;
   actions: ReadonlyMap<string, string>;
@@ -17,31 +17,31 @@ export interface References {
 
 export const NO_REFERENCES: References = { infrastructures: new Map(), actions: new Map() };
 
-/** What a body is checked beside. */
+/** Context in which a body is checked. */
 export interface Surroundings<R> {
   id: string;
-  /** What is stored now. */
+  /** Stored row; undefined when it is new. */
   before: R | undefined;
   references: References;
 }
 
-/** A checked body as the row that it becomes. */
+/** Checked body, as the row that it becomes. */
 export interface Draft<R> {
   row: R;
-  /** What is stored now. */
+  /** Stored row; absent when it is new. */
   before?: R;
-  /** What is different then: pointers into what is shown. */
+  /** Pointers into what is shown, to what is different. */
   changes: string[];
-  /** What creating it answers this once. */
+  /** Fields that are shown only once, in the answer to its creation. */
   once?: object;
 }
 
 /**
- * CRUD of one kind of definition: a room says how a body becomes columns, and a row what is shown. One body or a
- * thousand, they are checked and written in the same way.
+ * CRUD of one kind of definition: a subclass says how a body becomes columns, and how a row is shown. One body and a
+ * thousand are checked and written in the same way.
  */
 export abstract class StoredDefinitions<R extends DefinitionRow> implements Definitions {
-  /** Columns that are named otherwise where they are shown, or (null) not shown. */
+  /** Names under which columns are shown, where they differ; null for columns that are not shown. */
   protected readonly shownAs: Readonly<Record<string, string | null>> = {};
 
   protected constructor(
@@ -49,32 +49,38 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
     protected readonly secrets: Secrets,
   ) {}
 
-  /** The body, checked. @throws InvalidInput naming every wrong field */
+  /**
+   * Returns the checked body as columns.
+   *
+   * @throws InvalidInput naming every wrong field
+   */
   protected abstract columns(body: unknown, surroundings: Surroundings<R>): Columns<R>;
 
   protected abstract show(rows: R[]): Promise<object[]>;
 
-  /** What uses it, in words: it can't be deleted then. */
+  /** Returns what uses a definition, in words; it can't be deleted then. */
   protected abstract users(manager: EntityManager, row: R): Promise<string[]>;
 
-  /** What the bodies name, looked up at once: definitions, and files that hold secrets. Comes before `draft`. */
+  /**
+   * Looks up what the bodies refer to, all at once: definitions, and files that hold secrets. Must come before `draft`.
+   */
   async references(bodies: readonly unknown[]): Promise<References> {
     await this.secrets.look(bodies);
     return this.named(bodies);
   }
 
-  /** The definitions that the bodies name. */
+  /** Returns the definitions that the bodies refer to. */
   protected async named(_bodies: readonly unknown[]): Promise<References> {
     return NO_REFERENCES;
   }
 
-  /** In the transaction, before rows are written: what only written ones need. */
+  /** Runs in the transaction, before rows are written; for what only written rows need. */
   protected async beforehand(_manager: EntityManager, _rows: R[]): Promise<void> {}
 
-  /** In the transaction, after rows are written. */
+  /** Runs in the transaction, after rows are written. */
   protected async alongside(_manager: EntityManager, _rows: R[]): Promise<void> {}
 
-  /** After they are committed. */
+  /** Runs after the commit. */
   async saved(_rows: readonly R[]): Promise<void> {}
 
   async list(limit: number, cursor: string | undefined): Promise<Page<Resource>> {
@@ -104,7 +110,11 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
     await this.store.remove(row, expectedVersion ?? row.version, (manager) => this.users(manager, row));
   }
 
-  /** What a body makes of what is stored. @throws InvalidInput naming every wrong field */
+  /**
+   * Returns the row that a body makes of the stored one.
+   *
+   * @throws InvalidInput naming every wrong field
+   */
   draft(body: unknown, references: References, before?: R): Draft<R> {
     const id = before?.id ?? newId();
     const columns = this.columns(body, { id, before, references });
@@ -114,7 +124,7 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
       : { row, before, changes: this.changes(before, columns) };
   }
 
-  /** Writes them, in a transaction of `changeDefinitions`. */
+  /** Writes drafts, in a transaction of `changeDefinitions`. */
   async write(manager: EntityManager, drafts: readonly Draft<R>[]): Promise<void> {
     const rows = drafts.map(({ row }) => row);
     if (rows.length === 0) return;
@@ -145,7 +155,10 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
     return (await this.resources([row]))[0]!;
   }
 
-  /** What is stored of one and can't be shown, of another release say, costs no other of its page. */
+  /**
+   * Returns rows as they are shown. One that can't be shown, for example since another release wrote it, is replaced by
+   * its problem and does not affect the others of its page.
+   */
   private async shownOf(rows: R[]): Promise<object[]> {
     try {
       return await this.show(rows);
@@ -168,16 +181,16 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
   }
 }
 
-/** Thrown by what was made of a row, not by PostgreSQL or on the way to it. */
+/** Tells whether an error came from the contents of a row, not from PostgreSQL or the connection to it. */
 const isOurs = (error: unknown): boolean =>
   !(error instanceof Unavailable) && (error as { code?: unknown }).code === undefined;
 
-/** Ids by name and by id, for those that were named. */
+/** Returns the ids of rows, by name and by id. */
 export function idsOf(rows: readonly { id: string; name: string }[]): Map<string, string> {
   return new Map(rows.flatMap(({ id, name }) => [[name, id] as const, [id, id] as const]));
 }
 
-/** Where two JSON values differ. A list is one value, and so is a secret. */
+/** Returns pointers to the differences of two JSON values. A list is one value, and so is a secret. */
 function differences(one: unknown, other: unknown, pointer: string): string[] {
   if (isSealed(one) && isSealed(other)) return one.sealed === other.sealed ? [] : [pointer];
   if (!isObject(one) || !isObject(other)) return isSame(one, other) ? [] : [pointer];

@@ -1,9 +1,9 @@
-/** Texts of paths and queries that PostgreSQL can't hold, refused before anybody looks for them. */
+/** Refusal of texts in paths and queries that PostgreSQL can't hold. */
 import type { preValidationHookHandler } from 'fastify';
 import { step } from '../common/check';
 import { InvalidInput } from '../common/errors';
 
-/** A NUL is the one of them that a URL can bring: halves of surrogate pairs are no UTF-8. */
+/** Encoded NUL, the only such character a URL can hold: lone surrogates are not valid UTF-8. */
 const ENCODED_NUL = '%00';
 
 export const storableUrl: preValidationHookHandler = ({ url, params, query }, _reply, done) => {

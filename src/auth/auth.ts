@@ -7,52 +7,56 @@ import { RouteConfig } from '../common/route-config';
 import { clientAddress } from './client-address';
 import { Identities, type Principal, type Sender } from './identities';
 
-/** Which format a way in takes, and where else than in its usual places a request has its token. */
+/** Rules for a route that takes alerts: its format, and where else than usual a request may have its token. */
 interface WayIn {
   format: (request: FastifyRequest) => string;
-  /** Of a format whose senders have it in the body. */
+  /** Format whose senders put the token into the body, and how to find it there. */
   inBody?: { of: string; token: (request: FastifyRequest) => string | undefined };
 }
 
 const PUBLIC = 'monscale:public';
 
-/** Open to everybody: health, metrics, the API's description. */
+/** Opens a route to everybody: health, metrics, the API's description. */
 export const Public = () => SetMetadata(PUBLIC, true);
 
 /**
- * Takes alerts: open to the sources of this format too, whose senders may give the token as `?token=` or as the
- * password of basic authentication.
+ * Marks a route that takes alerts: it is open to the sources of this format as well, whose senders may give the token
+ * as `?token=` or as the password of basic authentication.
  */
 export const IntakeOf = (format: string | WayIn['format'], inBody?: WayIn['inBody']) =>
   RouteConfig({
     intake: { format: typeof format === 'string' ? () => format : format, inBody } satisfies WayIn,
   });
 
-/** The source that sent a request; who has an API token sends as `api`. */
+/** Returns the source that sent a request; senders with an API token are `api`. */
 export function senderOf(request: FastifyRequest): Sender {
   const principal = principalOf(request);
   return principal?.kind === 'source' ? principal : { name: 'api' };
 }
 
-/** Who asks for something, in words. */
+/** Returns who sent a request, in words. */
 export function nameOf(request: FastifyRequest): string {
   const principal = principalOf(request);
   return principal?.kind === 'source' ? `source ${principal.name}` : 'the administrator';
 }
 
-/** Who sent it, where that is known by now. */
+/** Returns who sent a request; undefined when that is not known yet. */
 export const principalOf = (request: FastifyRequest): Principal | undefined =>
   (request as { principal?: Principal }).principal;
 
-/** @throws Forbidden */
+/**
+ * Checks that a source sends alerts of its own format.
+ *
+ * @throws Forbidden
+ */
 export function allow(principal: Principal, format: string | undefined): void {
   if (principal.kind !== 'source' || principal.format === format) return;
   throw new Forbidden(`the token of source ${principal.name} is good for ${principal.format} alerts alone`);
 }
 
 /**
- * Lets in the built-in administrator, and sources where they may send. Who sends a body is asked for the token before a
- * byte of it is read; where it stands in the body, that is read up to a small bound.
+ * Guard that lets in the built-in administrator, and sources where they may send. Requests with a body were identified
+ * before it was read; those whose token is in the body are identified here.
  */
 @Injectable()
 export class AuthGuard implements CanActivate {
@@ -73,8 +77,8 @@ export class AuthGuard implements CanActivate {
 /**
  * Finds out who sent a request.
  *
- * @param isRead its body is there to look into
- * @returns whether it is known now; else its token can only stand in its body
+ * @param isRead whether its body has been read
+ * @returns false when the token can only be in the body, which has not been read yet
  * @throws Unauthorized, TooManyRequests, Forbidden
  */
 export async function identify(
@@ -99,7 +103,7 @@ export async function identify(
   return true;
 }
 
-/** A token where senders of alerts may have it who can't set a bearer token. */
+/** Returns a token from places for senders that can't set a bearer token. */
 function tokenIn({ headers, query }: FastifyRequest): string | undefined {
   const { token } = query as { token?: unknown };
   return passwordIn(headers) ?? (typeof token === 'string' ? token : undefined);
@@ -110,7 +114,7 @@ type Headers = Pick<IncomingHttpHeaders, 'authorization'>;
 export const bearerIn = ({ authorization = '' }: Headers): string | undefined =>
   /^Bearer +(\S+)$/i.exec(authorization)?.[1];
 
-/** The password of basic authentication. */
+/** Returns the password of basic authentication. */
 export function passwordIn({ authorization = '' }: Headers): string | undefined {
   const basic = /^Basic +([A-Za-z0-9+/=_-]+)$/i.exec(authorization)?.[1];
   if (basic === undefined) return undefined;

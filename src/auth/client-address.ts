@@ -1,12 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv4 } from 'node:net';
 
-/** Nobody has as many proxies of their own in a row. */
+/** Largest number of proxies in a row that are looked at. */
 const HOPS_AT_MOST = 20;
 
 let trusted: BlockList | undefined;
 
-/** From now on these proxies are believed from whom they have a request. @param networks addresses and CIDRs */
+/**
+ * Sets the proxies whose `X-Forwarded-For` is trusted.
+ *
+ * @param networks addresses and CIDRs
+ */
 export function trustProxies(networks: readonly string[]): void {
   trusted = networks.length === 0 ? undefined : new BlockList();
   for (const network of networks) {
@@ -17,8 +21,9 @@ export function trustProxies(networks: readonly string[]): void {
 }
 
 /**
- * Who a request is from: where its connection comes from; of a trusted proxy, the last address of `X-Forwarded-For` that
- * is none of them. Each proxy adds the one before it at the end, so that what stands before that anybody may have written.
+ * Returns the address that a request comes from: that of its connection or, for a trusted proxy, the last address of
+ * `X-Forwarded-For` that is no trusted proxy. Each proxy appends the address before it, so everything further left may
+ * be forged.
  */
 export function clientAddress({ socket, headers }: Pick<IncomingMessage, 'socket' | 'headers'>): string {
   let address = plain(socket.remoteAddress ?? '');
@@ -37,11 +42,11 @@ export function clientAddress({ socket, headers }: Pick<IncomingMessage, 'socket
 const isTrusted = (address: string): boolean =>
   isIP(address) !== 0 && trusted!.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
 
-/** Some proxies add the port: `192.0.2.7:4711`, `[2001:db8::7]:4711`. */
+/** Returns the address of a hop; some proxies add the port: `192.0.2.7:4711`, `[2001:db8::7]:4711`. */
 function addressIn(hop: string): string | undefined {
   const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(hop)?.[1] ?? /^([\d.]+):\d+$/.exec(hop)?.[1] ?? hop;
   return isIP(bare) === 0 || bare.includes('%') ? undefined : plain(bare);
 }
 
-/** An IPv4 client of a dual-stack socket, ::ffff:10.0.0.5, is 10.0.0.5. */
+/** Returns an IPv4-mapped address such as ::ffff:10.0.0.5, as dual-stack sockets have it, in its IPv4 form. */
 const plain = (address: string): string => /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;

@@ -1,4 +1,4 @@
-/** What is open to everybody by default, and may be closed: the API's description, and the metrics. */
+/** Closing of what is open to everybody by default: the API's description, and the metrics. */
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Forbidden, Unauthorized } from '../common/errors';
@@ -7,12 +7,12 @@ import { bearerIn, passwordIn } from './auth';
 import { clientAddress } from './client-address';
 import { hashOf, type Identities } from './identities';
 
-/** The routes of Swagger UI and of its document. */
+/** Routes of Swagger UI and of its document. */
 const DESCRIPTION = /^\/docs(?:[/-]|$)/;
 
 /**
- * Asks for the administrator's token, or the one that is good for this alone: as a bearer token, or as the password of
- * basic authentication, which a browser asks a person for.
+ * Checks a request for the administrator's token, or for one that is good for this alone: as a bearer token, or as the
+ * password of basic authentication, which browsers ask a person for.
  *
  * @throws Unauthorized, Forbidden, TooManyRequests
  */
@@ -31,8 +31,8 @@ export async function letIn(
 }
 
 /**
- * Closes the API's description, which no controller serves, by its routes: a path has many spellings (`/%64ocs`). To be
- * called before there are routes.
+ * Closes the API's description, which no controller serves. It goes by routes, since a path has many spellings
+ * (`/%64ocs`). Must be called before routes are added.
  */
 export function closeDescription(fastify: FastifyInstance, identities: Identities): void {
   fastify.addHook('onRequest', async (request, reply) => {

@@ -1,8 +1,8 @@
 import { isIPv4 } from 'node:net';
 
-/** Unknown tokens of an address that are looked up before it is slowed. */
+/** Number of unknown tokens that are looked up before an address is slowed. */
 const FREE = 20;
-/** Counted anew after as long without one. */
+/** Time without an unknown token after which the count begins anew, milliseconds. */
 const FORGET_MS = 10 * 60_000;
 const DELAY_MS = 1_000;
 const DELAY_AT_MOST_MS = 60_000;
@@ -11,13 +11,16 @@ const ADDRESSES_AT_MOST = 10_000;
 interface Guesser {
   failures: number;
   lastAt: number;
-  /** Until then no token of it is looked up unless it may be right. */
+  /** Moment until which its tokens are looked up only if they may be right, ms since 1970. */
   until: number;
 }
 
-/** Addresses that send tokens nobody has: each further one is looked up after a delay that doubles. */
+/**
+ * Addresses that send unknown tokens: after a number of them, the delay before the next one is looked up doubles each
+ * time.
+ */
 export class Guesses {
-  /** The one that failed last stands last. */
+  /** Addresses (IPv6: networks), the one that failed last at the end. */
   private readonly guessers = new Map<string, Guesser>();
 
   failed(address: string, now: number): void {
@@ -31,7 +34,7 @@ export class Guesses {
     if (this.guessers.size > ADDRESSES_AT_MOST) this.guessers.delete(this.guessers.keys().next().value!);
   }
 
-  /** Seconds until the next one is looked up; 0 when that is now. */
+  /** Returns how long until the next token is looked up, seconds; 0 for now. */
   waitSeconds(address: string, now: number): number {
     if (this.guessers.size === 0) return 0;
     const { until = 0 } = this.guessers.get(networkOf(address)) ?? {};
@@ -39,7 +42,7 @@ export class Guesses {
   }
 }
 
-/** Who has one IPv6 address has at least 2^64 of them. */
+/** Returns an IPv4 address, or the /64 network of an IPv6 address: whoever has one has at least 2^64. */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
   if (isIPv4(mapped)) return mapped;

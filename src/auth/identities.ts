@@ -9,24 +9,24 @@ import { CONFIG, type Config } from '../config/config';
 import { Database } from '../database/database';
 import { Guesses } from './guesses';
 
-/** Who sent a request. */
+/** Sender of a request. */
 export type Principal = { kind: 'administrator' } | ({ kind: 'source'; format: string } & Sender);
 
-/** Under which name what a request brings is kept, and the params of that source as they are stored. */
+/** Name under which the contents of a request are stored, and the stored params of that source. */
 export interface Sender {
   name: string;
   params?: Record<string, unknown>;
-  /** None for who has an API token. */
+  /** Limits of the source; absent for senders with an API token. */
   limits?: SourceLimits;
 }
 
-/** For what a source may speak. */
+/** Limits of what a source may send. */
 export interface SourceLimits {
-  /** Names or ids; null: all. */
+  /** Names or ids of services; null for all. */
   services: string[] | null;
-  /** What its alerts must carry. */
+  /** Labels that its alerts must carry. */
   labels: Record<string, string>;
-  /** What is added to them. */
+  /** Labels that are added to its alerts. */
   addLabels: Record<string, string>;
 }
 
@@ -37,18 +37,18 @@ interface SourceRow extends SourceLimits {
   params: Record<string, unknown>;
 }
 
-/** As long as that a list of all tokens counts, for addresses that guess. */
+/** Life of the list of all tokens, which is used for addresses that guess, milliseconds. */
 const LIST_MS = 250;
 
 /**
- * Whose token it is. Nothing is remembered: a token is void at once. An address that sends many that nobody has is slowed;
- * a right token is taken from it all the same, as others may share it.
+ * Owners of tokens. Nothing is cached, so a revoked token is void at once. An address that sends many unknown tokens is
+ * slowed; a right token from it is still accepted, as others may share the address.
  */
 @Injectable()
 export class Identities {
   private readonly adminHash?: Buffer;
   private readonly guesses = new Guesses();
-  /** Requests that come at once ask together. */
+  /** Batched lookups, so that concurrent requests share one statement. */
   private readonly sources = new Batcher((hashes: Buffer[]) => this.find(hashes));
   private readonly listing = new SharedRun(() => this.list());
   private listed = { hashes: new Set<string>(), at: -Infinity };
@@ -62,8 +62,11 @@ export class Identities {
   }
 
   /**
+   * Returns the owner of a token.
+   *
    * @param address from where it was sent
-   * @throws Unauthorized; TooManyRequests where it is not even looked up
+   * @throws Unauthorized
+   * @throws TooManyRequests when the token is not even looked up
    */
   async of(token: string, address: string): Promise<Principal> {
     const hash = hashOf(token);
@@ -89,7 +92,10 @@ export class Identities {
     return this.clock.now().getTime();
   }
 
-  /** By a list of all tokens that is read a few times a second at most, whatever is guessed. */
+  /**
+   * Tells whether a token exists, by a list of all tokens that is read a few times a second at most, however many are
+   * guessed.
+   */
   private async mayBeRight(hash: Buffer): Promise<boolean> {
     const key = hash.toString('base64');
     if (!this.listed.hashes.has(key) && performance.now() - this.listed.at > LIST_MS)
@@ -118,7 +124,7 @@ export class Identities {
   }
 }
 
-/** How a token is kept: as a hash, so that what is stored lets nobody in. */
+/** Returns the hash of a token; only hashes are stored. */
 export const hashOf = (token: string): Buffer => digest('sha256', token, 'buffer');
 
 @Global()

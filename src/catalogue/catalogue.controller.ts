@@ -7,7 +7,7 @@ import { MetricRegistry } from '../metrics/metric-registry';
 import { CONDITION_FUNCTIONS } from '../engine/condition';
 import { PolicyRegistry } from '../policies/policy-registry';
 
-/** What can be chosen by name, and the JSON Schema of its params. */
+/** Catalogue of the mappings that can be chosen by name, with the JSON Schema of their params. */
 @ApiTags('mappings')
 @ApiBearerAuth()
 @Controller('api/v1/mappings')

@@ -1,24 +1,24 @@
 import type { Command } from 'commander';
 import { messageOf, type FieldError } from '../common/errors';
 
-/** A simulation over months of records takes this long at most. */
+/** Timeout of a request, milliseconds: a simulation over months of records may take long. */
 const TIMEOUT_MS = 120_000;
 
-/** What a server refused, a line for each problem. */
+/** Error with the reasons of a refusal, one per line. */
 export class Refused extends Error {
   constructor(readonly lines: string[]) {
     super(lines.join('\n'));
   }
 }
 
-/** How a command reaches the server that its options name. */
+/** Returns a client of the server that a command's options name. */
 export type Connect = (command: Command) => Client;
 
-/** Speaks to a running program over its API. */
+/** Client of a running program's API. */
 export class Client {
   private readonly base: URL;
 
-  /** @throws Error when it is no URL */
+  /** @throws Error when it is no http:// or https:// URL */
   constructor(
     url: string,
     private readonly token: string | undefined,
@@ -31,7 +31,11 @@ export class Client {
     return this.send<T>('GET', path);
   }
 
-  /** @param body a text, which is sent as it is, or what becomes JSON */
+  /**
+   * Sends a request with a body.
+   *
+   * @param body a text, which is sent as it is, or a value, which is sent as JSON
+   */
   post<T>(path: string, body: unknown, type = 'application/json'): Promise<T> {
     return this.send<T>('POST', path, { type, text: typeof body === 'string' ? body : JSON.stringify(body) });
   }
@@ -63,7 +67,7 @@ export class Client {
   }
 }
 
-/** A problem of RFC 9457 as lines. */
+/** Returns a problem (RFC 9457) as an error with lines. */
 function refusal({ status, statusText }: Response, text: string): Refused {
   const { detail, errors } = (text === '' ? {} : JSON.parse(text)) as {
     detail?: string;

@@ -1,4 +1,4 @@
-/** `npx monscale <command>`: rules as code, from the command line. */
+/** Commands of `npx monscale <command>`: rules as code, from the command line. */
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
@@ -25,7 +25,7 @@ const COMMANDS: ((program: Command, connect: Connect, env: NodeJS.ProcessEnv, pr
 ];
 
 const URL_BY_DEFAULT = 'http://127.0.0.1:8080';
-/** The folder of package.json, as seen from `dist/src/cli`. */
+/** Folder of package.json, as seen from `dist/src/cli`. */
 const PROJECT = join(__dirname, '..', '..', '..');
 
 async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
@@ -54,7 +54,11 @@ interface GivenToken {
   tokenFile?: string;
 }
 
-/** @throws Error when it stands on the command line, where every user of the machine can read it */
+/**
+ * Returns the token from a file or the standard input.
+ *
+ * @throws Error when it stands on the command line, where every user of the machine can read it
+ */
 function givenToken({ token, tokenFile }: GivenToken): string | undefined {
   if (token !== undefined && token !== '-')
     throw new Error(
@@ -66,7 +70,7 @@ function givenToken({ token, tokenFile }: GivenToken): string | undefined {
   return given;
 }
 
-/** The administrator's token that was made with the embedded servers. */
+/** Returns the administrator's token that was made with the embedded servers. */
 function keptToken(env: NodeJS.ProcessEnv): string | undefined {
   const folder = resolve(PROJECT, env.MONSCALE_DATA_DIR || '.monscale');
   try {

@@ -17,7 +17,7 @@ import { entriesOf } from '../transfer/document';
 import { Import } from '../transfer/import';
 import { TransferModule } from '../transfer/transfer.module';
 
-/** Nothing is stored here, and nothing runs. */
+/** Stand-in for the database: nothing is stored here, and nothing runs. */
 const NO_DATABASE = { entities: () => Promise.resolve([]) };
 
 @Global()
@@ -47,7 +47,7 @@ class OfflineModule {
   }
 }
 
-/** Definitions of a document, checked as on save and made ready to be tried, without a server. */
+/** Checks the definitions of a document as on save and makes them ready for simulation, without a server. */
 export class Offline {
   private constructor(private readonly context: INestApplicationContext) {}
 
@@ -57,7 +57,11 @@ export class Offline {
     );
   }
 
-  /** Its services by name. @throws InvalidInput naming every mistake in the document */
+  /**
+   * Returns the services of a document by name.
+   *
+   * @throws InvalidInput naming every error in the document
+   */
   async rules(document: object): Promise<Map<string, (nodes?: number) => SimulatedRule>> {
     const errors: FieldError[] = [];
     const { drafts } = await this.context.get(Import).drafted(entriesOf(document, errors), errors);

@@ -1,7 +1,7 @@
 import type { Plan } from '../transfer/import';
 import { linesOf } from './client';
 
-/** A plan for people: `+` is created, `~` changed and where, `=` stays, `!` is left out. */
+/** Returns a plan for people: `+` is created, `~` changed and where, `=` stays, `!` is left out. */
 export function planText({ dryRun, created, updated, unchanged, skipped = [], notes = [] }: Plan): string {
   const lines = [
     ...created.map(

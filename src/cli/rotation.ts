@@ -1,4 +1,4 @@
-/** Brings what is stored under a new key. */
+/** Number of definitions in one transaction. This file encrypts stored secrets with a new key. */
 import type { Client } from 'pg';
 import { isSealed } from '../common/secret-value';
 import { Secrets } from '../common/secrets';
@@ -8,10 +8,10 @@ import { ruleKey } from '../rules/rule-book';
 
 const AT_ONCE = 100;
 const TRIES = 5;
-/** https://www.postgresql.org/docs/18/errcodes-appendix.html: two transactions that wait for each other. */
+/** SQLSTATE of a deadlock: https://www.postgresql.org/docs/18/errcodes-appendix.html */
 const DEADLOCK = '40P01';
 
-/** As definitions are called where changes are noted. */
+/** Words for definitions in the record of changes. */
 const KINDS: Record<keyof typeof SEALED_IN, string> = {
   infrastructures: 'infrastructure',
   actions: 'action',
@@ -22,18 +22,18 @@ const KINDS: Record<keyof typeof SEALED_IN, string> = {
 type Row = { id: string; name: string } & Record<string, unknown>;
 
 export interface Rotated {
-  /** Definitions whose secrets are under the new key now. */
+  /** Number of definitions whose secrets are now encrypted with the new key. */
   changed: number;
-  /** Definitions with secrets that no key opens: they have to be given again. */
+  /** Names of definitions with secrets that no key decrypts: they have to be given again. */
   unopened: string[];
 }
 
 /**
- * Seals every stored secret by the first key, a hundred definitions at a time, and notes that key. Rules keep their holds
- * and alarms. It may be killed at any moment, and run again.
+ * Encrypts every stored secret with the first key, a hundred definitions at a time, and records that key. Rules keep
+ * their holds and alarms. It may be killed at any moment, and run again.
  *
- * @param isLost the old key: what it sealed stays as it is, and can't be used
- * @throws Error when a secret is opened by none of the keys, unless the old one is lost
+ * @param isLost whether the old key is lost: secrets encrypted with it stay as they are, and can't be used
+ * @throws Error when none of the keys decrypts a secret, unless the old one is lost
  */
 export async function rotate(client: Client, keys: readonly Buffer[], isLost: boolean): Promise<Rotated> {
   const secrets = new Secrets(keys);
@@ -60,7 +60,11 @@ export async function rotate(client: Client, keys: readonly Buffer[], isLost: bo
   return rotated;
 }
 
-/** @returns with the id of the last definition that was looked at; without it there was none */
+/**
+ * Encrypts the secrets of up to a hundred definitions.
+ *
+ * @returns with the id of the last definition that was looked at; without it there was none
+ */
 async function some(
   client: Client,
   table: keyof typeof SEALED_IN,
@@ -89,7 +93,10 @@ async function some(
   return { changed: changed.length, unopened, last: rows.at(-1)?.id };
 }
 
-/** The same value when nothing in it is sealed by another key; what no key opens stays as it is. */
+/**
+ * Returns the value with its secrets encrypted anew; the same value when nothing changes. What no key decrypts stays as
+ * it is.
+ */
 function resealed(value: unknown, secrets: Secrets): unknown {
   if (isSealed(value)) return secrets.opens(value) ? secrets.resealed(value) : value;
   if (typeof value !== 'object' || value === null) return value;
@@ -118,7 +125,7 @@ async function write(
   if (table === 'services') await keepState(client, row, rows[0]!);
 }
 
-/** Holds and alarms belong to a rule as it is stored; it is the same rule still. */
+/** Keeps holds and alarms: they belong to a stored rule by its key, and it is still the same rule. */
 async function keepState(client: Client, before: Row, after: Row): Promise<void> {
   const [old, young] = [before, after].map((row) => ruleKey(row as never));
   await client.query(
@@ -128,7 +135,7 @@ async function keepState(client: Client, before: Row, after: Row): Promise<void>
   );
 }
 
-/** As every change of definitions is noted, so that processes read them again. */
+/** Records the change of definitions, so that processes read them again. */
 async function note(client: Client, kind: string, ids: readonly string[]): Promise<void> {
   await client.query('UPDATE definition_revision SET revision = revision + 1');
   await client.query(

@@ -10,17 +10,21 @@ import { Offline } from './offline';
 export interface TestResult {
   name: string;
   service: string;
-  /** Lines to read; none when it passed. */
+  /** Lines for people; none when it passed. */
   differences: string[];
 }
 
-/** A test file, read: the rules it is about, and its tests. */
+/** Test file: its rules, and its tests. */
 interface TestFile {
   document: Record<string, unknown[]>;
   tests: RuleTestDto[];
 }
 
-/** Runs the tests of one file. @throws InvalidInput naming what is wrong with the file or with its rules */
+/**
+ * Runs the tests of one file.
+ *
+ * @throws InvalidInput naming what is wrong with the file or with its rules
+ */
 export async function runTestFile(path: string): Promise<TestResult[]> {
   const { document, tests } = readTestFile(path);
   const offline = await Offline.start();
@@ -75,7 +79,7 @@ function yamlOf(path: string): Record<string, unknown> {
   throw new InvalidInput([{ pointer: '', detail: `${path} must hold an object` }]);
 }
 
-/** All of them as one document. */
+/** Returns several documents as one. */
 function documentOf(parts: readonly Record<string, unknown>[]): Record<string, unknown[]> {
   const document: Record<string, unknown[]> = {};
   for (const { monscale: _, ...part } of parts) {

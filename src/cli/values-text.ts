@@ -1,7 +1,7 @@
-/** A value as the API shows it: the number alone, or with its moment or the reason why there is none. */
+/** Value as the API shows it: the number alone, or with its moment or the reason why there is none. */
 export type ShownValue = number | null | { value?: number | null; error?: string };
 
-/** "cpu 93, jobs 5". */
+/** Returns values as "cpu 93, jobs 5". */
 export const valuesText = (values: Readonly<Record<string, ShownValue>> = {}): string =>
   Object.entries(values)
     .map(([name, shown]) => {

@@ -1,6 +1,9 @@
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 
-/** Why a text is no network in CIDR notation (RFC 4632; RFC 4291, 2.3), as the end of a sentence. */
+/**
+ * Returns why a text is no network in CIDR notation (RFC 4632; RFC 4291, 2.3), as the end of a sentence; undefined when
+ * it is one.
+ */
 export function networkProblem(text: string): string | undefined {
   const [address = '', prefix = '', ...rest] = text.split('/');
   const bits = isIPv4(address) ? 32 : isIPv6(address) ? 128 : 0;
@@ -8,7 +11,11 @@ export function networkProblem(text: string): string | undefined {
   return isNetwork ? undefined : 'must be a network such as 10.0.0.0/8 or 2001:db8::/32';
 }
 
-/** @param network as `networkProblem` has nothing against it */
+/**
+ * Tells whether an address lies in a network of the same IP version.
+ *
+ * @param network in CIDR notation, valid by `networkProblem`
+ */
 export function isIn(network: string, address: string): boolean {
   const [base = '', prefix] = network.split('/');
   // Node takes zones too (fe80::1%eth0): such an address is of use on its own machine alone.
@@ -19,10 +26,13 @@ export function isIn(network: string, address: string): boolean {
   return list.check(address, family);
 }
 
-/** The host of a URL, where an IPv6 address stands in brackets, as everybody else writes it. */
+/** Returns the host of a URL without the brackets that an IPv6 address has there. */
 export const withoutBrackets = (host: string): string => host.replace(/^\[|\]$/g, '');
 
-/** One spelling for each address: `2001:DB8:0::1` is `2001:db8::1`. A text that is none stays as it is. */
+/**
+ * Returns the one spelling of an IPv6 address: `2001:DB8:0::1` becomes `2001:db8::1`. Any other text is returned as it
+ * is.
+ */
 export function canonical(address: string): string {
   return isIPv6(address) && !address.includes('%')
     ? new URL(`http://[${address}]`).hostname.slice(1, -1)
@@ -30,8 +40,8 @@ export function canonical(address: string): string {
 }
 
 /**
- * The IPv4 addresses that an IPv6 address may lead to, by what carries IPv4 inside of IPv6: mapped and compatible
- * (RFC 4291, 2.5.5), translated (RFC 2765, 2.1), NAT64 (RFC 6052, 2.2, with the prefixes 64:ff9b::/96 and
+ * Returns the IPv4 addresses that an IPv6 address may lead to, by the ways to carry IPv4 inside of IPv6: mapped and
+ * compatible (RFC 4291, 2.5.5), translated (RFC 2765, 2.1), NAT64 (RFC 6052, 2.2, with the prefixes 64:ff9b::/96 and
  * 64:ff9b:1::/48), 6to4 (RFC 3056, 2), Teredo (RFC 4380, 4: its server and its client) and ISATAP (RFC 5214, 6.1).
  */
 export function ipv4AddressesIn(address: string): string[] {
@@ -53,7 +63,7 @@ export function ipv4AddressesIn(address: string): string[] {
   return ['0.0.94.254', '2.0.94.254'].includes(middle) ? [last] : [];
 }
 
-/** The 16 bytes of an IPv6 address. */
+/** Returns the 16 bytes of an IPv6 address. */
 function bytesOf(address: string): number[] {
   const [head = '', tail] = canonical(address).split('::');
   const groupsOf = (text = ''): number[] =>

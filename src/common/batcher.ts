@@ -1,4 +1,4 @@
-/** An item that waits for its batch. */
+/** Item that waits for its batch, with the promise of its caller. */
 interface Waiting<T, R> {
   item: T;
   resolve: (result: R) => void;
@@ -6,32 +6,36 @@ interface Waiting<T, R> {
 }
 
 interface BatcherOptions<T> {
-  /** Of a batch. */
+  /** Largest number of items in a batch. */
   maxItems?: number;
-  /** Batches under way at a time. */
+  /** Largest number of batches that run at the same time. */
   atOnce?: number;
   /**
-   * While less than this waits, a batch waits for the one that is under way, unless that takes long, so that more go
-   * together: for work whose beginning costs more than its items.
+   * Weight of waiting items from which a batch begins beside one that runs. Lighter batches wait for the running one to
+   * end, so that more items go together, but not longer than `PATIENCE_MS`. For work whose start costs more than its
+   * items.
    */
   heavyFrom?: number;
   weightOf?: (item: T) => number;
 }
 
-/** A batch under way for longer than this is stuck: others begin beside it. */
+/** Time after which a running batch counts as stuck, so that lighter batches begin beside it, milliseconds. */
 const PATIENCE_MS = 50;
 
 /**
- * Makes one statement of many calls: what is asked for while a batch is under way goes together in the next one. A
- * call that comes alone waits for nobody.
+ * Gathers calls into batches: items that are added while a batch runs go together in the next one. An item that is
+ * added while no batch runs starts one at once.
  *
- * @param run answers one result for each item, in order; what it throws, every caller of the batch is thrown
+ * Items are waiting, or in one of at most `atOnce` running batches. An item is in one batch only, and batches take
+ * items in the order in which they were added. Each promise of `add` is settled by its item's batch.
+ *
+ * @param run returns one result for each item, in order; if it throws, every caller of the batch gets that error
  */
 export class Batcher<T, R> {
   private waiting: Waiting<T, R>[] = [];
   private weight = 0;
   private running = 0;
-  /** When the last batch began. */
+  /** Moment at which the last batch began, by `performance.now()`. */
   private begunAt = 0;
   private readonly options: Required<BatcherOptions<T>>;
 
@@ -50,7 +54,7 @@ export class Batcher<T, R> {
     });
   }
 
-  /** Beside so many others. */
+  /** Tells whether another batch may begin beside so many running ones. */
   private mayRun(others: number): boolean {
     const { atOnce, heavyFrom } = this.options;
     if (others === 0) return true;

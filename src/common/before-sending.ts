@@ -1,13 +1,20 @@
 /**
- * What must still be so at the moment at which a deed is sent to its target: making the connection may have taken long, or
- * the process may have been stopped meanwhile. It belongs to a call, and so to its signal, which all that is sent for the
- * call is given.
+ * Checks to make right before a request goes out, by the signal of the call it belongs to. A call's permission may have
+ * ended while the connection was being made, or while the process was stopped.
  */
 const checks = new WeakMap<AbortSignal, () => void>();
 
-/** @param check throws when nothing may be sent for the call any more */
+/**
+ * Registers the check of a call.
+ *
+ * @param check throws when nothing may be sent for the call any more
+ */
 export const checkBeforeSending = (signal: AbortSignal, check: () => void): void =>
   void checks.set(signal, check);
 
-/** @throws what the call's check throws */
+/**
+ * Runs the check of the call, if it has one.
+ *
+ * @throws whatever the check throws
+ */
 export const assertMaySend = (signal: AbortSignal): void => checks.get(signal)?.();

@@ -7,7 +7,7 @@ import { isObject } from './json';
 import { step } from './pointer';
 import { put } from './records';
 
-/** A class of fields may judge what concerns several of them; pointers are relative to the object. */
+/** Class of fields with rules that concern several fields. Pointers in `problems` are relative to the object. */
 export interface SelfChecking {
   problems?(): FieldError[];
 }
@@ -15,8 +15,9 @@ export interface SelfChecking {
 export type Checked<T> = { value: T; errors: [] } | { value?: undefined; errors: FieldError[] };
 
 /**
- * Outside data as an instance of a class of fields: unknown fields refused, required ones asked for, defaults
- * filled in. A field that is `null` counts as left out (RFC 7396). Every mistake is answered at once.
+ * Checks outside data against a class of fields and returns it as an instance, with defaults filled in. Unknown fields
+ * and missing required ones are errors. A field that is `null` counts as left out (RFC 7396). All errors are returned
+ * at once.
  */
 export function check<T extends object>(cls: Type<T>, plain: unknown, pointer = ''): Checked<T> {
   if (!isObject(plain)) return { errors: [{ pointer, detail: 'must be an object' }] };
@@ -31,14 +32,21 @@ export function check<T extends object>(cls: Type<T>, plain: unknown, pointer = 
   return errors.length === 0 ? { value, errors: [] } : { errors };
 }
 
-/** As `check`, for those who can't go on without the value. @throws InvalidInput */
+/**
+ * Like `check`, but throws instead of returning errors.
+ *
+ * @throws InvalidInput
+ */
 export function checked<T extends object>(cls: Type<T>, plain: unknown, pointer = ''): T {
   const { value, errors } = check(cls, plain, pointer);
   if (value === undefined) throw new InvalidInput(errors);
   return value;
 }
 
-/** Runs it; what it finds wrong joins the other mistakes, and there is no value then. */
+/**
+ * Runs `work` and returns its value. The errors of an InvalidInput are added to `errors`, and the result is undefined;
+ * any other error is thrown.
+ */
 export function collect<T>(errors: FieldError[], work: () => T): T | undefined {
   try {
     return work();
@@ -57,10 +65,13 @@ export const within = (pointer: string, error: FieldError): FieldError => ({
 export { step } from './pointer';
 
 const MAX_FIELDS = 1_000;
-/** Of what a field holds. Whatever reads it may walk it, and so does whoever writes it as JSON. */
+/** Deepest nesting of a field's value: code that reads it, or writes it as JSON, may recurse into it. */
 const MAX_DEPTH = 64;
 
-/** What is too much of it to be looked at further: who looks for mistakes in it would find as many. */
+/**
+ * Returns errors about sizes above the limits. Such data is not checked further: that could find as many errors as it
+ * has entries.
+ */
 function excess(cls: Type<object>, plain: object, pointer: string): FieldError[] {
   const count = Object.keys(plain).length;
   if (count > MAX_FIELDS)
@@ -83,14 +94,17 @@ function excess(cls: Type<object>, plain: object, pointer: string): FieldError[]
   });
 }
 
-/** Ends at the limit itself. */
+/** Tells whether a value is nested deeper than `limit`; looks no deeper than that itself. */
 const isDeeper = (value: object, limit: number): boolean =>
   limit === 0 ||
   Object.values(value).some(
     (inner: unknown) => typeof inner === 'object' && inner !== null && isDeeper(inner, limit - 1),
   );
 
-/** Declared fields alone, over their defaults. What is no nested class is taken as it is, whatever names are in it. */
+/**
+ * Returns an instance with the declared fields of `plain`, over their defaults. Values that are no nested class are
+ * taken as they are, whatever names they hold.
+ */
 function instanceOf<T extends object>(cls: Type<T>, plain: object): T {
   const instance = new cls() as Record<string, unknown>;
   for (const { name, nested, list } of fieldsOf(cls)) {
@@ -110,7 +124,10 @@ function withoutNulls(value: unknown): unknown {
   return kept;
 }
 
-/** The validator is asked when something may be wrong: it takes several times as long to say that all is right. */
+/**
+ * Returns the errors in declared fields. Calls the validator only if some field fails its `isRight`: a full validation
+ * of correct data takes several times as long.
+ */
 function wrong(cls: Type<object>, value: object, pointer: string): FieldError[] {
   const given = (field: Field) => (value as Record<string, unknown>)[field.name];
   const fields = fieldsOf(cls).filter((field) => given(field) !== undefined && given(field) !== null);
@@ -138,7 +155,10 @@ function misshapenItems({ name, list }: Field, given: unknown, pointer: string):
   );
 }
 
-/** Fields that no class has. What is meant is guessed for some: that takes long, and a body may have ten thousands. */
+/**
+ * Returns an error for each field that the class does not declare. Only the first few get a guess at the name that was
+ * meant: guessing is slow, and a body may have tens of thousands of fields.
+ */
 function unknownFields(cls: Type<object>, plain: object, pointer: string): FieldError[] {
   let guesses = GUESSES_AT_MOST;
   const within = (cls: Type<object>, plain: object, pointer: string): FieldError[] => {
@@ -169,9 +189,10 @@ function missing(cls: Type<object>, value: object, pointer: string): FieldError[
 const NO_ERRORS: FieldError[] = [];
 
 /**
- * The same question asked of nested objects, one or a list of them.
+ * Asks `ask` about the nested object in a field, or about each object in a list of them.
  *
- * @param pointer of the object that has the field: most have nothing wrong, of which no place is to be said
+ * @param pointer of the object that has the field; extended only when something is nested, as most fields have no
+ * errors
  */
 function below(
   { name, nested, list }: Field,

@@ -6,7 +6,7 @@ import { Any, Text } from './fields';
 import type { MappingRegistry } from './mapping-registry';
 import type { Secrets } from './secrets';
 
-/** A mapping chosen by its name, with its params. */
+/** Choice of a mapping: its name, and its params. */
 export class Choice {
   @Text({ description: 'Name of the mapping; see GET /mappings', minLength: 1, maxLength: 100 })
   type: string;
@@ -20,7 +20,7 @@ export interface Chosen {
   params: Record<string, unknown>;
 }
 
-/** What is wrong with a choice: an unknown mapping, or bad params. Pointers lie below `pointer`. */
+/** Returns what is wrong with a choice: an unknown mapping, or bad params. Pointers are below `pointer`. */
 export function choiceErrors(
   registry: MappingRegistry<unknown>,
   { type, params }: Chosen,
@@ -32,10 +32,10 @@ export function choiceErrors(
 }
 
 /**
- * Params as they are stored: what was given, secrets sealed.
+ * Returns params as they are stored: as given, with secrets encrypted.
  *
- * @param before what is stored now under the same type
- * @param changes pointers to what beside the params has changed of whom their secrets are given to
+ * @param before what is stored now; its secrets are kept only when it has the same type
+ * @param changes pointers to changes outside the params that change who the secrets are sent to
  * @throws InvalidInput
  */
 export function sealedParams(
@@ -56,13 +56,22 @@ export function sealedParams(
   return secrets.seal(cls, params, `${pointer}/params`, kept, changes);
 }
 
-/** Params as they are shown. A mapping that is gone is shown without its params: what is secret there isn't known. */
+/**
+ * Returns params with their secrets masked. A mapping that is no longer there has its params left out, since which of
+ * them are secret is not known.
+ */
 export function maskedParams(registry: MappingRegistry<unknown>, { type, params }: Chosen, secrets: Secrets) {
   const mapping = registry.find(type);
   return mapping === undefined ? {} : secrets.mask(mapping.options.params, params);
 }
 
-/** Stored params as the mapping takes them: defaults filled in, secrets as texts; files are as `look` saw them. */
+/**
+ * Returns stored params as the mapping takes them: defaults filled in, secrets decrypted or resolved. Files hold what
+ * the last `Secrets.look` read.
+ *
+ * @throws InvalidInput when the stored params are no longer valid
+ * @throws SecretMissing
+ */
 export function openedParams<P extends object>(
   cls: Type<P>,
   stored: Record<string, unknown>,

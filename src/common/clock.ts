@@ -1,4 +1,4 @@
-/** The one place that reads the clock. Whatever decides is handed its `now`. */
+/** Source of the current time. Code that decides does not call it, but takes its `now` as an argument. */
 export interface Clock {
   now(): Date;
 }
@@ -8,20 +8,26 @@ export const systemClock: Clock = { now: () => new Date() };
 /** Injection token of the program's clock. */
 export const CLOCK = Symbol('CLOCK');
 
-/** How far two clocks drift apart: as much as a cheap crystal does, and half as much again. */
+/** Largest drift between two clocks, as a share of elapsed time: that of a cheap crystal, and half as much again. */
 const DRIFT = 0.0003;
-/** A correction this small does not turn the time back: it stands still until it is caught up with. */
+/**
+ * Largest step back that `now` hides by standing still until time has caught up, milliseconds. A larger one is passed
+ * on.
+ */
 const HELD_MS = 1_000;
 
-/** What must be added to the monotonic clock to have the server's time, in ms: it lies between these. */
+/** Bounds of what must be added to the monotonic clock to get the server's time, milliseconds. */
 interface Base {
   least: number;
   most: number;
-  /** By the monotonic clock. */
+  /** Moment at which the bounds were computed, by the monotonic clock. */
   at: number;
 }
 
-/** This machine's two clocks, in ms: the one that can be set, and the one that only runs. */
+/**
+ * The two clocks of this machine, milliseconds: the wall clock, which can be set, and the monotonic one, which only
+ * runs.
+ */
 export interface MachineClocks {
   system(): number;
   monotonic(): number;
@@ -30,10 +36,12 @@ export interface MachineClocks {
 const MACHINE: MachineClocks = { system: () => Date.now(), monotonic: () => performance.now() };
 
 /**
- * A server's time: what it said last, and the monotonic clock since then. The machine's own clock is trusted with nothing
- * but what comes before the first answer, so that it may be set while the program runs. Each answer bounds the time from
- * both sides, as it was read between question and answer; what was known before narrows that, unless they exclude each
- * other: then the server's clock was set, or another server answers.
+ * Time of a server: its last answer plus the monotonic time since then.
+ *
+ * Before the first answer it returns this machine's wall clock; after it, the wall clock is never used, so it may be
+ * set while the program runs. Each answer bounds the time from both sides, as the server read it between question and
+ * answer. Bounds that overlap are intersected. Bounds that do not overlap mean that the server's clock was set or that
+ * another server answers: the new ones replace the old. `now` never goes back by `HELD_MS` or less.
  */
 export class SyncedClock implements Clock {
   private base?: Base;
@@ -48,18 +56,18 @@ export class SyncedClock implements Clock {
     return new Date(this.latest);
   }
 
-  /** Has the server been asked at all? */
+  /** True once the server has answered. */
   get isSynced(): boolean {
     return this.base !== undefined;
   }
 
-  /** The server's time less that of this machine's clock; 0 while nobody has asked. */
+  /** Server time minus this machine's wall clock, milliseconds; 0 before the first answer. */
   get offsetMs(): number {
     if (this.base === undefined) return 0;
     return this.machine.monotonic() + middleOf(this.base) - this.machine.system();
   }
 
-  /** How far off `now` may be. */
+  /** Largest possible error of `now`, milliseconds; Infinity before the first answer. */
   get errorMs(): number {
     if (this.base === undefined) return Infinity;
     const { least, most } = this.widened(this.base);
@@ -67,10 +75,12 @@ export class SyncedClock implements Clock {
   }
 
   /**
-   * Takes note of what the server said.
+   * Takes in an answer of the server.
    *
-   * @param askedAt and answeredAt by the monotonic clock
-   * @returns by how much its time has moved against the one known here: more than drift and errors explain; else 0
+   * @param serverMs time that the server returned, ms since 1970
+   * @param askedAt moment of the question, by the monotonic clock
+   * @param answeredAt moment of the answer, by the monotonic clock
+   * @returns how far the server's time has jumped, milliseconds; 0 while drift and errors explain the difference
    */
   sync(serverMs: number, askedAt: number, answeredAt: number): number {
     const said = { least: serverMs - answeredAt, most: serverMs - askedAt, at: answeredAt };
@@ -96,13 +106,16 @@ export class SyncedClock implements Clock {
 
 const middleOf = ({ least, most }: Base): number => (least + most) / 2;
 
-/** PostgreSQL's time, once it was asked: the one clock of all processes of an installation. */
+/** PostgreSQL's time once it has been asked: the one clock of all processes of an installation. */
 export const programClock = new SyncedClock();
 
-/** How much further this machine's clock has gone than its monotonic one: a jump of it says that one of them was set, or slept. */
+/**
+ * Returns this machine's wall clock minus its monotonic clock, milliseconds. A jump means that the wall clock was set
+ * or that the machine slept.
+ */
 export const systemLead = (): number => MACHINE.system() - MACHINE.monotonic();
 
-/** A clock that stands where it is put; for tests and simulations. */
+/** Clock that shows the time it was set to; for tests and simulations. */
 export class ManualClock implements Clock {
   constructor(private moment: Date) {}
 

@@ -4,7 +4,7 @@ import { CLOCK, programClock } from './clock';
 import { SecretFiles } from './secret-files';
 import { Secrets } from './secrets';
 
-/** What every room may ask for. */
+/** Providers that every module may inject: config, clock and secrets. */
 @Global()
 @Module({})
 export class CommonModule {

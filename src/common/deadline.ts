@@ -1,12 +1,14 @@
 import { setMaxListeners } from 'node:events';
 
-/** How long a call that ignores its signal is waited for beyond its timeout. */
+/** Time that a call which ignores its signal gets beyond its timeout, milliseconds. */
 const GRACE_MS = 250;
 
 /**
- * Calls with a signal that aborts at the timeout. A call that ignores its signal is left behind, and rejected as late.
+ * Calls a function with a signal that aborts at the timeout. A call that ignores the signal is abandoned, and rejected
+ * as late.
  *
- * @param abort whose signal it is, for those who may abort it earlier
+ * @param abort controller of that signal, for callers that may abort earlier
+ * @throws Error `no answer in … s`
  */
 export async function withDeadline<T>(
   timeoutMs: number,

@@ -1,16 +1,19 @@
-/** Names are shorter; of longer ones nothing is guessed. */
+/** Longest name that is compared, characters. */
 const CHARACTERS_AT_MOST = 64;
 const CANDIDATES_AT_MOST = 500;
-/** A beginning that says less is no hint. */
+/** Shortest beginning of a name that counts as a likeness, characters. */
 const BEGINNING_AT_LEAST = 2;
 
-/** `; did you mean snmp_oid?`, where one of the candidates is so like what was written; otherwise nothing. */
+/** Returns `; did you mean snmp_oid?` if a candidate is similar enough to what was written, otherwise an empty text. */
 export function didYouMean(written: string, candidates: Iterable<string>): string {
   const meant = closest(written, candidates);
   return meant === undefined ? '' : `; did you mean ${meant}?`;
 }
 
-/** The candidate that differs least: by a few letters, by its spelling (`ServiceName`, `service-name`), or by its end. */
+/**
+ * Returns the candidate most like the written name: by few different letters, by another spelling (`ServiceName`,
+ * `service-name`), or by a common beginning.
+ */
 export function closest(written: string, candidates: Iterable<string>): string | undefined {
   if (written.length > CHARACTERS_AT_MOST) return undefined;
   const word = plain(written);
@@ -27,7 +30,10 @@ export function closest(written: string, candidates: Iterable<string>): string |
 
 const plain = (word: string): string => word.toLowerCase().replace(/[-_ .]/g, '');
 
-/** Undefined where they are not alike. A common beginning counts less than every likeness by letters. */
+/**
+ * Returns how different two names are, or undefined when they are not alike. A common beginning counts as less alike
+ * than any likeness by letters.
+ */
 function distanceBetween(a: string, b: string): number | undefined {
   const [short, long] = a.length < b.length ? [a, b] : [b, a];
   const edits = editsBetween(a, b);
@@ -37,7 +43,10 @@ function distanceBetween(a: string, b: string): number | undefined {
     : undefined;
 }
 
-/** Letters to insert, leave out, change, or exchange with the next (Damerau and Levenshtein, each place once). */
+/**
+ * Returns how many letters must be inserted, deleted, changed or swapped with the next (Damerau-Levenshtein distance,
+ * optimal string alignment).
+ */
 function editsBetween(a: string, b: string): number {
   let before: number[] = [];
   let above = Array.from({ length: b.length + 1 }, (_, column) => column);

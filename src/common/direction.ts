@@ -1,4 +1,7 @@
-/** To whom secrets are given: what of the params decides it, and whether that has changed. */
+/**
+ * Params that secrets stand in. Some of them decide who the secrets are sent to; the functions here tell which, and
+ * whether those have changed.
+ */
 import { isDeepStrictEqual } from 'node:util';
 import type { Type } from '@nestjs/common';
 import { step } from './check';
@@ -7,12 +10,13 @@ import { fieldsOf, type FieldOptions } from './fields';
 
 type Params = Record<string, unknown>;
 
-/** Does a secret, as it is given, say what is stored? */
+/** Compares a secret as given with the stored one: true when they are the same. */
 type IsStill = (given: unknown, stored: unknown) => boolean;
 
 /**
- * Pointers to params that decide to whom secrets are given and that are not what is stored. A param that does not say
- * that it directs nothing does: who forgets it asks too often, and gives nothing away.
+ * Returns pointers to the params that decide who secrets are sent to and differ from the stored ones. A param counts
+ * unless it is declared with `directs: 'nothing'`: a forgotten declaration asks for secrets again too often, but sends
+ * none to strangers.
  */
 export function changedDirections(
   cls: Type<object>,
@@ -56,13 +60,15 @@ function directionOf({ directs }: FieldOptions, value: unknown): unknown {
   return directs === 'origin' ? originIn(value) : value;
 }
 
-/** Of a URL; a text that is none, or whose origin is a template, is a direction as a whole. */
+/** Returns the origin of a URL. A text that is no URL, or has a template in its origin, is returned as a whole. */
 function originIn(value: unknown): unknown {
   if (typeof value !== 'string' || hasTemplateInOrigin(value) || !URL.canParse(value)) return value;
   return new URL(value).origin;
 }
 
-/** Scheme, host and port, and what ends them: whatever follows can't change them. */
+/**
+ * Scheme, host and port without a template, and the character that ends them, so that nothing after it can change them.
+ */
 const PLAIN_ORIGIN = /^https?:\/\/[^/?#\\{}@\s]+[/?#]/i;
 
 const hasTemplateInOrigin = (url: string): boolean => /\{[{%]/.test(url) && !PLAIN_ORIGIN.test(url);
@@ -70,7 +76,10 @@ const hasTemplateInOrigin = (url: string): boolean => /\{[{%]/.test(url) && !PLA
 const STEERED =
   'must name scheme, host and port as they are, not by a template: secrets are sent there, and whoever writes a label could say where';
 
-/** Where templates would decide to whom the secrets of these params are given. */
+/**
+ * Returns errors for URLs whose origin is made by a template, if the params hold secrets: the template would decide who
+ * gets them.
+ */
 export function steeredDirections(cls: Type<object>, params: Params, pointer = ''): FieldError[] {
   return holdsSecrets(cls, params) ? steered(cls, params, pointer) : [];
 }

@@ -2,17 +2,16 @@ import { isNativeError } from 'node:util/types';
 import { transportWords } from './transport-words';
 
 /**
- * Errors of the domain. They carry what an operator needs; which HTTP status they become is decided in one
- * place, `common/problem.filter.ts`.
+ * Errors of the domain. They carry what an operator needs; `common/problem.filter.ts` alone maps them to HTTP statuses.
  */
 
-/** One wrong field: where it is (JSON pointer, RFC 6901) and what is right. */
+/** Wrong field: its place (JSON pointer, RFC 6901), and what would be right. */
 export interface FieldError {
   pointer: string;
   detail: string;
 }
 
-/** Mistakes in one line. */
+/** Returns errors as one line. */
 export const problemText = (errors: readonly FieldError[]): string =>
   errors.map((error) => `${error.pointer || '(body)'}: ${error.detail}`).join('; ');
 
@@ -26,7 +25,7 @@ export class InvalidInput extends Error {
   }
 }
 
-/** Nobody reads more of them, and a body may hold millions. */
+/** Largest number of errors that an InvalidInput keeps: a body may have millions. */
 export const ERRORS_AT_MOST = 100;
 
 export class NotFound extends Error {
@@ -35,7 +34,7 @@ export class NotFound extends Error {
   }
 }
 
-/** The thing is as it is for a reason: in use, taken, ended. */
+/** Request that the present state of a thing forbids: it is in use, taken, or ended. */
 export class Conflict extends Error {
   constructor(
     message: string,
@@ -45,10 +44,10 @@ export class Conflict extends Error {
   }
 }
 
-/** What was begun is not done in the time there is for it. */
+/** Request that did not end within its time limit. */
 export class RequestTimeout extends Error {}
 
-/** Asked too often. */
+/** Request over a rate limit. */
 export class TooManyRequests extends Error {
   constructor(
     message: string,
@@ -58,10 +57,10 @@ export class TooManyRequests extends Error {
   }
 }
 
-/** Somebody else changed the resource since it was read (`If-Match`). */
+/** Resource that was changed since the client read it (`If-Match`). */
 export class VersionMismatch extends Error {}
 
-/** PostgreSQL or another server that is needed to answer is away for now. */
+/** PostgreSQL or another server needed for the answer can't be reached now. */
 export class Unavailable extends Error {
   constructor(
     message: string,
@@ -72,24 +71,27 @@ export class Unavailable extends Error {
   }
 }
 
-/** A secret can't be had now: a file or variable that is not there, a key that is another. It may be there later. */
+/**
+ * Secret that can't be read now: its file or variable is missing, or it was encrypted under another key. It may be
+ * readable later.
+ */
 export class SecretMissing extends Error {}
 
-/** Nobody is known by what was sent. */
+/** Request without valid credentials. */
 export class Unauthorized extends Error {}
 
-/** Somebody is known, and may not do this. */
+/** Request of a known caller who lacks the permission. */
 export class Forbidden extends Error {}
 
-/** More at once than is taken. */
+/** Input above a size limit. */
 export class PayloadTooLarge extends Error {}
 
-/** What was given up, as it took too long or too much memory. The same again would be given up again. */
+/** Work that was stopped because it took too long or too much memory. A retry would be stopped as well. */
 export class TooCostly extends PayloadTooLarge {}
 
 /**
- * A text for people of whatever was thrown; causes included, stack left out. What failed between us and a target is
- * told as `transportWords` tells it.
+ * Returns a text for people about whatever was thrown, with its causes and without the stack. Failures between this
+ * program and a target are worded by `transportWords`.
  */
 export function messageOf(error: unknown): string {
   const words = transportWords(error);

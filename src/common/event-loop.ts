@@ -1,4 +1,7 @@
-/** How long the event loop is held up, and by what: while it is, nothing else of this process goes on. */
+/**
+ * Pause between two measurements, milliseconds. While the event loop is blocked nothing else in this process runs; this
+ * file measures for how long, and which activities were under way.
+ */
 import { createHistogram } from 'node:perf_hooks';
 import { Logger } from '@nestjs/common';
 import { telemetry } from './telemetry';
@@ -6,7 +9,10 @@ import { telemetry } from './telemetry';
 const LOOK_MS = 20;
 const LONG_MS = 1_000;
 const CPU_MS = 200;
-/** With less of its time on a processor nothing of ours has held it up. */
+/**
+ * Share of a block that must be CPU time of this process; below it, the process was stopped or the machine was
+ * overloaded.
+ */
 const BUSY_SHARE = 0.5;
 const ENDED_KEPT = 50;
 const NAMED_AT_MOST = 10;
@@ -18,10 +24,14 @@ interface Activity {
 }
 
 const underWay = new Set<Activity>();
-/** Those that ended last: what held the loop up has often ended when it is noticed. */
+/** Activities that ended last: whatever blocked the loop has often ended when the block is noticed. */
 const ended: Activity[] = [];
 
-/** Notes what is begun, to be named when the loop is held up. @returns to be called at its end, once */
+/**
+ * Records that an activity began, to be named if the loop is blocked.
+ *
+ * @returns function to call once, at its end
+ */
 export function begin(what: string): () => void {
   const activity = { what, begunAt: performance.now(), endedAt: Infinity };
   underWay.add(activity);
@@ -32,7 +42,10 @@ export function begin(what: string): () => void {
   };
 }
 
-/** What was under way since then, the same things together. */
+/**
+ * Returns the activities that were under way since that moment (by `performance.now()`), equal ones as one with a
+ * count.
+ */
 export function activitiesSince(moment: number): string[] {
   const counts = new Map<string, number>();
   for (const { what, endedAt } of [...underWay, ...ended])
@@ -40,7 +53,11 @@ export function activitiesSince(moment: number): string[] {
   return [...counts].map(([what, count]) => (count === 1 ? what : `${what} (${count})`));
 }
 
-/** Measures the delay for `GET /metrics` from now on, and warns of turns of over a second. @returns what ends it */
+/**
+ * Starts to measure the delay for `GET /metrics`, and to warn when the loop is blocked for more than a second.
+ *
+ * @returns function that stops it
+ */
 export function watchEventLoop(): () => void {
   // Not `monitorEventLoopDelay`, which misses what begins with its reset.
   const delays = createHistogram();

@@ -1,19 +1,32 @@
-/** Regular expressions that users write: RE2, matched in linear time, compiled once. */
+/**
+ * Longest regular expression that users may write, characters. Expressions are RE2: matched in linear time, compiled
+ * once.
+ */
 import { RE2JS } from 're2js';
 
 const CHARACTERS_AT_MOST = 1_000;
-/** Instructions of a program, repetitions written out: each may be tried for each character of a text. */
+/**
+ * Largest size of a compiled expression, in RE2 instructions with repetitions written out: each may be tried on each
+ * character.
+ */
 const SIZE_AT_MOST = 1_500;
-/** Of what is not even compiled: it would take long to be told by its program that it is too large. */
+/**
+ * Largest estimated size of an expression that is compiled at all: compiling a larger one only to learn its size would
+ * be slow.
+ */
 const WRITTEN_OUT_AT_MOST = 10_000;
 const KEPT_AT_MOST = 1_000;
 
 type Compiled = { expression: RE2JS } | { error: Error };
 
-/** By their text. What is none is kept as well: to find that out takes as long. */
+/** Compiled expressions by their text. Errors are kept as well, since finding them takes as long. */
 const kept = new Map<string, Compiled>();
 
-/** @throws Error saying why it is none */
+/**
+ * Returns the compiled expression.
+ *
+ * @throws Error saying why the text is no expression
+ */
 export function expressionOf(text: string): RE2JS {
   const compiled = kept.get(text) ?? keep(text);
   if ('error' in compiled) throw compiled.error;
@@ -39,13 +52,13 @@ function compile(text: string): Compiled {
   }
 }
 
-/** Why a text is no expression, as the end of a sentence; undefined when it is one. */
+/** Returns why a text is no valid expression, as the end of a sentence; undefined when it is one. */
 export function expressionProblem(text: string): string | undefined {
   const compiled = compile(text);
   return 'error' in compiled ? compiled.error.message : sizeProblem(compiled.expression);
 }
 
-/** Why an expression is too large; undefined when it is not. */
+/** Returns why an expression is too large; undefined when it is not. */
 export function sizeProblem(expression: RE2JS): string | undefined {
   const size = expression.programSize();
   return size > SIZE_AT_MOST ? tooLarge(size) : undefined;
@@ -54,10 +67,10 @@ export function sizeProblem(expression: RE2JS): string | undefined {
 const tooLarge = (size: number): string =>
   `is too large: with its repetitions written out it has ${size} parts, and may have ${SIZE_AT_MOST}`;
 
-/** An escape, a class, a repetition, or any other character. */
+/** Next piece of an expression: an escape, a class, a repetition, or any other character. */
 const PIECE = /\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(\d+)(?:,(\d*))?\}|[^]/g;
 
-/** How many parts an expression has once its repetitions are written out, about. */
+/** Estimates how many parts an expression has once its repetitions are written out. */
 function writtenOut(text: string): number {
   const groups = [{ size: 0, last: 0 }];
   for (const [piece, least, most] of text.matchAll(PIECE)) {

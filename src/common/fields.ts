@@ -22,35 +22,35 @@ import { isKept, isReference, secretProblem } from './secret-value';
 import { templateProblem, type TemplateMode } from './templates';
 
 /**
- * Fields of a DTO or of a mapping's params, declared once: each decorator here gives the validation, the JSON
- * Schema, the OpenAPI property and the row in the docs. A field with an initialiser is optional and has that
+ * Options of a field of a DTO or of a mapping's params. A field is declared once: the decorators here give its
+ * validation, JSON Schema, OpenAPI property and row in the docs. A field with an initialiser is optional and has that
  * default.
  */
 export interface FieldOptions {
   description: string;
-  /** May be left out although it has no default. */
+  /** Field that may be left out although it has no default. */
   optional?: boolean;
   example?: unknown;
   /**
-   * What of it decides to whom the secrets beside it are given: all of it, unless this says otherwise. `origin`: of a
-   * URL its scheme, host and port. `nothing`: it says what is asked or told there. A function: what it picks out.
+   * Which part of the value decides who gets the secrets beside it. Default: all of it. `origin`: scheme, host and port
+   * of a URL. `nothing`: it only says what is asked or sent. A function returns the part.
    */
   directs?: 'origin' | 'nothing' | ((value: unknown) => unknown);
 }
 
 export interface TextOptions extends FieldOptions {
-  /** Write-only, encrypted at rest; may be given as `{env}` or `{file}`. */
+  /** Write-only text, encrypted at rest; may be given as `{env}` or `{file}`. */
   secret?: boolean;
-  /** Of a secret that lets somebody in: asked when it is given; one that is stored may be shorter. */
+  /** Shortest length of a new secret that grants access; a stored one may be shorter. */
   charactersAtLeast?: number;
-  /** A Liquid template; the mode says where its output lands and so how values are escaped. */
+  /** Liquid template; the mode says where its output stands, and so how values are escaped. */
   template?: TemplateMode;
   minLength?: number;
   maxLength?: number;
   pattern?: RegExp;
-  /** What is right, when the pattern does not match. */
+  /** Error message when the pattern does not match: what would be right. */
   patternHint?: string;
-  /** Asked of the literal value; the problem as a sentence, or undefined. */
+  /** Checks the literal value. Returns the problem as a sentence, or undefined. */
   check?: (value: string) => string | undefined;
 }
 
@@ -66,12 +66,15 @@ export interface Field {
   name: string;
   options: FieldOptions & { secret?: boolean; template?: TemplateMode; charactersAtLeast?: number };
   schema: JsonSchema;
-  /** The class of a nested object, or of the items of a list. */
+  /** Class of a nested object, or of the items of a list. */
   nested?: () => Type<object>;
   list?: boolean;
-  /** Of a list of nested objects. */
+  /** Largest number of items in a list of nested objects. */
   maxItems?: number;
-  /** Whether a value is certainly right, what is nested in it left aside; of what may be wrong the validator says why. */
+  /**
+   * Tells whether a value is certainly right, leaving nested values aside. False means that the validator has to be
+   * asked.
+   */
   isRight: (value: unknown) => boolean;
 }
 
@@ -79,10 +82,10 @@ const FIELDS = Symbol('monscale:fields');
 
 const declared = new Set<Type<object>>();
 
-/** Every class that declares fields. */
+/** Returns every class that declares fields. */
 export const classesOfFields = (): ReadonlySet<Type<object>> => declared;
 
-/** The declared fields of a class, those of its base classes first. */
+/** Returns the declared fields of a class, those of its base classes first. */
 export function fieldsOf(cls: Type<object>): Field[] {
   return (Reflect.getMetadata(FIELDS, cls.prototype as object) as Field[] | undefined) ?? [];
 }
@@ -110,7 +113,7 @@ function field(
   };
 }
 
-/** A text. */
+/** Declares a text. */
 export function Text(options: TextOptions): PropertyDecorator {
   const { secret, template, minLength, maxLength = 10_000, pattern, patternHint, check } = options;
   const schema: JsonSchema = { type: 'string', ...(minLength ? { minLength } : {}), maxLength };
@@ -160,12 +163,12 @@ function textProblem(value: unknown, options: TextOptions): string | undefined {
   return options.check?.(value);
 }
 
-/** A whole number. */
+/** Declares a whole number. */
 export function Whole(options: NumberOptions): PropertyDecorator {
   return numeric('integer', IsInt({ message: 'must be a whole number' }), options);
 }
 
-/** Any finite number. */
+/** Declares a finite number. */
 export function Decimal(options: NumberOptions): PropertyDecorator {
   const finite = IsNumber({ allowNaN: false, allowInfinity: false }, { message: 'must be a number' });
   return numeric('number', finite, options);
@@ -195,26 +198,26 @@ function numeric(type: string, kind: PropertyDecorator, options: NumberOptions):
   );
 }
 
-/** True or false. */
+/** Declares a boolean. */
 export function Flag(options: FieldOptions): PropertyDecorator {
   return field(options, { type: 'boolean' }, (value) => typeof value === 'boolean', [
     IsBoolean({ message: 'must be true or false' }),
   ]);
 }
 
-/** One word of a few. */
+/** Declares one word of a list. */
 export function Choice(words: readonly string[], options: FieldOptions): PropertyDecorator {
   return field(options, { type: 'string', enum: [...words] }, (value) => words.includes(value as string), [
     IsIn(words, { message: `must be one of ${words.join(', ')}` }),
   ]);
 }
 
-/** An object with declared fields of its own. What is in it, `check` looks at. */
+/** Declares an object with fields of its own; `check` looks at its contents. */
 export function Nested(cls: () => Type<object>, options: FieldOptions): PropertyDecorator {
   return field(options, {}, isObject, [IsObject({ message: 'must be an object' })], cls);
 }
 
-/** A list of objects with declared fields. What is in them, and that they are objects, `check` looks at. */
+/** Declares a list of objects with fields of their own; `check` looks at the items and their contents. */
 export function ListOf(
   cls: () => Type<object>,
   options: FieldOptions & { maxItems?: number },
@@ -225,7 +228,7 @@ export function ListOf(
   return field(options, { maxItems }, isRight, validators, cls, maxItems);
 }
 
-/** A list of texts. */
+/** Declares a list of texts. */
 export function TextList(options: FieldOptions & { maxItems?: number; secret?: boolean }): PropertyDecorator {
   const { maxItems = 1_000, secret } = options;
   const schema = {
@@ -246,7 +249,7 @@ export function TextList(options: FieldOptions & { maxItems?: number; secret?: b
 const MAX_ENTRIES = 200;
 const MAX_ENTRY_LENGTH = 10_000;
 
-/** An object whose values are texts: labels, headers, attributes. */
+/** Declares an object whose values are texts, such as labels, headers or attributes. */
 export function TextMap(
   options: FieldOptions & { secret?: boolean; template?: TemplateMode; keys?: RegExp },
 ): PropertyDecorator {
@@ -282,7 +285,10 @@ export function TextMap(
   });
 }
 
-/** A value of a shape that is checked by the code that takes it; where the schema says that it is an object, it is one. */
+/**
+ * Declares a value of any shape, which the code that takes it checks. If the schema says `object`, it is certain to be
+ * one.
+ */
 export function Any(
   options: FieldOptions,
   schema: JsonSchema = {},
@@ -293,7 +299,7 @@ export function Any(
   );
 }
 
-/** A field with one rule: a function that answers the problem as a sentence. */
+/** Declares a field with one rule: a function that returns the problem as a sentence. */
 function judged(
   options: FieldOptions,
   schema: JsonSchema,
@@ -303,7 +309,7 @@ function judged(
   return field(options, schema, (value) => problem(value) === undefined, [problemOf(name, problem)]);
 }
 
-/** A class-validator rule from a function that answers the problem as a sentence. */
+/** Returns a class-validator rule made of a function that returns the problem as a sentence. */
 function problemOf(name: string, problem: (value: unknown) => string | undefined): PropertyDecorator {
   return ValidateBy({
     name,
@@ -314,7 +320,7 @@ function problemOf(name: string, problem: (value: unknown) => string | undefined
   });
 }
 
-/** JSON Schema (2020-12) of a class of fields, good enough to draw a form from. */
+/** Returns the JSON Schema (2020-12) of a class of fields, complete enough to draw a form from. */
 export function jsonSchemaOf(cls: Type<object>): JsonSchema {
   const defaults = new cls() as Record<string, unknown>;
   const properties: JsonSchema = {};

@@ -3,8 +3,8 @@ interface Emitter {
 }
 
 /**
- * An emitter whose errors are told in another way too, by a promise or a callback: an `error` event that nobody listens to
- * would end the process.
+ * Adds an empty listener of `error` events, which would end the process if nobody listened, and returns the emitter.
+ * For emitters whose errors also reach the caller by a promise or a callback.
  */
 export function heard<E extends Emitter>(emitter: E): E {
   emitter.on('error', ignore);

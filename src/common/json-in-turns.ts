@@ -2,28 +2,30 @@ import { parse } from 'secure-json-parse';
 import { put } from './records';
 import { Turns } from './turns';
 
-/** What is shorter is parsed at once: that takes some 5 ms at most, whatever it holds. */
+/** Longest text that is parsed at once, characters: that takes some 5 ms at most, whatever it holds. */
 const PIECE_CHARACTERS = 64 * 1024;
-/** Of lists and objects in each other: what is deeper is no document, and who walks it runs out of stack. */
+/**
+ * Deepest nesting of lists and objects that is taken: code that recurses into a deeper document would run out of stack.
+ */
 export const DEPTH_AT_MOST = 200;
 const LOOK_EVERY = 16 * 1024;
 
-/** Of one object: whoever lists the names of a larger one takes long. */
+/** Largest number of names in one object: listing the names of a larger one is slow. */
 const NAMES_AT_MOST = 20_000;
 
-/** It may be JSON, but is more than is taken. */
+/** Text that may be JSON, but is above a limit. */
 export class Excess extends SyntaxError {}
 
 export const tooDeep = (): Excess => new Excess(`is nested deeper than ${DEPTH_AT_MOST}`);
 
-/** Parses a whole text. */
+/** Function that parses a whole text. */
 type ParsePiece = (text: string) => unknown;
 
 /**
- * JSON in slices, between which others have their turn: 8 MB of it take up to a second. Only its structure is looked
- * for here; pieces of members are parsed by the engine, and what is wrong with them is found there.
+ * Parses JSON in slices, between which other work gets its turn: 8 MB of JSON take up to a second. Only the structure
+ * is looked for here; pieces with whole members are parsed by `parsePiece`, which also finds what is wrong inside them.
  *
- * @throws SyntaxError, whatever `parsePiece` throws
+ * @throws SyntaxError, or whatever `parsePiece` throws
  */
 export async function parseInTurns(text: string, parsePiece: ParsePiece = parse): Promise<unknown> {
   if (text.length <= PIECE_CHARACTERS) return parsePiece(text);
@@ -60,17 +62,17 @@ export async function parseInTurns(text: string, parsePiece: ParsePiece = parse)
   return parsePiece(text);
 }
 
-/** An array or object that is open where the text is read. Its members are parsed in pieces, as they come. */
+/** Array or object whose end has not been reached yet. Its members are parsed in pieces as the text is read. */
 class Container {
-  /** Some of it has been parsed. */
+  /** True once some of its members have been parsed. */
   isBegun = false;
   private readonly items: unknown[] = [];
   private readonly fields: Record<string, unknown> = {};
   private names = 0;
-  /** Where what is not parsed begins, and in it the member that is read now. */
+  /** Where the unparsed rest begins; `memberFrom` is where the current member begins. */
   private restFrom: number;
   private memberFrom: number;
-  /** The last member was a long one: it has been taken, and a comma or the end must follow. */
+  /** True when the last member was parsed on its own: a comma or the end must follow. */
   private isAfterLong = false;
 
   constructor(
@@ -82,7 +84,11 @@ class Container {
     this.restFrom = this.memberFrom = from + 1;
   }
 
-  /** @returns whether there was something to parse */
+  /**
+   * Takes note of a comma, and parses the rest if it has become long.
+   *
+   * @returns whether it parsed something
+   */
   comma(at: number): boolean {
     const isLong = at - this.restFrom >= PIECE_CHARACTERS;
     if (this.isAfterLong) this.refuseRest(at);
@@ -99,7 +105,12 @@ class Container {
     return this.isArray ? this.items : this.fields;
   }
 
-  /** A member, from its value's first character to its last, that was parsed on its own. */
+  /**
+   * Takes a member whose value was parsed on its own.
+   *
+   * @param from place of the value's first character
+   * @param to place of its last character
+   */
   takeLong(from: number, to: number, value: unknown): void {
     if (this.isAfterLong) throw unexpected(this.text, from);
     if (this.memberFrom > this.restFrom) this.take(this.memberFrom - 1);
@@ -119,7 +130,7 @@ class Container {
     this.restFrom = this.memberFrom = to + 1;
   }
 
-  /** Parses the members from where the last piece ended. */
+  /** Parses the members from the end of the last piece to `to`. */
   private take(to: number): void {
     const piece = this.text.slice(this.restFrom, to);
     if (piece.trim() === '') throw unexpected(this.text, to);
@@ -141,7 +152,7 @@ class Container {
     if (this.text.slice(this.restFrom, to).trim() !== '') throw unexpected(this.text, this.restFrom);
   }
 
-  /** A mistake is told by its place in the whole. */
+  /** Parses a piece; the position in an error message becomes that in the whole text. */
   private parsed(piece: string, from: number): unknown {
     try {
       return this.parsePiece(piece);
@@ -156,7 +167,7 @@ class Container {
   }
 }
 
-/** The quote that ends the string which begins there; the end of the text when none does. */
+/** Returns the place of the quote that ends the string beginning at `from`; the length of the text when none does. */
 export function endOfString(text: string, from: number): number {
   for (let at = text.indexOf('"', from + 1); at >= 0; at = text.indexOf('"', at + 1)) {
     let backslashes = 0;

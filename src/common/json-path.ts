@@ -13,7 +13,7 @@ import { plainNumber } from './plain-number';
 const MAX_LENGTH = 500;
 const MAX_DEPTH = 64;
 const MAX_COMPILED = 1_000;
-/** Comparisons, functions and what joins them. */
+/** Largest number of comparisons, functions, `&&` and `||` in a filter. */
 const MAX_TESTS = 20;
 
 const environment = new JSONPathEnvironment({ maxRecursionDepth: MAX_DEPTH });
@@ -38,7 +38,7 @@ for (const [name, fits] of [
 
 const compiled = new Map<string, JSONPathQuery>();
 
-/** What is wrong with a JSONPath (RFC 9535) that is to find one value; undefined when nothing is. */
+/** Returns what is wrong with a JSONPath (RFC 9535) that is to find one value; undefined when nothing is. */
 export function jsonPathProblem(path: string): string | undefined {
   if (path.length > MAX_LENGTH) return `must have at most ${MAX_LENGTH} characters`;
   try {
@@ -49,22 +49,26 @@ export function jsonPathProblem(path: string): string | undefined {
 }
 
 /**
- * The number at the path: a JSON number, or a text that is one. Undefined where there is none, where there are several,
- * and where it is something else.
+ * Returns the number at the path: a JSON number, or a text that is one. Undefined when there is nothing, several
+ * values, or something else.
  */
 export function numberAt(path: string, document: unknown): number | undefined {
   const found = numberOrProblemAt(path, document);
   return 'number' in found ? found.number : undefined;
 }
 
-/** As `numberAt`. @throws Error saying why there is no number */
+/**
+ * Like `numberAt`, but throws when there is no number.
+ *
+ * @throws Error saying why there is none
+ */
 export function numberFoundAt(path: string, document: unknown): number {
   const found = numberOrProblemAt(path, document);
   if ('number' in found) return found.number;
   throw new Error(found.problem);
 }
 
-/** As `numberAt`, or why there is none. */
+/** Like `numberAt`, but returns why there is no number. */
 export function numberOrProblemAt(path: string, document: unknown): { number: number } | { problem: string } {
   try {
     const nodes = queryOf(path).lazyQuery(document as JSONValue);
@@ -87,13 +91,13 @@ function kindOf(value: unknown): string {
   return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
-/** A finite number, or a text that is one. */
+/** Returns a finite number, also from a text that is one; otherwise undefined. */
 export function numberOf(value: unknown): number | undefined {
   if (typeof value === 'string') return plainNumber(value);
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }
 
-/** True when it goes straight to its one value, whatever the size of the document. */
+/** Tells whether a path leads straight to one value, so that its cost does not depend on the size of the document. */
 export const isStraight = (path: string): boolean => queryOf(path).singularQuery();
 
 function queryOf(path: string): JSONPathQuery {
@@ -105,7 +109,10 @@ function queryOf(path: string): JSONPathQuery {
   return query;
 }
 
-/** What is sent decides how long a query takes. Nested filters, or a search inside of one, would make it its square. */
+/**
+ * Returns why a query is too costly. Its time depends on the document, which others send: nested filters, or a search
+ * inside of a filter, would make it quadratic.
+ */
 function costProblem(query: JSONPathQuery): string | undefined {
   const counts = { filters: 0, descents: 0, unions: 0, scans: 0, tests: 0 };
   count(query, counts);
@@ -118,7 +125,10 @@ function costProblem(query: JSONPathQuery): string | undefined {
   return patternProblem(query);
 }
 
-/** Compiled for each node, what is sent would decide how long that takes. */
+/**
+ * Returns what is wrong with the regular expressions of a query. They must be literals: an expression from the document
+ * would be compiled for each node, at the sender's choice of size.
+ */
 function patternProblem(part: unknown): string | undefined {
   if (typeof part !== 'object' || part === null) return undefined;
   if (part instanceof jsonpath.expressions.FunctionExtension && ['match', 'search'].includes(part.name)) {
@@ -135,7 +145,10 @@ function patternProblem(part: unknown): string | undefined {
   return undefined;
 }
 
-/** One that is none matches nothing, and is no mistake (RFC 9535, 2.4.6). */
+/**
+ * Returns why an expression is too large. A text that is no expression matches nothing and is no mistake (RFC 9535,
+ * 2.4.6).
+ */
 function largeProblem(pattern: string): string | undefined {
   try {
     return sizeProblem(expressionOf(pattern));

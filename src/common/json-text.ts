@@ -1,20 +1,22 @@
 import { Turns } from './turns';
 
-/** Parts of about this size are handed on together. */
+/** Approximate size of the parts that are handed on, characters. */
 const PART_CHARACTERS = 64 * 1024;
 
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !('toJSON' in value);
 
-/** Is there a list that may take long to write: the value itself, or one of its fields? */
+/**
+ * Tells whether a value is, or has as one of its fields, a list of more than one item, which may take long to write.
+ */
 export const hasList = (value: unknown): value is object =>
   isObject(value) && (isLong(value) || (!Array.isArray(value) && Object.values(value).some(isLong)));
 
 const isLong = (value: unknown): boolean => Array.isArray(value) && value.length > 1;
 
 /**
- * `JSON.stringify` of an object or a list in parts. Each item of a list, its own or that of a field, is written by itself:
- * others have their turn between them.
+ * Yields `JSON.stringify` of an object or a list in parts. Items of a list, or of a list in a field, are written one by
+ * one, and other work gets its turn between them.
  */
 export async function* jsonParts(value: object): AsyncGenerator<string, void> {
   const turns = new Turns();
@@ -30,7 +32,7 @@ export async function* jsonParts(value: object): AsyncGenerator<string, void> {
   if (part !== '') yield part;
 }
 
-/** As `JSON.stringify` of an object or a list, in turns. */
+/** Returns `JSON.stringify` of an object or a list, written in slices. */
 export async function jsonInTurns(value: object): Promise<string> {
   const parts: string[] = [];
   for await (const part of jsonParts(value)) parts.push(part);

@@ -4,15 +4,18 @@ import { DEPTH_AT_MOST, endOfString, Excess, parseInTurns, tooDeep } from './jso
 import { step } from './pointer';
 import { Turns } from './turns';
 
-/** Escapes of what PostgreSQL can't hold in a text: NUL, and halves of surrogate pairs. Whole pairs have them too. */
+/**
+ * Escapes that may stand for what PostgreSQL can't hold in a text: NUL and lone surrogates. Surrogate pairs match as
+ * well.
+ */
 const SUSPECT_ESCAPE = /\\u(?:0000|d[89a-f][0-9a-f]{2})/i;
 /** NUL, and surrogates without their other half. */
 const UNSTORABLE = /\0|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 const REPLACEMENT = '\ufffd';
 
 /**
- * JSON that others sent. Names that could reach a prototype are refused; what no text of PostgreSQL can hold becomes
- * U+FFFD, as in any text that was decoded badly.
+ * Parses JSON from outside. Names that could reach a prototype are refused. Characters that PostgreSQL can't hold
+ * become U+FFFD, as in any text that was decoded badly.
  *
  * @throws InvalidInput saying where it stops being JSON
  */
@@ -21,7 +24,7 @@ export function readJson(given: Buffer | string): unknown {
   return storableIn(text, parsed(text));
 }
 
-/** As `readJson`; others have their turn while much is read. */
+/** Like `readJson`, in slices: other work gets its turn while a long text is read. */
 export async function readJsonInTurns(given: Buffer | string): Promise<unknown> {
   return parsedInTurns(textOf(given), storableIn);
 }
@@ -33,7 +36,7 @@ const storableIn = (text: string, value: unknown): unknown =>
   SUSPECT_ESCAPE.test(text) ? withStorableTexts(value) : value;
 
 /**
- * JSON whose texts are kept as they were given: what no text of PostgreSQL can hold is refused, as are names that could
+ * Parses JSON and keeps its texts exactly. Characters that PostgreSQL can't hold are refused, as are names that could
  * reach a prototype.
  *
  * @throws InvalidInput saying where
@@ -44,7 +47,7 @@ export function exactJson(text: string): unknown {
   return value;
 }
 
-/** As `exactJson`; others have their turn while much is read. */
+/** Like `exactJson`, in slices: other work gets its turn while a long text is read. */
 export async function exactJsonInTurns(text: string): Promise<unknown> {
   const value = await parsedInTurns(text);
   if (!SUSPECT_ESCAPE.test(text)) return value;
@@ -55,7 +58,11 @@ export async function exactJsonInTurns(text: string): Promise<unknown> {
   return value;
 }
 
-/** @throws InvalidInput where the value, which comes from no JSON, has what `exactJson` refuses */
+/**
+ * Checks a value that did not come from JSON.
+ *
+ * @throws InvalidInput where the value has what `exactJson` refuses
+ */
 export function refuseUnkeepable(value: unknown): void {
   const errors: FieldError[] = [];
   for (const _ of unkeepable(value, errors));
@@ -75,7 +82,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** As `parsed`. What is wrong with a long text is told by its place among the characters alone. */
+/** Like `parsed`, in slices. Errors in a long text give only the position of a character. */
 async function parsedInTurns(
   text: string,
   change = (_piece: string, value: unknown): unknown => value,
@@ -97,7 +104,7 @@ const refusal = (error: Error): InvalidInput =>
     },
   ]);
 
-/** Looks at brackets alone, and leaps over texts. */
+/** Tells whether brackets are nested deeper than `limit`; skips strings and looks at nothing else. */
 function isDeeper(text: string, limit: number): boolean {
   // Most are too short for it.
   if (text.length <= 2 * limit) return false;
@@ -122,7 +129,10 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** Pushes what can't be kept, in the order of the document, up to as many as are told; yields now and then. */
+/**
+ * Adds an error for each part of the document that can't be stored, in order, up to `ERRORS_AT_MOST`; yields now and
+ * then.
+ */
 function* unkeepable(document: unknown, errors: FieldError[]): Generator<void> {
   const open: { holder: Record<string, unknown>; names: Iterator<string | number>; pointer: string }[] = [];
   const look = (value: unknown, pointer: string) => {
@@ -158,7 +168,7 @@ const reachesPrototype = (name: string, value: unknown): boolean =>
 const UNKEPT = 'a NUL or half of a surrogate pair, which can not be stored';
 const isStorable = (text: string): boolean => text.search(UNSTORABLE) < 0;
 
-/** As `readJson`; undefined where it is no JSON. */
+/** Like `readJson`, but returns undefined when it is no JSON. */
 export function jsonIn(given: Buffer | string): unknown {
   try {
     return readJson(given);
@@ -167,13 +177,16 @@ export function jsonIn(given: Buffer | string): unknown {
   }
 }
 
-/** A text that PostgreSQL can hold. */
+/** Returns the text with every character that PostgreSQL can't hold replaced by U+FFFD. */
 export const storable = (text: string): string => text.replace(UNSTORABLE, REPLACEMENT);
 
 /** One escape of JSON. */
 const ESCAPE = /\\(?:u[0-9a-f]{4}|.)/gi;
 
-/** JSON that PostgreSQL can hold: `JSON.stringify` escapes a NUL, and half a pair that a cut text ends in. */
+/**
+ * Returns JSON that PostgreSQL can hold: replaces escaped NULs, and lone surrogates, such as a text that was cut ends
+ * in.
+ */
 export const storableJson = (json: string): string =>
   SUSPECT_ESCAPE.test(json)
     ? json.replace(ESCAPE, (escape) => (SUSPECT_ESCAPE.test(escape) ? REPLACEMENT : escape))

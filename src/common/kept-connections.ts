@@ -1,10 +1,10 @@
 export interface KeptConnectionsOptions<T> {
-  /** The least recently used leaves when there are more. */
+  /** Largest number of connections that are kept; beyond it, the least recently used is let go. */
   atMost: number;
-  /** One that nobody used for so long is closed, milliseconds. */
+  /** Time after which an unused connection is closed, milliseconds. */
   idleMs: number;
   close(connection: T): void;
-  /** Asked before a kept one is used again. */
+  /** Tells whether a kept connection can be used again; called before each reuse. */
   isAlive?(connection: T): boolean;
 }
 
@@ -15,9 +15,14 @@ interface Entry<T> {
   isKept: boolean;
 }
 
-/** Connections kept open for the next read, by key. Nobody loses one while using it, but for `closeAll`. */
+/**
+ * Connections kept open for reuse, by key.
+ *
+ * An entry is kept (in `entries`, used by any number of callers) or dropped (no longer found, closed when its last user
+ * is done). Only `closeAll` closes a connection that is in use.
+ */
 export class KeptConnections<T> {
-  /** Least recently used first. */
+  /** Kept connections, least recently used first. */
   private readonly entries = new Map<string, Entry<T>>();
   private sweep?: NodeJS.Timeout;
   private isClosed = false;
@@ -28,7 +33,10 @@ export class KeptConnections<T> {
     return this.entries.size;
   }
 
-  /** Does the work with the connection of that key; the same connection may serve several at a time. */
+  /**
+   * Runs the work with the connection of that key, opening it if needed. One connection may serve several callers at a
+   * time.
+   */
   async use<R>(key: string, open: () => T, work: (connection: T) => Promise<R>): Promise<R> {
     if (this.isClosed) throw new Error('the program is stopping');
     const entry = this.alive(key) ?? { connection: open(), users: 0, usedAt: 0, isKept: true };
@@ -43,7 +51,9 @@ export class KeptConnections<T> {
     }
   }
 
-  /** The next one to ask gets a new connection; this one is closed when its last user is done. */
+  /**
+   * Stops reusing this connection: the next caller opens a new one, and this one is closed when its last user is done.
+   */
   drop(key: string, connection: T): void {
     const entry = this.entries.get(key);
     if (entry?.connection === connection) this.leave(key, entry);

@@ -1,4 +1,4 @@
-/** Lets so many things at a time be done; the others wait, in order. */
+/** Limits how many calls run at the same time; the others wait in order. */
 export class Limiter {
   private readonly queue: (() => void)[] = [];
 

@@ -2,7 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import pino from 'pino';
 import { standardOutput, type Output } from './output';
 
-/** What Nest says of itself while it starts is for its developers. */
+/** Contexts of Nest's own start-up lines, which are logged at level `debug`. */
 const FRAMEWORK = new Set([
   'NestFactory',
   'InstanceLoader',
@@ -11,7 +11,7 @@ const FRAMEWORK = new Set([
   'NestApplication',
 ]);
 
-/** Nest's log lines as one JSON object a line on standard output. */
+/** Logger that writes each line as one JSON object on standard output. */
 export class JsonLogger implements LoggerService {
   private readonly pino: pino.Logger;
 
@@ -37,7 +37,7 @@ export class JsonLogger implements LoggerService {
     this.write('error', message, rest.length > 0 ? [{ stack: rest[0] }, context] : [context]);
   };
 
-  /** Nest gives the room as the last argument; objects before it are facts of the line. */
+  /** Writes a line. Nest passes the context as the last argument; objects before it are added to the line. */
   private write(level: pino.Level, message: unknown, rest: unknown[]): void {
     if (!this.pino.isLevelEnabled(level)) return;
     const context = typeof rest.at(-1) === 'string' ? (rest.at(-1) as string) : undefined;

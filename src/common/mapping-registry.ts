@@ -3,13 +3,13 @@ import type { DiscoverableDecorator, DiscoveryService } from '@nestjs/core';
 import { didYouMean } from './did-you-mean';
 import { jsonSchemaOf } from './fields';
 
-/** What every mapping says of itself in its decorator. */
+/** Options that every mapping declares in its decorator. */
 export interface MappingOptions {
-  /** The name users write, in snake_case. */
+  /** Name that users write, in snake_case. */
   type: string;
   title: string;
   description: string;
-  /** The class of its params; see `common/fields.ts`. */
+  /** Class of the mapping's params; see `common/fields.ts`. */
   params: Type<object>;
 }
 
@@ -25,16 +25,18 @@ export interface CatalogueEntry {
   paramsSchema: object;
 }
 
-/** The mappings of one kind, by type. Found by their decorator among the providers when the program starts. */
+/**
+ * Registry of the mappings of one kind, by type. They are found at start-up, by their decorator, among the providers.
+ */
 export class MappingRegistry<T, O extends MappingOptions = MappingOptions> {
   private readonly mappings = new Map<string, Mapping<T, O>>();
 
-  /** @param kind what a message calls one of them: "metric", "action". */
+  /** @param kind word for one of them in messages: "metric", "action" */
   constructor(
     readonly kind: string,
     discovery: DiscoveryService,
     decorator: DiscoverableDecorator<O>,
-    /** The classes of the folder's index: each must carry the decorator, or it would be missing silently. */
+    /** Classes of the folder's index. Each must carry the decorator, or it would be missing silently. */
     expected: readonly Type[],
   ) {
     for (const cls of expected) {
@@ -73,7 +75,11 @@ export class MappingRegistry<T, O extends MappingOptions = MappingOptions> {
     return this.mappings.get(type);
   }
 
-  /** @throws Error naming the known types; for definitions that were checked when they were saved. */
+  /**
+   * Returns a mapping of a definition that was checked when it was saved.
+   *
+   * @throws Error naming the known types
+   */
   get(type: string): Mapping<T, O> {
     const mapping = this.mappings.get(type);
     if (mapping === undefined) throw new Error(this.unknown(type));

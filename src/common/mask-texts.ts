@@ -1,13 +1,16 @@
-/** Secrets in texts: what a target echoes of ours is not shown. */
+/** Text shown instead of a secret that a target repeats. */
 
 const MASK = '***';
 /**
- * A secret that is shorter is masked only where it is a value of its own: everywhere else its letters are those of other
- * words, and `1` masked in every number would garble what a person has to read, and tell the secret.
+ * Shortest secret that is masked anywhere, characters. A shorter one is masked only where it is a value of its own:
+ * masking every `1` would garble the text, and reveal the secret.
  */
 const MASKED_ANYWHERE_FROM = 4;
 
-/** A text without our secrets in it: what a target echoes of them is masked. Very short ones only where they stand alone. */
+/**
+ * Returns a text with the given secrets masked. Those under four characters are masked only where they are a value of
+ * their own.
+ */
 export function maskTexts(text: string, secrets: readonly string[]): string {
   if (secrets.length === 0) return text;
   // Longest first, so that a secret inside another leaves no rest behind.
@@ -20,10 +23,10 @@ export function maskTexts(text: string, secrets: readonly string[]): string {
     );
 }
 
-/** A name that a secret has in a header or a form. Bounded: the text may be long. */
+/** Name that a secret has in a header or a form. Bounded, since the text may be long. */
 const SECRET_NAME = String.raw`[\w.-]{0,40}(?:auth|token|key|secret|cookie|pass|pwd|signature|credential)[\w.-]{0,40}`;
 
-/** What stands before and after a secret that is a value of its own. */
+/** Patterns of what stands before and after a secret that is a value of its own. */
 const ALONE: readonly (readonly [before: string, after: string])[] = [
   // The whole text, as the value of a header is in what was sent.
   [String.raw`^\s*`, String.raw`\s*$`],

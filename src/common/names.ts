@@ -1,6 +1,6 @@
 import { isId } from './ids';
 
-/** What the name of a definition may be; it stands in paths and filters beside ids. */
+/** Rules for the name of a definition, which stands in paths and filters next to ids. */
 export const NAME = {
   minLength: 1,
   maxLength: 200,

@@ -2,31 +2,39 @@ import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { telemetry } from './telemetry';
 
-/** Bytes that wait for a reader who is slow; what comes beyond them is dropped. */
+/** Largest number of bytes that wait for a slow reader; lines beyond it are dropped. */
 const MAX_WAITING_BYTES = 1 << 20;
 const RETRY_MS = 100;
 
-/** Writes what there is room for at once. @returns bytes that were written @throws Error when nobody will read them */
+/**
+ * Writes as many bytes as possible without waiting.
+ *
+ * @returns number of bytes written
+ * @throws Error when nobody will read them
+ */
 export type WriteNow = (bytes: Buffer) => number;
 
 /**
- * Standard output or standard error, as something that may be gone, closed, full or never read: nothing here throws, and
- * nothing waits. Lines stay in order; whole lines are dropped, and counted, while their reader is gone or too slow.
+ * Standard output or standard error, which may be closed, full or never read. `write` and `flush` neither throw nor
+ * wait.
+ *
+ * Lines are written at once, wait in order (at most `MAX_WAITING_BYTES`), or are dropped as whole lines and counted.
+ * Once writing succeeds again, a line tells how many were dropped.
  */
 export class Output {
   private waiting: Buffer[] = [];
   private waitingBytes = 0;
-  /** Lines since somebody last read. */
+  /** Number of lines dropped since somebody last read. */
   private dropped = 0;
   private retry?: NodeJS.Timeout;
 
-  /** @param writeNow how to write, made at the first line */
+  /** @param open returns the function that writes; called at the first line */
   constructor(
     private readonly open: () => WriteNow,
     private writeNow?: WriteNow,
   ) {}
 
-  /** @param line with its end */
+  /** @param line with its line end */
   write(line: string): void {
     if (this.waiting.length > 0) this.flush();
     const bytes = Buffer.from(line);
@@ -35,7 +43,7 @@ export class Output {
     this.flush();
   }
 
-  /** Once more, at the end. */
+  /** Writes as many of the waiting lines as possible. */
   flush(): void {
     try {
       this.writeNow ??= this.open();
@@ -80,8 +88,9 @@ const tellDropped = (lines: number): string =>
   `${JSON.stringify({ level: 'warn', context: 'Output', msg: `${lines} lines were dropped: nobody read them` })}\n`;
 
 /**
- * How to write to standard output (1) or standard error (2). Files take what comes. Pipes and terminals are opened once
- * more, as the way they were handed down blocks whoever writes, with all that runs beside it, until somebody reads.
+ * Returns a function that writes to standard output (1) or standard error (2) without blocking. Files are written
+ * directly. Pipes and terminals are opened a second time: the inherited descriptor is blocking, and a slow reader would
+ * stop the whole process.
  */
 export function writerOf(fd: 1 | 2): WriteNow {
   const stat = fstatSync(fd);
@@ -119,7 +128,9 @@ function unlessFull(fd: number, bytes: Buffer): number {
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
-/** Node's own stream: a socket's does not block, and keeps what can't be sent yet. */
+/**
+ * Returns a function that writes to Node's own stream: on sockets it does not block, and keeps what can't be sent yet.
+ */
 function streamWriter(stream: NodeJS.WriteStream): WriteNow {
   let lost: Error | undefined;
   stream.on('error', (error: Error) => (lost = error));
@@ -131,7 +142,10 @@ function streamWriter(stream: NodeJS.WriteStream): WriteNow {
   };
 }
 
-/** What is said beside the log, by libraries and Node itself, must not end the program either when nobody reads it. */
+/**
+ * Adds error listeners to Node's own streams, so that output of libraries and Node which nobody reads does not end the
+ * process.
+ */
 export function surviveLostReaders(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 }

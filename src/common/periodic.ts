@@ -2,9 +2,12 @@ import { Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } f
 import { messageOf } from './errors';
 
 /**
- * Work that comes round: never twice at once, an error never ends it. The first round starts at once.
+ * Repeats some work until it is stopped. The first round begins at once.
  *
- * @param pauseMs milliseconds from the end of a round to the next, or a function that answers them
+ * It is waiting for its timer, running one round, or stopped. Two rounds never overlap, and an error in one does not
+ * prevent the next.
+ *
+ * @param pauseMs milliseconds from the end of a round to the next, or a function that returns them
  */
 export class Periodic {
   private timer?: NodeJS.Timeout;
@@ -25,7 +28,7 @@ export class Periodic {
     this.schedule(0);
   }
 
-  /** Resolves when the round that runs, if any, is over. */
+  /** Stops. Resolves when the current round, if any, is over. */
   async stop(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
@@ -54,7 +57,7 @@ export class Periodic {
   }
 }
 
-/** A provider whose rounds begin when the program is up and end when it drains. */
+/** Provider whose rounds begin when the program is up and end when it drains. */
 export abstract class Recurring implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly rounds: Periodic;
 

@@ -1,9 +1,9 @@
-/** Digits with at most one point, perhaps a sign and an exponent; written so that each digit fits in one way alone. */
+/** Digits with at most one point, and an optional sign and exponent. Each digit can match in one way only. */
 const PLAIN = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 /**
- * The number that a text is as a whole, blanks around it not counted; undefined where it is none, or greater than a
- * double holds. A text that only begins with a number is none: of "1,234.5", "85 %" and "1.2 GB" nobody knows the rest.
+ * Returns the number that a text is as a whole, ignoring blanks around it. Undefined when it is none, or exceeds a
+ * double. A text that only begins with a number ("1,234.5", "85 %", "1.2 GB") is none: what the rest means is unknown.
  */
 export function plainNumber(text: string): number | undefined {
   const trimmed = text.trim();

@@ -23,7 +23,7 @@ import {
   type FieldError,
 } from './errors';
 
-/** RFC 9457. */
+/** Body of an error response (RFC 9457). */
 export interface Problem {
   type: string;
   title: string;
@@ -32,7 +32,7 @@ export interface Problem {
   errors?: FieldError[];
 }
 
-/** The one place where an error becomes an HTTP status. */
+/** Filter that maps errors to HTTP responses; no other code chooses an HTTP status for an error. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger('Http');
@@ -48,7 +48,7 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
-/** When to come again, for whom that is said. */
+/** Returns the value of `Retry-After`, for errors that have one. */
 export const retryAfterOf = (error: unknown): string | undefined =>
   error instanceof Unavailable || error instanceof TooManyRequests
     ? String(error.retryAfterSeconds)

@@ -1,8 +1,8 @@
-/** What was read of one metric at one moment: a finite number, or why there is none. */
+/** Result of reading one metric at one moment: a finite number, or why there is none. */
 export type Reading = { value: number; counter32?: Counter32 } | { error: string };
 
-/** Beside a number that counts up and goes round at 2^32 (RFC 2578, 7.1.6). */
+/** Mark of a number that counts up and wraps at 2^32 (RFC 2578, 7.1.6). */
 export interface Counter32 {
-  /** When it began to count, ms; undefined where nobody tells. */
+  /** Moment at which it began to count, ms since 1970; undefined when unknown. */
   readonly since?: number;
 }

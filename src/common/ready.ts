@@ -2,26 +2,33 @@ import { openedParams, type Chosen } from './choice';
 import type { Mapping, MappingOptions, MappingRegistry } from './mapping-registry';
 import type { Secrets } from './secrets';
 
-/** A chosen mapping with its params as it takes them. */
+/** Chosen mapping with its params as the mapping takes them. */
 export interface Ready<T, O extends MappingOptions = MappingOptions> extends Mapping<T, O> {
   params: object;
-  /** Every secret text in the params, and how it stands in requests, for masking. */
+  /** Secret texts in the params, also in the forms they take in requests, for masking. */
   texts: string[];
 }
 
-/** A stored choice on its way to be used again and again. */
+/** Stored choice that is opened for each use. */
 export interface Opener<R> {
-  /** It is opened once: nothing of it stands elsewhere, in the environment or in a file. */
+  /** True when opening it once is enough: no part of it is in an environment variable or a file. */
   readonly isFixed: boolean;
-  /** Looks at the files that it names; comes before each `open`. Undefined when there is nothing to wait for. */
+  /**
+   * Reads the files that the choice names; must come before each `open`. Returns undefined when there is nothing to
+   * wait for.
+   */
   look(): Promise<void> | undefined;
-  /** @throws what makes it unusable: an unknown mapping, a secret that is not there */
+  /**
+   * Returns the choice ready for use.
+   *
+   * @throws Error for an unknown mapping, InvalidInput, SecretMissing
+   */
   open(): R;
 }
 
 /**
- * Makes a stored choice ready: checked and decrypted once. A secret that is a variable or a file may change under us:
- * what it says is asked at every use.
+ * Returns an opener of a stored choice. Without references the choice is checked and decrypted once. With secrets in
+ * variables or files, which may change at any time, it is opened anew at every use.
  */
 export function readied<T, O extends MappingOptions>(
   registry: MappingRegistry<T, O>,
@@ -39,13 +46,20 @@ export function readied<T, O extends MappingOptions>(
     : { isFixed, look: () => secrets.look([stored]), open };
 }
 
-/** Opens it when its files have been looked at. @throws what `open` throws */
+/**
+ * Reads the files of a choice, then opens it.
+ *
+ * @throws what `open` throws
+ */
 export async function opened<R>(opener: Opener<R>): Promise<R> {
   await opener.look();
   return opener.open();
 }
 
-/** As they are, in a URL percent-encoded, in JSON escaped; and what is secret in a header's credentials. */
+/**
+ * Returns secrets in all forms they take in requests: as they are, percent-encoded as in a URL, escaped as in JSON, and
+ * as or within the credentials of a header.
+ */
 function withVariants(params: object, texts: readonly string[]): string[] {
   const { username, password } = params as { username?: unknown; password?: unknown };
   const secrets = texts.flatMap((text) => [text, ...credentialsIn(text)]);
@@ -59,7 +73,10 @@ function withVariants(params: object, texts: readonly string[]): string[] {
   return [...new Set(variants)];
 }
 
-/** Of `Bearer <token>` the token; of `Basic <Base64>` the password too (RFC 9110, 11.4; RFC 7617). */
+/**
+ * Returns the secrets in a header value: the token of `Bearer <token>`; of `Basic <Base64>` the password too (RFC 9110,
+ * 11.4; RFC 7617).
+ */
 function credentialsIn(header: string): string[] {
   const [, scheme = '', credentials] = /^([\w-]+) +(\S{4,})$/.exec(header) ?? [];
   if (credentials === undefined) return [];
@@ -69,7 +86,10 @@ function credentialsIn(header: string): string[] {
   return password.length > 0 && decoded.includes(':') ? [credentials, password] : [credentials];
 }
 
-/** Asked until it answers: what made it fail, such as a key that was another, may be mended. */
+/**
+ * Returns a function that remembers the first result. An error is not remembered: its cause, such as a wrong key, may
+ * be corrected.
+ */
 function remembered<T>(make: () => T): () => T {
   let made: { value: T } | undefined;
   return () => (made ??= { value: make() }).value;

@@ -1,6 +1,6 @@
 /**
- * The same names with other values, whatever the names are. Key by key: `Object.fromEntries` of as many arrays takes
- * several times as long.
+ * Returns a record with the same names and other values, whatever the names are. Sets key by key: `Object.fromEntries`
+ * takes several times as long.
  */
 export function mapValues<T, R>(
   record: Readonly<Record<string, T>>,
@@ -11,11 +11,11 @@ export function mapValues<T, R>(
   return changed;
 }
 
-/** The property that a record has by itself: one that every object inherits, as `toString`, is none of its names. */
+/** Returns the value of an own property; inherited ones, such as `toString`, do not count. */
 export const own = <T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined =>
   record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
 
-/** Sets a property of its own, whatever its name is: `__proto__` is a name like others. */
+/** Sets an own property, whatever its name is: `__proto__` is a name like others. */
 export function put<T>(record: Record<string, T>, name: string, value: T): void {
   if (name === '__proto__')
     Object.defineProperty(record, name, { value, enumerable: true, configurable: true, writable: true });

@@ -1,7 +1,10 @@
 import 'reflect-metadata';
 import { FASTIFY_ROUTE_CONFIG_METADATA } from '@nestjs/platform-fastify/constants';
 
-/** Joins what other decorators say of the route in its config, where hooks find it before anything is read. */
+/**
+ * Adds to the route's Fastify config, which hooks can read before the body is read, and keeps what other decorators
+ * added.
+ */
 export const RouteConfig =
   (config: object): MethodDecorator =>
   (_target, _name, descriptor) => {

@@ -4,24 +4,27 @@ import { resolve, sep } from 'node:path';
 import { withDeadline } from './deadline';
 
 const BYTES_AT_MOST = 64 * 1024;
-/** A file that was looked at so lately is not looked at again. */
+/** Time for which a file that was read is not read again, milliseconds. */
 const FRESH_MS = 1_000;
-/** One that did not answer is left alone for longer. */
+/** Time for which a file that did not answer is not read again, milliseconds. */
 const SILENT_MS = 10_000;
-/** What was seen longer ago counts for nothing: whoever opens a secret looks first. */
+/** Age from which a result is not used any more, milliseconds: `look` comes before each use. */
 const STALE_MS = 60_000;
 const LOOK_MS = 2_000;
-/** Node does the work of files and of names in four threads: a file system that hangs must leave some of them. */
+/**
+ * Largest number of files read at the same time. Node has four threads for files and DNS names: a file system that
+ * hangs must leave some free.
+ */
 const AT_ONCE = 2;
-/** Files that are remembered. */
+/** Largest number of files whose result is remembered, and of those that wait. */
 const SEEN_AT_MOST = 10_000;
 
-/** Folders of what a platform gives its pods to be somebody by: open only to those who list them. */
+/** Folders in which platforms give pods their own credentials; closed to definitions unless listed themselves. */
 const OF_THE_PLATFORM = ['kubernetes.io', 'eks.amazonaws.com', 'azure', 'workload-spiffe-credentials'].map(
   (name) => `/run/secrets/${name}`,
 );
 
-/** Never a device's own doing, never a wait for a writer, never a link that was put in its place. */
+/** Flags for opening a file: do not wait for a writer, follow no link put in its place, take no terminal. */
 const READ_ONLY =
   constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0) | (constants.O_NOCTTY ?? 0);
 
@@ -29,14 +32,16 @@ type Seen = { text: string } | { problem: string; isAbsent?: boolean };
 
 interface Look {
   seen: Seen;
-  /** By `performance.now()`. */
+  /** Moment of the read, by `performance.now()`. */
   at: number;
   freshMs: number;
 }
 
 /**
- * Files that definitions name for secrets: regular ones of at most 64 kB below a few folders, links resolved. They are
- * looked at beside the event loop, by `look`, and told from what was seen.
+ * Files that definitions name for secrets: regular files of at most 64 kB below a few folders, links resolved.
+ *
+ * `look` reads them asynchronously, at most `AT_ONCE` at a time; `text` and `problem` answer from the last result and
+ * touch no file. A path has at most one read under way.
  */
 export class SecretFiles {
   private readonly folders: readonly string[];
@@ -45,12 +50,12 @@ export class SecretFiles {
   private readonly waiting: (() => void)[] = [];
   private busy = 0;
 
-  /** @param folders absolute paths; they may be links, and need not be there */
+  /** @param folders absolute paths; they may be links, and need not exist */
   constructor(folders: readonly string[]) {
     this.folders = folders.map((folder) => resolve(folder));
   }
 
-  /** Looks at files that were not looked at in the last second. Undefined when there is nothing to wait for. */
+  /** Reads the files that were not read in the last second. Returns undefined when there is nothing to wait for. */
   look(paths: Iterable<string>): Promise<void> | undefined {
     const looks: Promise<void>[] = [];
     for (const path of paths) {
@@ -67,14 +72,20 @@ export class SecretFiles {
     return looks.length === 0 ? undefined : Promise.all(looks).then(() => undefined);
   }
 
-  /** What the file held when it was looked at; a line's end at its end is left out. @throws Error saying why not */
+  /**
+   * Returns the content of the file at its last read, without a final line end.
+   *
+   * @throws Error saying why there is none
+   */
   text(path: string): string {
     const seen = this.seen(path);
     if ('text' in seen) return seen.text;
     throw new Error(seen.problem);
   }
 
-  /** Why the file can't be named, as a sentence. One that is not there may come later. */
+  /**
+   * Returns why the file can't be named, as a sentence. A missing file is no problem, since it may be created later.
+   */
   problem(path: string): string | undefined {
     const seen = this.seen(path);
     return 'text' in seen || seen.isAbsent ? undefined : seen.problem;
@@ -88,7 +99,7 @@ export class SecretFiles {
     return { problem: `the file ${path} has not been looked at` };
   }
 
-  /** Judged by the path alone: what lies elsewhere is never touched. */
+  /** Returns what is wrong with the place of a file, by its path alone: files in other places are never touched. */
   private placeProblem(path: string): string | undefined {
     const isPlain = path.startsWith('/') && !path.includes('\0');
     if (isPlain && isOpen(resolve(path), this.folders)) return undefined;
@@ -114,7 +125,10 @@ export class SecretFiles {
     this.looks.set(path, { seen, at: performance.now(), freshMs });
   }
 
-  /** Few at a time. One that hangs keeps its place, whether or not anybody still waits for it. */
+  /**
+   * Runs the work when fewer than `AT_ONCE` others run. Work that hangs keeps its place, whether or not anybody still
+   * waits for it.
+   */
   private async inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     if (this.waiting.length >= SEEN_AT_MOST) throw new Error('too many files wait to be read');
     if (this.busy < AT_ONCE) this.busy++;
@@ -157,7 +171,7 @@ export class SecretFiles {
   }
 }
 
-/** Does it lie below one of the folders, and not in one that is a platform's own and was not listed? */
+/** Tells whether a path lies below one of the folders, and not in a platform's folder that is not listed itself. */
 function isOpen(path: string, folders: readonly string[]): boolean {
   return folders.some(
     (folder) =>
@@ -184,7 +198,7 @@ function kindOf(stats: Stats): string {
 
 const tooLong = (path: string): string => `the file ${path} has more than ${BYTES_AT_MOST / 1024} kB`;
 
-/** Where an open file lies: what its path leads to may have changed since. */
+/** Returns the path of an open file: its name may have come to mean another file since. */
 async function placeOf(file: FileHandle, real: string): Promise<string> {
   try {
     return await readlink(`/proc/self/fd/${file.fd}`);
@@ -216,7 +230,7 @@ async function contentOf(path: string, file: FileHandle): Promise<Seen> {
   }
 }
 
-/** @param isLink there is a link of that name */
+/** @param isLink whether the path itself is a symbolic link */
 function unreadable(path: string, error: unknown, isLink: boolean): Seen {
   const { code } = error as { code?: string };
   if (code === 'ENOENT' || code === 'ENOTDIR') {

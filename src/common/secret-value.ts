@@ -1,6 +1,7 @@
 /**
- * How a secret may be written in a definition: its text, `{"env": "MONSCALE_PARAM_NAME"}`, `{"file": "/path"}`, or
- * `{"secret": true}`, which keeps what is stored. At rest a text is `{"sealed": "…"}`.
+ * Reference to a secret outside the definition. A definition may give a secret as its text, `{"env":
+ * "MONSCALE_PARAM_NAME"}`, `{"file": "/path"}`, or `{"secret": true}`, which keeps the stored one. At rest a text is
+ * `{"sealed": "…"}`.
  */
 export type SecretReference = { env: string } | { file: string };
 export type SealedSecret = { sealed: string };
@@ -12,16 +13,19 @@ export const isSealed = (value: unknown): value is SealedSecret => isOnly(value,
 export const isKept = (value: unknown): boolean =>
   isOnly(value, 'secret', 'boolean') && (value as { secret: boolean }).secret;
 
-/** Variables that definitions may name begin so: whoever names one can have it sent to a host of his own. */
+/**
+ * Names of the variables that definitions may refer to. Others are closed: whoever refers to one could have it sent to
+ * his own host.
+ */
 const PARAM_VARIABLE = /^MONSCALE_PARAM_[A-Za-z0-9_]+$/;
 
-/** Why a variable can't be named by a definition, as the end of a sentence. */
+/** Returns why a definition can't refer to a variable, as the end of a sentence; undefined when it can. */
 export const variableProblem = (name: string): string | undefined =>
   PARAM_VARIABLE.test(name)
     ? undefined
     : 'must name a variable MONSCALE_PARAM_…: no other is open to definitions';
 
-/** What is wrong with a secret given as an object; texts are judged by the field they stand in. */
+/** Returns what is wrong with a secret given as an object; the field that a text stands in checks the text. */
 export function secretProblem(value: unknown): string | undefined {
   if (typeof value !== 'object') return undefined;
   if (isKept(value)) return undefined;

@@ -25,26 +25,26 @@ const TAG_BYTES = 16;
 type Params = Record<string, unknown>;
 type SecretVisitor = (value: unknown, path: string[], type: unknown) => unknown;
 
-/** What is sealed: where it stands, what stands there now, and what is wrong. */
+/** Context of encrypting params: the place, the stored params, and the errors found. */
 interface Sealing {
   pointer: string;
   before: Params | undefined;
-  /** Pointers to what has changed of whom secrets are given to. */
+  /** Pointers to changes that change who the secrets are sent to. */
   changes: readonly string[];
   errors: FieldError[];
 }
 
 /**
- * Secrets in params: sealed when they are saved (AES-256-GCM), shown as `{"secret": true}`, opened when they are
- * needed. A reference to a variable or file is kept as it is and followed at every use, so that a rotated secret
- * counts at once. Files are read beside the event loop: whoever seals or opens params calls `look` first.
+ * Secrets in params: encrypted when saved (AES-256-GCM), shown as `{"secret": true}`, decrypted when needed. A
+ * reference to a variable or file is stored as it is and resolved at every use, so that a rotated secret takes effect
+ * at once. Files are read asynchronously: callers that seal or open params call `look` first.
  */
 export class Secrets {
   private readonly key: Buffer | undefined;
 
   /**
-   * @param keys of 32 bytes: the one that seals, and older ones that still open. Without any texts can't be stored;
-   * references still work
+   * @param keys of 32 bytes: the first encrypts, the others only decrypt. With none, texts can't be stored; references
+   * still work
    * @param files that definitions may name
    */
   constructor(
@@ -54,18 +54,18 @@ export class Secrets {
     this.key = keys[0];
   }
 
-  /** Looks at the files that the values name, in whatever place. Undefined when there is nothing to wait for. */
+  /** Reads the files that the values refer to, at any depth. Returns undefined when there is nothing to wait for. */
   look(values: Iterable<unknown>): Promise<void> | undefined {
     const paths = [...this.referencesIn(values)].flatMap((one) => ('file' in one ? [one.file] : []));
     return paths.length === 0 ? undefined : this.files.look(new Set(paths));
   }
 
-  /** Does a part of it stand elsewhere, in the environment or in a file? */
+  /** Tells whether any part of a value refers to a variable or a file. */
   mentionsReference(value: unknown): boolean {
     return !this.referencesIn([value]).next().done;
   }
 
-  /** What is wrong with the variables and files that stored params name, files as `look` saw them; a sentence each. */
+  /** Returns what is wrong with the references in stored params, a sentence each; files by the last `look`. */
   referenceProblems(stored: unknown): string[] {
     return [...this.referencesIn([stored])].flatMap((one) => {
       const problem = this.referenceProblem(one);
@@ -73,7 +73,10 @@ export class Secrets {
     });
   }
 
-  /** Also of headers, which are sealed as one and may be references one by one. */
+  /**
+   * Yields all references in the values, also those inside of encrypted objects: headers are encrypted as one, and each
+   * may be a reference.
+   */
   private *referencesIn(values: Iterable<unknown>): Generator<SecretReference> {
     const left: unknown[] = [...values];
     for (let value = left.pop(); value !== undefined || left.length > 0; value = left.pop()) {
@@ -94,11 +97,11 @@ export class Secrets {
   }
 
   /**
-   * Params as they are stored. A text that says what is stored already keeps its seal: nothing has changed.
+   * Returns params as they are stored. A text equal to the stored one keeps its stored form.
    *
    * @param before what is stored now, also for `{"secret": true}`
-   * @param changes pointers to what else has changed of whom these secrets are given to
-   * @throws InvalidInput with every mistake: among them secrets that are kept although they would be given to others
+   * @param changes pointers to other changes that change who these secrets are sent to
+   * @throws InvalidInput with every error, among them kept secrets that would be sent to somebody else
    */
   seal(
     cls: Type<object>,
@@ -131,7 +134,10 @@ export class Secrets {
     return result;
   }
 
-  /** Items are told by what directs their secrets, wherever in the list they stand now. */
+  /**
+   * Encrypts the secrets of list items. Items are matched with stored ones by what decides who gets their secrets,
+   * wherever in the list they stand.
+   */
   private sealItems(cls: Type<object>, items: Params[], stored: unknown, sealing: Sealing): Params[] {
     const known = (stored ?? []) as Params[];
     return items.map((item, index) => {
@@ -178,7 +184,7 @@ export class Secrets {
     return 'env' in reference ? variableProblem(reference.env) : this.files.problem(reference.file);
   }
 
-  /** Does a secret, as it is given, say what is stored? */
+  /** Tells whether a secret, as given, equals the stored one. */
   private readonly isStill = (given: unknown, stored: unknown): boolean => {
     if (isKept(given)) return true;
     if (!isSealed(stored)) return isDeepStrictEqual(stored, given);
@@ -190,13 +196,14 @@ export class Secrets {
     }
   };
 
-  /** Params as they are shown. */
+  /** Returns params with their secrets masked; references are shown. */
   mask(cls: Type<object>, stored: Params): Params {
     return visitSecrets(cls, stored, [], (value) => (isReference(value) ? value : KEPT_SECRET));
   }
 
   /**
-   * Params as a mapping takes them, and every secret text in them, for masking. Files are as `look` saw them.
+   * Returns params as a mapping takes them, and every secret text in them, for masking. Files hold what the last `look`
+   * read.
    *
    * @throws SecretMissing naming the secret
    */
@@ -218,7 +225,7 @@ export class Secrets {
     return type === 'object' ? this.revealEach(opened as Params, name) : opened;
   }
 
-  /** Values of a secret object may be references of their own: one header from a file, say. */
+  /** Resolves the values of a secret object that are references, such as one header that comes from a file. */
   private revealEach(values: Params, name: string): Params {
     const entries = Object.entries(values).map(
       ([key, value]) => [key, isReference(value) ? this.follow(value, `${name}.${key}`) : value] as const,
@@ -226,7 +233,7 @@ export class Secrets {
     return Object.fromEntries(entries);
   }
 
-  /** What a variable or a file holds now. */
+  /** Returns what a variable holds now, or what a file held at the last `look`. */
   private follow(reference: SecretReference, name: string): string {
     if ('env' in reference) {
       const problem = variableProblem(reference.env);
@@ -267,16 +274,16 @@ export class Secrets {
     );
   }
 
-  /** Is it under one of our keys? */
+  /** Tells whether one of our keys decrypts it. */
   opens(sealed: SealedSecret): boolean {
     const bytes = Buffer.from(sealed.sealed, 'base64');
     return this.keys.some((key) => decrypted(bytes, key) !== undefined);
   }
 
   /**
-   * The same seal under the key that seals now; the same object when it is under that one already.
+   * Returns the secret encrypted under the first key; the same object if it is already.
    *
-   * @throws SecretMissing when no key opens it
+   * @throws SecretMissing when no key decrypts it
    */
   resealed(sealed: SealedSecret): SealedSecret {
     if (this.key !== undefined && decrypted(Buffer.from(sealed.sealed, 'base64'), this.key) !== undefined)
@@ -285,7 +292,7 @@ export class Secrets {
   }
 }
 
-/** Undefined when it was sealed under another key, or damaged. */
+/** Returns the decrypted text; undefined when it was encrypted under another key, or is damaged. */
 function decrypted(bytes: Buffer, key: Buffer): string | undefined {
   try {
     const decipher = createDecipheriv(CIPHER, key, bytes.subarray(0, IV_BYTES), {
@@ -312,14 +319,18 @@ const listed = (pointers: readonly string[]): string =>
     ? pointers.join(', ')
     : `${pointers.slice(0, NAMED_AT_MOST).join(', ')} and ${pointers.length - NAMED_AT_MOST} more`;
 
-/** A variable that the platform we run on sets, and no definition names. @throws Error when it is not set */
+/**
+ * Returns a variable that the platform sets, such as a cloud's credentials; definitions can't refer to it.
+ *
+ * @throws Error when it is not set
+ */
 export function platformVariable(name: string): string {
   const value = process.env[name];
   if (value === undefined) throw new Error(`environment variable ${name} is not set`);
   return value;
 }
 
-/** A text stands for itself; where a list or an object is wanted, it is JSON. */
+/** Returns a text as it is, or parsed as JSON where the field is a list or an object. */
 function parsed(text: string, name: string, type: unknown): unknown {
   if (type === 'string') return text;
   try {

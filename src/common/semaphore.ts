@@ -1,4 +1,4 @@
-/** So many things at a time: takes what is free, waits for nothing but the end. */
+/** Counts permits. `acquire` takes what is free and never waits; `idle` waits until all are back. */
 export class Semaphore {
   private free: number;
   private whenIdle?: () => void;
@@ -7,7 +7,11 @@ export class Semaphore {
     this.free = permits;
   }
 
-  /** @returns how many of those that are wanted were free; they are taken now */
+  /**
+   * Takes up to `wanted` permits.
+   *
+   * @returns how many it took
+   */
   acquire(wanted: number): number {
     const taken = Math.min(wanted, this.free);
     this.free -= taken;
@@ -19,7 +23,7 @@ export class Semaphore {
     if (this.free === this.permits) this.whenIdle?.();
   }
 
-  /** Once all that are taken have been released. */
+  /** Resolves once all permits have been released. */
   async idle(): Promise<void> {
     if (this.free < this.permits) await new Promise<void>((resolve) => (this.whenIdle = resolve));
   }

@@ -1,6 +1,8 @@
 /**
- * One run of some work serves all who asked before it began. Whoever asks while it runs gets the next one: what he
- * wants to be seen may have come too late for this one.
+ * Shares runs of some work between callers: one run serves all callers that asked before it began. A call during a run
+ * gets the next one, since the run under way may have missed its change.
+ *
+ * At most one run is under way, and at most one waits for it to end.
  */
 export class SharedRun {
   private running?: Promise<void>;
@@ -8,7 +10,11 @@ export class SharedRun {
 
   constructor(private readonly work: () => Promise<void>) {}
 
-  /** A run that begins after this call. @throws what the work throws */
+  /**
+   * Waits for a run that begins after this call.
+   *
+   * @throws what the work throws
+   */
   run(): Promise<void> {
     this.next ??= this.begin();
     return this.next;

@@ -1,14 +1,14 @@
-/** More are not remembered at a time. */
+/** Largest number of values that are remembered. */
 const MAX_KNOWN = 20_000;
 
 /**
- * Equal values as one object: what thousands of definitions say alike takes memory once. For JSON values that nobody
- * changes.
+ * Cache that returns one object for equal JSON values, so that what thousands of definitions have in common takes
+ * memory once. The values must not be changed.
  */
 export class SharedValues {
   private readonly known = new Map<string, unknown>();
 
-  /** A value that is equal. */
+  /** Returns a value equal to the given one, the same object each time. */
   of<T>(value: T): T {
     const text = JSON.stringify(value);
     const known = this.known.get(text);

@@ -1,4 +1,7 @@
-/** Where an error was thrown, and what caused it. Its other properties may hold secrets: a client keeps its commands in them. */
+/**
+ * Returns the stack of an error and of its causes. Leaves out all other properties, which may hold secrets: a client
+ * keeps its commands in them.
+ */
 export function stackOf(error: unknown, causesAtMost = 5): string {
   if (!(error instanceof Error)) return typeof error === 'string' ? error : 'what was thrown is no error';
   const { stack = error.message, cause } = error;

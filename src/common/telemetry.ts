@@ -1,6 +1,6 @@
 import { AggregatorRegistry, Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
-/** What `GET /metrics` shows. One registry for the process; names end in their unit. */
+/** Registry of what `GET /metrics` shows, one for the process. Names end in their unit. */
 export const registry = new Registry();
 collectDefaultMetrics({ register: registry });
 // Where several processes share a port, one of them is asked for the metrics of all.
@@ -18,7 +18,7 @@ const histogram = <L extends string>(
 
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
 
-/** Of the time since the last look. */
+/** Delay of the event loop since the last collection, seconds. */
 export interface LoopDelay {
   p50: number;
   p99: number;
@@ -42,11 +42,14 @@ new Gauge({
 });
 
 let heldBytes = () => 0;
-/** Asked when the metrics are: they change with every request. */
+/**
+ * Sets the function that returns the bytes of bodies held now; called when metrics are collected, as the number changes
+ * with every request.
+ */
 export const bodyBytesAre = (held: () => number): void => void (heldBytes = held);
 
 export const telemetry = {
-  /** Who tells of the event loop's delay when it is asked for. */
+  /** Sets the function that returns the event loop's delay when metrics are collected. */
   onCollectLoopDelay: (tell: (() => LoopDelay) | undefined): void => void (loopDelay = tell),
   pollsDue: counter('polls_due_total', 'Services that were put on the queue to be polled'),
   pollsDone: counter('polls_done_total', 'Services that were polled and evaluated'),

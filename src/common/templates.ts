@@ -1,8 +1,8 @@
 import { Liquid, type Template } from 'liquidjs';
 
 /**
- * Liquid templates over a trigger's variables. Output is data, never structure: where it lands in JSON its values
- * are JSON-encoded, in a URL percent-encoded.
+ * Place in which the output of a Liquid template stands. Templates are rendered over a trigger's variables; their
+ * values are data, never structure: in JSON they are JSON-encoded, in a URL percent-encoded.
  */
 export type TemplateMode = 'text' | 'json' | 'url';
 
@@ -18,17 +18,17 @@ function plain(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
-/** Milliseconds, and about the characters that are made on the way. */
+/** Limits of one rendering: time in milliseconds, and about the number of characters made on the way. */
 export interface RenderLimits {
   renderLimit: number;
   memoryLimit: number;
 }
-/** On the event loop: nearly every template is done by then. */
+/** Limits on the event loop; nearly every template fits. */
 export const AT_ONCE: RenderLimits = { renderLimit: 20, memoryLimit: 500_000 };
-/** On a thread. */
+/** Limits on a thread. */
 export const LONG_RUN: RenderLimits = { renderLimit: 1_000, memoryLimit: 10_000_000 };
 
-/** More than may be done at once. */
+/** Template that exceeds the limits it was rendered with. */
 export class TemplateLimit extends Error {}
 
 const engines = Object.fromEntries(
@@ -47,7 +47,7 @@ const engines = Object.fromEntries(
   ]),
 ) as Record<TemplateMode, Liquid>;
 
-/** Bounded: with more templates than this some are parsed anew. */
+/** Largest number of parsed templates that are kept; when it is reached, all are dropped and parsed again as needed. */
 const PARSED_AT_MOST = 1_000;
 const parsed = new Map<string, Template[]>();
 
@@ -62,15 +62,15 @@ function parse(template: string, mode: TemplateMode, limits: RenderLimits): Temp
   return fresh;
 }
 
-/** Values, tags and filters: some 30 ms to parse. */
+/** Largest number of values, tags and filters in a template: parsing so many takes some 30 ms. */
 const PARTS_AT_MOST = 1_000;
 const PART = /\{[{%]|\|/g;
 const partsOf = (template: string): number => template.match(PART)?.length ?? 0;
 
-/** A value that is made JSON by a filter, where that is done to each. */
+/** Value with the filter `json`, which the mode `json` would encode a second time. */
 const TWICE = /\{\{[^{}]*\|\s*json\b/;
 
-/** Why a text is no template, as a sentence; undefined when it is one. */
+/** Returns why a text is no valid template, as a sentence; undefined when it is one. */
 export function templateProblem(text: string, mode: TemplateMode): string | undefined {
   // A bar may stand in its text: only with values or tags it parts something.
   const parts = /\{[{%]/.test(text) ? partsOf(text) : 0;
@@ -87,9 +87,10 @@ export function templateProblem(text: string, mode: TemplateMode): string | unde
 }
 
 /**
- * The template's output. An unknown variable is empty.
+ * Returns the template's output. An unknown variable is empty.
  *
- * @throws TemplateLimit when it takes more than it may; Error when a tag or filter fails
+ * @throws TemplateLimit when it exceeds `limits`
+ * @throws Error when a tag or filter fails
  */
 export function renderTemplate(
   template: string | number,

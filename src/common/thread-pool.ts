@@ -1,4 +1,4 @@
-/** Work beside the event loop: what may be long runs on a thread, with a deadline and a bound of memory. */
+/** Work on threads beside the event loop, with a deadline and a limit of memory each. */
 import { setMaxListeners } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
@@ -6,51 +6,55 @@ import Piscina from 'piscina';
 import { TooCostly, Unavailable } from './errors';
 import { telemetry } from './telemetry';
 
-/**
- * Threads for work of one purpose. None waits behind another: what a target answers a metric can't hold up an action.
- */
+/** Pools of threads by purpose. No lane waits for another: a target's answer to a metric can't delay an action. */
 const LANES = {
-  /** What targets answer metrics. */
+  /** Answers of targets to metrics. */
   metrics: { threads: Math.min(2, availableParallelism()), heapMegabytes: 256 },
-  /** What actions send, and lists of machines. */
+  /** Requests of actions, and lists of machines. */
   actions: { threads: 1, heapMegabytes: 1_024 },
-  /** What the API is sent. */
+  /** Requests to the API. */
   requests: { threads: 1, heapMegabytes: 512 },
 } as const;
 
 export type Lane = keyof typeof LANES;
 
-/** Under way or waiting, in one lane. Piscina's own bound does not count tasks that have a signal. */
+/**
+ * Largest number of tasks running or waiting in one lane. Piscina's own limit does not count tasks that have a signal.
+ */
 const TASKS_AT_ONCE = 500;
-/** Of what they are given; one task alone may be larger. */
+/** Largest sum of the inputs of a lane's tasks, bytes; a single task may be larger. */
 const BYTES_AT_ONCE = 64 * 1024 * 1024;
-/** Threads that had nothing to do for so long end: the memory that their heaps have grown to is given back. */
+/** Time after which threads without work end, milliseconds, to give back the memory of their heaps. */
 const IDLE_MS = 30_000;
 
 export interface TaskLimits {
-  /** From now on until it is done, waiting included. */
+  /** Time until the task must be done, waiting included, milliseconds. */
   timeoutMs: number;
-  /** Size of the input. */
+  /** Size of the input, bytes. */
   bytes: number;
-  /** What it is about, as the subject of a sentence, and what is done to it. */
+  /** Thing that is worked on, as the subject of a sentence; `deed` is what is done to it. */
   what: string;
   deed: 'read' | 'render' | 'write';
-  /** Ends it sooner, with its reason. */
+  /** Signal that ends the task early, with its reason. */
   signal?: AbortSignal;
-  /** Given away and not copied; nobody may use them any more. */
+  /** Buffers that are moved to the thread instead of copied; the caller must not use them any more. */
   transfer?: ArrayBuffer[];
 }
 
 const PAST = { read: 'read', render: 'rendered', write: 'written' };
 
-/** Runs a function on a thread. @throws TooCostly, Unavailable, the signal's reason; Error with what it throws itself */
+/**
+ * Runs a function on a thread.
+ *
+ * @throws TooCostly, Unavailable, the signal's reason, or an Error with the message of what the function threw
+ */
 export type ThreadTask<I, O> = (input: I, limits: TaskLimits) => Promise<O>;
 
 /**
- * The function that a file exports by default, run on a thread: the input and what it returns are copied, and its errors
- * keep their message alone.
+ * Returns a task that runs the default export of a file on a thread. Input and result are copied; of an error only the
+ * message is kept.
  *
- * @param file without its extension
+ * @param file path without its extension
  */
 export function threadTask<I, O>(lane: Lane, file: string): ThreadTask<I, O> {
   const filename = file + extname(__filename);
@@ -66,7 +70,7 @@ interface Pool {
 
 const pools = new Map<Lane, Pool>();
 
-/** Made when the first needs it: threads take memory. */
+/** Returns the pool of a lane; makes it at its first use, since threads take memory. */
 function poolOf(lane: Lane): Pool {
   const known = pools.get(lane);
   if (known !== undefined) return known;
@@ -144,7 +148,7 @@ async function retire(lane: Lane, pool: Pool): Promise<void> {
   await pool.threads.destroy();
 }
 
-/** Ends all threads; what they have in hand fails. */
+/** Ends all threads; tasks that run or wait fail. */
 export async function stopThreads(): Promise<void> {
   const ending = [...pools.values()];
   pools.clear();

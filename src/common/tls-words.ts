@@ -1,8 +1,11 @@
-/** What OpenSSL says when TLS fails, in words. Node passes on its error queue: an address in memory, a source file, a newline. */
+/**
+ * Error of TLS. Node passes on OpenSSL's error queue: an address in memory, a source file, a newline. This file puts it
+ * into words for people.
+ */
 
 interface TlsError {
   message?: unknown;
-  /** OpenSSL's, or why a certificate has the wrong name. */
+  /** OpenSSL's reason, or why a certificate has the wrong name. */
   reason?: unknown;
   host?: unknown;
 }
@@ -19,12 +22,12 @@ const UNTRUSTED = 'its certificate is signed by nobody who is trusted here; give
 
 const FAILED = 'TLS with it failed: it does not keep to TLS, or what is sent is changed on its way';
 
-/** OpenSSL's for an alert that it has no words for: 1000 and its number. */
+/** OpenSSL's reason for an alert it has no words for: 1000 plus its number. */
 const ALERT_WITHOUT_NAME = /^reason\(1(\d{3})\)$/;
 
 const NAMES_CHARACTERS = 200;
 
-/** Alerts that the other side sends, by number (RFC 8446, 6.2; RFC 5246, 7.2). */
+/** Words for alerts that the other side sends, by number (RFC 8446, 6.2; RFC 5246, 7.2). */
 const ALERTS: Record<string, string> = {
   10: 'it did not understand our part of the TLS handshake',
   20: 'it could not check what we sent over TLS',
@@ -50,7 +53,7 @@ const ALERTS: Record<string, string> = {
   120: 'it speaks no HTTP/1.1 over TLS',
 };
 
-/** Reasons of OpenSSL, of alerts without their number too. */
+/** Words for OpenSSL's reasons, also for those of alerts without a number. */
 const REASONS: [RegExp, string][] = [
   [/alert protocol version|unsupported protocol|version too low|no protocols available|wrong ssl version|inappropriate fallback/, VERSIONS],
   [/wrong version number|http request|https proxy request|packet length too long|unknown protocol/, NO_TLS],
@@ -71,7 +74,7 @@ const REASONS: [RegExp, string][] = [
   [/no start line|bad base64|bad end line|not enough data|wrong tag|header too long|asn1|unsupported/, OUR_PEM],
 ]; // prettier-ignore
 
-/** Why a certificate is not trusted: X509_V_ERR_… without its beginning, as Node names them. */
+/** Words for why a certificate is not trusted, by the names that Node gives X509_V_ERR_… codes. */
 const CERTIFICATES: Record<string, string> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; to trust it, give it as tls.ca',
   SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
@@ -91,7 +94,9 @@ const CERTIFICATES: Record<string, string> = {
   HOSTNAME_MISMATCH: 'its certificate is of another name than it is asked by',
 };
 
-/** As the end of a sentence whose subject is the target; undefined where the error is not of TLS. */
+/**
+ * Returns the words for a TLS error, as the end of a sentence whose subject is the target; undefined for other errors.
+ */
 export function tlsWords({ message, reason, host }: TlsError, code: unknown): string | undefined {
   const text = typeof message === 'string' ? message : '';
   const name = typeof code === 'string' ? code : '';
@@ -112,7 +117,11 @@ export function tlsWords({ message, reason, host }: TlsError, code: unknown): st
     : (ALERTS[Number(unknown)] ?? `it broke TLS off (alert ${Number(unknown)})`);
 }
 
-/** @param message Node's: `… Host: a.example. is not in the cert's altnames: DNS:b.example` */
+/**
+ * Returns the words for a certificate with the wrong name.
+ *
+ * @param message Node's: `… Host: a.example. is not in the cert's altnames: DNS:b.example`
+ */
 function misnamed(message: string, host: unknown): string {
   const asked = typeof host === 'string' && host !== '' ? host : 'the name that it is asked by';
   const [, names = ''] = /cert's (?:altnames|list|CN): (.+)$/.exec(message) ?? [];

@@ -1,12 +1,12 @@
-/** What sockets, TLS, HTTP's parser, the DNS and files say when they fail, in words for the person who reads a state. */
+/** Words for failures of sockets, TLS, HTTP's parser, the DNS and files, for the person who reads a state. */
 import { tlsWords } from './tls-words';
 
-/** What errors of Node tell besides their message. */
+/** Properties of Node's errors that are used here. */
 interface TransportError {
   name?: unknown;
   message?: unknown;
   code?: unknown;
-  /** Of Node, where a library (nodemailer) has put its own over it. */
+  /** Node's code, where a library (nodemailer) has put its own in `code`. */
   originalCode?: unknown;
   syscall?: unknown;
   hostname?: unknown;
@@ -14,7 +14,7 @@ interface TransportError {
   port?: unknown;
   path?: unknown;
   reason?: unknown;
-  /** Where HTTP's parser failed: the bytes that were read last. */
+  /** Bytes that were read last when HTTP's parser failed. */
   rawPacket?: unknown;
   cause?: unknown;
   errors?: unknown;
@@ -95,24 +95,24 @@ const WORDS: Record<string, Words> = {
   ERR_UNESCAPED_CHARACTERS: 'its path holds characters that no URL has',
 };
 
-/** Codes of which there are many with one meaning. */
+/** Words for whole families of codes. */
 const KINDS: [RegExp, string][] = [
   [/^HPE_/, 'its answer is not valid HTTP'],
   [/^(ERR__ERROR_|ZSTD_error_)/, MISPACKED],
 ];
 
-/** Errors by name, for want of a code of their own. */
+/** Words for errors that have no code, by their name. */
 const NAMES: Record<string, string> = {
   TimeoutError: 'no answer in time',
   AbortError: 'it was stopped',
 };
 
-/** `connect ECONNREFUSED 10.0.0.7:6379`, where a library has put a code of its own over Node's. */
+/** Call and code as in `connect ECONNREFUSED 10.0.0.7:6379`, for errors where a library has replaced Node's code. */
 const CALL = /^(?:connect|read|write|send|bind|getaddrinfo|query\w+|open|scandir) (E[A-Z]+(?:_[A-Z]+)?)\b/;
 
 /**
- * What went wrong between us and a target, as the end of a sentence whose subject "it" is the target: one line, without
- * the words of OpenSSL, llhttp or libuv. Undefined where the error is of another kind.
+ * Returns what went wrong between this program and a target, as the end of a sentence whose subject "it" is the target:
+ * one line, without the words of OpenSSL, llhttp or libuv. Undefined for errors of another kind.
  */
 export function transportWords(error: unknown): string | undefined {
   const given = Object(error) as TransportError;
@@ -133,7 +133,7 @@ function wordsOf(code: string): Words | undefined {
   return WORDS[ownKey(WORDS, code)] ?? KINDS.find(([kind]) => kind.test(code))?.[1];
 }
 
-/** A name that an object has from elsewhere, such as "constructor", is none of its keys. */
+/** Returns the key if the object has it as its own, else an empty text: "constructor" is no code. */
 const ownKey = (words: object, key: string): string => (Object.hasOwn(words, key) ? key : '');
 
 const codeIn = (message: string): string => CALL.exec(message)?.[1] ?? '';
@@ -143,7 +143,7 @@ const told = (words: Words | undefined, error: TransportError): string | undefin
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
-/** " at 10.0.0.7:6379", where the error, or its message, tells it. */
+/** Returns " at 10.0.0.7:6379" if the error or its message has the address. */
 function atOf({ address, port, message }: TransportError): string {
   const host = textOf(address);
   if (host === '') {
@@ -169,7 +169,10 @@ function forbiddenWords({ syscall, path }: TransportError): string {
     : 'this machine does not let monscale connect there; is there a firewall on it?';
 }
 
-/** A TLS record: an alert (21) or a handshake (22), version 3.x. */
+/**
+ * Returns the words for an answer that is not HTTP; recognizes a TLS record by its first bytes: an alert (21) or a
+ * handshake (22), version 3.x.
+ */
 function noHttpWords({ rawPacket }: TransportError): string {
   const [kind, major] = rawPacket instanceof Uint8Array ? rawPacket : [];
   return (kind === 0x15 || kind === 0x16) && major === 3

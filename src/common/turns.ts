@@ -1,12 +1,21 @@
-/** Long enough that waiting for one's turn costs little, short enough that nobody else notices. */
+/**
+ * Length of a slice, milliseconds: long enough that waiting for a turn costs little, short enough not to delay other
+ * work noticeably.
+ */
 const TURN_MS = 10;
 
-/** Work in slices: `await turns.next()` between its steps lets others have their turn whenever a slice is over. */
+/**
+ * Splits long work into slices: `await turns.next()` between its steps gives other work its turn whenever a slice is
+ * over.
+ */
 export class Turns {
   private endsAt = performance.now() + TURN_MS;
   private readonly deadline: number;
 
-  /** @param late what is thrown when all of it takes longer than the milliseconds given */
+  /**
+   * @param timeoutMs time for the whole work, milliseconds
+   * @param late returns the error to throw when it takes longer
+   */
   constructor(
     timeoutMs = Infinity,
     private readonly late?: () => Error,
@@ -18,7 +27,7 @@ export class Turns {
     return performance.now() >= this.endsAt;
   }
 
-  /** For what is asked often: nothing is to be awaited while the slice lasts. */
+  /** Returns undefined while the slice lasts, so that frequent callers need not await. */
   next(): Promise<void> | undefined {
     return this.isOver ? this.yield() : undefined;
   }
@@ -31,7 +40,9 @@ export class Turns {
   }
 }
 
-/** Work of all that is done in slices: one of it goes on in each round of the event loop, however much there is. */
+/**
+ * Work that waits for its next slice, of all `Turns`. Each round of the event loop runs one slice, however many wait.
+ */
 const waiting: (() => void)[] = [];
 
 function turn(): Promise<void> {
@@ -47,7 +58,7 @@ function goOn(): void {
   next();
 }
 
-/** As `map`; others have their turn between the items. */
+/** Like `map`, in slices: other work gets its turn between the items. */
 export async function mapInTurns<T, R>(
   items: readonly T[],
   change: (item: T, index: number) => R,
@@ -61,7 +72,7 @@ export async function mapInTurns<T, R>(
   return changed;
 }
 
-/** What a generator returns; others have their turn between its steps. */
+/** Runs a generator to its end and returns its result; other work gets its turn between the steps. */
 export async function inTurns<T>(steps: Generator<unknown, T>): Promise<T> {
   const turns = new Turns();
   for (;;) {

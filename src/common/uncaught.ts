@@ -1,15 +1,14 @@
 import { stackOf } from './stack';
 import { telemetry } from './telemetry';
 
-/** Of exceptions in a row no more are told than tell what is going on. */
+/** Largest number of uncaught exceptions that are logged. */
 const TOLD_AT_MOST = 20;
 
 /**
- * From now on an exception that nobody caught, or a rejection that nobody awaited, does not end the process at once: it is
- * counted and told, and `drain` is called, once. What this process is in the middle of may be in any state, so that it
- * should end before long.
+ * Keeps an uncaught exception or unhandled rejection from ending the process at once: it is counted and logged, and the
+ * first one calls `drain`. The process should end soon, as its state may be inconsistent.
  *
- * @param tell text with the stack
+ * @param tell takes the text, with the stack
  */
 export function onUncaught(tell: (text: string) => void, drain: () => void): void {
   let count = 0;

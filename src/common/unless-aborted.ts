@@ -1,6 +1,6 @@
 /**
- * The promise's outcome, or a rejection with the signal's reason as soon as it aborts. The promise is left to
- * settle unheard: what it holds has to end by other means.
+ * Returns the promise's outcome, or rejects with the signal's reason as soon as it aborts. The promise itself goes on
+ * unobserved: the resources it holds must be released by other means.
  */
 export function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -11,7 +11,11 @@ export function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Prom
   });
 }
 
-/** Why an aborted read ended, as the end of a sentence. @param timeoutMs the read's own timeout */
+/**
+ * Returns why an aborted read ended, as the end of a sentence.
+ *
+ * @param timeoutMs the read's own timeout
+ */
 export function reasonOfAbort({ reason }: AbortSignal, timeoutMs: number): string {
   const { name, message } = reason as Error;
   if (name === 'TimeoutError') return `no answer in ${timeoutMs / 1000} s`;

@@ -3,8 +3,9 @@ import { join, resolve, sep } from 'node:path';
 import { isUnknown, type VariableName } from './variables';
 
 /**
- * Everything the environment may say, read and checked once. Nothing else of the program reads `process.env`, but for
- * secrets that a definition names by `{"env": "MONSCALE_PARAM_…"}`; the command line, a program of its own, reads what it needs.
+ * Roles of a process. This file reads and checks the environment once. No other code of the program reads
+ * `process.env`, except for secrets that a definition names by `{"env": "MONSCALE_PARAM_…"}`; the command line, a
+ * program of its own, reads what it needs.
  */
 export const ROLES = ['api', 'scheduler', 'worker', 'trap'] as const;
 export type Role = (typeof ROLES)[number];
@@ -16,42 +17,42 @@ export interface Config {
   readonly roles: readonly Role[];
   /** Queues that a worker serves. */
   readonly queues: readonly QueueName[];
-  /** Both undefined: embedded servers in `dataDir`. */
+  /** URL of PostgreSQL; when it and `redisUrl` are both undefined, embedded servers run in `dataDir`. */
   readonly databaseUrl?: string;
   readonly redisUrl?: string;
   readonly embedded: boolean;
   readonly dataDir: string;
   readonly http: { readonly host: string; readonly port: number };
-  /** Processes that answer on the port of the API. */
+  /** Number of processes that answer on the port of the API. */
   readonly apiProcesses: number;
-  /** Processes that poll, decide and act. */
+  /** Number of processes that poll, decide and act. */
   readonly workerProcesses: number;
   readonly metricsPort: number;
   readonly trap: { readonly host: string; readonly port: number };
-  /** Where notifications wait while PostgreSQL is away, and how much disk they may take. */
+  /** Folder in which notifications wait while PostgreSQL is away, and its size limit. */
   readonly spool: { readonly dir: string; readonly maxBytes: number };
   readonly adminToken?: string;
-  /** Where people and senders reach the API, when the operator says so. */
+  /** URL at which people and senders reach the API, if the operator gives it. */
   readonly publicUrl?: string;
-  /** Who may read the API's description at `/docs`: everybody, the administrator, or nobody. */
+  /** Readers of the API's description at `/docs`: everybody, the administrator, or nobody. */
   readonly docs: 'open' | 'token' | 'off';
-  /** Whoever reads `/metrics` must send it; undefined: everybody may read them. */
+  /** Token required for `/metrics`; undefined when everybody may read them. */
   readonly metricsToken?: string;
-  /** Proxies whose `X-Forwarded-For` is believed: addresses and CIDRs. */
+  /** Proxies whose `X-Forwarded-For` is trusted: addresses and CIDRs. */
   readonly trustedProxies: readonly string[];
-  /** 32 bytes. */
+  /** Key that encrypts secrets, 32 bytes. */
   readonly secretKey?: Buffer;
-  /** The key that was in use before, while stored secrets are brought under the new one. */
+  /** Key that was used before, while stored secrets are encrypted anew. */
   readonly secretKeyPrevious?: Buffer;
   /** Folders of the files that definitions may name for secrets; absolute paths. */
   readonly secretsFolders: readonly string[];
   readonly killSwitch: boolean;
-  /** How many executions may begin in an hour, of all services together; undefined: any number. */
+  /** Largest number of executions that may begin in an hour, of all services together; undefined for any number. */
   readonly maxActionsPerHour?: number;
-  /** Link-local addresses that may be asked over HTTP all the same: addresses and CIDRs. */
+  /** Link-local addresses that may be connected to nevertheless: addresses and CIDRs. */
   readonly allowAddresses: readonly string[];
   readonly samplesRetentionDays: number;
-  /** Steps of 5 minutes and of an hour that are made of samples. */
+  /** Roll-ups of samples to steps of 5 minutes and of an hour. */
   readonly rollUps: {
     readonly enabled: boolean;
     readonly fiveMinutesRetentionDays: number;
@@ -59,11 +60,11 @@ export interface Config {
   };
   readonly historyRetentionDays: number;
   readonly logLevel: string;
-  /** Variables that look like ours and are not: probably misspelt. */
+  /** Variables that look like ours and are not known, probably misspelt. */
   readonly unknownVariables: readonly string[];
 }
 
-/** Every mistake in the environment, each naming its variable. */
+/** Errors in the environment, each naming its variable. */
 export class ConfigError extends Error {
   constructor(readonly mistakes: string[]) {
     super(
@@ -72,12 +73,16 @@ export class ConfigError extends Error {
   }
 }
 
-/** Tokens that are chosen by people have at least so many. */
+/** Shortest token that is accepted, characters. */
 const TOKEN_CHARACTERS = 16;
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'];
 
-/** @throws ConfigError with every mistake at once */
+/**
+ * Returns the configuration.
+ *
+ * @throws ConfigError with every error at once
+ */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const mistakes: string[] = [];
   const text = (name: VariableName): string | undefined =>
@@ -250,21 +255,21 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   return Object.freeze(config);
 }
 
-/** An address, or a network in CIDR notation. */
+/** Tells whether a text is an address, or a network in CIDR notation. */
 function isNetwork(text: string): boolean {
   const [address = '', prefix = '0', ...rest] = text.split('/');
   const bits = isIP(address) === 4 ? 32 : 128;
   return isIP(address) > 0 && rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits;
 }
 
-/** The key that seals secrets, and the older one that still opens them. */
+/** Returns the key that encrypts secrets, and the older one that only decrypts. */
 export const secretKeysOf = ({ secretKey, secretKeyPrevious }: Config): Buffer[] =>
   [secretKey, secretKeyPrevious].filter((key) => key !== undefined);
 
 /** Injection token of the program's configuration. */
 export const CONFIG = Symbol('CONFIG');
 
-/** The environment of processes that speak to strangers: without what is ours to know. */
+/** Returns the environment for processes that talk to targets: without our own variables. */
 export function strangersEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   const isOurs = (name: string) =>
     name.startsWith('MONSCALE_') || name === 'DATABASE_URL' || name === 'REDIS_URL';

@@ -1,16 +1,16 @@
 /**
- * Every variable of the environment that monscale knows. The parser (`config.ts`) takes its names from here, a name that
- * is not here is warned of, and `.env.example` and `docs/configuration.md` are written from it: `npm run docs:variables`.
+ * Variable of the environment that monscale knows. The parser (`config.ts`) takes its names from here, unknown names
+ * are warned about, and `.env.example` and `docs/configuration.md` are written from it: `npm run docs:variables`.
  */
 export interface Variable {
   readonly name: string;
-  /** The default as people are shown it: a value, or in words. */
+  /** Default as it is shown to people: a value, or words. */
   readonly default: string;
   /** Markdown, for the page of `docs/`. */
   readonly meaning: string;
-  /** Shown commented out in `.env.example`, which says `NAME=<default>` of variables without it. */
+  /** Example shown commented out in `.env.example`; without it, that file says `NAME=<default>`. */
   readonly example?: string;
-  /** What only `.env.example` adds, such as a command that makes a value. */
+  /** Text that only `.env.example` adds, such as a command that makes a value. */
   readonly hint?: string;
 }
 
@@ -196,7 +196,7 @@ export type VariableName = (typeof SERVER_VARIABLES)[number]['name'];
 /** Variables of the program, in the order in which people are shown them. */
 export const VARIABLES: readonly Variable[] = SERVER_VARIABLES;
 
-/** Variables that the command line (`npx monscale`) reads besides. */
+/** Variables that only the command line (`npx monscale`) reads. */
 export const CLI_VARIABLES: readonly Variable[] = [
   {
     name: 'MONSCALE_URL',
@@ -211,15 +211,15 @@ export const CLI_VARIABLES: readonly Variable[] = [
 ];
 
 const PREFIX = 'MONSCALE_';
-/** Names of operators' own variables, which definitions may name for secrets, begin so. */
+/** Prefix of operators' own variables, which definitions may name for secrets. */
 const PARAM_PREFIX = 'MONSCALE_PARAM_';
 
-/** Known names without their beginning, `MONSCALE_`: what a misspelt one may have meant. */
+/** Known names without the prefix `MONSCALE_`, as candidates for a misspelt one. */
 export const KNOWN_SUFFIXES: readonly string[] = [...VARIABLES, ...CLI_VARIABLES]
   .filter(({ name }) => name.startsWith(PREFIX))
   .map(({ name }) => name.slice(PREFIX.length));
 
-/** A name that looks like one of ours and is not: probably misspelt. */
+/** Tells whether a name looks like one of ours and is not known, so probably misspelt. */
 export const isUnknown = (name: string): boolean =>
   name.startsWith(PREFIX) &&
   !name.startsWith(PARAM_PREFIX) &&

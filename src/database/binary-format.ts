@@ -1,14 +1,14 @@
 /**
- * Values in PostgreSQL's binary format, as the `recv` functions of their types read it. pg makes a text of an array and
- * escapes each quote of each element, and PostgreSQL takes that apart again: several times the work on this side, and
- * more on that one.
+ * Values in PostgreSQL's binary format, as the `recv` functions of their types read it. pg would make a text of an
+ * array and escape each quote of each element, and PostgreSQL would parse that again: several times the work here, and
+ * more there.
  *
  * @see https://www.postgresql.org/docs/current/protocol-overview.html "Formats and Format Codes"
  */
 
 import { storable, storableJson } from '../common/json';
 
-/** A type of PostgreSQL, and how its values are written. */
+/** Type of PostgreSQL: its OID, and the function that writes a value. */
 interface Type<T> {
   oid: number;
   put: (value: T) => void;
@@ -16,7 +16,7 @@ interface Type<T> {
 
 export const FLOAT8_OID = 701;
 export const ARRAY_HEADER_BYTES = 20;
-/** PostgreSQL counts microseconds from here on. */
+/** Moment from which PostgreSQL counts microseconds, ms since 1970. */
 export const EPOCH_MS = Date.UTC(2000, 0, 1);
 export const COPY_SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
 export const COPY_END = -1;
@@ -28,7 +28,7 @@ const DASH = 0x2d;
 const BEGIN_BYTES = 1 << 16;
 const KEPT_BYTES_AT_MOST = 1 << 22;
 
-/** What is being written, and how far it is: one for all, as nothing here waits. */
+/** Buffer being written; `end` is the number of bytes so far. One for all callers, since nothing here waits. */
 let buffer = Buffer.allocUnsafe(BEGIN_BYTES);
 let end = 0;
 
@@ -42,7 +42,7 @@ const BOOL: Type<boolean> = { oid: 16, put: putBoolean };
 
 type Values<T> = readonly (T | null)[];
 
-/** Arrays, as parameters of a statement. */
+/** Encode arrays as parameters of a statement. */
 export const uuids = (values: Values<string>): Buffer => arrayOf(UUID, values);
 export const texts = (values: Values<string>): Buffer => arrayOf(TEXT, values);
 /** @param values JSON as texts */
@@ -52,7 +52,7 @@ export const floats = (values: Values<number>): Buffer => arrayOf(FLOAT8, values
 export const integers = (values: Values<number>): Buffer => arrayOf(INT4, values);
 export const booleans = (values: Values<boolean>): Buffer => arrayOf(BOOL, values);
 
-/** The columns of rows that are copied. */
+/** Types of columns in rows that are copied. */
 const COLUMNS = {
   uuid: UUID,
   text: TEXT,
@@ -67,7 +67,7 @@ type TypeName = keyof typeof COLUMNS;
 export type Column = { [N in TypeName]: { type: N; values: Values<ValueOf<N>> } }[TypeName];
 type ValueOf<N extends TypeName> = (typeof COLUMNS)[N] extends Type<infer T> ? T : never;
 
-/** Rows for `COPY … FROM STDIN BINARY`, by their columns, in parts. */
+/** Yields rows for `COPY … FROM STDIN BINARY` in parts, given by their columns. */
 export function* copyOf(columns: readonly Column[]): Generator<Buffer, void> {
   const count = columns[0]!.values.length;
   for (let row = 0; row === 0 || row < count; row += COPIED_AT_ONCE) {
@@ -99,7 +99,11 @@ function putShort(value: number): void {
   end = buffer.writeInt16BE(value, end);
 }
 
-/** Writes the header of an array of one dimension. Answers where it ends. */
+/**
+ * Writes the header of a one-dimensional array.
+ *
+ * @returns place of the first byte after it
+ */
 export function writeArrayHeader(to: Buffer, start: number, oid: number, count: number): number {
   let at = to.writeInt32BE(1, start);
   // "Has nulls": PostgreSQL looks for itself.
@@ -125,7 +129,7 @@ function taken(): Buffer {
   return written;
 }
 
-/** A value with its length before it. */
+/** Writes a value, preceded by its length. */
 function putField<T>(value: T | null, put: (value: T) => void): void {
   makeRoom(4);
   const lengthAt = end;
@@ -168,7 +172,7 @@ function putUuid(uuid: string): void {
   if (all < 0 || end < until) throw new TypeError('not a UUID');
 }
 
-/** Of a digit; less than 0 for what is none. */
+/** Returns the value of a hexadecimal digit; less than 0 for any other character. */
 function nibble(code: number): number {
   if (code >= 0x30 && code <= 0x39) return code - 0x30;
   const letter = code | 0x20;

@@ -5,15 +5,18 @@ import { telemetry } from '../common/telemetry';
 import { Database } from './database';
 
 const EVERY_MS = 2_000;
-/** How often it is looked whether this machine's clock was set, or the machine slept. */
+/**
+ * Interval at which this machine's clock is checked for a jump, after it was set or the machine slept, milliseconds.
+ */
 const LOOK_EVERY_MS = 250;
 const JUMP_MS = 250;
 const WARN_MS = 1_000;
 const TOO_FAR_MS = 30_000;
 
 /**
- * Keeps the program's clock at PostgreSQL's time: asks every two seconds, and at once when this machine's clock was set.
- * While PostgreSQL is away the monotonic clock goes on from its last answer; nothing that is kept can be written then.
+ * Keeps the program's clock at PostgreSQL's time: asks every two seconds, and at once after this machine's clock was
+ * set. While PostgreSQL is away, the program's time is its last answer plus the monotonic clock; nothing can be stored
+ * in that time.
  */
 @Injectable()
 export class ClockSync extends Recurring {
@@ -39,7 +42,7 @@ export class ClockSync extends Recurring {
     this.show();
   }
 
-  /** Why this machine's clock is not good enough to go on with; undefined when it is. */
+  /** Returns why the program's time can't be relied upon; undefined when it can. */
   problem(): string | undefined {
     if (!programClock.isSynced) return 'PostgreSQL has not told its time yet';
     const { offsetMs } = programClock;

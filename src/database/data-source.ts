@@ -33,7 +33,7 @@ import { NewestMatches1764600000000 } from '../../migrations/1764600000000-newes
 import { TakenMessages1764500100000 } from '../../migrations/1764500100000-taken-messages';
 import { ENTITIES } from './entities';
 
-/** A query that is not answered by then never is: a server or network that fell silent says nothing. */
+/** Time after which an unanswered query fails, milliseconds: a server or network that has gone silent never answers. */
 const QUERY_TIMEOUT_MS = 10_000;
 
 const TIMEOUTS = {
@@ -46,20 +46,27 @@ const APPLICATION = 'monscale';
 const AT_ONCE = 10;
 const COPIES_AT_ONCE = 5;
 
-/** One pool of connections for TypeORM and for SQL of our own. What is asked of a connection at once is sent at once. */
+/**
+ * Returns the pool that TypeORM and most of our own SQL share. It pipelines: statements issued together are sent
+ * together.
+ */
 export function createDataSource(url: string): DataSource {
   return dataSource(url, { ...TIMEOUTS, max: AT_ONCE, pipeline: true });
 }
 
-/** Connections for COPY, which does not go with others on its way. */
+/** Returns connections for COPY, which can't be pipelined. */
 export const createCopyPool = (url: string): Pool => createPool(url, { max: COPIES_AT_ONCE });
 
-/** Without JIT: a table of one row, which has no index, is read all the same, at a price that would have it compiled. */
+/**
+ * Settings of keyed connections. JIT is off since a table of one row, without an index, would be read at a cost that
+ * makes PostgreSQL compile the query.
+ */
 const BY_KEYS = `SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_mergejoin = off; SET jit = off`;
 
 /**
- * Connections that plan a statement once, by indexes. A table may be all but empty then, and be read whole for good: each
- * one that a statement names is asked for keys, by `= ANY` or by a LATERAL look with LIMIT 1, beside any join.
+ * Returns connections that plan each statement once, by indexes. A plan may be made while a table is almost empty, and
+ * would then read all of it for good: so statements must look up every table by keys, with `= ANY` or a LATERAL with
+ * LIMIT 1 beside any join.
  */
 export const createKeyedPool = (url: string): Pool =>
   createPool(url, {
@@ -84,7 +91,7 @@ function createPool(url: string, given: PoolConfig): Pool {
   return heard(pool);
 }
 
-/** For migrations: they take the time they take. */
+/** Returns a data source for migrations, without timeouts. */
 export function createMigrationSource(url: string): DataSource {
   return dataSource(url, { max: 2 });
 }
@@ -133,5 +140,5 @@ function dataSource(url: string, extra: object): DataSource {
   });
 }
 
-/** For the migration command: `npm run migration:run`. */
+/** Data source of the migration command: `npm run migration:run`. */
 export default createMigrationSource(process.env.DATABASE_URL ?? '');

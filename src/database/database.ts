@@ -18,21 +18,33 @@ import {
 } from './schema';
 import { asUnavailable, isReadOnly, SqlPool, type Copying, type Sql } from './sql-pool';
 
-/** Any number; the same for every process, so that migrations run one at a time. */
+/**
+ * Key of the advisory lock (an arbitrary number, the same for every process) under which one process at a time
+ * migrates.
+ */
 const MIGRATION_LOCK = 0x6d6f6e73;
 const RECONNECT_MS = 1_000;
 const PING_MS = 3_000;
-/** How long the program waits for its first attempt: migrations, its own or another's, may take longer. */
+/**
+ * Longest time start-up waits for the first attempt to connect, milliseconds; migrations, also another process's, may
+ * take longer.
+ */
 const FIRST_ATTEMPT_MS = 20_000;
 const LOCK_AGAIN_MS = 250;
-/** Rows that processes write to see whether they can, so that few of them wait for each other. */
+/** Number of rows that processes write to test whether they can, so that few wait for each other. */
 const WRITE_SLOTS = 16;
-/** The first answers of a new connection take longest, and the shortest of some tells the time best. */
+/**
+ * Number of clock questions at start: the first answers of a new connection are slow, and the fastest answer is the
+ * most exact.
+ */
 const FIRST_SYNCS = 3;
 
 /**
- * The way to PostgreSQL. When it is away at start the program comes up all the same, not ready, and goes on trying;
- * when it goes away later every query fails with `Unavailable` until it is back.
+ * Access to PostgreSQL.
+ *
+ * Not open yet: start-up goes on after 20 s at most, the process is not ready, and connecting is tried every second.
+ * Open: migrated, the key checked, the clock synced. Closed: at shutdown, or when the database is another program's.
+ * While PostgreSQL is away every query fails with `Unavailable`.
  */
 @Injectable()
 export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
@@ -42,14 +54,14 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   private readonly general = new SqlPool(() => this.pool);
   private readonly copies: SqlPool;
   /**
-   * For statements that find rows by keys alone, and come all the time: planned once, by the indexes, whatever the tables
-   * hold at the time. What they look up and write must not depend on a plan that statistics are good for.
+   * Pool for frequent statements that find rows by keys alone: they are planned once, by the indexes, whatever
+   * statistics say at the time.
    */
   readonly keyed: SqlPool;
   private connecting?: Promise<void>;
-  /** Why it can't be used, as long as it never could. */
+  /** Reason why it can't be used, before it ever could. */
   private whyNot = 'no connection was made yet';
-  /** Migrated, and its time is known: whatever is asked before would go by another clock. */
+  /** True once the database is migrated and its time known; queries before that would go by another clock. */
   private isOpen = false;
   private closed = false;
 
@@ -68,7 +80,12 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     });
   }
 
-  /** @throws WrongDatabase when it is none that this program may use; WrongKey when what is stored is sealed by another key */
+  /**
+   * Connects, and waits for the first attempt.
+   *
+   * @throws WrongDatabase when this program may not use the database
+   * @throws WrongKey when stored secrets are encrypted with another key
+   */
   async onModuleInit(): Promise<void> {
     let wrong: WrongDatabase | WrongKey | undefined;
     await new Promise<void>((attempted) => {
@@ -114,7 +131,7 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     this.logger.warn(`lost an idle connection to PostgreSQL: ${message}`);
   }
 
-  /** Under an advisory lock: many processes may start at once on an empty database. */
+  /** Migrates under an advisory lock, since many processes may start at the same time on an empty database. */
   private async migrate(): Promise<void> {
     const source = createMigrationSource(this.config.databaseUrl!);
     await source.initialize();
@@ -161,15 +178,19 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     if (this.source.isInitialized) await this.source.destroy();
   }
 
-  /** Can PostgreSQL be asked right now? @throws Error saying why not */
+  /**
+   * Checks that PostgreSQL answers.
+   *
+   * @throws Error saying why it does not
+   */
   async ping(): Promise<void> {
     const ping = { text: 'SELECT 1', query_timeout: PING_MS };
     await this.pool.query(ping).catch(asUnavailable);
   }
 
   /**
-   * Does what all work comes down to: takes disk, writes, and commits, for real. And looks whether the tables are still
-   * such as this program knows.
+   * Checks what all work needs: using disk, writing and committing, for real, and that this program knows the present
+   * schema.
    *
    * @throws Error saying why it can't
    */
@@ -192,7 +213,7 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     await assertKnown((sql, values) => this.rows(sql, values) as Promise<never>, this.knownMigrations);
   }
 
-  /** Drops the connections that nobody uses: new ones may lead to the server that takes writes by now. */
+  /** Drops idle connections: new ones may reach the server that accepts writes now. */
   private renew(): void {
     for (const pool of [this.typeormPool, ...this.ownPools]) {
       for (let idle = pool.idleCount; idle > 0; idle--) {
@@ -206,9 +227,9 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * Takes PostgreSQL's time as the program's.
+   * Sets the program's clock to PostgreSQL's time.
    *
-   * @returns by how many ms it has moved against the one that was known; 0 where nothing but drift and errors did
+   * @returns how far that time has jumped, milliseconds; 0 while drift and errors explain the difference
    * @throws Error when it can't be asked
    */
   async syncClock(): Promise<number> {
@@ -231,7 +252,7 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     }
   }
 
-  /** Short work that must not wait: it fails when it is not answered within `timeoutMs`. */
+  /** Runs a statement that fails when it is not answered within `timeoutMs`. */
   async within(timeoutMs: number, text: string, values: unknown[]): Promise<void> {
     await this.pool
       .query({ text, values, query_timeout: timeoutMs } as { text: string })
@@ -246,12 +267,12 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     return this.general.transaction(work);
   }
 
-  /** A transaction that copies. */
+  /** Runs a transaction that may use COPY. */
   copying<T>(work: (sql: Copying) => Promise<T>): Promise<T> {
     return this.copies.copying(work);
   }
 
-  /** A transaction over entities. */
+  /** Runs a transaction over entities. */
   async entities<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     this.assertConnected();
     return this.source.transaction(work).catch((error: unknown) => {
@@ -260,7 +281,7 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     });
   }
 
-  /** Entities, read by statements that are no transaction: each sees what was committed when it began. */
+  /** Reads entities outside of a transaction: each statement sees what was committed when it began. */
   async readEntities<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     this.assertConnected();
     return work(this.source.manager).catch(asUnavailable);
@@ -280,8 +301,11 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   }
 }
 
-/** Half a megabyte that does not fit into the memory of a query of 64 kB: it is written to a file, which goes with the query. */
+/**
+ * Query of half a megabyte that exceeds `work_mem` of 64 kB: PostgreSQL writes it to a file, which it removes
+ * afterwards.
+ */
 const TAKE_DISK = `WITH room AS MATERIALIZED (SELECT repeat(md5(i::text), 16) FROM generate_series(1, 1000) AS i) SELECT count(*) FROM room`;
 
-/** The query under way fails by itself when its connection is lost. */
+/** Listener for lost connections; the query under way fails by itself. */
 const ignore = () => undefined;

@@ -1,22 +1,23 @@
-/** What a revision of the definitions changed: the revision, and kind and id of a definition. */
+/** Change of a definition: the revision, and the definition's kind and id. */
 export type DefinitionChange = [revision: string, kind: string, id: string];
 
-/** More changes than these are not learned one by one. */
+/** Largest number of changes that are read one by one. */
 const CHANGES_AT_ONCE = 10_000;
 
 /**
- * SQL of a value: what changed after the revision `$n`, as JSON. It is to be asked in the statement that reads the revision
- * up to which it counts, so that both are of one moment.
+ * Returns an SQL expression: the changes after revision `$n`, as JSON. Must stand in the statement that reads the
+ * current revision, so that both are of the same moment.
  */
 export const changesAfter = (parameter: string): string =>
   `(SELECT jsonb_agg(jsonb_build_array(c.revision::text, c.kind, c.id))
     FROM (SELECT revision, kind, id FROM definition_changes WHERE revision > ${parameter} LIMIT ${CHANGES_AT_ONCE + 1}) c)`;
 
 /**
- * Which definitions are not what they were, by their kind; undefined when that is not on record, or so many that all is
- * read as fast.
+ * Returns the ids of changed definitions by kind. Undefined when the record has gaps, or when reading everything is as
+ * fast.
  *
- * @param from and to: revisions; what changed after the one, up to the other
+ * @param from revision after which changes count
+ * @param to revision up to which they count
  */
 export function changedDefinitions(
   changes: readonly DefinitionChange[],

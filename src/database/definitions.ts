@@ -8,31 +8,30 @@ import { FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION } from './sql-state';
 
 export interface Page<T> {
   items: T[];
-  /** Hand it back as `cursor` for what follows; absent at the end. */
+  /** Value of `cursor` for the next page; absent on the last one. */
   nextCursor?: string;
 }
 
-/** A page of rows of which one more was asked for than the page holds: that one says that there is more. */
+/** Returns a page made of rows read with `LIMIT limit + 1`: the extra row says that there is another page. */
 export function pageOf<T extends { id: string }>(rows: readonly T[], limit: number): Page<T> {
   const items = rows.slice(0, limit);
   return rows.length > limit ? { items, nextCursor: items.at(-1)!.id } : { items };
 }
 
-/** What a definition is made of, without what the store adds. */
+/** Columns of a definition without those that the store adds. */
 export type Columns<R extends DefinitionRow> = Omit<R, keyof DefinitionRow> & { name: string };
 
-/** Whoever is further behind reads everything anew. */
+/** Number of revisions whose changes are kept; a process further behind reads all definitions. */
 const REVISIONS_KEPT = 10_000;
 
-/** PostgreSQL takes 65,535 values in a statement. */
+/** Rows per statement: PostgreSQL accepts 65,535 values. */
 const ROWS_AT_ONCE = 500;
 
 /**
- * One change of definitions, of one or of many: all or nothing, and rules are read again once.
+ * Runs a change of one or many definitions in a transaction; it makes one new revision.
  *
- * @param what is changed, for messages
- *
- * @throws Conflict when a name is taken, or what is used was deleted meanwhile
+ * @param what name of what is changed, for messages
+ * @throws Conflict when a name is taken, or something used was deleted meanwhile
  */
 export async function changeDefinitions<T>(
   database: Database,
@@ -56,13 +55,13 @@ export async function changeDefinitions<T>(
   }
 }
 
-/** Rows of one kind of definition: unique names, versions that guard against lost updates. */
+/** Store of one kind of definition: unique names, and versions against lost updates. */
 export class DefinitionStore<R extends DefinitionRow> {
   constructor(
     readonly database: Database,
     private readonly clock: Clock,
     private readonly entity: EntityTarget<R>,
-    /** What a message calls one of them. */
+    /** Word for one of them in messages. */
     private readonly kind: string,
   ) {}
 
@@ -73,7 +72,11 @@ export class DefinitionStore<R extends DefinitionRow> {
     return pageOf(rows, limit);
   }
 
-  /** By id or name. @throws NotFound */
+  /**
+   * Returns a definition by id or name.
+   *
+   * @throws NotFound
+   */
   async get(reference: string): Promise<R> {
     const row = await this.find(reference);
     if (row === undefined) throw new NotFound(this.kind, reference);
@@ -85,7 +88,7 @@ export class DefinitionStore<R extends DefinitionRow> {
     return row;
   }
 
-  /** Those of the references that exist, by id or name, in no promised order. */
+  /** Returns the existing definitions among the references (ids or names), in no particular order. */
   async findMany(references: readonly string[]): Promise<R[]> {
     if (references.length === 0) return [];
     return this.database.entities((manager) =>
@@ -99,7 +102,7 @@ export class DefinitionStore<R extends DefinitionRow> {
     );
   }
 
-  /** Columns as a row: a new one, or the next version of the one before. */
+  /** Returns columns as a row: a new one, or the next version of `before`. */
   row(columns: Columns<R>, id: string, before?: R): R {
     const updatedAt = this.clock.now();
     const version = (before?.version ?? 0) + 1;
@@ -107,7 +110,11 @@ export class DefinitionStore<R extends DefinitionRow> {
     return { ...columns, id, version, createdAt, updatedAt } as unknown as R;
   }
 
-  /** @throws Conflict when a name is taken */
+  /**
+   * Inserts rows.
+   *
+   * @throws Conflict when a name is taken
+   */
   async insert(manager: EntityManager, rows: readonly R[]): Promise<void> {
     for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
       const some = rows.slice(from, from + ROWS_AT_ONCE);
@@ -116,7 +123,13 @@ export class DefinitionStore<R extends DefinitionRow> {
     await this.record(manager, rows);
   }
 
-  /** @param row the next version of what is stored. @throws VersionMismatch, Conflict when its name is taken */
+  /**
+   * Updates a row.
+   *
+   * @param row next version of the stored one
+   * @throws VersionMismatch
+   * @throws Conflict when its name is taken
+   */
   async update(manager: EntityManager, row: R): Promise<void> {
     const { id, ...set } = row;
     const where = { id, version: row.version - 1 } as unknown as FindOptionsWhere<R>;
@@ -125,7 +138,13 @@ export class DefinitionStore<R extends DefinitionRow> {
     await this.record(manager, [row]);
   }
 
-  /** @param users names what uses it, inside the transaction. @throws Conflict naming them */
+  /**
+   * Deletes a row.
+   *
+   * @param users returns what uses it, inside the transaction
+   * @throws Conflict naming the users
+   * @throws VersionMismatch
+   */
   async remove(
     row: R,
     expected: number,
@@ -141,7 +160,7 @@ export class DefinitionStore<R extends DefinitionRow> {
     });
   }
 
-  /** Says what the revision of this transaction is about. */
+  /** Records which definitions this transaction's revision changes. */
   private async record(manager: EntityManager, rows: readonly R[]): Promise<void> {
     if (rows.length === 0) return;
     await manager.query(
@@ -151,7 +170,7 @@ export class DefinitionStore<R extends DefinitionRow> {
     );
   }
 
-  /** A change of this one definition. */
+  /** Runs a change of one definition. */
   change<T>(name: string, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     return changeDefinitions(this.database, `${this.kind} ${name}`, work);
   }

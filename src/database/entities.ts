@@ -1,8 +1,8 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 /**
- * What users define, as rows. Everything else (state, ledger, executions, alerts, samples) is on a hot path and is
- * read and written by SQL of its own, in batches.
+ * Definition made by users, as a TypeORM entity. All other tables (state, ledger, executions, alerts, samples) are on a
+ * hot path: they are read and written in batches by our own SQL.
  */
 export abstract class DefinitionRow {
   @PrimaryColumn('uuid') id: string;
@@ -12,7 +12,7 @@ export abstract class DefinitionRow {
   @Column('timestamptz', { name: 'updated_at' }) updatedAt: Date;
 }
 
-/** A mapping chosen by name, with its params; secrets sealed. */
+/** Mapping chosen by name, with its params; secrets are encrypted. */
 export interface MappingChoice {
   type: string;
   params: Record<string, unknown>;
@@ -40,17 +40,17 @@ export class ActionRow extends DefinitionRow {
   @Column('float8', { name: 'timeout_seconds' }) timeoutSeconds: number;
   @Column('int', { nullable: true }) concurrency: number | null;
   @Column('int', { name: 'target_concurrency', nullable: true }) targetConcurrency: number | null;
-  /** Where its requests go to; see `Action.target`. */
+  /** Host that its requests go to; see `Action.target`. */
   @Column('text', { nullable: true }) target: string | null;
   @Column('jsonb') retry: { attempts: number; backoffSeconds: number; maxBackoffSeconds: number };
 }
 
-/** A metric of a service. */
+/** Metric of a service. */
 export interface MetricChoice extends MappingChoice {
   timeoutSeconds: number;
-  /** It is polled, and takes numbers that are sent for it all the same. */
+  /** True when a polled metric also accepts numbers that are sent for it. */
   acceptsPushed?: boolean;
-  /** Its number is made of its readings of the last so many seconds. */
+  /** Window function over its readings of the last so many seconds. */
   window?: { function: string; seconds: number; minSamples?: number };
 }
 
@@ -60,12 +60,12 @@ export class ServiceRow extends DefinitionRow {
   @Column('jsonb') labels: Record<string, string>;
   @Column('bool') enabled: boolean;
   @Column('int', { name: 'interval_seconds' }) intervalSeconds: number;
-  /** Where in its interval it is due; see `common/ids.ts`. */
+  /** Slot of its interval at which it is due; see `common/ids.ts`. */
   @Column('int') slot: number;
-  /** At least one of its metrics is polled. */
+  /** True when at least one of its metrics is polled. */
   @Column('bool') polled: boolean;
   @Column('jsonb') metrics: Record<string, MetricChoice>;
-  /** Metric name -> id of its samples; a metric that is removed and comes back goes on with its history. */
+  /** Ids of sample series by metric name; a metric that was removed and comes back keeps its history. */
   @Column('jsonb') series: Record<string, number>;
   @Column('text') condition: string;
   @Column('text', { nullable: true }) recovery: string | null;
@@ -76,13 +76,13 @@ export class ServiceRow extends DefinitionRow {
   @Column('uuid', { name: 'infrastructure_id', nullable: true }) infrastructureId: string | null;
   @Column('text', { nullable: true }) direction: 'up' | 'down' | null;
   @Column('jsonb') policy: MappingChoice;
-  /** Ids of its actions, in the order they were given; `service_actions` holds the references. */
+  /** Ids of its actions in the given order; `service_actions` holds the foreign keys. */
   @Column('uuid', { name: 'action_ids', array: true }) actionIds: string[];
   /** Steps after the first trigger, while its alarm lasts. */
   @Column('jsonb') escalations: { afterSeconds: number; actionIds: string[] }[];
-  /** What is to become true after a trigger. */
+  /** Condition that is to become true after a trigger. */
   @Column('jsonb', { nullable: true }) expect: { condition: string; withinSeconds: number } | null;
-  /** Executed when an alarm that triggered has ended. */
+  /** Ids of the actions for the end of an alarm that has triggered. */
   @Column('uuid', { name: 'recovery_action_ids', array: true }) recoveryActionIds: string[];
   @Column('text') mode: 'auto' | 'shadow' | 'approve';
   @Column('float8', { name: 'approval_ttl_seconds' }) approvalTtlSeconds: number;
@@ -93,13 +93,13 @@ export class ServiceRow extends DefinitionRow {
 export class SourceRow extends DefinitionRow {
   @Column('text') format: string;
   @Column('jsonb') params: Record<string, unknown>;
-  /** Its silence of so many seconds is an alert. */
+  /** Seconds of silence after which it raises an alert; null for never. */
   @Column('float8', { name: 'silent_after_seconds', nullable: true }) silentAfterSeconds: number | null;
-  /** Names or ids of the services it may speak for; null: all. */
+  /** Names or ids of the services it may send alerts for; null for all. */
   @Column('text', { array: true, nullable: true }) services: string[] | null;
-  /** What its alerts must carry. */
+  /** Labels that its alerts must carry. */
   @Column('jsonb') labels: Record<string, string>;
-  /** What is added to its alerts. */
+  /** Labels that are added to its alerts. */
   @Column('jsonb', { name: 'add_labels' }) addLabels: Record<string, string>;
   /** SHA-256 of its token. */
   @Column('bytea', { name: 'token_hash' }) tokenHash: Buffer;

@@ -1,24 +1,29 @@
 import type { MigrationInterface } from 'typeorm';
 
-/** The oldest that has all that the statements use. */
+/** Oldest PostgreSQL with all that our statements use. */
 const POSTGRES = { version: 150_000, name: '15' };
 
-/** A migration of ours. */
+/** Migration of this program. */
 export interface Migration extends MigrationInterface {
   /**
-   * The migration that a program must know to go on beside this one without knowing it: the last of the version before,
-   * where this one adds what that version does not see. Without it, programs that do not know this one must not go on.
+   * Migration that an older program must know to keep running beside this one: the last of the previous release, if
+   * this one only adds what that release does not look at. Without it, programs that do not know this migration must
+   * stop.
    */
   readonly worksWith?: string;
 }
 
-/** The database is none that this program may use, and waiting does not help. */
+/** Database that this program may not use; waiting does not help. */
 export class WrongDatabase extends Error {}
 
-/** Asks the database. */
+/** Function that runs a statement. */
 export type Ask = <R>(sql: string, values?: unknown[]) => Promise<R[]>;
 
-/** @throws WrongDatabase when PostgreSQL is too old, or the tables in it are another program's */
+/**
+ * Checks that the database is ours, or empty.
+ *
+ * @throws WrongDatabase when PostgreSQL is too old, or its tables are another program's
+ */
 export async function assertOurs(
   ask: Ask,
   known: readonly string[],
@@ -48,10 +53,10 @@ export async function assertOurs(
 }
 
 /**
- * Whether this program may go on beside the tables as they are.
+ * Checks that this program may run on the present schema.
  *
  * @param known migrations of this program
- * @throws WrongDatabase when they were migrated by a later program than the next, naming what is not known
+ * @throws WrongDatabase naming the unknown migrations, when a release later than the next has migrated it
  */
 export async function assertKnown(ask: Ask, known: readonly string[]): Promise<void> {
   const unknown = ((await appliedIn(ask)) ?? []).filter((name) => !known.includes(name));
@@ -72,7 +77,7 @@ export async function assertKnown(ask: Ask, known: readonly string[]): Promise<v
   );
 }
 
-/** Says of each migration which older programs may go on beside it. */
+/** Records for each migration which older programs may keep running beside it. */
 export async function noteVersions(ask: Ask, migrations: readonly Migration[]): Promise<void> {
   await ask(
     `INSERT INTO schema_versions SELECT * FROM unnest($1::text[], $2::text[])
@@ -83,7 +88,11 @@ export async function noteVersions(ask: Ask, migrations: readonly Migration[]): 
 
 export const nameOf = (migration: Migration): string => migration.name ?? migration.constructor.name;
 
-/** Names of the migrations that were done; undefined when none ever was. @throws WrongDatabase when they are not kept as ours */
+/**
+ * Returns the names of the applied migrations; undefined when there never was one.
+ *
+ * @throws WrongDatabase when the table of migrations is not ours
+ */
 async function appliedIn(ask: Ask): Promise<string[] | undefined> {
   const columns = await ask<{ name: string }>(
     `SELECT attname AS name FROM pg_attribute WHERE attrelid = to_regclass('migrations') AND attnum > 0 AND NOT attisdropped`,

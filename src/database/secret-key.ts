@@ -5,10 +5,10 @@ import { secretKeysOf, type Config } from '../config/config';
 
 export type Ask = <R>(text: string, values?: unknown[]) => Promise<R[]>;
 
-/** Secrets are stored that this key does not open. */
+/** Stored secrets that this process's keys do not decrypt. */
 export class WrongKey extends Error {}
 
-/** Where definitions hold sealed secrets. */
+/** Tables and columns of definitions that hold encrypted secrets. */
 export const SEALED_IN = {
   infrastructures: ['nodes', 'load_balancer'],
   actions: ['params'],
@@ -18,13 +18,13 @@ export const SEALED_IN = {
 
 const LOOKED_AT = 100;
 
-/** Tells two keys apart, and nothing about either. */
+/** Returns a fingerprint that tells keys apart and reveals nothing about them. */
 export const fingerprintOf = (key: Buffer): string =>
   createHmac('sha256', key).update('monscale: fingerprint of the secret key').digest('hex').slice(0, 16);
 
 /**
- * Notes the key when it is the first one; a process that has another must not start: what it sealed could be read by
- * nobody else, and nothing that is stored could be read by it.
+ * Checks that this process has the key of the stored secrets; records its key if it is the first. A process with
+ * another key must not start: no other could read what it encrypts, and it could read nothing that is stored.
  *
  * @throws WrongKey saying what to do
  */
@@ -68,7 +68,7 @@ async function noteFirst(ask: Ask, keys: readonly Buffer[]): Promise<void> {
     );
 }
 
-/** Some of what is sealed, from every table. */
+/** Returns some encrypted secrets, from every table. */
 async function someSealed(ask: Ask): Promise<SealedSecret[]> {
   const columns = Object.entries(SEALED_IN).flatMap(([table, names]) =>
     names.map(
@@ -80,7 +80,7 @@ async function someSealed(ask: Ask): Promise<SealedSecret[]> {
   return rows.flatMap(({ params }) => sealedIn(params));
 }
 
-/** Every seal in stored params. */
+/** Returns all encrypted secrets in stored params. */
 export function sealedIn(value: unknown): SealedSecret[] {
   if (isSealed(value)) return [value];
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(sealedIn) : [];

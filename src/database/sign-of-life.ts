@@ -8,45 +8,53 @@ import { Database } from './database';
 
 const EVERY_MS = 2_000;
 const SIGN_MS = 2_000;
-/** By its own clocks a process takes its sign for good for this long: others give it longer, and what it does takes time too. */
+/**
+ * Time for which a process trusts its own last sign, milliseconds: shorter than others do, since what it does next
+ * takes time as well.
+ */
 const GOOD_MS = 5_000;
-/** A worker is taken for dead when its last sign is older than this, by PostgreSQL's clock. */
+/** Age of a worker's last sign, by PostgreSQL's clock, from which it counts as dead, seconds. */
 export const DEAD_AFTER_SECONDS = 7;
-/** After a time without PostgreSQL those that live need this long to say so; at start there was none, mostly. */
+/**
+ * Time that living workers need to give a sign after an outage of PostgreSQL, milliseconds. Shorter at start, since
+ * usually there was no outage.
+ */
 const OTHERS_NEED_MS = 8_000;
 const OTHERS_NEED_AT_START_MS = 3_000;
 
 /**
- * Condition: the worker of the id in `column` has given signs of life, and gives none any more. One that never gave any
- * is of a release that knows none: its leases alone tell.
+ * Returns an SQL condition: the worker with the id in `column` has given signs of life and no longer does. A worker
+ * that never gave any is of a release without signs; only its leases tell.
  */
 export const isDead = (column: string): string =>
   `EXISTS (SELECT FROM workers w WHERE w.id = ${column}
      AND w.seen_at < statement_timestamp() - interval '${DEAD_AFTER_SECONDS} seconds')`;
 
 /**
- * Tells all others, every two seconds, that this process lives: what it has in hand is taken up by them soon after it
- * does not. Only those give signs that have work in hand, or judge. Whoever claims work, or does what can't be undone, first makes sure
- * that the sign is good: a process that was stopped, or whose event loop was, finds that out here before it goes on.
+ * Signs of life of this process: a row that it writes every two seconds, so that others soon take over its work when it
+ * dies. Only processes that hold work, or judge others, give signs.
  *
- * Nobody is taken for dead for what PostgreSQL did not take: whoever judges waits until those that live can have said so.
+ * Good: the last written sign is younger than 5 s, by the monotonic clock and the wall clock. Not good: others may have
+ * taken this process for dead. Before it claims work or does what can't be undone, a process waits for `good()`: so a
+ * stopped process or a blocked event loop is noticed. `canJudge` is true only when signs have been written long enough
+ * for every living worker to have given one, so nobody counts as dead because PostgreSQL was away.
  */
 @Injectable()
 export class SignOfLife implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('SignOfLife');
-  /** Whose leases are this process's. */
+  /** Id of this process in leases. */
   readonly worker = newId();
   private readonly rounds = new Periodic('SignOfLife', EVERY_MS, () => this.give.run());
   private readonly give = new SharedRun(() => this.write());
   private isWanted = false;
-  /** When the last sign that was written was sent: by the monotonic clock, and how far this machine's was ahead of that. */
+  /** Moment at which the last written sign was sent, by the monotonic clock, and the wall clock's lead over it then. */
   private sent = { at: -Infinity, lead: 0 };
-  /** Since when signs are given without a gap, and how long others may need from then on. */
+  /** Moment since which signs are given without a gap, and the time others may need from then on. */
   private steady = { since: Infinity, othersNeedMs: OTHERS_NEED_AT_START_MS };
 
   constructor(private readonly database: Database) {}
 
-  /** To be told before the program is up: this process gives signs. */
+  /** Makes this process give signs; called before the program is up. */
   begin(): void {
     this.isWanted = true;
   }
@@ -55,26 +63,32 @@ export class SignOfLife implements OnApplicationBootstrap, OnApplicationShutdown
     if (this.isWanted) this.rounds.start();
   }
 
-  /** Did everybody else know a moment ago that this process lives? */
+  /** True while all others know that this process lives. */
   get isGood(): boolean {
     // The monotonic clock stands still while a machine sleeps; the other may be set. The worse of them counts.
     const elapsed = performance.now() - this.sent.at;
     return Math.max(elapsed, elapsed + systemLead() - this.sent.lead) < GOOD_MS;
   }
 
-  /** Would those that live have said so by now? Right after an outage of PostgreSQL everybody's sign is old. */
+  /**
+   * True when every living worker must have given a sign; right after an outage of PostgreSQL, everybody's sign is old.
+   */
   get canJudge(): boolean {
     return this.isGood && performance.now() - this.steady.since > this.steady.othersNeedMs;
   }
 
-  /** Resolves once the sign is good, at once when it is. @throws Unavailable when none can be given */
+  /**
+   * Resolves once this process's sign is good.
+   *
+   * @throws Unavailable when none can be written
+   */
   async good(): Promise<void> {
     if (this.isGood) return;
     await this.give.run();
     if (!this.isGood) throw new Unavailable('PostgreSQL takes too long to note that this process lives');
   }
 
-  /** After all that this process had in hand has ended. */
+  /** Stops giving signs, after all work of this process has ended. */
   async onApplicationShutdown(): Promise<void> {
     await this.rounds.stop();
   }

@@ -4,16 +4,16 @@ import { from } from 'pg-copy-streams';
 import { messageOf, Unavailable } from '../common/errors';
 import { codeOf, READ_ONLY } from './sql-state';
 
-/** Runs SQL: on any connection of a pool, or on one. */
+/** Runner of SQL: on any connection of a pool, or on one connection. */
 export interface Sql {
-  /** Rows of a statement. Named ones are prepared once per connection. */
+  /** Returns the rows of a statement. Named statements are prepared once per connection. */
   rows<R extends QueryResultRow>(text: string, values?: unknown[], name?: string): Promise<R[]>;
 }
 
-/** One connection in a transaction that copies. */
+/** Connection in a transaction that can use COPY. */
 export interface Copying extends Sql {
   /**
-   * Adds rows, at a third of what an INSERT costs here and there. One that is refused undoes the transaction.
+   * Adds rows, at a third of the cost of an INSERT on both sides. A refused row rolls back the transaction.
    *
    * @param text COPY … FROM STDIN BINARY
    * @param rows in that format, in parts
@@ -21,7 +21,7 @@ export interface Copying extends Sql {
   copy(text: string, rows: Iterable<Buffer> | AsyncIterable<Buffer>): Promise<void>;
 }
 
-/** Connections that are alike. Without PostgreSQL everything fails with `Unavailable`. */
+/** Pool of equal connections. While PostgreSQL is away everything fails with `Unavailable`. */
 export class SqlPool implements Sql {
   /** @param pool throws while there is none */
   constructor(private readonly pool: () => Pool) {}
@@ -30,12 +30,15 @@ export class SqlPool implements Sql {
     return rowsOf<R>(this.pool(), text, values, name);
   }
 
-  /** All or nothing; rolled back when `work` throws. What it asks for at once is sent at once, and runs one after the other. */
+  /**
+   * Runs a transaction; rolled back when `work` throws. Statements issued together are sent together, and run one after
+   * the other.
+   */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     return this.on((client) => committed(client, () => work(sqlOf(client))));
   }
 
-  /** A transaction that copies, on connections that send one thing at a time. */
+  /** Runs a transaction that may use COPY; for connections without pipelining. */
   copying<T>(work: (sql: Copying) => Promise<T>): Promise<T> {
     const copy = (client: PoolClient) => (text: string, rows: Iterable<Buffer> | AsyncIterable<Buffer>) =>
       pipeline(rows, client.query(from(text))).catch(asUnavailable);
@@ -73,7 +76,10 @@ async function committed<T>(client: PoolClient, work: () => Promise<T>): Promise
 
 const ignore = () => undefined;
 
-/** After a failure. What is silent is not asked once more: closing it rolls back as well. */
+/**
+ * Rolls back after a failure, and tells whether the connection is broken. A silent server is not asked again: closing
+ * the connection rolls back as well.
+ */
 async function isBroken(client: PoolClient, error: unknown): Promise<boolean> {
   if (error instanceof Unavailable || isAway(error)) return true;
   return client.query('ROLLBACK').then(
@@ -93,8 +99,8 @@ async function rowsOf<R extends QueryResultRow>(
 }
 
 /**
- * SQLSTATE classes of a server that can't be reached or entered, is going or coming, full, or whose disk fails; and what
- * sockets say when there is none.
+ * SQLSTATE classes of a server that can't be reached or logged in to, is stopping or starting, is full, or whose disk
+ * fails. `AWAY_CODES` are those of sockets.
  */
 const AWAY = /^(08|28|3D|53|57P|58)/;
 const AWAY_CODES = new Set([
@@ -131,7 +137,7 @@ const UNABLE = /^(53|58|25)/;
 const stateOf = (error: unknown): string =>
   UNABLE.test(codeOf(error) ?? '') ? 'PostgreSQL can not do it now' : 'PostgreSQL is away';
 
-/** Does what was thrown, or what caused it, say that this connection takes no writes? */
+/** Tells whether an error, or its cause, says that the connection is read-only. */
 export const isReadOnly = (error: unknown): boolean =>
   codeOf(error) === READ_ONLY || codeOf((error as Error).cause) === READ_ONLY;
 

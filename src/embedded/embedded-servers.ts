@@ -1,6 +1,6 @@
 /**
- * PostgreSQL and Redis for a machine that has neither: started with the program, their data in one folder.
- * See "Starting it" in the contract.
+ * PostgreSQL and Redis for a machine that has neither: started with the program, their data in one folder. See
+ * "Starting it" in the contract.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -13,37 +13,42 @@ import { startRedis, type RunningRedis } from './redis';
 import type { RunningServer, Say } from './server-process';
 
 export interface EmbeddedServers {
-  /** `postgres://monscale:<password>@127.0.0.1:<port>/monscale`; the user owns this database, and may do nothing else. */
+  /**
+   * `postgres://monscale:<password>@127.0.0.1:<port>/monscale`; the user owns this database, and has no other rights.
+   */
   databaseUrl: string;
   /** `redis://:<password>@127.0.0.1:<port>/0` */
   redisUrl: string;
-  /** The same Redis for one who may ask for types and lengths alone. */
+  /** URL of the same Redis for a user who may only ask for types and lengths. */
   redisReaderUrl: string;
   /** Bearer token of the administrator, kept in `<dataDir>/admin-token`. */
   adminToken: string;
   adminTokenFile: string;
-  /** 32 bytes, base64, kept in `<dataDir>/secret-key`. */
+  /** Secret key, 32 bytes in base64, kept in `<dataDir>/secret-key`. */
   secretKey: string;
-  /** The admin token was made by this call: now is the time to show it. */
+  /** True when this call made the admin token, which should then be shown. */
   firstStart: boolean;
   /**
-   * Ends both servers. Further calls wait for the same end.
-   * @param limitMs how long they may take to end by themselves
+   * Stops both servers. Further calls wait for the same end.
+   *
+   * @param limitMs time to end by themselves, milliseconds
    */
   stop(limitMs?: number): Promise<void>;
 }
 
 export interface EmbeddedOptions {
-  /** Breaks the start off; nothing that was started runs then. */
+  /** Signal that cancels the start; nothing that was started runs then. */
   signal?: AbortSignal;
-  /** false gives up crash safety for speed, for tests. */
+  /** False gives up crash safety for speed, for tests. */
   durable?: boolean;
   /** Folder of an installed PostgreSQL to run instead of the embedded one, for benchmarks. */
   postgres?: string;
 }
 
 /**
- * Starts both, or takes over those that a killed program has left running. A server that ends by itself is started again.
+ * Starts both servers, or takes over those that a killed program has left running. A server that ends by itself is
+ * started again.
+ *
  * @param dataDir made if absent; for its owner only
  * @throws when another program uses the folder, or a server is not ready in 60 s
  */

@@ -1,4 +1,4 @@
-/** Keeps a second program off a folder. */
+/** Interval of the beats, milliseconds. This file keeps a second program from using a folder. */
 import { once } from 'node:events';
 import {
   closeSync,
@@ -18,32 +18,33 @@ import { heard } from '../common/heard';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const BEAT_MS = 2_000;
-/** A holder elsewhere that gives no sign of life for this long is dead. */
+/** Time without a beat after which a holder that can't be seen from here counts as dead, milliseconds. */
 const DEAD_MS = 7_000;
-/** Between two who took a stale lock at once, the last to write has it. */
+/** Pause after writing the lock, milliseconds: if two programs take a stale lock at once, the last to write has it. */
 const SETTLE_MS = 100;
 
-/** What a lock file says of its holder. */
+/** Holder of a lock, as its file says. */
 interface Holder {
   pid: number;
-  /** Where a pid names a process: a boot of a machine, and a namespace in it. */
+  /** Scope of the pid: a boot of a machine, and a namespace in it. */
   where: string;
-  /** When that process began, so that the next one of its number is not taken for it. */
+  /** Start of that process, so that a later process with the same pid is not taken for it. */
   startedAt: string;
-  /** The folder's inode: a copied folder has a copied lock, which is not its own. */
+  /** Inode of the folder: a copied folder has a copied lock, which does not count. */
   folder: string;
   host: string;
 }
 
 /**
- * Locks the folder until the returned function is called or this program ends, however it ends. Two things hold it:
+ * Locks the folder until the returned function is called or this program ends, however it ends. Two things hold the
+ * lock:
  *
- * - on Linux a name among abstract sockets, which the kernel takes back: a dead program's never stays;
- * - the file `program.pid`, for programs that share the folder and not those names: in another container, on another host
- *   of a network's disk. It is a dead program's when its process is gone, or, where that can't be seen from here, when its
- *   last line, a beat, stands still.
+ * - on Linux a name among abstract sockets, which the kernel frees when the program is dead;
+ * - the file `program.pid`, for programs that share the folder but not those names: in another container, or on another
+ *   host with the same network disk. It is stale when its process is gone or, where that can't be seen from here, when
+ *   the beat in its last line stands still.
  *
- * @param deadMs how long a holder that can't be seen from here may give no sign of life
+ * @param deadMs time without a beat after which a holder that can't be seen from here counts as dead, milliseconds
  * @throws when another program holds it, naming its pid
  */
 export async function lockFolder(folder: string, signal: AbortSignal, deadMs = DEAD_MS): Promise<() => void> {
@@ -83,7 +84,7 @@ const taken = (folder: string, holder: Holder | undefined): Error => {
   );
 };
 
-/** Does the program that wrote the lock still run? */
+/** Tells whether the program that wrote the lock still runs. */
 async function holds(
   holder: Holder,
   folder: string,
@@ -101,7 +102,11 @@ async function holds(
   return false;
 }
 
-/** Writes the lock and gives signs of life from then on. @returns what ends it */
+/**
+ * Writes the lock, and beats from then on.
+ *
+ * @returns function that ends it
+ */
 async function hold(folder: string, file: string): Promise<() => void> {
   const facts = [process.pid, here(), startOf(process.pid) ?? '', folderNumber(folder), hostname()];
   const head = `${facts.join('\n')}\n`;
@@ -121,7 +126,7 @@ async function hold(folder: string, file: string): Promise<() => void> {
   };
 }
 
-/** Always of the same length. */
+/** Returns a beat as a line, always of the same length. */
 const beat = (count: number): string => `${String(count).padStart(12, '0')}\n`;
 
 function holderIn(file: string): Holder | undefined {
@@ -141,7 +146,10 @@ function linesOf(file: string): string[] {
 
 const folderNumber = (folder: string): string => String(statSync(folder).ino);
 
-/** On systems that do not say, a host is taken for one that can't be looked into. */
+/**
+ * Returns the scope of this process's pid. On systems that do not tell, no other process has the same, so its beat is
+ * watched.
+ */
 function here(): string {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
@@ -151,7 +159,7 @@ function here(): string {
   }
 }
 
-/** When a process began, in ticks since the boot (proc(5)); undefined when there is none. */
+/** Returns when a process began, in ticks since the boot (proc(5)); undefined when it does not run. */
 function startOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -1,9 +1,13 @@
-/** The data folder: where it really is, and whether it is what it was or a copy. */
+/** The data folder: its canonical path, and whether it is a copy. */
 import { chmodSync, mkdirSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { numberIn } from './server-process';
 
-/** For its owner only; made if absent. @returns its canonical path */
+/**
+ * Makes the folder if absent, for its owner only.
+ *
+ * @returns its canonical path
+ */
 export function privateFolder(path: string): string {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   // A folder that is there already may be a mounted one and another user's; the secrets in it are 0600 each.
@@ -12,8 +16,8 @@ export function privateFolder(path: string): string {
 }
 
 /**
- * Whether the folder was copied since its servers last ran, so that the ports noted in it are another's: it keeps the number
- * of its inode, which stays when a folder is renamed and which no copy on the same disk has. Notes the folder's own.
+ * Tells whether the folder was copied since its servers last ran, so that the ports noted in it are another's. Notes
+ * the inode of the folder, which stays when the folder is renamed and which no copy on the same disk has.
  */
 export function isCopied(path: string): boolean {
   const file = join(path, 'folder-id');

@@ -1,7 +1,7 @@
 /** Secrets that are made once and stay. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 
-/** The secret in the file (0600), made now if there is none. */
+/** Returns the secret in the file (mode 0600), and makes it if there is none. */
 export function keptSecret(file: string, make: () => string): { value: string; isNew: boolean } {
   const isNew = !existsSync(file);
   if (isNew) {

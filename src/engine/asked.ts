@@ -1,49 +1,51 @@
 import type { Capacity, Moment } from './types';
 
 /**
- * A change of the number of nodes that a trigger asked for and no count has shown in full yet. What was asked for
- * together is one wished number, the `desired` of the last of them: a count that comes nearer to it has shown as much.
+ * A change of the number of nodes that a trigger asked for and that no count has shown in full yet.
+ *
+ * Asks add up to one desired number, the `desired` of the newest of them; a count that comes nearer to it shows that
+ * much of them as done.
  */
 export interface Ask {
   readonly trigger: string;
-  /** Nodes more, or fewer where negative. */
+  /** Number of nodes added; negative where nodes are removed. */
   readonly delta: number;
-  /** How many nodes there are to be, with this and all that was asked for before it. */
+  /** Number of nodes there are to be, with this ask and all asked for before it. */
   readonly desired: number;
-  /** What of `delta` no count has shown. */
+  /** Part of `delta` that no count has shown yet. */
   readonly left: number;
   readonly state: AskState;
 }
 
 export type AskState =
-  /** A person has not approved it: nobody was asked yet. */
+  /** Waiting for a person's approval: nothing has been requested of the infrastructure yet. */
   | { readonly is: 'unapproved' }
   | { readonly is: 'under_way' }
-  /** Done at that moment, as far as anybody can tell. */
+  /** Done at that moment, as far as can be told. */
   | { readonly is: 'done'; readonly at: Moment }
-  /** Surely not done: it failed, or was cancelled. */
+  /** Certainly not done: it failed, or was cancelled. */
   | { readonly is: 'void' };
 
-/** A count of nodes: whatever was done after `at` may not be in it. */
+/** A count of nodes; it may not include what was done after `at`. */
 export interface Count {
   readonly nodes: number;
   readonly at: Moment;
 }
 
-/** What there is of an infrastructure, by a count and by what was asked for. */
+/** Capacity of an infrastructure, worked out from a count and from what was asked for. */
 export interface Standing {
   readonly capacity: Capacity & { readonly known: true };
-  /** The asks as they are after this count; those of which nothing is left are over. */
+  /** Asks that remain after this count; those shown in full are left out. */
   readonly asks: readonly Ask[];
 }
 
 /**
- * What of the asks is still to come, by a count. An ask counts until the counter shows it or its warm-up is over. Nodes
- * in flight are never more than what is left of the asks, and never beside a count that holds them already: the number
- * in effect lies between the count and the wished number.
+ * Works out from a count which of the asks are still to come. An ask is in flight until the counter shows it or its
+ * warm-up is over. Nodes in flight are never more than what is left of the asks, and none are added to a count that
+ * includes them already: the effective number lies between the count and the desired number.
  *
  * @param asks in the order in which they were asked
- * @param warmupMs how long a counter may take to show what was done
+ * @param warmupMs longest time a counter takes to show what was done
  */
 export function standingOf(asks: readonly Ask[], count: Count, warmupMs: Moment, now: Moment): Standing {
   const valid = withoutVoid(asks);
@@ -60,7 +62,7 @@ export function standingOf(asks: readonly Ask[], count: Count, warmupMs: Moment,
   };
 }
 
-/** Those that were asked while a void one still counted had it in their wished number. */
+/** Returns the asks without the void ones, whose delta is taken off the `desired` of the asks that came after them. */
 function withoutVoid(asks: readonly Ask[]): Ask[] {
   let lost = 0;
   return asks.flatMap((ask) => {
@@ -73,8 +75,8 @@ function withoutVoid(asks: readonly Ask[]): Ask[] {
 }
 
 /**
- * What the count has shown is left out, of the oldest first, so that a node that came and went again by itself is not
- * waited for anew. Where some go up and others down, the count can't tell which of them it shows.
+ * Takes off the asks, oldest first, what the count has shown, so that a node that came and went again by itself is not
+ * waited for anew. Leaves them unchanged where some go up and others down: a count can't tell which of them it shows.
  */
 function shown(coming: readonly Ask[], inFlight: number, up: number, down: number): Ask[] {
   if (up !== 0 && down !== 0) return [...coming];
@@ -87,7 +89,7 @@ function shown(coming: readonly Ask[], inFlight: number, up: number, down: numbe
   });
 }
 
-/** Nodes still to come and, negative, still to leave. */
+/** Sums the nodes still to come (`up`) and those still to leave (`down`, negative). */
 function totals(asks: readonly Ask[]): { up: number; down: number } {
   let [up, down] = [0, 0];
   for (const { left } of asks) {

@@ -6,7 +6,7 @@ import {
 } from '@marcbachmann/cel-js';
 import type { Values } from './types';
 
-/** What an expression may not exceed; cel-js counts while it parses. */
+/** Limits of an expression, which cel-js checks while it parses. */
 const LIMITS = {
   maxAstNodes: 2_000,
   maxDepth: 100,
@@ -16,7 +16,7 @@ const LIMITS = {
 };
 export const MAX_CONDITION_LENGTH = 4_000;
 
-/** A metric's name is a CEL identifier. */
+/** Pattern of a metric's name: a CEL identifier. */
 export const METRIC_NAME = /^[A-Za-z][A-Za-z0-9_]{0,62}$/;
 
 const RESERVED = new Set(
@@ -28,23 +28,23 @@ const RESERVED = new Set(
 
 export const isMetricName = (name: string): boolean => METRIC_NAME.test(name) && !RESERVED.has(name);
 
-/** What a condition says over the values at hand: decided, or left open, and by what. */
+/** Result of a condition: true or false, or undecided and why. */
 export type Verdict = { truth: boolean } | { truth?: undefined; because: string };
 
 export type Condition = (values: Values) => Verdict;
 
-/** The mistake in an expression, with its place. */
+/** A mistake in an expression, with its place in the text. */
 export class ConditionError extends Error {}
 
-/** Thousands of services say the same thing of their metrics: it is compiled once. */
+/** Compiled conditions by text and metrics: thousands of services share a few. */
 const compiled = new Map<string, Condition>();
 const MAX_COMPILED = 20_000;
 
 /**
- * A CEL expression over metrics, compiled. Every metric is a double. A missing metric is a variable left out: CEL's
- * `||` and `&&` then decide what the others decide alone.
+ * Compiles a CEL expression over metrics. Every metric is a double. A missing metric is an undeclared variable at run
+ * time: CEL's `||` and `&&` then decide by the other operand where it alone decides.
  *
- * @throws ConditionError when it does not parse, names what is not there, is not boolean, or may divide by 0
+ * @throws ConditionError when it does not parse, names an unknown variable, is not boolean, or may divide by 0
  */
 export function compileCondition(text: string, metrics: readonly string[]): Condition {
   if (text.length > MAX_CONDITION_LENGTH) {
@@ -77,7 +77,7 @@ function evaluator(program: (values: Values) => unknown): Condition {
 
 const onlyOwn = (values: Values): Values => Object.assign(Object.create(null) as object, values);
 
-/** What every condition may use. It is made once, and copied for the metrics of each. */
+/** Environment that all conditions have in common, built once; each condition adds its metrics to a copy. */
 const COMMON = new Environment({ limits: LIMITS });
 COMMON.registerOperator('double % double', (a: number, b: number) => a % b);
 COMMON.registerFunction('abs(double): double', Math.abs);
@@ -106,7 +106,9 @@ export const CONDITION_FUNCTIONS = [
   },
 ] as const;
 
-/** Runs the name of a metric, to see whether it is there; with a missing one CEL's evaluation ends in an error. */
+/**
+ * Expands the macro `isMissing(metric)`: true where evaluating the metric's name throws, as it does for a missing one.
+ */
 function isMissing({ args }: { args: Node[] }) {
   return {
     args,
@@ -163,7 +165,7 @@ function parse(text: string, env: Environment): (values: Values) => unknown {
 
 const OPERATORS = new Set('id call || && !_ -_ ?: == != < <= > >= + - * / %'.split(' '));
 
-/** How others write it, and how it is written here; looked for in what is wrong anyway. */
+/** Spellings of other languages and how CEL writes the same; used only for expressions that are invalid anyway. */
 const HABITS: [RegExp, string][] = [
   [/\bnot\s+in\b/i, 'write !(a in [1, 2])'],
   [/\bin\s*[({]/i, 'write in [1, 2]'],
@@ -184,7 +186,9 @@ const HABITS: [RegExp, string][] = [
 ];
 const DECIMAL_COMMA = /\d,\d/;
 
-/** What people are used to from elsewhere, and how to say it; undefined when there is nothing of the kind. */
+/**
+ * Returns a hint for spellings that other languages use, with how to write it in CEL; undefined where none is found.
+ */
 function foreignHabit(text: string): string | undefined {
   for (const [habit, right] of HABITS) {
     const found = habit.exec(text);
@@ -195,7 +199,7 @@ function foreignHabit(text: string): string | undefined {
   return `has a comma in a number ${placeAt(text, comma.index + 1)}: write a point, as in 80.5`;
 }
 
-/** What stands in brackets may be a list, whose commas are right; it is blanked out. */
+/** Blanks out what stands in brackets: it may be a list, whose commas are right. */
 function outsideBrackets(text: string): string {
   let depth = 0;
   return text.replace(/./gs, (character) => {
@@ -206,8 +210,10 @@ function outsideBrackets(text: string): string {
 }
 
 /**
- * A condition is over numbers, and cheap: no texts, maps or loops, and lists only as what `in` looks into. Whole
- * numbers in the text become doubles before the types are checked, so that `cpu > 5 / 2` is what it looks like.
+ * Refuses everything but numbers: no texts, maps or loops, and lists only on the right of `in`. Turns integer literals
+ * into doubles before the types are checked, so that `cpu > 5 / 2` compares with 2.5.
+ *
+ * @throws ConditionError with the place of what is not allowed
  */
 function keepToNumbers(node: Node): void {
   if (node.op === 'value') {
@@ -244,10 +250,11 @@ const isNode = (value: unknown): value is Node =>
   typeof value === 'object' && value !== null && 'op' in value && 'args' in value;
 
 /**
- * Refuses to divide by what may be 0, for then the condition would say nothing when it is wanted most. A divisor is
- * safe when it is a number, `max(x, number over 0)`, `abs` of what is safe, or guarded: `b != 0 && a / b > 1`.
+ * Refuses a divisor that may be 0, since the condition would be undecided just when it is needed. A divisor is safe
+ * when it is a number, `max(x, number over 0)`, `abs` of what is safe, or guarded: `b != 0 && a / b > 1`.
  *
- * @param nonZero what is known not to be 0 at this place
+ * @param nonZero expressions known not to be 0 at this place
+ * @throws ConditionError
  */
 function checkDivisors(node: Node, nonZero: readonly string[]): void {
   const operands = operandsOf(node);
@@ -292,7 +299,10 @@ function isNonZero(node: Node, nonZero: readonly string[]): boolean {
 
 const known = { true: new WeakMap<Node, string[]>(), false: new WeakMap<Node, string[]>() };
 
-/** What can't be 0 when the node is true, or when it is false. Looked at once: each part of a long chain asks it of all before. */
+/**
+ * Returns the expressions that can't be 0 when the node is true, or when it is false. Cached: each part of a long `&&`
+ * chain asks this of all parts before it.
+ */
 function nonZeroWhen(truth: boolean, node: Node): string[] {
   const found = known[`${truth}`].get(node) ?? foundNonZeroWhen(truth, node);
   known[`${truth}`].set(node, found);
@@ -341,14 +351,14 @@ function constantOf(node: Node): number | undefined {
 
 const placeOf = ({ input, start }: Node): string => placeAt(input, start);
 
-/** In words, as there may be several lines. */
+/** Formats a position as "(column 5)", with the line where the text has several. */
 function placeAt(input: string, start: number): string {
   const before = input.slice(0, start).split('\n');
   const column = `column ${before.at(-1)!.length + 1}`;
   return before.length === 1 ? `(${column})` : `(line ${before.length}, ${column})`;
 }
 
-/** cel-js shows the place below the message, by a caret; here the message says it in words. */
+/** Returns the first line of a cel-js message and puts the place, which cel-js marks with a caret below, in words. */
 function firstLine(message: string): string {
   const [first, ...rest] = message.split('\n');
   const caret = rest.find((line) => /^[\s|>]*\^/.test(line));

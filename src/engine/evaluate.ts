@@ -18,7 +18,7 @@ import { own } from './own';
 
 export type Decided = Exclude<Outcome, { needs: 'capacity' }>;
 
-/** A service that was never evaluated. */
+/** Returns the state of a service that was never evaluated. */
 export function initialState(rule: Rule, now: Moment): State {
   return stateOf({
     ruleKey: rule.key,
@@ -33,8 +33,8 @@ export function initialState(rule: Rule, now: Moment): State {
 }
 
 /**
- * A state as it was kept, with every field there is: a copy with other values then has the shape of the first. V8 makes a
- * new shape for each copy that adds a field, and is slow with all of them.
+ * Copies a stored state with every field set, undefined ones too, so that all states have one shape: V8 makes a new
+ * hidden class for each copy that adds a field, and is slow with many of them.
  */
 export const stateOf = (kept: State): State => ({
   ruleKey: kept.ruleKey,
@@ -60,8 +60,9 @@ export const stateOf = (kept: State): State => ({
 });
 
 /**
- * The whole of deciding: if the condition has been true long enough, and nothing stands against it, trigger. Pure:
- * the same rule, state, observation and moment give the same outcome, in polls, alerts, simulations and tests.
+ * Decides what follows from one observation: if the condition has been true long enough and nothing stands against it,
+ * trigger. Pure: the same rule, state, observation and moment give the same outcome, in polls, alerts, simulations and
+ * tests.
  */
 export function evaluate(rule: Rule, before: State, observation: Observation, now: Moment): Outcome {
   if (observation.isStale && rule.enabled) return stale(rule, before, now);
@@ -102,8 +103,9 @@ function decide(rule: Rule, before: State, observation: Observation, now: Moment
 }
 
 /**
- * Nobody has looked since that moment. A hold stands still, whatever missing data counts as: a failed read was seen. An
- * alert is there though nobody looks, and so is the hold of a rule that alerts alone feed.
+ * Decides for a service that nothing has evaluated since the moment `since`. A polled rule keeps its hold and alarm
+ * where `missingData` is `hold` or `breach`, and forgets them otherwise. A rule that alerts alone feed keeps its state:
+ * an alert is there though nobody looks.
  */
 export function stale(rule: Rule, before: State, since: Moment): Decided {
   if (rule.intervalMs === undefined) return outcome(before, { ...before }, 'unknown', 'not_polled', since);
@@ -112,7 +114,10 @@ export function stale(rule: Rule, before: State, since: Moment): Decided {
   return outcome(before, { ...kept, missingFrom, errors: {} }, 'unknown', 'not_polled', since);
 }
 
-/** Whether the condition is true; once in alarm it counts as true until the recovery is. */
+/**
+ * Tells whether the condition is true; in alarm with a recovery condition, it counts as true until the recovery is
+ * true.
+ */
 export function truthOf(rule: Rule, inAlarm: boolean, values: Values): boolean | undefined {
   return inAlarm && rule.recovery ? negated(rule.recovery(values)) : rule.condition(values);
 }
@@ -128,7 +133,10 @@ function isTrue(rule: Rule, state: State, observation: Observation): boolean | u
 const negated = (truth: boolean | undefined): boolean | undefined =>
   truth === undefined ? undefined : !truth;
 
-/** Missing data never triggers. `hold` freezes the hold time; `reset` counts as false. */
+/**
+ * Decides where missing data leaves the condition undecided: never triggers. `hold` freezes the hold time; `reset`
+ * forgets hold and alarm.
+ */
 function missing(rule: Rule, before: State, state: State, observation: Observation, now: Moment): Outcome {
   const kept = rule.missingData === 'hold' ? state : forgetAlarm(state);
   const missingFrom = state.missingFrom ?? observation.previousAt ?? now;
@@ -141,10 +149,10 @@ function missing(rule: Rule, before: State, state: State, observation: Observati
   );
 }
 
-/** How many intervals may pass between two evaluations before the time between them counts as not seen. */
+/** Number of intervals between two evaluations beyond which the time between them counts as unobserved. */
 const GAP_INTERVALS = 3;
 
-/** Readings are back: what the time without them means for the hold. */
+/** Adjusts the hold to a gap without readings that has just ended, as `missingData` says. */
 function acrossGap(rule: Rule, state: State, observation: Observation, now: Moment): State {
   const gapFrom = state.missingFrom ?? unseenSince(rule, observation, now);
   if (gapFrom === undefined) return state;
@@ -219,12 +227,16 @@ function breached(rule: Rule, before: State, state: State, observation: Observat
 
 const AT_LIMIT = { up: 'at_max_nodes', down: 'at_min_nodes' } as const;
 
-/** Without polls and wisdom time a rule triggers once per alert: that another one ends is no reason to act again. */
+/**
+ * Tells whether a rule triggers once per alert, as it does without polls and wisdom time: that another alert ends is no
+ * reason to act again.
+ */
 const isFedOnce = ({ intervalMs, wisdomMs }: Rule): boolean => intervalMs === undefined && wisdomMs === 0;
 
 /**
- * What the policy wishes, within the limits; undefined when it can't tell. A rule moves the number of nodes its own
- * way alone: never across what was counted, whatever is still leaving or to come.
+ * Works out how many nodes a trigger asks for: what the policy asks for, within the limits; undefined when the policy
+ * can't tell. A rule moves the number of nodes in its own direction alone: never across the counted number, whatever is
+ * still leaving or to come.
  */
 export function plan(
   scaling: Pick<Scaling, 'direction' | 'minNodes' | 'maxNodes' | 'wish'>,
@@ -258,7 +270,7 @@ export function plan(
 
 export const NEVER_SCALED: Scalings = { lastAt: {}, directionChanges: [] };
 
-/** Over how long changes of direction are counted, and for how long too many of them freeze scaling. */
+/** Time over which changes of direction are counted, and for which too many of them freeze scaling, milliseconds. */
 const FLAP_MS = 3_600_000;
 
 function wouldFlap(scaling: Scaling, scalings: Scalings = NEVER_SCALED, now: Moment): boolean {
@@ -268,7 +280,7 @@ function wouldFlap(scaling: Scaling, scalings: Scalings = NEVER_SCALED, now: Mom
   return lately.length >= scaling.maxDirectionChanges;
 }
 
-/** The infrastructure after a trigger. */
+/** Returns what is remembered of an infrastructure after a trigger. */
 export function scaled(before: Scalings, direction: Direction, now: Moment): Scalings {
   const isChange = before.lastDirection !== undefined && before.lastDirection !== direction;
   const changes = before.directionChanges.filter((at) => at > now - FLAP_MS);
@@ -282,7 +294,10 @@ export function scaled(before: Scalings, direction: Direction, now: Moment): Sca
 
 const TRIGGER_REASON = { auto: 'triggered', shadow: 'shadowed', approve: 'awaiting_approval' } as const;
 
-/** The hold starts again at the next true evaluation; a rule without polls has none before its wisdom time ends. */
+/**
+ * Applies a trigger to the state. The hold starts again at the next true evaluation; without polls there is none before
+ * the wisdom time ends, so the hold starts at once.
+ */
 function trigger(rule: Rule, before: State, alarm: State, nodes: Nodes | undefined, now: Moment): Outcome {
   const state: State = {
     ...alarm,
@@ -298,7 +313,7 @@ function trigger(rule: Rule, before: State, alarm: State, nodes: Nodes | undefin
   return { state: after, opensInterval: true, changed: true, trigger: { nodes } };
 }
 
-/** Hold and alarm are forgotten, wisdom time is kept. A steady service has nothing to forget, and nothing is made. */
+/** Forgets hold and alarm and keeps the wisdom time; returns the same object when there is nothing to forget. */
 function forgetAlarm(state: State): State {
   const { pendingSince, missingFrom, inAlarm, triggered, nodes, nodesError } = state;
   const isForgotten =
@@ -333,16 +348,18 @@ function outcome(before: State, after: State, phase: Phase, reason: Reason, now:
   return { state, opensInterval: opensInterval, changed: opensInterval || differs(before, state) };
 }
 
-/** Until when it was seen, by what is remembered of it; samples may know of later moments. */
+/**
+ * Returns the last moment at which the service was evaluated, as far as its state shows; samples may show a later one.
+ */
 export function rememberedUntil({ pendingSince, lastTriggeredAt, seenAt }: State): Moment {
   return Math.max(pendingSince ?? lastTriggeredAt ?? 0, seenAt ?? 0);
 }
 
-/** Does it matter when it was last seen? */
+/** Tells whether the moment of the previous observation matters: only in an alarm or while a hold runs. */
 export const asksForGap = ({ pendingSince, inAlarm }: State): boolean =>
   inAlarm || pendingSince !== undefined;
 
-/** Is there anything to remember that was not? */
+/** Tells whether the state has changes that must be stored, phase and reason aside. */
 function differs(before: State, after: State): boolean {
   return (
     before.ruleKey !== after.ruleKey ||
@@ -363,8 +380,10 @@ function sameTexts(a: Readonly<Record<string, string>>, b: Readonly<Record<strin
 }
 
 /**
- * When a rule without polls is to be evaluated again though nothing new arrives: at the end of its hold, of its
- * wisdom times, or of an alert's life. With a wisdom time of 0 a trigger is not repeated.
+ * Returns the moment at which a rule without polls must be evaluated again though nothing new arrives: the end of its
+ * hold, of its wisdom times, or of an alert's life. With a wisdom time of 0 a trigger is not repeated.
+ *
+ * @param lifeEndsAt end of the life of the alerts that feed the rule
  */
 export function nextMoment(
   rule: Rule,
@@ -383,7 +402,7 @@ export function nextMoment(
   return moments.length === 0 ? undefined : Math.min(...(moments as Moment[]));
 }
 
-/** How soon a count of nodes that stopped a trigger is taken again, for a rule without polls. */
+/** Time after which nodes are counted again where a count stopped a trigger, for a rule without polls, milliseconds. */
 const RECOUNT_MS = 30_000;
 
 function nextTriggerAt(rule: Rule, state: State, observation: Observation, now: Moment): Moment | undefined {

@@ -3,18 +3,18 @@ import { alertText, type ToldAlert } from './told-alert';
 import { span } from './window';
 import { own } from './own';
 
-/** What an explanation speaks of, beyond rule and state. */
+/** Facts an explanation is made of, beyond rule and state. */
 export interface Circumstances {
   condition: string;
   recovery?: string;
-  /** `note` says what the number is made of: "avg 5 min". */
+  /** Value of each metric; `note` says what it is made of, for example "avg 5 min". */
   values: Readonly<Record<string, { value: number; note?: string } | { error: string }>>;
   wisdomUntil?: Moment;
-  /** Nothing triggers as long as it is on. */
+  /** True while the kill switch is on: nothing triggers. */
   killSwitch?: boolean;
   scalings?: Scalings;
   missingData: MissingData;
-  /** The alerts that feed it, the newest first, as far as they are at hand, and how many there are. */
+  /** Alerts that feed the rule, newest first, possibly only some of them; `alertsTotal` is their full number. */
   alerts?: readonly ToldAlert[];
   alertsTotal?: number;
 }
@@ -26,21 +26,21 @@ export interface Filled {
   truth: boolean | null;
 }
 
-/** Why a service is as it is, taken apart. */
+/** Explanation of a service's state, in parts. */
 export interface Why {
   condition: Filled;
-  /** In alarm, what ends it. */
+  /** Condition that ends the alarm; present in alarm only. */
   recovery?: Filled;
-  /** What stood against a trigger though the condition is true. */
+  /** What prevented a trigger though the condition is true. */
   guard?: { reason: Reason; detail: string };
-  /** What would have to change for it to trigger. */
+  /** Changes that would let the service trigger. */
   toChange: string[];
-  /** The alerts that feed it, the newest first, and how many there are. */
+  /** Alerts that feed the rule, newest first; `alertsTotal` is their full number. */
   alerts?: readonly ToldAlert[];
   alertsTotal?: number;
 }
 
-/** The state as a sentence an operator understands, with numbers. */
+/** Returns the state as a sentence an operator understands, with numbers. */
 export function explain(rule: Rule, state: State, circumstances: Circumstances, now: Moment): string {
   switch (state.reason) {
     case 'disabled':
@@ -67,11 +67,13 @@ export function explain(rule: Rule, state: State, circumstances: Circumstances, 
   return `${observation}; ${guard(rule, state, circumstances, now)}`;
 }
 
-/** Who counts them may have said so already. */
+/**
+ * Returns "<what>, so it is not scaled: <why>"; drops `what` from the start of `why`, as the counter may have said it.
+ */
 const uncounted = (what: string, why: string): string =>
   `${what}, so it is not scaled: ${why.startsWith(`${what}: `) ? why.slice(what.length + 2) : why}`;
 
-/** What stands against a trigger, or that there was one. */
+/** Describes what prevents a trigger, or that there was one. */
 function guard(rule: Rule, state: State, circumstances: Circumstances, now: Moment): string {
   const { scaling } = rule;
   const web = scaling?.infrastructure;
@@ -119,7 +121,7 @@ function unseen({ intervalMs }: Rule, { staleSince, since }: State): string {
     : `${nobody}, and it is to be read every ${seconds(intervalMs)}: what was seen then says nothing about now`;
 }
 
-/** Which hold it is that is not over: a trigger begins it anew. */
+/** Describes the hold that is not over: the first one, or the one that a trigger started anew. */
 function holdOf(rule: Rule, { inAlarm, lastTriggeredAt }: State): string {
   const hold = `its hold time of ${seconds(rule.holdMs)}`;
   if (!inAlarm) return `${hold} is not over`;
@@ -128,7 +130,7 @@ function holdOf(rule: Rule, { inAlarm, lastTriggeredAt }: State): string {
     : `it triggered at ${clock(lastTriggeredAt)}, and ${hold} runs anew`;
 }
 
-/** What follows from a hold that is not over. */
+/** Says when the service triggers if its hold lasts to the end. */
 function promise(rule: Rule, state: State, { killSwitch, wisdomUntil }: Circumstances): string {
   if (killSwitch) return 'the kill switch is on, so nothing triggers at its end';
   const at = Math.max(state.pendingSince! + rule.holdMs, wisdomUntil ?? 0);
@@ -137,7 +139,7 @@ function promise(rule: Rule, state: State, { killSwitch, wisdomUntil }: Circumst
 
 const NO_GUARD: readonly Reason[] = ['condition_false', 'disabled', 'triggered'];
 
-/** The state taken apart: the condition with its values, the guard, and what would have to change. */
+/** Explains the state in parts: the condition with its values, the guard, and what would have to change. */
 export function why(rule: Rule, state: State, circumstances: Circumstances, now: Moment): Why {
   const { condition, recovery } = circumstances;
   const isBlind = state.reason === 'missing_data' && state.phase !== 'alarm';
@@ -161,7 +163,7 @@ export function why(rule: Rule, state: State, circumstances: Circumstances, now:
   };
 }
 
-/** `cpu > 80 || isMissing(load)` -> `93 > 80 || false` */
+/** Fills values into a condition: `cpu > 80 || isMissing(load)` -> `93 > 80 || false` */
 export function filledIn(
   text: string,
   condition: Rule['condition'],
@@ -176,7 +178,7 @@ export function filledIn(
   return { text, filled, truth: condition(numbersOf(values)) ?? null };
 }
 
-/** Of the metrics that have one. */
+/** Returns the values of the metrics that have one. */
 export function numbersOf(
   values: Readonly<Record<string, { value: number } | object>>,
 ): Record<string, number> {
@@ -264,7 +266,7 @@ function infrastructureWisdomUntil({ scaling }: Rule, { scalings }: Circumstance
   return at === undefined ? undefined : at + scaling!.wisdomMs;
 }
 
-/** "cpu is 93, over 80 for 42 s" where the condition is that simple, else the values and the condition. */
+/** Describes a breach: "cpu is 93, over 80 for 42 s" for a simple comparison, else the values and the condition. */
 function breach(rule: Rule, state: State, circumstances: Circumstances, now: Moment): string {
   const lastingSeconds = Math.floor((now - (state.trueSince ?? state.pendingSince ?? now)) / 1000);
   const lasting = lastingSeconds > 0 || state.reason === 'holding' ? ` for ${lastingSeconds} s` : '';
@@ -283,7 +285,7 @@ function breach(rule: Rule, state: State, circumstances: Circumstances, now: Mom
   return sentence(values(circumstances), truth, fed(circumstances));
 }
 
-/** Of the alerts that feed it the newest, in words. */
+/** Describes the newest of the alerts that feed the rule, and says how many more there are. */
 function fed({ alerts = [], alertsTotal = 0 }: Circumstances): string {
   const [newest] = alerts;
   if (newest === undefined) return '';
@@ -330,7 +332,7 @@ function counted({ nodes }: State): string {
   return `${nodes.current} nodes${onTheWay(nodes)}`;
 }
 
-/** Of a count, what of it is not so any more, or not yet: "(and 2 to come, and 1 to come if approved)". */
+/** Describes nodes to come or to leave, which a count does not show: "(and 2 to come, and 1 to come if approved)". */
 function onTheWay({ inFlight, unapproved = 0 }: Nodes): string {
   const sure = inFlight - unapproved;
   const parts = [changing(sure, ''), changing(unapproved, ' if approved')].filter((part) => part !== '');
@@ -351,20 +353,20 @@ function satisfied({ scaling }: Rule, { nodes }: State): string {
 
 const change = ({ nodes }: State): string => (nodes === undefined ? '' : `, ${nodesChange(nodes)}`);
 
-/** "from 5 (and 1 to come) to 7 nodes" */
+/** Formats a change of nodes: "from 5 (and 1 to come) to 7 nodes" */
 export const nodesChange = (nodes: Nodes): string =>
   `from ${nodes.current}${onTheWay(nodes)} to ${nodes.desired} nodes`;
 
 const sentence = (...parts: string[]): string => parts.filter((part) => part !== '').join('; ');
 
-/** "93 (avg 5 min)" */
+/** Formats a value with its note: "93 (avg 5 min)" */
 const shown = ({ value, note }: { value: number; note?: string }): string =>
   note === undefined ? number(value) : `${number(value)} (${note})`;
 
-/** At most three digits behind the point; numbers are for reading here. */
+/** Formats a number for reading, with at most three digits after the point. */
 export const number = (value: number): string => String(Number(value.toFixed(3)));
-/** Never negative: two processes may know the time a little otherwise. */
+/** Formats a duration in seconds; never negative, as the clocks of two processes may differ a little. */
 export const seconds = (ms: number): string => `${Number((Math.max(0, ms) / 1000).toFixed(1))} s`;
 
-/** HH:MM:SS in UTC, with the date left to the reader's day. */
+/** Formats a moment as HH:MM:SSZ in UTC, without the date. */
 const clock = (at: Moment): string => `${new Date(at).toISOString().slice(11, 19)}Z`;

@@ -1,8 +1,8 @@
 import type { FollowUp, Moment, Observation, Rule, State } from './types';
 
 /**
- * What follows from a trigger while its alarm lasts: the steps of the escalation whose time has come, and whether the
- * action helped. Pure, as the engine it is part of.
+ * Works out what follows from a trigger while its alarm lasts: the steps of the escalation whose time has come, and
+ * whether the action helped. Pure, as the engine it is part of.
  *
  * @param decided the state after this moment's decision
  * @param hasTriggered there is a trigger at this moment
@@ -34,7 +34,10 @@ function withTrigger(rule: Rule, state: State, now: Moment): State {
   };
 }
 
-/** Only an alarm that is seen to last: blind, nothing new is done. */
+/**
+ * Returns the indexes of escalation steps whose time has come; none unless the phase is `alarm`, so none without
+ * readings.
+ */
 function dueSteps(rule: Rule, state: State, observation: Observation, now: Moment): number[] {
   const { phase, firstTriggeredAt, escalated = 0 } = state;
   if (firstTriggeredAt === undefined || observation.killSwitch) return [];
@@ -43,7 +46,7 @@ function dueSteps(rule: Rule, state: State, observation: Observation, now: Momen
   return steps.filter((step) => step >= escalated && firstTriggeredAt + rule.escalationMs![step]! <= now);
 }
 
-/** How long after its end a look still tells whether something had come to be by then, for a rule without polls. */
+/** Time after its deadline at which an expectation can still be judged, for a rule without polls, milliseconds. */
 const LATE_MS = 30_000;
 const LATE_INTERVALS = 3;
 
@@ -65,7 +68,7 @@ function effectOf(
   return { of: expectFrom, helped: truth };
 }
 
-/** When there is something to look at again, though nothing new is seen. */
+/** Returns the moment of the next escalation step or of the expectation's deadline, whichever is first. */
 export function nextAftermathAt(rule: Rule, state: State): Moment | undefined {
   const { firstTriggeredAt, escalated = 0, expectFrom } = state;
   const step = rule.escalationMs?.[escalated];

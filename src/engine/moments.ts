@@ -1,6 +1,6 @@
 import type { Moment, Scalings, State } from './types';
 
-/** Moments that lie in the past, or are now, whatever the state. */
+/** Fields of a state that never lie in the future. */
 export const PAST = [
   'since',
   'pendingSince',
@@ -14,23 +14,29 @@ export const PAST = [
   'missingFrom',
 ] as const satisfies readonly (keyof State)[];
 
-/** The longest that a freeze lasts. */
+/** Longest time a freeze lasts, milliseconds. */
 const FREEZE_MS = 3_600_000;
 
-/** Does something in a state lie after a moment that nothing may lie after? */
+/** Tells whether a moment in the state lies after `latest`. */
 export function isAhead(state: State, latest: Moment): boolean {
   for (const name of PAST) if ((state[name] ?? 0) > latest) return true;
   return false;
 }
 
-/** The state with nothing of it after `to`: what is to last for a time from a moment on lasts no longer than that from then. */
+/**
+ * Returns the state with every moment after `to` set to `to`, so that no hold or wisdom time lasts longer than it would
+ * from then on.
+ */
 export function setBack(state: State, to: Moment): State {
   const changed: Partial<Record<(typeof PAST)[number], Moment>> = {};
   for (const name of PAST) if ((state[name] ?? 0) > to) changed[name] = to;
   return { ...state, ...changed };
 }
 
-/** The same of what is remembered of an infrastructure; the very same when nothing lies after `latest`. */
+/**
+ * Does the same as `setBack` for what is remembered of an infrastructure; returns the same object when nothing lies
+ * after `latest`.
+ */
 export function scalingsBy(scalings: Scalings, latest: Moment, to: Moment): Scalings {
   const { lastAt, directionChanges, frozenUntil } = scalings;
   const isFrozenTooLong = (frozenUntil ?? 0) > latest + FREEZE_MS;

@@ -1,3 +1,3 @@
-/** What a record has under a name by itself: one that every object inherits, as `toString`, is no metric of it. */
+/** Returns a record's own property; undefined for names that every object inherits, such as `toString`. */
 export const own = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
   Object.hasOwn(record, name) ? record[name] : undefined;

@@ -12,25 +12,25 @@ import {
 import type { Moment, Nodes, Observation, Phase, Reason, Rule, Scalings, State, Values } from './types';
 import { MAX_WINDOW_READINGS, windowed, type Window } from './window';
 
-/** What was read at one moment: a number, or why there is none. */
+/** Readings of one moment: for each metric a number, or why there is none. */
 export type Readings = Readonly<Record<string, number | { readonly error: string }>>;
 
 export interface SimulationOptions {
   windows: readonly SimulatedWindow[];
-  /** How many nodes there are at first. */
+  /** Number of nodes at the start. */
   nodes: number;
-  /** Metrics that count the simulated nodes, and are not read. */
+  /** Metrics whose value is the simulated number of nodes; they have no readings. */
   countingMetrics?: readonly string[];
-  /** Metrics that alerts feed: what they say is a reading when it is new. */
+  /** Metrics that alerts feed: what they carry is a reading when it is new. */
   pushedMetrics?: readonly string[];
-  /** How long a reading stands; by default the rule's interval. */
+  /** Time for which one reading stands, milliseconds; by default the rule's interval. */
   intervalMs?: number;
 }
 
 export interface SimulatedWindow {
   readonly metric: string;
   readonly window: Window;
-  /** Of a Counter32: when it began anew, as far as is known. */
+  /** Moments at which a Counter32 began anew, as far as known; absent for other metrics. */
   readonly begins?: readonly Moment[];
 }
 
@@ -41,14 +41,13 @@ export interface Step {
   readonly opensInterval: boolean;
   readonly values: Values;
   readonly trigger?: { readonly nodes?: Nodes };
-  /** Steps of the escalation taken. */
+  /** Number of escalation steps taken at this moment. */
   readonly escalates: number;
 }
 
 /**
- * A rule over a clock of its own: the engine that decides, with what surrounds it in the program kept in memory.
- * Readings before a moment, the readings in windows, the nodes and when they were scaled. A trigger is taken as
- * executed at once.
+ * Runs a rule over simulated time with the real engine, and keeps in memory what the program around it stores: the
+ * state, the readings in windows, the number of nodes and when they were scaled. A trigger counts as executed at once.
  */
 export class Simulation {
   private state?: State;
@@ -66,12 +65,16 @@ export class Simulation {
     this.windows = options.windows.map((one) => new WindowBuffer(one, intervalMs));
   }
 
-  /** Readings from before the first evaluation: windows know of them. */
+  /** Adds readings from before the first evaluation to the windows. */
   warmUp(at: Moment, readings: Readings): void {
     for (const buffer of this.windows) buffer.add(at, readings[buffer.metric]);
   }
 
-  /** @param news an alert that fires is new or changed */
+  /**
+   * Evaluates the rule at one moment.
+   *
+   * @param news an alert that fires is new or changed
+   */
   step(
     at: Moment,
     readings: Readings,
@@ -105,7 +108,7 @@ export class Simulation {
     };
   }
 
-  /** When a rule without polls is to be evaluated again though nothing new is seen. */
+  /** Returns the moment at which a rule without polls is evaluated again though nothing new arrives. */
   nextMoment(at: Moment): Moment | undefined {
     if (this.state === undefined) return undefined;
     const observation = { values: {}, errors: {}, killSwitch: false, scalings: this.scalings };
@@ -148,7 +151,7 @@ export class Simulation {
   }
 }
 
-/** The readings of one window, as they come. */
+/** Readings of one window, added as they come. */
 class WindowBuffer {
   private readonly moments: Moment[] = [];
   private readonly values: number[] = [];
@@ -201,19 +204,19 @@ export interface SimulatedTrigger {
 
 export interface Summary {
   triggers: number;
-  /** Further steps taken while an alarm lasted. */
+  /** Number of further escalation steps taken while alarms lasted. */
   escalations: number;
   secondsInAlarm: number;
   secondsAtLimit: number;
   secondsMissing: number;
-  /** Changes of phase. */
+  /** Number of changes of phase. */
   transitions: number;
 }
 
-/** More than this are counted and not listed. */
+/** Largest number of intervals, and of triggers, that are listed; more are only counted. */
 export const MAX_LISTED = 20_000;
 
-/** What a simulation comes to: its intervals, triggers and sums, bounded whatever its length. */
+/** Result of a simulation: its intervals, triggers and sums, bounded whatever the length. */
 export class Timeline {
   readonly intervals: TimelineInterval[] = [];
   readonly triggers: SimulatedTrigger[] = [];
@@ -247,7 +250,11 @@ export class Timeline {
     if (this.triggers.length < MAX_LISTED) this.triggers.push({ at, values, nodes: trigger.nodes });
   }
 
-  /** @param at when the simulated time ends */
+  /**
+   * Closes the last interval and returns the sums.
+   *
+   * @param at when the simulated time ends
+   */
   end(at: Moment): Summary {
     this.close(at);
     return { ...this.sums };

@@ -1,23 +1,23 @@
-/** An alert that feeds a rule, as people and templates are told of it. */
+/** An alert that feeds a rule, as explanations and templates show it. */
 export interface ToldAlert {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
-  /** The number it carries; absent where it says no more than that it fires. */
+  /** Number the alert carries; absent where it carries none and only fires. */
   readonly value?: number;
   readonly source: string;
-  /** When it began, or was said; RFC 3339. */
+  /** Moment at which the alert began or was sent, RFC 3339. */
   readonly at: string;
 }
 
 const MAX_LABELS = 6;
 const MAX_TEXT = 200;
-/** Where a text was cut through a character of two halves. */
+/** Matches a text that was cut inside a surrogate pair. */
 const HALF_A_PAIR = /[\ud800-\udbff]$/;
-/** What names an alert, in the words of its senders: the first that is there. */
+/** Labels that may name an alert, by different senders; the first present is used. */
 const NAMES = ['alertname', 'title', 'alarm_name', 'rulename', 'trap_name', 'trap_oid', 'summary', 'type'];
 const SUMMARIES = ['summary', 'description', 'message'];
 
-/** "HostDown{instance="db-7"} since 12:00:03Z: db-7 does not answer" */
+/** Formats an alert: "HostDown{instance="db-7"} since 12:00:03Z: db-7 does not answer" */
 export function alertText({ labels, annotations, at }: ToldAlert): string {
   const named = NAMES.find((name) => Object.hasOwn(labels, name));
   const others = Object.entries(labels).filter(([name]) => name !== named);
@@ -30,10 +30,13 @@ export function alertText({ labels, annotations, at }: ToldAlert): string {
   return `${name}${braces} since ${at.slice(11, 19)}Z${said}`;
 }
 
-/** Controls, also those that turn the direction of what stands around them (Unicode's Bidi_Control). */
+/** Matches control characters, including those that change the direction of text (Unicode's Bidi_Control). */
 const CONTROLS = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu;
 
-/** On one line, and not too long; whoever wrote it can't change how the sentence around it reads. */
+/**
+ * Shortens a text to one line without control characters, so that its sender can't change how the sentence around it
+ * reads.
+ */
 function short(text: string): string {
   const line = text.replace(CONTROLS, ' ').replace(/\s+/g, ' ').trim();
   return line.length <= MAX_TEXT ? line : `${line.slice(0, MAX_TEXT - 1).replace(HALF_A_PAIR, '')}…`;

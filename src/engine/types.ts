@@ -1,12 +1,14 @@
 /**
- * The words of the rule engine. Moments are milliseconds since the epoch; durations end in their unit. Nothing here
- * knows a clock, a database or a framework.
+ * Moment in milliseconds since 1970.
+ *
+ * This file has the types of the rule engine. Names of durations end in their unit. Nothing here knows a clock, a
+ * database or a framework.
  */
 export type Moment = number;
 
 export type Phase = 'ok' | 'pending' | 'alarm' | 'unknown';
 
-/** Why a service is in its phase: the first thing that stopped a trigger, or that there was one. */
+/** Reason a service is in its phase: the first thing that stopped a trigger, or that there was one. */
 export type Reason =
   | 'condition_false'
   | 'holding'
@@ -35,133 +37,144 @@ export type Predicate = (values: Values) => boolean | undefined;
 export type Values = Readonly<Record<string, number>>;
 
 export interface Rule {
-  /** Of condition, recovery and metrics: when it changes, the rule starts anew. */
+  /** Digest of condition, recovery and metrics: when it changes, the rule starts anew. */
   readonly key: string;
   readonly enabled: boolean;
   readonly condition: Predicate;
-  /** Ends the alarm; without it, the condition being false does. */
+  /** Condition that ends an alarm; without it the alarm ends when the condition is false. */
   readonly recovery?: Predicate;
   readonly holdMs: number;
   readonly wisdomMs: number;
   readonly repeat: boolean;
   readonly missingData: MissingData;
-  /** How often it is polled; undefined when it is fed by alerts alone. */
+  /** Interval between polls; undefined for a rule that alerts alone feed. */
   readonly intervalMs?: number;
   readonly mode: Mode;
   readonly scaling?: Scaling;
-  /** After the first trigger of an alarm, while it lasts: when each further step is taken, rising. */
+  /** Times from an alarm's first trigger to each escalation step, rising. */
   readonly escalationMs?: readonly number[];
-  /** What is to become true after a trigger, and by when. */
+  /** Condition that must become true after a trigger, and within which time. */
   readonly expect?: { readonly condition: Predicate; readonly withinMs: number };
 }
 
-/** The piece of infrastructure a rule scales, and by how much. */
+/** Infrastructure a rule scales, and by how much. */
 export interface Scaling {
   readonly infrastructure: string;
   readonly direction: Direction;
   readonly minNodes: number;
   readonly maxNodes: number;
   readonly wisdomMs: number;
-  /** More changes between up and down within an hour freeze the scaling of the infrastructure for an hour. */
+  /**
+   * Largest number of changes between up and down within an hour; one more freezes the scaling of the infrastructure
+   * for an hour.
+   */
   readonly maxDirectionChanges: number;
-  /** How many nodes there should be, before limits; undefined when a value it goes by is missing. */
+  /** Returns the number of nodes there should be, before limits; undefined when a value it depends on is missing. */
   readonly wish: (nodes: { effective: number; direction: Direction }, values: Values) => number | undefined;
 }
 
-/** What is remembered of an infrastructure by all the rules that scale it. */
+/** What is remembered of an infrastructure, shared by all rules that scale it. */
 export interface Scalings {
-  /** The last trigger, by direction. */
+  /** Moment of the last trigger, by direction. */
   readonly lastAt: Readonly<Partial<Record<Direction, Moment>>>;
   readonly lastDirection?: Direction;
-  /** When a trigger went the other way than the one before it; those of the last hour. */
+  /** Moments of the last hour at which a trigger went the other way than the one before it. */
   readonly directionChanges: readonly Moment[];
   readonly frozenUntil?: Moment;
 }
 
-/** What is seen at one moment. */
+/** Facts a rule is evaluated on at one moment. */
 export interface Observation {
   readonly values: Values;
   /** Metrics that could not be read: name -> why. */
   readonly errors: Readonly<Record<string, string>>;
-  /** When it was last seen before this moment, if a gap since then is to be judged. */
+  /** Moment of the previous observation; set only where a gap since then is to be judged. */
   readonly previousAt?: Moment;
-  /** Nobody has looked since this moment, which is past when it is told. */
+  /** True where nobody has looked since the moment of this observation, which is then in the past. */
   readonly isStale?: boolean;
-  /** Not one metric could be read: no sample tells later that it was seen now. */
+  /** True where not one metric could be read, so that no sample will show that the service was evaluated now. */
   readonly isBlind?: boolean;
-  /** Something new is seen: an alert that fires. Polls always see something new. */
+  /** True where there is something new, such as an alert that fires; always true of polls. */
   readonly news?: boolean;
   readonly killSwitch: boolean;
-  /** Of the infrastructure the rule scales. */
+  /** Scaling history of the infrastructure the rule scales. */
   readonly scalings?: Scalings;
-  /** Left out until it is asked for: counting nodes costs a read. */
+  /** Node count; left out until a decision asks for it, since counting costs a read. */
   readonly capacity?: Capacity;
 }
 
 export type Capacity =
   | {
       readonly known: true;
-      /** As counted. */
+      /** Number of nodes counted. */
       readonly current: number;
-      /** Asked for and still to come; negative when more are leaving. */
+      /** Number of nodes asked for and still to come; negative when more are leaving. */
       readonly inFlight: number;
-      /** Asked for and not approved: it counts for rules of the same direction, which would ask for it again. */
+      /**
+       * Nodes asked for and not approved: they count for rules of the same direction, which would ask for them again.
+       */
       readonly unapproved?: { readonly up: number; readonly down: number };
     }
   | { readonly known: false; readonly error: string };
 
-/** What is remembered between evaluations. */
+/** What is remembered of a service between evaluations. */
 export interface State {
   readonly ruleKey: string;
   readonly phase: Phase;
   readonly reason: Reason;
-  /** Since when it is in this phase. */
+  /** Moment since which the service is in this phase. */
   readonly since: Moment;
-  /** Since when the condition is true, as far as the hold goes: a trigger begins it anew. */
+  /** Moment since which the condition is true, for the hold: a trigger begins it anew. */
   readonly pendingSince?: Moment;
-  /** Since when the condition is true, whatever triggered meanwhile; time in which nobody could see it is left out. */
+  /**
+   * Moment since which the condition is true, whatever triggered meanwhile; under `missingData: hold`, gaps without
+   * readings are left out.
+   */
   readonly trueSince?: Moment;
-  /** The condition has held and has not recovered. */
+  /** True where the condition has held long enough and has not recovered. */
   readonly inAlarm: boolean;
-  /** There was a trigger in this alarm. */
+  /** True where there was a trigger in this alarm. */
   readonly triggered: boolean;
-  /** There was no news since that trigger. */
+  /** True where nothing new was observed since that trigger. */
   readonly answered: boolean;
   readonly lastTriggeredAt?: Moment;
-  /** In an alarm that escalates: its first trigger. */
+  /** Moment of the first trigger of an alarm that escalates. */
   readonly firstTriggeredAt?: Moment;
-  /** How many steps of its escalation were taken. */
+  /** Number of escalation steps taken. */
   readonly escalated?: number;
-  /** The trigger of which it is not known yet whether it helped. */
+  /** Moment of the trigger of which it is not known yet whether it helped. */
   readonly expectFrom?: Moment;
-  /** Where the wisdom time counts from; gone when a person ended it. */
+  /** Moment from which the wisdom time counts; undefined once a person has ended it. */
   readonly wisdomFrom?: Moment;
-  /** The last evaluation that was decided though nothing could be read, and that found it in breach. */
+  /** Moment of the last evaluation that found a breach though no metric could be read. */
   readonly seenAt?: Moment;
-  /** Nobody has looked at it since. */
+  /** Moment since which nobody has evaluated the service. */
   readonly staleSince?: Moment;
-  /** In a gap of missing data: when readings were last seen. */
+  /** Moment of the last readings before the current gap of missing data. */
   readonly missingFrom?: Moment;
   readonly errors: Readonly<Record<string, string>>;
-  /** Of the last decision that counted nodes. */
+  /** Node numbers of the last decision that counted nodes. */
   readonly nodes?: Nodes;
   readonly nodesError?: string;
 }
 
 export interface Nodes {
   readonly current: number;
-  /** Still to come; negative when more are leaving. */
+  /** Nodes still to come; negative when more are leaving. */
   readonly inFlight: number;
-  /** What of `inFlight` nobody has approved: it comes, or leaves, only if somebody does. */
+  /** Part of `inFlight` that nobody has approved: it comes, or leaves, only once somebody does. */
   readonly unapproved?: number;
   /** current + inFlight */
   readonly effective: number;
   readonly desired: number;
   /** desired - effective */
   readonly delta: number;
-  /** The policy wished for more than the limits allow. */
+  /** True where the policy asks for a change and the limits allow none. */
   readonly isLimited?: boolean;
-  /** What the policy wishes for is there and has not left yet, or is on its way: it lies on the other side of the count. */
+  /**
+   * True where what the policy asks for lies on the other side of the counted number: nodes that are still leaving, or
+   * that are on their way, cover it.
+   */
   readonly isCovered?: boolean;
 }
 
@@ -169,11 +182,11 @@ export interface Trigger {
   readonly nodes?: Nodes;
 }
 
-/** What follows from an earlier trigger. */
+/** Follow-up of an earlier trigger. */
 export interface FollowUp {
-  /** Steps of the escalation, by their place, whose time has come. */
+  /** Indexes of the escalation steps whose time has come. */
   readonly escalates?: readonly number[];
-  /** Of the trigger at that moment; `helped` is undefined where nobody can tell. */
+  /** Whether the trigger at the moment `of` helped; `helped` is undefined where that can't be told. */
   readonly effect?: { readonly of: Moment; readonly helped: boolean | undefined };
 }
 
@@ -183,14 +196,20 @@ export type Outcome =
   | {
       readonly needs?: undefined;
       readonly state: State;
-      /** Phase, reason or errors are not what they were, or there is a trigger: there is something to write. */
+      /** True where there is something to store: phase, reason or errors have changed, or there is a trigger. */
       readonly changed: boolean;
-      /** Another interval of the ledger begins. */
+      /** True where a new interval of the ledger begins. */
       readonly opensInterval: boolean;
       readonly trigger?: Trigger;
-      /** An alarm in which there was a trigger has ended: it was seen to be over, not lost from sight. */
+      /**
+       * True where an alarm in which there was a trigger has ended because its condition became false, not by a gap in
+       * the observations.
+       */
       readonly recovered?: boolean;
       readonly followUp?: FollowUp;
-      /** The trigger that was stopped was a change of direction too many: nobody scales the infrastructure until then. */
+      /**
+       * Moment until which nobody scales the infrastructure, set where the stopped trigger was one change of direction
+       * too many.
+       */
       readonly freezesUntil?: Moment;
     };

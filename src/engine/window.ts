@@ -1,6 +1,6 @@
 import type { Moment } from './types';
 
-/** What a window makes of the readings in it. */
+/** Functions that make one number of the readings in a window. */
 export const WINDOW_FUNCTIONS = [
   'avg',
   'min',
@@ -17,38 +17,43 @@ export const WINDOW_FUNCTIONS = [
 ] as const;
 export type WindowFunction = (typeof WINDOW_FUNCTIONS)[number];
 
-/** A metric's number is made of its readings of the last so many seconds: those after `now - seconds`, up to `now`. */
+/** A window of a metric: its value is made of the readings after `now - seconds`, up to `now`. */
 export interface Window {
   readonly function: WindowFunction;
   readonly seconds: number;
-  /** With fewer readings than this there is no number. */
+  /** Smallest number of readings for which there is a value. */
   readonly minSamples?: number;
 }
 
-/** More readings of a window than this are not looked at: the newest count. */
+/** Largest number of readings of a window that are used: the newest. */
 export const MAX_WINDOW_READINGS = 3_000;
 
-/** The readings of a window, oldest first. */
+/** Readings of a window, oldest first. */
 export interface Readings {
   readonly values: readonly number[];
   readonly firstAt: Moment;
   readonly lastAt: Moment;
-  /** They are of a counter that goes round at 2^32. */
+  /** Present where the readings are of a counter that wraps around at 2^32. */
   readonly counter32?: Counter32Readings;
 }
 
-/** What tells a counter that went round from one that began anew. */
+/** Facts that tell a counter that wrapped around from one that was reset. */
 export interface Counter32Readings {
-  /** Of each reading. */
+  /** Moment of each reading. */
   readonly moments: readonly Moment[];
-  /** When it began anew, as far as is known. */
+  /** Moments at which the counter was reset, as far as known. */
   readonly begins: readonly Moment[];
 }
 
-/** The number, or why there is none; `coveredMs` is how much of the window has been seen. */
+/** Value of a window, or why there is none; `coveredMs` is how much of the window has readings. */
 export type Windowed = { readonly value: number; readonly coveredMs: number } | { readonly error: string };
 
-/** @param readings undefined when there are none @param intervalMs a reading stands for the time up to the next one */
+/**
+ * Returns the value of a window, or why there is none.
+ *
+ * @param readings undefined when there are none
+ * @param intervalMs time for which the newest reading stands
+ */
 export function windowed(
   window: Window,
   readings: Readings | undefined,
@@ -67,10 +72,10 @@ export function windowed(
   return { value: FUNCTIONS[window.function](readings), coveredMs };
 }
 
-/** Does it tell how much a number rises? */
+/** Tells whether the function measures how much a number rises. */
 export const isOfChange = (name: WindowFunction): boolean => name === 'rate' || name === 'delta';
 
-/** Is it 0 where there is no reading? */
+/** Tells whether the function is 0 where there is no reading. */
 export const isOfAll = (name: WindowFunction): boolean => name === 'count' || name === 'sum';
 
 const FUNCTIONS: Record<WindowFunction, (readings: Readings) => number> = {
@@ -92,16 +97,19 @@ const FUNCTIONS: Record<WindowFunction, (readings: Readings) => number> = {
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
-/** Where a Counter32 goes round. */
+/** Value at which a Counter32 wraps around. */
 const ROUND = 2 ** 32;
-/** A beginning is known by the agent's own clock, which counts in hundredths, and by when its answer came. */
+/**
+ * Tolerance before a reading, milliseconds: a reset is dated by the agent's own clock, which counts in hundredths, and
+ * by when its answer came.
+ */
 const BEGAN_EARLIER_MS = 2_000;
-/** A reading stands at its tick, which may be before its answer came. */
+/** Tolerance after a reading, milliseconds: a reading is dated by its tick, which may be before its answer came. */
 const BEGAN_LATER_MS = 1_000;
 
 /**
- * How much a counter rose. One that falls began again at 0, so what it shows then is what it rose by; but a Counter32 that
- * falls went round, unless it is known to have begun anew since the reading before.
+ * Returns how much a counter rose. A counter that falls was reset to 0, so its value is what it rose by; but a
+ * Counter32 that falls wrapped around, unless it is known to have been reset since the reading before.
  */
 function increase({ values, counter32 }: Readings): number {
   let total = 0;
@@ -128,13 +136,13 @@ function percentile(values: readonly number[], share: number): number {
   return below + (above - below) * (place - Math.floor(place));
 }
 
-/** "avg 5 min"; "avg 5 min, 40 s of it seen" while it fills. */
+/** Describes a window: "avg 5 min"; "avg 5 min, 40 s of it seen" while it fills. */
 export function windowNote(window: Window, coveredMs: number): string {
   const whole = `${window.function} ${span(window.seconds * 1000)}`;
   return coveredMs < window.seconds * 1000 ? `${whole}, ${span(coveredMs)} of it seen` : whole;
 }
 
-/** A time span as an operator says it. */
+/** Formats a duration as an operator says it: "5 min". */
 export function span(ms: number): string {
   const seconds = Number((ms / 1000).toFixed(1));
   if (seconds >= 3600 && seconds % 3600 === 0) return `${seconds / 3600} h`;

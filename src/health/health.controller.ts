@@ -10,7 +10,7 @@ import { groupMetrics } from '../process-group/process-group';
 import { Queues } from '../queue/queues';
 import { Health } from './health';
 
-/** For machines: is it alive, can it work, what has it done. */
+/** Routes for machines: liveness, readiness and metrics. */
 @Public()
 @ApiTags('health')
 @Controller()

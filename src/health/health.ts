@@ -12,12 +12,12 @@ import { UnpolledSweep } from '../rules/unpolled-sweep';
 import { Probe } from './probe';
 import { stateOf, type Check, type Checks, type State } from './readiness';
 
-/** How often it is looked for the metrics and the log, whether anybody asks or not. */
+/** Interval at which health is checked for the metrics and the log, whether or not anybody asks, milliseconds. */
 const LOOK_MS = 5_000;
-/** Less than this is about to be none: PostgreSQL takes its log in files of 16 MB. */
+/** Least free disk space, bytes: PostgreSQL takes its log in files of 16 MB. */
 const DISK_LEFT_BYTES = 64 << 20;
 
-/** Whether the roles of this process can do their work, found out by doing it in small. */
+/** Checks whether the roles of this process can do their work, by doing it in small. */
 @Injectable()
 export class Health extends Recurring {
   private readonly logger = new Logger('Health');
@@ -60,7 +60,7 @@ export class Health extends Recurring {
     return { status, checks };
   }
 
-  /** One line when it changes. */
+  /** Sets the metrics, and logs one line when the state changes. */
   private tell(status: State, checks: Checks): void {
     telemetry.ready.set({ check: 'overall' }, { up: 1, degraded: 0.5, down: 0 }[status]);
     for (const [check, { status }] of Object.entries(checks))
@@ -83,7 +83,7 @@ export class Health extends Recurring {
 const checkOf = (problem: string | undefined): Check =>
   problem === undefined ? { status: 'up' } : { status: 'down', error: problem };
 
-/** What a scheduler asks for is of no use while nobody does it. */
+/** Returns the check of polling: a scheduler's polls are of no use while no worker does them. */
 const polling = (late: number): Check =>
   checkOf(
     late === 0

@@ -1,14 +1,19 @@
 import { messageOf } from '../common/errors';
 import type { Check } from './readiness';
 
-/** How long what was found out is believed: what works is tried seldom, as that costs something; what does not, soon. */
+/**
+ * Time for which a success is trusted, milliseconds. A failure is trusted for `DOWN_MS`, since trying costs something
+ * only while things work.
+ */
 const UP_MS = 5_000;
 const DOWN_MS = 200;
 const TIMEOUT_MS = 3_500;
 
 /**
- * Tries in small whether some work can be done, once at a time and not more often than is worth it, however often it is
- * asked. A try that does not end counts as failed, and no other begins before it has.
+ * Tries in small whether some work can be done.
+ *
+ * At most one try is under way, and a new one begins only when the last result is too old, however often it is asked. A
+ * try that does not end in time counts as failed, and no other begins before it has ended.
  */
 export class Probe {
   private last?: Check;
@@ -21,14 +26,14 @@ export class Probe {
     private readonly timeoutMs = TIMEOUT_MS,
   ) {}
 
-  /** What is known by now; a try that is worth it begins, and only the first one is waited for. */
+  /** Returns the present result, and begins a try if the result is too old; waits only for the very first try. */
   async look(): Promise<Check> {
     this.begin();
     if (this.last === undefined) await this.settled();
     return this.running !== undefined && this.isLate ? this.late : (this.last ?? this.late);
   }
 
-  /** Waits for the try that is worth it by now, if any; not longer than one may take. */
+  /** Begins a try if the last result is too old, and waits for the try under way, for as long as one may take. */
   async renewed(): Promise<void> {
     this.begin();
     await this.settled();

@@ -4,7 +4,7 @@ export type Check = { status: 'up' } | { status: 'down'; error: string };
 export type Checks = Record<string, Check>;
 export type State = 'up' | 'degraded' | 'down';
 
-/** What each role does its work with: everything in one of the rows. */
+/** Checks that each role needs: all those in one of the rows. */
 const NEEDS: Record<Role, string[][]> = {
   // Alerts are in PostgreSQL before they are answered; what Redis would carry, sweeps put there when it is back.
   api: [['database', 'clock']],
@@ -17,12 +17,12 @@ const NEEDS: Record<Role, string[][]> = {
   scheduler: [['database', 'clock', 'redis', 'scheduler', 'polls']],
 };
 
-/** Others send to these: a process that has one is to stay in reach as long as it takes what is sent. */
+/** Roles that others send to: a process with one must stay reachable as long as it accepts what is sent. */
 const ACCEPTING: readonly Role[] = ['api', 'trap'];
 
 /**
- * `down` when a role can't do its work: of a process that others send to, a role that takes what they send. `degraded` when
- * it can, and something is not as it should be.
+ * Returns the state of a process. `down` when a role can't do its work; in a process that others send to, only the
+ * accepting roles count. `degraded` when they can, but some check fails.
  */
 export function stateOf(roles: readonly Role[], checks: Checks): State {
   const isUp = (name: string) => checks[name]?.status === 'up';

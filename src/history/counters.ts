@@ -2,32 +2,38 @@ import { Injectable, Logger } from '@nestjs/common';
 import { messageOf } from '../common/errors';
 import { Database } from '../database/database';
 
-/** A Counter32 that was read. */
+/** Reading of a Counter32. */
 export interface CounterRead {
   series: number;
   /** Id of its service. */
   service: string;
-  /** When it began to count, ms, as far as is known. */
+  /** Moment at which it began to count, ms since 1970; absent when unknown. */
   since?: number;
 }
 
 interface Known {
   since?: number;
-  /** When it was read last, ms. */
+  /** Moment of the last reading, ms since 1970. */
   readAt: number;
 }
 
-/** Kept of each series; a device that begins anew more often than this in the time of a window is beyond help. */
+/**
+ * Largest number of restarts kept per series; the rate of a device that restarts more often within one window can't be
+ * told.
+ */
 const MAX_BEGINS = 100;
 const MAX_KNOWN = 1_000_000;
-/** A beginning is told by an agent's clock and by when its answer came: it comes out a little otherwise each time. */
+/**
+ * Largest difference between two computed moments of the same start, milliseconds: it is computed from the agent's
+ * clock and the arrival of its answer, and varies a little.
+ */
 const SAME_MS = 3_000;
-/** sysUpTime, by which a beginning is told, goes round itself: hundredths of a second in 32 bits, 497 days. */
+/** Period in which sysUpTime itself wraps, milliseconds: hundredths of a second in 32 bits, 497 days. */
 const ROUND_MS = 2 ** 32 * 10;
 
 /**
- * Remembers which series are Counter32 and when they began anew, so that whoever makes a rate of them, now or of what is
- * on record, can tell one that went round from one that began anew. Written when there is something new, which is rare.
+ * Record of which series are Counter32, and when they restarted, so that a rate can tell a wrapped counter from a
+ * restarted one. Written only when something is new, which is rare.
  */
 @Injectable()
 export class Counters {
@@ -38,7 +44,10 @@ export class Counters {
 
   constructor(private readonly database: Database) {}
 
-  /** To be told of each reading of a Counter32. Never fails: what can't be written now is when it is read next. */
+  /**
+   * Records readings of Counter32; called for each one. Never throws: what can't be written now is written at the next
+   * reading.
+   */
   async note(reads: readonly CounterRead[], at: Date): Promise<void> {
     const now = at.getTime();
     const news: CounterRead[] = [];
@@ -61,7 +70,7 @@ export class Counters {
     }
   }
 
-  /** To be told of readings, of metrics with a rate, that are no Counter32: their metric may have been another one once. */
+  /** Removes series with a rate that are no Counter32; their metric may have been one before. */
   async noteOthers(series: readonly number[]): Promise<void> {
     const news = series.filter((one) => !this.others.has(one));
     if (news.length === 0) return;
@@ -104,7 +113,7 @@ export class Counters {
   }
 }
 
-/** Has it begun anew since it was read last? */
+/** Tells whether a counter has restarted since its last reading. */
 function isBeginning(since: number | undefined, { since: before, readAt }: Known): boolean {
   if (since === undefined) return false;
   if (before === undefined) return true;

@@ -5,7 +5,7 @@ import { codeOf, LOCK_NOT_AVAILABLE } from '../database/sql-state';
 const DAY_MS = 86_400_000;
 
 /**
- * A table in partitions of some days each, by its column `at`, counted in UTC from 1970 on: no time zone and no month
+ * Partitions of a table by its column `at`, of some days each, counted in UTC from 1970: no time zone and no month
  * moves their edges.
  */
 export class Partitions {
@@ -17,21 +17,21 @@ export class Partitions {
     private readonly storage = '',
   ) {}
 
-  /** Makes the partitions of these moments where they are missing. */
+  /** Makes the missing partitions of these moments. */
   async ensure(moments: Iterable<number>): Promise<void> {
     const starts = new Set([...moments].map((at) => this.startOf(at)));
     for (const start of starts) await this.make(start);
   }
 
-  /** Makes the partition of `now` and those of the days after it. */
+  /** Makes the partition of `now` and those of the following days. */
   async prepare(now: Date, daysAhead = 3): Promise<void> {
     const days = Array.from({ length: daysAhead + 1 }, (_, day) => now.getTime() + day * DAY_MS);
     await this.ensure(days);
   }
 
   /**
-   * Drops the partitions that end by then. One that somebody reads for long is left to the next round: everybody else
-   * would wait behind who waits for it.
+   * Drops the partitions that have ended by a moment. A partition that is being read is left to the next round: while
+   * the drop waited for its lock, everybody else would wait behind it.
    */
   async drop(before: Date): Promise<{ dropped: string[]; busy: string[] }> {
     const names = await this.names();
@@ -41,13 +41,16 @@ export class Partitions {
     return { dropped, busy };
   }
 
-  /** When the oldest one begins; undefined when there is none. */
+  /** Returns the moment at which the oldest partition begins; undefined when there is none. */
   async oldest(): Promise<Date | undefined> {
     const [name] = await this.names();
     return name === undefined ? undefined : momentOf(name);
   }
 
-  /** Looked up in the tables of the catalogue: what a session remembers of names may be older than its lock. */
+  /**
+   * Returns the names of the partitions, in order, from the system catalogue: names cached by a connection may be older
+   * than its lock.
+   */
   private async names(sql: Sql = this.database): Promise<string[]> {
     const rows = await sql.rows<{ name: string }>(
       `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -97,7 +100,7 @@ export class Partitions {
   }
 }
 
-/** The moment in the name of a partition. */
+/** Returns the moment in the name of a partition. */
 function momentOf(name: string): Date {
   const [, year, month, day] = /_(\d{4})(\d\d)(\d\d)$/.exec(name)!;
   return new Date(`${year}-${month}-${day}T00:00:00Z`);

@@ -7,10 +7,10 @@ import { codeOf, QUERY_CANCELED } from '../database/sql-state';
 import { FIVE_MINUTES, HOUR, partitionsOf, RAW, type RollUp } from './tables';
 
 export const MAX_POINTS = 11_000;
-/** Below the time after which the connection itself is given up. */
+/** Time limit of the query, milliseconds; shorter than that of the connection. */
 const TIMEOUT_MS = 8_000;
 
-/** What a point is made of, of single readings. Percentiles interpolate. */
+/** SQL of each function over single readings. Percentiles interpolate. */
 const OF_READINGS = {
   avg: 'avg(value)',
   min: 'min(value)',
@@ -27,14 +27,14 @@ const OF_READINGS = {
     THEN (array_agg(value ORDER BY at DESC))[1] - (array_agg(value ORDER BY at))[1] ELSE sum(rise) END`,
 };
 
-/** How much a counter rose since the reading before it in its step: as `engine/window.ts` has it. */
+/** SQL of the increase of a counter since the reading before it in its step; same rules as `engine/window.ts`. */
 const RISES = `CASE WHEN before IS NULL THEN 0 WHEN value >= before THEN value - before
     WHEN $6::timestamptz[] IS NULL OR before >= 4294967296 OR EXISTS (
       SELECT FROM unnest($6::timestamptz[]) AS b (begin)
       WHERE begin > before_at - interval '2 s' AND begin <= at + interval '1 s') THEN value
     ELSE value - before + 4294967296 END AS rise`;
 
-/** The same of numbers that are rolled up; percentiles can't be made of them. */
+/** SQL of the functions over roll-ups; percentiles can't be computed from them. */
 const OF_STEPS: Partial<Record<PointFunction, string>> = {
   avg: 'sum(sum) / sum(count)',
   min: 'min(min)',
@@ -50,21 +50,25 @@ export const POINT_FUNCTIONS = Object.keys(OF_READINGS) as PointFunction[];
 export interface Wanted {
   series: number;
   from: Date;
-  /** This moment included. */
+  /** Last moment, inclusive. */
   to: Date;
-  /** Without it the readings themselves. */
+  /** Length of a step, seconds; without it, the readings themselves. */
   stepSeconds?: number;
   function: PointFunction;
 }
 
 type Point = [at: string, value: number];
 
-/** Readings of a series over time: themselves, or a point per step. */
+/** Points of a series over time: its readings, or one point per step. */
 @Injectable()
 export class Points {
   constructor(private readonly database: Database) {}
 
-  /** @throws InvalidInput when they are too many, can't be made any more, or take too long */
+  /**
+   * Returns the points.
+   *
+   * @throws InvalidInput when they are too many, can't be computed any more, or take too long
+   */
   async of(wanted: Wanted): Promise<Point[]> {
     const rolled = await this.rolledUp(wanted);
     if (rolled === undefined) await this.assertKept(wanted);
@@ -85,7 +89,7 @@ export class Points {
     }
   }
 
-  /** Until when each kind of step is made; undefined where the points can't be made of steps. */
+  /** Returns up to when each roll-up is made; undefined when the points can't be made of roll-ups. */
   private async rolledUp({ stepSeconds, function: name }: Wanted): Promise<DoneUntil | undefined> {
     const isFit =
       stepSeconds !== undefined && stepSeconds % FIVE_MINUTES.stepSeconds === 0 && name in OF_STEPS;
@@ -100,7 +104,11 @@ export class Points {
     return fine === -Infinity ? undefined : { fine, coarse: of(HOUR) };
   }
 
-  /** Where readings are gone and only steps are left of them, what is needed of readings can't be told. */
+  /**
+   * Checks that the readings of the time range still exist.
+   *
+   * @throws InvalidInput when only their roll-ups are left
+   */
   private async assertKept({ series, from, to }: Wanted): Promise<void> {
     const oldest = await partitionsOf(this.database, RAW).oldest();
     if (oldest === undefined || from >= oldest) return;
@@ -114,7 +122,7 @@ export class Points {
   }
 }
 
-/** Milliseconds. */
+/** Moments up to which roll-ups are made, ms since 1970. */
 interface DoneUntil {
   fine: number;
   coarse: number;
@@ -122,7 +130,11 @@ interface DoneUntil {
 
 type Statement = [text: string, values: unknown[]];
 
-/** @param begins of a Counter32: when it began anew; null of another number */
+/**
+ * Returns the statement that makes points of readings.
+ *
+ * @param begins moments at which a Counter32 restarted; null for other numbers
+ */
 function ofReadings(
   { series, from, to, stepSeconds, function: name }: Wanted,
   begins: Date[] | null = null,
@@ -148,7 +160,10 @@ function ofReadings(
   ];
 }
 
-/** Hours where they are whole, steps of 5 minutes at both ends of them, readings at both ends of those. */
+/**
+ * Returns the statement that makes points of roll-ups: of hours where they are whole, of 5-minute steps on both sides,
+ * and of readings at both ends.
+ */
 function ofSteps(wanted: Wanted, done: DoneUntil): Statement {
   const { series, from, to, stepSeconds, function: name } = wanted;
   const begin = from.getTime();
@@ -195,7 +210,7 @@ async function beginsOf(sql: Sql, { series, function: name }: Wanted): Promise<D
 
 type Span = readonly [from: number, to: number];
 
-/** The whole steps between two moments, if there are any. */
+/** Returns the whole steps between two moments; undefined when there is none. */
 function whole({ stepSeconds }: RollUp, from: number, to: number): Span | undefined {
   const stepMs = stepSeconds * 1000;
   const [first, last] = [Math.ceil(from / stepMs) * stepMs, Math.floor(to / stepMs) * stepMs];
@@ -203,8 +218,8 @@ function whole({ stepSeconds }: RollUp, from: number, to: number): Span | undefi
 }
 
 /**
- * More steps than there may be points, and with a reading in more of them? Each look goes from one to the next, so a
- * question that will be refused does not read months first.
+ * Tells whether the answer would have too many points. Looks up one reading per step and stops at the limit, so that a
+ * query which will be refused does not read months first.
  */
 async function isBeyond(sql: Sql, { series, from, to, stepSeconds }: Wanted): Promise<boolean> {
   if (stepSeconds === undefined) return false;

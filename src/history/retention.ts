@@ -9,7 +9,7 @@ const EVERY_MS = 600_000;
 const DAY_MS = 86_400_000;
 const AT_ONCE = 5_000;
 
-/** What has ended and is older than the retention, a bounded number at a time. */
+/** Statements that delete what has ended and is older than the retention, a limited number at a time. */
 const OLD = [
   `WITH gone AS (
      DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE last_seen_at < $1 AND processed = revision
@@ -22,13 +22,13 @@ const OLD = [
      AND NOT EXISTS (SELECT FROM executions e WHERE e.trigger_id = t.id) LIMIT $2)`,
 ];
 
-/** A worker that is dead is forgotten when none of its leases can last any more. */
+/** Time after which a dead worker's row is deleted; none of its leases can last longer. */
 const WORKERS_KEPT = '7 days';
 
-/** Samples wait this long beyond their days to be rolled up. */
+/** Days beyond their retention for which samples wait to be rolled up. */
 const DAYS_FOR_ROLL_UPS = 2;
 
-/** Makes room for the samples of the days to come, and drops what is older than it is to be kept. */
+/** Makes partitions for the samples of the coming days, and drops what is past its retention. */
 @Injectable()
 export class Retention extends Recurring {
   private readonly logger = new Logger('Retention');
@@ -55,7 +55,9 @@ export class Retention extends Recurring {
     for (const statement of OLD) await this.database.rows(statement, [before, AT_ONCE]);
   }
 
-  /** A clock that is ahead must not drop what is to be kept: PostgreSQL's counts too. */
+  /**
+   * Returns the earlier of the program's time and PostgreSQL's, so that a clock that is ahead drops nothing too early.
+   */
   private async agreedNow(): Promise<Date> {
     const [row] = await this.database.rows<{ now: Date }>('SELECT least($1::timestamptz, now()) AS now', [
       this.clock.now(),
@@ -69,7 +71,10 @@ export class Retention extends Recurring {
     if (busy.length > 0) this.logger.warn(`in use, to be dropped later: ${busy.join(', ')}`);
   }
 
-  /** When the scheduler was away for long, samples stay until they are rolled up. */
+  /**
+   * Returns the moment before which samples may be dropped: those that are not rolled up yet stay, for up to two days
+   * more.
+   */
   private async rolledUp(before: Date): Promise<Date> {
     if (!this.config.rollUps.enabled) return before;
     const [row] = await this.database.rows<{ before: Date }>(

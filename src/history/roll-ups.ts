@@ -10,27 +10,36 @@ import { FIVE_MINUTES, HOUR, partitionsOf, RAW, type RollUp, type Table } from '
 import { LATE_MS } from './sample-writer';
 
 const EVERY_MS = 60_000;
-/** A step is rolled up when this is over after its end: nobody writes samples that are older. */
+/** Time after the end of a step before it is rolled up, milliseconds: older samples are not written any more. */
 const GRACE_MS = 2 * LATE_MS;
-/** Groups that a statement begins with: these of 100 series each, for an hour at an interval of 1 s, are 1.8 million values. */
+/**
+ * Number of groups in the first statement: 5 groups of 100 series, for an hour at an interval of 1 s, are 1.8 million
+ * values.
+ */
 const GROUPS_AT_FIRST = 5;
-/** From then on as many as take about so long; a statement that is this short is not worth preparing. */
+/**
+ * Duration that the number of groups per statement is adapted to, milliseconds; preparing a shorter one is not worth
+ * while.
+ */
 const STATEMENT_MS = 200;
 const GROUPS_AT_MOST = 5_000;
-/** Between two statements others have PostgreSQL to themselves for as long as the first took, up to this. */
+/**
+ * Longest pause between two statements, milliseconds. A pause is as long as the statement before it, so that others get
+ * PostgreSQL half of the time.
+ */
 const PAUSE_AT_MOST_MS = 1_000;
-/** Whoever is further behind than this has no time for pauses. */
+/** Lag from which there are no pauses, milliseconds. */
 const BEHIND_MS = 1_800_000;
 const DAY_MS = 86_400_000;
 
-/** How steps are made of a table, at most so much of it at a time. */
+/** How a roll-up is made of another table; `spanMs` is the longest time range at once. */
 interface Making {
   made: RollUp;
   of: Table;
   spanMs: number;
   /**
-   * Of groups `$1`, from `$2` to `$3`: `group_id, at, place`, and the five numbers. Looked up group by group (`OFFSET 0`): by
-   * statistics that are of yesterday the planner would read the whole day for each piece.
+   * Query of `group_id, at, place` and the five numbers for groups `$1`, from `$2` to `$3`. `OFFSET 0` makes PostgreSQL
+   * look up group by group: with yesterday's statistics the planner would read the whole day for each piece.
    */
   rows: string;
 }
@@ -64,15 +73,15 @@ const MAKINGS: readonly Making[] = [
   },
 ];
 
-/** What a piece of work left: more of it, nothing, or somebody else is at it. */
+/** Result of a piece of work: there is more, there is nothing left, or another process is at work. */
 type Left = 'more' | 'nothing' | 'others';
 
 /**
- * Makes steps of 5 minutes of samples, and hours of those, so that months can be looked at, and are kept, without each
- * reading. A step is made once, when it is closed; what was not done while no scheduler ran is done later.
+ * Rolls up samples to 5-minute steps, and those to hours, so that months can be shown, and kept, without each reading.
+ * A step is made once, after its end; what was missed while no scheduler ran is made up for.
  *
- * A span is made in pieces of some groups, each a transaction that writes down how far it came: of two schedulers one is
- * at it at a time, what one left half done the other goes on with, and no transaction is long.
+ * A time range is made in pieces of some groups, each in a transaction that records its progress. So one scheduler at a
+ * time works on it, another continues what it left half done, and no transaction is long.
  */
 @Injectable()
 export class RollUps extends Recurring {
@@ -104,14 +113,18 @@ export class RollUps extends Recurring {
     return super.beforeApplicationShutdown();
   }
 
-  /** Groups differ by a factor of 10,000 in what there is of them. Answers how long to pause. */
+  /**
+   * Adapts the number of groups per statement, since groups differ by a factor of 10,000 in size.
+   *
+   * @returns how long to pause, milliseconds
+   */
   private paced(tookMs: number): number {
     const factor = Math.min(Math.max(STATEMENT_MS / tookMs, 0.1), 2);
     this.groupsAtOnce = Math.min(Math.max(Math.round(this.groupsAtOnce * factor), 1), GROUPS_AT_MOST);
     return this.lagMs > BEHIND_MS ? 0 : Math.min(tookMs, PAUSE_AT_MOST_MS);
   }
 
-  /** Rolls up some groups of the next span of what is closed. */
+  /** Rolls up some groups of the next time range that has ended. */
   private async advance(making: Making): Promise<Left> {
     const { made, of, spanMs } = making;
     const oldest = await partitionsOf(this.database, of).oldest();
@@ -136,7 +149,10 @@ export class RollUps extends Recurring {
     });
   }
 
-  /** Until when nothing changes any more. A clock that is ahead would close what is open: PostgreSQL's counts too. */
+  /**
+   * Returns the moment before which nothing changes any more. A clock that is ahead must not close a range too early,
+   * so the earlier of the program's time and PostgreSQL's counts.
+   */
   private async closedUntil(sql: Sql, of: Table): Promise<number> {
     const [row] = await sql.rows<{ closed: Date | number }>(
       of === RAW
@@ -148,16 +164,16 @@ export class RollUps extends Recurring {
   }
 }
 
-/** How far a kind of step is made; milliseconds. */
+/** Progress of a roll-up; moments in ms since 1970. */
 interface Progress {
-  /** Where the next span begins. */
+  /** Beginning of the next time range. */
   done: number;
-  /** Where it ends, when some of its groups are made; and the last of those. */
+  /** End of that range, when some of its groups are made; `afterGroup` is the last of those. */
   begun?: number;
   afterGroup: number;
 }
 
-/** Undefined when another process is at it. The row is locked until the commit. */
+/** Returns the progress, with its row locked until the commit. Undefined when another process is at work. */
 async function progressOf(sql: Sql, { stepSeconds }: RollUp, oldest: Date): Promise<Progress | undefined> {
   const [row] = await sql.rows<{ done: Date; begun: Date | null; after: number | null }>(
     `SELECT greatest(done_until, $2) AS done, begun_until AS begun, after_group AS after
@@ -207,7 +223,7 @@ async function make(
   );
 }
 
-/** Groups that have rows on the days of a span, some at a time, by looking from each to the next. */
+/** Returns groups that have rows on the days of a range, in order, up to a limit; looks up each one after the last. */
 async function groupsOf(
   sql: Sql,
   { name, partitionDays }: Table,

@@ -8,22 +8,22 @@ import {
 } from '../database/binary-format';
 import { groupOf, placeOf } from '../database/series';
 
-/** One number read at one moment. */
+/** Number read at one moment. */
 export interface Sample {
   series: number;
   at: Date;
   value: number;
 }
 
-/** What was read of a group at one moment, by place; NaN where nothing was. */
+/** Readings of a group at one moment, by place; NaN where there is none. */
 export interface SampleRow {
   group: number;
-  /** Milliseconds. */
+  /** Moment, ms since 1970. */
   at: number;
   readings: number[];
 }
 
-/** Samples of one service and moment come one after the other: they are one row. */
+/** Returns samples as rows. Consecutive samples of one service and moment become one row. */
 export function rowsOf(samples: readonly Sample[]): SampleRow[] {
   const rows: SampleRow[] = [];
   let row: SampleRow | undefined;
@@ -38,7 +38,10 @@ export function rowsOf(samples: readonly Sample[]): SampleRow[] {
   return rows;
 }
 
-/** One row a group and moment, in their order: what came first stands, what it lacks is taken from later ones. */
+/**
+ * Returns one row per group and moment, in order. Where rows overlap, the first reading counts, and gaps are filled
+ * from later ones.
+ */
 export function merged(rows: readonly SampleRow[]): SampleRow[] {
   const distinct = new Map<string, SampleRow>();
   for (const { group, at, readings } of rows) {
@@ -56,13 +59,16 @@ function put(readings: number[], index: number, value: number): void {
 }
 
 const NULL = -1;
-/** Count of fields; `group_id` and `at` with their lengths; the array's length and its header. */
+/**
+ * Bytes of a row without its readings: count of fields; `group_id` and `at` with their lengths; the array's length and
+ * header.
+ */
 const ROW_BYTES = 2 + (4 + 4) + (4 + 8) + 4 + ARRAY_HEADER_BYTES;
 const HIGH = 2 ** 32;
 
 /**
- * Rows `(group_id int, at timestamptz, readings float8[])` as `COPY … BINARY` takes them: a third of the work of a text
- * on this side and a half on PostgreSQL's.
+ * Encodes rows `(group_id int, at timestamptz, readings float8[])` for `COPY … BINARY`: a third of the work of a text
+ * here, and half of it in PostgreSQL.
  *
  * @see https://www.postgresql.org/docs/current/sql-copy.html "Binary Format"; arrays as `array_recv` reads them
  */
@@ -102,6 +108,6 @@ function writeArray(buffer: Buffer, readings: readonly number[], start: number):
   return end;
 }
 
-/** The same as a text, for statements that take rows apart. */
+/** Returns readings as the text of an array, for statements that unnest rows. */
 export const arrayText = ({ readings }: SampleRow): string =>
   `{${readings.map((value) => (Number.isNaN(value) ? 'NULL' : value)).join(',')}}`;

@@ -9,22 +9,22 @@ import type { Partitions } from './partitions';
 import { arrayText, copyOf, merged, rowsOf, type Sample, type SampleRow } from './sample-rows';
 import { partitionsOf, RAW } from './tables';
 
-/** Values that may wait or be under way; at 50,000/s those of ten seconds. */
+/** Largest number of values that wait or are being written; at 50,000/s, ten seconds of them. */
 const MAX_WAITING = 500_000;
 const VALUES_AT_ONCE = 25_000;
 const STATEMENTS_AT_ONCE = 2;
-/** What comes meanwhile goes together, unless it is a statement full. */
+/** Shortest time between two statements, milliseconds, so that more goes together, unless a full statement waits. */
 const PAUSE_MS = 25;
 const RETRY_MS = 1_000;
-/** Older ones are given up: roll-ups do not wait longer either. */
+/** Age at which samples that can't be written are dropped, milliseconds; roll-ups wait no longer. */
 export const LATE_MS = 300_000;
-/** Nobody waits longer to hear whether his samples are written. */
+/** Longest time `write()` waits before it answers "not known to be written", milliseconds. */
 const ANSWER_MS = 2_000;
 const FLUSH_MS = 5_000;
 
 const COPY = 'COPY samples (group_id, at, readings) FROM STDIN BINARY';
 
-/** Why samples were not written. */
+/** Reason why samples were not written. */
 type Lost = 'full' | 'late' | 'refused' | 'shutdown';
 
 interface Waiting {
@@ -35,15 +35,18 @@ interface Waiting {
 }
 
 /**
- * Writes samples, those of all jobs of this process together. Whoever reads does not wait for it: while PostgreSQL is
- * slower or away a bounded number waits, and what does not fit is dropped and counted.
+ * Writes samples, those of all jobs of this process together.
+ *
+ * Samples are waiting, under way (in one of at most two statements), or settled: written, or dropped and counted. At
+ * most `MAX_WAITING` values wait or are under way; more are dropped at once. A failed batch waits again at the front
+ * until it is too old. Readers of metrics do not wait for PostgreSQL.
  */
 @Injectable()
 export class SampleWriter implements OnApplicationShutdown {
   private readonly logger = new Logger('Samples');
   private readonly partitions: Partitions;
   private waiting: Waiting[] = [];
-  /** What is not in it any more when its statement ends was given up at shutdown. */
+  /** Samples in running statements. One that is missing when its statement ends was given up at shutdown. */
   private readonly underWay = new Set<Waiting>();
   private waitingValues = 0;
   private lastBegan = -Infinity;
@@ -56,9 +59,9 @@ export class SampleWriter implements OnApplicationShutdown {
   }
 
   /**
-   * A sample that is there already stays as it is. Never fails.
+   * Writes samples; those that exist already stay as they are. Never throws.
    *
-   * @returns whether they are in the store; also false when that is not known after two seconds
+   * @returns true when they are stored; false when they are dropped, or when it is not known after two seconds
    */
   write(samples: readonly Sample[]): Promise<boolean> {
     if (samples.length === 0) return Promise.resolve(true);
@@ -79,7 +82,7 @@ export class SampleWriter implements OnApplicationShutdown {
     });
   }
 
-  /** After all jobs, before the connections close: what waits is written, for a bounded time. */
+  /** Writes what waits, for a limited time; runs after all jobs and before connections close. */
   async onApplicationShutdown(): Promise<void> {
     if (this.waitingValues === 0) return;
     const drained = new Promise<void>((resolve) => (this.drained = resolve));
@@ -102,7 +105,7 @@ export class SampleWriter implements OnApplicationShutdown {
     if (this.waitingValues === 0) this.drained();
   }
 
-  /** One that comes alone waits for nobody. */
+  /** Waits until a statement is worth its cost; a sample that comes alone does not wait. */
   private async untilWorthwhile(): Promise<void> {
     const pause = this.lastBegan + PAUSE_MS - performance.now();
     if (pause > 0 && this.waitingValues < VALUES_AT_ONCE) await sleep(pause);
@@ -118,7 +121,11 @@ export class SampleWriter implements OnApplicationShutdown {
     return batch;
   }
 
-  /** False when it failed: then what is not too old waits again. */
+  /**
+   * Writes a batch.
+   *
+   * @returns false when it failed; samples that are not too old wait again
+   */
   private async commit(batch: readonly Waiting[]): Promise<boolean> {
     try {
       await this.store(batch.flatMap(({ rows }) => rows));
@@ -160,7 +167,10 @@ export class SampleWriter implements OnApplicationShutdown {
     }
   }
 
-  /** Readings that are there stay; those that were pushed at the moment of a poll join it. */
+  /**
+   * Writes rows that may exist already: existing readings stay, and missing ones, such as those pushed at the moment of
+   * a poll, are added.
+   */
   private addMissing(rows: readonly SampleRow[]): Promise<void> {
     return this.inTransaction(async (sql) => {
       await sql.rows(
@@ -177,7 +187,10 @@ export class SampleWriter implements OnApplicationShutdown {
     });
   }
 
-  /** The last half second of samples may go when PostgreSQL itself crashes: they do not wait for the disk. */
+  /**
+   * Runs a transaction that does not wait for the disk: a crash of PostgreSQL may lose the samples of the last half
+   * second.
+   */
   private inTransaction(work: (sql: Copying) => Promise<void>): Promise<void> {
     return this.database.copying(async (sql) => {
       await sql.rows('SET LOCAL synchronous_commit = off');
@@ -205,7 +218,7 @@ export class SampleWriter implements OnApplicationShutdown {
   }
 }
 
-/** SQLSTATE classes of what is over by itself: deadlocks, locks that are held, a server that is asked to stop. */
+/** SQLSTATE classes of temporary failures: deadlocks, held locks, a server that is stopping. */
 const PASSING = /^(40|55|57)/;
 
 const mayPass = (error: unknown): boolean =>

@@ -3,21 +3,21 @@ import { Database } from '../database/database';
 import { groupOf, placeOf } from '../database/series';
 import type { Sample } from './sample-rows';
 
-/** Readings, oldest first; moments in milliseconds. */
+/** Readings, oldest first; moments in ms since 1970. */
 export interface SeriesWindow {
   values: number[];
   firstAt: number;
   lastAt: number;
-  /** Of a series that is a Counter32: the moment of each reading, and when it began anew as far as is known. */
+  /** Moments of the readings and of the known restarts, when the series is a Counter32. */
   counter32?: { moments: number[]; begins: number[] };
 }
 
-/** The record of what was read. */
+/** Stored samples. */
 @Injectable()
 export class Samples {
   constructor(private readonly database: Database) {}
 
-  /** The latest reading of each series, of those after `after` and not after `upTo`. */
+  /** Returns the latest reading of each series later than `after` and not later than `upTo`. */
   async latest(series: readonly number[], after: Date, upTo: Date): Promise<Map<number, Sample>> {
     if (series.length === 0) return new Map();
     const rows = await this.database.rows<Sample>(
@@ -33,8 +33,8 @@ export class Samples {
   }
 
   /**
-   * When anything of the group of each series was last read, after `after` and not after `upTo`: of a service whose one metric has failed
-   * for days it takes as little as of any other.
+   * Returns, for each series, when anything of its group was last read, later than `after` and not later than `upTo`.
+   * Its cost does not depend on how long a single metric has failed.
    */
   async lastRead(series: readonly number[], after: Date, upTo: Date): Promise<Map<number, Date>> {
     if (series.length === 0) return new Map();
@@ -54,10 +54,11 @@ export class Samples {
   }
 
   /**
-   * The readings of windows that end at `to`, oldest first; a series without any in its window is left out.
+   * Returns the readings of windows that end at `to`, oldest first; series without readings in their window are left
+   * out.
    *
-   * @param windows of those that ask how much a number rises, counters are told apart
-   * @param atMost the newest so many of each, where senders decide how many there are
+   * @param windows `isOfChange` marks those that need to know about counters
+   * @param atMost largest number of readings of each, the newest; for series whose number of readings senders decide
    */
   async windows(
     windows: readonly { series: number; seconds: number; isOfChange?: boolean }[],
@@ -102,7 +103,7 @@ export class Samples {
     );
   }
 
-  /** Of those series that are Counter32, when they began anew as far as is known; ms, oldest first. */
+  /** Returns the known restarts of series that are Counter32, ms since 1970, oldest first. */
   async begins(series: readonly number[]): Promise<Map<number, number[]>> {
     if (series.length === 0) return new Map();
     const rows = await this.database.rows<{ series: string; begins: Date[] }>(
@@ -113,7 +114,7 @@ export class Samples {
     return new Map(rows.map((row) => [Number(row.series), row.begins.map((at) => at.getTime())]));
   }
 
-  /** What was read of some series in `[from, to)`, oldest first. */
+  /** Returns the readings of some series in `[from, to)`, oldest first. */
   async between(series: readonly number[], from: Date, to: Date): Promise<Sample[]> {
     return this.database.rows<Sample>(
       `SELECT w.series, s.at, s.readings[w.place] AS value
@@ -134,7 +135,7 @@ const newestInWindows = (atMost: number): string => `, LATERAL (
              AND at > $5::timestamptz - make_interval(secs => w.seconds) AND readings[w.place] IS NOT NULL
            ORDER BY at DESC LIMIT ${Math.floor(atMost)}) s`;
 
-/** Series, and where they are kept. Their numbers go beyond an int. */
+/** Returns series with their groups and places, as columns. Series numbers may exceed an int. */
 const columnsOf = (series: readonly number[]): number[][] => [
   series.slice(),
   series.map(groupOf),

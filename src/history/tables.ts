@@ -1,15 +1,15 @@
 import type { Database } from '../database/database';
 import { Partitions } from './partitions';
 
-/** A table of samples or of what was made of them, and how many days one of its partitions holds. */
+/** Table of samples or roll-ups, and the number of days in one partition. */
 export interface Table {
   name: string;
   partitionDays: number;
-  /** Rows of many series are wide, and are read for one of them: they stay in one piece. */
+  /** Storage parameters: rows of roll-ups are wide, and are read for one series, so they are kept in one piece. */
   storage?: string;
 }
 
-/** Rolled up: of each step of each series count, sum, min, max and last reading. */
+/** Roll-up: count, sum, min, max and last reading of each step of each series. */
 export interface RollUp extends Table {
   stepSeconds: number;
 }

@@ -3,7 +3,7 @@ import type { FieldError } from '../common/errors';
 import { Decimal, Nested, Text, TextMap, Whole } from '../common/fields';
 import { NAME } from '../common/names';
 
-/** A piece of infrastructure that scales together. */
+/** Definition of an infrastructure: nodes that scale together. */
 export class InfrastructureDto {
   @Text({ description: 'Unique name', ...NAME })
   name: string;

@@ -15,7 +15,7 @@ import { LoadBalancerStates } from '../load-balancers/load-balancer-states';
 import { MetricRegistry } from '../metrics/metric-registry';
 import { InfrastructureDto } from './infrastructure.dto';
 
-/** These ask the infrastructure for its nodes, or are never asked. */
+/** Metrics that can't count nodes: they ask the infrastructure for its nodes, or are never read. */
 const NO_COUNTERS = ['number_of_nodes', 'alert'];
 
 @Injectable()
@@ -72,7 +72,7 @@ export class Infrastructures extends StoredDefinitions<InfrastructureRow> {
     return { type: chosen.type, params };
   }
 
-  /** Load balancers that are new or changed are due at once. */
+  /** Makes the sync of new and changed load balancers due at once. */
   protected override async alongside(manager: EntityManager, rows: InfrastructureRow[]): Promise<void> {
     const ids = rows.map(({ id }) => id);
     await this.states.follow(manager, ids, this.clock.now());

@@ -6,7 +6,7 @@ import { KillSwitch } from '../kill-switch/kill-switch';
 import { LoadBalancerStates, type ShownLoadBalancer } from '../load-balancers/load-balancer-states';
 import { Infrastructures } from './infrastructures';
 
-/** How the load balancer of an infrastructure follows it. */
+/** HTTP API of the load balancer of an infrastructure: its state, and a sync at once. */
 @ApiTags('infrastructures')
 @ApiBearerAuth()
 @Controller('api/v1/infrastructures/:ref/load-balancer')

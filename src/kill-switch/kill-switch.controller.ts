@@ -12,7 +12,7 @@ class KillSwitchDto {
   reason: string = '';
 }
 
-/** Stops everything from acting, at once. */
+/** HTTP API of the kill switch. */
 @ApiTags('kill switch')
 @ApiBearerAuth()
 @Controller('api/v1/kill-switch')

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { KillSwitch } from './kill-switch';
 
-/** What stops everything from acting. */
+/** Module of the kill switch. */
 @Module({ providers: [KillSwitch], exports: [KillSwitch] })
 export class KillSwitchModule {}

@@ -6,15 +6,15 @@ import { Database } from '../database/database';
 
 export interface ShownKillSwitch {
   on: boolean;
-  /** Who holds it on: the environment of the process that answers, or a person by the API. */
+  /** Setter that holds it on: the environment of the process that answers, or a person by the API. */
   by?: 'environment' | 'api';
   reason?: string;
   changedAt?: string;
 }
 
 /**
- * While it is on, decisions are taken and recorded and nothing is executed. On in the environment of a process, it is
- * on for what that process does; on by the API, for all of them from the next decision and claim on.
+ * Kill switch: while it is on, decisions are taken and recorded and nothing is executed. Set in the environment of a
+ * process, it is on for what that process does; set by the API, for all of them from the next decision and claim on.
  */
 @Injectable()
 export class KillSwitch {
@@ -42,7 +42,11 @@ export class KillSwitch {
     };
   }
 
-  /** @throws Conflict when the environment holds it on */
+  /**
+   * Turns it on or off, for all processes.
+   *
+   * @throws Conflict when the environment holds it on
+   */
   async set(on: boolean, reason: string): Promise<ShownKillSwitch> {
     if (!on && this.config.killSwitch) {
       throw new Conflict('MONSCALE_KILL_SWITCH is on; take it out of the environment and start again');

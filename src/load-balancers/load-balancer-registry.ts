@@ -4,7 +4,7 @@ import { MappingRegistry } from '../common/mapping-registry';
 import { LoadBalancerMapping, type LoadBalancer } from './load-balancer';
 import { LOAD_BALANCER_MAPPINGS } from './mappings';
 
-/** Every load balancer mapping, by type. */
+/** Registry of all load balancer mappings, by type. */
 @Injectable()
 export class LoadBalancerRegistry extends MappingRegistry<LoadBalancer> {
   constructor(discovery: DiscoveryService) {

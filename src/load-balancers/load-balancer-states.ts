@@ -7,22 +7,22 @@ import { NOW } from '../queue/claimed-execution';
 import { Queues } from '../queue/queues';
 import type { Memory, Seat, Step } from './plan';
 
-/** How a sync ended. */
+/** Outcome of a sync. */
 export type SyncOutcome =
-  /** The members are the nodes. */
+  /** Members are the nodes. */
   | 'in_sync'
-  /** Something was changed or drains: it is looked at again soon. */
+  /** Changes were made, or members drain: the next sync is soon. */
   | 'under_way'
-  /** A member whose node is gone has to stay: no other takes work. */
+  /** Members whose nodes are gone must stay, since no other member takes work. */
   | 'held'
-  /** The nodes can't be listed, or the list is empty: nothing was changed. */
+  /** Nodes can't be listed, or the list is empty: nothing was changed. */
   | 'nodes_unknown'
-  /** The load balancer can't be asked, or refused something. */
+  /** Error of the load balancer: it can't be reached, or has refused something. */
   | 'failed'
-  /** Nobody has looked when it was due: only shown, of a sync that is past. */
+  /** Sync that is overdue; only shown, never stored. */
   | 'not_looked';
 
-/** One change of a member, and why. What begun has and nothing else may have been done. */
+/** Change of a member, and why. One that is `begun` and neither done nor failed may have been made. */
 export interface Change extends Pick<Step, 'change' | 'why'> {
   at: string;
   member: string;
@@ -30,7 +30,7 @@ export interface Change extends Pick<Step, 'change' | 'why'> {
   error?: string;
 }
 
-/** A load balancer in the hands of a worker, as it is defined now. */
+/** Load balancer claimed by a worker, as it is defined now. */
 export interface Claimed {
   id: string;
   name: string;
@@ -41,7 +41,7 @@ export interface Claimed {
   changes: Change[];
   outcome: SyncOutcome | null;
   worker: string;
-  /** Its lease, which is also when it is due again if the worker is gone by then. Each has its own. */
+  /** End of the lease, and also the moment of the next sync if the worker dies. Different in each claim. */
   leaseUntil: Date;
 }
 
@@ -49,39 +49,39 @@ export interface SyncEnd {
   outcome: SyncOutcome;
   explanation: string;
   error?: string;
-  /** Absent when the pool could not be read. */
+  /** Members of the pool; absent when it could not be read. */
   members?: Seat[];
   changes: Change[];
   nextSyncAt: Date;
 }
 
-/** As it is shown. */
+/** Load balancer as it is shown. */
 export interface ShownLoadBalancer {
   pool?: string;
   outcome?: SyncOutcome;
-  /** When the outcome became what it is. */
+  /** Moment at which the outcome last changed. */
   since?: Date;
   explanation?: string;
   error?: string;
   members: Seat[];
-  /** The last ones, newest last. */
+  /** Last changes, newest last. */
   changes: Change[];
   lastSyncAt?: Date;
   nextSyncAt: Date;
 }
 
 const CHANGES_KEPT = 100;
-/** A sync that is due and not done for so long: nobody looks. */
+/** Delay after which a due sync counts as overdue, milliseconds. */
 const OVERDUE_MS = 30_000;
-/** Older ends of executions are not looked for: the regular sync has seen them. */
+/** Time for which the end of an execution makes a sync due, seconds; the regular sync has covered older ones. */
 const JUST_NOW_SECONDS = 10;
 
-/** Its moment has come, or the worker that had it in hand is dead. */
+/** Returns the condition for load balancers whose moment has come, or whose worker is dead. */
 const IS_DUE = (canJudge: string): string =>
   `(l.next_sync_at <= ${NOW} + interval '100 milliseconds' AND (l.lease_until IS NULL OR l.lease_until <= ${NOW})
      OR ${canJudge}::bool AND l.lease_owner IS NOT NULL AND ${isDead('l.lease_owner')})`;
 
-/** Load balancers as rows: when each is due, who syncs it, what is remembered of it. */
+/** Load balancers in PostgreSQL: when each is due, which worker syncs it, and what is remembered of its pool. */
 @Injectable()
 export class LoadBalancerStates {
   constructor(
@@ -90,7 +90,10 @@ export class LoadBalancerStates {
     private readonly life: SignOfLife,
   ) {}
 
-  /** In the transaction that writes infrastructures: those that have a load balancer are due at once. */
+  /**
+   * Makes the load balancers of written infrastructures due at once, and removes those without one; in the same
+   * transaction.
+   */
   async follow(manager: EntityManager, infrastructures: readonly string[], now: Date): Promise<void> {
     await manager.query(
       `INSERT INTO load_balancer_states AS l (infrastructure_id, next_sync_at)
@@ -105,7 +108,11 @@ export class LoadBalancerStates {
     );
   }
 
-  /** Makes it due now. False when the infrastructure has none. */
+  /**
+   * Makes a load balancer due now.
+   *
+   * @returns false when the infrastructure has none
+   */
   async hasten(infrastructure: string, now: Date): Promise<boolean> {
     const rows = await this.database.rows<{ id: string; at: Date }>(
       `UPDATE load_balancer_states SET next_sync_at = LEAST(next_sync_at, $2) WHERE infrastructure_id = $1
@@ -116,7 +123,7 @@ export class LoadBalancerStates {
     return rows.length > 0;
   }
 
-  /** Makes those due on whose infrastructure an execution has just succeeded, after their last sync began. */
+  /** Makes load balancers due for whose infrastructure an execution has succeeded since their last sync began. */
   async hastenChanged(now: Date): Promise<void> {
     await this.database.rows(
       `UPDATE load_balancer_states SET next_sync_at = $1 WHERE infrastructure_id IN (
@@ -130,7 +137,7 @@ export class LoadBalancerStates {
     );
   }
 
-  /** Those whose moment has come and whom nobody syncs. None under the kill switch. */
+  /** Returns load balancers that are due and not claimed; none under the kill switch. */
   async due(limit: number): Promise<{ id: string; at: Date }[]> {
     return this.database.rows(
       `SELECT l.infrastructure_id AS id, l.next_sync_at AS at FROM load_balancer_states l
@@ -141,7 +148,7 @@ export class LoadBalancerStates {
     );
   }
 
-  /** Undefined: its moment has not come, somebody else syncs it, or the kill switch is on. */
+  /** Claims a load balancer. Undefined when it is not due, another worker has it, or the kill switch is on. */
   async claim(infrastructure: string, worker: string, leaseSeconds: number): Promise<Claimed | undefined> {
     const [claimed] = await this.database.rows<Claimed>(
       `UPDATE load_balancer_states l SET lease_owner = $2, lease_until = ${NOW} + make_interval(secs => $3),
@@ -157,7 +164,11 @@ export class LoadBalancerStates {
     return claimed;
   }
 
-  /** Writes down what is about to be done, before it is. False when it was taken over. */
+  /**
+   * Records the changes that are about to be made.
+   *
+   * @returns false when another worker has claimed it since
+   */
   async begin(
     { id, worker, leaseUntil }: Claimed,
     pool: string,
@@ -172,7 +183,10 @@ export class LoadBalancerStates {
     return rows.length > 0;
   }
 
-  /** Writes down how it ended, unless it was taken over. What made it due meanwhile counts. */
+  /**
+   * Writes the end of a sync, unless another worker has claimed it since. If something has made it due meanwhile, that
+   * moment stays.
+   */
   async finish({ id, worker, leaseUntil }: Claimed, end: SyncEnd): Promise<void> {
     await this.database.rows(
       `UPDATE load_balancer_states SET lease_owner = NULL, lease_until = NULL, synced_at = ${NOW},
@@ -194,7 +208,10 @@ export class LoadBalancerStates {
     );
   }
 
-  /** Undefined when the infrastructure has none. What was seen last is not shown as if it were so now. */
+  /**
+   * Returns the state as it is shown; undefined when the infrastructure has no load balancer. An overdue one is not
+   * shown as if its last state were still true.
+   */
   async show(infrastructure: string, now: Date): Promise<ShownLoadBalancer | undefined> {
     const [row] = await this.database.rows<{ [K in keyof ShownLoadBalancer]: ShownLoadBalancer[K] | null }>(
       `SELECT nullif(pool, '') AS pool, outcome, explanation, error, members, changes, synced_at AS "lastSyncAt",

@@ -8,7 +8,7 @@ import { LoadBalancerStates } from './load-balancer-states';
 const EVERY_MS = 2_000;
 const AT_ONCE = 500;
 
-/** Puts load balancers on the queue whose moment has come, or whose infrastructure has just been changed. */
+/** Queues load balancers that are due, or whose infrastructure has just changed. */
 @Injectable()
 export class LoadBalancerSweep extends Recurring {
   constructor(

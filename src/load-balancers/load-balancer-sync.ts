@@ -20,20 +20,23 @@ import { LoadBalancerRegistry } from './load-balancer-registry';
 import { LoadBalancerStates, type Change, type Claimed, type SyncOutcome } from './load-balancer-states';
 import { after, drainingAmong, planOf, seatsOf, type Memory, type Plan, type Seat, type Step } from './plan';
 
-/** In this process. Bull shares the slots of a queue among all its jobs: silent load balancers must not hold up executions. */
+/**
+ * Largest number of syncs at the same time in this process. Bull shares the slots of a queue among all its jobs: load
+ * balancers that do not answer must not delay executions.
+ */
 const AT_ONCE = 16;
-/** What a sync has not done by then the next one does. */
+/** Time limit of a sync, milliseconds; the next one does what is left. */
 const SYNC_MS = 60_000;
-/** The lease outlives it: time to write down what came of it. */
+/** Duration of the lease, seconds: longer than the sync, to leave time for writing its end. */
 const LEASE_SECONDS = SYNC_MS / 1000 + 15;
 
 const EVERY_MS = 120_000;
 const SOON_MS = 10_000;
 const AFTER_FAILURE_MS = 30_000;
-/** Whatever a load balancer asks for. */
+/** Longest pause that a load balancer can ask for, milliseconds. */
 const LONGEST_PAUSE_MS = 600_000;
 
-/** A pool that can be asked, and what must not be told of it. */
+/** Pool that can be asked, and the secrets to mask. */
 interface Pool {
   strategy: LoadBalancer;
   params: object;
@@ -41,11 +44,11 @@ interface Pool {
   secrets: string[];
 }
 
-/** What came of a sync so far; it is kept also when the rest fails. */
+/** Progress of a sync; kept even when the rest fails. */
 interface Progress {
-  /** As far as the pool could be read. */
+  /** Members, if the pool could be read. */
   members?: Seat[];
-  /** Those that were tried. */
+  /** Earlier changes, and those of this sync that were tried. */
   changes: Change[];
 }
 
@@ -53,11 +56,17 @@ interface End {
   outcome: SyncOutcome;
   explanation: string;
   error?: string;
-  /** Until the next sync. */
+  /** Time until the next sync, milliseconds. */
   waitMs: number;
 }
 
-/** Makes load balancers follow the nodes of their infrastructures: one sync of each at a time, each change written down. */
+/**
+ * Makes load balancers follow the nodes of their infrastructures.
+ *
+ * One worker at a time holds a load balancer, by its lease. A sync reads the pool and the nodes, plans, records the
+ * planned changes, and makes them one by one; the first failure ends it. Before each change the lease's signal, this
+ * process's sign of life and the kill switch are checked. A sync that can't list the nodes changes nothing.
+ */
 @Processor('actions')
 export class LoadBalancerSync implements BeforeApplicationShutdown {
   private readonly logger = new Logger('LoadBalancers');
@@ -121,7 +130,7 @@ export class LoadBalancerSync implements BeforeApplicationShutdown {
     }
   }
 
-  /** Of one sync: nothing is sent for it once others may have taken it over. */
+  /** Returns the signal of one sync: nothing is sent once others may have taken it over. */
   private signalOf(deadline: AbortSignal): AbortSignal {
     const signal = AbortSignal.any([deadline, this.stopping.signal]);
     checkBeforeSending(signal, () => {
@@ -131,7 +140,11 @@ export class LoadBalancerSync implements BeforeApplicationShutdown {
     return signal;
   }
 
-  /** @throws Error when the definition is not usable: a mapping or a secret that is not there */
+  /**
+   * Returns the pool of a load balancer.
+   *
+   * @throws Error when its definition is not usable: a mapping or a secret is missing
+   */
   private async open({ loadBalancer: { type, params: stored } }: Claimed): Promise<Pool> {
     const { options, strategy } = this.registry.get(type);
     await this.secrets.look([stored]);
@@ -139,7 +152,11 @@ export class LoadBalancerSync implements BeforeApplicationShutdown {
     return { strategy, params, name: strategy.pool(params), secrets: texts };
   }
 
-  /** @throws what the load balancer says */
+  /**
+   * Plans and makes the changes of a sync.
+   *
+   * @throws whatever the load balancer throws
+   */
   private async follow(claimed: Claimed, pool: Pool, progress: Progress, signal: AbortSignal): Promise<End> {
     const { strategy, params, name } = pool;
     const context: CallContext = { signal, now: this.clock.now() };
@@ -161,7 +178,11 @@ export class LoadBalancerSync implements BeforeApplicationShutdown {
     return endOf(plan, progress.members);
   }
 
-  /** Writes down what it is about to do, then does it step by step. @throws when a step fails, and takes no other */
+  /**
+   * Records the steps that are about to be taken, then takes them one by one.
+   *
+   * @throws when a step fails; no further step is taken
+   */
   private async carryOut(
     claimed: Claimed,
     pool: Pool,
@@ -228,7 +249,7 @@ function take(
     : strategy[change](params, member, context);
 }
 
-/** A number that can't be had is unknown, and keeps nobody from the rest. */
+/** Returns the connections of draining members. A number that can't be read is unknown, and does not stop the rest. */
 async function connectionsOf(
   { strategy, params }: Pool,
   members: readonly Member[],

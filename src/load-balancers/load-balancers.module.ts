@@ -4,7 +4,7 @@ import { LoadBalancerRegistry } from './load-balancer-registry';
 import { LoadBalancerStates } from './load-balancer-states';
 import { LOAD_BALANCER_MAPPINGS } from './mappings';
 
-/** Pools whose members follow the nodes of an infrastructure. */
+/** Module of pools whose members follow the nodes of an infrastructure. */
 @Module({
   imports: [DiscoveryModule],
   providers: [...LOAD_BALANCER_MAPPINGS, LoadBalancerRegistry, LoadBalancerStates],

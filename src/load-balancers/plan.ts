@@ -3,29 +3,32 @@ import type { Node } from '../metrics/metric';
 import type { Member } from './load-balancer';
 
 /**
- * What is remembered of an address at which a node was seen. Its member is ours from then on: it may be removed when
- * the node is gone. A member at any other address is somebody else's.
+ * Record of an address at which a node was seen. Its member is ours from then on: it may be removed when the node is
+ * gone. Members at other addresses belong to somebody else.
  */
 export interface Remembered {
-  /** The node that was there last. */
+  /** Id of the node that was there last. */
   node: string;
   name: string;
-  /** When a node was first seen there. */
+  /** Moment at which a node was first seen there. */
   seenAt: string;
-  /** The node is gone and its member disabled: by then it is removed, whatever connections it has. */
+  /**
+   * Moment at which the member is removed whatever connections it has; present when its node is gone and it is
+   * disabled.
+   */
   drainUntil?: string;
 }
 
-/** By address. */
+/** Records by address. */
 export type Memory = Record<string, Remembered>;
 
 export interface Facts {
-  /** The pool as it was read, whole. */
+  /** All members of the pool, as it was read. */
   members: readonly Member[];
-  /** All nodes there are. */
+  /** All existing nodes. */
   nodes: readonly Node[];
   memory: Readonly<Memory>;
-  /** Of members that drain; one that is not in it has an unknown number. */
+  /** Connections of draining members by name; absent ones are unknown. */
   connections: ReadonlyMap<string, number>;
   drainSeconds: number;
   now: Date;
@@ -34,28 +37,28 @@ export interface Facts {
 export interface Step {
   change: 'add' | 'enable' | 'disable' | 'remove';
   address: string;
-  /** Its member; absent while there is none. */
+  /** Name of its member; absent while there is none. */
   member?: string;
-  /** Why, as a sentence. */
+  /** Reason, as a sentence. */
   why: string;
 }
 
 export interface Plan {
-  /** In this order, until one fails. */
+  /** Steps, to be taken in this order until one fails. */
   steps: Step[];
-  /** To be kept before the first step is taken. */
+  /** Records to store before the first step is taken. */
   memory: Memory;
-  /** Members that wait for their connections to end, in sentences. */
+  /** Sentences about members that wait for their connections to end. */
   draining: string[];
-  /** What is not done because the pool would be left without a member that takes work, in sentences. */
+  /** Sentences about what is not done, since it would leave the pool without a member that takes work. */
   held: string[];
 }
 
 /**
- * What is to be done so that the pool follows the nodes: new ones are added before any that is gone is disabled, and
- * one that is disabled is removed when its connections have ended, or its time is over.
+ * Returns the changes that make the pool follow the nodes. New nodes are added before the members of gone ones are
+ * disabled; a disabled member is removed when it has no connections left, or when its time is over.
  *
- * Undefined when no node has an address: an empty list is not believed, nothing is changed.
+ * Undefined when no node has an address: an empty list is not trusted, and nothing is changed.
  */
 export function planOf(facts: Facts): Plan | undefined {
   const at = addressed(facts.nodes);
@@ -109,7 +112,7 @@ function leave(plan: Plan, at: ReadonlyMap<string, Node>, facts: Facts): void {
   }
 }
 
-/** The pool once a step is taken. */
+/** Returns the members after a step. */
 export function after(members: readonly Member[], { change, address, member }: Step): readonly Member[] {
   const isIt = ({ name }: Member): boolean => name === member;
   switch (change) {
@@ -123,19 +126,19 @@ export function after(members: readonly Member[], { change, address, member }: S
   }
 }
 
-/** Members whose connections are to be counted: disabled ones of ours. */
+/** Returns the members whose connections must be counted: our disabled ones. */
 export const drainingAmong = (members: readonly Member[], memory: Memory): Member[] =>
   members.filter(({ address, isEnabled }) => !isEnabled && memory[canonical(address ?? '')]?.drainUntil);
 
-/** A member as it is shown. */
+/** Member as it is shown. */
 export interface Seat {
   member: string;
   address?: string;
   /** Name of the node that is or was there. */
   node?: string;
   /**
-   * in: takes work; down: enabled, and the load balancer says that it is not up; draining: its node is gone;
-   * disabled: by a person; foreign: no node was ever seen there, it is left alone.
+   * State. in: takes work; down: enabled, but the load balancer says that it is not up; draining: its node is gone;
+   * disabled: by a person; foreign: no node was ever seen there, so it is left alone.
    */
   state: 'in' | 'down' | 'draining' | 'disabled' | 'foreign';
   drainUntil?: string;
@@ -153,7 +156,7 @@ export function seatsOf(members: readonly Member[], memory: Memory): Seat[] {
   });
 }
 
-/** Nodes by address; the first has it when two say that they are there. */
+/** Returns nodes by address; if two have the same one, the first counts. */
 function addressed(nodes: readonly Node[]): Map<string, Node> {
   const at = new Map<string, Node>();
   for (const node of nodes) {
@@ -167,7 +170,9 @@ function addressed(nodes: readonly Node[]): Map<string, Node> {
 const memberAt = (members: readonly Member[], address: string): Member | undefined =>
   members.find((member) => member.address !== undefined && canonical(member.address) === address);
 
-/** Some other member takes connections, and some other one is up if this one is. */
+/**
+ * Tells whether the pool can do without a member: another one is enabled and, if this one is up, another is up as well.
+ */
 function maySpare(pool: readonly Member[], { name, isEnabled, isUp }: Member): boolean {
   const others = pool.filter((other) => other.name !== name && other.isEnabled);
   return others.some((other) => other.isUp || !(isEnabled && isUp));

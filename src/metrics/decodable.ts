@@ -1,4 +1,4 @@
-/** Can it be read, where a part of a URL stands percent-encoded? */
+/** Tells whether a percent-encoded part of a URL can be decoded. */
 export function isDecodable(text: string): boolean {
   try {
     decodeURIComponent(text);

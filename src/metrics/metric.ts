@@ -3,50 +3,53 @@ import type { MappingOptions } from '../common/mapping-registry';
 import type { Reading } from '../common/reading';
 
 /**
- * A metric mapping: where a number comes from. A read answers a finite number or throws an error that says what
- * failed, on what, and why. A failed read is missing data, never a number.
+ * Metric mapping: where a number comes from. A read answers a finite number or throws an error that says what failed,
+ * on what, and why. A failed read is missing data, never a number.
  */
 export interface Metric<P = unknown> {
   /** Reads one number. Must settle soon after `context.signal` aborts. */
   read(params: P, context: ReadContext): Promise<number>;
 
   /**
-   * Optional, for metrics that count nodes and know where each of them is reached, so that a load balancer can follow.
-   * Tells all nodes that take part in the work or throws: a node that is left out is gone.
+   * Lists nodes. Optional, for metrics that count nodes and know where each of them is reached, so that a load balancer
+   * can follow. Lists all nodes that take part in the work, or throws: a node that is left out is taken to be gone.
    */
   nodes?(params: P, context: Omit<ReadContext, 'nodes' | 'listNodes'>): Promise<Node[]>;
 
   /**
-   * Optional, for protocols that can batch: reads of one target go to `readMany` together. Two params with the
-   * same answer have the same target.
+   * Returns a key of the target. Optional, for protocols that can batch: reads of one target go to `readMany` together.
+   * Two params with the same answer have the same target.
    */
   target?(params: P): string;
 
-  /** Optional: is what it reads a Counter32, by its definition alone? What was read says so by itself. */
+  /**
+   * Tells whether what it reads is a Counter32, by its definition alone. Optional; a value that was read says so by
+   * itself.
+   */
   goesRound?(params: P): boolean;
 
   /** Reads several numbers from one target, in order; one bad read never costs the others. */
   readMany?(params: readonly P[], context: ReadContext): Promise<Reading[]>;
 }
 
-/** One node of an infrastructure. */
+/** Node of an infrastructure. */
 export interface Node {
-  /** What it is known by as long as it lives. */
+  /** Id by which the node is known as long as it lives. */
   id: string;
-  /** For people. */
+  /** Name for people. */
   name: string;
-  /** IPv4 or IPv6. Absent while it is not known, or not known to be of use: the node is there all the same. */
+  /** IPv4 or IPv6 address. Absent while it is not known, or not known to be of use: the node is there all the same. */
   address?: string;
 }
 
 export interface ReadContext {
-  /** Aborts at the read's timeout, and when the program stops. */
+  /** Signal that aborts at the read's timeout, and when the program stops. */
   signal: AbortSignal;
-  /** The same timeout as a number, for protocols that plan retries inside it. */
+  /** Timeout of the read, milliseconds, for protocols that plan retries inside it. */
   timeoutMs: number;
-  /** Nodes of the service's infrastructure. Throws when it has none, or when they can't be counted. */
+  /** Counts the nodes of the service's infrastructure. Throws when it has none, or when they can't be counted. */
   nodes(): Promise<number>;
-  /** The same nodes, with their addresses. Throws when it has none, or when they can't be listed. */
+  /** Lists the same nodes, with their addresses. Throws when it has none, or when they can't be listed. */
   listNodes(): Promise<Node[]>;
 }
 
@@ -54,11 +57,11 @@ export interface ReadContext {
 export const MetricMapping = DiscoveryService.createDecorator<MetricOptions>();
 
 export interface MetricOptions extends MappingOptions {
-  /** Fed from outside: never polled, `read` is never called. */
+  /** Whether it is fed from outside: then it is never polled, and `read` is never called. */
   pushed?: boolean;
   /**
-   * `nodes` or `listNodes` may be asked for. Without it one read serves services of several infrastructures, and asking
-   * fails.
+   * Whether it may call `nodes` or `listNodes`. Without it one read serves services of several infrastructures, and
+   * such a call fails.
    */
   asksForNodes?: boolean;
 }

@@ -7,7 +7,7 @@ import { TargetReader } from './reader/target-reader';
 import { SnmpClient } from '../snmp/snmp-client';
 import { UploadedMibs } from '../snmp/uploaded-mibs';
 
-/** Where numbers come from. */
+/** Module of the metrics: the mappings, and the clients they read with. */
 @Module({
   imports: [DiscoveryModule],
   providers: [...METRIC_MAPPINGS, HttpClient, SnmpClient, TargetReader, UploadedMibs, MetricRegistry],

@@ -1,28 +1,30 @@
 import { promises as dns } from 'node:dns';
 import { NotFound, type Address, type Found } from './names';
 
-/** How long each server is waited for, and how often all of them are asked. */
+/** Time that each server is waited for, milliseconds, and number of times that all of them are asked. */
 const QUERY = { timeout: 1_500, tries: 2 };
-/** When one kind of address is there, the other is waited for no longer. */
+/** Time that the other kind of address is waited for, once one kind is there, milliseconds. */
 const OTHER_KIND_MS = 250;
-/** The servers of this machine may have changed. */
+/** Age at which the resolver is made anew, as the servers of this machine may have changed, milliseconds. */
 const RENEW_MS = 30_000;
 
-/** Codes of c-ares for an answer that says there is nothing, and for a name that none can have. */
+/** Codes of c-ares for an answer that says there is nothing, and for a name that can't exist. */
 const UNKNOWN = ['ENOTFOUND', 'ENODATA', 'EBADNAME'];
 
 /**
- * Asks the name servers of this machine. Unlike the C library's, these questions hold no thread while they wait: of
- * those there are few, and everything of the program that looks up a name, or reads a file, waits for one.
+ * Asks the name servers of this machine. Unlike look-ups of the C library, these hold no thread of libuv's small pool
+ * while they wait; all look-ups there and all reads of files share it.
  */
 export class DnsClient {
   private resolver?: dns.Resolver;
   private madeAt = 0;
 
-  /** @param servers instead of those of this machine */
+  /** @param servers used instead of those of this machine */
   constructor(private readonly servers?: readonly string[]) {}
 
-  /** The name's addresses, IPv4 first: most of what is asked has one. @throws NotFound; Error when there is no answer */
+  /**
+   * Returns the name's addresses, IPv4 first, as most targets have one. @throws NotFound; Error when there is no answer
+   */
   async ask(name: string): Promise<Found> {
     const resolver = this.current();
     const found: Found[] = [];
@@ -62,7 +64,10 @@ function merged(found: readonly Found[]): Found {
   return { addresses, ttlSeconds: Math.min(...found.map(({ ttlSeconds }) => ttlSeconds)) };
 }
 
-/** A server that knows nothing of one kind, and does not answer for the other, is one that does not answer. */
+/**
+ * Makes the error of a failed look-up. When one kind of address is unknown and the other got no answer, the name counts
+ * as unanswered.
+ */
 function failureOf(name: string, errors: readonly NodeJS.ErrnoException[]): Error {
   const trouble = errors.find(({ code }) => !UNKNOWN.includes(code ?? ''));
   return trouble === undefined

@@ -13,7 +13,10 @@ const LOOPBACK: readonly Address[] = [
   { address: '127.0.0.1', family: 4 },
   { address: '::1', family: 6 },
 ];
-/** Where the system finds names elsewhere than in the DNS, it is asked last, by so many at a time: each holds a thread. */
+/**
+ * Most look-ups of the system at a time, as each holds a thread. The system is asked last, where it has sources beside
+ * the DNS.
+ */
 const SYSTEM_AT_ONCE = 2;
 const SYSTEM_TTL_SECONDS = 60;
 
@@ -48,7 +51,7 @@ const sources: NameSources = {
 
 const names = new Names(sources);
 
-/** As `dns.lookup`, but for hints, which it does not know. */
+/** Looks a name up as `dns.lookup` does, without its hints. */
 export function lookup(name: string, options: LookupOptions, callback: Callback): void {
   const { all = false, order, family: given } = options;
   const family = given === 'IPv4' ? 4 : given === 'IPv6' ? 6 : (given ?? 0);
@@ -78,7 +81,7 @@ function answer(callback: Callback, found: readonly Address[], all: boolean): vo
   else callback(null, first!.address, first!.family);
 }
 
-/** Everything in this process that connects by name looks it up here: libraries call `dns.lookup` when they do. */
+/** Replaces `dns.lookup` in this process, which libraries call when they connect by name. */
 export function installLookup(): void {
   const anyLookup = (name: string, options: unknown, callback?: Callback): void => {
     if (typeof options === 'function') return lookup(name, {}, options as Callback);
@@ -89,7 +92,10 @@ export function installLookup(): void {
 
 const addressOf = (address: string): Address => ({ address, family: isIP(address) === 6 ? 6 : 4 });
 
-/** `127.1` and `0x7f000001` are addresses to the C library, and no names (WHATWG URL, "ends in a number"). */
+/**
+ * Tells whether a name is an address to the C library, as `127.1` and `0x7f000001` are (WHATWG URL, "ends in a
+ * number").
+ */
 const isNumeric = (name: string): boolean => /(^|\.)(\d+|0x[\da-f]*)\.?$/.test(name);
 
 async function askSystem(name: string): Promise<Found> {
@@ -106,7 +112,10 @@ async function askSystem(name: string): Promise<Found> {
   }
 }
 
-/** As the C library: a domain whose servers fail is passed over; one that is silent ends it, as it takes long. */
+/**
+ * Asks for the names in turn, as the C library does: a domain whose servers fail is passed over; one that is silent
+ * ends it, as it takes long.
+ */
 async function askInTurn(candidates: readonly string[]): Promise<Found | undefined> {
   let trouble: Error | undefined;
   for (const candidate of candidates) {
@@ -123,7 +132,7 @@ async function askInTurn(candidates: readonly string[]): Promise<Found | undefin
   return undefined;
 }
 
-/** As Node's own, by code: whoever reads it has words for these. */
+/** Makes an error with the code and message of Node's own, as callers choose their words by the code. */
 function lookupError(hostname: string, why: Error): Error {
   const code = why instanceof NotFound ? 'ENOTFOUND' : 'EAI_AGAIN';
   const message = `getaddrinfo ${code} ${hostname}`;

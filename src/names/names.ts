@@ -11,35 +11,42 @@ export interface Found {
   ttlSeconds: number;
 }
 
-/** Nobody has an address for the name. */
+/** Error for a name that has no address. */
 export class NotFound extends Error {}
 
-/** Names are looked up by these. */
+/** Sources by which names are looked up. */
 export interface NameSources {
-  /** What is known on this machine, without asking anybody. */
+  /** Returns what this machine knows of the name, without asking anybody. */
   local(name: string): readonly Address[] | undefined;
-  /** @throws NotFound; Error when nobody can be asked */
+  /**
+   * Asks the DNS for the name. @throws NotFound; Error when nobody can be asked
+   *
+   * @throws NotFound; Error when nobody can be asked
+   */
   ask(name: string): Promise<Found>;
-  /** Told what came of a look-up. */
+  /** Counts the outcome of a look-up. */
   note(outcome: Outcome): void;
 }
 
 export type Outcome = 'found' | 'not_found' | 'failed' | 'stale';
 
-/** Whoever waits is told by then. */
+/** Longest time that a caller waits for a look-up, milliseconds. */
 const LOOK_UP_MS = 5_000;
-/** RFC 8767, 5: an old answer is given when there is no new one by then, and the name not asked for again for a while. */
+/**
+ * Time after which an old answer is given because there is no new one, milliseconds; the name is then not asked for
+ * again for `FAILURE_RECHECK_MS`. RFC 8767, 5.
+ */
 const STALE_AFTER_MS = 1_800;
 const FAILURE_RECHECK_MS = 30_000;
-/** How long an answer is used when there is no newer one to be had. */
+/** Longest time that an answer is used while there is no newer one, milliseconds. */
 const STALE_AT_MOST_MS = 24 * 3_600_000;
 const TTL_SECONDS = { least: 1, most: 300 };
-/** For how long a name counts as unknown, and as one that could not be asked for. */
+/** Time for which a name counts as unknown, and (below) as one that could not be asked for, milliseconds. */
 const NOT_FOUND_MS = 10_000;
 const FAILED_MS = 5_000;
 const NAMES_AT_MOST = 10_000;
 
-/** What is known of one name. Moments are by `performance.now()`. */
+/** State of one name. Moments are by `performance.now()`. */
 interface Entry {
   addresses?: readonly Address[];
   freshUntil: number;
@@ -50,17 +57,25 @@ interface Entry {
 }
 
 /**
- * Addresses of names, kept for as long as the DNS says, and longer where it gives no answer. A name is asked for once
- * at a time, however many want it, and what a zone's servers leave unanswered holds up no other zone.
+ * Addresses of names, kept for as long as the DNS says, and longer where it gives no answer.
+ *
+ * - A name is fresh, stale (used only when there is no new answer in time), or without addresses.
+ * - At most one question per name is under way, however many want the answer.
+ * - After a failure a name is not asked for before `askAgainAt`.
+ * - Servers of one zone that don't answer hold up no other zone.
  */
 export class Names {
-  /** Least recently asked for first. */
+  /** Names, the one that was first looked up longest ago first. */
   private readonly entries = new Map<string, Entry>();
   private readonly zones = new ZoneTurns();
 
   constructor(private readonly sources: NameSources) {}
 
-  /** @throws NotFound; Error when there is no answer in time, nor an old one */
+  /**
+   * Returns the addresses of a name.
+   *
+   * @throws NotFound; Error when there is no answer in time, nor an old one
+   */
   async addressesOf(given: string): Promise<readonly Address[]> {
     const name = given.toLowerCase();
     const local = this.sources.local(name);
@@ -133,7 +148,7 @@ function keep(entry: Entry, { addresses, ttlSeconds }: Found): readonly Address[
   return addresses;
 }
 
-/** Undefined when it takes longer. @throws what it throws in time */
+/** Waits for the work; undefined when it takes longer. @throws what it throws in time */
 async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   // Nobody may wait for it any more when it fails.

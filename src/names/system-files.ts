@@ -1,7 +1,7 @@
-/** What the files of this machine say about names: hosts(5), resolv.conf(5), nsswitch.conf(5). */
+/** Readers of this machine's files about names: hosts(5), resolv.conf(5), nsswitch.conf(5). */
 import { isIP } from 'node:net';
 
-/** Names, in small letters, and the addresses that hosts(5) gives them, in its order. */
+/** Names in lower case, and the addresses that hosts(5) gives them, in its order. */
 export type Hosts = ReadonlyMap<string, readonly string[]>;
 
 export function hostsIn(text: string): Hosts {
@@ -17,17 +17,17 @@ export function hostsIn(text: string): Hosts {
   return hosts;
 }
 
-/** How a name that is not absolute is completed. */
+/** Rules by which a name that is not absolute is completed. */
 export interface SearchRules {
   domains: readonly string[];
-  /** A name with at least so many dots is tried as it stands before it is completed. */
+  /** Number of dots from which a name is tried as it stands before it is completed. */
   ndots: number;
 }
 
 const DOMAINS_AT_MOST = 32;
 const NDOTS_AT_MOST = 15;
 
-/** The last line of each kind counts, as with the C library. */
+/** Reads resolv.conf(5). The last line of each kind counts, as with the C library. */
 export function searchRulesIn(text: string): SearchRules {
   let domains: string[] = [];
   let ndots = 1;
@@ -40,7 +40,7 @@ export function searchRulesIn(text: string): SearchRules {
   return { domains: domains.slice(0, DOMAINS_AT_MOST), ndots };
 }
 
-/** The names that the DNS is asked for, in turn, until it knows one. */
+/** Returns the names that the DNS is asked for, in turn, until it knows one. */
 export function completed(name: string, { domains, ndots }: SearchRules): string[] {
   if (name.endsWith('.')) return [bare(name)];
   const dots = name.split('.').length - 1;
@@ -48,7 +48,9 @@ export function completed(name: string, { domains, ndots }: SearchRules): string
   return dots >= ndots ? [name, ...longer] : [...longer, name];
 }
 
-/** Does the system know names from elsewhere than from hosts(5) and the DNS: mDNS, NIS, LDAP, its own host name? */
+/**
+ * Tells whether the system knows names from elsewhere than hosts(5) and the DNS: mDNS, NIS, LDAP, its own host name.
+ */
 export function hasOtherSources(nsswitch: string): boolean {
   const line = wordsOf(nsswitch).find(([database]) => database === 'hosts:') ?? [];
   return line.slice(1).some((source) => !source.startsWith('[') && !['files', 'dns'].includes(source));

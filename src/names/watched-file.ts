@@ -1,16 +1,18 @@
 import { readFileSync, statSync } from 'node:fs';
 
-/** A file is looked at again after so long. */
+/** Time after which a file is looked at again. */
 const LOOK_AGAIN_MS = 2_000;
 const BYTES_AT_MOST = 8 * 1024 * 1024;
 
-/** What a file of the system says, read again when it has changed. One that is not there, or is too long, says nothing. */
+/**
+ * Contents of a file of the system, read again when it has changed. A file that is missing or too long counts as empty.
+ */
 export class WatchedFile<T> {
   private lookedAt = -Infinity;
   private version = '';
   private parsed: T;
 
-  /** @param parse is given the text; the empty one when there is no file */
+  /** @param parse called with the text; with the empty one when there is no file */
   constructor(
     private readonly path: string,
     private readonly parse: (text: string) => T,
@@ -18,7 +20,9 @@ export class WatchedFile<T> {
     this.parsed = parse('');
   }
 
-  /** Small files of this machine: looked at without waiting, every two seconds at most. */
+  /**
+   * Parsed contents. The file is read synchronously, as such files are small, and looked at every two seconds at most.
+   */
   get content(): T {
     const now = performance.now();
     if (now - this.lookedAt < LOOK_AGAIN_MS) return this.parsed;

@@ -1,4 +1,4 @@
-/** So many questions of one zone are under way at a time, of a zone that does not answer too; so many more wait. */
+/** Most questions of one zone that are under way at a time, whether it answers or not; and below, most that wait. */
 const AT_ONCE = 8;
 const WAITING_AT_MOST = 1_000;
 
@@ -8,13 +8,15 @@ interface Zone {
 }
 
 /**
- * Turns for questions to the DNS, apart for each zone: one whose servers are dead holds up nobody else.
- * A name's zone is taken to be what follows its first dot.
+ * Turns for questions to the DNS, apart for each zone: a zone whose servers are dead holds up no other. A name's zone
+ * is taken to be what follows its first dot. Each zone runs at most `AT_ONCE` questions; the rest wait in their order.
  */
 export class ZoneTurns {
   private readonly zones = new Map<string, Zone>();
 
   /**
+   * Runs a question in its zone's turn.
+   *
    * @param isWanted asked when its turn has come: a question that nobody waits for any more is not put
    * @throws TooManyWaiting; what the work throws
    */
@@ -31,7 +33,7 @@ export class ZoneTurns {
     }
   }
 
-  /** The turn goes to whoever has waited longest. */
+  /** Passes the turn to the question that has waited longest. */
   private pass(key: string, zone: Zone): void {
     const next = zone.waiting.shift();
     if (next !== undefined) return next();

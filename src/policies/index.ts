@@ -4,5 +4,5 @@ import type { Policy } from './policy';
 import { Step } from './step.policy';
 import { TargetTracking } from './target-tracking.policy';
 
-/** Every policy mapping: one line each. */
+/** Classes of all policy mappings, one line each. */
 export const POLICY_MAPPINGS: Type<Policy<never>>[] = [Fixed, Step, TargetTracking];

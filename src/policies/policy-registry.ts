@@ -4,7 +4,7 @@ import { MappingRegistry } from '../common/mapping-registry';
 import { POLICY_MAPPINGS } from './';
 import { PolicyMapping, type Policy } from './policy';
 
-/** Every policy mapping, by type. */
+/** Policy mappings by type. */
 @Injectable()
 export class PolicyRegistry extends MappingRegistry<Policy> {
   constructor(discovery: DiscoveryService) {

@@ -6,7 +6,7 @@ import { compare, FollowedMetric, metricProblems, valueOf } from './followed-met
 import { PolicyMapping, type Policy } from './policy';
 
 const ADJUSTMENT_TYPES = ['ChangeInCapacity', 'ExactCapacity', 'PercentChangeInCapacity'] as const;
-/** As many as AWS takes. */
+/** Largest number of steps, as in AWS. */
 const MAX_STEPS = 20;
 
 export class StepAdjustment {
@@ -98,9 +98,9 @@ export class Step implements Policy<StepParams> {
 }
 
 /**
- * The step a value lies in. Above the threshold a step has its lower bound and not its upper one, below it the other
- * way round. The threshold itself can so belong to two steps: AWS's tables give it to the one above when they scale
- * out and to the one below when they scale in.
+ * Returns the step a value lies in. Above the threshold a step includes its lower bound and not its upper one; below
+ * it, the other way round. The threshold itself can therefore belong to two steps: AWS's tables give it to the one
+ * above when they scale out and to the one below when they scale in.
  */
 function stepOf(
   { steps, threshold }: StepParams,
@@ -129,7 +129,7 @@ function adjusted(
   return effective + Math.sign(adjustment) * Math.max(Math.abs(change), minAdjustmentMagnitude);
 }
 
-/** AWS's rounding of a percentage: towards zero, but a part of one node is a node. */
+/** Rounds a percentage of nodes as AWS does: towards zero, but a part of one node is a node. */
 const wholeNodes = (nodes: number): number => (Math.abs(nodes) < 1 ? Math.sign(nodes) : Math.trunc(nodes));
 
 const ownProblems =
@@ -147,7 +147,7 @@ const ownProblems =
     return problems;
   };
 
-/** Each step begins where the one before ends. */
+/** Returns the errors of steps that do not begin where the one before ends. */
 function neighbourProblems(steps: readonly StepAdjustment[]): FieldError[] {
   const sorted = steps
     .map(({ lower, upper }, index) => ({ lower: lower ?? -Infinity, upper: upper ?? Infinity, index }))

@@ -24,7 +24,10 @@ export class TargetTrackingParams implements SelfChecking {
   }
 }
 
-/** The formula of the HorizontalPodAutoscaler: https://kubernetes.io/docs/concepts/workloads/autoscaling/horizontal-pod-autoscale/#algorithm-details */
+/**
+ * Target tracking by the formula of the HorizontalPodAutoscaler:
+ * https://kubernetes.io/docs/concepts/workloads/autoscaling/horizontal-pod-autoscale/#algorithm-details
+ */
 @PolicyMapping({
   type: 'target_tracking',
   title: 'Target tracking',
@@ -53,8 +56,8 @@ export class TargetTracking implements Policy<TargetTrackingParams> {
 }
 
 /**
- * Rounded up, unless it is whole but for the errors of doubles: 1 node at 2.1 for a target of 0.7 makes 3, though
- * 2.1 / 0.7 is a little more.
+ * Rounds up, unless the number is whole but for the errors of doubles: 1 node at 2.1 for a target of 0.7 makes 3,
+ * though 2.1 / 0.7 is a little more.
  */
 const ceiling = (nodes: number): number =>
   compare(nodes, Math.round(nodes)) === 0 ? Math.round(nodes) : Math.ceil(nodes);

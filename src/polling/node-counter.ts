@@ -7,11 +7,11 @@ import { Reads } from './reads';
 import { Remembered } from './remembered';
 
 const TIMEOUT_MS = 10_000;
-/** A count serves everybody who asks within this time of its end: the services of one batch. */
+/** Time after its end for which a count serves all who ask, such as the services of one batch, milliseconds. */
 const FRESH_MS = 1_000;
 const FAILED_MS = 5_000;
 
-/** How many nodes there were at a moment: whatever was done after it may not be counted yet. */
+/** Count of nodes at a moment; what was done after that moment may not be counted yet. */
 export interface NodeCount {
   nodes: number;
   at: Date;
@@ -30,7 +30,11 @@ export class NodeCounter {
     this.counts = new Remembered(clock, { freshMs: FRESH_MS, failedMs: FAILED_MS });
   }
 
-  /** @throws Error saying why they can't be counted */
+  /**
+   * Returns a count, which may be up to `FRESH_MS` old.
+   *
+   * @throws Error saying why they can't be counted
+   */
   count(infrastructure: Pick<InfrastructureRow, 'id' | 'name' | 'version' | 'nodes'>): Promise<NodeCount> {
     return this.counts.get(`${infrastructure.id}:${infrastructure.version}`, () => {
       const at = this.clock.now();

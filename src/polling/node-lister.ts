@@ -9,12 +9,12 @@ import { Reads } from './reads';
 import { Remembered } from './remembered';
 
 const TIMEOUT_MS = 20_000;
-/** A list serves everybody who asks within this time of its end: the services of one batch. */
+/** Time after its end for which a list serves all who ask, such as the services of one batch, milliseconds. */
 const FRESH_MS = 1_000;
 const FAILED_MS = 5_000;
 const NEVER = new AbortController().signal;
 
-/** Tells where the nodes of infrastructures are, by the metric each of them names. */
+/** Lists the nodes of infrastructures with their addresses, by the metric each of them names. */
 @Injectable()
 export class NodeLister {
   private readonly lists: Remembered<Node[]>;
@@ -26,13 +26,13 @@ export class NodeLister {
     this.lists = new Remembered(clock, { freshMs: FRESH_MS, failedMs: FAILED_MS });
   }
 
-  /** All of them, as they were a moment ago. @throws Error saying why they can't be listed */
+  /** Returns all nodes, as they were a moment ago. @throws Error saying why they can't be listed */
   known(infrastructure: Pick<InfrastructureRow, 'id' | 'name' | 'version' | 'nodes'>): Promise<Node[]> {
     const key = `${infrastructure.id}:${infrastructure.version}`;
     return this.lists.get(key, () => this.list(infrastructure, NEVER));
   }
 
-  /** All of them. @throws Error saying why they can't be listed */
+  /** Lists all nodes now. @throws Error saying why they can't be listed */
   async list({ name, nodes }: Pick<InfrastructureRow, 'name' | 'nodes'>, stop: AbortSignal): Promise<Node[]> {
     try {
       if (nodes === null) throw new Error('it does not say how its nodes are counted; set its "nodes"');

@@ -2,24 +2,24 @@ import { messageOf } from '../common/errors';
 import type { Metric } from '../metrics/metric';
 import type { Polled } from './polled';
 
-/** What a service asks at each poll: questions in groups that go out together. */
+/** Plan of a service's polls: its questions, in groups that go out together. */
 export interface PollPlan {
   readonly groups: readonly PlannedGroup[];
-  /** Metrics that can't be asked for, and why. */
+  /** Metrics that can't be read, and why. */
   readonly unreadable: readonly Unreadable[];
 }
 
 export interface PlannedGroup {
-  /** The same for all that goes out together. */
+  /** Key that is the same for all that goes out together. */
   readonly key: string;
   readonly type: string;
   readonly timeoutMs: number;
   readonly strategy: Metric;
   readonly asksForNodes: boolean;
-  /** Question by question, none of them twice: what tells it from others, and its params. */
+  /** Questions, none of them twice, by their keys; their params follow in the same order. */
   readonly questions: string[];
   readonly params: object[];
-  /** Metric by metric: its name, and the number of its question. */
+  /** Names of the metrics; the index of each one's question follows in the same order. */
   readonly metrics: string[];
   readonly asks: number[];
 }
@@ -30,10 +30,15 @@ export interface Unreadable {
   readonly error: string;
 }
 
-/** Made once, as long as a service is what it is: a poll of a hundred thousand metrics does little but send. */
+/**
+ * Plans by the service's reads: made once per version of a service, as a poll of a hundred thousand metrics should do
+ * little but send.
+ */
 const plans = new WeakMap<Polled['reads'], PollPlan>();
 
-/** Looks at the files that services name; comes before `planOf`. Undefined when there is nothing to wait for. */
+/**
+ * Looks at the files that services name; comes before `planOf`. Returns undefined when there is nothing to wait for.
+ */
 export function look(services: readonly Polled[]): Promise<unknown> | undefined {
   const looks: Promise<void>[] = [];
   for (const { reads } of services) {

@@ -3,14 +3,14 @@ import type { Reading } from '../common/reading';
 import type { PlannedGroup } from './poll-plan';
 import type { Polled } from './polled';
 
-/** The readings of one service as they come in. */
+/** Collects the readings of one service until all have come or it is left out. */
 export class Tally {
   private readonly readings: Record<string, Reading> = {};
   private isOver = false;
 
   /**
-   * @param missing readings, one or more
-   * @param whenDone called once; without readings when it was left out
+   * @param missing number of readings to come, one or more
+   * @param whenDone called once; without readings when the service was left out
    */
   constructor(
     private missing: number,
@@ -34,24 +34,24 @@ export class Tally {
   }
 }
 
-/** What one service asks in a request. */
+/** Service that takes part in a request, with its metrics. */
 interface Asker {
   tally: Tally;
   metrics: readonly string[];
-  /** For each metric, the number of its question in the request. */
+  /** Index of each metric's question in the request. */
   asks: readonly number[];
 }
 
-/** What goes out to one target together, each question once, and who gets the answers. */
+/** Request to one target: the questions of several services, each once, and who gets the answers. */
 export class PollRequest {
   readonly type: string;
   readonly timeoutMs: number;
   readonly strategy: Metric;
   readonly nodes: Pick<ReadContext, 'nodes' | 'listNodes'>;
-  /** Of each question. The same list at every poll, where one service asks alone. */
+  /** Params of each question. The same array at every poll, where one service asks alone. */
   params: readonly object[];
   private readonly askers: Asker[];
-  /** Made when a second service joins. */
+  /** Index of each question by its key; made when a second service joins. */
   private numbers?: Map<string, number>;
 
   constructor(
@@ -69,7 +69,7 @@ export class PollRequest {
       : NOBODYS_NODES;
   }
 
-  /** Another service asks in the same request. */
+  /** Adds the questions of another service. */
   join({ questions, params, metrics, asks }: PlannedGroup, tally: Tally): void {
     const numbers = (this.numbers ??= new Map(
       this.first.questions.map((question, number) => [question, number]),
@@ -87,7 +87,7 @@ export class PollRequest {
     this.askers.push({ tally, metrics, asks: asks.map((number) => places[number]!) });
   }
 
-  /** Hands the answers out. @returns how many of the questions have a number for an answer */
+  /** Hands the answers out. @returns the number of questions that have a number for an answer */
   settle(readings: readonly (Reading | undefined)[]): number {
     let values = 0;
     const answers = this.params.map((_, number) => {
@@ -101,18 +101,21 @@ export class PollRequest {
     return values;
   }
 
-  /** It never goes out. */
+  /** Leaves out all services of a request that never goes out. */
   giveUp(): void {
     for (const { tally } of this.askers) tally.leaveOut();
   }
 }
 
-/** A mapping that says nothing of nodes is read once for services of several infrastructures. */
+/**
+ * Fails a mapping that asks for nodes without having declared it: it is read once for services of several
+ * infrastructures.
+ */
 const noNodes = (): Promise<never> =>
   Promise.reject(new Error('the mapping does not say that it asks for nodes; set "asksForNodes"'));
 const NOBODYS_NODES = { nodes: noNodes, listNodes: noNodes as () => Promise<Node[]> };
 
-/** A mapping that answers no finite number has read nothing. */
+/** Turns an answer that is no finite number into an error. */
 function finite(reading: Reading | undefined): Reading {
   if (reading === undefined) return { error: 'the mapping gave no answer' };
   if ('error' in reading || Number.isFinite(reading.value)) return reading;

@@ -1,14 +1,14 @@
 import { SLOTS } from '../common/ids';
 
-/** Slots in a row, both ends included. */
+/** Range of slots, both ends included. */
 export interface SlotRange {
   fromSlot: number;
   toSlot: number;
 }
 
 /**
- * The slots of an interval that come due within the seconds `(after, upTo]`. A service's slot is a share of its
- * interval, so load is even and every service has its own steady beat.
+ * Returns the slots of an interval that come due within the seconds `(after, upTo]`. A service's slot is a share of its
+ * interval, so load is even and every service is polled at steady times.
  *
  * @param after and upTo: whole seconds since the epoch; more than one interval apart counts as one interval
  */
@@ -25,18 +25,18 @@ export function dueSlots(intervalSeconds: number, after: number, upTo: number): 
   ];
 }
 
-/** Slots whose share of the interval lies in the phases `first … last`, in seconds. */
+/** Returns the slots that are due in the seconds `first … last` of the interval. */
 function range(first: number, last: number, intervalSeconds: number): SlotRange[] {
   const fromSlot = Math.ceil((first * SLOTS) / intervalSeconds);
   const toSlot = Math.ceil(((last + 1) * SLOTS) / intervalSeconds) - 1;
   return toSlot < fromSlot ? [] : [{ fromSlot, toSlot }];
 }
 
-/** The second of its interval in which a slot is due. */
+/** Returns the second of its interval in which a slot is due. */
 export const phaseOf = (slot: number, intervalSeconds: number): number =>
   Math.floor((slot * intervalSeconds) / SLOTS);
 
-/** When a slot is due next, after the given second since the epoch. */
+/** Returns when a slot is due next, after the given second since the epoch. */
 export function nextDue(slot: number, intervalSeconds: number, nowSeconds: number): number {
   const phase = phaseOf(slot, intervalSeconds);
   const begun = nowSeconds - (nowSeconds % intervalSeconds) + phase;
@@ -44,8 +44,8 @@ export function nextDue(slot: number, intervalSeconds: number, nowSeconds: numbe
 }
 
 /**
- * A range in parts of about `size` services each. The parts are a power of two, so that two schedulers who count a
- * little differently still make the same ones.
+ * Splits a range into parts of about `size` services each. Their number is a power of two, so that two schedulers who
+ * count a little differently still make the same ones.
  */
 export function parts({ fromSlot, toSlot }: SlotRange, services: number, size: number): SlotRange[] {
   const width = toSlot - fromSlot + 1;

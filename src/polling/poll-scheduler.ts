@@ -8,14 +8,16 @@ import type { PollJob } from '../queue/jobs';
 import { Queues } from '../queue/queues';
 import { dueSlots, parts, type SlotRange } from './poll-schedule';
 
-/** Services that one job reads and evaluates. */
+/** Number of services that one job reads and evaluates. */
 const SERVICES_PER_JOB = 250;
 
-/** Jobs that may wait for a worker: what comes behind so many would come too late, and they end when no worker is there. */
+/**
+ * Most jobs that may wait for a worker: jobs behind so many would come too late, and pile up when no worker is there.
+ */
 const MAX_WAITING_JOBS = 10_000;
-/** A scheduler that has put nothing on the queue for so long, whatever was due, is not ready. */
+/** Time without a tick after which a scheduler is not ready, milliseconds. */
 const LATE_MS = 10_000;
-/** As far apart as two schedulers may know the time. */
+/** Longest time by which the clocks of two schedulers may differ, seconds. */
 const AHEAD_AT_MOST_SECONDS = AHEAD_AT_MOST_MS / 1_000;
 
 type NotPut = 'queue_full' | 'redis_away';
@@ -32,16 +34,20 @@ interface Due extends SlotRange {
 }
 
 /**
- * Says every second which services are due and puts their polls on the queue. Holds no service in memory; two of them
- * side by side make the same jobs, and Bull keeps one of each.
+ * Puts the polls of all services that are due on the queue, every second.
+ *
+ * - The tick in PostgreSQL is the moment up to which polls were put on the queue, or dropped; it never goes back,
+ *   except when it lies too far ahead of now.
+ * - No service is held in memory; two schedulers side by side make the same jobs, and Bull keeps one of each.
+ * - Polls that find the queue full or Redis away are dropped, and counted.
  */
 @Injectable()
 export class PollScheduler extends Recurring {
-  /** When all that was due by then stood on the queue last, by the monotonic clock. */
+  /** Moment at which all that was due stood on the queue last, by the monotonic clock. */
   private putAt?: number;
-  /** Why it does not now. */
+  /** Reason why it does not stand there now. */
   private whyNot?: NotPut;
-  /** At the last look. */
+  /** Number of jobs that waited at the last look. */
   private waitingJobs = 0;
 
   constructor(
@@ -52,7 +58,10 @@ export class PollScheduler extends Recurring {
     super(() => untilNextSecond(clock.now()));
   }
 
-  /** Takes up where the last tick of any scheduler ended, so that a pause loses no poll of a long interval. */
+  /**
+   * Puts on the queue what came due since the last tick of any scheduler, so that a pause loses no poll of a long
+   * interval.
+   */
   override async round(): Promise<void> {
     const upTo = Math.floor(this.clock.now().getTime() / 1_000);
     const after = await this.tickedUntil(upTo);
@@ -79,7 +88,7 @@ export class PollScheduler extends Recurring {
     await this.lookAtQueue();
   }
 
-  /** Why no polls are put on the queue; undefined when they are. */
+  /** Returns why no polls are put on the queue; undefined when they are. */
   problem(): string | undefined {
     const lateMs = this.putAt === undefined ? Infinity : performance.now() - this.putAt;
     if (lateMs < LATE_MS) return undefined;
@@ -87,7 +96,10 @@ export class PollScheduler extends Recurring {
     return `it has put no polls on the queue ${last}${this.whyNot === undefined ? '' : `: ${WHY_NOT[this.whyNot]}`}`;
   }
 
-  /** Until when polls were put on the queue, by whichever scheduler; seconds. A moment that is still to come is set right. */
+  /**
+   * Returns the second until which any scheduler has put polls on the queue. A moment too far in the future is
+   * corrected.
+   */
   private async tickedUntil(upTo: number): Promise<number> {
     const [clock] = await this.database.rows<{ after: number | null }>(
       `SELECT CASE WHEN isfinite(ticked_until) THEN extract(epoch FROM ticked_until)::float8 END AS after FROM poll_clock`,
@@ -105,13 +117,13 @@ export class PollScheduler extends Recurring {
     return upTo - 1;
   }
 
-  /** Answers why they could not be put on the queue. */
+  /** Puts jobs on the queue, or returns why they could not be put there. */
   private async put(jobs: PollJob[]): Promise<NotPut | undefined> {
     if (this.waitingJobs + jobs.length > MAX_WAITING_JOBS) return 'queue_full';
     return (await this.queues.addPolls(jobs)) ? undefined : 'redis_away';
   }
 
-  /** After a tick, so that none waits for it. */
+  /** Measures the queue, after a tick, so that no tick waits for it. */
   private async lookAtQueue(): Promise<void> {
     // When Redis is away, it is the adding that says so.
     const { jobs, oldestDueAt } = await this.queues.waitingPolls().catch(() => NOTHING_WAITS);
@@ -126,7 +138,7 @@ export class PollScheduler extends Recurring {
     telemetry.lastTick.set(upTo);
   }
 
-  /** Ranges of slots that are due and hold services. Reads the index entries of what is due, nothing else. */
+  /** Returns ranges of slots that are due and hold services. Reads the index entries of what is due, nothing else. */
   private async due(after: number, upTo: number): Promise<Due[]> {
     const intervals = await this.intervals();
     const ranges = intervals.flatMap((intervalSeconds) =>
@@ -147,7 +159,7 @@ export class PollScheduler extends Recurring {
     );
   }
 
-  /** The intervals in use: one step in the index for each. */
+  /** Returns the intervals in use, at one step in the index for each. */
   private async intervals(): Promise<number[]> {
     const rows = await this.database.rows<{ interval: number }>(
       `WITH RECURSIVE used AS (
@@ -163,5 +175,5 @@ export class PollScheduler extends Recurring {
   }
 }
 
-/** Milliseconds to just after the second that begins next. */
+/** Returns the milliseconds to just after the second that begins next. */
 const untilNextSecond = (now: Date): number => 1_000 - (now.getTime() % 1_000) + 1;

@@ -2,18 +2,20 @@ import type { Reading } from '../common/reading';
 import type { Node } from '../metrics/metric';
 import type { Read } from './reads';
 
-/** A service as the poller sees it. */
+/** Service as the poller needs it. */
 export interface Polled {
   readonly reads: Readonly<Record<string, Read>>;
-  /** Whose nodes these are: reads that count nodes are the same for services of one infrastructure alone. */
+  /**
+   * Infrastructure that the nodes are of: reads that count nodes are the same only for services of one infrastructure.
+   */
   readonly nodesOf?: string;
-  /** Nodes of its infrastructure, for `number_of_nodes`. */
+  /** Counts the nodes of its infrastructure, for `number_of_nodes`. */
   countNodes(): Promise<number>;
-  /** The same, with their addresses. */
+  /** Lists the same nodes, with their addresses. */
   listNodes(): Promise<Node[]>;
 }
 
-/** A service whose reads have all come back, or failed. */
+/** Result of a poll of one service: its reads have all come back, or failed. */
 export interface Polling<P extends Polled> {
   readonly polled: P;
   readonly readings: Readonly<Record<string, Reading>>;

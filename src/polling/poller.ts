@@ -7,21 +7,26 @@ import { look, planOf, type PollPlan } from './poll-plan';
 import { PollRequest, Tally } from './poll-request';
 import type { Polled, Polling } from './polled';
 
-/** Requests to targets under way at once in this process, and those that wait for their turn. */
+/** Most requests to targets that are under way in this process at a time, and (below) most that wait for their turn. */
 const MAX_REQUESTS = 512;
 const MAX_WAITING = 10_000;
-/** Services that are done within this time of each other go on together. */
+/** Time in which services that are done are gathered into one wave, milliseconds. */
 const LINGER_MS = 15;
 
 interface Waiting {
   request: PollRequest;
-  /** By `performance.now()`. */
+  /** Moment until which it may wait, by `performance.now()`. */
   until: number;
 }
 
 /**
- * Reads the metrics of many services at once: those of one target go together, the same question goes once, targets
- * side by side, and a dead target holds up nobody but its own services.
+ * Reads the metrics of many services at once.
+ *
+ * - Questions to one target go out together, and equal questions once.
+ * - Targets are asked side by side, at most `MAX_REQUESTS` at a time in this process; the rest wait in their order.
+ * - A request that waited too long, or finds `MAX_WAITING` others waiting, is given up.
+ * - A dead target delays only its own services, until its timeout.
+ * - Once the program stops, requests are aborted and `poll` throws: what was cut short is not missing data.
  */
 @Injectable()
 export class Poller implements BeforeApplicationShutdown {
@@ -36,8 +41,8 @@ export class Poller implements BeforeApplicationShutdown {
   }
 
   /**
-   * Services as their reads come back, in waves; every one once. One that is still not asked about after `patienceMs`
-   * is left out and counted: there is no room, and a later poll of it is worth more.
+   * Returns services as their reads come back, in waves; every one once. A service that is still not asked about after
+   * `patienceMs` is left out and counted: there is no room, and a later poll of it is worth more.
    */
   async *poll<P extends Polled>(services: readonly P[], patienceMs = Infinity): AsyncGenerator<Polling<P>[]> {
     await look(services);
@@ -79,7 +84,7 @@ export class Poller implements BeforeApplicationShutdown {
     else request.giveUp();
   }
 
-  /** Somebody else's turn. */
+  /** Passes a free place to the next request that may still wait. */
   private sendNext(): void {
     for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
       if (performance.now() < next.until) {
@@ -118,7 +123,7 @@ export class Poller implements BeforeApplicationShutdown {
   }
 }
 
-/** Adds what a service asks to the requests of its targets. */
+/** Adds the questions of a service to the requests of their targets. */
 function collect(polled: Polled, tally: Tally, plan: PollPlan, requests: Map<string, PollRequest>): void {
   for (const group of plan.groups) {
     const request = requests.get(group.key);

@@ -5,7 +5,7 @@ import { NodeLister } from './node-lister';
 import { Poller } from './poller';
 import { Reads } from './reads';
 
-/** Metrics are read: many at a time, and nodes of infrastructures by them. */
+/** Module of polling: reads metrics, many at a time, and by them the nodes of infrastructures. */
 @Module({
   imports: [MetricsModule],
   providers: [Reads, Poller, NodeCounter, NodeLister],

@@ -6,27 +6,29 @@ import { Secrets } from '../common/secrets';
 import type { Metric, MetricOptions } from '../metrics/metric';
 import { MetricRegistry } from '../metrics/metric-registry';
 
-/** One metric of one service, made ready to be read again and again. */
+/** Metric of one service, ready to be read again and again. */
 export interface Read {
   readonly type: string;
   readonly timeoutMs: number;
-  /** It is opened once: nothing that it asks is kept elsewhere, where it may change. */
+  /** Whether it needs opening only once, as nothing in its params is kept elsewhere, where it may change. */
   readonly isFixed: boolean;
-  /** Looks at the files that it names; comes before each `open`. Undefined when there is nothing to wait for. */
+  /**
+   * Looks at the files that it names; comes before each `open`. Returns undefined when there is nothing to wait for.
+   */
   look(): Promise<void> | undefined;
-  /** What there is to ask. Throws what makes it unreadable: a secret that is not there. */
+  /** Returns the mapping and its params. Throws what makes the metric unreadable, such as a secret that is missing. */
   open(): Opened;
 }
 
-/** A mapping and its params as it takes them, and what others ask the same. */
+/** Mapping with its params as it takes them, and the keys by which equal questions are found. */
 export interface Opened {
   readonly strategy: Metric;
   readonly params: object;
-  /** The same for the same question: mapping, params and timeout. */
+  /** Key that is the same for the same question: mapping, params and timeout. */
   readonly question: string;
-  /** The same for what goes out together. */
+  /** Key that is the same for what goes out together. */
   readonly group: string;
-  /** The answer is about the nodes of the service's infrastructure, or may be. */
+  /** Whether the answer is, or may be, about the nodes of the service's infrastructure. */
   readonly asksForNodes: boolean;
 }
 

@@ -4,20 +4,24 @@ const MAX_REMEMBERED = 1_000;
 
 interface Asked<T> {
   answer: Promise<T>;
-  /** From when on, and for how long; undefined while it is under way: then it serves everybody. */
+  /** Begin and length of the time in which it serves; undefined while it is under way: then it serves all who ask. */
   serves?: { from: number; ms: number };
 }
 
-/** Answers that serve, by key, everybody who asks while they are fresh: the services of one batch. */
+/**
+ * Answers by key, each of which serves all who ask while it is under way or fresh, such as the services of one batch.
+ */
 export class Remembered<T> {
   private readonly asked = new Map<string, Asked<T>>();
 
   constructor(
     private readonly clock: Clock,
     private readonly options: {
-      /** How long after its end an answer serves. */
+      /** Time after its end for which an answer serves, milliseconds. */
       freshMs: number;
-      /** What fails is not asked again at once: each time somebody waits for it. */
+      /**
+       * Time after its end for which a failure serves, milliseconds, so that callers do not wait for it again at once.
+       */
       failedMs: number;
     },
   ) {}
@@ -36,7 +40,7 @@ export class Remembered<T> {
     return begun.answer;
   }
 
-  /** Not for longer than it may, though the clock goes back. */
+  /** Tells whether an answer still serves; not for longer than it may when the clock goes back. */
   private serves({ serves }: Asked<T>): boolean {
     if (serves === undefined) return true;
     const elapsed = this.now() - serves.from;

@@ -5,7 +5,7 @@ import type { Chosen } from '../common/choice';
 import { Tools } from './tools';
 import { MetricTryDto, SnmpWalkDto } from './tools.dto';
 
-/** For a person who sets a rule up. */
+/** HTTP API of tools for a person who sets a rule up. */
 @ApiTags('tools')
 @ApiBearerAuth()
 @Controller('api/v1/tools')

@@ -12,7 +12,7 @@ export class MetricTryDto extends Choice {
   timeoutSeconds: number = 5;
 }
 
-/** As `snmp_oid`, whose `oid` is the object below which to look. */
+/** Params of a walk: those of `snmp_oid`, whose `oid` is the object below which to look. */
 export class SnmpWalkDto extends SnmpOidParams {
   @Whole({ description: 'How many objects to show', minimum: 1, maximum: ROWS_AT_MOST })
   rowsAtMost: number = ROWS_AT_MOST;

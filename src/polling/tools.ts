@@ -17,7 +17,7 @@ export type Timed<T> = T & { elapsedSeconds: number };
 
 const NO_NODES = 'there is no infrastructure here; see GET /infrastructures/:id/capacity';
 
-/** What a person needs who sets a rule up: metrics read once, agents looked at. Nothing is stored. */
+/** Tools for a person who sets a rule up: metrics read once, agents walked. Nothing is stored. */
 @Injectable()
 export class Tools {
   constructor(
@@ -49,7 +49,11 @@ export class Tools {
     });
   }
 
-  /** @throws InvalidInput when a secret is not there */
+  /**
+   * Walks an SNMP agent.
+   *
+   * @throws InvalidInput when a secret is missing
+   */
   async walk(given: SnmpWalkDto): Promise<Timed<Walk>> {
     await this.secrets.look([given]);
     const { oid, rowsAtMost, timeoutSeconds, retries, ...target } = this.opened(given);
@@ -75,7 +79,7 @@ export class Tools {
   }
 }
 
-/** The number alone, or why there is none. */
+/** Reduces a reading to its number, or why there is none. */
 const shown = (reading: Reading): Reading => ('value' in reading ? { value: reading.value } : reading);
 
 async function timed<T extends object>(work: () => Promise<T>): Promise<Timed<T>> {

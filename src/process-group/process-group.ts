@@ -7,11 +7,16 @@ import type { JsonLogger } from '../common/logger';
 import { registry, telemetry } from '../common/telemetry';
 import type { Config, Role } from '../config/config';
 
-/** A process that ended by itself is started again after this; after twice as long each time where it does not live long. */
+/**
+ * Pause before a process that ended by itself is started again, milliseconds; doubled each time while it does not live
+ * long.
+ */
 const RESTART_MS = 1_000;
 const LONGEST_RESTART_MS = 60_000;
 const SOUND_MS = 60_000;
-/** A burst of alerts lives longer than the youngest generation of V8 is by default. */
+/**
+ * Options of the processes. The larger young generation of V8 is for bursts of alerts, which outlive the default one.
+ */
 const NODE_OPTIONS = ['--enable-source-maps', '--max-semi-space-size=64'];
 
 type FromMember =
@@ -19,28 +24,31 @@ type FromMember =
   | { ready: string }
   | { failed: string }
   | { askMetrics: number }
-  /** An exception that nobody caught: it drains, and ends. */
+  /** Uncaught exception: the process drains, and ends. */
   | { uncaught: true };
-/** Uncaught: exceptions of those that were there before it. */
+/** Message to a process. `uncaught`: number of uncaught exceptions of its predecessors. */
 type ToMember = { config: Config; uncaught: number } | { listen: true } | { metrics: number; text: string };
 
-/** How many processes of a program have a role; all other roles have one. */
+/** Returns how many processes of a program have a role; one for roles other than `api` and `worker`. */
 const processesOf = ({ apiProcesses, workerProcesses }: Config, role: Role): number =>
   role === 'api' ? apiProcesses : role === 'worker' ? workerProcesses : 1;
 
-/** How many processes a program is. */
+/** Returns the number of processes of a program. */
 export const groupSize = (config: Config): number =>
   Math.max(...config.roles.map((role) => processesOf(config, role)));
 
 /**
- * Several processes of one program, so that the intake of alerts, polls, decisions and actions use the machine's cores.
- * The first of them has all the roles of the program, the others are `api`, sharing its port, or `worker`, or both; this
- * one starts them and starts them again.
+ * Several processes of one program, so that alerts, polls, decisions and actions use the machine's cores. The first has
+ * all roles of the program; the others are `api`, sharing its port, or `worker`, or both. This process starts them, and
+ * starts them again.
+ *
+ * A member is forked, made (it could listen), ready (it listens), or ended. At first all members are made before any
+ * listens. A member that ends is started again at its place after a pause, until the group stops.
  */
 export class ProcessGroup {
   private readonly metrics = new AggregatorRegistry();
   private isStopping = false;
-  /** By place. */
+  /** Number of uncaught exceptions, by place. */
   private readonly uncaught: number[] = [];
 
   private constructor(
@@ -49,8 +57,11 @@ export class ProcessGroup {
   ) {}
 
   /**
-   * @param asked aborts when the program is asked to stop, and with it what is being started
-   * @returns once all of them answer, with the URL. @throws Error when one of them can't start
+   * Starts the processes.
+   *
+   * @param asked aborts when the program is asked to stop, and then stops the start as well
+   * @returns the group and its URL, once all of them answer
+   * @throws Error when one of them can't start
    */
   static async start(
     config: Config,
@@ -97,9 +108,11 @@ export class ProcessGroup {
   }
 
   /**
-   * @param place which of them; the first has all the roles
-   * @param pauseMs how long was waited before
-   * @returns once it could listen, what lets it; that answers its URL
+   * Starts one process.
+   *
+   * @param place index of the process; 0 has all the roles
+   * @param pauseMs pause before this start, milliseconds
+   * @returns once it could listen, a function that lets it listen and returns its URL
    */
   private async fork(place: number, pauseMs = 0): Promise<() => Promise<string>> {
     const began = performance.now();
@@ -150,7 +163,12 @@ export class ProcessGroup {
   }
 }
 
-/** Milliseconds. @param beforeMs how long was waited last time, 0 for never; @param livedMs and how long it lived then */
+/**
+ * Returns the pause before the next start, milliseconds.
+ *
+ * @param beforeMs last pause, 0 for none
+ * @param livedMs how long the process has lived since
+ */
 export function restartPause(beforeMs: number, livedMs: number): number {
   if (livedMs > SOUND_MS || beforeMs === 0) return RESTART_MS;
   return Math.min(beforeMs * 2, LONGEST_RESTART_MS);
@@ -158,13 +176,19 @@ export function restartPause(beforeMs: number, livedMs: number): number {
 
 const OWN = 'monscale_embedded_restarts_total';
 
-/** With what this process alone counts; of the others it has a name and no number. */
+/**
+ * Returns the metrics of the members, with those that only this process counts; members have their name, but no number.
+ */
 async function withOwn(text: string): Promise<string> {
   const others = text.replace(new RegExp(`^# (HELP|TYPE) ${OWN} .*\\n`, 'gm'), '');
   return `${others.trimEnd()}\n${await registry.getSingleMetricAsString(OWN)}\n`;
 }
 
-/** What it says of its start. @throws Error saying why it could not start */
+/**
+ * Waits for a message of a process about its start.
+ *
+ * @throws Error saying why it could not start
+ */
 async function told<T>(member: Worker, of: (message: FromMember) => T | undefined): Promise<T> {
   return new Promise((resolve, reject) => {
     const ended = (code: number, signal: string) =>
@@ -183,12 +207,12 @@ async function told<T>(member: Worker, of: (message: FromMember) => T | undefine
   });
 }
 
-/** Is this one of such a group, and not the program itself? */
+/** Tells whether this process is a member of a group, and not the program itself. */
 export const isMember = (): boolean => cluster.isWorker;
 
 /**
- * Calls back when the process that leads this group is gone, however it went: Node would end this one at once, with what it
- * is doing.
+ * Calls back when the process that leads this group is gone, for any reason. Node would end this process at once, in
+ * the middle of its work.
  */
 export function whenGroupIsGone(gone: () => void): void {
   cluster.worker?.on('disconnect', () => {
@@ -197,7 +221,7 @@ export function whenGroupIsGone(gone: () => void): void {
   });
 }
 
-/** What the group says this process is to be. */
+/** Waits for the configuration that the group sends to this process. */
 export async function memberConfig(): Promise<Config> {
   // Its own metrics are asked for by messages, too.
   new AggregatorRegistry();
@@ -213,11 +237,11 @@ export async function memberConfig(): Promise<Config> {
   });
 }
 
-/** Nobody may be there any more to be told. */
+/** Sends a message to the group, which may be gone. */
 export const tellGroup = (message: FromMember): void =>
   void process.send?.(message, undefined, undefined, () => undefined);
 
-/** Waits until all members could listen. */
+/** Tells the group that this process could listen, and waits until all members could. */
 export async function mayListen(): Promise<void> {
   const asked = new Promise<void>((resolve) => {
     const listen = (message: ToMember) => {
@@ -234,7 +258,7 @@ export async function mayListen(): Promise<void> {
 let asked = 0;
 const METRICS_MS = 5_000;
 
-/** The metrics of the whole group; undefined when this is no member of one, or nobody answers. */
+/** Returns the metrics of the whole group; undefined when this is no member of one, or nobody answers. */
 export async function groupMetrics(): Promise<string | undefined> {
   if (!cluster.isWorker) return undefined;
   const id = ++asked;

@@ -1,7 +1,7 @@
 import type { Queue } from 'bull';
 import type { Clock } from '../common/clock';
 
-/** What of Bull is not in its types. */
+/** Internals of Bull that its types lack. */
 interface Scripts {
   updateDelaySet(queue: Queue, now: number): Promise<string | null>;
 }
@@ -12,16 +12,19 @@ type Delaying = Queue & {
   updateDelayTimer(): Promise<void>;
 };
 
-/** Bull keeps moments in ms, followed by 12 bits that keep jobs of one moment in order. */
+/** Factor of moments in Bull's scores: ms, followed by 12 bits that order jobs of the same moment. */
 const SCORE = 0x1000;
-/** It is looked at least as often as this which jobs are due, as Bull does. */
+/** Longest time between two checks for due jobs, milliseconds; the same as Bull's. */
 const LOOK_MS = 5_000;
 const AT_ONCE = 1_000;
 
 // eslint-disable-next-line @typescript-eslint/no-require-imports
 const scripts = require('bull/lib/scripts') as Scripts;
 
-/** Jobs of a queue that wait for their moment come due by `clock`. Bull goes by the machine's, which each process has of its own. */
+/**
+ * Makes delayed jobs of a queue due by `clock`. Bull goes by the machine's clock, which may differ from process to
+ * process.
+ */
 export function delayByClock(queue: Queue, clock: Clock): void {
   const delaying = queue as Delaying;
   const lookIn = (ms: number): void => {
@@ -42,10 +45,10 @@ export function delayByClock(queue: Queue, clock: Clock): void {
 }
 
 /**
- * Makes jobs due at once that wait for a moment after `latest`: nobody puts any there. Who takes them finds out that it is
- * not their moment, and what they are for is put back.
+ * Makes jobs due at once that wait for a moment after `latest`, since no job is ever delayed that far. A worker that
+ * takes one early finds that it is not due, and the sweep queues its work again.
  *
- * @returns how many there were
+ * @returns number of such jobs
  */
 export async function hastenDelayed(queue: Queue, latest: number): Promise<number> {
   const ids = await queue.client.zrangebyscore(

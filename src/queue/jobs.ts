@@ -1,35 +1,35 @@
 /**
- * What travels on the queues: ids and moments, never the thing itself. Here the rooms on the line meet without
- * importing each other.
+ * Jobs on the queues carry ids and moments, never the thing itself, so that modules can share them without importing
+ * each other.
  */
 
-/** Read and evaluate the services of a range of slots. */
+/** Job that reads and evaluates the services of a range of slots. */
 export interface PollJob {
   intervalSeconds: number;
   fromSlot: number;
-  /** Inclusive. */
+  /** Last slot, inclusive. */
   toSlot: number;
-  /** When they were due, milliseconds since the epoch. */
+  /** Moment at which they were due, ms since 1970. */
   dueAt: number;
 }
 
-/** Match alerts and evaluate what they concern; or evaluate services whose moment has come. */
+/** Job that matches alerts and evaluates the services they concern, or evaluates services whose moment has come. */
 export interface AlertsJob {
   alerts?: string[];
   services?: string[];
 }
 
-/** Execute; or find out what became of executions whose worker is gone. */
+/** Job that runs executions, or finds out what became of executions whose worker is gone. */
 export interface ActionJob {
   executions: string[];
-  /** Their targets have accepted them: ask how far they are. */
+  /** True when their targets have accepted them and are to be asked about their progress. */
   waiting?: boolean;
 }
 
-/** Make the load balancer of an infrastructure follow its nodes. */
+/** Job that makes the load balancer of an infrastructure follow its nodes. */
 export interface SyncJob {
   infrastructure: string;
 }
 
-/** The name such jobs have on the queue `actions`; executions have none. */
+/** Name of such jobs on the queue `actions`; executions have none. */
 export const SYNC_JOB = 'load-balancer';

@@ -3,39 +3,45 @@ import { Semaphore } from '../common/semaphore';
 import { telemetry } from '../common/telemetry';
 import type { ClaimedExecution } from './claimed-execution';
 
-/** Carries executions out in this process. */
+/** Executor that runs executions in this process. */
 export interface LocalExecutor {
-  /** Whose leases they hold; undefined while others may take it for dead. */
+  /** Id of the worker that holds their leases; undefined while others may take it for dead. */
   readonly worker: string | undefined;
-  /** Writes down what came of it; never throws. */
+  /** Runs an execution and writes its outcome; never throws. */
   execute(claimed: ClaimedExecution): Promise<void>;
 }
 
-/** Executions at a time that did not come over the queue. */
+/** Largest number of executions under way here that did not come over the queue. */
 export const SLOTS = 1_024;
 
 /**
- * The short way from a decision to what follows from it. Where a process that decides carries executions out as well,
- * they begin with their decision, in its transaction: claimed when they are written, and carried out once that is
- * committed. So many at a time; all others wait on the queue for whoever is free.
+ * Short way from a decision to its executions. In a process that both decides and executes, they are claimed in the
+ * transaction of their decision and run once it is committed.
+ *
+ * Each of `SLOTS` is free, reserved (for executions being written), or taken by a running execution until that ends.
+ * When none is free, executions go over the queue to any worker.
  */
 @Injectable()
 export class LocalDispatch {
   private executor?: LocalExecutor;
   private readonly free = new Semaphore(SLOTS);
 
-  /** From now on, by these. */
+  /** Starts to use an executor. */
   offer(executor: LocalExecutor): void {
     this.executor = executor;
   }
 
-  /** Nothing begins here any more. @returns once all that did has ended */
+  /**
+   * Stops dispatching here.
+   *
+   * @returns promise of the end of all that runs
+   */
   close(): Promise<void> {
     this.executor = undefined;
     return this.free.idle();
   }
 
-  /** Places for what follows from a batch of decisions; whoever asks for them ends them, whatever happens. */
+  /** Returns a reservation for what follows from a batch of decisions; the caller must call `end`, whatever happens. */
   places(): SlotReservation {
     const { executor } = this;
     let held = 0;
@@ -62,17 +68,20 @@ export class LocalDispatch {
   }
 }
 
-/** Who begins how many. */
+/** Worker, and number of executions it will run. */
 export interface Reserved {
   worker: string;
   count: number;
 }
 
 export interface SlotReservation {
-  /** As many as there are; those that were reserved before are given back. Undefined where nobody carries out. */
+  /**
+   * Reserves as many as are free, up to `wanted`; releases those reserved before. Undefined when nothing is executed
+   * here.
+   */
   reserve(wanted: number): Reserved | undefined;
-  /** Carries out what was written down as begun, no more than was reserved; what is left is given back. */
+  /** Runs what was written as begun, no more than was reserved; releases the rest. */
   begin(claimed: readonly ClaimedExecution[]): void;
-  /** Gives back what was reserved and did not begin. */
+  /** Releases what was reserved and did not begin. */
   end(): void;
 }

@@ -11,8 +11,8 @@ import { connectRedis } from './redis';
 const READ_ONLY_AGAIN_MS = 2_000;
 
 /**
- * Connections of Bull: one client and one subscriber shared by all queues, and one blocking connection for each
- * queue that this process works on.
+ * Connections of Bull: one client and one subscriber shared by all queues, and one blocking connection for each queue
+ * that this process works on.
  */
 class Connections {
   private readonly shared = new Map<string, Redis | Cluster>();
@@ -52,7 +52,10 @@ class Connections {
   }
 }
 
-/** A primary that became a replica takes no writes: another connection may lead to the one that does. Not at every command. */
+/**
+ * Returns a function that asks for a new connection after a READONLY error, at most every 2 s: a primary that became a
+ * replica accepts no writes, and a new connection may reach the one that does.
+ */
 function whenReadOnly(): (error: Error) => boolean {
   let lastAt = -Infinity;
   return ({ message }) => {

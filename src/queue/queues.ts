@@ -17,36 +17,44 @@ import { delayByClock, hastenDelayed } from './delayed-jobs';
 import { LocalDispatch } from './local-dispatch';
 import { SYNC_JOB, type ActionJob, type AlertsJob, type PollJob, type SyncJob } from './jobs';
 
-/** Bull's `add` waits for ever when Redis is away; nothing here may. */
+/** Longest wait for Redis, milliseconds; Bull's own `add` waits for ever while Redis is away. */
 const ADD_TIMEOUT_MS = 3_000;
 const CLOSE_TIMEOUT_MS = 20_000;
-/** Life of a key that was written to see that it can be. */
+/** Life of a key that is written to test Redis, milliseconds. */
 const ABLE_MS = 60_000;
-/** What Bull calls jobs without a name. */
+/** Bull's name for jobs without one. */
 const UNNAMED = '__default__';
 
-/** How long the id of a finished poll is remembered, so that a second scheduler's copy of it is dropped. */
+/**
+ * Time for which the id of a finished poll is remembered, seconds, so that a second scheduler's copy of it is dropped.
+ */
 const POLL_ID_SECONDS = 60;
 
-/** How far ahead moments of services stand on the queue. */
+/** Longest delay of a service's job on the queue, milliseconds. */
 export const NEAR_MS = 10_000;
-/** How far ahead anything does: what comes later may change until then, and the scheduler puts it there when it is near. */
+/**
+ * Longest delay of any job on a queue, milliseconds: later moments may change, and the scheduler queues them when they
+ * are near.
+ */
 export const FARTHEST_MS = 60_000;
-/** Whoever puts jobs on a queue knows the time within this. */
+/** Largest error of the clocks of processes that queue jobs, milliseconds. */
 const TIME_KNOWN_MS = 2_000;
 
-/** A job costs as much as an execution; one that takes long holds up no more than this many. */
+/**
+ * Largest number of executions in a job: a job costs as much as an execution, and a slow execution delays no more than
+ * these.
+ */
 const EXECUTIONS_IN_A_JOB = 16;
 
 /**
- * Puts work on the queues. A job that can't be put there is logged and counted, never an error: what must not be
- * lost is in PostgreSQL, and the scheduler's sweeps put it back.
+ * Queues of work. A job that can't be queued is logged and counted, never an error: what must not be lost is in
+ * PostgreSQL, and the scheduler's sweeps queue it again.
  */
 @Injectable()
 export class Queues implements OnModuleInit, BeforeApplicationShutdown {
   private readonly logger = new Logger('Queues');
   private readonly queues: Record<QueueName, Queue>;
-  /** What Redis or the way to it said last, while it is away. */
+  /** Last error of Redis or of the connection, while it is away. */
   private lastError = '';
 
   constructor(
@@ -81,7 +89,7 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     }
   }
 
-  /** Stops taking work and waits for what runs. */
+  /** Stops taking jobs, and waits for those that run. */
   async beforeApplicationShutdown(): Promise<void> {
     const every = (work: (queue: Queue) => Promise<void>) =>
       Promise.all(QUEUES.map((name) => work(this.queues[name])));
@@ -100,7 +108,11 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     ).catch(() => undefined);
   }
 
-  /** Two schedulers make the same ids, so a poll stands on the queue once. */
+  /**
+   * Queues polls. Two schedulers make the same ids, so that a poll is queued once.
+   *
+   * @returns false when they could not be queued
+   */
   addPolls(jobs: PollJob[]): Promise<boolean> {
     return this.add(
       'polls',
@@ -115,7 +127,11 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     );
   }
 
-  /** Polls that no worker has taken yet, and since when the oldest of them is due. @throws Error when Redis is away */
+  /**
+   * Returns how many polls wait for a worker, and since when the oldest has been due.
+   *
+   * @throws Error when Redis is away
+   */
   async waitingPolls(): Promise<{ jobs: number; oldestDueAt?: number }> {
     const jobs = await this.waiting('polls');
     if (jobs === 0) return { jobs };
@@ -131,8 +147,8 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
   }
 
   /**
-   * Services to evaluate, at a moment when one is given. Moments that are far away may change until then: the
-   * scheduler puts them here when they are near.
+   * Queues services for evaluation, at a moment if one is given. Moments further ahead than `NEAR_MS` are left out,
+   * since they may change: the scheduler queues them when they are near.
    */
   addServices(services: readonly { id: string; at?: Date }[], now: Date): Promise<boolean> {
     const soon = services.filter(({ at }) => at === undefined);
@@ -147,8 +163,8 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
   }
 
   /**
-   * Executions, each to be tried at its moment; those that are due go some in a job. The same tries have the same id
-   * and stand on the queue once.
+   * Queues executions, each for its moment; due ones are grouped into jobs. The same attempt has the same job id, and
+   * is queued once.
    */
   addExecutions(
     executions: readonly { id: string; tries: number; at?: Date }[],
@@ -170,7 +186,7 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     ]);
   }
 
-  /** Executions whose target is to be asked at a moment; the same question has the same id. */
+  /** Queues executions whose target is to be asked at a moment; the same question has the same job id. */
   addWaiting(executions: readonly { id: string; asked: number; at?: Date }[], now: Date): Promise<boolean> {
     return this.add(
       'actions',
@@ -181,7 +197,7 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     );
   }
 
-  /** An execution whose worker is gone. */
+  /** Queues executions whose worker is gone. */
   addLostExecutions(executions: readonly { id: string; tries: number }[]): Promise<boolean> {
     return this.add(
       'actions',
@@ -192,7 +208,7 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     );
   }
 
-  /** Load balancers that are due; two schedulers make the same ids. */
+  /** Queues load balancers that are due; two schedulers make the same ids. */
   addSyncs(infrastructures: readonly { id: string; at: Date }[]): Promise<boolean> {
     return this.add(
       'actions',
@@ -204,7 +220,11 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     );
   }
 
-  /** Jobs that wait for a moment further ahead than any is put there: a clock was ahead. They are looked at now. */
+  /**
+   * Makes jobs due that are delayed longer than any may be, because a clock was ahead.
+   *
+   * @returns number of such jobs
+   */
   async hastenAhead(): Promise<number> {
     if (this.queues.polls.client.status !== 'ready') return 0;
     const latest = this.clock.now().getTime() + FARTHEST_MS + TIME_KNOWN_MS;
@@ -215,31 +235,43 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  /** Is Redis there? @throws Error saying why not */
+  /**
+   * Checks that Redis answers.
+   *
+   * @throws Error saying why it does not
+   */
   async ping(): Promise<void> {
     await within(ADD_TIMEOUT_MS, this.connected().ping());
   }
 
-  /** Writes where each queue stands, as all work with it does. @throws Error saying why it can't */
+  /**
+   * Writes a key next to those of each queue, as all work with them does.
+   *
+   * @throws Error saying why it can't
+   */
   async able(): Promise<void> {
     const client = this.connected();
     const write = (name: QueueName) => client.set(`{monscale:${name}}:able`, 1, 'PX', ABLE_MS);
     await within(ADD_TIMEOUT_MS, Promise.all(QUEUES.map(write)));
   }
 
-  /** @throws Error when there is no connection */
+  /**
+   * Returns the client.
+   *
+   * @throws Error when there is no connection
+   */
   private connected(): Queue['client'] {
     const { client } = this.queues.polls;
     if (client.status === 'ready') return client;
     throw new Error(`no connection (${client.status})${this.lastError && `: ${this.lastError}`}`);
   }
 
-  /** Executions that wait for a worker, at most. */
+  /** Returns an upper bound of the number of executions that wait for a worker. */
   async waitingExecutions(): Promise<number> {
     return EXECUTIONS_IN_A_JOB * (await this.waiting('actions'));
   }
 
-  /** Jobs that wait for a worker. */
+  /** Returns the number of jobs that wait for a worker. */
   async waiting(name: QueueName): Promise<number> {
     await this.ping();
     return within(ADD_TIMEOUT_MS, this.queues[name].getWaitingCount());
@@ -292,7 +324,7 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-/** So that one that holds up the event loop can be named. */
+/** Records jobs while they run, so that one that blocks the event loop can be named. */
 function noteJobs(queue: Queue, name: QueueName): void {
   const ends = new Map<unknown, () => void>();
   const end = ({ id }: Job) => {

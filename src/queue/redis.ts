@@ -3,7 +3,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { heard } from '../common/heard';
 
 /**
- * A connection to Redis by URL:
+ * Opens a connection to Redis by URL:
  *
  *     redis://[user:password@]host[:port][/db]      rediss:// for TLS
  *     redis+sentinel://[:password@]host[:port],host…/master[/db]
@@ -27,7 +27,7 @@ export function connectRedis(url: string, options: RedisOptions): Redis | Cluste
   return heard(new Redis(url, options));
 }
 
-/** What a connection takes that asks Sentinels for its master; with TLS, to all of them. */
+/** Returns the options of a connection that asks Sentinels for the master; with TLS, to all of them. */
 export const throughSentinels = (
   sentinels: RedisHost[],
   name: string | undefined,
@@ -39,14 +39,14 @@ export interface RedisHost {
   port: number;
 }
 
-/** A URL of any of the forms above, taken apart. */
+/** Parts of a URL of any of the forms above. */
 export interface RedisAddress {
   form: 'single' | 'sentinel' | 'cluster';
   isTls: boolean;
   username?: string;
   password?: string;
   hosts: RedisHost[];
-  /** Its name, of Sentinels. */
+  /** Name of the master, for Sentinels. */
   master?: string;
   database: number;
 }

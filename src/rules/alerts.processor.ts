@@ -23,13 +23,16 @@ import { toldOf, type ServiceObservation } from './service-observation';
 import { own } from '../common/records';
 
 const CONCURRENCY = 8;
-/** Alerts that live are matched with a service that is new or changed; more than this are left to their next receipt. */
+/**
+ * Largest number of current alerts that are matched with a new or changed service; others match when they are received
+ * again.
+ */
 const MAX_LIVING = 10_000;
 
-/** When a service is looked at again that waited for the job of an alert. */
+/** Time after which a service is evaluated again that waited for the job of an alert, milliseconds. */
 const AGAIN_MS = 1_000;
 
-/** Losing every time to other workers means that they do the work. */
+/** Number of times a batch may be overtaken before it is given up: the workers that overtake it do its work. */
 const MAX_OVERTAKEN = 3;
 
 type LivingAlert = Pick<KeptAlert, 'id' | 'status' | 'value' | 'labels' | 'annotations' | 'raw'>;
@@ -47,10 +50,16 @@ interface MatchRow {
   valuePath?: string;
 }
 
-/** Somebody else committed what follows from an alert. */
+/** Another worker has committed what follows from an alert. */
 class Overtaken extends Error {}
 
-/** Alerts that came in, and services whose moment has come: matches, evaluates, commits. */
+/**
+ * Worker of the `alerts` queue: takes new alerts, and services whose next moment has come or whose definition changed.
+ *
+ * An alert is unprocessed (`processed < revision`) until the transaction that commits what follows from it also sets
+ * `processed`. That update affects nothing when another worker was first: then `Overtaken` undoes the transaction and
+ * the rest is read again. So an alert is acted on once, however many workers have it in hand.
+ */
 @Processor('alerts')
 export class AlertsProcessor {
   constructor(
@@ -73,7 +82,7 @@ export class AlertsProcessor {
     if (data.services) await this.takeServices(data.services);
   }
 
-  /** What concerns them is read while they are committed. Nobody else has them in hand yet. */
+  /** Evaluates alerts that this process is inserting: reads the services they concern while the insert is committed. */
   private async takeFresh(
     { name, format }: AlertSource,
     alerts: readonly KeptAlert[],
@@ -111,7 +120,7 @@ export class AlertsProcessor {
     }
   }
 
-  /** In as many rounds as it takes, each by the rules of its time. */
+  /** Evaluates alerts that are still unprocessed, in as many rounds as it takes, each with the rules of its time. */
   private async takeUnprocessed(ids: readonly string[]): Promise<void> {
     const [unprocessed, { matcher }] = await Promise.all([
       this.database.keyed.rows<NewAlert>(
@@ -135,7 +144,11 @@ export class AlertsProcessor {
     ]);
   }
 
-  /** What follows from alerts. Answers those that are left for another round. */
+  /**
+   * Evaluates what alerts concern and commits the result.
+   *
+   * @returns alerts that are left for another round
+   */
   private async follow(all: readonly Matched[], snapshot: readonly ServiceSnapshot[]): Promise<Matched[]> {
     const { now, later } = oneEach(all, snapshot);
     const taken = now.map(({ alert }) => alert);
@@ -172,7 +185,10 @@ export class AlertsProcessor {
     return later;
   }
 
-  /** The services that they concern, as they are with them; what alerts feed is looked up when they are evaluated. */
+  /**
+   * Returns observations of the services that the alerts concern; alerts that feed metrics are read when they are
+   * evaluated.
+   */
   private async look(
     alerts: readonly NewAlert[],
     matches: readonly MatchRow[],
@@ -252,7 +268,10 @@ export class AlertsProcessor {
     );
   }
 
-  /** Their moment has come, or their definition is new: alerts that live may concern it. */
+  /**
+   * Evaluates services whose next moment has come or whose definition is new, after matching current alerts with new
+   * ones.
+   */
   private async takeServices(ids: readonly string[]): Promise<void> {
     const snapshot = await this.ruleBook.byIds(ids);
     const fresh = snapshot.filter(({ compiled, state }) => state?.ruleKey !== compiled.rule.key);
@@ -277,7 +296,10 @@ export class AlertsProcessor {
     await this.forgetChanges(ids, snapshot, new Set(again));
   }
 
-  /** They were evaluated as they are now; one that can't be is not looked at again for the same change. */
+  /**
+   * Deletes the recorded changes of services that were evaluated in their current version; a service that can't be
+   * evaluated is not tried again for the same change.
+   */
   private async forgetChanges(
     ids: readonly string[],
     snapshot: readonly ServiceSnapshot[],
@@ -332,8 +354,8 @@ const isTakenOneByOne = ({ service }: CompiledService): boolean =>
   !service.polled && service.wisdomSeconds === 0;
 
 /**
- * Without polls and wisdom time a service triggers once per alert: those that fire are taken one a round. For all other
- * services, and of ends, one evaluation says as much as many.
+ * Splits alerts into those of this round and the rest. A service without polls and wisdom time triggers once per alert:
+ * firing alerts for it are taken one a round. For other services, and for ended alerts, one evaluation serves all.
  */
 function oneEach(
   all: readonly Matched[],
@@ -354,7 +376,7 @@ function oneEach(
   return { now, later };
 }
 
-/** An alert may carry the number of a polled metric: it counts as a reading. */
+/** Returns readings of polled metrics that alerts carry, and the alerts that carry them, by service. */
 function pushedBy(
   alerts: readonly NewAlert[],
   matches: readonly MatchRow[],
@@ -395,7 +417,7 @@ function matchesOf(alert: NewAlert, matcher: Matcher): MatchRow[] {
     .map(({ service, metric }) => ({ alert: alert.id, service, metric }));
 }
 
-/** With how the metric takes an alert, where it is fed by alerts alone. */
+/** Adds life and value path of the metric to a match, where alerts alone feed the metric. */
 function withMetric(match: MatchRow, services: ReadonlyMap<string, CompiledService>): MatchRow {
   const { alert, service, metric } = match;
   const taken = services.get(service)?.alertMetrics.find((one) => one.metric === metric);
@@ -404,7 +426,11 @@ function withMetric(match: MatchRow, services: ReadonlyMap<string, CompiledServi
 
 const valueOf = ({ value, status }: NewAlert): number => value ?? (status === 'firing' ? 1 : 0);
 
-/** In the transaction of what follows from them: an alert is acted on once, whoever else has it in hand. */
+/**
+ * Marks alerts as processed, in the transaction that commits what follows from them.
+ *
+ * @throws Overtaken when another worker has marked one of them
+ */
 async function markProcessed(sql: Sql, alerts: readonly NewAlert[]): Promise<void> {
   const rows = await sql.rows(
     `UPDATE alerts a SET processed = u.revision FROM unnest($1::uuid[], $2::int[]) AS u (id, revision)

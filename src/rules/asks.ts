@@ -15,8 +15,8 @@ interface AskRow {
 }
 
 /**
- * What was asked for of infrastructures and is not seen to be there, by infrastructure, in the order in which it was
- * asked; with how far its executions are. What nobody can tell of counts as done: a count will show it.
+ * Reads what was asked for of infrastructures and no count has shown, by infrastructure, in the order in which it was
+ * asked; with the state of the executions. An unknown outcome counts as done: a count will show it.
  */
 export async function readAsks(
   sql: Sql,
@@ -54,7 +54,7 @@ function stateOf({ isAsked, isUnderWay, awaitsApproval, doneAt }: AskRow): AskSt
   return doneAt === null ? { is: 'void' } : { is: 'done', at: doneAt.getTime() };
 }
 
-/** Writes down what counts have shown of asks, and which of them are over. */
+/** Writes what counts have shown of asks, and which of them are over. */
 export async function writeAsks(
   sql: Sql,
   before: readonly Ask[],

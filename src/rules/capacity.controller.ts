@@ -7,7 +7,7 @@ import { Infrastructures } from '../infrastructures/infrastructures';
 import { Ledger } from './ledger';
 import { RuleBook } from './rule-book';
 
-/** How many nodes an infrastructure has, as a rule would count them. */
+/** Number of nodes of an infrastructure, as a rule would count them, over HTTP. */
 @ApiTags('infrastructures')
 @ApiBearerAuth()
 @Controller('api/v1/infrastructures/:ref')

@@ -21,7 +21,7 @@ interface DecisionRow {
   why: Why | null;
   trigger: string | null;
   executions: string[];
-  /** Whether the trigger helped, where its service says what it expects. */
+  /** Outcome of the trigger, where its service has an expectation. */
   effect: { outcome: string; at: string; explanation: string } | null;
 }
 
@@ -32,26 +32,26 @@ const SHOWN = `d.id, d.started_at AS "from", d.ended_at AS "to", d.phase, d.reas
 
 const DAY_MS = 86_400_000;
 
-/** What a service did over some days. Durations are seconds within the time asked for. */
+/** Summary of a service over some days. Durations are seconds within that time. */
 export interface Report {
   from: string;
   to: string;
   triggers: number;
-  /** Of those triggers, by whether they helped: of all whose service said what it expects. */
+  /** Number of triggers by outcome, of those whose outcome is recorded. */
   effects: Record<string, number>;
   secondsInAlarm: number;
   secondsAtLimit: number;
-  /** Nobody knew: readings were missing, or it was disabled. */
+  /** Time in the phase `unknown`: readings were missing, nobody polled the service, or it was disabled. */
   secondsMissing: number;
-  /** Seconds by reason, of all that is on record. */
+  /** Seconds by reason, for each reason in the ledger. */
   reasons: Record<string, number>;
-  /** How often its infrastructure was scaled the other way than before, by whatever service. */
+  /** Number of times its infrastructure was scaled the other way than before, by any service. */
   directionChanges: number;
   /** Number of its executions by status. */
   executions: Record<string, number>;
 }
 
-/** The ledger, to be read: what was decided, why, and what it came to. */
+/** Reads the ledger: what was decided, why, and what came of it. */
 @Injectable()
 export class Decisions {
   constructor(
@@ -85,7 +85,11 @@ export class Decisions {
     return { items: shown, nextCursor };
   }
 
-  /** @throws NotFound when nothing is on record of that moment */
+  /**
+   * Explains a service's state at a moment, by default now.
+   *
+   * @throws NotFound when the ledger has no entry for that moment
+   */
   async why(reference: string, at: Date | undefined): Promise<ShownWhy> {
     const service = await this.services.store.get(reference);
     if (at === undefined || at >= this.clock.now()) return this.states.why(reference);
@@ -162,7 +166,7 @@ export class Decisions {
     };
   }
 
-  /** What shadows would have done changed no direction. */
+  /** Counts changes of direction of an infrastructure; triggers in shadow mode don't count. */
   private async directionChanges(infrastructureId: string | null, range: Date[]): Promise<number> {
     if (infrastructureId === null) return 0;
     const [row] = await this.database.rows<{ count: number }>(

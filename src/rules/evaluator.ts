@@ -30,27 +30,30 @@ import { RuleBook, type CompiledService } from './rule-book';
 import { fedBy, toldOf as toldAlert, valuesOf, type ServiceObservation } from './service-observation';
 import { own } from '../common/records';
 
-/** Work of the caller in the transaction of a commit; what it throws undoes all of it. */
+/** Work of the caller in the transaction of a commit; its errors undo the transaction. */
 export type Alongside = (sql: Sql) => Promise<unknown>;
 
-/** Counts of nodes by infrastructure, and why there is none. */
+/** Counts of nodes by infrastructure, or why there is none. */
 type Counts = Map<string, Count | { error: string }>;
 
-/** What may change. */
+/** An observation that may change something. */
 interface Candidate {
   observation: ServiceObservation;
-  /** Its nodes must be counted before it is known what the rule says. */
+  /** Infrastructure whose nodes must be counted before the rule can be decided. */
   counts?: InfrastructureRow;
 }
 
-/** What is read under the locks; without them nothing of the infrastructure is taken to stand in the way. */
+/**
+ * Facts read under the locks; an evaluation without them takes it that no wisdom time or freeze of the infrastructure
+ * stands in the way.
+ */
 interface Known {
   capacity?: Capacity;
   scalings?: Scalings;
   killSwitch?: boolean;
 }
 
-/** What a commit wrote down, and which of the executions began with it. */
+/** Entries that a commit wrote, and the executions that began with it. */
 interface Committed {
   entries: LedgerEntry[];
   begun: ClaimedExecution[];
@@ -65,7 +68,7 @@ class CountNeeded extends Error {
   }
 }
 
-/** What one service makes of its rule threw. */
+/** A service whose evaluation failed. */
 class Unevaluable extends Error {
   constructor(
     readonly observation: ServiceObservation,
@@ -75,21 +78,27 @@ class Unevaluable extends Error {
   }
 }
 
-/** Bounded: with more than this some are said again. */
+/** Largest number of remembered skipped services; when it is reached they are forgotten and logged again. */
 const SKIPPED_AT_MOST = 1_000;
 
-/** Counting, locking and evaluating again: more rounds than this mean that somebody changes rules all the time. */
+/** Largest number of rounds of counting, locking and evaluating again; more mean that rules change all the time. */
 const MAX_ROUNDS = 4;
 
 /**
- * Evaluates what was seen and commits what follows. Evaluation is cheap and runs on a snapshot; only what changes is
- * locked, loaded again with the alerts that feed it, evaluated again and written: state, ledger, triggers and executions
- * in one transaction.
+ * Evaluates observations and commits what follows.
+ *
+ * - Each is evaluated on its snapshot without locks; what changes nothing ends here. Then nodes are counted.
+ * - In one transaction services are locked in the order of ids, then infrastructures; states and alerts are read again,
+ *   the rule is evaluated again, and state, ledger, triggers and executions are written.
+ * - When a count turns out to be missing, all is undone, counted and repeated. A service whose evaluation fails is left
+ *   out.
+ *
+ * Always: no target is asked under a lock, and what is written follows from what was read under the locks.
  */
 @Injectable()
 export class Evaluator {
   private readonly logger = new Logger('Rules');
-  /** Services of which it was said in the log that they are skipped, by id, with their version. */
+  /** Services logged as skipped: id -> version. */
   private readonly skipped = new Map<string, number>();
 
   constructor(
@@ -104,7 +113,11 @@ export class Evaluator {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** @returns services that are left to the job of an alert, which may have looked for services before there were these */
+  /**
+   * Evaluates polled observations.
+   *
+   * @returns ids of services left to the job of an alert, which may have looked for services before these existed
+   */
   async evaluate(observation: readonly ServiceObservation[]): Promise<string[]> {
     const left = observation.filter(isLeftToAlert).map(({ snapshot }) => snapshot.compiled.service.id);
     const candidates = observation.flatMap((one) => (isLeftToAlert(one) ? [] : this.candidateOrNone(one)));
@@ -119,7 +132,10 @@ export class Evaluator {
     return [...left, ...waiting.flat()];
   }
 
-  /** Evaluates what alerts concern, whatever is known of it: news come once, and what is known may be over by now. */
+  /**
+   * Evaluates services that new alerts concern, always under the locks: news come once, and the snapshot may be
+   * outdated.
+   */
   async evaluateNews(observation: readonly ServiceObservation[], alongside: Alongside): Promise<void> {
     await this.settle(
       observation.map((one) => ({ observation: one })),
@@ -127,7 +143,7 @@ export class Evaluator {
     );
   }
 
-  /** Writes down that nobody has looked at services since they were seen last. */
+  /** Records that nobody has evaluated services since they were last observed. */
   async tellStale(observation: readonly ServiceObservation[]): Promise<void> {
     if (observation.length > 0) await this.settle(observation.map((one) => ({ observation: one })));
   }
@@ -164,7 +180,7 @@ export class Evaluator {
     }
   }
 
-  /** What the rule says of it now, without committing anything. */
+  /** Decides on current data, without committing anything. */
   async preview(observation: ServiceObservation): Promise<Decided> {
     const counts: Counts = new Map();
     const { infrastructure } = observation.snapshot.compiled;
@@ -180,7 +196,7 @@ export class Evaluator {
     return outcome;
   }
 
-  /** A service that can't be evaluated, whatever is wrong with it or with this program, costs no other. */
+  /** Returns the candidate for an observation; none where nothing changes or the service can't be evaluated. */
   private candidateOrNone(observation: ServiceObservation): Candidate[] {
     try {
       return [this.candidate(observation)].filter((one) => one !== undefined);
@@ -199,7 +215,7 @@ export class Evaluator {
     this.logger.error(`service ${name} is skipped: it can't be evaluated: ${messageOf(error)}`);
   }
 
-  /** Undefined when nothing changes. */
+  /** Evaluates on the snapshot; undefined when nothing changes. */
   private candidate(observation: ServiceObservation): Candidate | undefined {
     const { nextMoment, compiled } = observation.snapshot;
     const state = this.inTime(observation, observation.snapshot.state);
@@ -212,8 +228,8 @@ export class Evaluator {
   }
 
   /**
-   * The state as it can have been when this was seen: a clock was ahead when it was written. The very same when nothing of
-   * it lies in the future.
+   * Returns the state without moments in the future, which a clock that was ahead has written; the same object when
+   * there are none.
    */
   private inTime({ at }: Pick<ServiceObservation, 'at'>, state: State | undefined): State | undefined {
     const now = this.clock.now().getTime();
@@ -264,7 +280,7 @@ export class Evaluator {
     return rule.enabled ? earlierOf(moment, windowMovesAt(observation, state)) : moment;
   }
 
-  /** Before any lock is taken: a count may take as long as its target likes. */
+  /** Counts nodes of infrastructures, before any lock is taken: a count may take as long as its target does. */
   private async countAll(infrastructures: readonly InfrastructureRow[], counts: Counts): Promise<void> {
     const distinct = new Map(infrastructures.map((row) => [row.id, row]));
     await Promise.all(
@@ -338,7 +354,10 @@ export class Evaluator {
     return { entries, begun: await this.ledger.write(sql, entries, infrastructures, places), waiting };
   }
 
-  /** What is about one alert alone is not told how many others there are. */
+  /**
+   * Reads the alerts that feed the services. The number of other alerts is not read for a service that is about one
+   * alert.
+   */
   private async feeding(
     sql: Sql,
     candidates: readonly ServiceObservation[],
@@ -354,7 +373,11 @@ export class Evaluator {
     return newest.size === 0 ? all : new Map([...all, ...newest]);
   }
 
-  /** What is to be written of one, by what is known under the locks; undefined when nothing changes. @throws Unevaluable */
+  /**
+   * Evaluates under the locks and returns what is to be written; undefined when nothing changes.
+   *
+   * @throws Unevaluable
+   */
   private outcome(
     candidate: ServiceObservation,
     observation: ServiceObservation,
@@ -427,7 +450,10 @@ export class Evaluator {
     };
   }
 
-  /** What was at hand is the newest alert of each metric; actions are told of all that feed a trigger, and of those that fed it when it is over. */
+  /**
+   * Adds all alerts that feed a trigger, where only the newest of each metric were at hand; for a recovery, the alerts
+   * of the last trigger.
+   */
   private async completeAlerts(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
     const triggers = entries.flatMap(({ trigger, compiled, at }) =>
       trigger === undefined || compiled.alertMetrics.length === 0
@@ -459,7 +485,7 @@ export class Evaluator {
     this.logger.log({ msg: explanation, service: service.name, effect: outcome });
   }
 
-  /** Committed: now say it, and put on the queues what is to be done. */
+  /** Logs what was committed and puts on the queues what is to be done. */
   private async announce(entries: readonly LedgerEntry[], begun: readonly ClaimedExecution[]): Promise<void> {
     for (const { compiled, state, opensInterval, explanation, trigger, effect, at } of entries) {
       if (effect !== undefined) this.sayEffect(compiled, effect);
@@ -489,7 +515,7 @@ export class Evaluator {
   }
 }
 
-/** What is to be done: after a trigger, at the steps of its escalation, and when the alarm they belong to has ended. */
+/** Returns the trigger, escalation or recovery that an outcome asks for, with new ids for its executions. */
 function triggerOf(
   { snapshot, at, alerts, told = [], toldTotal = 0 }: ServiceObservation,
   { state, trigger, recovered, followUp }: Decided,
@@ -528,7 +554,10 @@ function effectOf(observation: ServiceObservation, { followUp }: Decided): Ledge
   };
 }
 
-/** With what feeds it now. What alerts alone feed is as of now, so no earlier than its last trigger. */
+/**
+ * Returns the observation with the alerts that feed it now. A service that alerts alone feed is observed now, so no
+ * earlier than its last trigger.
+ */
 function caughtUp(
   observation: ServiceObservation,
   state: State | undefined,
@@ -541,17 +570,26 @@ function caughtUp(
   return !service.polled && last > observation.at.getTime() ? { ...fed, at: new Date(last) } : fed;
 }
 
-/** It has no wisdom time, say: an alert that counts here, and again when its own job tells of it, would count twice. */
+/**
+ * Tells whether the service is left to the job of an alert: without wisdom time, an alert that counts here and again in
+ * its own job would count twice.
+ */
 const isLeftToAlert = ({ awaitsAlert, snapshot }: ServiceObservation): boolean =>
   awaitsAlert === true && !snapshot.compiled.service.polled;
 
-/** Seen before the last trigger, or the same reading again: a newer evaluation has said what there is to say. */
+/**
+ * Tells whether a newer evaluation has already decided: the observation is from before the last trigger, or the same
+ * reading.
+ */
 function isOvertaken({ at, snapshot }: ServiceObservation, state: State | undefined): boolean {
   const last = state?.lastTriggeredAt ?? -Infinity;
   return last > at.getTime() || (last === at.getTime() && snapshot.compiled.service.polled);
 }
 
-/** What alerts said leaves a window by and by, though nothing new arrives. */
+/**
+ * Returns the moment at which samples may have left a window though nothing new arrives; undefined where nothing can
+ * change.
+ */
 function windowMovesAt(
   { snapshot, at, values, alerts }: ServiceObservation,
   { phase }: State,
@@ -566,19 +604,21 @@ function windowMovesAt(
 const earlierOf = (one: number | undefined, other: number | undefined): number | undefined =>
   one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 
-/** None of what is polled could be read. */
+/** Tells whether a polled service had not one reading. */
 function isBlind({ snapshot: { compiled }, values }: ServiceObservation): boolean {
   for (const metric in compiled.reads) if (Object.hasOwn(values, metric)) return false;
   return compiled.service.polled;
 }
 
-/** They see what those see that act at the same moment, not what these have just done. */
+/**
+ * Sorts services in shadow mode first, so that they decide on what the others see and not on what these have just done.
+ */
 const shadowsFirst = (observation: readonly ServiceObservation[]): ServiceObservation[] =>
   [...observation].sort((a, b) => rankOf(a) - rankOf(b));
 const rankOf = ({ snapshot }: ServiceObservation): number =>
   snapshot.compiled.rule.mode === 'shadow' ? 0 : 1;
 
-/** Undefined where nobody has counted. */
+/** Returns the capacity of the service's infrastructure; undefined where it was not counted. */
 function capacityOf(
   { snapshot, at }: ServiceObservation,
   counts: Counts,

@@ -6,13 +6,13 @@ import { own } from '../common/records';
 
 type ObservedReadings = Pick<ServiceObservation, 'values' | 'errors' | 'notes' | 'at' | 'told' | 'toldTotal'>;
 
-/** What stands around a service when its state is told. */
+/** Facts about a service's surroundings that an explanation needs. */
 export interface Surroundings {
   scalings?: Scalings;
   killSwitch?: boolean;
 }
 
-/** The state of a service as a sentence, at the moment something was seen of it. */
+/** Returns a service's state as a sentence, at the moment of an observation. */
 export function explanationOf(
   compiled: CompiledService,
   state: State,
@@ -27,7 +27,7 @@ export function explanationOf(
   );
 }
 
-/** The same, and taken apart. */
+/** Returns a service's state as a sentence and in parts. */
 export function toldOf(
   compiled: CompiledService,
   state: State,
@@ -67,16 +67,16 @@ function circumstances(
   };
 }
 
-/** When the wisdom time after the last trigger ends or ended; undefined when there is none. */
+/** Returns the end of the wisdom time after the last trigger, past or not; undefined when there is none. */
 export function wisdomUntil({ rule }: CompiledService, { wisdomFrom }: State): number | undefined {
   return wisdomFrom === undefined ? undefined : wisdomFrom + rule.wisdomMs;
 }
 
-/** Why a further step is taken. */
+/** Returns the justification of an escalation step. */
 export const escalationOf = ({ firstTriggeredAt }: State, at: Date, explanation: string): string =>
   `still in alarm ${seconds(at.getTime() - firstTriggeredAt!)} after its first trigger; ${explanation}`;
 
-/** Whether what a trigger is to bring about has come to be, at a moment. */
+/** Describes whether what was expected of a trigger is true at a moment. */
 export function effectText(
   condition: string,
   helped: boolean | undefined,

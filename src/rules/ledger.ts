@@ -21,14 +21,14 @@ import type { ToldAlert } from '../engine/told-alert';
 import type { CompiledService } from './rule-book';
 import type { ShownValues } from './service-observation';
 
-/** What one evaluation changes. */
+/** Changes of one evaluation. */
 export interface LedgerEntry {
   compiled: CompiledService;
   at: Date;
   state: State;
-  /** It was never evaluated before. */
+  /** True where the service has no stored state yet. */
   isFirst: boolean;
-  /** The open interval that ends here. */
+  /** Id of the open interval that ends here. */
   closes?: string;
   decisionId: string;
   opensInterval: boolean;
@@ -39,45 +39,46 @@ export interface LedgerEntry {
   trigger?: {
     id: string;
     kind: 'breach' | 'recovery' | 'escalation';
-    /** A sentence that says why. */
+    /** Sentence that says why. */
     justification: string;
     nodes?: Nodes;
-    /** Ids of the alerts it comes from. */
+    /** Ids of the alerts the trigger comes from. */
     alerts: readonly string[];
-    /** Alerts that feed it, the newest first, as templates are told of them. */
+    /** Alerts that feed the service, newest first, as templates get them. */
     told: readonly ToldAlert[];
     toldTotal: number;
     executions: { id: string; action: string }[];
   };
-  /** Something of it lay in the future, and was set right. */
+  /** True where the stored state had moments in the future, which were set right. */
   wasAhead?: boolean;
   /** Whether an earlier trigger helped. */
   effect?: { of: Date; outcome: EffectOutcome; explanation: string };
 }
 
-/** What came of a trigger, by what its service expects; `not_executed` where none of its executions succeeded. */
+/** Outcome of a trigger by its service's expectation; `not_executed` where none of its executions succeeded. */
 export type EffectOutcome = 'helped' | 'not_helped' | 'unknown';
 
 export interface LockedState {
   version: number;
-  /** As it is now, by the API. */
+  /** State of the kill switch as set by the API. */
   killSwitch: boolean;
   state?: State;
   decisionId?: string;
   nextMoment?: number;
-  /** A moment of the state lay in the future, and was set right. */
+  /** True where a moment of the state lay in the future and was set right. */
   wasAhead?: boolean;
 }
 
 /**
- * What is remembered of infrastructures: when they were scaled, and what was asked for. Their rows are locked as long as
- * the transaction lasts.
+ * What is remembered of infrastructures: when they were scaled, and what was asked for. From
+ * `Ledger.lockInfrastructures`, their rows are locked until the transaction ends; from `Ledger.lookAt` they are not
+ * locked and nothing may be written.
  */
 export class LockedInfrastructures {
   private readonly changed = new Set<string>();
   private readonly asks: Map<string, readonly Ask[]>;
 
-  /** @param asked what of earlier asks no count has shown */
+  /** @param asked earlier asks that no count has shown in full */
   constructor(
     private readonly scalings: Map<string, Scalings>,
     private readonly asked: ReadonlyMap<string, readonly Ask[]>,
@@ -89,7 +90,7 @@ export class LockedInfrastructures {
     return id === undefined ? undefined : this.scalings.get(id);
   }
 
-  /** The nodes there are by a count, and those still to come; what the count shows of them is remembered. */
+  /** Returns the nodes by a count, and those still to come; remembers what the count shows of the asks. */
   capacity({ id, warmupSeconds }: InfrastructureRow, count: Count, now: Date): Capacity & { known: true } {
     const { capacity, asks } = standingOf(
       this.asks.get(id) ?? [],
@@ -101,12 +102,12 @@ export class LockedInfrastructures {
     return capacity;
   }
 
-  /** Another one, which those who are decided after it know of. */
+  /** Adds an ask, which services decided later in the batch take into account. */
   ask(id: string, ask: Ask): void {
     this.asks.set(id, [...(this.asks.get(id) ?? []), ask]);
   }
 
-  /** After triggers are written. */
+  /** Writes what has changed of the asks; triggers must be written before. */
   async writeAsks(sql: Sql): Promise<void> {
     const after = new Map([...this.asks.values()].flat().map((ask) => [ask.trigger, ask]));
     await writeAsks(sql, [...this.asked.values()].flat(), after);
@@ -140,14 +141,14 @@ const scalingsOf = (row: InfrastructureStateRow): Scalings => ({
 
 const momentOf = (at: number | undefined): Date | null => (at === undefined ? null : new Date(at));
 
-/** State, ledger, triggers and executions: locked in one order by everybody, written in batches. */
+/** State, ledger, triggers and executions in PostgreSQL: locked in one order by all processes, written in batches. */
 @Injectable()
 export class Ledger {
   constructor(private readonly database: Database) {}
 
   /**
-   * One evaluation of a service commits at a time, its first one too: the lock is on the service. In the order of
-   * ids, so that two batches that share some never wait for each other in a circle.
+   * Locks services until the transaction ends, so that one evaluation of a service commits at a time, its first one
+   * too. Locks are taken in the order of ids, so that two batches that share services never deadlock.
    */
   async lock(sql: Sql, services: readonly ServiceRow[]): Promise<Map<string, LockedState>> {
     if (services.length === 0) return new Map();
@@ -198,7 +199,7 @@ export class Ledger {
     return new LockedInfrastructures(scalings, asks);
   }
 
-  /** The same as it is now, without a lock: for whoever looks and writes nothing. */
+  /** Returns what `lockInfrastructures` does, without locks, for reading only. */
   async lookAt(infrastructureIds: readonly string[]): Promise<LockedInfrastructures> {
     const [scalings, asks] = await Promise.all([
       this.readScalings(infrastructureIds, this.database),
@@ -207,12 +208,15 @@ export class Ledger {
     return new LockedInfrastructures(scalings, asks);
   }
 
-  /** What is remembered of infrastructures now. */
+  /** Reads what is remembered of infrastructures. */
   async scalings(infrastructureIds: readonly string[]): Promise<Map<string, Scalings>> {
     return this.readScalings(infrastructureIds, this.database);
   }
 
-  /** The count of changes begins anew, or the next one would freeze it again. False when it is not frozen. */
+  /**
+   * Ends the freeze of an infrastructure, and its count of changes, or the next one would freeze it again. Returns
+   * false when it is not frozen.
+   */
   async endFreeze(infrastructureId: string, now: Date): Promise<boolean> {
     const rows = await this.database.rows(
       `UPDATE infrastructure_states SET frozen_until = NULL, direction_changes = '{}'
@@ -237,9 +241,9 @@ export class Ledger {
   }
 
   /**
-   * All at once, in this order: nothing of it waits for an answer.
+   * Writes entries: sends all statements at once, in this order; none waits for the answer of another.
    *
-   * @returns executions that began with their decision, in the places there are
+   * @returns executions that began with their decision, in the reserved slots
    */
   async write(
     sql: Sql,
@@ -280,7 +284,10 @@ export class Ledger {
     return begun;
   }
 
-  /** Under the lock it is known which of them have a row: an update costs less than an insert that becomes one. */
+  /**
+   * Inserts first states. Under the lock it is known which services have a row, and an update costs less than an
+   * upsert.
+   */
   private async writeFirstStates(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
     if (entries.length === 0) return;
     await sql.rows(
@@ -313,7 +320,7 @@ export class Ledger {
     );
   }
 
-  /** The open intervals of states that lay in the future did so too. */
+  /** Sets back the start of open intervals that began in the future, as their states did. */
   private async setBack(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
     if (entries.length === 0) return;
     await sql.rows(
@@ -389,7 +396,7 @@ export class Ledger {
     );
   }
 
-  /** What did not succeed by then can't have helped. */
+  /** Writes the effects of triggers; `not_executed` where none of the executions had succeeded. */
   private async writeEffects(sql: Sql, entries: readonly LedgerEntry[]): Promise<void> {
     if (entries.length === 0) return;
     await sql.rows(
@@ -428,7 +435,11 @@ export class Ledger {
     );
   }
 
-  /** Those that may begin at once do, where there is a place for them. */
+  /**
+   * Writes executions; those that may begin at once do, where a slot is free.
+   *
+   * @returns executions that have begun
+   */
   private async writeExecutions(
     sql: Sql,
     entries: readonly LedgerEntry[],
@@ -477,7 +488,7 @@ export class Ledger {
   }
 }
 
-/** What an entry asks of its infrastructure. A shadow asks nobody, and so does a trigger without actions. */
+/** Returns what an entry asks of its infrastructure; nothing in shadow mode or without actions. */
 export function askOf({ trigger, compiled }: LedgerEntry): Ask | undefined {
   const { mode } = compiled.rule;
   if (trigger?.nodes === undefined || trigger.executions.length === 0 || mode === 'shadow') return undefined;
@@ -495,7 +506,10 @@ const statesOf = (entries: readonly LedgerEntry[]) => [
 
 const STATUS = { auto: 'queued', shadow: 'shadowed', approve: 'awaiting_approval' } as const;
 
-/** An action's own limits are looked at when its execution is written; what a service may do in an hour, when it is claimed. */
+/**
+ * Tells whether executions of a service may begin with their decision. Limits of actions are checked in the insert;
+ * services with an hourly limit are checked when an execution is claimed.
+ */
 const mayBegin = ({ rule, service }: CompiledService): boolean =>
   rule.mode === 'auto' && service.maxActionsPerHour === null;
 
@@ -504,7 +518,7 @@ function expiryOf({ compiled, at }: LedgerEntry): Date | null {
   return new Date(at.getTime() + compiled.service.approvalTtlSeconds * 1000);
 }
 
-/** What the templates of an action see; the execution's id joins when it runs. */
+/** Returns the variables of an action's templates; the execution's id is added when it runs. */
 function variablesOf({ compiled, at, state, values, trigger }: LedgerEntry): object {
   const { service, infrastructure } = compiled;
   const { nodes, justification, told, toldTotal } = trigger!;
@@ -531,7 +545,7 @@ function variablesOf({ compiled, at, state, values, trigger }: LedgerEntry): obj
   };
 }
 
-/** An execution keeps no more of alerts than this; how many there are is told beside. */
+/** Largest number of alerts that an execution keeps; their full number is in `alertsTotal`. */
 export const ALERTS_TOLD = 100;
 const MAX_TOLD_CHARACTERS = 64_000;
 

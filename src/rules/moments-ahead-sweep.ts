@@ -7,44 +7,47 @@ import { Queues } from '../queue/queues';
 import { PAST } from '../engine/moments';
 
 const EVERY_MS = 10_000;
-/** What is found by reading whole tables is looked for at start, when something else lay ahead, and once in so many rounds. */
+/** Number of rounds between searches that read whole tables; they also run at start and after another finding. */
 const THOROUGH_EVERY_ROUNDS = 60;
-/** Rows that a statement sets right; what is left, the next round does. */
+/** Largest number of rows that one statement sets right; the next round does the rest. */
 const AT_ONCE = 5_000;
-/** So far ahead of ours the clock of whoever sends a number may be. */
+/** Time by which the clock of a sender of numbers may be ahead, seconds. */
 const SENDERS_AHEAD_SECONDS = 300;
-/** Groups of samples that are looked at in one statement. */
+/** Number of sample groups looked at in one statement. */
 const GROUPS_AT_ONCE = 2_000;
 
-/** Whatever is past lies before this. */
+/** SQL moment that nothing of the past lies after. */
 const SOON = `now() + interval '${AHEAD_AT_MOST_MS} milliseconds'`;
 const soonAfter = (seconds: string): string => `${SOON} + make_interval(secs => ${seconds})`;
 const after = (seconds: string): string => `now() + make_interval(secs => ${seconds})`;
 const DAY = '86400';
 
-/** One kind of stored moment that may lie ahead of now only so far. */
+/** A kind of stored moment that may lie in the future only so far. */
 interface Kind {
   what: string;
-  /** What is said of it in the log. */
+  /** Description in the log. */
   said: string;
-  /** Sets rows right; its rows are counted. */
+  /** Statement that sets rows right and returns them to be counted. */
   sql: string;
 }
 
-/** Limits rows by a table's own way to name them. */
+/** Returns an SQL condition that limits the rows of a table to a batch. */
 const some = (table: string, condition: string): string =>
   `ctid = ANY(ARRAY(SELECT ctid FROM ${table} WHERE ${condition} LIMIT ${AT_ONCE}))`;
 
-/** How long an execution that is queued may wait: for its limits an hour, for its next try as its action says, or its target (a day at most). */
+/**
+ * Longest time a queued execution may wait, seconds in SQL: an hour where limits hold it, and before its next try as
+ * its action says, or as its target says (a day at most).
+ */
 const WAIT_SECONDS = `CASE WHEN e.held IS NOT NULL THEN 3600
     WHEN e.attempts->-1->>'outcome' = 'retryable' THEN ${DAY}
     WHEN e.attempts->-1->>'outcome' IN ('ambiguous', 'lost') THEN 1.25 * (a.retry->>'maxBackoffSeconds')::float8
     WHEN e.attempts->-1->>'outcome' = 'not_yet' THEN 15 ELSE 0 END`;
 
-/** When its last try ended, or it was made. */
+/** Moment of the end of the last try, or of the execution's creation, in SQL. */
 const BEFORE_WAIT = `coalesce((e.attempts->-1->>'finishedAt')::timestamptz, e.created_at)`;
 
-/** Found by an index, or in tables that are small. */
+/** Kinds found by an index or in small tables. */
 const CHEAP: readonly Kind[] = [
   {
     what: 'poll',
@@ -142,7 +145,7 @@ const CHEAP: readonly Kind[] = [
 const ALERT_AHEAD = `is_current AND status = 'firing'
   AND (greatest(received_at, last_seen_at) > ${SOON} OR reported_at > ${soonAfter('300')})`;
 
-/** Found by reading much. */
+/** Kinds found by reading whole tables. */
 const THOROUGH: readonly Kind[] = [
   {
     what: 'alert',
@@ -165,13 +168,13 @@ const THOROUGH: readonly Kind[] = [
   },
 ];
 
-/** Moments of a state, in ms since 1970. */
+/** SQL expressions of the moments of a state, ms since 1970. */
 const STATE_MOMENTS = PAST.map((name) => `(st.state->>'${name}')::float8`);
 
 /**
- * Sets right what a clock that was ahead has left in the tables and on the queues, so that nothing waits for it: PostgreSQL's
- * own was set back, or a release that went by the clocks of its processes wrote it. What is evaluated anyway is set right
- * there; see `Evaluator`.
+ * Sets right moments in the future that a wrong clock has left in tables and on queues, so that nothing waits for them:
+ * PostgreSQL's clock was set back, or an older release wrote moments by the clocks of its processes. `Evaluator` does
+ * the same for the states it evaluates.
  */
 @Injectable()
 export class MomentsAheadSweep extends Recurring {
@@ -208,7 +211,9 @@ export class MomentsAheadSweep extends Recurring {
     }
   }
 
-  /** Services that no poll evaluates: who evaluates them sets their states right. */
+  /**
+   * Queues services that no poll evaluates and whose state lies in the future, so that the evaluation sets it right.
+   */
   private async evaluateAhead(): Promise<void> {
     const services = await this.database.rows<{ id: string }>(
       `SELECT st.service_id AS id FROM service_states st JOIN services s ON s.id = st.service_id
@@ -217,7 +222,7 @@ export class MomentsAheadSweep extends Recurring {
     if (services.length > 0) await this.queues.addServices(services, new Date(0));
   }
 
-  /** What is said to be read in the future was not, and would stand in the way of what is read then. */
+  /** Deletes samples with a time in the future, which would stand in the way of samples read then. */
   private async dropSamples(aheadSeconds: number): Promise<void> {
     let dropped = 0;
     for (let last = -1; ;) {

@@ -13,15 +13,15 @@ import type { CompiledService, ServiceSnapshot } from './rule-book';
 import { fedBy, withOpenReason, type ServiceObservation } from './service-observation';
 import { own } from '../common/records';
 
-/** A reading this many intervals old says nothing about now. */
+/** Number of intervals after which a reading says nothing about now. */
 export const STALE_INTERVALS = 3;
-/** How far back the last reading before a gap is looked for. */
+/** Number of days back in which the last reading before a gap is looked for. */
 const GAP_DAYS = 7;
 const DAY_MS = 86_400_000;
 
 const NOTHING: readonly never[] = [];
 
-/** Readings of a window that senders fill: the newest so many. */
+/** Largest number of readings of a window that alerts feed; the newest are used. */
 const MAX_PUSHED = 3_000;
 
 /** A number that was sent for a polled metric, and its time. */
@@ -30,7 +30,7 @@ export interface PushedReading {
   at: Date;
 }
 
-/** Puts together what is known of a service at one moment: readings, alerts that live, earlier samples. */
+/** Collects what is known of a service at one moment: readings, current alerts, earlier samples. */
 @Injectable()
 export class Observer {
   constructor(
@@ -40,7 +40,10 @@ export class Observer {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** When the services that are pending or in alarm were last seen: what lies in a gap is not to be assumed. */
+  /**
+   * Returns the last observation of each service that is pending or in alarm, ms since 1970: a hold must not count time
+   * in a gap.
+   */
   async previousReadings(snapshot: readonly ServiceSnapshot[]): Promise<Map<string, number>> {
     const asking = snapshot.filter(({ state }) => state !== undefined && asksForGap(state));
     const series = asking.flatMap(({ compiled }) => Object.values(compiled.service.series));
@@ -59,10 +62,10 @@ export class Observer {
   }
 
   /**
-   * Numbers of metrics with a window, made of their readings up to `at`. A metric whose last read failed stays
-   * missing: what was read before says nothing about now.
+   * Replaces the values of metrics that have a window by a number made of their readings up to `at`. A metric whose
+   * last read failed stays missing: earlier readings say nothing about now.
    *
-   * @param isWritten the readings at `at` are among the samples; else they join them here
+   * @param isWritten the readings at `at` are among the samples; else they are added here
    */
   async throughWindows(
     observation: readonly ServiceObservation[],
@@ -107,7 +110,7 @@ export class Observer {
     });
   }
 
-  /** What alerts feed through its windows: their samples are written before they are evaluated. */
+  /** Replaces the values of metrics that alerts feed and that have a window; the samples must be written before. */
   async throughAlertWindows(
     observation: readonly ServiceObservation[],
     at: Date,
@@ -173,8 +176,8 @@ export class Observer {
   }
 
   /**
-   * What is known of services now without asking their targets: alerts that live, and the latest samples where they
-   * are not stale.
+   * Returns what is known of services without asking their targets: current alerts, and the latest samples that are not
+   * stale.
    *
    * @param pushed readings that were sent for a polled metric, by service; they are written as samples
    */
@@ -247,7 +250,7 @@ function samplesOf(
   );
 }
 
-/** Numbers of windows in place of the latest readings. */
+/** Replaces the latest readings by the values of windows. */
 export function throughWindows<S extends Pick<ServiceObservation, 'values' | 'errors' | 'at'>>(
   { service, windows }: Pick<CompiledService, 'service' | 'windows'>,
   observation: S,

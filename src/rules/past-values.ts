@@ -8,12 +8,12 @@ import type { CompiledService } from './rule-book';
 import type { ShownValues } from './service-observation';
 import { own } from '../common/records';
 
-/** What was known at a moment that is past, by what was recorded. */
+/** Values that metrics had at a past moment, from recorded samples. */
 @Injectable()
 export class PastValues {
   constructor(private readonly samples: Samples) {}
 
-  /** Numbers read by then, no older than they count for, nor than `since`; a metric without one is left out. */
+  /** Returns values read by `at`, if still valid then and not from before `since`; a metric without one is left out. */
   async values({ service, reads, windows }: CompiledService, at: Date, since: Date): Promise<ShownValues> {
     const oldest = Math.max(
       at.getTime() - STALE_INTERVALS * service.intervalSeconds * 1000,
@@ -49,7 +49,7 @@ export class PastValues {
     );
   }
 
-  /** The conditions of that time, which may not be those of today, with these values. */
+  /** Fills these values into the conditions of that time, which may differ from today's. */
   filledIn(why: Why, values: ShownValues): Why {
     const refilled = (one: Filled): Filled => {
       try {

@@ -8,24 +8,27 @@ import type { State } from '../engine/types';
 import { RuleBook, SNAPSHOT, type SnapshotRow, type ServiceSnapshot } from './rule-book';
 import { SlotIndex } from './slot-index';
 
-/** Services that are read in one statement: a page is made ready in one go, and nothing else runs meanwhile. */
+/** Number of services read in one statement; a page is compiled in one go, during which nothing else runs. */
 const PAGE = 100;
-/** The same for those that changed: a job waits for them, and each page is several round trips. */
+/**
+ * Number of changed services read in one statement: more than `PAGE`, as a job waits and each page is several round
+ * trips.
+ */
 const CHANGED_PAGE = 500;
-/** So many services are most of what this process keeps. */
+/** Number of services from which they are most of this process's memory. */
 const MANY = 20_000;
-/** More states than these are not learned one by one. */
+/** Largest number of changed states that are learned one by one; with more, all services are read again. */
 const STATES_AT_ONCE = 20_000;
 
-/** Up to where all is known. */
+/** Point up to which the cache is complete. */
 interface Known {
-  /** Of the definitions. */
+  /** Revision of the definitions. */
   revision: string;
-  /** Which transactions a look at the states could see, as PostgreSQL writes a `pg_snapshot`. */
+  /** Transactions visible to the last read of states, as PostgreSQL writes a `pg_snapshot`. */
   snapshot: string;
 }
 
-/** What was committed after that. */
+/** Changes committed after a point. */
 interface News extends Known {
   killSwitch: boolean;
   changes: DefinitionChange[] | null;
@@ -33,12 +36,12 @@ interface News extends Known {
 }
 
 /**
- * The services that are polled, definitions and states, kept in memory. Before it is used it learns what is new since
- * it was used last; what that costs does not grow with the number of services.
+ * Cache of the polled services, definitions and states. Before each use it learns what has changed since the last use,
+ * at a cost that does not grow with the number of services.
  *
- * Nothing that was committed is missed. Definitions have a revision whose row lock puts their changes in the order of
- * their commits. States have the id of the transaction that wrote them, and the next look asks for those of
- * transactions that the look before could not see: they ran then, or began later.
+ * No commit is missed. Definitions have a revision whose row lock orders their changes by commit. States have the id of
+ * the transaction that wrote them, and each read asks for those of transactions the read before could not see: they
+ * were running then, or began later. After a failed read nothing is taken for known: all services are read again.
  */
 @Injectable()
 export class PolledServiceCache {
@@ -52,7 +55,7 @@ export class PolledServiceCache {
     private readonly ruleBook: RuleBook,
   ) {}
 
-  /** Enabled, polled services of a range of slots, as they were committed when this was called, or later. */
+  /** Returns the enabled, polled services of a range of slots, at least as new as committed when this was called. */
   async due(intervalSeconds: number, fromSlot: number, toSlot: number): Promise<ServiceSnapshot[]> {
     await this.refresh.run();
     const { killSwitch } = this;
@@ -81,9 +84,9 @@ export class PolledServiceCache {
   }
 
   /**
-   * In one statement, so that all of it is of one moment. It has no name: a plan for any snapshot would read all states.
-   * The tables of one row are no part of a join: before they are analyzed PostgreSQL takes them for thousands of rows,
-   * and compiles a plan for millions.
+   * Reads the changes in one statement, so that they are of one moment. The statement has no name: a plan for any
+   * snapshot would read all states. Tables of one row are not joined: before they are analyzed PostgreSQL takes them
+   * for thousands of rows, and compiles a plan for millions.
    */
   private async news(known: Known | undefined): Promise<News> {
     const [row] = await this.database.rows<News>(
@@ -108,7 +111,7 @@ export class PolledServiceCache {
       this.services.put({ ...snapshot, state: stateOf(state), nextMoment: nextMoment ?? undefined });
   }
 
-  /** Of what changed, services and those that scale an infrastructure. */
+  /** Reads changed services again, and those whose infrastructure has changed. */
   private async learnServices(changed: ReadonlyMap<string, string[]>): Promise<void> {
     const services = changed.get('service') ?? [];
     const infrastructures = changed.get('infrastructure') ?? [];
@@ -155,7 +158,11 @@ export class PolledServiceCache {
     for (const id of gone) this.services.remove(id);
   }
 
-  /** @param ids what was looked for: what of it is not found is not polled any more */
+  /**
+   * Puts services into the cache.
+   *
+   * @param ids services that were asked for; those not found are not polled any more and are removed
+   */
   private async take(ids: readonly string[], rows: readonly SnapshotRow[]): Promise<void> {
     const found = await this.ruleBook.watch(rows);
     for (const id of ids) this.services.remove(id);
@@ -163,5 +170,5 @@ export class PolledServiceCache {
   }
 }
 
-/** The first transaction that had not begun: it never goes back, but for a server that took the place of another. */
+/** Returns the first transaction that had not begun. It never goes back, unless another server has taken over. */
 const endOf = (snapshot: string): bigint => BigInt(snapshot.split(':')[1]!);

@@ -19,13 +19,23 @@ import type { ServiceObservation } from './service-observation';
 import { Unpolled } from './unpolled';
 import { own } from '../common/records';
 
-/** Jobs wait for targets most of their time; a dead target must not hold up other jobs. */
+/** Number of jobs at a time. Jobs mostly wait for targets, and a dead target must not hold up other jobs. */
 const CONCURRENCY = 32;
 
-/** Polls: reads the services of a range of slots, evaluates them as they come back, commits samples and changes. */
+/**
+ * Worker of the `polls` queue: reads the services of a range of slots, evaluates them as readings come, and commits
+ * samples and changes.
+ *
+ * Up to `CONCURRENCY` jobs run at once. A service is read by one job at a time: while it is in `beingRead`, other jobs
+ * leave it out and count it as dropped. It is released when its readings are there, or at the end of its job. A job
+ * that begins more than an interval late is dropped as a whole.
+ */
 @Processor('polls')
 export class PollsProcessor {
-  /** A target may be slower than the interval: it is not asked again until it has answered, or has not in time. */
+  /**
+   * Services that are being read, and by which job: a target slower than the interval is not asked again before it has
+   * answered or timed out.
+   */
   private readonly beingRead = new Map<string, PollJob>();
 
   constructor(
@@ -104,7 +114,7 @@ export class PollsProcessor {
     telemetry.pollsDone.inc(wave.length);
   }
 
-  /** Of a counter that goes round it is remembered that it is one, before a window asks how much it rose. */
+  /** Records which metrics are Counter32, before a window needs to know how much one rose. */
   private async noteCounters(wave: readonly Polling<CompiledService>[], at: Date): Promise<void> {
     const reads: CounterRead[] = [];
     const others: number[] = [];
@@ -125,7 +135,7 @@ export class PollsProcessor {
     if (others.length > 0) await this.counters.noteOthers(others);
   }
 
-  /** A later job may have it in hand by now. */
+  /** Releases a service, unless a later job has it in hand. */
   private letGo({ service }: CompiledService, data: PollJob): void {
     if (this.beingRead.get(service.id) === data) this.beingRead.delete(service.id);
   }
@@ -134,8 +144,8 @@ export class PollsProcessor {
 const drop = (reason: string, services: number): void => telemetry.pollsDropped.inc({ reason }, services);
 
 /**
- * A reading that comes within this time of a tick of its job counts as of the tick, so that readings stand an
- * interval apart and a hold of 60 s is not missed by some milliseconds; and one that is taken twice is kept once.
+ * Time around a tick of a job within which a reading is dated by the tick, milliseconds. So readings stand an interval
+ * apart, a hold of 60 s is not missed by some milliseconds, and a reading taken twice is kept once.
  */
 const TICK_MS = 500;
 

@@ -14,16 +14,16 @@ import { SampleWriter } from '../history/sample-writer';
 import { Samples } from '../history/samples';
 import { RuleBook, type CompiledService } from './rule-book';
 
-/** How far back the last number is looked for. */
+/** Time back in which the last number is looked for, milliseconds. */
 const LOOK_BACK_MS = 7 * 86_400_000;
 
-/** What is known of an alert that carries a number. */
+/** An alert that carries a number. */
 export type Pushed = Pick<
   KeptAlert,
   'status' | 'value' | 'labels' | 'annotations' | 'raw' | 'at' | 'reportedAt' | 'lastSeenAt' | 'revision'
 > & { format: string };
 
-/** An alert that concerns a metric. */
+/** An alert and the metric it feeds. */
 export interface PushedMatch {
   alert: Pushed;
   service: string;
@@ -31,8 +31,8 @@ export interface PushedMatch {
 }
 
 /**
- * What alerts say of a metric has a history, as what is polled: each number is a sample at its own time, else at that of
- * its receipt; when no alert lives any more there is a 0.
+ * Writes samples of metrics that alerts feed: each number at its own time, or else at that of its receipt, and a 0 when
+ * no alert is current any more.
  */
 @Injectable()
 export class PushedSamples {
@@ -54,7 +54,7 @@ export class PushedSamples {
     });
   }
 
-  /** Numbers of alerts that fire; false when they are not written now. */
+  /** Writes the numbers of firing alerts; false when they are not written now. */
   write(matches: readonly PushedMatch[], services: ReadonlyMap<string, CompiledService>): Promise<boolean> {
     return this.writer.write(
       matches.flatMap(({ alert, service, metric }): Sample[] => {
@@ -68,7 +68,7 @@ export class PushedSamples {
     );
   }
 
-  /** What metrics of services are when an alert for them has ended: the number of another that lives, or 0. */
+  /** Writes the values of metrics after an alert for them has ended: that of the newest current alert, or 0. */
   async writeEnds(compiled: readonly CompiledService[], at: Date): Promise<void> {
     const metrics = compiled.flatMap(({ alertMetrics }) => alertMetrics);
     if (metrics.length === 0) return;
@@ -83,7 +83,7 @@ export class PushedSamples {
     await this.writer.write(samples);
   }
 
-  /** The same where nobody has told of an end: a life may be over. */
+  /** Writes the values of metrics whose alert may have ended by the end of its life, without a message. */
   async writeExpired(compiled: readonly CompiledService[], at: Date): Promise<void> {
     const fed = compiled.filter(({ alertMetrics }) => alertMetrics.length > 0);
     const seriesOf = ({ service, alertMetrics }: CompiledService) =>
@@ -112,7 +112,7 @@ export class PushedSamples {
   }
 }
 
-/** The sender's own time of a number, unless it is too far ahead; else that of its receipt. */
+/** Returns the time of a number: its sender's, unless it is too far ahead; else that of its receipt. */
 export function valueTimeOf({ value, format, at, reportedAt, lastSeenAt, revision }: Pushed): Date {
   // Another number without a time of its own has changed an alert whose first one had it.
   const isOwn = !START_ALONE.includes(format) && revision === 1 && reportedAt.getTime() === at.getTime();

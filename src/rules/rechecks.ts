@@ -15,10 +15,10 @@ import { Ledger } from './ledger';
 import { RuleBook } from './rule-book';
 
 const WAITS_FOR_A_PERSON = `('awaiting_approval', 'failed', 'unknown', 'cancelled')`;
-/** A first try that comes so long after its decision is late: a limit held it, or the kill switch. */
+/** Time after the decision from which a first try is late, seconds: a limit or the kill switch held it. */
 const LATE_SECONDS = 5;
 
-/** What an execution was to do to the nodes of an infrastructure. */
+/** Change of nodes that an execution stands for. */
 interface Asked {
   trigger: string;
   infrastructure: string;
@@ -26,14 +26,14 @@ interface Asked {
   delta: number;
   current: number;
   desired: number;
-  /** Other executions of its trigger have begun, and may have done it. */
+  /** True where other executions of its trigger have begun, and may have done it. */
   othersBegan: boolean;
 }
 
 /**
- * What a trigger asked for goes by the nodes there were. When a person approves or retries it later, they are counted
- * again: where it would do something else now, the person is told, and asked again. What is tried again by itself, or
- * late, sets what is right by then.
+ * Checks executions that change a number of nodes again before they run late, as a trigger asks for nodes by an earlier
+ * count. When a person approves or retries an execution that would now do something else, its text is rewritten and the
+ * person is asked again. A retry, or a late first try, sets the number that is right by then.
  */
 @Injectable()
 export class NodeRechecks implements Recheck {
@@ -48,7 +48,11 @@ export class NodeRechecks implements Recheck {
     rechecks.offer(this);
   }
 
-  /** @throws Conflict when it would do something else than it says, or nobody can tell */
+  /**
+   * Counts nodes again for an execution that a person approves or retries.
+   *
+   * @throws Conflict when it would do something else than it says, or nodes can't be counted
+   */
   async recheck(execution: string): Promise<void> {
     const asked = await this.asked(execution, `e.status IN ${WAITS_FOR_A_PERSON}`);
     const infrastructure = asked && (await this.infrastructures.store.find(asked.infrastructure));
@@ -59,8 +63,9 @@ export class NodeRechecks implements Recheck {
   }
 
   /**
-   * What has been asked for in all by now is the number to be set, also by a try that comes late: others may have set
-   * more since, or nodes have come or gone. Where nobody can count, what was asked for alone tells.
+   * Returns the variables of the number of nodes to set now, which is all that has been asked for so far: others may
+   * have asked for more since, or nodes have come or gone. Without a count, it goes by what was asked for. Undefined
+   * where nothing changes.
    */
   async renew(execution: string): Promise<object | undefined> {
     const now = this.clock.now();
@@ -104,7 +109,7 @@ export class NodeRechecks implements Recheck {
     }
   }
 
-  /** Remembers it as asked for, or answers why not. */
+  /** Records the change as asked for, or returns why it is refused. */
   private async settle(
     sql: Sql,
     asked: Asked,
@@ -147,7 +152,7 @@ export class NodeRechecks implements Recheck {
     );
   }
 
-  /** Executions of a trigger, all that wait for a person or others, say what they would do now. */
+  /** Rewrites variables and justification of a trigger's executions, by default of all that wait for a person. */
   private async rewrite(
     sql: Sql,
     { trigger, direction }: Asked,
@@ -167,7 +172,7 @@ export class NodeRechecks implements Recheck {
   }
 }
 
-/** What the same change comes to with the nodes there are now. */
+/** Returns what the same change comes to with the current nodes. */
 function nodesNow(
   { direction, delta }: Asked,
   { minNodes, maxNodes, warmupSeconds }: InfrastructureRow,

@@ -26,38 +26,38 @@ import type { Predicate, Rule, Scaling, State } from '../engine/types';
 import { isOfChange, type Window } from '../engine/window';
 import { PolicyRegistry } from '../policies/policy-registry';
 
-/** A service made ready to be polled and evaluated: parsed, compiled and checked when its definition changes. */
+/** A service ready to be polled and evaluated: parsed, compiled and checked when its definition changes. */
 export interface CompiledService extends Polled {
   readonly service: ServiceRow;
   readonly infrastructure?: InfrastructureRow;
   readonly rule: Rule;
   readonly alertMetrics: readonly AlertMetric[];
   readonly windows: readonly WindowedMetric[];
-  /** Some of the windows are of metrics that alerts feed. */
+  /** True where a window belongs to a metric that alerts feed. */
   readonly hasAlertWindows: boolean;
-  /** Why the condition can't be decided with these values, in words. */
+  /** Returns why the condition is undecided with these values. */
   openBecause(values: Record<string, number>): string | undefined;
 }
 
-/** A metric whose number is made of its readings of some time. */
+/** A metric whose value is made of the readings in a window. */
 export interface WindowedMetric {
   metric: string;
   series: number;
   window: Window;
-  /** What it reads is known to go round at 2^32 before it was read. */
+  /** True where the metric is known to be a Counter32 before it is read. */
   goesRound?: boolean;
 }
 
-/** A prepared service with what is remembered of it. */
+/** A compiled service with its stored state. */
 export interface ServiceSnapshot {
   readonly compiled: CompiledService;
   readonly state?: State;
   readonly nextMoment?: number;
-  /** It was on, by the API, when this was read. */
+  /** State of the kill switch as set by the API when this was read. */
   readonly killSwitch: boolean;
 }
 
-/** A service as it is found: what it is by version, and what is remembered of it. */
+/** A service as read from the database: its version and its stored state. */
 export interface SnapshotRow {
   id: string;
   version: number;
@@ -67,7 +67,7 @@ export interface SnapshotRow {
   kill_switch: boolean;
 }
 
-/** What many services have in common. */
+/** Columns that many services have in common, stored once. */
 const SAID_ALIKE = [
   'description',
   'labels',
@@ -82,17 +82,17 @@ const SAID_ALIKE = [
   'mode',
 ] as const;
 
-/** Bounded: a process that serves more services than this prepares some of them anew. */
+/** Largest number of compiled services in memory; with more, some are compiled again. */
 const MAX_PREPARED = 200_000;
 
-/** Reads `SnapshotRow`s; a condition on the service `s` follows. */
+/** SQL that reads `SnapshotRow`s; a condition on the service `s` follows. */
 export const SNAPSHOT = `
   SELECT s.id, s.version, i.version AS infrastructure_version, st.state, st.next_moment, k.is_on AS kill_switch
   FROM services s CROSS JOIN kill_switch k
     LEFT JOIN LATERAL (SELECT * FROM infrastructures WHERE id = s.infrastructure_id LIMIT 1) i ON true
     LEFT JOIN LATERAL (SELECT * FROM service_states WHERE service_id = s.id LIMIT 1) st ON true`;
 
-/** The rules of services; definitions are read again only when their version moves. */
+/** Rules of services, compiled; a definition is read again only when its version changes. */
 @Injectable()
 export class RuleBook {
   private readonly logger = new Logger('RuleBook');
@@ -119,7 +119,7 @@ export class RuleBook {
     return this.watch(rows);
   }
 
-  /** What is found, made ready; what is deleted meanwhile, or can't be made ready, is left out. */
+  /** Returns the services ready to use; leaves out those deleted meanwhile and those that can't be compiled. */
   async watch(rows: readonly SnapshotRow[]): Promise<ServiceSnapshot[]> {
     const changed = rows.filter((row) => this.compiled.get(row.id)?.key !== keyOf(row)).map(({ id }) => id);
     if (changed.length > 0) await this.load(changed);
@@ -132,7 +132,7 @@ export class RuleBook {
     });
   }
 
-  /** Makes services ready as they are now. */
+  /** Compiles the current definitions of services. */
   async load(ids: readonly string[]): Promise<void> {
     const found = await this.definitions(ids);
     while (this.compiled.size > MAX_PREPARED - found.length) {
@@ -147,7 +147,7 @@ export class RuleBook {
     }
   }
 
-  /** One that can't be made ready, of a release with other mappings say, costs no other of its batch. */
+  /** Compiles a service. One that can't be compiled, such as one of another release, costs no other of its batch. */
   private compiledOrBroken(
     service: ServiceRow,
     infrastructure?: InfrastructureRow,
@@ -236,7 +236,10 @@ export class RuleBook {
     );
   }
 
-  /** One whose params no program would save, as one of another release may have, waits for nothing and says so. */
+  /**
+   * Returns an `alert` metric. Params that this release would not save make it one that nothing feeds, with the
+   * problem.
+   */
   private alertMetric(service: string, metric: string, { type, params }: Chosen): AlertMetric {
     const { value, errors } = check(this.metrics.get(type).options.params, params);
     if (value === undefined) return { service, metric, problem: problemText(errors) };
@@ -248,7 +251,7 @@ export class RuleBook {
     return this.metrics.find(type)?.strategy.goesRound?.(params) ?? false;
   }
 
-  /** A hundred thousand of them stay in memory: what they say alike is there once. */
+  /** Shares equal columns among services, of which a hundred thousand may be in memory. */
   private lean(row: ServiceRow): ServiceRow {
     for (const column of SAID_ALIKE) Object.assign(row, { [column]: this.shared.of(row[column]) });
     return row;
@@ -270,7 +273,11 @@ export class RuleBook {
     };
   }
 
-  /** @throws Error saying why they can't be counted */
+  /**
+   * Counts the nodes of an infrastructure.
+   *
+   * @throws Error saying why they can't be counted
+   */
   countNodes(infrastructure: InfrastructureRow): Promise<NodeCount> {
     return this.counter.count(infrastructure);
   }
@@ -282,7 +289,10 @@ function expectOf({ expect }: ServiceRow, metrics: string[]): Rule['expect'] {
   return { condition, withinMs: expect.withinSeconds * 1000 };
 }
 
-/** Reads of it fail and its condition stays open, both for that reason: it is `missing_data`, and never acts. */
+/**
+ * Returns a service whose reads fail and whose condition stays undecided, both with that problem: it is `missing_data`
+ * and never acts.
+ */
 function broken(service: ServiceRow, problem: string): CompiledService {
   const open = (): never => {
     throw new Error(problem);
@@ -319,7 +329,7 @@ const keyOf = (row: { version: number; infrastructure_version: number | null }):
 
 const predicates = new WeakMap<Condition, Predicate>();
 
-/** One for all services whose condition says the same. */
+/** Returns one predicate for all services with the same condition. */
 function predicate(condition: Condition): Predicate {
   let made = predicates.get(condition);
   if (made === undefined) predicates.set(condition, (made = (values) => condition(values).truth));
@@ -368,7 +378,9 @@ class PreparedService implements CompiledService {
   }
 }
 
-/** Of what the hold and the alarm are about. Params count by what is stored of them. */
+/**
+ * Returns a digest of condition, recovery and metrics, which hold and alarm depend on. Params count as they are stored.
+ */
 export function ruleKey({
   condition,
   recovery,

@@ -11,7 +11,7 @@ import { PushedSamples } from './pushed-samples';
 import { RuleBook } from './rule-book';
 import { Unpolled } from './unpolled';
 
-/** What is decided. */
+/** Module of the rules: observing, evaluating, deciding. */
 @Module({
   imports: [PollingModule, AlertsModule, HistoryModule, PoliciesModule],
   providers: [RuleBook, PolledServiceCache, Observer, Evaluator, Ledger, Unpolled, PushedSamples],

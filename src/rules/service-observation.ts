@@ -4,40 +4,40 @@ import type { Values } from '../engine/types';
 import type { CompiledService, ServiceSnapshot } from './rule-book';
 import { own } from '../common/records';
 
-/** What was seen of a service at one moment. */
+/** An observation of a service at one moment. */
 export interface ServiceObservation {
   snapshot: ServiceSnapshot;
   at: Date;
   values: Values;
   errors: Readonly<Record<string, string>>;
-  /** What a number is made of, where a window is set: "avg 5 min". */
+  /** Description of values made by a window: "avg 5 min". */
   notes?: Readonly<Record<string, string>>;
-  /** When a value was read or began, where that was before `at`. */
+  /** Moment at which a value was read or began, where it was before `at`. */
   readAt?: Readonly<Record<string, Date>>;
   previousAt?: number;
-  /** When an alert that feeds it ends its life. */
+  /** Moment at which an alert that feeds the service ends its life. */
   lifeEndsAt?: number;
-  /** An alert that fires is new or changed. */
+  /** True where a firing alert is new or changed. */
   news?: boolean;
-  /** Alerts that brought a reading. */
+  /** Alerts that carried a reading. */
   bringers?: readonly FeedingAlert[];
-  /** The alert that is new, where a service triggers once per alert: it is about that one, whatever else fires. */
+  /** New alert that the evaluation is about, for a service that triggers once per alert, whatever else fires. */
   newcomer?: FeedingAlert;
-  /** The newest alert of each metric that alerts feed, the newest of all first, and those that brought a reading. */
+  /** Newest alert of each metric that alerts feed, the newest of all first, and alerts that carried a reading. */
   told?: readonly ToldAlert[];
-  /** How many alerts feed it. */
+  /** Number of alerts that feed the service. */
   toldTotal?: number;
-  /** Alerts that feed it: a trigger comes from them. */
+  /** Ids of the alerts that feed the service; a trigger comes from them. */
   alerts: readonly string[];
-  /** Nobody has looked since `at`; with the interval of the ledger that was open when that was found. */
+  /** Set where nobody has looked since `at`: the interval of the ledger that was open when that was found. */
   stale?: { decision?: string };
-  /** One of them is on its way: its own job will evaluate this service. */
+  /** True where a feeding alert is not processed yet: its own job will evaluate this service. */
   awaitsAlert?: boolean;
 }
 
 const NO_NUMBER = 'the alert has no number where this metric looks for it';
 
-/** With what alerts say now, in place of what they said when it was seen. */
+/** Returns the observation with the values that alerts give now, in place of earlier ones. */
 export function fedBy(observation: ServiceObservation, feeding: readonly AlertValue[]): ServiceObservation {
   const { compiled } = observation.snapshot;
   const values: Record<string, number> = {};
@@ -84,13 +84,13 @@ export function fedBy(observation: ServiceObservation, feeding: readonly AlertVa
   };
 }
 
-/** Ids grow with the time of receipt. */
+/** Compares by receipt, newest first: ids grow with the time of receipt. */
 const byReceipt = (one: { alert: string }, other: { alert: string }): number =>
   one.alert < other.alert ? 1 : -1;
 
 const NOBODY: readonly never[] = [];
 
-/** As templates and people are told of it. */
+/** Returns an alert as templates and people get it. */
 export function toldOf(
   alert: Omit<FeedingAlert, 'value'> & { value?: number | null; said?: number },
 ): ToldAlert {
@@ -99,7 +99,7 @@ export function toldOf(
   return { labels, annotations, ...(value === undefined ? {} : { value }), source, at: at.toISOString() };
 }
 
-/** Values are there and the condition is open all the same: it divides by zero, say. */
+/** Adds why the condition is undecided though all values are there: it divides by zero, for example. */
 export function withOpenReason(
   compiled: CompiledService,
   values: Values,
@@ -113,7 +113,7 @@ export function withOpenReason(
 /** Values as the API shows them. Times are RFC 3339. */
 export type ShownValues = Record<string, { value: number; at: string } | { error: string; at: string }>;
 
-/** Of each metric the number, or why there is none. */
+/** Returns the value of each metric, or why there is none. */
 export function valuesOf(
   compiled: CompiledService,
   { values, errors, at, readAt = {} }: Pick<ServiceObservation, 'values' | 'errors' | 'at' | 'readAt'>,

@@ -16,7 +16,7 @@ class ReportQuery {
   days = 7;
 }
 
-/** Why a service is as it is, and was as it was. */
+/** State of a service, now and earlier, with explanations, over HTTP. */
 @ApiTags('services')
 @ApiBearerAuth()
 @Controller('api/v1/services/:ref')

@@ -20,7 +20,7 @@ import { RuleBook, type ServiceSnapshot } from './rule-book';
 import { valuesOf, type ServiceObservation, type ShownValues } from './service-observation';
 import { Unpolled } from './unpolled';
 
-/** A service's state as the API shows it. */
+/** State of a service as the API shows it. */
 export interface ShownState {
   phase: State['phase'];
   since: string;
@@ -33,19 +33,19 @@ export interface ShownState {
   nextPollAt?: string;
 }
 
-/** Why a service was as it was at a moment. */
+/** Explanation of a service's state at a moment. */
 export interface ShownWhy extends Partial<Why> {
   at: string;
   phase: string;
   reason: string;
   explanation: string;
-  /** The interval the moment lies in; without `to` it lasts. */
+  /** Start of the interval that has the moment; without `to` it is still open. */
   from: string;
   to?: string;
   values: ShownValues;
 }
 
-/** What a rule says of a service now. */
+/** Reads and explains the current state of services. */
 @Injectable()
 export class ServiceStates {
   constructor(
@@ -95,7 +95,7 @@ export class ServiceStates {
     return known!;
   }
 
-  /** Why it is as it is now, with the latest values. */
+  /** Explains the current state, with the latest values. */
   async why(reference: string): Promise<ShownWhy> {
     const snapshot = await this.snapshot(reference);
     const at = this.clock.now();
@@ -116,7 +116,7 @@ export class ServiceStates {
     };
   }
 
-  /** Ends a wisdom time early; the ledger says that a person did. */
+  /** Ends a wisdom time early; the ledger records that a person did. */
   async endWisdom(reference: string): Promise<ShownState> {
     const { id, name, wisdomSeconds } = await this.services.store.get(reference);
     const now = this.clock.now();
@@ -206,7 +206,7 @@ export class ServiceStates {
   }
 }
 
-/** What is remembered of it; before its first evaluation, that nothing is known. */
+/** Returns the stored state; before the first evaluation, the initial one. */
 function rememberedOf({ compiled, state }: ServiceSnapshot): State {
   const { rule, service } = compiled;
   const remembered = state ?? initialState(rule, service.updatedAt.getTime());

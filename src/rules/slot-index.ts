@@ -1,9 +1,9 @@
 import type { ServiceSnapshot } from './rule-book';
 
-/** Services in memory, found by their slots: what of an interval is due costs as many looks as it has slots. */
+/** Index of services in memory by interval and slot: finding what is due costs one lookup per slot. */
 export class SlotIndex {
   private readonly byId = new Map<string, ServiceSnapshot>();
-  /** By interval and by slot. Few share a slot. */
+  /** Services by interval and slot; few share a slot. */
   private readonly bySlot = new Map<number, Map<number, ServiceSnapshot[]>>();
 
   get size(): number {
@@ -18,7 +18,7 @@ export class SlotIndex {
     return this.byId.get(id);
   }
 
-  /** In place of what was known of the same service. */
+  /** Adds a service, or replaces it. */
   put(snapshot: ServiceSnapshot): void {
     const { id, slot, intervalSeconds } = snapshot.compiled.service;
     this.remove(id);
@@ -42,7 +42,7 @@ export class SlotIndex {
     if (slots.size === 0) this.bySlot.delete(intervalSeconds);
   }
 
-  /** Those of an interval whose slots lie in the range, both ends included. */
+  /** Returns the services of an interval whose slots lie in the range, both ends included. */
   within(intervalSeconds: number, fromSlot: number, toSlot: number): ServiceSnapshot[] {
     const slots = this.bySlot.get(intervalSeconds);
     if (slots === undefined) return [];

@@ -6,10 +6,10 @@ import { Unpolled } from './unpolled';
 const EVERY_MS = 2_000;
 const FORGET_EVERY_ROUNDS = 300;
 
-/** Tells of services that nobody looks at, by whoever is alive. */
+/** Sweep that records as not polled the services that nobody evaluates. */
 @Injectable()
 export class UnpolledSweep extends Recurring {
-  /** Services that are polled too late, at the last look. */
+  /** Number of services that were polled too late at the last round. */
   late = 0;
   private turns = 0;
 

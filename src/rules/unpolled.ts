@@ -12,31 +12,33 @@ import { Observer, STALE_INTERVALS } from './observer';
 import { RuleBook, type ServiceSnapshot } from './rule-book';
 import type { ServiceObservation } from './service-observation';
 
-/** A service that nobody has looked at since a moment. */
+/** A service that nobody has evaluated since a moment. */
 interface Late {
   id: string;
   since: Date;
-  /** The interval of the ledger that is open. */
+  /** Id of the open interval of the ledger. */
   decision: string | null;
 }
 
 type Range = Pick<PollJob, 'intervalSeconds' | 'fromSlot' | 'toSlot'>;
 
-/** Services that are told in one transaction. */
+/** Number of services recorded in one transaction. */
 const PAGE = 500;
-/** An alert that has waited for so long is not looked at in time. */
+/** Time after which a waiting alert counts as not evaluated in time, seconds. */
 const ALERT_WAITS_SECONDS = 30;
 const MAX_WAITING_ALERTS = 1_000;
 
-/** A moment after this was written by a clock that was ahead: it says nothing of when somebody looked. */
+/**
+ * SQL moment after which a stored moment was written by a clock that was ahead: it does not show when somebody looked.
+ */
 const SOON = `now() + interval '${AHEAD_AT_MOST_MS} milliseconds'`;
 
 const EVERYWHERE: Range = { intervalSeconds: 0, fromSlot: 0, toSlot: SLOTS - 1 };
 
 /**
- * Services that nobody looks at: no worker has polled them for three intervals, or their moment or an alert for them
- * waits for that long. What was seen last says nothing about now: they are `unknown`, `not_polled`, from the moment at
- * which they were seen last; and so the ledger shows it when they are seen again.
+ * Finds services that nobody evaluates: no worker has polled them for three intervals, or their next moment or an alert
+ * for them has waited too long. The last reading says nothing about now: the service is `unknown`, `not_polled`, from
+ * the moment of its last observation, and the ledger shows that even when the service is read again later.
  */
 @Injectable()
 export class Unpolled {
@@ -49,7 +51,9 @@ export class Unpolled {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** A poll of these slots that began to read at that moment has ended. What is compared is PostgreSQL's time. */
+  /**
+   * Records that a poll of these slots has ended which began to read at `began`. Stored moments are PostgreSQL's time.
+   */
   async polled({ intervalSeconds, fromSlot, toSlot }: Range, began: Date): Promise<void> {
     const tookSeconds = Math.max(0, this.clock.now().getTime() - began.getTime()) / 1000;
     await this.database.keyed.rows(
@@ -61,7 +65,7 @@ export class Unpolled {
     );
   }
 
-  /** How many services are polled too late, told or not. */
+  /** Counts services that are polled too late, recorded or not. */
   async count(): Promise<number> {
     const [row] = await this.database.keyed.rows<{ count: number }>(
       `${LATE} SELECT count(*)::int AS count FROM late`,
@@ -71,7 +75,9 @@ export class Unpolled {
     return row!.count;
   }
 
-  /** Writes it down of the services of a range. Mostly polls have covered it, which costs one look to see. */
+  /**
+   * Records the late services of a range. One statement tells whether polls have covered it, which is the usual case.
+   */
   async tellWithin(range: Range): Promise<void> {
     const [row] = await this.database.keyed.rows<{ isCovered: boolean }>(
       `SELECT coalesce(range_agg(int4range(from_slot, to_slot, '[]')) @> int4range($2::int, $3::int, '[]'), false) AS "isCovered"
@@ -84,7 +90,7 @@ export class Unpolled {
     if (!row!.isCovered) await this.tell(range);
   }
 
-  /** Writes it down of the services of a range, or of all. */
+  /** Records the late services of a range, or all of them. */
   async tell(range: Range = EVERYWHERE): Promise<void> {
     for (let after: string | null = null; ;) {
       const late: Late[] = await this.lateIn(range, after);
@@ -94,14 +100,17 @@ export class Unpolled {
     }
   }
 
-  /** The same of services that alerts alone feed. */
+  /** Records late services that alerts alone feed. */
   async tellWaiting(): Promise<void> {
     const [moments, alerts] = await Promise.all([this.overdue(), this.waiting()]);
     const late = new Map([...moments, ...alerts].map((one) => [one.id, one]));
     if (late.size > 0) await this.tellOf([...late.values()]);
   }
 
-  /** The state of a service as it is told: not what was seen last, where nobody has looked since. */
+  /**
+   * Returns state and observation of a service as shown to people: `not_polled` in place of the last reading where
+   * nobody has read it since.
+   */
   async asTold(
     snapshot: ServiceSnapshot,
     observation: ServiceObservation,
@@ -119,7 +128,7 @@ export class Unpolled {
     return { observation: unread, state: stale(rule, state, late.since.getTime()).state };
   }
 
-  /** Ranges that nobody polls any more, once others stand in for them. */
+  /** Deletes ranges that nobody polls any more, once others cover them. */
   async forget(): Promise<void> {
     await this.database.rows(
       `DELETE FROM polled_ranges r WHERE polled_at < now() - make_interval(days => 7, secs => 4 * interval_seconds)
@@ -139,7 +148,7 @@ export class Unpolled {
     );
   }
 
-  /** Their moment is past, and nobody has evaluated them. */
+  /** Returns services without polls whose next moment has passed without an evaluation. */
   private overdue(): Promise<Late[]> {
     return this.database.rows<Late>(
       `SELECT s.id, least(now(), greatest(st.next_moment, d.started_at)) AS since, st.decision_id AS decision
@@ -152,7 +161,7 @@ export class Unpolled {
     );
   }
 
-  /** An alert for them waits. */
+  /** Returns services without polls for which an alert waits. */
   private async waiting(): Promise<Late[]> {
     const alerts = await this.database.rows<{
       service: string | null;
@@ -200,7 +209,7 @@ export class Unpolled {
   }
 }
 
-/** What alerts say alone decides the condition, whatever nobody has read: they are looked at when they come. */
+/** Tells whether alerts alone decide the condition, whatever was not read: they are evaluated when they come. */
 function isDecidedByAlerts({ snapshot: { compiled, state }, values }: ServiceObservation): boolean {
   const { alertMetrics, rule, service } = compiled;
   if (alertMetrics.length === 0 || !service.polled) return false;
@@ -216,7 +225,7 @@ const valuesOf = ({ intervalSeconds, fromSlot, toSlot }: Range): number[] => [
   toSlot,
 ];
 
-/** As of the moment at which it was seen last, with nothing of what was read. */
+/** Returns the observation without polled values, as of the moment of the last reading. */
 function withoutReadings(observation: ServiceObservation, { since, decision }: Late): ServiceObservation {
   const { reads, service } = observation.snapshot.compiled;
   const values: Record<string, number> = {};
@@ -236,10 +245,10 @@ function withoutReadings(observation: ServiceObservation, { since, decision }: L
 const laterOf = (one: Date, other: Date | null): Date => (other !== null && other > one ? other : one);
 
 /**
- * The polled services whose slots no poll has covered for three intervals, as `late`: of one interval ($1) or of all
- * (0), of a range of slots ($2 to $3), and of one service ($4) or of all. By PostgreSQL's clock alone. A service that is
- * new or was changed has as long. What was decided since then was seen, though its poll goes on: it waits for the slowest
- * target of its slots.
+ * SQL of the polled services whose slots no poll has covered for three intervals, as `late`: of one interval ($1) or of
+ * all (0), of a range of slots ($2 to $3), and of one service ($4) or of all. By PostgreSQL's clock alone. A service
+ * that is new or was changed has as long. A service decided since then was read, though its poll goes on: the poll
+ * waits for the slowest target of its slots.
  */
 const LATE = `
   WITH RECURSIVE used AS (

@@ -41,7 +41,7 @@ class SamplesQuery {
   function: PointFunction = 'avg';
 }
 
-/** What was read. */
+/** Readings of a service's metrics, over HTTP. */
 @ApiTags('services')
 @ApiBearerAuth()
 @Controller('api/v1/services/:ref/samples')

@@ -6,7 +6,7 @@ import { MAX_WINDOW_READINGS, WINDOW_FUNCTIONS } from '../engine/window';
 
 const MAX_STEPS = 20;
 
-/** What a metric's number is made of when not of its latest reading alone. */
+/** Window of a metric, whose number is made of all readings in it and not of the latest alone. */
 export class WindowDto {
   @Choice([...WINDOW_FUNCTIONS], {
     description:
@@ -26,7 +26,7 @@ export class WindowDto {
   minSamples?: number;
 }
 
-/** Of each choice what it does, where it is chosen. */
+/** Description of `missingData`, with what each choice does. */
 const MISSING_DATA = [
   'What it means when a metric can not be read and the condition is open without it.',
   'hold: nothing triggers, and the hold time stands still until readings are back; an alarm goes on after that.',
@@ -35,7 +35,7 @@ const MISSING_DATA = [
   'ok: the condition counts as false, and nothing says that the service is blind.',
 ].join(' ');
 
-/** Where the number of one variable of the condition comes from. */
+/** A metric of a service: where the number of one variable of the condition comes from. */
 export class MetricDto extends ChoiceOf {
   @Decimal({ description: 'How long one read may take', unit: 's', minimum: 0.05, maximum: 300 })
   timeoutSeconds = 5;
@@ -53,7 +53,7 @@ export class MetricDto extends ChoiceOf {
   window?: WindowDto;
 }
 
-/** A step that is taken while an alarm lasts. */
+/** A step of an escalation, taken while an alarm lasts. */
 export class EscalationDto {
   @Decimal({
     description: "After the alarm's first trigger",
@@ -67,7 +67,7 @@ export class EscalationDto {
   actions: string[];
 }
 
-/** What a trigger is to bring about. */
+/** Expectation of a trigger: what it is to bring about, and by when. */
 export class ExpectDto {
   @Text({
     description: 'CEL over the metric names, true when the action has helped',
@@ -83,7 +83,7 @@ export class ExpectDto {
 
 const DURATION = { unit: 's', minimum: 0, maximum: 31_536_000 };
 
-/** What is monitored and what is done about it. */
+/** A service: what is monitored and what is done about it. */
 export class ServiceDto {
   @Text({ description: 'Unique name', ...NAME })
   name: string;
@@ -210,7 +210,7 @@ export class ServiceDto {
   }
 }
 
-/** The actions that a body names, wherever it does; it is not checked yet. */
+/** Returns the names of all actions in a body that is not checked yet. */
 export function namedActions({ actions, onRecovery, then }: Record<string, unknown>): unknown[] {
   const steps = Array.isArray(then) ? then : [];
   return [

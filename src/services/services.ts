@@ -24,11 +24,11 @@ import { MetricDto, namedActions, ServiceDto } from './service.dto';
 
 const MAX_METRICS = 100;
 
-/** Ids of the actions that a service `s` names. */
+/** SQL array of the ids of all actions that a service `s` names. */
 const NAMED = `s.action_ids || s.recovery_action_ids || array(
   SELECT jsonb_array_elements_text(step->'actionIds')::uuid FROM jsonb_array_elements(s.escalations) step)`;
 
-/** Definitions of what is monitored. What can be known to be wrong with one is said when it is saved. */
+/** Definitions of services. Mistakes that can be found without running a service are refused when it is saved. */
 @Injectable()
 export class Services extends StoredDefinitions<ServiceRow> {
   protected override readonly shownAs = {
@@ -54,7 +54,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
     super(new DefinitionStore(database, clock, ServiceRow, 'service'), secrets);
   }
 
-  /** The infrastructures and actions that the bodies name and that exist. */
+  /** Finds the infrastructures and actions that the bodies name; unknown ones are left out. */
   protected override async named(bodies: readonly unknown[]): Promise<References> {
     const given = bodies.map((body) => (body ?? {}) as Record<string, unknown>);
     const [infrastructures, actions] = await Promise.all([
@@ -64,7 +64,11 @@ export class Services extends StoredDefinitions<ServiceRow> {
     return { infrastructures: idsOf(infrastructures), actions: idsOf(actions) };
   }
 
-  /** The body as columns; every mistake in it at once. */
+  /**
+   * Turns a body into columns.
+   *
+   * @throws InvalidInput with all mistakes in the body at once
+   */
   protected columns(
     body: unknown,
     { id, before, references }: Surroundings<ServiceRow>,
@@ -176,7 +180,11 @@ export class Services extends StoredDefinitions<ServiceRow> {
     return [{ pointer: `${pointer}/window/seconds`, detail }];
   }
 
-  /** @throws InvalidInput naming every secret of every metric that can't be stored */
+  /**
+   * Seals the secrets of the metrics' params.
+   *
+   * @throws InvalidInput naming every secret of every metric that can't be stored
+   */
   private sealedMetrics(
     metrics: Record<string, MetricChoice>,
     infrastructureId: string | null,
@@ -199,7 +207,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
     return sealed;
   }
 
-  /** Numbers for the series of new metrics; old ones keep theirs, also those that are gone. */
+  /** Gives the series of new metrics their numbers; existing ones keep theirs, also those of metrics that are gone. */
   protected override async beforehand(manager: EntityManager, rows: ServiceRow[]): Promise<void> {
     const fresh = rows.filter(({ series, metrics }) =>
       Object.keys(metrics).some((name) => !Object.hasOwn(series, name)),
@@ -236,7 +244,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
     );
   }
 
-  /** Their rules may say something else now, and alerts that live may concern them. */
+  /** Queues the services for evaluation: their rules may have changed, and current alerts may concern them. */
   override async saved(rows: readonly ServiceRow[]): Promise<void> {
     await this.queues.addServices(
       rows.map(({ id }) => ({ id })),
@@ -352,7 +360,10 @@ function conditionErrors(pointer: string, text: string, metrics: string[]): Fiel
   }
 }
 
-/** What may have been meant by a name that a condition has and that is none. */
+/**
+ * Suggests what may have been meant by an unknown variable or function in a condition's error; empty where nothing is
+ * close.
+ */
 function meantIn(message: string, metrics: string[]): string {
   const [, variable] = /^Unknown variable: (\w+)/.exec(message) ?? [];
   if (variable !== undefined) return didYouMean(variable, metrics);

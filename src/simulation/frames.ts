@@ -1,20 +1,20 @@
 import type { Readings } from '../engine/simulate';
 
-/** One moment of a story: milliseconds, and what was read then. */
+/** One moment of a scenario, ms since 1970 or since its start, and what was read then. */
 export interface Frame {
   at: number;
   readings: Readings;
-  /** Before the story: windows know of it, the rule does not. */
+  /** True before the scenario begins: windows get these readings, the rule is not evaluated. */
   isPrologue?: boolean;
-  /** An alert that fires is new or changed. */
+  /** True where an alert that fires is new or changed. */
   news?: boolean;
 }
 
-/** Points in time: milliseconds, and the number or null for a failed read. They stand until the next one. */
+/** Points in time: milliseconds, and a number or null for a failed read. A point stands until the next one. */
 export type Points = readonly (readonly [at: number, value: number | null])[];
 
 export interface MetricRoles {
-  /** Points by metric; one that is not in it can never be read. */
+  /** Points by metric; a metric without points can never be read. */
   points: ReadonlyMap<string, Points>;
   polledMetrics: readonly string[];
   alertMetrics: readonly string[];
@@ -23,11 +23,11 @@ export interface MetricRoles {
 export interface Span {
   from: number;
   to: number;
-  /** How often it is looked at; undefined: whenever a point comes. */
+  /** Interval between evaluations, milliseconds; undefined: one whenever a point comes. */
   everyMs?: number;
 }
 
-/** A story told by points: looked at at every tick, and whenever an alert comes. */
+/** Yields the frames of given points: one at every tick, and one whenever an alert comes. */
 export function* framesOfPoints(
   { points, polledMetrics, alertMetrics }: MetricRoles,
   { from, to, everyMs }: Span,
@@ -77,7 +77,7 @@ class Cursor {
   }
 }
 
-/** A number that was read, of one metric. */
+/** A recorded reading of one metric. */
 export interface Recorded {
   metric: string;
   at: number;
@@ -85,8 +85,8 @@ export interface Recorded {
 }
 
 /**
- * A story told by what was recorded, a batch at a time: each moment at which something was read, and each tick at
- * which nothing was, for then every read failed. Alerts join in between.
+ * Yields the frames of recorded samples: one for each moment at which something was read, and one for each tick without
+ * a sample, when every read failed. Frames of alerts come in between.
  *
  * @param batches in the order of time
  */
@@ -98,11 +98,11 @@ export async function* framesOfRecords(
   const alerts = framesOfPoints({ points, polledMetrics: [], alertMetrics }, { from, to });
   let alert = alerts.next();
   let readings: Record<string, Readings[string]> = Object.fromEntries(alertMetrics.map((name) => [name, 0]));
-  /** Of the last reading, or failed one. */
+  /** Moment of the last tick, with readings or without. */
   let tick: number | undefined;
   const blind = Object.fromEntries(polledMetrics.map((name) => [name, { error: 'not read' }]));
 
-  /** What happens before the next reading: ticks that ended without one, and alerts. */
+  /** Yields what happens before the next reading: ticks without one, and alerts. */
   function* until(next: number): Generator<Frame> {
     for (;;) {
       const following = everyMs === undefined || tick === undefined ? Infinity : tick + everyMs;
@@ -138,7 +138,7 @@ export async function* framesOfRecords(
   yield* until(to);
 }
 
-/** Readings of one moment together, also across batches. */
+/** Groups readings by their moment, also across batches. */
 async function* byMoment(batches: AsyncIterable<readonly Recorded[]>): AsyncGenerator<Recorded[]> {
   let together: Recorded[] = [];
   for await (const batch of batches) {

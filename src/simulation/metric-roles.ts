@@ -1,7 +1,7 @@
 import type { CompiledService } from '../rules/rule-book';
 import type { MetricRoles } from './frames';
 
-/** Which metrics of a service a story tells of. */
+/** Returns which metrics of a service a scenario has values for: those polled and those fed by alerts. */
 export const metricRolesOf = ({
   reads,
   alertMetrics,
@@ -11,17 +11,17 @@ export const metricRolesOf = ({
   alertMetrics: alertMetrics.map(({ metric }) => metric),
 });
 
-/** Metrics that show the nodes of the story. */
+/** Returns the metrics that show the simulated number of nodes. */
 export const countingMetrics = ({ service }: CompiledService): string[] =>
   Object.keys(service.metrics).filter((metric) => service.metrics[metric]!.type === 'number_of_nodes');
 
-/** Metrics that are the same number whatever the story. */
+/** Returns the metrics with a constant value, which is the same in all scenarios. */
 export const constants = ({ service }: CompiledService): [string, number][] =>
   Object.entries(service.metrics).flatMap(([metric, { type, params }]): [string, number][] =>
     type === 'static_count' ? [[metric, Number(params.value)]] : [],
   );
 
-/** Metrics that may be given a series. */
+/** Returns the metrics that may be given a series. */
 export function simulatedMetrics(compiled: CompiledService): string[] {
   const { polledMetrics, alertMetrics } = metricRolesOf(compiled);
   return [...polledMetrics, ...alertMetrics, ...countingMetrics(compiled)];

@@ -8,26 +8,29 @@ import { metricRolesOf, constants, countingMetrics } from './metric-roles';
 import { framesOfPoints, type Points, type Frame, type Span } from './frames';
 
 const MAX_EVALUATIONS = 2_000_000;
-/** Numbers that all evaluations look at together: those of metrics, and the readings in their windows. */
+/**
+ * Largest count of numbers that all evaluations of a simulation may use together: values of metrics and readings in
+ * windows.
+ */
 const MAX_NUMBERS = 200_000_000;
 const SIMULATION_MS = 20_000;
 
-/** A rule, and how many nodes it begins with. */
+/** A rule to simulate, and the number of nodes it begins with. */
 export interface SimulatedRule {
   compiled: CompiledService;
   nodes: number;
-  /** Series that are Counter32: when they began anew, as far as is known, ms. */
+  /** Moments at which a Counter32 began anew, as far as known, ms since 1970, by series; only series of Counter32. */
   begins?: ReadonlyMap<number, readonly number[]>;
 }
 
-/** How long a story is, and how often the rule is evaluated; seconds. */
+/** Length of a scenario, and how often the rule is evaluated, seconds. */
 export interface TimeRange {
   from?: number;
   to?: number;
   evaluateEverySeconds?: number;
 }
 
-/** A story, ready to be played; `to` is its end. */
+/** A scenario that is checked and ready to run; `to` is its end. */
 export interface PreparedScenario {
   frames: AsyncIterable<Frame> | Iterable<Frame>;
   to: number;
@@ -38,7 +41,11 @@ export interface Played {
   summary: Summary;
 }
 
-/** A story of given points. @throws InvalidInput when it is too long */
+/**
+ * Prepares a scenario of given points.
+ *
+ * @throws InvalidInput when it is too long
+ */
 export function given(
   compiled: CompiledService,
   told: ReadonlyMap<string, Points>,
@@ -57,7 +64,11 @@ export function given(
   return { frames: framesOfPoints({ ...roles, points }, span), to };
 }
 
-/** @throws InvalidInput */
+/**
+ * Checks that a simulation is not too long.
+ *
+ * @throws InvalidInput
+ */
 export function checkSpan({ from, to, everyMs = 1000 }: Span, compiled: CompiledService): void {
   if (to < from) throw new InvalidInput([{ pointer: '/to', detail: 'must not be before from' }]);
   const count = Math.floor((to - from) / everyMs);
@@ -71,7 +82,7 @@ export function checkSpan({ from, to, everyMs = 1000 }: Span, compiled: Compiled
     );
 }
 
-/** How many numbers one evaluation looks at. */
+/** Returns how many numbers one evaluation uses. */
 function numbersSeen({ service, windows }: CompiledService, everyMs: number): number {
   const inWindows = windows.map(({ window }) =>
     Math.min(Math.ceil((window.seconds * 1000) / everyMs), MAX_WINDOW_READINGS),
@@ -84,20 +95,27 @@ export const everyMs = (
   { evaluateEverySeconds }: Pick<TimeRange, 'evaluateEverySeconds'>,
 ): number | undefined => (evaluateEverySeconds === undefined ? rule.intervalMs : evaluateEverySeconds * 1000);
 
-/** Where a story says nothing of nodes: as few as can be when scaling up, as many when scaling down. */
+/**
+ * Returns the number of nodes at the start where none is given: the minimum when scaling up, the maximum when scaling
+ * down.
+ */
 export function firstNodes({ direction }: ServiceRow, infrastructure?: InfrastructureRow): number {
   if (infrastructure === undefined) return 0;
   return direction === 'down' ? infrastructure.maxNodes : infrastructure.minNodes;
 }
 
-/** Of one simulation, whatever it reads and plays: others have their turn between its steps. */
+/** Returns the time limit of one simulation, reading included, which also gives other work its turn between steps. */
 export const simulationTurns = (timeoutMs = SIMULATION_MS): Turns =>
   new Turns(
     timeoutMs,
     () => new TooCostly(`the simulation took too long: it was given up after ${timeoutMs / 1000} s`),
   );
 
-/** The rule over the story. Nothing is written and nothing acts. @throws InvalidInput, TooCostly */
+/**
+ * Runs the rule over a scenario. Nothing is written and nothing acts.
+ *
+ * @throws InvalidInput, TooCostly
+ */
 export async function play(
   { compiled, nodes, begins }: SimulatedRule,
   { frames, to }: PreparedScenario,
@@ -116,7 +134,7 @@ export async function play(
   });
   const timeline = new Timeline();
   let last: Frame | undefined;
-  /** Moments of a rule without polls: ends of its hold and of its wisdom times. */
+  /** Evaluates a rule without polls at the ends of its hold and of its wisdom times. */
   const moments = async (until: number) => {
     for (let at = last && simulation.nextMoment(last.at); at !== undefined && at < until;) {
       timeline.add(simulation.step(at, last!.readings));

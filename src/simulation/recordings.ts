@@ -6,11 +6,11 @@ import { metricRolesOf, countingMetrics } from './metric-roles';
 import { framesOfRecords, type Points, type Recorded, type Frame, type Span } from './frames';
 import { own } from '../common/records';
 
-/** Samples read at a time. */
+/** Number of samples read at a time. */
 const BATCH = 20_000;
 const MAX_ALERTS = 100_000;
 
-/** What was recorded of a service, as a story. */
+/** Recorded samples and alerts of a service, as a scenario. */
 @Injectable()
 export class Recordings {
   constructor(
@@ -18,7 +18,11 @@ export class Recordings {
     private readonly recorded: Samples,
   ) {}
 
-  /** @param countsNodes the simulation counts nodes itself, whatever was recorded of them */
+  /**
+   * Yields the frames of what was recorded.
+   *
+   * @param countsNodes the simulation counts nodes itself, whatever was recorded of them
+   */
   async *story(compiled: CompiledService, span: Span, countsNodes: boolean): AsyncGenerator<Frame> {
     const roles = metricRolesOf(compiled);
     const metrics = countsNodes
@@ -33,7 +37,7 @@ export class Recordings {
     );
   }
 
-  /** From as far back as the longest window looks. */
+  /** Yields samples, from as far back before `from` as the longest window looks. */
   private async *samples(
     { service, windows }: CompiledService,
     metrics: readonly string[],
@@ -62,7 +66,7 @@ export class Recordings {
     }
   }
 
-  /** The value of an `alert` metric over time: that of the newest alert that lived. */
+  /** Returns the value of an `alert` metric over time: that of the newest alert that was current. */
   private async alerts(
     { service, alertMetrics }: CompiledService,
     metric: string,
@@ -104,7 +108,7 @@ interface Life {
   value: number;
 }
 
-/** At each begin and end, the value of the newest that lives; 0 when none does. */
+/** Returns the value at each begin and end of an alert: that of the newest current alert, 0 when there is none. */
 export function pointsOfLives(lives: readonly Life[]): Points {
   const moments = [...new Set(lives.flatMap(({ began, ended }) => [began, ended]))]
     .filter(Number.isFinite)

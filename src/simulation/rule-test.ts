@@ -6,7 +6,7 @@ import { given, play, type SimulatedRule } from './play';
 import type { Points } from './frames';
 import { MAX_VALUES, NotationError, secondsOf, valuesOf } from './series-notation';
 
-/** One test of a rule: a story, and what is expected of it. */
+/** One test of a rule: a scenario, and what is expected of it. */
 export class RuleTestDto {
   @Text({ description: 'What is claimed', minLength: 1, maxLength: 500 })
   name: string;
@@ -128,7 +128,7 @@ function expectedTrigger(given: unknown): ExpectedTrigger | undefined {
   return { seconds, nodes };
 }
 
-/** What was expected and did not come, as lines to read; none when the test passes. */
+/** Returns the differences from what was expected, as lines to read; none when the test passes. */
 export async function differences(test: RuleTestDto, simulatedRule: SimulatedRule): Promise<string[]> {
   const everySeconds = test.everySeconds ?? simulatedRule.compiled.service.intervalSeconds;
   const points = new Map(

@@ -3,13 +3,13 @@ export class NotationError extends Error {}
 
 const DIGITS = '(?:\\d+(?:\\.\\d*)?|\\.\\d+)(?:[eE][-+]?\\d+)?';
 const ITEM = new RegExp(`^(?:([-+]?${DIGITS}|stale)(?:([-+]${DIGITS})?x(\\d+))?|_(?:x(\\d+))?)$`);
-/** Of a series, and of all of a test. */
+/** Largest number of values, of one series and of all series of a test together. */
 export const MAX_VALUES = 1_000_000;
 
 /**
- * Values at even distances, by the grammar of promtool's tests: `0 0 75` are three values, `_` is a failed read, `_x3`
- * three of them, `85x3` is 85 and three more of it, `10+5x3` is 10 15 20 25, `10-5x2` is 10 5 0. `stale` is a failed
- * read. NaN, infinity and histograms, which promtool has, are no numbers a rule could have.
+ * Reads values at even distances, in the grammar of promtool's tests: `0 0 75` are three values, `_` is a failed read,
+ * `_x3` three of them, `85x3` is 85 and three more of it, `10+5x3` is 10 15 20 25, `10-5x2` is 10 5 0. `stale` is a
+ * failed read. NaN, infinity and histograms, which promtool has, are refused: a rule has no such numbers.
  *
  * @throws NotationError
  * @see https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/#series
@@ -38,7 +38,7 @@ export function valuesOf(notation: string): (number | null)[] {
   return values;
 }
 
-/** A whole number that promtool takes for another one, as it begins with 0. */
+/** Tells whether promtool reads a whole number as octal, and so as another number, because it begins with 0. */
 const isOctal = (number: string): boolean =>
   /^[-+]?0[0-7]+$/.test(number) && Number(number) !== parseInt(number, 8);
 
@@ -50,7 +50,7 @@ function problemOf(item: string): string {
 
 const UNITS: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
-/** Seconds: a number, or a text like `90s`, `5m`, `1h30m`. Undefined when it is neither. */
+/** Returns a time in seconds, from a number or a text like `90s`, `5m`, `1h30m`; undefined when it is neither. */
 export function secondsOf(time: unknown): number | undefined {
   if (typeof time === 'number') return Number.isFinite(time) && time >= 0 ? time : undefined;
   if (typeof time !== 'string' || !/^(?:\d+(?:\.\d+)?[smhd])+$/.test(time)) return undefined;

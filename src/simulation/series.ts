@@ -4,13 +4,15 @@ import type { Turns } from '../common/turns';
 import type { Points } from './frames';
 
 const MAX_POINTS = 1_000_000;
-/** Enough to see what is wrong. */
+/** Largest number of errors in one answer. */
 const MAX_ERRORS = 20;
 
 /**
- * Given series as points in milliseconds. @throws InvalidInput saying where, TooCostly
+ * Turns given series into points in milliseconds.
  *
  * @param metrics those that can have a series
+ * @throws InvalidInput saying where
+ * @throws TooCostly
  */
 export async function pointsOf(
   series: object,
@@ -39,7 +41,7 @@ export async function pointsOf(
   return points;
 }
 
-/** Others have their turn: there may be a million. */
+/** Checks the points of one series; gives other work its turn, as there may be a million. */
 async function checkedPoints(
   given: readonly unknown[],
   pointer: string,

@@ -2,7 +2,7 @@ import { momentProblem } from '../api/range-query';
 import { Any, Decimal, Whole } from '../common/fields';
 import type { FieldError } from '../common/errors';
 
-/** A rule tried on a story: given numbers, or what was recorded. */
+/** A request to try a rule on a scenario: given numbers, or what was recorded. */
 export class SimulationDto {
   @Any(
     { description: 'Id or name of a service, or a whole definition as it would be saved' },

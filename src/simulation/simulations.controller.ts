@@ -5,7 +5,7 @@ import { RouteConfig } from '../common/route-config';
 import { SimulationDto } from './simulation.dto';
 import { Simulations } from './simulations';
 
-/** What a rule would have done. */
+/** Simulations of rules, over HTTP. */
 @ApiTags('simulations')
 @ApiBearerAuth()
 @Controller('api/v1/simulations')

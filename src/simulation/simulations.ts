@@ -31,11 +31,13 @@ import type { Span } from './frames';
 
 const DAY_MS = 86_400_000;
 const DEFAULT_DAYS = 7;
-/** Simulations at a time: each takes a part of what others have of the processor. And how many may wait for it. */
+/**
+ * Largest number of simulations that run at once, as each takes processor time from others; `WAITING_AT_MOST` may wait.
+ */
 const AT_ONCE = 4;
 const WAITING_AT_MOST = 20;
 
-/** What a simulation came to. Times are seconds where series were given, else RFC 3339. */
+/** Result of a simulation. Times are seconds where series were given, else RFC 3339. */
 export interface SimulationAnswer {
   triggers: object[];
   timeline: object[];
@@ -43,7 +45,7 @@ export interface SimulationAnswer {
   comparison?: object;
 }
 
-/** Rules tried on a story: the engine over a virtual clock. Nothing is written and nothing acts. */
+/** Tries rules on scenarios: runs the engine over a virtual clock. Nothing is written and nothing acts. */
 @Injectable()
 export class Simulations {
   private readonly limiter = new Limiter(AT_ONCE);
@@ -57,7 +59,13 @@ export class Simulations {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  /** @throws InvalidInput saying where; TooCostly; Unavailable when too many wait */
+  /**
+   * Runs a simulation.
+   *
+   * @throws InvalidInput saying where
+   * @throws TooCostly
+   * @throws Unavailable when too many wait
+   */
   async run(body: unknown): Promise<SimulationAnswer> {
     if (this.limiter.waiting >= WAITING_AT_MOST)
       throw new Unavailable(`${WAITING_AT_MOST} simulations wait here already; try again later`, 5);
@@ -80,7 +88,7 @@ export class Simulations {
     return { ...answer, comparison: compared(mine, await play(other, told(other), dto, turns), show) };
   }
 
-  /** Tells the same story to each of them. */
+  /** Returns a function that prepares the same scenario for each rule. */
   private async teller(
     simulatedRules: readonly SimulatedRule[],
     series: object | undefined,
@@ -172,7 +180,7 @@ function triggerShown({ at, values, nodes }: Timeline['triggers'][number], show:
   return { at: show(at), values, nodes: { current, desired, delta } };
 }
 
-/** What the first does otherwise than the second. */
+/** Compares two results: triggers gained and lost by the first, and the differences of the sums. */
 function compared(mine: Played, theirs: Played, show: Show): object {
   const moments = ({ timeline }: Played) => new Set(timeline.triggers.map(({ at }) => at));
   const [ours, others] = [moments(mine), moments(theirs)];

@@ -1,6 +1,6 @@
 import { Tag } from './ber';
 
-/** A field with these contents, its length as short as can be. */
+/** Encodes a field with these contents, with the shortest form of its length. */
 export function field(tag: number, ...contents: readonly Buffer[]): Buffer {
   const body = Buffer.concat(contents);
   const { length } = body;
@@ -9,7 +9,7 @@ export function field(tag: number, ...contents: readonly Buffer[]): Buffer {
   return Buffer.concat([Buffer.from([tag, 0x82, length >> 8, length & 0xff]), body]);
 }
 
-/** A number of 32 bits with a sign. */
+/** Encodes a signed INTEGER of 32 bits. */
 export function integerField(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeInt32BE(value | 0);

@@ -1,4 +1,4 @@
-/** What is not BER, or not the BER of SNMP. */
+/** Bytes that are not BER, or not the BER of SNMP. */
 export class BerError extends Error {}
 
 /** Tags of SNMP: universal ones, and those of RFC 2578, 7.1. */
@@ -15,7 +15,7 @@ export const Tag = {
   TimeTicks: 0x43,
   Opaque: 0x44,
   Counter64: 0x46,
-  /** Of SNMPv2p, RFC 1442: some agents still send it. */
+  /** Type of SNMPv2p, RFC 1442: some agents still send it. */
   UInteger32: 0x47,
   NoSuchObject: 0x80,
   NoSuchInstance: 0x81,
@@ -32,11 +32,14 @@ const MAX_SIGNED = 2 ** 31;
 /**
  * Reads the BER of SNMP (RFC 3417, 8; X.690) from a datagram, field by field, without copying it.
  *
+ * State: the offset of the next field, and the end of the field the reader is inside. The offset never goes beyond that
+ * end; `enter` narrows it to a field, and `leave` widens it again.
+ *
  * What agents get wrong is read as Net-SNMP reads it, which is what their makers tried them with: lengths and arcs with
  * leading zeros, numbers in up to eight bytes (of which the last 32 bits count), and bytes behind the last part of a
- * field, which are passed over. Lengths are definite, and no field may reach beyond the one it stands in: that throws a
- * `BerError`, as nothing behind it can be found. What only the contents of a field get wrong is `undefined`: it costs
- * that field alone.
+ * field, which are passed over. Lengths are definite, and a field that reaches beyond the one it stands in throws a
+ * `BerError`, as nothing behind it can be found. An error in the contents of a field alone makes that field's value
+ * `undefined`; the fields after it are still read.
  */
 export class BerReader {
   private end: number;
@@ -52,18 +55,18 @@ export class BerReader {
     return this.at >= this.end;
   }
 
-  /** Where the next field begins; inside a field without fields, where its contents begin. */
+  /** Offset of the next field; inside a field without fields, of its contents. */
   get offset(): number {
     return this.at;
   }
 
-  /** The next field's tag; it is not consumed. */
+  /** Returns the next field's tag without consuming it. */
   peek(): number {
     if (this.at >= this.end) throw new BerError('the message is cut off');
     return this.bytes[this.at]!;
   }
 
-  /** Goes into a field. Answers what `leave` needs. */
+  /** Goes into the next field, and returns what `leave` needs to come out again. */
   enter(tag: number): number {
     const inner = this.contents(tag);
     const outer = this.end;
@@ -71,7 +74,7 @@ export class BerReader {
     return outer;
   }
 
-  /** As `enter`, of a field that may be cut off: as much of it as there is. */
+  /** Goes into a field that may be cut off, as `enter` does: its end is then the end of the message. */
   enterCutOff(tag: number): number {
     const inner = this.contents(tag, true);
     const outer = this.end;
@@ -79,13 +82,13 @@ export class BerReader {
     return outer;
   }
 
-  /** Goes out of it again, past what was not read of it. */
+  /** Leaves a field, and skips what was not read of it. */
   leave(outer: number): void {
     this.at = this.end;
     this.end = outer;
   }
 
-  /** Goes past `length` bytes from the next field on, if they are the same as those. */
+  /** Skips `length` bytes if they equal the expected ones; returns whether it did. */
   passIfSame(expected: Buffer, from: number, length: number): boolean {
     const { bytes, at } = this;
     if (at + length > this.end) return false;
@@ -94,7 +97,7 @@ export class BerReader {
     return true;
   }
 
-  /** The bytes of the next field; not a copy. */
+  /** Reads the bytes of the next field, without copying them. */
   octets(tag: number): Buffer {
     const end = this.contents(tag);
     const octets = this.bytes.subarray(this.at, end);
@@ -102,7 +105,7 @@ export class BerReader {
     return octets;
   }
 
-  /** The next field, a number that nothing can be read without. */
+  /** Reads the next field, an INTEGER. Throws a `BerError` when its length is wrong. */
   integer(): number {
     const outer = this.enter(Tag.Integer);
     const value = this.signedInside();
@@ -111,7 +114,7 @@ export class BerReader {
     return value;
   }
 
-  /** As `integer`, of a number without a sign. */
+  /** Reads the next field, a number without a sign. Throws as `integer`. */
   unsigned(tag: number): number {
     const outer = this.enter(tag);
     const value = this.unsignedInside();
@@ -120,7 +123,7 @@ export class BerReader {
     return value;
   }
 
-  /** The next field, with dots, none in front. */
+  /** Reads the next field, an OID: dotted, without a leading dot. */
   oid(tag: number = Tag.Oid): string {
     const outer = this.enter(tag);
     const oid = this.oidInside();
@@ -130,12 +133,14 @@ export class BerReader {
     return oid;
   }
 
-  /** The bytes of the field one is in. */
+  /** Returns the contents of the field the reader is inside. */
   octetsInside(): Buffer {
     return this.bytes.subarray(this.at, this.end);
   }
 
-  /** The number of the field one is in: of 32 bits with a sign, or what Net-SNMP makes of a wider one. */
+  /**
+   * Returns the number in the field the reader is inside: 32 bits with a sign, or what Net-SNMP makes of a wider one.
+   */
   signedInside(): number | undefined {
     const { bytes, end } = this;
     let { at } = this;
@@ -147,7 +152,10 @@ export class BerReader {
     return value;
   }
 
-  /** The same without a sign, which some agents leave no room for. */
+  /**
+   * Returns the number in the field the reader is inside, without a sign. Some agents omit the leading zero byte for
+   * the sign.
+   */
   unsignedInside(): number | undefined {
     const { bytes, end } = this;
     const length = end - this.at;
@@ -158,7 +166,7 @@ export class BerReader {
     return value;
   }
 
-  /** Of 64 bits without a sign; above 2^53 it is rounded. Nothing is 0. */
+  /** Returns the number of 64 bits without a sign in the field; above 2^53 it is rounded. Empty contents are 0. */
   unsigned64Inside(): number | undefined {
     const { bytes, end } = this;
     const length = end - this.at;
@@ -172,7 +180,7 @@ export class BerReader {
     return value * HIGH + low;
   }
 
-  /** The OID of the field one is in, with dots, none in front. */
+  /** Returns the OID in the field the reader is inside: dotted, without a leading dot. */
   oidInside(): string | undefined {
     const { bytes, end } = this;
     let { at } = this;
@@ -192,7 +200,7 @@ export class BerReader {
     return oid;
   }
 
-  /** Reads tag and length. Answers where the contents end. */
+  /** Reads tag and length, and returns the offset at which the contents end. */
   private contents(tag: number, mayBeCutOff = false): number {
     if (this.peek() !== tag) throw new BerError('a field is of another type');
     this.at++;
@@ -215,13 +223,13 @@ export class BerReader {
   }
 }
 
-/** A number of up to eight bytes with a sign; beyond 2^53 it is rounded. No bytes are 0. */
+/** Returns the signed number in up to eight bytes; beyond 2^53 it is rounded. No bytes are 0. */
 export function signed64(bytes: Buffer): number {
   const [high, low] = halves(bytes, 0, bytes.length);
   return high * HIGH + low;
 }
 
-/** The upper bits of a number with a sign, and its last 32 bits without one. */
+/** Returns the upper bits of a number with a sign, and its last 32 bits without one. */
 function halves(bytes: Buffer, from: number, to: number): [high: number, low: number] {
   const middle = Math.max(from, to - 4);
   const isNegative = from < to && bytes[from]! >= 0x80;
@@ -232,12 +240,12 @@ function halves(bytes: Buffer, from: number, to: number): [high: number, low: nu
   return [high, low];
 }
 
-/** Net-SNMP's `CHECK_OVERFLOW_S`: of what has more than 32 bits the last ones count. */
+/** Narrows a number of more than 32 bits to its last 32, as Net-SNMP's `CHECK_OVERFLOW_S` does. */
 function narrowed(high: number, low: number): number {
   if (high >= 0) return low;
   return high === -1 && low >= MAX_SIGNED ? low - HIGH : 0 - low;
 }
 
-/** The first two arcs are one number, X.690, 8.19.4. */
+/** Splits the first number of an encoded OID into its first two arcs, X.690, 8.19.4. */
 const firstArcs = (number: number): string =>
   number < 80 ? `${number < 40 ? 0 : 1}.${number % 40}` : `2.${number - 80}`;

@@ -1,2 +1,2 @@
-/** An answer that can't be understood. */
+/** Answer of a target that can't be understood. */
 export class BrokenAnswer extends Error {}

@@ -11,14 +11,17 @@ import type { SnmpTarget } from './snmp-target';
 import { Limiter } from '../common/limiter';
 import { normalAddress } from './zone';
 
-/** An agent that is asked in version 1 or 2c. */
+/**
+ * Agent that is asked in version 1 or 2c, through shared sockets. Its name is looked up again when an answer is missing
+ * or the address is `NAME_COUNTS_MS` old; at most `QUESTIONS_AT_ONCE` questions that are not urgent are under way.
+ */
 export class CommunityAgent implements Agent {
-  /** What the agent's address sent last, when that was no SNMP. */
+  /** Why the last message from the agent's address was no SNMP; undefined after a good answer. */
   nonsense: string | undefined;
   tellsUpTime: boolean | undefined;
   private readonly turns = new Limiter(QUESTIONS_AT_ONCE);
   private readonly community: Buffer;
-  /** Walks, which are rare. */
+  /** Agent with a socket of its own, for walks, which are rare. */
   private walker: SnmpAgent | undefined;
   private address: string | undefined;
   private resolving: Promise<string> | undefined;

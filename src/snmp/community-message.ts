@@ -4,23 +4,31 @@ import { varbindsIn } from './varbinds';
 
 const VERSIONS = { 0: '1', 1: '2c', 3: '3' } as const;
 
-/** PDUs that notify: RFC 1157, 4.1.6; RFC 3416, 4.2.6 and 4.2.7. */
+/** Tags of the PDUs that notify: RFC 1157, 4.1.6; RFC 3416, 4.2.6 and 4.2.7. */
 const TRAP_V1 = 0xa4;
 const INFORM = 0xa6;
 const TRAP_V2 = 0xa7;
 const RESPONSE = 0xa2;
 
-/** A message of version 1 or 2c of which community and kind are read, and its PDU is not yet. */
+/** Message of version 1 or 2c of which community and kind are read, but not yet the PDU. */
 export interface CommunityMessage {
   version: '1' | '2c';
   community: Buffer;
-  /** It is a trap or an inform of its version. */
+  /** Whether the PDU is a trap or an inform of the message's version. */
   isNotification: boolean;
-  /** @throws BerError, Error when it lacks what a notification needs */
+  /**
+   * Reads the notification in the PDU.
+   *
+   * @throws BerError, Error when it lacks what a notification needs
+   */
   open(): Notification;
 }
 
-/** @throws BerError when there is none; RFC 3412, 7.2, knows no others */
+/**
+ * Returns the version of an SNMP message.
+ *
+ * @throws BerError when there is none; RFC 3412, 7.2, knows no others
+ */
 export function versionOf(datagram: Buffer): '1' | '2c' | '3' {
   const reader = new BerReader(datagram);
   reader.enter(Tag.Sequence);
@@ -30,7 +38,8 @@ export function versionOf(datagram: Buffer): '1' | '2c' | '3' {
 }
 
 /**
- * Reads as much as is needed to say who sends it, by RFC 1901, 3: what follows costs more, and not everybody is worth it.
+ * Reads as much of a message as tells who sends it, by RFC 1901, 3. The rest costs more and is read only for senders
+ * that are let in.
  *
  * @throws BerError
  */
@@ -49,7 +58,7 @@ export function communityMessage(datagram: Buffer): CommunityMessage {
   };
 }
 
-/** The Response to an inform: the same message under another tag, RFC 3416, 4.2.7. */
+/** Makes the Response to an inform: the same message under another tag, RFC 3416, 4.2.7. */
 export function acknowledgementOf(inform: Buffer): Buffer {
   const answer = Buffer.from(inform);
   const reader = new BerReader(inform);

@@ -9,17 +9,17 @@ import { BrokenAnswer } from './broken-answer';
 import { BACKOFF, firstTryMs, type Tries } from './snmp-session';
 
 /**
- * Sockets of each address family: as many as hold the answers of all agents that are asked at once. Each of them takes
- * some hundred answers before it is read, by the buffer that Linux gives it.
+ * Number of sockets for each address family: enough to hold the answers of all agents that are asked at once. Linux's
+ * default buffer takes some hundred answers of each before it is read.
  */
 const SOCKETS = 256;
 
-/** Where a question goes to. */
+/** Address that a question goes to. */
 export interface Destination {
-  /** IPv4 or IPv6, as the kernel writes it. */
+  /** IPv4 or IPv6 address, as the kernel writes it. */
   address: string;
   port: number;
-  /** Something came from there that was no SNMP. */
+  /** Called when something came from that address that was no SNMP. */
   onNonsense(why: string): void;
 }
 
@@ -36,8 +36,12 @@ interface Question {
 }
 
 /**
- * Asks agents in versions 1 and 2c, many through each socket. An answer counts that comes from the address and port that
- * were asked and has the id of the question, which is random; what else comes is nobody's.
+ * Asks agents in versions 1 and 2c, many through each socket, in turn.
+ *
+ * - A question waits on one socket, under a random id, until it is answered, its tries are over or the socket fails.
+ * - An answer counts only if it has the id of a waiting question and comes from the address and port that were asked.
+ * - Everything else that arrives is dropped.
+ * - A socket that failed is replaced at its next turn; after `close` every question is rejected.
  */
 export class CommunitySockets {
   private readonly sockets = new Map<string, CommunitySocket>();
@@ -45,7 +49,7 @@ export class CommunitySockets {
   private isClosed = false;
 
   /**
-   * What the agent says of each object, in order. All tries together take about `timeoutMs`.
+   * Asks for objects and returns what the agent says of each, in order. All tries together take about `timeoutMs`.
    *
    * @throws what `readingsIn` throws, RequestTimedOutError, or the trouble of the network
    */
@@ -75,7 +79,7 @@ export class CommunitySockets {
   }
 }
 
-/** One socket and the questions that wait for answers on it. */
+/** Socket with the questions that wait for answers on it. */
 class CommunitySocket {
   isOpen = true;
   private readonly waiting = new Map<number, Question>();
@@ -95,7 +99,7 @@ class CommunitySocket {
     this.try(question);
   }
 
-  /** Who waits is told why. */
+  /** Closes the socket and rejects all waiting questions with the reason. */
   close(why: Error): void {
     if (!this.isOpen) return;
     this.isOpen = false;
@@ -139,20 +143,22 @@ class CommunitySocket {
     }
   }
 
-  /** Nobody knows which question it is about; it may be told to all that wait for that address. */
+  /**
+   * Notes nonsense for all questions that wait for that address: without an id, nobody can tell which one it answers.
+   */
   private note(why: string, address: string, port: number): void {
     for (const { to } of this.waiting.values())
       if (to.address === address && to.port === port) to.onNonsense(why);
   }
 
-  /** The question, if it still waits; it does not any more. */
+  /** Ends the waiting of a question, and returns it; undefined when it no longer waited. */
   private take(question: Question): Question | undefined {
     clearTimeout(question.timer);
     return this.waiting.delete(question.id) ? question : undefined;
   }
 }
 
-/** Addresses are no names: Node would look them up all the same, each in a turn of its own. */
+/** Skips the look-up: the host is always an address, and Node would look that up too, for each datagram. */
 const asItIs: NonNullable<SocketOptions['lookup']> = (address, options, callback) =>
   (callback as (error: null, address: string, family: number) => void)(
     null,
@@ -163,7 +169,7 @@ const asItIs: NonNullable<SocketOptions['lookup']> = (address, options, callback
 const RANDOM = new Int32Array(1024);
 let used = RANDOM.length;
 
-/** A random number of 31 bits. */
+/** Returns a random number of 31 bits, from a pool that is filled in one go. */
 function random31(): number {
   if (used === RANDOM.length) {
     randomFillSync(RANDOM);

@@ -7,8 +7,8 @@ const BLOCK_BYTES = 8;
 type Engine = { engineID: Buffer };
 
 /**
- * Teaches net-snmp the privacy protocol `des` (RFC 3414, 8) again: it asks OpenSSL for DES, which OpenSSL 3 no
- * longer has. Triple DES with one key three times is DES.
+ * Replaces net-snmp's privacy protocol `des` (RFC 3414, 8), which asks OpenSSL for DES; OpenSSL 3 no longer has it.
+ * Triple DES with one key three times is DES.
  */
 export function mendDes(): void {
   Object.assign(Encryption.algorithms[PrivProtocols.des], { encryptPdu, decryptPdu });

@@ -4,15 +4,18 @@ import { Database } from '../database/database';
 import type { KnownEngine } from './engines';
 import type { OwnEngine } from './secure-messages';
 
-/** RFC 3411, 5: an enterprise's number with the first bit set (net-snmp's, as ours has none), then 12 bytes of our own. */
+/**
+ * Beginning of our engine id, RFC 3411, 5: an enterprise's number with the first bit set (net-snmp's, as ours has none)
+ * and the format; 12 random bytes follow.
+ */
 const ENGINE_PREFIX = '8000b98380';
 const RECENT_SECONDS = 60;
 const MAX_LEARNT = 100_000;
 const SHOWN = 1_000;
-/** Longer than any listener needs to hear of it. */
+/** Age at which notes of forgotten engines are deleted, seconds: longer than any listener needs to learn of them. */
 const KEPT_SECONDS = 86_400;
 
-/** What listeners of all processes know of SNMP engines: our own, and those that send. */
+/** Stores what the listeners of all processes know of SNMP engines: our own, and those that send. */
 @Injectable()
 export class EngineStore {
   private hasLearnt = false;
@@ -20,7 +23,7 @@ export class EngineStore {
 
   constructor(private readonly database: Database) {}
 
-  /** The one of this installation; made when there is none. */
+  /** Returns this installation's engine, and makes it when there is none. */
   async own(now: Date): Promise<OwnEngine> {
     await this.database.rows('INSERT INTO snmp_engine (id, since) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
       ENGINE_PREFIX + randomBytes(12).toString('hex'),
@@ -58,7 +61,7 @@ export class EngineStore {
     );
   }
 
-  /** All that were heard, the first time; then those that were heard lately. */
+  /** Returns the engines that were heard: all of them at the first call, later those of the last minute. */
   async heard(now: Date): Promise<KnownEngine[]> {
     const since = this.hasLearnt ? new Date(now.getTime() - RECENT_SECONDS * 1000) : new Date(0);
     const engines = await this.database.rows<KnownEngine & Record<string, unknown>>(
@@ -71,7 +74,7 @@ export class EngineStore {
     return engines.reverse();
   }
 
-  /** Engines that were forgotten since this was asked last, by whatever process. */
+  /** Returns engines that any process has forgotten since the last call. */
   async newlyForgotten(now: Date): Promise<string[]> {
     const rows = await this.database.rows<{ engine_id: string; at: string }>(
       `SELECT engine_id, forgotten_at::text AS at FROM forgotten_engines WHERE forgotten_at >= $1`,
@@ -83,7 +86,7 @@ export class EngineStore {
     return rows.flatMap(({ engine_id, at }) => (known.has(`${engine_id} ${at}`) ? [] : [engine_id]));
   }
 
-  /** Engines that this source heard, and those of which it is not known any more who did; the newest first. */
+  /** Lists engines that this source heard, and those whose source is not known any more; the newest first. */
   async ofSource(source: string): Promise<object[]> {
     const rows = await this.database.rows<KnownEngine & Record<string, unknown>>(
       `SELECT engine_id AS "engineId", boots, time, heard_at AS "heardAt", address FROM snmp_engines
@@ -100,7 +103,11 @@ export class EngineStore {
     }));
   }
 
-  /** @returns false when it was not heard */
+  /**
+   * Forgets an engine of a source.
+   *
+   * @returns false when it was not heard
+   */
   async forget(source: string, engineId: string, now: Date): Promise<boolean> {
     const plain = engineId.toLowerCase().replace(/^0x/, '');
     const known = await this.database.rows(
@@ -113,7 +120,7 @@ export class EngineStore {
   }
 }
 
-/** Listeners of all processes forget them soon: what they say next is believed. */
+/** Forgets engines, for the listeners of all processes: boots and time of their next message are believed again. */
 export async function forgetEngines(
   database: Database,
   engineIds: readonly string[],
@@ -133,5 +140,5 @@ export async function forgetEngines(
   });
 }
 
-/** As net-snmp's tools take it. */
+/** Writes an engine id as net-snmp's tools take it: hexadecimal with `0x` in front. */
 export const shownEngineId = (engineId: string): string => `0x${engineId}`;

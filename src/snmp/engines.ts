@@ -1,12 +1,12 @@
-/** What is remembered of an engine that sends traps, RFC 3414, 2.3. */
+/** State that is kept of an engine that sends traps, RFC 3414, 2.3. */
 export interface KnownEngine {
   engineId: string;
   boots: number;
-  /** The newest it said, in seconds since that boot. */
+  /** Highest time the engine has said, in seconds since that boot. */
   time: number;
-  /** When it said so. */
+  /** Moment at which the engine said so. */
   heardAt: Date;
-  /** Id of the source that took it, and from where it came. */
+  /** Id of the source that let its message in, and the address it came from. */
   source?: string;
   address?: string;
 }
@@ -24,16 +24,20 @@ const MAX_ENGINES = 100_000;
 const MAX_SEEN = 200_000;
 
 /**
- * Tells traps that are new from those that were recorded and are sent again, by the boots and the time of the engine that
- * sent them (RFC 3414, 3.2.7 b). Beyond the RFC, the very same message within its window is a replay too.
+ * Tells new traps from recorded ones that are sent again, by boots and time of the engine that sent them (RFC 3414,
+ * 3.2.7 b). Beyond the RFC, the very same message within its window is a replay too.
+ *
+ * - Boots and time of an engine only grow, until the engine is forgotten.
+ * - At most `MAX_ENGINES` engines and `MAX_SEEN` signatures are kept; the oldest are dropped first.
+ * - Engines that said something newer are noted as changed until `takeChanged` hands them over to be stored.
  */
 export class Engines {
   private readonly engines = new Map<string, KnownEngine>();
   private changed = new Set<string>();
-  /** Signatures -> when they may be forgotten, ms; in the order they came. */
+  /** Signatures -> the moment from which they may be forgotten, ms since 1970; in the order they came. */
   private readonly seen = new Map<string, number>();
 
-  /** What other processes, or an earlier one, have heard. */
+  /** Takes over what other processes, or an earlier one, have heard, where it is newer. */
   learn(known: readonly KnownEngine[]): void {
     for (const engine of known) {
       const own = this.engines.get(engine.engineId);
@@ -41,7 +45,7 @@ export class Engines {
     }
   }
 
-  /** To be asked of authenticated traps alone. True: it is new, and remembered. */
+  /** Tells whether a message is new, and remembers it if so. Only for messages whose authentication was checked. */
   isTimely(
     { engineId, boots, time, authentication }: EngineClaim,
     now: Date,
@@ -63,19 +67,19 @@ export class Engines {
     return true;
   }
 
-  /** Those that said something newer since this was asked last. */
+  /** Returns the engines that said something newer since the last call. */
   takeChanged(): KnownEngine[] {
     const changed = [...this.changed].flatMap((id) => this.engines.get(id) ?? []);
     this.changed = new Set();
     return changed;
   }
 
-  /** What was taken could not be kept: it is taken again. */
+  /** Notes engines as changed again, because they could not be stored. */
   giveBack(engines: readonly KnownEngine[]): void {
     for (const { engineId } of engines) this.changed.add(engineId);
   }
 
-  /** Somebody who looked at the device says that it lost its memory: what it says next is believed. */
+  /** Forgets an engine, after somebody found that the device lost its memory: what it says next is believed. */
   forget(engineId: string): void {
     this.engines.delete(engineId);
     this.changed.delete(engineId);

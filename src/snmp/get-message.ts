@@ -5,33 +5,37 @@ import { BrokenAnswer } from './broken-answer';
 import { valueInside } from './snmp-value';
 
 /**
- * The GetRequest of versions 1 and 2c and the answer to it, in BER (RFC 1157, 4; RFC 3416, 3; RFC 3417, 8). net-snmp
- * makes objects of every field, which was most of the work of a poll: here an answer is compared with the bytes of its
- * question and gives numbers.
+ * Tags of the GetRequest of versions 1 and 2c and of its answer, in BER (RFC 1157, 4; RFC 3416, 3; RFC 3417, 8). This
+ * module encodes and reads both without net-snmp, which makes objects of every field; that was most of the work of a
+ * poll. Here an answer is compared with the bytes of its question and gives numbers.
  */
 
 const GET_REQUEST = 0xa0;
 const RESPONSE = 0xa2;
 
-/** A question that is asked of one agent. */
+/** Question to one agent. */
 export interface Get {
-  /** As it stands in a message: 0 is version 1, 1 is version 2c. */
+  /** Version as it stands in a message: 0 is version 1, 1 is version 2c. */
   version: 0 | 1;
   community: Buffer;
-  /** Dotted, without a leading dot. */
+  /** OIDs, dotted, without a leading dot. */
   oids: readonly string[];
-  /** The same as they stand in a message, `objectsOf(oids)`. */
+  /** The OIDs as they stand in a message, `objectsOf(oids)`. */
   objects: readonly Buffer[];
 }
 
-/** Ids are of four bytes that need no other form. */
+/** Lowest request id: from here on an id takes exactly four bytes. */
 const FIRST_ID = 0x0100_0000;
 const ID_BYTES = 4;
 
-/** The id of a question. An answer that nobody was asked for has to guess it. @param random 31 bits */
+/** Returns the id of a question. Whoever forges an answer has to guess it. @param random 31 bits */
 export const idOf = (random: number): number => (random < FIRST_ID ? random + FIRST_ID : random);
 
-/** @param id of `idOf` */
+/**
+ * Encodes a GetRequest.
+ *
+ * @param id of `idOf`
+ */
 export function encodeGet({ version, community, objects }: Get, id: number): Buffer {
   let listLength = 0;
   for (const object of objects) listLength += object.length;
@@ -55,11 +59,11 @@ export function encodeGet({ version, community, objects }: Get, id: number): Buf
   return message;
 }
 
-/** Thousands of agents are asked for the same objects. */
+/** Cache of encoded objects by OID: thousands of agents are asked for the same ones. */
 const known = new Map<string, Buffer>();
 const MAX_KNOWN = 50_000;
 
-/** Objects without a value, as a question lists them. */
+/** Encodes objects without a value, as a question lists them. */
 export function objectsOf(oids: readonly string[]): Buffer[] {
   return oids.map((oid) => {
     let object = known.get(oid);
@@ -85,7 +89,7 @@ function encodedObject(oid: string): Buffer {
   return object;
 }
 
-/** A number of an OID in base 128, X.690, 8.19.2. */
+/** Encodes a number of an OID in base 128, X.690, 8.19.2. */
 function septets(number: number): number[] {
   const bytes = [number % 128];
   for (let left = Math.floor(number / 128); left > 0; left = Math.floor(left / 128))
@@ -93,7 +97,7 @@ function septets(number: number): number[] {
   return bytes;
 }
 
-/** Bytes of a field with contents of that length. */
+/** Returns the bytes that a field takes whose contents have that length. */
 const sizeOf = (length: number): number => length + (length < 0x80 ? 2 : length < 0x100 ? 3 : 4);
 
 function writeHead(bytes: Buffer, at: number, tag: number, length: number): number {
@@ -114,7 +118,8 @@ function writeSmall(bytes: Buffer, at: number, value: number): number {
 }
 
 /**
- * What the answer says of each object, in the order asked; what has no number says why, as the end of a sentence.
+ * Reads an answer: what it says of each object, in the order asked. An object without a number has the reason, as the
+ * end of a sentence.
  *
  * @throws BrokenAnswer when it is no answer, RequestFailedError when the agent says why there is none,
  *   ResponseInvalidError when it is one to something else
@@ -127,7 +132,7 @@ export function readingsIn(message: Buffer, get: Get): Reading[] {
   }
 }
 
-/** Goes through an answer field by field. */
+/** Reads one answer, field by field. */
 class Answer {
   private readonly reader: BerReader;
 
@@ -156,7 +161,11 @@ class Answer {
     return readings;
   }
 
-  /** @param object as it was asked */
+  /**
+   * Reads the next object of the answer.
+   *
+   * @param object as it was asked
+   */
   private reading(object: Buffer): Reading {
     const { reader } = this;
     if (reader.isAtEnd) throw new BrokenAnswer('it holds no objects');
@@ -170,7 +179,7 @@ class Answer {
     return reading;
   }
 
-  /** The OID must be the one that was asked. Nearly always it is written as we wrote it. */
+  /** Skips the OID, which must be the one that was asked. Nearly always its bytes are the same as in the question. */
   private passOidOf(object: Buffer): void {
     // Behind the head of the sequence stands the OID, and behind it the two bytes of no value.
     const from = object[1]! < 0x80 ? 2 : object[1]! === 0x81 ? 3 : 4;
@@ -180,7 +189,11 @@ class Answer {
   }
 }
 
-/** @param oid of the object that the agent names */
+/**
+ * Makes the error for an error status of the agent.
+ *
+ * @param oid of the object that the agent names
+ */
 function failureOf(status: number, oid: string | undefined): Error {
   const name = ErrorStatus[status] ?? 'GeneralError';
   const known = ErrorStatus[status] === undefined ? ErrorStatus.GeneralError : status;

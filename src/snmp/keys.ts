@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto';
 import { Authentication, AuthProtocols } from 'net-snmp';
 
-/** What is expanded of a password, RFC 3414, A.2. */
+/** Length to which a password is expanded before it is hashed, RFC 3414, A.2. */
 const EXPANDED_BYTES = 1024 * 1024;
-/** Keys of that many passwords are kept; `aes256r` makes one of its own for each engine. */
+/** Number of passwords whose keys are kept. `aes256r` makes a password of its own for each engine. */
 const KEPT_AT_MOST = 20_000;
 
-/** By protocol and password, least recently used first. */
+/** Keys by protocol and password, least recently used first. */
 const kept = new Map<string, Buffer>();
 
 /**
- * Teaches net-snmp to derive a password's key once: the megabyte that is hashed for it holds no engine, and takes one
- * to two milliseconds, during which nothing else is done. net-snmp does it for each engine, and forgets none.
+ * Replaces net-snmp's `passwordToKey` by one that keeps a password's key: the megabyte that is hashed for it does not
+ * depend on the engine, and takes one to two milliseconds that block the process. net-snmp hashes it for each engine,
+ * and forgets no key.
  */
 export function mendKeys(): void {
   Object.assign(Authentication, { passwordToKey });

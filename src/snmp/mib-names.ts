@@ -8,25 +8,30 @@ const ROOTS: Record<string, string> = {
   '1': '1',
   '2': '2',
 };
-/** RFC 2578, 3.5. */
+/** Most numbers of an OID, RFC 2578, 3.5. */
 const MAX_ARCS = 128;
-/** A name may stand for another without a number of its own. */
+/**
+ * Most names on the way up from a name. A name may stand for another without a number of its own, so the limit on
+ * numbers is not enough.
+ */
 const MAX_DEPTH = 256;
-/** What the OIDs of one module, and of all of them, may take. The largest that makers have published take a tenth. */
+/**
+ * Most characters of the OIDs of one module, and of all modules. The largest that makers have published take a tenth.
+ */
 const MAX_MODULE_CHARACTERS = 8_000_000;
 const MAX_CHARACTERS = 64_000_000;
 
-/** What became of a module's names. */
+/** Result of resolving a module's names. */
 export interface ModuleNames {
-  /** Names that have an OID. */
+  /** Number of names that have an OID. */
   named: number;
-  /** Names that have none, as something above them is in no module that is known. */
+  /** Names without an OID, as a name above them is in no known module. */
   unresolved: string[];
-  /** The names above them that are missing. */
+  /** Names above them that no known module defines. */
   missing: string[];
   /** Names whose OIDs have more than 128 numbers. */
   tooLong: string[];
-  /** Some have no name here, as there are too many. */
+  /** Whether some names were left out, as there are too many. */
   lacksRoom: boolean;
 }
 
@@ -37,13 +42,13 @@ interface Found {
 
 type Place = { oid: string; arcs: number } | 'unresolved' | 'too long';
 
-/** The names that MIB modules give to OIDs. Of several names of an OID the last module's counts. */
+/** Names that MIB modules give to OIDs. When several names have the same OID, the last module's counts. */
 export class MibNames {
-  /** By OID, as `MODULE::name`. */
+  /** Names by OID, as `MODULE::name`. */
   readonly names = new Map<string, string>();
-  /** By `MODULE::name`, and by `name` alone: then the first module's that has it. */
+  /** OIDs by `MODULE::name`, and by `name` alone: then of the first module that has it. */
   readonly oids = new Map<string, string>();
-  /** Objects that are Counter32. */
+  /** OIDs of objects that are Counter32. */
   readonly counters = new Set<string>();
   readonly byModule = new Map<MibModule, ModuleNames>();
   private readonly everywhere = new Map<string, Found>();
@@ -57,7 +62,7 @@ export class MibNames {
     for (const _ of this.take(modules));
   }
 
-  /** The same in steps: of many names it takes long. */
+  /** Builds the names in steps, as many of them take long. */
   static *of(modules: readonly MibModule[]): Generator<void, MibNames> {
     const names = new MibNames([]);
     yield* names.take(modules);
@@ -125,7 +130,7 @@ export class MibNames {
     return place;
   }
 
-  /** What a definition stands below: something of its own module, of the one it imports from, or of any. */
+  /** Returns the definition above this one: of its own module, else of the module it imports from, else of any. */
   private above({ module, definition: [name, parent] }: Found): Found | undefined {
     const own = parent === name ? undefined : this.inModule.get(module.name)?.get(parent);
     if (own !== undefined) return own;
@@ -136,7 +141,10 @@ export class MibNames {
     return found?.definition[0] === name && found.module === module ? undefined : found;
   }
 
-  /** Of each on the way it is found once: thousands may stand below one that is missing. */
+  /**
+   * Returns the missing name above a definition. The answer is kept for each definition on the way, as thousands may
+   * stand below one missing name.
+   */
   private missingAbove(found: Found): string {
     const way: MibDefinition[] = [];
     let missing: string | undefined;

@@ -1,28 +1,31 @@
-/** What a MIB module says of OIDs: a name, the name it stands below, and the numbers that follow. */
+/** Definition of an OID in a MIB module: a name, the name above it, and the numbers that follow. */
 export type MibDefinition = [name: string, parent: string, arcs: number[], kind?: MibKind];
 
-/** An object that goes round at 2^32; a name that stands in the value of another, and is good for that alone. */
+/**
+ * Kind of a definition: an object that wraps at 2^32 (`counter32`), or a name inside the value of another that serves
+ * only that value (`passing`).
+ */
 export type MibKind = 'counter32' | 'passing';
 
 export interface MibModule {
   name: string;
   definitions: MibDefinition[];
-  /** Names that it takes from other modules. */
+  /** Names that the module takes from other modules. */
   imports?: [name: string, module: string][];
-  /** What could not be read of it. */
+  /** Definitions that could not be read. */
   skipped?: SkippedDefinition[];
 }
 
 export interface SkippedDefinition {
   name: string;
-  /** As the end of a sentence. */
+  /** Reason, as the end of a sentence. */
   why: string;
 }
 
-/** Something is no MIB module, or more of it than one. */
+/** Text that is no MIB module, or more than one. */
 export class MibError extends Error {}
 
-/** What gives a name to an OID: RFC 2578 to RFC 2580, and RFC 1212 and RFC 1215 before them. */
+/** Macros that give a name to an OID: RFC 2578 to RFC 2580, and RFC 1212 and RFC 1215 before them. */
 const NAMING = new Set([
   'OBJECT',
   'OBJECT-TYPE',
@@ -36,24 +39,24 @@ const NAMING = new Set([
   'TRAP-TYPE',
 ]);
 const COUNTERS = new Set(['Counter', 'Counter32']);
-/** Texts, comments, and words. Names may have underscores, and more than one hyphen, as Net-SNMP has it. */
+/** Tokens: texts, comments, and words. Names may have underscores, and more than one hyphen, as in Net-SNMP. */
 const TOKEN = /"[^"]*"|--(?:[^\n-]|-(?!-))*(?:--|(?=\n)|$)|::=|[A-Za-z0-9_][A-Za-z0-9_-]*|\S/g;
 const NAME = /^(?!\d+$)[A-Za-z0-9_]/;
 const NUMBER = /^\d{1,10}$/;
-/** RFC 2578, 3.1, has 64; makers of devices need more. */
+/** Most characters of a name. RFC 2578, 3.1, allows 64; makers of devices use more. */
 const MAX_NAME = 255;
 const MAX_DEFINITIONS = 50_000;
 const MAX_SKIPPED = 1_000;
-/** RFC 2578, 3.5. */
+/** Most numbers of an OID, RFC 2578, 3.5. */
 const MAX_ARCS = 128;
 const MAX_ARC = 0xffff_ffff;
-/** 128 arcs with their names in brackets. */
+/** Most words of a value: 128 numbers with their names and brackets. */
 const MAX_WORDS = 4 * MAX_ARCS;
 
 /**
- * Reads the names of OIDs from one MIB module (SMIv1 or SMIv2), in one pass over its words; what else it says is left out.
- * Lenient as Net-SNMP, and more: makers of devices break the letter of SMI. What names something and can't be read is
- * listed.
+ * Reads the names of OIDs from one MIB module (SMIv1 or SMIv2), in one pass over its words, and ignores the rest. It is
+ * more lenient than Net-SNMP, as makers of devices break the letter of SMI. Definitions that can't be read are listed
+ * as skipped.
  *
  * @throws MibError
  */
@@ -88,7 +91,7 @@ class Reading {
     };
   }
 
-  /** `NAME { its OID } DEFINITIONS ::= BEGIN` */
+  /** Reads `NAME { its OID } DEFINITIONS ::= BEGIN` and returns the name. */
   private head(): string {
     const { words } = this;
     const begin = words.findIndex((word) => word.toUpperCase() === 'DEFINITIONS');
@@ -119,7 +122,7 @@ class Reading {
     return this.words[this.at + 1]?.toUpperCase() === 'IDENTIFIER' && this.words[this.at + 2] === '::=';
   }
 
-  /** `a, b FROM A-MIB c FROM B-MIB;` Some forget the semicolon. */
+  /** Reads `IMPORTS a, b FROM A-MIB c FROM B-MIB;`. Some modules have no semicolon. */
   private takeImports(): void {
     const { words } = this;
     let names: string[] = [];
@@ -143,7 +146,7 @@ class Reading {
     this.at = end < 0 ? this.words.length : end + 1;
   }
 
-  /** From the word that names to the value after `::=`. */
+  /** Reads a definition, from the macro's name to the value after `::=`. */
   private takeDefinition(name: string, kind: string): void {
     const { words } = this;
     let enterprise: string | undefined;
@@ -167,7 +170,10 @@ class Reading {
     else this.skip(name, 'has no value that can be read');
   }
 
-  /** `{ parent 3 }`, `{ iso org(3) dod(6) 1 }`: names with their numbers are defined in passing. */
+  /**
+   * Reads `{ parent 3 }` or `{ iso org(3) dod(6) 1 }`; names with numbers in it become definitions of the kind
+   * `passing`.
+   */
   private assign(name: string, isCounter32: boolean): void {
     const value = this.value();
     this.at++;
@@ -189,7 +195,10 @@ class Reading {
     this.keep(isCounter32 ? [name, first, arcs, 'counter32'] : [name, first, arcs]);
   }
 
-  /** What stands between its braces; nothing where they don't close before something else begins, or are far apart. */
+  /**
+   * Returns the words between the braces of a value; none where the braces don't close before something else begins, or
+   * within `MAX_WORDS`.
+   */
   private value(): string[] {
     const { words } = this;
     const begin = this.at + 2;
@@ -211,7 +220,7 @@ class Reading {
   }
 }
 
-/** What stands between the braces of a value: names, numbers, or both; undefined when it is something else. */
+/** Reads the words between the braces of a value as names, numbers, or both; undefined when they are something else. */
 function partsOf(words: readonly string[]): { name?: string; number?: number }[] | undefined {
   const parts: { name?: string; number?: number }[] = [];
   for (let at = 0; at < words.length; at++) {
@@ -233,6 +242,6 @@ function partsOf(words: readonly string[]): { name?: string; number?: number }[]
   return parts;
 }
 
-/** RFC 3584, 3.1: what a version 1 trap is called in version 2. */
+/** Returns the OID that a version 1 trap has in version 2, RFC 3584, 3.1. */
 const trapType = (name: string, enterprise: string, number: number): MibDefinition =>
   enterprise === 'snmp' ? [name, 'snmpTraps', [number + 1]] : [name, enterprise, [0, number]];

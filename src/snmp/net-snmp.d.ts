@@ -1,6 +1,6 @@
 import type { RemoteInfo } from 'node:dgram';
 
-/** What @types/net-snmp 3.23 leaves out of net-snmp 3.29. */
+/** Declarations that @types/net-snmp 3.23 lacks for net-snmp 3.29. */
 declare module 'net-snmp' {
   const RequestTimedOutError: { new (message: string): RequestTimedOutError };
 
@@ -10,10 +10,10 @@ declare module 'net-snmp' {
   }
 
   interface Session {
-    /** A request copies both when it is made. */
+    /** Milliseconds that the first try waits. A request copies `timeout` and `retries` when it is made. */
     timeout: number;
     retries: number;
-    /** By which the timeout of each further try is multiplied. */
+    /** Factor by which the timeout grows with each further try. */
     backoff: number;
     version: number;
   }
@@ -54,10 +54,10 @@ declare module 'net-snmp' {
   }
 
   interface Receiver {
-    /** This side as an engine, RFC 3411. */
+    /** Our side as an engine, RFC 3411. */
     engine: { engineID: Buffer; engineBoots: number; engineTime: number };
     getAuthorizer(): Authorizer;
-    /** Calls back once per socket. */
+    /** Closes all sockets, and calls back once per socket. */
     close(callback?: () => void): void;
   }
 
@@ -76,7 +76,7 @@ declare module 'net-snmp' {
     value: string | number | boolean | Buffer | null;
   }
 
-  /** SNMPv1's own trap, RFC 1157, 4.1.6. */
+  /** PDU of an SNMPv1 trap, RFC 1157, 4.1.6. */
   interface TrapV1Pdu {
     type: PduType.Trap;
     enterprise: string;
@@ -93,7 +93,7 @@ declare module 'net-snmp' {
     type: PduType.TrapV2 | PduType.InformRequest;
     id: number;
     varbinds: TrapVarbind[];
-    /** True for version 3. */
+    /** Whether the message is of version 3. */
     scoped: boolean;
     user?: string;
   }

@@ -4,19 +4,19 @@ import { BerReader } from './ber';
 import { numberInOpaque } from './opaque';
 import { hex, textOrHex, unreadable } from './plain-value';
 
-/** An SNMP notification; version 1 is mapped to version 2 by RFC 3584, 3.1. OIDs have no leading dot. */
+/** SNMP notification; version 1 is mapped to version 2 by RFC 3584, 3.1. OIDs have no leading dot. */
 export interface Notification {
   version: '1' | '2c' | '3';
   trapOid: string;
-  /** Version 1 only, unless it is 0.0.0.0 or none. */
+  /** Agent's address, of version 1 only; absent when it is 0.0.0.0 or missing. */
   agentAddress?: string;
-  /** Version 1 only. */
+  /** Enterprise of a version 1 trap. */
   enterprise?: string;
-  /** Since the agent's start. */
+  /** Time since the agent's start. */
   upTimeSeconds?: number;
-  /** Without sysUpTime.0, snmpTrapOID.0 and snmpTrapCommunity.0. */
+  /** Objects, without sysUpTime.0, snmpTrapOID.0 and snmpTrapCommunity.0. */
   varbinds: PlainVarbind[];
-  /** An inform waits for its acknowledgement. */
+  /** Id of the request, present when it is an inform, which waits for its acknowledgement. */
   inform?: { requestId: number };
 }
 
@@ -27,11 +27,11 @@ export interface PlainVarbind {
 
 const SYS_UP_TIME = '1.3.6.1.2.1.1.3.0';
 const SNMP_TRAP_OID = '1.3.6.1.6.3.1.1.4.1.0';
-/** A relay puts the community there; it is a secret. */
+/** Object in which a relay puts the community, which is a secret. */
 const SNMP_TRAP_COMMUNITY = '1.3.6.1.6.3.18.1.4.0';
 const NOT_LISTED = new Set([SYS_UP_TIME, SNMP_TRAP_OID, SNMP_TRAP_COMMUNITY]);
 
-/** coldStart is 1.3.6.1.6.3.1.1.5.1, for the generic trap 0; enterpriseSpecific is 6. */
+/** Parent of the generic traps' OIDs: coldStart, generic trap 0, is 1.3.6.1.6.3.1.1.5.1. enterpriseSpecific is 6. */
 const SNMP_TRAPS = '1.3.6.1.6.3.1.1.5';
 const ENTERPRISE_SPECIFIC = 6;
 
@@ -39,10 +39,10 @@ const OID = /^\d+(?:\.\d+)+$/;
 const TICKS_PER_SECOND = 100;
 const NO_ADDRESS = '0.0.0.0';
 
-/** What a version 1 trap says in its fields, RFC 1157, 4.1.6. */
+/** Fields of a version 1 trap, RFC 1157, 4.1.6. */
 export interface TrapV1 {
   enterprise: string;
-  /** Undefined when what stands there is no IPv4 address. */
+  /** Agent's address; undefined when the field holds no IPv4 address. */
   agentAddress?: string;
   generic: number;
   specific: number;
@@ -51,7 +51,11 @@ export interface TrapV1 {
   varbinds: PlainVarbind[];
 }
 
-/** @throws Error when there is no such trap */
+/**
+ * Makes a notification of a version 1 trap.
+ *
+ * @throws Error when there is no such trap
+ */
 export function fromV1({
   enterprise,
   agentAddress,
@@ -71,7 +75,11 @@ export function fromV1({
   };
 }
 
-/** @throws Error when it lacks what a notification needs */
+/**
+ * Makes a notification of the objects of a version 2c or 3 PDU.
+ *
+ * @throws Error when it lacks what a notification needs
+ */
 export function fromV2(version: '2c' | '3', varbinds: PlainVarbind[]): Notification {
   const trapOid = varbinds.find(({ oid }) => oid === SNMP_TRAP_OID)?.value;
   if (typeof trapOid !== 'string' || !OID.test(trapOid))
@@ -85,7 +93,7 @@ export function fromV2(version: '2c' | '3', varbinds: PlainVarbind[]): Notificat
   };
 }
 
-/** The notification in a PDU as net-snmp reads it. @throws Error when it lacks what a notification needs */
+/** Reads the notification in a PDU as net-snmp parsed it. @throws Error when it lacks what a notification needs */
 export function notificationIn(pdu: TrapV1Pdu | TrapV2Pdu): Notification {
   const varbinds = pdu.varbinds.map(({ oid, type, value }) => ({ oid, value: plainValue(type, value) }));
   if (pdu.type === PduType.Trap) return fromV1({ agentAddress: pdu.agentAddr, ...pdu, varbinds });
@@ -95,7 +103,7 @@ export function notificationIn(pdu: TrapV1Pdu | TrapV2Pdu): Notification {
     : notification;
 }
 
-/** An IPv4 sender as a dual-stack socket writes it, ::ffff:10.0.0.5, is 10.0.0.5. */
+/** Writes an IPv4 sender on a dual-stack socket, ::ffff:10.0.0.5, as 10.0.0.5. */
 export const plainAddress = (address: string): string =>
   isIPv6(address) ? address.replace(/^::ffff:(?=\d+\.)/i, '') : address;
 

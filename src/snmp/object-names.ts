@@ -3,10 +3,10 @@ import type { MibModule } from './mib';
 import { MibNames } from './mib-names';
 import { builtInMibs, commonMibs } from './standard-mibs';
 
-/** `IF-MIB::ifInOctets.3`, `sysUpTime.0`, as Net-SNMP writes objects. */
+/** Object written by name, as Net-SNMP does: `IF-MIB::ifInOctets.3`, `sysUpTime.0`. */
 const SYMBOLIC = /^((?:[A-Za-z0-9_-]+::)?[A-Za-z][A-Za-z0-9_-]*)((?:\.\d{1,10})*)$/;
 
-/** What Net-SNMP's tools print where they have no module for more: roots, and the name of one instance. */
+/** Names that Net-SNMP's tools print where they lack the module: roots, and the name of one instance. */
 const PRINTED: Readonly<Record<string, string>> = {
   iso: '1',
   ccitt: '0',
@@ -21,20 +21,23 @@ let latest = 0;
 
 const names = (): MibNames => (known ??= new MibNames(modulesWith([])));
 
-/** What was uploaded will be told: until then a name that is not known may be one of those. */
+/** Says that uploaded modules are still to come: until then an unknown name may be one of theirs. */
 export function awaitUploadedMibs(): void {
   awaitsUploaded = true;
 }
 
 export const mayBeUploaded = (): boolean => awaitsUploaded;
 
-/** Those of the modules that are built in, those that are read most, and those that were uploaded. */
+/**
+ * Returns the built-in modules, the common objects, and the uploaded modules, which replace common ones of the same
+ * name.
+ */
 function modulesWith(uploaded: readonly MibModule[]): MibModule[] {
   const replaced = new Set(uploaded.map(({ name }) => name));
   return [...builtInMibs(), ...commonMibs().filter(({ name }) => !replaced.has(name)), ...uploaded];
 }
 
-/** What was uploaded counts from now on, in this process. */
+/** Replaces the uploaded modules, in this process. */
 export async function setUploadedMibs(uploaded: readonly MibModule[]): Promise<void> {
   const turn = ++latest;
   const made = await inTurns(MibNames.of(modulesWith(uploaded)));
@@ -44,7 +47,7 @@ export async function setUploadedMibs(uploaded: readonly MibModule[]): Promise<v
   awaitsUploaded = false;
 }
 
-/** The OID of an object that is written with a name; undefined when no module names it. */
+/** Returns the OID of an object that is written by name; undefined when no module has the name. */
 export function oidOfName(text: string): string | undefined {
   const [, name, instance] = SYMBOLIC.exec(text) ?? [];
   if (name === undefined) return undefined;
@@ -52,7 +55,7 @@ export function oidOfName(text: string): string | undefined {
   return oid === undefined ? undefined : `${oid}${instance}`;
 }
 
-/** Is it, by the modules that are known, an object that goes round at 2^32? Its instance may stand behind it. */
+/** Tells whether an OID is, by the known modules, an object that wraps at 2^32, or an instance of one. */
 export function isCounter32(oid: string): boolean {
   const { counters } = names();
   for (let end = oid.length; end > 0; end = oid.lastIndexOf('.', end - 1))

@@ -8,7 +8,7 @@ const DOUBLE = 0x79;
 const INTEGER64 = 0x7a;
 const UNSIGNED64 = 0x7b;
 
-/** The number that Net-SNMP wraps in an Opaque, as in UCD-SNMP's laLoadFloat; undefined when it holds something else. */
+/** Returns the number that Net-SNMP wraps in an Opaque, as in UCD-SNMP's laLoadFloat; undefined when it is none. */
 export function numberInOpaque(opaque: Buffer): number | undefined {
   if (opaque[0] !== HEAD) return undefined;
   const type = opaque[1]!;
@@ -28,13 +28,16 @@ export function numberInOpaque(opaque: Buffer): number | undefined {
   }
 }
 
-/** Of nine bytes the first may be a zero, whatever sign the others then have. */
+/**
+ * Reads a signed number of up to eight bytes, or of nine when the first is zero; the sign is then that of the other
+ * eight.
+ */
 function integer64(bytes: Buffer): number | undefined {
   if (bytes.length > 9 || (bytes.length === 9 && bytes[0] !== 0)) return undefined;
   return signed64(bytes.length === 9 ? bytes.subarray(1) : bytes);
 }
 
-/** As IEEE 754 has it, in four bytes or eight. */
+/** Reads an IEEE 754 number of four or eight bytes. */
 export function floatIn(bytes: Buffer): number | undefined {
   if (bytes.length === 4) return bytes.readFloatBE(0);
   return bytes.length === 8 ? bytes.readDoubleBE(0) : undefined;

@@ -2,14 +2,17 @@ import { storable } from '../common/json';
 
 const MAX_TEXT = 10_000;
 
-/** A text when the bytes are UTF-8 that can be shown, else hexadecimal; C programs may have left a NUL at the end. */
+/**
+ * Returns bytes as text when they are printable UTF-8, else in hexadecimal. A NUL at the end, as C programs leave it,
+ * is cut off.
+ */
 export function textOrHex(bytes: Buffer): string {
   const text = isPlainAscii(bytes) ? bytes.toString('latin1') : textIn(bytes);
   if (text === undefined) return hex(bytes);
   return text.length <= MAX_TEXT ? text : storable(text.slice(0, MAX_TEXT));
 }
 
-/** Nearly every text is plain, and telling so costs less than decoding it. */
+/** Tells whether bytes are plain ASCII. Nearly all texts are, and this check costs less than decoding. */
 function isPlainAscii(bytes: Buffer): boolean {
   for (const byte of bytes) if (byte < 0x20 || byte > 0x7e) return false;
   return true;
@@ -29,5 +32,5 @@ function textIn(bytes: Buffer): string | undefined {
 
 export const hex = (bytes: Buffer): string => `0x${bytes.toString('hex', 0, MAX_TEXT / 2)}`;
 
-/** What stands in place of a value that makes no sense. */
+/** Returns the text that stands in place of a value that can't be read. */
 export const unreadable = (bytes: Buffer): string => `unreadable: ${hex(bytes)}`;

@@ -1,21 +1,26 @@
-/** Keeps question and answer below the 1472 bytes that Ethernet carries unfragmented. */
+/** Most objects of one question: keeps question and answer below the 1472 bytes that Ethernet carries unfragmented. */
 const OBJECTS_AT_MOST = 40;
-/** After so long an agent is asked for more at once again: it may be another one by now. */
+/** Time after which a known limit is tried again, as another agent may have the address by now. */
 const COUNTS_MS = 6 * 3_600_000;
 
 /**
- * How many objects an agent answers in one question, as far as is known. RFC 3416, 4.2.1, knows no limit and has tooBig for
- * an answer that doesn't fit; agents that take ten or one, and drop what has more without a word, are many.
+ * Number of objects that an agent answers in one question, as far as is known. RFC 3416, 4.2.1, has no limit and has
+ * tooBig for an answer that doesn't fit; but many agents take ten or one and silently drop larger questions.
+ *
+ * - Without a known limit, `OBJECTS_AT_MOST` are asked for.
+ * - A question that got no answer, or none that can be used, sets the limit; below it the size is found by doubling
+ *   what was answered.
+ * - The limit is dropped when a question of that size is answered, or after `COUNTS_MS`.
  */
 export class QuestionSize {
-  /** The most that were answered since it was silent last; of one that has a limit, since that was met. */
+  /** Most objects that were answered in one question: since the last silence, or, with a limit, since that was met. */
   private answered = 0;
-  /** The fewest that were too many. */
+  /** Fewest objects that were too many. */
   private tooMany = Infinity;
   private metAt = 0;
   private turn = 0;
 
-  /** Objects to ask for in one question. Below what was too many it is found by doubling. */
+  /** Returns the number of objects to ask for in one question. */
   atMost(now: number): number {
     if (now - this.metAt > COUNTS_MS) this.tooMany = Infinity;
     if (this.tooMany === Infinity) return OBJECTS_AT_MOST;
@@ -27,12 +32,12 @@ export class QuestionSize {
     return this.tooMany !== Infinity;
   }
 
-  /** So many it is known to answer. */
+  /** Number of objects that the agent is known to answer in one question. */
   get proven(): number {
     return Math.max(1, this.answered);
   }
 
-  /** Is a question of so many known to be answered, where the agent answers at all? */
+  /** Tells whether the agent is known to answer a question of so many objects. */
   hasAnswered(objects: number): boolean {
     return objects === 1 || objects <= this.answered;
   }
@@ -42,7 +47,7 @@ export class QuestionSize {
     if (this.answered >= this.tooMany) this.tooMany = Infinity;
   }
 
-  /** Not answered, by an agent that answers others. */
+  /** Notes that a question of so many objects got no answer, or none that can be used. */
   noteTooMany(objects: number, now: number): void {
     this.tooMany = Math.min(this.tooMany, objects);
     this.answered = Math.min(this.answered, objects - 1);
@@ -53,7 +58,10 @@ export class QuestionSize {
     if (!this.isLimited) this.answered = 0;
   }
 
-  /** Which of several to ask for alone: each time another, as one of them may be what it is silent about. */
+  /**
+   * Returns the index of the object to ask for alone: another one each time, as the agent may be silent about one of
+   * them.
+   */
   next(objects: number): number {
     return this.turn++ % objects;
   }

@@ -1,4 +1,6 @@
-/** Why a datagram was not taken. A word for logs, metrics and people alike; none holds what the sender said. */
+/**
+ * Reasons for which a datagram is refused: words for logs, metrics and people alike. None holds what the sender said.
+ */
 export const REFUSALS = [
   'not an SNMP message',
   'not a notification',
@@ -16,9 +18,9 @@ export type RefusalReason = (typeof REFUSALS)[number];
 
 export interface Refusal {
   reason: RefusalReason;
-  /** The source that would have taken it, where one is to be told. */
+  /** Id of the source that would have let it in, where it is to be told. */
   source?: string;
-  /** Of a replayed one: the engine that it says it is from, in hexadecimal. */
+  /** Id of the engine that a replayed message claims to be from, in hexadecimal. */
   engineId?: string;
 }
 

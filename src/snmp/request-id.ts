@@ -3,7 +3,7 @@ import { BerError, BerReader, Tag } from './ber';
 const VERSION_3 = 3;
 
 /**
- * The id in an SNMP message that may be broken further on: `request-id` of a PDU (RFC 1157, 4.1), `msgID` for
+ * Returns the id in an SNMP message that may be broken further on: `request-id` of a PDU (RFC 1157, 4.1), `msgID` for
  * version 3 (RFC 3412, 6). Undefined when the message is broken before it.
  */
 export function requestIdIn(message: Buffer): number | undefined {

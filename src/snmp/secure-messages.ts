@@ -18,26 +18,31 @@ import { notificationIn, type Notification } from './notification';
 import { refusal, type Refusal } from './refusal';
 import { openNotification } from './secure-notification';
 
-/** What came of a version 3 message, and what its sender is to be answered, if anything. */
+/** Result of opening a version 3 message, and the answer to its sender, if any. */
 export interface Opened {
   notification?: Notification;
   refused?: Refusal;
   answer?: Buffer;
 }
 
-/** This installation as an SNMP engine (RFC 3411, 3.1.1): the same for all listeners, and after each restart. */
+/** SNMP engine that this installation is (RFC 3411, 3.1.1): the same for all listeners, and after each restart. */
 export interface OwnEngine {
-  /** In hexadecimal. */
+  /** Engine id in hexadecimal. */
   id: string;
-  /** Since when its time is counted; it boots but once. */
+  /** Moment from which its time is counted; it boots but once. */
   since: Date;
 }
 
 export const OWN_BOOTS = 1;
-/** Keys are derived from each password for each engine, and net-snmp forgets none of them. */
+/**
+ * Number of derived keys at which net-snmp's cache is emptied: it keeps one per password and engine, and forgets none.
+ */
 const MAX_KEPT_KEYS = 20_000;
 
-/** Version 3 messages (RFC 3412, RFC 3414), opened by net-snmp on a socket that is none. */
+/**
+ * Opens version 3 messages (RFC 3412, RFC 3414) with net-snmp, through a socket object that only emits and collects
+ * bytes. Messages are opened one at a time, synchronously: the receiver holds the user of the current message alone.
+ */
 export class SecureMessages {
   private readonly socket = heard(new EmptySocket());
   private readonly receiver: Receiver;
@@ -54,12 +59,16 @@ export class SecureMessages {
     this.receiver = createReceiver(options, take) as Receiver;
   }
 
-  /** Seconds on this engine's clock. */
+  /** Returns the seconds on this engine's clock. */
   timeAt(now: Date): number {
     return Math.max(0, Math.floor((now.getTime() - this.engine.since.getTime()) / 1000));
   }
 
-  /** @param user the one whose name it bears; undefined when nobody has that name, or it bears none */
+  /**
+   * Opens a message, and returns its notification, or why it is refused, or what is to be answered.
+   *
+   * @param user the user whose name the message bears; undefined when there is none of that name, or it bears none
+   */
   open(datagram: Buffer, user: SnmpUser | undefined, now: Date): Opened {
     Object.assign(this.receiver.engine, { engineBoots: OWN_BOOTS, engineTime: this.timeAt(now) });
     const opened = user && this.notificationIn(datagram, user);
@@ -77,7 +86,10 @@ export class SecureMessages {
     return { ...this.outcome(), ...(this.socket.sent === undefined ? {} : { answer: this.socket.sent }) };
   }
 
-  /** Undefined: net-snmp says what is wrong, or answers what is asked. */
+  /**
+   * Opens a notification without net-snmp's receiver; undefined when it can't: the receiver then says what is wrong, or
+   * answers what is asked.
+   */
   private notificationIn(datagram: Buffer, user: SnmpUser): Opened | undefined {
     try {
       return openNotification(datagram, user);
@@ -108,14 +120,16 @@ export class SecureMessages {
   }
 }
 
-/** To be called now and then. They are forgotten all at once; those that are needed are derived anew. */
+/**
+ * Empties net-snmp's cache of keys when it is too large; keys that are needed are derived anew. To be called regularly.
+ */
 export function forgetKeys(): void {
   const cache = Authentication.authToKeyCache as Record<string, unknown>;
   const keys = Object.keys(cache);
   if (keys.length > MAX_KEPT_KEYS) for (const key of keys) delete cache[key];
 }
 
-/** What net-snmp takes for a socket. */
+/** Stand-in for the socket that net-snmp opens. */
 class EmptySocket extends EventEmitter {
   sent?: Buffer;
 
@@ -133,7 +147,7 @@ const userOf = ({ user, level, authProtocol, authKey, privProtocol, privKey }: S
   ...(level === 'authPriv' ? { privProtocol: PrivProtocols[privProtocol ?? 'aes'], privKey } : {}),
 });
 
-/** By kind, since net-snmp's own words hold what nobody may read. */
+/** Maps net-snmp's error to a reason by its kind, since its message may hold secrets. */
 function reasonOf(error: Error | null): Refusal {
   switch (error?.name) {
     case 'RequestInvalidError':

@@ -14,7 +14,7 @@ const VERSION = 3;
 const USM = 3;
 const MAX_MESSAGE = 65_507;
 
-/** The parts of a version 3 message (RFC 3412, 6; RFC 3414, 2.4). Their bytes are no copies. */
+/** Parts of a version 3 message (RFC 3412, 6; RFC 3414, 2.4). Their bytes are no copies. */
 interface Parts {
   id: number;
   flags: number;
@@ -24,21 +24,22 @@ interface Parts {
   user: Buffer;
   authentication: Buffer;
   privacy: Buffer;
-  /** At the scoped PDU, or at what it is encrypted to. */
+  /** Reader at the scoped PDU, or at its encryption. */
   rest: BerReader;
 }
 
 export interface OpenedNotification {
   notification: Notification;
-  /** To an inform. */
+  /** Response to send, if it is an inform. */
   answer?: Buffer;
 }
 
 /**
- * Opens a notification whose signature and level are right for the user. net-snmp does the cryptography; the objects in it
- * are read by us, as in other versions.
+ * Opens a notification whose signature and level are right for the user. net-snmp does the cryptography; the objects in
+ * it are read by our own code, as in other versions.
  *
- * @returns undefined when it is none or something is wrong: net-snmp says what @throws BerError, Error as `fromV2`
+ * @returns undefined when it is no notification or something is wrong; net-snmp then says what
+ * @throws BerError, Error as `fromV2`
  */
 export function openNotification(datagram: Buffer, user: SnmpUser): OpenedNotification | undefined {
   // A copy: checking the signature writes into it for a moment.
@@ -88,7 +89,7 @@ function partsOf(message: Buffer): Parts {
   };
 }
 
-/** Is it signed and encrypted as the user has it (RFC 3414, 3.2)? */
+/** Tells whether a message is signed and encrypted as the user's level asks (RFC 3414, 3.2). */
 function isAllowed(
   { flags, user: name, engineId, authentication }: Parts,
   message: Buffer,
@@ -125,7 +126,7 @@ function decrypted(parts: Parts, user: SnmpUser): BerReader {
   );
 }
 
-/** The Response to an inform, as protected as it was (RFC 3416, 4.2.7). */
+/** Makes the Response to an inform, protected as the inform was (RFC 3416, 4.2.7). */
 function answerTo(parts: Parts, user: SnmpUser, contents: Buffer[]): Buffer {
   const scoped = field(Tag.Sequence, ...contents);
   let body = scoped;

@@ -2,11 +2,11 @@ import { BerReader, Tag } from './ber';
 
 const AUTHENTICATED = 1;
 
-/** What a version 3 message says of its security, in plain (RFC 3412, 6; RFC 3414, 2.4). Nothing of it is proven yet. */
+/** Security fields of a version 3 message, in plain (RFC 3412, 6; RFC 3414, 2.4). Nothing of them is proven yet. */
 export interface SecurityParameters {
-  /** The claim that it is authenticated. */
+  /** Whether the message claims to be authenticated. */
   isAuthenticated: boolean;
-  /** Of traps it is the sender's, of informs the receiver's. In hexadecimal. */
+  /** Engine id in hexadecimal: of traps the sender's, of informs the receiver's. */
   engineId: string;
   boots: number;
   /** Seconds since the engine's last boot. */
@@ -15,7 +15,11 @@ export interface SecurityParameters {
   authentication: Buffer;
 }
 
-/** @throws BerError */
+/**
+ * Reads the security fields of a version 3 message.
+ *
+ * @throws BerError
+ */
 export function securityParametersOf(datagram: Buffer): SecurityParameters {
   const message = new BerReader(datagram);
   message.enter(Tag.Sequence);

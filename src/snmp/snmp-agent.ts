@@ -16,35 +16,44 @@ import type { SnmpTarget } from './snmp-target';
 import { numberOf } from './snmp-value';
 import { Limiter } from '../common/limiter';
 
-/** A name is looked up again after so long; so a session to a name lives no longer. */
+/** Time after which a name is looked up again, and so the longest life of a session to a name. */
 export const NAME_COUNTS_MS = 5 * 60_000;
-/** Questions under way at once: many agents answer one after the other, and drop what their socket can't hold. */
+/**
+ * Most questions under way to one agent: many agents answer one after the other, and drop what their socket can't hold.
+ */
 export const QUESTIONS_AT_ONCE = 4;
 
-/** One agent, asked in turns. */
+/** Agent that is asked in turns. */
 export interface Agent {
-  /** What the agent's address sent last, when that was no SNMP. */
+  /** Why the last message from the agent's address was no SNMP; undefined after a good answer. */
   readonly nonsense: string | undefined;
 
-  /** How many objects it answers at once. */
+  /** Number of objects that the agent answers in one question, as far as is known. */
   readonly size: QuestionSize;
 
-  /** Does it have counters of 32 bits, and tell with them for how long it is up? Undefined: not known. */
+  /** Whether the agent has counters of 32 bits, and tells its uptime with them; undefined when that is not known. */
   tellsUpTime: boolean | undefined;
 
   /**
-   * What the agent says of each object, in order; what has no number says why, as the end of a sentence. Throws what
-   * net-snmp throws, a BrokenAnswer, or the trouble of the network.
+   * Asks for objects and returns what the agent says of each, in order; an object without a number has the reason, as
+   * the end of a sentence. Throws what net-snmp throws, a BrokenAnswer, or the trouble of the network.
    */
   get(oids: string[], asking: Asking): Promise<Reading[]>;
 
-  /** The objects that follow this one, up to so many. Throws as `get`. */
+  /** Returns the objects that follow this one, up to so many. Throws as `get`. */
   following(oid: string, atMost: number, tries: Tries): Promise<Varbind[]>;
 
   close(): void;
 }
 
-/** One agent, asked by net-snmp through a session that is renewed when it no longer serves. */
+/**
+ * Agent that is asked by net-snmp, through a session that is opened at the first question and renewed.
+ *
+ * - At most one session serves new questions, and at most one is being opened.
+ * - A session is left after silence, trouble of the socket or an engine out of step, and when its name is
+ *   `NAME_COUNTS_MS` old. It closes once nobody waits on it.
+ * - At most `QUESTIONS_AT_ONCE` questions that are not urgent are under way.
+ */
 export class SnmpAgent implements Agent {
   private session: SnmpSession | undefined;
   private latest: SnmpSession | undefined;
@@ -73,7 +82,7 @@ export class SnmpAgent implements Agent {
     return this.answered(tries, (session, left) => session.askFollowing(oid, atMost, left));
   }
 
-  /** The wait for a turn is part of the time. */
+  /** Runs a question in its turn. The wait for the turn is part of `timeoutMs`. */
   private answered(
     { timeoutMs, retries, isUrgent, signal }: Asking,
     ask: (session: SnmpSession, tries: Tries) => Promise<Varbind[]>,
@@ -124,7 +133,11 @@ export class SnmpAgent implements Agent {
   }
 }
 
-/** @throws AddressRefused; Error when the name has none */
+/**
+ * Resolves a host to the address to ask.
+ *
+ * @throws AddressRefused; Error when the name has no address
+ */
 export async function addressOf(host: string): Promise<string> {
   try {
     return await guardedAddress(host, 'devices');
@@ -134,15 +147,15 @@ export async function addressOf(host: string): Promise<string> {
   }
 }
 
-/** The agent said something, although not what was asked. */
+/** Tells whether an error is an answer of the agent, although not to what was asked. */
 const isAnswer = (error: unknown): boolean =>
   error instanceof RequestFailedError ||
   error instanceof ResponseInvalidError ||
   error instanceof BrokenAnswer;
 
 /**
- * A version 3 agent came back as another engine, or with fewer boots than it had. net-snmp catches up with a
- * plain restart by itself, but keeps its old notion of the time here (RFC 3414, 3.2, 7b).
+ * Tells whether a version 3 agent came back as another engine, or with fewer boots than it had. net-snmp catches up
+ * with a plain restart by itself, but keeps its old notion of the time here (RFC 3414, 3.2, 7b).
  */
 function isOutOfStep(error: unknown): boolean {
   const codes = [

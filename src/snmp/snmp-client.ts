@@ -23,18 +23,18 @@ import { BrokenAnswer } from './broken-answer';
 import { firstTryMs, type Tries } from './snmp-session';
 import { keyOfTarget, type SnmpTarget } from './snmp-target';
 
-/** Those of version 3 have a socket each. */
+/** Most agents that are kept. Those of version 3 have a socket each. */
 const AGENTS_AT_MOST = { '3': 4_096, community: 100_000 };
 const IDLE_MS = 10 * 60_000;
-/** Agents that are known to answer but few objects at once. */
+/** Most agents whose limit of objects per question is kept. */
 const LIMITED_AT_MOST = 10_000;
-/** So long at least is waited for an answer that is late, once the agent has answered something else. */
+/** Shortest wait for a late answer to a large question, once the agent has answered a small one. */
 const GRACE_MS = 50;
 
-/** Hundredths of a second since the agent began, RFC 3418. */
+/** OID of sysUpTime.0, hundredths of a second since the agent began, RFC 3418. */
 const SYS_UP_TIME = '1.3.6.1.2.1.1.3.0';
 
-/** As many are asked for at once; agents answer fewer where they don't fit. */
+/** Most rows that one question of a walk asks for; agents answer fewer where they don't fit. */
 const ROWS_PER_PDU = 25;
 
 export interface GetOptions extends Tries {
@@ -47,19 +47,24 @@ export interface WalkOptions extends GetOptions {
 
 export interface Walk {
   rows: SnmpRow[];
-  /** There are no more. */
+  /** Whether all objects were read. */
   isComplete: boolean;
-  /** Why there may be more. */
+  /** Why objects may be missing. */
   error?: string;
 }
 
-/** Asks SNMP agents for numbers. Sessions are kept: a version 3 agent wants to be discovered once only. */
+/**
+ * Asks SNMP agents for numbers. Agents are kept with their sessions, by target and credentials, until they are idle for
+ * `IDLE_MS`, so that a version 3 agent is discovered once only. Methods may run side by side.
+ */
 @Injectable()
 export class SnmpClient implements OnModuleDestroy {
   private readonly sockets = new CommunitySockets();
   private readonly communityAgents = keptAgents(AGENTS_AT_MOST.community);
   private readonly v3Agents = keptAgents(AGENTS_AT_MOST['3']);
-  /** Of agents that have a limit: they are not asked often enough to be kept. */
+  /**
+   * Limits of agents that answer few objects at once, kept apart: agents may be asked too seldom to be kept themselves.
+   */
   private readonly limited = new Map<string, QuestionSize>();
 
   constructor(@Inject(CLOCK) private readonly clock: Clock = programClock) {}
@@ -71,8 +76,8 @@ export class SnmpClient implements OnModuleDestroy {
   }
 
   /**
-   * One outcome per OID (dotted, without a leading dot), within `timeoutMs` and never after the signal's abort.
-   * An object that can't be read never costs the others. Never throws.
+   * Reads objects: one outcome per OID (dotted, without a leading dot), within `timeoutMs` and never after the signal's
+   * abort. An object that can't be read never costs the others. Never throws.
    */
   async get(target: SnmpTarget, oids: string[], options: GetOptions): Promise<Map<string, Reading>> {
     const outcomes = new Map<string, Reading>();
@@ -97,8 +102,8 @@ export class SnmpClient implements OnModuleDestroy {
   }
 
   /**
-   * The objects below one (dotted, without a leading dot), in the agent's order, until there are no more of them, there
-   * are `rowsAtMost`, or the time is over. Never throws.
+   * Reads the objects below one (dotted, without a leading dot), in the agent's order, until there are no more of them,
+   * there are `rowsAtMost`, or the time is over. Never throws.
    */
   async walk(target: SnmpTarget, root: string, options: WalkOptions): Promise<Walk> {
     const rows: SnmpRow[] = [];
@@ -144,7 +149,7 @@ export class SnmpClient implements OnModuleDestroy {
       : this.communityAgents.use(key, () => new CommunityAgent(target, this.sockets, size()), work);
   }
 
-  /** An agent is forgotten when nobody asks it for some minutes, what it can't answer is not. */
+  /** Keeps the limit of an agent, as the agent itself is forgotten when nobody asks it for some minutes. */
   private remember(target: SnmpTarget, agent: Agent | undefined): void {
     if (agent === undefined || !agent.size.isLimited) return;
     const key = keyOfTarget(target);
@@ -157,7 +162,10 @@ export class SnmpClient implements OnModuleDestroy {
 
 type Answer = { readings: Reading[] } | { failure: unknown };
 
-/** Objects of one agent that are asked for, in as many questions as it takes. */
+/**
+ * Questions to one agent for a set of objects, as many as it takes. Each object gets one outcome; what is known by the
+ * end of the time counts.
+ */
 class Questions {
   private readonly end: number;
   private hasCounters = false;
@@ -191,7 +199,10 @@ class Questions {
     else await Promise.all(questions.map((some) => this.askTogether(some)));
   }
 
-  /** Since when counters of 32 bits count. An agent that has some is asked for its sysUpTime with them from then on. */
+  /**
+   * Adds to the counters of 32 bits since when they count. An agent that has some is asked for its sysUpTime with them
+   * from then on.
+   */
   private async tellSince(): Promise<void> {
     const { agent, outcomes } = this;
     if (agent.tellsUpTime === undefined && !outcomes.has(SYS_UP_TIME)) await this.askTogether([SYS_UP_TIME]);
@@ -216,8 +227,8 @@ class Questions {
 
   /**
    * Asks for several objects at once. When the agent stays silent, one of them is asked for alone, beside the next try:
-   * if that is answered and all of them still are not, they are too many, and go one by one. An agent that is not there is
-   * asked one question more than for one object, and never many.
+   * if that is answered and all of them still are not, they are too many, and are asked for one by one. An agent that
+   * is not there is asked one question more than for one object, and never many.
    */
   private async tryTogether(oids: string[]): Promise<void> {
     const { agent } = this;
@@ -267,7 +278,7 @@ class Questions {
     await Promise.all(rest.map((some) => this.askTogether(some)));
   }
 
-  /** What is left of the time. */
+  /** Returns the time that is left. */
   private left(): Tries {
     return { timeoutMs: Math.max(1, this.end - performance.now()), retries: this.options.retries };
   }
@@ -286,7 +297,7 @@ const answerOf = (asked: Promise<Reading[]>): Promise<Answer> =>
 const isSilence = (answer: Answer): boolean =>
   'failure' in answer && answer.failure instanceof RequestTimedOutError;
 
-/** The answer, or undefined when there is none in time. */
+/** Waits for an answer; undefined when there is none in time. */
 async function within(ms: number, answer: Promise<Answer>): Promise<Answer | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, ms, undefined)));
@@ -295,7 +306,11 @@ async function within(ms: number, answer: Promise<Answer>): Promise<Answer | und
   return first;
 }
 
-/** @param nonsense what the agent sent last, when that was no SNMP */
+/**
+ * Makes the outcome of an object that could not be read.
+ *
+ * @param nonsense why the last message from the agent was no SNMP
+ */
 function failure(oid: string, target: SnmpTarget, why: string, nonsense?: string): Reading {
   const whole =
     nonsense === undefined ? withHint(why, target) : `${why}; what came was no SNMP (${nonsense})`;
@@ -308,20 +323,20 @@ const isNumeric = (oid: string): boolean => oid.charCodeAt(0) <= NINE;
 const keptAgents = (atMost: number): KeptConnections<Agent> =>
   new KeptConnections({ atMost, idleMs: IDLE_MS, close: (agent) => agent.close() });
 
-/** Has the agent said that nothing follows? In version 1 by an error, RFC 1157, 4.1.3. */
+/** Tells whether the agent has said that nothing follows: in version 1 by an error, RFC 1157, 4.1.3. */
 function isEnd(error: unknown): boolean {
   return error instanceof RequestFailedError && error.status === ErrorStatus.NoSuchName;
 }
 
-/** Another choice of objects might be answered. */
+/** Tells whether another choice of objects might be answered. */
 function isAboutObjects(error: unknown): boolean {
   if (error instanceof ResponseInvalidError) return error.code === ResponseInvalidCode.EReqResOidNoMatch;
   return error instanceof RequestFailedError || error instanceof BrokenAnswer;
 }
 
 /**
- * What to give up and what to ask again: the one the agent names is given up and the rest goes in two halves, so
- * k bad objects cost at most 2k questions more. When it names none, as for tooBig, halving finds it.
+ * Splits objects into what to give up and what to ask again: the one the agent names is given up and the rest goes in
+ * two halves, so k bad objects cost at most 2k questions more. When it names none, as for tooBig, halving finds it.
  */
 function apart(oids: string[], error: unknown): { culprit: string[]; rest: string[][] } {
   if (oids.length === 1) return { culprit: oids, rest: [] };
@@ -332,14 +347,14 @@ function apart(oids: string[], error: unknown): { culprit: string[]; rest: strin
   return { culprit, rest: [others.slice(0, middle), others.slice(middle)].filter((half) => half.length > 0) };
 }
 
-/** Fewer objects at once may be answered, also next time. */
+/** Tells whether the agent may answer fewer objects at once, also next time. */
 const isTooMuch = (error: unknown): boolean =>
   error instanceof BrokenAnswer ||
   (error instanceof RequestFailedError && error.status === ErrorStatus.TooBig);
 
 /**
- * Waits for the work, and no longer than until the caller's abort or the timeout, whichever is first. Answers why it did
- * not come to its end. What is left of it ends by its own timeouts.
+ * Waits for the work until it ends, the caller aborts or the time is over, whichever is first. Returns why it did not
+ * come to its end. What is left of it ends by its own timeouts.
  */
 function endOf(work: Promise<void>, { signal, timeoutMs }: GetOptions): Promise<string | undefined> {
   return new Promise((resolve) => {
@@ -359,7 +374,7 @@ function endOf(work: Promise<void>, { signal, timeoutMs }: GetOptions): Promise<
   });
 }
 
-/** A signal that aborts at the caller's abort and at the timeout, whichever is first. */
+/** Makes a signal that aborts at the caller's abort or at the timeout, whichever is first. */
 function endingOf({ signal, timeoutMs }: GetOptions) {
   const controller = new AbortController();
   const stop = (): void => controller.abort(signal.reason);

@@ -26,8 +26,8 @@ const FAILURES: Partial<Record<ErrorStatus, string>> = {
 };
 
 /**
- * Why a question failed, as the end of a sentence. net-snmp's own messages are not passed on where they may hold
- * a community or a digest.
+ * Returns why a question failed, as the end of a sentence. net-snmp's own messages are not passed on where they may
+ * hold a community or a digest.
  */
 export function reasonOf(error: unknown, timeoutMs: number): string {
   if (error instanceof RequestTimedOutError) return `no answer in ${timeoutMs / 1000} s`;
@@ -45,21 +45,21 @@ export function reasonOf(error: unknown, timeoutMs: number): string {
 
 const SILENCE = /^no answer in [\d.]+ s$/;
 
-/** What silence may mean: agents don't answer what they don't like. */
+/** Adds to silence what it may mean: agents don't answer questions that they refuse. */
 export function withHint(why: string, { version }: Pick<SnmpTarget, 'version'>): string {
   if (!SILENCE.test(why)) return why;
   const wrong = version === '3' ? 'it takes no version 3' : 'community or version are not what it takes';
   return `${why}: the host is down, a firewall is between, or ${wrong}`;
 }
 
-/** What net-snmp can't take apart, in our words; its own are of its insides. */
+/** Describes a message that net-snmp can't parse; its own messages are of its insides. */
 export function garbled(error: unknown): string {
   const isType =
     error instanceof ResponseInvalidError && error.code === ResponseInvalidCode.EUnknownObjectType;
   return isType ? 'a value is of a type that is none of SNMP' : 'it is cut off or garbled';
 }
 
-/** Reports of RFC 3414, 5, by net-snmp's words for them; its words for a wrong digest are not for people. */
+/** Describes a report of RFC 3414, 5, or a wrong digest, by the message that net-snmp has for it. */
 function credentialsReason({ code, info, message }: ResponseInvalidError): string {
   if (code !== ResponseInvalidCode.EAuthFailure) return 'its answer is not valid';
   if (info !== undefined) return 'its answer is signed with another key; is authKey right?';

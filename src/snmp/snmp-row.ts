@@ -1,14 +1,14 @@
 import { ObjectType, type Varbind } from 'net-snmp';
 import { numberOf } from './snmp-value';
 
-/** One object as a person reads it. */
+/** Object of an agent as a person reads it. */
 export interface SnmpRow {
   oid: string;
-  /** Its type's name, such as OctetString. */
+  /** Name of the type, such as OctetString. */
   type: string;
-  /** Bytes that are no text are hexadecimal. */
+  /** Value as text; bytes that are no text are hexadecimal. */
   value: string;
-  /** What `snmp_oid` reads of it; absent where it is no number. */
+  /** Number that `snmp_oid` reads of it; absent where it is none. */
   number?: number;
 }
 

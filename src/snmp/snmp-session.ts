@@ -21,25 +21,25 @@ import type { SnmpTarget, SnmpUser } from './snmp-target';
 import { normalAddress } from './zone';
 
 export interface Tries {
-  /** For all tries together, milliseconds. */
+  /** Time for all tries together, milliseconds. */
   timeoutMs: number;
-  /** After the first one. */
+  /** Number of tries after the first one. */
   retries: number;
 }
 
 export interface Asking extends Tries {
-  /** It does not wait for its turn. */
+  /** Whether the question skips the wait for its turn. */
   isUrgent?: boolean;
-  /** Nobody wants the answer any more: others may take the turn. */
+  /** Aborts when nobody wants the answer any more: others may then take the turn. */
   signal?: AbortSignal;
 }
 
 type Req = Parameters<Session['onSimpleGetResponse']>[0];
 
-/** Each try waits so much longer than the one before. */
+/** Factor by which each try waits longer than the one before. */
 export const BACKOFF = 1.5;
 
-/** How long the first try waits, so that all of them take that time together. */
+/** Returns how long the first try waits, so that all tries together take `timeoutMs`. */
 export const firstTryMs = (timeoutMs: number, retries: number): number =>
   Math.max(1, Math.floor((timeoutMs * (BACKOFF - 1)) / (BACKOFF ** (retries + 1) - 1)));
 
@@ -47,13 +47,16 @@ mendDes();
 mendKeys();
 
 /**
- * One socket that asks one address. net-snmp's own session takes answers from anywhere, takes unprotected answers
- * to protected questions, and lets a broken answer end the process: this one does not.
+ * Socket that asks one address. net-snmp's own session takes answers from anywhere, takes unprotected answers to
+ * protected questions, and lets a broken answer end the process: this one does not.
+ *
+ * States: open; left (takes no new questions and closes when the last waiting one ends); shut. Every question that
+ * waits is answered or rejected, also when the session is shut.
  */
 export class SnmpSession extends Session {
-  /** At least one question was answered. */
+  /** Whether at least one question was answered. */
   hasAnswered = false;
-  /** The last thing that came from the agent's address and was no SNMP. */
+  /** Why the last message from the agent's address was no SNMP; undefined after a good answer. */
   nonsense: string | undefined;
 
   private readonly address: string;
@@ -64,7 +67,7 @@ export class SnmpSession extends Session {
   private isLeft = false;
   private isShut = false;
 
-  /** @param address an IP address; names were resolved before. */
+  /** @param address an IP address, already resolved */
   constructor({ port, version, community, v3 }: SnmpTarget, address: string) {
     const options = {
       port,
@@ -82,14 +85,14 @@ export class SnmpSession extends Session {
     this.onSimpleGetResponse = this.onSimpleGetResponse.bind(this);
   }
 
-  /** The objects' values, in the order asked. All tries together take about `timeoutMs`. */
+  /** Asks for objects and returns their values, in the order asked. All tries together take about `timeoutMs`. */
   async ask(oids: string[], tries: Tries): Promise<Varbind[]> {
     const answer = await this.answered<Varbind[]>(tries, (callback) => this.get(oids, callback));
     if (answer.length !== oids.length) throw new BrokenAnswer('it holds no objects');
     return answer;
   }
 
-  /** The objects that follow this one in the agent's order: one in version 1, else up to so many. */
+  /** Asks for the objects that follow this one in the agent's order: one in version 1, else up to so many. */
   async askFollowing(oid: string, atMost: number, tries: Tries): Promise<Varbind[]> {
     if (this.version === Version1)
       return this.answered<Varbind[]>(tries, (callback) => this.getNext([oid], callback));
@@ -126,13 +129,13 @@ export class SnmpSession extends Session {
     }
   }
 
-  /** Closes as soon as nobody waits for an answer any more. */
+  /** Closes the session as soon as nobody waits for an answer any more. */
   leave(): void {
     this.isLeft = true;
     if (this.waiting.size === 0) this.shut();
   }
 
-  /** Closes now; who waits is told. */
+  /** Closes the session now, and rejects what waits. */
   shut(): void {
     if (this.isShut) return;
     this.isShut = true;
@@ -151,12 +154,12 @@ export class SnmpSession extends Session {
     }
   }
 
-  /** Trouble of the socket itself. net-snmp would emit it under no name, and never call back. */
+  /** Fails what waits, at trouble of the socket itself. net-snmp would emit it under no name, and never call back. */
   override onError(error: Error): void {
     this.failAll(error);
   }
 
-  /** RFC 3412, 7.2.12: an answer has the security level of its question. */
+  /** Refuses an answer that is less protected than its question, RFC 3412, 7.2.12. */
   override onSimpleGetResponse(req: Req, message: Message): void {
     const level = this.user?.level ?? SecurityLevel.noAuthNoPriv;
     const isProtected =
@@ -178,7 +181,7 @@ export class SnmpSession extends Session {
   }
 }
 
-/** net-snmp's types know its own errors alone. */
+/** Rejects a request with a BrokenAnswer, which net-snmp's types don't allow. */
 const refuse = (req: Req, why: string): void =>
   (req.responseCb as (error: Error) => void)(new BrokenAnswer(why));
 

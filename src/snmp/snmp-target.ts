@@ -5,7 +5,7 @@ export const SECURITY_LEVELS = ['noAuthNoPriv', 'authNoPriv', 'authPriv'] as con
 export const AUTH_PROTOCOLS = ['md5', 'sha', 'sha224', 'sha256', 'sha384', 'sha512'] as const;
 export const PRIV_PROTOCOLS = ['des', 'aes', 'aes256b', 'aes256r'] as const;
 
-/** A user of the User-based Security Model, RFC 3414. */
+/** User of the User-based Security Model, RFC 3414. */
 export interface SnmpUser {
   user: string;
   level: (typeof SECURITY_LEVELS)[number];
@@ -16,21 +16,24 @@ export interface SnmpUser {
   contextName?: string;
 }
 
-/** An agent and the credentials to ask it with; secrets are plain texts here. */
+/** Agent and the credentials to ask it with; secrets are plain texts here. */
 export interface SnmpTarget {
   host: string;
   port: number;
   version: (typeof SNMP_VERSIONS)[number];
-  /** Counts for versions 1 and 2c. */
+  /** Community, for versions 1 and 2c. */
   community: string;
-  /** Counts for version 3. */
+  /** User, for version 3. */
   v3?: SnmpUser;
 }
 
-/** Asked for at every poll. */
+/** Cache of keys by target, as a key is needed at every poll. */
 const keys = new WeakMap<SnmpTarget, string>();
 
-/** The same for the same agent with the same credentials, and tells none of them. A target is never changed. */
+/**
+ * Returns a key that is the same for the same agent with the same credentials, and reveals none of them. A target is
+ * never changed.
+ */
 export function keyOfTarget(target: SnmpTarget): string {
   let key = keys.get(target);
   if (key === undefined) keys.set(target, (key = digestOf(target)));

@@ -2,10 +2,10 @@ import type { FieldError } from '../common/errors';
 import { Choice, Text } from '../common/fields';
 import { AUTH_PROTOCOLS, PRIV_PROTOCOLS, SECURITY_LEVELS, type SnmpUser } from './snmp-target';
 
-/** RFC 3414, 11.2. */
+/** Fewest characters of a password, RFC 3414, 11.2. */
 const KEY_CHARACTERS = 8;
 
-/** A user of the User-based Security Model, as definitions name it. */
+/** User of the User-based Security Model, as definitions name it. */
 export class SnmpUserParams implements SnmpUser {
   @Text({ description: 'User name (USM)', minLength: 1, maxLength: 32 })
   user: string;
@@ -37,9 +37,10 @@ export class SnmpUserParams implements SnmpUser {
 }
 
 /**
- * What is wrong between the fields of a user. A secret may be a reference instead of a text, and is then not judged.
+ * Returns what is wrong between the fields of a user. A secret may be a reference instead of a text, and is then not
+ * checked.
  *
- * @param pointer to the user
+ * @param pointer JSON pointer to the user
  */
 export function userProblems(
   { level, authProtocol, authKey, privProtocol, privKey }: SnmpUser,

@@ -4,11 +4,11 @@ import { BerReader, Tag } from './ber';
 import { floatIn, numberInOpaque } from './opaque';
 import type { Counter32, Reading } from '../common/reading';
 
-/** Floats without the Opaque around them, as Net-SNMP takes them too. */
+/** Types of floats without the Opaque around them, which Net-SNMP takes too. */
 const FLOAT = 0x78;
 const DOUBLE = 0x79;
 
-/** An error here is the part of the sentence that says why. */
+/** Reasons by type for values that are none, as the end of a sentence. */
 const WITHOUT_VALUE: Partial<Record<number, string>> = {
   [Tag.NoSuchObject]: 'the agent has no such object',
   [Tag.NoSuchInstance]: 'the agent has no such instance of the object',
@@ -28,7 +28,7 @@ const TICKS_PER_SECOND = 100;
 
 const NOTHING_KNOWN: Counter32 = {};
 
-/** What is read of the value one is in. TimeTicks become seconds; a Counter64 above 2^53 is rounded. */
+/** Reads the value the reader is inside. TimeTicks become seconds; a Counter64 above 2^53 is rounded. */
 export function valueInside(reader: BerReader, type: number): Reading {
   const number = numberInside(reader, type);
   if (number !== undefined && Number.isFinite(number))
@@ -66,7 +66,7 @@ function numberInside(reader: BerReader, type: number): number | undefined {
   }
 }
 
-/** The same of a value as net-snmp reads it. */
+/** Reads a value as net-snmp parsed it; else as `valueInside`. */
 export function numberOf({ type: given, value }: Varbind): Reading {
   const type: number = given ?? Tag.Null;
   const bytes = Buffer.isBuffer(value) ? value : undefined;

@@ -4,7 +4,10 @@ import { readMib, type MibModule } from './mib';
 
 let builtIn: MibModule[] | undefined;
 
-/** Those that net-snmp brings along, read once. SMIv1's come first: of two names of an OID the later one counts. */
+/**
+ * Returns the modules that net-snmp brings along, read once. SMIv1's come first: of two names of an OID the later one
+ * counts.
+ */
 export function builtInMibs(): readonly MibModule[] {
   if (builtIn === undefined) {
     const folder = join(dirname(require.resolve('net-snmp')), 'lib', 'mibs');
@@ -17,7 +20,7 @@ export function builtInMibs(): readonly MibModule[] {
   return builtIn;
 }
 
-/** Objects below one, by their last number; those in `counters` are Counter32. */
+/** Objects below one OID, by their last number; those in `counters` are Counter32. */
 interface Objects {
   module: string;
   below: string;
@@ -25,7 +28,7 @@ interface Objects {
   counters?: Record<string, number>;
 }
 
-/** What of other modules is read most, by Net-SNMP's UCD-SNMP-MIB and by HOST-RESOURCES-MIB (RFC 2790). */
+/** Objects of other modules that are read most: of Net-SNMP's UCD-SNMP-MIB and of HOST-RESOURCES-MIB (RFC 2790). */
 const COMMON: readonly Objects[] = [
   {
     module: 'UCD-SNMP-MIB',
@@ -115,7 +118,9 @@ const COMMON: readonly Objects[] = [
   },
 ];
 
-/** The commonest objects of modules that are not built in; a module of the same name that was uploaded knows better. */
+/**
+ * Returns the commonest objects of modules that are not built in; an uploaded module of the same name replaces them.
+ */
 export function commonMibs(): readonly MibModule[] {
   const modules = new Map<string, MibModule>();
   for (const { module, below, objects, counters = {} } of COMMON) {

@@ -6,7 +6,10 @@ import { awaitUploadedMibs, setUploadedMibs } from './object-names';
 
 const EVERY_MS = 5_000;
 
-/** Keeps the names of objects those of the MIB modules that were uploaded, by whatever process. */
+/**
+ * Polls PostgreSQL for the MIB modules that any process has uploaded, and sets their names in this process. Modules are
+ * loaded again only when their number or newest change differs.
+ */
 @Injectable()
 export class UploadedMibs extends Recurring {
   private revision?: string;

@@ -3,13 +3,13 @@ import { floatIn, numberInOpaque } from './opaque';
 import type { PlainVarbind } from './notification';
 import { hex, textOrHex, unreadable } from './plain-value';
 
-/** Floats without the Opaque around them, as Net-SNMP takes them too. */
+/** Types of floats without the Opaque around them, which Net-SNMP takes too. */
 const FLOAT = 0x78;
 const DOUBLE = 0x79;
 
 /**
- * The objects of a notification. One whose name or value makes no sense costs the others nothing: it is there with its
- * bytes, under its number if it has no name.
+ * Reads the objects of a notification. An object whose name or value can't be read costs the others nothing: it is
+ * listed with its bytes, and as `varbind.<number>` if it has no name.
  *
  * @throws BerError when the list itself is broken
  */
@@ -25,7 +25,11 @@ export function varbindsIn(reader: BerReader): PlainVarbind[] {
   return varbinds;
 }
 
-/** @param number the first is 1 */
+/**
+ * Reads the object the reader is inside.
+ *
+ * @param number position in the list, from 1
+ */
 function varbindInside(reader: BerReader, number: number): PlainVarbind {
   let oid = `varbind.${number}`;
   let bytes = reader.octetsInside();

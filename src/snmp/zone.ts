@@ -1,12 +1,12 @@
 import { isIPv6, SocketAddress } from 'node:net';
 import { networkInterfaces } from 'node:os';
 
-/** fe80::/10, RFC 4291, 2.5.6: the same address may be there on each link, so its zone says on which. */
+/** Link-local address, fe80::/10, RFC 4291, 2.5.6: each link may have the same one, so its zone says on which it is. */
 export const LINK_LOCAL = /^fe[89ab][0-9a-f]:/i;
 
 /**
- * As the kernel writes it: an IPv6 address has many spellings, and a zone may be a number. Elsewhere than on a link a zone
- * says nothing.
+ * Writes an address as the kernel does: an IPv6 address has many spellings, and a zone may be a number. The zone of an
+ * address that is not link-local is dropped.
  *
  * @throws Error when there is no such zone here
  */
@@ -17,7 +17,7 @@ export function normalAddress(address: string): string {
   return zone === undefined || !LINK_LOCAL.test(normal) ? normal : `${normal}%${interfaceOf(zone)}`;
 }
 
-/** Name of an interface that is given by it, or by its number (RFC 4007, 11.2). */
+/** Returns the name of an interface that is given by name or by number (RFC 4007, 11.2). */
 function interfaceOf(zone: string): string {
   const interfaces = networkInterfaces();
   if (interfaces[zone] !== undefined) return zone;

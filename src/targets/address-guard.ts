@@ -1,14 +1,14 @@
-/** Addresses that no target has: behind them a machine keeps its own credentials. */
+/** Guard against addresses that no target has: behind them a machine keeps its own credentials. */
 import type { LookupAddress, LookupOptions } from 'node:dns';
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import { ipv4AddressesIn, withoutBrackets } from '../common/addresses';
 import { lookup } from '../names/lookup';
 
-/** Link-local (RFC 3927; RFC 4291, 2.5.6), where most clouds serve metadata. */
+/** Link-local networks (RFC 3927; RFC 4291, 2.5.6), where most clouds serve metadata. */
 const LINK_LOCAL = ['169.254.0.0/16', 'fe80::/10'];
 /**
- * Where clouds serve metadata and credentials besides: EC2 (IMDS and EKS pods), Google, Oracle, Scaleway and Linode over
- * IPv6, OpenStack over IPv6, Azure's wire server, Alibaba.
+ * Other addresses at which clouds serve metadata and credentials: EC2 (IMDS and EKS pods), Google, Oracle, Scaleway and
+ * Linode over IPv6, OpenStack over IPv6, Azure's wire server, Alibaba.
  */
 const METADATA = [
   'fd00:ec2::/32',
@@ -26,10 +26,10 @@ const refusedOnLink = listOf(['169.254.0.0/16', ...METADATA]);
 let allowed = new BlockList();
 let allowedNetworks: readonly string[] = [];
 
-/** What an address that is refused is for. A device on a link is asked over SNMP by its IPv6 address and zone. */
+/** Use of an address that is checked. A device on a link is asked over SNMP by its IPv6 address and zone. */
 export type Use = 'any' | 'devices';
 
-/** A request to an address that is refused; nothing was sent. */
+/** Error of a request to an address that is refused; nothing was sent. */
 export class AddressRefused extends Error {
   readonly code = 'ERR_ADDRESS_REFUSED';
 
@@ -39,16 +39,16 @@ export class AddressRefused extends Error {
   }
 }
 
-/** Says once, for the whole program, which addresses are asked all the same. @param networks addresses and CIDRs */
+/** Sets, once for the whole program, the addresses that are asked all the same. @param networks addresses and CIDRs */
 export function allowAddresses(networks: readonly string[]): void {
   allowed = listOf(networks);
   allowedNetworks = networks;
 }
 
-/** What `allowAddresses` was told, for other processes of the program. */
+/** Returns what `allowAddresses` was called with, for other processes of the program. */
 export const addressesAllowed = (): readonly string[] => allowedNetworks;
 
-/** Judges a host that is an address; a name is judged by `guardedLookup`. @throws AddressRefused */
+/** Refuses a host that is a forbidden address; names are checked by `guardedLookup`. @throws AddressRefused */
 export function refuseAddress(host: string, use: Use = 'any'): void {
   const address = withoutBrackets(host);
   if (isRefused(address, use)) throw new AddressRefused(address);
@@ -56,7 +56,10 @@ export function refuseAddress(host: string, use: Use = 'any'): void {
 
 type Callback = (error: Error | null, address?: string | LookupAddress[], family?: number) => void;
 
-/** As `dns.lookup`, for `net.connect`: what it answers is what is connected to, so a name can't change in between. */
+/**
+ * Looks a name up as `dns.lookup` does, and refuses forbidden addresses. For `net.connect`, which connects to the very
+ * addresses it returns, so the name can't change in between.
+ */
 export function guardedLookup(name: string, options: LookupOptions, callback: Callback): void {
   lookup(name, options, (error, address, family) => {
     if (error) return callback(error);
@@ -67,7 +70,10 @@ export function guardedLookup(name: string, options: LookupOptions, callback: Ca
   });
 }
 
-/** The address of a host, for protocols that speak to one: IPv4 where it has one. @throws AddressRefused; Error as `lookup` */
+/**
+ * Returns the address of a host, for protocols that speak to one: IPv4 where it has one. @throws AddressRefused; Error
+ * as `lookup`
+ */
 export async function guardedAddress(host: string, use: Use = 'any'): Promise<string> {
   const address = isIP(host) ? host : await firstAddressOf(host);
   if (isRefused(address, use)) throw new AddressRefused(address, host === address ? undefined : host);

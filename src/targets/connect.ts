@@ -7,7 +7,7 @@ export interface Endpoint {
 }
 
 /**
- * A TCP connection to a target, for protocols whose libraries would look its name up by themselves.
+ * Opens a TCP connection to a target, for protocols whose libraries would look its name up by themselves.
  *
  * @throws AddressRefused, what sockets throw, an error when it takes too long, the signal's reason
  */

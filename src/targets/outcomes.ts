@@ -1,14 +1,14 @@
-/** What a failure says of the deed that was asked of a target. A question is never ambiguous: it changes nothing. */
+/** Errors that say what became of a deed at a target. A question is never ambiguous: it changes nothing. */
 
-/** Trying again can't help: wrong credentials, no such target, a bad parameter. */
+/** Failure for which trying again can't help: wrong credentials, no such target, a bad parameter. */
 export class Permanent extends Error {}
 
-/** Not sent, or surely not done: connection refused, 429, 503. */
+/** Failure of a deed that was not sent, or surely not done: connection refused, 429, 503. */
 export class Retryable extends Error {
   constructor(
     message: string,
     options?: ErrorOptions & {
-      /** The target's own `Retry-After`. */
+      /** Seconds to wait, by the target's own `Retry-After`. */
       retryAfterSeconds?: number;
     },
   ) {
@@ -20,11 +20,11 @@ export class Retryable extends Error {
 }
 
 /**
- * Surely not done, and no failure: the target has something under way that ends by itself (a cooldown, another change).
- * It is asked again until then, and that counts as no try.
+ * Answer of a target that has surely not done it because something is under way that ends by itself (a cooldown,
+ * another change). This is no failure: it is asked again until then, and that counts as no try.
  */
 export class NotYet extends Retryable {
-  /** @param withinSeconds after the first such answer it has failed */
+  /** @param withinSeconds time after the first such answer when it has failed */
   constructor(
     message: string,
     readonly withinSeconds: number = 3_600,
@@ -33,8 +33,11 @@ export class NotYet extends Retryable {
   }
 }
 
-/** Sent, and no answer came: it may have been done. */
+/** Failure of a deed that was sent and not answered: it may have been done. */
 export class Ambiguous extends Error {}
 
-/** Sent, and what was answered can't be read. Asked again it would be answered the same, so it is not, idempotent or not. */
+/**
+ * Failure of a deed that was sent and whose answer can't be read. Asked again it would be answered the same, so it is
+ * not, idempotent or not.
+ */
 export class Unreadable extends Ambiguous {}

@@ -1,11 +1,11 @@
-/** What mail servers answer, and what nodemailer says when a message can't be handed over, in words. */
+/** Sentences for what mail servers answer, and what nodemailer says when a message can't be handed over. */
 import { messageOf } from '../common/errors';
 
-/** Of an error of nodemailer. */
+/** Fields of an error of nodemailer. */
 interface SmtpError {
-  /** What the server answered, its code first. */
+  /** Answer of the server, its code first. */
   response?: string;
-  /** What was asked of it then. */
+  /** Command that was answered so. */
   command?: string;
 }
 
@@ -37,7 +37,7 @@ const CLIENT: [RegExp, string][] = [
 
 const CHARACTERS_AT_MOST = 500;
 
-/** As the end of a sentence whose subject is the server, in one line. */
+/** Describes an error as the end of a sentence whose subject is the server, in one line. */
 export function smtpWords(error: unknown): string {
   const { response, command = '' } = Object(error) as SmtpError;
   if (response !== undefined) {

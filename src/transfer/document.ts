@@ -3,7 +3,7 @@ import { step, within } from '../common/check';
 import { didYouMean } from '../common/did-you-mean';
 import type { FieldError } from '../common/errors';
 
-/** What a document holds, in the order in which they need each other; and what one of each is called. */
+/** Sections of a document, in the order of their dependencies, and the word for one definition of each. */
 export const SECTIONS = {
   infrastructures: 'infrastructure',
   actions: 'action',
@@ -16,32 +16,32 @@ export type Kind = (typeof SECTIONS)[Section];
 
 export const SECTION_NAMES = Object.keys(SECTIONS) as Section[];
 
-/** The version of the document's form. */
+/** Version of the document's form. */
 export const FORM = 1;
 
-/** One definition of a document. */
+/** Definition in a document. */
 export interface Entry {
-  /** Where it stands in what was sent. */
+  /** Pointer to it in what was sent. */
   pointer: string;
   name: unknown;
   body: unknown;
-  /** What is known to be wrong before it is checked; pointers are whole. */
+  /** Errors known before it is checked; their pointers are complete. */
   errors: FieldError[];
-  /** Where a mistake in the definition is to be looked for in what was sent. */
+  /** Converts an error of the definition: its pointer becomes one into what was sent. */
   place(error: FieldError): FieldError;
 }
 
 export type Entries = Record<Section, Entry[]>;
 
-/** There are five; more mistakes need not be told. */
+/** Largest number of top-level fields that are looked at; there are five. */
 const FIELDS_AT_MOST = 100;
-/** Of one kind, in one document. */
+/** Largest number of definitions of one kind in a document. */
 export const DEFINITIONS_AT_MOST = 100_000;
 export const TOO_MANY = `has more than ${DEFINITIONS_AT_MOST} definitions; send them in several documents`;
 
 export const noEntries = (): Entries => ({ infrastructures: [], actions: [], services: [], sources: [] });
 
-/** What a document says, section by section. Mistakes in its form are pushed. */
+/** Returns the definitions of a document by section; errors in its form are added to `errors`. */
 export function entriesOf(document: unknown, errors: FieldError[]): Entries {
   const entries = noEntries();
   if (!isObject(document)) {

@@ -4,7 +4,7 @@ import { Rooms } from './rooms';
 
 const PAGE = 500;
 
-/** Everything that users have defined, as one document. */
+/** Document with everything that users have defined. */
 export type Exported = { monscale: number } & Record<Section, object[]>;
 
 @Injectable()
@@ -13,7 +13,7 @@ export class Export {
 
   constructor(private readonly rooms: Rooms) {}
 
-  /** Secrets are left out; the order is by name, so that two exports can be compared line by line. */
+  /** Returns the document, without secrets, and ordered by name, so that two exports can be compared line by line. */
   async document(): Promise<Exported> {
     const document: Exported = {
       monscale: FORM,

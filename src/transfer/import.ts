@@ -19,18 +19,18 @@ import {
 } from './document';
 import { Rooms } from './rooms';
 
-/** What an import does, or would do. */
+/** Result of an import, or what it would be. */
 export interface Plan {
   dryRun: boolean;
-  /** A new source is given its token here, once. */
+  /** Created definitions; a new source's token is shown here, once. */
   created: { kind: Kind; name: string; token?: string }[];
-  /** `changes` are pointers into the definition. */
+  /** Changed definitions; `changes` are pointers into the definition. */
   updated: { kind: Kind; name: string; changes: string[] }[];
   unchanged: { kind: Kind; name: string }[];
   errors: FieldError[];
-  /** What was left out because it can't be taken, or uses what was left out. */
+  /** Definitions that were left out, since they can't be taken or use one that was left out. */
   skipped?: Skipped[];
-  /** What a person should look after. */
+  /** Points for a person to look after. */
   notes?: FieldError[];
 }
 
@@ -43,7 +43,7 @@ export interface Skipped {
 
 export interface ImportOptions {
   dryRun: boolean;
-  /** What is wrong is left out, and so is what uses it; else one mistake refuses the whole. */
+  /** True to leave out wrong definitions and those that use them; else one error refuses the whole document. */
   skip: boolean;
 }
 
@@ -51,7 +51,7 @@ const MISTAKES_AT_MOST = 10_000;
 
 type Drafts = Record<Section, Draft<DefinitionRow>[]>;
 
-/** Takes a whole document of definitions in one go: checked as each alone is, written all or not at all. */
+/** Imports a document of definitions: each is checked as if it came alone, and all are written, or none. */
 @Injectable()
 export class Import {
   constructor(
@@ -59,7 +59,12 @@ export class Import {
     private readonly rooms: Rooms,
   ) {}
 
-  /** @param errors what is wrong with the document's form. @throws InvalidInput, Conflict, VersionMismatch */
+  /**
+   * Imports the definitions of a document.
+   *
+   * @param errors errors in the document's form
+   * @throws InvalidInput, Conflict, VersionMismatch
+   */
   async run(entries: Entries, errors: FieldError[], { dryRun, skip }: ImportOptions): Promise<Plan> {
     const { drafts, skipped } = await this.drafted(entries, errors, skip);
     if (errors.length > 0 && !dryRun) throw new InvalidInput(errors);
@@ -67,7 +72,7 @@ export class Import {
     return { ...planOf(drafts, dryRun), errors, ...(skip ? { skipped } : {}) };
   }
 
-  /** The rows that the entries would become, nothing written. Mistakes are pushed. */
+  /** Returns the rows that the definitions would become, and writes nothing; errors are added to `errors`. */
   async drafted(entries: Entries, errors: FieldError[], skip = false) {
     const drafts: Drafts = { infrastructures: [], actions: [], services: [], sources: [] };
     const skipped: Skipped[] = [];
@@ -126,13 +131,13 @@ export class Import {
 const isUnchanged = ({ before, changes }: Draft<DefinitionRow>): boolean =>
   before !== undefined && changes.length === 0;
 
-/** Others name these. */
+/** Tells whether definitions of a section can be referred to by others. */
 const isReferred = (section: Section): section is keyof References =>
   section === 'infrastructures' || section === 'actions';
 
 type LeftOut = Record<keyof References, Set<string>>;
 
-/** What the document brings goes before what is stored. */
+/** Returns the ids of both, where the document's definitions come before stored ones. */
 const beside = (stored: References, brought: References): References => ({
   infrastructures: new Map([...stored.infrastructures, ...brought.infrastructures]),
   actions: new Map([...stored.actions, ...brought.actions]),

@@ -1,4 +1,4 @@
-/** Documents of many definitions: what takes long of them is done on a thread, or in turns. */
+/** Reading and writing of documents with many definitions, on a thread or in slices. */
 import { join } from 'node:path';
 import { InvalidInput, PayloadTooLarge, type FieldError } from '../common/errors';
 import { parseInTurns } from '../common/json-in-turns';
@@ -6,20 +6,24 @@ import { jsonInTurns } from '../common/json-text';
 import { threadTask } from '../common/thread-pool';
 import { fromYaml, toYaml } from './yaml';
 
-/** YAML takes some 10 ms at most to read. */
+/** Longest YAML that is read on the event loop, characters: some 10 ms at most. */
 const SHORT_CHARACTERS = 4 * 1024;
 const READ_MS = 15_000;
 const WRITE_MS = 30_000;
-/** As JSON: anchors make much of little. */
+/** Largest size of a document as JSON, characters: anchors can make much of little. */
 const CHARACTERS_AT_MOST = 16 * 1024 * 1024;
 
-/** What is in it, or its mistakes. JSON can be read in turns, and an object that is copied from a thread can't. */
+/** Document as JSON, or its errors. JSON can be parsed in slices; an object copied from a thread can't. */
 export type ReadYaml = { json: string } | { errors: FieldError[] };
 
 const readOnThread = threadTask<string, ReadYaml>('requests', join(__dirname, 'yaml.thread'));
 const writeOnThread = threadTask<string, string>('requests', join(__dirname, 'yaml-out.thread'));
 
-/** As `fromYaml`. @throws InvalidInput, TooCostly, Unavailable */
+/**
+ * Like `fromYaml`, for long texts.
+ *
+ * @throws InvalidInput, TooCostly, Unavailable
+ */
 export async function fromLongYaml(text: string): Promise<unknown> {
   if (text.length <= SHORT_CHARACTERS) return fromYaml(text);
   const limits = { timeoutMs: READ_MS, bytes: text.length, what: 'the YAML', deed: 'read' } as const;
@@ -30,7 +34,11 @@ export async function fromLongYaml(text: string): Promise<unknown> {
   return parseInTurns(read.json);
 }
 
-/** As `toYaml`. @throws TooCostly, Unavailable */
+/**
+ * Like `toYaml`, for long documents.
+ *
+ * @throws TooCostly, Unavailable
+ */
 export async function toLongYaml(document: object): Promise<string> {
   const json = await jsonInTurns(document);
   if (json.length <= SHORT_CHARACTERS) return toYaml(document);

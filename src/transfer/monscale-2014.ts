@@ -4,13 +4,13 @@ import type { FieldError } from '../common/errors';
 import { Turns } from '../common/turns';
 import { DEFINITIONS_AT_MOST, isObject, noEntries, TOO_MANY, type Entries, type Entry } from './document';
 
-/** Which mappings this build has. */
+/** Types of the mappings in this build. */
 export interface Known {
   metrics: ReadonlySet<string>;
   actions: ReadonlySet<string>;
 }
 
-/** A threshold that can't be mapped; it is a definition of its own there, and of none here. */
+/** Threshold that can't be mapped. In monscale 2014 it was a definition of its own; here it is not. */
 export interface Unmappable {
   pointer: string;
   name: string;
@@ -19,16 +19,16 @@ export interface Unmappable {
 
 export interface Converted {
   entries: Entries;
-  /** What a person should look after. */
+  /** Points for a person to look after. */
   notes: FieldError[];
   thresholds: Unmappable[];
-  /** What is no export of monscale 2014 at all. */
+  /** Errors that show it is no export of monscale 2014. */
   errors: FieldError[];
 }
 
 type Values = Record<string, unknown>;
 
-/** Reads fields of one object, and says what is wrong with each, or left over. */
+/** Reader of one object's fields; gathers what is wrong with each, and knows which were not read. */
 class Fields {
   readonly errors: FieldError[] = [];
   private readonly taken = new Set<string>();
@@ -48,7 +48,7 @@ class Fields {
     return this.isGiven(name) ? this.text(name) : undefined;
   }
 
-  /** A number; its digits will do. */
+  /** Returns a number, also one that was given as a text. */
   number(name: string, fallback?: number): number {
     const value = this.given(name) ?? fallback;
     const isNumeric = typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value);
@@ -82,7 +82,7 @@ class Fields {
     return this.given(name) !== undefined;
   }
 
-  /** Names of fields that nobody asked for. */
+  /** Returns the names of fields that were not read. */
   left(): string[] {
     return Object.keys(this.values).filter((name) => !this.taken.has(name));
   }
@@ -96,7 +96,7 @@ class Fields {
     return instead;
   }
 
-  /** `null` is what Django wrote for nothing. */
+  /** Returns a field's value; `null` was Django's word for a missing one. */
   private given(name: string): unknown {
     this.taken.add(name);
     return this.values[name] ?? undefined;
@@ -108,7 +108,7 @@ interface Target {
   params: (data: Fields) => Values;
 }
 
-/** Metrics by their names of 2014, and how the service's `data` becomes params. */
+/** Mappings for the metrics of 2014, and how a service's `data` becomes params. */
 const METRICS: Record<string, Target> = {
   snmp_oid: {
     type: 'snmp_oid',
@@ -142,7 +142,7 @@ const METRICS_WITHOUT: Record<string, string> = {
     "log4iberia_http_response_time was one user's own: a number in a Redis key, deleted when read; nothing here does that",
 };
 
-/** What a key of a service's `data` was for; those of other metrics than its own were never read. */
+/** Keys of a service's `data` that some metric used; keys of metrics that the service does not have were never read. */
 const METRIC_KEYS = new Set([
   'host', 'port', 'snmp_read_comunity', 'snmp_variable', 'redis_host', 'redis_port', 'redis_db', 'redis_list_name', 'url',
   'content',
@@ -181,8 +181,8 @@ interface Threshold {
 }
 
 /**
- * The list that `manage.py export` of monscale 2014 wrote, as entries of a document. Nothing is guessed: what has no
- * counterpart is an error of its object.
+ * Converts the list that `manage.py export` of monscale 2014 wrote to the entries of a document. Nothing is guessed:
+ * what has no counterpart is an error of its object.
  */
 export async function entriesOf2014(exported: readonly unknown[], has: Known): Promise<Converted> {
   const turns = new Turns();
@@ -321,7 +321,10 @@ function service(
   return entry(fields, name, body, data);
 }
 
-/** Of a service's `data`: what its metrics never read is left out, what nothing ever read is wrong. */
+/**
+ * Judges the unread keys of a service's `data`: one that other metrics used is noted and left out, any other is an
+ * error.
+ */
 function judgeLeft(data: Fields, notes: FieldError[]): void {
   for (const key of data.left()) {
     const detail = 'no metric of the service read this; it is left out';
@@ -337,7 +340,10 @@ function entry(fields: Fields, name: string, body: unknown, data?: Fields): Entr
   return { pointer, name, body, errors, place: (error) => placed(pointer, error) };
 }
 
-/** A mistake in what the object became: only its name stands where it stood. */
+/**
+ * Returns an error of the converted definition with a pointer into the object of 2014; only its name has the same place
+ * in both.
+ */
 const placed = (pointer: string, { pointer: field, detail }: FieldError): FieldError =>
   field === '/name'
     ? { pointer: pointer + field, detail }
@@ -350,7 +356,7 @@ function snmpParams(data: Fields): Values {
   };
 }
 
-/** Where CloudForms is, and who may ask it, were settings. */
+/** Refuses CloudForms actions: URL and credentials were settings, which the export does not hold. */
 function cloudForms(data: Fields): Values {
   for (const key of [
     'cores', 'megabytes', 'role', 'mtype', 'os', 'environment', 'hostgroup', 'monitoredservice',
@@ -372,7 +378,7 @@ function f5(data: Fields, operation: 'add' | 'remove'): Values {
   };
 }
 
-/** Texts were sent as they stood: what looks like a template here was none there. */
+/** Returns a text that is sent as it stands: what looks like a template here was none in 2014. */
 function literal<T extends string | undefined>(text: T): T {
   if (text === undefined || !/\{[{%]/.test(text)) return text;
   return `{% raw %}${text}{% endraw %}` as T;

@@ -7,7 +7,7 @@ import { Infrastructures } from '../infrastructures/infrastructures';
 import { Services } from '../services/services';
 import type { Section } from './document';
 
-/** Which room keeps the definitions of each section. */
+/** Modules that keep the definitions of each section. */
 @Injectable()
 export class Rooms {
   readonly of: Readonly<Record<Section, StoredDefinitions<DefinitionRow>>>;

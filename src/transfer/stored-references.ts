@@ -13,7 +13,9 @@ interface Row {
   params: unknown[];
 }
 
-/** Says at the start which definitions name secrets that can't be had: they are kept, and fail where they are used. */
+/**
+ * Logs at start-up which definitions refer to secrets that can't be read: they are kept, and fail where they are used.
+ */
 @Injectable()
 export class StoredReferences implements OnApplicationBootstrap {
   private readonly logger = new Logger('Secrets');
@@ -23,7 +25,7 @@ export class StoredReferences implements OnApplicationBootstrap {
     private readonly secrets: Secrets,
   ) {}
 
-  /** Beside the start: nothing waits for it. */
+  /** Starts the check; start-up does not wait for it. */
   onApplicationBootstrap(): void {
     void this.tell().catch((error: unknown) =>
       this.logger.warn(`which secrets can't be had is not known: ${messageOf(error)}`),
@@ -43,7 +45,7 @@ export class StoredReferences implements OnApplicationBootstrap {
     if (found > TOLD_AT_MOST) this.logger.warn(`${found - TOLD_AT_MOST} more can't have their secrets`);
   }
 
-  /** Rows that may name a variable or a file; what is sealed may hold such names. */
+  /** Yields rows that may refer to a variable or a file; encrypted values may hold such references. */
   private async *rows(table: string, columns: readonly string[]): AsyncGenerator<Row> {
     const mayName = columns.map((column) => `${column}::text ~ '"(env|file|sealed)"'`).join(' OR ');
     for (let after: string | undefined = '00000000-0000-0000-0000-000000000000'; after !== undefined;) {

@@ -40,7 +40,7 @@ class ImportQuery {
   skip?: string;
 }
 
-/** Definitions as one document: out to a file under version control, and back. */
+/** Routes for all definitions as one document, such as a file under version control. */
 @ApiTags('transfer')
 @ApiBearerAuth()
 @Controller('api/v1')

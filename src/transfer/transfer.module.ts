@@ -8,7 +8,7 @@ import { Export } from './export';
 import { Import } from './import';
 import { Rooms } from './rooms';
 
-/** Definitions moved as a whole. */
+/** Module of export and import. */
 @Module({
   imports: [InfrastructuresModule, ActionsModule, ServicesModule, AlertsModule, MetricsModule],
   providers: [Rooms, Export, Import],

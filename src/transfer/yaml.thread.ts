@@ -2,7 +2,7 @@ import { InvalidInput } from '../common/errors';
 import type { ReadYaml } from './long-documents';
 import { fromYaml } from './yaml';
 
-/** Mistakes are returned: of an error that a thread throws only the message is left. */
+/** Reads YAML on a thread. Errors are returned, not thrown: of a thrown error only the message would be kept. */
 export default function read(text: string): ReadYaml {
   try {
     return { json: JSON.stringify(fromYaml(text), numbersOrTexts) };
@@ -12,7 +12,7 @@ export default function read(text: string): ReadYaml {
   }
 }
 
-/** JSON has neither infinity nor NaN, and would make nothing of them. As texts they are refused where a number belongs. */
+/** Replaces infinity and NaN, which JSON would turn into null, by texts; those are refused where a number belongs. */
 function numbersOrTexts(_: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 }

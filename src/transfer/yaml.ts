@@ -2,14 +2,18 @@ import { isNode, isScalar, Lexer, parseDocument, stringify, visit, type Document
 import { InvalidInput } from '../common/errors';
 import { refuseUnkeepable } from '../common/json';
 
-/** More uses of anchors than this are taken for an attack ("billion laughs"). */
+/** Largest number of uses of anchors; more are taken for an attack ("billion laughs"). */
 const MAX_ALIASES = 100;
 
-/** Deeper than any definition is nested. */
+/** Deepest nesting that is taken; no definition is nested as deep. */
 const MAX_DEPTH = 100;
 const MAX_MISTAKES = 100;
 
-/** One document of YAML 1.2. @throws InvalidInput naming line and column of each mistake */
+/**
+ * Returns the value of a YAML 1.2 document.
+ *
+ * @throws InvalidInput naming line and column of each error
+ */
 export function fromYaml(text: string): unknown {
   const lines = text.split('\n');
   refuseMistakes(lines, mistakesOfForm(text));
@@ -48,7 +52,10 @@ function refuseMistakes(lines: readonly string[], mistakes: readonly Mistake[]):
   );
 }
 
-/** Before a document is made of it: of each mistake the library would make a document of its own. */
+/**
+ * Returns errors of nesting, before the text is parsed: the library would go on after each error, and make a document
+ * of it.
+ */
 function mistakesOfForm(text: string): Mistake[] {
   const mistakes: Mistake[] = [];
   let depth = 0;
@@ -68,7 +75,7 @@ function mistakesOfForm(text: string): Mistake[] {
 }
 
 const SCALAR = '\x1f';
-/** What the lexer says beside the text: that a document begins, a scalar follows, a flow ended badly. */
+/** Tokens that the lexer adds to the text: beginning of a document, a following scalar, a flow that ended wrongly. */
 const LEXER_MARKS = new Set(['\u{FEFF}', '\x02', '\x18', SCALAR]);
 
 function mistakesOfKeys(document: Document): Mistake[] {
@@ -94,11 +101,11 @@ function mistakesOfKeys(document: Document): Mistake[] {
 
 const offsetOf = (node: unknown): number => (isNode(node) ? (node.range?.[0] ?? 0) : 0);
 
-/** Every value written out: no anchors, no folded lines, so that a change of one value is a change of one line. */
+/** Returns a value as YAML without anchors and folded lines, so that changing one value changes one line. */
 export const toYaml = (value: unknown): string =>
   stringify(value, { aliasDuplicateObjects: false, lineWidth: 0 });
 
-/** As the parser of JSON does. */
+/** Refuses the name `__proto__`, as the JSON parser does. */
 function refusePrototype(key: unknown, value: unknown): unknown {
   if (key === '__proto__') throw new Error('__proto__ is no name of a field');
   return value;

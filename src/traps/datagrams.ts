@@ -1,4 +1,4 @@
-/** A datagram, and who sent it. */
+/** Datagram with its sender. */
 export interface Datagram {
   bytes: Buffer;
   address: string;
@@ -6,16 +6,18 @@ export interface Datagram {
 }
 
 const BATCH_BYTES = 256 * 1024;
-/** Length of the datagram, port, length of the address. */
+/** Bytes in front of each datagram: its length, the port, the length of the address. */
 const HEAD_BYTES = 5;
 
-/** Datagrams one behind the other in one piece of memory, which goes from thread to thread without being copied. */
+/**
+ * Packs datagrams one behind the other into one piece of memory, which goes from thread to thread without being copied.
+ */
 export class DatagramPacker {
   private readonly buffer = Buffer.allocUnsafeSlow(BATCH_BYTES);
   private used = 0;
   count = 0;
 
-  /** False: there is no room left. */
+  /** Adds a datagram; returns false when there is no room left. */
   add(bytes: Buffer, address: string, port: number): boolean {
     const { buffer, used } = this;
     if (used + HEAD_BYTES + address.length + bytes.length > BATCH_BYTES) return false;
@@ -29,7 +31,7 @@ export class DatagramPacker {
     return true;
   }
 
-  /** What was added, to be transferred; the packer is empty then. */
+  /** Returns what was added, to be transferred, and empties the packer. */
   take(): ArrayBuffer {
     const packed = this.buffer.buffer.slice(0, this.used);
     this.used = this.count = 0;
@@ -37,7 +39,7 @@ export class DatagramPacker {
   }
 }
 
-/** Reads datagrams out again, in their order. Their bytes are no copies. */
+/** Reads packed datagrams, in their order. Their bytes are no copies. */
 export class PackedDatagrams {
   private at = 0;
   private readonly buffer: Buffer;

@@ -3,11 +3,14 @@ const MAX_REMEMBERED = 100_000;
 
 type Fate = 'waits' | 'kept';
 
-/** Informs of the last minute: one that is sent again, as its acknowledgement was lost, is the same one. */
+/**
+ * Informs of the last minute, by key: an inform that is sent again because its acknowledgement was lost is recognised
+ * as the same one. It `waits` until it is committed or on disk, and is then `kept`.
+ */
 export class Informs {
   private readonly fates = new Map<string, { fate: Fate; until: number }>();
 
-  /** What is known of it; undefined: it is new, and waits from now on. */
+  /** Returns what is known of an inform; undefined when it is new: it waits from now on. */
   meet(key: string, now: Date): Fate | undefined {
     this.forgetOld(now.getTime());
     const known = this.fates.get(key)?.fate;
@@ -20,7 +23,7 @@ export class Informs {
     if (known !== undefined) known.fate = 'kept';
   }
 
-  /** It was lost: sent again, it is new. */
+  /** Forgets a lost inform, so that it is new when it is sent again. */
   forget(key: string): void {
     this.fates.delete(key);
   }

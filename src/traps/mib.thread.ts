@@ -1,6 +1,6 @@
 import { MibError, readMib } from '../snmp/mib';
 
-/** A module as JSON, which can be parsed in turns; or why it is none. */
+/** Result of reading a MIB: the module as JSON, which can be parsed in turns, or why it is none. */
 export type ReadMib = { json: string } | { error: string };
 
 export default function read(text: string): ReadMib {

@@ -8,7 +8,7 @@ import { Mibs, type KnownMib } from './mibs';
 
 const MAX_BYTES = 8 * 1024 * 1024;
 
-/** Names for the OIDs of notifications. */
+/** HTTP API of the MIB modules, which give names to the OIDs of notifications. */
 @ApiTags('mibs')
 @ApiBearerAuth()
 @Controller('api/v1/mibs')

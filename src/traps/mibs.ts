@@ -16,9 +16,9 @@ import type { TrapNames } from './trap-rules';
 
 const MAX_MODULES = 500;
 const MAX_NAMES = 500_000;
-/** Enough to see what is wrong. */
+/** Most names and reasons that are shown of a module. */
 const MAX_SHOWN = 20;
-/** A MIB takes some 10 ms at most to read. */
+/** Longest text that is read in this thread: it takes some 10 ms at most. */
 const SHORT_CHARACTERS = 64 * 1024;
 const READ_MS = 15_000;
 
@@ -27,15 +27,15 @@ const readOnThread = threadTask<string, ReadMib>('requests', join(__dirname, 'mi
 export interface KnownMib {
   name: string;
   builtIn: boolean;
-  /** How many OIDs it names. */
+  /** Number of OIDs that the module names. */
   names: number;
-  /** Names without an OID: those whose parents are in a module that is missing. */
+  /** Number of names without an OID, because their parents are in a module that is missing. */
   unresolved: number;
-  /** The parents that are missing, up to 20. */
+  /** Names of missing parents, up to 20. */
   missing?: string[];
-  /** Definitions that could not be read, or whose OIDs are too long, if there are any. */
+  /** Number of definitions that could not be read, or whose OIDs are too long; absent when there are none. */
   skipped?: number;
-  /** Why, of up to 20. */
+  /** Reasons for up to 20 of the skipped ones. */
   skippedBecause?: string[];
   updatedAt?: Date;
 }
@@ -44,12 +44,15 @@ interface MibRow extends MibModule {
   updatedAt: Date;
 }
 
-/** Modules of MIBs: those that net-snmp brings along, and those that people upload. */
+/**
+ * MIB modules: those that net-snmp brings along, and those that people upload. Names for traps are held in memory as of
+ * the last `refresh`.
+ */
 @Injectable()
 export class Mibs implements TrapNames {
   private revision?: string;
   private names: ReadonlyMap<string, string> | undefined;
-  /** What `list` answers, as of a revision. */
+  /** Answer of `list`, as of a revision. */
   private shown?: { revision: string; items: Promise<KnownMib[]> };
 
   constructor(
@@ -61,7 +64,7 @@ export class Mibs implements TrapNames {
     return this.names?.get(oid);
   }
 
-  /** Reads them again when some were changed. */
+  /** Reads the modules again when some were changed. */
   async refresh(): Promise<void> {
     const revision = await this.storedRevision();
     if (this.names !== undefined && revision === this.revision) return;
@@ -69,7 +72,11 @@ export class Mibs implements TrapNames {
     this.revision = revision;
   }
 
-  /** @throws InvalidInput when it is no module or too much, Conflict when there are too many, TooCostly, Unavailable */
+  /**
+   * Stores an uploaded module, in place of one of the same name.
+   *
+   * @throws InvalidInput when it is no module or too much, Conflict when there are too many, TooCostly, Unavailable
+   */
   async upload(text: string): Promise<KnownMib> {
     const module = await this.read(text);
     if (builtInMibs().some(({ name }) => name === module.name))
@@ -101,7 +108,7 @@ export class Mibs implements TrapNames {
     return (await this.list()).find((one) => one.name === name)!;
   }
 
-  /** Their names are looked through when some were changed alone. */
+  /** Lists all modules. Their names are resolved again only when some were changed. */
   async list(): Promise<KnownMib[]> {
     const revision = await this.storedRevision();
     if (this.shown?.revision !== revision) {
@@ -121,7 +128,11 @@ export class Mibs implements TrapNames {
     ];
   }
 
-  /** @throws NotFound, Conflict when it is built in */
+  /**
+   * Deletes an uploaded module.
+   *
+   * @throws NotFound, Conflict when it is built in
+   */
   async remove(name: string): Promise<void> {
     if (builtInMibs().some((module) => module.name === name)) throw new Conflict(`${name} is built in`);
     const gone = await this.database.rows('DELETE FROM mibs WHERE name = $1 RETURNING name', [

@@ -4,7 +4,7 @@ import { Database } from '../database/database';
 import { shownEngineId } from '../snmp/engine-store';
 import type { Refusal } from '../snmp/refusal';
 
-/** Senders that one process keeps between two writes; of others the number alone is known. */
+/** Most senders that one process keeps between two writes; further ones are only counted in the metric. */
 const MAX_GATHERED = 200;
 const MAX_KEPT = 1_000;
 const SHOWN = 100;
@@ -16,7 +16,9 @@ interface Refused extends Refusal {
   lastAt: Date;
 }
 
-/** Who was refused and why, of all listeners: gathered in memory and written once a second, a bounded number. */
+/**
+ * Refused senders with the reasons, of all listeners: gathered in memory and written once a second, a bounded number.
+ */
 @Injectable()
 export class Refusals {
   private gathered = new Map<string, Refused>();
@@ -36,7 +38,7 @@ export class Refusals {
     }
   }
 
-  /** Writes what was gathered. What can't be written waits, while there is room for it. */
+  /** Writes what was gathered. What can't be written is kept for the next time, added to what came meanwhile. */
   async flush(): Promise<void> {
     const { gathered } = this;
     if (gathered.size === 0) return;
@@ -87,7 +89,7 @@ export class Refusals {
     );
   }
 
-  /** The last senders that this source refused, and those of whom nobody knows whom they meant; the newest first. */
+  /** Returns the last senders that this source refused, and those whose source is unknown; the newest first. */
   async ofSource(id: string): Promise<object[]> {
     const rows = await this.database.rows<{ engineId: string | null } & Record<string, unknown>>(
       `SELECT address, reason, count::int, first_at AS "firstAt", last_at AS "lastAt", engine_id AS "engineId" FROM trap_refusals

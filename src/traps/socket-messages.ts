@@ -1,9 +1,9 @@
-/** What the thread of the socket and the program's own say to each other. */
+/** Messages between the thread that reads the socket and the main thread. */
 
 export interface SocketData {
   host: string;
   port: number;
-  /** Of datagrams that were handed over and not given back; what comes beyond is dropped. */
+  /** Most bytes of datagrams that were handed over and not given back; datagrams beyond it are dropped. */
   maxHeldBytes: number;
   /** Counters by `Count`; both threads write them. */
   counts: SharedArrayBuffer;

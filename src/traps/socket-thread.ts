@@ -1,6 +1,6 @@
 /**
- * The thread that reads the socket and does nothing else: what it does not read in time, the kernel drops. Datagrams go to
- * the program's own thread in batches; answers come back.
+ * Thread that reads the socket and does nothing else: the kernel drops what is not read in time. Datagrams go to the
+ * main thread in batches; answers come back.
  */
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
@@ -9,11 +9,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { DatagramPacker } from './datagrams';
 import { Count, type FromSocket, type SocketData, type ToSocket } from './socket-messages';
 
-/** Holds a burst of some 10,000 traps; the kernel caps it at net.core.rmem_max, and takes twice what is asked for. */
+/**
+ * Size of the receive buffer, for a burst of some 10,000 traps; the kernel caps it at net.core.rmem_max, and takes
+ * twice what is asked for.
+ */
 const RECEIVE_BUFFER_BYTES = 8 << 20;
-/** Those that come within this time go on together. */
+/** Longest time that a datagram waits for others to go on with, milliseconds. */
 const GATHER_MS = 3;
-/** libuv reads so many in a turn of the loop: more may wait. */
+/** Number of datagrams that libuv reads in one turn of the loop; after so many, more may wait. */
 const FULL_TURN = 32;
 const NAP_MS = 1;
 const HIGH_PRIORITY = -10;
@@ -31,15 +34,18 @@ try {
 }
 
 const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', recvBufferSize: RECEIVE_BUFFER_BYTES });
-/** Nobody rings it. */
+/** Cell that is never notified, so that `Atomics.wait` on it sleeps. */
 const alarm = new Int32Array(new SharedArrayBuffer(4));
 const packer = new DatagramPacker();
-/** Datagrams that this turn of the loop has read. */
+/** Number of datagrams that this turn of the loop has read. */
 let turn = 0;
 let timer: NodeJS.Timeout | undefined;
 let flushedAt = 0;
 
-/** One after a pause goes on at once. While they come thick and fast, waking for each would cost more than reading it. */
+/**
+ * Ends a turn of the loop: after a pause, datagrams go on at once; in a rush they are gathered, and the thread sleeps
+ * for a moment, as waking for each would cost more than reading it.
+ */
 function endTurn(): void {
   const isBusy = performance.now() - flushedAt < GATHER_MS;
   if (!isBusy) flush();

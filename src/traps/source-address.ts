@@ -3,7 +3,10 @@ import type { Notification } from '../snmp/notification';
 
 const SNMP_TRAP_ADDRESS = '1.3.6.1.6.3.18.1.3.0';
 
-/** Addresses that name no host to others, RFC 6890: this network, loopback, link-local, multicast, reserved, broadcast. */
+/**
+ * Networks whose addresses name no host to others, RFC 6890: this network, loopback, link-local, multicast, reserved,
+ * broadcast.
+ */
 const NOBODYS = networks(
   ['0.0.0.0', 8],
   ['127.0.0.0', 8],
@@ -14,8 +17,9 @@ const NOBODYS = networks(
   ['ff00::', 8],
 );
 /**
- * Who says so: where the datagram came from. A relay, which hands on what others said, is believed who that was: the agent
- * of a version 1 trap, else `snmpTrapAddress.0` (RFC 3584, 4.1). Anybody else could name whom they like.
+ * Returns the address that a notification is from: the sender's. A relay, which forwards the notifications of others,
+ * may name another: the agent of a version 1 trap, else `snmpTrapAddress.0` (RFC 3584, 4.1). Any other sender could
+ * name whom it likes.
  */
 export function sourceAddressOf(
   { agentAddress, varbinds }: Notification,
@@ -28,7 +32,7 @@ export function sourceAddressOf(
   return said === undefined ? sender : String(said);
 }
 
-/** Is it an address, and one that a host may have? */
+/** Tells whether a text is an address that a host may have. */
 export const namesHost = (address: string): boolean => isIP(address) !== 0 && !isIn(NOBODYS, address);
 
 function isIn(list: BlockList, address: string): boolean {

@@ -11,13 +11,17 @@ interface Segment {
 }
 
 /**
- * Lines of text that wait on disk, in order, in files of a bounded number of lines. What was appended survives a crash of
- * the program and of the machine. One process at a time may use a folder.
+ * Lines of text that wait on disk, in order, in files ("segments") of a bounded number of lines. One process at a time
+ * may use a folder; `append`, `first` and `removeFirst` must not run side by side.
+ *
+ * - Lines that `append` has taken survive a crash of the program and of the machine.
+ * - Only the last segment is written, and only while it was opened by this process and no write failed.
+ * - `first` closes the segment it reads; it stays until `removeFirst`, so a crash between the two repeats its lines.
  */
 export class Spool {
   private segments: Segment[] = [];
   private next = 1;
-  /** The last segment, while lines may be added to it. */
+  /** Handle of the last segment, while lines may be added to it. */
   private writing?: FileHandle;
 
   constructor(
@@ -26,7 +30,7 @@ export class Spool {
     private readonly maxLines: number,
   ) {}
 
-  /** Finds what an earlier process left. @throws Error when the folder can't be used */
+  /** Finds the segments that an earlier process left. @throws Error when the folder can't be used */
   async open(): Promise<void> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     const names = (await readdir(this.folder)).filter((name) => name.endsWith(SUFFIX)).sort();
@@ -48,8 +52,8 @@ export class Spool {
   /**
    * Adds lines behind those that wait; on return they are on disk.
    *
-   * @returns how many there was room for: the first of them
-   * @throws Error when the disk refuses; nothing is promised of the lines then
+   * @returns the number of lines that there was room for, from the first on
+   * @throws Error when the disk refuses; the lines may then be on it or not
    */
   async append(lines: readonly string[]): Promise<number> {
     let room = this.maxBytes - this.bytes;
@@ -68,7 +72,7 @@ export class Spool {
     return taken;
   }
 
-  /** The lines of the oldest segment; it is not added to any more. Undefined when none is left. */
+  /** Reads the lines of the oldest segment, which is not written any more. Undefined when there is none. */
   async first(): Promise<string[] | undefined> {
     const [segment] = this.segments;
     if (segment === undefined) return undefined;
@@ -81,13 +85,16 @@ export class Spool {
       .slice(0, -1);
   }
 
-  /** What `first` answered is dealt with. */
+  /** Deletes the segment that `first` read. */
   async removeFirst(): Promise<void> {
     const segment = this.segments.shift();
     if (segment !== undefined) await rm(segment.file, { force: true });
   }
 
-  /** Puts something on the disk, as notifications are, and takes it away. @throws Error when it has no room or can't */
+  /**
+   * Checks the disk by writing a file, as notifications are written, and deleting it. @throws Error when there is no
+   * room or the disk refuses
+   */
   async able(): Promise<void> {
     if (this.bytes >= this.maxBytes) throw new Error(`${this.bytes} bytes wait in it, and no more may`);
     const file = join(this.folder, 'able');

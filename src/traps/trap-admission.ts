@@ -9,25 +9,31 @@ import { securityParametersOf } from '../snmp/security-parameters';
 import { sourceAddressOf } from './source-address';
 import type { TrapSource } from './trap-source';
 
-/** What becomes of a datagram. */
+/** Decision on a datagram. */
 export type Admission =
   | {
       source: TrapSource;
       notification: Notification;
       sourceAddress: string;
       user?: string;
-      /** To be sent once an inform is kept. */
+      /** Response to send once an inform is kept. */
       acknowledgement?: Buffer;
     }
-  /** It is refused, or asked something; an answer goes back at once. */
+  /** Refusal, or a question about this engine; an answer goes back at once. */
   | { source?: undefined; sender: string; refused?: Refusal; answer?: Buffer };
 
 const MAX_KNOWN_SENDERS = 50_000;
-/** Deriving the keys of an engine that was never heard costs milliseconds. */
+/**
+ * Most engines per second that were never heard and whose messages are opened: deriving the keys of one costs
+ * milliseconds.
+ */
 const NEW_ENGINES_PER_SECOND = 50;
 const WINDOW_SECONDS = 150;
 
-/** Decides which source takes a datagram, if any does: who sent it comes first, and what it costs to find out last. */
+/**
+ * Decides which source takes a datagram, if any: it checks the sender's address first and the cryptography last, as
+ * that costs most.
+ */
 export class TrapAdmission {
   private sources: readonly TrapSource[] = [];
   private fitting = new Map<string, readonly TrapSource[]>();
@@ -38,7 +44,7 @@ export class TrapAdmission {
     private readonly engines: Engines,
   ) {}
 
-  /** Counts from the next datagram on. */
+  /** Replaces the sources, from the next datagram on. */
   setSources(sources: readonly TrapSource[]): void {
     this.sources = sources;
     this.fitting = new Map();
@@ -99,7 +105,7 @@ export class TrapAdmission {
     return { user: claim.user, acknowledgement, ...admitted(source, notification, sender) };
   }
 
-  /** Of an inform this engine is the authoritative one, RFC 3414, 3.2.7 a. */
+  /** Tells whether an inform is in time: this engine is the authoritative one for it, RFC 3414, 3.2.7 a. */
   private isOurTime({ boots, time }: { boots: number; time: number }, now: Date): boolean {
     return boots === OWN_BOOTS && Math.abs(time - this.secure.timeAt(now)) <= WINDOW_SECONDS;
   }
@@ -120,7 +126,10 @@ export class TrapAdmission {
   }
 }
 
-/** Who only asked who we are has no name, and is not refused. Any other report is a refusal. */
+/**
+ * Returns the refusal for a message that net-snmp answered with a report. A message without a user name only asked for
+ * our engine (discovery), and is not refused.
+ */
 function reported(user: string, source: TrapSource | undefined): Refusal | undefined {
   if (source !== undefined) return refusal('security level too low', source.id);
   return user === '' ? undefined : refusal('unknown user');

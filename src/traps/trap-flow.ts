@@ -6,43 +6,49 @@ import type { Datagram, PackedDatagrams } from './datagrams';
 import type { Informs } from './informs';
 import type { Spool } from './spool';
 
-/** A notification on its way to the intake. */
+/** Notification on its way to PostgreSQL. */
 export interface PendingTrap {
-  /** Of the alert that it is: by it one can tell whether it is kept already. */
+  /** Id of its alert, by which it can be found when it is kept already. */
   id: string;
   /** Name of its source. */
   source: string;
-  /** That alert, and ends of others. */
+  /** The alert that it is, and ends of others. */
   alerts: IncomingAlert[];
-  /** Who waits for its acknowledgement. */
+  /** Inform to acknowledge once it is kept. */
   inform?: { key: string; acknowledgement: Buffer; address: string; port: number };
 }
 
-/** What the flow needs of the world. */
+/** Needs of the flow: decoding, committing, the spool, acknowledging. */
 export interface TrapFlowPorts {
-  /** The trap in a datagram; undefined when it is not taken. */
+  /** Returns the trap in a datagram; undefined when it is not let in. */
   trapIn(datagram: Datagram): PendingTrap | undefined;
-  /** Commits them. @throws Unavailable when it can't be done now */
+  /** Commits alerts. @throws Unavailable when it can't be done now */
   accept(source: string, alerts: IncomingAlert[]): Promise<unknown>;
-  /** Those of the ids that are kept. */
+  /** Returns those of the ids that are kept. */
   kept(ids: string[]): Promise<Set<string>>;
-  /** They are dealt with. */
+  /** Gives back the memory of datagrams that are dealt with. */
   release(packed: PackedDatagrams): void;
   acknowledge(answer: Buffer, address: string, port: number): void;
-  /** Undefined while no disk can be used. */
+  /** Spool on disk; undefined while none can be used. */
   readonly spool?: Spool;
   informs: Informs;
 }
 
-/** Notifications that are committed at once. */
+/** Number of notifications from which a batch is full. */
 export const MAX_BATCH = 5_000;
-/** More than this in memory goes to disk: PostgreSQL is slower than they come. */
+/** Most bytes in memory before notifications go to disk, as PostgreSQL is slower than they come. */
 const SPOOL_BEYOND_BYTES = 32 << 20;
 const RETRY_MS = 500;
 
 /**
- * The way of notifications, in their order: to the intake while PostgreSQL takes them; to disk while it does not, or is
- * slower than they come; from there to the intake. Each is on its way until it is on disk or committed.
+ * Takes notifications to PostgreSQL, in their order, by one loop.
+ *
+ * - Direct: from memory to PostgreSQL, while the spool is empty and memory holds little.
+ * - Spooling: from memory to disk, while PostgreSQL is away or slower than they come; then from disk to PostgreSQL,
+ *   oldest first, every `RETRY_MS` while it is away.
+ * - A notification is in memory until it is on disk or committed; only then is its inform acknowledged.
+ * - A commit whose outcome is unknown is tried again after asking which alerts are kept. What can be neither committed
+ *   nor spooled is counted as lost.
  */
 export class TrapFlow {
   private readonly logger = new Logger('Traps');
@@ -56,7 +62,7 @@ export class TrapFlow {
 
   constructor(private readonly ports: TrapFlowPorts) {}
 
-  /** What was taken before waits until then. */
+  /** Starts the loop. What was taken before waits until then. */
   start(): void {
     this.running ??= this.run();
   }
@@ -67,7 +73,9 @@ export class TrapFlow {
     this.wake();
   }
 
-  /** Resolves when what was taken is committed or on disk; what is on neither then is lost, and counted. */
+  /**
+   * Stops the flow: resolves when what was taken is committed or on disk. What is on neither then is lost, and counted.
+   */
   async stop(): Promise<void> {
     this.isStopping = true;
     if (this.running === undefined) this.loseUnread();
@@ -76,7 +84,10 @@ export class TrapFlow {
     await this.ports.spool?.close();
   }
 
-  /** It was never started: no source is known, so that nobody can tell what of it would have been taken. */
+  /**
+   * Counts what waits as lost, when the flow was never started: no source is known, so nobody can tell what of it would
+   * have been let in.
+   */
   private loseUnread(): void {
     let count = 0;
     for (const packed of this.waiting) while (packed.next() !== undefined) count++;
@@ -109,7 +120,7 @@ export class TrapFlow {
     await this.replay();
   }
 
-  /** From memory to the intake. */
+  /** Commits a batch from memory. */
   private async pass(): Promise<void> {
     const { traps, done } = this.gather();
     try {
@@ -127,14 +138,14 @@ export class TrapFlow {
     }
   }
 
-  /** From memory to disk. */
+  /** Spools a batch from memory; commits it if there is no disk. */
   private async putAside(): Promise<void> {
     const { traps, done } = this.gather();
     if (!(await this.spooled(traps))) await this.settle(traps);
     done.forEach((packed) => this.release(packed));
   }
 
-  /** From disk to the intake. */
+  /** Commits the oldest segment of the spool. */
   private async replay(): Promise<void> {
     const lines = await this.ports.spool!.first();
     if (lines === undefined) return;
@@ -144,7 +155,7 @@ export class TrapFlow {
     telemetry.spoolBytes.set(this.ports.spool!.bytes);
   }
 
-  /** Datagrams that wait, up to a batch of them. */
+  /** Takes the datagrams that wait, up to a batch, and decodes them. */
   private gather(): { traps: PendingTrap[]; done: PackedDatagrams[] } {
     const traps: PendingTrap[] = [];
     const done: PackedDatagrams[] = [];
@@ -165,7 +176,7 @@ export class TrapFlow {
   }
 
   /**
-   * Answers those that could not be committed now.
+   * Commits notifications, and returns those that could not be committed now.
    *
    * @param mayBeKept an earlier try ended without an answer, perhaps of another process
    */
@@ -195,7 +206,10 @@ export class TrapFlow {
     return left;
   }
 
-  /** One that PostgreSQL can't hold must not keep the others out: it is found and left. */
+  /**
+   * Commits notifications of one source. One that PostgreSQL can't hold must not keep the others out: it is found by
+   * halving, and lost.
+   */
   private async accept(traps: PendingTrap[]): Promise<void> {
     try {
       await this.ports.accept(
@@ -214,7 +228,7 @@ export class TrapFlow {
     }
   }
 
-  /** False: there is no disk to put them on. Those it has no room for are lost. */
+  /** Puts notifications on disk; those without room are lost. Returns false when there is no disk that takes them. */
   private async spooled(traps: readonly PendingTrap[]): Promise<boolean> {
     const { spool } = this.ports;
     if (spool === undefined) return false;
@@ -265,7 +279,7 @@ function ofOneSource(traps: PendingTrap[]): PendingTrap[] {
   return end < 0 ? traps : traps.slice(0, end);
 }
 
-/** SQLSTATE classes of what is wrong with the data, and stays so. */
+/** Tells, by the class of SQLSTATE, whether an error is about the data and so will not go away. */
 function isUnkeepable(error: unknown): boolean {
   const { code } = error as { code?: string };
   return !(error instanceof Unavailable) && code !== undefined && /^(22|54)/.test(code);
@@ -273,7 +287,7 @@ function isUnkeepable(error: unknown): boolean {
 
 const lineOf = ({ id, source, alerts }: PendingTrap): string => JSON.stringify({ id, source, alerts });
 
-/** None in a line that a failing disk has spoilt. */
+/** Reads a line of the spool; none when a failing disk has spoilt it. */
 function noteOf(line: string): PendingTrap[] {
   try {
     const { id, source, alerts } = JSON.parse(line) as PendingTrap;

@@ -31,17 +31,24 @@ import { MAX_BATCH, TrapFlow, type PendingTrap } from './trap-flow';
 import { TrapSocket } from './trap-socket';
 import { TrapSource } from './trap-source';
 
-/** How soon a change of the sources counts. */
+/** Longest time until a change of the sources counts. */
 const SOURCES_MS = 2_000;
 const REPORT_MS = 1_000;
-/** How soon a spool that could not be opened is tried again. */
+/** Time after which a spool that could not be opened is tried again. */
 const SPOOL_MS = 2_000;
-/** Datagrams that wait to be read; beyond this they are dropped, and counted. */
+/** Most bytes of datagrams that wait to be read; beyond it they are dropped, and counted. */
 const MAX_HELD_BYTES = 64 << 20;
-/** A refused sender is worth a log line this often. */
+/** Shortest time between two log lines about refused senders. */
 const REFUSED_LOG_MS = 10_000;
 
-/** Receives SNMP notifications and hands them to the intake, in batches: as alerts like any other. */
+/**
+ * Receives SNMP notifications and commits them in batches, as alerts like any other.
+ *
+ * - Until the sources are known, `admission` is undefined and datagrams wait in memory.
+ * - Three rounds run side by side with the flow: sources, spool (until it is open) and reports; none of them twice at a
+ *   time.
+ * - Sources that are known count until newer ones are read.
+ */
 @Injectable()
 export class TrapListener implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('Traps');
@@ -52,7 +59,7 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
   private readonly reportRounds = new Periodic('TrapReports', REPORT_MS, () => this.report());
   private readonly spoolRounds = new Periodic('TrapSpool', SPOOL_MS, () => this.openSpool());
   private flow?: TrapFlow;
-  /** Undefined until the sources are known: what comes meanwhile waits. */
+  /** Admission of datagrams; undefined until the sources are known. */
   private admission?: TrapAdmission;
   private spool?: Spool;
   private whyNoSpool = 'it is not open yet';
@@ -112,25 +119,35 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
     await this.report().catch(() => undefined);
   }
 
-  /** What was put on disk before PostgreSQL told its time came in by this machine's clock, which may be ahead. */
+  /**
+   * Moves moments that lie ahead to now: notifications that were put on disk before PostgreSQL told its time bear the
+   * time of this machine's clock, which may be ahead.
+   */
   private notAhead(alerts: readonly IncomingAlert[]): readonly IncomingAlert[] {
     const now = this.clock.now();
     const isAhead = ({ at }: IncomingAlert) => at !== undefined && at > now;
     return alerts.some(isAhead) ? alerts.map((one) => (isAhead(one) ? { ...one, at: now } : one)) : alerts;
   }
 
-  /** @throws Error when notifications can't be put on disk while PostgreSQL is away */
+  /**
+   * Checks that notifications can be put on disk while PostgreSQL is away.
+   *
+   * @throws Error when they can't
+   */
   async ableToSpool(): Promise<void> {
     if (this.spool === undefined) throw new Error(`MONSCALE_SPOOL_DIR can't be used: ${this.whyNoSpool}`);
     await this.spool.able();
   }
 
-  /** Why what comes is taken by nobody: until sources are known it waits in memory. */
+  /** Returns why no source takes what comes; until sources are known it waits in memory. */
   sourcesProblem(): string | undefined {
     return this.whyNoSources;
   }
 
-  /** Until it is open; what is in it from earlier goes first then. @throws Error when it can't be */
+  /**
+   * Opens the spool, unless it is open; what an earlier process left in it is committed first. @throws Error when it
+   * can't be opened
+   */
   private async openSpool(): Promise<void> {
     if (this.spool !== undefined) return;
     const { dir, maxBytes } = this.config.spool;
@@ -211,7 +228,7 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
     this.logger.warn(`refused a notification from ${address}: ${refused.reason}`);
   }
 
-  /** Tells what was counted meanwhile. */
+  /** Reports what was counted since the last time, and stores engines and refusals. */
   private async report(): Promise<void> {
     const { received, dropped, kernelDropped } = this.socket.counts();
     telemetry.trapDatagrams.inc(received);

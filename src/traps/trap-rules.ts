@@ -6,27 +6,27 @@ import { keyOf } from '../alerts/formats/reading';
 import type { Notification, PlainVarbind } from '../snmp/notification';
 import { namesHost } from './source-address';
 
-/** A notification that a source has taken. */
+/** Notification that a source has let in. */
 export interface TakenNotification {
-  /** Of the alert it becomes. */
+  /** Id of the alert it becomes. */
   id: string;
   notification: Notification;
   sourceAddress: string;
-  /** Version 3 only. */
+  /** User, for version 3. */
   user?: string;
   at: Date;
 }
 
-/** Names of OIDs, as MIBs say them: `IF-MIB::linkDown`. */
+/** Names of OIDs by the MIBs: `IF-MIB::linkDown`. */
 export interface TrapNames {
   nameOf(oid: string): string | undefined;
 }
 
 const IF_INDEX = '1.3.6.1.2.1.2.2.1.1';
-/** RFC 2863: the link of an interface. */
+/** Pair linkDown and linkUp of an interface, RFC 2863. */
 const LINK: SnmpPair = { raise: '1.3.6.1.6.3.1.1.5.3', clear: '1.3.6.1.6.3.1.1.5.4', key: [IF_INDEX] };
 
-/** What notifications become: events, beginnings, and ends of what began. */
+/** Rules by which a source's notifications become alerts: events, raises, and clears of what was raised. */
 export class TrapRules {
   private readonly raises = new Map<string, SnmpPair>();
   private readonly clears = new Map<string, SnmpPair[]>();
@@ -47,8 +47,8 @@ export class TrapRules {
   }
 
   /**
-   * Each notification is an alert of its own. One that begins something lives until it is cleared; every other is an event,
-   * and lives for a while. One that clears ends what began, too.
+   * Returns the alerts of a notification: one of its own, which lives until it is cleared if it raises something, and
+   * else for a while, as an event. A notification that clears ends what was raised, too.
    */
   alertsOf(taken: TakenNotification, names: TrapNames): IncomingAlert[] {
     const { id, notification, sourceAddress, at } = taken;
@@ -79,13 +79,16 @@ export class TrapRules {
   }
 }
 
-/** Devices behind one address of a NAT are told apart by their inner ones. */
+/** Returns the sender's part of the key. Devices behind one address of a NAT differ by their inner addresses. */
 function senderKey({ agentAddress }: Notification, sourceAddress: string): string {
   const isElsewhere = agentAddress !== undefined && agentAddress !== sourceAddress && namesHost(agentAddress);
   return isElsewhere ? `${sourceAddress}/${agentAddress}` : sourceAddress;
 }
 
-/** What tells apart: the row of a table, which is what follows the column's OID; of a scalar its value. */
+/**
+ * Returns an object's part of the key: the row of a table, which is what follows the column's OID; of a scalar its
+ * value.
+ */
 function keyPart(varbinds: readonly PlainVarbind[], prefix: string): string {
   const found = varbinds.find(
     ({ oid }) => oid.startsWith(prefix) && (oid.length === prefix.length || oid[prefix.length] === '.'),

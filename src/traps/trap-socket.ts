@@ -14,27 +14,33 @@ import { Count, COUNTS, type FromSocket, type SocketData, type ToSocket } from '
 export interface TrapSocketOptions {
   /** Address to listen on; IPv6 when it has a colon. */
   host: string;
-  /** UDP; 0 takes a free one. */
+  /** UDP port; 0 takes a free one. */
   port: number;
-  /** Of datagrams that nobody has released yet. */
+  /** Most bytes of datagrams that nobody has released yet. */
   maxHeldBytes: number;
-  /** To be released once they are dealt with. */
+  /** Called with datagrams, to be released once they are dealt with. */
   onDatagrams(packed: PackedDatagrams): void;
 }
 
-/** What came of datagrams since it was asked last. */
+/** Counts of datagrams since the last call. */
 export interface SocketCounts {
   received: number;
-  /** There was no room for them in memory. */
+  /** Datagrams for which there was no room in memory. */
   dropped: number;
-  /** The kernel had no room for them in the socket's buffer. */
+  /** Datagrams for which the kernel had no room in the socket's buffer. */
   kernelDropped: number;
 }
 
-/** A thread that ended is started again after this. */
+/** Time after which a thread that ended is started again. */
 const RESTART_MS = 500;
 
-/** A UDP socket that is read by a thread of its own. */
+/**
+ * UDP socket that is read by a thread of its own.
+ *
+ * - Between `start` and `stop` one thread listens; when it ends by itself, another is started on the same port.
+ * - `heldBytes`, shared with the thread, grows as datagrams are handed over and shrinks as they are released; while it
+ *   is over `maxHeldBytes` the thread drops what comes.
+ */
 export class TrapSocket {
   private readonly logger = new Logger('TrapSocket');
   private thread?: Worker;
@@ -44,12 +50,16 @@ export class TrapSocket {
 
   constructor(private readonly options: TrapSocketOptions) {}
 
-  /** @throws Error when the port is taken or not permitted */
+  /**
+   * Starts the thread, and resolves when it listens.
+   *
+   * @throws Error when the port is taken or not permitted
+   */
   async start(): Promise<void> {
     this.thread = await this.listen(this.options.port);
   }
 
-  /** A thread that listens on the port. */
+  /** Starts a thread that listens on the port. */
   private async listen(port: number): Promise<Worker> {
     const { host, maxHeldBytes } = this.options;
     const workerData: SocketData = { host, port, maxHeldBytes, counts: this.counters.buffer };
@@ -77,7 +87,7 @@ export class TrapSocket {
     return thread;
   }
 
-  /** Unless it was asked to end, it listens again, on the same port. */
+  /** Listens again on the same port, until it succeeds or `stop` is called. */
   private async again(): Promise<void> {
     while (this.thread !== undefined) {
       await sleep(RESTART_MS);
@@ -93,7 +103,7 @@ export class TrapSocket {
     }
   }
 
-  /** The actual port; the one asked for before `start`. */
+  /** Actual port; before `start` the one asked for. */
   get port(): number {
     return this.boundPort ?? this.options.port;
   }
@@ -102,12 +112,12 @@ export class TrapSocket {
     return Atomics.load(this.counters, Count.heldBytes);
   }
 
-  /** They are dealt with: there is room for others. */
+  /** Gives back the memory of datagrams that are dealt with. */
   release({ bytes }: PackedDatagrams): void {
     Atomics.sub(this.counters, Count.heldBytes, bytes);
   }
 
-  /** Nobody is told whether it arrived, as with any datagram. */
+  /** Sends an answer. Nobody learns whether it arrived, as with any datagram. */
   send(answer: Buffer, address: string, port: number): void {
     const message: ToSocket = { answer: Uint8Array.from(answer), address, port };
     this.thread?.postMessage(message);
@@ -127,7 +137,7 @@ export class TrapSocket {
     };
   }
 
-  /** What was read until then is handed over first. */
+  /** Stops the thread. What was read until then is handed over first. */
   async stop(): Promise<void> {
     const { thread } = this;
     this.thread = undefined;
@@ -138,7 +148,10 @@ export class TrapSocket {
   }
 }
 
-/** The last column of the socket's line; undefined where the kernel does not tell. See proc(5). */
+/**
+ * Returns the drops that the kernel counts, the last column of the socket's line; undefined where it does not tell. See
+ * proc(5).
+ */
 function kernelDropsOf(port: number, isIpv6: boolean): number | undefined {
   const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   try {

@@ -4,7 +4,7 @@ import type { SnmpUser } from '../snmp/snmp-target';
 import type { SnmpSourceParams } from '../alerts/formats/snmp.format';
 import { TrapRules } from './trap-rules';
 
-/** A source of SNMP notifications as the listener asks it. */
+/** Source of SNMP notifications, with its params ready for the listener. */
 export class TrapSource {
   private readonly communities: ReadonlySet<string>;
   private readonly users: ReadonlyMap<string, SnmpUser>;
@@ -30,7 +30,7 @@ export class TrapSource {
     return this.allowed?.has(address) ?? true;
   }
 
-  /** May the address say from whom it has a notification? */
+  /** Tells whether the address may say from whom it has a notification. */
   isRelay(address: string): boolean {
     return this.relays.has(address);
   }
@@ -44,7 +44,7 @@ export class TrapSource {
   }
 }
 
-/** A set of networks. */
+/** Set of networks. */
 class Networks {
   private readonly list = new BlockList();
 

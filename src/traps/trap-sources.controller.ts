@@ -7,7 +7,7 @@ import { storable } from '../common/json';
 import { EngineStore } from '../snmp/engine-store';
 import { Refusals } from './refusals';
 
-/** What there is to know of a source of SNMP notifications alone. */
+/** HTTP API of what only sources of SNMP notifications have: refused senders and engines. */
 @ApiTags('sources')
 @ApiBearerAuth()
 @Controller('api/v1/sources')

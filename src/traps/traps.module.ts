@@ -4,7 +4,7 @@ import { EngineStore } from '../snmp/engine-store';
 import { Mibs } from './mibs';
 import { Refusals } from './refusals';
 
-/** What agents say by themselves. */
+/** Module of SNMP notifications: refusals, engines and MIBs. */
 @Module({
   imports: [AlertsModule],
   providers: [Refusals, EngineStore, Mibs],

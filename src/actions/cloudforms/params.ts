@@ -1,4 +1,4 @@
-/** Params that both CloudForms actions share, and the grammar of its fields. */
+/** Texts by name. This file has the params that both CloudForms actions share, and the grammar of its fields. */
 import { step } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { Choice, Nested, Text, TextMap } from '../../common/fields';
@@ -9,9 +9,9 @@ import { Permanent } from '../action';
 
 export type Texts = Record<string, string>;
 
-/** A key of `key=value|key=value`: CloudForms trims it. */
+/** Key of `key=value|key=value`, without blanks around it: CloudForms trims keys. */
 export const KEY = /^[^\s=|](?:[^=|]*[^\s=|])?$/;
-/** What no XML 1.0 document can hold (W3C, Extensible Markup Language 1.0, 2.2). */
+/** Characters that no XML 1.0 document can hold (W3C, Extensible Markup Language 1.0, 2.2). */
 const NO_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
 
 export class CloudFormsParams implements CloudFormsAccess {
@@ -57,7 +57,9 @@ export class CloudFormsParams implements CloudFormsAccess {
   tls?: TlsParams;
 }
 
-/** What can be judged of a field when it is saved: its keys, and values that hold no template. */
+/**
+ * Returns what is wrong with a field, as far as can be told when it is saved: its keys, and values without templates.
+ */
 export function fieldProblems(field: string, texts: Texts | undefined, api: Api): FieldError[] {
   const keys = Object.keys(texts ?? {});
   return Object.entries(texts ?? {}).flatMap(([key, value], index) => {
@@ -72,8 +74,8 @@ export function fieldProblems(field: string, texts: Texts | undefined, api: Api)
 }
 
 /**
- * `key=value|key=value`, as the fields of the SOAP API are written. There is no escape: what would end a value is
- * refused. A value may hold `=`: the first one parts.
+ * Returns `key=value|key=value`, the form of fields in the SOAP API. It has no escape: characters that would end a
+ * value are refused. A value may hold `=`, since the first one separates.
  *
  * Source: ManageIQ `miq_request_workflow.rb`, parse_ws_string.
  *
@@ -88,7 +90,7 @@ export function pipedText(field: string, texts: Texts = {}): string {
   return parts.join('|');
 }
 
-/** The same fields for the REST API, which takes them as JSON. */
+/** Returns the same fields for the REST API, which takes them as JSON. */
 export const jsonFields = (texts: Texts = {}): Texts =>
   Object.fromEntries(Object.entries(texts).map(([key, value]) => [key, String(value)]));
 

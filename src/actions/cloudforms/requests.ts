@@ -1,4 +1,7 @@
-/** Requests of CloudForms: people approve them, and it works them off. How far they are, over either API. */
+/**
+ * Seconds of a day. This file reads the state of CloudForms requests, over either API: people approve them, then
+ * CloudForms works them off.
+ */
 import { idOf, restCall, wordOf, type Json } from '../../targets/cloudforms/rest';
 import { soapCall } from '../../targets/cloudforms/soap';
 import { textOf, type SoapNode } from '../../targets/cloudforms/soap-answer';
@@ -8,14 +11,14 @@ import { Permanent, Retryable, type ActionResult, type Waiting } from '../action
 const DAY_SECONDS = 86_400;
 const APPROVAL_DAYS = 7;
 
-/** Source: ManageIQ `miq_request.rb`. */
+/** State of a request. Source: ManageIQ `miq_request.rb`. */
 export interface RequestState {
   id: string;
-  /** pending_approval, approved, denied. */
+  /** pending_approval, approved or denied. */
   approval: string;
-  /** pending, queued, active, …, finished. */
+  /** pending, queued, active, … or finished. */
   state: string;
-  /** Ok, Warn, Error, Timeout, Denied. */
+  /** Ok, Warn, Error, Timeout or Denied. */
   status: string;
   message: string;
 }
@@ -25,7 +28,12 @@ export type RequestKind = 'provision' | 'automation';
 const OPERATIONS = { provision: 'GetVmProvisionRequest', automation: 'GetAutomationRequest' };
 const COLLECTIONS = { provision: '/api/provision_requests', automation: '/api/automation_requests' };
 
-/** How far a request is. @throws Retryable whatever goes wrong with asking; Gone when there is no such request */
+/**
+ * Reads the state of a request.
+ *
+ * @throws Retryable for any failure of the question
+ * @throws Gone when there is no such request
+ */
 export async function readRequest(
   target: Target,
   api: Api,
@@ -51,7 +59,10 @@ export async function readRequest(
   });
 }
 
-/** What was accepted goes on at the target, whatever keeps us from asking. Only its being gone ends it. */
+/**
+ * Runs a question and turns any Permanent but Gone into a Retryable: an accepted request goes on at the target even if
+ * it can't be asked about.
+ */
 export async function asking<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
@@ -85,7 +96,7 @@ export function progressOf({ approval, state, status }: RequestState): Progress 
   return status === 'Ok' ? 'done' : 'failed';
 }
 
-/** A request in a sentence: "request 7 waits for approval". */
+/** Returns a request as a sentence: "request 7 waits for approval". */
 export function sentenceOf(state: RequestState, of = ''): string {
   const { id, approval, status, message } = state;
   const request = `request ${id}${of}`;
@@ -104,7 +115,11 @@ export function sentenceOf(state: RequestState, of = ''): string {
   }
 }
 
-/** @throws Permanent with the request's own message when it was denied or failed */
+/**
+ * Returns the result that a request stands for.
+ *
+ * @throws Permanent with the request's own message when it was denied or failed
+ */
 export function resultOf(state: RequestState, waiting: Waiting): ActionResult {
   const progress = progressOf(state);
   const detail = sentenceOf(state);
@@ -112,6 +127,6 @@ export function resultOf(state: RequestState, waiting: Waiting): ActionResult {
   return progress === 'done' ? { detail } : { detail, waiting };
 }
 
-/** Seconds a request may take; people who approve have a week. */
+/** Returns how long a request may take, seconds; a week when people have to approve it. */
 export const waitsAtMost = (requester: Record<string, string> = {}): number =>
   requester.auto_approve === 'true' ? DAY_SECONDS : APPROVAL_DAYS * DAY_SECONDS;

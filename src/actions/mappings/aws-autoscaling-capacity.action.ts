@@ -28,9 +28,12 @@ import {
 import { intentOf, stepOf, wishOf, wishText, type Direction, type DesiredNodes } from '../capacity';
 
 const CAPACITY_AT_MOST = 2 ** 31 - 1;
-/** Auto Scaling API reference, SetDesiredCapacity: it has something under way, or somebody else has it in hand. */
+/**
+ * Error codes of a group that is busy, or being changed by somebody else (Auto Scaling API reference,
+ * SetDesiredCapacity).
+ */
 const BUSY = /^(ScalingActivityInProgress|ResourceContention)/;
-/** How long something else may be under way at a group, beside its cooldown. */
+/** Longest time a group may be busy with something else, beside its cooldown, seconds. */
 const BUSY_SECONDS = 3_600;
 
 export class AwsAutoscalingCapacityParams implements SelfChecking {
@@ -79,8 +82,8 @@ export class AwsAutoscalingCapacityParams implements SelfChecking {
 }
 
 /**
- * Sets the desired capacity of a group, within its bounds (Auto Scaling API, 2011-01-01). The group is read right before;
- * the API has no condition to set it on, so what somebody else sets in the moment between is overwritten.
+ * Sets the desired capacity of a group, within its bounds (Auto Scaling API, 2011-01-01). The group is read right
+ * before. The API has no conditional write: what somebody else sets in between is overwritten.
  */
 @ActionMapping({
   type: 'aws_autoscaling_capacity',
@@ -125,7 +128,7 @@ export class AwsAutoscalingCapacity implements Action<AwsAutoscalingCapacityPara
     return endpoint === undefined ? `autoscaling.${region}.amazonaws.com` : hostIn(endpoint);
   }
 
-  /** The number is written down before it is set, and another try sets the same: set twice, it is the same. */
+  /** Returns true: the number is recorded before it is set, and a retry sets the same number. */
   idempotent(): boolean {
     return true;
   }
@@ -136,7 +139,10 @@ function wishFor(params: AwsAutoscalingCapacityParams, variables: Record<string,
   return wishOf(params.desiredCapacity, variables, CAPACITY_AT_MOST, `scaling ${groupText(params)}`);
 }
 
-/** Auto Scaling User Guide, "Suspend and resume processes": the number is taken, and nothing follows. */
+/**
+ * Returns a warning when the process that the change needs is suspended: AWS takes the number, and nothing follows
+ * (Auto Scaling User Guide, "Suspend and resume processes").
+ */
 function suspensionText({ SuspendedProcesses = [] }: Group, direction: Direction | undefined): string {
   const needed = direction === 'up' ? ['Launch'] : direction === 'down' ? ['Terminate'] : [];
   const suspended = SuspendedProcesses.filter(({ ProcessName = '' }) => needed.includes(ProcessName));

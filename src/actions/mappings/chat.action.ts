@@ -6,11 +6,11 @@ import { ActionMapping, Permanent, type Action, type ActionContext, type ActionR
 import { chatFailure, type ChatService } from '../chat-answers';
 import { Webhook, WebhookParams } from './webhook.action';
 
-/** What each of them takes for a message. */
+/** Form of a message for each service. */
 const SHAPES: Record<ChatService, (text: string) => object> = {
-  /** https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks; Mattermost takes it too. */
+  /** Format: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks; Mattermost takes it too. */
   slack: (text) => ({ text }),
-  /** https://learn.microsoft.com/connectors/teams: a workflow "when a Teams webhook request is received". */
+  /** Format: https://learn.microsoft.com/connectors/teams, a workflow "when a Teams webhook request is received". */
   teams: (text) => ({
     type: 'message',
     attachments: [
@@ -65,7 +65,7 @@ export class ChatParams {
 export class Chat implements Action<ChatParams> {
   private readonly webhook = new Webhook();
 
-  /** A message has no key to know it by: a lost answer leaves open whether it was said. */
+  /** Posts the message. A message has no idempotency key: after a lost answer it is unknown whether it was posted. */
   async execute(params: ChatParams, context: ActionContext): Promise<ActionResult> {
     if (params.text.trim() === '') throw new Permanent('there is nothing to say: its text is empty');
     return this.webhook.execute(requestOf(params), context, (answer, target) =>

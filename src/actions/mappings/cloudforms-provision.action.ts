@@ -36,7 +36,7 @@ import {
 } from '../cloudforms/requests';
 
 const REQUESTS = '/api/provision_requests';
-/** Under this key the request carries the execution's id. */
+/** Key under which the request carries the execution's id. */
 const EXECUTION = 'monscale_execution';
 const FIELDS = ['templateFields', 'vmFields', 'requester', 'tags', 'additionalValues'] as const;
 
@@ -96,7 +96,7 @@ export class CloudFormsProvisionParams extends CloudFormsParams implements SelfC
   }
 }
 
-/** Asks CloudForms for virtual machines, and waits until its request has ended: people may have to approve it. */
+/** Asks CloudForms for virtual machines and waits until the request has ended, which people may have to approve. */
 @ActionMapping({
   type: 'cloudforms_provision',
   title: 'CloudForms: new virtual machines',
@@ -139,14 +139,14 @@ export class CloudFormsProvision implements Action<CloudFormsProvisionParams> {
     return hostIn(url);
   }
 
-  /** Each request is another machine: CloudForms knows no key. */
+  /** Returns false: CloudForms has no idempotency key, and each request creates another machine. */
   idempotent(): boolean {
     return false;
   }
 
   /**
-   * Over REST the request can be found by the execution's id, and followed. One that is not found may still be on its
-   * way, or not be shown to us: that proves nothing.
+   * Looks for the request by the execution's id, over REST only, and follows it. A request that is not found proves
+   * nothing: it may still be on its way, or not be visible to us.
    */
   async verify(params: CloudFormsProvisionParams, { executionId, signal }: ActionContext): Promise<Verdict> {
     if (params.api !== 'rest') return 'unknown';
@@ -205,7 +205,11 @@ function accepted(state: RequestState, api: Api, { host }: Target): ActionResult
   return resultOf({ ...state, message: '' }, { api, request: id });
 }
 
-/** The execution's own request among the newest that we are shown. @throws as a question does */
+/**
+ * Returns the execution's own request, if it is among the newest that are visible.
+ *
+ * @throws whatever a question throws
+ */
 async function findRequest(
   target: Target,
   executionId: string,
@@ -235,7 +239,7 @@ function sharedPartsOf(params: CloudFormsProvisionParams): Record<string, Part> 
   };
 }
 
-/** The parts of VmProvisionRequest. */
+/** Returns the parts of VmProvisionRequest. */
 function partsOf(params: CloudFormsProvisionParams, executionId: string): Record<string, Part> {
   const values = pipedText('additionalValues', withExecution(params, executionId));
   const members = { values, ems_custom_attributes: '', miq_custom_attributes: '' };

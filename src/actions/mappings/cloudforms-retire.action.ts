@@ -29,7 +29,7 @@ import { asking, progressOf, readRequest, sentenceOf, waitsAtMost } from '../clo
 const COUNT = /^\s*0*[1-9]\d{0,3}\s*$/;
 const COUNT_HINT = 'must be a whole number from 1 to 9999';
 const ASKED_AT_ONCE = 8;
-/** Where a preview can't know a machine's id. */
+/** Placeholder for a machine's id, which a preview can't know. */
 const EACH_ID = '<id>';
 
 export class CloudFormsRetireParams extends CloudFormsParams implements SelfChecking {
@@ -74,10 +74,10 @@ export class CloudFormsRetireParams extends CloudFormsParams implements SelfChec
   }
 }
 
-/** A machine whose retirement CloudForms has accepted, and what is followed. */
+/** Machine whose retirement CloudForms has accepted, and the request or task to follow. */
 type Retiring = Pick<Machine, 'id' | 'name'> & ({ request: string } | { task?: string });
 
-/** Retires virtual machines that carry a tag, the newest first, and waits until that is done. */
+/** Retires virtual machines that carry a tag, newest first, and waits until that is done. */
 @ActionMapping({
   type: 'cloudforms_retire',
   title: 'CloudForms: retire virtual machines',
@@ -87,7 +87,10 @@ type Retiring = Pick<Machine, 'id' | 'name'> & ({ request: string } | { task?: s
 })
 @Injectable()
 export class CloudFormsRetire implements Action<CloudFormsRetireParams> {
-  /** Once one machine was asked for, no failure may begin anew: that would retire others. */
+  /**
+   * Asks for the retirement of each machine. Once one was asked for, no failure may be retried: a retry would choose
+   * other machines.
+   */
   async execute(params: CloudFormsRetireParams, context: ActionContext): Promise<ActionResult> {
     const target = targetOf(params);
     const count = countOf(params, context.variables);
@@ -131,7 +134,7 @@ export class CloudFormsRetire implements Action<CloudFormsRetireParams> {
     return waitsAtMost(api === 'rest' ? { auto_approve: 'true' } : requester);
   }
 
-  /** Which machines live is asked when it is done; each gets the second request. */
+  /** Returns the question for machines, which is asked at execution, and the request that each of them gets. */
   preview(params: CloudFormsRetireParams, { executionId, variables }: ActionContext): object {
     const { origin } = targetOf(params);
     const count = countOf(params, variables);
@@ -154,7 +157,7 @@ export class CloudFormsRetire implements Action<CloudFormsRetireParams> {
     return hostIn(url);
   }
 
-  /** Asked again, others would be the newest. */
+  /** Returns false: a retry would find other machines to be the newest. */
   idempotent(): boolean {
     return false;
   }
@@ -173,7 +176,7 @@ export class CloudFormsRetire implements Action<CloudFormsRetireParams> {
   }
 }
 
-/** The parts of CreateAutomationRequest. `vm_retired` is what CloudForms' own automation takes. */
+/** Returns the parts of CreateAutomationRequest. `vm_retired` is what CloudForms' own automation expects. */
 function partsOf(
   { uriParts, requester }: CloudFormsRetireParams,
   vmid: string,
@@ -190,7 +193,10 @@ function partsOf(
 
 const pathOf = (id: string): string => `/api/vms/${id === EACH_ID ? id : encodeURIComponent(id)}`;
 
-/** Versions before 2019 know only `retire`; they refuse the other word, and nothing is done. */
+/**
+ * Asks for the retirement of a machine. Versions before 2019 know only `retire`; they refuse `request_retire`, and do
+ * nothing.
+ */
 async function retireByRest(target: Target, id: string, signal: AbortSignal): Promise<{ task?: string }> {
   let answer: Json;
   try {
@@ -205,7 +211,11 @@ async function retireByRest(target: Target, id: string, signal: AbortSignal): Pr
   return typeof task === 'string' || typeof task === 'number' ? { task: String(task) } : {};
 }
 
-/** @throws Permanent when the template gave no number */
+/**
+ * Returns how many machines to retire.
+ *
+ * @throws Permanent when the template rendered no number
+ */
 function countOf({ count }: CloudFormsRetireParams, variables: Record<string, unknown>): number {
   if (count === undefined) {
     const { delta } = Object(variables.nodes) as { delta?: unknown };
@@ -217,16 +227,20 @@ function countOf({ count }: CloudFormsRetireParams, variables: Record<string, un
   );
 }
 
-/** @throws Permanent: a tag that is none would stand for other machines */
+/**
+ * Returns the tag.
+ *
+ * @throws Permanent when the template rendered no valid tag: it might select other machines
+ */
 function tagOf({ tag }: CloudFormsRetireParams): string {
   if (TAG.test(tag)) return tag;
   throw new Permanent(`nothing can be retired: tag ${TAG_HINT}, not ${JSON.stringify(tag.slice(0, 100))}`);
 }
 
-/** Newest first: ids are given in order. */
+/** Compares two machines, newest first: ids are given in ascending order. */
 const newestFirst = (one: Machine, other: Machine): number => (orderOf(other.id) > orderOf(one.id) ? 1 : -1);
 
-/** `2r17` is the machine 17 of region 2, as some versions write it; others count from region times 10^12. */
+/** Returns an id as a number. Some versions write machine 17 of region 2 as `2r17`; others add region times 10^12. */
 function orderOf(id: string): bigint {
   const [, region = '0', number] = /^(?:(\d+)r)?(\d+)$/.exec(id) ?? [];
   return number === undefined ? 0n : BigInt(region) * 1_000_000_000_000n + BigInt(number);
@@ -257,7 +271,10 @@ async function endOf(target: Target, machine: Retiring, tag: string, signal: Abo
   };
 }
 
-/** The task is over soon: it only begins the retirement. The machine itself says when that is done. */
+/**
+ * Returns how far the retirement of a machine is. The task ends early, since it only starts the retirement; the machine
+ * itself says when it is retired.
+ */
 async function endByRest(
   target: Target,
   { id, name, task }: Pick<Machine, 'id' | 'name'> & { task?: string },
@@ -282,7 +299,7 @@ async function endByRest(
   }
 }
 
-/** Undefined while it goes well. CloudForms deletes old tasks. */
+/** Returns why a task failed; undefined while it has not, and when CloudForms has deleted it. */
 async function failureOfTask(target: Target, task: string, signal: AbortSignal): Promise<string | undefined> {
   try {
     const path = `/api/tasks/${encodeURIComponent(task)}`;

@@ -20,12 +20,12 @@ import {
 } from '../action';
 
 const SECURITY = ['starttls', 'tls', 'none'] as const;
-/** One address, as an envelope takes it: what is before the @ and after it, no blanks, no line breaks. */
+/** One address as in an SMTP envelope: no blanks and no line breaks around the @. */
 const ADDRESS = /^[^\s@<>,;"]+@[^\s@<>,;"]+$/;
 const ADDRESS_HINT = 'must be an address like ops@example.com';
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** Who it is about stands in the subject: it may be all that a phone shows. */
+/** Default subject. Names what it is about, since a phone may show nothing else. */
 const SUBJECT =
   "{{ service.name }}{% if alert %}: {{ alert.labels.alertname | default: alert.annotations.summary | default: 'an alert' }}{% if alert.labels.instance %} on {{ alert.labels.instance }}{% endif %}{% endif %}";
 
@@ -112,7 +112,7 @@ export class EmailParams {
 })
 @Injectable()
 export class Email implements Action<EmailParams> {
-  /** A message that was handed over and not confirmed may be delivered: its end is unknown. */
+  /** Sends the message. If it was handed over and not confirmed, it may have been delivered: its end is `unknown`. */
   async execute(params: EmailParams, context: ActionContext): Promise<ActionResult> {
     const { host, port, security, username, password, tls, timeoutMs } = { ...params, ...context };
     if (context.signal.aborted) throw new Retryable(`not sent: ${messageOf(context.signal.reason)}`);
@@ -187,7 +187,7 @@ export class Email implements Action<EmailParams> {
   }
 }
 
-/** The same id at every try: a mailbox that knows it already may drop the second. */
+/** Returns the message. Its id is the same at every attempt, so that a mailbox may drop a duplicate. */
 function messageFrom({ from, to, subject, text }: EmailParams, { executionId }: ActionContext) {
   const domain = from.slice(from.lastIndexOf('@') + 1);
   return {
@@ -209,8 +209,8 @@ function aborted(signal: AbortSignal): Promise<never> {
 }
 
 /**
- * A server may take a message for some recipients and refuse it for others. Those who have it would get it again, so it is
- * not tried again, also where a refusal would pass.
+ * Returns an error if the server refused some of the recipients. It is permanent even where the refusals are temporary:
+ * a retry would reach the accepted recipients again.
  */
 function refusedIn(sent: SentMessageInfo, server: string): Permanent | undefined {
   const { accepted, rejected, rejectedErrors = [] } = sent as Delivery;
@@ -224,7 +224,7 @@ function refusedIn(sent: SentMessageInfo, server: string): Permanent | undefined
   );
 }
 
-/** What nodemailer tells of an envelope: addresses, and the server's answers to those it refused. */
+/** Nodemailer's report of an envelope: addresses, and the server's answers about refused ones. */
 interface Delivery {
   accepted: string[];
   rejected: string[];
@@ -233,10 +233,13 @@ interface Delivery {
 
 type SmtpError = Error & { code?: string; responseCode?: number };
 
-/** Codes for what can't be helped by trying again: https://nodemailer.com/errors. */
+/** Codes of errors that a retry can't help: https://nodemailer.com/errors. */
 const OURS = ['EENVELOPE', 'ETLS', 'EAUTH', 'ENOAUTH', 'EMESSAGE'];
 
-/** The server's own words first: 4yz can be tried again, 5yz can't (RFC 5321, section 4.2.1). */
+/**
+ * Returns the error for a failure. The server's status comes first: 4yz is temporary, 5yz permanent (RFC 5321, section
+ * 4.2.1).
+ */
 function failureOf(error: SmtpError, server: string, isBegun: boolean): Error {
   const { message: reason, code = '', responseCode } = error;
   const message = `${server}: ${smtpWords(error)}`;

@@ -29,7 +29,7 @@ import {
 
 const OPERATIONS = ['add', 'remove', 'enable', 'disable', 'drain_and_remove'] as const;
 const DRAIN_SECONDS_AT_MOST = 86_400;
-/** An appliance that is away at the deadline is asked for so long. */
+/** Time after the deadline for which removal is tried while the appliance is away, seconds. */
 const REMOVAL_SECONDS = 3_600;
 
 export class F5PoolMembersParams implements F5Pool, SelfChecking {
@@ -90,7 +90,7 @@ export class F5PoolMembersParams implements F5Pool, SelfChecking {
   }
 }
 
-/** Changes members of a pool one by one: nobody else's change of the pool is lost. */
+/** Changes the members of a pool one by one, so that concurrent changes of the pool by others are kept. */
 @ActionMapping({
   type: 'f5_pool_members',
   title: 'F5 pool members',
@@ -119,7 +119,7 @@ export class F5PoolMembers implements Action<F5PoolMembersParams> {
     return { waiting: { drainUntil, members: changed }, detail: `${detail}; drained until ${drainUntil}` };
   }
 
-  /** Removes each member that has no connections left, at the deadline all of them. */
+  /** Removes each member that has no connections left; at the deadline, all of them. */
   async follow(
     params: F5PoolMembersParams,
     { drainUntil, members }: Waiting,
@@ -162,7 +162,7 @@ export class F5PoolMembers implements Action<F5PoolMembersParams> {
     return hostIn(url);
   }
 
-  /** A member is named: added twice it is there once, removed twice it is gone. */
+  /** Returns true: members have names, so adding or removing one twice changes nothing more. */
   idempotent(): boolean {
     return true;
   }
@@ -171,7 +171,10 @@ export class F5PoolMembers implements Action<F5PoolMembersParams> {
     return drainSeconds + REMOVAL_SECONDS;
   }
 
-  /** Which member of the pool is meant. Where that can't be told, only `add` goes on: BIG-IP knows what it has. */
+  /**
+   * Returns the pool's member that is meant. If that can't be told, only `add` goes on: BIG-IP refuses what it already
+   * has.
+   */
   private async find(
     params: F5PoolMembersParams,
     member: Member,
@@ -186,7 +189,11 @@ export class F5PoolMembers implements Action<F5PoolMembersParams> {
     }
   }
 
-  /** @returns what came of it, as the end of a sentence */
+  /**
+   * Makes the change to one member.
+   *
+   * @returns what came of it, as the end of a sentence
+   */
   private async change(
     params: F5PoolMembersParams,
     member: Member,
@@ -212,7 +219,11 @@ export class F5PoolMembers implements Action<F5PoolMembersParams> {
     }
   }
 
-  /** @throws Retryable when it went away since the list was read: the next try sees whether it did */
+  /**
+   * Disables a member, so that its connections end.
+   *
+   * @throws Retryable when the member has gone since the list was read: the next attempt will see whether it has
+   */
   private async drain(params: F5PoolMembersParams, name: string, context: ActionContext): Promise<string> {
     try {
       return await this.pools.disable(params, name, context);
@@ -221,7 +232,10 @@ export class F5PoolMembers implements Action<F5PoolMembersParams> {
     }
   }
 
-  /** Undefined where BIG-IP does not tell. That there are no statistics of it is no proof that it is gone: the list is. */
+  /**
+   * Returns the number of a member's connections; undefined when BIG-IP does not tell. Missing statistics do not prove
+   * that the member is gone; only the list does.
+   */
   private async connections(params: F5PoolMembersParams, name: string, context: ActionContext) {
     try {
       return await this.pools.connections(params, name, context);
@@ -231,7 +245,11 @@ export class F5PoolMembers implements Action<F5PoolMembersParams> {
     }
   }
 
-  /** @throws Retryable when the pool still has one of them, whatever was answered to its removal */
+  /**
+   * Checks that removed members are gone.
+   *
+   * @throws Retryable when the pool still has one of them, although its removal was answered with success
+   */
   private async expectGone(
     params: F5PoolMembersParams,
     names: readonly string[],
@@ -245,11 +263,15 @@ export class F5PoolMembers implements Action<F5PoolMembersParams> {
   }
 }
 
-/** The name the pool has it under, when that is another. */
+/** Returns a note with the name that the pool has for a member, if it is another one. */
 const aliasOf = ({ name }: Member, found: PoolMember | undefined): string =>
   found === undefined || found.name === name ? '' : ` (the pool has it as ${found.name})`;
 
-/** @throws Permanent for a member that comes back by itself */
+/**
+ * Checks that a member will not come back by itself.
+ *
+ * @throws Permanent for one that BIG-IP made for a host name
+ */
 function expectLasting({ name, isEphemeral }: PoolMember, params: F5PoolMembersParams): void {
   if (isEphemeral)
     throw new Permanent(
@@ -257,7 +279,7 @@ function expectLasting({ name, isEphemeral }: PoolMember, params: F5PoolMembersP
     );
 }
 
-/** Draining begins with it. */
+/** Returns the first change of the operation: draining begins with `disable`. */
 const changeOf = ({ operation }: F5PoolMembersParams) =>
   operation === 'drain_and_remove' ? 'disable' : operation;
 

@@ -11,7 +11,7 @@ import { LogMessage } from './log-message.action';
 import { SnsPublish } from './sns-publish.action';
 import { Webhook } from './webhook.action';
 
-/** Every action mapping: one line each. */
+/** List of all action mappings. */
 export const ACTION_MAPPINGS: Type<Action<never>>[] = [
   AwsAutoscalingCapacity,
   Chat,

@@ -33,11 +33,11 @@ import {
 } from '../action';
 import { intentOf, stepOf, wishOf, wishText, type DesiredNodes } from '../capacity';
 
-/** `spec.replicas` is an int32. */
+/** Largest number of replicas: `spec.replicas` is an int32. */
 const REPLICAS_AT_MOST = 2 ** 31 - 1;
-/** As kubectl scale reads again at most. */
+/** Largest number of writes after conflicts, as in `kubectl scale`. */
 const WRITES_AT_MOST = 5;
-/** The answer is cut at 64 KiB, so autoscalers are read in small pages. */
+/** Page size for reading autoscalers: answers are cut at 64 KiB. */
 const AUTOSCALERS_AT_ONCE = 10;
 const AUTOSCALER_PAGES_AT_MOST = 20;
 const AUTOSCALER_TIMEOUT_MS = 3_000;
@@ -87,7 +87,7 @@ export class KubernetesScaleParams {
   cluster?: ClusterParams;
 }
 
-/** Sets the replicas of a workload by its scale subresource (Kubernetes API, apps/v1). */
+/** Sets the replicas of a workload through its scale subresource (Kubernetes API, apps/v1). */
 @ActionMapping({
   type: 'kubernetes_scale',
   title: 'Kubernetes replicas',
@@ -100,7 +100,7 @@ export class KubernetesScaleParams {
 export class KubernetesScale implements Action<KubernetesScaleParams> {
   accountFolder = ACCOUNT_FOLDER;
 
-  /** A write that is refused because somebody wrote since it was read is read again, and decided again. */
+  /** Sets the replicas. After a conflict (somebody has written since the read) it reads and decides again. */
   async execute(
     params: KubernetesScaleParams,
     { signal, variables, intended, intend }: ActionContext,
@@ -145,7 +145,7 @@ export class KubernetesScale implements Action<KubernetesScaleParams> {
     return cluster ? hostIn(cluster.server) : 'the cluster it runs in';
   }
 
-  /** The number is written down before it is set, and another try sets the same: set twice, it is the same. */
+  /** Returns true: the number is recorded before it is set, and a retry sets the same number. */
   idempotent(): boolean {
     return true;
   }
@@ -158,7 +158,10 @@ export class KubernetesScale implements Action<KubernetesScaleParams> {
 const wishFor = (params: KubernetesScaleParams, variables: Record<string, unknown>): DesiredNodes =>
   wishOf(params.replicas, variables, REPLICAS_AT_MOST, `scaling ${workloadText(params)}`);
 
-/** Another number wanted by somebody else since ends the waiting: ours was set, and will not come. */
+/**
+ * Returns how far a workload is. If somebody else has set another number since, the waiting ends: ours was set, and
+ * will not be reached.
+ */
 function progressOf({ replicas: wanted, observed }: Scale, replicas: number): ActionResult {
   if (wanted !== replicas)
     return { detail: `it was set to ${replicas}; somebody else set it to ${wanted} since` };
@@ -175,8 +178,8 @@ interface Autoscalers {
 }
 
 /**
- * Whether a HorizontalPodAutoscaler owns the target: it will set its own number over ours. Empty when there is none,
- * or when we may not ask.
+ * Returns a warning if a HorizontalPodAutoscaler owns the workload: it will replace our number. Empty when there is
+ * none, or when reading autoscalers is forbidden.
  */
 async function autoscalerWarning(
   cluster: Cluster,

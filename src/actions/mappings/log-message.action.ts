@@ -45,7 +45,7 @@ export class LogMessage implements Action<LogMessageParams> {
     return { msg: message.replace(/\s*[\r\n\u2028\u2029]+\s*/g, ' '), execution: executionId, service: name };
   }
 
-  /** A line too many does no harm. */
+  /** Returns true: a duplicate line does no harm. */
   idempotent(): boolean {
     return true;
   }

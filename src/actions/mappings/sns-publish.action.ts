@@ -25,14 +25,17 @@ import {
   type ActionResult,
 } from '../action';
 
-/** Partition, region and account. */
+/** Returns partition, region and account of an ARN. */
 const ownerOf = (arn: unknown): unknown =>
   typeof arn === 'string' ? arn.split(':').slice(0, 5).join(':') : arn;
 
 const TOPIC_ARN = /^arn:aws[a-z-]*:sns:([a-z0-9-]+):\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$/;
-/** AWS SNS API reference, Publish: with the attributes. Topics that were raised to 1 MiB are held to it too. */
+/**
+ * Largest message with its attributes, bytes (AWS SNS API reference, Publish). Applies also to topics whose limit was
+ * raised to 1 MiB.
+ */
 const MESSAGE_BYTES_AT_MOST = 262_144;
-/** The same: fewer than 100. */
+/** Longest subject, characters (same page: fewer than 100). */
 const SUBJECT_CHARACTERS = 99;
 const GROUP_CHARACTERS = 128;
 
@@ -130,12 +133,15 @@ export class SnsPublish implements Action<SnsPublishParams> {
     return endpoint === undefined ? `sns.${regionOf(topicArn)}.amazonaws.com` : hostIn(endpoint);
   }
 
-  /** A FIFO topic takes a deduplication id once in 5 minutes; a standard topic publishes as often as it is told. */
+  /**
+   * Tells whether the topic is FIFO: it accepts a deduplication id once in 5 minutes. A standard topic publishes every
+   * request.
+   */
   idempotent({ topicArn }: SnsPublishParams): boolean {
     return isFifo(topicArn);
   }
 
-  /** 5 minutes, less what a try and a difference of clocks may take. */
+  /** Returns 240 seconds: 5 minutes, less what an attempt and a difference between clocks may take. */
   knowsKeySeconds(): number {
     return 240;
   }
@@ -158,14 +164,14 @@ function inputOf(params: SnsPublishParams, { executionId, variables }: ActionCon
   };
 }
 
-/** Undefined when nothing is left: SNS refuses an empty one. */
+/** Returns a text as a valid subject; undefined when nothing is left, since SNS refuses an empty one. */
 function legalSubject(text: string): string | undefined {
   const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
   // A pair of surrogates isn't cut in two.
   return line.slice(0, SUBJECT_CHARACTERS).replace(/[\uD800-\uDBFF]$/, '') || undefined;
 }
 
-/** The messages of one service keep their order. */
+/** Returns the message group: messages of one service keep their order. */
 function groupOf({ service }: Record<string, unknown>): string {
   const { id, name } = (service ?? {}) as { id?: string; name?: string };
   return (id ?? name ?? 'monscale').replace(/[^\x21-\x7e]/g, '_').slice(0, GROUP_CHARACTERS);
@@ -184,5 +190,8 @@ function inputProblem({ Message = '', MessageAttributes = {} }: PublishCommandIn
     : undefined;
 }
 
-/** To a FIFO topic too: by its deduplication id it is safe to ask again, and the executor knows for how long. */
+/**
+ * Returns the error for a publish whose outcome is unknown. For a FIFO topic the executor may still retry, within
+ * `knowsKeySeconds`.
+ */
 const mayBeDone = (sentence: string): Error => new Ambiguous(`${sentence}; it may have been published`);

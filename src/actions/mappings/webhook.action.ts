@@ -29,7 +29,7 @@ import { excerptIn, failureByStatus } from '../http-outcomes';
 
 const METHODS = ['POST', 'PUT', 'PATCH', 'GET', 'DELETE'] as const;
 
-/** Why a success is none, by what its body says; undefined when it is one. */
+/** Returns, from its body, why a success is a failure; undefined when it is a success. */
 export type FailureIn = (answer: HttpAnswer, target: string) => Error | undefined;
 
 export class WebhookParams implements SelfChecking {
@@ -94,7 +94,7 @@ export class WebhookParams implements SelfChecking {
   @Nested(() => TlsParams, { description: 'TLS to the target', optional: true })
   tls?: TlsParams;
 
-  /** Headers whose values hold no template can be judged when they are saved. */
+  /** Checks headers whose values hold no template; others can't be checked before they are rendered. */
   problems(): FieldError[] {
     const unsigned =
       this.signTimestamp && this.secret === undefined
@@ -117,7 +117,7 @@ export class WebhookParams implements SelfChecking {
 })
 @Injectable()
 export class Webhook implements Action<WebhookParams> {
-  /** Redirects are not followed: whoever is asked gets our headers. */
+  /** Sends the request. Redirects are not followed: the other host would get our headers. */
   async execute(
     params: WebhookParams,
     context: ActionContext,
@@ -192,10 +192,10 @@ function requestOf(params: WebhookParams, { executionId, variables, now }: Actio
   };
 }
 
-/** Others rely on these. */
+/** Headers that users can't replace, since receivers rely on them. */
 const OURS_ALONE = ['Idempotency-Key', 'X-Monscale-Signature', 'X-Monscale-Timestamp'];
 
-/** The user's headers come before ours, but for the key and the signature. */
+/** Returns our headers overridden by the user's, except for `OURS_ALONE`. */
 function withHeaders(ours: Record<string, string>, theirs: Record<string, string>): Record<string, string> {
   const headers: Record<string, string> = { ...ours };
   for (const [name, value] of Object.entries(theirs)) {
@@ -207,7 +207,7 @@ function withHeaders(ours: Record<string, string>, theirs: Record<string, string
   return headers;
 }
 
-/** The default body. */
+/** Returns the default body. */
 function executionAsJson(id: string, variables: Record<string, unknown>): string {
   const { service, infrastructure, trigger, values, nodes, alerts, alertsTotal } = variables;
   return JSON.stringify({
@@ -228,7 +228,7 @@ function headersProblem({ headers = {} }: WebhookParams): string | undefined {
     .find((problem) => problem !== undefined);
 }
 
-/** What an answer says of the deed. The detail of a success; everything else is thrown. */
+/** Returns the detail of a success; any other answer is thrown as the error it stands for. */
 function outcomeOf(answer: HttpAnswer, target: string, isIdempotent: boolean, failureIn: FailureIn): string {
   const { status, body } = answer;
   const name = `${status} ${STATUS_CODES[status] ?? ''}`.trimEnd();

@@ -4,11 +4,11 @@ import type { IncomingAlert } from '../alert';
 import { AlertFormatMapping, NoParams, type AlertFormat, type Facts, type Parsed } from './alert-format';
 import { each, keyOf, keyOfLabels, labelsIn, momentIn, textIn, textsIn } from './reading';
 
-/** What an Alertmanager waits by default until it takes an alert that is not sent again as resolved. */
+/** Time after which an Alertmanager by default resolves an alert that is not sent again, milliseconds. */
 const RESOLVE_TIMEOUT_MS = 300_000;
 
 /**
- * Alertmanager's webhook, version 4, and what Prometheus sends to an Alertmanager (`POST /api/v2/alerts`).
+ * Format of Alertmanager's webhook, version 4, and of what Prometheus sends to an Alertmanager (`POST /api/v2/alerts`).
  *
  * @see https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
  * @see https://prometheus.io/docs/alerting/latest/alerts_api/
@@ -36,17 +36,21 @@ export class Alertmanager implements AlertFormat {
   }
 }
 
-/** Grafana's notifications have the same shape, and these beside. */
+/** Tells whether a notification is Grafana's, which has the shape of Alertmanager's and these fields. */
 export const isGrafanas = (notification: Record<string, unknown>): boolean =>
   notification.version === '1' || 'orgId' in notification;
 
-/** The alerts of a notification. @throws InvalidInput */
+/**
+ * Returns the alerts of a notification.
+ *
+ * @throws InvalidInput
+ */
 export function notificationIn(body: unknown): unknown[] {
   if (isObject(body) && Array.isArray(body.alerts)) return body.alerts as unknown[];
   throw new InvalidInput([{ pointer: '/alerts', detail: 'must be a list of alerts' }]);
 }
 
-/** An alert of a notification: it lives until a notification says that it is resolved. */
+/** Parses an alert of a notification, which lasts until a notification says that it is resolved. */
 export function notified(given: unknown, index: number, now: Date, isFromGrafana = false): Parsed {
   const errors: FieldError[] = [];
   const read = fieldsOf(given, errors);
@@ -74,8 +78,8 @@ export function notified(given: unknown, index: number, now: Date, isFromGrafana
 }
 
 /**
- * An alert as Prometheus posts it, again and again while it fires, with an end that moves on. Its start changes when
- * Prometheus is started again, or when one of a pair sends; that makes no new alert of it.
+ * Parses an alert that Prometheus posts again and again while it fires, with an end that moves on. Its start changes
+ * when Prometheus restarts, or when the other one of a pair sends; that makes no new alert of it.
  */
 function posted(given: unknown, index: number, now: Date): Parsed {
   const errors: FieldError[] = [];
@@ -103,7 +107,7 @@ function posted(given: unknown, index: number, now: Date): Parsed {
   };
 }
 
-/** What both have. */
+/** Reads the fields that alerts of both shapes have. */
 function fieldsOf(given: unknown, errors: FieldError[]) {
   const fields = isObject(given) ? given : {};
   if (!isObject(given)) errors.push({ pointer: '', detail: 'must be an object' });
@@ -119,15 +123,22 @@ function fieldsOf(given: unknown, errors: FieldError[]) {
   };
 }
 
-/** What a rule of Grafana becomes that got no data, or an error; these labels say which rule it was. */
+/**
+ * Names of the alerts that Grafana sends for a rule without data or with an error; `BLIND_LABELS` say which rule it
+ * was.
+ */
 const BLIND_NAMES = new Set(['DatasourceNoData', 'DatasourceError']);
 const BLIND_LABELS = ['rulename', 'datasource_uid', 'ref_id'];
-/** Annotation that says why a state is not what the rule's condition makes it: `NoData`, `Error`, `NoData, KeepLast`. */
+/**
+ * Annotation with the reason for a state that does not follow from the rule's condition: `NoData`, `Error`, `NoData,
+ * KeepLast`.
+ */
 const STATE_REASON = 'grafana_state_reason';
 const BLIND_REASON = /^(?:NoData|Error)\b/;
 
 /**
- * What Grafana says where it says that it could not look, also through an Alertmanager.
+ * Returns the reason an alert of Grafana, also one through an Alertmanager, says only that its rule could not be
+ * evaluated; undefined for others.
  *
  * @see https://grafana.com/docs/grafana/latest/alerting/fundamentals/alert-rule-evaluation/nodata-and-error-states/
  */

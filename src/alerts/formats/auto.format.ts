@@ -1,6 +1,6 @@
 import { AlertFormatMapping, NoParams, type AlertFormat, type Parsed } from './alert-format';
 
-/** Whatever format it is: found by its shape. */
+/** Format that stands for any other one, recognized by its shape. */
 @AlertFormatMapping({
   type: 'auto',
   title: 'By its shape',
@@ -8,7 +8,7 @@ import { AlertFormatMapping, NoParams, type AlertFormat, type Parsed } from './a
   params: NoParams,
 })
 export class Auto implements AlertFormat {
-  /** The receiver looks for the format and asks that one. */
+  /** Returns nothing: the receiver finds the format and uses that one. */
   parse(): Parsed[] {
     return [];
   }

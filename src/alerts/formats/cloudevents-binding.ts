@@ -1,4 +1,4 @@
-/** CloudEvents 1.0 as requests carry them: an event as `cloudevents.format.ts` takes it, in structured form. */
+/** Reads CloudEvents 1.0 from requests, as events in structured form for `cloudevents.format.ts`. */
 import { InvalidInput, PayloadTooLarge } from '../../common/errors';
 import { jsonIn, readJsonInTurns, storable } from '../../common/json';
 import { ONE_ALERT_BYTES, type Facts } from './alert-format';
@@ -8,21 +8,24 @@ type Request = Pick<Facts, 'raw' | 'headers'>;
 const PREFIX = 'ce-';
 const FAMILY = 'application/cloudevents';
 const BATCH = 'application/cloudevents-batch';
-/** `application/json`, `text/json`, and whatever ends in `+json`. */
+/** Media types of JSON: `application/json`, `text/json`, and all that end in `+json`. */
 const JSON_TYPE = /^[^/]+\/(?:json|.+\+json)$/;
-/** Members of the JSON format that are no headers. */
+/** Members of the JSON format that are not read from headers. */
 const NO_HEADERS = new Set(['data', 'data_base64', 'datacontenttype']);
 const QUOTED = /^"((?:[^"\\]|\\.)*)"$/s;
 const PERCENT = /%([0-9a-f]{2})/gi;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
 
-/** Without parameters, in small letters. */
+/** Returns a media type without parameters, in lower case. */
 const mediaType = (given: unknown): string =>
   typeof given === 'string' ? given.split(';', 1)[0]!.trim().toLowerCase() : '';
 
 export const isJsonType = (given: unknown): boolean => JSON_TYPE.test(mediaType(given));
 
-/** Content modes by the media type alone, as the binding has it (HTTP binding, 3): a proxy may have left headers. */
+/**
+ * Tells whether a request has CloudEvents: by the media type for structured and batched ones (HTTP binding, 3), by
+ * `ce-specversion` for binary ones.
+ */
 export function saysCloudEvents({ headers }: Pick<Facts, 'headers'>): boolean {
   return headers['ce-specversion'] !== undefined || mediaType(headers['content-type']).startsWith(FAMILY);
 }
@@ -31,7 +34,7 @@ export const saysBatch = ({ headers }: Pick<Facts, 'headers'>): boolean =>
   mediaType(headers['content-type']).startsWith(BATCH);
 
 /**
- * The event in a request, or the events.
+ * Returns the event of a request, or the list of events.
  *
  * @throws InvalidInput
  * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
@@ -48,7 +51,7 @@ export async function eventsIn(request: Request): Promise<unknown> {
   ]);
 }
 
-/** In binary mode attributes are headers, and the body is the data. */
+/** Reads an event in binary mode: attributes are headers, and the body is the data. */
 function binaryEvent({ raw, headers }: Request): unknown {
   const attributes = Object.entries(headers).flatMap(([name, value]) => {
     const attribute = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : undefined;
@@ -66,8 +69,8 @@ function binaryEvent({ raw, headers }: Request): unknown {
 }
 
 /**
- * A header's text (HTTP binding, 3.1.3.2): quotes are taken off, then it is percent-decoded, once. A `%` of a sender that
- * encodes none stands for itself.
+ * Decodes a header (HTTP binding, 3.1.3.2): takes off quotes, then percent-decodes once. A `%` of a sender that encodes
+ * nothing stands for itself.
  *
  * @throws InvalidInput when it is no UTF-8
  */
@@ -82,7 +85,11 @@ function headerText(name: string, value: string): string {
   ]);
 }
 
-/** The data of an event in JSON format, where it stands there as base64. @throws InvalidInput */
+/**
+ * Decodes the base64 data of an event in JSON format.
+ *
+ * @throws InvalidInput
+ */
 export function withPlainData(event: Record<string, unknown>): Record<string, unknown> {
   const { data_base64: encoded, data, datacontenttype } = event;
   if (encoded === undefined || encoded === null) return event;
@@ -94,7 +101,11 @@ export function withPlainData(event: Record<string, unknown>): Record<string, un
   return { ...event, ...dataIn(Buffer.from(encoded, 'base64'), datacontenttype, '/data_base64') };
 }
 
-/** Data that says it is JSON must be; other data is JSON where it is, else a text, else what base64 makes of it. */
+/**
+ * Reads data: JSON if it is JSON, else text if it is UTF-8, else base64.
+ *
+ * @throws InvalidInput when its type says JSON and it is none
+ */
 function dataIn(raw: Buffer, type: unknown, pointer: string): { data?: unknown; data_base64?: string } {
   const json = jsonIn(raw);
   if (json !== undefined) return { data: json };

@@ -9,7 +9,9 @@ import { keptAlert } from './kept-payload';
 import { isSecretName } from './mask-secrets';
 import { each, hashedKey, MAX_ENTRIES, labelsOf, momentIn, textIn } from './reading';
 
-/** Attributes that say nothing about what the event is about; what is no attribute of the specification is an extension. */
+/**
+ * Attributes that don't describe the subject of the event; those that the specification does not know are extensions.
+ */
 const NO_LABELS = new Set([
   'specversion',
   'id',
@@ -22,8 +24,8 @@ const NO_LABELS = new Set([
 ]);
 
 /**
- * CloudEvents 1.0 over HTTP: structured, batched or binary. An event is something that happened: each is a new alert,
- * and lives for a while, as nothing says that it is over.
+ * CloudEvents 1.0 over HTTP: structured, batched or binary. An event is something that happened: each is a new alert
+ * with a limited life, as no end is ever sent.
  *
  * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
  */
@@ -82,7 +84,7 @@ function alertOf(given: unknown, pointer: string): Parsed {
   };
 }
 
-/** Attributes that may become labels, as many as can: an event may have hundreds of thousands. */
+/** Returns the attributes that may become labels, at most `MAX_ENTRIES`: an event may have hundreds of thousands. */
 function attributesOf(event: Record<string, unknown>): Record<string, unknown> {
   const attributes: Record<string, unknown> = {};
   let count = 0;

@@ -8,7 +8,7 @@ import { keptAlert } from './kept-payload';
 import { each } from './reading';
 
 const SIGNATURE_HEADER = 'X-Grafana-Alerting-Signature';
-/** A signed time this far from ours is an old message sent again. */
+/** Largest difference of a signed time from ours, seconds; beyond it the message counts as an old one sent again. */
 const MAX_SKEW_SECONDS = 300;
 
 export class GrafanaSourceParams {
@@ -34,7 +34,7 @@ export class GrafanaSourceParams {
 }
 
 /**
- * Grafana's webhook contact point: the shape of Alertmanager's, and the numbers of each alert's queries.
+ * Grafana's webhook contact point: the shape of Alertmanager's, with the numbers of each alert's queries.
  *
  * @see https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/
  */
@@ -52,7 +52,11 @@ export class Grafana implements AlertFormat<GrafanaSourceParams> {
     });
   }
 
-  /** @throws Forbidden when the signature is not that of the body */
+  /**
+   * Verifies the HMAC signature of the body, where the source has a secret.
+   *
+   * @throws Forbidden when the signature is not that of the body
+   */
   believe(_body: unknown, { hmacSecret, hmacTimestampHeader }: GrafanaSourceParams, facts: Facts): void {
     if (hmacSecret === undefined) return;
     const signature = headerOf(facts, SIGNATURE_HEADER);

@@ -16,16 +16,16 @@ const UNKNOWN = 3;
 const MAX_TTL_SECONDS = 10 * 365 * 86_400;
 const MAX_PERFORMANCE_ENTRIES = 200;
 
-/** One condition of a filter: `host.name == "web-1"`. */
+/** Pattern of one condition of a filter: `host.name == "web-1"`. */
 const CONDITION = /^\s*(host\.name|service\.name|service\.host_name)\s*==\s*(?:"([^"]*)"|'([^']*)')\s*$/;
 
-/** `'label with blanks'=12.5ms;warning;critical;minimum;maximum`. */
+/** Pattern of a performance value: `'label with blanks'=12.5ms;warning;critical;minimum;maximum`. */
 const PERFORMANCE = /^\s*(?:'((?:[^']|'')+)'|([^=\s']+))=([^;]*)/;
-/** A number and its unit, which begins with nothing that could be of the number: `0x1F` and `1'000` are others. */
+/** Pattern of a number and its unit; excludes units that may be part of the number, as in `0x1F` and `1'000`. */
 const QUANTITY = /^([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?!x[\da-f])(?: ?\/?[\p{L}%°‰][^\s,']*)?\s*$/iu;
 
 /**
- * Check results as Icinga 2 takes them from its senders: whoever sends them to an Icinga can send them here.
+ * Check results in the form of Icinga 2's API: a sender of check results to an Icinga can send them here.
  *
  * @see https://icinga.com/docs/icinga-2/latest/doc/12-icinga2-api/#process-check-result
  */
@@ -37,7 +37,7 @@ const QUANTITY = /^([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?!x[\da-f])(?: ?\/?[
   params: NoParams,
 })
 export class Icinga implements AlertFormat {
-  /** Its senders say what they like of the type of the body: it is JSON. What it is about may stand in the query. */
+  /** Reads the body as JSON, whatever its media type. Host, service and filter may stand in the query. */
   async read({ raw, query }: Facts): Promise<unknown> {
     const given = raw.length === 0 ? {} : await readJsonInTurns(raw);
     if (!isObject(given)) return given;
@@ -47,7 +47,10 @@ export class Icinga implements AlertFormat {
     return { ...given, ...Object.fromEntries(named) };
   }
 
-  /** `OK` and `UP` resolve. `UNKNOWN` says that nobody can tell: nothing begins or ends by it. */
+  /**
+   * Parses a check result. `OK` and `UP` resolve. `UNKNOWN` says that the state can't be told: nothing begins or ends
+   * by it.
+   */
   parse(body: unknown): Parsed[] {
     if (!isObject(body)) throw new InvalidInput([{ pointer: '', detail: 'must be an object' }]);
     const errors: FieldError[] = [];
@@ -111,7 +114,7 @@ export class Icinga implements AlertFormat {
 const nameOf = (host: string, service: string | undefined): string =>
   service === undefined ? host : `${host}!${service}`;
 
-/** The host or service that a result is for: by name, or by a filter that names it. */
+/** Returns the host or service that a result is for: by name, or by a filter that names it. */
 function checkable(
   body: Record<string, unknown>,
   errors: FieldError[],
@@ -128,7 +131,7 @@ function checkable(
   return { host: host ?? '', service: body.type === 'Host' ? undefined : service };
 }
 
-/** A filter that names one host or service. Others would have to be asked of an Icinga. */
+/** Reads a filter that names one host or service; other filters are refused, as only an Icinga can evaluate them. */
 function filtered(filter: unknown, errors: FieldError[]): { host?: string; service?: string } {
   const found: Record<string, string> = {};
   for (const condition of typeof filter === 'string' ? filter.slice(0, 2_000).split('&&') : ['']) {
@@ -146,7 +149,10 @@ function filtered(filter: unknown, errors: FieldError[]): { host?: string; servi
   return found;
 }
 
-/** By blanks. What has no label of its own belongs to the value before it: of `load=1 234` nobody knows what it is. */
+/**
+ * Splits performance data at blanks. A part without a label belongs to the value before it: `load=1 234` is no clear
+ * number.
+ */
 function entriesIn(text: string): string[] {
   const entries: string[] = [];
   for (const part of text.match(/(?:'(?:[^']|'')+'|[^ \t\r\n])+/g) ?? []) {
@@ -157,8 +163,8 @@ function entriesIn(text: string): string[] {
 }
 
 /**
- * Performance data by label: numbers, without their units. What is no number as Icinga reads it, with a decimal comma say,
- * is left as the text that it is.
+ * Returns performance data by label: numbers, without their units. A value that is no number to Icinga, such as one
+ * with a decimal comma, is kept as text.
  *
  * @see https://www.monitoring-plugins.org/doc/guidelines.html#AEN201
  */

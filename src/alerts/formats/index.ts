@@ -11,7 +11,7 @@ import { Snmp } from './snmp.format';
 import { Sns } from './sns.format';
 import { Zabbix } from './zabbix.format';
 
-/** Every alert format: one line each. */
+/** Classes of all alert formats, one line each. */
 export const ALERT_FORMATS: Type<AlertFormat<never>>[] = [
   Native,
   Alertmanager,

@@ -1,34 +1,39 @@
-/** Where values of JSON end, in texts of which only parts are JSON, or JSON within texts of JSON, or that are cut off. */
+/**
+ * Finds the ends of JSON values in texts of which only parts are JSON, with JSON inside strings of JSON, or cut off.
+ */
 
 /**
- * How many different numbers of backslashes may stand before the quotes that are followed. JSON within JSON has 0, 1, 3, 7
- * and so on: what is deeper than this is found by nobody.
+ * Largest number of nesting levels: different counts of backslashes before quotes. JSON within JSON has 0, 1, 3, 7 and
+ * so on; values of deeper levels are not found.
  */
 const LEVELS_AT_MOST = 12;
-/** A number or a word. */
+/** Matches a number or a word. */
 const PLAIN = /[^\s,}\]\\"]*/y;
 
 const [QUOTE, BACKSLASH, ...BRACKETS] = [...'"\\{[}]'].map((sign) => sign.charCodeAt(0)) as [number, number, ...number[]]; // prettier-ignore
 const [OPENERS, CLOSERS] = [BRACKETS.slice(0, 2), BRACKETS.slice(2)];
 
-/** Of one number of backslashes before quotes, for each place outside of a text. */
+/** Ends of values on one nesting level, for each place outside of a string. */
 interface Level {
-  /** Behind the first quote from there that ends a text. */
+  /** Place after the next quote that ends a string. */
   textEnd: Int32Array;
-  /** Behind the first bracket from there that closes one which was opened before. */
+  /** Place after the next bracket that closes one opened before. */
   closed: Int32Array;
 }
 
-/** The values of one text: each look takes the same time, as the ends of all of them are found in one pass, when the first is asked for. */
+/**
+ * Ends of the JSON values of one text. Each lookup takes constant time: the ends on a level are all found in one pass,
+ * when the first is asked for.
+ */
 export class JsonValues {
   private readonly levels = new Map<number, Level>();
-  /** Backslashes that stand before each place. */
+  /** Number of backslashes directly before each place. */
   private backslashes?: Int32Array;
 
   constructor(private readonly text: string) {}
 
   /**
-   * Where the value that begins there ends; the end of the text when it was cut off.
+   * Returns the end of the value that begins at `start`; the end of the text when the value was cut off.
    *
    * @param escapes backslashes that stand before each quote of that JSON
    */
@@ -60,12 +65,15 @@ function backslashesIn(text: string): Int32Array {
   return before;
 }
 
-/** From the end to the beginning: what comes after a place is known by then. */
+/** Finds all ends on a level, from the end of the text to its beginning: what comes after a place is known by then. */
 function levelOf(text: string, escapes: number, backslashes: Int32Array): Level {
   const { length } = text;
   const textEnd = new Int32Array(length + escapes + 2).fill(length);
   const closed = new Int32Array(length + 1).fill(length);
-  /** A quote of this level has no more backslashes before it than its JSON has; of the outermost, an even number of its own. */
+  /**
+   * Tells whether a quote ends a string of this level: it has no more backslashes than the level; on the outermost
+   * level, an even number.
+   */
   const endsText = (at: number): boolean =>
     backslashes[at]! <= escapes || (escapes === 0 && backslashes[at]! % 2 === 0);
   for (let at = length - 1; at >= 0; at--) {

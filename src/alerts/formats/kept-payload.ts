@@ -1,4 +1,4 @@
-/** What is kept of what was sent: bounded, and without what lets somebody in. */
+/** Parts of a message that are kept: bounded, and without credentials. */
 import { bearerIn, passwordIn } from '../../auth/auth';
 import { isObject, storable } from '../../common/json';
 import { numberOrProblemAt } from '../../common/json-path';
@@ -11,8 +11,8 @@ const MAX_TEXT = 2_000;
 const MAX_DEPTH = 12;
 
 /**
- * One alert in its own format, as a JSONPath of a metric sees it. What is over 8,000 characters, or deeper than 12,
- * is left out.
+ * Returns one alert in its own format, bounded, as a metric's JSONPath sees it. What is over 8,000 characters, or
+ * deeper than 12, is left out.
  */
 export function keptAlert(given: unknown): unknown {
   let left = MAX_CHARACTERS;
@@ -50,15 +50,15 @@ export function keptAlert(given: unknown): unknown {
 
 const MAX_SHOWN = 4_000;
 
-/** The attributes of a CloudEvent in binary mode, and the beginning of the body. */
+/** Beginning of a message: attributes of a CloudEvent in binary mode, and the first part of the body. */
 export interface Head {
   attributes: [string, unknown][];
   body: Buffer;
-  /** What the sender showed to be let in; it may stand in the body again. */
+  /** Credentials of the sender, which may stand in the body again. */
   tokens: string[];
 }
 
-/** The beginning of what was sent: a copy, so that the body itself is free to go. */
+/** Returns the beginning of a message as a copy, so that the body itself can be freed. */
 export function headOf({ raw, headers, query }: Facts): Head {
   const attributes = Object.entries(headers).filter(
     ([name]) => name.startsWith('ce-') && !isSecretName(name),
@@ -69,18 +69,21 @@ export function headOf({ raw, headers, query }: Facts): Head {
   return { attributes, body: Buffer.from(raw.subarray(0, MAX_SHOWN)), tokens };
 }
 
-/** It as a text for people. */
+/** Returns the beginning of a message as text for people, with secrets masked. */
 export function shownPayload({ attributes, body, tokens }: Head): string {
   const lines = attributes.map(([name, value]) => `${name}: ${String(value)}\n`).join('');
   return maskSecrets(storable(lines.slice(0, MAX_SHOWN) + body.toString('utf8')), tokens);
 }
 
-/** What a metric finds where it looks for its number, or why there is none. */
+/** Returns the number at a metric's value path, or why there is none. */
 export function foundAt(path: string, document: unknown): { number: number | null; problem: string | null } {
   return { number: null, problem: null, ...numberOrProblemAt(path, document) };
 }
 
-/** What the JSONPath of a metric sees of an alert: its own format or, where that was not kept, its normal form. */
+/**
+ * Returns the document for a metric's JSONPath: the alert in its own format or, where that was not kept, in normal
+ * form.
+ */
 export function documentOf(alert: {
   raw?: unknown;
   status: string;

@@ -1,15 +1,15 @@
-/** Texts of others for people to read, without what lets somebody in: by its name, by its shape, and where it is known. */
+/** Masks secrets in texts for people: found by name, by shape, and where the secret is known. */
 import { JsonValues } from './json-values';
 
 export const MASK = '***';
 
-/** Names of fields that hold what lets somebody in. */
+/** Names of fields that hold credentials. */
 const SECRET =
   /^(?:.*(?:password|passwd|passphrase|secret|token|(?:api|access|routing|service|integration|private)[_-]?key|credential).*|(?:x-)?(?:proxy-)?authorization|auth|cookie|set-cookie|pwd|signature|subscribeurl|unsubscribeurl)$/i;
 
 export const isSecretName = (name: string): boolean => SECRET.test(name);
 
-/** What lets somebody in wherever it stands, told by its shape. */
+/** Shapes of credentials, masked wherever they stand. */
 const SHAPES: readonly (readonly [RegExp, string | ((whole: string, rest?: string) => string)])[] = [
   // A private key in PEM (RFC 7468), its lines also as they stand in JSON.
   [/-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|$)/g, MASK],
@@ -24,13 +24,17 @@ const SHAPES: readonly (readonly [RegExp, string | ((whole: string, rest?: strin
   [/(:\/\/[^\s/@:"'\\]{0,100}:)[^\s/@"'\\]{1,200}(@)/g, `$1${MASK}$2`],
 ];
 
-/** `name=value` and `name: value` in texts, queries and forms. */
+/** Matches `name=value` and `name: value` in texts, queries and forms. */
 const ASSIGNED = /([\w.-]{1,60})(\s?[=:]\s?)(\\*["']?)(?!\/\/)([^\s"'\\&,;{}()[\]]{1,500})/g;
 
-/** How often what is encoded may be encoded again: Base64 of JSON of Base64. */
+/** Largest number of encodings inside each other that are decoded: Base64 of JSON of Base64. */
 const ENCODED_AT_MOST = 2;
 
-/** Takes time and memory in proportion to the text, whatever stands in it. @param known secrets that are known, in whatever form */
+/**
+ * Masks secrets in a text, in time and memory proportional to its length, whatever its content.
+ *
+ * @param known secrets that are known, masked in all their forms
+ */
 export const maskSecrets = (text: string, known: readonly string[] = []): string =>
   maskText(text, formsOfAll(known), ENCODED_AT_MOST);
 
@@ -47,19 +51,22 @@ function maskText(text: string, known: readonly string[], encoded: number): stri
 }
 
 const BASE64 = /[\w+/-]{16,}={0,2}/g;
-/** What is text: nothing else is in Base64 for people to read. */
+/** Matches text: only Base64 of text is for people to read. */
 const TEXT = /^[\t\n\r\x20-\x7e\u00a0-\ud7ff\ue000-\ufffc]+$/;
 
-/** Base64 (RFC 4648) of a text that has secrets in it, such as `data_base64` of a CloudEvent, is one. */
+/** Masks Base64 (RFC 4648) of a text that has secrets in it, such as `data_base64` of a CloudEvent. */
 function maskEncoded(run: string, known: readonly string[], encoded: number): string {
   const text = Buffer.from(run, 'base64').toString('utf8');
   return TEXT.test(text) && maskText(text, known, encoded) !== text ? MASK : run;
 }
 
-/** Shorter ones are parts of other words. */
+/** Smallest length of a known secret that is masked; shorter ones are parts of other words. */
 const KNOWN_FROM = 6;
 
-/** Secrets as they are, as they stand in JSON and in URLs, in hexadecimal, and in Base64 wherever in what is encoded they begin. */
+/**
+ * Returns the forms of secrets, longest first: plain, as in JSON and in URLs, in hexadecimal, and in Base64 at any
+ * offset.
+ */
 function formsOfAll(known: readonly string[]): string[] {
   const forms = known.filter((secret) => secret.length >= KNOWN_FROM).flatMap(formsOf);
   // Longest first, so that a secret inside another leaves no rest behind.
@@ -91,15 +98,15 @@ function formsOf(secret: string): string[] {
 }
 
 /**
- * A name in JSON, also in JSON that is a text of JSON, and so on: there each quote has as many backslashes before it. Those
- * before its first quote are looked at by `maskValues`.
+ * Matches a name in JSON, also in JSON inside strings of JSON, where each quote has backslashes before it. Those before
+ * its first quote are checked by `maskValues`.
  */
 const NAME = /"([^"\\]{1,100})(?<escapes>\\*)"\s*:\s*/g;
 
-/** Values of secret names, whatever they are: texts, numbers, lists, objects; also when their end was cut off. */
+/** Masks the values of secret names: texts, numbers, lists, objects; also those that were cut off. */
 const maskFields = (text: string): string => maskValues(text, NAME, ([, name = '']) => isSecretName(name));
 
-/** Labels as lists have them: `{"name": "token", "value": "x"}`, in either order. */
+/** Masks the values of labels in lists: `{"name": "token", "value": "x"}`, in either order. */
 const maskPairs = (text: string): string =>
   maskValues(
     maskValues(text, LABEL, ([, , name = '']) => isSecretName(name)),
@@ -115,7 +122,11 @@ const LABEL = /"(?:name|key|label)(?<escapes>\\*)"\s*:\s*\1"([^"\\]{1,100})\1"\s
 const VALUE = /"value(?<escapes>\\*)"\s*:\s*/gi;
 const LABEL_BEHIND = /\s*,\s*(\\*)"(?:name|key|label)\1"\s*:\s*\1"([^"\\]{1,100})\1"/iy;
 
-/** @param isMasked of what is found before a value, and where that ends: whether it is to be masked */
+/**
+ * Masks JSON values that `before` finds.
+ *
+ * @param isMasked tells, from what was found before a value and the end of the value, whether to mask it
+ */
 function maskValues(
   text: string,
   before: RegExp,
@@ -140,7 +151,7 @@ function maskValues(
   return masked + text.slice(from);
 }
 
-/** Labels for people: those of secret names, and values that are secrets by their shape. */
+/** Masks labels for people: values of secret names, and values that are secrets by their shape. */
 export const maskLabels = (labels: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(
     Object.entries(labels).map(([name, value]) => [name, isSecretName(name) ? MASK : maskSecrets(value)]),

@@ -7,7 +7,7 @@ import type { AlertStatus } from '../alert';
 import { AlertFormatMapping, NoParams, type AlertFormat, type Parsed } from './alert-format';
 import { each, hashedKey, withoutEmpty } from './reading';
 
-/** An alert as monscale itself would send it. */
+/** An alert in monscale's own format. */
 export class NativeAlert {
   @Text({
     description: 'Id or name of the service it is for; else it goes to every alert metric whose match fits',

@@ -18,7 +18,7 @@ type Event = Record<string, unknown>;
 const ACTIONS = ['trigger', 'acknowledge', 'resolve'];
 const SEVERITIES = ['critical', 'error', 'warning', 'info'];
 const MAX_KEY = 255;
-/** PagerDuty takes no larger event. */
+/** Largest size of an event, bytes, as at PagerDuty. */
 const MAX_EVENT_BYTES = 512 * 1024;
 const ACKNOWLEDGED = 'an acknowledgement says that somebody looks at it';
 
@@ -70,11 +70,11 @@ export class PagerDuty implements AlertFormat {
   }
 }
 
-/** What v2 calls `event_action` is `event_type` in v1. */
+/** Tells whether an event is of v1, which has `event_type` in place of `event_action`. */
 const isVersion1 = (event: Event): boolean =>
   event.event_action === undefined && (event.event_type !== undefined || event.service_key !== undefined);
 
-/** An acknowledgement says that somebody looks at it: nothing begins or ends by that. */
+/** Parses an event of v2. An acknowledgement says that somebody looks at the alert: nothing begins or ends by it. */
 function parsedV2(event: Event): Parsed {
   const errors: FieldError[] = [];
   const { event_action: action, payload } = event;
@@ -100,7 +100,7 @@ function parsedV2(event: Event): Parsed {
   };
 }
 
-/** It says no time, and nothing of where it is but what its sender put into `details`. */
+/** Parses an event of v1. It has no time, and its labels come from what the sender put into `details`. */
 function parsedV1(event: Event): Parsed {
   const errors: FieldError[] = [];
   const { event_type: action, description, details } = event;
@@ -119,7 +119,7 @@ function parsedV1(event: Event): Parsed {
   };
 }
 
-/** What events of both versions have. */
+/** Returns the parts of an alert that events of both versions have. */
 const alertOf = (event: Event, action: unknown, hasKey: boolean) => ({
   dedupKey: keyOfEvent(event),
   status: action === 'resolve' ? ('resolved' as const) : ('firing' as const),
@@ -135,7 +135,11 @@ const actionErrors = (name: string, action: unknown): FieldError[] =>
     ? []
     : [{ pointer: `/${name}`, detail: `must be one of ${ACTIONS.join(', ')}` }];
 
-/** Has it a key of its own? @param errors joined by what is wrong with it */
+/**
+ * Tells whether an event has a key of its own.
+ *
+ * @param errors joined by what is wrong with it
+ */
 function hasKeyIn(event: Event, name: string, action: unknown, errors: FieldError[]): boolean {
   const given = event[name];
   const isAbsent = given === undefined || given === null || given === '';
@@ -147,14 +151,17 @@ function hasKeyIn(event: Event, name: string, action: unknown, errors: FieldErro
   return isKey;
 }
 
-/** The routing key in a body, or v1's service key: the source's token. */
+/** Returns the routing key in a body, or v1's service key: the source's token. */
 export function routingKeyIn(raw: Buffer): string | undefined {
   if (raw.length > MAX_EVENT_BYTES) return undefined;
   const body = jsonIn(raw);
   return isObject(body) ? (textIn(body.routing_key) ?? textIn(body.service_key)) : undefined;
 }
 
-/** Its own, or one made of what it says: an event that is sent twice, as its answer was lost, is one alert. */
+/**
+ * Returns the key of an event: its own, or a hash of its content, so that an event sent twice because its answer was
+ * lost is one alert.
+ */
 function keyOfEvent(event: Event): string {
   if (!isVersion1(event)) return textIn(event.dedup_key) ?? hashedKey(event.payload);
   return textIn(event.incident_key) ?? hashedKey([event.description, event.details, event.client]);
@@ -172,7 +179,7 @@ function payloadErrors(payload: unknown): FieldError[] {
 }
 
 /**
- * The answer to a change event, which says what somebody did: nothing begins or ends by it.
+ * Returns the answer to a change event, which says what somebody did: nothing begins or ends by it.
  *
  * @throws InvalidInput, PayloadTooLarge
  * @see https://developer.pagerduty.com/docs/send-change-event

@@ -1,4 +1,4 @@
-/** How formats read what others sent: by hand, as messages of thousands of alerts must cost little. */
+/** Reads fields of messages for the formats: written by hand, as messages of thousands of alerts must cost little. */
 import { hash } from 'node:crypto';
 import { momentProblem } from '../../api/range-query';
 import { step } from '../../common/check';
@@ -7,7 +7,7 @@ import { isObject } from '../../common/json';
 import { numberOf } from '../../common/json-path';
 import { put } from '../../common/records';
 
-/** Each of a list, read when it is asked for. */
+/** Yields the items of a list, each read when it is asked for. */
 export function* each<T>(
   list: readonly unknown[],
   read: (given: unknown, index: number) => T,
@@ -20,14 +20,14 @@ const MAX_TEXT = 10_000;
 const MAX_NAME = 1_000;
 const MAX_KEY = 255;
 
-/** A moment before that is Go's zero time, or a clock that was never set. */
+/** First year of a valid moment; earlier ones are Go's zero time, or of a clock that was never set. */
 const FIRST_YEAR = 1970;
 const LAST_SECOND = 253_402_300_799;
 
 /**
- * Labels, or other texts by name, up to the first that is wrong. Texts of more than 10,000 characters are cut.
+ * Reads labels, or other texts by name, up to the first that is wrong. Texts of more than 10,000 characters are cut.
  *
- * @param errors what is wrong joins them
+ * @param errors joined by what is wrong
  */
 export function textsIn(given: unknown, pointer: string, errors: FieldError[]): Record<string, string> {
   if (given === undefined || given === null) return {};
@@ -49,7 +49,7 @@ export function textsIn(given: unknown, pointer: string, errors: FieldError[]): 
   return isLong ? Object.fromEntries(names.map((name) => [name, texts[name]!.slice(0, MAX_TEXT)])) : texts;
 }
 
-/** Labels: an empty one is an absent one, as Prometheus has it. */
+/** Reads labels; an empty one counts as absent, as in Prometheus. */
 export const labelsIn = (given: unknown, pointer: string, errors: FieldError[]): Record<string, string> =>
   withoutEmpty(textsIn(given, pointer, errors));
 
@@ -60,7 +60,7 @@ export function withoutEmpty(labels: Record<string, string>): Record<string, str
   return labels;
 }
 
-/** Scalars as labels, the first 200: what is absent, null or blank is left out, and what is no scalar. */
+/** Turns scalars into labels, the first 200: leaves out what is absent, null, blank or no scalar. */
 export function labelsOf(given: Readonly<Record<string, unknown>>): Record<string, string> {
   const labels: Record<string, string> = {};
   for (const name of Object.keys(given).slice(0, MAX_ENTRIES)) {
@@ -75,14 +75,14 @@ function scalarText(value: unknown): string | undefined {
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
 }
 
-/** A text that is there and not blank. */
+/** Returns a text that is not blank; undefined for anything else. */
 export const textIn = (given: unknown): string | undefined =>
   typeof given === 'string' && given.trim() !== '' ? given.slice(0, MAX_TEXT) : undefined;
 
 /**
- * A moment (RFC 3339); undefined for none, and for times before 1970, which nobody means.
+ * Reads a moment (RFC 3339); undefined for none, and for times before 1970, which nobody means.
  *
- * @param errors what is wrong joins them
+ * @param errors joined by what is wrong
  */
 export function momentIn(given: unknown, pointer: string, errors: FieldError[]): Date | undefined {
   if (given === undefined || given === null || given === '') return undefined;
@@ -97,7 +97,7 @@ export function momentIn(given: unknown, pointer: string, errors: FieldError[]):
   return moment.getUTCFullYear() < FIRST_YEAR ? undefined : moment;
 }
 
-/** A moment in seconds since 1970, as a number or a text that is one; undefined for none, and for 0. */
+/** Reads a moment in seconds since 1970, given as a number or a text; undefined for none, and for 0. */
 export function secondsIn(given: unknown, pointer: string, errors: FieldError[]): Date | undefined {
   if (given === undefined || given === null || given === '') return undefined;
   const seconds = numberOf(given);
@@ -107,15 +107,15 @@ export function secondsIn(given: unknown, pointer: string, errors: FieldError[])
   return undefined;
 }
 
-/** A key that fits: a long one is replaced by its hash. */
+/** Returns a text as a key, or its hash where it is too long. */
 export const keyOf = (text: string): string => (text.length <= MAX_KEY ? text : hashedKey(text));
 
-/** Alerts with the same labels are the same alert, in whatever order they stand. */
+/** Returns the key of alerts with these labels, in any order. */
 export function keyOfLabels(labels: Readonly<Record<string, string>>): string {
   const names = Object.keys(labels).sort();
   return hashedKey(names.map((name) => [name, labels[name]]));
 }
 
-/** A key made of what identifies an alert. */
+/** Returns a key made of what identifies an alert. */
 export const hashedKey = (identity: unknown): string =>
   hash('sha256', JSON.stringify(identity), 'hex').slice(0, 32);

@@ -10,7 +10,7 @@ const MAX_LIFE_SECONDS = 31_536_000;
 const KEY =
   'What tells apart those of one sender: OIDs whose row, or whose value where there is no row, is part of the key';
 
-/** Two notifications of which one ends what the other began. */
+/** A pair of notifications, one of which ends what the other began. */
 export class SnmpPair {
   @Text({
     description: 'OID of the notification that begins it',
@@ -131,7 +131,7 @@ function keyProblems(name: string, items: readonly { key: string[] }[]): FieldEr
   params: SnmpSourceParams,
 })
 export class Snmp implements AlertFormat<SnmpSourceParams> {
-  /** Comes over UDP, never by a request. */
+  /** Returns nothing: SNMP notifications come over UDP, never by a request. */
   parse(): Parsed[] {
     return [];
   }

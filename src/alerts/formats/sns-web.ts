@@ -8,10 +8,14 @@ const MAX_BYTES = 64 * 1024;
 const MAX_KEPT = 100;
 const KEPT_MS = 3_600_000;
 
-/** Hosts of SNS, in China too. Nothing else is ever asked. */
+/** Hosts of SNS, in China too; no other host is ever requested. */
 const SNS_HOST = /^sns\.[a-z0-9-]{1,40}\.amazonaws\.com(?:\.cn)?$/;
 
-/** An address at SNS, and nowhere else. @throws Forbidden */
+/**
+ * Returns the URL if it is an address at SNS.
+ *
+ * @throws Forbidden when it is another one
+ */
 export function snsUrl(given: unknown, name: string): URL {
   const url = typeof given === 'string' && URL.canParse(given) ? new URL(given) : undefined;
   const isSns =
@@ -25,12 +29,16 @@ export function snsUrl(given: unknown, name: string): URL {
   return url;
 }
 
-/** The way to SNS, and what came by it: keys of its certificates, for an hour, a hundred at most. */
+/** Requests to SNS, with a cache of the keys of its certificates: an hour, a hundred at most. */
 @Injectable()
 export class SnsWeb {
   private readonly keys = new Map<string, { key: Promise<KeyObject>; until: number }>();
 
-  /** The public key of the certificate at a SigningCertURL. @throws Forbidden, Unavailable */
+  /**
+   * Returns the public key of the certificate at a SigningCertURL.
+   *
+   * @throws Forbidden, Unavailable
+   */
   async signingKey(given: unknown, now: Date): Promise<KeyObject> {
     const url = snsUrl(given, 'SigningCertURL');
     if (!/^\/[\w./-]{1,200}\.pem$/.test(url.pathname) || url.search !== '')
@@ -47,7 +55,11 @@ export class SnsWeb {
     return key;
   }
 
-  /** @throws Forbidden, Unavailable */
+  /**
+   * Confirms a subscription at its SubscribeURL.
+   *
+   * @throws Forbidden, Unavailable
+   */
   async confirm(given: unknown): Promise<void> {
     const url = snsUrl(given, 'SubscribeURL');
     if (url.searchParams.get('Action') !== 'ConfirmSubscription')
@@ -56,7 +68,11 @@ export class SnsWeb {
     if (status !== 200) throw new Unavailable(`SNS answered ${status} when the subscription was confirmed`);
   }
 
-  /** Redirects are not followed. @throws Unavailable when nothing comes back */
+  /**
+   * Requests a URL; does not follow redirects.
+   *
+   * @throws Unavailable when nothing comes back
+   */
   protected get(url: URL): Promise<{ status: number; body: string }> {
     return new Promise((resolve, reject) => {
       const fail = (error: unknown) =>
@@ -75,7 +91,7 @@ export class SnsWeb {
     });
   }
 
-  /** What a stand-in of the tests needs to be reached. */
+  /** Returns further options of requests; a stand-in in tests overrides it. */
   protected options(): object {
     return {};
   }

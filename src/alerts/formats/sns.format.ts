@@ -21,7 +21,7 @@ export class SnsSourceParams {
   confirm = true;
 }
 
-/** What is signed, in this order (SNS developer guide, "Verifying the signatures of Amazon SNS messages"). */
+/** Fields that are signed, in this order (SNS developer guide, "Verifying the signatures of Amazon SNS messages"). */
 const SIGNED: Readonly<Record<string, readonly string[]>> = {
   Notification: ['Message', 'MessageId', 'Subject', 'Timestamp', 'TopicArn', 'Type'],
   SubscriptionConfirmation: [
@@ -48,10 +48,10 @@ const REQUIRED = [
 const OLD_AFTER_SECONDS = 3_600;
 const AHEAD_AT_MOST_SECONDS = 300;
 
-/** By SignatureVersion. */
+/** Signature algorithms by SignatureVersion. */
 const ALGORITHMS: Readonly<Record<string, string>> = { '1': 'RSA-SHA1', '2': 'RSA-SHA256' };
 
-/** A signature of an RSA key of 1024 to 8192 bits. */
+/** Pattern of a signature by an RSA key of 1024 to 8192 bits. */
 const SIGNATURE = /^[A-Za-z0-9+/]{170,1368}={0,2}$/;
 
 const STATES = new Map([
@@ -62,8 +62,8 @@ const STATES = new Map([
 type Message = Record<string, unknown>;
 
 /**
- * AWS SNS over HTTP(S): CloudWatch alarms, and whatever else a topic carries. A message is believed when its signature
- * verifies with a certificate of SNS and its topic is listed.
+ * AWS SNS over HTTP(S): CloudWatch alarms, and whatever else a topic carries. A message is accepted when its topic is
+ * listed and its signature verifies with a certificate of SNS.
  *
  * @see https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
  */
@@ -78,7 +78,11 @@ export class Sns implements AlertFormat<SnsSourceParams> {
 
   constructor(private readonly web: SnsWeb) {}
 
-  /** @throws InvalidInput, Forbidden; Unavailable when SNS can't be asked */
+  /**
+   * Verifies topic, time and signature of a message.
+   *
+   * @throws InvalidInput, Forbidden; Unavailable when SNS can't be asked
+   */
   async believe(body: unknown, { topicArns, confirm }: SnsSourceParams, { now }: Facts): Promise<void> {
     const message = messageIn(body);
     if (!topicArns.includes(message.TopicArn as string))
@@ -108,7 +112,7 @@ export class Sns implements AlertFormat<SnsSourceParams> {
     return keyOf(JSON.stringify([TopicArn, MessageId]));
   }
 
-  /** A subscription is confirmed. That one was ended is told: to ask SubscribeURL then would begin it anew. */
+  /** Confirms a subscription. Only logs the end of one: a request to its SubscribeURL would begin it anew. */
   async act(body: unknown): Promise<void> {
     const { Type, TopicArn, SubscribeURL } = messageIn(body);
     if (Type === 'SubscriptionConfirmation') await this.web.confirm(SubscribeURL);
@@ -131,7 +135,11 @@ export class Sns implements AlertFormat<SnsSourceParams> {
   }
 }
 
-/** @throws InvalidInput naming what is missing */
+/**
+ * Returns the body as a message.
+ *
+ * @throws InvalidInput naming what is missing
+ */
 function messageIn(body: unknown): Message {
   if (!isObject(body)) throw new InvalidInput([{ pointer: '', detail: 'must be an object' }]);
   const errors: FieldError[] = [];
@@ -145,7 +153,11 @@ function messageIn(body: unknown): Message {
   return body;
 }
 
-/** SNS tries for an hour at most. What is older was recorded. @throws InvalidInput, Forbidden */
+/**
+ * Refuses messages older than an hour, which is how long SNS retries at most: an older one was recorded.
+ *
+ * @throws InvalidInput, Forbidden
+ */
 function refuseStale({ Timestamp }: Message, now: Date): void {
   const errors: FieldError[] = [];
   const at = momentIn(Timestamp, '/Timestamp', errors);
@@ -167,7 +179,7 @@ function signedText(message: Message): string {
     .join('');
 }
 
-/** INSUFFICIENT_DATA says that CloudWatch can't tell: nothing begins or ends by it. */
+/** Parses a CloudWatch alarm. INSUFFICIENT_DATA says that CloudWatch can't tell: nothing begins or ends by it. */
 function alarmIn(alarm: Message, { TopicArn, Timestamp }: Message): Parsed[] {
   const status = STATES.get(alarm.NewStateValue as 'ALARM');
   if (status === undefined) {
@@ -216,7 +228,7 @@ function alarmIn(alarm: Message, { TopicArn, Timestamp }: Message): Parsed[] {
   ];
 }
 
-/** The alarm's metric; of an alarm on an expression, the first one in it. */
+/** Returns the alarm's metric; of an alarm on an expression, the first one in it. */
 function metricIn(trigger: unknown): Message {
   if (!isObject(trigger)) return {};
   if (!Array.isArray(trigger.Metrics)) return trigger;
@@ -228,7 +240,7 @@ function metricIn(trigger: unknown): Message {
   return metrics[0] ?? {};
 }
 
-/** `[{"name": "InstanceId", "value": "i-1"}]`, also with capitals. */
+/** Reads dimensions: `[{"name": "InstanceId", "value": "i-1"}]`, also with capitals. */
 function dimensionsIn(given: unknown): Record<string, unknown> {
   if (!Array.isArray(given)) return {};
   return Object.fromEntries(
@@ -240,7 +252,10 @@ function dimensionsIn(given: unknown): Record<string, unknown> {
   );
 }
 
-/** Anything else is something that happened: a new alert each time. What is not signed is not believed. */
+/**
+ * Parses any other notification as an event, a new alert each time. Unsigned fields, such as message attributes, are
+ * not used.
+ */
 function eventIn(inner: unknown, message: Message): Parsed {
   const { Message: text, Subject, TopicArn } = message;
   const fields = isObject(inner)

@@ -1,12 +1,12 @@
-/** How Zabbix writes the values of items for people, read back. */
+/** Reads values of items as Zabbix formats them for people. */
 import { numberOf } from '../../common/json-path';
 
 const PLAIN = /^([-+]?\d+(?:\.\d+)?)(?: ([^\d\s.,+-][^\s,]*))?$/;
-/** With the text that a value map has for it: `Down (2)`. */
+/** Matches a value with its text in a value map: `Down (2)`. */
 const MAPPED = /\S \(([-+]?\d+(?:\.\d+)?)\)$/;
-/** Of unit `s`: `1y 2M 3d`, `1h 2m 3s`, `500ms`. */
+/** Matches a value of unit `s`: `1y 2M 3d`, `1h 2m 3s`, `500ms`. */
 const SPAN = /^-?\d+(?:\.\d+)?(?:y|M|d|h|ms|m|s)(?: \d+(?:\.\d+)?(?:y|M|d|h|ms|m|s))*$/;
-/** Of unit `uptime`. */
+/** Matches a value of unit `uptime`. */
 const UP_TIME = /^(-)?(?:(\d+) days?, )?(\d{2}):(\d{2}):(\d{2})$/;
 
 const SECONDS: Readonly<Record<string, number>> = {
@@ -21,7 +21,7 @@ const SECONDS: Readonly<Record<string, number>> = {
 const MULTIPLES = 'KMGTPEZY';
 /** Units of which Zabbix makes multiples of 1024. */
 const BINARY = new Set(['B', 'Bps']);
-/** Units that are surely what is left behind a letter for a multiple. Of others nobody can tell: `Pa` is Pascal. */
+/** Units that certainly have a multiplier letter before them. For other units that is unclear: `Pa` is Pascal. */
 const MULTIPLIED = new Set([
   'B',
   'Bps',
@@ -42,8 +42,8 @@ const MULTIPLIED = new Set([
 ]);
 
 /**
- * The number of an item's value: `85.13 %` is 85.13, `1.23 GB` so many bytes, `Down (2)` is 2, `1h 2m` so many seconds.
- * Undefined where it may be another number, or none: `*UNKNOWN*`, `1,5 GB`, `300 K`.
+ * Returns the number of an item's value: `85.13 %` is 85.13, `1.23 GB` so many bytes, `Down (2)` is 2, `1h 2m` so many
+ * seconds. Undefined where it may be another number, or none: `*UNKNOWN*`, `1,5 GB`, `300 K`.
  *
  * @see https://www.zabbix.com/documentation/current/en/manual/config/items/item#units
  */

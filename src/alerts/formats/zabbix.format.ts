@@ -13,7 +13,7 @@ const UNKNOWN = 2;
 const INTERNAL = 3;
 
 /**
- * What the media type in `docs/alerts/zabbix-media-type.yaml` sends, problems and recoveries; Zabbix's own media type
+ * Messages of the media type in `docs/alerts/zabbix-media-type.yaml`, problems and recoveries; Zabbix's own media type
  * "Event-Driven Ansible" sends the same fields, but no recoveries.
  *
  * @see https://www.zabbix.com/documentation/current/en/manual/appendix/macros/supported_by_location
@@ -83,7 +83,10 @@ function labelsIn(body: Record<string, unknown>): Record<string, string> {
   });
 }
 
-/** Tags as `{scope: ["performance"]}`, or as Zabbix writes them in JSON: `[{"tag": "scope", "value": "performance"}]`. */
+/**
+ * Reads tags: `{scope: ["performance"]}`, or as Zabbix writes them in JSON: `[{"tag": "scope", "value":
+ * "performance"}]`.
+ */
 function tagsIn(given: unknown): Record<string, string> {
   const pairs = Array.isArray(given)
     ? given

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import type { Connect } from '../client';
 
-/** `monscale export`: every definition as one document. */
+/** Adds `monscale export`, which writes every definition as one document. */
 export function addExport(program: Command, connect: Connect): void {
   program
     .command('export')

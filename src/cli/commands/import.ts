@@ -4,7 +4,7 @@ import type { Connect } from '../client';
 import { readText, typeOf } from '../files';
 import { planText } from '../plan-text';
 
-/** `monscale import`: creates and changes what a document defines. */
+/** Adds `monscale import`, which creates and changes what a document defines. */
 export function addImport(program: Command, connect: Connect): void {
   program
     .command('import')

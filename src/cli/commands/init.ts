@@ -73,7 +73,7 @@ MONSCALE_ADMIN_TOKEN=${randomBytes(24).toString('base64url')}
 MONSCALE_SECRET_KEY=${randomBytes(32).toString('base64')}
 `;
 
-/** What a project folder is made of: name, content, mode. */
+/** Returns the files of a project folder: name, content, mode. */
 const files = (): [string, string, number][] => [
   ['.env', ENV(), 0o600],
   ['.gitignore', '.env\n.monscale/\n', 0o644],
@@ -81,7 +81,7 @@ const files = (): [string, string, number][] => [
   ['rules.test.yaml', TESTS, 0o644],
 ];
 
-/** `monscale init`: a small folder for rules as code. */
+/** Adds `monscale init`, which makes a small folder for rules as code. */
 export function addInit(program: Command): void {
   program
     .command('init')

@@ -6,7 +6,7 @@ import { planText } from '../plan-text';
 
 const CHANGES = 2;
 
-/** `monscale plan`: what an import would do. */
+/** Adds `monscale plan`, which shows what an import would do. */
 export function addPlan(program: Command, connect: Connect): void {
   program
     .command('plan')

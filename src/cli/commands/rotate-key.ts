@@ -9,10 +9,12 @@ import type { Connect } from '../client';
 import { rotate } from '../rotation';
 
 const CONNECT_MS = 5_000;
-/** A hundred definitions at a time; somebody may be saving one of them. */
+/**
+ * Timeout of a statement, milliseconds; each covers a hundred definitions, and may wait for somebody who is saving one.
+ */
 const STATEMENT_MS = 60_000;
 
-/** `monscale rotate-key`: stored secrets under another key. It speaks to PostgreSQL itself. */
+/** Adds `monscale rotate-key`, which encrypts stored secrets with another key. It connects to PostgreSQL itself. */
 export function addRotateKey(
   program: Command,
   _connect: Connect,
@@ -52,7 +54,9 @@ export function addRotateKey(
     });
 }
 
-/** With embedded servers there is a key in the data folder, which was in use as long as none was set. */
+/**
+ * Returns the keys. With embedded servers, the key in the data folder is one of them: it was in use while none was set.
+ */
 function keysOf(config: Config, folder: string): Buffer[] {
   const keys = secretKeysOf(config);
   if (keys.length > 1 || config.databaseUrl !== undefined) return keys;
@@ -69,7 +73,10 @@ async function given(url: string): Promise<Reached> {
   return { client: await connected(url), stop: () => Promise.resolve() };
 }
 
-/** Of a program that runs, or else for as long as it takes: one whose key is lost does not start. */
+/**
+ * Connects to the embedded server of a running program, or starts the servers for the duration of the command: a
+ * program whose key is lost does not start.
+ */
 async function embedded(folder: string): Promise<Reached> {
   try {
     return await given(readFileSync(join(folder, 'database-url'), 'utf8').trim());

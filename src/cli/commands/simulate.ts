@@ -29,7 +29,7 @@ interface Options {
   service?: string;
 }
 
-/** `monscale simulate`: what a rule would have done. */
+/** Adds `monscale simulate`, which shows what a rule would have done. */
 export function addSimulate(program: Command, connect: Connect): void {
   program
     .command('simulate')
@@ -61,7 +61,7 @@ function whole(text: string): number {
   throw new InvalidArgumentError('must be a whole number');
 }
 
-/** The name of a service, or its definition where a file of that name is there. */
+/** Returns the name of a service, or its definition if a file of that name exists. */
 function serviceOf(named: string, wanted: string | undefined): unknown {
   if (!existsSync(named)) return named;
   const content = readValue(named) as { services?: { name?: string }[] } | null;
@@ -92,7 +92,7 @@ function triggerText({ at, values, nodes }: Trigger): string {
   return `at ${typeof at === 'number' ? `${at} s` : at}${observation && `: ${observation}`}${scaled}`;
 }
 
-/** "2 triggers, 30 s in alarm": names that begin with `seconds` are durations. */
+/** Returns "2 triggers, 30 s in alarm": names that begin with `seconds` are durations. */
 const summaryText = (summary: Summary): string =>
   Object.entries(summary)
     .map(([name, count]) => {

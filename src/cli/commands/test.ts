@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { InvalidInput } from '../../common/errors';
 
-/** `monscale test`: rules tried on stories that say what is to come of them. Needs no server. */
+/** Adds `monscale test`, which runs rules on scenarios with expected results. Needs no server. */
 export function addTest(program: Command): void {
   program
     .command('test')

@@ -3,7 +3,7 @@ import type { ShownWhy } from '../../rules/service-states';
 import type { Connect } from '../client';
 import { valuesText } from '../values-text';
 
-/** `monscale why`: why a service is, or was, as it is. */
+/** Adds `monscale why`, which explains why a service is, or was, in its state. */
 export function addWhy(program: Command, connect: Connect): void {
   program
     .command('why')

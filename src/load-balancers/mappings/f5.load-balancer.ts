@@ -124,8 +124,9 @@ export class F5 implements LoadBalancer<F5Params> {
 }
 
 /**
- * Where its node is, as nodes of ours say it: without the route domain that is the partition's default. One in another
- * route domain keeps it, and is no node of ours; neither is one that BIG-IP makes and takes away itself.
+ * Returns the address of a member in the form that our nodes have it: without the route domain if that is the
+ * partition's default. A member in another route domain keeps it, so it matches no node of ours. Undefined for another
+ * port, and for members that BIG-IP makes and removes itself.
  */
 async function addressOf(
   { address, partition, port, isEphemeral }: PoolMember,
@@ -138,7 +139,11 @@ async function addressOf(
   return (await isSameAddress(ours, { address, partition }, defaults)) ? bare : address;
 }
 
-/** @param address of a node: IPv4 or IPv6 */
+/**
+ * Returns the member at a node's address.
+ *
+ * @param address IPv4 or IPv6
+ */
 const memberAt = (address: string, { port }: F5Params) => memberIn(`${address}:${port}`)!;
 
 async function unlessGone(change: Promise<unknown>): Promise<void> {

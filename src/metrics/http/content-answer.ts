@@ -1,6 +1,6 @@
 import { expressionOf } from '../../common/expressions';
 
-/** Decoded as its header says; a charset that is not known counts as UTF-8. */
+/** Decodes a body by the charset of its header; an unknown charset counts as UTF-8. */
 export function textIn(body: Uint8Array, charset: string): string {
   try {
     return new TextDecoder(charset).decode(body);
@@ -9,6 +9,6 @@ export function textIn(body: Uint8Array, charset: string): string {
   }
 }
 
-/** Whether an expression fits somewhere in it. */
+/** Tells whether an expression fits somewhere in a body. */
 export const fitsIn = ({ body, charset, matches }: { body: Uint8Array; charset: string; matches: string }) =>
   expressionOf(matches).matcher(textIn(body, charset)).find();

@@ -9,13 +9,16 @@ import { unlessAborted } from '../../common/unless-aborted';
 const BYTES_AT_MOST = 1024 * 1024;
 const REDIRECTS_AT_MOST = 5;
 const REDIRECTS = [301, 302, 303, 307, 308];
-/** Metrics of one tick are read within this time of each other: who asks the same then gets the same answer. */
+/**
+ * Age up to which a request serves others that ask the same, milliseconds: metrics of one tick are read within this
+ * time.
+ */
 const SHARED_MS = 1_000;
 
-/** What every request says. */
+/** Headers of every request. */
 const OURS = { 'User-Agent': 'monscale', Accept: '*/*' };
 
-/** A request that changes nothing at its target. */
+/** Request that changes nothing at its target. */
 export interface HttpQuestion {
   url: string;
   method?: string;
@@ -32,13 +35,18 @@ interface UnderWay {
   abort: AbortController;
 }
 
-/** Asks over HTTP. The same question of several metrics, services and batches at one time goes out once. */
+/**
+ * Asks over HTTP. The same question of several metrics, services and batches at one time goes out once.
+ *
+ * - A request is under way until its answer is whole; it is shared for `SHARED_MS` from its beginning.
+ * - It is aborted, and forgotten, when the last of its askers has left.
+ */
 @Injectable()
 export class HttpClient {
   private readonly underWay = new Map<string, UnderWay>();
 
   /**
-   * The whole answer, whatever its status; `seconds` is of all requests when it redirects.
+   * Asks, and returns the whole answer, whatever its status; `seconds` is of all requests when it redirects.
    *
    * @throws Error saying why there is none, or the signal's reason
    */
@@ -76,7 +84,7 @@ export class HttpClient {
   }
 }
 
-/** The same for the same question; it tells none of its secrets. */
+/** Returns a digest that is the same for the same question, and reveals none of its secrets. */
 export function identityOf({ url, method, headers, body, followRedirects, tls }: HttpQuestion): string {
   const parts = [url, method, headers, body, followRedirects, tls];
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
@@ -117,7 +125,10 @@ function requestOf({ url, method = 'GET', headers = {}, body, tls }: HttpQuestio
   };
 }
 
-/** Where to go on (RFC 9110, 15.4); undefined when it is no redirect. Another host gets neither headers nor our certificate. */
+/**
+ * Returns the request that follows a redirect (RFC 9110, 15.4); undefined when it is none. Another host gets neither
+ * headers nor our certificate.
+ */
 function redirected(request: HttpRequest, { status, headers }: WholeAnswer): HttpRequest | undefined {
   const { location } = headers;
   if (!REDIRECTS.includes(status) || location === undefined) return undefined;

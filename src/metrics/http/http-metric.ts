@@ -7,22 +7,26 @@ import type { Reading } from '../../common/reading';
 import { reasonOfAbort } from '../../common/unless-aborted';
 import { HttpClient, identityOf, type HttpQuestion } from './http-client';
 
-/** We are refused, so what such an answer holds says nothing of the target. */
+/** Statuses that refuse us: the body of such an answer says nothing of the target. */
 const UNFIT = [401, 403, 407, 429];
 
-/** A metric that is a number in the answer to one HTTP request. */
+/** Metric that is a number in the answer to one HTTP request. */
 @Injectable()
 export abstract class HttpMetric<P extends HttpQuestion> implements Metric<P> {
   constructor(private readonly http: HttpClient) {}
 
-  /** @throws Error saying why there is none, as the end of a sentence */
+  /**
+   * Returns the number in an answer.
+   *
+   * @throws Error saying why there is none, as the end of a sentence
+   */
   protected abstract numberIn(
     answer: WholeAnswer,
     params: P,
     context: Pick<ReadContext, 'signal'>,
   ): number | Promise<number>;
 
-  /** Numbers of several in one answer, or why there are none. */
+  /** Returns the numbers of several params in one answer, or why there are none. */
   protected numbersIn(
     answer: WholeAnswer,
     params: readonly P[],
@@ -71,22 +75,32 @@ export abstract class HttpMetric<P extends HttpQuestion> implements Metric<P> {
   }
 }
 
-/** Of a cache that could not ask: the answer is stale, or was not asked for anew (RFC 7234, 5.5). */
+/**
+ * Warnings of a cache that could not ask the target: the answer is stale, or was not asked for anew (RFC 7234, 5.5).
+ */
 const STALE = /(?:^|,)\s*11[0-2]\b/;
 
-/** @throws Error when the answer is a cache's, and says that the target itself was not asked */
+/**
+ * Refuses an answer of a cache that says that the target itself was not asked. @throws Error
+ *
+ * @throws Error when the answer is a cache's, and says that the target itself was not asked
+ */
 export function refuseStale({ headers: { warning = '' } }: WholeAnswer): void {
   if (STALE.test(warning)) throw new Error(`its answer is old: a cache says ${warning.slice(0, 100).trim()}`);
 }
 
-/** @throws Error when the answer says itself that it is old, or a part */
+/**
+ * Refuses an answer that says itself that it is old, or a part. @throws Error
+ *
+ * @throws Error when the answer says itself that it is old, or a part
+ */
 export function refusePartial(answer: WholeAnswer): void {
   const { status } = answer;
   if (status === 206) throw new Error(`it answered ${statusText(status)}: a part of what was asked for`);
   refuseStale(answer);
 }
 
-/** For metrics that look at the body. @throws Error when what came is not what was asked for */
+/** Refuses an answer whose body is not what was asked for. @throws Error */
 export function refuseUnfit(answer: WholeAnswer): void {
   const { status } = answer;
   refusePartial(answer);

@@ -54,7 +54,7 @@ export class HttpParams implements HttpQuestion, SelfChecking {
   }
 }
 
-/** For metrics that look at the body of the answer. */
+/** Params of metrics that look at the body of the answer. */
 export class HttpBodyParams extends HttpParams {
   override problems(): FieldError[] {
     const bodiless = { pointer: '/method', detail: 'must not be HEAD: its answer has no body' };
@@ -62,7 +62,7 @@ export class HttpBodyParams extends HttpParams {
   }
 }
 
-/** Headers to send. */
+/** Declares a param of headers to send. */
 export function Headers(): PropertyDecorator {
   return TextMap({
     directs: 'nothing',
@@ -74,7 +74,7 @@ export function Headers(): PropertyDecorator {
   });
 }
 
-/** What is wrong with headers whose values are there; a reference is judged when it is followed. */
+/** Returns what is wrong with headers whose values are there; a reference is checked when it is resolved. */
 export function headerProblems(headers: Record<string, unknown> = {}): FieldError[] {
   return Object.entries(headers).flatMap(([name, value]) => {
     const detail = headerProblem(name, typeof value === 'string' ? value : '');

@@ -1,6 +1,6 @@
 import { numberOrProblemAt } from '../../common/json-path';
 
-/** As JSON (RFC 8259). @throws Error when it is none */
+/** Parses a body as JSON (RFC 8259). @throws Error when it is none */
 export function jsonIn(body: Uint8Array): unknown {
   try {
     const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString('utf8');
@@ -12,7 +12,7 @@ export function jsonIn(body: Uint8Array): unknown {
 
 export type Found = ReturnType<typeof numberOrProblemAt>;
 
-/** The numbers at several paths: what is read is read once. @throws Error when it is no JSON */
+/** Returns the numbers at several paths, parsing the body once. @throws Error when it is no JSON */
 export function numbersAt(paths: readonly string[], body: Uint8Array): Found[] {
   const document = jsonIn(body);
   return paths.map((path) => numberOrProblemAt(path, document));

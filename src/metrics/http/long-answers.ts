@@ -1,13 +1,13 @@
-/** What is looked for in long answers is looked for on a thread: a target must not decide how long others wait. */
+/** Long answers are searched on a thread: a target must not decide how long others wait. */
 import { join } from 'node:path';
 import { threadTask, type ThreadTask } from '../../common/thread-pool';
 import type { ReadContext } from '../metric';
 
-/** JSON of this size takes some 5 ms at most to read, whatever it holds. */
+/** Most bytes of JSON that are parsed in the main thread; they take some 5 ms at most, whatever they hold. */
 export const SHORT_BYTES = 64 * 1024;
 const READ_MS = 2_000;
 
-/** A function that a file of this room exports, run on a thread. */
+/** Makes a task that runs the default export of a file in this folder on a thread. */
 export function answerTask<I extends { body: Buffer }, O>(
   file: string,
 ): (input: I, context: Pick<ReadContext, 'signal'>) => Promise<O> {

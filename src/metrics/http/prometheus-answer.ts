@@ -1,22 +1,22 @@
-/** What an answer of Prometheus' API says (HTTP API v1, instant queries). */
+/** Reader of answers of Prometheus' API (HTTP API v1, instant queries). */
 import { messageOf } from '../../common/errors';
 import { plainNumber } from '../../common/plain-number';
 import { jsonIn } from './json-answer';
 
-/** As much of its texts as anybody is told of. */
+/** Most characters of a refusal or a gap that are kept. */
 const TEXT_CHARACTERS = 10_000;
 
-/** A result is a number, or why it is none. */
+/** Content of an answer: no JSON, a refusal, a result (a number, or why it is none), or an answer of something else. */
 export type Said =
   { notJson: string } | { refusal: string } | { result: number | string; gap?: string } | { isForeign: true };
 
-/** The envelope of Prometheus' API, and what others that speak it add. */
+/** Envelope of Prometheus' API, with what others that speak it add. */
 interface Document {
   status?: unknown;
   data?: unknown;
   error?: unknown;
   warnings?: unknown;
-  /** Of VictoriaMetrics, when not all of its storage nodes answered. */
+  /** Flag of VictoriaMetrics, set when not all of its storage nodes answered. */
   isPartial?: unknown;
 }
 
@@ -44,8 +44,9 @@ export function saidIn(body: Uint8Array): Said {
 }
 
 /**
- * What a success says it could not look at: a store, a remote read, a storage node. Remarks of PromQL's own about the
- * query and the kinds of its samples (prometheus `util/annotations`) come with a whole answer; `infos` hold nothing else.
+ * Returns what a success says it could not look at: a store, a remote read, a storage node. Remarks of PromQL's own
+ * about the query and the kinds of its samples (prometheus `util/annotations`) come with a whole answer; `infos` hold
+ * nothing else.
  */
 function gapIn({ warnings, isPartial }: Document): string | undefined {
   const gaps = textsIn(warnings).filter((warning) => !/^PromQL (info|warning)\b/.test(warning));
@@ -73,7 +74,7 @@ function valueOf({ resultType, result }: QueryResult): number {
   return numberIn(value);
 }
 
-/** Of a sample: its moment, and the number as a text, which may be NaN or +Inf. */
+/** Reads a sample: its moment, and the number as a text, which may be NaN or +Inf. */
 function numberIn(sample: unknown): number {
   const [, text] = Array.isArray(sample) ? (sample as unknown[]) : [];
   if (typeof text !== 'string') throw new Error('it answered, but not as Prometheus does');

@@ -9,7 +9,7 @@ const YEAR_SECONDS = 31_536_000;
 const REGEX_CHARACTERS = 1000;
 const SOURCES_AT_MOST = 100;
 
-/** What a label must be: this text, or one that the RE2 expression matches. */
+/** Condition on a label: this text, or a text that the RE2 expression matches. */
 export type LabelMatch = string | { regex: string };
 
 const MATCH_SCHEMA = {

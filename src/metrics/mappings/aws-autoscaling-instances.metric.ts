@@ -15,7 +15,10 @@ import {
 } from '../../targets/http/aws';
 import { MetricMapping, type Metric, type ReadContext } from '../metric';
 
-/** Auto Scaling User Guide, "Instance lifecycle": those that work, and those that come. */
+/**
+ * Lifecycle states that count: instances in service, and those that come (Auto Scaling User Guide, "Instance
+ * lifecycle").
+ */
 const COUNTED = /^(InService|Pending(:.*)?)$/;
 
 export class AwsAutoscalingInstancesParams implements AwsAccess, SelfChecking {

@@ -14,9 +14,11 @@ import { ORIGIN } from '../../targets/http/origin';
 import { TlsParams } from '../../targets/http/params';
 import { MetricMapping, type Metric, type Node, type ReadContext } from '../metric';
 
-/** Switched off, a machine takes no part in the work. Other words (unknown, reboot_in_progress, …) don't say so. */
+/**
+ * Power states of a machine that takes no part in the work. Other words (unknown, reboot_in_progress, …) don't say so.
+ */
 const OFF = ['off', 'suspended', 'paused'];
-/** Addresses of the machine for itself, and those it gives itself when nobody gives it one (RFC 1122, RFC 3927). */
+/** Networks whose addresses reach nobody else: loopback, and those that a machine gives itself (RFC 1122, RFC 3927). */
 const OF_NO_USE = ['127.0.0.0/8', '169.254.0.0/16'];
 
 export class CloudFormsVmsParams implements CloudFormsAccess {
@@ -74,7 +76,9 @@ export class CloudFormsVms implements Metric<CloudFormsVmsParams> {
     return (await machinesOf(params, signal)).length;
   }
 
-  /** Those that are switched on; one whose state or address is not known now is there without an address. */
+  /**
+   * Lists the machines that are switched on. One whose state or address is not known now is listed without an address.
+   */
   async nodes(params: CloudFormsVmsParams, { signal }: Pick<ReadContext, 'signal'>): Promise<Node[]> {
     const machines = await machinesOf(params, signal);
     return machines

@@ -8,7 +8,7 @@ import { HttpBodyParams } from '../http/http-params';
 import { answerTask } from '../http/long-answers';
 import { MetricMapping, type ReadContext } from '../metric';
 
-/** An expression takes as long as the answer and its own size have it. */
+/** Longest body that is matched in the main thread: the time of a match grows with body and expression. */
 const SHORT_MATCHED_BYTES = 4 * 1024;
 
 const fitsOnThread = answerTask<{ body: Buffer; charset: string; matches: string }, boolean>(

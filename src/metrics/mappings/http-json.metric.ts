@@ -8,7 +8,10 @@ import { numbersAt, type Found } from '../http/json-answer';
 import { answerTask, SHORT_BYTES } from '../http/long-answers';
 import { MetricMapping, type ReadContext } from '../metric';
 
-/** What looks around in a document takes longer than what goes straight to its value. */
+/**
+ * Longest body that is searched in the main thread. A path that searches a document takes longer than one that goes
+ * straight to its value.
+ */
 const SHORT_SEARCHED_BYTES = 4 * 1024;
 
 const numbersOnThread = answerTask<{ body: Buffer; paths: string[] }, Found[]>('json-answer.thread');

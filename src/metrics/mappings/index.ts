@@ -17,7 +17,7 @@ import { SqlQuery } from './sql-query.metric';
 import { StaticCount } from './static-count.metric';
 import { StaticNodes } from './static-nodes.metric';
 
-/** Every metric mapping: one line each. */
+/** Classes of all metric mappings, one line each. */
 export const METRIC_MAPPINGS: Type<Metric<never>>[] = [
   Alert,
   AwsAutoscalingInstances,

@@ -59,7 +59,7 @@ export class KubernetesReplicas implements Metric<KubernetesReplicasParams> {
     });
   }
 
-  /** The workload's pods, by their uid. */
+  /** Lists the workload's pods, by their uid. */
   async nodes(params: KubernetesReplicasParams, { signal }: Pick<ReadContext, 'signal'>): Promise<Node[]> {
     return this.reading('pods', params, async (cluster) => {
       const { selector } = await readScale(cluster, params, signal);

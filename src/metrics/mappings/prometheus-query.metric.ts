@@ -14,7 +14,7 @@ import { MetricMapping, type ReadContext } from '../metric';
 
 const saidOnThread = answerTask<{ body: Buffer }, Said>('prometheus-answer.thread');
 
-/** Longer ones go in a body: proxies bound the length of a URL. */
+/** Longest query that goes in the URL; longer ones go in a body, as proxies bound the length of a URL. */
 const QUERY_IN_URL_CHARACTERS = 2_000;
 const EXCERPT_CHARACTERS = 300;
 
@@ -49,7 +49,7 @@ export class PrometheusQueryParams implements SelfChecking {
   }
 }
 
-/** Asks for an instant query (Prometheus, HTTP API v1). */
+/** Metric that asks an instant query (Prometheus, HTTP API v1). */
 @MetricMapping({
   type: 'prometheus_query',
   title: 'Prometheus query',

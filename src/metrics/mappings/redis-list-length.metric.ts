@@ -43,7 +43,7 @@ export class RedisListLength implements Metric<RedisListLengthParams> {
     return reading.value;
   }
 
-  /** The url, told by its digest alone: it may hold a password. */
+  /** Returns a digest of the url, which may hold a password. */
   target({ url, tls }: RedisListLengthParams): string {
     return createHash('sha256')
       .update(JSON.stringify([url, tls]))
@@ -87,7 +87,7 @@ export class RedisListLength implements Metric<RedisListLengthParams> {
   }
 }
 
-/** For sentences. */
+/** Names the servers of a url in sentences, without user and password. */
 function hostsOf(url: string): string {
   const { hosts, master } = redisAddress(url);
   const names = hosts.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(',');

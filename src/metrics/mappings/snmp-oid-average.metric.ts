@@ -25,7 +25,7 @@ import { normalOid } from '../../snmp/oid';
 
 const HOSTS_AT_MOST = 500;
 const REASONS_AT_MOST = 3;
-/** So precisely a sentence says how long was waited. */
+/** Step to which the timeout is rounded up, as sentences name it, milliseconds. */
 const TICK_MS = 100;
 
 export class SnmpOidAverageParams implements SelfChecking {
@@ -122,7 +122,7 @@ export class SnmpOidAverage implements Metric<SnmpOidAverageParams> {
   }
 }
 
-/** Those that are to be asked. @throws Error when there are none */
+/** Returns the nodes to ask. @throws Error when there are none */
 async function nodesOf(
   { hosts }: SnmpOidAverageParams,
   context: ReadContext,

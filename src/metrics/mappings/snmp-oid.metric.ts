@@ -10,11 +10,14 @@ import { LINK_LOCAL } from '../../snmp/zone';
 import { keyOfTarget, SNMP_VERSIONS, type SnmpTarget, type SnmpUser } from '../../snmp/snmp-target';
 import { SnmpUserParams, userProblems } from '../../snmp/snmp-user-params';
 
-/** A name, an IPv4 address, or what may be an IPv6 address, perhaps with its zone: `fe80::1%eth0`. Perhaps with a port. */
+/**
+ * Host: a name, an IPv4 address, or what may be an IPv6 address, perhaps with its zone: `fe80::1%eth0`. Perhaps with a
+ * port.
+ */
 export const HOST =
   /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?(?::\d{1,5})?|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9_.~-]{1,64})?|\[[0-9A-Za-z:.%_~-]+\](?::\d{1,5})?)$/;
 export const HOST_HINT = 'must be a host name or an IP address, without scheme and port';
-/** An object identifier in numbers, or a name with its instance. */
+/** Object identifier in numbers, or a name with its instance. */
 const OBJECT = /^(?:\.?[0-2](?:\.\d{1,10}){2,}|(?:[A-Za-z0-9_-]+::)?[A-Za-z][A-Za-z0-9_-]*(?:\.\d{1,10})*)$/;
 const OBJECT_HINT =
   'must be a numeric OID, e.g. 1.3.6.1.4.1.2021.11.9.0, or a name with its instance, e.g. UCD-SNMP-MIB::ssCpuUser.0';
@@ -97,7 +100,7 @@ export class SnmpOid implements Metric<SnmpOidParams> {
   }
 }
 
-/** Params that metrics which ask SNMP agents share. */
+/** Declares a param. This and the functions below are shared by metrics that ask SNMP agents. */
 export function Port(): PropertyDecorator {
   return Whole({ description: 'UDP port of the agent', minimum: 1, maximum: 65_535 });
 }
@@ -131,7 +134,7 @@ export function V3(): PropertyDecorator {
   return Nested(() => SnmpV3Params, { description: 'User and keys, for version 3', optional: true });
 }
 
-/** Why a text is no host, where the pattern can't tell. */
+/** Returns why a text is no host, where the pattern can't tell. */
 export function hostProblem(host: string): string | undefined {
   const { address, port } = withPort(host);
   if (port !== undefined) return `${HOST_HINT}: the port is a param of its own, port`;
@@ -145,14 +148,17 @@ function addressProblem(address: string): string | undefined {
   return `is an address of one link alone: it needs its zone, e.g. ${address}%eth0`;
 }
 
-/** The port that may stand behind a host, where an IPv6 address stands in brackets: `10.0.0.5:1161`, `[::1]:1161`. */
+/**
+ * Splits a host from the port that may follow it, where an IPv6 address stands in brackets: `10.0.0.5:1161`,
+ * `[::1]:1161`.
+ */
 export function withPort(host: string): { address: string; port?: number } {
   const [, address, bracketed, port] = /^(?:([^:[\]]+)|\[([^\]]+)\])(?::(\d{1,5}))?$/.exec(host) ?? [];
   const bare = address ?? bracketed ?? host;
   return port === undefined ? { address: bare } : { address: bare, port: Number(port) };
 }
 
-/** What is wrong with a host that may have its port behind it. */
+/** Returns what is wrong with a host that may have its port behind it. */
 export function hostAndPortProblem(host: string): string | undefined {
   if (!HOST.test(host))
     return 'must be a host name or an IP address, perhaps with its port: 10.0.0.5:1161, [::1]:1161';
@@ -161,19 +167,22 @@ export function hostAndPortProblem(host: string): string | undefined {
   return addressProblem(address);
 }
 
-/** What is wrong with a target whose keys were kept elsewhere until now, as the end of a sentence. */
+/** Returns what is wrong with a target whose keys were resolved from elsewhere, as the end of a sentence. */
 export function targetProblem(target: Pick<SnmpTarget, 'version' | 'v3'>): string | undefined {
   const [problem] = snmpProblems(target);
   return problem && `${problem.pointer.slice(1).replaceAll('/', '.')} ${problem.detail}`;
 }
 
-/** A name says which object of the agents', and not yet which of its values. */
+/**
+ * Returns an error when an object lacks its instance: a name says which object of an agent, but not which of its
+ * values.
+ */
 export function instanceProblems(object: string): FieldError[] {
   if (/\.\d+$/.test(object)) return [];
   return [{ pointer: '/oid', detail: `lacks its instance: ${object}.0, or its row in place of the 0` }];
 }
 
-/** Why there is no such object, where the pattern can't tell. */
+/** Returns why there is no such object, where the pattern can't tell. */
 function objectProblem(object: string): string | undefined {
   if (/^[.\d]/.test(object)) return oidProblem(object);
   const oid = oidOfName(object);
@@ -184,7 +193,7 @@ function objectProblem(object: string): string | undefined {
   return oidProblem(oid);
 }
 
-/** What is wrong between the fields of an SNMP definition. */
+/** Returns what is wrong between the fields of an SNMP definition. */
 export function snmpProblems({ version, v3 }: Pick<SnmpTarget, 'version' | 'v3'>): FieldError[] {
   if (version !== '3') return [];
   return v3 === undefined ? [{ pointer: '/v3', detail: 'is needed for version 3' }] : userProblems(v3, '/v3');

@@ -47,14 +47,14 @@ export class SqlQuery implements Metric<SqlQueryParams> {
     return reading.value;
   }
 
-  /** Told by its digest alone: it holds a password. */
+  /** Returns a digest of the url, which holds a password. */
   target({ url, tls }: SqlQueryParams): string {
     return createHash('sha256')
       .update(JSON.stringify([url, tls]))
       .digest('base64url');
   }
 
-  /** The same query is asked once. */
+  /** Reads the queries of one database; equal queries are asked once. */
   async readMany(params: readonly SqlQueryParams[], { signal, timeoutMs }: ReadContext): Promise<Reading[]> {
     const [first] = params;
     if (first === undefined) return [];
@@ -89,7 +89,7 @@ function sentenceOf(reading: Reading, where: string): Reading {
   return 'error' in reading ? { error: `cannot read the query from ${where}: ${reading.error}` } : reading;
 }
 
-/** For sentences. */
+/** Names the database of a url in sentences, without user and password. */
 function whereOf(url: string): string {
   const { hosts, database } = sqlAddress(url);
   return `${hosts.map(hostText).join(',')}/${database}`;

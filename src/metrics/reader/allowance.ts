@@ -1,11 +1,11 @@
 import { BrokenAnswer } from './broken-answer';
 
-/** So much at once, and so much a second in the long run. */
+/** Allowance for what a target may send: a burst at once, and a rate in the long run. */
 export class Allowance {
   private left: number;
   private at = performance.now();
 
-  /** @param what it is that is counted, as the end of a sentence */
+  /** @param what unit with its limit, as the end of a sentence */
   constructor(
     private readonly burst: number,
     private readonly perSecond: number,
@@ -14,7 +14,11 @@ export class Allowance {
     this.left = burst;
   }
 
-  /** @throws BrokenAnswer when there is no room for so much */
+  /**
+   * Takes an amount off the allowance.
+   *
+   * @throws BrokenAnswer when there is no room for so much
+   */
   take(amount: number): void {
     const now = performance.now();
     this.left = Math.min(this.burst, this.left + ((now - this.at) / 1000) * this.perSecond) - amount;

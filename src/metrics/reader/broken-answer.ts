@@ -1,6 +1,6 @@
 import type { Refusal } from './messages';
 
-/** An answer that is not read on. Its message is a sentence already. */
+/** Answer that is not read on. Its message is a sentence already. */
 export class BrokenAnswer extends Error {
   constructor(
     message: string,
@@ -10,8 +10,12 @@ export class BrokenAnswer extends Error {
   }
 }
 
-/** Looks at what a server says before the library that decodes it does. */
+/** Check of a server's bytes before the library that decodes them gets them. */
 export interface AnswerCheck {
-  /** @throws BrokenAnswer when it is not to be read on */
+  /**
+   * Checks the next bytes of an answer.
+   *
+   * @throws BrokenAnswer when it is not to be read on
+   */
   take(bytes: Buffer): void;
 }

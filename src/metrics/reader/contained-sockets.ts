@@ -1,6 +1,6 @@
 /**
- * What targets say is decoded inside of the handlers of sockets, where what is thrown ends the process. Here it ends that
- * connection instead, and what is more than an answer has is not even decoded.
+ * Containment of errors of decoding: libraries decode answers in handlers of sockets, where an exception ends the
+ * process. Here it ends that connection instead, and an answer that is too large is not even decoded.
  */
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import { Socket } from 'node:net';
@@ -10,7 +10,10 @@ import type { Protocol, Refusal } from './messages';
 import { PostgresMessages } from './postgres-messages';
 import { RedisReplies } from './redis-replies';
 
-/** Whoever was named, by us or by a target: nothing is said to an address that no target has. */
+/**
+ * Tells whether a connection may stay, and destroys it if not: addresses that no target may have are refused, whether
+ * we or a target named them.
+ */
 function mayStay(socket: Socket): boolean {
   try {
     refuseAddress(socket.remoteAddress ?? '');
@@ -21,7 +24,7 @@ function mayStay(socket: Socket): boolean {
   }
 }
 
-/** For whom something is done, wherever in the libraries. */
+/** Question on whose behalf something is done, wherever in the libraries. */
 export interface Asked {
   readonly protocol: Protocol;
   readonly target: string;
@@ -34,10 +37,10 @@ const CHECKS: Record<Protocol, () => AnswerCheck> = {
 const NAMES: Record<Protocol, string> = { sql: 'PostgreSQL', redis: 'Redis' };
 
 /**
- * Contains every socket of this process that a question made: the libraries make more of them than they let be handed in,
- * to Sentinels, nodes and subscribers. By TLS it is what was deciphered that counts.
+ * Contains every socket of this process that a question made: the libraries open more of them than can be handed in, to
+ * Sentinels, nodes and subscribers. On TLS the deciphered bytes are checked.
  *
- * @param onAnswer bytes of a target are about to be decoded
+ * @param onAnswer called when bytes of a target are about to be decoded
  */
 export function containSockets(
   asked: AsyncLocalStorage<Asked>,

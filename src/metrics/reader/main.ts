@@ -1,6 +1,6 @@
 /**
- * The process that reads targets whose protocols libraries decode: what their answers do to it, they do to it alone.
- * It watches over itself by a thread, and ends itself rather than stand still or grow.
+ * Process that reads targets whose protocols libraries decode: what their answers do to it, they do to it alone. A
+ * thread watches over it, and ends it rather than let it stand still or grow.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
@@ -40,7 +40,7 @@ function send(message: FromReader): void {
   process.send?.(message, undefined, undefined, () => undefined);
 }
 
-/** It is whose answer is being read, as far as the thread can see. */
+/** Notes the target whose answer is being read, for the watching thread. */
 const note = (name: string): void => void encoder.encodeInto(name, target);
 
 const beat = () => void Atomics.add(beats, 0, 1);
@@ -55,7 +55,9 @@ const watch = new Worker(join(__dirname, `watch-thread${extension}`), {
 // Unwatched it would be no safer than before.
 watch.on('error', (error) => die(error));
 
-/** What was thrown where nobody could catch it. The libraries may be in any state: another process goes on. */
+/**
+ * Ends the process after an exception that nobody caught. The libraries may be in any state; another process goes on.
+ */
 function die(error: unknown): never {
   const words: LastWords = {
     why: 'exception',
@@ -78,7 +80,7 @@ allowAddresses(process.argv.slice(2));
 send({});
 containSockets(asked, note, (protocol, why) => send({ refused: { protocol, why } }));
 
-/** Answers of one turn of the loop go together. */
+/** Answers of one turn of the loop, which are sent together. */
 let answers: NonNullable<FromReader['answers']> = [];
 
 function sendAnswers(): void {

@@ -1,33 +1,39 @@
 import { Allowance } from './allowance';
 import { BrokenAnswer, type AnswerCheck } from './broken-answer';
 
-/** Type, and the length of what follows with itself (PostgreSQL, 54.7). */
+/** Bytes of a message's head: its type, and the length of what follows with itself (PostgreSQL, 54.7). */
 const HEAD_BYTES = 5;
 const LENGTH_BYTES = 4;
 const MESSAGE_BYTES = 1_000_000;
-/** Of one connection; notices may be many. */
+/** Allowance of bytes for one connection; notices may be many. */
 const BYTES = { burst: 2_000_000, perSecond: 2_000_000 };
-/** One answer has some ten; connections that are asked as fast as they answer have some thousands a second. */
+/**
+ * Allowance of messages. One answer has some ten; connections that are asked as fast as they answer have some thousands
+ * a second.
+ */
 const MESSAGES = { burst: 10_000, perSecond: 10_000 };
-/** Each of them costs an answer. A login has three. */
+/** Most requests for authentication, each of which costs an answer. A login has three. */
 const AUTHENTICATIONS_AT_MOST = 10;
-/** Types of what a server says, of all versions. */
+/** Types of a server's messages, of all versions. */
 const TYPES = new Set(Buffer.from('RKSZETDCInN123stAGHWdcVv'));
 const AUTHENTICATION = 'R'.charCodeAt(0);
-/** Errors and notices: fields of one letter and a text each, and a zero. */
+/** Types of errors and notices: fields of one letter and a text each, and a zero. */
 const FIELDS = new Set(Buffer.from('EN'));
 
 const broken = () =>
   new BrokenAnswer('what it answers is not as PostgreSQL does; is the port right?', 'form');
 
-/** Messages of a PostgreSQL server: their types and lengths, and what pg would look for the end of without end. */
+/**
+ * Checks the messages of a PostgreSQL server: types and lengths, and the fields whose end pg would search for without
+ * end. State: the head of the current message, whole or in part, and how many bytes of it are still to come.
+ */
 export class PostgresMessages implements AnswerCheck {
   private readonly bytes = new Allowance(BYTES.burst, BYTES.perSecond, '2 MB');
   private readonly messages = new Allowance(MESSAGES.burst, MESSAGES.perSecond, `${MESSAGES.burst} messages`);
   private authentications = 0;
   private readonly head = Buffer.alloc(HEAD_BYTES);
   private headLength = 0;
-  /** Of the message that is being read. */
+  /** Bytes still to come of the current message. */
   private left = 0;
   private fields?: Buffer[];
 

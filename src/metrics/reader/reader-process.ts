@@ -17,22 +17,25 @@ import {
 } from './messages';
 
 const MAIN = join(__dirname, `main${extname(__filename)}`);
-/** The thread inside looks at all memory; this much of it is far beyond what it lets pass. */
+/** Limit of the heap, MB. The watching thread counts all memory, and ends the process far below this. */
 const HEAP_MB = 1_024;
-/** For one that its own thread does not end: stopped by a signal, or without the thread. */
+/**
+ * Time between two pings, and (below) of silence before the kill, milliseconds: for a process that its own thread does
+ * not end, because it was stopped by a signal or has lost the thread.
+ */
 const PING_MS = 2_000;
 const SILENT_MS = 10_000;
 const CLOSE_MS = 1_500;
 const WORDS_CHARACTERS = 8_000;
 const COMPLAINT_CHARACTERS = 400;
 
-/** Nobody has answered a question, as the process that read is gone. */
+/** Error of questions that were not answered, as the process that read is gone. */
 export class ReaderGone extends Error {
   constructor(
     readonly why: Death | 'ended',
-    /** The target whose answer it was reading, as far as is known. */
+    /** Target whose answer it was reading, as far as is known. */
     readonly target: string | undefined,
-    /** It had begun its work: it may have been a target that ended it. */
+    /** Whether it had begun its work: then a target may have ended it. */
     readonly wasUp: boolean,
     message: string,
   ) {
@@ -46,8 +49,10 @@ interface Pending {
 }
 
 /**
- * One process that reads targets (`main.ts`), as seen from here. It takes questions until it is gone, and is then gone for
- * good; questions that it has not answered fail with `ReaderGone`.
+ * Process that reads targets (`main.ts`), as seen from here.
+ *
+ * States: starting, up (it has sent something), gone. It takes questions until it is gone, and is then gone for good.
+ * Every question is answered, or fails with `ReaderGone`; a silent process is killed.
  */
 export class ReaderProcess {
   private readonly child: ChildProcess;
@@ -55,7 +60,7 @@ export class ReaderProcess {
   private readonly ended: Promise<void>;
   private readonly pings: NodeJS.Timeout;
   private lastId = 0;
-  /** Asked in this turn of the loop. */
+  /** Questions of this turn of the loop, which are sent together. */
   private asking: (Question & { id: number })[] = [];
   private words = '';
   private complaint = '';
@@ -63,7 +68,7 @@ export class ReaderProcess {
   private isUp = false;
   private isGone = false;
 
-  /** @param whenGone called once */
+  /** @param whenGone called once, when the process has ended */
   constructor(private readonly whenGone: (gone: ReaderGone) => void) {
     this.child = fork(MAIN, [...addressesAllowed()], {
       // The last one is LAST_WORDS_FD.
@@ -99,7 +104,11 @@ export class ReaderProcess {
     this.unref();
   }
 
-  /** @throws ReaderGone */
+  /**
+   * Asks the process.
+   *
+   * @throws ReaderGone
+   */
   ask(question: Question): Promise<Answer> {
     if (this.isGone) return Promise.reject(new ReaderGone('ended', undefined, false, 'it has ended'));
     const id = ++this.lastId;
@@ -108,7 +117,7 @@ export class ReaderProcess {
     return new Promise((resolve, reject) => this.pending.set(id, { resolve, reject }));
   }
 
-  /** Its connections are closed first. */
+  /** Ends the process, which closes its connections first; it is killed when that takes too long. */
   async close(): Promise<void> {
     this.send({ close: true });
     const late = setTimeout(() => this.child.kill('SIGKILL'), CLOSE_MS);
@@ -165,7 +174,7 @@ export class ReaderProcess {
     this.whenGone(gone);
   }
 
-  /** A program that has nothing else to do may end. */
+  /** Lets a program that has nothing else to do end. */
   private unref(): void {
     this.child.unref();
     this.child.channel?.unref();

@@ -2,24 +2,27 @@ import { Allowance } from './allowance';
 import { BrokenAnswer, type AnswerCheck } from './broken-answer';
 
 const LF = 10;
-/** The slots of the largest Cluster, cut up as far as they can be, are half of it. */
+/** Allowance of bytes at once: twice the slots of the largest Cluster, cut up as far as they can be. */
 const BURST_BYTES = 8_000_000;
 const BYTES_PER_SECOND = 5_000_000;
-/** An error; a length. */
+/** Longest line: an error, or a length. */
 const LINE_BYTES = 16_384;
 const TEXT_BYTES = 1_000_000;
-/** A Cluster has 16,384 slots. */
+/** Most entries of a list. A Cluster has 16,384 slots. */
 const ENTRIES = 65_536;
-/** The slots of a Cluster are lists of lists of lists of lists. */
+/** Most lists inside each other. The slots of a Cluster are lists of lists of lists of lists. */
 const DEPTH = 8;
 
 const broken = () => new BrokenAnswer('what it answers is not as Redis does; is the port right?', 'form');
 const tooLarge = (what: string) => new BrokenAnswer(`its answer has ${what}`, 'size');
 
-/** Replies of a Redis server, in the version 2 of its protocol, which is the one that is asked for. */
+/**
+ * Checks the replies of a Redis server in version 2 of its protocol, which is the one that is asked for. State: a line
+ * that has come in part, the bytes still to come of a text, and the entries still to come of each open list.
+ */
 export class RedisReplies implements AnswerCheck {
   private readonly allowance = new Allowance(BURST_BYTES, BYTES_PER_SECOND, '8 MB');
-  /** What has come of a line. */
+  /** Part of a line that has come. */
   private line = '';
   /** Bytes still to come of a text, its end included. */
   private left = 0;

@@ -1,51 +1,57 @@
 const FIRST_PAUSE_MS = 15_000;
 const LONGEST_PAUSE_MS = 3_600_000;
-/** Answers, one after the other, after which a target is asked together with others again; doubled by each accusation. */
+/**
+ * Number of good answers in a row after which a target is asked together with others again; doubled by each accusation.
+ */
 const CLEAN_ANSWERS = 5;
 const DOUBLINGS_AT_MOST = 8;
 const SUSPECTS_AT_MOST = 1_000;
 
 interface Suspicion {
   accused: number;
-  /** How often it ended a process that nobody else had asked anything. */
+  /** Number of times it ended a process that nobody else had asked anything. */
   convicted: number;
   clean: number;
-  /** Not asked until then, by `performance.now()`. */
+  /** Moment until which it is not asked, by `performance.now()`. */
   asideUntil: number;
 }
 
 /**
- * Targets whose answers may have ended a process that reads. A suspect is asked alone; whose answer ends the process even
- * so is not asked for a while, twice as long each time.
+ * Targets whose answers may have ended a process that reads.
+ *
+ * - Trusted: asked together with others.
+ * - Suspect (`accuse`): asked alone, until enough good answers cleared it.
+ * - Aside (`convict`): its answer ended a process that read it alone; it is not asked for a while, twice as long each
+ *   time.
  */
 export class Suspects {
-  /** The longest accused first. */
+  /** Suspicions by target, the longest accused first. */
   private readonly suspicions = new Map<string, Suspicion>();
 
   has(target: string): boolean {
     return this.suspicions.has(target);
   }
 
-  /** Milliseconds from now for which it is not asked; 0 when it may be. */
+  /** Returns the milliseconds from now for which a target is not asked; 0 when it may be. */
   pauseOf(target: string, now: number): number {
     return Math.max(0, (this.suspicions.get(target)?.asideUntil ?? 0) - now);
   }
 
-  /** How many are not asked now. */
+  /** Counts the targets that are not asked now. */
   asideAt(now: number): number {
     let aside = 0;
     for (const { asideUntil } of this.suspicions.values()) if (asideUntil > now) aside++;
     return aside;
   }
 
-  /** It was being read, among others, when a process ended. */
+  /** Notes that a target was being read, among others, when a process ended. */
   accuse(target: string): void {
     const suspicion = this.suspicionOf(target);
     suspicion.accused = Math.min(suspicion.accused + 1, DOUBLINGS_AT_MOST);
     suspicion.clean = 0;
   }
 
-  /** It was asked alone, and the process ended. @returns for how many milliseconds it is not asked */
+  /** Notes that a target was asked alone, and the process ended. @returns milliseconds for which it is not asked */
   convict(target: string, now: number): number {
     const suspicion = this.suspicionOf(target);
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** suspicion.convicted, LONGEST_PAUSE_MS);
@@ -55,7 +61,7 @@ export class Suspects {
     return pauseMs;
   }
 
-  /** It was asked alone, and all went well. */
+  /** Notes that a target was asked alone, and all went well. */
   clear(target: string): void {
     const suspicion = this.suspicions.get(target);
     if (suspicion === undefined) return;

@@ -6,27 +6,28 @@ import type { Answer, Question } from './messages';
 import { ReaderGone, ReaderProcess } from './reader-process';
 import { Suspects } from './suspects';
 
-/** Of processes that end one after the other, each is started later than the one before. */
+/** Pause before a process is started anew, milliseconds; doubled while one after the other ends. */
 const RESTART_MS = 50;
 const LONGEST_RESTART_MS = 3_000;
-/** One that lived so long counts as sound. */
+/** Life after which a process counts as sound, milliseconds. */
 const SOUND_MS = 30_000;
-/** Processes that one question may see end. */
+/** Most processes that may end on one question. */
 const TRIES = 5;
 
-/** A question as it comes from a metric. */
+/** Question as it comes from a metric. */
 export interface Asking extends Question {
-  /** The target, for people, without its secrets. */
+  /** Name of the target for people, without its secrets. */
   where: string;
 }
 
 /**
- * Reads targets whose protocols libraries decode, in a process of its own: a target that breaks it costs nobody else more
- * than a moment.
+ * Reads targets whose protocols libraries decode, in a process of its own: a target that breaks it costs the others no
+ * more than a moment.
  *
- * Everybody is asked in one process. When it ends, another one is started, and what was not answered is asked again, all
- * within the time that a read has. Whose answer ended it is a suspect, and asked in a second process, where suspects are
- * asked one at a time: what ends that one is known for sure, and not asked for a while.
+ * - All targets are asked in one process. When it ends, another one is started, and what was not answered is asked
+ *   again, all within the time that a read has.
+ * - A target whose answer ended it is a suspect, and asked in a second process, where suspects are asked one at a time.
+ * - A target that ends that one is known for sure, and not asked for a while.
  */
 @Injectable()
 export class TargetReader implements OnApplicationShutdown {
@@ -34,10 +35,10 @@ export class TargetReader implements OnApplicationShutdown {
   private readonly suspects = new Suspects();
   private readonly everybody = new Restarted((gone) => this.noteEnd(gone));
   private readonly alone = new Restarted((gone) => this.noteEnd(gone));
-  /** Ends when the suspect that is being asked has answered. */
+  /** Promise that settles when the suspect that is being asked has answered. */
   private turn: Promise<unknown> = Promise.resolve();
 
-  /** One reading for each question; errors are the ends of sentences. @throws the signal's reason */
+  /** Reads one reading for each question; errors are the ends of sentences. @throws the signal's reason */
   async read(asking: Asking, signal: AbortSignal): Promise<Answer> {
     const { where, ...question } = asking;
     for (let tries = 1; ; tries++) {
@@ -104,7 +105,10 @@ export class TargetReader implements OnApplicationShutdown {
   }
 }
 
-/** A process that reads, and when it has ended the next one, as soon as somebody asks. */
+/**
+ * Process that reads, which is started when somebody asks, and again after it has ended, later and later. At most one
+ * lives or is being started at a time.
+ */
 class Restarted {
   private process?: ReaderProcess;
   private starting?: Promise<ReaderProcess>;

@@ -1,12 +1,18 @@
-/** The thread that watches over the process that reads: who can't go on by himself is ended by it. */
+/** Thread that watches over the process that reads targets, and ends it when it can't go on by itself. */
 import { writeSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { LAST_WORDS_FD, type Death, type LastWords, type Watched } from './messages';
 
 const LOOK_MS = 100;
-/** In looks of its own: where the whole machine stands still, nobody is to blame. */
+/**
+ * Number of looks without a sign of life after which the process is ended. Time is counted in the thread's own looks,
+ * so a halt of the whole machine does not count.
+ */
 const SILENT_LOOKS = 20;
-/** Many times what hundreds of connections take. Counts what lies beyond the heap, such as bytes that were read. */
+/**
+ * Most memory of the process, bytes: many times what hundreds of connections take. It counts what lies beyond the heap,
+ * such as bytes that were read.
+ */
 const MEMORY_BYTES = 512_000_000;
 
 const { beats, target, parent } = workerData as Watched;

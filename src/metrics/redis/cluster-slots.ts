@@ -1,10 +1,12 @@
 const SLOTS = 16_384;
-/** As Redis recommends (Redis Cluster specification). */
+/** Most nodes of a Cluster, as Redis recommends (Redis Cluster specification). */
 const NODES_AT_MOST = 1_000;
 
 /**
- * What `CLUSTER SLOTS` answered, as it is. ioredis counts through every range that it is told, and connects to every node.
- * @throws Error when no Cluster says so
+ * Checks the reply to `CLUSTER SLOTS`, and returns it as it is. ioredis counts through every range in it, and connects
+ * to every node.
+ *
+ * @throws Error when no Cluster would say so
  */
 export function checkedSlots(reply: unknown): unknown {
   if (!Array.isArray(reply)) throw nonsense();

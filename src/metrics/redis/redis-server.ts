@@ -8,17 +8,19 @@ import { BrokenAnswer } from '../reader/broken-answer';
 import { checkedSlots } from './cluster-slots';
 import { redisWords } from './redis-words';
 
-/** What does not close by itself is closed. */
+/** Time after which a connection that does not close by itself is closed, milliseconds. */
 const DISCONNECT_MS = 200;
 
 const NOT_MASTER = 'the server that the Sentinels name is not a master';
 
 Command.setReplyTransformer('cluster', checkedSlots);
 
-/** What ioredis says of a reply to no question: whatever comes next may be taken for the answer to the next one. */
+/**
+ * Error of ioredis for a reply to no question: the next reply may then be taken for the answer to the next question.
+ */
 const UNASKED = /^Command queue state error/;
 
-/** A read fails at once rather than waiting for better times: the next one tries anew. */
+/** Options that make a read fail at once rather than wait for better times: the next one tries anew. */
 const ONCE = {
   lazyConnect: true,
   enableOfflineQueue: false,
@@ -30,8 +32,9 @@ const ONCE = {
 };
 
 /**
- * The connection to one Redis: a server, the master that Sentinels name, or the nodes of a Cluster. It is not opened
- * again once it broke: make a new one.
+ * Connection to one Redis: a server, the master that Sentinels name, or the nodes of a Cluster.
+ *
+ * States: not opened, open, ended. The first read opens it; once it broke it stays ended: make a new one.
  */
 export class RedisServer {
   private readonly address: RedisAddress;
@@ -42,8 +45,8 @@ export class RedisServer {
   private mayAskRole = true;
 
   /**
-   * @param url one that `redisUrlProblem` finds nothing wrong with
-   * @param tls by itself asks for TLS, as a url of rediss does
+   * @param url url without problems by `redisUrlProblem`
+   * @param tls asks for TLS when given, as a url of rediss does
    */
   constructor(url: string, tls?: HttpTls) {
     this.address = redisAddress(url);
@@ -61,14 +64,14 @@ export class RedisServer {
     this.client.on('close', () => (this.hasEnded = true));
   }
 
-  /** False once the connection is lost. */
+  /** Whether the connection has not been lost. */
   get isAlive(): boolean {
     return !this.hasEnded;
   }
 
   /**
-   * The lengths of lists, in order; 0 when there is none of that name. One of another type is an error of its own.
-   * Throws when the server can't be asked; pends as long as it is silent, until `close`.
+   * Returns the lengths of lists, in order; 0 when there is none of that name. One of another type is an error of its
+   * own. Throws when the server can't be asked; pends as long as it is silent, until `close`.
    */
   async listLengths(keys: readonly string[]): Promise<Reading[]> {
     try {
@@ -104,7 +107,10 @@ export class RedisServer {
     });
   }
 
-  /** A replica goes on answering what it knew when it lost its master. Who may not ask for it is not told. */
+  /**
+   * Returns why lengths are stale: a replica that lost its master goes on answering what it knew. Undefined also when
+   * the user may not ask for the role.
+   */
   private staleness([error, role]: [Error | null, unknown] | [] = []): string | undefined {
     if (error) this.mayAskRole = false;
     if (!Array.isArray(role)) return undefined;
@@ -112,7 +118,10 @@ export class RedisServer {
     return isStale(role) ? 'it is a replica that has lost its master: what it knows is old' : undefined;
   }
 
-  /** Each node has keys of its own, and one that is down costs no other's. */
+  /**
+   * Reads lengths from the nodes of a Cluster: each has keys of its own, and a node that is down fails its own keys
+   * alone.
+   */
   private lengthsInCluster(cluster: Cluster, keys: readonly string[]): Promise<Reading[]> {
     return Promise.all(
       keys.map((key) =>
@@ -140,7 +149,10 @@ export class RedisServer {
   }
 }
 
-/** As `ROLE` answers; of a replica the fourth part is the state of the link to its master. */
+/**
+ * Tells, by the answer of `ROLE`, whether a server is a replica without its master: the fourth part is the state of the
+ * link.
+ */
 const isStale = ([role, , , link]: unknown[]): boolean => role === 'slave' && link !== 'connected';
 
 function clientOf(

@@ -9,7 +9,7 @@ import { RedisServer } from './redis-server';
 const SERVERS_AT_MOST = 256;
 const IDLE_MS = 5 * 60_000;
 
-/** Redis servers that are asked for the lengths of lists. */
+/** Reads the lengths of lists from Redis servers, over connections that it keeps. */
 export class RedisTargets implements TargetProtocol {
   private readonly servers = new KeptConnections<RedisServer>({
     atMost: SERVERS_AT_MOST,

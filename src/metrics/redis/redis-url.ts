@@ -6,7 +6,7 @@ const HOST = /^(\[[0-9a-f:.]+\]|[^[\]:/,]+)(:\d{1,5})?$/i;
 const FORMS =
   'must be redis://host:6379/0, redis+sentinel://host:26379,host/master/0 or redis+cluster://host:6379,host; rediss for TLS';
 
-/** What is wrong with the address of a Redis; the address itself is not repeated, it may hold a password. */
+/** Returns what is wrong with the address of a Redis; the address itself is not repeated, as it may hold a password. */
 export function redisUrlProblem(url: string): string | undefined {
   if (!SHAPE.test(url)) return FORMS;
   const [, authority = '', path = ''] = /:\/\/([^/]*)(.*)$/.exec(url) ?? [];

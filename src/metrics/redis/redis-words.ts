@@ -1,4 +1,4 @@
-/** What Redis and its client say when a read fails, in words. */
+/** Sentences for what Redis and its client say when a read fails. */
 import { messageOf } from '../../common/errors';
 import { maskTexts } from '../../common/mask-texts';
 
@@ -21,7 +21,7 @@ const REPLIES: Record<string, string> = {
   UNKILLABLE: 'it is busy with a script',
 };
 
-/** Errors that Redis begins with ERR, and what its client says; a part of the text. */
+/** Errors that Redis begins with ERR, and those of its client, by a part of the text. */
 const TEXTS: [RegExp, string][] = [
   [/AUTH.* (called )?without any password|no password is set|called without any password/, 'it has no password, and is given one'],
   [/invalid password/, 'user or password is wrong'],
@@ -36,7 +36,7 @@ const TEXTS: [RegExp, string][] = [
 
 const CHARACTERS_AT_MOST = 300;
 
-/** As the end of a sentence, without our password, which old servers repeat in their errors. */
+/** Describes an error as the end of a sentence, without our password, which old servers repeat in their errors. */
 export function redisWords(error: unknown, password?: string): string {
   // Of the client, which took what it answers for what it is not.
   if (error instanceof TypeError || error instanceof RangeError) return NO_REDIS;

@@ -6,7 +6,7 @@ import { sqlWords, Told } from './sql-words';
 const CONNECTIONS_AT_MOST = 4;
 const IDLE_MS = 60_000;
 const CONNECT_MS = 10_000;
-/** More than a number has: the longest double that is written out has 309 digits before the point. */
+/** Longest value that may be a number: the longest double that is written out has 309 digits before the point. */
 const CHARACTERS_AT_MOST = 400;
 
 interface Server {
@@ -14,10 +14,13 @@ interface Server {
   pool: Pool;
 }
 
-/** One PostgreSQL database, on one server or on several that hold the same. It is asked and never changed. */
+/**
+ * PostgreSQL database, on one server or on several that hold the same. It is asked and never changed; queries may run
+ * side by side, on at most `CONNECTIONS_AT_MOST` connections per server.
+ */
 export class SqlDatabase {
   private readonly servers: Server[];
-  /** The server that is asked first: the one that served last. */
+  /** Index of the server that is asked first: the one that served last. */
   private first = 0;
 
   constructor(private readonly address: SqlAddress) {
@@ -25,9 +28,9 @@ export class SqlDatabase {
   }
 
   /**
-   * The first column of the query's one row, as a text; null for NULL.
+   * Returns the first column of the query's one row, as a text; null for NULL.
    *
-   * @param timeoutMs the server ends the query by then, whatever becomes of us
+   * @param timeoutMs time after which the server ends the query, whatever becomes of us
    * @throws Error what PostgreSQL said, what is wrong with the answer, or the signal's reason
    */
   async only(query: string, timeoutMs: number, signal: AbortSignal): Promise<string | null> {
@@ -49,7 +52,10 @@ export class SqlDatabase {
     for (const { pool } of this.servers) void pool.end();
   }
 
-  /** To the first server that is as it is wanted; each has its share of the time. */
+  /**
+   * Connects to the first server of the wanted kind, or to any for prefer-standby when there is no standby. Each has
+   * its share of the time.
+   */
   private async connection(timeoutMs: number, signal: AbortSignal): Promise<PoolClient> {
     const { session } = this.address;
     const [only] = this.servers;
@@ -111,7 +117,7 @@ function poolOf({ host, port }: SqlHost, { user, password, database, ssl }: SqlA
   return pool;
 }
 
-/** One that comes when nobody waits for it any more goes back. */
+/** Takes a connection from a pool. One that comes when nobody waits for it any more goes back. */
 async function connected(pool: Pool, signal: AbortSignal): Promise<PoolClient> {
   const connecting = pool.connect();
   try {
@@ -125,7 +131,7 @@ async function connected(pool: Pool, signal: AbortSignal): Promise<PoolClient> {
   }
 }
 
-/** Why a server is not the one that is wanted; it may have changed since it was connected to. */
+/** Returns why a server is not of the wanted kind, which may have changed since the connection was made. */
 async function misfitOf(
   client: PoolClient,
   session: Session,
@@ -156,7 +162,7 @@ interface Row {
   text: string | null;
 }
 
-/** As one statement of a transaction that can't write: what follows a semicolon is a mistake in it. */
+/** Runs the query as one statement of a transaction that can't write; what follows a semicolon is an error in it. */
 async function answerTo(client: PoolClient, query: string, timeoutMs: number): Promise<Row[]> {
   await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${Math.ceil(timeoutMs)}`);
   try {
@@ -168,7 +174,7 @@ async function answerTo(client: PoolClient, query: string, timeoutMs: number): P
   }
 }
 
-/** Of many rows, columns or characters no more comes than tells a number from what is none. */
+/** Wraps a query so that no more rows, columns or characters come than tell a number from what is none. */
 const wrapped = (query: string): string =>
   `SELECT left(monscale_value::text, $1::int) AS text
    FROM (\n${query.replace(/[;\s]+$/, '')}\n) AS monscale_query (monscale_value) LIMIT 2`;

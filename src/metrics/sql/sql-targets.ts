@@ -11,7 +11,7 @@ import { noNumber, sqlWords, Told } from './sql-words';
 const DATABASES_AT_MOST = 128;
 const IDLE_MS = 5 * 60_000;
 
-/** PostgreSQL databases that are asked by queries. */
+/** Reads PostgreSQL databases by queries, over connections that it keeps. */
 export class SqlTargets implements TargetProtocol {
   private readonly databases = new KeptConnections<SqlDatabase>({
     atMost: DATABASES_AT_MOST,

@@ -2,16 +2,16 @@ import type { HttpTls } from '../../targets/http/http-call';
 import { isDecodable } from '../decodable';
 
 const SHAPE = /^postgres(ql)?:\/\/[^\s#]+$/i;
-/** An IPv6 address stands in brackets. */
+/** Host with or without a port; an IPv6 address stands in brackets. */
 const HOST = /^(\[[0-9a-f:.]+\]|[^[\]:/,]+)(:\d{1,5})?$/i;
 const HOSTS_AT_MOST = 8;
 const MODES = ['disable', 'require', 'verify-full', 'no-verify'];
 const DEFAULT_PORT = 5432;
-/** As libpq has them (PostgreSQL, 34.1.2). */
+/** Values of target_session_attrs, as libpq has them (PostgreSQL, 34.1.2). */
 const SESSIONS = ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'] as const;
 const PARAMS = ['sslmode', 'target_session_attrs'];
 
-/** Which of several servers is wanted. */
+/** Kind of server that is wanted of several. */
 export type Session = (typeof SESSIONS)[number];
 
 export interface SqlHost {
@@ -19,19 +19,21 @@ export interface SqlHost {
   port: number;
 }
 
-/** Where a database is, and as whom it is asked. */
+/** Address of a database, and the user to ask it as. */
 export interface SqlAddress {
-  /** In the order in which they are tried. */
+  /** Hosts in the order in which they are tried. */
   hosts: SqlHost[];
   session: Session;
   user?: string;
   password?: string;
   database: string;
-  /** As `tls.connect` takes it; false: no TLS. */
+  /** Options for `tls.connect`; false: no TLS. */
   ssl: HttpTls | false;
 }
 
-/** What is wrong with the address of a database; the address itself is not repeated, it may hold a password. */
+/**
+ * Returns what is wrong with the address of a database; the address itself is not repeated, as it may hold a password.
+ */
 export function sqlUrlProblem(url: string): string | undefined {
   const { hosts, rest } = parted(url);
   if (!SHAPE.test(url) || !URL.canParse(rest)) return 'must be postgres://user:password@host:5432/database';
@@ -60,7 +62,11 @@ function hostsProblem(hosts: string[]): string | undefined {
   return ports.every((port) => port > 0 && port <= 65_535) ? undefined : 'must have ports from 1 to 65535';
 }
 
-/** @param url one that `sqlUrlProblem` finds nothing wrong with */
+/**
+ * Reads the address of a database from its url.
+ *
+ * @param url url without problems by `sqlUrlProblem`
+ */
 export function sqlAddress(url: string, tls?: HttpTls): SqlAddress {
   const { hosts, rest } = parted(url);
   const { pathname, username, password, searchParams } = new URL(rest);
@@ -76,11 +82,11 @@ export function sqlAddress(url: string, tls?: HttpTls): SqlAddress {
   };
 }
 
-/** A host for sentences. */
+/** Writes a host for sentences. */
 export const hostText = ({ host, port }: SqlHost): string =>
   `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
-/** Its hosts, of which a URL has one alone, and a URL with another in their place. */
+/** Splits a url into its hosts, of which a URL may have only one, and a URL with a single host in their place. */
 function parted(url: string): { hosts: string[]; rest: string } {
   const [, scheme = '', authority = '', end = ''] = /^(.*?:\/\/)([^/?]*)(.*)$/s.exec(url) ?? [];
   const at = authority.lastIndexOf('@') + 1;

@@ -1,4 +1,4 @@
-/** What PostgreSQL and its client say when a read fails, in words. */
+/** Sentences for what PostgreSQL and its client say when a read fails. */
 import { messageOf } from '../../common/errors';
 import { maskTexts } from '../../common/mask-texts';
 import { own } from '../../common/records';
@@ -7,7 +7,7 @@ const CHARACTERS_AT_MOST = 500;
 
 const NO_POSTGRES = 'what it answers is not as PostgreSQL does; is the port right?';
 
-/** What the client (pg) says. */
+/** Errors of the client (pg). */
 const CLIENT: [RegExp, string][] = [
   [/^The server does not support SSL connections$/, 'it does not support SSL (TLS); sslmode=disable asks without'],
   [/^There was an error establishing an SSL connection$/, 'what answers is not PostgreSQL; is the port right?'],
@@ -24,8 +24,8 @@ const CLIENT: [RegExp, string][] = [
 ]; // prettier-ignore
 
 /**
- * What PostgreSQL answers, by its SQLSTATE (PostgreSQL, appendix A) or the class of it. Its own words are not repeated: they
- * may hold what a query has read. `"…"` stands for a name that it tells, where the query or the url has that name too.
+ * Errors of PostgreSQL, by SQLSTATE (PostgreSQL, appendix A) or its class. PostgreSQL's own message is not repeated, as
+ * it may hold what a query has read. `"…"` stands for a name in it, where the query or the url has that name too.
  */
 const STATES: Record<string, string> = {
   '42601': 'syntax error at or near "…"',
@@ -63,11 +63,11 @@ const STATES: Record<string, string> = {
   XX: 'its server has an error of its own',
 };
 
-/** Its message is a sentence already. */
+/** Error whose message is a sentence already. */
 export class Told extends Error {}
 
 /**
- * As the end of a sentence, in one line, without the password and without what a query has read.
+ * Describes an error as the end of a sentence, in one line, without the password and without what a query has read.
  *
  * @param asked query, user and database: their names are no news to whoever reads the sentence
  */
@@ -83,16 +83,16 @@ export function sqlWords(error: unknown, password?: string, asked = ''): string 
   return maskTexts(message.replace(/\s+/g, ' '), password ? [password] : []).slice(0, CHARACTERS_AT_MOST);
 }
 
-/** Numbers that are none, and truths: all that is told of a value. */
+/** Values that are shown as they are: numbers that are none, and truth values. */
 const TOLD_VALUE = /^(NaN|-?Infinity|true|false|)$/;
 
-/** Why a value is no reading. */
+/** Returns why a value is no reading. */
 export const noNumber = (text: string): string =>
   TOLD_VALUE.test(text)
     ? `the value is ${JSON.stringify(text)}, no number`
     : 'the value is a text, no number';
 
-/** Of an answer of the server; what the client says has none. */
+/** Returns the SQLSTATE of an error of the server; the client's have none. */
 function stateOf(error: unknown): string | undefined {
   const { code, severity } = Object(error) as { code?: unknown; severity?: unknown };
   return typeof severity === 'string' && typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)

@@ -24,10 +24,15 @@ export interface GroupName {
 
 export type Group = AutoScalingGroup & { MinSize: number; MaxSize: number; DesiredCapacity: number };
 
-/** For sentences. */
+/** Names a group in sentences. */
 export const groupText = ({ groupName, region }: GroupName): string => `group ${groupName} of ${region}`;
 
-/** @param withInstances they make the answer of a large group long @throws Retryable, Permanent */
+/**
+ * Reads a group.
+ *
+ * @param withInstances whether its instances come too, which make the answer of a large group long
+ * @throws Retryable, Permanent
+ */
 export async function readGroup(
   client: AutoScalingClient,
   name: GroupName,
@@ -84,8 +89,8 @@ async function readLong(
 }
 
 /**
- * Why the group's capacity is no number of nodes, as the end of a sentence (Auto Scaling User Guide, "Instance weights";
- * API reference, DesiredCapacityType).
+ * Returns why the group's capacity is no number of nodes, as the end of a sentence (Auto Scaling User Guide, "Instance
+ * weights"; API reference, DesiredCapacityType).
  *
  * @param group with its instances
  */

@@ -7,14 +7,14 @@ import {
 import { heard } from '../../common/heard';
 import type { LongAnswer } from '../http/sdk-handler';
 
-/** What a description of groups says of one. */
+/** Part of a description of groups that is about one of them. */
 export interface Described {
-  /** Undefined when it is not among them. */
+  /** Group; undefined when it is not among them. */
   group?: AutoScalingGroup;
   NextToken?: string;
 }
 
-/** The SDK reads the answer as it would have in its turn. Undefined when it can't. */
+/** Decodes an answer by the SDK, as the client would have; undefined when it can't. */
 export default async function describedIn({
   answer,
   groupName,

@@ -1,4 +1,4 @@
-/** The virtual machines of a CloudForms that carry a tag, over either API. */
+/** Virtual machines of a CloudForms that carry a tag, over either API. */
 import { idOf, resourcesOf, wordOf, type Json } from './rest';
 import { join } from 'node:path';
 import { TooCostly, Unavailable } from '../../common/errors';
@@ -14,18 +14,18 @@ export type { Machine };
 export const TAG = /^[^\s/,|]+\/[^\s/,|]+$/;
 export const TAG_HINT = 'must be a category and an entry, such as monitoredservice/web';
 
-/** Of SOAP; it takes some 10 ms to read. */
+/** Most bytes of a SOAP answer that are read in the main thread, in some 10 ms. */
 const SHORT_BYTES = 16 * 1024;
 const READ_MS = 30_000;
 const ATTRIBUTES = 'name,power_state,retired,ems_id,ipaddresses';
 
 /**
- * Those that live, also when they are switched off: not retired, and still at a provider. A tag that nobody carries,
- * or that is not known, gives none.
+ * Returns the machines that live, also when they are switched off: not retired, and still at a provider. A tag that
+ * nobody carries, or that is not known, gives none.
  *
  * Source: ManageIQ `vmdbws_support.rb`, GetVmsByTag; manageiq-api, `by_tag`.
  *
- * @throws Retryable, Permanent; what comes is whole
+ * @throws Retryable, Permanent; a list that is returned is whole
  */
 export async function livingMachines(
   target: Target,
@@ -52,7 +52,7 @@ type Machines = SoapAnswer<Machine[] | 'no list'>;
 
 const machinesOnThread = threadTask<Uint8Array, Machines>('actions', join(__dirname, 'soap-machines.thread'));
 
-/** A list has no pages, and takes half a second a megabyte to read. */
+/** Reads a list, on a thread if it is long: it has no pages, and takes half a second a megabyte. */
 async function readMachines(body: Buffer, { host }: Target, signal: AbortSignal): Promise<Machines> {
   if (body.length <= SHORT_BYTES) return machinesIn(body);
   const what = `the list of machines at ${host}`;
@@ -71,7 +71,7 @@ async function readMachines(body: Buffer, { host }: Target, signal: AbortSignal)
   }
 }
 
-/** Newest first. */
+/** Makes the query for machines with a tag, newest first. */
 export const machinesQuery = (tag: string): string =>
   `/api/vms?by_tag=${encodeURIComponent(`/${tag}`)}&attributes=${ATTRIBUTES}&sort_by=id&sort_order=desc`;
 

@@ -1,4 +1,4 @@
-/** The REST API of ManageIQ and of CloudForms after 3.0. Source: ManageIQ/manageiq-api, `app/controllers/api`. */
+/** REST API of ManageIQ and of CloudForms after 3.0. Source: ManageIQ/manageiq-api, `app/controllers/api`. */
 import { parseInTurns } from '../../common/json-in-turns';
 import { Turns } from '../../common/turns';
 import type { HttpAnswer } from '../http/http-call';
@@ -8,12 +8,12 @@ import { exchange, nonsense, refusalOf, told, type Exchange, type Purpose, type 
 export type Json = Record<string, unknown>;
 
 const PAGE = 100;
-/** Whatever is asked for, some give all. */
+/** Most resources on a page: some versions give all, whatever is asked for. */
 const LARGEST_PAGE = 10_000;
 const PAGES_AT_MOST = 100;
 
 /**
- * Calls it.
+ * Calls the API.
  *
  * @param body without one it is a GET
  * @throws Retryable, Permanent, Ambiguous; Gone with 404
@@ -38,7 +38,9 @@ export async function restCall(
   return json;
 }
 
-/** Kinds of errors (manageiq-api, `app/controllers/api/base_controller/renderer.rb` and `api_controller.rb`). */
+/**
+ * Statuses by kind of error (manageiq-api, `app/controllers/api/base_controller/renderer.rb` and `api_controller.rb`).
+ */
 const STATUSES: Readonly<Record<string, number>> = {
   bad_request: 400,
   unauthorized: 401,
@@ -53,7 +55,7 @@ const errorIn = (json: Json | undefined): Json | undefined =>
 const kindIn = (json: Json): string => wordOf(errorIn(json) ?? {}, 'kind');
 
 /**
- * Actions tell their failure with status 200: `{"success": false, "message": "…"}`.
+ * Refuses the result of an action that failed, which comes with status 200: `{"success": false, "message": "…"}`.
  *
  * @param deed what was asked, as the begin of a sentence
  * @throws Permanent
@@ -72,7 +74,7 @@ export function restRequest(path: string, body: object | undefined) {
 }
 
 /**
- * The resources of a collection, page by page. CloudForms may give smaller pages than it is asked for, so only an
+ * Reads the resources of a collection, page by page. CloudForms may give smaller pages than it is asked for, so only an
  * empty one, or one that brings nothing new, is the last.
  *
  * @param query begins with the path and holds a `?`
@@ -102,8 +104,8 @@ export async function* resourcesOf(target: Target, query: string, signal: AbortS
 }
 
 /**
- * What an answer counts and does not hold: `subcount` of its page, `subquery_count` (since 2017) of all that the filter
- * fits. `count` is of the whole collection.
+ * Returns what an answer counts and does not hold: `subcount` of its page, `subquery_count` (since 2017) of all that
+ * the filter fits. `count` is of the whole collection.
  *
  * @param all how many came, when there are no more
  */
@@ -119,7 +121,7 @@ function gapIn(
   return undefined;
 }
 
-/** A number in versions before 2017, a text since. */
+/** Returns the id of a resource: a number in versions before 2017, a text since. */
 export const idOf = ({ id }: Json): string | undefined =>
   typeof id === 'string' || typeof id === 'number' ? String(id) : undefined;
 
@@ -138,7 +140,7 @@ async function parsed(body: Buffer): Promise<Json | undefined> {
   }
 }
 
-/** What the provisioning workflow refuses comes as 500. */
+/** Messages with which the provisioning workflow refuses; they come as 500. */
 const REFUSED =
   /No source template|Multiple source template|Provision failed for the following reasons|undefined method .userid|Validation failed|was not found/;
 

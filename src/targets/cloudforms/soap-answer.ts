@@ -1,7 +1,7 @@
-/** Answers of the SOAP API of CloudForms 3.0, read. See `soap.ts`. */
+/** Reader of answers of the SOAP API of CloudForms 3.0. See `soap.ts`. */
 import { XMLParser } from 'fast-xml-parser';
 
-/** A text, or an element with its attributes (`@type`, `@nil`) and children. */
+/** Node of an answer: a text, or an element with its attributes (`@type`, `@nil`) and children. */
 export type SoapNode = string | { [name: string]: SoapNode | SoapNode[] | undefined };
 
 const parser = new XMLParser({
@@ -15,14 +15,17 @@ const parser = new XMLParser({
   isArray: (name) => name === 'item',
 });
 
-/** What an answer says of an operation. */
+/** Answer to an operation: its result, or a fault. */
 export interface SoapAnswer<R = SoapNode> {
   fault?: { text: string; kind: string };
-  /** Its part `return`; undefined when it is no answer to the operation. */
+  /** Part `return` of the answer; undefined when it is no answer to the operation. */
   result?: R;
 }
 
-/** It is nothing when it is no XML, or cut: the parser is told to refuse what is not well formed. */
+/**
+ * Reads an answer. A body that is no XML, or is cut off, has neither fault nor result: the parser refuses what is not
+ * well formed.
+ */
 export function answerIn(body: Uint8Array, operation: string): SoapAnswer {
   const content = bodyIn(body);
   const fault = childOf(content, 'Fault');
@@ -43,7 +46,7 @@ function bodyIn(body: Uint8Array): SoapNode | undefined {
   }
 }
 
-/** The element of that name, when there is one and it is not nil. */
+/** Returns the element of that name, when there is one and it is not nil. */
 export function childOf(node: SoapNode | undefined, name: string): SoapNode | undefined {
   if (node === undefined || typeof node === 'string' || !Object.hasOwn(node, name)) return undefined;
   const child = node[name];
@@ -51,17 +54,17 @@ export function childOf(node: SoapNode | undefined, name: string): SoapNode | un
   return isNil(one) ? undefined : one;
 }
 
-/** True when the element is there and says that it has no value. */
+/** Tells whether the element is there and says that it has no value. */
 export const isNilIn = (node: SoapNode, name: string): boolean =>
   typeof node !== 'string' && isNil(node[name] as SoapNode | undefined);
 
-/** The elements of an array. */
+/** Returns the elements of an array. */
 export function itemsOf(node: SoapNode): SoapNode[] {
   const items = typeof node === 'string' ? undefined : node.item;
   return Array.isArray(items) ? items : [];
 }
 
-/** The text of an element; of that child of it, when one is named. Undefined when it is absent or nil. */
+/** Returns the text of an element, or of a child of it, when one is named. Undefined when it is absent or nil. */
 export function textOf(node: SoapNode | undefined, name?: string): string | undefined {
   const element = name === undefined ? node : childOf(node, name);
   if (element === undefined || typeof element === 'string') return element;

@@ -3,23 +3,26 @@ import { answerIn, childOf, isNilIn, itemsOf, textOf, type SoapAnswer, type Soap
 export interface Machine {
   id: string;
   name: string;
-  /** CloudForms' word, in small letters: on, off, suspended, unknown, … */
+  /** Power state in CloudForms' word, in lower case: on, off, suspended, unknown, … */
   power: string;
-  /** As CloudForms' agents tell them; none while it is built. */
+  /** Addresses that CloudForms' agents report; none while the machine is built. */
   addresses: string[];
 }
 
-/** Machines that are in the database only. */
+/** Power states of machines that are in the database only. */
 export const DEAD = ['archived', 'orphaned', 'terminated'];
 
-/** The living machines in an answer to GetVmsByTag. */
+/** Returns the living machines in an answer to GetVmsByTag. */
 export function machinesIn(body: Uint8Array): SoapAnswer<Machine[] | 'no list'> {
   const { fault, result } = answerIn(body, 'GetVmsByTag');
   if (result === undefined) return { fault };
   return { result: vmsIn(result)?.filter(isLivingInSoap).map(inSoap) ?? 'no list' };
 }
 
-/** An array says how many it holds: `n1:VmdbwsSupport..ProxyVm[2]`. undefined when it holds another number */
+/**
+ * Returns the items of an array, whose type says how many it holds: `n1:VmdbwsSupport..ProxyVm[2]`. Undefined when it
+ * holds another number.
+ */
 function vmsIn(list: SoapNode): SoapNode[] | undefined {
   const items = itemsOf(list);
   const type = typeof list === 'string' ? undefined : list['@arrayType'];
@@ -28,7 +31,7 @@ function vmsIn(list: SoapNode): SoapNode[] | undefined {
   return items;
 }
 
-/** A machine without a provider (`ems_id` is nil) is in the database only. */
+/** Tells whether a machine lives. One without a provider (`ems_id` is nil) is in the database only. */
 function isLivingInSoap(vm: SoapNode): boolean {
   const isRetired = textOf(vm, 'retired') === 'true';
   const isTemplate = textOf(vm, 'template') === 'true';

@@ -1,5 +1,5 @@
 /**
- * The SOAP API of CloudForms 3.0: SOAP 1.1, rpc, encoded.
+ * SOAP API of CloudForms 3.0: SOAP 1.1, rpc, encoded.
  *
  * Source: ManageIQ `vmdb/app/apis/vmdbws_api.rb` and the library it stands on, actionwebservice 3.1.0. It corrupts
  * elements without `xsi:type`, answers 500 without the header SOAPAction, and sends its faults with status 200.
@@ -22,10 +22,10 @@ import {
 
 const PATH = '/vmdbws/api';
 
-/** A text, or a struct of texts with the name of its type. */
+/** Part of an operation: a text, or a struct of texts with the name of its type. */
 export type Part = string | { type: string; members: Record<string, string> };
 
-/** This version of CloudForms does not have the operation: nothing was done. */
+/** Error of an operation that this version of CloudForms does not have: nothing was done. */
 export class NoSuchOperation extends Permanent {}
 
 const builder = new XMLBuilder({ ignoreAttributes: false, attributeNamePrefix: '@' });
@@ -51,7 +51,7 @@ export function soapCall(
   });
 }
 
-/** The same, with what is read out of the answer, in whatever way. */
+/** Calls an operation as `soapCall` does, with a reader for its answer. */
 export async function soapCallFor<R>(
   target: Target,
   operation: string,
@@ -72,9 +72,9 @@ export async function soapCallFor<R>(
   return result;
 }
 
-/** As much of a refusal as anybody looks at. */
+/** Most bytes of a refusal that are looked at. */
 const TEXT_BYTES = 64 * 1024;
-/** What is as long takes some 20 ms to read; one request's state is shorter. */
+/** Most bytes of an answer that are read, in some 20 ms; the state of a request is shorter. */
 const SHORT_BYTES = 64 * 1024;
 
 export function soapRequest(operation: string, parts: Record<string, Part>) {
@@ -109,7 +109,7 @@ function elementOf(part: Part): object {
   return { '@xsi:type': `typens:${part.type}`, ...Object.fromEntries(members) };
 }
 
-/** Trouble of the appliance itself: its database, queue or network. Everything else is a refusal. */
+/** Messages about trouble of the appliance itself: its database, queue or network. Everything else is a refusal. */
 const TROUBLE =
   /PG::|PGError|execution expired|Connection (refused|reset)|Broken pipe|deadlock|could not connect|ActiveRecord::(StatementInvalid|Connection)|Errno::|Timeout::|NoMemoryError/;
 

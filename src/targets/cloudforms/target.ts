@@ -12,9 +12,9 @@ const EXCERPT_CHARACTERS = 500;
 export const APIS = ['soap', 'rest'] as const;
 export type Api = (typeof APIS)[number];
 
-/** Where a CloudForms answers, and to whom. */
+/** Address of a CloudForms, and credentials for it. */
 export interface CloudFormsAccess {
-  /** Its origin. */
+  /** Origin of the CloudForms. */
   url: string;
   username: string;
   password: string;
@@ -27,17 +27,21 @@ export interface Target {
   host: string;
   authorization: string;
   tls?: HttpTls;
-  /** Its texts are masked in what CloudForms says. */
+  /** Texts that are masked in what CloudForms says. */
   secrets: string[];
 }
 
-/** A question changes nothing and may be asked again; a deed is done each time it arrives. */
+/** Purpose of a request: a question changes nothing and may be asked again; a deed is done each time it arrives. */
 export type Purpose = 'question' | 'deed';
 
-/** CloudForms has no such request or machine (any more). */
+/** Error of a request for something that CloudForms does not have (any more). */
 export class Gone extends Permanent {}
 
-/** @throws Permanent when the url or user, which may have been rendered, is none */
+/**
+ * Makes a target of its access. @throws Permanent when the url or user, which may have been rendered, is none
+ *
+ * @throws Permanent when the url or user, which may have been rendered, is none
+ */
 export function targetOf({ url, username, password, tls }: CloudFormsAccess): Target {
   const problem = originProblem(url);
   if (problem) throw new Permanent(`CloudForms can't be asked: its url ${problem}`);
@@ -49,7 +53,7 @@ export function targetOf({ url, username, password, tls }: CloudFormsAccess): Ta
   return { origin, host, authorization: `Basic ${basic}`, tls, secrets: [password, basic] };
 }
 
-/** Why a text is no user of Basic authentication, as the end of a sentence. */
+/** Returns why a text is no user of Basic authentication, as the end of a sentence. */
 export const usernameProblem = (name: string): string | undefined =>
   name.includes(':') ? 'must not hold a colon: Basic authentication ends it there' : undefined;
 
@@ -59,11 +63,11 @@ export interface Exchange {
   headers: Record<string, string>;
   body?: string;
   purpose: Purpose;
-  /** What is asked, as the begin of a sentence. */
+  /** Name of the request, as the begin of a sentence. */
   what: string;
 }
 
-/** Sends it; every status is an answer. @throws Retryable, Permanent, Ambiguous (a deed alone) */
+/** Sends a request; every status is an answer. @throws Retryable, Permanent, Ambiguous (a deed alone) */
 export async function exchange(target: Target, asked: Exchange, signal: AbortSignal): Promise<HttpAnswer> {
   const { method, path, headers, body, purpose, what } = asked;
   const request: HttpRequest = {
@@ -87,7 +91,7 @@ export async function exchange(target: Target, asked: Exchange, signal: AbortSig
   }
 }
 
-/** What a status that is no success means. See the tables in docs/actions. */
+/** Makes the error for a status that is no success. See the tables in docs/actions. */
 export function refusalOf(answer: HttpAnswer, { purpose, what }: Exchange, why: string): Error {
   const { status, headers } = answer;
   const sentence = `${what} was answered ${statusText(status)}${why && `: ${why}`}`;
@@ -99,7 +103,7 @@ export function refusalOf(answer: HttpAnswer, { purpose, what }: Exchange, why: 
   return status === 404 ? new Gone(sentence) : new Permanent(sentence);
 }
 
-/** An answer of 200 that is none of CloudForms'. */
+/** Makes the error for an answer of 200 that is not CloudForms'. */
 export function nonsense({ purpose, what }: Pick<Exchange, 'purpose' | 'what'>): Error {
   const sentence = `${what} was answered, but not as CloudForms does`;
   return purpose === 'deed' ? mayBeDone(sentence) : new Retryable(sentence);
@@ -107,7 +111,7 @@ export function nonsense({ purpose, what }: Pick<Exchange, 'purpose' | 'what'>):
 
 export const mayBeDone = (sentence: string): Ambiguous => new Ambiguous(`${sentence}; it may have been done`);
 
-/** What CloudForms says, on one line, in short and without our credentials. */
+/** Returns CloudForms' message on one line, shortened and without our credentials. */
 export const told = (text: string, { secrets }: Target): string =>
   maskTexts(text, secrets)
     .replace(/[\s\p{Cc}]+/gu, ' ')

@@ -8,15 +8,18 @@ import { retryAfterSeconds } from '../http/retry-after';
 import { NotYet, Permanent, Retryable } from '../outcomes';
 
 const LOGIN_PATH = '/mgmt/shared/authn/login';
-/** What BIG-IP gives by default, where an answer does not say it. */
+/** Life of a token, seconds, where an answer does not say it: BIG-IP's default. */
 const TOKEN_SECONDS = 1_200;
-/** The part of its life a token is used for: a call takes time, and clocks differ. */
+/** Part of its life for which a token is used: a call takes time, and clocks differ. */
 const USED_PART = 0.9;
 const TOKENS_AT_MOST = 64;
-/** What ends by itself: a task, a transaction, a synchronization, the configuration that is loaded after a start. */
+/**
+ * Messages about something that ends by itself: a task, a transaction, a synchronization, the configuration that is
+ * loaded after a start.
+ */
 const BUSY =
   /active asynchronous task|(transaction|synchroni[sz]ation|config\w* (sync|load)\w*)\b.* in progress|configuration has not (yet )?(been )?loaded/i;
-/** restjavad is starting; its paths are not there yet. */
+/** Message of a restjavad that is starting; its paths are not there yet. */
 const STARTING = /URI path.* not registered/i;
 
 export interface F5Access {
@@ -41,17 +44,20 @@ export interface CallContext {
 
 interface Token {
   text: string;
-  /** ms since 1970. */
+  /** Moment until which it is used, ms since 1970. */
   until: number;
 }
 
-/** Calls appliances. A token is kept until its end: BIG-IP grants a user only so many at a time. */
+/**
+ * Calls appliances. A token is kept per access and used until it expires or is refused: BIG-IP grants a user only so
+ * many at a time. At most `TOKENS_AT_MOST` are kept.
+ */
 export class IControl {
-  /** By access, least recently used first. */
+  /** Tokens by access, least recently made first. */
   private readonly tokens = new Map<string, Token>();
 
   /**
-   * One call; every status but 401 is an answer. A kept token that is no more taken is replaced once.
+   * Makes one call; every status but 401 is an answer. A kept token that is refused is replaced once.
    *
    * @param deed what is done, as the begin of a sentence
    * @throws Retryable, Permanent, Ambiguous
@@ -115,7 +121,10 @@ async function ask(
   return { ...answer, status: statusOf(answer), json: masked(answer.json, [token, password]) };
 }
 
-/** An error may come with status 200: `{"code": 503, "message": "…", "errorStack": []}` (seen behind its REST framework). */
+/**
+ * Returns the status of an answer. An error may come with status 200: `{"code": 503, "message": "…", "errorStack": []}`
+ * (seen behind its REST framework).
+ */
 function statusOf({ status, json }: JsonAnswer): number {
   const { kind, code, message } = Object(json) as Record<string, unknown>;
   const isError = kind === undefined && typeof message === 'string' && Number.isInteger(code);
@@ -129,13 +138,13 @@ function masked(json: unknown, secrets: string[]): unknown {
   return typeof message === 'string' ? { ...(json as object), message: maskTexts(message, secrets) } : json;
 }
 
-/** BIG-IP's own words; empty when the answer is not its JSON. */
+/** Returns BIG-IP's message; empty when the answer is not its JSON. */
 export function messageIn({ json }: JsonAnswer): string {
   const { message } = Object(json) as { message?: unknown };
   return typeof message === 'string' ? message : '';
 }
 
-/** What a status that is no success means. See docs/actions/f5_pool_members.md for the table. */
+/** Makes the error for a status that is no success. See docs/actions/f5_pool_members.md for the table. */
 export function refusal(answer: JsonAnswer, deed: string, secrets: string[] = []): Error {
   const { status, headers } = answer;
   const message = maskTexts(messageIn(answer), secrets);

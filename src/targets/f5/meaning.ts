@@ -1,7 +1,7 @@
 /**
- * Which member of a pool, or which node, is meant by an address and a port. BIG-IP knows one member under several names:
- * its node may live in another partition or have a name of its own, an address may go without the route domain that is
- * the partition's default, a port may be told by the name of its service.
+ * Comparison of members and nodes by address and port. BIG-IP knows one member under several names: its node may live
+ * in another partition or have a name of its own, an address may go without the route domain that is the partition's
+ * default, and a port may be given by the name of its service.
  */
 import { isIP } from 'node:net';
 import { canonical } from '../../common/addresses';
@@ -15,32 +15,35 @@ const SERVICES: Readonly<Record<string, number>> = {
   postgresql: 5432, amqp: 5672, 'http-alt': 8080, webcache: 8080, 'pcsync-https': 8443,
 }; // prettier-ignore
 
-/** A node: `10.0.0.1`, `2001:db8::1`, with a route domain `10.0.0.1%2`, or a name. */
+/** Node: `10.0.0.1`, `2001:db8::1`, with a route domain `10.0.0.1%2`, or a name. */
 export interface NodeName {
   partition: string;
-  /** Of the node, or of the member that stands for it. */
+  /** Name of the node, or of the member that stands for it. */
   name: string;
   address?: string;
 }
 
-/** The default route domain of a partition; undefined when BIG-IP does not tell. */
+/** Look-up of a partition's default route domain; undefined when BIG-IP does not tell. */
 export type RouteDomains = (partition: string) => Promise<number | undefined>;
 
-/** `10.0.0.1:80` is the node 10.0.0.1 and the port 80, and so is `2001:db8::1.80`. Undefined when there is no port. */
+/**
+ * Splits a member's name: `10.0.0.1:80` is the node 10.0.0.1 and the port 80; `2001:db8::1.80` is split alike.
+ * Undefined when there is no port.
+ */
 export function partsOf(member: string): { node: string; port: string } | undefined {
   const [, node, port] = /^(.+)[:.]([^:.]+)$/.exec(member) ?? [];
   return node === undefined || port === undefined ? undefined : { node, port };
 }
 
-/** Undefined for a service whose port is not known here. */
+/** Returns a port by number or service; undefined for a service whose port is not known here. */
 export const portOf = (text: string): number | undefined =>
   /^\d{1,5}$/.test(text) ? Number(text) : Object.hasOwn(SERVICES, text) ? SERVICES[text] : undefined;
 
-/** As BIG-IP names a member of a node: `10.0.0.1:80`, `2001:db8::1.80`, `web-1:80`. */
+/** Names a member of a node as BIG-IP does: `10.0.0.1:80`, `2001:db8::1.80`, `web-1:80`. */
 export const memberName = (node: string, port: number | string): string =>
   node.includes(':') ? `${node}.${port}` : `${node}:${port}`;
 
-/** An address without its route domain, in one spelling; undefined for what is none. */
+/** Returns an address without its route domain, in one spelling; undefined for a text that is none. */
 export function bareAddress(text: string): string | undefined {
   const bare = text.replace(/%\d+$/, '');
   return isIP(bare) === 0 || bare.includes('%') ? undefined : canonical(bare);
@@ -52,8 +55,8 @@ const routeDomainIn = (text: string): number | undefined => {
 };
 
 /**
- * Whether two addresses are the same one in the same route domain. An address without one is in the default of its
- * partition, which is asked for only where it matters. Undefined when BIG-IP does not tell it.
+ * Tells whether two addresses are the same one in the same route domain. An address without one is in the default of
+ * its partition, which is asked for only where it matters. Undefined when BIG-IP does not tell it.
  */
 export async function isSameAddress(
   one: { address: string; partition: string },

@@ -2,22 +2,26 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
 export interface Member {
-  /** As BIG-IP names it: `10.0.0.1:80`, `2001:db8::1.80`, `web-1:80`. */
+  /** Name as BIG-IP has it: `10.0.0.1:80`, `2001:db8::1.80`, `web-1:80`. */
   name: string;
-  /** Absent for a node that is named. */
+  /** Address; absent for a node that is named. */
   address?: string;
 }
 
-/** The name of a node that exists, or of a host. */
+/** Name of a node that exists, or of a host. */
 const NODE_NAME = /^[A-Za-z_][\w.-]{0,253}$/;
-/** A route domain may follow an address: `10.0.0.1%2`. */
+/** Route domain that may follow an address: `10.0.0.1%2`. */
 const ROUTE_DOMAIN = /%\d{1,5}$/;
 const PORT_AT_MOST = 65_535;
 
 export const MEMBER_HINT =
   'must be address:port, such as 10.0.0.1:80; IPv6 may be [2001:db8::1]:80 or 2001:db8::1.80';
 
-/** @returns undefined when the text is no member. Of `2001:db8::1:80` the last group is the port. */
+/**
+ * Reads a member. The last group of `2001:db8::1:80` is the port.
+ *
+ * @returns undefined when the text is no member
+ */
 export function memberIn(text: string): Member | undefined {
   const dotted = /^(.*:.*)\.(\d{1,5})$/.exec(text);
   const isDotted = dotted !== null && isAddress(dotted[1]!, isIPv6);

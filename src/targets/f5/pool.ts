@@ -1,4 +1,7 @@
-/** Pools of a BIG-IP. Members are changed one by one, and the pool itself is never written: nobody else's change is lost. */
+/**
+ * Pools of a BIG-IP. Members are changed one by one, and the pool itself is never written: a change by somebody else is
+ * never lost.
+ */
 import type { JsonAnswer } from '../http/json-call';
 import { Ambiguous, Permanent, Retryable } from '../outcomes';
 import { IControl, messageIn, refusal, type CallContext, type F5Access, type F5Call } from './icontrol';
@@ -24,52 +27,54 @@ export const POOL = {
 
 export interface F5Pool extends F5Access {
   partition: string;
-  /** Its name, without the partition. */
+  /** Name of the pool, without the partition. */
   pool: string;
 }
 
-/** A member as it is read: its words are others than those that may be written. */
+/** Member as it is read: its words are others than those that may be written. */
 export interface PoolMember {
-  /** By which it is asked and changed: its name, `/partition/name` where that is another than the pool's. */
+  /** Name by which it is asked and changed: `/partition/name` where its partition is another than the pool's. */
   name: string;
   partition: string;
-  /** As BIG-IP names it, and its name begins with the node's. */
+  /** Node as BIG-IP names it, which is how the member's name begins. */
   node: string;
-  /** Absent where BIG-IP tells none: a node that follows a name. */
+  /** Address; absent where BIG-IP has none: a node that follows a host name. */
   address?: string;
-  /** Absent where it is told by the name of a service that is not known. */
+  /** Port; absent where it is given by the name of a service that is not known. */
   port?: number;
-  /** New connections may go to it. */
+  /** Whether new connections may go to it. */
   isEnabled: boolean;
-  /** As far as a monitor says, or nobody monitors it. */
+  /** Whether it is up, as far as a monitor says, or nobody monitors it. */
   isUp: boolean;
-  /** BIG-IP made it for an address that a host name has now, and takes it away itself. */
+  /** Whether BIG-IP made it for an address that a host name has now, and removes it by itself. */
   isEphemeral: boolean;
 }
 
 export type MemberChange = 'add' | 'remove' | 'enable' | 'disable';
 
-/** There is no such member. */
+/** Error of a change to a member that does not exist. */
 export class NoSuchMember extends Permanent {}
 
-/** What is written; the words that are read differ (F5, "iControl REST User Guide", pool members). */
+/** Fields that enable a member; the words that are read differ (F5, "iControl REST User Guide", pool members). */
 const ENABLED = { session: 'user-enabled', state: 'user-up' };
-/** Connections go on, new ones go elsewhere. */
+/** Fields that disable a member: connections go on, new ones go elsewhere. */
 const DISABLED = { session: 'user-disabled', state: 'user-up' };
 
-/** The address has a node, and it is another than the one the member would make: in another partition, or named. */
+/**
+ * Message about an address whose node is another than the one the member would make: in another partition, or named.
+ */
 const NODE_IS_THERE = /\b(node|address)\b.* (already exists|conflicts? with)/i;
 const MEMBER_IS_THERE = /Pool Member .* already exists/i;
 const MEMBER_IS_GONE = /Pool Member .* was not found|Object not found - \S+[:.]\d+$/i;
 
 /**
- * Asks and changes pools. Every change may be repeated: a member is named, as `members` names it. A name without a
+ * Reads and changes pools. Every change may be repeated: a member is named as `members` names it. A name without a
  * partition is in the pool's own.
  */
 export class F5Pools {
   private readonly icontrol = new IControl();
 
-  /** Every member. @throws Retryable, Permanent */
+  /** Returns all members. @throws Retryable, Permanent */
   async members(pool: F5Pool, context: CallContext): Promise<PoolMember[]> {
     const deed = `reading the members of ${spoken(pool)}`;
     const call: F5Call = { method: 'GET', path: `${poolPath(pool)}/members`, isList: true };
@@ -84,10 +89,10 @@ export class F5Pools {
   }
 
   /**
-   * The member that is meant, under whatever name the pool has it; undefined when the pool has none.
+   * Returns the member that is meant, under whatever name the pool has it; undefined when the pool has none.
    *
    * @param members all of the pool
-   * @throws Permanent when it can't be told: it names those it may be
+   * @throws Permanent when it can't be decided: it names those it may be
    */
   async find(
     pool: F5Pool,
@@ -112,7 +117,11 @@ export class F5Pools {
     );
   }
 
-  /** @returns what came of it, as the end of a sentence */
+  /**
+   * Adds a member.
+   *
+   * @returns what came of it, as the end of a sentence
+   */
   async add(pool: F5Pool, member: Member, context: CallContext): Promise<string> {
     const deed = `add of ${member.name} of ${spoken(pool)}`;
     const answer = await this.icontrol.call(pool, callFor(pool, 'add', member), deed, context);
@@ -131,13 +140,17 @@ export class F5Pools {
     return `added as ${path}`;
   }
 
-  /** @throws NoSuchMember */
+  /**
+   * Enables a member. @throws NoSuchMember
+   *
+   * @throws NoSuchMember
+   */
   async enable(pool: F5Pool, name: string, context: CallContext): Promise<'enabled'> {
     await this.patch(pool, 'enable', name, context);
     return 'enabled';
   }
 
-  /** Its connections go on, new ones go elsewhere. @throws NoSuchMember */
+  /** Disables a member: its connections go on, new ones go elsewhere. @throws NoSuchMember */
   async disable(pool: F5Pool, name: string, context: CallContext): Promise<'disabled'> {
     await this.patch(pool, 'disable', name, context);
     return 'disabled';
@@ -154,7 +167,7 @@ export class F5Pools {
     return 'removed';
   }
 
-  /** Connections the member has now. Undefined when BIG-IP does not tell. @throws NoSuchMember */
+  /** Returns the number of connections of a member now. Undefined when BIG-IP does not tell. @throws NoSuchMember */
   async connections(pool: F5Pool, name: string, context: CallContext): Promise<number | undefined> {
     const deed = `reading the connections of ${name} of ${spoken(pool)}`;
     const call: F5Call = { method: 'GET', path: `${memberPath(pool, name)}/stats` };
@@ -163,7 +176,7 @@ export class F5Pools {
     return connectionsIn(answer.json);
   }
 
-  /** The node that has the member's address, in whatever partition and under whatever name. */
+  /** Returns the node that has the member's address, in whatever partition and under whatever name. */
   private async nodeAt(
     pool: F5Pool,
     { address }: Member,
@@ -184,7 +197,10 @@ export class F5Pools {
     return undefined;
   }
 
-  /** Each partition is asked for once. What can't be read for now is a failure; what may not be read is not known. */
+  /**
+   * Makes a look-up that asks for each partition once. A failure that may pass is thrown; what the user may not read is
+   * undefined.
+   */
   routeDomains(access: F5Access, context: CallContext): RouteDomains {
     const known = new Map<string, Promise<number | undefined>>();
     return (partition) => {
@@ -215,7 +231,7 @@ export class F5Pools {
   }
 }
 
-/** The call that makes a change. */
+/** Makes the call for a change. */
 export function callFor(pool: F5Pool, change: MemberChange, { name, address }: Member): F5Call {
   if (change === 'add') {
     const body = { name, partition: pool.partition, address };
@@ -226,31 +242,39 @@ export function callFor(pool: F5Pool, change: MemberChange, { name, address }: M
   return { method: 'PATCH', path, body: change === 'enable' ? ENABLED : DISABLED };
 }
 
-/** For sentences: "pool /Common/web at bigip.example.com". */
+/** Names a pool in sentences: "pool /Common/web at bigip.example.com". */
 export const spoken = ({ partition, pool, url }: F5Pool): string =>
   `pool /${partition}/${pool} at ${new URL(url).host}`;
 
-/** @throws Permanent when a pool that was rendered is none: it would become part of another path */
+/**
+ * Returns the path of a pool. @throws Permanent when a rendered pool is none: it would become part of another path
+ *
+ * @throws Permanent when a pool that was rendered is none: it would become part of another path
+ */
 function poolPath({ partition, pool }: F5Pool): string {
   if (!POOL.pattern.test(pool))
     throw new Permanent(`pool ${JSON.stringify(pool)} can't be asked: it ${POOL.patternHint}`);
   return `/mgmt/tm/ltm/pool/~${partition}~${pool}`;
 }
 
-/** @param name `/partition/name`, or without a partition in the pool's own */
+/**
+ * Returns the path of a member. @param name `/partition/name`, or without a partition in the pool's own
+ *
+ * @param name `/partition/name`, or without a partition in the pool's own
+ */
 function memberPath(pool: F5Pool, name: string): string {
   const path = name.startsWith('/') ? name : `/${pool.partition}/${name}`;
   const parts = path.split('/').map((part) => encodeURIComponent(part).replaceAll('%3A', ':'));
   return `${poolPath(pool)}/members/${parts.join('~')}`;
 }
 
-/** With its partition, for sentences. */
+/** Names a member with its partition, for sentences. */
 export const fullPathOf = (
   { name, partition }: Pick<PoolMember, 'name' | 'partition'>,
   pool: F5Pool,
 ): string => (name.startsWith('/') ? name : `/${partition || pool.partition}/${name}`);
 
-/** Undefined when it can't be told. */
+/** Tells whether a member is the wanted one; undefined when that can't be decided. */
 async function isMeant(
   wanted: Member,
   { node, address = node, partition, port }: PoolMember,
@@ -286,7 +310,12 @@ function refusalOf(answer: JsonAnswer, deed: string): Error {
 const isOfMembers = (kind: unknown): boolean =>
   typeof kind === 'string' && kind.startsWith('tm:ltm:pool:members:');
 
-/** @throws Ambiguous when a success does not speak of a member */
+/**
+ * Checks that an answer is about a member. @throws Ambiguous when a success is not; the refusal's error when it is no
+ * success
+ *
+ * @throws Ambiguous when a success does not speak of a member
+ */
 function expectMember(answer: JsonAnswer, deed: string): void {
   if (answer.status !== 200) throw refusalOf(answer, deed);
   const { kind } = Object(answer.json) as { kind?: unknown };
@@ -294,7 +323,9 @@ function expectMember(answer: JsonAnswer, deed: string): void {
     throw new Ambiguous(`${deed} was answered 200, but not as BIG-IP does; it may have been done`);
 }
 
-/** The port ends the name: `10.0.0.1:80`, `2001:db8::1.80`, `10.0.0.1:http`. Undefined when it is no member. */
+/**
+ * Reads a member. The port ends its name: `10.0.0.1:80`, `2001:db8::1.80`, `10.0.0.1:http`. Undefined when it is none.
+ */
 function memberOf(item: unknown, pool: F5Pool): PoolMember | undefined {
   const { name, partition, fullPath, address, session, state, ephemeral } = Object(item) as Record<
     string,
@@ -319,7 +350,10 @@ function memberOf(item: unknown, pool: F5Pool): PoolMember | undefined {
   };
 }
 
-/** `serverside.curConns` stands directly in `entries`, or, since 12, in `nestedStats` of the one entry there. */
+/**
+ * Returns `serverside.curConns`, which stands directly in `entries`, or, since 12, in `nestedStats` of the one entry
+ * there.
+ */
 function connectionsIn(json: unknown): number | undefined {
   const { entries } = Object(json) as { entries?: Record<string, unknown> };
   if (entries === undefined) return undefined;

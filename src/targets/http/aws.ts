@@ -1,4 +1,4 @@
-/** What mappings that use an AWS SDK share: credentials and endpoint, clients, what an error says of the deed. */
+/** Shared parts of mappings that use an AWS SDK: credentials and endpoint, clients, what an error says of the deed. */
 import { createHash } from 'node:crypto';
 import type { FieldError } from '../../common/errors';
 import { messageOf } from '../../common/errors';
@@ -10,7 +10,7 @@ import { SdkHandler } from './sdk-handler';
 
 const CLIENTS_AT_MOST = 64;
 
-/** Params each mapping declares by the decorators below. */
+/** Params that each mapping declares by the decorators below. */
 export interface AwsAccess {
   endpoint?: string;
   accessKeyId?: string;
@@ -18,7 +18,11 @@ export interface AwsAccess {
   sessionToken?: string;
 }
 
-/** @param service its name, as in "Where SNS answers" */
+/**
+ * Declares the endpoint. @param service its name, as in "Where SNS answers"
+ *
+ * @param service its name, as in "Where SNS answers"
+ */
 export const Endpoint = (service: string): PropertyDecorator =>
   Text({
     description: `Where ${service} answers, if not at AWS's own address`,
@@ -28,7 +32,11 @@ export const Endpoint = (service: string): PropertyDecorator =>
     optional: true,
   });
 
-/** @param of whose region it is */
+/**
+ * Declares the region. @param of whose region it is
+ *
+ * @param of whose region it is
+ */
 export const Region = (of: string): PropertyDecorator =>
   Text({
     description: `Region of ${of}`,
@@ -65,7 +73,7 @@ export const SessionToken = (): PropertyDecorator =>
     minLength: 1,
   });
 
-/** Key and secret come together. */
+/** Returns errors where one of key and secret is missing. */
 export function accessProblems({ accessKeyId, secretAccessKey, sessionToken }: AwsAccess): FieldError[] {
   if (accessKeyId !== undefined && secretAccessKey === undefined)
     return [{ pointer: '/secretAccessKey', detail: 'is required where accessKeyId is given' }];
@@ -74,7 +82,7 @@ export function accessProblems({ accessKeyId, secretAccessKey, sessionToken }: A
   return [{ pointer: '/accessKeyId', detail: 'is required where secretAccessKey or sessionToken is given' }];
 }
 
-/** What the constructor of a client is given. */
+/** Options for the constructor of a client. */
 export interface AwsClientConfig {
   region: string;
   endpoint?: string;
@@ -83,7 +91,10 @@ export interface AwsClientConfig {
   requestHandler: SdkHandler;
 }
 
-/** Clients by region and access, least recently used first. They hold credentials but no connection, so one may be dropped at any time. */
+/**
+ * Clients by region and access, least recently used first. They hold credentials but no connection, so one may be
+ * dropped at any time.
+ */
 export class AwsClients<C> {
   private readonly clients = new Map<string, C>();
 
@@ -112,8 +123,8 @@ export class AwsClients<C> {
 }
 
 /**
- * Waits for the credentials. The default chain may ask the machine for its role, which the SDK does not stop when we
- * are told to.
+ * Waits for the credentials. The default chain may ask the machine for its role, which the SDK does not stop at our
+ * abort.
  *
  * @throws Retryable when there are none
  */
@@ -137,7 +148,7 @@ export async function awaitCredentials(
   }
 }
 
-/** The SDK's own words for nothing at all; what else is wrong with a profile or a role, it says by its name. */
+/** Describes missing credentials. What is wrong with a profile or a role, the SDK names in its message. */
 function credentialWords(error: unknown): string {
   const message = messageOf(error).replace(/\s+/g, ' ');
   return /Could not load credentials from any providers/.test(message)
@@ -149,17 +160,20 @@ interface SdkError extends Error {
   $metadata?: { httpStatusCode?: number };
 }
 
-/** An error that the SDK could not read: what answered is no AWS. It names it by itself then, or not at all. */
+/**
+ * Tells whether the SDK could not read an error, as what answered is no AWS: its name is then the SDK's own, or none.
+ */
 const isForeign = ({ name, message }: SdkError): boolean =>
   /^(Error|SyntaxError|TypeError|UnknownError|Unknown)?$/.test(name) || /Deserialization error/.test(message);
 
 const THROTTLING = /throttl|RequestLimitExceeded|TooManyRequests|SlowDown/i;
-/** The SDK sets its clock by the answer's date, so the next try is right. */
+/** Names of errors by a wrong clock. The SDK corrects its clock by the answer's date, so the next try is right. */
 const CLOCK_SKEW = /^(RequestTimeTooSkewed|RequestExpired|RequestInTheFuture)/;
 const SIGNED_AT_ANOTHER_TIME = /Signature (expired|not yet current)/;
 
 /**
- * What an error of the SDK says of the deed. The tables stand in the pages of the mappings.
+ * Makes the error that says what became of the deed, from an error of the SDK. The tables stand in the pages of the
+ * mappings.
  *
  * @param mayBeDone makes the error for what was sent and may have been done
  */

@@ -1,4 +1,4 @@
-/** A request to a target over HTTP, its answer, and the two ways in which there is none. */
+/** Request to a target over HTTP, its answer, and the two errors for none. */
 
 export interface HttpRequest {
   method: string;
@@ -6,7 +6,9 @@ export interface HttpRequest {
   headers: Record<string, string>;
   body?: Buffer;
   tls?: HttpTls;
-  /** A connection that was kept may be closed under us just then: no use for what can't be asked twice. */
+  /**
+   * Whether a kept connection may be used. It may be closed under us just then: no use for what can't be asked twice.
+   */
   keepAlive: boolean;
 }
 
@@ -20,13 +22,13 @@ export interface HttpTls {
 
 export interface HttpAnswer {
   status: number;
-  /** Names in small letters. */
+  /** Headers; names in lower case. */
   headers: Record<string, string>;
-  /** Of `sendOnce` at most 64 KiB; what is longer, or does not come, is cut. */
+  /** Body; of `sendOnce` at most 64 KiB: what is longer, or does not come, is cut. */
   body: Buffer;
 }
 
-/** It never reached the target: nothing was done. */
+/** Error of a request that never reached the target: nothing was done. */
 export class NotSent extends Error {
   /** @param canHelp whether trying again can help; it can't against a certificate that is wrong */
   constructor(
@@ -38,9 +40,9 @@ export class NotSent extends Error {
   }
 }
 
-/** It was on its way, and no answer came: it may have been done. */
+/** Error of a request that was on its way, and no answer came: it may have been done. */
 export class NoAnswer extends Error {
-  /** @param isUnreadable one came, and it is no HTTP: asked again, it would be the same */
+  /** @param isUnreadable whether an answer came that is no HTTP: asked again, it would be the same */
   constructor(
     message: string,
     readonly isUnreadable = false,

@@ -8,22 +8,22 @@ export interface JsonCall {
   method: string;
   url: string;
   headers: Record<string, string>;
-  /** Sent as JSON. */
+  /** Body, sent as JSON. */
   body?: object;
   tls?: HttpTls;
-  /** Nothing is changed by it, so a lost answer loses nothing. By default so for GET. */
+  /** Whether the call changes nothing, so a lost answer loses nothing. By default true for GET. */
   isRead?: boolean;
-  /** A read whose answer may be long: it comes whole, or not at all. */
+  /** Whether it is a read whose answer may be long: it comes whole, or not at all. */
   isList?: boolean;
 }
 
 export interface JsonAnswer extends HttpAnswer {
-  /** Undefined when the body is no JSON. */
+  /** Parsed body; undefined when it is no JSON. */
   json: unknown;
 }
 
 /**
- * One call of an API that speaks JSON. Every status is an answer.
+ * Makes one call of an API that speaks JSON. Every status is an answer.
  *
  * @param deed what is done, as the begin of a sentence
  * @throws Retryable when it was not sent, or a read was not answered; Permanent when it can't be sent;
@@ -59,10 +59,10 @@ export async function callJson(call: JsonCall, deed: string, signal: AbortSignal
   }
 }
 
-/** A status with its name, such as "404 Not Found". */
+/** Returns a status with its name, such as "404 Not Found". */
 export const statusText = (status: number): string => `${status} ${STATUS_CODES[status] ?? ''}`.trimEnd();
 
-/** A list may have 32 MB. */
+/** Parses a body in turns, as a list may have 32 MB. */
 async function parsed(body: Buffer): Promise<unknown> {
   try {
     return await parseInTurns(body.toString(), JSON.parse);

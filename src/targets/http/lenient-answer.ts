@@ -1,7 +1,7 @@
 /**
- * Reads an answer of a server that does not keep to HTTP's letter, as browsers and curl do: lines that end in LF alone,
- * control characters in headers, a blank before a header's colon, a length that is told twice. What says where the
- * answer ends is never guessed: where that is not clear, nothing is read.
+ * Reader of answers of a server that does not keep to HTTP's letter; it reads them as browsers and curl do: lines that
+ * end in LF alone, control characters in headers, a blank before a header's colon, a length that is repeated. The end
+ * of an answer is never guessed: where it is not clear, nothing is read.
  */
 import type { HttpAnswer } from './http-call';
 
@@ -12,12 +12,14 @@ const INTERIM_AT_MOST = 8;
 const STATUS_LINE = /^(?:HTTP\/\d(?:\.\d)?|ICY)[ \t]+([1-9]\d{2})(?:[ \t]|$)/i;
 const CHUNK_LINE = /^[ \t]*([0-9a-f]{1,8})[ \t]*(?:;.*)?$/i;
 
-/** Names in small letters, with all the values that each has. */
+/** Headers by name in lower case, with all values of each. */
 type Headers = Map<string, string[]>;
 
 /**
- * @param source what comes over a connection that is used for nothing else
- * @param isBodiless the answer to a HEAD
+ * Reads an answer.
+ *
+ * @param source bytes of a connection that is used for nothing else
+ * @param isBodiless whether it is the answer to a HEAD
  * @throws Error saying why nothing can be read, as the end of a sentence
  */
 export async function readAnswer(
@@ -40,7 +42,7 @@ interface Head {
   headers: Headers;
 }
 
-/** Others may come before it, such as 100 Continue and 103 Early Hints. */
+/** Reads the final head. Others may come before it, such as 100 Continue and 103 Early Hints. */
 async function finalHead(bytes: Bytes): Promise<Head> {
   for (let interim = 0; interim <= INTERIM_AT_MOST; interim++) {
     const head = await headOf(bytes);
@@ -108,7 +110,7 @@ async function bodyOf(headers: Headers, bytes: Bytes, atMost: number): Promise<B
   return bytes.exactly(length);
 }
 
-/** Of one length that is told several times nothing is unclear. */
+/** Returns the length of the body; undefined when none is given. One length that is repeated is clear. */
 function lengthIn(headers: Headers): number | undefined {
   const lengths = [...new Set(listed(headers.get('content-length')))];
   if (lengths.length > 1)
@@ -147,13 +149,13 @@ const cut = (): Error => new Error('it closed the connection before its answer w
 export const tooLong = (bytesAtMost: number): Error =>
   new Error(`its answer is longer than ${bytesAtMost / 1024 / 1024} MiB`);
 
-/** What comes, taken piece by piece. */
+/** Bytes of a connection, taken piece by piece. */
 class Bytes {
   private left: Buffer = Buffer.alloc(0);
 
   constructor(private readonly source: AsyncIterator<Buffer>) {}
 
-  /** Up to the next LF, without CR LF; or up to the end. Undefined at the end. */
+  /** Reads up to the next LF, without CR LF; or up to the end. Undefined at the end. */
   async line(): Promise<string | undefined> {
     let from = 0;
     let end: number;
@@ -195,7 +197,7 @@ class Bytes {
     return Buffer.concat(chunks);
   }
 
-  /** False at the end. */
+  /** Waits for more bytes; returns false at the end. */
   private async more(): Promise<boolean> {
     const next = await this.source.next();
     if (next.done) return false;

@@ -1,4 +1,4 @@
-/** One GET or HEAD over a connection of its own, whose answer is read without insisting on HTTP's letter. */
+/** GET or HEAD over a connection of its own, whose answer is read without insisting on HTTP's letter. */
 import { once } from 'node:events';
 import { validateHeaderValue } from 'node:http';
 import net, { type LookupFunction, type Socket } from 'node:net';
@@ -10,7 +10,9 @@ import { readAnswer } from './lenient-answer';
 import type { HttpAnswer, HttpRequest } from './http-call';
 
 /**
- * @param connected told when there is a connection to send it on
+ * Sends a request and reads its answer leniently.
+ *
+ * @param connected called when there is a connection to send it on
  * @throws what sockets and TLS throw, the signal's reason, and what is wrong with the answer
  */
 export async function askLeniently(

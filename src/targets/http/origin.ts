@@ -1,6 +1,6 @@
 import { HTTP_URL, HTTP_URL_HINT, httpUrlProblem } from './params';
 
-/** Why a text is not the origin of an appliance or API (`https://host[:port]`), as the end of a sentence. */
+/** Returns why a text is not the origin of an appliance or API (`https://host[:port]`), as the end of a sentence. */
 export function originProblem(text: string): string | undefined {
   const problem = httpUrlProblem(text);
   if (problem) return problem;
@@ -10,8 +10,8 @@ export function originProblem(text: string): string | undefined {
     : 'must end after host and port, such as https://host:8443: the path is added';
 }
 
-/** What a field that takes an origin is checked by. */
+/** Options of a field that takes an origin. */
 export const ORIGIN = { pattern: HTTP_URL, patternHint: HTTP_URL_HINT, check: originProblem, minLength: 1 };
 
-/** The origin without the slash a URL may end in. */
+/** Returns the origin without the slash a URL may end in. */
 export const originOf = (text: string): string => new URL(text).origin;

@@ -6,10 +6,10 @@ import type { HttpTls } from './http-call';
 
 export const HTTP_URL = /^https?:\/\//i;
 export const HTTP_URL_HINT = 'must begin with http:// or https://';
-/** RFC 9110, 5.6.2: a token. */
+/** Name of a header, a token of RFC 9110, 5.6.2. */
 export const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
-/** Those that say how the message is cut out of the stream: ours alone. */
+/** Headers that say how the message is cut out of the stream; only monscale sets them. */
 const FRAMING = [
   'connection',
   'content-length',
@@ -56,7 +56,7 @@ export class TlsParams implements HttpTls {
   key?: string;
 }
 
-/** Why a text is not a certificate in PEM, as the end of a sentence. */
+/** Returns why a text is not a certificate in PEM, as the end of a sentence. */
 export function certificateProblem(pem: string): string | undefined {
   try {
     return new X509Certificate(pem).serialNumber ? undefined : 'must be a certificate in PEM';
@@ -65,7 +65,7 @@ export function certificateProblem(pem: string): string | undefined {
   }
 }
 
-/** Why a text is not the address of an HTTP target, as the end of a sentence. */
+/** Returns why a text is not the address of an HTTP target, as the end of a sentence. */
 export function httpUrlProblem(text: string): string | undefined {
   if (!HTTP_URL.test(text)) return HTTP_URL_HINT;
   if (!URL.canParse(text)) return 'is not a valid URL';
@@ -75,7 +75,7 @@ export function httpUrlProblem(text: string): string | undefined {
   return undefined;
 }
 
-/** Why a header can't be sent, as a sentence without its value. */
+/** Returns why a header can't be sent, as a sentence without its value. */
 export function headerProblem(name: string, value: string): string | undefined {
   if (FRAMING.includes(name.toLowerCase())) return `the header ${name} is set by monscale alone`;
   try {

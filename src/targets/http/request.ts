@@ -1,4 +1,4 @@
-/** One HTTP request to a target, made so that its failure tells whether the target can have seen it. */
+/** HTTP requests to a target, made so that a failure tells whether the target can have seen the request. */
 import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
 import type { LookupFunction } from 'node:net';
@@ -17,16 +17,18 @@ import { tooLong } from './lenient-answer';
 import { askLeniently } from './lenient-request';
 
 const CONNECT_TIMEOUT_MS = 10_000;
-/** A connection nobody used for so long is closed. */
+/** Time after which a connection that nobody uses is closed, milliseconds. */
 const IDLE_MS = 15_000;
 const BODY_BYTES_AT_MOST = 64 * 1024;
-/** A list of CloudForms' machines has no pages over SOAP, and some 5 KB for each. */
+/** Most bytes of a whole answer. A list of CloudForms' machines has no pages over SOAP, and some 5 KB for each. */
 const WHOLE_BYTES_AT_MOST = 32 * 1024 * 1024;
-/** Methods that a server may be asked again by, whatever became of the first (RFC 9110, 9.2.1). */
+/** Methods by which a server may be asked again, whatever became of the first request (RFC 9110, 9.2.1). */
 const SAFE = ['GET', 'HEAD'];
-/** Origins whose answers break HTTP's rules are remembered, so that they are asked once and not twice; so many. */
+/**
+ * Most origins that are remembered because their answers break HTTP's rules, so that they are asked once and not twice.
+ */
 const LENIENT_AT_MOST = 1_000;
-/** The status says what became of the request; the body may not keep us longer. */
+/** Longest wait for the rest of the body, milliseconds: the status says what became of the request. */
 const BODY_TIMEOUT_MS = 2_000;
 
 // Node keeps connections apart by origin and by the TLS options of each request. As many as requests are under way at a
@@ -37,20 +39,21 @@ const AGENTS = {
   https: { kept: new https.Agent(KEPT), fresh: new https.Agent() },
 };
 
-/** What is known of a request on its way. */
+/** State of a request on its way. */
 interface Journey {
-  /** Asked when a connection is there; throws when it is not to be sent on it. */
+  /** Check that is called when a connection is there; throws when the request must not be sent on it. */
   maySend?: () => void;
-  /** When a connection was there to send it on, by `performance.now()`. */
+  /** Moment at which a connection was there to send it on, by `performance.now()`. */
   sentAt?: number;
-  /** It went over a connection that was kept. */
+  /** Whether it went over a connection that was kept. */
   isReused?: boolean;
-  /** What ended it first: HTTP's parser tells the request why, and the answer only that it was cut. */
+  /** First error that ended it: HTTP's parser tells the request why, and the answer only that it was cut. */
   failure?: Error;
 }
 
 /**
- * Sends it once; redirects are answers like others. Without axios, which takes a third of the time of a small request.
+ * Sends a request once; redirects are answers like others. It does without axios, which takes a third of the time of a
+ * small request.
  *
  * @throws NotSent, NoAnswer: messages hold neither headers nor bodies
  */
@@ -68,9 +71,9 @@ export async function sendOnce(request: HttpRequest, signal: AbortSignal): Promi
   }
 }
 
-/** An answer that came whole. */
+/** Answer that came whole. */
 export interface WholeAnswer extends HttpAnswer {
-  /** From the moment there was a connection to send the request on until the last byte of the answer. */
+  /** Time from the moment there was a connection to send the request on until the last byte of the answer. */
   seconds: number;
 }
 
@@ -78,7 +81,7 @@ const lenientOrigins = new Set<string>();
 
 /**
  * Asks a question, which changes nothing. Its answer comes whole or not at all: half a list would be taken for all.
- * What breaks the rules of HTTP, and may be asked again, is asked again and read leniently.
+ * When an answer breaks the rules of HTTP and the method is safe, it is asked again and read leniently.
  *
  * @throws NotSent, NoAnswer: messages hold neither headers nor bodies
  */
@@ -111,7 +114,9 @@ export async function askWhole(
   }
 }
 
-/** An origin is remembered as one whose answers break the rules, as long as they can be read at all. */
+/**
+ * Asks leniently. The origin is remembered as one whose answers break the rules, as long as they can be read at all.
+ */
 async function wholeLeniently(
   request: HttpRequest,
   origin: string,
@@ -133,7 +138,7 @@ async function wholeLeniently(
   }
 }
 
-/** Node takes any three digits. @throws Error as HTTP's parser has it for other texts */
+/** Refuses a status below 100, as Node takes any three digits. @throws Error as HTTP's parser has it for other texts */
 function statusOf(status: number): number {
   if (status >= 100) return status;
   throw Object.assign(new Error(`status ${status}`), { code: 'HPE_INVALID_STATUS' });
@@ -159,7 +164,7 @@ function begin(request: HttpRequest, journey: Journey, signal: AbortSignal) {
   });
 }
 
-/** Node has made their names small. */
+/** Returns headers as texts; Node has already put their names in lower case. */
 const textsOf = (headers: object): HttpAnswer['headers'] =>
   mapValues(headers as Record<string, unknown>, String);
 
@@ -201,10 +206,14 @@ const transport =
   (options: RequestOptions, respond: Respond): ClientRequest =>
     open(options, way, journey, respond);
 
-/** How a request travels. */
+/** Options that decide over which connection a request goes. */
 type Way = Pick<HttpRequest, 'tls' | 'keepAlive'>;
 
-/** @param options this request's own: they are added to */
+/**
+ * Opens a request, and notes its journey. @param options this request's own: they are added to
+ *
+ * @param options this request's own: they are added to
+ */
 function open(
   options: RequestOptions,
   { tls, keepAlive }: Way,
@@ -248,7 +257,7 @@ function open(
   return request;
 }
 
-/** The beginning of what it says. The rest may be lost, or may be no gzip: what came is enough. */
+/** Reads the beginning of a body. The rest may be lost, or may be no gzip: what came is enough. */
 function beginOf(response: IncomingMessage): Promise<Buffer> {
   const stream = unpacked(response, response.headers['content-encoding']);
   const chunks: Buffer[] = [];
@@ -274,7 +283,7 @@ function beginOf(response: IncomingMessage): Promise<Buffer> {
   });
 }
 
-/** For those who pack it all the same. */
+/** Accept-Encoding of our requests. Servers that pack their answers all the same are unpacked by `UNPACKERS`. */
 const UNPACKED = 'identity';
 
 const UNPACKERS: Record<string, () => Transform> = {
@@ -289,7 +298,11 @@ function unpacked(answer: Readable, encoding = ''): Readable {
   return unpacker === undefined ? answer : answer.pipe(heard(unpacker()));
 }
 
-/** @throws the signal's reason when it aborts */
+/**
+ * Reads a whole body. @throws Error when it is too long; the signal's reason when it aborts
+ *
+ * @throws the signal's reason when it aborts
+ */
 async function wholeOf(stream: Readable, bytesAtMost: number, signal: AbortSignal): Promise<Buffer> {
   const stop = (): void => void stream.destroy(signal.reason as Error);
   const chunks: Buffer[] = [];
@@ -321,6 +334,9 @@ function failureOf(error: unknown, { sentAt }: Journey, signal: AbortSignal): No
 const isCertificateError = (code: string): boolean =>
   /CERT|SELF_SIGNED|UNABLE_TO_|UNKNOWN_CA|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE/.test(code);
 
-/** Our own params don't do: a PEM that is none, a key of another certificate, an address that no URL has or nobody may ask. */
+/**
+ * Tells whether our own params are unusable: a PEM that is none, a key of another certificate, an address that no URL
+ * has or that is refused.
+ */
 const isUnusable = (code: string): boolean =>
   /^ERR_(OSSL_|INVALID_|UNESCAPED_|BAD_|ADDRESS_REFUSED)/.test(code);

@@ -1,10 +1,10 @@
 const DAY_SECONDS = 86_400;
 
 /**
- * Seconds a target asks us to wait (`Retry-After`, RFC 9110, 10.2.3), at most a day; undefined when it says none,
- * or nonsense. A date counts from the answer's own `Date`: its clock may differ from ours.
+ * Returns the seconds a target asks us to wait (`Retry-After`, RFC 9110, 10.2.3), at most a day; undefined when it
+ * gives none, or nonsense. A date counts from the answer's own `Date`: its clock may differ from ours.
  *
- * @param headers names in small letters
+ * @param headers names in lower case
  */
 export function retryAfterSeconds(headers: Record<string, string | undefined>): number | undefined {
   const { 'retry-after': value = '', date = '' } = headers;

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { heard } from '../../common/heard';
 import { askWhole, sendOnce } from './request';
 
-/** What the AWS SDK asks of what carries its requests; a part of its HttpRequest. */
+/** Request that the AWS SDK hands to its handler; a part of its HttpRequest. */
 interface SdkRequest {
   protocol: string;
   hostname: string;
@@ -14,22 +14,27 @@ interface SdkRequest {
   body?: unknown;
 }
 
-/** What `send` of a client of ours is given; the SDK hands it on as it is. */
+/** Options for `send` of our clients; the SDK passes them to the handler unchanged. */
 export interface SdkOptions {
-  /** Not `abortSignal`: with that one the SDK puts an error of its own over ours, which tells whether it was sent. */
+  /**
+   * Signal of the caller. It is not called `abortSignal`: with that one the SDK replaces our error, which tells whether
+   * the request was sent, by its own.
+   */
   signal: AbortSignal;
-  /** Told the body of the answer: where a result is empty, the SDK takes any text for it. */
+  /** Called with the body of the answer: where a result is empty, the SDK takes any text for it. */
   answered?: (body: string) => void;
-  /** A question whose answer may be long: it comes whole, or not at all; as a `LongAnswer` where it is. */
+  /**
+   * Whether it is a question whose answer may be long: it comes whole, or not at all; as a `LongAnswer` where it is.
+   */
   isWhole?: boolean;
-  /** The SDK's word, by which it knows the type. */
+  /** Option of the SDK, present only so that the type is accepted. */
   requestTimeout?: undefined;
 }
 
-/** A success of more than this is not read by the SDK in its turn: 1 MB of XML takes it half a second. */
+/** Most bytes of a success that the SDK reads in the main thread: 1 MB of XML takes it half a second. */
 const SHORT_BYTES = 16 * 1024;
 
-/** What the SDK is told in place of a long answer, to be read elsewhere. */
+/** Error that the SDK gets in place of a long answer, which is then read on a thread. */
 export class LongAnswer extends Error {
   constructor(
     readonly statusCode: number,
@@ -43,13 +48,17 @@ export class LongAnswer extends Error {
 const NEVER = new AbortController().signal;
 
 /**
- * Carries the requests of an AWS SDK client over `sendOnce`: the SDK's own handler does not tell whether a request
- * was sent before it failed. Connections are made anew, so that none is closed under a request that can't be repeated.
+ * Carries the requests of an AWS SDK client over `sendOnce`: the SDK's own handler does not tell whether a request was
+ * sent before it failed. Connections are made anew, so that none is closed under a request that can't be repeated.
  */
 export class SdkHandler {
   readonly metadata = { handlerProtocol: 'http/1.1' };
 
-  /** @throws NotSent, NoAnswer, LongAnswer */
+  /**
+   * Sends a request of the SDK.
+   *
+   * @throws NotSent, NoAnswer, LongAnswer
+   */
   async handle(request: SdkRequest, options: object = {}) {
     const { signal = NEVER, answered, isWhole } = options as Partial<SdkOptions>;
     const { protocol, hostname, port, path, query, method, headers, body } = request;
@@ -78,7 +87,10 @@ export class SdkHandler {
   }
 }
 
-/** An error of the query protocol may come with status 200, behind proxies and imitations. The SDK looks at the status alone. */
+/**
+ * Returns the status of an answer. An error of the query protocol may come with status 200, behind proxies and
+ * imitations, and the SDK looks at the status alone.
+ */
 function statusOf(status: number, body: string): number {
   if (status >= 300 || !/^\s*(<\?xml[^>]*>\s*)?<ErrorResponse\b/.test(body)) return status;
   return /<Type>\s*Receiver\s*<\/Type>/.test(body) ? 500 : 400;

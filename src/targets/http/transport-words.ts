@@ -1,2 +1,5 @@
-/** `messageOf` uses it for every error; here for who asks whether an error is of the transport at all. */
+/**
+ * Words for errors of the transport. `messageOf` uses them for every error; exported here for callers who ask whether
+ * an error is of the transport at all.
+ */
 export { transportWords } from '../../common/transport-words';

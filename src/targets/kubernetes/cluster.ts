@@ -1,4 +1,4 @@
-/** A Kubernetes cluster: how it is reached, and what its refusals mean. */
+/** Access to a Kubernetes cluster, and what its refusals mean. */
 import { readFile } from 'node:fs/promises';
 import { messageOf } from '../../common/errors';
 import { Text } from '../../common/fields';
@@ -9,10 +9,10 @@ import { TrustedCertificates } from '../http/params';
 import { retryAfterSeconds } from '../http/retry-after';
 import { Permanent, Retryable } from '../outcomes';
 
-/** Kubernetes, "Accessing the API from a Pod": where a pod finds its account. */
+/** Folder where a pod finds its account (Kubernetes, "Accessing the API from a Pod"). */
 export const ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
 
-/** RFC 1123, as Kubernetes' "Object Names and IDs" takes it. */
+/** Names by RFC 1123, as Kubernetes' "Object Names and IDs" takes it. */
 export const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 export const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 export const NAME_HINT = 'must be a name of Kubernetes: small letters, digits and - between them';
@@ -33,7 +33,7 @@ export class ClusterParams {
   ca?: string;
 }
 
-/** A cluster as it is asked: `ca` in PEM. */
+/** Cluster ready to be asked: `ca` in PEM. */
 export interface Cluster {
   server: string;
   token: string;
@@ -41,8 +41,8 @@ export interface Cluster {
 }
 
 /**
- * The cluster that is given, or the one we run in. The account's token is renewed by Kubernetes while we run, so its
- * files are read at every call.
+ * Returns the cluster that is given, or the one we run in. The account's token is renewed by Kubernetes while we run,
+ * so its files are read at every call.
  *
  * @throws Permanent when none is given and we run in none
  */
@@ -64,7 +64,11 @@ export async function clusterOf(cluster?: Cluster, accountFolder = ACCOUNT_FOLDE
   }
 }
 
-/** @param path with its query */
+/**
+ * Makes a call to a cluster. @param path with its query
+ *
+ * @param path with its query
+ */
 export const callOf = ({ server, token, ca }: Cluster, path: string, method = 'GET'): JsonCall => ({
   method,
   url: server + path,
@@ -72,7 +76,10 @@ export const callOf = ({ server, token, ca }: Cluster, path: string, method = 'G
   tls: { ca },
 });
 
-/** Its status, or that of the failure it tells with a success's: `{"kind": "Status", "status": "Failure", "code": 409}`. */
+/**
+ * Returns the status of an answer, or of the failure in the body of a success: `{"kind": "Status", "status": "Failure",
+ * "code": 409}`.
+ */
 export function statusOf({ status, json }: JsonAnswer): number {
   const told = Object(json) as { kind?: unknown; status?: unknown; code?: unknown };
   const isFailure = told.kind === 'Status' && told.status === 'Failure' && status < 300;
@@ -80,7 +87,7 @@ export function statusOf({ status, json }: JsonAnswer): number {
   return Number.isInteger(told.code) && (told.code as number) >= 400 ? (told.code as number) : 500;
 }
 
-/** What an answer that is no success means. See docs/actions/kubernetes_scale.md for the table. */
+/** Makes the error for an answer that is no success. See docs/actions/kubernetes_scale.md for the table. */
 export function refusal(answer: JsonAnswer, deed: string, { token }: Cluster): Error {
   const { headers, json } = answer;
   const status = statusOf(answer);

@@ -5,13 +5,13 @@ import { callOf, refusal, statusOf, type Cluster } from './cluster';
 
 const PODS_AT_ONCE = 500;
 const PAGES_AT_MOST = 20;
-/** Its containers have ended, and will not start again. */
+/** Phases of a pod whose containers have ended, and will not start again. */
 const ENDED = ['Succeeded', 'Failed'];
 
 export interface Pod {
   uid: string;
   name: string;
-  /** Absent until it has one. */
+  /** Address; absent until it has one. */
   address?: string;
 }
 
@@ -24,7 +24,9 @@ interface PodList {
   }[];
 }
 
-/** All pods that the selector fits and that live: not ended, and not being deleted. @throws Retryable, Permanent */
+/**
+ * Returns all pods that the selector fits and that live: not ended, and not being deleted. @throws Retryable, Permanent
+ */
 export async function livingPods(
   cluster: Cluster,
   namespace: string,

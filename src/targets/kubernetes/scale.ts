@@ -1,4 +1,4 @@
-/** The scale subresource of a workload (Kubernetes API, apps/v1; autoscaling/v1 Scale). */
+/** Scale subresource of a workload (Kubernetes API, apps/v1; autoscaling/v1 Scale). */
 import { callJson } from '../http/json-call';
 import { Ambiguous, Permanent, Retryable } from '../outcomes';
 import { callOf, NAME, NAME_HINT, NAMESPACE, refusal, statusOf, type Cluster } from './cluster';
@@ -15,18 +15,23 @@ export interface Workload {
 export interface Scale {
   uid: unknown;
   resourceVersion: string;
-  /** Wanted. */
+  /** Number of replicas that are wanted. */
   replicas: number;
-  /** There are, ready or not. */
+  /** Number of replicas that there are, ready or not. */
   observed: number;
-  /** Of its pods, as a query takes it. */
+  /** Selector of its pods, as a query takes it. */
   selector?: string;
 }
 
-/** For sentences. */
+/** Names a workload in sentences. */
 export const workloadText = ({ kind, namespace, name }: Workload): string => `${kind} ${namespace}/${name}`;
 
-/** @throws Permanent when a rendered name is none: it would become part of another path */
+/**
+ * Returns the path of a workload's scale. @throws Permanent when a rendered name is none: it would become part of
+ * another path
+ *
+ * @throws Permanent when a rendered name is none: it would become part of another path
+ */
 export function scalePath(workload: Workload): string {
   const { kind, namespace, name } = workload;
   if (!NAMESPACE.test(namespace) || !NAME.test(name))
@@ -34,13 +39,21 @@ export function scalePath(workload: Workload): string {
   return `/apis/apps/v1/namespaces/${namespace}/${kind.toLowerCase()}s/${name}/scale`;
 }
 
-/** @param replicas in words where a preview does not know it */
+/**
+ * Makes the body that sets the replicas. @param replicas in words where a preview does not know the number
+ *
+ * @param replicas in words where a preview does not know it
+ */
 export function scaleBody({ namespace, name }: Workload, replicas: number | string, of?: Scale): object {
   const metadata = { name, namespace, uid: of?.uid, resourceVersion: of?.resourceVersion };
   return { kind: 'Scale', apiVersion: 'autoscaling/v1', metadata, spec: { replicas } };
 }
 
-/** @throws Retryable, Permanent */
+/**
+ * Reads the scale of a workload. @throws Retryable, Permanent
+ *
+ * @throws Retryable, Permanent
+ */
 export async function readScale(cluster: Cluster, workload: Workload, signal: AbortSignal): Promise<Scale> {
   const deed = `reading the scale of ${workloadText(workload)}`;
   const answer = await callJson(callOf(cluster, scalePath(workload)), deed, signal);
@@ -50,7 +63,11 @@ export async function readScale(cluster: Cluster, workload: Workload, signal: Ab
   return scale;
 }
 
-/** @throws Retryable, Permanent, Ambiguous */
+/**
+ * Sets the replicas of a workload; `conflict` when its scale has changed since it was read.
+ *
+ * @throws Retryable, Permanent, Ambiguous
+ */
 export async function writeScale(
   cluster: Cluster,
   workload: Workload,
