@@ -50,7 +50,10 @@ describe('roles as processes of their own, two schedulers and two workers among 
       expect((await root.get('/health/live')).body).toEqual({ status: 'up', roles: [role] });
       const up = { status: 'up' };
       const common = { database: up, redis: up, clock: up };
-      const own: Record<string, object> = { scheduler: { scheduler: up, polls: up }, trap: { spool: up, sources: up } };
+      const own: Record<string, object> = {
+        scheduler: { scheduler: up, polls: up },
+        trap: { spool: up, sources: up },
+      };
       const ready = async () => (await root.get('/health/ready')).body;
       // A spool is opened once its listener knows whose notifications it is for.
       await until(async () => (await ready()).status === 'up', WAIT_MS, `${name} is up`).catch(
