@@ -21,4 +21,6 @@ module.exports = {
   transform: { '^.+\\.[tj]s$': ['@swc/jest', swc] },
   transformIgnorePatterns: ['/node_modules/(?!@marcbachmann/cel-js/)'],
   testTimeout: 30_000,
+  // Whole-program specs mostly wait: two at a time also on two cores, where jest would run one.
+  maxWorkers: 2,
 };

