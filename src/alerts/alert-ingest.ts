@@ -8,6 +8,7 @@ import { telemetry } from '../common/telemetry';
 import { mapInTurns, Turns } from '../common/turns';
 import {
   booleans,
+  COPIED_AT_ONCE,
   copyOf,
   floats,
   integers,
@@ -673,7 +674,8 @@ export class AlertIngest {
       { type: 'timestamptz', values: alerts.map(({ reportedAt }) => reportedAt) },
       { type: 'int', values: alerts.map(({ revision }, index) => (rows[index]!.isAsked ? 0 : revision)) },
     ]);
-    await sql.copy(`COPY alerts (${COPIED}) FROM STDIN BINARY`, inTurns(copied));
+    const isLong = alerts.length > COPIED_AT_ONCE;
+    await sql.copy(`COPY alerts (${COPIED}) FROM STDIN BINARY`, isLong ? inTurns(copied) : copied);
     if (isStale) this.subscriptions.refresh();
     return rows;
   }
@@ -695,6 +697,7 @@ export class AlertIngest {
 /** Returns values of a statement, made one by one with turns for other work between them, as each may be long. */
 const columns = (...values: (() => unknown)[]): Promise<unknown[]> => mapInTurns(values, (value) => value());
 
+/** Hands on the parts of a COPY in slices; where there is but one, its batch would wait for nothing. */
 async function* inTurns(parts: Iterable<Buffer>): AsyncGenerator<Buffer, void> {
   const turns = new Turns();
   for (const part of parts) {

@@ -79,7 +79,7 @@ export function* copyOf(columns: readonly Column[]): Generator<Buffer, void> {
   }
 }
 
-const COPIED_AT_ONCE = 500;
+export const COPIED_AT_ONCE = 500;
 
 function putRows(columns: readonly Column[], from: number, to: number): void {
   for (let row = from; row < to; row++) {
