@@ -16,6 +16,8 @@ import { stateOf, type Check, type Checks, type State } from './readiness';
 const LOOK_MS = 5_000;
 /** Least free disk space, bytes: PostgreSQL takes its log in files of 16 MB. */
 const DISK_LEFT_BYTES = 64 << 20;
+/** Time after the start in which a degraded state is not logged, milliseconds. */
+const STARTING_MS = 10_000;
 
 /** Checks whether the roles of this process can do their work, by doing it in small. */
 @Injectable()
@@ -23,6 +25,7 @@ export class Health extends Recurring {
   private readonly logger = new Logger('Health');
   private readonly probes: Record<string, Probe> = {};
   private told = '';
+  private readonly startedAt = performance.now();
 
   constructor(
     database: Database,
@@ -72,6 +75,8 @@ export class Health extends Recurring {
       .filter((name) => checks[name]!.status === 'down')
       .join()}`;
     if (kind === this.told) return;
+    // What has only just been started is not ready at once: that is no news.
+    if (status === 'degraded' && performance.now() - this.startedAt < STARTING_MS) return;
     const isFirst = this.told === '';
     this.told = kind;
     if (status !== 'up')
