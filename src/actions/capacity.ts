@@ -1,10 +1,10 @@
 /**
- * Direction in which a rule scales. This file decides which number of nodes to set at a target that keeps such a
- * number: from what the rule wants, and the target's number now. A rule that scales up never lowers that number, one
+ * Decision on the number of nodes to set at a target that keeps such a number: from what the rule wants, and the target's number now. A rule that scales up never lowers that number, one
  * that scales down never raises it. Pure.
  */
 import { Permanent, type ActionMappingOptions } from './action';
 
+/** Direction in which a rule scales. */
 export type Direction = 'up' | 'down';
 
 /** Number of nodes that an action is to set: relative to the target's own, or absolute. */

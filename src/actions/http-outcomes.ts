@@ -1,11 +1,9 @@
-/**
- * Longest excerpt of an answer, characters. This file decides what an HTTP answer says about an action; see the tables
- * in docs/actions.
- */
+/** What an HTTP answer says about an action; see the tables in docs/actions. */
 import type { HttpAnswer } from '../targets/http/http-call';
 import { retryAfterSeconds } from '../targets/http/retry-after';
 import { Ambiguous, Permanent, Retryable } from './action';
 
+/** Longest excerpt of an answer, characters. */
 const EXCERPT_CHARACTERS = 200;
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Milliseconds of an hour. This file decides which due executions may begin under the limits of executions in flight
- * and per hour, and what the others wait for. Pure.
+ * Decision on which due executions may begin under the limits of executions in flight and per hour, and what the others
+ * wait for. Pure.
  */
 
 const HOUR_MS = 3_600_000;

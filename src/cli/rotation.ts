@@ -1,4 +1,4 @@
-/** Number of definitions in one transaction. This file encrypts stored secrets with a new key. */
+/** Encryption of stored secrets with a new key. */
 import type { Client } from 'pg';
 import { isSealed } from '../common/secret-value';
 import { Secrets } from '../common/secrets';
@@ -6,6 +6,7 @@ import { mapValues } from '../common/records';
 import { fingerprintOf, SEALED_IN, sealedIn } from '../database/secret-key';
 import { ruleKey } from '../rules/rule-book';
 
+/** Number of definitions in one transaction. */
 const AT_ONCE = 100;
 const TRIES = 5;
 /** SQLSTATE of a deadlock: https://www.postgresql.org/docs/18/errcodes-appendix.html */

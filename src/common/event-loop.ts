@@ -1,11 +1,12 @@
 /**
- * Pause between two measurements, milliseconds. While the event loop is blocked nothing else in this process runs; this
- * file measures for how long, and which activities were under way.
+ * Measurement of how long the event loop is blocked, and of which activities were under way: while it is, nothing else in
+ * this process runs.
  */
 import { createHistogram } from 'node:perf_hooks';
 import { Logger } from '@nestjs/common';
 import { telemetry } from './telemetry';
 
+/** Pause between two measurements, milliseconds. */
 const LOOK_MS = 20;
 const LONG_MS = 1_000;
 const CPU_MS = 200;

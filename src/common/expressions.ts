@@ -1,9 +1,7 @@
-/**
- * Longest regular expression that users may write, characters. Expressions are RE2: matched in linear time, compiled
- * once.
- */
+/** Regular expressions that users write: RE2, matched in linear time, compiled once. */
 import { RE2JS } from 're2js';
 
+/** Longest expression, characters. */
 const CHARACTERS_AT_MOST = 1_000;
 /**
  * Largest size of a compiled expression, in RE2 instructions with repetitions written out: each may be tried on each

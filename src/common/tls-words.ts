@@ -1,7 +1,4 @@
-/**
- * Error of TLS. Node passes on OpenSSL's error queue: an address in memory, a source file, a newline. This file puts it
- * into words for people.
- */
+/** Words for errors of TLS: Node passes on OpenSSL's error queue, an address in memory, a source file, a newline. */
 
 interface TlsError {
   message?: unknown;

@@ -1,4 +1,4 @@
-/** Interval of the beats, milliseconds. This file keeps a second program from using a folder. */
+/** Lock that keeps a second program from using a folder. */
 import { once } from 'node:events';
 import {
   closeSync,
@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { heard } from '../common/heard';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** Interval of the beats, milliseconds. */
 const BEAT_MS = 2_000;
 /** Time without a beat after which a holder that can't be seen from here counts as dead, milliseconds. */
 const DEAD_MS = 7_000;

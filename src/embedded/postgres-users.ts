@@ -1,10 +1,10 @@
 /**
- * Time limit of connections and queries, milliseconds. This file makes the users of the embedded PostgreSQL: a
- * superuser whose password nobody is told, and `monscale`, which the program and its metrics use. In folders of older
- * releases `monscale` is the superuser.
+ * Users of the embedded PostgreSQL: a superuser whose password nobody is told, and `monscale`, which the program and its
+ * metrics use. In folders of older releases `monscale` is the superuser.
  */
 import { Client } from 'pg';
 
+/** Time limit of connections and queries, milliseconds. */
 const CONNECT_MS = 10_000;
 
 export const SUPERUSER = 'monscale_superuser';

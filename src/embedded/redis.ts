@@ -1,4 +1,4 @@
-/** Timeout of connections and commands of the embedded Redis, milliseconds. */
+/** Embedded Redis. */
 import { hash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ import {
   type StartOptions,
 } from './server-process';
 
+/** Timeout of connections and commands, milliseconds. */
 const CONNECT_MS = 2_000;
 
 export interface RunningRedis extends RunningServer {

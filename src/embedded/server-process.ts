@@ -1,6 +1,6 @@
 /**
- * Time limit of a server's start, milliseconds. This file has what the embedded servers share. They outlive a program
- * that is killed, so a start first looks for one that still runs. Every wait has a limit.
+ * Shared parts of the embedded servers. They outlive a program that is killed, so a start first looks for one that still
+ * runs. Every wait has a limit.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,6 +11,7 @@ import { messageOf } from '../common/errors';
 import { telemetry } from '../common/telemetry';
 import { heard } from '../common/heard';
 
+/** Time limit of a server's start, milliseconds. */
 const START_MS = 60_000;
 /**
  * Time for which starting is retried, milliseconds: processes of a killed server take a moment to end, and until then a

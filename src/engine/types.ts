@@ -1,7 +1,7 @@
 /**
  * Moment in milliseconds since 1970.
  *
- * This file has the types of the rule engine. Names of durations end in their unit. Nothing here knows a clock, a
+ * Types of the rule engine. Names of durations end in their unit. Nothing here knows a clock, a
  * database or a framework.
  */
 export type Moment = number;

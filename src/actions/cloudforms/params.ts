@@ -1,4 +1,4 @@
-/** Texts by name. This file has the params that both CloudForms actions share, and the grammar of its fields. */
+/** Params that both CloudForms actions share, and the grammar of its fields. */
 import { step } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { Choice, Nested, Text, TextMap } from '../../common/fields';

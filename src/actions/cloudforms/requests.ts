@@ -1,7 +1,4 @@
-/**
- * Seconds of a day. This file reads the state of CloudForms requests, over either API: people approve them, then
- * CloudForms works them off.
- */
+/** State of CloudForms requests, over either API: people approve them, then CloudForms works them off. */
 import { idOf, restCall, wordOf, type Json } from '../../targets/cloudforms/rest';
 import { soapCall } from '../../targets/cloudforms/soap';
 import { textOf, type SoapNode } from '../../targets/cloudforms/soap-answer';
