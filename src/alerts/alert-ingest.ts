@@ -675,7 +675,7 @@ export class AlertIngest {
       { type: 'int', values: alerts.map(({ revision }, index) => (rows[index]!.isAsked ? 0 : revision)) },
     ]);
     const isLong = alerts.length > COPIED_AT_ONCE;
-    await sql.copy(`COPY alerts (${COPIED}) FROM STDIN BINARY`, isLong ? inTurns(copied) : copied);
+    await sql.copy(`COPY alerts (${COPIED}) FROM STDIN BINARY`, isLong ? partsInTurns(copied) : copied);
     if (isStale) this.subscriptions.refresh();
     return rows;
   }
@@ -697,8 +697,8 @@ export class AlertIngest {
 /** Returns values of a statement, made one by one with turns for other work between them, as each may be long. */
 const columns = (...values: (() => unknown)[]): Promise<unknown[]> => mapInTurns(values, (value) => value());
 
-/** Hands on the parts of a COPY in slices; where there is but one, its batch would wait for nothing. */
-async function* inTurns(parts: Iterable<Buffer>): AsyncGenerator<Buffer, void> {
+/** Yields the parts of a long COPY, with turns for other work between them. A short one, in one part, goes without. */
+async function* partsInTurns(parts: Iterable<Buffer>): AsyncGenerator<Buffer, void> {
   const turns = new Turns();
   for (const part of parts) {
     yield part;
