@@ -1,8 +1,8 @@
 /** Closing of what is open to everybody by default: the API's description, and the metrics. */
 import { timingSafeEqual } from 'node:crypto';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Forbidden, Unauthorized } from '../common/errors';
-import { problemOf, retryAfterOf } from '../common/problem.filter';
+import { problemOf, sendProblem } from '../common/problem.filter';
 import { bearerIn, passwordIn } from './auth';
 import { clientAddress } from './client-address';
 import { hashOf, type Identities } from './identities';
@@ -40,16 +40,8 @@ export function closeDescription(fastify: FastifyInstance, identities: Identitie
     try {
       await letIn(request, identities);
     } catch (error) {
-      await refuse(reply, error);
+      sendProblem(reply, error, problemOf(error), 'Basic realm="monscale", charset="UTF-8"');
+      return reply;
     }
   });
-}
-
-function refuse(reply: FastifyReply, error: unknown): FastifyReply {
-  const problem = problemOf(error);
-  const retryAfter = retryAfterOf(error);
-  if (retryAfter !== undefined) void reply.header('Retry-After', retryAfter);
-  if (problem.status === 401)
-    void reply.header('WWW-Authenticate', 'Basic realm="monscale", charset="UTF-8"');
-  return reply.status(problem.status).type('application/problem+json').send(problem);
 }

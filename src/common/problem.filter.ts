@@ -41,11 +41,16 @@ export class ProblemFilter implements ExceptionFilter {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const problem = problemOf(error);
     if (problem.status === 500) this.logger.error(messageOf(error), (error as Error).stack);
-    const retryAfter = retryAfterOf(error);
-    if (retryAfter !== undefined) void reply.header('Retry-After', retryAfter);
-    if (problem.status === 401) void reply.header('WWW-Authenticate', 'Bearer');
-    void reply.status(problem.status).type('application/problem+json').send(problem);
+    sendProblem(reply, error, problem, 'Bearer');
   }
+}
+
+/** Sends a problem. @param challenge how to authenticate, where that is what is wrong (RFC 9110, 11.6.1) */
+export function sendProblem(reply: FastifyReply, error: unknown, problem: Problem, challenge: string): void {
+  const retryAfter = retryAfterOf(error);
+  if (retryAfter !== undefined) void reply.header('Retry-After', retryAfter);
+  if (problem.status === 401) void reply.header('WWW-Authenticate', challenge);
+  void reply.status(problem.status).type('application/problem+json').send(problem);
 }
 
 /** Returns the value of `Retry-After`, for errors that have one. */
