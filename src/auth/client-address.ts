@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { BlockList, isIP, isIPv4 } from 'node:net';
+import { isIP, isIPv4, type BlockList } from 'node:net';
+import { blockListOf, plainAddress } from '../common/addresses';
 
 /** Largest number of proxies in a row that are looked at. */
 const HOPS_AT_MOST = 20;
@@ -12,12 +13,7 @@ let trusted: BlockList | undefined;
  * @param networks addresses and CIDRs
  */
 export function trustProxies(networks: readonly string[]): void {
-  trusted = networks.length === 0 ? undefined : new BlockList();
-  for (const network of networks) {
-    const [base = '', prefix] = network.split('/');
-    const family = isIPv4(base) ? 'ipv4' : 'ipv6';
-    trusted!.addSubnet(base, Number(prefix ?? (family === 'ipv4' ? 32 : 128)), family);
-  }
+  trusted = networks.length === 0 ? undefined : blockListOf(networks);
 }
 
 /**
@@ -26,7 +22,7 @@ export function trustProxies(networks: readonly string[]): void {
  * be forged.
  */
 export function clientAddress({ socket, headers }: Pick<IncomingMessage, 'socket' | 'headers'>): string {
-  let address = plain(socket.remoteAddress ?? '');
+  let address = plainAddress(socket.remoteAddress ?? '');
   if (trusted === undefined || !isTrusted(address)) return address;
   const said = headers['x-forwarded-for'];
   const hops = (typeof said === 'string' ? said : '').split(',').slice(-HOPS_AT_MOST);
@@ -45,8 +41,5 @@ const isTrusted = (address: string): boolean =>
 /** Returns the address of a hop; some proxies add the port: `192.0.2.7:4711`, `[2001:db8::7]:4711`. */
 function addressIn(hop: string): string | undefined {
   const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(hop)?.[1] ?? /^([\d.]+):\d+$/.exec(hop)?.[1] ?? hop;
-  return isIP(bare) === 0 || bare.includes('%') ? undefined : plain(bare);
+  return isIP(bare) === 0 || bare.includes('%') ? undefined : plainAddress(bare);
 }
-
-/** Returns an IPv4-mapped address such as ::ffff:10.0.0.5, as dual-stack sockets have it, in its IPv4 form. */
-const plain = (address: string): string => /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;

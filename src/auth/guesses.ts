@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import { plainAddress } from '../common/addresses';
 
 /** Number of unknown tokens that are looked up before an address is slowed. */
 const FREE = 20;
@@ -44,7 +45,7 @@ export class Guesses {
 
 /** Returns an IPv4 address, or the /64 network of an IPv6 address: whoever has one has at least 2^64. */
 export function networkOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
+  const mapped = plainAddress(address);
   if (isIPv4(mapped)) return mapped;
   const [head = '', tail] = mapped.split('%')[0]!.toLowerCase().split('::');
   const left = head === '' ? [] : head.split(':');

@@ -17,14 +17,33 @@ export function networkProblem(text: string): string | undefined {
  * @param network in CIDR notation, valid by `networkProblem`
  */
 export function isIn(network: string, address: string): boolean {
-  const [base = '', prefix] = network.split('/');
+  const [base = ''] = network.split('/');
   // Node takes zones too (fe80::1%eth0): such an address is of use on its own machine alone.
   if (isIP(address) !== isIP(base) || address.includes('%')) return false;
-  const family = isIPv4(base) ? 'ipv4' : 'ipv6';
-  const list = new BlockList();
-  list.addSubnet(base, Number(prefix), family);
-  return list.check(address, family);
+  return blockListOf([network]).check(address, isIPv4(base) ? 'ipv4' : 'ipv6');
 }
+
+/** Returns a list that tells which addresses it has, given by addresses and networks in CIDR notation. */
+export function blockListOf(networks: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = '', prefix] = network.split('/');
+    const family = isIPv4(address) ? 'ipv4' : 'ipv6';
+    if (prefix === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(prefix), family);
+  }
+  return list;
+}
+
+/** Tells whether a list has an address; a link-local address counts without its zone. */
+export function isListed(list: BlockList, address: string): boolean {
+  const [bare = ''] = address.split('%');
+  return list.check(bare, isIPv6(bare) ? 'ipv6' : 'ipv4');
+}
+
+/** Returns an IPv4-mapped address, such as ::ffff:10.0.0.5 of a dual-stack socket, in its IPv4 form. */
+export const plainAddress = (address: string): string =>
+  /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 
 /** Returns the host of a URL without the brackets that an IPv6 address has there. */
 export const withoutBrackets = (host: string): string => host.replace(/^\[|\]$/g, '');

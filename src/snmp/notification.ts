@@ -1,4 +1,3 @@
-import { isIPv6 } from 'node:net';
 import { ObjectType, PduType, type TrapV1Pdu, type TrapV2Pdu, type TrapVarbind } from 'net-snmp';
 import { BerReader } from './ber';
 import { numberInOpaque } from './opaque';
@@ -102,10 +101,6 @@ export function notificationIn(pdu: TrapV1Pdu | TrapV2Pdu): Notification {
     ? { inform: { requestId: pdu.id }, ...notification }
     : notification;
 }
-
-/** Writes an IPv4 sender on a dual-stack socket, ::ffff:10.0.0.5, as 10.0.0.5. */
-export const plainAddress = (address: string): string =>
-  isIPv6(address) ? address.replace(/^::ffff:(?=\d+\.)/i, '') : address;
 
 const listed = (varbinds: PlainVarbind[]): PlainVarbind[] =>
   varbinds.filter(({ oid }) => !NOT_LISTED.has(oid));

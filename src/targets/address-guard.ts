@@ -1,7 +1,7 @@
 /** Guard against addresses that no target has: behind them a machine keeps its own credentials. */
 import type { LookupAddress, LookupOptions } from 'node:dns';
 import { BlockList, isIP, isIPv4 } from 'node:net';
-import { ipv4AddressesIn, withoutBrackets } from '../common/addresses';
+import { blockListOf, ipv4AddressesIn, withoutBrackets } from '../common/addresses';
 import { lookup } from '../names/lookup';
 
 /** Link-local networks (RFC 3927; RFC 4291, 2.5.6), where most clouds serve metadata. */
@@ -21,8 +21,8 @@ const METADATA = [
   '100.100.100.200',
 ];
 
-const refused = listOf([...LINK_LOCAL, ...METADATA]);
-const refusedOnLink = listOf(['169.254.0.0/16', ...METADATA]);
+const refused = blockListOf([...LINK_LOCAL, ...METADATA]);
+const refusedOnLink = blockListOf(['169.254.0.0/16', ...METADATA]);
 let allowed = new BlockList();
 let allowedNetworks: readonly string[] = [];
 
@@ -41,7 +41,7 @@ export class AddressRefused extends Error {
 
 /** Sets, once for the whole program, the addresses that are asked all the same. @param networks addresses and CIDRs */
 export function allowAddresses(networks: readonly string[]): void {
-  allowed = listOf(networks);
+  allowed = blockListOf(networks);
   allowedNetworks = networks;
 }
 
@@ -96,14 +96,3 @@ function isRefused(address: string, use: Use = 'any'): boolean {
 
 const isOn = (list: BlockList, address: string): boolean =>
   list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
-
-function listOf(networks: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = '', prefix] = network.split('/');
-    const family = isIPv4(address) ? 'ipv4' : 'ipv6';
-    if (prefix === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(prefix), family);
-  }
-  return list;
-}

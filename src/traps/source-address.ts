@@ -1,4 +1,5 @@
-import { BlockList, isIP, isIPv4 } from 'node:net';
+import { isIP } from 'node:net';
+import { blockListOf, isListed } from '../common/addresses';
 import type { Notification } from '../snmp/notification';
 
 const SNMP_TRAP_ADDRESS = '1.3.6.1.6.3.18.1.3.0';
@@ -7,15 +8,15 @@ const SNMP_TRAP_ADDRESS = '1.3.6.1.6.3.18.1.3.0';
  * Networks whose addresses name no host to others, RFC 6890: this network, loopback, link-local, multicast, reserved,
  * broadcast.
  */
-const NOBODYS = networks(
-  ['0.0.0.0', 8],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['224.0.0.0', 4],
-  ['240.0.0.0', 4],
-  ['::', 127],
-  ['ff00::', 8],
-);
+const NOBODYS = blockListOf([
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  '::/127',
+  'ff00::/8',
+]);
 /**
  * Returns the address that a notification is from: the sender's. A relay, which forwards the notifications of others,
  * may name another: the agent of a version 1 trap, else `snmpTrapAddress.0` (RFC 3584, 4.1). Any other sender could
@@ -33,16 +34,4 @@ export function sourceAddressOf(
 }
 
 /** Tells whether a text is an address that a host may have. */
-export const namesHost = (address: string): boolean => isIP(address) !== 0 && !isIn(NOBODYS, address);
-
-function isIn(list: BlockList, address: string): boolean {
-  // A link-local address counts without its zone.
-  const [plain = ''] = address.split('%');
-  return list.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
-}
-
-function networks(...given: [base: string, prefix: number][]): BlockList {
-  const list = new BlockList();
-  for (const [base, prefix] of given) list.addSubnet(base, prefix, isIPv4(base) ? 'ipv4' : 'ipv6');
-  return list;
-}
+export const namesHost = (address: string): boolean => isIP(address) !== 0 && !isListed(NOBODYS, address);

@@ -1,8 +1,9 @@
+import { plainAddress } from '../common/addresses';
 import { BerError } from '../snmp/ber';
 import type { Datagram } from './datagrams';
 import { acknowledgementOf, communityMessage, versionOf } from '../snmp/community-message';
 import type { Engines } from '../snmp/engines';
-import { plainAddress, type Notification } from '../snmp/notification';
+import type { Notification } from '../snmp/notification';
 import { refusal, type Refusal } from '../snmp/refusal';
 import { OWN_BOOTS, type SecureMessages } from '../snmp/secure-messages';
 import { securityParametersOf } from '../snmp/security-parameters';

@@ -1,5 +1,6 @@
-import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import type { BlockList } from 'node:net';
 import type { SourceLimits } from '../auth/identities';
+import { blockListOf, isListed } from '../common/addresses';
 import type { SnmpUser } from '../snmp/snmp-target';
 import type { SnmpSourceParams } from '../alerts/formats/snmp.format';
 import { TrapRules } from './trap-rules';
@@ -44,21 +45,15 @@ export class TrapSource {
   }
 }
 
-/** Set of networks. */
+/** Set of networks; an empty one has no address. */
 class Networks {
-  private readonly list = new BlockList();
+  private readonly list: BlockList;
 
   constructor(private readonly networks: readonly string[]) {
-    for (const network of networks) {
-      const [base = '', prefix] = network.split('/');
-      this.list.addSubnet(base, Number(prefix), isIPv4(base) ? 'ipv4' : 'ipv6');
-    }
+    this.list = blockListOf(networks);
   }
 
   has(address: string): boolean {
-    if (this.networks.length === 0) return false;
-    // A link-local address counts without its zone.
-    const [plain = ''] = address.split('%');
-    return this.list.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
+    return this.networks.length > 0 && isListed(this.list, address);
   }
 }
