@@ -30,6 +30,7 @@ import { SchemaVersions1764400000000 } from '../../migrations/1764400000000-sche
 import { TestsAsExecutions1764500000000 } from '../../migrations/1764500000000-tests-as-executions';
 import { SecretKey1764100000000 } from '../../migrations/1764100000000-secret-key';
 import { NewestMatches1764600000000 } from '../../migrations/1764600000000-newest-matches';
+import { People1765000000000 } from '../../migrations/1765000000000-people';
 import { TakenMessages1764500100000 } from '../../migrations/1764500100000-taken-messages';
 import { ENTITIES } from './entities';
 
@@ -132,6 +133,7 @@ function dataSource(url: string, extra: object): DataSource {
       SecretKey1764100000000,
       TakenMessages1764500100000,
       NewestMatches1764600000000,
+      People1765000000000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

@@ -1,0 +1,80 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/** Roles, each of which includes those before it. Approving is apart from them: no role includes it. */
+export const ROLES = ['viewer', 'operator', 'editor', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** Right that a route asks for. */
+export type Right = Role | 'approve';
+
+/** Labels that a service, infrastructure or action must have, all of them with these very values. */
+export type Scope = Readonly<Record<string, string>>;
+
+/** Role, permission to approve, or both, for everything or for what has the labels of a scope. */
+export interface Grant {
+  /** Null when it gives the permission to approve alone. */
+  role: Role | null;
+  approve: boolean;
+  /** Null for everything. */
+  scope: Scope | null;
+}
+
+/** Way by which a caller was identified. */
+export type Via =
+  'session' | 'token' | 'administrator' | 'source' | 'anonymous' | 'setup' | 'link' | 'program';
+
+/** Who makes a request, by what and from where, and what they may. */
+export interface Caller {
+  /** Name for people, such as `anna`, `token deploy of anna`, `source zabbix`, `the administrator`. */
+  actor: string;
+  via: Via;
+  /** Address of the client; behind proxies that are believed, the one they name. */
+  address: string;
+  /** Id of the user; also of the user who made the token. */
+  userId?: string;
+  /** Id of the session or the token. */
+  credentialId?: string;
+  /** Rights, as read for this request. */
+  grants: readonly Grant[];
+  /** Right that the route asks for. */
+  needs?: Right;
+}
+
+const callers = new AsyncLocalStorage<Caller>();
+
+/** Runs work in the name of a caller: stores show only what is in the caller's scope, and changes are audited as theirs. */
+export const runAs = <T>(caller: Caller, work: () => T): T => callers.run(caller, work);
+
+/** Returns who makes the request that is being worked on; undefined in work that nobody asked for, which sees all. */
+export const currentCaller = (): Caller | undefined => callers.getStore();
+
+/** Tells whether a grant gives a right. */
+export const gives = (grant: Grant, right: Right): boolean =>
+  right === 'approve'
+    ? grant.approve
+    : grant.role !== null && ROLES.indexOf(grant.role) >= ROLES.indexOf(right);
+
+/** Tells whether a caller has a right anywhere at all. */
+export const may = ({ grants }: Caller, right: Right): boolean => grants.some((grant) => gives(grant, right));
+
+/** Returns the scopes in which a caller has a right: null for everywhere, an empty list for nowhere. */
+export function scopesOf({ grants }: Caller, right: Right): readonly Scope[] | null {
+  const given = grants.filter((grant) => gives(grant, right)).map(({ scope }) => scope);
+  return given.includes(null) ? null : (given as Scope[]);
+}
+
+/** Returns the scopes of what a caller may see: whoever may do anything with a thing may see it. */
+export function visibleTo({ grants }: Caller): readonly Scope[] | null {
+  const scopes = grants.map(({ scope }) => scope);
+  return scopes.includes(null) ? null : (scopes as Scope[]);
+}
+
+/** Tells whether labels are in one of the scopes. */
+export const isWithin = (
+  labels: Readonly<Record<string, string>>,
+  scopes: readonly Scope[] | null,
+): boolean =>
+  scopes === null ||
+  scopes.some((scope) =>
+    Object.entries(scope).every(([label, value]) => Object.hasOwn(labels, label) && labels[label] === value),
+  );
