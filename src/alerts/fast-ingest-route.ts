@@ -5,12 +5,11 @@ import { bodyBudget, type Lease } from '../api/body-budget';
 import { allow, bearerIn } from '../auth/auth';
 import { clientAddress } from '../auth/client-address';
 import { Identities } from '../auth/identities';
-import { SECURITY_HEADERS } from '../api/security-headers';
+import { answerError, answerJson } from '../api/raw-answer';
 import { CLOCK, type Clock } from '../common/clock';
 import { messageOf } from '../common/errors';
 import { begin } from '../common/event-loop';
 import { jsonInTurns } from '../common/json-text';
-import { problemOf, retryAfterOf } from '../common/problem.filter';
 import { quietAnswer } from './emulated.controller';
 import type { Answer, Taken } from './formats/alert-format';
 import { AlertReceiver } from './alert-receiver';
@@ -28,7 +27,10 @@ const FAST_ROUTES = new Map<string, FastRoute>([
   ['/api/v1/alerts/alertmanager', { format: 'alertmanager', answered: asItIs }],
   [
     '/api/v2/alerts',
-    { format: 'alertmanager', answered: ({ body }) => ({ status: 200, body: quietAnswer(body) }) },
+    {
+      format: 'alertmanager',
+      answered: ({ body }) => ({ status: 200, body: quietAnswer(body) }),
+    },
   ],
 ]);
 
@@ -87,14 +89,10 @@ export class FastIngestRoute {
       const raw = await readBody(request, response, BODY_BYTES_AT_MOST, lease);
       const facts = { raw, headers: request.headers, query, now: this.clock.now() };
       const { status, body } = answered(await this.receiver.take(format, facts, sender));
-      await send(response, status, 'application/json; charset=utf-8', body);
+      answerJson(response, status, isLong(body) ? await jsonInTurns(body) : JSON.stringify(body));
     } catch (error) {
-      const problem = problemOf(error);
-      if (problem.status === 500) this.logger.error(messageOf(error), (error as Error).stack);
-      const retryAfter = retryAfterOf(error);
-      if (retryAfter !== undefined) response.setHeader('Retry-After', retryAfter);
-      if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
-      await send(response, problem.status, 'application/problem+json; charset=utf-8', problem);
+      const { status } = answerError(response, error);
+      if (status === 500) this.logger.error(messageOf(error), (error as Error).stack);
       if (!request.complete) drain(request);
     } finally {
       lease?.end();
@@ -106,13 +104,3 @@ export class FastIngestRoute {
 /** Tells whether an answer is about thousands of alerts. */
 const isLong = ({ accepted, rejected }: Partial<Taken>): boolean =>
   (accepted?.length ?? 0) + (rejected?.length ?? 0) > 1_000;
-
-async function send(response: ServerResponse, status: number, type: string, body: object): Promise<void> {
-  const text = isLong(body) ? await jsonInTurns(body) : JSON.stringify(body);
-  response.writeHead(status, {
-    ...SECURITY_HEADERS,
-    'Content-Type': type,
-    'Content-Length': Buffer.byteLength(text),
-  });
-  response.end(text);
-}

@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { heard } from '../common/heard';
 import { problem, problemOf } from '../common/problem.filter';
+import { answerProblem } from './raw-answer';
 import { SECURITY_HEADERS } from './security-headers';
 
 /** Methods that some routes take. */
@@ -103,14 +104,7 @@ function faultOf({ reason, rawPacket }: ParserError): string {
 
 /** Answers, and closes the connection, since it may still hold what was to be the body. */
 function answer(response: ServerResponse, status: number, detail: string): void {
-  const text = JSON.stringify(problem(status, detail));
-  response.writeHead(status, {
-    ...SECURITY_HEADERS,
-    'Content-Type': 'application/problem+json; charset=utf-8',
-    'Content-Length': Buffer.byteLength(text),
-    Connection: 'close',
-  });
-  response.end(text);
+  answerProblem(response, problem(status, detail), ['Connection', 'close']);
 }
 
 /** Answers on a bare socket, where there is no response to write to. */

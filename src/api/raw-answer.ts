@@ -1,0 +1,33 @@
+import type { ServerResponse } from 'node:http';
+import { problemOf, retryAfterOf, type Problem } from '../common/problem.filter';
+import { SECURITY_HEADER_LIST } from './security-headers';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+
+/** Writes an answer in JSON to a response that no framework holds. */
+export function answerJson(response: ServerResponse, status: number, text: string): void {
+  write(response, status, JSON_TYPE, text, []);
+}
+
+/** Writes the problem that an error is, and how to go on from it, to a response that no framework holds. */
+export function answerError(response: ServerResponse, error: unknown): Problem {
+  const problem = problemOf(error);
+  const more: string[] = [];
+  const retryAfter = retryAfterOf(error);
+  if (retryAfter !== undefined) more.push('Retry-After', retryAfter);
+  if (problem.status === 401) more.push('WWW-Authenticate', 'Bearer');
+  answerProblem(response, problem, more);
+  return problem;
+}
+
+/** @param more further headers, as names and values in turn */
+export function answerProblem(response: ServerResponse, problem: Problem, more: string[]): void {
+  write(response, problem.status, PROBLEM_TYPE, JSON.stringify(problem), more);
+}
+
+function write(response: ServerResponse, status: number, type: string, text: string, more: string[]): void {
+  const own = ['Content-Type', type, 'Content-Length', String(Buffer.byteLength(text))];
+  response.writeHead(status, [...SECURITY_HEADER_LIST, ...own, ...more]);
+  response.end(text);
+}
