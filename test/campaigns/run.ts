@@ -70,7 +70,7 @@ async function hostile({ minutes, seed, only }: Options): Promise<boolean> {
   console.log(
     `event loop, p99 of 10 s: median ${loopP99.median.toFixed(3)} s, worst ${loopP99.worst.toFixed(3)} s, ${(loopP99.shareOver * 100).toFixed(1)} % over 0.1 s`,
   );
-  console.log(`resident memory ${memoryMb.join(' to ')} MB`);
+  console.log(`resident memory, least of each quarter and at the end: ${memoryMb.join(', ')} MB`);
   for (const violation of violations) console.log(violation);
   return violations.length === 0;
 }
