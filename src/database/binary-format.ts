@@ -63,9 +63,13 @@ const COLUMNS = {
   bool: BOOL,
 };
 
-type TypeName = keyof typeof COLUMNS;
-export type Column = { [N in TypeName]: { type: N; values: Values<ValueOf<N>> } }[TypeName];
-type ValueOf<N extends TypeName> = (typeof COLUMNS)[N] extends Type<infer T> ? T : never;
+export type ColumnType = keyof typeof COLUMNS;
+export type Column = { [N in ColumnType]: { type: N; values: Values<ValueOf<N>> } }[ColumnType];
+type ValueOf<N extends ColumnType> = (typeof COLUMNS)[N] extends Type<infer T> ? T : never;
+
+/** Encodes a column as a parameter of a statement. */
+export const arrayOfColumn = ({ type, values }: Column): Buffer =>
+  arrayOf<never>(COLUMNS[type], values as never[]);
 
 /** Yields rows for `COPY … FROM STDIN BINARY` in parts, given by their columns. */
 export function* copyOf(columns: readonly Column[]): Generator<Buffer, void> {
