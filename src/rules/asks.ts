@@ -54,16 +54,8 @@ function stateOf({ isAsked, isUnderWay, awaitsApproval, doneAt }: AskRow): AskSt
   return doneAt === null ? { is: 'void' } : { is: 'done', at: doneAt.getTime() };
 }
 
-/** Writes what counts have shown of asks, and which of them are over. */
-export async function writeAsks(
-  sql: Sql,
-  before: readonly Ask[],
-  after: ReadonlyMap<string, Ask>,
-): Promise<void> {
-  const changed = before.flatMap((ask) => {
-    const now = after.get(ask.trigger) ?? { ...ask, left: 0 };
-    return now.left === ask.left && now.desired === ask.desired ? [] : [now];
-  });
+/** Writes what counts have shown of earlier asks, and which of them are over. */
+export async function writeAsks(sql: Sql, changed: readonly Ask[]): Promise<void> {
   if (changed.length === 0) return;
   await sql.rows(
     `UPDATE triggers t SET still_to_come = u.left, desired = u.desired

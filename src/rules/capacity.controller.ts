@@ -3,9 +3,10 @@ import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CLOCK, type Clock } from '../common/clock';
 import { Conflict, messageOf } from '../common/errors';
 import type { InfrastructureRow } from '../database/entities';
+import { standingOf } from '../engine/asked';
 import { Infrastructures } from '../infrastructures/infrastructures';
+import { NodeCounter } from '../polling/node-counter';
 import { Ledger } from './ledger';
-import { RuleBook } from './rule-book';
 
 /** Number of nodes of an infrastructure, as a rule would count them, over HTTP. */
 @ApiTags('infrastructures')
@@ -14,7 +15,7 @@ import { RuleBook } from './rule-book';
 export class CapacityController {
   constructor(
     private readonly infrastructures: Infrastructures,
-    private readonly ruleBook: RuleBook,
+    private readonly counter: NodeCounter,
     private readonly ledger: Ledger,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -26,13 +27,14 @@ export class CapacityController {
     const { minNodes, maxNodes } = row;
     const limits = { minNodes, maxNodes, ...(await this.frozen(row)) };
     try {
-      const { nodes, at } = await this.ruleBook.countNodes(row);
-      const remembered = await this.ledger.lookAt([row.id]);
-      const { current, inFlight, unapproved } = remembered.capacity(
-        row,
+      const { nodes, at } = await this.counter.count(row);
+      const { asks } = await this.ledger.lookAt([row.id]);
+      const { current, inFlight, unapproved } = standingOf(
+        asks.get(row.id) ?? [],
         { nodes, at: at.getTime() },
-        this.clock.now(),
-      );
+        row.warmupSeconds * 1000,
+        this.clock.now().getTime(),
+      ).capacity;
       const awaitingApproval = (unapproved?.up ?? 0) + (unapproved?.down ?? 0);
       return {
         current,

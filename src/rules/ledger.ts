@@ -13,115 +13,13 @@ import {
 } from '../queue/claimed-execution';
 import type { SlotReservation } from '../queue/local-dispatch';
 import { readAsks, writeAsks } from './asks';
-import { standingOf, type Ask, type Count } from '../engine/asked';
 import { stateOf } from '../engine/evaluate';
-import type { Capacity, Direction, Nodes, Scalings, State } from '../engine/types';
-import { numbersOf, type Why } from '../engine/explain';
-import type { ToldAlert } from '../engine/told-alert';
+import type { Direction, Scalings, State } from '../engine/types';
+import { numbersOf } from '../engine/explain';
+import { keptOf } from './alerts-told';
+import { NOTHING_KEPT, type InfrastructureChanges, type InfrastructureMemory } from './batch-capacity';
+import { askOf, type LedgerEntry, type LockedState } from './ledger-entry';
 import type { CompiledService } from './rule-book';
-import type { ShownValues } from './service-observation';
-
-/** Changes of one evaluation. */
-export interface LedgerEntry {
-  compiled: CompiledService;
-  at: Date;
-  state: State;
-  /** True where the service has no stored state yet. */
-  isFirst: boolean;
-  /** Id of the open interval that ends here. */
-  closes?: string;
-  decisionId: string;
-  opensInterval: boolean;
-  nextMoment?: number;
-  explanation: string;
-  why: Why;
-  values: ShownValues;
-  trigger?: {
-    id: string;
-    kind: 'breach' | 'recovery' | 'escalation';
-    /** Sentence that says why. */
-    justification: string;
-    nodes?: Nodes;
-    /** Ids of the alerts the trigger comes from. */
-    alerts: readonly string[];
-    /** Alerts that feed the service, newest first, as templates get them. */
-    told: readonly ToldAlert[];
-    toldTotal: number;
-    executions: { id: string; action: string }[];
-  };
-  /** True where the stored state had moments in the future, which were set right. */
-  wasAhead?: boolean;
-  /** Whether an earlier trigger helped. */
-  effect?: { of: Date; outcome: EffectOutcome; explanation: string };
-}
-
-/** Outcome of a trigger by its service's expectation; `not_executed` where none of its executions succeeded. */
-export type EffectOutcome = 'helped' | 'not_helped' | 'unknown';
-
-export interface LockedState {
-  version: number;
-  /** State of the kill switch as set by the API. */
-  killSwitch: boolean;
-  state?: State;
-  decisionId?: string;
-  nextMoment?: number;
-  /** True where a moment of the state lay in the future and was set right. */
-  wasAhead?: boolean;
-}
-
-/**
- * What is remembered of infrastructures: when they were scaled, and what was asked for. From
- * `Ledger.lockInfrastructures`, their rows are locked until the transaction ends; from `Ledger.lookAt` they are not
- * locked and nothing may be written.
- */
-export class LockedInfrastructures {
-  private readonly changed = new Set<string>();
-  private readonly asks: Map<string, readonly Ask[]>;
-
-  /** @param asked earlier asks that no count has shown in full */
-  constructor(
-    private readonly scalings: Map<string, Scalings>,
-    private readonly asked: ReadonlyMap<string, readonly Ask[]>,
-  ) {
-    this.asks = new Map(asked);
-  }
-
-  of(id: string | undefined): Scalings | undefined {
-    return id === undefined ? undefined : this.scalings.get(id);
-  }
-
-  /** Returns the nodes by a count, and those still to come; remembers what the count shows of the asks. */
-  capacity({ id, warmupSeconds }: InfrastructureRow, count: Count, now: Date): Capacity & { known: true } {
-    const { capacity, asks } = standingOf(
-      this.asks.get(id) ?? [],
-      count,
-      warmupSeconds * 1000,
-      now.getTime(),
-    );
-    this.asks.set(id, asks);
-    return capacity;
-  }
-
-  /** Adds an ask, which services decided later in the batch take into account. */
-  ask(id: string, ask: Ask): void {
-    this.asks.set(id, [...(this.asks.get(id) ?? []), ask]);
-  }
-
-  /** Writes what has changed of the asks; triggers must be written before. */
-  async writeAsks(sql: Sql): Promise<void> {
-    const after = new Map([...this.asks.values()].flat().map((ask) => [ask.trigger, ask]));
-    await writeAsks(sql, [...this.asked.values()].flat(), after);
-  }
-
-  remember(id: string, scalings: Scalings): void {
-    this.scalings.set(id, scalings);
-    this.changed.add(id);
-  }
-
-  get changes(): (Scalings & { id: string })[] {
-    return [...this.changed].map((id) => ({ id, ...this.scalings.get(id)! }));
-  }
-}
 
 interface InfrastructureStateRow {
   id: string;
@@ -184,9 +82,9 @@ export class Ledger {
   async lockInfrastructures(
     sql: Sql,
     infrastructures: readonly InfrastructureRow[],
-  ): Promise<LockedInfrastructures> {
+  ): Promise<InfrastructureMemory> {
     const ids = [...new Set(infrastructures.map(({ id }) => id))].sort();
-    if (ids.length === 0) return new LockedInfrastructures(new Map(), new Map());
+    if (ids.length === 0) return NOTHING_KEPT;
     await sql.rows(
       `INSERT INTO infrastructure_states (infrastructure_id)
        SELECT i.id FROM infrastructures i WHERE i.id = ANY($1::uuid[]) ORDER BY i.id ON CONFLICT DO NOTHING`,
@@ -196,16 +94,16 @@ export class Ledger {
       this.readScalings(ids, sql, 'FOR UPDATE'),
       readAsks(sql, ids),
     ]);
-    return new LockedInfrastructures(scalings, asks);
+    return { scalings, asks };
   }
 
   /** Returns what `lockInfrastructures` does, without locks, for reading only. */
-  async lookAt(infrastructureIds: readonly string[]): Promise<LockedInfrastructures> {
+  async lookAt(infrastructureIds: readonly string[]): Promise<InfrastructureMemory> {
     const [scalings, asks] = await Promise.all([
       this.readScalings(infrastructureIds, this.database),
       readAsks(this.database, infrastructureIds),
     ]);
-    return new LockedInfrastructures(scalings, asks);
+    return { scalings, asks };
   }
 
   /** Reads what is remembered of infrastructures. */
@@ -248,7 +146,7 @@ export class Ledger {
   async write(
     sql: Sql,
     entries: readonly LedgerEntry[],
-    infrastructures: LockedInfrastructures,
+    infrastructures: InfrastructureChanges,
     places: SlotReservation,
   ): Promise<ClaimedExecution[]> {
     const begins = entries.filter(({ opensInterval }) => opensInterval);
@@ -277,8 +175,8 @@ export class Ledger {
         sql,
         entries.filter(({ effect }) => effect !== undefined),
       ),
-      ...infrastructures.changes.map((change) => this.writeScalings(sql, change)),
-      infrastructures.writeAsks(sql),
+      ...infrastructures.scalings.map((change) => this.writeScalings(sql, change)),
+      writeAsks(sql, infrastructures.asks),
     ];
     const [begun] = await Promise.all([this.writeExecutions(sql, triggered, places), ...written]);
     return begun;
@@ -488,15 +386,6 @@ export class Ledger {
   }
 }
 
-/** Returns what an entry asks of its infrastructure; nothing in shadow mode or without actions. */
-export function askOf({ trigger, compiled }: LedgerEntry): Ask | undefined {
-  const { mode } = compiled.rule;
-  if (trigger?.nodes === undefined || trigger.executions.length === 0 || mode === 'shadow') return undefined;
-  const { delta, desired } = trigger.nodes;
-  const state = { is: mode === 'approve' ? 'unapproved' : 'under_way' } as const;
-  return { trigger: trigger.id, delta, desired, left: delta, state };
-}
-
 const statesOf = (entries: readonly LedgerEntry[]) => [
   uuids(entries.map(({ compiled }) => compiled.service.id)),
   jsons(entries.map(({ state }) => JSON.stringify(state))),
@@ -533,7 +422,7 @@ function variablesOf({ compiled, at, state, values, trigger }: LedgerEntry): obj
     },
     trigger: { id: trigger!.id, at: at.toISOString(), reason: state.reason, justification },
     values: numbersOf(values),
-    alerts: bounded(told),
+    alerts: keptOf(told),
     alertsTotal: Math.max(toldTotal, told.length),
     alert: told[0],
     nodes: nodes && {
@@ -543,13 +432,4 @@ function variablesOf({ compiled, at, state, values, trigger }: LedgerEntry): obj
       direction: compiled.rule.scaling!.direction,
     },
   };
-}
-
-/** Largest number of alerts that an execution keeps; their full number is in `alertsTotal`. */
-export const ALERTS_TOLD = 100;
-const MAX_TOLD_CHARACTERS = 64_000;
-
-function bounded(told: readonly ToldAlert[]): readonly ToldAlert[] {
-  let left = MAX_TOLD_CHARACTERS;
-  return told.slice(0, ALERTS_TOLD).filter((alert) => (left -= JSON.stringify(alert).length) >= 0);
 }

@@ -5,14 +5,14 @@ import { Database } from '../database/database';
 import type { InfrastructureRow } from '../database/entities';
 import type { Sql } from '../database/sql-pool';
 import { Infrastructures } from '../infrastructures/infrastructures';
+import { NodeCounter } from '../polling/node-counter';
 import { Rechecks, type Recheck } from '../queue/rechecks';
 import { readAsks } from './asks';
-import { standingOf, type Count } from '../engine/asked';
+import { standingOf, type Ask, type Count, type Standing } from '../engine/asked';
 import { plan } from '../engine/evaluate';
 import { nodesChange } from '../engine/explain';
 import type { Direction, Nodes } from '../engine/types';
 import { Ledger } from './ledger';
-import { RuleBook } from './rule-book';
 
 const WAITS_FOR_A_PERSON = `('awaiting_approval', 'failed', 'unknown', 'cancelled')`;
 /** Time after the decision from which a first try is late, seconds: a limit or the kill switch held it. */
@@ -40,7 +40,7 @@ export class NodeRechecks implements Recheck {
   constructor(
     private readonly database: Database,
     private readonly infrastructures: Infrastructures,
-    private readonly ruleBook: RuleBook,
+    private readonly counter: NodeCounter,
     private readonly ledger: Ledger,
     rechecks: Rechecks,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -74,8 +74,8 @@ export class NodeRechecks implements Recheck {
     const infrastructure = asked && (await this.infrastructures.store.find(asked.infrastructure));
     if (asked === undefined || infrastructure === undefined) return undefined;
     const count = await this.count(infrastructure).catch(() => ({ nodes: asked.current, at: 0 }));
-    const remembered = await this.ledger.lookAt([infrastructure.id]);
-    const { current, inFlight } = remembered.capacity(infrastructure, count, now);
+    const { asks } = await this.ledger.lookAt([infrastructure.id]);
+    const { current, inFlight } = capacityOf(infrastructure, asks.get(infrastructure.id) ?? [], count, now);
     const { direction, delta } = asked;
     const effective = current + inFlight;
     const desired = direction === 'up' ? Math.max(current, effective) : Math.min(current, effective);
@@ -102,7 +102,7 @@ export class NodeRechecks implements Recheck {
 
   private async count(infrastructure: InfrastructureRow): Promise<Count> {
     try {
-      const { nodes, at } = await this.ruleBook.countNodes(infrastructure);
+      const { nodes, at } = await this.counter.count(infrastructure);
       return { nodes, at: at.getTime() };
     } catch (error) {
       throw new Conflict(`nobody can tell what it would do now: ${messageOf(error)}`);
@@ -175,12 +175,20 @@ export class NodeRechecks implements Recheck {
 /** Returns what the same change comes to with the current nodes. */
 function nodesNow(
   { direction, delta }: Asked,
-  { minNodes, maxNodes, warmupSeconds }: InfrastructureRow,
-  others: Parameters<typeof standingOf>[0],
+  infrastructure: InfrastructureRow,
+  others: readonly Ask[],
   count: Count,
   now: Date,
 ): Nodes {
-  const { capacity } = standingOf(others, count, warmupSeconds * 1000, now.getTime());
+  const { minNodes, maxNodes } = infrastructure;
+  const capacity = capacityOf(infrastructure, others, count, now);
   const limits = { direction, minNodes, maxNodes };
   return plan({ ...limits, wish: ({ effective }) => effective + delta }, capacity, {})!;
 }
+
+const capacityOf = (
+  { warmupSeconds }: InfrastructureRow,
+  asks: readonly Ask[],
+  count: Count,
+  now: Date,
+): Standing['capacity'] => standingOf(asks, count, warmupSeconds * 1000, now.getTime()).capacity;

@@ -15,7 +15,7 @@ import type { AlertParams } from '../metrics/mappings/alert.metric';
 import { believed } from '../alerts/believed';
 import type { Node } from '../metrics/metric';
 import { MetricRegistry } from '../metrics/metric-registry';
-import { NodeCounter, type NodeCount } from '../polling/node-counter';
+import { NodeCounter } from '../polling/node-counter';
 import { NodeLister } from '../polling/node-lister';
 import type { Polled } from '../polling/polled';
 import { Reads, type Read } from '../polling/reads';
@@ -271,15 +271,6 @@ export class RuleBook {
       wisdomMs: (service.direction === 'up' ? upWisdomSeconds : downWisdomSeconds) * 1000,
       wish: (nodes, values) => strategy.wish(params, nodes, values),
     };
-  }
-
-  /**
-   * Counts the nodes of an infrastructure.
-   *
-   * @throws Error saying why they can't be counted
-   */
-  countNodes(infrastructure: InfrastructureRow): Promise<NodeCount> {
-    return this.counter.count(infrastructure);
   }
 }
 

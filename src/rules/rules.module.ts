@@ -2,7 +2,9 @@ import { Module } from '@nestjs/common';
 import { AlertsModule } from '../alerts/alerts.module';
 import { HistoryModule } from '../history/history.module';
 import { PollingModule } from '../polling/polling.module';
+import { Announcer } from './announcer';
 import { Evaluator } from './evaluator';
+import { FeedingAlerts } from './feeding-alerts';
 import { Ledger } from './ledger';
 import { Observer } from './observer';
 import { PoliciesModule } from '../policies/policies.module';
@@ -14,7 +16,17 @@ import { Unpolled } from './unpolled';
 /** Module of the rules: observing, evaluating, deciding. */
 @Module({
   imports: [PollingModule, AlertsModule, HistoryModule, PoliciesModule],
-  providers: [RuleBook, PolledServiceCache, Observer, Evaluator, Ledger, Unpolled, PushedSamples],
+  providers: [
+    RuleBook,
+    PolledServiceCache,
+    Observer,
+    Evaluator,
+    FeedingAlerts,
+    Announcer,
+    Ledger,
+    Unpolled,
+    PushedSamples,
+  ],
   exports: [RuleBook, PolledServiceCache, Observer, Evaluator, Ledger, Unpolled, PushedSamples],
 })
 export class RulesModule {}

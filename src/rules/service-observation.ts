@@ -1,6 +1,6 @@
 import type { AlertValue, FeedingAlert } from '../alerts/alert-values';
 import type { ToldAlert } from '../engine/told-alert';
-import type { Values } from '../engine/types';
+import type { State, Values } from '../engine/types';
 import type { CompiledService, ServiceSnapshot } from './rule-book';
 import { own } from '../common/records';
 
@@ -83,6 +83,26 @@ export function fedBy(observation: ServiceObservation, feeding: readonly AlertVa
     awaitsAlert: feeding.some(({ isNew }) => isNew),
   };
 }
+
+/**
+ * Returns the observation with the alerts that feed it now. A service that alerts alone feed is observed now, so no
+ * earlier than its last trigger.
+ */
+export function caughtUp(
+  observation: ServiceObservation,
+  state: State | undefined,
+  feeding: ReadonlyMap<string, readonly AlertValue[]>,
+): ServiceObservation {
+  const { service, alertMetrics } = observation.snapshot.compiled;
+  if (alertMetrics.length === 0) return observation;
+  const fed = fedBy(observation, feeding.get(service.id) ?? []);
+  const last = state?.lastTriggeredAt ?? -Infinity;
+  return !service.polled && last > observation.at.getTime() ? { ...fed, at: new Date(last) } : fed;
+}
+
+/** Returns the latest moment of some observations or entries. */
+export const latestOf = (items: readonly { at: Date }[]): Date =>
+  new Date(Math.max(0, ...items.map(({ at }) => at.getTime())));
 
 /** Compares by receipt, newest first: ids grow with the time of receipt. */
 const byReceipt = (one: { alert: string }, other: { alert: string }): number =>
