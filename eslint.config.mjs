@@ -2,6 +2,8 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 import listensToErrors from './scripts/lint/listens-to-errors.mjs';
 
+const message = 'A controller asks no database: let a class beside it do so.';
+
 export default tseslint.config(
   { ignores: ['dist', 'node_modules', '.monscale', 'bench/peers'] },
   js.configs.recommended,
@@ -68,6 +70,24 @@ export default tseslint.config(
     ignores: ['**/*.spec.ts'],
     plugins: { monscale: { rules: { 'listens-to-errors': listensToErrors } } },
     rules: { 'monscale/listens-to-errors': 'error' },
+  },
+  {
+    files: ['src/**/*.controller.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: '^(typeorm|pg)(-|/|$)|^@nestjs/typeorm|/database/(database|sql-pool|data-source)$',
+              message,
+            },
+            // The shape of a row tells nothing.
+            { regex: '/database/entities$', allowTypeImports: true, message },
+          ],
+        },
+      ],
+    },
   },
   {
     files: ['**/*.spec.ts', 'test/**/*.ts', 'bench/**/*.ts'],

@@ -7,6 +7,8 @@ import { ExecutionSweep } from './actions/execution-sweep';
 import { ExecutionsController } from './actions/executions.controller';
 import { Executor } from './actions/executor';
 import { AlertSweep } from './alerts/alert-sweep';
+import { ShownAlerts } from './alerts/shown-alerts';
+import { ShownExecutions } from './actions/shown-executions';
 import { AlertsController } from './alerts/alerts.controller';
 import { AlertsModule } from './alerts/alerts.module';
 import { EmulatedController } from './alerts/emulated.controller';
@@ -117,6 +119,8 @@ const CONTROLLERS: Record<Role, Type[]> = {
 const RUNS: Record<Role, Type[]> = {
   api: [
     FastIngestRoute,
+    ShownAlerts,
+    ShownExecutions,
     UnpolledSweep,
     ActionTests,
     ServiceStates,

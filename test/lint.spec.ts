@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 
 const ROOT = join(__dirname, '..');
@@ -67,21 +67,62 @@ export async function all(isTls: boolean) {
 }
 `;
 
-test('an emitter whose errors nobody listens to is found, and no other', () => {
-  let report: string;
-  try {
-    const args = ['--stdin', '--stdin-filename', 'src/main.ts', '--format', 'json'];
-    report = execFileSync(join(ROOT, 'node_modules/.bin/eslint'), args, {
-      cwd: ROOT,
-      input: TEXT,
-    }).toString();
-  } catch (error) {
-    report = (error as { stdout: Buffer }).stdout.toString();
-  }
-  const [{ messages }] = JSON.parse(report) as [{ messages: { ruleId: string; line: number }[] }];
-  const found = messages
-    .filter(({ ruleId }) => ruleId === 'monscale/listens-to-errors')
-    .map(({ line }) => line);
-  const deaf = TEXT.split('\n').flatMap((line, index) => (line.endsWith('// deaf') ? [index + 1] : []));
-  expect(found).toEqual(deaf);
-}, 120_000);
+/** As a controller: lines that end in `refused` import the database. */
+const CONTROLLER = `
+import { Client } from 'pg'; // refused
+import type { PoolClient } from 'pg'; // refused
+import { from } from 'pg-copy-streams'; // refused
+import { DataSource, type EntityManager } from 'typeorm'; // refused
+import { Database } from '../database/database'; // refused
+import type { Sql } from '../database/sql-pool'; // refused
+import { ServiceRow } from '../database/entities'; // refused
+import type { InfrastructureRow } from '../database/entities';
+import { pageOf } from '../database/definitions';
+import { Services } from './services';
+export { Client, PoolClient, from, DataSource, EntityManager, Database, Sql, ServiceRow, InfrastructureRow, pageOf, Services };
+`;
+
+interface Message {
+  ruleId: string;
+  line: number;
+}
+
+/** Lines that a rule reports in a text, as if it were that file. */
+async function reported(rule: string, file: string, text: string): Promise<number[]> {
+  const args = ['--stdin', '--stdin-filename', file, '--format', 'json'];
+  const report = await new Promise<string>((resolve) => {
+    // It ends with 1 where it reports something.
+    const eslint = execFile(join(ROOT, 'node_modules/.bin/eslint'), args, { cwd: ROOT }, (_, stdout) =>
+      resolve(stdout),
+    );
+    eslint.stdin!.end(text);
+  });
+  const [{ messages }] = JSON.parse(report) as [{ messages: Message[] }];
+  return messages.filter(({ ruleId }) => ruleId === rule).map(({ line }) => line);
+}
+
+const marked = (text: string, mark: string): number[] =>
+  text.split('\n').flatMap((line, index) => (line.endsWith(`// ${mark}`) ? [index + 1] : []));
+
+test.concurrent.each([
+  [
+    'an emitter whose errors nobody listens to is found, and no other',
+    'monscale/listens-to-errors',
+    'src/main.ts',
+    TEXT,
+    'deaf',
+  ],
+  [
+    'a controller may not import the database, and may import what is none',
+    '@typescript-eslint/no-restricted-imports',
+    'src/services/services.controller.ts',
+    CONTROLLER,
+    'refused',
+  ],
+])(
+  '%s',
+  async (_, rule, file, text, mark) => {
+    expect(await reported(rule, file, text)).toEqual(marked(text, mark));
+  },
+  120_000,
+);

@@ -2,13 +2,10 @@ import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/com
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { idOf, momentOf, momentProblem, RangeQuery } from '../api/range-query';
 import { checked } from '../common/check';
-import { NotFound } from '../common/errors';
 import { Choice, Text } from '../common/fields';
-import { isId } from '../common/ids';
-import { Database } from '../database/database';
-import { pageOf } from '../database/definitions';
-import type { Attempt, ExecutionStatus } from './execution';
+import type { ExecutionStatus } from './execution';
 import { Executions } from './executions';
+import { ShownExecutions } from './shown-executions';
 
 const STATUSES: ExecutionStatus[] = [
   'queued', 'awaiting_approval', 'running', 'waiting', 'succeeded', 'failed', 'unknown', 'cancelled', 'shadowed',
@@ -58,37 +55,13 @@ class Resolution {
   note: string;
 }
 
-interface ExecutionRow {
-  id: string;
-  kind: 'trigger' | 'test';
-  /** Name of the service; null in tests, which have no trigger either. */
-  service: string | null;
-  action: string;
-  trigger: string | null;
-  status: ExecutionStatus;
-  justification: string;
-  attempts: Attempt[];
-  createdAt: Date;
-  nextAttemptAt: Date | null;
-  expiresAt: Date | null;
-  finishedAt: Date | null;
-  /** Sentence about the limit it waits for. */
-  held: string | null;
-  /** Effect on the nodes of an infrastructure. */
-  nodes: { current: number; desired: number; delta: number; direction?: string } | null;
-}
-
-const SHOWN = `e.id, e.kind, e.service_name AS service, e.action_name AS action, e.trigger_id AS trigger, e.status, e.justification,
-  e.attempts, e.created_at AS "createdAt", e.next_attempt_at AS "nextAttemptAt", e.expires_at AS "expiresAt", e.finished_at AS "finishedAt",
-  e.held->>'why' AS held, e.variables->'nodes' AS nodes`;
-
 /** Routes for executions and their history. */
 @ApiTags('executions')
 @ApiBearerAuth()
 @Controller('api/v1/executions')
 export class ExecutionsController {
   constructor(
-    private readonly database: Database,
+    private readonly shown: ShownExecutions,
     private readonly executions: Executions,
   ) {}
 
@@ -96,44 +69,14 @@ export class ExecutionsController {
   @ApiOperation({ summary: 'Executions, newest first' })
   @ApiQuery({ type: ExecutionsQuery })
   async list(@Query() given: Record<string, string>) {
-    const { limit, cursor, from, to, service, action, status, kind } = checked(
-      ExecutionsQuery,
-      ExecutionsQuery.numbers(given),
-    );
-    const rows = await this.database.rows<ExecutionRow>(
-      `SELECT ${SHOWN} FROM executions e
-       WHERE ($1::uuid IS NULL OR e.id < $1) AND ($2::timestamptz IS NULL OR e.created_at >= $2)
-         AND ($3::timestamptz IS NULL OR e.created_at < $3) AND ($4::text IS NULL OR e.status = $4)
-         AND ($5::text IS NULL OR e.service_name = $5 OR e.service_id IN (SELECT id FROM services WHERE name = $5) OR e.service_id = $6)
-         AND ($7::text IS NULL OR e.action_name = $7 OR e.action_id IN (SELECT id FROM actions WHERE name = $7) OR e.action_id = $8)
-         AND ($9::text IS NULL OR e.kind = $9)
-       ORDER BY e.id DESC LIMIT $10`,
-      [
-        cursor ?? null,
-        momentOf(from) ?? null,
-        momentOf(to) ?? null,
-        status ?? null,
-        service ?? null,
-        service !== undefined && isId(service) ? service : null,
-        action ?? null,
-        action !== undefined && isId(action) ? action : null,
-        kind ?? null,
-        limit + 1,
-      ],
-    );
-    const { items, nextCursor } = pageOf(rows, limit);
-    return { items: items.map(show), nextCursor };
+    const { from, to, ...filter } = checked(ExecutionsQuery, ExecutionsQuery.numbers(given));
+    return this.shown.list({ ...filter, from: momentOf(from), to: momentOf(to) });
   }
 
   @Get(':id')
   @ApiOperation({ summary: 'One execution with all its attempts' })
   async get(@Param('id') id: string) {
-    const [row] = await this.database.rows<ExecutionRow>(
-      `SELECT ${SHOWN} FROM executions e WHERE e.id = $1`,
-      [idOf(id)],
-    );
-    if (row === undefined) throw new NotFound('execution', id);
-    return show(row);
+    return this.shown.get(idOf(id));
   }
 
   @Post('retry')
@@ -192,10 +135,4 @@ export class ExecutionsController {
     await this.executions.resolve(idOf(id), status, note);
     return this.get(id);
   }
-}
-
-/** Returns an execution as it is shown, without fields that are null. */
-function show(row: ExecutionRow): object {
-  const known = Object.entries(row).filter(([, value]) => value !== null);
-  return { ...Object.fromEntries(known), idempotencyKey: row.id };
 }

@@ -29,12 +29,10 @@ import { IntakeOf, Public, senderOf } from '../auth/auth';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
 import { Choice, Text } from '../common/fields';
-import { isId } from '../common/ids';
-import { Database } from '../database/database';
-import { pageOf } from '../database/definitions';
 import { NativeAlert } from './formats/native.format';
 import { answered, factsOf, formatIn, KEY_IN_BODY } from './requests';
 import { AlertReceiver } from './alert-receiver';
+import { ShownAlerts } from './shown-alerts';
 
 class AlertsQuery extends RangeQuery {
   @Text({ description: 'Name of the source', optional: true, maxLength: 200 })
@@ -47,11 +45,6 @@ class AlertsQuery extends RangeQuery {
   service?: string;
 }
 
-interface AlertRow {
-  id: string;
-  value: number | null;
-}
-
 /** Intake and list of alerts, over HTTP. */
 @ApiTags('alerts')
 @ApiBearerAuth()
@@ -59,7 +52,7 @@ interface AlertRow {
 @Controller('api/v1/alerts')
 export class AlertsController {
   constructor(
-    private readonly database: Database,
+    private readonly shown: ShownAlerts,
     private readonly receiver: AlertReceiver,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -137,39 +130,7 @@ export class AlertsController {
   })
   @ApiQuery({ type: AlertsQuery })
   async list(@Query() given: Record<string, string>) {
-    const { limit, cursor, from, to, source, status, service } = checked(
-      AlertsQuery,
-      AlertsQuery.numbers(given),
-    );
-    const rows = await this.database.rows<AlertRow>(
-      `SELECT a.id, a.source, a.format, a.dedup_key AS "dedupKey", a.status, a.value, a.labels, a.annotations, a.at,
-         a.received_at AS "receivedAt", a.last_seen_at AS "lastSeenAt",
-         coalesce((SELECT jsonb_agg(jsonb_build_object('service', s.name, 'metric', m.metric) ORDER BY s.name, m.metric)
-           FROM alert_matches m JOIN services s ON s.id = m.service_id WHERE m.alert_id = a.id), '[]') AS matched,
-         array(SELECT e.id FROM trigger_alerts t JOIN executions e ON e.trigger_id = t.trigger_id
-           WHERE t.alert_id = a.id ORDER BY e.id) AS executions
-       FROM alerts a
-       WHERE ($1::uuid IS NULL OR a.id < $1) AND ($2::timestamptz IS NULL OR a.received_at >= $2)
-         AND ($3::timestamptz IS NULL OR a.received_at < $3) AND ($4::text IS NULL OR a.source = $4)
-         AND ($5::text IS NULL OR a.status = $5)
-         AND ($6::text IS NULL OR a.id IN (SELECT m.alert_id FROM alert_matches m JOIN services s ON s.id = m.service_id
-           WHERE s.name = $6 OR s.id = $7))
-       ORDER BY a.id DESC LIMIT $8`,
-      [
-        cursor ?? null,
-        momentOf(from) ?? null,
-        momentOf(to) ?? null,
-        source ?? null,
-        status ?? null,
-        service ?? null,
-        service !== undefined && isId(service) ? service : null,
-        limit + 1,
-      ],
-    );
-    const { items, nextCursor } = pageOf(rows, limit);
-    return {
-      items: items.map(({ value, ...row }) => ({ ...row, ...(value === null ? {} : { value }) })),
-      nextCursor,
-    };
+    const { from, to, ...filter } = checked(AlertsQuery, AlertsQuery.numbers(given));
+    return this.shown.list({ ...filter, from: momentOf(from), to: momentOf(to) });
   }
 }
