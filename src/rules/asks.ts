@@ -1,5 +1,5 @@
 import type { Sql } from '../database/sql-pool';
-import { integers, uuids } from '../database/binary-format';
+import { BatchStatement, integer, Statement, uuid } from '../database/statement';
 import type { Ask, AskState } from '../engine/asked';
 
 interface AskRow {
@@ -14,17 +14,9 @@ interface AskRow {
   doneAt: Date | null;
 }
 
-/**
- * Reads what was asked for of infrastructures and no count has shown, by infrastructure, in the order in which it was
- * asked; with the state of the executions. An unknown outcome counts as done: a count will show it.
- */
-export async function readAsks(
-  sql: Sql,
-  infrastructureIds: readonly string[],
-): Promise<Map<string, readonly Ask[]>> {
-  if (infrastructureIds.length === 0) return new Map();
-  const rows = await sql.rows<AskRow>(
-    `SELECT t.infrastructure_id AS infrastructure, t.id AS trigger, t.delta, t.desired, t.still_to_come AS left,
+const READ_ASKS = new Statement<AskRow>(
+  'asks_read',
+  `SELECT t.infrastructure_id AS infrastructure, t.id AS trigger, t.delta, t.desired, t.still_to_come AS left,
        t.asked_at IS NOT NULL AS "isAsked", e.*
      FROM triggers t,
        LATERAL (
@@ -34,9 +26,18 @@ export async function readAsks(
          FROM executions WHERE trigger_id = t.id) e
      WHERE t.infrastructure_id = ANY($1::uuid[]) AND t.still_to_come <> 0
      ORDER BY t.asked_at NULLS LAST, t.id`,
-    [infrastructureIds],
-    'asks_read',
-  );
+);
+
+/**
+ * Reads what was asked for of infrastructures and no count has shown, by infrastructure, in the order in which it was
+ * asked; with the state of the executions. An unknown outcome counts as done: a count will show it.
+ */
+export async function readAsks(
+  sql: Sql,
+  infrastructureIds: readonly string[],
+): Promise<Map<string, readonly Ask[]>> {
+  if (infrastructureIds.length === 0) return new Map();
+  const rows = await READ_ASKS.rows(sql, [infrastructureIds]);
   const asks = new Map<string, Ask[]>();
   for (const row of rows) {
     const { infrastructure, trigger, delta, desired, left } = row;
@@ -55,17 +56,18 @@ function stateOf({ isAsked, isUnderWay, awaitsApproval, doneAt }: AskRow): AskSt
 }
 
 /** Writes what counts have shown of earlier asks, and which of them are over. */
-export async function writeAsks(sql: Sql, changed: readonly Ask[]): Promise<void> {
-  if (changed.length === 0) return;
-  await sql.rows(
+export const writeAsks = (sql: Sql, changed: readonly Ask[]): Promise<unknown> =>
+  WRITE_ASKS.rows(sql, changed);
+
+const WRITE_ASKS = new BatchStatement<Ask>(
+  'asks_write',
+  {
+    id: uuid(({ trigger }) => trigger),
+    '"left"': integer(({ left }) => left),
+    desired: integer(({ desired }) => desired),
+  },
+  ({ names, items }) =>
     `UPDATE triggers t SET still_to_come = u.left, desired = u.desired
-     FROM unnest($1::uuid[], $2::int[], $3::int[]) AS u (id, "left", desired)
+     FROM ${items} AS u (${names})
      WHERE t.id = u.id AND t.id = ANY($1::uuid[])`,
-    [
-      uuids(changed.map(({ trigger }) => trigger)),
-      integers(changed.map(({ left }) => left)),
-      integers(changed.map(({ desired }) => desired)),
-    ],
-    'asks_write',
-  );
-}
+);

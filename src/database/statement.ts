@@ -1,0 +1,85 @@
+import type { QueryResultRow } from 'pg';
+import { booleans, floats, integers, jsons, texts, timestamps, uuids } from './binary-format';
+import type { Sql } from './sql-pool';
+
+const known = new Map<string, Statement<QueryResultRow>>();
+
+/** Returns all statements with a name, in the order of names. */
+export const allStatements = (): Statement<QueryResultRow>[] =>
+  [...known.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+
+/** Statement with a name: prepared once per connection, and with its plan in `docs/queries`. */
+export class Statement<R extends QueryResultRow> {
+  /** @throws Error when another statement has the name, since a connection prepares one of a name */
+  constructor(
+    readonly name: string,
+    readonly text: string,
+  ) {
+    if (known.has(name)) throw new Error(`two statements are named ${name}`);
+    known.set(name, this);
+  }
+
+  rows(sql: Sql, values: unknown[] = []): Promise<R[]> {
+    return sql.rows<R>(this.text, values, this.name);
+  }
+}
+
+/** Column of a batch: its type, and how its values are encoded. */
+interface BatchColumn<T> {
+  type: string;
+  encode: (items: readonly T[]) => Buffer;
+}
+
+const columnOf =
+  <V>(type: string, encode: (values: readonly (V | null)[]) => Buffer) =>
+  <T>(valueOf: (item: T) => V | null): BatchColumn<T> => ({
+    type,
+    encode: (items) => encode(items.map(valueOf)),
+  });
+
+export const uuid = columnOf<string>('uuid', uuids);
+export const text = columnOf<string>('text', texts);
+export const timestamp = columnOf<Date>('timestamptz', timestamps);
+export const integer = columnOf<number>('int', integers);
+export const float = columnOf<number>('float8', floats);
+export const boolean = columnOf<boolean>('bool', booleans);
+/** Column of JSON, given as values. */
+export const json = <T>(valueOf: (item: T) => unknown): BatchColumn<T> => ({
+  type: 'jsonb',
+  encode: (items) => jsons(items.map((item) => JSON.stringify(valueOf(item)))),
+});
+
+/** Columns of a batch as its statement names them. */
+interface BatchText {
+  /** Names of the columns, with commas between them. */
+  names: string;
+  /** All items as rows: `unnest($1::uuid[], …)`. */
+  items: string;
+}
+
+/** Statement over many items at once, each column of them a parameter. */
+export class BatchStatement<T, R extends QueryResultRow = never> {
+  private readonly statement: Statement<R>;
+  private readonly columns: readonly BatchColumn<T>[];
+
+  /** @param columns by the names that the text gives them, in the order of the parameters */
+  constructor(
+    name: string,
+    columns: Readonly<Record<string, BatchColumn<T>>>,
+    textOf: (batch: BatchText) => string,
+  ) {
+    this.columns = Object.values(columns);
+    const items = this.columns.map(({ type }, index) => `$${index + 1}::${type}[]`).join(', ');
+    const names = Object.keys(columns).join(', ');
+    this.statement = new Statement<R>(name, textOf({ names, items: `unnest(${items})` }));
+  }
+
+  /** Runs the statement, where there are items. */
+  async rows(sql: Sql, items: readonly T[]): Promise<R[]> {
+    if (items.length === 0) return [];
+    return this.statement.rows(
+      sql,
+      this.columns.map(({ encode }) => encode(items)),
+    );
+  }
+}

@@ -1,0 +1,48 @@
+import { BatchStatement, json, Statement, timestamp, uuid } from '../../database/statement';
+import type { State } from '../../engine/types';
+import type { LedgerEntry } from '../ledger-entry';
+
+/** Statements on services and their states. */
+
+/** Locks services in the order of ids, so that two batches that share services never deadlock. */
+export const LOCK_SERVICES = new Statement<{ id: string; version: number; kill_switch: boolean }>(
+  'ledger_services',
+  `SELECT id, version, (SELECT is_on FROM kill_switch) AS kill_switch FROM services WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
+);
+
+export const READ_STATES = new Statement<{
+  id: string;
+  state: State;
+  decision_id: string;
+  next_moment: Date | null;
+}>(
+  'ledger_states_read',
+  `SELECT service_id AS id, state, decision_id, next_moment FROM service_states WHERE service_id = ANY($1::uuid[])`,
+);
+
+const COLUMNS = {
+  service_id: uuid(({ compiled }: LedgerEntry) => compiled.service.id),
+  state: json(({ state }: LedgerEntry) => state),
+  decision_id: uuid(({ decisionId }: LedgerEntry) => decisionId),
+  next_moment: timestamp(({ nextMoment }: LedgerEntry) =>
+    nextMoment === undefined ? null : new Date(nextMoment),
+  ),
+};
+
+/**
+ * Inserts first states. Under the lock it is known which services have a row, and an update costs less than an upsert.
+ */
+export const INSERT_STATES = new BatchStatement(
+  'ledger_first_states',
+  COLUMNS,
+  ({ names, items }) => `INSERT INTO service_states (${names}) SELECT * FROM ${items}`,
+);
+
+export const UPDATE_STATES = new BatchStatement(
+  'ledger_states',
+  COLUMNS,
+  ({ names, items }) =>
+    `UPDATE service_states s SET state = u.state, decision_id = u.decision_id, next_moment = u.next_moment
+     FROM ${items} AS u (${names})
+     WHERE s.service_id = u.service_id AND s.service_id = ANY($1::uuid[])`,
+);
