@@ -10,7 +10,7 @@ import type { InfrastructureRow, ServiceRow } from '../database/entities';
 import { LocalDispatch } from '../queue/local-dispatch';
 import { Queues } from '../queue/queues';
 import { Rechecks } from '../queue/rechecks';
-import { RuleBook } from '../rules/rule-book';
+import { RuleCompiler } from '../rules/rule-compiler';
 import { RulesModule } from '../rules/rules.module';
 import { firstNodes, type SimulatedRule } from '../simulation/play';
 import { entriesOf } from '../transfer/document';
@@ -69,12 +69,12 @@ export class Offline {
     const infrastructures = new Map(
       drafts.infrastructures.map(({ row }) => [row.id, row as InfrastructureRow]),
     );
-    const ruleBook = this.context.get(RuleBook);
+    const compiler = this.context.get(RuleCompiler);
     return new Map(
       drafts.services.map(({ row }) => {
         const service = row as ServiceRow;
         const infrastructure = infrastructures.get(service.infrastructureId ?? '');
-        const compiled = ruleBook.prepare(service, infrastructure);
+        const compiled = compiler.compile(service, infrastructure);
         return [
           row.name,
           (nodes) => ({ compiled, nodes: nodes ?? firstNodes(service, infrastructure) }),

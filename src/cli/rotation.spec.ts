@@ -5,7 +5,7 @@ import { Secrets } from '../common/secrets';
 import { readConfig } from '../config/config';
 import { Database } from '../database/database';
 import { fingerprintOf, sealedIn, SEALED_IN } from '../database/secret-key';
-import { ruleKey } from '../rules/rule-book';
+import { ruleKey } from '../rules/rule-key';
 import { rotate } from './rotation';
 
 const [OLD, YOUNG, OTHER] = [randomBytes(32), randomBytes(32), randomBytes(32)];

@@ -4,7 +4,7 @@ import { isSealed } from '../common/secret-value';
 import { Secrets } from '../common/secrets';
 import { mapValues } from '../common/records';
 import { fingerprintOf, SEALED_IN, sealedIn } from '../database/secret-key';
-import { ruleKey } from '../rules/rule-book';
+import { ruleKey } from '../rules/rule-key';
 
 /** Number of definitions in one transaction. */
 const AT_ONCE = 100;

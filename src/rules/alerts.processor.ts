@@ -18,7 +18,8 @@ import { Queues } from '../queue/queues';
 import { Evaluator } from './evaluator';
 import { Observer, type PushedReading } from './observer';
 import { PushedSamples, valueTimeOf } from './pushed-samples';
-import { RuleBook, type CompiledService, type ServiceSnapshot } from './rule-book';
+import type { CompiledService, ServiceSnapshot } from './compiled-service';
+import { ServiceLoader } from './service-loader';
 import { toldOf, type ServiceObservation } from './service-observation';
 import { own } from '../common/records';
 
@@ -65,7 +66,7 @@ export class AlertsProcessor {
   constructor(
     private readonly database: Database,
     private readonly subscriptions: Subscriptions,
-    private readonly ruleBook: RuleBook,
+    private readonly loader: ServiceLoader,
     private readonly observer: Observer,
     private readonly evaluator: Evaluator,
     private readonly pushed: PushedSamples,
@@ -139,7 +140,7 @@ export class AlertsProcessor {
   }
 
   private watchedBy(all: readonly Matched[]): Promise<ServiceSnapshot[]> {
-    return this.ruleBook.byIds([
+    return this.loader.byIds([
       ...new Set(all.flatMap(({ matches }) => matches.map(({ service }) => service))),
     ]);
   }
@@ -273,7 +274,7 @@ export class AlertsProcessor {
    * ones.
    */
   private async takeServices(ids: readonly string[]): Promise<void> {
-    const snapshot = await this.ruleBook.byIds(ids);
+    const snapshot = await this.loader.byIds(ids);
     const fresh = snapshot.filter(({ compiled, state }) => state?.ruleKey !== compiled.rule.key);
     await this.matchLiving(fresh);
     // A service with polls is evaluated by them; what concerns it at once is that it was switched off.

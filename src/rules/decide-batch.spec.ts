@@ -6,7 +6,7 @@ import type { Direction, Mode, Rule, Scalings, State } from '../engine/types';
 import { NOTHING_KEPT, type InfrastructureMemory } from './batch-capacity';
 import { decideBatch, setRight, type BatchDecision, type BatchFacts } from './decide-batch';
 import type { LockedState } from './ledger-entry';
-import type { CompiledService } from './rule-book';
+import type { CompiledService } from './compiled-service';
 import type { ServiceObservation } from './service-observation';
 
 const NOW = Date.UTC(2026, 0, 2, 12);

@@ -6,7 +6,7 @@ import { pageOf, type Page } from '../database/definitions';
 import { Services } from '../services/services';
 import type { Why } from '../engine/explain';
 import { PastValues } from './past-values';
-import { RuleBook } from './rule-book';
+import { ServiceLoader } from './service-loader';
 import type { ShownValues } from './service-observation';
 import { ServiceStates, type ShownWhy } from './service-states';
 
@@ -58,7 +58,7 @@ export class Decisions {
     private readonly database: Database,
     private readonly services: Services,
     private readonly states: ServiceStates,
-    private readonly ruleBook: RuleBook,
+    private readonly loader: ServiceLoader,
     private readonly pastValues: PastValues,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -103,7 +103,7 @@ export class Decisions {
       throw new NotFound('decision', `${service.name} at ${at.toISOString()}`);
     }
     const { id: _, from, to, why, trigger, executions, effect, values: atFirst, ...entry } = row;
-    const [snapshot] = await this.ruleBook.byIds([service.id]);
+    const [snapshot] = await this.loader.byIds([service.id]);
     const values = {
       ...atFirst,
       ...(snapshot && (await this.pastValues.values(snapshot.compiled, at, from))),

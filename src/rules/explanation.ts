@@ -1,6 +1,6 @@
 import { explain, number, seconds, why, type Circumstances, type Why } from '../engine/explain';
 import type { Scalings, State } from '../engine/types';
-import type { CompiledService } from './rule-book';
+import type { CompiledService } from './compiled-service';
 import type { ServiceObservation } from './service-observation';
 import { own } from '../common/records';
 

@@ -5,7 +5,7 @@ import type { ToldAlert } from '../engine/told-alert';
 import type { Moment, Nodes, State } from '../engine/types';
 import type { Around } from './evaluation';
 import { effectText, escalationOf, toldOf } from './explanation';
-import type { CompiledService } from './rule-book';
+import type { CompiledService } from './compiled-service';
 import { valuesOf, type ServiceObservation, type ShownValues } from './service-observation';
 
 /** Changes of one evaluation, made of its outcome. Pure. */

@@ -10,7 +10,7 @@ import type { Scalings } from '../engine/types';
 import { readAsks, writeAsks } from './asks';
 import { NOTHING_KEPT, type InfrastructureChanges, type InfrastructureMemory } from './batch-capacity';
 import type { LedgerEntry, LockedState } from './ledger-entry';
-import type { CompiledService } from './rule-book';
+import type { CompiledService } from './compiled-service';
 import { CLOSE_DECISIONS, INSERT_DECISIONS, SET_BACK_DECISIONS } from './sql/decisions';
 import { INSERT_EXECUTIONS } from './sql/executions';
 import {

@@ -9,7 +9,7 @@ import { Samples, type SeriesWindow } from '../history/samples';
 import type { Reading } from '../common/reading';
 import { asksForGap, rememberedUntil } from '../engine/evaluate';
 import { isOfAll, isOfChange, windowed, windowNote } from '../engine/window';
-import type { CompiledService, ServiceSnapshot } from './rule-book';
+import type { CompiledService, ServiceSnapshot } from './compiled-service';
 import { fedBy, withOpenReason, type ServiceObservation } from './service-observation';
 import { own } from '../common/records';
 

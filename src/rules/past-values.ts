@@ -4,7 +4,7 @@ import { compileCondition, ConditionError } from '../engine/condition';
 import { filledIn, type Filled, type Why } from '../engine/explain';
 import { isOfChange } from '../engine/window';
 import { STALE_INTERVALS, throughWindows } from './observer';
-import type { CompiledService } from './rule-book';
+import type { CompiledService } from './compiled-service';
 import type { ShownValues } from './service-observation';
 import { own } from '../common/records';
 

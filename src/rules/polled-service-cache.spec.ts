@@ -5,7 +5,8 @@ import type { Config } from '../config/config';
 import { Database } from '../database/database';
 import { changeDefinitions, DefinitionStore, type Columns } from '../database/definitions';
 import { InfrastructureRow, ServiceRow } from '../database/entities';
-import { RuleBook } from './rule-book';
+import { RuleCompiler } from './rule-compiler';
+import { ServiceLoader } from './service-loader';
 import { PolledServiceCache } from './polled-service-cache';
 
 const clock = { now: () => new Date(0) };
@@ -91,9 +92,10 @@ describe('the cache of polled services', () => {
     const reads = { of: () => ({}) } as never;
     const policies = { get: () => ({ strategy: {}, options: { params: class {} } }) } as never;
     const secrets = { open: () => ({ params: {}, texts: [] }) } as never;
-    const book = new RuleBook(database, metrics, reads, unused, unused, policies, secrets);
-    jest.spyOn(book['logger'], 'error').mockReturnValue();
-    polledServices = new PolledServiceCache(database, book);
+    const compiler = new RuleCompiler(metrics, reads, unused, unused, policies, secrets);
+    const loader = new ServiceLoader(database, compiler);
+    jest.spyOn(loader['logger'], 'error').mockReturnValue();
+    polledServices = new PolledServiceCache(database, loader);
     await polledServices.due(INTERVAL, 0, 0);
     readAll = false;
   });

@@ -5,7 +5,8 @@ import { Database } from '../database/database';
 import { changedDefinitions, changesAfter, type DefinitionChange } from '../database/definition-changes';
 import { stateOf } from '../engine/evaluate';
 import type { State } from '../engine/types';
-import { RuleBook, SNAPSHOT, type SnapshotRow, type ServiceSnapshot } from './rule-book';
+import type { ServiceSnapshot } from './compiled-service';
+import { ServiceLoader, SNAPSHOT, type SnapshotRow } from './service-loader';
 import { SlotIndex } from './slot-index';
 
 /** Number of services read in one statement; a page is compiled in one go, during which nothing else runs. */
@@ -52,7 +53,7 @@ export class PolledServiceCache {
 
   constructor(
     private readonly database: Database,
-    private readonly ruleBook: RuleBook,
+    private readonly loader: ServiceLoader,
   ) {}
 
   /** Returns the enabled, polled services of a range of slots, at least as new as committed when this was called. */
@@ -125,7 +126,7 @@ export class PolledServiceCache {
           `${SNAPSHOT} WHERE s.id = ANY($1::uuid[]) AND s.enabled AND s.polled`,
           [some],
         ),
-        this.ruleBook.load(some),
+        this.loader.load(some),
       ]);
       await this.take(some, rows);
     }
@@ -164,7 +165,7 @@ export class PolledServiceCache {
    * @param ids services that were asked for; those not found are not polled any more and are removed
    */
   private async take(ids: readonly string[], rows: readonly SnapshotRow[]): Promise<void> {
-    const found = await this.ruleBook.watch(rows);
+    const found = await this.loader.snapshots(rows);
     for (const id of ids) this.services.remove(id);
     for (const snapshot of found) this.services.put(snapshot);
   }

@@ -14,7 +14,7 @@ import { isOfChange } from '../engine/window';
 import { Evaluator } from './evaluator';
 import { Observer } from './observer';
 import { PolledServiceCache } from './polled-service-cache';
-import type { CompiledService, ServiceSnapshot } from './rule-book';
+import type { CompiledService, ServiceSnapshot } from './compiled-service';
 import type { ServiceObservation } from './service-observation';
 import { Unpolled } from './unpolled';
 import { own } from '../common/records';

@@ -12,7 +12,8 @@ import { numberAt } from '../common/json-path';
 import type { Sample } from '../history/sample-rows';
 import { SampleWriter } from '../history/sample-writer';
 import { Samples } from '../history/samples';
-import { RuleBook, type CompiledService } from './rule-book';
+import type { CompiledService } from './compiled-service';
+import { ServiceLoader } from './service-loader';
 
 /** Time back in which the last number is looked for, milliseconds. */
 const LOOK_BACK_MS = 7 * 86_400_000;
@@ -40,7 +41,7 @@ export class PushedSamples {
 
   constructor(
     private readonly subscriptions: Subscriptions,
-    private readonly ruleBook: RuleBook,
+    private readonly loader: ServiceLoader,
     private readonly alertValues: AlertValues,
     private readonly samples: Samples,
     private readonly writer: SampleWriter,
@@ -107,7 +108,7 @@ export class PushedSamples {
         .map(({ service, metric }) => ({ alert: pushed, service, metric }));
     });
     if (matches.length === 0) return;
-    const snapshot = await this.ruleBook.byIds([...new Set(matches.map(({ service }) => service))]);
+    const snapshot = await this.loader.byIds([...new Set(matches.map(({ service }) => service))]);
     await this.write(matches, new Map(snapshot.map(({ compiled }) => [compiled.service.id, compiled])));
   }
 }

@@ -10,14 +10,16 @@ import { Observer } from './observer';
 import { PoliciesModule } from '../policies/policies.module';
 import { PolledServiceCache } from './polled-service-cache';
 import { PushedSamples } from './pushed-samples';
-import { RuleBook } from './rule-book';
+import { RuleCompiler } from './rule-compiler';
+import { ServiceLoader } from './service-loader';
 import { Unpolled } from './unpolled';
 
 /** Module of the rules: observing, evaluating, deciding. */
 @Module({
   imports: [PollingModule, AlertsModule, HistoryModule, PoliciesModule],
   providers: [
-    RuleBook,
+    RuleCompiler,
+    ServiceLoader,
     PolledServiceCache,
     Observer,
     Evaluator,
@@ -27,6 +29,15 @@ import { Unpolled } from './unpolled';
     Unpolled,
     PushedSamples,
   ],
-  exports: [RuleBook, PolledServiceCache, Observer, Evaluator, Ledger, Unpolled, PushedSamples],
+  exports: [
+    RuleCompiler,
+    ServiceLoader,
+    PolledServiceCache,
+    Observer,
+    Evaluator,
+    Ledger,
+    Unpolled,
+    PushedSamples,
+  ],
 })
 export class RulesModule {}

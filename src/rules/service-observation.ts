@@ -1,7 +1,7 @@
 import type { AlertValue, FeedingAlert } from '../alerts/alert-values';
 import type { ToldAlert } from '../engine/told-alert';
 import type { State, Values } from '../engine/types';
-import type { CompiledService, ServiceSnapshot } from './rule-book';
+import type { CompiledService, ServiceSnapshot } from './compiled-service';
 import { own } from '../common/records';
 
 /** An observation of a service at one moment. */

@@ -16,7 +16,8 @@ import { Evaluator } from './evaluator';
 import { explanationOf, toldOf, wisdomUntil, type Surroundings } from './explanation';
 import { Ledger } from './ledger';
 import { Observer } from './observer';
-import { RuleBook, type ServiceSnapshot } from './rule-book';
+import type { ServiceSnapshot } from './compiled-service';
+import { ServiceLoader } from './service-loader';
 import { valuesOf, type ServiceObservation, type ShownValues } from './service-observation';
 import { Unpolled } from './unpolled';
 
@@ -51,7 +52,7 @@ export class ServiceStates {
   constructor(
     private readonly database: Database,
     private readonly services: Services,
-    private readonly ruleBook: RuleBook,
+    private readonly loader: ServiceLoader,
     private readonly observer: Observer,
     private readonly evaluator: Evaluator,
     private readonly ledger: Ledger,
@@ -163,7 +164,7 @@ export class ServiceStates {
 
   private async snapshot(reference: string): Promise<ServiceSnapshot> {
     const service = await this.services.store.get(reference);
-    const [snapshot] = await this.ruleBook.byIds([service.id]);
+    const [snapshot] = await this.loader.byIds([service.id]);
     if (snapshot === undefined) throw new NotFound('service', reference);
     const { state } = snapshot;
     const now = this.clock.now().getTime();

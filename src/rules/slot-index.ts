@@ -1,4 +1,4 @@
-import type { ServiceSnapshot } from './rule-book';
+import type { ServiceSnapshot } from './compiled-service';
 
 /** Index of services in memory by interval and slot: finding what is due costs one lookup per slot. */
 export class SlotIndex {

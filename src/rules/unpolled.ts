@@ -9,7 +9,8 @@ import { truthOf, stale } from '../engine/evaluate';
 import type { State } from '../engine/types';
 import { Evaluator } from './evaluator';
 import { Observer, STALE_INTERVALS } from './observer';
-import { RuleBook, type ServiceSnapshot } from './rule-book';
+import type { ServiceSnapshot } from './compiled-service';
+import { ServiceLoader } from './service-loader';
 import type { ServiceObservation } from './service-observation';
 
 /** A service that nobody has evaluated since a moment. */
@@ -44,7 +45,7 @@ const EVERYWHERE: Range = { intervalSeconds: 0, fromSlot: 0, toSlot: SLOTS - 1 }
 export class Unpolled {
   constructor(
     private readonly database: Database,
-    private readonly ruleBook: RuleBook,
+    private readonly loader: ServiceLoader,
     private readonly observer: Observer,
     private readonly evaluator: Evaluator,
     private readonly subscriptions: Subscriptions,
@@ -198,7 +199,7 @@ export class Unpolled {
 
   private async tellOf(late: readonly Late[]): Promise<void> {
     const byId = new Map(late.map((one) => [one.id, one]));
-    const snapshot = await this.ruleBook.byIds([...byId.keys()]);
+    const snapshot = await this.loader.byIds([...byId.keys()]);
     const now = this.clock.now();
     const observation = await this.observer.known(snapshot, now);
     await this.evaluator.tellStale(

@@ -1,4 +1,4 @@
-import type { CompiledService } from '../rules/rule-book';
+import type { CompiledService } from '../rules/compiled-service';
 import type { MetricRoles } from './frames';
 
 /** Returns which metrics of a service a scenario has values for: those polled and those fed by alerts. */

@@ -2,7 +2,7 @@ import { HELD_UP_MS, loopDelayMs } from '../../test/loop-delay';
 import { ruleWhen } from '../../test/rule';
 import { type InvalidInput } from '../common/errors';
 import type { Rule } from '../engine/types';
-import type { CompiledService } from '../rules/rule-book';
+import type { CompiledService } from '../rules/compiled-service';
 import { checkSpan, play, simulationTurns } from './play';
 import type { Frame } from './frames';
 

@@ -3,7 +3,7 @@ import { Turns } from '../common/turns';
 import type { InfrastructureRow, ServiceRow } from '../database/entities';
 import { Timeline, Simulation, type Summary } from '../engine/simulate';
 import { MAX_WINDOW_READINGS } from '../engine/window';
-import type { CompiledService } from '../rules/rule-book';
+import type { CompiledService } from '../rules/compiled-service';
 import { metricRolesOf, constants, countingMetrics } from './metric-roles';
 import { framesOfPoints, type Points, type Frame, type Span } from './frames';
 

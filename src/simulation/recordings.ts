@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
 import { Samples } from '../history/samples';
-import type { CompiledService } from '../rules/rule-book';
+import type { CompiledService } from '../rules/compiled-service';
 import { metricRolesOf, countingMetrics } from './metric-roles';
 import { framesOfRecords, type Points, type Recorded, type Frame, type Span } from './frames';
 import { own } from '../common/records';

@@ -11,7 +11,7 @@ import { Infrastructures } from '../infrastructures/infrastructures';
 import { Services } from '../services/services';
 import type { Timeline, Summary } from '../engine/simulate';
 import { isOfChange } from '../engine/window';
-import { RuleBook } from '../rules/rule-book';
+import { RuleCompiler } from '../rules/rule-compiler';
 import { simulatedMetrics } from './metric-roles';
 import {
   checkSpan,
@@ -53,7 +53,7 @@ export class Simulations {
   constructor(
     private readonly services: Services,
     private readonly infrastructures: Infrastructures,
-    private readonly ruleBook: RuleBook,
+    private readonly compiler: RuleCompiler,
     private readonly recordings: Recordings,
     private readonly samples: Samples,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -110,7 +110,7 @@ export class Simulations {
     const row = await this.definition(reference, pointer);
     const infrastructure =
       row.infrastructureId === null ? undefined : await this.infrastructures.store.find(row.infrastructureId);
-    const compiled = this.ruleBook.prepare(row, infrastructure);
+    const compiled = this.compiler.compile(row, infrastructure);
     const ofChange = compiled.windows.filter(({ window }) => isOfChange(window.function));
     const series = ofChange.flatMap((one) => (one.series === undefined ? [] : [one.series]));
     const begins = await this.samples.begins(series);
