@@ -2,7 +2,9 @@ import { Module } from '@nestjs/common';
 import { AlertsModule } from '../alerts/alerts.module';
 import { HistoryModule } from '../history/history.module';
 import { PollingModule } from '../polling/polling.module';
+import { AlertEvaluation } from './alert-evaluation';
 import { Announcer } from './announcer';
+import { DueServices } from './due-services';
 import { Evaluator } from './evaluator';
 import { FeedingAlerts } from './feeding-alerts';
 import { Ledger } from './ledger';
@@ -22,6 +24,8 @@ import { Unpolled } from './unpolled';
     ServiceLoader,
     PolledServiceCache,
     Observer,
+    AlertEvaluation,
+    DueServices,
     Evaluator,
     FeedingAlerts,
     Announcer,
@@ -30,6 +34,8 @@ import { Unpolled } from './unpolled';
     PushedSamples,
   ],
   exports: [
+    AlertEvaluation,
+    DueServices,
     RuleCompiler,
     ServiceLoader,
     PolledServiceCache,

@@ -1,0 +1,89 @@
+import type { Sql } from '../../database/sql-pool';
+import { BatchStatement, float, integer, text, uuid } from '../../database/statement';
+import { documentOf, foundAt } from '../../alerts/formats/kept-payload';
+import type { LivingAlert, MatchRow, NewAlert } from '../alert-matches';
+
+/** Statements on alerts that are evaluated, and on what they match. */
+
+/** Reads those of some alerts that are not processed. */
+export const READ_NEW_ALERTS = new BatchStatement<string, NewAlert>(
+  'alerts_new',
+  { id: uuid((id) => id) },
+  ({ names, items }) =>
+    // By id, or it reads all that are not processed.
+    `SELECT a.id, status, value, labels, annotations, raw, service_id AS "serviceId", metric, revision,
+       last_seen_at AS "lastSeenAt", at, coalesce(reported_at, at) AS "reportedAt", source, format
+     FROM ${items} AS u (${names}), LATERAL (SELECT * FROM alerts WHERE id = u.id LIMIT 1) a
+     WHERE processed < revision ORDER BY a.id`,
+);
+
+/** Marks alerts as processed in the revision that was evaluated; returns those that nobody else has marked. */
+export const MARK_PROCESSED = new BatchStatement<NewAlert, { id: string }>(
+  'alerts_processed',
+  { id: uuid(({ id }) => id), revision: integer(({ revision }) => revision) },
+  ({ names, items }) =>
+    `UPDATE alerts a SET processed = u.revision FROM ${items} AS u (${names})
+     WHERE a.id = u.id AND a.id = ANY($1::uuid[]) AND a.processed < u.revision RETURNING a.id`,
+);
+
+interface KeptMatch extends MatchRow {
+  found?: { number: number | null; problem: string | null };
+}
+
+const KEEP_MATCHES = new BatchStatement<KeptMatch>(
+  'alerts_matches',
+  {
+    alert_id: uuid(({ alert }) => alert),
+    service_id: uuid(({ service }) => service),
+    metric: text(({ metric }) => metric),
+    ttl_seconds: float(({ ttlSeconds }) => ttlSeconds ?? null),
+    value_path: text(({ valuePath }) => valuePath ?? null),
+    number: float(({ found }) => found?.number ?? null),
+    problem: text(({ found }) => found?.problem ?? null),
+  },
+  ({ names, items }) =>
+    `INSERT INTO alert_matches (${names})
+     SELECT DISTINCT ON (1, 2, 3) m.* FROM ${items} AS m (${names})
+     ON CONFLICT (alert_id, service_id, metric)
+       DO UPDATE SET ttl_seconds = excluded.ttl_seconds, value_path = excluded.value_path, number = excluded.number,
+         problem = excluded.problem`,
+);
+
+/** Writes what alerts match, with the number that a metric looks for in its alert. */
+export function keepMatches(
+  sql: Sql,
+  matches: readonly MatchRow[],
+  alerts: readonly LivingAlert[],
+): Promise<unknown> {
+  const byId = new Map(alerts.map((alert) => [alert.id, alert]));
+  const kept = matches.map((match) => ({
+    ...match,
+    found:
+      match.valuePath === undefined
+        ? undefined
+        : foundAt(match.valuePath, documentOf(byId.get(match.alert)!)),
+  }));
+  return KEEP_MATCHES.rows(sql, kept);
+}
+
+/** Reads the newest current alerts. It has no name: a plan for any number of them would be another one. */
+export const readLiving = (
+  sql: Sql,
+  now: Date,
+  atMost: number,
+  wantsRaw: boolean,
+): Promise<(LivingAlert & { source: string })[]> =>
+  sql.rows(
+    `SELECT id, source, status, value, labels, annotations, CASE WHEN $3 THEN raw END AS raw FROM alerts
+     WHERE is_current AND status = 'firing' AND (ends_at IS NULL OR ends_at > $1) ORDER BY id DESC LIMIT $2`,
+    [now, atMost, wantsRaw],
+  );
+
+/** Deletes recorded changes of services, up to a version; all of a service that is gone. */
+export const FORGET_CHANGES = new BatchStatement<{ id: string; version: number | null }>(
+  'alerts_forget_changes',
+  { id: uuid(({ id }) => id), version: integer(({ version }) => version) },
+  ({ names, items }) =>
+    `DELETE FROM changed_services c USING ${items} AS u (${names})
+     WHERE c.service_id = u.id AND c.service_id = ANY($1::uuid[]) AND (u.version IS NULL OR c.version <= u.version)`,
+);
