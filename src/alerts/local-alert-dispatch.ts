@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { withDeadline } from '../common/deadline';
 import { messageOf } from '../common/errors';
-import { Semaphore } from '../common/semaphore';
+import { Limiter } from '../common/limiter';
 import { telemetry } from '../common/telemetry';
 import type { AlertSource, IncomingAlert } from './alert';
 import type { KeptAlert } from './dedup';
@@ -37,7 +37,7 @@ export type WhenCommitted = (committed: readonly KeptAlert[]) => void;
 @Injectable()
 export class LocalAlertDispatch implements OnModuleDestroy {
   private readonly logger = new Logger('Rules');
-  private readonly places = new Semaphore(SLOTS);
+  private readonly places = new Limiter(SLOTS);
   private evaluate?: Evaluate;
   private repeat?: Repeat;
 

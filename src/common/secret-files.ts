@@ -1,6 +1,7 @@
 import { constants, type Stats } from 'node:fs';
 import { lstat, open, readlink, realpath, stat, type FileHandle } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
+import { Limiter } from './limiter';
 import { withDeadline } from './deadline';
 
 const BYTES_AT_MOST = 64 * 1024;
@@ -47,8 +48,8 @@ export class SecretFiles {
   private readonly folders: readonly string[];
   private readonly looks = new Map<string, Look>();
   private readonly underWay = new Map<string, Promise<void>>();
-  private readonly waiting: (() => void)[] = [];
-  private busy = 0;
+  /** Work that hangs keeps its place, whether or not anybody still waits for it. */
+  private readonly turns = new Limiter(AT_ONCE, SEEN_AT_MOST);
 
   /** @param folders absolute paths; they may be links, and need not exist */
   constructor(folders: readonly string[]) {
@@ -115,7 +116,12 @@ export class SecretFiles {
     let seen: Seen;
     let freshMs = FRESH_MS;
     try {
-      seen = await withDeadline(LOOK_MS, (signal) => this.inTurn(signal, () => this.read(path)));
+      seen = await withDeadline(LOOK_MS, (signal) =>
+        this.turns.take(() => {
+          signal.throwIfAborted();
+          return this.read(path);
+        }),
+      );
     } catch {
       freshMs = SILENT_MS;
       seen = { problem: `the file ${path} could not be read in ${LOOK_MS / 1000} s` };
@@ -123,24 +129,6 @@ export class SecretFiles {
     this.looks.delete(path);
     if (this.looks.size >= SEEN_AT_MOST) this.looks.delete(this.looks.keys().next().value!);
     this.looks.set(path, { seen, at: performance.now(), freshMs });
-  }
-
-  /**
-   * Runs the work when fewer than `AT_ONCE` others run. Work that hangs keeps its place, whether or not anybody still
-   * waits for it.
-   */
-  private async inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    if (this.waiting.length >= SEEN_AT_MOST) throw new Error('too many files wait to be read');
-    if (this.busy < AT_ONCE) this.busy++;
-    else await new Promise<void>((resolve) => this.waiting.push(resolve));
-    try {
-      signal.throwIfAborted();
-      return await work();
-    } finally {
-      const next = this.waiting.shift();
-      if (next === undefined) this.busy--;
-      else next();
-    }
   }
 
   private async read(path: string): Promise<Seen> {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Semaphore } from '../common/semaphore';
+import { Limiter } from '../common/limiter';
 import { telemetry } from '../common/telemetry';
 import type { ClaimedExecution } from './claimed-execution';
 
@@ -24,7 +24,7 @@ export const SLOTS = 1_024;
 @Injectable()
 export class LocalDispatch {
   private executor?: LocalExecutor;
-  private readonly free = new Semaphore(SLOTS);
+  private readonly free = new Limiter(SLOTS);
 
   /** Starts to use an executor. */
   offer(executor: LocalExecutor): void {

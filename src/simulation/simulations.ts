@@ -48,7 +48,11 @@ export interface SimulationAnswer {
 /** Tries rules on scenarios: runs the engine over a virtual clock. Nothing is written and nothing acts. */
 @Injectable()
 export class Simulations {
-  private readonly limiter = new Limiter(AT_ONCE);
+  private readonly limiter = new Limiter(
+    AT_ONCE,
+    WAITING_AT_MOST,
+    () => new Unavailable(`${WAITING_AT_MOST} simulations wait here already; try again later`, 5),
+  );
 
   constructor(
     private readonly services: Services,
@@ -67,8 +71,6 @@ export class Simulations {
    * @throws Unavailable when too many wait
    */
   async run(body: unknown): Promise<SimulationAnswer> {
-    if (this.limiter.waiting >= WAITING_AT_MOST)
-      throw new Unavailable(`${WAITING_AT_MOST} simulations wait here already; try again later`, 5);
     return this.limiter.take(() => this.simulate(body));
   }
 
