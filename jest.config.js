@@ -1,3 +1,5 @@
+const { availableParallelism } = require('node:os');
+
 const swc = {
   jsc: {
     parser: { syntax: 'typescript', decorators: true },
@@ -21,6 +23,9 @@ module.exports = {
   transform: { '^.+\\.[tj]s$': ['@swc/jest', swc] },
   transformIgnorePatterns: ['/node_modules/(?!@marcbachmann/cel-js/)'],
   testTimeout: 30_000,
-  // Whole-program specs mostly wait: two at a time also on two cores, where jest would run one.
-  maxWorkers: 2,
+  testSequencer: '<rootDir>/test/sequencer.js',
+  reporters: ['<rootDir>/test/reporter.js'],
+  // Whole-program specs mostly wait: more at a time than there are cores.
+  maxWorkers: Math.max(4, availableParallelism()),
+  forceExit: true,
 };

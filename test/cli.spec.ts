@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { accessSync, constants, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ADMIN_TOKEN, secret, SECRET_KEY, until, World, type MonscaleProcess } from './program';
+import { ADMIN_TOKEN, quickStart, secret, SECRET_KEY, until, World, type MonscaleProcess } from './program';
 import { WebhookSink } from './stand-ins/webhook-sink';
 
 const ROOT = join(__dirname, '..');
@@ -51,7 +51,7 @@ describe('the command line', () => {
     new Promise((resolve) => {
       const options = {
         cwd: folder,
-        env: { PATH: process.env.PATH, MONSCALE_DATA_DIR: folder, ...variables },
+        env: { PATH: process.env.PATH, MONSCALE_DATA_DIR: folder, NODE_OPTIONS: quickStart(), ...variables },
         timeout: 20_000,
       };
       const child = execFile(

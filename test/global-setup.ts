@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { startEmbeddedServers } from '../src/embedded/embedded-servers';
+import { fillCompileCache } from './first-start';
 import { asSuperuser } from './databases';
 import { killProcessesIn } from './processes';
 
@@ -44,6 +45,8 @@ export default async function globalSetup(): Promise<void> {
   await letMakeDatabases(asSuperuser(servers.databaseUrl, join(folder, 'servers')));
   process.env.TEST_DATABASE_URL = servers.databaseUrl;
   process.env.TEST_REDIS_URL = servers.redisUrl;
+  // Beside the first specs. Without it all goes as well, more slowly.
+  void fillCompileCache().catch(() => undefined);
 }
 
 /** Specs have databases of their own. */

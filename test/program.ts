@@ -13,6 +13,7 @@ import { testPort } from './ports';
 import { createTestDatabase, testRedisUrl } from './databases';
 
 const MAIN = join(__dirname, '..', 'dist', 'src', 'main.js');
+const COMPILE_CACHE = join(__dirname, 'compile-cache.cjs');
 const START_MS = 30_000;
 const STOP_MS = 31_000;
 
@@ -27,6 +28,9 @@ export function secret(text: string): string {
   secrets.add(text);
   return text;
 }
+
+/** As NODE_OPTIONS: starts what is built in half the time. */
+export const quickStart = (options = ''): string => `--require ${COMPILE_CACHE} ${options}`;
 
 /** Where definitions, decisions and their ends are kept. */
 const KEPT = [
@@ -165,6 +169,7 @@ export class MonscaleProcess {
         MONSCALE_SECRET_KEY: SECRET_KEY,
         ...servers,
         ...env,
+        NODE_OPTIONS: quickStart(env.NODE_OPTIONS),
       },
     });
     for (const stream of [this.child.stdout, this.child.stderr])

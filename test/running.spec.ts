@@ -17,7 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Redis from 'ioredis';
 import { testPort } from './ports';
 import { killProcessesIn } from './processes';
-import { ADMIN_TOKEN, Api, MonscaleProcess, until } from './program';
+import { ADMIN_TOKEN, Api, MonscaleProcess, quickStart, until } from './program';
 import { WebhookSink } from './stand-ins/webhook-sink';
 
 const ROOT = join(__dirname, '..');
@@ -217,6 +217,7 @@ describe('a program with embedded servers', () => {
         MONSCALE_HTTP_PORT: String(port),
         MONSCALE_TRAP_PORT: String(port),
         MONSCALE_ADMIN_TOKEN: ADMIN_TOKEN,
+        NODE_OPTIONS: quickStart(),
       },
     });
   }
