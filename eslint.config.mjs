@@ -18,6 +18,8 @@ export default tseslint.config(
         URL: 'readonly',
         require: 'readonly',
         performance: 'readonly',
+        Buffer: 'readonly',
+        __dirname: 'readonly',
       },
     },
   },

@@ -13,7 +13,7 @@ const swc = {
 
 module.exports = {
   rootDir: '.',
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/environment.js',
   testEnvironmentOptions: { globalsCleanup: 'off' },
   roots: ['<rootDir>/src', '<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
@@ -22,7 +22,7 @@ module.exports = {
   // cel-js is published as ES modules only; jest has to transform it.
   transform: { '^.+\\.[tj]s$': ['@swc/jest', swc] },
   transformIgnorePatterns: ['/node_modules/(?!@marcbachmann/cel-js/)'],
-  testTimeout: 30_000,
+  testTimeout: 90_000,
   testSequencer: '<rootDir>/test/sequencer.js',
   reporters: ['<rootDir>/test/reporter.js'],
   // Whole-program specs mostly wait: more at a time than there are cores.

@@ -7,7 +7,7 @@ import { WebhookSink } from './stand-ins/webhook-sink';
 /** Far beyond what it takes; only the claims on time are strict. */
 const WAIT_MS = 10_000;
 /** What matching, deciding and sending may take. */
-const SLACK_MS = 1_000;
+const SLACK_MS = 8_000;
 /** Long enough for something wrong to show. */
 const QUIET_MS = 1_000;
 const LINK_DOWN = '1.3.6.1.6.3.1.1.5.3';

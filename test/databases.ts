@@ -3,21 +3,60 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Logger } from '@nestjs/common';
 import Redis from 'ioredis';
 import { Client } from 'pg';
-import { readConfig } from '../src/config/config';
-import { Database } from '../src/database/database';
+import type { Database } from '../src/database/database';
 
 /** As many as the embedded Redis has, less number 0, which counts. */
 const REDIS_DATABASES = 63;
 
-/** A new, empty PostgreSQL database. `drop` also ends the sessions that are still open. */
-export async function createTestDatabase(): Promise<{ databaseUrl: string; drop(): Promise<void> }> {
+export interface TestDatabase {
+  databaseUrl: string;
+  /** Also ends the sessions that are still open. */
+  drop(): Promise<void>;
+}
+
+/** A new, empty PostgreSQL database. */
+export const createTestDatabase = (): Promise<TestDatabase> => copyOf('template1');
+
+/** One that is as the program leaves a new database that it has migrated. */
+export async function createMigratedDatabase(): Promise<TestDatabase> {
+  await withClient(makeMigrated);
+  return copyOf(MIGRATED);
+}
+
+/** Copied as files, which costs a third of what writing each page to the log does. */
+async function copyOf(template: string): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await onServer(`CREATE DATABASE ${name}`);
+  await onServer(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY file_copy`);
+  return { databaseUrl: urlOf(name), drop: () => dropped(name) };
+}
+
+function urlOf(name: string): string {
   const url = new URL(variable('TEST_DATABASE_URL'));
   url.pathname = `/${name}`;
-  return { databaseUrl: url.href, drop: () => dropped(name) };
+  return url.href;
+}
+
+/** Made by the first that asks for one; the others wait for it. */
+const MIGRATED = 'migrated';
+const MAKE_LOCK = 1;
+
+async function makeMigrated(client: Client): Promise<void> {
+  await client.query('SELECT pg_advisory_lock($1)', [MAKE_LOCK]);
+  const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [MIGRATED]);
+  if (rowCount === 1) return;
+  const { databaseUrl } = await createTestDatabase();
+  // Tells each migration, which belongs to no spec.
+  Logger.overrideLogger(['error']);
+  const database = await opened(databaseUrl);
+  await database.onApplicationShutdown();
+  Logger.overrideLogger(['log', 'warn', 'error', 'debug', 'verbose']);
+  // Nobody may be connected to what is copied, an autovacuum neither.
+  const name = new URL(databaseUrl).pathname.slice(1);
+  await client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+  await client.query(`ALTER DATABASE ${name} RENAME TO ${MIGRATED}`);
 }
 
 const DROP_AGAIN_MS = 200;
@@ -38,10 +77,20 @@ async function dropped(name: string): Promise<void> {
 
 /** The program's way to a new database that is migrated already; `end` closes and drops it. */
 export async function openTestDatabase(): Promise<{ database: Database; end(): Promise<void> }> {
-  const { databaseUrl, drop } = await createTestDatabase();
+  const { databaseUrl, drop } = await createMigratedDatabase();
+  const database = await opened(databaseUrl);
+  return { database, end: () => database.onApplicationShutdown().then(drop) };
+}
+
+/** Loaded when it is needed: most specs of the whole program need only the template that another has made. */
+async function opened(databaseUrl: string): Promise<Database> {
+  /* eslint-disable @typescript-eslint/no-require-imports */
+  const { Database } = require('../src/database/database') as typeof import('../src/database/database');
+  const { readConfig } = require('../src/config/config') as typeof import('../src/config/config');
+  /* eslint-enable */
   const database = new Database(Object.freeze({ ...readConfig({}), databaseUrl }));
   await database.onModuleInit();
-  return { database, end: () => database.onApplicationShutdown().then(drop) };
+  return database;
 }
 
 /** The same server for its superuser, as whom the program never asks. @param folder its data folder */
@@ -70,11 +119,13 @@ async function flush(redisUrl: string): Promise<void> {
   await client.quit();
 }
 
-async function onServer(sql: string): Promise<void> {
+const onServer = (sql: string): Promise<void> => withClient(async (client) => void (await client.query(sql)));
+
+async function withClient(work: (client: Client) => Promise<void>): Promise<void> {
   const client = new Client({ connectionString: variable('TEST_DATABASE_URL') });
   await client.connect();
   try {
-    await client.query(sql);
+    await work(client);
   } finally {
     await client.end();
   }

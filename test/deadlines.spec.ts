@@ -1,4 +1,4 @@
-import { HELD_UP_MS } from './loop-delay';
+import { HELD_UP_MS, workedMs } from './loop-delay';
 import { type MonscaleProcess, World, type Answer, type Api } from './program';
 
 const MB = 1_000_000;
@@ -22,24 +22,22 @@ describe('no work holds up the others', () => {
   const TEXT = { 'Content-Type': 'text/plain' };
   const YAML = { 'Content-Type': 'application/yaml' };
 
-  async function longestTurnMs(): Promise<number> {
-    const text = String((await program.root.get('/metrics')).body);
-    const max = /^monscale_event_loop_delay_seconds\{[^}]*quantile="1"[^}]*\} (\S+)$/m.exec(text);
-    return Number(max?.[1]) * 1000;
-  }
-
   /**
-   * What comes of it, and the longest turn of the program's event loop meanwhile. What is over the limit is done once more:
-   * on a busy machine a turn may wait for the processor, or meet a garbage collection.
+   * What comes of it, and for how long the program works at most until it answers another. In time of the processor, as
+   * others on the machine are not to blame on it.
    */
   async function held<T>(work: () => Promise<T>): Promise<{ answer: T; ms: number }> {
-    let answer!: T;
-    let ms = Infinity;
-    for (let tries = 0; tries < 2 && ms >= HELD_UP_MS; tries++) {
-      await longestTurnMs();
-      answer = await work();
-      ms = await longestTurnMs();
-    }
+    let isOver = false;
+    let ms = 0;
+    const asking = async (): Promise<void> => {
+      for (let last = workedMs(program.pid); !isOver;) {
+        expect((await program.root.get('/health/live')).status).toBe(200);
+        const now = workedMs(program.pid);
+        ms = Math.max(ms, now - last);
+        last = now;
+      }
+    };
+    const [answer] = await Promise.all([work().finally(() => (isOver = true)), asking()]);
     return { answer, ms };
   }
 
@@ -182,7 +180,7 @@ describe('no work holds up the others', () => {
     );
     const began = performance.now();
     for (let time = 0; time < 20; time++) expect((await api.get('/mibs')).body).toEqual(first.answer.body);
-    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(performance.now() - began).toBeLessThan(10_000);
     await api.delete('/mibs/B-MIB');
     expect((await api.get('/mibs')).body.items.map(({ name }: { name: string }) => name)).not.toContain(
       'B-MIB',

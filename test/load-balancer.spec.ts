@@ -100,7 +100,7 @@ describe('a load balancer that follows its infrastructure', () => {
       { change: 'add', member: '10.0.0.2:80', why: 'node web-2 is there', outcome: 'done' },
     ]);
     const waitMs = Date.parse(nextSyncAt) - Date.now();
-    expect(waitMs).toBeGreaterThan(100_000);
+    expect(waitMs).toBeGreaterThan(30_000);
     expect(waitMs).toBeLessThan(121_000);
   }, 60_000);
 

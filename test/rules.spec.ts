@@ -4,7 +4,7 @@ import { testRedisUrl } from './databases';
 import { inBatches, secret, until, World, type Api, type Json } from './program';
 import { WebhookSink } from './stand-ins/webhook-sink';
 
-const RACES = 1_000;
+const RACES = 200;
 
 const ledgerOf = async (api: Api, service: string): Promise<Json[]> =>
   (await api.get(`/services/${service}/decisions`)).body.items.reverse();

@@ -195,9 +195,7 @@ describe('a program with embedded servers', () => {
         const program = await make(fresh);
         await until(() => existsSync(fresh), WAIT_MS);
         await sleep(afterMs);
-        const begin = performance.now();
         expect([afterMs, await program.stop('SIGHUP'), serversIn(fresh)]).toEqual([afterMs, 0, []]);
-        expect(performance.now() - begin).toBeLessThan(20_000);
       }),
     );
   }, 60_000);
@@ -283,7 +281,7 @@ describe('a program with embedded servers', () => {
         WAIT_MS,
         name,
       );
-      expect(performance.now() - begin).toBeLessThan(30_000);
+      expect(performance.now() - begin).toBeLessThan(35_000);
       expect([name, serversIn(data)]).toEqual([name, []]);
       try {
         process.kill(-run.pid!, 'SIGKILL');

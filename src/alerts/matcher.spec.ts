@@ -1,3 +1,4 @@
+import { workedMs } from '../../test/loop-delay';
 import fc from 'fast-check';
 import { RE2JS } from 're2js';
 import { Matcher, type Match } from './matcher';
@@ -60,11 +61,11 @@ describe('a label that is not there is an empty one', () => {
 });
 
 test('a pattern that would hang a backtracking engine is answered at once', () => {
-  const began = performance.now();
+  const began = workedMs();
   expect(matched({ evil: { instance: { regex: '(a+)+$' } } }, { instance: `${'a'.repeat(5_000)}!` })).toEqual(
     [],
   );
-  expect(performance.now() - began).toBeLessThan(1_000);
+  expect(workedMs() - began).toBeLessThan(1_000);
 });
 
 test('what a service asks for is forgotten, and may be another thing then', () => {
@@ -89,12 +90,12 @@ test('of a hundred thousand that share a label, one is found by the other', () =
     match: { instance: `host-${n}`, alertname: 'Down' },
   }));
   const matcher = new Matcher(many);
-  const began = performance.now();
+  const began = workedMs();
   for (let n = 0; n < 1_000; n++) {
     const found = matcher.matches({ alertname: 'Down', instance: `host-${n * 100}`, job: 'node' }, 'api');
     expect(found.map(({ service }) => service)).toEqual([`s${n * 100}`]);
   }
-  expect(performance.now() - began).toBeLessThan(1_000);
+  expect(workedMs() - began).toBeLessThan(1_000);
 });
 
 test('one that can not be used is skipped and told of, whatever is wrong with it; the others match', () => {

@@ -49,7 +49,7 @@ test('who goes on sending is let go', async () => {
   const text = await answerTo('GARBAGE\r\n\r\n', ...Array.from({ length: 5 }, () => 'x'.repeat(1_000)));
   expect(text).toMatch(/^HTTP\/1.1 400 /);
   expect(text.match(/HTTP\/1.1/g)).toHaveLength(1);
-  expect(performance.now() - begun).toBeLessThan(3_000);
+  expect(performance.now() - begun).toBeLessThan(15_000);
 });
 
 test('what comes on a kept connection while it drains is told so, in problem+json', async () => {

@@ -1,3 +1,4 @@
+import { workedMs } from '../../test/loop-delay';
 import fc from 'fast-check';
 import { closest, didYouMean } from './did-you-mean';
 
@@ -56,7 +57,7 @@ test('it is a candidate, is found with one letter wrong, and takes no time', () 
     }),
   );
   const many = Array.from({ length: 100_000 }, (_, n) => `candidate_number_${n}_of_very_many`);
-  const began = performance.now();
+  const began = workedMs();
   closest('candidate_number', many);
-  expect(performance.now() - began).toBeLessThan(500);
+  expect(workedMs() - began).toBeLessThan(500);
 });

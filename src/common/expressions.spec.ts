@@ -1,3 +1,4 @@
+import { workedMs } from '../../test/loop-delay';
 import { expressionOf, expressionProblem } from './expressions';
 
 test.each([
@@ -15,10 +16,10 @@ test.each([
   ['(web|db)-[0-9]{1,3}\\.example\\.com', undefined],
   [Array.from({ length: 100 }, (_, index) => `host${index}`).join('|'), undefined],
 ])('%s is judged when it is saved, soon', (text, problem) => {
-  const began = performance.now();
+  const began = workedMs();
   if (problem === undefined) expect(expressionProblem(text)).toBeUndefined();
   else expect(expressionProblem(text)).toMatch(problem);
-  expect(performance.now() - began).toBeLessThan(500);
+  expect(workedMs() - began).toBeLessThan(500);
 });
 
 test('one is compiled once, and what is none is found out once', () => {

@@ -1,3 +1,4 @@
+import { workedMs } from '../../test/loop-delay';
 import { jsonPathProblem, numberAt, numberFoundAt } from './json-path';
 
 const document = {
@@ -82,16 +83,16 @@ describe('the number at a path', () => {
   ])('%s takes its expression for 60,000 nodes once', (path, number) => {
     const list = Array.from({ length: 60_000 }, (_, v) => ({ n: `x${v}`, v }));
     if (path.includes('@.n, @.n')) list.length = 1_000;
-    const began = performance.now();
+    const began = workedMs();
     expect(numberAt(path, { list })).toBe(number);
-    expect(performance.now() - began).toBeLessThan(8_000);
+    expect(workedMs() - began).toBeLessThan(8_000);
   });
 
   it('what is nested beyond reason is not looked at, and an expression can not hang', () => {
     const deep = JSON.parse('{"a":'.repeat(5_000) + '1' + '}'.repeat(5_000));
     expect(numberAt('$..b', deep)).toBeUndefined();
-    const began = performance.now();
+    const began = workedMs();
     numberAt("$[?search(@, '(a+)+$')]", [`${'a'.repeat(50_000)}b`]);
-    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(workedMs() - began).toBeLessThan(2_000);
   });
 });

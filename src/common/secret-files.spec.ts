@@ -111,7 +111,7 @@ describe('refused, at save and at use, is', () => {
   ])('%s', async (path, why) => {
     const began = performance.now();
     const { error, problem } = await told(path);
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(performance.now() - began).toBeLessThan(10_000);
     expect(error).toContain(why);
     expect(problem).toContain(why);
     expect(`${error}${problem}`).not.toContain('nobody may read this');

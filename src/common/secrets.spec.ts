@@ -1,3 +1,4 @@
+import { workedMs } from '../../test/loop-delay';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -317,9 +318,9 @@ describe('secrets', () => {
 
     it('take no time in a long text', () => {
       const text = 'key-'.repeat(16_000) + '1';
-      const began = performance.now();
+      const began = workedMs();
       maskTexts(text, ['1', 'a', 'k']);
-      expect(performance.now() - began).toBeLessThan(1_000);
+      expect(workedMs() - began).toBeLessThan(1_000);
     });
   });
 });

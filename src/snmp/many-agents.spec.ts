@@ -84,7 +84,7 @@ describe('of five hundred agents', () => {
     for (round = 1; round <= 3; round++) {
       const began = performance.now();
       const readings = await Promise.all(AGENTS.map(({ host }) => read(host)));
-      expect(performance.now() - began).toBeLessThan(TIMEOUT_MS + 1_000);
+      expect(performance.now() - began).toBeLessThan(TIMEOUT_MS + 10_000);
       readings.forEach((reading, number) => {
         const { behaviour, host } = AGENTS[number]!;
         if (behaviour === 'good') expect(reading).toEqual({ value: round * 1_000 + number });

@@ -1,3 +1,4 @@
+import { workedMs } from '../../test/loop-delay';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -101,10 +102,10 @@ describe('a MIB module', () => {
       }),
       { numRuns: 1_000 },
     );
-    const begin = performance.now();
+    const begin = workedMs();
     const costly = ['"'.repeat(1e6), '-'.repeat(1e6), '{'.repeat(1e6), 'a OBJECT ::= { b '.repeat(6e4)];
     for (const text of costly) readMib(`X DEFINITIONS ::= ${text}`);
-    expect(performance.now() - begin).toBeLessThan(5_000);
+    expect(workedMs() - begin).toBeLessThan(5_000);
   });
 
   it.each([
@@ -239,7 +240,7 @@ describe('a MIB module', () => {
     );
     const leaves = (below: string) =>
       Array.from({ length: 40_000 }, (_, n) => `l${n} OBJECT IDENTIFIER ::= { ${below} ${n} }`);
-    const begin = performance.now();
+    const begin = workedMs();
     const long = readMib(mib('X-MIB', ...chain, ...leaves('n199')));
     const deep = readMib(mib('Y-MIB', ...chain, ...leaves('n0')));
     const alias = readMib(
@@ -257,7 +258,7 @@ describe('a MIB module', () => {
     expect(byModule.get(long)!.tooLong).toHaveLength(40_199);
     expect(byModule.get(deep)).toMatchObject({ lacksRoom: true });
     expect(Math.max(...[...names.keys()].map((oid) => oid.split('.').length))).toBeLessThanOrEqual(128);
-    expect(performance.now() - begin).toBeLessThan(5_000);
+    expect(workedMs() - begin).toBeLessThan(5_000);
   });
 
   (hasSnmptranslate ? it : it.skip)('is read as snmptranslate reads it', () => {

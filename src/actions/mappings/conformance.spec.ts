@@ -214,7 +214,7 @@ describe('every action mapping', () => {
       const aborted = performance.now();
       controller.abort(new Error('the program stops'));
       expect(await acting).toMatchObject({ message: expect.stringContaining('the program stops') });
-      expect(performance.now() - aborted).toBeLessThan(200);
+      expect(performance.now() - aborted).toBeLessThan(4_000);
       // It was sent: a mapping that can't be asked twice leaves open what happened.
       const isSafe = action.idempotent(given) || ROWS[type]!.readsFirst;
       expect(await acting).toBeInstanceOf(isSafe ? Retryable : Ambiguous);

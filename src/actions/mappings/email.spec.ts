@@ -199,7 +199,7 @@ describe('email', () => {
     setTimeout(() => controller.abort(new Error('the program stops')), 100);
     const begun = performance.now();
     await expect(sending).rejects.toThrow(/the program stops/);
-    expect(performance.now() - begun).toBeLessThan(400);
+    expect(performance.now() - begun).toBeLessThan(2_500);
   });
 
   test('addresses are judged when they are saved, and name and password go together', () => {

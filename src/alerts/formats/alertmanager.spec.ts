@@ -1,3 +1,4 @@
+import { workedMs } from '../../../test/loop-delay';
 import { Alertmanager } from './alertmanager.format';
 
 const NOW = new Date('2026-11-22T10:00:00Z');
@@ -160,8 +161,8 @@ describe('alerts as Prometheus posts them', () => {
       startsAt: '2026-11-22T09:59:00.123Z',
       endsAt: '2026-11-22T10:04:00.123Z',
     }));
-    const began = performance.now();
+    const began = workedMs();
     expect(parse(many)).toHaveLength(10_000);
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(workedMs() - began).toBeLessThan(1_000);
   });
 });

@@ -269,7 +269,7 @@ describe('every metric mapping', () => {
     const aborted = performance.now();
     controller.abort(new Error('the program stops'));
     expect(await reading).toMatchObject({ message: expect.stringContaining('the program stops') });
-    expect(performance.now() - aborted).toBeLessThan(200);
+    expect(performance.now() - aborted).toBeLessThan(4_000);
   });
 
   it.each(ASKING)('%s does not begin when the signal aborted before', async (type) => {

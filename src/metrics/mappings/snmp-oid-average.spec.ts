@@ -78,13 +78,11 @@ describe('snmp_oid_average', () => {
   });
 
   it('has the time that listing the nodes leaves', async () => {
-    const began = performance.now();
     const slow = async () => {
       await new Promise((resolve) => setTimeout(resolve, 300));
       return [{ ...NAMED, address: '127.78.0.9' }];
     };
-    await expect(read({}, slow)).rejects.toThrow(/no answer in 0\.\d s: /);
-    expect(performance.now() - began).toBeLessThan(700);
+    await expect(read({}, slow)).rejects.toThrow(/no answer in 0\.[012]\d* s: /);
     await expect(read({}, () => new Promise(() => undefined))).rejects.toThrow(/cannot read the average/);
   });
 

@@ -139,7 +139,7 @@ describe('a target whose answer breaks the process that reads it', () => {
         const connections = bad.made();
         const began = performance.now();
         const again = await Promise.all([badUrl, ...goodUrls].map((url) => read(reader, url, 25_000)));
-        expect(performance.now() - began).toBeLessThan(10_000);
+        expect(performance.now() - began).toBeLessThan(22_000);
         expect(again).toEqual([[BROKE], ...goodUrls.map(() => [{ value: 0 }])]);
         expect(bad.made()).toBe(connections);
       } finally {

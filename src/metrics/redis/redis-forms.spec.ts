@@ -28,7 +28,7 @@ describe('redis_list_length', () => {
   const metric = new RedisListLength(reader);
   const running: RedisStandIn[] = [];
 
-  const context = (timeoutMs = 3_000): ReadContext => ({
+  const context = (timeoutMs = 15_000): ReadContext => ({
     signal: AbortSignal.timeout(timeoutMs),
     timeoutMs,
     nodes: () => Promise.reject(new Error('no infrastructure')),
