@@ -1,6 +1,13 @@
 /** `npm test`: every check, up to the first that fails. `npm test -- <arguments>`: only jest, with those. */
 import { run, setUp } from './setup.mjs';
 
+/** It takes minutes; what hangs in spite of all time limits is ended with everything it started. */
+const LIMIT_MINUTES = 45;
+setTimeout(() => {
+  console.error(`monscale: ended, as it has not ended by itself in ${LIMIT_MINUTES} minutes`);
+  process.kill(process.pid, 'SIGTERM');
+}, LIMIT_MINUTES * 60_000).unref();
+
 await setUp();
 const args = process.argv.slice(2);
 const checks = [
