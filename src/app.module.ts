@@ -21,7 +21,7 @@ import { TrapsModule } from './traps/traps.module';
 import { TrapListener } from './traps/trap-listener';
 import { FastIngestRoute } from './alerts/fast-ingest-route';
 import { LongAnswers } from './api/long-answers';
-import { AuthGuard } from './auth/auth';
+import { AsCaller, AuthGuard } from './auth/auth';
 import { IdentitiesModule } from './auth/identities';
 import { CatalogueController } from './catalogue/catalogue.controller';
 import { CommonModule } from './common/common.module';
@@ -176,6 +176,7 @@ export class AppModule {
         Health,
         { provide: APP_GUARD, useClass: AuthGuard },
         { provide: APP_FILTER, useClass: ProblemFilter },
+        { provide: APP_INTERCEPTOR, useClass: AsCaller },
         { provide: APP_INTERCEPTOR, useClass: LongAnswers },
       ],
     };

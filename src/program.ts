@@ -26,6 +26,7 @@ import { answerClosing, answerFaults, answerWrongUrl, lacksHost, refuse } from '
 import { storableUrl } from './api/url-texts';
 import { FastIngestRoute } from './alerts/fast-ingest-route';
 import { AppModule } from './app.module';
+import { requireAccess } from './auth/access';
 import { identify, senderOf } from './auth/auth';
 import { trustProxies } from './auth/client-address';
 import { closeDescription } from './auth/closed';
@@ -237,6 +238,7 @@ async function startApp(
   fastify.addHook('onSend', securityHeaders);
   answerClosing(fastify);
   answerUnrouted(fastify, hasDocs);
+  requireAccess(fastify);
   acceptBodies(fastify, bodyBudget, holderOf(app, isApi));
   fastify.addHook('preValidation', storableUrl);
   if (hasDocs) {

@@ -2,6 +2,7 @@ import { Body, Controller, HttpCode, Inject, Param, Post, Req } from '@nestjs/co
 import { ApiBody, ApiOperation } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { definitionController } from '../api/definition.controller';
+import { Needs } from '../auth/access';
 import { nameOf } from '../auth/auth';
 import { checked } from '../common/check';
 import { Any, Flag } from '../common/fields';
@@ -26,10 +27,14 @@ class ActionTestDto {
 }
 
 @Controller('api/v1/actions')
-export class ActionsController extends definitionController('actions', ActionDto, Actions) {
+export class ActionsController extends definitionController('actions', ActionDto, Actions, {
+  reads: Needs('viewer'),
+  writes: Needs('editor'),
+}) {
   @Inject(ActionTests) private readonly tests: ActionTests;
 
   @Post(':ref/test')
+  @Needs('editor')
   @HttpCode(200)
   @ApiBody({ type: ActionTestDto, required: false })
   @ApiOperation({

@@ -1,6 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { idOf, momentOf, momentProblem, RangeQuery } from '../api/range-query';
+import { Needs } from '../auth/access';
 import { checked } from '../common/check';
 import { Choice, Text } from '../common/fields';
 import type { ExecutionStatus } from './execution';
@@ -66,6 +67,7 @@ export class ExecutionsController {
   ) {}
 
   @Get()
+  @Needs('viewer')
   @ApiOperation({ summary: 'Executions, newest first' })
   @ApiQuery({ type: ExecutionsQuery })
   async list(@Query() given: Record<string, string>) {
@@ -74,12 +76,14 @@ export class ExecutionsController {
   }
 
   @Get(':id')
+  @Needs('viewer')
   @ApiOperation({ summary: 'One execution with all its attempts' })
   async get(@Param('id') id: string) {
     return this.shown.get(idOf(id));
   }
 
   @Post('retry')
+  @Needs('operator')
   @HttpCode(200)
   @ApiBody({ type: RetryDto, required: false })
   @ApiOperation({
@@ -92,6 +96,7 @@ export class ExecutionsController {
   }
 
   @Post(':id/retry')
+  @Needs('operator')
   @HttpCode(200)
   @ApiOperation({ summary: 'Try a failed, unknown or cancelled one again, with the same key' })
   async retry(@Param('id') id: string) {
@@ -100,6 +105,7 @@ export class ExecutionsController {
   }
 
   @Post(':id/cancel')
+  @Needs('operator')
   @HttpCode(200)
   @ApiOperation({ summary: 'Cancel one that has not begun' })
   async cancel(@Param('id') id: string) {
@@ -108,6 +114,7 @@ export class ExecutionsController {
   }
 
   @Post(':id/approve')
+  @Needs('approve')
   @HttpCode(200)
   @ApiOperation({
     summary:
@@ -119,6 +126,7 @@ export class ExecutionsController {
   }
 
   @Post(':id/reject')
+  @Needs('approve')
   @HttpCode(200)
   @ApiOperation({ summary: 'Reject one that waits for approval' })
   async reject(@Param('id') id: string) {
@@ -127,6 +135,7 @@ export class ExecutionsController {
   }
 
   @Post(':id/resolve')
+  @Needs('operator')
   @HttpCode(200)
   @ApiBody({ type: Resolution })
   @ApiOperation({ summary: 'Say what came of an unknown one' })

@@ -25,7 +25,8 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RAW_BODY } from '../api/raw-body';
 import { momentOf, RangeQuery } from '../api/range-query';
-import { IntakeOf, Public, senderOf } from '../auth/auth';
+import { Needs, Public } from '../auth/access';
+import { IntakeOf, senderOf } from '../auth/auth';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
 import { Choice, Text } from '../common/fields';
@@ -125,6 +126,7 @@ export class AlertsController {
   }
 
   @Get()
+  @Needs('viewer')
   @ApiOperation({
     summary: 'Alerts, newest first, with what they matched and what was executed because of them',
   })

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { drain, readBody } from '../api/body';
 import { bodyBudget, type Lease } from '../api/body-budget';
-import { allow, bearerIn } from '../auth/auth';
+import { allow, bearerIn, senderAs } from '../auth/auth';
 import { clientAddress } from '../auth/client-address';
 import { Identities } from '../auth/identities';
 import { answerError, answerJson } from '../api/raw-answer';
@@ -82,9 +82,9 @@ export class FastIngestRoute {
     let lease: Lease | undefined;
     const end = begin(`alerts of ${format}`);
     try {
-      const principal = await this.identities.of(token, clientAddress(request));
-      allow(principal, format);
-      const sender = principal.kind === 'source' ? principal : { name: 'api' };
+      const identified = await this.identities.of(token, clientAddress(request));
+      allow(identified, format);
+      const sender = senderAs(identified);
       lease = bodyBudget.lease(sender.name);
       const raw = await readBody(request, response, BODY_BYTES_AT_MOST, lease);
       const facts = { raw, headers: request.headers, query, now: this.clock.now() };

@@ -2,12 +2,16 @@ import { Controller, Get, Inject, Param, Res } from '@nestjs/common';
 import { ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { definitionController, type Resource } from '../api/definition.controller';
+import { NeedsWhole } from '../auth/access';
 import { CLOCK, type Clock } from '../common/clock';
 import { SourceActivity } from './source-activity';
 import { SourceDto, Sources } from './sources';
 
 @Controller('api/v1/sources')
-export class SourcesController extends definitionController('sources', SourceDto, Sources) {
+export class SourcesController extends definitionController('sources', SourceDto, Sources, {
+  reads: NeedsWhole('viewer'),
+  writes: NeedsWhole('admin'),
+}) {
   constructor(
     private readonly sources: Sources,
     private readonly activity: SourceActivity,
@@ -17,6 +21,7 @@ export class SourcesController extends definitionController('sources', SourceDto
   }
 
   @Get(':ref')
+  @NeedsWhole('viewer')
   @ApiOperation({
     summary: 'Read, by id or name; with when it was last heard, and how much came in the last minute',
   })
@@ -29,6 +34,7 @@ export class SourcesController extends definitionController('sources', SourceDto
   }
 
   @Get(':ref/recent')
+  @NeedsWhole('admin')
   @ApiOperation({
     summary: 'The last payloads, what each was read as, and what became of it or why it was refused',
   })

@@ -58,6 +58,12 @@ export interface DefinitionFace {
   get(reference: string, reply: FastifyReply): Promise<Resource>;
 }
 
+/** Decorators that declare who may read and write definitions of a kind. */
+export interface DefinitionAccess {
+  reads: MethodDecorator;
+  writes: MethodDecorator;
+}
+
 /** Fields that every resource has beside its definition. */
 class Shown {
   @ApiProperty({ format: 'uuid' }) id: string;
@@ -74,6 +80,7 @@ export function definitionController(
   name: string,
   dto: Type,
   definitions: Type<Definitions>,
+  { reads, writes }: DefinitionAccess,
 ): Type<DefinitionFace> {
   const body = ApiBody({ type: dto });
   const shown = { schema: { allOf: [{ $ref: getSchemaPath(dto) }, { $ref: getSchemaPath(Shown) }] } };
@@ -94,6 +101,7 @@ export function definitionController(
     @Inject(definitions) readonly definitions: Definitions;
 
     @Get()
+    @reads
     @ApiOperation({ summary: `List ${name}` })
     @ApiQuery({ type: PageQuery })
     async list(@Query() query: Record<string, string>): Promise<Page<Resource>> {
@@ -102,6 +110,7 @@ export function definitionController(
     }
 
     @Post()
+    @writes
     @body
     @ApiCreatedResponse(shown)
     @ApiOperation({ summary: 'Create' })
@@ -110,6 +119,7 @@ export function definitionController(
     }
 
     @Get(':ref')
+    @reads
     @ApiOkResponse(shown)
     @ApiOperation({ summary: 'Read, by id or name' })
     async get(
@@ -120,6 +130,7 @@ export function definitionController(
     }
 
     @Put(':ref')
+    @writes
     @body
     @ifMatch
     @ApiOkResponse(shown)
@@ -134,6 +145,7 @@ export function definitionController(
     }
 
     @Patch(':ref')
+    @writes
     @ApiBody({ schema: { type: 'object', description: `Some fields of a ${dto.name}; null removes one` } })
     @ifMatch
     @ApiConsumes('application/json', 'application/merge-patch+json')
@@ -179,6 +191,7 @@ export function definitionController(
     }
 
     @Delete(':ref')
+    @writes
     @HttpCode(204)
     @ifMatch
     @ApiNoContentResponse()

@@ -1,11 +1,21 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { Injectable, SetMetadata, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
+import {
+  applyDecorators,
+  Injectable,
+  type CallHandler,
+  type CanActivate,
+  type ExecutionContext,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { ApiExtension } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
+import type { Observable } from 'rxjs';
+import { runAs, scopesOf, type Caller } from '../common/caller';
 import { Forbidden, Unauthorized } from '../common/errors';
 import { RouteConfig } from '../common/route-config';
+import { accessOf, HOW_TO_SIGN_IN, Needs, permit, type Access } from './access';
 import { clientAddress } from './client-address';
-import { Identities, type Principal, type Sender } from './identities';
+import type { Identified, Identities, Sender } from './identities';
 
 /** Rules for a route that takes alerts: its format, and where else than usual a request may have its token. */
 interface WayIn {
@@ -14,71 +24,86 @@ interface WayIn {
   inBody?: { of: string; token: (request: FastifyRequest) => string | undefined };
 }
 
-const PUBLIC = 'monscale:public';
-
-/** Opens a route to everybody: health, metrics, the API's description. */
-export const Public = () => SetMetadata(PUBLIC, true);
-
 /**
  * Marks a route that takes alerts: it is open to the sources of this format as well, whose senders may give the token
  * as `?token=` or as the password of basic authentication.
  */
 export const IntakeOf = (format: string | WayIn['format'], inBody?: WayIn['inBody']) =>
-  RouteConfig({
-    intake: { format: typeof format === 'string' ? () => format : format, inBody } satisfies WayIn,
-  });
+  applyDecorators(
+    Needs('operator'),
+    RouteConfig({
+      intake: { format: typeof format === 'string' ? () => format : format, inBody } satisfies WayIn,
+    }),
+    ApiExtension('x-intake', true),
+  );
 
-/** Returns the source that sent a request; senders with an API token are `api`. */
-export function senderOf(request: FastifyRequest): Sender {
-  const principal = principalOf(request);
-  return principal?.kind === 'source' ? principal : { name: 'api' };
+/** Returns under which name what a request sends is stored, and what it may send. */
+export const senderOf = (request: FastifyRequest): Sender => senderAs(identifiedIn(request));
+
+/** Returns the sender of alerts: a source, or `api`; callers with a scope may speak for what is in it alone. */
+export function senderAs(identified: Identified | undefined): Sender {
+  if (identified === undefined) return { name: 'api' };
+  const { caller, source } = identified;
+  if (source !== undefined) return source;
+  const scopes = scopesOf(caller, 'operator');
+  if (scopes === null) return { name: 'api' };
+  // A name of its own: it must not end what another caller began.
+  const name = `api ${caller.credentialId ?? caller.userId ?? caller.via}`;
+  return { name, limits: { services: null, labels: {}, addLabels: {}, scopes } };
 }
+
+/** Returns who sent a request; undefined on public routes, and when that is not known yet. */
+export const callerIn = (request: FastifyRequest): Caller | undefined => identifiedIn(request)?.caller;
 
 /** Returns who sent a request, in words. */
-export function nameOf(request: FastifyRequest): string {
-  const principal = principalOf(request);
-  return principal?.kind === 'source' ? `source ${principal.name}` : 'the administrator';
-}
+export const nameOf = (request: FastifyRequest): string => callerIn(request)?.actor ?? 'nobody';
 
-/** Returns who sent a request; undefined when that is not known yet. */
-export const principalOf = (request: FastifyRequest): Principal | undefined =>
-  (request as { principal?: Principal }).principal;
+const identifiedIn = (request: FastifyRequest): Identified | undefined =>
+  (request as { identified?: Identified }).identified;
 
 /**
- * Checks that a source sends alerts of its own format.
+ * Checks that the caller may send alerts: sources those of their own format, all others with the right for it.
  *
- * @throws Forbidden
+ * @throws Forbidden, Unauthorized
  */
-export function allow(principal: Principal, format: string | undefined): void {
-  if (principal.kind !== 'source' || principal.format === format) return;
-  throw new Forbidden(`the token of source ${principal.name} is good for ${principal.format} alerts alone`);
+export function allow({ caller, source }: Identified, format: string | undefined): void {
+  if (source === undefined) return permit(caller, SENDS_ALERTS);
+  if (source.format === format) return;
+  throw new Forbidden(`the token of source ${source.name} is good for ${source.format} alerts alone`);
 }
 
+const SENDS_ALERTS: Access = { right: 'operator', isWhole: false };
+
 /**
- * Guard that lets in the built-in administrator, and sources where they may send. Requests with a body were identified
- * before it was read; those whose token is in the body are identified here.
+ * Guard that lets in who may. Requests with a body were identified before it was read; those whose token is in the body
+ * are identified here.
  */
 @Injectable()
 export class AuthGuard implements CanActivate {
-  constructor(
-    private readonly reflector: Reflector,
-    private readonly identities: Identities,
-  ) {}
+  constructor(private readonly identities: Identities) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const places = [context.getHandler(), context.getClass()];
-    if (this.reflector.getAllAndOverride<boolean>(PUBLIC, places)) return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    if (principalOf(request) === undefined) await identify(this.identities, request, true);
+    if (identifiedIn(request) === undefined) await identify(this.identities, request, true);
     return true;
   }
 }
 
+/** Interceptor that runs handlers in the name of their caller. A guard can't: its context does not reach the handler. */
+@Injectable()
+export class AsCaller implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const caller = callerIn(context.switchToHttp().getRequest<FastifyRequest>());
+    return caller === undefined ? next.handle() : runAs(caller, () => next.handle());
+  }
+}
+
 /**
- * Finds out who sent a request.
+ * Finds out who sent a request, and checks that they may: a bearer token, else the session of a cookie, else what
+ * everybody may.
  *
  * @param isRead whether its body has been read
- * @returns false when the token can only be in the body, which has not been read yet
+ * @returns false on public routes, and when the token can only be in the body, which has not been read yet
  * @throws Unauthorized, TooManyRequests, Forbidden
  */
 export async function identify(
@@ -86,6 +111,8 @@ export async function identify(
   request: FastifyRequest,
   isRead: boolean,
 ): Promise<boolean> {
+  const access = accessOf(request);
+  if (access === 'public') return false;
   const { intake } = request.routeOptions.config as { intake?: WayIn };
   const format = intake?.format(request);
   const inBody = intake?.inBody?.of === format ? intake?.inBody : undefined;
@@ -93,13 +120,16 @@ export async function identify(
     bearerIn(request.headers) ??
     (intake && tokenIn(request)) ??
     (isRead ? inBody?.token(request) : undefined);
-  if (token === undefined) {
-    if (inBody !== undefined && !isRead) return false;
-    throw new Unauthorized('send your token as "Authorization: Bearer <token>"');
-  }
-  const principal = await identities.of(token, clientAddress(request.raw));
-  allow(principal, format);
-  Object.assign(request, { principal });
+  if (token === undefined && inBody !== undefined && !isRead) return false;
+  const identified =
+    token === undefined
+      ? await identities.withoutToken(request)
+      : await identities.of(token, clientAddress(request.raw));
+  if (identified === undefined) throw new Unauthorized(HOW_TO_SIGN_IN);
+  if (intake !== undefined || identified.source !== undefined) allow(identified, format);
+  else permit(identified.caller, access);
+  const needs = typeof access === 'string' ? undefined : access.right;
+  Object.assign(request, { identified: { ...identified, caller: { ...identified.caller, needs } } });
   return true;
 }
 

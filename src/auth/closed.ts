@@ -3,31 +3,34 @@ import { timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Forbidden, Unauthorized } from '../common/errors';
 import { problemOf, sendProblem } from '../common/problem.filter';
+import { DESCRIPTION, permit, type Access } from './access';
 import { bearerIn, passwordIn } from './auth';
 import { clientAddress } from './client-address';
 import { hashOf, type Identities } from './identities';
 
-/** Routes of Swagger UI and of its document. */
-const DESCRIPTION = /^\/docs(?:[/-]|$)/;
-
 /**
- * Checks a request for the administrator's token, or for one that is good for this alone: as a bearer token, or as the
- * password of basic authentication, which browsers ask a person for.
+ * Checks that a request's caller may read, or has a token that is good for this alone: as a bearer token, or as the
+ * password of basic authentication, which browsers ask a person for. Without one it may have a session.
  *
  * @throws Unauthorized, Forbidden, TooManyRequests
  */
 export async function letIn(
   request: FastifyRequest,
   identities: Identities,
+  access: Access,
   ownToken?: string,
 ): Promise<void> {
   const given = bearerIn(request.headers) ?? passwordIn(request.headers);
-  if (given === undefined)
+  if (given !== undefined && ownToken !== undefined && timingSafeEqual(hashOf(given), hashOf(ownToken)))
+    return;
+  const identified =
+    given === undefined
+      ? await identities.withoutToken(request)
+      : await identities.of(given, clientAddress(request.raw));
+  if (identified === undefined)
     throw new Unauthorized('send a token as "Authorization: Bearer <token>", or as the password');
-  if (ownToken !== undefined && timingSafeEqual(hashOf(given), hashOf(ownToken))) return;
-  const principal = await identities.of(given, clientAddress(request.raw));
-  if (principal.kind !== 'administrator')
-    throw new Forbidden('the token of a source is good for alerts alone');
+  if (identified.source !== undefined) throw new Forbidden('the token of a source is good for alerts alone');
+  permit(identified.caller, access);
 }
 
 /**
@@ -38,7 +41,7 @@ export function closeDescription(fastify: FastifyInstance, identities: Identitie
   fastify.addHook('onRequest', async (request, reply) => {
     if (!DESCRIPTION.test(request.routeOptions.url ?? '')) return;
     try {
-      await letIn(request, identities);
+      await letIn(request, identities, { right: 'viewer', isWhole: false });
     } catch (error) {
       sendProblem(reply, error, problemOf(error), 'Basic realm="monscale", charset="UTF-8"');
       return reply;

@@ -1,16 +1,26 @@
 import { hash as digest, timingSafeEqual } from 'node:crypto';
-import { Global, Inject, Injectable, Module } from '@nestjs/common';
+import { Global, Inject, Injectable, Module, Optional } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
 import { Batcher } from '../common/batcher';
+import { ALL_RIGHTS, type Caller, type Scope } from '../common/caller';
 import { CLOCK, type Clock } from '../common/clock';
 import { TooManyRequests, Unauthorized } from '../common/errors';
 import { SharedRun } from '../common/shared-run';
 import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
 import { Database } from '../database/database';
+import { ApiTokens, TOKEN_PREFIX } from './api-tokens';
+import { clientAddress } from './client-address';
 import { Guesses } from './guesses';
+import { GRANTS_OF_NOBODY, type GrantsColumn } from './rights';
+import { Sessions } from './sessions';
 
-/** Sender of a request. */
-export type Principal = { kind: 'administrator' } | ({ kind: 'source'; format: string } & Sender);
+/** Who sent a request. */
+export interface Identified {
+  caller: Caller;
+  /** Set for sources, which may only send alerts. */
+  source?: Sender & { format: string };
+}
 
 /** Name under which the contents of a request are stored, and the stored params of that source. */
 export interface Sender {
@@ -28,6 +38,8 @@ export interface SourceLimits {
   labels: Record<string, string>;
   /** Labels that are added to its alerts. */
   addLabels: Record<string, string>;
+  /** Scopes of the services that it may send alerts for; absent for all. */
+  scopes?: readonly Scope[];
 }
 
 interface SourceRow extends SourceLimits {
@@ -53,10 +65,15 @@ export class Identities {
   private readonly listing = new SharedRun(() => this.list());
   private listed = { hashes: new Set<string>(), at: -Infinity };
 
+  /** Reads of what those may who send nothing; concurrent requests share one. */
+  private readonly anonymous = new Batcher((requests: string[]) => this.ofNobody(requests));
+
   constructor(
     private readonly database: Database,
+    private readonly tokens: ApiTokens,
     @Inject(CONFIG) config: Config,
     @Inject(CLOCK) private readonly clock: Clock,
+    @Optional() private readonly sessions?: Sessions,
   ) {
     this.adminHash = config.adminToken === undefined ? undefined : hashOf(config.adminToken);
   }
@@ -68,24 +85,55 @@ export class Identities {
    * @throws Unauthorized
    * @throws TooManyRequests when the token is not even looked up
    */
-  async of(token: string, address: string): Promise<Principal> {
+  async of(token: string, address: string): Promise<Identified> {
     const hash = hashOf(token);
     // Hashes are of one length, and comparing them takes the same time wherever they differ.
     if (this.adminHash !== undefined && timingSafeEqual(hash, this.adminHash))
-      return { kind: 'administrator' };
+      return {
+        caller: { actor: 'the administrator', via: 'administrator', address, grants: ALL_RIGHTS },
+      };
     const waitSeconds = this.guesses.waitSeconds(address, this.now());
     if (waitSeconds > 0 && !(await this.mayBeRight(hash))) {
       telemetry.tokensRefused.inc({ reason: 'slowed' });
       throw new TooManyRequests('too many unknown tokens come from this address', waitSeconds);
     }
+    const identified = await this.lookUp(token, hash, address);
+    if (identified !== undefined) return identified;
+    this.guesses.failed(address, this.now());
+    telemetry.tokensRefused.inc({ reason: 'unknown' });
+    throw new Unauthorized('this token is not known');
+  }
+
+  /** Returns who sent a request without a token: by a cookie, or what everybody may; undefined where that is nothing. */
+  async withoutToken(request: FastifyRequest): Promise<Identified | undefined> {
+    const caller = await this.sessions?.callerOf(request);
+    if (caller !== undefined) return { caller };
+    const address = clientAddress(request.raw);
+    const grants = await this.anonymous.add(address);
+    return grants.length === 0
+      ? undefined
+      : { caller: { actor: 'nobody', via: 'anonymous', address, grants } };
+  }
+
+  private async lookUp(token: string, hash: Buffer, address: string): Promise<Identified | undefined> {
+    const caller = token.startsWith(TOKEN_PREFIX) ? await this.tokens.callerOf(hash, address) : undefined;
+    if (caller !== undefined) return { caller };
     const source = await this.sources.add(hash);
-    if (source === undefined) {
-      this.guesses.failed(address, this.now());
-      telemetry.tokensRefused.inc({ reason: 'unknown' });
-      throw new Unauthorized('this token is not known');
-    }
+    if (source === undefined) return undefined;
     const { name, format, params, services, labels, addLabels } = source;
-    return { kind: 'source', name, format, params, limits: { services, labels, addLabels } };
+    return {
+      caller: { actor: `source ${name}`, via: 'source', address, grants: [] },
+      source: { name, format, params, limits: { services, labels, addLabels } },
+    };
+  }
+
+  private async ofNobody(requests: readonly string[]): Promise<GrantsColumn[]> {
+    const [row] = await this.database.keyed.rows<{ grants: GrantsColumn }>(
+      `SELECT ${GRANTS_OF_NOBODY} AS grants`,
+      [],
+      'auth_nobody',
+    );
+    return requests.map(() => row?.grants ?? []);
   }
 
   private now(): number {
@@ -106,7 +154,7 @@ export class Identities {
   private async list(): Promise<void> {
     if (performance.now() - this.listed.at <= LIST_MS) return;
     const rows = await this.database.keyed.rows<{ hash: Buffer }>(
-      'SELECT token_hash AS hash FROM sources',
+      'SELECT token_hash AS hash FROM sources UNION ALL SELECT token_hash FROM api_tokens',
       [],
       'auth_tokens',
     );
@@ -128,5 +176,5 @@ export class Identities {
 export const hashOf = (token: string): Buffer => digest('sha256', token, 'buffer');
 
 @Global()
-@Module({ providers: [Identities], exports: [Identities] })
+@Module({ providers: [ApiTokens, Identities], exports: [Identities] })
 export class IdentitiesModule {}

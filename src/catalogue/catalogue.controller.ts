@@ -2,6 +2,7 @@ import { Controller, Get } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { ActionRegistry } from '../actions/action-registry';
 import { FormatRegistry } from '../alerts/format-registry';
+import { Needs } from '../auth/access';
 import { LoadBalancerRegistry } from '../load-balancers/load-balancer-registry';
 import { MetricRegistry } from '../metrics/metric-registry';
 import { CONDITION_FUNCTIONS } from '../engine/condition';
@@ -21,6 +22,7 @@ export class CatalogueController {
   ) {}
 
   @Get()
+  @Needs('viewer')
   @ApiOperation({
     summary:
       'Every metric, policy, action, alert format and load balancer, with the JSON Schema of its params; functions of conditions',

@@ -1,4 +1,5 @@
-import { isWithin, may, scopesOf, visibleTo, type Caller, type Grant } from './caller';
+import fc from 'fast-check';
+import { intersection, isWithin, may, ROLES, scopesOf, visibleTo, type Caller, type Grant } from './caller';
 
 const callerWith = (...grants: Grant[]): Caller => ({
   actor: 'anna',
@@ -49,3 +50,37 @@ test.each([
 ] as const)('labels %j within %j: %s', (labels, scopes, isIn) => {
   expect(isWithin(labels, scopes)).toBe(isIn);
 });
+
+test.each([
+  ['a lower role', grant('viewer'), grant('editor'), [grant('viewer')]],
+  ['a role of the maker that is lower', grant('admin'), grant('operator'), [grant('operator')]],
+  ['a scope of the token', grant('editor', { team: 'web' }), grant('editor'), [grant('editor', { team: 'web' })]],
+  ['a scope of the maker', grant('editor'), grant('editor', { team: 'web' }), [grant('editor', { team: 'web' })]],
+  ['both scopes', grant('editor', { env: 'x' }), grant('editor', { team: 'web' }), [grant('editor', { team: 'web', env: 'x' })]],
+  ['scopes that exclude each other', grant('editor', { team: 'db' }), grant('editor', { team: 'web' }), []],
+  ['approval that the maker lacks', grant(null, null, true), grant('admin'), []],
+  ['approval of both', grant(null, null, true), grant('admin', null, true), [grant(null, null, true)]],
+] as const)('what a token and its maker both may: %s', (_, token, maker, both) => {
+  expect(intersection([token], [maker])).toEqual(both);
+}); // prettier-ignore
+
+const labels = fc.dictionary(fc.constantFrom('team', 'env', '__proto__'), fc.constantFrom('a', 'b'), {
+  maxKeys: 2,
+});
+const grants = fc.array(
+  fc.record({
+    role: fc.constantFrom(null, ...ROLES),
+    approve: fc.boolean(),
+    scope: fc.option(labels),
+  }),
+  { maxLength: 4 },
+);
+
+test('a token may something with a thing if and only if its own grants and those of its maker both give it', () => {
+  fc.assert(
+    fc.property(grants, grants, labels, fc.constantFrom(...ROLES, 'approve' as const), (own, maker, thing, right) => {
+      const has = (given: readonly Grant[]) => isWithin(thing, scopesOf(callerWith(...given), right));
+      expect(has(intersection(own, maker))).toBe(has(own) && has(maker));
+    }),
+  );
+}); // prettier-ignore

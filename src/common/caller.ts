@@ -78,3 +78,30 @@ export const isWithin = (
   scopes.some((scope) =>
     Object.entries(scope).every(([label, value]) => Object.hasOwn(labels, label) && labels[label] === value),
   );
+
+/** Rights of the built-in administrator. */
+export const ALL_RIGHTS: readonly Grant[] = [{ role: 'admin', approve: true, scope: null }];
+
+/** Returns what two lists of grants both give: rights of a token, which are never above those of its maker. */
+export function intersection(some: readonly Grant[], others: readonly Grant[]): Grant[] {
+  return some.flatMap((one) =>
+    others.flatMap((other) => {
+      const scope = both(one.scope, other.scope);
+      const role = lower(one.role, other.role);
+      const approve = one.approve && other.approve;
+      return scope === undefined || (role === null && !approve) ? [] : [{ role, approve, scope }];
+    }),
+  );
+}
+
+const lower = (one: Role | null, other: Role | null): Role | null =>
+  one === null || other === null ? null : ROLES[Math.min(ROLES.indexOf(one), ROLES.indexOf(other))]!;
+
+/** Returns the scope of what is in both scopes; undefined when nothing can be. */
+function both(one: Scope | null, other: Scope | null): Scope | null | undefined {
+  if (one === null || other === null) return one ?? other;
+  const isContrary = Object.entries(other).some(
+    ([label, value]) => Object.hasOwn(one, label) && one[label] !== value,
+  );
+  return isContrary ? undefined : { ...one, ...other };
+}

@@ -1,7 +1,7 @@
 import { Controller, Get, Header, Inject, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Public } from '../auth/auth';
+import { Public } from '../auth/access';
 import { letIn } from '../auth/closed';
 import { Identities } from '../auth/identities';
 import { registry, telemetry } from '../common/telemetry';
@@ -11,7 +11,6 @@ import { Queues } from '../queue/queues';
 import { Health } from './health';
 
 /** Routes for machines: liveness, readiness and metrics. */
-@Public()
 @ApiTags('health')
 @Controller()
 export class HealthController {
@@ -23,12 +22,14 @@ export class HealthController {
   ) {}
 
   @Get('health/live')
+  @Public()
   @ApiOperation({ summary: 'The process answers' })
   live() {
     return { status: 'up', roles: this.config.roles };
   }
 
   @Get('health/ready')
+  @Public()
   @ApiOperation({
     summary:
       'Each role by what it needs to do its work, tried in small: `up`; `degraded` when it takes work and something is amiss; `down`, with 503, when it can not. Checks: database, redis, clock; of a scheduler, scheduler and polls; of a trap listener, spool and sources; with embedded servers, disk',
@@ -40,11 +41,13 @@ export class HealthController {
   }
 
   @Get('metrics')
+  @Public()
   @Header('Content-Type', registry.contentType)
   @ApiOperation({ summary: 'Prometheus metrics; with MONSCALE_METRICS_TOKEN for who has it' })
   async metrics(@Req() request: FastifyRequest): Promise<string> {
     const { metricsToken } = this.config;
-    if (metricsToken !== undefined) await letIn(request, this.identities, metricsToken);
+    if (metricsToken !== undefined)
+      await letIn(request, this.identities, { right: 'viewer', isWhole: true }, metricsToken);
     const counts = await this.queues.counts().catch(() => []);
     telemetry.queueLength.reset();
     for (const { queue, ...states } of counts) {

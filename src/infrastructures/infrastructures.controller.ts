@@ -1,5 +1,6 @@
 import { Controller } from '@nestjs/common';
 import { definitionController } from '../api/definition.controller';
+import { Needs } from '../auth/access';
 import { InfrastructureDto } from './infrastructure.dto';
 import { Infrastructures } from './infrastructures';
 
@@ -8,4 +9,5 @@ export class InfrastructuresController extends definitionController(
   'infrastructures',
   InfrastructureDto,
   Infrastructures,
+  { reads: Needs('viewer'), writes: Needs('editor') },
 ) {}

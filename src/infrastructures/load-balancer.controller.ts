@@ -1,5 +1,6 @@
 import { Controller, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Needs } from '../auth/access';
 import { CLOCK, type Clock } from '../common/clock';
 import { Conflict, NotFound } from '../common/errors';
 import { KillSwitch } from '../kill-switch/kill-switch';
@@ -19,6 +20,7 @@ export class LoadBalancerController {
   ) {}
 
   @Get()
+  @Needs('viewer')
   @ApiOperation({
     summary:
       'Members of its pool and what each of them is, the last changes and why, the last sync and the next',
@@ -29,6 +31,7 @@ export class LoadBalancerController {
   }
 
   @Post('sync')
+  @Needs('operator')
   @HttpCode(202)
   @ApiOperation({ summary: 'Makes its next sync due at once; 409 while the kill switch is on' })
   async sync(@Param('ref') reference: string): Promise<ShownLoadBalancer> {

@@ -1,5 +1,6 @@
 import { Body, Controller, Get, Put } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { demand, Needs, NeedsWhole } from '../auth/access';
 import { checked } from '../common/check';
 import { Flag, Text } from '../common/fields';
 import { KillSwitch } from './kill-switch';
@@ -20,16 +21,21 @@ export class KillSwitchController {
   constructor(private readonly killSwitch: KillSwitch) {}
 
   @Get()
+  @Needs('viewer')
   @ApiOperation({ summary: 'Is it on, by whom, and why' })
   get() {
     return this.killSwitch.show();
   }
 
   @Put()
+  @NeedsWhole('operator')
   @ApiBody({ type: KillSwitchDto })
-  @ApiOperation({ summary: 'Turn it on or off; 409 when the environment holds it on' })
+  @ApiOperation({
+    summary: 'Turn it on, or off, which needs the right admin; 409 when the environment holds it on',
+  })
   set(@Body() body: unknown) {
     const { on, reason } = checked(KillSwitchDto, body);
+    if (!on) demand('admin');
     return this.killSwitch.set(on, reason);
   }
 }

@@ -1,5 +1,6 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Needs } from '../auth/access';
 import { checked } from '../common/check';
 import type { Chosen } from '../common/choice';
 import { Tools } from './tools';
@@ -13,6 +14,7 @@ export class ToolsController {
   constructor(private readonly tools: Tools) {}
 
   @Post('metrics/try')
+  @Needs('editor')
   @HttpCode(200)
   @ApiBody({ type: MetricTryDto })
   @ApiOperation({ summary: 'Read a metric once, as a poll would: its value, or why it can not be read' })
@@ -22,6 +24,7 @@ export class ToolsController {
   }
 
   @Post('snmp/walk')
+  @Needs('editor')
   @HttpCode(200)
   @ApiBody({ type: SnmpWalkDto })
   @ApiOperation({

@@ -1,5 +1,6 @@
 import { Controller, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Needs } from '../auth/access';
 import { CLOCK, type Clock } from '../common/clock';
 import { Conflict, messageOf } from '../common/errors';
 import type { InfrastructureRow } from '../database/entities';
@@ -21,6 +22,7 @@ export class CapacityController {
   ) {}
 
   @Get('capacity')
+  @Needs('viewer')
   @ApiOperation({ summary: 'Nodes there are, nodes in flight, and the limits' })
   async capacity(@Param('ref') reference: string) {
     const row = await this.infrastructures.store.get(reference);
@@ -50,6 +52,7 @@ export class CapacityController {
   }
 
   @Post('end-freeze')
+  @Needs('operator')
   @HttpCode(200)
   @ApiOperation({
     summary: 'Lets it be scaled again at once after it went up and down too often; 409 when it is not frozen',

@@ -1,6 +1,7 @@
 import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { momentOf, momentProblem, RangeQuery } from '../api/range-query';
+import { Needs } from '../auth/access';
 import { checked } from '../common/check';
 import { Decimal, Text } from '../common/fields';
 import { Decisions } from './decisions';
@@ -27,12 +28,14 @@ export class ServiceStatesController {
   ) {}
 
   @Get('state')
+  @Needs('viewer')
   @ApiOperation({ summary: 'Phase, reason and explanation, with the numbers' })
   state(@Param('ref') reference: string) {
     return this.states.state(reference);
   }
 
   @Get('decisions')
+  @Needs('viewer')
   @ApiOperation({ summary: 'The ledger, newest first: one entry per interval of the same phase and reason' })
   @ApiQuery({ type: RangeQuery })
   decisions(@Param('ref') reference: string, @Query() query: Record<string, string>) {
@@ -41,6 +44,7 @@ export class ServiceStatesController {
   }
 
   @Get('why')
+  @Needs('viewer')
   @ApiOperation({
     summary:
       'Why it was as it was at a moment: the condition with its values, what stopped it, what would have to change',
@@ -51,6 +55,7 @@ export class ServiceStatesController {
   }
 
   @Get('report')
+  @Needs('viewer')
   @ApiOperation({
     summary: 'What it came to over some days: triggers, time in alarm, at the limit, in missing data',
   })
@@ -64,6 +69,7 @@ export class ServiceStatesController {
   }
 
   @Post('evaluate')
+  @Needs('operator')
   @HttpCode(200)
   @ApiOperation({ summary: 'Reads every metric now and says what the rule would, without acting or storing' })
   evaluate(@Param('ref') reference: string) {
@@ -71,6 +77,7 @@ export class ServiceStatesController {
   }
 
   @Post('end-wisdom')
+  @Needs('operator')
   @HttpCode(200)
   @ApiOperation({ summary: 'Ends a wisdom time early; the ledger records it' })
   endWisdom(@Param('ref') reference: string) {

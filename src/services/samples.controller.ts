@@ -1,6 +1,7 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { momentOf, momentProblem } from '../api/range-query';
+import { Needs } from '../auth/access';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
 import { InvalidInput } from '../common/errors';
@@ -53,6 +54,7 @@ export class SamplesController {
   ) {}
 
   @Get()
+  @Needs('viewer')
   @ApiOperation({ summary: `Readings of a metric, at most ${MAX_POINTS} points` })
   @ApiQuery({ type: SamplesQuery })
   async samples(@Param('ref') reference: string, @Query() given: Record<string, string>) {

@@ -1,7 +1,11 @@
 import { Controller } from '@nestjs/common';
 import { definitionController } from '../api/definition.controller';
+import { Needs } from '../auth/access';
 import { ServiceDto } from './service.dto';
 import { Services } from './services';
 
 @Controller('api/v1/services')
-export class ServicesController extends definitionController('services', ServiceDto, Services) {}
+export class ServicesController extends definitionController('services', ServiceDto, Services, {
+  reads: Needs('viewer'),
+  writes: Needs('editor'),
+}) {}

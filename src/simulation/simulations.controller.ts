@@ -1,6 +1,7 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { LONG_BODY } from '../api/raw-body';
+import { Needs } from '../auth/access';
 import { RouteConfig } from '../common/route-config';
 import { SimulationDto } from './simulation.dto';
 import { Simulations } from './simulations';
@@ -13,6 +14,7 @@ export class SimulationsController {
   constructor(private readonly simulations: Simulations) {}
 
   @Post()
+  @Needs('viewer')
   @HttpCode(200)
   @RouteConfig(LONG_BODY)
   @ApiBody({ type: SimulationDto })

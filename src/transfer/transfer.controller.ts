@@ -10,6 +10,7 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
+import { Needs } from '../auth/access';
 import { RouteConfig } from '../common/route-config';
 import type { FastifyReply } from 'fastify';
 import { ActionRegistry } from '../actions/action-registry';
@@ -53,6 +54,7 @@ export class TransferController {
   ) {}
 
   @Get('export')
+  @Needs('viewer')
   @ApiQuery({ type: ExportQuery })
   @ApiProduces('application/json', 'application/yaml')
   @ApiOkResponse({ schema: { type: 'object' } })
@@ -70,6 +72,7 @@ export class TransferController {
   }
 
   @Post('import')
+  @Needs('editor')
   @HttpCode(200)
   @RouteConfig({ ...YAML_BODY, ...LONG_BODY })
   @ApiQuery({ type: ImportQuery })

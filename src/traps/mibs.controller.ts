@@ -1,4 +1,5 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Req } from '@nestjs/common';
+import { NeedsWhole } from '../auth/access';
 import { RouteConfig } from '../common/route-config';
 import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
@@ -16,12 +17,14 @@ export class MibsController {
   constructor(private readonly mibs: Mibs) {}
 
   @Get()
+  @NeedsWhole('viewer')
   @ApiOperation({ summary: 'MIB modules, those that are built in first' })
   async list(): Promise<{ items: KnownMib[] }> {
     return { items: await this.mibs.list() };
   }
 
   @Post()
+  @NeedsWhole('admin')
   @RouteConfig(RAW_BODY)
   @ApiConsumes('text/plain')
   @ApiBody({ schema: { type: 'string' } })
@@ -35,6 +38,7 @@ export class MibsController {
   }
 
   @Delete(':name')
+  @NeedsWhole('admin')
   @HttpCode(204)
   @ApiOperation({ summary: 'Delete an uploaded module' })
   remove(@Param('name') name: string): Promise<void> {

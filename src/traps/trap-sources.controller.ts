@@ -1,6 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Inject, Logger, Param } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Sources } from '../alerts/sources';
+import { NeedsWhole } from '../auth/access';
 import { CLOCK, type Clock } from '../common/clock';
 import { NotFound } from '../common/errors';
 import { storable } from '../common/json';
@@ -22,6 +23,7 @@ export class TrapSourcesController {
   ) {}
 
   @Get(':ref/refused')
+  @NeedsWhole('admin')
   @ApiOperation({
     summary: 'The last 100 senders whose SNMP notifications were refused, how often, and why',
   })
@@ -31,6 +33,7 @@ export class TrapSourcesController {
   }
 
   @Get(':ref/engines')
+  @NeedsWhole('viewer')
   @ApiOperation({
     summary: 'SNMP engines that sent version 3 traps: boots, time and when they were heard; the last 1,000',
   })
@@ -40,6 +43,7 @@ export class TrapSourcesController {
   }
 
   @Delete(':ref/engines/:engineId')
+  @NeedsWhole('admin')
   @HttpCode(204)
   @ApiOperation({
     summary: 'Forget an engine that lost its boots and is refused as replayed: what it says next is believed',
