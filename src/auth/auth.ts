@@ -15,7 +15,7 @@ import { Forbidden, Unauthorized } from '../common/errors';
 import { RouteConfig } from '../common/route-config';
 import { accessOf, HOW_TO_SIGN_IN, Needs, permit, type Access } from './access';
 import { clientAddress } from './client-address';
-import type { Identified, Identities, Sender } from './identities';
+import { Identities, type Identified, type Sender } from './identities';
 
 /** Rules for a route that takes alerts: its format, and where else than usual a request may have its token. */
 interface WayIn {
