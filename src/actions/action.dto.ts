@@ -1,5 +1,5 @@
 import { Choice } from '../common/choice';
-import { Decimal, Nested, Text, Whole } from '../common/fields';
+import { Decimal, Nested, Text, TextMap, Whole } from '../common/fields';
 import { NAME } from '../common/names';
 
 /** Retry policy: how often and how fast an attempt is repeated. */
@@ -26,6 +26,9 @@ export class ActionDto extends Choice {
 
   @Text({ description: 'What it does, for people' })
   description: string = '';
+
+  @TextMap({ description: 'Labels, by which grants can name it' })
+  labels: Record<string, string> = {};
 
   @Decimal({ description: 'How long one try may take', unit: 's', minimum: 0.1, maximum: 3_600 })
   timeoutSeconds = 30;

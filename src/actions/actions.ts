@@ -7,7 +7,7 @@ import { maskedParams, sealedParams, type Chosen } from '../common/choice';
 import { readied } from '../common/ready';
 import { Secrets } from '../common/secrets';
 import { Database } from '../database/database';
-import { DefinitionStore, type Columns } from '../database/definitions';
+import { DefinitionStore, userWords, type Columns, type User } from '../database/definitions';
 import { ActionRow } from '../database/entities';
 import { ActionRegistry } from './action-registry';
 import { ActionDto } from './action.dto';
@@ -22,7 +22,10 @@ export class Actions extends StoredDefinitions<ActionRow> {
     private readonly registry: ActionRegistry,
     secrets: Secrets,
   ) {
-    super(new DefinitionStore(database, clock, ActionRow, 'action'), secrets);
+    super(
+      new DefinitionStore(database, clock, ActionRow, 'action', { isLabelled: true, writes: 'editor' }),
+      secrets,
+    );
   }
 
   protected columns(body: unknown, { before }: Surroundings<ActionRow>): Columns<ActionRow> {
@@ -64,6 +67,7 @@ export class Actions extends StoredDefinitions<ActionRow> {
   protected async show(rows: ActionRow[]): Promise<object[]> {
     return rows.map((row) => ({
       description: row.description,
+      labels: row.labels,
       type: row.type,
       params: maskedParams(this.registry, row, this.secrets),
       timeoutSeconds: row.timeoutSeconds,
@@ -74,8 +78,8 @@ export class Actions extends StoredDefinitions<ActionRow> {
   }
 
   protected async users(manager: EntityManager, { id }: ActionRow): Promise<string[]> {
-    const services: { name: string }[] = await manager.query(
-      `SELECT s.name FROM service_actions u JOIN services s ON s.id = u.service_id
+    const services: User[] = await manager.query(
+      `SELECT s.name, s.labels FROM service_actions u JOIN services s ON s.id = u.service_id
        WHERE u.action_id = $1 ORDER BY s.name LIMIT 20`,
       [id],
     );
@@ -85,6 +89,6 @@ export class Actions extends StoredDefinitions<ActionRow> {
       [id],
     );
     const executions = open!.count === 0 ? [] : [`${open!.count} executions that have not ended`];
-    return [...services.map(({ name }) => `service ${name}`), ...executions];
+    return [...userWords('service', services), ...executions];
   }
 }

@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Batcher } from '../common/batcher';
 import { CLOCK, type Clock } from '../common/clock';
-import { Conflict, NotFound } from '../common/errors';
+import { Conflict, Forbidden, NotFound } from '../common/errors';
 import { integers, jsons, texts, timestamps, uuids } from '../database/binary-format';
 import { Database } from '../database/database';
+import { inScopes, LABELS_OF_EXECUTION, scopesParameter, scopesWith, seenScopes } from '../database/scopes';
 import type { Sql } from '../database/sql-pool';
 import { KillSwitch } from '../kill-switch/kill-switch';
 import { Queues } from '../queue/queues';
@@ -190,6 +191,7 @@ export class Executions {
    * @throws Conflict when it is a test, its action was deleted, or it would now scale otherwise than it says
    */
   async retry(id: string): Promise<void> {
+    await this.mayChange(id, 'operator');
     const now = this.clock.now();
     const [odd] = await this.database.rows<{ action: string; kind: string }>(
       `SELECT action_name AS action, kind FROM executions e
@@ -219,11 +221,12 @@ export class Executions {
     const matching = `SELECT e.id FROM executions e JOIN actions a ON a.id = e.action_id JOIN triggers t ON t.id = e.trigger_id
          WHERE e.status = $1 AND ($2::text IS NULL OR e.service_name = $2 OR e.service_id::text = $2)
            AND ($3::text IS NULL OR e.action_name = $3 OR e.action_id::text = $3)
-           AND ($4::timestamptz IS NULL OR e.created_at >= $4) AND ($5::timestamptz IS NULL OR e.created_at < $5)`;
+           AND ($4::timestamptz IS NULL OR e.created_at >= $4) AND ($5::timestamptz IS NULL OR e.created_at < $5)
+           AND ${inScopes(LABELS_OF_EXECUTION, '$6')}`;
     const { status, service = null, action = null, from = null, to = null } = filter;
-    const given = [status, service, action, from, to];
+    const given = [status, service, action, from, to, scopesParameter(scopesWith('operator'))];
     const rows = await this.database.rows<OpenExecution>(
-      `UPDATE executions SET status = 'queued', tries = 0, asked = 0, next_attempt_at = $6, started_at = NULL, finished_at = NULL
+      `UPDATE executions SET status = 'queued', tries = 0, asked = 0, next_attempt_at = $7, started_at = NULL, finished_at = NULL
        WHERE id IN (${matching} AND coalesce(t.delta, 0) = 0
          ORDER BY e.id LIMIT ${RETRIED_AT_ONCE} FOR UPDATE OF e SKIP LOCKED)
        RETURNING id, tries`,
@@ -249,6 +252,7 @@ export class Executions {
   }
 
   async cancel(id: string): Promise<void> {
+    await this.mayChange(id, 'operator');
     const now = this.clock.now();
     await this.change(id, ['queued', 'awaiting_approval', 'waiting'], 'cancelled', (sql) =>
       sql.rows<{ tries: number }>(
@@ -266,6 +270,7 @@ export class Executions {
   }
 
   async approve(id: string): Promise<void> {
+    await this.mayChange(id, 'approve');
     if (await this.killSwitch.isOn()) throw new Conflict('the kill switch is on: nothing is executed');
     const now = this.clock.now();
     await this.expireApprovals(now);
@@ -281,6 +286,7 @@ export class Executions {
   }
 
   async reject(id: string): Promise<void> {
+    await this.mayChange(id, 'approve');
     const now = this.clock.now();
     await this.change(id, ['awaiting_approval'], 'rejected', (sql) =>
       sql.rows<{ tries: number }>(
@@ -293,6 +299,7 @@ export class Executions {
 
   /** Ends an `unknown` execution with what a person has found out at the target. */
   async resolve(id: string, status: 'succeeded' | 'failed', note: string): Promise<void> {
+    await this.mayChange(id, 'operator');
     const now = this.clock.now();
     await this.change(id, ['unknown'], 'resolved', (sql) =>
       sql.rows<{ tries: number }>(
@@ -301,6 +308,24 @@ export class Executions {
         [id, status, now, personally(now, undefined, `resolved as ${status}: ${note}`)],
       ),
     );
+  }
+
+  /**
+   * Checks that the caller has a right over an execution.
+   *
+   * @throws NotFound when the caller may not even see it
+   * @throws Forbidden
+   */
+  private async mayChange(id: string, right: 'operator' | 'approve'): Promise<void> {
+    const scopes = scopesWith(right);
+    if (scopes === null) return;
+    const [row] = await this.database.rows<{ isSeen: boolean; isGiven: boolean }>(
+      `SELECT ${inScopes(LABELS_OF_EXECUTION, '$2')} AS "isSeen", ${inScopes(LABELS_OF_EXECUTION, '$3')} AS "isGiven"
+       FROM executions e WHERE e.id = $1`,
+      [id, scopesParameter(seenScopes()), scopesParameter(scopes)],
+    );
+    if (row?.isSeen !== true) throw new NotFound('execution', id);
+    if (!row.isGiven) throw new Forbidden(`execution ${id}: this needs the right ${right}`);
   }
 
   /**

@@ -3,6 +3,7 @@ import { NotFound } from '../common/errors';
 import { isId } from '../common/ids';
 import { Database } from '../database/database';
 import { pageOf, type Page } from '../database/definitions';
+import { inScopes, LABELS_OF_EXECUTION, scopesParameter, seenScopes } from '../database/scopes';
 import type { Attempt, ExecutionStatus } from './execution';
 
 /** Which executions are listed; what is left out selects nothing. */
@@ -41,7 +42,11 @@ interface ExecutionRow {
   nodes: { current: number; desired: number; delta: number; direction?: string } | null;
 }
 
-const SHOWN = `e.id, e.kind, e.service_name AS service, e.action_name AS action, e.trigger_id AS trigger, e.status, e.justification,
+/** SQL: what is shown; `$1` are the caller's scopes, out of which an action has no name. */
+const SHOWN = `e.id, e.kind, e.service_name AS service,
+  CASE WHEN $1::jsonb[] IS NULL OR ${inScopes('(SELECT a.labels FROM actions a WHERE a.id = e.action_id)', '$1')}
+    THEN e.action_name ELSE e.action_id::text END AS action,
+  e.trigger_id AS trigger, e.status, e.justification,
   e.attempts, e.created_at AS "createdAt", e.next_attempt_at AS "nextAttemptAt", e.expires_at AS "expiresAt", e.finished_at AS "finishedAt",
   e.held->>'why' AS held, e.variables->'nodes' AS nodes`;
 
@@ -55,13 +60,15 @@ export class ShownExecutions {
     const { limit, cursor, from, to, service, action, status, kind } = filter;
     const rows = await this.database.rows<ExecutionRow>(
       `SELECT ${SHOWN} FROM executions e
-       WHERE ($1::uuid IS NULL OR e.id < $1) AND ($2::timestamptz IS NULL OR e.created_at >= $2)
-         AND ($3::timestamptz IS NULL OR e.created_at < $3) AND ($4::text IS NULL OR e.status = $4)
-         AND ($5::text IS NULL OR e.service_name = $5 OR e.service_id IN (SELECT id FROM services WHERE name = $5) OR e.service_id = $6)
-         AND ($7::text IS NULL OR e.action_name = $7 OR e.action_id IN (SELECT id FROM actions WHERE name = $7) OR e.action_id = $8)
-         AND ($9::text IS NULL OR e.kind = $9)
-       ORDER BY e.id DESC LIMIT $10`,
+       WHERE ${inScopes(LABELS_OF_EXECUTION, '$1')}
+         AND ($2::uuid IS NULL OR e.id < $2) AND ($3::timestamptz IS NULL OR e.created_at >= $3)
+         AND ($4::timestamptz IS NULL OR e.created_at < $4) AND ($5::text IS NULL OR e.status = $5)
+         AND ($6::text IS NULL OR e.service_name = $6 OR e.service_id IN (SELECT id FROM services WHERE name = $6) OR e.service_id = $7)
+         AND ($8::text IS NULL OR e.action_name = $8 OR e.action_id IN (SELECT id FROM actions WHERE name = $8) OR e.action_id = $9)
+         AND ($10::text IS NULL OR e.kind = $10)
+       ORDER BY e.id DESC LIMIT $11`,
       [
+        scopesParameter(seenScopes()),
         cursor ?? null,
         from ?? null,
         to ?? null,
@@ -81,8 +88,8 @@ export class ShownExecutions {
   /** @throws NotFound */
   async get(id: string): Promise<object> {
     const [row] = await this.database.rows<ExecutionRow>(
-      `SELECT ${SHOWN} FROM executions e WHERE e.id = $1`,
-      [id],
+      `SELECT ${SHOWN} FROM executions e WHERE e.id = $2 AND ${inScopes(LABELS_OF_EXECUTION, '$1')}`,
+      [scopesParameter(seenScopes()), id],
     );
     if (row === undefined) throw new NotFound('execution', id);
     return show(row);

@@ -29,7 +29,7 @@ import {
   type Taken,
 } from './formats/alert-format';
 import { changeAnswer } from './formats/pagerduty.format';
-import { labelledBy, labelsProblem, serviceProblem } from './confinement';
+import { labelledBy, labelsProblem, reaches, serviceProblem, unnamedProblem } from './confinement';
 import { AlertIngest } from './alert-ingest';
 import type { Matcher } from './matcher';
 import { SourceActivity, type Receipt } from './source-activity';
@@ -204,14 +204,16 @@ export class AlertReceiver {
       if (one.alert === undefined) return;
       const said = limits === undefined ? one.alert : labelledBy(one.alert, limits);
       const refuse = (errors: FieldError[]) => void rejected.push({ index, pointer, errors });
-      const problem = limits && (labelsProblem(said, limits) ?? unfedProblem(said, matcher, source));
+      const problem =
+        limits &&
+        (labelsProblem(said, limits) ?? unnamedProblem(said, limits) ?? unfedProblem(said, matcher, source));
       if (problem) return refuse([problem]);
       // Most name neither.
       if (said.service === undefined && said.metric === undefined) return take(said, index);
       const { service: reference, metric, ...alert } = said;
       if (reference === undefined) return take(alert, index);
       const service = services.get(reference);
-      if (service === undefined)
+      if (service === undefined || (limits && !reaches(service, limits)))
         return refuse([{ pointer: '/service', detail: `there is no service ${JSON.stringify(reference)}` }]);
       const foreign = limits && serviceProblem(service, limits);
       if (foreign) return refuse([foreign]);

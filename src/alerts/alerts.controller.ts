@@ -128,7 +128,8 @@ export class AlertsController {
   @Get()
   @Needs('viewer')
   @ApiOperation({
-    summary: 'Alerts, newest first, with what they matched and what was executed because of them',
+    summary:
+      'Alerts, newest first, with what they matched and what was executed because of them; within a scope, only those that matched a service in it',
   })
   @ApiQuery({ type: AlertsQuery })
   async list(@Query() given: Record<string, string>) {

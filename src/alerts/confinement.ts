@@ -1,5 +1,6 @@
 /** Limits of a source: for what it may speak, and which labels are added to its alerts. */
 import type { SourceLimits } from '../auth/identities';
+import { isWithin } from '../common/caller';
 import type { FieldError } from '../common/errors';
 import { own } from '../common/records';
 
@@ -30,11 +31,24 @@ export function labelsProblem(
 /** Returns the error of a service that the source may not speak for; undefined when there is none. */
 export function serviceProblem(
   service: { id: string; name: string },
-  { services }: SourceLimits,
+  { services }: Pick<SourceLimits, 'services'>,
 ): FieldError | undefined {
   if (services === null || services.includes(service.name) || services.includes(service.id)) return undefined;
   return {
     pointer: '/service',
     detail: `its source may not speak for service ${service.name}; it may for ${services.join(', ')}`,
   };
+}
+
+/** Tells whether a sender with a scope may speak for a service; to all others it is as if there were none. */
+export const reaches = ({ labels }: { labels: Labels }, { scopes }: SourceLimits): boolean =>
+  scopes === undefined || isWithin(labels, scopes);
+
+/** Returns the error of an alert of a sender with a scope that names no service: it might feed any. */
+export function unnamedProblem(
+  { service, status }: { service?: string; status: string },
+  { scopes }: SourceLimits,
+): FieldError | undefined {
+  if (scopes === undefined || service !== undefined || status === 'resolved') return undefined;
+  return { pointer: '/service', detail: 'is required of a sender whose rights have a scope' };
 }

@@ -13,6 +13,7 @@ export interface AddressedMetric {
 export interface AddressedService {
   id: string;
   name: string;
+  labels: Record<string, string>;
   metrics: Record<string, AddressedMetric>;
 }
 
@@ -26,7 +27,7 @@ export class ServiceLookup {
     const wanted = [...new Set(references)];
     if (wanted.length === 0) return new Map();
     const rows = await this.database.rows<AddressedService>(
-      'SELECT id, name, metrics FROM services WHERE name = ANY($1::text[]) OR id = ANY($2::uuid[])',
+      'SELECT id, name, labels, metrics FROM services WHERE name = ANY($1::text[]) OR id = ANY($2::uuid[])',
       [wanted, wanted.filter(isId)],
       'addressees',
     );

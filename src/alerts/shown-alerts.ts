@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { isId } from '../common/ids';
 import { Database } from '../database/database';
 import { pageOf, type Page } from '../database/definitions';
+import { inScopes, ofServiceInScopes, scopesParameter, seenScopes } from '../database/scopes';
 
 /** Which alerts are listed; what is left out selects nothing. */
 export interface AlertFilter {
@@ -34,15 +35,18 @@ export class ShownAlerts {
       `SELECT a.id, a.source, a.format, a.dedup_key AS "dedupKey", a.status, a.value, a.labels, a.annotations, a.at,
          a.received_at AS "receivedAt", a.last_seen_at AS "lastSeenAt",
          coalesce((SELECT jsonb_agg(jsonb_build_object('service', s.name, 'metric', m.metric) ORDER BY s.name, m.metric)
-           FROM alert_matches m JOIN services s ON s.id = m.service_id WHERE m.alert_id = a.id), '[]') AS matched,
+           FROM alert_matches m JOIN services s ON s.id = m.service_id
+           WHERE m.alert_id = a.id AND ${inScopes('s.labels', '$9')}), '[]') AS matched,
          array(SELECT e.id FROM trigger_alerts t JOIN executions e ON e.trigger_id = t.trigger_id
-           WHERE t.alert_id = a.id ORDER BY e.id) AS executions
+           WHERE t.alert_id = a.id AND ${ofServiceInScopes('e.service_id', '$9')} ORDER BY e.id) AS executions
        FROM alerts a
        WHERE ($1::uuid IS NULL OR a.id < $1) AND ($2::timestamptz IS NULL OR a.received_at >= $2)
          AND ($3::timestamptz IS NULL OR a.received_at < $3) AND ($4::text IS NULL OR a.source = $4)
          AND ($5::text IS NULL OR a.status = $5)
          AND ($6::text IS NULL OR a.id IN (SELECT m.alert_id FROM alert_matches m JOIN services s ON s.id = m.service_id
            WHERE s.name = $6 OR s.id = $7))
+         AND ($9::jsonb[] IS NULL OR EXISTS (SELECT FROM alert_matches m JOIN services s ON s.id = m.service_id
+           WHERE m.alert_id = a.id AND ${inScopes('s.labels', '$9')}))
        ORDER BY a.id DESC LIMIT $8`,
       [
         cursor ?? null,
@@ -53,6 +57,7 @@ export class ShownAlerts {
         service ?? null,
         service !== undefined && isId(service) ? service : null,
         limit + 1,
+        scopesParameter(seenScopes()),
       ],
     );
     const { items, nextCursor } = pageOf(rows, limit);

@@ -97,7 +97,10 @@ export class Sources extends StoredDefinitions<SourceRow> {
     private readonly formats: FormatRegistry,
     secrets: Secrets,
   ) {
-    super(new DefinitionStore(database, clock, SourceRow, 'source'), secrets);
+    super(
+      new DefinitionStore(database, clock, SourceRow, 'source', { isLabelled: false, writes: 'admin' }),
+      secrets,
+    );
   }
 
   /** Adds a token to a new source, which is shown this once; only its hash is kept. */

@@ -12,7 +12,7 @@ import { Text } from '../common/fields';
 import { numberOf } from '../common/json-path';
 import { ServiceLookup, believes, takesPushed, type AddressedService } from './service-lookup';
 import { DEFAULT_LIFE_SECONDS } from './alert';
-import { labelledBy, labelsProblem, serviceProblem } from './confinement';
+import { labelledBy, labelsProblem, reaches, serviceProblem } from './confinement';
 import { AlertIngest } from './alert-ingest';
 
 class TrapForm {
@@ -51,8 +51,9 @@ export class TrapController {
     const number = numberOf(value);
     if (number === undefined) throw new InvalidInput([{ pointer: '/value', detail: 'must be a number' }]);
     const service = (await this.serviceLookup.find([name])).get(name);
-    if (service === undefined) throw new NotFound('MonitoredService', name);
     const sender = senderOf(request);
+    if (service === undefined || (sender.limits && !reaches(service, sender.limits)))
+      throw new NotFound('MonitoredService', name);
     const { labels } = speakingFor(service, sender);
     const now = this.clock.now();
     await this.ingest.accept(

@@ -94,6 +94,7 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
 
   async create(body: unknown): Promise<Resource> {
     const draft = this.draft(body, await this.references([body]));
+    this.mayWrite(draft);
     return { ...(await this.save(draft)), ...draft.once };
   }
 
@@ -102,6 +103,7 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
     const draft = this.draft(body, await this.references([body]), before);
     if (expectedVersion !== undefined && expectedVersion !== before.version)
       throw this.store.mismatch(before);
+    this.mayWrite(draft);
     return this.save(draft);
   }
 
@@ -122,6 +124,17 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
     return before === undefined
       ? { row, changes: [] }
       : { row, before, changes: this.changes(before, columns) };
+  }
+
+  /**
+   * Checks that the caller may write what a definition was and what it becomes: nothing is relabelled out of a scope,
+   * nor into it.
+   *
+   * @throws Forbidden
+   */
+  mayWrite({ row, before }: Draft<R>): void {
+    if (before !== undefined) this.store.mayWrite(before);
+    this.store.mayWrite(row);
   }
 
   /** Writes drafts, in a transaction of `changeDefinitions`. */

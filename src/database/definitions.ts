@@ -1,9 +1,11 @@
-import { MoreThan, type EntityManager, type EntityTarget, type FindOptionsWhere } from 'typeorm';
-import { Conflict, NotFound, VersionMismatch } from '../common/errors';
+import type { EntityManager, EntityTarget, FindOptionsWhere } from 'typeorm';
+import { currentCaller, isWithin, type Right, type Scope } from '../common/caller';
+import { Conflict, Forbidden, NotFound, VersionMismatch } from '../common/errors';
 import { isId } from '../common/ids';
 import type { Clock } from '../common/clock';
 import type { Database } from './database';
 import type { DefinitionRow } from './entities';
+import { inScopes, scopesParameter, scopesWith, seenScopes } from './scopes';
 import { FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION } from './sql-state';
 
 export interface Page<T> {
@@ -55,7 +57,18 @@ export async function changeDefinitions<T>(
   }
 }
 
-/** Store of one kind of definition: unique names, and versions against lost updates. */
+/** Who may reach the definitions of a kind. */
+export interface Reach {
+  /** Whether scopes go by their `labels`; those without labels are for callers without a scope. */
+  isLabelled: boolean;
+  /** Right that writing one needs. */
+  writes: Right;
+}
+
+/**
+ * Store of one kind of definition: unique names, and versions against lost updates. A caller finds only what is in the
+ * caller's scope; to all else it is as if it did not exist.
+ */
 export class DefinitionStore<R extends DefinitionRow> {
   constructor(
     readonly database: Database,
@@ -63,24 +76,70 @@ export class DefinitionStore<R extends DefinitionRow> {
     private readonly entity: EntityTarget<R>,
     /** Word for one of them in messages. */
     private readonly kind: string,
+    private readonly reach: Reach,
   ) {}
 
   async page(limit: number, cursor: string | undefined): Promise<Page<R>> {
-    const where = (cursor === undefined ? {} : { id: MoreThan(cursor) }) as FindOptionsWhere<R>;
-    const order = { id: 'ASC' } as never;
-    const rows = await this.database.entities((m) => m.find(this.entity, { where, order, take: limit + 1 }));
+    const rows = await this.database.entities((manager) =>
+      this.seen(manager)
+        .andWhere(':cursor::uuid IS NULL OR definition.id > :cursor', { cursor: cursor ?? null })
+        .orderBy('definition.id')
+        .limit(limit + 1)
+        .getMany(),
+    );
     return pageOf(rows, limit);
   }
 
   /**
-   * Returns a definition by id or name.
+   * Returns a definition by id or name, for what the caller's route does with it.
    *
    * @throws NotFound
+   * @throws Forbidden when the caller may see it, and not do that with it
    */
   async get(reference: string): Promise<R> {
     const row = await this.find(reference);
     if (row === undefined) throw new NotFound(this.kind, reference);
+    const needs = currentCaller()?.needs;
+    // What may be seen may be read.
+    if (needs !== undefined && needs !== 'viewer') this.demand(needs, row);
     return row;
+  }
+
+  /** Returns a definition by its id, whatever the caller's scope: for what one in scope refers to. */
+  async byId(id: string): Promise<R | undefined> {
+    const where = { id } as unknown as FindOptionsWhere<R>;
+    return (await this.database.entities((manager) => manager.findOneBy(this.entity, where))) ?? undefined;
+  }
+
+  /**
+   * Checks that the caller may write a definition with such labels.
+   *
+   * @throws Forbidden naming what is needed
+   */
+  mayWrite(row: R): void {
+    this.demand(this.reach.writes, row);
+  }
+
+  private demand(right: Right, row: R): void {
+    const scopes = scopesWith(right);
+    const { labels = {} } = row as { labels?: Record<string, string> };
+    if (this.reach.isLabelled ? isWithin(labels, scopes) : scopes === null) return;
+    const what = `${this.kind} ${row.name}`;
+    if (scopes === null || scopes.length === 0) throw new Forbidden(`${what}: this needs the right ${right}`);
+    if (!this.reach.isLabelled) throw new Forbidden(`${what}: this needs the right ${right} without a scope`);
+    throw new Forbidden(
+      `${what}: this needs the right ${right}, which you have for what has the labels ${scopeWords(scopes)}`,
+    );
+  }
+
+  /** Returns a query for what the caller may see. */
+  private seen(manager: EntityManager) {
+    const query = manager.createQueryBuilder(this.entity, 'definition').where('true');
+    const scopes = seenScopes();
+    if (scopes === null) return query;
+    return this.reach.isLabelled
+      ? query.andWhere(inScopes('definition.labels', ':scopes'), { scopes: scopesParameter(scopes) })
+      : query.andWhere('false');
   }
 
   async find(reference: string): Promise<R | undefined> {
@@ -88,13 +147,12 @@ export class DefinitionStore<R extends DefinitionRow> {
     return row;
   }
 
-  /** Returns the existing definitions among the references (ids or names), in no particular order. */
+  /** Returns the definitions among the references (ids or names) that the caller may see, in no particular order. */
   async findMany(references: readonly string[]): Promise<R[]> {
     if (references.length === 0) return [];
     return this.database.entities((manager) =>
-      manager
-        .createQueryBuilder(this.entity, 'definition')
-        .where('definition.name = ANY(:names) OR definition.id = ANY(:ids)', {
+      this.seen(manager)
+        .andWhere('(definition.name = ANY(:names) OR definition.id = ANY(:ids))', {
           names: references,
           ids: references.filter(isId),
         })
@@ -190,4 +248,29 @@ export class DefinitionStore<R extends DefinitionRow> {
       throw new Conflict(detail, [{ pointer: '/name', detail }]);
     }
   }
+}
+
+/** What uses a definition. */
+export interface User {
+  name: string;
+  labels: Record<string, string>;
+}
+
+/** Returns the users of a definition in words; what the caller may not see is not named. */
+export function userWords(kind: string, users: readonly User[]): string[] {
+  const scopes = seenScopes();
+  const seen = users.filter(({ labels }) => isWithin(labels, scopes)).map(({ name }) => `${kind} ${name}`);
+  return seen.length === users.length ? seen : [...seen, 'what is out of your scope'];
+}
+
+const SCOPES_TOLD = 5;
+
+/** Returns scopes in words: `team=web, env=prod, or team=db`. */
+function scopeWords(scopes: readonly Scope[]): string {
+  const told = scopes.slice(0, SCOPES_TOLD).map((scope) =>
+    Object.entries(scope)
+      .map(([label, value]) => `${label}=${value}`)
+      .join(', '),
+  );
+  return told.join(', or ') + (scopes.length > SCOPES_TOLD ? ', or others' : '');
 }

@@ -35,6 +35,7 @@ export class InfrastructureRow extends DefinitionRow {
 @Entity('actions')
 export class ActionRow extends DefinitionRow {
   @Column('text') description: string;
+  @Column('jsonb') labels: Record<string, string>;
   @Column('text') type: string;
   @Column('jsonb') params: Record<string, unknown>;
   @Column('float8', { name: 'timeout_seconds' }) timeoutSeconds: number;

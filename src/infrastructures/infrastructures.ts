@@ -8,7 +8,7 @@ import { InvalidInput, type FieldError } from '../common/errors';
 import type { MappingRegistry } from '../common/mapping-registry';
 import { Secrets } from '../common/secrets';
 import { Database } from '../database/database';
-import { DefinitionStore, type Columns } from '../database/definitions';
+import { DefinitionStore, userWords, type Columns, type User } from '../database/definitions';
 import { InfrastructureRow, type MappingChoice } from '../database/entities';
 import { LoadBalancerRegistry } from '../load-balancers/load-balancer-registry';
 import { LoadBalancerStates } from '../load-balancers/load-balancer-states';
@@ -28,7 +28,13 @@ export class Infrastructures extends StoredDefinitions<InfrastructureRow> {
     private readonly states: LoadBalancerStates,
     secrets: Secrets,
   ) {
-    super(new DefinitionStore(database, clock, InfrastructureRow, 'infrastructure'), secrets);
+    super(
+      new DefinitionStore(database, clock, InfrastructureRow, 'infrastructure', {
+        isLabelled: true,
+        writes: 'editor',
+      }),
+      secrets,
+    );
   }
 
   protected columns(body: unknown, { before }: Surroundings<InfrastructureRow>): Columns<InfrastructureRow> {
@@ -111,10 +117,10 @@ export class Infrastructures extends StoredDefinitions<InfrastructureRow> {
   }
 
   protected async users(manager: EntityManager, row: InfrastructureRow): Promise<string[]> {
-    const services: { name: string }[] = await manager.query(
-      'SELECT name FROM services WHERE infrastructure_id = $1 ORDER BY name LIMIT 20',
+    const services: User[] = await manager.query(
+      'SELECT name, labels FROM services WHERE infrastructure_id = $1 ORDER BY name LIMIT 20',
       [row.id],
     );
-    return services.map(({ name }) => `service ${name}`);
+    return userWords('service', services);
   }
 }

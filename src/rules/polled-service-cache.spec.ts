@@ -70,8 +70,14 @@ describe('the cache of polled services', () => {
     drop = created.drop;
     database = new Database({ databaseUrl: created.databaseUrl } as Config);
     await database.onModuleInit();
-    services = new DefinitionStore(database, clock, ServiceRow, 'service');
-    infrastructures = new DefinitionStore(database, clock, InfrastructureRow, 'infrastructure');
+    services = new DefinitionStore(database, clock, ServiceRow, 'service', {
+      isLabelled: true,
+      writes: 'editor',
+    });
+    infrastructures = new DefinitionStore(database, clock, InfrastructureRow, 'infrastructure', {
+      isLabelled: true,
+      writes: 'editor',
+    });
     const rows = database.rows.bind(database);
     jest.spyOn(database, 'rows').mockImplementation((text, ...rest) => {
       readAll ||= text.includes('ORDER BY s.id');

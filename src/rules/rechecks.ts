@@ -55,7 +55,7 @@ export class NodeRechecks implements Recheck {
    */
   async recheck(execution: string): Promise<void> {
     const asked = await this.asked(execution, `e.status IN ${WAITS_FOR_A_PERSON}`);
-    const infrastructure = asked && (await this.infrastructures.store.find(asked.infrastructure));
+    const infrastructure = asked && (await this.infrastructures.store.byId(asked.infrastructure));
     if (asked === undefined || infrastructure === undefined) return;
     const count = await this.count(infrastructure);
     const refusal = await this.database.transaction((sql) => this.settle(sql, asked, infrastructure, count));
@@ -71,7 +71,7 @@ export class NodeRechecks implements Recheck {
     const now = this.clock.now();
     const isLate = `e.status = 'running' AND (e.tries > 1 OR t.at < $2::timestamptz - interval '${LATE_SECONDS} seconds')`;
     const asked = await this.asked(execution, isLate, now);
-    const infrastructure = asked && (await this.infrastructures.store.find(asked.infrastructure));
+    const infrastructure = asked && (await this.infrastructures.store.byId(asked.infrastructure));
     if (asked === undefined || infrastructure === undefined) return undefined;
     const count = await this.count(infrastructure).catch(() => ({ nodes: asked.current, at: 0 }));
     const { asks } = await this.ledger.lookAt([infrastructure.id]);

@@ -51,7 +51,10 @@ export class Services extends StoredDefinitions<ServiceRow> {
     secrets: Secrets,
     private readonly queues: Queues,
   ) {
-    super(new DefinitionStore(database, clock, ServiceRow, 'service'), secrets);
+    super(
+      new DefinitionStore(database, clock, ServiceRow, 'service', { isLabelled: true, writes: 'editor' }),
+      secrets,
+    );
   }
 
   /** Finds the infrastructures and actions that the bodies name; unknown ones are left out. */
@@ -91,13 +94,14 @@ export class Services extends StoredDefinitions<ServiceRow> {
     errors.push(...conditionErrors('/condition', dto.condition, names));
     if (recovery !== undefined) errors.push(...conditionErrors('/recovery', recovery, names));
     errors.push(...this.policyErrors(policy as Chosen, names, { infrastructure, direction }));
+    const known = withKept(references, before);
     const infrastructureId =
-      infrastructure === undefined ? null : infrastructureIdOf(infrastructure, references, errors);
-    const actionIds = actionIdsOf('/actions', actions, references, errors);
-    const recoveryActionIds = actionIdsOf('/onRecovery', onRecovery, references, errors);
+      infrastructure === undefined ? null : infrastructureIdOf(infrastructure, known, errors);
+    const actionIds = actionIdsOf('/actions', actions, known, errors);
+    const recoveryActionIds = actionIdsOf('/onRecovery', onRecovery, known, errors);
     const escalations = then.map(({ afterSeconds, actions: names }, index) => ({
       afterSeconds,
-      actionIds: actionIdsOf(`/then/${index}/actions`, names, references, errors),
+      actionIds: actionIdsOf(`/then/${index}/actions`, names, known, errors),
     }));
     if (dto.expect !== undefined)
       errors.push(...conditionErrors('/expect/condition', dto.expect.condition, names));
@@ -258,17 +262,11 @@ export class Services extends StoredDefinitions<ServiceRow> {
       .filter((id) => id !== null);
     const [infrastructures, actions] = await Promise.all([
       this.infrastructures.store.findMany([...new Set(infrastructureIds)]),
-      this.actions.store.findMany([
-        ...new Set(
-          rows.flatMap(({ actionIds, recoveryActionIds, escalations }) => [
-            ...actionIds,
-            ...recoveryActionIds,
-            ...escalations.flatMap((step) => step.actionIds),
-          ]),
-        ),
-      ]),
+      this.actions.store.findMany([...new Set(rows.flatMap(usedActions))]),
     ]);
-    const nameOf = new Map([...infrastructures, ...actions].map(({ id, name }) => [id, name]));
+    const names = new Map([...infrastructures, ...actions].map(({ id, name }) => [id, name]));
+    // What is out of the caller's scope has no name, and can be kept by its id.
+    const nameOf = (id: string) => names.get(id) ?? id;
     return rows.map((row) => ({
       description: row.description,
       labels: row.labels,
@@ -286,14 +284,14 @@ export class Services extends StoredDefinitions<ServiceRow> {
       wisdomSeconds: row.wisdomSeconds,
       repeat: row.repeat,
       missingData: row.missingData,
-      ...(row.infrastructureId === null ? {} : { infrastructure: nameOf.get(row.infrastructureId) }),
+      ...(row.infrastructureId === null ? {} : { infrastructure: nameOf(row.infrastructureId) }),
       ...(row.direction === null ? {} : { direction: row.direction }),
       policy: row.policy,
-      actions: row.actionIds.map((id) => nameOf.get(id)),
-      onRecovery: row.recoveryActionIds.map((id) => nameOf.get(id)),
+      actions: row.actionIds.map(nameOf),
+      onRecovery: row.recoveryActionIds.map(nameOf),
       then: row.escalations.map(({ afterSeconds, actionIds }) => ({
         afterSeconds,
-        actions: actionIds.map((id) => nameOf.get(id)),
+        actions: actionIds.map(nameOf),
       })),
       ...(row.expect === null ? {} : { expect: row.expect }),
       mode: row.mode,
@@ -305,6 +303,26 @@ export class Services extends StoredDefinitions<ServiceRow> {
   protected async users(): Promise<string[]> {
     return [];
   }
+}
+
+const usedActions = ({ actionIds, recoveryActionIds, escalations }: ServiceRow): string[] => [
+  ...actionIds,
+  ...recoveryActionIds,
+  ...escalations.flatMap((step) => step.actionIds),
+];
+
+/** Adds what the stored service refers to, by id: it may be out of the caller's scope. */
+function withKept(references: References, before: ServiceRow | undefined): References {
+  if (before === undefined) return references;
+  const { infrastructureId } = before;
+  const itself = (id: string) => [id, id] as const;
+  return {
+    infrastructures: new Map([
+      ...(infrastructureId === null ? [] : [itself(infrastructureId)]),
+      ...references.infrastructures,
+    ]),
+    actions: new Map([...usedActions(before).map(itself), ...references.actions]),
+  };
 }
 
 function infrastructureIdOf(

@@ -111,7 +111,7 @@ export class Simulations {
   ): Promise<SimulatedRule> {
     const row = await this.definition(reference, pointer);
     const infrastructure =
-      row.infrastructureId === null ? undefined : await this.infrastructures.store.find(row.infrastructureId);
+      row.infrastructureId === null ? undefined : await this.infrastructures.store.byId(row.infrastructureId);
     const compiled = this.compiler.compile(row, infrastructure);
     const ofChange = compiled.windows.filter(({ window }) => isOfChange(window.function));
     const series = ofChange.flatMap((one) => (one.series === undefined ? [] : [one.series]));

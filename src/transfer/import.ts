@@ -98,6 +98,7 @@ export class Import {
         const draft =
           wrong.length > 0 ? undefined : collect(found, () => room.draft(entry.body, references, stored));
         wrong.push(...found.map((error) => entry.place(error)));
+        if (draft !== undefined && !isUnchanged(draft)) room.mayWrite(draft);
         if (draft !== undefined) drafts[section].push(draft);
         else if (skip) skipped.push({ ...named(entry), kind: SECTIONS[section], detail: sentence(wrong) });
         else errors.push(...wrong);
