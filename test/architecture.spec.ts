@@ -15,6 +15,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   queue: ['common', 'config'],
   'kill-switch': ['auth', 'common', 'config', 'database'],
   auth: ['common', 'config', 'database'],
+  // Users, their passwords, sessions and rights.
+  people: ['api', 'auth', 'common', 'config', 'database', 'targets'],
   api: ['common', 'database'],
   // Addresses of names.
   names: ['common'],

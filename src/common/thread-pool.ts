@@ -14,6 +14,8 @@ const LANES = {
   actions: { threads: 1, heapMegabytes: 1_024 },
   /** Requests to the API. */
   requests: { threads: 1, heapMegabytes: 512 },
+  /** Hashes of passwords. */
+  passwords: { threads: 2, heapMegabytes: 64 },
 } as const;
 
 export type Lane = keyof typeof LANES;
@@ -34,14 +36,14 @@ export interface TaskLimits {
   bytes: number;
   /** Thing that is worked on, as the subject of a sentence; `deed` is what is done to it. */
   what: string;
-  deed: 'read' | 'render' | 'write';
+  deed: 'read' | 'render' | 'write' | 'check';
   /** Signal that ends the task early, with its reason. */
   signal?: AbortSignal;
   /** Buffers that are moved to the thread instead of copied; the caller must not use them any more. */
   transfer?: ArrayBuffer[];
 }
 
-const PAST = { read: 'read', render: 'rendered', write: 'written' };
+const PAST = { read: 'read', render: 'rendered', write: 'written', check: 'checked' };
 
 /**
  * Runs a function on a thread.
