@@ -43,6 +43,10 @@ import { KillSwitchModule } from './kill-switch/kill-switch.module';
 import { LoadBalancerSweep } from './load-balancers/load-balancer-sweep';
 import { LoadBalancerSync } from './load-balancers/load-balancer-sync';
 import { LoadBalancersModule } from './load-balancers/load-balancers.module';
+import { GrantsController } from './people/grants.controller';
+import { PeopleModule } from './people/people.module';
+import { TokensController } from './people/tokens.controller';
+import { UsersController } from './people/users.controller';
 import { MetricsModule } from './metrics/metrics.module';
 import { PollingModule } from './polling/polling.module';
 import { PollScheduler } from './polling/poll-scheduler';
@@ -85,6 +89,7 @@ const ROOMS = [
   ActionsModule,
   HistoryModule,
   TransferModule,
+  PeopleModule,
 ];
 
 /** Controllers of each role; `/health` and `/metrics` are there in every role. */
@@ -109,6 +114,9 @@ const CONTROLLERS: Record<Role, Type[]> = {
     TransferController,
     SimulationsController,
     ToolsController,
+    UsersController,
+    GrantsController,
+    TokensController,
   ],
   scheduler: [],
   worker: [],

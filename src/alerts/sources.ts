@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { Resource } from '../api/definition.controller';
+import type { NamedResource } from '../api/definition.controller';
 import { StoredDefinitions, type Draft, type References, type Surroundings } from '../api/stored-definitions';
 import { hashOf, type SourceLimits } from '../auth/identities';
 import { CLOCK, type Clock } from '../common/clock';
@@ -111,7 +111,7 @@ export class Sources extends StoredDefinitions<SourceRow> {
     return { ...draft, row: { ...draft.row, tokenHash: hashOf(token) }, once: { token } };
   }
 
-  override async create(body: unknown): Promise<Resource> {
+  override async create(body: unknown): Promise<NamedResource> {
     return this.withWarnings(await super.create(body));
   }
 
@@ -119,7 +119,7 @@ export class Sources extends StoredDefinitions<SourceRow> {
     reference: string,
     body: unknown,
     expectedVersion: number | undefined,
-  ): Promise<Resource> {
+  ): Promise<NamedResource> {
     return this.withWarnings(await super.replace(reference, body, expectedVersion));
   }
 

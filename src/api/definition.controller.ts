@@ -39,8 +39,12 @@ import { checked } from '../common/check';
 /** Resource as the API shows it. */
 export interface Resource {
   id: string;
-  name: string;
   version: number;
+}
+
+/** Resource that has a name, too. */
+export interface NamedResource extends Resource {
+  name: string;
 }
 
 /** Operations on one kind of definition; `definitionController` makes REST routes of them. */

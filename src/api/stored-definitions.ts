@@ -6,7 +6,7 @@ import type { Secrets } from '../common/secrets';
 import { step } from '../common/check';
 import type { Columns, DefinitionStore, Page } from '../database/definitions';
 import type { DefinitionRow } from '../database/entities';
-import type { Definitions, Resource } from './definition.controller';
+import type { Definitions, NamedResource } from './definition.controller';
 import { own } from '../common/records';
 
 /** Ids of definitions that others refer to, by name and by id. */
@@ -83,22 +83,26 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
   /** Runs after the commit. */
   async saved(_rows: readonly R[]): Promise<void> {}
 
-  async list(limit: number, cursor: string | undefined): Promise<Page<Resource>> {
+  async list(limit: number, cursor: string | undefined): Promise<Page<NamedResource>> {
     const { items, nextCursor } = await this.store.page(limit, cursor);
     return { items: await this.resources(items), nextCursor };
   }
 
-  async get(reference: string): Promise<Resource> {
+  async get(reference: string): Promise<NamedResource> {
     return this.resource(await this.store.get(reference));
   }
 
-  async create(body: unknown): Promise<Resource> {
+  async create(body: unknown): Promise<NamedResource> {
     const draft = this.draft(body, await this.references([body]));
     this.mayWrite(draft);
     return { ...(await this.save(draft)), ...draft.once };
   }
 
-  async replace(reference: string, body: unknown, expectedVersion: number | undefined): Promise<Resource> {
+  async replace(
+    reference: string,
+    body: unknown,
+    expectedVersion: number | undefined,
+  ): Promise<NamedResource> {
     const before = await this.store.get(reference);
     const draft = this.draft(body, await this.references([body]), before);
     if (expectedVersion !== undefined && expectedVersion !== before.version)
@@ -150,7 +154,7 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
     await this.alongside(manager, rows);
   }
 
-  private async save(draft: Draft<R>): Promise<Resource> {
+  private async save(draft: Draft<R>): Promise<NamedResource> {
     await this.store.change(draft.row.name, (manager) => this.write(manager, [draft]));
     await this.saved([draft.row]);
     return this.resource(draft.row);
@@ -164,7 +168,7 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
     });
   }
 
-  protected async resource(row: R): Promise<Resource> {
+  protected async resource(row: R): Promise<NamedResource> {
     return (await this.resources([row]))[0]!;
   }
 
@@ -184,7 +188,7 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
     }
   }
 
-  private async resources(rows: R[]): Promise<Resource[]> {
+  private async resources(rows: R[]): Promise<NamedResource[]> {
     const shown = await this.shownOf(rows);
     return rows.map((row, index) => {
       const { id, name, version, createdAt, updatedAt } = row;

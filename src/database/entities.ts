@@ -106,4 +106,18 @@ export class SourceRow extends DefinitionRow {
   @Column('bytea', { name: 'token_hash' }) tokenHash: Buffer;
 }
 
-export const ENTITIES = [InfrastructureRow, ActionRow, ServiceRow, SourceRow];
+@Entity('users')
+export class UserRow extends DefinitionRow {
+  @Column('text', { name: 'display_name' }) displayName: string;
+  @Column('text', { nullable: true }) email: string | null;
+  /** Groups by which grants can name the user, beside those that a provider says. */
+  @Column('text', { array: true }) groups: string[];
+  @Column('bool') disabled: boolean;
+  /** Null for whoever signs in by a provider alone. */
+  @Column('text', { name: 'password_hash', nullable: true }) passwordHash: string | null;
+  /** Written by signing in. */
+  @Column({ type: 'timestamptz', name: 'last_sign_in_at', nullable: true, insert: false, update: false })
+  lastSignInAt: Date | null;
+}
+
+export const ENTITIES = [InfrastructureRow, ActionRow, ServiceRow, SourceRow, UserRow];

@@ -1,0 +1,10 @@
+import { Controller } from '@nestjs/common';
+import { definitionController } from '../api/definition.controller';
+import { NeedsWhole } from '../auth/access';
+import { GrantDto, Grants } from './grants';
+
+@Controller('api/v1/grants')
+export class GrantsController extends definitionController('grants', GrantDto, Grants, {
+  reads: NeedsWhole('admin'),
+  writes: NeedsWhole('admin'),
+}) {}

@@ -1,0 +1,209 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Definitions, Resource } from '../api/definition.controller';
+import type { Grant } from '../common/caller';
+import { CLOCK, type Clock } from '../common/clock';
+import { checked } from '../common/check';
+import { Conflict, InvalidInput, NotFound, VersionMismatch, type FieldError } from '../common/errors';
+import { Flag, Nested, Text } from '../common/fields';
+import { isId, newId } from '../common/ids';
+import { Database } from '../database/database';
+import { pageOf, type Page } from '../database/definitions';
+import type { Sql } from '../database/sql-pool';
+import { keepingAdministrator } from './administrators';
+import { grantOf, grantShown, RightsDto } from './role.dto';
+import { GROUP_CHARACTERS_AT_MOST } from './users';
+
+/** Who gets a grant: exactly one of these. */
+export class SubjectDto {
+  @Text({ description: 'Name or id of a user', optional: true, minLength: 1, maxLength: 200 })
+  user?: string;
+
+  @Text({
+    description: 'Group of users',
+    optional: true,
+    minLength: 1,
+    maxLength: GROUP_CHARACTERS_AT_MOST,
+  })
+  group?: string;
+
+  @Text({
+    description: 'Id of a token; what it may stays within what its maker may',
+    optional: true,
+    check: (text) => (isId(text) ? undefined : 'must be the id of a token'),
+  })
+  token?: string;
+
+  @Flag({ description: 'True: whoever sends no credentials', optional: true })
+  anonymous?: boolean;
+
+  problems(): FieldError[] {
+    const { user, group, token, anonymous } = this;
+    const given = [user, group, token, anonymous === true ? true : undefined];
+    return given.filter((one) => one !== undefined).length === 1 && anonymous !== false
+      ? []
+      : [{ pointer: '', detail: 'must have exactly one of user, group, token and "anonymous": true' }];
+  }
+}
+
+export class GrantDto extends RightsDto {
+  @Nested(() => SubjectDto, { description: 'Who gets it' })
+  subject: SubjectDto;
+
+  override problems(): FieldError[] {
+    const errors = super.problems();
+    // Whatever page a browser is on could send what needs no credentials.
+    if (this.subject.anonymous === true && (this.approve || this.role !== 'viewer'))
+      errors.push({ pointer: '/role', detail: 'must be viewer, and nothing else, for everybody' });
+    return errors;
+  }
+}
+
+interface GrantRow extends Grant {
+  id: string;
+  version: number;
+  createdAt: Date;
+  updatedAt: Date;
+  user: string | null;
+  group: string | null;
+  token: string | null;
+}
+
+/** Columns of a subject. */
+interface Subject {
+  userId: string | null;
+  group: string | null;
+  tokenId: string | null;
+  anonymous: boolean;
+}
+
+/** Largest number of grants that one subject has: they are read with each request. */
+const PER_SUBJECT_AT_MOST = 100;
+
+const SHOWN = `g.id, g.version, g.created_at AS "createdAt", g.updated_at AS "updatedAt", g.role, g.approve, g.scope,
+  (SELECT name FROM users u WHERE u.id = g.user_id) AS "user", g.group_name AS "group", g.token_id AS token`;
+
+/** Grants: who may do what. They are read with each request, so a change counts at once. */
+@Injectable()
+export class Grants implements Definitions {
+  constructor(
+    private readonly database: Database,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  async list(limit: number, cursor: string | undefined): Promise<Page<Resource>> {
+    const rows = await this.database.rows<GrantRow>(
+      `SELECT ${SHOWN} FROM grants g WHERE $1::uuid IS NULL OR g.id > $1 ORDER BY g.id LIMIT $2`,
+      [cursor ?? null, limit + 1],
+    );
+    const { items, nextCursor } = pageOf(rows, limit);
+    return { items: items.map(shown), nextCursor };
+  }
+
+  async get(id: string): Promise<Resource> {
+    return shown(await find(this.database, id));
+  }
+
+  async create(body: unknown): Promise<Resource> {
+    const dto = checked(GrantDto, body);
+    const { role, approve, scope } = grantOf(dto);
+    return this.change(async (sql) => {
+      const subject = await subjectOf(sql, dto.subject);
+      await assertRoom(sql, subject);
+      const id = newId();
+      await sql.rows(
+        `INSERT INTO grants (id, version, created_at, updated_at, user_id, group_name, token_id, anonymous, role, approve, scope)
+         VALUES ($1, 1, $2, $2, $3, $4, $5, $6, $7, $8, $9)`,
+        [id, this.clock.now(), ...columnsOf(subject), role, approve, json(scope)],
+      );
+      return shown(await find(sql, id));
+    });
+  }
+
+  async replace(id: string, body: unknown, expectedVersion: number | undefined): Promise<Resource> {
+    const dto = checked(GrantDto, body);
+    const { role, approve, scope } = grantOf(dto);
+    return this.change(async (sql) => {
+      assertVersion(await find(sql, id), expectedVersion);
+      const subject = await subjectOf(sql, dto.subject);
+      await sql.rows(
+        `UPDATE grants SET version = version + 1, updated_at = $2, user_id = $3, group_name = $4, token_id = $5, anonymous = $6,
+           role = $7, approve = $8, scope = $9 WHERE id = $1`,
+        [id, this.clock.now(), ...columnsOf(subject), role, approve, json(scope)],
+      );
+      return shown(await find(sql, id));
+    });
+  }
+
+  async remove(id: string, expectedVersion: number | undefined): Promise<void> {
+    await this.change(async (sql) => {
+      assertVersion(await find(sql, id), expectedVersion);
+      await sql.rows('DELETE FROM grants WHERE id = $1', [id]);
+    });
+  }
+
+  /** Runs a change in a transaction in which no other one of grants or users is made. */
+  private change<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    return this.database.transaction((sql) =>
+      keepingAdministrator(
+        (text, values) => sql.rows(text, values),
+        () => work(sql),
+      ),
+    );
+  }
+}
+
+const columnsOf = ({ userId, group, tokenId, anonymous }: Subject) => [userId, group, tokenId, anonymous];
+
+const json = (scope: object | null): string | null => (scope === null ? null : JSON.stringify(scope));
+
+async function find(sql: Sql, id: string): Promise<GrantRow> {
+  const [row] = isId(id)
+    ? await sql.rows<GrantRow>(`SELECT ${SHOWN} FROM grants g WHERE g.id = $1`, [id])
+    : [];
+  if (row === undefined) throw new NotFound('grant', id);
+  return row;
+}
+
+function assertVersion({ id, version }: GrantRow, expected: number | undefined): void {
+  if (expected === undefined || expected === version) return;
+  throw new VersionMismatch(`grant ${id} was changed in the meantime; read it again`);
+}
+
+/**
+ * Finds the subject of a grant, which is there until the transaction ends.
+ *
+ * @throws InvalidInput
+ */
+async function subjectOf(sql: Sql, { user, group, token }: SubjectDto): Promise<Subject> {
+  const none: Subject = { userId: null, group: null, tokenId: null, anonymous: false };
+  if (group !== undefined) return { ...none, group };
+  if (user === undefined && token === undefined) return { ...none, anonymous: true };
+  const [table, field, reference] =
+    user === undefined ? (['api_tokens', 'token', token!] as const) : (['users', 'user', user] as const);
+  const byName = table === 'users' ? ' OR name = $1' : '';
+  const [row] = await sql.rows<{ id: string }>(
+    `SELECT id FROM ${table} WHERE id::text = $1${byName} FOR KEY SHARE`,
+    [reference],
+  );
+  if (row === undefined)
+    throw new InvalidInput([
+      { pointer: `/subject/${field}`, detail: `there is no ${field} ${JSON.stringify(reference)}` },
+    ]);
+  return { ...none, [field === 'user' ? 'userId' : 'tokenId']: row.id };
+}
+
+async function assertRoom(sql: Sql, subject: Subject): Promise<void> {
+  const [row] = await sql.rows<{ count: number }>(
+    `SELECT count(*)::int AS count FROM grants WHERE user_id = $1 OR group_name = $2 OR token_id = $3 OR (anonymous AND $4)`,
+    columnsOf(subject),
+  );
+  if (row!.count >= PER_SUBJECT_AT_MOST)
+    throw new Conflict(`it has ${PER_SUBJECT_AT_MOST} grants already; change or delete one`);
+}
+
+function shown({ id, version, createdAt, updatedAt, user, group, token, ...grant }: GrantRow): Resource {
+  const named = Object.entries({ user, group, token }).filter(([, value]) => value !== null);
+  const subject = named.length === 0 ? { anonymous: true } : Object.fromEntries(named);
+  const times = { createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
+  return { id, ...{ subject, ...grantShown(grant) }, version, ...times };
+}

@@ -1,0 +1,54 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { PageQuery } from '../api/page-query';
+import { SignedIn } from '../auth/access';
+import { callerIn } from '../auth/auth';
+import type { Caller } from '../common/caller';
+import { checked } from '../common/check';
+import { TokenDto, Tokens } from './tokens';
+
+/** HTTP API of the API tokens: each user's own; administrators reach all. */
+@ApiTags('tokens')
+@ApiBearerAuth()
+@Controller('api/v1/tokens')
+export class TokensController {
+  constructor(private readonly tokens: Tokens) {}
+
+  @Get()
+  @SignedIn()
+  @ApiQuery({ type: PageQuery })
+  @ApiOperation({ summary: 'Your tokens, with when each was last used; of an administrator, all' })
+  list(@Query() query: Record<string, string>, @Req() request: FastifyRequest) {
+    const { limit, cursor } = checked(PageQuery, PageQuery.numbers(query));
+    return this.tokens.list(limit, cursor, callerOf(request));
+  }
+
+  @Post()
+  @SignedIn()
+  @ApiBody({ type: TokenDto })
+  @ApiOperation({
+    summary: 'Make a token, which is shown this once; it never does more than you may, now or later',
+  })
+  create(@Body() body: unknown, @Req() request: FastifyRequest) {
+    return this.tokens.create(checked(TokenDto, body), callerOf(request));
+  }
+
+  @Get(':id')
+  @SignedIn()
+  @ApiOperation({ summary: 'Read one' })
+  get(@Param('id') id: string, @Req() request: FastifyRequest) {
+    return this.tokens.get(id, callerOf(request));
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @SignedIn()
+  @ApiOperation({ summary: 'Delete one: it is void at once' })
+  async remove(@Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
+    await this.tokens.remove(id, callerOf(request));
+  }
+}
+
+/** Who is signed in has a caller. */
+const callerOf = (request: FastifyRequest): Caller => callerIn(request)!;

@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { TOKEN_PREFIX } from '../auth/api-tokens';
+import { hashOf } from '../auth/identities';
+import { isWithin, scopesOf, type Caller, type Grant, type Right } from '../common/caller';
+import { CLOCK, type Clock } from '../common/clock';
+import { Conflict, Forbidden, NotFound } from '../common/errors';
+import { Decimal, Text } from '../common/fields';
+import { isId, newId } from '../common/ids';
+import { NAME } from '../common/names';
+import { Database } from '../database/database';
+import { pageOf, type Page } from '../database/definitions';
+import { grantOf, grantShown, RightsDto } from './role.dto';
+
+const TOKEN_BYTES = 32;
+const DAY_MS = 86_400_000;
+/** Largest number of tokens that one user has, also of expired ones. */
+const PER_MAKER_AT_MOST = 1_000;
+
+export class TokenDto extends RightsDto {
+  @Text({ description: 'What it is for', ...NAME })
+  name: string;
+
+  @Decimal({
+    description: 'Time after which it is void',
+    unit: 'days',
+    minimum: 0.00001,
+    maximum: 3_650,
+  })
+  expiresInDays = 90;
+}
+
+interface TokenRow extends Grant {
+  id: string;
+  name: string;
+  createdAt: Date;
+  expiresAt: Date;
+  lastUsedAt: Date | null;
+  madeBy: string;
+}
+
+const SHOWN = `t.id, t.name, t.role, t.approve, t.scope, t.created_at AS "createdAt", t.expires_at AS "expiresAt",
+  t.last_used_at AS "lastUsedAt", coalesce(u.name, 'the administrator') AS "madeBy"
+  FROM api_tokens t LEFT JOIN users u ON u.id = t.user_id`;
+
+/** Makes, lists and deletes API tokens. Only hashes are stored. */
+@Injectable()
+export class Tokens {
+  constructor(
+    private readonly database: Database,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Makes a token of the caller, which is shown this once.
+   *
+   * @throws Forbidden when it would do more than its maker may
+   */
+  async create(dto: TokenDto, maker: Caller): Promise<object> {
+    if (maker.via === 'token') throw new Forbidden('a token makes no tokens: sign in for that');
+    const grant = grantOf(dto);
+    assertWithin(grant, maker);
+    const token = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
+    const [id, now, userId] = [newId(), this.clock.now(), maker.userId ?? null];
+    await this.database.transaction(async (sql) => {
+      await sql.rows('SELECT FROM users WHERE id = $1 FOR UPDATE', [userId]);
+      const [made] = await sql.rows<{ count: number }>(
+        'SELECT count(*)::int AS count FROM api_tokens WHERE user_id IS NOT DISTINCT FROM $1',
+        [userId],
+      );
+      if (made!.count >= PER_MAKER_AT_MOST)
+        throw new Conflict(`you have ${PER_MAKER_AT_MOST} tokens already; delete some`);
+      await sql.rows(
+        `INSERT INTO api_tokens (id, name, token_hash, user_id, role, approve, scope, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+        [
+          id,
+          dto.name,
+          hashOf(token),
+          userId,
+          grant.role,
+          grant.approve,
+          grant.scope === null ? null : JSON.stringify(grant.scope),
+          now,
+          new Date(now.getTime() + dto.expiresInDays * DAY_MS),
+        ],
+      );
+    });
+    return { ...(await this.get(id, maker)), token };
+  }
+
+  async list(limit: number, cursor: string | undefined, caller: Caller): Promise<Page<object>> {
+    const rows = await this.database.rows<TokenRow>(
+      `SELECT ${SHOWN} WHERE ($1::uuid IS NULL OR t.id > $1) AND ($2 OR t.user_id = $3) ORDER BY t.id LIMIT $4`,
+      [cursor ?? null, ...reachOf(caller), limit + 1],
+    );
+    const { items, nextCursor } = pageOf(rows, limit);
+    return { items: items.map(shown), nextCursor };
+  }
+
+  async get(id: string, caller: Caller): Promise<object> {
+    const [row] = isId(id)
+      ? await this.database.rows<TokenRow>(`SELECT ${SHOWN} WHERE t.id = $1 AND ($2 OR t.user_id = $3)`, [
+          id,
+          ...reachOf(caller),
+        ])
+      : [];
+    if (row === undefined) throw new NotFound('token', id);
+    return shown(row);
+  }
+
+  /**
+   * Deletes a token, which is void at once. A token may delete itself, and no others of its maker.
+   *
+   * @throws NotFound, Forbidden
+   */
+  async remove(id: string, caller: Caller): Promise<void> {
+    await this.get(id, caller);
+    const [isAdministrator] = reachOf(caller);
+    if (caller.via === 'token' && caller.credentialId !== id && !isAdministrator)
+      throw new Forbidden('a token deletes no token but itself');
+    await this.database.rows('DELETE FROM api_tokens WHERE id = $1', [id]);
+  }
+}
+
+/** Returns whether the caller reaches all tokens, and else whose. */
+const reachOf = (caller: Caller): [isAdministrator: boolean, userId: string | null] => [
+  scopesOf(caller, 'admin') === null,
+  caller.userId ?? null,
+];
+
+/**
+ * Checks that a token does no more than its maker may now; what the maker may later is checked at each use.
+ *
+ * @throws Forbidden
+ */
+function assertWithin({ role, approve, scope }: Grant, maker: Caller): void {
+  const rights: Right[] = [...(role === null ? [] : [role]), ...(approve ? (['approve'] as const) : [])];
+  for (const right of rights)
+    if (!isWithin(scope ?? {}, scopesOf(maker, right)))
+      throw new Forbidden(
+        `a token does no more than you may, and you lack the right ${right}${scope === null ? ' without a scope' : ' in this scope'}`,
+      );
+}
+
+const shown = ({ id, name, createdAt, expiresAt, lastUsedAt, madeBy, ...grant }: TokenRow): object => ({
+  id,
+  name,
+  ...grantShown(grant),
+  createdAt: createdAt.toISOString(),
+  expiresAt: expiresAt.toISOString(),
+  ...(lastUsedAt === null ? {} : { lastUsedAt: lastUsedAt.toISOString() }),
+  madeBy,
+});
