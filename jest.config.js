@@ -19,9 +19,9 @@ module.exports = {
   testMatch: ['**/*.spec.ts'],
   globalSetup: '<rootDir>/test/global-setup.ts',
   globalTeardown: '<rootDir>/test/global-teardown.ts',
-  // cel-js is published as ES modules only; jest has to transform it.
+  // Published as ES modules only; jest has to transform them.
   transform: { '^.+\\.[tj]s$': ['@swc/jest', swc] },
-  transformIgnorePatterns: ['/node_modules/(?!@marcbachmann/cel-js/)'],
+  transformIgnorePatterns: ['/node_modules/(?!@marcbachmann/cel-js/|openid-client/|oauth4webapi/|jose/)'],
   testTimeout: 90_000,
   testSequencer: '<rootDir>/test/sequencer.js',
   reporters: ['<rootDir>/test/reporter.js'],

@@ -48,6 +48,11 @@ import { PeopleModule } from './people/people.module';
 import { TokensController } from './people/tokens.controller';
 import { UsersController } from './people/users.controller';
 import { MetricsModule } from './metrics/metrics.module';
+import { FirstRun } from './people/first-run';
+import { OidcController } from './people/oidc.controller';
+import { SessionController } from './people/session.controller';
+import { SignInSweep } from './people/sign-in-sweep';
+import { SigningInModule } from './people/signing-in.module';
 import { PollingModule } from './polling/polling.module';
 import { PollScheduler } from './polling/poll-scheduler';
 import { Tools } from './polling/tools';
@@ -76,6 +81,7 @@ import { TransferModule } from './transfer/transfer.module';
 
 /** Modules of all roles: they offer their providers, and start nothing. */
 const ROOMS = [
+  SigningInModule,
   KillSwitchModule,
   InfrastructuresModule,
   ServicesModule,
@@ -95,6 +101,8 @@ const ROOMS = [
 /** Controllers of each role; `/health` and `/metrics` are there in every role. */
 const CONTROLLERS: Record<Role, Type[]> = {
   api: [
+    SessionController,
+    OidcController,
     CatalogueController,
     CapacityController,
     LoadBalancerController,
@@ -126,6 +134,8 @@ const CONTROLLERS: Record<Role, Type[]> = {
 /** Providers that each role runs: they start with the program, and drain when it stops. */
 const RUNS: Record<Role, Type[]> = {
   api: [
+    FirstRun,
+    SignInSweep,
     FastIngestRoute,
     ShownAlerts,
     ShownExecutions,

@@ -1,5 +1,6 @@
 import { NotFoundException } from '@nestjs/common';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { randomBytes } from 'node:crypto';
 import { isatty } from 'node:tty';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -32,6 +33,8 @@ import { trustProxies } from './auth/client-address';
 import { closeDescription } from './auth/closed';
 import { Identities } from './auth/identities';
 import { startEmbeddedServers, type EmbeddedServers } from './embedded/embedded-servers';
+import { FirstRun } from './people/first-run';
+import { showSetupUrl } from './people/setup-url';
 import { groupSize, memberConfig, mayListen, ProcessGroup, tellGroup } from './process-group/process-group';
 import { unlessAborted } from './common/unless-aborted';
 import { installLookup } from './names/lookup';
@@ -70,6 +73,8 @@ interface Started {
   url: string;
   isGroup: boolean;
   close: () => Promise<void>;
+  /** Resolves once it is known whether there is no user yet; maybe never. */
+  needsSetup: Promise<boolean>;
   /** Ends at once what has not drained in time. */
   kill?: () => void;
 }
@@ -84,8 +89,9 @@ export async function startMember(asked: AbortSignal): Promise<Program> {
   const logger = new JsonLogger(config.logLevel, { roles: config.roles.join(','), process: process.pid });
   try {
     const started = await unlessAsked(asked, startApp(config, logger, mayListen), logger);
-    const { url, isGroup } = started;
+    const { url, isGroup, needsSetup } = started;
     tellGroup({ ready: url });
+    void needsSetup.then((isNeeded) => isNeeded && tellGroup({ needsSetup: true }));
     return { url, config, logger, isGroup, stop: (why) => stop(started, undefined, logger, why) };
   } catch (error) {
     tellGroup({ failed: messageOf(error) });
@@ -116,18 +122,20 @@ export async function startProgram(
     ? await startEmbeddedServers(given.dataDir, say, { signal: asked })
     : undefined;
   try {
-    const config = embedded ? withEmbedded(given, embedded) : given;
+    const setupToken = randomBytes(32).toString('base64url');
+    const config = Object.freeze({ ...(embedded ? withEmbedded(given, embedded) : given), setupToken });
     if (embedded) env.MONSCALE_PARAM_REDIS_URL ??= embedded.redisReaderUrl;
     if (config.adminToken === undefined && config.roles.includes('api')) {
       logger.warn('MONSCALE_ADMIN_TOKEN is not set: nobody can log in', 'Config');
     }
     const started = await unlessAsked(asked, startRoles(config, logger, asked), logger);
-    const { url, isGroup } = started;
+    const { url, isGroup, needsSetup } = started;
     logger.log(`ready: ${config.roles.join(', ')} on ${url}`, 'Program');
     if (embedded) {
       const page = given.docs === 'off' ? url : `${url}/docs`;
       greet(page, embedded.firstStart && given.adminToken === undefined ? embedded : undefined);
     }
+    void needsSetup.then((isNeeded) => isNeeded && showSetupUrl(url, config, logger));
     return { url, config, logger, isGroup, stop: (why) => stop(started, embedded, logger, why) };
   } catch (error) {
     await embedded?.stop(SERVERS_MS);
@@ -163,7 +171,8 @@ async function startRoles(config: Config, logger: JsonLogger, asked: AbortSignal
   if (!config.embedded && groupSize(config) === 1) return startApp(config, logger);
   const { group, url } = await ProcessGroup.start(config, logger, asked);
   const kill = () => void group.stop('SIGKILL');
-  return { url, isGroup: true, close: () => group.stop('SIGTERM'), kill };
+  const { needsSetup } = group;
+  return { url, isGroup: true, needsSetup, close: () => group.stop('SIGTERM'), kill };
 }
 
 /** Returns the configuration with the URLs, token and key of the embedded servers. */
@@ -255,7 +264,8 @@ async function startApp(
       stopWatching();
       await stopThreads();
     };
-    return { url: urlOf(await app.getUrl(), config), isGroup: false, close };
+    const needsSetup = isApi ? app.get(FirstRun).needed : Promise.resolve(false);
+    return { url: urlOf(await app.getUrl(), config), isGroup: false, needsSetup, close };
   } catch (error) {
     stopWatching();
     await app.close();

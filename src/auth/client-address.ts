@@ -35,6 +35,10 @@ export function clientAddress({ socket, headers }: Pick<IncomingMessage, 'socket
   return address;
 }
 
+/** Tells whether a request comes straight from a trusted proxy. */
+export const isFromProxy = ({ socket }: Pick<IncomingMessage, 'socket'>): boolean =>
+  trusted !== undefined && isTrusted(plainAddress(socket.remoteAddress ?? ''));
+
 const isTrusted = (address: string): boolean =>
   isIP(address) !== 0 && trusted!.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
 

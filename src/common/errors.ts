@@ -71,6 +71,9 @@ export class Unavailable extends Error {
   }
 }
 
+/** Answer of another server, needed for ours, that is nonsense or a refusal. */
+export class BadGateway extends Error {}
+
 /**
  * Secret that can't be read now: its file or variable is missing, or it was encrypted under another key. It may be
  * readable later.

@@ -9,6 +9,7 @@ import {
 import type { FastifyReply } from 'fastify';
 import { STATUS_CODES } from 'node:http';
 import {
+  BadGateway,
   Conflict,
   Forbidden,
   InvalidInput,
@@ -72,6 +73,7 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof NotFound) return problem(404, error.message);
   if (error instanceof Conflict) return problem(409, error.message, error.errors);
   if (error instanceof VersionMismatch) return problem(412, error.message);
+  if (error instanceof BadGateway) return problem(502, error.message);
   if (error instanceof Unavailable) return problem(503, error.message);
   // The framework repeats the URL of what is not found: a token may be in its query.
   if (error instanceof NotFoundException) return problem(404, error.message.replace(/\?.*/s, ''));

@@ -154,6 +154,10 @@ export const telemetry = {
   tokensRefused: counter('http_tokens_refused_total', 'Requests with a token that is not known, by why', [
     'reason',
   ] as const),
+  signIns: counter('sign_ins_total', 'Attempts to sign in, by what came of them', [
+    'way',
+    'outcome',
+  ] as const),
   trapDatagrams: counter('trap_datagrams_total', 'UDP datagrams that the trap listener read'),
   trapDrops: counter(
     'trap_drops_total',

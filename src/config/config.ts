@@ -34,6 +34,10 @@ export interface Config {
   readonly adminToken?: string;
   /** URL at which people and senders reach the API, if the operator gives it. */
   readonly publicUrl?: string;
+  /** Provider that people may sign in by. */
+  readonly oidc?: OidcConfig;
+  /** One-time token of the first run, made at each start; it is not read from the environment. */
+  readonly setupToken?: string;
   /** Readers of the API's description at `/docs`: everybody, the administrator, or nobody. */
   readonly docs: 'open' | 'token' | 'off';
   /** Token required for `/metrics`; undefined when everybody may read them. */
@@ -62,6 +66,19 @@ export interface Config {
   readonly logLevel: string;
   /** Variables that look like ours and are not known, probably misspelt. */
   readonly unknownVariables: readonly string[];
+}
+
+/** Client of an OpenID provider. */
+export interface OidcConfig {
+  readonly issuer: string;
+  readonly clientId: string;
+  /** Undefined for a public client. */
+  readonly clientSecret?: string;
+  /** Separated by spaces. */
+  readonly scopes: string;
+  readonly groupsClaim: string;
+  /** Whether groups of the provider count for grants, or those that are given here alone. */
+  readonly roleSource: 'idp' | 'local';
 }
 
 /** Errors in the environment, each naming its variable. */
@@ -195,6 +212,38 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   if (publicUrl !== undefined && /^https?:\/\//.test(publicUrl) && !URL.canParse(publicUrl))
     mistakes.push('MONSCALE_PUBLIC_URL: must be a URL such as https://monscale.example');
 
+  const oidcOf = (): OidcConfig | undefined => {
+    const issuer = text('MONSCALE_OIDC_ISSUER');
+    const clientId = text('MONSCALE_OIDC_CLIENT_ID');
+    const scopes = text('MONSCALE_OIDC_SCOPES') ?? 'openid profile email';
+    const roleSource = choice('MONSCALE_OIDC_ROLE_SOURCE', ['idp', 'local'], 'local');
+    if (issuer === undefined) {
+      if (clientId !== undefined)
+        mistakes.push('MONSCALE_OIDC_ISSUER: must be set when MONSCALE_OIDC_CLIENT_ID is');
+      return undefined;
+    }
+    if (!isIssuer(issuer))
+      mistakes.push(
+        'MONSCALE_OIDC_ISSUER: must be a URL such as https://idp.example, without a query; http:// on loopback alone',
+      );
+    if (!scopes.split(' ').includes('openid'))
+      mistakes.push('MONSCALE_OIDC_SCOPES: must have openid among the scopes, which are separated by spaces');
+    if (clientId === undefined) {
+      mistakes.push('MONSCALE_OIDC_CLIENT_ID: must be set when MONSCALE_OIDC_ISSUER is');
+      return undefined;
+    }
+    const groupsClaim = text('MONSCALE_OIDC_GROUPS_CLAIM') ?? 'groups';
+    return {
+      issuer,
+      clientId,
+      clientSecret: text('MONSCALE_OIDC_CLIENT_SECRET'),
+      scopes,
+      groupsClaim,
+      roleSource,
+    };
+  };
+  const oidc = oidcOf();
+
   const dataDir = text('MONSCALE_DATA_DIR') ?? './.monscale';
   const secretsFolders = (
     text('MONSCALE_SECRETS_DIR')?.split(':') ?? [join(dataDir, 'secrets'), '/run/secrets']
@@ -231,6 +280,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     },
     adminToken,
     publicUrl,
+    oidc,
     docs: choice('MONSCALE_DOCS', ['open', 'token', 'off'], 'open'),
     metricsToken,
     trustedProxies: networks('MONSCALE_TRUSTED_PROXIES'),
@@ -253,6 +303,15 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   };
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return Object.freeze(config);
+}
+
+/** Tells whether a text can be an issuer (OpenID Connect Discovery, 3), to which secrets go over TLS or loopback. */
+function isIssuer(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, search, hash, username, password } = new URL(text);
+  const isLoopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+  const isBare = [search, hash, username, password].every((part) => part === '');
+  return isBare && (protocol === 'https:' || (protocol === 'http:' && isLoopback));
 }
 
 /** Tells whether a text is an address, or a network in CIDR notation. */

@@ -94,7 +94,7 @@ const SERVER_VARIABLES = [
     name: 'MONSCALE_PUBLIC_URL',
     default: 'unset',
     meaning:
-      'where people and senders reach the API; with `https://` browsers are told to stay with TLS (see [security](security.md))',
+      'where people and senders reach the API: decides which cookies and origins are ours (see [signing in](signing-in.md)); with `https://` browsers are told to stay with TLS (see [security](security.md))',
     example: 'https://monscale.example',
   },
   {
@@ -122,6 +122,42 @@ const SERVER_VARIABLES = [
     meaning: 'bearer token of the built-in administrator, at least 16 characters',
     example: '',
     hint: 'openssl rand -hex 24',
+  },
+  {
+    name: 'MONSCALE_OIDC_ISSUER',
+    default: 'unset',
+    meaning:
+      'the provider that people [sign in](signing-in.md) by (OpenID Connect): its issuer, with `https://`, on loopback also `http://`',
+    example: 'https://idp.example/realms/ops',
+  },
+  {
+    name: 'MONSCALE_OIDC_CLIENT_ID',
+    default: 'unset',
+    meaning: 'id of monscale as a client of the provider',
+    example: 'monscale',
+  },
+  {
+    name: 'MONSCALE_OIDC_CLIENT_SECRET',
+    default: 'unset',
+    meaning: 'its secret; unset for a public client, which PKCE alone protects',
+    example: '',
+  },
+  {
+    name: 'MONSCALE_OIDC_SCOPES',
+    default: 'openid profile email',
+    meaning: 'scopes that the provider is asked for; `openid` must be among them',
+    example: 'openid profile email groups',
+  },
+  {
+    name: 'MONSCALE_OIDC_GROUPS_CLAIM',
+    default: 'groups',
+    meaning: 'claim with the groups of a user, a text or a list',
+  },
+  {
+    name: 'MONSCALE_OIDC_ROLE_SOURCE',
+    default: 'local',
+    meaning:
+      '`idp`: groups that the provider names at each sign-in count for grants to groups; `local`: only those that are given here',
   },
   {
     name: 'MONSCALE_SECRET_KEY',

@@ -31,6 +31,7 @@ import { TestsAsExecutions1764500000000 } from '../../migrations/1764500000000-t
 import { SecretKey1764100000000 } from '../../migrations/1764100000000-secret-key';
 import { NewestMatches1764600000000 } from '../../migrations/1764600000000-newest-matches';
 import { People1765000000000 } from '../../migrations/1765000000000-people';
+import { SigningIn1765100000000 } from '../../migrations/1765100000000-signing-in';
 import { TakenMessages1764500100000 } from '../../migrations/1764500100000-taken-messages';
 import { ENTITIES } from './entities';
 
@@ -134,6 +135,7 @@ function dataSource(url: string, extra: object): DataSource {
       TakenMessages1764500100000,
       NewestMatches1764600000000,
       People1765000000000,
+      SigningIn1765100000000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

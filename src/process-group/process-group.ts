@@ -23,6 +23,8 @@ type FromMember =
   | { made: true }
   | { ready: string }
   | { failed: string }
+  /** There is no user yet: the setup URL should be shown. */
+  | { needsSetup: true }
   | { askMetrics: number }
   /** Uncaught exception: the process drains, and ends. */
   | { uncaught: true };
@@ -48,6 +50,9 @@ export const groupSize = (config: Config): number =>
 export class ProcessGroup {
   private readonly metrics = new AggregatorRegistry();
   private isStopping = false;
+  private tellNeedsSetup!: () => void;
+  /** Resolves when a member finds out that there is no user yet. */
+  readonly needsSetup = new Promise<true>((resolve) => (this.tellNeedsSetup = () => resolve(true)));
   /** Number of uncaught exceptions, by place. */
   private readonly uncaught: number[] = [];
 
@@ -120,6 +125,7 @@ export class ProcessGroup {
     const member = cluster.fork();
     member.on('message', (message: FromMember) => {
       if ('askMetrics' in message) void this.answerMetrics(member, message.askMetrics);
+      if ('needsSetup' in message) this.tellNeedsSetup();
       if ('uncaught' in message) this.uncaught[place] = (this.uncaught[place] ?? 0) + 1;
     });
     // It may be gone by the time something is sent to it.

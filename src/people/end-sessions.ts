@@ -1,0 +1,14 @@
+import { currentCaller } from '../common/caller';
+
+/** Runs a statement in the transaction of a change. */
+type Ask = (text: string, values: unknown[]) => Promise<unknown>;
+
+/** Ends the sessions of a user whose password is changed, but for the one that changes it. */
+export async function endOtherSessions(ask: Ask, userId: string): Promise<void> {
+  const caller = currentCaller();
+  const own = caller?.via === 'session' ? caller.credentialId : undefined;
+  await ask('DELETE FROM sessions WHERE user_id = $1 AND id IS DISTINCT FROM $2::uuid', [
+    userId,
+    own ?? null,
+  ]);
+}

@@ -1,0 +1,161 @@
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Inject,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+} from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { PageQuery } from '../api/page-query';
+import { Public, SignedIn } from '../auth/access';
+import { currentCaller, scopesOf, type Caller } from '../common/caller';
+import { checked } from '../common/check';
+import { NotFound } from '../common/errors';
+import { Text } from '../common/fields';
+import { isId } from '../common/ids';
+import { storable } from '../common/json';
+import { NAME } from '../common/names';
+import { CONFIG, type Config } from '../config/config';
+import { FirstRun } from './first-run';
+import { Oidc } from './oidc';
+import { refuseKnownOtherSites } from './origins';
+import { SignIn } from './sign-in';
+import { UserSessions } from './user-sessions';
+import { Whoami, type Shown } from './whoami';
+
+const PASSWORD_CHARACTERS = { minLength: 12, maxLength: 1_024 };
+
+class SignInDto {
+  @Text({ description: 'Name of the user', minLength: 1, maxLength: 200 })
+  username: string;
+
+  @Text({ description: 'Password', minLength: 1, maxLength: 2_048 })
+  password: string;
+}
+
+class SetupDto {
+  @Text({ description: 'Token of the setup URL', minLength: 1, maxLength: 200 })
+  token: string;
+
+  @Text({ description: 'Name of the first user', ...NAME })
+  username: string;
+
+  @Text({ description: 'Password', ...PASSWORD_CHARACTERS })
+  password: string;
+}
+
+/** HTTP API of signing in and out, of sessions, and of the first run. */
+@ApiTags('signing in')
+@Controller('api/v1')
+export class SessionController {
+  constructor(
+    private readonly signIn: SignIn,
+    private readonly sessions: UserSessions,
+    private readonly whoami: Whoami,
+    private readonly firstRun: FirstRun,
+    private readonly oidc: Oidc,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  @Post('session')
+  @Public()
+  @HttpCode(200)
+  @ApiBody({ type: SignInDto })
+  @ApiOperation({
+    summary: 'Sign in: answers who one is and sets a cookie; 401, 429 after too many failures',
+  })
+  async create(
+    @Body() body: unknown,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Shown> {
+    refuseKnownOtherSites(request.raw, this.config.publicUrl);
+    const { username, password } = checked(SignInDto, body);
+    const { userId, cookie } = await this.signIn.byPassword(username, password, request);
+    void reply.header('Set-Cookie', cookie);
+    return this.whoami.ofUser(userId);
+  }
+
+  @Get('session')
+  @SignedIn()
+  @ApiBearerAuth()
+  @ApiOperation({ summary: 'Who asks, by cookie or token, and what they may' })
+  show(): Promise<Shown> {
+    return this.whoami.of(currentCaller()!);
+  }
+
+  @Delete('session')
+  @SignedIn()
+  @HttpCode(204)
+  @ApiOperation({
+    summary:
+      'Sign out. Where a provider signed one in, the answer has Link: <URL>; rel="end-session", which signs out there',
+  })
+  async end(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<void> {
+    if (currentCaller()!.via !== 'session') return;
+    const { cookie, idToken } = await this.sessions.end(request);
+    void reply.header('Set-Cookie', cookie);
+    const url = idToken === undefined ? undefined : await this.oidc.endSessionUrl(idToken, request);
+    if (url !== undefined) void reply.header('Link', `<${url}>; rel="end-session"`);
+  }
+
+  @Get('sessions')
+  @SignedIn()
+  @ApiBearerAuth()
+  @ApiOperation({ summary: "One's own sessions; an administrator's: those of all" })
+  list(@Query() query: Record<string, string>) {
+    const caller = currentCaller()!;
+    const page = checked(PageQuery, PageQuery.numbers(query));
+    return this.sessions.list(whose(caller), page, caller.credentialId);
+  }
+
+  @Delete('sessions/:id')
+  @SignedIn()
+  @HttpCode(204)
+  @ApiBearerAuth()
+  @ApiOperation({ summary: 'End a session' })
+  async endOther(@Param('id') id: string): Promise<void> {
+    const isEnded = isId(id) && (await this.sessions.endById(id, whose(currentCaller()!)));
+    if (!isEnded) throw new NotFound('session', storable(id));
+  }
+
+  @Get('setup')
+  @Public()
+  @ApiOperation({ summary: 'Whether the first user is yet to be made' })
+  async needed(): Promise<{ needed: boolean }> {
+    return { needed: await this.firstRun.isNeeded() };
+  }
+
+  @Post('setup')
+  @Public()
+  @ApiBody({ type: SetupDto })
+  @ApiOperation({
+    summary: 'Make the first user, an administrator, by the token of the setup URL, and sign in',
+  })
+  async setUp(
+    @Body() body: unknown,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Shown> {
+    refuseKnownOtherSites(request.raw, this.config.publicUrl);
+    const { token, username, password } = checked(SetupDto, body);
+    const { userId, cookie } = await this.firstRun.setUp(token, username, password, request);
+    void reply.header('Set-Cookie', cookie);
+    return this.whoami.ofUser(userId);
+  }
+}
+
+/** Returns whose sessions a caller may see: undefined for everybody's. Who is no user has none. */
+function whose(caller: Caller): string | undefined {
+  if (scopesOf(caller, 'admin') === null) return undefined;
+  return caller.userId ?? NO_USER;
+}
+
+const NO_USER = '00000000-0000-0000-0000-000000000000';

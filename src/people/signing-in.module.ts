@@ -1,0 +1,26 @@
+import { Global, Module } from '@nestjs/common';
+import { Sessions } from '../auth/sessions';
+import { IdentityProvider } from './identity-provider';
+import { Oidc } from './oidc';
+import { OidcUsers } from './oidc-users';
+import { SignIn } from './sign-in';
+import { SignInLimits } from './sign-in-limits';
+import { UserSessions } from './user-sessions';
+import { Whoami } from './whoami';
+
+/** Module of signing in: who sends a cookie is found out here, for every request. */
+@Global()
+@Module({
+  providers: [
+    UserSessions,
+    { provide: Sessions, useExisting: UserSessions },
+    SignInLimits,
+    SignIn,
+    Whoami,
+    IdentityProvider,
+    OidcUsers,
+    Oidc,
+  ],
+  exports: [UserSessions, Sessions, SignInLimits, SignIn, Whoami, OidcUsers, Oidc],
+})
+export class SigningInModule {}
