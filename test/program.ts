@@ -48,6 +48,10 @@ const KEPT = [
   'trap_refusals',
   'snmp_engines',
   'mibs',
+  'users',
+  'sessions',
+  'setup_tokens',
+  'sign_in_limits',
 ];
 
 /** Whatever JSON an answer holds: the claims of a spec check its shape. */

@@ -122,3 +122,43 @@ test('variables of definitions are no mistake', () => {
 test('a variable that looks like ours and is not is told', () => {
   expect(readConfig({ MONSCALE_ROEL: 'api' }).unknownVariables).toEqual(['MONSCALE_ROEL']);
 });
+
+describe('a provider to sign in by', () => {
+  const OIDC = {
+    MONSCALE_OIDC_ISSUER: 'https://idp.example/realms/ops',
+    MONSCALE_OIDC_CLIENT_ID: 'monscale',
+  };
+
+  test('has defaults, of which none gives a right', () => {
+    expect(readConfig({}).oidc).toBeUndefined();
+    expect(readConfig(OIDC).oidc).toEqual({
+      issuer: 'https://idp.example/realms/ops',
+      clientId: 'monscale',
+      clientSecret: undefined,
+      scopes: 'openid profile email',
+      groupsClaim: 'groups',
+      roleSource: 'local',
+    });
+  });
+
+  test.each([
+    ['MONSCALE_OIDC_CLIENT_ID', { MONSCALE_OIDC_CLIENT_ID: '' }],
+    ['MONSCALE_OIDC_ISSUER', { MONSCALE_OIDC_ISSUER: '' }],
+    ['MONSCALE_OIDC_ISSUER', { MONSCALE_OIDC_ISSUER: 'idp.example' }],
+    ['MONSCALE_OIDC_ISSUER', { MONSCALE_OIDC_ISSUER: 'http://idp.example' }],
+    ['MONSCALE_OIDC_ISSUER', { MONSCALE_OIDC_ISSUER: 'http://127.0.0.1.example' }],
+    ['MONSCALE_OIDC_ISSUER', { MONSCALE_OIDC_ISSUER: 'https://idp.example/?x=1' }],
+    ['MONSCALE_OIDC_ISSUER', { MONSCALE_OIDC_ISSUER: 'https://user:password@idp.example' }],
+    ['MONSCALE_OIDC_SCOPES', { MONSCALE_OIDC_SCOPES: 'profile,openid' }],
+    ['MONSCALE_OIDC_ROLE_SOURCE', { MONSCALE_OIDC_ROLE_SOURCE: 'both' }],
+  ])('%s is told to be wrong', (name, env) => {
+    const mistakes = mistakesOf({ ...OIDC, ...env });
+    expect(mistakes).toEqual([expect.stringContaining(`${name}: `)]);
+    expect(mistakes.join()).not.toContain('password');
+  });
+
+  test('on loopback may do without TLS', () => {
+    for (const host of ['127.0.0.1:4000', 'localhost', '[::1]:80'])
+      expect(mistakesOf({ ...OIDC, MONSCALE_OIDC_ISSUER: `http://${host}` })).toEqual([]);
+  });
+});
