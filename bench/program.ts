@@ -41,6 +41,7 @@ export class BenchProgram {
           MONSCALE_TRAP_HOST: '127.0.0.1',
           MONSCALE_TRAP_PORT: '0',
           MONSCALE_ADMIN_TOKEN: ADMIN_TOKEN,
+          MONSCALE_DATA_DIR: folder,
           MONSCALE_SECRET_KEY: servers.secretKey,
           MONSCALE_LOG_LEVEL: 'warn',
           DATABASE_URL: servers.databaseUrl,

@@ -135,6 +135,11 @@ describe('two processes of one program', () => {
     return who;
   }
 
+  async function asAdministrator(method: string, url: string, body: object): Promise<void> {
+    const answer = await browser().send(method, url, body, { Authorization: `Bearer ${ADMIN_TOKEN}` });
+    expect([answer.status, answer.body]).toEqual([200, expect.anything()]);
+  }
+
   const tokenIn = (folder: string): string => {
     const url = readFileSync(join(folder, 'setup-url'), 'utf8');
     return secret(/^http:\/\/127\.0\.0\.1:\d+\/setup\?token=([\w-]{43})\n$/.exec(url)![1]!);
@@ -235,12 +240,30 @@ describe('two processes of one program', () => {
     expect(gone.status).toBe(204);
     expect((await also.send('GET', `${other}/session`)).status).toBe(401);
 
-    await world.rows('UPDATE users SET disabled = true WHERE id = $1', [id]);
+    await asAdministrator('PATCH', `${other}/users/bert`, { disabled: true });
     expect(await services(bert)).toEqual([401, 401]);
     const refused = await signIn(browser(), 'bert');
     const unknown = await signIn(browser(), 'nobody of this name');
     expect([refused.status, refused.body]).toEqual([unknown.status, unknown.body]);
     expect(refused.status).toBe(401);
+  });
+
+  test('a changed password ends all sessions but the one that changed it, at both', async () => {
+    await user('rosa', { role: 'admin' });
+    await user('sven');
+    const [rosa, also, sven] = [await signedIn('rosa'), await signedIn('rosa'), await signedIn('sven')];
+    const sessions = () =>
+      Promise.all([rosa, also, sven].map(async (who) => (await who.send('GET', `${one}/session`)).status));
+    const password = secret('another long password');
+    const change = (name: string, to: object) => rosa.send('PATCH', `${other}/users/${name}`, to, OWN);
+    expect((await change('rosa', { displayName: 'Rosa' })).status).toBe(200);
+    expect(await sessions()).toEqual([200, 200, 200]);
+    expect((await change('rosa', { password })).status).toBe(200);
+    expect(await sessions()).toEqual([200, 401, 200]);
+    expect((await change('sven', { password })).status).toBe(200);
+    expect(await sessions()).toEqual([200, 401, 401]);
+    expect((await signIn(browser(), 'sven')).status).toBe(401);
+    expect((await signIn(browser(), 'sven', password, other)).status).toBe(200);
   });
 
   test('sessions of others are nobody’s but an administrator’s', async () => {

@@ -18,7 +18,7 @@ import { Public, SignedIn } from '../auth/access';
 import { currentCaller, scopesOf, type Caller } from '../common/caller';
 import { checked } from '../common/check';
 import { NotFound } from '../common/errors';
-import { Text } from '../common/fields';
+import { Any, Text } from '../common/fields';
 import { isId } from '../common/ids';
 import { storable } from '../common/json';
 import { NAME } from '../common/names';
@@ -28,9 +28,8 @@ import { Oidc } from './oidc';
 import { refuseKnownOtherSites } from './origins';
 import { SignIn } from './sign-in';
 import { UserSessions } from './user-sessions';
+import { passwordProblem } from './users';
 import { Whoami, type Shown } from './whoami';
-
-const PASSWORD_CHARACTERS = { minLength: 12, maxLength: 1_024 };
 
 class SignInDto {
   @Text({ description: 'Name of the user', minLength: 1, maxLength: 200 })
@@ -47,7 +46,7 @@ class SetupDto {
   @Text({ description: 'Name of the first user', ...NAME })
   username: string;
 
-  @Text({ description: 'Password', ...PASSWORD_CHARACTERS })
+  @Any({ description: 'Password' }, { type: 'string', format: 'password', writeOnly: true }, passwordProblem)
   password: string;
 }
 

@@ -51,7 +51,7 @@ async function begin(userId: string, before?: string, idToken?: string): Promise
   return header.split(';', 1)[0]!;
 }
 
-const ask = (text: string, values: unknown[]) => database.rows(text, values);
+const ask = <R>(text: string, values?: unknown[]) => database.rows(text, values) as Promise<R[]>;
 const callerOf = (cookie: string) => sessions.callerOf(request(cookie));
 
 test('over TLS the cookie has its prefix, and without it is none', async () => {

@@ -12,6 +12,7 @@ import { Database } from '../database/database';
 import { DefinitionStore, type Columns } from '../database/definitions';
 import { UserRow } from '../database/entities';
 import { assertAnotherAdministrator, keepingAdministrator, type Ask } from './administrators';
+import { endOtherSessions } from './end-sessions';
 import { hashPassword } from './passwords';
 
 export const PASSWORD_CHARACTERS_AT_LEAST = 12;
@@ -134,7 +135,11 @@ export class Users extends StoredDefinitions<UserRow> {
   }
 
   override async write(manager: EntityManager, drafts: readonly Draft<UserRow>[]): Promise<void> {
-    await keepingAdministrator(asking(manager), () => super.write(manager, drafts));
+    const ask = asking(manager);
+    await keepingAdministrator(ask, () => super.write(manager, drafts));
+    for (const { row, before } of drafts)
+      if (before !== undefined && before.passwordHash !== row.passwordHash)
+        await endOtherSessions(ask, row.id);
   }
 
   /** Nothing uses a user; the grants and tokens of one go as well. */
