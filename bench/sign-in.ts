@@ -136,7 +136,8 @@ async function guessAll(
   await Promise.all(Array.from({ length: GUESSES_AT_ONCE }, guesser));
 }
 
-const agent = new http.Agent({ keepAlive: true, maxSockets: GUESSES_AT_ONCE });
+// A connection for each guess, as many machines would make them.
+const agent = new http.Agent({ maxSockets: GUESSES_AT_ONCE });
 
 /** Sends a wrong password. @param address that the proxy before the program names */
 function guess(url: string, username: string, address: string): Promise<number> {
@@ -156,4 +157,4 @@ function guess(url: string, username: string, address: string): Promise<number> 
   });
 }
 
-void main().finally(() => agent.destroy());
+void main();

@@ -126,7 +126,7 @@ export async function startProgram(
     const config = Object.freeze({ ...(embedded ? withEmbedded(given, embedded) : given), setupToken });
     if (embedded) env.MONSCALE_PARAM_REDIS_URL ??= embedded.redisReaderUrl;
     if (config.adminToken === undefined && config.roles.includes('api')) {
-      logger.warn('MONSCALE_ADMIN_TOKEN is not set: nobody can log in', 'Config');
+      logger.warn('MONSCALE_ADMIN_TOKEN is not set: there is no way in where nobody can sign in', 'Config');
     }
     const started = await unlessAsked(asked, startRoles(config, logger, asked), logger);
     const { url, isGroup, needsSetup } = started;

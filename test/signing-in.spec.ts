@@ -36,7 +36,7 @@ class Browser {
       status: response.status,
       headers: response.headers,
       body: isJson ? JSON.parse(text) : text,
-    } as Answer;
+    };
   }
 
   /** Goes on where it is redirected to, until it is not, or to a path that `last` matches. */
@@ -166,7 +166,7 @@ describe('two processes of one program', () => {
       setUp(one, tokens[0]!, { username: '' }),
     ]);
     expect(refused.map(({ status }) => status)).toEqual([403, 403, 403, 400, 400, 400]);
-    expect(refused[3]!.body.errors).toEqual([
+    expect(refused[3].body.errors).toEqual([
       { pointer: '/password', detail: 'must have at least 12 characters' },
     ]);
 

@@ -1,7 +1,6 @@
 import { currentCaller } from '../common/caller';
 import type { Ask } from './administrators';
 
-
 /** Ends the sessions of a user whose password is changed, but for the one that changes it. */
 export async function endOtherSessions(ask: Ask, userId: string): Promise<void> {
   const caller = currentCaller();
