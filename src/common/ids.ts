@@ -25,6 +25,15 @@ export function newId(): string {
   return uuidv7(last);
 }
 
+/** Returns the moment at which an id was made. */
+export const timeOf = (id: string): Date => new Date(parseInt(id.replaceAll('-', '').slice(0, 12), 16));
+
+/** Returns the least id of a moment: ids that are made from then on are not less. */
+export function leastIdAt(moment: Date): string {
+  const msecs = Math.max(0, moment.getTime()).toString(16).padStart(12, '0').slice(-12);
+  return `${msecs.slice(0, 8)}-${msecs.slice(8)}-7000-8000-000000000000`;
+}
+
 export const isId = (text: string): boolean => validate(text);
 
 /** Number of slots that a polling interval is divided into. */

@@ -32,6 +32,7 @@ import { SecretKey1764100000000 } from '../../migrations/1764100000000-secret-ke
 import { NewestMatches1764600000000 } from '../../migrations/1764600000000-newest-matches';
 import { People1765000000000 } from '../../migrations/1765000000000-people';
 import { SigningIn1765100000000 } from '../../migrations/1765100000000-signing-in';
+import { Audit1765200000000 } from '../../migrations/1765200000000-audit';
 import { TakenMessages1764500100000 } from '../../migrations/1764500100000-taken-messages';
 import { ENTITIES } from './entities';
 
@@ -136,6 +137,7 @@ function dataSource(url: string, extra: object): DataSource {
       NewestMatches1764600000000,
       People1765000000000,
       SigningIn1765100000000,
+      Audit1765200000000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,
