@@ -75,6 +75,10 @@ import { SimulationsController } from './simulation/simulations.controller';
 import { UnpolledSweep } from './rules/unpolled-sweep';
 import { ServicesController } from './services/services.controller';
 import { ServicesModule } from './services/services.module';
+import { ServiceVersionsController } from './services/service-versions.controller';
+import { InfrastructureVersionsController } from './infrastructures/infrastructure-versions.controller';
+import { ActionVersionsController } from './actions/action-versions.controller';
+import { SourceVersionsController } from './alerts/source-versions.controller';
 import { TransferController } from './transfer/transfer.controller';
 import { StoredReferences } from './transfer/stored-references';
 import { TransferModule } from './transfer/transfer.module';
@@ -118,6 +122,10 @@ const CONTROLLERS: Record<Role, Type[]> = {
     MibsController,
     TrapController,
     EmulatedController,
+    ServiceVersionsController,
+    InfrastructureVersionsController,
+    ActionVersionsController,
+    SourceVersionsController,
     KillSwitchController,
     TransferController,
     SimulationsController,

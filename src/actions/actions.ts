@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { IsNull, type EntityManager } from 'typeorm';
-import { StoredDefinitions, type Surroundings } from '../api/stored-definitions';
+import type { Surroundings } from '../api/stored-definitions';
+import { VersionedDefinitions } from '../api/versioned-definitions';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
 import { maskedParams, sealedParams, type Chosen } from '../common/choice';
@@ -13,7 +14,7 @@ import { ActionRegistry } from './action-registry';
 import { ActionDto } from './action.dto';
 
 @Injectable()
-export class Actions extends StoredDefinitions<ActionRow> {
+export class Actions extends VersionedDefinitions<ActionRow> {
   protected override readonly shownAs = { target: null };
 
   constructor(

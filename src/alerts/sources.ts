@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { NamedResource } from '../api/definition.controller';
-import { StoredDefinitions, type Draft, type References, type Surroundings } from '../api/stored-definitions';
+import type { Draft, References, Surroundings } from '../api/stored-definitions';
+import { VersionedDefinitions } from '../api/versioned-definitions';
 import { hashOf, type SourceLimits } from '../auth/identities';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
@@ -85,7 +86,7 @@ function withoutActivity(body: unknown): unknown {
 }
 
 @Injectable()
-export class Sources extends StoredDefinitions<SourceRow> {
+export class Sources extends VersionedDefinitions<SourceRow> {
   private readonly logger = new Logger('Sources');
   /** Names of sources logged as unusable. */
   private readonly unopened = new Set<string>();
@@ -104,8 +105,13 @@ export class Sources extends StoredDefinitions<SourceRow> {
   }
 
   /** Adds a token to a new source, which is shown this once; only its hash is kept. */
-  override draft(body: unknown, references: References, before?: SourceRow): Draft<SourceRow> {
-    const draft = super.draft(body, references, before);
+  override draft(
+    body: unknown,
+    references: References,
+    before?: SourceRow,
+    keptOf?: SourceRow,
+  ): Draft<SourceRow> {
+    const draft = super.draft(body, references, before, keptOf);
     if (before !== undefined) return draft;
     const token = randomBytes(TOKEN_BYTES).toString('base64url');
     return { ...draft, row: { ...draft.row, tokenHash: hashOf(token) }, once: { token } };

@@ -210,13 +210,13 @@ export function definitionController(
   return DefinitionController as unknown as Type<DefinitionFace>;
 }
 
-function tagged<R extends Resource>(reply: FastifyReply, resource: R): R {
+export function tagged<R extends Resource>(reply: FastifyReply, resource: R): R {
   void reply.header('ETag', `"${resource.version}"`);
   return resource;
 }
 
 /** Returns the version in an `If-Match`; undefined for `*` and when it is absent. */
-function versionOf(match: string | undefined): number | undefined {
+export function versionOf(match: string | undefined): number | undefined {
   if (match === undefined || match.trim() === '*') return undefined;
   const version = /^(?:W\/)?"?(\d+)"?$/.exec(match.trim())?.[1];
   if (version === undefined) throw new VersionMismatch(`If-Match ${match} is no ETag of this resource`);

@@ -1,10 +1,13 @@
 import type { EntityManager } from 'typeorm';
+import { step } from '../common/check';
+import { differences, type Change } from '../common/differences';
 import { messageOf, Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
-import { isSealed } from '../common/secret-value';
+import { KEPT_SECRET } from '../common/secret-value';
 import type { Secrets } from '../common/secrets';
-import { step } from '../common/check';
+import { recordAudit, type AuditEntry } from '../database/audit';
 import type { Columns, DefinitionStore, Page } from '../database/definitions';
+import { sqlOf } from './definition-versions';
 import type { DefinitionRow } from '../database/entities';
 import type { Definitions, NamedResource } from './definition.controller';
 import { own } from '../common/records';
@@ -17,10 +20,31 @@ export interface References {
 
 export const NO_REFERENCES: References = { infrastructures: new Map(), actions: new Map() };
 
+/** Names of other definitions by their ids. */
+export type Names = ReadonlyMap<string, string>;
+
+const NO_NAMES: Names = new Map();
+
+/** Draft that was written, and what it changed as far as that is shown. */
+export interface Noted<R> {
+  row: R;
+  before?: R;
+  changes: readonly Change[];
+}
+
+/** Act that writes drafts: its word in the audit, and what else is to be said of it. */
+export interface Deed {
+  action: string;
+  detail?: AuditEntry['detail'];
+}
+
+/** Rows whose entries of the audit are written at once. */
+const AT_ONCE = 200;
+
 /** Context in which a body is checked. */
 export interface Surroundings<R> {
   id: string;
-  /** Stored row; undefined when it is new. */
+  /** Stored row, whose secrets a body may keep; undefined when it is new. */
   before: R | undefined;
   references: References;
 }
@@ -56,7 +80,27 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
    */
   protected abstract columns(body: unknown, surroundings: Surroundings<R>): Columns<R>;
 
-  protected abstract show(rows: R[]): Promise<object[]>;
+  /** @param names of the definitions that the rows refer to */
+  protected abstract show(rows: R[], names: Names): Promise<object[]>;
+
+  /** Returns the ids of the definitions that a row refers to. */
+  protected referencesOf(_row: R): string[] {
+    return [];
+  }
+
+  /**
+   * Returns names of definitions by their ids: in the transaction of a change of all of them, else of those that the caller
+   * may see.
+   */
+  protected async namesOf(_ids: readonly string[], _manager?: EntityManager): Promise<Names> {
+    return NO_NAMES;
+  }
+
+  /** Runs in the transaction, for kinds that keep their versions. */
+  protected async keep(_manager: EntityManager, _noted: readonly Noted<R>[], _names: Names): Promise<void> {}
+
+  /** Runs in the transaction that deletes a row. */
+  protected async end(_manager: EntityManager, _row: R): Promise<void> {}
 
   /** Returns what uses a definition, in words; it can't be deleted then. */
   protected abstract users(manager: EntityManager, row: R): Promise<string[]>;
@@ -113,17 +157,23 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
 
   async remove(reference: string, expectedVersion: number | undefined): Promise<void> {
     const row = await this.store.get(reference);
-    await this.store.remove(row, expectedVersion ?? row.version, (manager) => this.users(manager, row));
+    await this.store.remove(
+      row,
+      expectedVersion ?? row.version,
+      (manager) => this.users(manager, row),
+      (manager) => this.noteRemoval(manager, row),
+    );
   }
 
   /**
    * Returns the row that a body makes of the stored one.
    *
+   * @param keptOf row whose secrets the body may keep; by default the stored one
    * @throws InvalidInput naming every wrong field
    */
-  draft(body: unknown, references: References, before?: R): Draft<R> {
+  draft(body: unknown, references: References, before?: R, keptOf = before): Draft<R> {
     const id = before?.id ?? newId();
-    const columns = this.columns(body, { id, before, references });
+    const columns = this.columns(body, { id, before: keptOf, references });
     const row = this.store.row(columns, id, before);
     return before === undefined
       ? { row, changes: [] }
@@ -141,8 +191,8 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
     this.store.mayWrite(row);
   }
 
-  /** Writes drafts, in a transaction of `changeDefinitions`. */
-  async write(manager: EntityManager, drafts: readonly Draft<R>[]): Promise<void> {
+  /** Writes drafts, and who changed what, in a transaction of `changeDefinitions`. */
+  async write(manager: EntityManager, drafts: readonly Draft<R>[], deed?: Deed): Promise<void> {
     const rows = drafts.map(({ row }) => row);
     if (rows.length === 0) return;
     await this.beforehand(manager, rows);
@@ -152,20 +202,63 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
     );
     for (const { row, before } of drafts) if (before !== undefined) await this.store.update(manager, row);
     await this.alongside(manager, rows);
+    for (let from = 0; from < drafts.length; from += AT_ONCE)
+      await this.note(manager, drafts.slice(from, from + AT_ONCE), deed);
   }
 
-  private async save(draft: Draft<R>): Promise<NamedResource> {
-    await this.store.change(draft.row.name, (manager) => this.write(manager, [draft]));
+  protected async save(draft: Draft<R>, deed?: Deed): Promise<NamedResource> {
+    await this.store.change(draft.row.name, (manager) => this.write(manager, [draft], deed));
     await this.saved([draft.row]);
     return this.resource(draft.row);
   }
 
-  private changes(before: R, columns: Columns<R>): string[] {
+  /** Returns pointers to what is different, also where it is not shown what. */
+  protected changes(before: R, columns: Columns<R>): string[] {
     return Object.entries(columns).flatMap(([column, value]) => {
       const shown = own(this.shownAs, column);
       if (shown === null) return [];
-      return differences((before as Record<string, unknown>)[column], value, step(shown ?? column));
+      const stored = (before as Record<string, unknown>)[column];
+      return differences(stored, value, step(shown ?? column)).map(({ pointer }) => pointer);
     });
+  }
+
+  /** Writes down who changed what, and the versions that came of it. */
+  private async note(manager: EntityManager, drafts: readonly Draft<R>[], deed?: Deed): Promise<void> {
+    const stored = drafts.flatMap(({ before }) => before ?? []);
+    const rows = drafts.map(({ row }) => row);
+    const names = await this.namesIn([...stored, ...rows], manager);
+    const before = await this.described(stored, names);
+    const shownBefore = new Map(stored.map(({ id }, index) => [id, before[index]!]));
+    const after = await this.described(rows, names);
+    const noted = drafts.map((draft, index) => ({
+      ...draft,
+      changes: changesOf(draft, shownBefore.get(draft.row.id), after[index]!),
+    }));
+    const entries = noted.map(({ row: { id, name }, before: old, changes }) => ({
+      action: old === undefined ? 'create' : 'update',
+      ...deed,
+      object: { type: this.store.kind, id, name },
+      changes,
+    }));
+    await recordAudit(sqlOf(manager), entries);
+    await this.keep(manager, noted, names);
+  }
+
+  private async noteRemoval(manager: EntityManager, row: R): Promise<void> {
+    const [shown] = await this.described([row], await this.namesIn([row], manager));
+    const object = { type: this.store.kind, id: row.id, name: row.name };
+    await recordAudit(sqlOf(manager), [{ action: 'delete', object, changes: differences(shown, {}) }]);
+    await this.end(manager, row);
+  }
+
+  private namesIn(rows: readonly R[], manager?: EntityManager): Promise<Names> {
+    return this.namesOf([...new Set(rows.flatMap((row) => this.referencesOf(row)))], manager);
+  }
+
+  /** Returns what is shown of rows, without their ids, versions and times. */
+  protected async described(rows: R[], names: Names): Promise<object[]> {
+    const shown = await this.shownOf(rows, names);
+    return rows.map(({ name }, index) => ({ name, ...shown[index] }));
   }
 
   protected async resource(row: R): Promise<NamedResource> {
@@ -176,20 +269,20 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
    * Returns rows as they are shown. One that can't be shown, for example since another release wrote it, is replaced by
    * its problem and does not affect the others of its page.
    */
-  private async shownOf(rows: R[]): Promise<object[]> {
+  private async shownOf(rows: R[], names: Names): Promise<object[]> {
     try {
-      return await this.show(rows);
+      return await this.show(rows, names);
     } catch (error) {
       if (!isOurs(error)) throw error;
       if (rows.length === 1) return [{ problem: `what is stored of it can't be shown: ${messageOf(error)}` }];
       const each: object[] = [];
-      for (const row of rows) each.push(...(await this.shownOf([row])));
+      for (const row of rows) each.push(...(await this.shownOf([row], names)));
       return each;
     }
   }
 
   private async resources(rows: R[]): Promise<NamedResource[]> {
-    const shown = await this.shownOf(rows);
+    const shown = await this.shownOf(rows, await this.namesIn(rows));
     return rows.map((row, index) => {
       const { id, name, version, createdAt, updatedAt } = row;
       const times = { createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
@@ -207,22 +300,17 @@ export function idsOf(rows: readonly { id: string; name: string }[]): Map<string
   return new Map(rows.flatMap(({ id, name }) => [[name, id] as const, [id, id] as const]));
 }
 
-/** Returns pointers to the differences of two JSON values. A list is one value, and so is a secret. */
-function differences(one: unknown, other: unknown, pointer: string): string[] {
-  if (isSealed(one) && isSealed(other)) return one.sealed === other.sealed ? [] : [pointer];
-  if (!isObject(one) || !isObject(other)) return isSame(one, other) ? [] : [pointer];
-  const keys = [...new Set([...Object.keys(one), ...Object.keys(other)])];
-  return keys.flatMap((key) => differences(own(one, key), own(other, key), pointer + step(key)));
+/** Returns what a draft changes, as it is shown; a secret that changed shows as one. */
+export function changesOf(
+  { before, changes }: Pick<Draft<unknown>, 'before' | 'changes'>,
+  shownBefore: object | undefined,
+  shownAfter: object,
+): Change[] {
+  if (before === undefined) return differences({}, shownAfter);
+  const seen = differences(shownBefore, shownAfter);
+  const covers = (one: string, other: string) => one === other || other.startsWith(`${one}/`);
+  const secret = changes.filter(
+    (pointer) => !seen.some((change) => covers(change.pointer, pointer) || covers(pointer, change.pointer)),
+  );
+  return [...seen, ...secret.map((pointer) => ({ pointer, before: KEPT_SECRET, after: KEPT_SECRET }))];
 }
-
-function isSame(one: unknown, other: unknown): boolean {
-  if (Array.isArray(one) && Array.isArray(other))
-    return (
-      one.length === other.length &&
-      one.every((item, index) => differences(item, other[index], '').length === 0)
-    );
-  return one === other;
-}
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -33,6 +33,7 @@ import { NewestMatches1764600000000 } from '../../migrations/1764600000000-newes
 import { People1765000000000 } from '../../migrations/1765000000000-people';
 import { SigningIn1765100000000 } from '../../migrations/1765100000000-signing-in';
 import { Audit1765200000000 } from '../../migrations/1765200000000-audit';
+import { DefinitionVersions1765200100000 } from '../../migrations/1765200100000-definition-versions';
 import { TakenMessages1764500100000 } from '../../migrations/1764500100000-taken-messages';
 import { ENTITIES } from './entities';
 
@@ -138,6 +139,7 @@ function dataSource(url: string, extra: object): DataSource {
       People1765000000000,
       SigningIn1765100000000,
       Audit1765200000000,
+      DefinitionVersions1765200100000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

@@ -1,4 +1,4 @@
-import type { EntityManager, EntityTarget, FindOptionsWhere } from 'typeorm';
+import { In, type EntityManager, type EntityTarget, type FindOptionsWhere } from 'typeorm';
 import { currentCaller, isWithin, type Right, type Scope } from '../common/caller';
 import { Conflict, Forbidden, NotFound, VersionMismatch } from '../common/errors';
 import { isId } from '../common/ids';
@@ -75,7 +75,7 @@ export class DefinitionStore<R extends DefinitionRow> {
     private readonly clock: Clock,
     private readonly entity: EntityTarget<R>,
     /** Word for one of them in messages. */
-    private readonly kind: string,
+    readonly kind: string,
     private readonly reach: Reach,
   ) {}
 
@@ -160,6 +160,21 @@ export class DefinitionStore<R extends DefinitionRow> {
     );
   }
 
+  /** Returns names by ids: in a transaction of all of them, else of those that the caller may see. */
+  async namesOf(ids: readonly string[], manager?: EntityManager): Promise<Map<string, string>> {
+    if (ids.length === 0) return new Map();
+    const rows = await (manager === undefined
+      ? this.findMany(ids)
+      : manager.find(this.entity, { where: { id: In([...ids]) } as never, select: ['id', 'name'] as never }));
+    return new Map(rows.map(({ id, name }) => [id, name]));
+  }
+
+  /** Tells whether the caller may see what has such labels, also when it is gone. */
+  isSeen(labels: Readonly<Record<string, string>>): boolean {
+    const scopes = seenScopes();
+    return scopes === null || (this.reach.isLabelled && isWithin(labels, scopes));
+  }
+
   /** Returns columns as a row: a new one, or the next version of `before`. */
   row(columns: Columns<R>, id: string, before?: R): R {
     const updatedAt = this.clock.now();
@@ -200,6 +215,7 @@ export class DefinitionStore<R extends DefinitionRow> {
    * Deletes a row.
    *
    * @param users returns what uses it, inside the transaction
+   * @param alongside runs in the transaction after it
    * @throws Conflict naming the users
    * @throws VersionMismatch
    */
@@ -207,6 +223,7 @@ export class DefinitionStore<R extends DefinitionRow> {
     row: R,
     expected: number,
     users: (manager: EntityManager) => Promise<string[]>,
+    alongside: (manager: EntityManager) => Promise<void> = async () => {},
   ): Promise<void> {
     await this.change(row.name, async (manager) => {
       const names = await users(manager);
@@ -215,6 +232,7 @@ export class DefinitionStore<R extends DefinitionRow> {
       const { affected } = await manager.delete(this.entity, where);
       if (affected === 0) throw this.mismatch(row);
       await this.record(manager, [row]);
+      await alongside(manager);
     });
   }
 

@@ -87,6 +87,8 @@ export class ServiceRow extends DefinitionRow {
   @Column('uuid', { name: 'recovery_action_ids', array: true }) recoveryActionIds: string[];
   @Column('text') mode: 'auto' | 'shadow' | 'approve';
   @Column('float8', { name: 'approval_ttl_seconds' }) approvalTtlSeconds: number;
+  /** True when whoever last changed it may not approve its executions. */
+  @Column('bool', { name: 'approval_by_other' }) approvalByOther: boolean;
   @Column('int', { name: 'max_actions_per_hour', nullable: true }) maxActionsPerHour: number | null;
 }
 

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { StoredDefinitions, type Surroundings } from '../api/stored-definitions';
+import type { Surroundings } from '../api/stored-definitions';
+import { VersionedDefinitions } from '../api/versioned-definitions';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked, collect } from '../common/check';
 import { maskedParams, sealedParams } from '../common/choice';
@@ -19,7 +20,7 @@ import { InfrastructureDto } from './infrastructure.dto';
 const NO_COUNTERS = ['number_of_nodes', 'alert'];
 
 @Injectable()
-export class Infrastructures extends StoredDefinitions<InfrastructureRow> {
+export class Infrastructures extends VersionedDefinitions<InfrastructureRow> {
   constructor(
     database: Database,
     @Inject(CLOCK) private readonly clock: Clock,

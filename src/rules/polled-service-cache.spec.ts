@@ -37,6 +37,7 @@ const columns = (name: string, given: Partial<ServiceRow> = {}): Columns<Service
   recoveryActionIds: [],
   mode: 'auto',
   approvalTtlSeconds: 60,
+  approvalByOther: false,
   maxActionsPerHour: null,
   ...given,
 });

@@ -184,6 +184,9 @@ export class ServiceDto {
   @Decimal({ description: 'How long an approval may be given', unit: 's', minimum: 1, maximum: 2_592_000 })
   approvalTtlSeconds = 900;
 
+  @Flag({ description: 'True: whoever last changed the service, may not approve its executions' })
+  approvalByOther = false;
+
   problems(): FieldError[] {
     const problems: FieldError[] = [];
     if (this.direction !== undefined && this.infrastructure === undefined) {

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Actions } from '../actions/actions';
-import { idsOf, StoredDefinitions, type References, type Surroundings } from '../api/stored-definitions';
+import { idsOf, type Names, type References, type Surroundings } from '../api/stored-definitions';
+import { VersionedDefinitions } from '../api/versioned-definitions';
 import { CLOCK, type Clock } from '../common/clock';
 import { check, checked, collect, step, within } from '../common/check';
 import { choiceErrors, maskedParams, sealedParams, type Chosen } from '../common/choice';
@@ -30,7 +31,7 @@ const NAMED = `s.action_ids || s.recovery_action_ids || array(
 
 /** Definitions of services. Mistakes that can be found without running a service are refused when it is saved. */
 @Injectable()
-export class Services extends StoredDefinitions<ServiceRow> {
+export class Services extends VersionedDefinitions<ServiceRow> {
   protected override readonly shownAs = {
     infrastructureId: 'infrastructure',
     actionIds: 'actions',
@@ -256,15 +257,16 @@ export class Services extends StoredDefinitions<ServiceRow> {
     );
   }
 
-  protected async show(rows: ServiceRow[]): Promise<object[]> {
-    const infrastructureIds = rows
-      .map(({ infrastructureId }) => infrastructureId)
-      .filter((id) => id !== null);
-    const [infrastructures, actions] = await Promise.all([
-      this.infrastructures.store.findMany([...new Set(infrastructureIds)]),
-      this.actions.store.findMany([...new Set(rows.flatMap(usedActions))]),
-    ]);
-    const names = new Map([...infrastructures, ...actions].map(({ id, name }) => [id, name]));
+  protected override referencesOf(row: ServiceRow): string[] {
+    return [...(row.infrastructureId === null ? [] : [row.infrastructureId]), ...usedActions(row)];
+  }
+
+  protected override async namesOf(ids: readonly string[], manager?: EntityManager): Promise<Names> {
+    const infrastructures = await this.infrastructures.store.namesOf(ids, manager);
+    return new Map([...infrastructures, ...(await this.actions.store.namesOf(ids, manager))]);
+  }
+
+  protected async show(rows: ServiceRow[], names: Names): Promise<object[]> {
     // What is out of the caller's scope has no name, and can be kept by its id.
     const nameOf = (id: string) => names.get(id) ?? id;
     return rows.map((row) => ({
@@ -296,6 +298,7 @@ export class Services extends StoredDefinitions<ServiceRow> {
       ...(row.expect === null ? {} : { expect: row.expect }),
       mode: row.mode,
       approvalTtlSeconds: row.approvalTtlSeconds,
+      approvalByOther: row.approvalByOther,
       ...(row.maxActionsPerHour === null ? {} : { maxActionsPerHour: row.maxActionsPerHour }),
     }));
   }

@@ -1,0 +1,6 @@
+import { Controller } from '@nestjs/common';
+import { versionController } from '../api/version.controller';
+import { Infrastructures } from './infrastructures';
+
+@Controller('api/v1/infrastructures/:ref/versions')
+export class InfrastructureVersionsController extends versionController('infrastructures', Infrastructures) {}
