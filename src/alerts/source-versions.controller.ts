@@ -1,6 +1,10 @@
 import { Controller } from '@nestjs/common';
 import { versionController } from '../api/version.controller';
+import { NeedsWhole } from '../auth/access';
 import { Sources } from './sources';
 
 @Controller('api/v1/sources/:ref/versions')
-export class SourceVersionsController extends versionController('sources', Sources) {}
+export class SourceVersionsController extends versionController('sources', Sources, {
+  reads: NeedsWhole('viewer'),
+  writes: NeedsWhole('admin'),
+}) {}

@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { checked } from '../common/check';
 import { InvalidInput } from '../common/errors';
 import { Text, Whole } from '../common/fields';
-import { tagged, versionOf, type Resource } from './definition.controller';
+import { tagged, versionOf, type DefinitionAccess, type Resource } from './definition.controller';
 import type { Versions } from './versioned-definitions';
 
 const LATEST_AT_MOST = 2_147_483_647;
@@ -33,13 +33,18 @@ class DifferenceQuery {
 }
 
 /** Returns a controller with the routes of the versions of one kind of definition. */
-export function versionController(name: string, definitions: Type<Versions>): Type {
+export function versionController(
+  name: string,
+  definitions: Type<Versions>,
+  { reads, writes }: DefinitionAccess,
+): Type {
   @ApiTags(name)
   @ApiBearerAuth()
   abstract class VersionController {
     @Inject(definitions) readonly definitions: Versions;
 
     @Get()
+    @reads
     @ApiOperation({ summary: 'Versions, newest first: who made each, when, and what it changed' })
     @ApiQuery({ type: VersionsQuery })
     list(@Param('ref') reference: string, @Query() query: Record<string, string>) {
@@ -48,12 +53,14 @@ export function versionController(name: string, definitions: Type<Versions>): Ty
     }
 
     @Get(':n')
+    @reads
     @ApiOperation({ summary: 'What it was in one version; secrets are masked' })
     get(@Param('ref') reference: string, @Param('n') version: string) {
       return this.definitions.version(reference, numberOf(version));
     }
 
     @Get(':n/difference')
+    @reads
     @ApiOperation({ summary: 'What another version has otherwise than this one, field by field' })
     @ApiQuery({ type: DifferenceQuery })
     difference(
@@ -66,6 +73,7 @@ export function versionController(name: string, definitions: Type<Versions>): Ty
     }
 
     @Post(':n/restore')
+    @writes
     @HttpCode(200)
     @ApiHeader({
       name: 'If-Match',

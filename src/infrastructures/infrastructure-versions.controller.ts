@@ -1,6 +1,10 @@
 import { Controller } from '@nestjs/common';
 import { versionController } from '../api/version.controller';
+import { Needs } from '../auth/access';
 import { Infrastructures } from './infrastructures';
 
 @Controller('api/v1/infrastructures/:ref/versions')
-export class InfrastructureVersionsController extends versionController('infrastructures', Infrastructures) {}
+export class InfrastructureVersionsController extends versionController('infrastructures', Infrastructures, {
+  reads: Needs('viewer'),
+  writes: Needs('editor'),
+}) {}

@@ -1,6 +1,10 @@
 import { Controller } from '@nestjs/common';
 import { versionController } from '../api/version.controller';
+import { Needs } from '../auth/access';
 import { Services } from './services';
 
 @Controller('api/v1/services/:ref/versions')
-export class ServiceVersionsController extends versionController('services', Services) {}
+export class ServiceVersionsController extends versionController('services', Services, {
+  reads: Needs('viewer'),
+  writes: Needs('editor'),
+}) {}
