@@ -15,8 +15,6 @@ export class DefinitionVersions1765200100000 implements MigrationInterface {
         actor text,
         via text,
         user_id uuid,
-        -- What it changed of the version before, as the API shows it.
-        changes jsonb,
         -- The columns of its table, named as in the program; secrets are encrypted.
         definition jsonb NOT NULL,
         -- Names of what it refers to, by their ids.

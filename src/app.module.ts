@@ -21,6 +21,9 @@ import { TrapsModule } from './traps/traps.module';
 import { TrapListener } from './traps/trap-listener';
 import { FastIngestRoute } from './alerts/fast-ingest-route';
 import { LongAnswers } from './api/long-answers';
+import { AuditController } from './audit/audit.controller';
+import { AuditLog } from './audit/audit-log';
+import { AuditRetention } from './audit/audit-retention';
 import { AsCaller, AuthGuard } from './auth/auth';
 import { IdentitiesModule } from './auth/identities';
 import { CatalogueController } from './catalogue/catalogue.controller';
@@ -126,6 +129,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
     InfrastructureVersionsController,
     ActionVersionsController,
     SourceVersionsController,
+    AuditController,
     KillSwitchController,
     TransferController,
     SimulationsController,
@@ -147,6 +151,7 @@ const RUNS: Record<Role, Type[]> = {
     FastIngestRoute,
     ShownAlerts,
     ShownExecutions,
+    AuditLog,
     UnpolledSweep,
     ActionTests,
     ServiceStates,
@@ -170,6 +175,7 @@ const RUNS: Record<Role, Type[]> = {
     LoadBalancerSweep,
     RollUps,
     Retention,
+    AuditRetention,
   ],
   // One processor for each queue it serves; see SERVES.
   worker: [],

@@ -13,6 +13,7 @@ import { JsonLogger } from './common/logger';
 import { standardOutput } from './common/output';
 import { stopThreads } from './common/thread-pool';
 import { readConfig, type Config } from './config/config';
+import { Audit } from './database/audit';
 import { KNOWN_SUFFIXES } from './config/variables';
 import { acceptBodies, BODY_BYTES_AT_MOST } from './api/bodies';
 import { willAwaitContinue } from './api/body';
@@ -27,6 +28,7 @@ import { answerClosing, answerFaults, answerWrongUrl, lacksHost, refuse } from '
 import { storableUrl } from './api/url-texts';
 import { FastIngestRoute } from './alerts/fast-ingest-route';
 import { AppModule } from './app.module';
+import { noteRefusals } from './audit/refusals';
 import { requireAccess } from './auth/access';
 import { identify, senderOf } from './auth/auth';
 import { trustProxies } from './auth/client-address';
@@ -248,6 +250,7 @@ async function startApp(
   answerClosing(fastify);
   answerUnrouted(fastify, hasDocs);
   requireAccess(fastify);
+  noteRefusals(fastify, app.get(Audit));
   acceptBodies(fastify, bodyBudget, holderOf(app, isApi));
   fastify.addHook('preValidation', storableUrl);
   if (hasDocs) {

@@ -18,6 +18,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   // Users, their passwords, sessions and rights.
   people: ['api', 'auth', 'common', 'config', 'database', 'targets'],
   api: ['common', 'database'],
+  audit: ['api', 'auth', 'common', 'config', 'database'],
   // Addresses of names.
   names: ['common'],
   // What speaks to targets, for all who ask or change them.

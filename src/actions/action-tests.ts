@@ -5,6 +5,7 @@ import { withDeadline } from '../common/deadline';
 import { messageOf } from '../common/errors';
 import { newId } from '../common/ids';
 import { maskTexts } from '../common/secrets';
+import { Audit } from '../database/audit';
 import type { ActionRow } from '../database/entities';
 import { Permanent, Retryable, type Action, type ActionContext } from './action';
 import { ActionCache } from './action-cache';
@@ -66,6 +67,7 @@ export class ActionTests {
     private readonly actions: Actions,
     private readonly book: ActionCache,
     private readonly tests: TestExecutions,
+    private readonly audit: Audit,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -86,7 +88,11 @@ export class ActionTests {
     const prepared = await this.prepare(action, id, given);
     const { request, texts } = prepared;
     const wrong = 'wrong' in prepared ? prepared.wrong : undefined;
-    if (dryRun) return { dryRun, request, ...wrong };
+    if (dryRun) {
+      const object = { type: 'action', id: action.id, name: action.name };
+      await this.audit.note({ action: 'test', object, detail: { dryRun } });
+      return { dryRun, request, ...wrong };
+    }
     // Written down before anything is sent: whatever happens then, the history says that it began.
     const excerpt = request && excerptOf(request, texts);
     await this.tests.begin({ id, actionId: action.id, by, request: excerpt });

@@ -1,8 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Batcher } from '../common/batcher';
+import { currentCaller } from '../common/caller';
 import { CLOCK, type Clock } from '../common/clock';
 import { Conflict, Forbidden, NotFound } from '../common/errors';
 import { integers, jsons, texts, timestamps, uuids } from '../database/binary-format';
+import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
 import { inScopes, LABELS_OF_EXECUTION, scopesParameter, scopesWith, seenScopes } from '../database/scopes';
 import type { Sql } from '../database/sql-pool';
@@ -202,10 +204,10 @@ export class Executions {
       throw new Conflict(`a test is not retried; test ${odd.action} again by POST /actions/:id/test`);
     if (odd !== undefined) throw new Conflict(`its action ${odd.action} was deleted, so it can't be retried`);
     await this.rechecks.of(id);
-    const tries = await this.change(id, ['failed', 'unknown', 'cancelled'], 'retried', (sql) =>
-      sql.rows<{ tries: number }>(
+    const tries = await this.change(id, RETRY, (sql) =>
+      sql.rows<Changed>(
         `UPDATE executions SET status = 'queued', tries = 0, asked = 0, next_attempt_at = $2, started_at = NULL, finished_at = NULL
-         WHERE id = $1 AND status IN ('failed', 'unknown', 'cancelled') RETURNING tries`,
+         WHERE id = $1 AND status IN ('failed', 'unknown', 'cancelled') RETURNING tries, status`,
         [id, now],
       ),
     );
@@ -225,13 +227,20 @@ export class Executions {
            AND ${inScopes(LABELS_OF_EXECUTION, '$6')}`;
     const { status, service = null, action = null, from = null, to = null } = filter;
     const given = [status, service, action, from, to, scopesParameter(scopesWith('operator'))];
-    const rows = await this.database.rows<OpenExecution>(
-      `UPDATE executions SET status = 'queued', tries = 0, asked = 0, next_attempt_at = $7, started_at = NULL, finished_at = NULL
-       WHERE id IN (${matching} AND coalesce(t.delta, 0) = 0
-         ORDER BY e.id LIMIT ${RETRIED_AT_ONCE} FOR UPDATE OF e SKIP LOCKED)
-       RETURNING id, tries`,
-      [...given, now],
-    );
+    const rows = await this.database.transaction(async (sql) => {
+      const retried = await sql.rows<OpenExecution>(
+        `UPDATE executions SET status = 'queued', tries = 0, asked = 0, next_attempt_at = $7, started_at = NULL, finished_at = NULL
+         WHERE id IN (${matching} AND coalesce(t.delta, 0) = 0
+           ORDER BY e.id LIMIT ${RETRIED_AT_ONCE} FOR UPDATE OF e SKIP LOCKED)
+         RETURNING id, tries`,
+        [...given, now],
+      );
+      const ids = retried.slice(0, IDS_NOTED).map((one) => one.id);
+      const detail = { filter, count: retried.length, ids };
+      // Those that scale are each retried, and written down, alone.
+      await recordAudit(sql, [{ action: 'retry', object: { type: 'execution' }, detail }]);
+      return retried;
+    });
     await this.queues.addExecutions(rows, now);
     const scaling = await this.database.rows<{ id: string }>(
       `${matching} AND t.delta <> 0 ORDER BY e.id LIMIT ${SCALING_RETRIED_AT_ONCE}`,
@@ -254,16 +263,16 @@ export class Executions {
   async cancel(id: string): Promise<void> {
     await this.mayChange(id, 'operator');
     const now = this.clock.now();
-    await this.change(id, ['queued', 'awaiting_approval', 'waiting'], 'cancelled', (sql) =>
-      sql.rows<{ tries: number }>(
+    await this.change(id, CANCEL, (sql) =>
+      sql.rows<Changed>(
         `UPDATE executions SET status = 'cancelled', finished_at = $2, next_attempt_at = NULL, held = NULL,
            attempts = attempts || CASE WHEN status = 'waiting' THEN $4::jsonb ELSE $3::jsonb END
-         WHERE id = $1 AND status IN ('queued', 'awaiting_approval', 'waiting') RETURNING tries`,
+         WHERE id = $1 AND status IN ('queued', 'awaiting_approval', 'waiting') RETURNING tries, status`,
         [
           id,
           now,
-          personally(now, 'cancelled by a person'),
-          personally(now, 'cancelled by a person; the target had accepted it and is not told'),
+          personally(now, `cancelled by ${person()}`),
+          personally(now, `cancelled by ${person()}; the target had accepted it and is not told`),
         ],
       ),
     );
@@ -275,11 +284,11 @@ export class Executions {
     const now = this.clock.now();
     await this.expireApprovals(now);
     await this.rechecks.of(id);
-    const tries = await this.change(id, ['awaiting_approval'], 'approved', (sql) =>
-      sql.rows<{ tries: number }>(
+    const tries = await this.change(id, APPROVE, (sql) =>
+      sql.rows<Changed>(
         `UPDATE executions SET status = 'queued', next_attempt_at = $2, attempts = attempts || $3::jsonb
-         WHERE id = $1 AND status = 'awaiting_approval' RETURNING tries`,
-        [id, now, personally(now, undefined, 'approved by a person')],
+         WHERE id = $1 AND status = 'awaiting_approval' RETURNING tries, status`,
+        [id, now, personally(now, undefined, `approved by ${person()}`)],
       ),
     );
     await this.queues.addExecutions([{ id, tries }], now);
@@ -288,11 +297,11 @@ export class Executions {
   async reject(id: string): Promise<void> {
     await this.mayChange(id, 'approve');
     const now = this.clock.now();
-    await this.change(id, ['awaiting_approval'], 'rejected', (sql) =>
-      sql.rows<{ tries: number }>(
+    await this.change(id, REJECT, (sql) =>
+      sql.rows<Changed>(
         `UPDATE executions SET status = 'cancelled', finished_at = $2, attempts = attempts || $3::jsonb
-         WHERE id = $1 AND status = 'awaiting_approval' RETURNING tries`,
-        [id, now, personally(now, 'rejected by a person')],
+         WHERE id = $1 AND status = 'awaiting_approval' RETURNING tries, status`,
+        [id, now, personally(now, `rejected by ${person()}`)],
       ),
     );
   }
@@ -301,12 +310,16 @@ export class Executions {
   async resolve(id: string, status: 'succeeded' | 'failed', note: string): Promise<void> {
     await this.mayChange(id, 'operator');
     const now = this.clock.now();
-    await this.change(id, ['unknown'], 'resolved', (sql) =>
-      sql.rows<{ tries: number }>(
-        `UPDATE executions SET status = $2, finished_at = $3, attempts = attempts || $4::jsonb
-         WHERE id = $1 AND status = 'unknown' RETURNING tries`,
-        [id, status, now, personally(now, undefined, `resolved as ${status}: ${note}`)],
-      ),
+    await this.change(
+      id,
+      RESOLVE,
+      (sql) =>
+        sql.rows<Changed>(
+          `UPDATE executions SET status = $2, finished_at = $3, attempts = attempts || $4::jsonb
+           WHERE id = $1 AND status = 'unknown' RETURNING tries, status`,
+          [id, status, now, personally(now, undefined, `resolved as ${status} by ${person()}: ${note}`)],
+        ),
+      { note },
     );
   }
 
@@ -329,28 +342,64 @@ export class Executions {
   }
 
   /**
-   * Makes a change for a person, from one of the states that allow it.
+   * Makes a change for a person, from one of the states that allow it, and writes down who made it.
    *
    * @throws NotFound, Conflict
    */
-  private async change(
+  private change(
     id: string,
-    from: string[],
-    verb: string,
-    work: (sql: Sql) => Promise<{ tries: number }[]>,
+    { action, verb, from }: Deed,
+    work: (sql: Sql) => Promise<Changed[]>,
+    detail?: Record<string, unknown>,
   ): Promise<number> {
-    const [changed] = await work(this.database);
-    if (changed !== undefined) return changed.tries;
-    const [row] = await this.database.rows<{ status: string }>(
-      'SELECT status FROM executions WHERE id = $1',
-      [id],
-    );
-    if (row === undefined) throw new NotFound('execution', id);
-    throw new Conflict(
-      `an execution that is ${row.status} can't be ${verb}; only one that is ${from.join(' or ')} can`,
-    );
+    return this.database.transaction(async (sql) => {
+      const [before] = await sql.rows<{ status: string; name: string }>(
+        `SELECT status, ${NAME} AS name FROM executions WHERE id = $1 FOR UPDATE`,
+        [id],
+      );
+      if (before === undefined) throw new NotFound('execution', id);
+      const [changed] = await work(sql);
+      if (changed === undefined)
+        throw new Conflict(
+          `an execution that is ${before.status} can't be ${verb}; only one that is ${from.join(' or ')} can`,
+        );
+      const object = { type: 'execution', id, name: before.name };
+      const changes = [{ pointer: '/status', before: before.status, after: changed.status }];
+      await recordAudit(sql, [{ action, object, changes, detail }]);
+      return changed.tries;
+    });
   }
 }
+
+/** Name under which an execution is audited: its action, and the service that asked for it. */
+const NAME = `concat_ws(' for ', action_name, service_name)`;
+
+interface Changed {
+  tries: number;
+  status: string;
+}
+
+/** Act of a person on an execution, and the states from which it can be done. */
+interface Deed {
+  action: string;
+  verb: string;
+  from: readonly string[];
+}
+
+const RETRY: Deed = { action: 'retry', verb: 'retried', from: ['failed', 'unknown', 'cancelled'] };
+const CANCEL: Deed = {
+  action: 'cancel',
+  verb: 'cancelled',
+  from: ['queued', 'awaiting_approval', 'waiting'],
+};
+const APPROVE: Deed = { action: 'approve', verb: 'approved', from: ['awaiting_approval'] };
+const REJECT: Deed = { action: 'reject', verb: 'rejected', from: ['awaiting_approval'] };
+const RESOLVE: Deed = { action: 'resolve', verb: 'resolved', from: ['unknown'] };
+
+/** Number of ids that the audit has of executions that were retried together. */
+const IDS_NOTED = 100;
+
+const person = (): string => currentCaller()?.actor ?? 'a person';
 
 const FINISHED = `CASE WHEN own.status = 'waiting' THEN '{}' ELSE jsonb_build_object('finishedAt', ${NOW_TEXT}) END`;
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Conflict } from '../common/errors';
 import { storableJson } from '../common/json';
+import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
 import { LEASE_SECONDS, MAY_ACT, NOW, NOW_TEXT } from '../queue/claimed-execution';
 import { Claims } from './claims';
@@ -50,16 +51,18 @@ export class TestExecutions {
   begin({ id, actionId, by, request }: ActionTest): Promise<void> {
     return this.database.transaction(async (sql) => {
       await this.claims.admitTest(sql, actionId);
-      const [begun] = await sql.rows(
+      const [begun] = await sql.rows<{ name: string }>(
         `INSERT INTO executions (id, kind, action_id, action_name, status, justification, variables, attempts, tries,
            created_at, started_at, expires_at)
          SELECT $1, 'test', a.id, a.name, 'running', $3, '{}',
            jsonb_build_array(jsonb_build_object('startedAt', ${NOW_TEXT}) || $4::jsonb), 1,
            ${NOW}, ${NOW}, ${NOW} + make_interval(secs => ${LEASE_SECONDS})
-         FROM actions a WHERE a.id = $2 AND ${MAY_ACT} RETURNING id`,
+         FROM actions a WHERE a.id = $2 AND ${MAY_ACT} RETURNING action_name AS name`,
         [id, actionId, `a test by ${by}`, storableJson(JSON.stringify({ request }))],
       );
       if (begun === undefined) throw new Conflict('the kill switch is on: nothing is executed');
+      const object = { type: 'action', id: actionId, name: begun.name };
+      await recordAudit(sql, [{ action: 'test', object, detail: { dryRun: false, execution: id } }]);
     });
   }
 

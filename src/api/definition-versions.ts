@@ -1,8 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { currentCaller } from '../common/caller';
-import type { Change } from '../common/differences';
 import { storableJson } from '../common/json';
-import { cutChanges, PROGRAM } from '../database/audit';
+import { PROGRAM } from '../database/audit';
 import type { Database } from '../database/database';
 import type { DefinitionRow } from '../database/entities';
 import type { Sql } from '../database/sql-pool';
@@ -12,22 +11,17 @@ export interface NewVersion {
   row: DefinitionRow;
   /** Version before it; absent when the definition is new. */
   before?: DefinitionRow;
-  changes: readonly Change[];
   /** Names of what it refers to, by their ids. */
   names: Readonly<Record<string, string>>;
 }
 
-/** Version of a definition without its contents. */
-export interface VersionHead {
+/** Version of a definition. */
+export interface StoredVersion {
   version: number;
   at: Date;
   /** Null for what was there before versions were kept. */
   actor: string | null;
   via: string | null;
-  changes: Change[] | null;
-}
-
-export interface StoredVersion extends VersionHead {
   /** Its columns; secrets are encrypted. */
   definition: Record<string, unknown>;
   names: Record<string, string>;
@@ -41,7 +35,7 @@ const KEPT = 500;
 /** Columns that stand beside the contents of a version. */
 const APART = ['id', 'version', 'createdAt', 'updatedAt'];
 
-const HEAD = 'version, at, actor, via, changes';
+const COLUMNS = `version, at, actor, via, definition, names, deleted_at IS NOT NULL AS "isDeleted"`;
 
 /**
  * Versions of definitions of one kind, each with its author. Written in the transaction of the change; those of a
@@ -60,14 +54,14 @@ export class DefinitionVersions {
     if (versions.length === 0) return;
     const { actor, via, userId = null } = currentCaller() ?? PROGRAM;
     const author = { actor, via, user_id: userId };
-    const rows = versions.flatMap(({ row, before, changes, names }) => [
+    const rows = versions.flatMap(({ row, before, names }) => [
       ...(before === undefined ? [] : [{ ...this.stored(before), names }]),
-      { ...this.stored(row), ...author, changes: cutChanges(changes).kept, names },
+      { ...this.stored(row), ...author, names },
     ]);
     await manager.query(
-      `INSERT INTO definition_versions (kind, definition_id, version, at, actor, via, user_id, changes, definition, names)
+      `INSERT INTO definition_versions (kind, definition_id, version, at, actor, via, user_id, definition, names)
        SELECT $1, r.* FROM jsonb_to_recordset($2::jsonb) AS r (definition_id uuid, version int, at timestamptz, actor text,
-         via text, user_id uuid, changes jsonb, definition jsonb, names jsonb)
+         via text, user_id uuid, definition jsonb, names jsonb)
        ON CONFLICT DO NOTHING`,
       [this.kind, storableJson(JSON.stringify(rows))],
     );
@@ -99,9 +93,9 @@ export class DefinitionVersions {
   }
 
   /** Returns versions, newest first. @param before only those below this one */
-  list(id: string, limit: number, before: number | undefined): Promise<(VersionHead & { id: string })[]> {
-    return this.database.rows(
-      `SELECT version::text AS id, ${HEAD} FROM definition_versions
+  list(id: string, limit: number, before: number | undefined): Promise<StoredVersion[]> {
+    return this.database.rows<StoredVersion & Record<string, unknown>>(
+      `SELECT ${COLUMNS} FROM definition_versions
        WHERE definition_id = $1 AND kind = $2 AND ($3::int IS NULL OR version < $3) ORDER BY version DESC LIMIT $4`,
       [id, this.kind, before ?? null, limit],
     );
@@ -110,7 +104,7 @@ export class DefinitionVersions {
   /** Returns one version. @param version undefined for the newest */
   async get(id: string, version: number | undefined): Promise<StoredVersion | undefined> {
     const [row] = await this.database.rows<StoredVersion & Record<string, unknown>>(
-      `SELECT ${HEAD}, definition, names, deleted_at IS NOT NULL AS "isDeleted" FROM definition_versions
+      `SELECT ${COLUMNS} FROM definition_versions
        WHERE definition_id = $1 AND kind = $2 AND ($3::int IS NULL OR version = $3) ORDER BY version DESC LIMIT 1`,
       [id, this.kind, version ?? null],
     );

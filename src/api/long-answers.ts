@@ -14,7 +14,7 @@ export class LongAnswers implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     return next.handle().pipe(
       mergeMap(async (answer: unknown) => {
-        if (!hasList(answer)) return answer;
+        if (answer instanceof Readable || !hasList(answer)) return answer;
         const parts = jsonParts(answer);
         const { value: first = '' } = await parts.next();
         const { value: second } = await parts.next();

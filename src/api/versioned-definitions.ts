@@ -1,13 +1,13 @@
 import type { EntityManager } from 'typeorm';
-import { isWithin, currentCaller, visibleTo } from '../common/caller';
 import type { Change } from '../common/differences';
-import { NotFound } from '../common/errors';
+import { InvalidInput, NotFound } from '../common/errors';
 import { isId } from '../common/ids';
 import type { Secrets } from '../common/secrets';
+import { cutChanges } from '../database/audit';
 import type { DefinitionStore } from '../database/definitions';
 import type { DefinitionRow } from '../database/entities';
 import type { Resource } from './definition.controller';
-import { DefinitionVersions, type StoredVersion, type VersionHead } from './definition-versions';
+import { DefinitionVersions, type StoredVersion } from './definition-versions';
 import { changesOf, StoredDefinitions, type Names, type Noted } from './stored-definitions';
 
 /** Version as it is listed. */
@@ -64,7 +64,7 @@ export abstract class VersionedDefinitions<R extends DefinitionRow>
       );
     await this.kept.add(
       manager,
-      noted.map(({ row, before, changes }) => ({ row, before, changes, names: named(row) })),
+      noted.map(({ row, before }) => ({ row, before, names: named(row) })),
     );
   }
 
@@ -75,25 +75,43 @@ export abstract class VersionedDefinitions<R extends DefinitionRow>
   /** Lists versions, newest first. @param before only those below this one */
   async versions(reference: string, limit: number, before?: number) {
     const rows = await this.kept.list(await this.idOf(reference), limit + 1, before);
-    const items = rows.slice(0, limit).map(shownHead);
+    const items: ShownVersion[] = [];
+    for (const [index, row] of rows.slice(0, limit).entries()) items.push(await this.shownVersion(row, rows[index + 1]));
     return rows.length > limit ? { items, nextCursor: String(items.at(-1)!.version) } : { items };
   }
 
   async version(reference: string, version: number): Promise<ShownVersion & { definition: object }> {
-    const stored = await this.stored(await this.idOf(reference), version);
-    return { ...shownHead(stored), definition: await this.asThen(stored) };
+    const id = await this.idOf(reference);
+    const [row, before] = await this.kept.list(id, 2, version + 1);
+    if (row?.version !== version) throw new NotFound('version', String(version));
+    return { ...(await this.shownVersion(row, before)), definition: await this.asThen(row) };
+  }
+
+  /** @param before version before it; where none is kept, only what is new is all change */
+  private async shownVersion(row: StoredVersion, before?: StoredVersion): Promise<ShownVersion> {
+    const { version, at, actor, via } = row;
+    const isKnown = before !== undefined || version === 1;
+    return {
+      version,
+      at: at.toISOString(),
+      ...(actor === null ? {} : { actor }),
+      ...(via === null ? {} : { via }),
+      changes: isKnown ? cutChanges(await this.changesBetween(before, row)).kept : [],
+    };
+  }
+
+  private async changesBetween(one: StoredVersion | undefined, other: StoredVersion): Promise<Change[]> {
+    const after = await this.asThen(other);
+    if (one === undefined) return changesOf({ changes: [] }, undefined, after);
+    const before = rowOf(one) as R;
+    return changesOf({ before, changes: this.changes(before, rowOf(other) as R) }, await this.asThen(one), after);
   }
 
   /** Returns what one version has otherwise than another, by default than the newest. */
   async difference(reference: string, from: number, to?: number) {
     const id = await this.idOf(reference);
     const [one, other] = [await this.stored(id, from), await this.stored(id, to)];
-    const [before, row] = [one, other].map(rowOf) as [R, R];
-    const changes = changesOf(
-      { before, changes: this.changes(before, row) },
-      await this.asThen(one),
-      await this.asThen(other),
-    );
+    const changes = await this.changesBetween(one, other);
     return { from: one.version, to: other.version, changes };
   }
 
@@ -108,21 +126,37 @@ export abstract class VersionedDefinitions<R extends DefinitionRow>
     const stored = await this.stored(now.id, version);
     if (expectedVersion !== undefined && expectedVersion !== now.version) throw this.store.mismatch(now);
     const then = { ...now, ...stored.definition } as R;
-    const [shown] = await this.show([then], await this.namesToRestore(then, stored));
+    const there = await this.namesOf(this.referencesOf(then));
+    const itself = (id: string) => [id, id] as const;
+    // By its id what is there, by its name of then what is gone.
+    const names = new Map([...(await this.knownNames(stored)), ...[...there.keys()].map(itself)]);
+    const [shown] = await this.show([then], names);
     const body = { name: then.name, ...shown };
     const draft = this.draft(body, await this.references([body]), now, then);
+    this.assertThere(draft.row, new Set([...there.keys(), ...this.referencesOf(now)]));
+    this.mayWrite(draft);
     return this.save(draft, { action: 'restore', detail: { version } });
   }
 
-  /** Returns how to refer to what a version refers to: by its id if it is there, by its name of then if it is gone. */
-  private async namesToRestore(then: R, { names }: StoredVersion): Promise<Names> {
-    const there = await this.namesOf(this.referencesOf(then));
-    return new Map([...Object.entries(names), ...[...there.keys()].map((id) => [id, id] as const)]);
+  /** @throws InvalidInput naming what is gone, or out of the caller's scope and not in use now */
+  private assertThere(row: R, there: ReadonlySet<string>): void {
+    const errors = this.referencesOf(row)
+      .filter((id) => !there.has(id))
+      .map((id) => ({ pointer: '', detail: `refers to ${id}, which is not there` }));
+    if (errors.length > 0) throw new InvalidInput(errors);
+  }
+
+  /** Returns the names of what a version refers to: all of them only to callers without a scope. */
+  private async knownNames({ names }: StoredVersion): Promise<Names> {
+    const all = new Map(Object.entries(names));
+    if (this.store.isSeen({})) return all;
+    const seen = await this.namesOf([...all.keys()]);
+    return new Map([...all].filter(([id]) => seen.has(id)));
   }
 
   /** Returns what a version was, as it would have been shown. */
   private async asThen(stored: StoredVersion): Promise<object> {
-    return (await this.described([rowOf(stored) as R], new Map(Object.entries(stored.names))))[0]!;
+    return (await this.described([rowOf(stored) as R], await this.knownNames(stored)))[0]!;
   }
 
   private async stored(id: string, version: number | undefined): Promise<StoredVersion> {
@@ -136,24 +170,11 @@ export abstract class VersionedDefinitions<R extends DefinitionRow>
     const row = await this.store.find(reference);
     if (row !== undefined) return row.id;
     const last = isId(reference) ? await this.kept.get(reference, undefined) : undefined;
-    if (last === undefined || !last.isDeleted || !this.isVisible(last))
-      throw new NotFound(this.store.kind, reference);
+    const isSeen = last?.isDeleted === true && this.store.isSeen(last.definition.labels as Record<string, string>);
+    if (!isSeen) throw new NotFound(this.store.kind, reference);
     return reference;
-  }
-
-  /** Tells whether a caller may see a definition that was deleted. */
-  private isVisible({ definition }: StoredVersion): boolean {
-    const caller = currentCaller();
-    return caller === undefined || isWithin(definition.labels as Record<string, string>, visibleTo(caller));
   }
 }
 
 const rowOf = ({ definition }: StoredVersion) => definition as unknown as DefinitionRow;
 
-const shownHead = ({ version, at, actor, via, changes }: VersionHead): ShownVersion => ({
-  version,
-  at: at.toISOString(),
-  ...(actor === null ? {} : { actor }),
-  ...(via === null ? {} : { via }),
-  changes: changes ?? [],
-});

@@ -126,10 +126,11 @@ export async function identify(
       ? await identities.withoutToken(request)
       : await identities.of(token, clientAddress(request.raw));
   if (identified === undefined) throw new Unauthorized(HOW_TO_SIGN_IN);
+  const needs = typeof access === 'string' ? undefined : access.right;
+  // Also of who is refused: what they wanted is audited.
+  Object.assign(request, { identified: { ...identified, caller: { ...identified.caller, needs } } });
   if (intake !== undefined || identified.source !== undefined) allow(identified, format);
   else permit(identified.caller, access);
-  const needs = typeof access === 'string' ? undefined : access.right;
-  Object.assign(request, { identified: { ...identified, caller: { ...identified.caller, needs } } });
   return true;
 }
 

@@ -1,14 +1,17 @@
 /** Encryption of stored secrets with a new key. */
 import type { Client } from 'pg';
+import { programClock } from '../common/clock';
 import { isSealed } from '../common/secret-value';
 import { Secrets } from '../common/secrets';
 import { mapValues } from '../common/records';
+import { PROGRAM, recordAudit } from '../database/audit';
 import { fingerprintOf, SEALED_IN, sealedIn } from '../database/secret-key';
 import { ruleKey } from '../rules/rule-key';
 
 /** Number of definitions in one transaction. */
 const AT_ONCE = 100;
 const TRIES = 5;
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 /** SQLSTATE of a deadlock: https://www.postgresql.org/docs/18/errcodes-appendix.html */
 const DEADLOCK = '40P01';
 
@@ -40,7 +43,7 @@ export async function rotate(client: Client, keys: readonly Buffer[], isLost: bo
   const secrets = new Secrets(keys);
   const rotated: Rotated = { changed: 0, unopened: [] };
   for (const table of Object.keys(SEALED_IN) as (keyof typeof SEALED_IN)[]) {
-    let after = '00000000-0000-0000-0000-000000000000';
+    let after = FIRST_ID;
     for (;;) {
       const batch = await again(() => inTransaction(client, () => some(client, table, after, secrets)));
       rotated.changed += batch.changed;
@@ -53,12 +56,68 @@ export async function rotate(client: Client, keys: readonly Buffer[], isLost: bo
     throw new Error(
       `${rotated.unopened.length} definitions have secrets that neither key opens, the first: ${rotated.unopened.slice(0, 10).join(', ')}; give them again, or run this with --lost`,
     );
+  await rotateVersions(client, secrets);
+  await syncClock(client);
+  await inTransaction(client, () => noteKey(client, fingerprintOf(keys[0]!), rotated));
+  return rotated;
+}
+
+async function noteKey(client: Client, fingerprint: string, { changed, unopened }: Rotated): Promise<void> {
   await client.query(
     `INSERT INTO secret_key (fingerprint) VALUES ($1)
      ON CONFLICT (singleton) DO UPDATE SET fingerprint = excluded.fingerprint, since = now()`,
-    [fingerprintOf(keys[0]!)],
+    [fingerprint],
   );
-  return rotated;
+  const rows = async (text: string, values?: unknown[]) => (await client.query(text, values)).rows as never[];
+  const detail = { fingerprint, definitions: changed, unopened: unopened.length };
+  const caller = { ...PROGRAM, actor: 'monscale rotate-key' };
+  await recordAudit({ rows }, [{ action: 'rotate_key', object: { type: 'secret_key' }, detail, caller }]);
+}
+
+/** Entries of the audit go by PostgreSQL's time. */
+async function syncClock(client: Client): Promise<void> {
+  const askedAt = performance.now();
+  const { rows } = await client.query<{ ms: number }>(
+    'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS ms',
+  );
+  programClock.sync(rows[0]!.ms, askedAt, performance.now());
+}
+
+interface VersionRow {
+  definition_id: string;
+  version: number;
+  definition: unknown;
+}
+
+/** Place in the order of versions. */
+type Place = Pick<VersionRow, 'definition_id' | 'version'>;
+
+/** Encrypts the secrets of earlier versions; what no key decrypts stays as it is, and can't be used. */
+async function rotateVersions(client: Client, secrets: Secrets): Promise<void> {
+  let after: Place | undefined = { definition_id: FIRST_ID, version: 0 };
+  while (after !== undefined) {
+    const from: Place = after;
+    after = await inTransaction(client, () => someVersions(client, from, secrets));
+  }
+}
+
+/** @returns the last version that was looked at; undefined when there was none */
+async function someVersions(client: Client, after: Place, secrets: Secrets): Promise<Place | undefined> {
+  const { rows } = await client.query<VersionRow>(
+    `SELECT definition_id, version, definition FROM definition_versions
+     WHERE (definition_id, version) > ($1, $2) AND definition::text LIKE '%"sealed"%'
+     ORDER BY definition_id, version LIMIT ${AT_ONCE} FOR UPDATE`,
+    [after.definition_id, after.version],
+  );
+  for (const { definition_id, version, definition } of rows) {
+    const sealed = resealed(definition, secrets);
+    if (sealed === definition) continue;
+    await client.query(
+      'UPDATE definition_versions SET definition = $3 WHERE definition_id = $1 AND version = $2',
+      [definition_id, version, JSON.stringify(sealed)],
+    );
+  }
+  return rows.at(-1);
 }
 
 /**
@@ -124,6 +183,11 @@ async function write(
     [row.id, ...values],
   );
   if (table === 'services') await keepState(client, row, rows[0]!);
+  // It says the same, of the same author, under the number that it has now.
+  await client.query(
+    'UPDATE definition_versions SET version = version + 1 WHERE definition_id = $1 AND version = $2 - 1',
+    [row.id, rows[0]!.version],
+  );
 }
 
 /** Keeps holds and alarms: they belong to a stored rule by its key, and it is still the same rule. */

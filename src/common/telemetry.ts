@@ -154,14 +154,12 @@ export const telemetry = {
   tokensRefused: counter('http_tokens_refused_total', 'Requests with a token that is not known, by why', [
     'reason',
   ] as const),
-<<<<<<< HEAD
   signIns: counter('sign_ins_total', 'Attempts to sign in, by what came of them', [
     'way',
     'outcome',
-=======
+  ] as const),
   auditDrops: counter('audit_dropped_total', 'Entries of the audit that were not written, by why', [
     'reason',
->>>>>>> cff015f (audit: an append-only table, and who writes into it)
   ] as const),
   trapDatagrams: counter('trap_datagrams_total', 'UDP datagrams that the trap listener read'),
   trapDrops: counter(

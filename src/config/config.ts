@@ -63,6 +63,7 @@ export interface Config {
     readonly hoursRetentionDays: number;
   };
   readonly historyRetentionDays: number;
+  readonly auditRetentionDays: number;
   readonly logLevel: string;
   /** Variables that look like ours and are not known, probably misspelt. */
   readonly unknownVariables: readonly string[];
@@ -297,6 +298,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       hoursRetentionDays: whole('MONSCALE_ROLL_UPS_1H_RETENTION_DAYS', 730, 1, 3_650),
     },
     historyRetentionDays: whole('MONSCALE_HISTORY_RETENTION_DAYS', 90, 1, 3_650),
+    auditRetentionDays: whole('MONSCALE_AUDIT_RETENTION_DAYS', 730, 1, 36_500),
     logLevel: choice('MONSCALE_LOG_LEVEL', LOG_LEVELS, 'info'),
     // Kubernetes adds MONSCALE_PORT_… and MONSCALE_SERVICE_… to pods beside a service named monscale: warn, don't refuse.
     unknownVariables: Object.keys(env).filter(isUnknown),

@@ -223,6 +223,11 @@ const SERVER_VARIABLES = [
     default: '90',
     meaning: 'how long alerts, decisions and executions that have ended are kept',
   },
+  {
+    name: 'MONSCALE_AUDIT_RETENTION_DAYS',
+    default: '730',
+    meaning: 'how long the audit is kept, and the versions of definitions that were deleted',
+  },
   { name: 'MONSCALE_LOG_LEVEL', default: 'info', meaning: '`debug`, `info`, `warn` or `error`' },
 ] as const satisfies readonly Variable[];
 

@@ -35,9 +35,9 @@ export class LoadBalancerController {
   @HttpCode(202)
   @ApiOperation({ summary: 'Makes its next sync due at once; 409 while the kill switch is on' })
   async sync(@Param('ref') reference: string): Promise<ShownLoadBalancer> {
-    const { id } = await this.infrastructures.store.get(reference);
+    const { id, name } = await this.infrastructures.store.get(reference);
     if (await this.killSwitch.isOn()) throw new Conflict('the kill switch is on: nothing is changed');
-    if (!(await this.states.hasten(id, this.clock.now()))) throw none(reference);
+    if (!(await this.states.hasten({ id, name }, this.clock.now()))) throw none(reference);
     return this.shown(id, reference);
   }
 

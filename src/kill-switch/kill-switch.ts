@@ -1,7 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
+import { differences } from '../common/differences';
 import { Conflict } from '../common/errors';
 import { CONFIG, type Config } from '../config/config';
+import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
 
 export interface ShownKillSwitch {
@@ -51,11 +53,18 @@ export class KillSwitch {
     if (!on && this.config.killSwitch) {
       throw new Conflict('MONSCALE_KILL_SWITCH is on; take it out of the environment and start again');
     }
-    await this.database.rows('UPDATE kill_switch SET is_on = $1, reason = $2, changed_at = $3', [
-      on,
-      reason,
-      this.clock.now(),
-    ]);
+    await this.database.transaction(async (sql) => {
+      const [before] = await sql.rows<{ on: boolean; reason: string }>(
+        'SELECT is_on AS on, reason FROM kill_switch FOR UPDATE',
+      );
+      await sql.rows('UPDATE kill_switch SET is_on = $1, reason = $2, changed_at = $3', [
+        on,
+        reason,
+        this.clock.now(),
+      ]);
+      const changes = differences(before, { on, reason });
+      await recordAudit(sql, [{ action: 'update', object: { type: 'kill_switch' }, changes }]);
+    });
     return this.show();
   }
 }

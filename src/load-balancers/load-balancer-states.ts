@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
 import type { MappingChoice } from '../database/entities';
 import { isDead, SignOfLife } from '../database/sign-of-life';
@@ -113,12 +114,17 @@ export class LoadBalancerStates {
    *
    * @returns false when the infrastructure has none
    */
-  async hasten(infrastructure: string, now: Date): Promise<boolean> {
-    const rows = await this.database.rows<{ id: string; at: Date }>(
-      `UPDATE load_balancer_states SET next_sync_at = LEAST(next_sync_at, $2) WHERE infrastructure_id = $1
-       RETURNING infrastructure_id AS id, next_sync_at AS at`,
-      [infrastructure, now],
-    );
+  async hasten({ id, name }: { id: string; name: string }, now: Date): Promise<boolean> {
+    const rows = await this.database.transaction(async (sql) => {
+      const due = await sql.rows<{ id: string; at: Date }>(
+        `UPDATE load_balancer_states SET next_sync_at = LEAST(next_sync_at, $2) WHERE infrastructure_id = $1
+         RETURNING infrastructure_id AS id, next_sync_at AS at`,
+        [id, now],
+      );
+      if (due.length > 0)
+        await recordAudit(sql, [{ action: 'sync', object: { type: 'infrastructure', id, name } }]);
+      return due;
+    });
     await this.queues.addSyncs(rows);
     return rows.length > 0;
   }

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { sealedParams, type Chosen } from '../common/choice';
+import { maskedParams, sealedParams, type Chosen } from '../common/choice';
 import { checked } from '../common/check';
 import { withDeadline } from '../common/deadline';
 import { InvalidInput, messageOf } from '../common/errors';
 import { Secrets } from '../common/secrets';
+import { Audit } from '../database/audit';
 import { targetProblem } from '../metrics/mappings/snmp-oid.metric';
 import { normalOid } from '../snmp/oid';
 import { MetricRegistry } from '../metrics/metric-registry';
@@ -26,6 +27,7 @@ export class Tools {
     private readonly poller: Poller,
     private readonly snmp: SnmpClient,
     private readonly secrets: Secrets,
+    private readonly audit: Audit,
   ) {}
 
   /** Reads a metric once, as a poll would. @throws InvalidInput */
@@ -38,7 +40,7 @@ export class Tools {
     const params = sealedParams(this.registry, chosen, '', this.secrets);
     const nodes = () => Promise.reject(new Error(NO_NODES));
     const reads = { value: this.reads.of({ type: chosen.type, params }, timeoutSeconds * 1000) };
-    return timed(async () => {
+    const read = await timed<Reading>(async () => {
       try {
         for await (const [polling] of this.poller.poll([{ reads, countNodes: nodes, listNodes: nodes }]))
           return shown(polling!.readings.value!);
@@ -47,6 +49,16 @@ export class Tools {
         return { error: messageOf(error) };
       }
     });
+    await this.audit.note({
+      action: 'try',
+      object: { type: 'metric', name: chosen.type },
+      outcome: 'error' in read ? 'failed' : 'succeeded',
+      detail: {
+        params: maskedParams(this.registry, { type: chosen.type, params }, this.secrets),
+        timeoutSeconds,
+      },
+    });
+    return read;
   }
 
   /**
@@ -58,6 +70,13 @@ export class Tools {
     await this.secrets.look([given]);
     const { oid, rowsAtMost, timeoutSeconds, retries, ...target } = this.opened(given);
     const timeoutMs = timeoutSeconds * 1000;
+    const asked = this.secrets.mask(SnmpWalkDto, { ...given });
+    // Before it is asked: what the agent makes of it is no matter.
+    await this.audit.note({
+      action: 'walk',
+      object: { type: 'snmp_agent', name: given.host },
+      detail: asked,
+    });
     return timed(() =>
       withDeadline(timeoutMs, (signal) =>
         this.snmp.walk(target, normalOid(oid), { rowsAtMost, retries, timeoutMs, signal }),

@@ -1,8 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { currentCaller } from '../common/caller';
 import { CLOCK, type Clock } from '../common/clock';
 import { Conflict, NotFound } from '../common/errors';
 import { newId } from '../common/ids';
 import { AHEAD_AT_MOST_MS } from '../common/moments-ahead';
+import { Audit, recordAudit } from '../database/audit';
 import { Database } from '../database/database';
 import { Poller } from '../polling/poller';
 import { nextDue } from '../polling/poll-schedule';
@@ -59,6 +61,7 @@ export class ServiceStates {
     private readonly poller: Poller,
     private readonly queues: Queues,
     private readonly unpolled: Unpolled,
+    private readonly journal: Audit,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -76,6 +79,9 @@ export class ServiceStates {
     const previous = await this.observer.previousReadings([snapshot]);
     const observation = await this.read(snapshot, previous.get(snapshot.compiled.service.id));
     const { state } = await this.evaluator.preview(observation);
+    const { id, name } = snapshot.compiled.service;
+    const detail = { phase: state.phase, reason: state.reason };
+    await this.journal.note({ action: 'evaluate', object: { type: 'service', id, name }, detail });
     return this.show(observation, state, await this.aroundOf(snapshot));
   }
 
@@ -132,13 +138,15 @@ export class ServiceStates {
         throw new Conflict(`service ${name} has no wisdom time that could be ended`);
       }
       const { wisdomFrom: _, ...state } = row!.state;
-      await this.audit(sql.rows.bind(sql), id, state);
+      await this.noteInLedger(sql.rows.bind(sql), id, state);
+      const changes = [{ pointer: '/wisdomFrom', before: new Date(from).toISOString() }];
+      await recordAudit(sql, [{ action: 'end_wisdom', object: { type: 'service', id, name }, changes }]);
     });
     await this.queues.addServices([{ id }], now);
     return this.state(id);
   }
 
-  private async audit(
+  private async noteInLedger(
     rows: (text: string, values: unknown[]) => Promise<unknown>,
     id: string,
     state: State,
@@ -151,8 +159,15 @@ export class ServiceStates {
     );
     await rows(
       `INSERT INTO decisions (id, service_id, started_at, phase, reason, explanation, metric_values)
-       VALUES ($1, $2, $3, $4, $5, 'a person ended the wisdom time early', '{}')`,
-      [decision, id, now, state.phase, state.reason],
+       VALUES ($1, $2, $3, $4, $5, $6, '{}')`,
+      [
+        decision,
+        id,
+        now,
+        state.phase,
+        state.reason,
+        `${currentCaller()?.actor ?? 'a person'} ended the wisdom time early`,
+      ],
     );
     // Where it is not polled, a lost job must not cost the look at it.
     await rows(

@@ -2,6 +2,7 @@ import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { LONG_BODY } from '../api/raw-body';
 import { Needs } from '../auth/access';
+import { ChangesNothing } from '../common/changes-nothing';
 import { RouteConfig } from '../common/route-config';
 import { SimulationDto } from './simulation.dto';
 import { Simulations } from './simulations';
@@ -15,6 +16,7 @@ export class SimulationsController {
 
   @Post()
   @Needs('viewer')
+  @ChangesNothing()
   @HttpCode(200)
   @RouteConfig(LONG_BODY)
   @ApiBody({ type: SimulationDto })

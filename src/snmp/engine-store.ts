@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
+import type { Sql } from '../database/sql-pool';
 import type { KnownEngine } from './engines';
 import type { OwnEngine } from './secure-messages';
 
@@ -108,14 +110,18 @@ export class EngineStore {
    *
    * @returns false when it was not heard
    */
-  async forget(source: string, engineId: string, now: Date): Promise<boolean> {
+  async forget(source: { id: string; name: string }, engineId: string, now: Date): Promise<boolean> {
     const plain = engineId.toLowerCase().replace(/^0x/, '');
     const known = await this.database.rows(
       'SELECT FROM snmp_engines WHERE engine_id = $1 AND (source_id = $2 OR source_id IS NULL)',
-      [plain, source],
+      [plain, source.id],
     );
     if (known.length === 0) return false;
-    await forgetEngines(this.database, [plain], now);
+    await this.database.transaction(async (sql) => {
+      await forgetEnginesIn(sql, [plain], now);
+      const object = { type: 'source', ...source };
+      await recordAudit(sql, [{ action: 'forget_engine', object, detail: { engine: shownEngineId(plain) } }]);
+    });
     return true;
   }
 }
@@ -127,17 +133,19 @@ export async function forgetEngines(
   now: Date,
 ): Promise<void> {
   if (engineIds.length === 0) return;
-  await database.transaction(async (sql) => {
-    await sql.rows('DELETE FROM snmp_engines WHERE engine_id = ANY($1)', [engineIds]);
-    await sql.rows(
-      `INSERT INTO forgotten_engines (engine_id, forgotten_at) SELECT unnest($1::text[]), $2
-       ON CONFLICT (engine_id) DO UPDATE SET forgotten_at = excluded.forgotten_at`,
-      [engineIds, now],
-    );
-    await sql.rows('DELETE FROM forgotten_engines WHERE forgotten_at < $1', [
-      new Date(now.getTime() - KEPT_SECONDS * 1000),
-    ]);
-  });
+  await database.transaction((sql) => forgetEnginesIn(sql, engineIds, now));
+}
+
+async function forgetEnginesIn(sql: Sql, engineIds: readonly string[], now: Date): Promise<void> {
+  await sql.rows('DELETE FROM snmp_engines WHERE engine_id = ANY($1)', [engineIds]);
+  await sql.rows(
+    `INSERT INTO forgotten_engines (engine_id, forgotten_at) SELECT unnest($1::text[]), $2
+     ON CONFLICT (engine_id) DO UPDATE SET forgotten_at = excluded.forgotten_at`,
+    [engineIds, now],
+  );
+  await sql.rows('DELETE FROM forgotten_engines WHERE forgotten_at < $1', [
+    new Date(now.getTime() - KEPT_SECONDS * 1000),
+  ]);
 }
 
 /** Writes an engine id as net-snmp's tools take it: hexadecimal with `0x` in front. */

@@ -6,7 +6,9 @@ import { storable } from '../common/json';
 import { parseInTurns } from '../common/json-in-turns';
 import { threadTask } from '../common/thread-pool';
 import { inTurns } from '../common/turns';
+import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
+import type { Sql } from '../database/sql-pool';
 import { setUploadedMibs } from '../snmp/object-names';
 import type { MibModule } from '../snmp/mib';
 import { MibNames } from '../snmp/mib-names';
@@ -85,13 +87,22 @@ export class Mibs implements TrapNames {
     const all = await inTurns(MibNames.of([...builtInMibs(), ...others, module]));
     if (all.byModule.get(module)!.lacksRoom)
       throw new InvalidInput([{ pointer: '', detail: 'has names whose OIDs take too much room together' }]);
-    const { name, definitions, imports, skipped } = module;
-    const kept = await this.database.rows(
+    const isKept = await this.database.transaction((sql) => this.keep(sql, module));
+    if (!isKept)
+      throw new Conflict(`at most ${MAX_MODULES} modules with ${MAX_NAMES} names are kept; delete some`);
+    // In this process at once: who uploads a MIB goes on with its names.
+    await setUploadedMibs(await this.stored());
+    return (await this.list()).find(({ name }) => name === module.name)!;
+  }
+
+  /** Writes a module, and who uploaded it. @returns false when there is no room for it */
+  private async keep(sql: Sql, { name, definitions, imports, skipped }: MibModule): Promise<boolean> {
+    const kept = await sql.rows<{ isNew: boolean }>(
       `INSERT INTO mibs (name, definitions, imports, skipped, updated_at) SELECT $1, $2, $3, $4, $5
        WHERE (SELECT count(*) < ${MAX_MODULES} AND coalesce(sum(jsonb_array_length(definitions)), 0) + $6 <= ${MAX_NAMES}
          FROM mibs WHERE name <> $1)
        ON CONFLICT (name) DO UPDATE SET definitions = excluded.definitions, imports = excluded.imports,
-         skipped = excluded.skipped, updated_at = excluded.updated_at RETURNING name`,
+         skipped = excluded.skipped, updated_at = excluded.updated_at RETURNING xmax = 0 AS "isNew"`,
       [
         name,
         JSON.stringify(definitions),
@@ -101,11 +112,11 @@ export class Mibs implements TrapNames {
         definitions.length,
       ],
     );
-    if (kept.length === 0)
-      throw new Conflict(`at most ${MAX_MODULES} modules with ${MAX_NAMES} names are kept; delete some`);
-    // In this process at once: who uploads a MIB goes on with its names.
-    await setUploadedMibs(await this.stored());
-    return (await this.list()).find((one) => one.name === name)!;
+    if (kept.length === 0) return false;
+    const action = kept[0]!.isNew ? 'create' : 'update';
+    const detail = { names: definitions.length };
+    await recordAudit(sql, [{ action, object: { type: 'mib', name }, detail }]);
+    return true;
   }
 
   /** Lists all modules. Their names are resolved again only when some were changed. */
@@ -135,10 +146,11 @@ export class Mibs implements TrapNames {
    */
   async remove(name: string): Promise<void> {
     if (builtInMibs().some((module) => module.name === name)) throw new Conflict(`${name} is built in`);
-    const gone = await this.database.rows('DELETE FROM mibs WHERE name = $1 RETURNING name', [
-      storable(name),
-    ]);
-    if (gone.length === 0) throw new NotFound('MIB module', name);
+    await this.database.transaction(async (sql) => {
+      const gone = await sql.rows('DELETE FROM mibs WHERE name = $1 RETURNING name', [storable(name)]);
+      if (gone.length === 0) throw new NotFound('MIB module', name);
+      await recordAudit(sql, [{ action: 'delete', object: { type: 'mib', name } }]);
+    });
   }
 
   private async read(text: string): Promise<MibModule> {

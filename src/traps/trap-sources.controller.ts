@@ -50,7 +50,7 @@ export class TrapSourcesController {
   })
   async forgetEngine(@Param('ref') reference: string, @Param('engineId') engineId: string): Promise<void> {
     const { id, name } = await this.sources.get(reference);
-    if (!(await this.engineStore.forget(id, storable(engineId), this.clock.now())))
+    if (!(await this.engineStore.forget({ id, name }, storable(engineId), this.clock.now())))
       throw new NotFound('SNMP engine', engineId);
     this.logger.log(`SNMP engine ${engineId} of source ${name} is forgotten: what it says next is believed`);
   }

@@ -1,0 +1,60 @@
+import { Readable } from 'node:stream';
+import { Controller, Get, Headers, Query, Res } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { momentOf, RangeQuery } from '../api/range-query';
+import { NeedsWhole } from '../auth/access';
+import { checked } from '../common/check';
+import { Choice, Text } from '../common/fields';
+import { heard } from '../common/heard';
+import { pageOf } from '../database/definitions';
+import { AuditLog } from './audit-log';
+
+const NDJSON = 'application/x-ndjson';
+
+class AuditQuery extends RangeQuery {
+  @Text({ description: 'Who did it, by the name that entries show', optional: true, maxLength: 300 })
+  actor?: string;
+
+  @Text({ description: 'What was done: create, update, approve, …', optional: true, maxLength: 100 })
+  action?: string;
+
+  @Text({
+    description: 'Id or name of what it was done to, or its type and name: service:web',
+    optional: true,
+    maxLength: 300,
+  })
+  object?: string;
+
+  @Choice(['succeeded', 'failed', 'refused'], { description: 'What came of it', optional: true })
+  outcome?: string;
+}
+
+/** HTTP API of the audit: who did what, when, from where, and what it changed. */
+@ApiTags('audit')
+@ApiBearerAuth()
+@Controller('api/v1/audit')
+export class AuditController {
+  constructor(private readonly log: AuditLog) {}
+
+  @Get()
+  @NeedsWhole('admin')
+  @ApiOperation({
+    summary: 'Who did what, newest first; as application/x-ndjson all of it, without pages',
+  })
+  @ApiQuery({ type: AuditQuery })
+  @ApiProduces('application/json', NDJSON)
+  async list(
+    @Query() query: Record<string, string>,
+    @Headers('accept') accept: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const { limit, cursor, from, to, ...rest } = checked(AuditQuery, AuditQuery.numbers(query));
+    const filter = { ...rest, from: momentOf(from), to: momentOf(to) };
+    if (accept?.toLowerCase().includes(NDJSON) === true) {
+      void reply.type(NDJSON);
+      return heard(Readable.from(this.log.lines(filter), { objectMode: true, highWaterMark: 1 }));
+    }
+    return pageOf(await this.log.read(filter, limit + 1, cursor), limit);
+  }
+}
