@@ -76,7 +76,8 @@ export abstract class VersionedDefinitions<R extends DefinitionRow>
   async versions(reference: string, limit: number, before?: number) {
     const rows = await this.kept.list(await this.idOf(reference), limit + 1, before);
     const items: ShownVersion[] = [];
-    for (const [index, row] of rows.slice(0, limit).entries()) items.push(await this.shownVersion(row, rows[index + 1]));
+    for (const [index, row] of rows.slice(0, limit).entries())
+      items.push(await this.shownVersion(row, rows[index + 1]));
     return rows.length > limit ? { items, nextCursor: String(items.at(-1)!.version) } : { items };
   }
 
@@ -104,7 +105,11 @@ export abstract class VersionedDefinitions<R extends DefinitionRow>
     const after = await this.asThen(other);
     if (one === undefined) return changesOf({ changes: [] }, undefined, after);
     const before = rowOf(one) as R;
-    return changesOf({ before, changes: this.changes(before, rowOf(other) as R) }, await this.asThen(one), after);
+    return changesOf(
+      { before, changes: this.changes(before, rowOf(other) as R) },
+      await this.asThen(one),
+      after,
+    );
   }
 
   /** Returns what one version has otherwise than another, by default than the newest. */
@@ -133,7 +138,8 @@ export abstract class VersionedDefinitions<R extends DefinitionRow>
     const [shown] = await this.show([then], names);
     const body = { name: then.name, ...shown };
     const draft = this.draft(body, await this.references([body]), now, then);
-    this.assertThere(draft.row, new Set([...there.keys(), ...this.referencesOf(now)]));
+    const seen = await this.namesOf(this.referencesOf(draft.row));
+    this.assertThere(draft.row, new Set([...seen.keys(), ...this.referencesOf(now)]));
     this.mayWrite(draft);
     return this.save(draft, { action: 'restore', detail: { version } });
   }
@@ -170,11 +176,11 @@ export abstract class VersionedDefinitions<R extends DefinitionRow>
     const row = await this.store.find(reference);
     if (row !== undefined) return row.id;
     const last = isId(reference) ? await this.kept.get(reference, undefined) : undefined;
-    const isSeen = last?.isDeleted === true && this.store.isSeen(last.definition.labels as Record<string, string>);
+    const isSeen =
+      last?.isDeleted === true && this.store.isSeen(last.definition.labels as Record<string, string>);
     if (!isSeen) throw new NotFound(this.store.kind, reference);
     return reference;
   }
 }
 
 const rowOf = ({ definition }: StoredVersion) => definition as unknown as DefinitionRow;
-
