@@ -35,7 +35,11 @@ interface Stored extends Omit<Derivation, 'text'> {
 }
 
 const derive = threadTask<Derivation, Uint8Array>('passwords', join(__dirname, 'passwords.thread'));
-const turns = new Limiter(AT_ONCE);
+const turns = new Limiter(
+  AT_ONCE,
+  WAITING_AT_MOST,
+  () => new Unavailable('too many passwords wait to be checked', RETRY_AFTER_SECONDS),
+);
 
 /**
  * Returns the hash of a password as it is stored: `$scrypt$ln=15,r=8,p=3$<salt>$<hash>`.
@@ -43,7 +47,7 @@ const turns = new Limiter(AT_ONCE);
  * @throws Unavailable when too many others wait
  */
 export function hashPassword(text: string): Promise<string> {
-  return inTurn(async () => {
+  return turns.take(async () => {
     const salt = randomBytes(SALT_BYTES);
     const hash = await derived(text, { ...PRESENT, salt, bytes: HASH_BYTES });
     const { log2N, r, p } = PRESENT;
@@ -64,7 +68,7 @@ export function verifyPassword(
   stored: string | undefined,
   before: () => Promise<void> = async () => undefined,
 ): Promise<boolean> {
-  return inTurn(async () => {
+  return turns.take(async () => {
     await before();
     const known = stored === undefined ? undefined : parsed(stored);
     const against = known ?? { ...PRESENT, salt: randomBytes(SALT_BYTES), hash: Buffer.alloc(HASH_BYTES) };
@@ -83,12 +87,6 @@ export function isOutdated(stored: string): boolean {
     known.r !== PRESENT.r ||
     known.p !== PRESENT.p
   );
-}
-
-async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  if (turns.waiting >= WAITING_AT_MOST)
-    throw new Unavailable('too many passwords wait to be checked', RETRY_AFTER_SECONDS);
-  return turns.take(work);
 }
 
 async function derived(
