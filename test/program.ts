@@ -120,7 +120,7 @@ export class Api {
           ...headers,
         },
         body: typeof body === 'string' || body === undefined ? body : JSON.stringify(body),
-        signal: AbortSignal.timeout(30_000),
+        signal: AbortSignal.timeout(90_000),
       });
     // On a busy machine a kept connection may be closed in the moment it is used again.
     const response = await ask().catch((error: Error) => {
