@@ -30,6 +30,10 @@ export const Needs = (right: Right) => declare({ right, isWhole: false }, right)
 /** Opens a route to callers who have a right without a scope: for what has no labels. */
 export const NeedsWhole = (right: Right) => declare({ right, isWhole: true }, `${right}, without a scope`);
 
+/** Tells whether a viewer is let in: nobody without credentials may be more. */
+export const isForReaders = (access: Access): boolean =>
+  typeof access === 'object' && access.right === 'viewer';
+
 /** Returns whom the route of a request is open to. */
 export function accessOf(request: FastifyRequest): Access {
   const { access } = request.routeOptions.config as { access?: Access };

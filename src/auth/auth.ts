@@ -13,7 +13,7 @@ import type { Observable } from 'rxjs';
 import { runAs, scopesOf, type Caller } from '../common/caller';
 import { Forbidden, Unauthorized } from '../common/errors';
 import { RouteConfig } from '../common/route-config';
-import { accessOf, HOW_TO_SIGN_IN, Needs, permit, type Access } from './access';
+import { accessOf, HOW_TO_SIGN_IN, isForReaders, Needs, permit, type Access } from './access';
 import { clientAddress } from './client-address';
 import { Identities, type Identified, type Sender } from './identities';
 
@@ -123,7 +123,7 @@ export async function identify(
   if (token === undefined && inBody !== undefined && !isRead) return false;
   const identified =
     token === undefined
-      ? await identities.withoutToken(request)
+      ? await identities.withoutToken(request, isForReaders(access))
       : await identities.of(token, clientAddress(request.raw));
   if (identified === undefined) throw new Unauthorized(HOW_TO_SIGN_IN);
   const needs = typeof access === 'string' ? undefined : access.right;

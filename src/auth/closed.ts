@@ -3,7 +3,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Forbidden, Unauthorized } from '../common/errors';
 import { problemOf, sendProblem } from '../common/problem.filter';
-import { DESCRIPTION, permit, type Access } from './access';
+import { DESCRIPTION, isForReaders, permit, type Access } from './access';
 import { bearerIn, passwordIn } from './auth';
 import { clientAddress } from './client-address';
 import { hashOf, type Identities } from './identities';
@@ -25,7 +25,7 @@ export async function letIn(
     return;
   const identified =
     given === undefined
-      ? await identities.withoutToken(request)
+      ? await identities.withoutToken(request, isForReaders(access))
       : await identities.of(given, clientAddress(request.raw));
   if (identified === undefined)
     throw new Unauthorized('send a token as "Authorization: Bearer <token>", or as the password');

@@ -104,10 +104,15 @@ export class Identities {
     throw new Unauthorized('this token is not known');
   }
 
-  /** Returns who sent a request without a token: by a cookie, or what everybody may; undefined where that is nothing. */
-  async withoutToken(request: FastifyRequest): Promise<Identified | undefined> {
+  /**
+   * Returns who sent a request without a token: by a cookie, or what everybody may; undefined where that is nothing.
+   *
+   * @param isReading whether the route is one that everybody may be let into: others cost no statement
+   */
+  async withoutToken(request: FastifyRequest, isReading: boolean): Promise<Identified | undefined> {
     const caller = await this.sessions?.callerOf(request);
     if (caller !== undefined) return { caller };
+    if (!isReading) return undefined;
     const address = clientAddress(request.raw);
     const grants = await this.anonymous.add(address);
     return grants.length === 0

@@ -107,7 +107,7 @@ const SERVER_VARIABLES = [
     name: 'MONSCALE_DOCS',
     default: 'open',
     meaning:
-      'who may read `/docs` and `/docs-json`: `open` (everybody), `token` (the administrator) or `off` (nobody)',
+      'who may read `/docs` and `/docs-json`: `open` (everybody), `token` (whoever has the right to read) or `off` (nobody)',
   },
   {
     name: 'MONSCALE_METRICS_TOKEN',
@@ -119,7 +119,8 @@ const SERVER_VARIABLES = [
   {
     name: 'MONSCALE_ADMIN_TOKEN',
     default: 'unset; embedded: made at the first start',
-    meaning: 'bearer token of the built-in administrator, at least 16 characters',
+    meaning:
+      'bearer token of the built-in administrator, who [may do everything](people.md), at least 16 characters',
     example: '',
     hint: 'openssl rand -hex 24',
   },

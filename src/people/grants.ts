@@ -2,10 +2,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Definitions, Resource } from '../api/definition.controller';
 import type { Grant } from '../common/caller';
 import { CLOCK, type Clock } from '../common/clock';
-import { checked } from '../common/check';
+import { checked, within } from '../common/check';
+import { differences } from '../common/differences';
 import { Conflict, InvalidInput, NotFound, VersionMismatch, type FieldError } from '../common/errors';
 import { Flag, Nested, Text } from '../common/fields';
 import { isId, newId } from '../common/ids';
+import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
 import { pageOf, type Page } from '../database/definitions';
 import type { Sql } from '../database/sql-pool';
@@ -50,7 +52,8 @@ export class GrantDto extends RightsDto {
   subject: SubjectDto;
 
   override problems(): FieldError[] {
-    const errors = super.problems();
+    const ofSubject = this.subject.problems().map((error) => within('/subject', error));
+    const errors = [...super.problems(), ...ofSubject];
     // Whatever page a browser is on could send what needs no credentials.
     if (this.subject.anonymous === true && (this.approve || this.role !== 'viewer'))
       errors.push({ pointer: '/role', detail: 'must be viewer, and nothing else, for everybody' });
@@ -115,7 +118,9 @@ export class Grants implements Definitions {
          VALUES ($1, 1, $2, $2, $3, $4, $5, $6, $7, $8, $9)`,
         [id, this.clock.now(), ...columnsOf(subject), role, approve, json(scope)],
       );
-      return shown(await find(sql, id));
+      const made = await find(sql, id);
+      await note(sql, 'create', id, undefined, made);
+      return shown(made);
     });
   }
 
@@ -123,21 +128,26 @@ export class Grants implements Definitions {
     const dto = checked(GrantDto, body);
     const { role, approve, scope } = grantOf(dto);
     return this.change(async (sql) => {
-      assertVersion(await find(sql, id), expectedVersion);
+      const before = await find(sql, id);
+      assertVersion(before, expectedVersion);
       const subject = await subjectOf(sql, dto.subject);
       await sql.rows(
         `UPDATE grants SET version = version + 1, updated_at = $2, user_id = $3, group_name = $4, token_id = $5, anonymous = $6,
            role = $7, approve = $8, scope = $9 WHERE id = $1`,
         [id, this.clock.now(), ...columnsOf(subject), role, approve, json(scope)],
       );
-      return shown(await find(sql, id));
+      const after = await find(sql, id);
+      await note(sql, 'update', id, before, after);
+      return shown(after);
     });
   }
 
   async remove(id: string, expectedVersion: number | undefined): Promise<void> {
     await this.change(async (sql) => {
-      assertVersion(await find(sql, id), expectedVersion);
+      const before = await find(sql, id);
+      assertVersion(before, expectedVersion);
       await sql.rows('DELETE FROM grants WHERE id = $1', [id]);
+      await note(sql, 'delete', id, before, undefined);
     });
   }
 
@@ -201,9 +211,30 @@ async function assertRoom(sql: Sql, subject: Subject): Promise<void> {
     throw new Conflict(`it has ${PER_SUBJECT_AT_MOST} grants already; change or delete one`);
 }
 
-function shown({ id, version, createdAt, updatedAt, user, group, token, ...grant }: GrantRow): Resource {
+/** Writes down who changed a grant, in the transaction that does. */
+const note = (
+  sql: Sql,
+  action: string,
+  id: string,
+  before: GrantRow | undefined,
+  after: GrantRow | undefined,
+): Promise<void> =>
+  recordAudit(sql, [
+    {
+      action,
+      object: { type: 'grant', id },
+      changes: differences(before ? described(before) : {}, after ? described(after) : {}),
+    },
+  ]);
+
+function described({ user, group, token, role, approve, scope }: GrantRow): object {
   const named = Object.entries({ user, group, token }).filter(([, value]) => value !== null);
   const subject = named.length === 0 ? { anonymous: true } : Object.fromEntries(named);
+  return { subject, ...grantShown({ role, approve, scope }) };
+}
+
+function shown(row: GrantRow): Resource {
+  const { id, version, createdAt, updatedAt } = row;
   const times = { createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
-  return { id, ...{ subject, ...grantShown(grant) }, version, ...times };
+  return { id, ...described(row), version, ...times };
 }

@@ -1,4 +1,5 @@
 import { ROLES, type Grant, type Role } from '../common/caller';
+import { within } from '../common/check';
 import type { FieldError } from '../common/errors';
 import { Choice, Flag, Nested, TextMap } from '../common/fields';
 
@@ -33,8 +34,12 @@ export abstract class RightsDto {
   scope?: ScopeDto;
 
   problems(): FieldError[] {
-    if (this.role !== undefined || this.approve) return [];
-    return [{ pointer: '/role', detail: `must be one of ${ROLES.join(', ')}, unless approve is true` }];
+    const errors = (this.scope?.problems() ?? []).map((error) => within('/scope', error));
+    if (this.role !== undefined || this.approve) return errors;
+    return [
+      ...errors,
+      { pointer: '/role', detail: `must be one of ${ROLES.join(', ')}, unless approve is true` },
+    ];
   }
 }
 

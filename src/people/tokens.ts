@@ -4,10 +4,12 @@ import { TOKEN_PREFIX } from '../auth/api-tokens';
 import { hashOf } from '../auth/identities';
 import { isWithin, scopesOf, type Caller, type Grant, type Right } from '../common/caller';
 import { CLOCK, type Clock } from '../common/clock';
+import { differences } from '../common/differences';
 import { Conflict, Forbidden, NotFound } from '../common/errors';
 import { Decimal, Text } from '../common/fields';
 import { isId, newId } from '../common/ids';
 import { NAME } from '../common/names';
+import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
 import { pageOf, type Page } from '../database/definitions';
 import { grantOf, grantShown, RightsDto } from './role.dto';
@@ -85,6 +87,8 @@ export class Tokens {
           new Date(now.getTime() + dto.expiresInDays * DAY_MS),
         ],
       );
+      const changes = differences({}, { name: dto.name, ...grantShown(grant) });
+      await recordAudit(sql, [{ action: 'create', object: { type: 'token', id, name: dto.name }, changes }]);
     });
     return { ...(await this.get(id, maker)), token };
   }
@@ -119,7 +123,14 @@ export class Tokens {
     const [isAdministrator] = reachOf(caller);
     if (caller.via === 'token' && caller.credentialId !== id && !isAdministrator)
       throw new Forbidden('a token deletes no token but itself');
-    await this.database.rows('DELETE FROM api_tokens WHERE id = $1', [id]);
+    await this.database.transaction(async (sql) => {
+      const [deleted] = await sql.rows<{ name: string }>(
+        'DELETE FROM api_tokens WHERE id = $1 RETURNING name',
+        [id],
+      );
+      if (deleted === undefined) throw new NotFound('token', id);
+      await recordAudit(sql, [{ action: 'delete', object: { type: 'token', id, ...deleted } }]);
+    });
   }
 }
 
