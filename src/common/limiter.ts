@@ -25,6 +25,11 @@ export class Limiter {
     return this.free === this.places;
   }
 
+  /** True when whoever came now would be refused. */
+  get isFull(): boolean {
+    return this.free === 0 && this.queue.length >= this.waitingAtMost;
+  }
+
   /**
    * Runs the work once there is a place.
    *
@@ -32,7 +37,7 @@ export class Limiter {
    */
   async take<T>(work: () => Promise<T>): Promise<T> {
     if (this.free > 0) this.free -= 1;
-    else if (this.queue.length >= this.waitingAtMost) throw this.full();
+    else if (this.isFull) throw this.full();
     else await new Promise<void>((resolve) => this.queue.push(resolve));
     try {
       return await work();

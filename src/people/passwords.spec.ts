@@ -98,3 +98,19 @@ test('what refuses before the hash frees the place for the next', async () => {
     await expect(verifyPassword('x', stored('x'), refuse)).rejects.toThrow('locked');
   await expect(verifyPassword('x', stored('x'))).resolves.toBe(true);
 });
+
+test('who has waited too long is refused in turn, and nothing is computed for them', async () => {
+  const now = jest.spyOn(performance, 'now');
+  let release!: () => void;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const first = [1, 2].map(() => verifyPassword('x', stored('x'), () => held));
+  const computed = jest.fn(async () => undefined);
+  const late = verifyPassword('x', stored('x'), computed);
+  const later = performance.now() + 10_001;
+  now.mockReturnValue(later);
+  release();
+  await expect(late).rejects.toBeInstanceOf(Unavailable);
+  expect(computed).not.toHaveBeenCalled();
+  now.mockRestore();
+  expect(await Promise.all(first)).toEqual([true, true]);
+});

@@ -14,9 +14,10 @@ const LOG2_BYTES_AT_MOST = 27;
 const P_AT_MOST = 16;
 /** Most hashes at a time, as each takes a core and its memory. */
 const AT_ONCE = 2;
-/** Most hashes that wait; they take some four seconds. */
+/** Most hashes that wait, which takes some four seconds; on a busy machine longer, and then not for ever. */
 const WAITING_AT_MOST = 32;
-const TIMEOUT_MS = 20_000;
+const WAIT_AT_MOST_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 const RETRY_AFTER_SECONDS = 5;
 
 /** Input of scrypt. */
@@ -35,11 +36,8 @@ interface Stored extends Omit<Derivation, 'text'> {
 }
 
 const derive = threadTask<Derivation, Uint8Array>('passwords', join(__dirname, 'passwords.thread'));
-const turns = new Limiter(
-  AT_ONCE,
-  WAITING_AT_MOST,
-  () => new Unavailable('too many passwords wait to be checked', RETRY_AFTER_SECONDS),
-);
+const full = (): Unavailable => new Unavailable('too many passwords wait to be checked', RETRY_AFTER_SECONDS);
+const turns = new Limiter(AT_ONCE, WAITING_AT_MOST, full);
 
 /**
  * Returns the hash of a password as it is stored: `$scrypt$ln=15,r=8,p=3$<salt>$<hash>`.
@@ -47,7 +45,7 @@ const turns = new Limiter(
  * @throws Unavailable when too many others wait
  */
 export function hashPassword(text: string): Promise<string> {
-  return turns.take(async () => {
+  return inTurn(async () => {
     const salt = randomBytes(SALT_BYTES);
     const hash = await derived(text, { ...PRESENT, salt, bytes: HASH_BYTES });
     const { log2N, r, p } = PRESENT;
@@ -68,7 +66,7 @@ export function verifyPassword(
   stored: string | undefined,
   before: () => Promise<void> = async () => undefined,
 ): Promise<boolean> {
-  return turns.take(async () => {
+  return inTurn(async () => {
     await before();
     const known = stored === undefined ? undefined : parsed(stored);
     const against = known ?? { ...PRESENT, salt: randomBytes(SALT_BYTES), hash: Buffer.alloc(HASH_BYTES) };
@@ -87,6 +85,24 @@ export function isOutdated(stored: string): boolean {
     known.r !== PRESENT.r ||
     known.p !== PRESENT.p
   );
+}
+
+/**
+ * Refuses when there is no room to check another password, before anything is looked up for it.
+ *
+ * @throws Unavailable
+ */
+export function assertRoom(): void {
+  if (turns.isFull) throw full();
+}
+
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const from = performance.now();
+  return turns.take(() => {
+    if (performance.now() - from > WAIT_AT_MOST_MS)
+      throw new Unavailable('passwords can not be checked in time now', RETRY_AFTER_SECONDS);
+    return work();
+  });
 }
 
 async function derived(

@@ -4,7 +4,7 @@ import { clientAddress } from '../auth/client-address';
 import { TooManyRequests, Unauthorized, Unavailable } from '../common/errors';
 import { telemetry } from '../common/telemetry';
 import { Database } from '../database/database';
-import { hashPassword, isOutdated, verifyPassword } from './passwords';
+import { assertRoom, hashPassword, isOutdated, verifyPassword } from './passwords';
 import { SignInLimits } from './sign-in-limits';
 import { UserSessions } from './user-sessions';
 
@@ -52,6 +52,7 @@ export class SignIn {
   private async attempt(name: string, password: string, request: FastifyRequest): Promise<SignedIn> {
     const keys = this.limits.keysOf(name, clientAddress(request.raw));
     await this.limits.check(keys);
+    assertRoom();
     const [user] = await this.database.rows<UserRow>(
       'SELECT id, password_hash, disabled FROM users WHERE name = $1',
       [name],
