@@ -137,7 +137,7 @@ export async function startProgram(
       const page = given.docs === 'off' ? url : `${url}/docs`;
       greet(page, embedded.firstStart && given.adminToken === undefined ? embedded : undefined);
     }
-    void needsSetup.then((isNeeded) => isNeeded && showSetupUrl(url, config, logger));
+    void needsSetup.then((isNeeded) => isNeeded && showSetupUrl(url, config));
     return { url, config, logger, isGroup, stop: (why) => stop(started, embedded, logger, why) };
   } catch (error) {
     await embedded?.stop(SERVERS_MS);
