@@ -66,6 +66,8 @@ const WAIT_MS = 20_000;
         expect((await state('FromPrometheus')).phase).toBe('alarm');
         prometheus.end();
         await until(async () => (await state('FromPrometheus')).phase === 'ok', WAIT_MS);
+        // Its life may have ended before, where its sender was slow.
+        await until(async () => (await alertsOf('FromPrometheus'))[0].status === 'resolved', WAIT_MS);
         expect(told('FromPrometheus')).toHaveLength(1);
         expect(await alertsOf('FromPrometheus')).toMatchObject([
           {
@@ -95,6 +97,8 @@ const WAIT_MS = 20_000;
         await until(async () => (await alertsOf('FromAlertmanager'))[0].lastSeenAt > lastSeenAt, WAIT_MS);
         prometheus.end();
         await until(async () => (await state('FromAlertmanager')).phase === 'ok', WAIT_MS);
+        // Its life may have ended before, where its sender was slow.
+        await until(async () => (await alertsOf('FromAlertmanager'))[0].status === 'resolved', WAIT_MS);
         expect(told('FromAlertmanager')).toHaveLength(1);
         expect(await alertsOf('FromAlertmanager')).toMatchObject([
           { source: 'alertmanager', status: 'resolved' },
