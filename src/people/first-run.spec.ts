@@ -33,7 +33,8 @@ async function start(setupToken: string, openMs = 0): Promise<FirstRun> {
 
 const setUp = (firstRun: FirstRun, token: string, name = token) =>
   firstRun.setUp(token, name, PASSWORD, {} as FastifyRequest);
-const users = async () => (await database.rows<{ name: string }>('SELECT name FROM users')).map(({ name }) => name);
+const users = async () =>
+  (await database.rows<{ name: string }>('SELECT name FROM users')).map(({ name }) => name);
 
 test('of two at the same moment, by the URLs of two starts, one makes the first user', async () => {
   const [one, other] = [await start('one', OPEN_MS), await start('other', OPEN_MS)];

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { clientAddress } from '../auth/client-address';
@@ -7,6 +8,10 @@ import { Database } from '../database/database';
 import { assertRoom, hashPassword, isOutdated, verifyPassword } from './passwords';
 import { SignInLimits } from './sign-in-limits';
 import { UserSessions } from './user-sessions';
+
+/** Time that a refusal is held back, and most of them that are at a time; others are answered at once. */
+const HELD_BACK_MS = 1_000;
+const HELD_BACK_AT_MOST = 500;
 
 interface UserRow {
   id: string;
@@ -24,6 +29,7 @@ export interface SignedIn {
 @Injectable()
 export class SignIn {
   private readonly logger = new Logger('SignIn');
+  private heldBack = 0;
 
   constructor(
     private readonly database: Database,
@@ -45,14 +51,24 @@ export class SignIn {
       const outcome =
         error instanceof Unauthorized ? 'wrong' : error instanceof TooManyRequests ? 'locked' : 'failed';
       telemetry.signIns.inc({ way: 'password', outcome });
+      if (error instanceof TooManyRequests || error instanceof Unavailable) await this.holdBack();
       throw error;
     }
   }
 
+  /** Waits before a refusal, so that who sends the next guess after it sends it later. */
+  private async holdBack(): Promise<void> {
+    if (this.heldBack >= HELD_BACK_AT_MOST) return;
+    this.heldBack += 1;
+    await sleep(HELD_BACK_MS);
+    this.heldBack -= 1;
+  }
+
   private async attempt(name: string, password: string, request: FastifyRequest): Promise<SignedIn> {
     const keys = this.limits.keysOf(name, clientAddress(request.raw));
-    await this.limits.check(keys);
+    // What is refused in masses is refused before PostgreSQL is asked.
     assertRoom();
+    await this.limits.check(keys);
     const [user] = await this.database.rows<UserRow>(
       'SELECT id, password_hash, disabled FROM users WHERE name = $1',
       [name],
