@@ -397,6 +397,21 @@ describe('grants and users', () => {
     expect((await admin.get('/users/h')).body).toMatchObject({ disabled: false });
   });
 
+  test('what is changed of them is in the audit, and no token', async () => {
+    const token = await tokenOf({ name: 'audited', role: 'viewer' });
+    const grant = await admin.create('/grants', { subject: { token: token.id }, approve: true });
+    await admin.patch(`/grants/${grant.id}`, { role: 'viewer' });
+    await admin.delete(`/grants/${grant.id}`);
+    await admin.delete(`/tokens/${token.id}`);
+    const of = async (id: string) => (await admin.get(`/audit?object=${id}`)).body.items;
+    const [grants, tokens] = [await of(grant.id), await of(token.id)];
+    const actions = (items: Json[]) => items.map(({ action }) => action);
+    expect(actions(grants)).toEqual(['delete', 'update', 'create']);
+    expect(actions(tokens)).toEqual(['delete', 'create']);
+    expect(grants[1].changes).toEqual([{ pointer: '/role', after: 'viewer' }]);
+    expect(JSON.stringify([grants, tokens])).not.toContain(token.token);
+  });
+
   test('everybody reads what is granted to everybody, and no more', async () => {
     const nobody = admin.as(undefined);
     expect((await nobody.get('/services')).status).toBe(401);

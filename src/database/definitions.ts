@@ -165,7 +165,10 @@ export class DefinitionStore<R extends DefinitionRow> {
     if (ids.length === 0) return new Map();
     const rows = await (manager === undefined
       ? this.findMany(ids)
-      : manager.find(this.entity, { where: { id: In([...ids]) } as never, select: ['id', 'name'] as never }));
+      : manager.find(this.entity, {
+          where: { id: In([...ids]) } as never,
+          select: { id: true, name: true } as never,
+        }));
     return new Map(rows.map(({ id, name }) => [id, name]));
   }
 
