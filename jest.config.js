@@ -17,6 +17,8 @@ module.exports = {
   testEnvironmentOptions: { globalsCleanup: 'off' },
   roots: ['<rootDir>/src', '<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
+  // The console's page has another tsconfig; it is tried in a browser.
+  testPathIgnorePatterns: ['/node_modules/', '/src/console/web/'],
   globalSetup: '<rootDir>/test/global-setup.ts',
   globalTeardown: '<rootDir>/test/global-teardown.ts',
   // Published as ES modules only; jest has to transform them.

@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -30,6 +30,7 @@ const stamp = join(built, '.sources');
 const workshop = join(root, '.build');
 /** Of the compiler, by which it knows what has changed. */
 const NOTES = '.tsbuildinfo';
+const CONSOLE = join('src', 'console', 'web');
 
 /** Installs and builds what is missing or out of date; looks, and does nothing more, when all is there. */
 export async function setUp() {
@@ -117,7 +118,11 @@ async function build() {
     compilerOptions: { outDir: 'dist', rootDir: '..', incremental: true, tsBuildInfoFile: NOTES },
   };
   writeFileSync(join(workshop, 'tsconfig.json'), JSON.stringify(config));
-  const code = await run('node_modules/.bin/tsc', ['-p', '.build/tsconfig.json']);
+  const codes = await Promise.all([
+    run('node_modules/.bin/tsc', ['-p', '.build/tsconfig.json']),
+    bringConsole(join('.build', 'dist', 'console')),
+  ]);
+  const code = codes.find((one) => one !== 0) ?? 0;
   if (code === 0) {
     writeFileSync(join(workshop, 'dist', '.sources'), hash);
     renameSync(join(workshop, NOTES), join(workshop, 'dist', NOTES));
@@ -125,8 +130,34 @@ async function build() {
     renameSync(join(workshop, 'dist'), built);
   }
   rmSync(workshop, { recursive: true, force: true });
-  if (code !== 0) fail('tsc', code);
+  if (code !== 0) fail(codes[0] === 0 ? 'vite build' : 'tsc', code);
 }
+
+/** Brings the console's page from the last build, or builds it where its source has changed since. */
+async function bringConsole(folder) {
+  const hash = hashOf(consoleSources());
+  const last = join(built, 'console');
+  if (existsSync(join(last, '.sources')) && readFileSync(join(last, '.sources'), 'utf8') === hash) {
+    cpSync(last, folder, { recursive: true });
+    return 0;
+  }
+  const code = await buildConsole(folder);
+  if (code === 0) writeFileSync(join(folder, '.sources'), hash);
+  return code;
+}
+
+/** Builds the console's page into a folder of the root. Returns the exit code. */
+export const buildConsole = (folder) =>
+  run('node_modules/.bin/vite', [
+    ...['build', '--config', join(CONSOLE, 'vite.config.mts'), '--logLevel', 'warn'],
+    ...['--outDir', resolve(folder)],
+  ]);
+
+/** What the page is made of: its own source, and the engine, which it runs, too. */
+const consoleSources = () => [
+  'package-lock.json',
+  ...[CONSOLE, join('src', 'engine')].flatMap((folder) => filesIn(folder)),
+];
 
 /**
  * Only what has changed since is compiled anew. What has no source any more goes; what is compiled for tests (see
@@ -143,13 +174,20 @@ function bringLastBuild() {
   cpSync(join(built, NOTES), join(workshop, NOTES));
 }
 
-function sourcesHash() {
+const sourcesHash = () =>
+  hashOf([
+    ...['package-lock.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json'],
+    ...['src', 'migrations'].flatMap((folder) => filesIn(folder)),
+  ]);
+
+/** Files in a folder, at any depth, other than specs. */
+function filesIn(folder) {
+  const inside = readdirSync(folder, { recursive: true }).map((name) => join(folder, name));
+  return inside.filter((file) => !file.endsWith('.spec.ts') && statSync(file).isFile()).sort();
+}
+
+function hashOf(files) {
   const hash = createHash('sha256');
-  const files = ['package-lock.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json'];
-  for (const folder of ['src', 'migrations']) {
-    const inside = readdirSync(folder, { recursive: true }).map((name) => join(folder, name));
-    files.push(...inside.filter((file) => !file.endsWith('.spec.ts') && statSync(file).isFile()).sort());
-  }
   for (const file of files) hash.update(`${file}\0`).update(readFileSync(file)).update('\0');
   return hash.digest('hex');
 }

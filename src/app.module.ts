@@ -30,6 +30,8 @@ import { CatalogueController } from './catalogue/catalogue.controller';
 import { CommonModule } from './common/common.module';
 import { ProblemFilter } from './common/problem.filter';
 import type { Config, QueueName, Role } from './config/config';
+import { AssetsController } from './console/assets.controller';
+import { ConsoleFiles } from './console/files';
 import { DatabaseModule } from './database/database.module';
 import { Health } from './health/health';
 import { HealthController } from './health/health.controller';
@@ -137,6 +139,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
     UsersController,
     GrantsController,
     TokensController,
+    AssetsController,
   ],
   scheduler: [],
   worker: [],
@@ -163,6 +166,7 @@ const RUNS: Record<Role, Type[]> = {
     Tools,
     Points,
     StoredReferences,
+    ConsoleFiles,
   ],
   // Says what is due; puts back what Redis lost; notices silence; makes and drops partitions; rolls samples up.
   scheduler: [

@@ -15,6 +15,8 @@ import { stopThreads } from './common/thread-pool';
 import { readConfig, type Config } from './config/config';
 import { Audit } from './database/audit';
 import { KNOWN_SUFFIXES } from './config/variables';
+import { ConsoleFiles } from './console/files';
+import { servePage, withoutBasePath } from './console/page';
 import { acceptBodies, BODY_BYTES_AT_MOST } from './api/bodies';
 import { willAwaitContinue } from './api/body';
 import { bodyBudget, UNIDENTIFIED, type Holder } from './api/body-budget';
@@ -134,8 +136,7 @@ export async function startProgram(
     const { url, isGroup, needsSetup } = started;
     logger.log(`ready: ${config.roles.join(', ')} on ${url}`, 'Program');
     if (embedded) {
-      const page = given.docs === 'off' ? url : `${url}/docs`;
-      greet(page, embedded.firstStart && given.adminToken === undefined ? embedded : undefined);
+      greet(url, embedded.firstStart && given.adminToken === undefined ? embedded : undefined);
     }
     void needsSetup.then((isNeeded) => isNeeded && showSetupUrl(url, config));
     return { url, config, logger, isGroup, stop: (why) => stop(started, embedded, logger, why) };
@@ -236,6 +237,7 @@ async function startApp(
     forceCloseConnections: 'idle',
     // Answered by us: Fastify's answer is no problem+json, and has no headers.
     return503OnClosing: false,
+    rewriteUrl: withoutBasePath(config.publicUrl),
     routerOptions: { maxParamLength: 500 },
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, {
@@ -248,6 +250,7 @@ async function startApp(
   noteRequests(fastify);
   fastify.addHook('onSend', securityHeaders);
   answerClosing(fastify);
+  if (isApi) serveConsole(fastify, app.get(ConsoleFiles), config, logger);
   answerUnrouted(fastify, hasDocs);
   requireAccess(fastify);
   noteRefusals(fastify, app.get(Audit));
@@ -277,6 +280,16 @@ async function startApp(
     const port = isApi ? config.http.port : config.metricsPort;
     throw new Error(`port ${port} is taken by another program; choose one by ${name}`, { cause: error });
   }
+}
+
+function serveConsole(
+  fastify: Parameters<typeof servePage>[0],
+  { page }: ConsoleFiles,
+  { publicUrl, oidc }: Config,
+  logger: JsonLogger,
+): void {
+  if (page === undefined) logger.warn('the console has not been built: npm run build', 'Program');
+  else servePage(fastify, page, { publicUrl, hasProvider: oidc !== undefined });
 }
 
 /**

@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
 const SRC = resolve(__dirname, '../src');
+/** The console's page, which runs in browsers. */
+const WEB = 'console/web/';
 
 /**
  * Who may import whom. The line runs metrics and alerts -> rules -> actions; rooms on it never import the next one:
@@ -44,6 +46,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   transfer: ['actions', 'alerts', 'api', 'auth', 'common', 'database', 'infrastructures', 'metrics', 'services'],
   cli: ['common', 'config', 'database', 'embedded', 'queue', 'rules', 'simulation', 'transfer'],
   'process-group': ['common', 'config'],
+  // Serves the page; what is in `web` runs in browsers.
+  console: ['auth', 'common'],
   health: ['alerts', 'auth', 'common', 'config', 'database', 'metrics', 'polling', 'process-group', 'queue', 'rules', 'traps'],
 }; // prettier-ignore
 
@@ -56,7 +60,8 @@ interface Import {
 }
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(
-  (file) => file.endsWith('.ts') && !file.endsWith('.spec.ts') && !PROGRAM.has(file),
+  (file) =>
+    file.endsWith('.ts') && !file.endsWith('.spec.ts') && !PROGRAM.has(file) && !file.startsWith(WEB),
 );
 
 function importsOf(file: string): Import[] {
@@ -162,4 +167,27 @@ test('only the configuration, the command line, the migration command and secret
     'config/config.ts',
     'database/data-source.ts',
   ]);
+});
+
+test('the page of the console imports packages, itself, and of the rooms the engine alone', () => {
+  const page = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => file.startsWith(WEB) && /\.tsx?$/.test(file),
+  );
+  const foreign = page
+    .flatMap(importsOf)
+    .filter(({ from }) => from.startsWith('.'))
+    .map(({ file, from }) => ({ file, to: relative(SRC, resolve(SRC, dirname(file), from)) }))
+    .filter(({ to }) => !to.startsWith(WEB) && !to.startsWith('engine/'));
+  expect(page.length).toBeGreaterThan(0);
+  expect(foreign).toEqual([]);
+});
+
+test('of the page one file alone reads the clock', () => {
+  const readers = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(
+    (file) =>
+      file.startsWith(WEB) &&
+      /\.tsx?$/.test(file) &&
+      READS_CLOCK.some((way) => way.test(readFileSync(join(SRC, file), 'utf8'))),
+  );
+  expect(readers).toEqual([`${WEB}app/clock.ts`]);
 });

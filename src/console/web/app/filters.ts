@@ -1,0 +1,16 @@
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import type { Search } from './search';
+
+/** Filters of the page, which stand in its URL. What is set to undefined leaves it. */
+export function useFilters(): [filters: Search, change: (filters: Search) => void] {
+  const filters = useSearch({ strict: false }) as Search;
+  const navigate = useNavigate();
+  // Typing is no way through pages that "back" should take.
+  const change = (changed: Search) =>
+    void navigate({ to: '.', search: { ...filters, ...changed } as never, replace: true });
+  return [filters, change];
+}
+
+/** Returns a filter that has one value. */
+export const one = (value: string | string[] | undefined): string | undefined =>
+  Array.isArray(value) ? value[0] : value;

@@ -1,0 +1,52 @@
+/** Theme and time zone, on every page. */
+import { ActionIcon, Menu, useMantineColorScheme, type MantineColorScheme } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { ClockIcon, ThemeIcon } from './icons';
+import { chooseZone, zone, type Zone } from './preferences';
+import { useStore } from './store';
+
+interface ChoiceProps<T extends string> {
+  name: string;
+  icon: ReactNode;
+  value: T;
+  words: Record<T, string>;
+  onChoose: (value: T) => void;
+}
+
+function Choice<T extends string>({ name, icon, value, words, onChoose }: ChoiceProps<T>) {
+  return (
+    <Menu position="bottom-end" withinPortal>
+      <Menu.Target>
+        <ActionIcon aria-label={name} title={`${name}: ${words[value]}`}>
+          {icon}
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown aria-label={name}>
+        {(Object.keys(words) as T[]).map((one) => (
+          <Menu.Item
+            key={one}
+            role="menuitemradio"
+            aria-checked={one === value}
+            rightSection={one === value ? <span aria-hidden="true">✓</span> : null}
+            onClick={() => onChoose(one)}
+          >
+            {words[one]}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+const THEMES: Record<MantineColorScheme, string> = { light: 'Light', dark: 'Dark', auto: 'System' };
+const ZONES: Record<Zone, string> = { local: 'Local', utc: 'UTC' };
+
+export function Menus() {
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  return (
+    <>
+      <Choice name="Theme" icon={<ThemeIcon />} value={colorScheme} words={THEMES} onChoose={setColorScheme} />
+      <Choice name="Time zone" icon={<ClockIcon />} value={useStore(zone)} words={ZONES} onChoose={chooseZone} />
+    </>
+  );
+}

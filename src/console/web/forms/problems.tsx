@@ -1,0 +1,94 @@
+/**
+ * Problems of a form at their fields: a field's problem is text beside it that its input names (`aria-describedby`), and
+ * the first of them gets the focus. What belongs to no field on the page stands at the form's head.
+ */
+import { Alert } from '@mantine/core';
+import { createContext, use, useEffect, useId, useMemo, useRef } from 'react';
+import { Problem, wordsOf, type FieldProblem } from '../api/problem';
+
+interface FieldProps {
+  id: string;
+  error: string | undefined;
+  'aria-invalid': true | undefined;
+}
+
+export interface FormProblems {
+  /** Props of the input at a JSON pointer. */
+  field: (pointer: string) => FieldProps;
+  /** Problem at or below a pointer. */
+  at: (pointer: string) => string | undefined;
+  error: unknown;
+  errors: readonly FieldProblem[];
+  /** Start of the ids of this form's inputs. */
+  prefix: string;
+}
+
+const isAtOrBelow = (pointer: string, field: string): boolean =>
+  pointer === field || pointer.startsWith(`${field}/`);
+
+/** @param error that the form's last request failed with */
+export function useProblems(error: unknown): FormProblems {
+  const prefix = useId();
+  const problems = useMemo<FormProblems>(() => {
+    const errors = error instanceof Problem ? error.errors : [];
+    const at = (field: string) => {
+      const own = errors.filter(({ pointer }) => isAtOrBelow(pointer, field));
+      return own.length === 0 ? undefined : own.map(({ detail }) => detail).join('; ');
+    };
+    const field = (pointer: string): FieldProps => {
+      const problem = at(pointer);
+      return { id: prefix + pointer, error: problem, 'aria-invalid': problem === undefined ? undefined : true };
+    };
+    return { field, at, error, errors, prefix };
+  }, [error, prefix]);
+  const focused = useRef<unknown>(undefined);
+  useEffect(() => {
+    if (error === null || error === undefined || focused.current === error) return;
+    focused.current = error;
+    // A problem that no field of the page has is told at the head, which is focused then.
+    const first = firstInvalid(prefix) ?? document.getElementById(`${prefix}-head`);
+    first?.focus();
+    first?.scrollIntoView({ block: 'center' });
+  }, [error, prefix]);
+  return problems;
+}
+
+/** The first field of a form, as they stand on the page, that has a problem. */
+function firstInvalid(prefix: string): HTMLElement | null {
+  const fields = document.querySelectorAll<HTMLElement>('[aria-invalid="true"]');
+  const own = [...fields].find(({ id }) => id.startsWith(prefix));
+  for (let details = own?.closest('details'); details; details = details.parentElement?.closest('details'))
+    details.open = true;
+  return own ?? null;
+}
+
+/** Tells at the form's head what its request failed with, or that fields have problems. */
+export function Problems({ problems: { error, errors, prefix } }: { problems: FormProblems }) {
+  if (error === null || error === undefined) return null;
+  const shown = errors.length === 0 ? undefined : errors;
+  return (
+    <Alert color="red" role="alert" id={`${prefix}-head`} tabIndex={-1} title="This was not saved">
+      {shown === undefined ? (
+        wordsOf(error)
+      ) : (
+        <ul style={{ margin: 0, paddingInlineStart: 18 }}>
+          {shown.map(({ pointer, detail }) => (
+            <li key={pointer + detail}>
+              <span className="code">{pointer === '' ? 'form' : pointer}</span> {detail}
+            </li>
+          ))}
+        </ul>
+      )}
+    </Alert>
+  );
+}
+
+const Context = createContext<FormProblems | undefined>(undefined);
+export const ProblemsOf = Context.Provider;
+
+/** Props of the input at a pointer, within `ProblemsOf`. */
+export function useField(pointer: string): FieldProps {
+  const problems = use(Context);
+  if (problems === undefined) throw new Error('a field outside of ProblemsOf');
+  return problems.field(pointer);
+}

@@ -1,0 +1,56 @@
+/** A service: why it is as it is, what it read, what was decided, and what came of it. */
+import { Badge, Group, Stack } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useParams } from '@tanstack/react-router';
+import { Problem } from '../api/problem';
+import { HAS_VERSIONS } from '../api/capabilities';
+import { serviceQuery } from '../api/queries';
+import type { Service } from '../api/shapes';
+import { Labels } from '../parts/labels';
+import { Failure, Page, Waiting } from '../parts/page';
+import { ServiceActions } from './service/actions';
+import { Charts } from './service/charts';
+import { Done } from './service/done';
+import { Ledger } from './service/ledger';
+import { Lately } from './service/lately';
+import { Values } from './service/values';
+import { Versions } from './service/versions';
+import { WhyNow } from './service/why-now';
+
+export function ServicePage() {
+  const { name } = useParams({ strict: false }) as { name: string };
+  const { data: service, error } = useQuery(serviceQuery(name));
+  if (error instanceof Problem && error.status === 404)
+    return (
+      <Page title={name}>
+        <p>There is no service of this name, or it has been deleted.</p>
+      </Page>
+    );
+  if (service === undefined)
+    return <Page title={name}>{error === null ? <Waiting /> : <Failure error={error} />}</Page>;
+  return <Found service={service} error={error} />;
+}
+
+function Found({ service, error }: { service: Service; error: unknown }) {
+  const { id, name, description, labels, mode, enabled } = service;
+  return (
+    <Page title={name} actions={<ServiceActions service={service} />}>
+      <Failure error={error} />
+      <Group gap="xs">
+        {enabled ? null : <Badge variant="default">disabled</Badge>}
+        <Badge variant="default">mode {mode}</Badge>
+        <Labels labels={labels as Record<string, string>} />
+      </Group>
+      {description === '' ? null : <p style={{ margin: 0, whiteSpace: 'pre-wrap' }}>{description}</p>}
+      <Stack gap="lg">
+        <WhyNow id={id} />
+        <Values service={service} />
+        <Charts service={service} />
+        <Ledger id={id} />
+        <Done name={name} />
+        <Lately id={id} mode={mode} />
+        {HAS_VERSIONS ? <Versions id={id} /> : null}
+      </Stack>
+    </Page>
+  );
+}

@@ -1,0 +1,93 @@
+import { Button, Group, Stack, TextInput } from '@mantine/core';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import { serviceCountsQuery, servicesQuery, type ServicesFilter } from '../api/services';
+import { one, useFilters } from '../app/filters';
+import { AppLink } from '../app/link';
+import { useMay } from '../app/rights';
+import { useSettled } from '../app/settled';
+import { Empty, Failure, Page, Waiting } from '../parts/page';
+import { PhaseFilter } from './services/phase-filter';
+import { ServiceFilters } from './services/service-filters';
+import { ServiceTable } from './services/service-table';
+
+export function Services() {
+  const [filters, change] = useFilters();
+  const filter = filters as ServicesFilter;
+  const list = useInfiniteQuery(servicesQuery(filter));
+  const { data: counts } = useQuery(serviceCountsQuery({ ...filter, phase: undefined }));
+  const mayWrite = useMay('editor');
+  const services = list.data?.pages.flatMap(({ items }) => items) ?? [];
+  const total = list.data?.pages[0]?.total;
+  const isFiltered = Object.keys(filters).some((name) => name !== 'sort');
+  return (
+    <Page
+      title="Services"
+      actions={
+        mayWrite ? (
+          <Button component={AppLink} to="/services/new">
+            New service
+          </Button>
+        ) : null
+      }
+    >
+      <Stack gap="sm">
+        <Search />
+        <PhaseFilter counts={counts} chosen={one(filter.phase)} onChoose={(phase) => change({ phase })} />
+        <ServiceFilters filter={filter} onChange={change} />
+      </Stack>
+      <Failure error={list.error} />
+      {list.isPending ? <Waiting /> : null}
+      {list.isSuccess && services.length === 0 ? (
+        isFiltered ? (
+          <Empty title="No service fits">
+            <Button variant="default" onClick={() => change(nothing(filters))}>
+              Clear the filters
+            </Button>
+          </Empty>
+        ) : (
+          <Empty title="No services yet">
+            A service is what is watched, the rule that says when something is wrong, and what is done about it.
+          </Empty>
+        )
+      ) : null}
+      {services.length > 0 ? <ServiceTable services={services} /> : null}
+      <Group justify="space-between" role="status">
+        {total === undefined ? null : (
+          <span>
+            {services.length} of {total} shown
+          </span>
+        )}
+        {list.hasNextPage ? (
+          <Button variant="default" onClick={() => void list.fetchNextPage()} aria-busy={list.isFetchingNextPage}>
+            Show more
+          </Button>
+        ) : null}
+      </Group>
+    </Page>
+  );
+}
+
+const nothing = (filters: object) => Object.fromEntries(Object.keys(filters).map((name) => [name, undefined]));
+
+/** What is typed is in the box at once, and in the URL when typing rests. */
+function Search() {
+  const [filters, change] = useFilters();
+  const inUrl = one(filters.search) ?? '';
+  const [text, setText] = useState(inUrl);
+  const settled = useSettled(text);
+  useEffect(() => {
+    if (settled === text && settled !== inUrl) change({ search: settled || undefined });
+    // The URL changes by this alone while one types; "back" remakes the page.
+  }, [settled]);
+  return (
+    <TextInput
+      type="search"
+      label="Search"
+      description="Name, description or label"
+      data-search
+      value={text}
+      onChange={(event) => setText(event.currentTarget.value)}
+    />
+  );
+}

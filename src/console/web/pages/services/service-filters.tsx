@@ -1,0 +1,55 @@
+import { Group, NativeSelect, TextInput } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { infrastructuresQuery } from '../../api/queries';
+import type { ServicesFilter } from '../../api/services';
+import type { Search } from '../../app/search';
+
+interface ServiceFiltersProps {
+  filter: ServicesFilter;
+  onChange: (filters: Search) => void;
+}
+
+const MODES = [
+  { value: '', label: 'Any' },
+  { value: 'auto', label: 'Auto' },
+  { value: 'approve', label: 'Approve' },
+  { value: 'shadow', label: 'Shadow' },
+];
+const SORTS = [
+  { value: '', label: 'Worst first' },
+  { value: 'name', label: 'Name' },
+  { value: '-updatedAt', label: 'Last changed' },
+];
+
+export function ServiceFilters({ filter, onChange }: ServiceFiltersProps) {
+  const { data: infrastructures } = useQuery(infrastructuresQuery);
+  const choose = (name: string) => (event: { currentTarget: { value: string } }) =>
+    onChange({ [name]: event.currentTarget.value || undefined });
+  return (
+    <Group gap="sm" align="flex-end">
+      <NativeSelect label="Mode" data={MODES} value={filter.mode ?? ''} onChange={choose('mode')} />
+      <NativeSelect
+        label="Infrastructure"
+        data={['', ...(infrastructures ?? []).map(({ name }) => name)].map((name) => ({
+          value: name,
+          label: name || 'Any',
+        }))}
+        value={filter.infrastructure ?? ''}
+        onChange={choose('infrastructure')}
+      />
+      <TextInput
+        label="Label"
+        placeholder="team=web"
+        defaultValue={[filter.label ?? []].flat().join(' ')}
+        onBlur={(event) => {
+          const labels = event.currentTarget.value.split(/\s+/).filter((one) => one.includes('='));
+          onChange({ label: labels });
+        }}
+        onKeyDown={(event) => {
+          if (event.key === 'Enter') event.currentTarget.blur();
+        }}
+      />
+      <NativeSelect label="Sort" data={SORTS} value={filter.sort ?? ''} onChange={choose('sort')} />
+    </Group>
+  );
+}

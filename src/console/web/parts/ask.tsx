@@ -1,0 +1,51 @@
+/** A question before something is done, in a dialog that names what and how many. */
+import { Alert, Button, Group, Modal, Stack } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import { wordsOf } from '../api/problem';
+
+interface AskProps {
+  isOpen: boolean;
+  onClose: () => void;
+  title: string;
+  /** Word on the button: what it does. */
+  verb: string;
+  isDangerous?: boolean;
+  act: () => Promise<unknown>;
+  children: ReactNode;
+}
+
+export function Ask({ isOpen, onClose, title, verb, isDangerous = false, act, children }: AskProps) {
+  const acting = useMutation({ mutationFn: act, onSuccess: onClose });
+  const close = () => {
+    acting.reset();
+    onClose();
+  };
+  return (
+    <Modal opened={isOpen} onClose={close} title={title}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (!acting.isPending) acting.mutate();
+        }}
+      >
+        <Stack>
+          {children}
+          {acting.isError ? (
+            <Alert color="red" role="alert">
+              {wordsOf(acting.error)}
+            </Alert>
+          ) : null}
+          <Group justify="flex-end">
+            <Button variant="default" onClick={close}>
+              Cancel
+            </Button>
+            <Button type="submit" color={isDangerous ? 'red.9' : undefined} aria-busy={acting.isPending}>
+              {verb}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}

@@ -1,0 +1,96 @@
+/** Times as people read them: how long ago, and exactly, in the zone they chose. */
+import { useEffect, useState } from 'react';
+import { now } from '../app/clock';
+import { zone, type Zone } from '../app/preferences';
+import { useStore } from '../app/store';
+
+/** The time by the server's clock, kept up to date. */
+export function useNow(everyMs = 1_000): number {
+  const [at, setAt] = useState(now);
+  useEffect(() => {
+    const timer = setInterval(() => setAt(now()), everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs]);
+  return at;
+}
+
+const FORMAT: Intl.DateTimeFormatOptions = {
+  year: 'numeric',
+  month: '2-digit',
+  day: '2-digit',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+  timeZoneName: 'short',
+};
+
+/** Writes a moment in full, its zone named: `2026-11-30 12:03:20 UTC`. */
+export function exactly(at: string | number, chosen: Zone): string {
+  const parts = new Intl.DateTimeFormat('en-GB', {
+    ...FORMAT,
+    ...(chosen === 'utc' ? { timeZone: 'UTC' } : {}),
+  }).formatToParts(new Date(at));
+  const part = (type: string) => parts.find((one) => one.type === type)?.value ?? '';
+  return `${part('year')}-${part('month')}-${part('day')} ${part('hour')}:${part('minute')}:${part('second')} ${part('timeZoneName')}`;
+}
+
+const UNITS: [seconds: number, word: string][] = [
+  [86_400, 'd'],
+  [3_600, 'h'],
+  [60, 'min'],
+  [1, 's'],
+];
+
+/** Writes a duration in its two largest units: `2 h 5 min`. */
+export function lasting(seconds: number): string {
+  let left = Math.max(0, Math.round(seconds));
+  const words: string[] = [];
+  for (const [size, word] of UNITS) {
+    const count = Math.floor(left / size);
+    left -= count * size;
+    if (count > 0) words.push(`${count} ${word}`);
+    else if (words.length > 0) break;
+    if (words.length === 2) break;
+  }
+  return words.join(' ') || '0 s';
+}
+
+export const ago = (at: string | number, from: number): string => {
+  const seconds = (from - new Date(at).getTime()) / 1_000;
+  return seconds < 0 ? `in ${lasting(-seconds)}` : `${lasting(seconds)} ago`;
+};
+
+/** A moment, exactly, and how long ago it was. */
+export function Time({ at, relative = true }: { at: string | number; relative?: boolean }) {
+  const chosen = useStore(zone);
+  const from = useNow(relative ? 1_000 : 3_600_000);
+  const text = exactly(at, chosen);
+  return (
+    <time dateTime={new Date(at).toISOString()} className="number" title={relative ? text : undefined}>
+      {relative ? `${ago(at, from)} (${text})` : text}
+    </time>
+  );
+}
+
+/** How long something has been so: `for 3 min`. */
+export function Since({ at }: { at: string }) {
+  const chosen = useStore(zone);
+  return (
+    <time dateTime={at} className="number" title={`since ${exactly(at, chosen)}`}>
+      {lasting((useNow() - new Date(at).getTime()) / 1_000)}
+    </time>
+  );
+}
+
+/** Counts down to a moment; nothing once it is over. */
+export function Countdown({ to, what }: { to: string; what: string }) {
+  const chosen = useStore(zone);
+  const left = (new Date(to).getTime() - useNow()) / 1_000;
+  if (left <= 0) return null;
+  return (
+    <span className="number">
+      {what} <b>{lasting(left)}</b>, until {exactly(to, chosen)}
+    </span>
+  );
+}

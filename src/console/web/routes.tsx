@@ -1,0 +1,112 @@
+/** All pages by their paths. A page is loaded when it is first opened. */
+import type { QueryClient } from '@tanstack/react-query';
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+  type AnyRoute,
+  type RouteComponent,
+} from '@tanstack/react-router';
+import { Problem } from './api/problem';
+import { sessionQuery } from './api/queries';
+import type { Right } from './api/shapes';
+import { BASE } from './app/base';
+import { may } from './app/rights';
+import { parseSearch, stringifySearch } from './app/search';
+import { Shell } from './app/shell';
+import { Failure, NotYours, Page } from './parts/page';
+
+interface Context {
+  queries: QueryClient;
+}
+
+const root = createRootRouteWithContext<Context>()({ component: Outlet });
+
+/** What is below it needs a session: without one, one is led to `/login` and back. */
+const signedIn = createRoute({
+  getParentRoute: () => root,
+  id: 'signed-in',
+  component: Shell,
+  beforeLoad: async ({ context: { queries }, location }) => {
+    const session = await queries.ensureQueryData(sessionQuery).catch((error: unknown) => error);
+    if (session instanceof Problem && session.status === 401)
+      // eslint-disable-next-line @typescript-eslint/only-throw-error -- as the router wants it
+      throw redirect({ to: '/login', search: { returnTo: location.href } as never });
+    if (session instanceof Error) throw session;
+  },
+});
+
+type Module = Record<string, unknown>;
+
+/**
+ * Makes the route of a page for who is signed in.
+ *
+ * @param load loads the file that exports the page's component
+ * @param name of that component
+ * @param needs right without which the page says "You may not see this"
+ */
+function page<M extends Module>(
+  path: string,
+  load: () => Promise<M>,
+  name: keyof M & string,
+  needs: Right = 'viewer',
+): AnyRoute {
+  const component = lazyRouteComponent(load, name) as RouteComponent;
+  return createRoute({
+    getParentRoute: () => signedIn,
+    path,
+    beforeLoad: ({ context: { queries } }) => {
+      const session = queries.getQueryData(sessionQuery.queryKey);
+      // eslint-disable-next-line @typescript-eslint/only-throw-error -- the route's error component shows it
+      if (session !== undefined && !may(session, needs)) throw new Problem(403, 'not yours');
+    },
+    component,
+  });
+}
+
+const outside = (path: string, load: () => Promise<Module>, name: string): AnyRoute =>
+  createRoute({ getParentRoute: () => root, path, component: lazyRouteComponent(load, name) as RouteComponent });
+
+const PAGES = [
+  page('/', () => import('./pages/overview'), 'Overview'),
+  page('/services', () => import('./pages/services'), 'Services'),
+  page('/services/new', () => import('./pages/service-editor'), 'NewService', 'editor'),
+  page('/services/$name', () => import('./pages/service'), 'ServicePage'),
+  page('/services/$name/edit', () => import('./pages/service-editor'), 'EditService', 'editor'),
+];
+
+const OUTSIDE = [
+  outside('/login', () => import('./pages/login'), 'Login'),
+  outside('/setup', () => import('./pages/setup'), 'Setup'),
+];
+
+const NothingHere = () => (
+  <Page title="There is nothing here">
+    <p>This path leads to no page.</p>
+  </Page>
+);
+
+const Failed = ({ error }: { error: unknown }) =>
+  error instanceof Problem && error.status === 403 ? (
+    <NotYours />
+  ) : (
+    <Page title="Something went wrong">
+      <Failure error={error} />
+    </Page>
+  );
+
+export const makeRouter = (queries: QueryClient) =>
+  createRouter({
+    routeTree: root.addChildren([signedIn.addChildren(PAGES), ...OUTSIDE]),
+    context: { queries },
+    basepath: BASE,
+    defaultNotFoundComponent: NothingHere,
+    defaultErrorComponent: Failed,
+    defaultPreload: 'intent',
+    scrollRestoration: true,
+    parseSearch,
+    stringifySearch,
+  });

@@ -1,0 +1,46 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
+import { defineConfig, type Plugin } from 'vite';
+
+/** Near the best ratio at a fifth of the time of the best. */
+const BROTLI = { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } };
+
+/** Writes `.br` and `.gz` beside each asset, so that none is compressed while it is served. */
+const compressed: Plugin = {
+  name: 'compressed',
+  async writeBundle({ dir }, bundle) {
+    const names = Object.keys(bundle).filter((name) => name.startsWith('assets/'));
+    await Promise.all(
+      names.map(async (name) => {
+        const file = join(dir!, name);
+        const content = await readFile(file);
+        await writeFile(`${file}.br`, await promisify(brotliCompress)(content, BROTLI));
+        await writeFile(`${file}.gz`, await promisify(gzip)(content, { level: 9 }));
+      }),
+    );
+  },
+};
+
+export default defineConfig({
+  root: import.meta.dirname,
+  // Below any path: the page says where it is by its <base>.
+  base: './',
+  plugins: [compressed],
+  build: {
+    target: 'es2022',
+    emptyOutDir: true,
+    // No data: URLs, which the content security policy would have to allow.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    chunkSizeWarningLimit: 1_000,
+    rolldownOptions: {
+      onwarn: (warning, warn) => {
+        // "use client" is for servers that render.
+        if (warning.code !== 'MODULE_LEVEL_DIRECTIVE') warn(warning);
+      },
+    },
+  },
+});
