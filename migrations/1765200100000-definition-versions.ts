@@ -24,7 +24,7 @@ export class DefinitionVersions1765200100000 implements MigrationInterface {
       );
       CREATE INDEX definition_versions_deleted ON definition_versions (deleted_at) WHERE deleted_at IS NOT NULL;
 
-      ALTER TABLE services ADD approval_by_other bool NOT NULL DEFAULT false;
+      ALTER TABLE services ADD approval_by_other bool NOT NULL DEFAULT false, ADD approval_action_ids uuid[] NOT NULL DEFAULT '{}';
 
       INSERT INTO definition_versions (kind, definition_id, version, at, definition, names)
       SELECT 'infrastructure', id, version, updated_at, jsonb_build_object('name', name, 'description', description,
@@ -51,7 +51,7 @@ export class DefinitionVersions1765200100000 implements MigrationInterface {
         'missingData', missing_data, 'infrastructureId', infrastructure_id, 'direction', direction, 'policy', policy,
         'actionIds', action_ids, 'escalations', escalations)
         || jsonb_build_object('expect', expect, 'recoveryActionIds', recovery_action_ids, 'mode', mode,
-        'approvalTtlSeconds', approval_ttl_seconds, 'approvalByOther', approval_by_other,
+        'approvalTtlSeconds', approval_ttl_seconds, 'approvalByOther', approval_by_other, 'approvalActionIds', approval_action_ids,
         'maxActionsPerHour', max_actions_per_hour),
         (SELECT coalesce(jsonb_object_agg(u.id, u.name), '{}') FROM (
            SELECT a.id, a.name FROM service_actions sa JOIN actions a ON a.id = sa.action_id WHERE sa.service_id = s.id
@@ -61,6 +61,8 @@ export class DefinitionVersions1765200100000 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query('DROP TABLE definition_versions; ALTER TABLE services DROP approval_by_other;');
+    await runner.query(
+      'DROP TABLE definition_versions; ALTER TABLE services DROP approval_by_other, DROP approval_action_ids;',
+    );
   }
 }

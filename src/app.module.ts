@@ -1,6 +1,7 @@
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { ActionTests } from './actions/action-tests';
+import { ApprovalController } from './actions/approval.controller';
 import { ActionsController } from './actions/actions.controller';
 import { ActionsModule } from './actions/actions.module';
 import { ExecutionSweep } from './actions/execution-sweep';
@@ -121,6 +122,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
     SamplesController,
     ServicesController,
     ExecutionsController,
+    ApprovalController,
     AlertsController,
     SourcesController,
     TrapSourcesController,

@@ -39,6 +39,8 @@ const KEPT = [
   'services',
   'sources',
   'executions',
+  'audit',
+  'definition_versions',
   'decisions',
   'triggers',
   'alerts',

@@ -50,6 +50,9 @@ const SAMPLE = {
   alert: ALERT,
 };
 
+/** Stands for the link in a test, where nothing waits for approval. */
+const SAMPLE_LINK = 'https://monscale.example/approve/test';
+
 type Prepared =
   | { request: object; texts: readonly string[]; send: () => Promise<TestEnd> }
   /** Test whose request can't be made: a template fails, or a secret is missing. */
@@ -108,7 +111,12 @@ export class ActionTests {
   ): Promise<Prepared> {
     const now = this.clock.now();
     const trigger = { ...SAMPLE.trigger, at: now.toISOString() };
-    const variables = { ...SAMPLE, trigger, ...given, execution: { id: executionId } };
+    const variables = {
+      ...SAMPLE,
+      trigger,
+      ...given,
+      execution: { id: executionId, approvalUrl: SAMPLE_LINK },
+    };
     let texts: string[] = [];
     try {
       const { options, strategy, ...opened } = await this.book.open(id, version);

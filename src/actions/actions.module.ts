@@ -4,6 +4,7 @@ import { KillSwitchModule } from '../kill-switch/kill-switch.module';
 import { ActionCache } from './action-cache';
 import { ActionRegistry } from './action-registry';
 import { Actions } from './actions';
+import { ApprovalLinks } from './approval-links';
 import { Claims } from './claims';
 import { Executions } from './executions';
 import { ACTION_MAPPINGS } from './mappings';
@@ -18,11 +19,21 @@ import { WaitingExecutions } from './waiting-executions';
     ActionRegistry,
     ActionCache,
     Actions,
+    ApprovalLinks,
     Claims,
     Executions,
     TestExecutions,
     WaitingExecutions,
   ],
-  exports: [ActionRegistry, ActionCache, Actions, Claims, Executions, TestExecutions, WaitingExecutions],
+  exports: [
+    ActionRegistry,
+    ActionCache,
+    Actions,
+    ApprovalLinks,
+    Claims,
+    Executions,
+    TestExecutions,
+    WaitingExecutions,
+  ],
 })
 export class ActionsModule {}

@@ -22,8 +22,9 @@ class ExecutionsQuery extends RangeQuery {
   @Choice(STATUSES, { description: 'Only those in this status', optional: true })
   status?: string;
 
-  @Choice(['trigger', 'test'], {
-    description: 'Only those of triggers, or only tests by a person, which have no service',
+  @Choice(['trigger', 'test', 'approval'], {
+    description:
+      'Only those of triggers, only tests by a person, which have no service, or only messages that ask for approvals',
     optional: true,
   })
   kind?: string;

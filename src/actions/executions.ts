@@ -13,6 +13,7 @@ import { Queues } from '../queue/queues';
 import { Rechecks } from '../queue/rechecks';
 import { SignOfLife } from '../database/sign-of-life';
 import { NOW, NOW_TEXT } from '../queue/claimed-execution';
+import { assertOther } from './approval-by-other';
 import { Claims, lost } from './claims';
 import { ENDED, own, type Ended, type Ending, type InHand, type OpenExecution } from './execution';
 
@@ -284,13 +285,14 @@ export class Executions {
     const now = this.clock.now();
     await this.expireApprovals(now);
     await this.rechecks.of(id);
-    const tries = await this.change(id, APPROVE, (sql) =>
-      sql.rows<Changed>(
+    const tries = await this.change(id, APPROVE, async (sql) => {
+      await assertOther(sql, id);
+      return sql.rows<Changed>(
         `UPDATE executions SET status = 'queued', next_attempt_at = $2, attempts = attempts || $3::jsonb
          WHERE id = $1 AND status = 'awaiting_approval' RETURNING tries, status`,
         [id, now, personally(now, undefined, `approved by ${person()}`)],
-      ),
-    );
+      );
+    });
     await this.queues.addExecutions([{ id, tries }], now);
   }
 

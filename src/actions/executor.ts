@@ -27,6 +27,7 @@ import {
 import { ActionCache } from './action-cache';
 import { backoffMs } from './backoff';
 import { contradiction } from './capacity';
+import { ApprovalLinks, type ApprovalLink } from './approval-links';
 import { Claims } from './claims';
 import { excerptOf } from './excerpt';
 import type { Ending } from './execution';
@@ -70,6 +71,7 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
     private readonly waiting: WaitingExecutions,
     private readonly book: ActionCache,
     private readonly rechecks: Rechecks,
+    private readonly links: ApprovalLinks,
     private readonly life: SignOfLife,
     dispatch: LocalDispatch,
     @Inject(CONFIG) private readonly config: Config,
@@ -131,9 +133,12 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
     let ending: Ending;
     try {
       claimed = await this.renewed(taken);
+      const link = await this.links.for(claimed);
+      if (link !== undefined) claimed = linked(claimed, link);
       const call = await this.prepare(claimed);
-      secrets = call.secrets;
-      request = this.request(claimed, call);
+      // Who can read the history can't approve by it.
+      secrets = link === undefined ? call.secrets : [...call.secrets, link.token];
+      request = this.request(claimed, { ...call, secrets });
       if (!(await this.isStillOurs(claimed))) return;
       ending = this.isForgotten(claimed, call) ? keyForgotten(claimed) : await this.attempt(claimed, call);
     } catch (error) {
@@ -465,6 +470,12 @@ const keyForgotten = ({ doubtfulSince }: ClaimedExecution): Ending => ({
     outcome: 'ambiguous',
     error: `an answer was lost at ${doubtfulSince.toISOString()}, and the target does not know its key any more`,
   },
+});
+
+/** Returns an execution whose templates see the link to what it asks for. */
+const linked = (claimed: ClaimedExecution, { url }: ApprovalLink): ClaimedExecution => ({
+  ...claimed,
+  variables: { ...claimed.variables, execution: { id: claimed.id, approvalUrl: url } },
 });
 
 const withExecution = (variables: Record<string, unknown>, id: string) => ({

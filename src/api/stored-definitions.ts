@@ -16,6 +16,8 @@ import { own } from '../common/records';
 export interface References {
   infrastructures: ReadonlyMap<string, string>;
   actions: ReadonlyMap<string, string>;
+  /** Types of actions, by name and by id. */
+  actionTypes?: ReadonlyMap<string, string>;
 }
 
 export const NO_REFERENCES: References = { infrastructures: new Map(), actions: new Map() };

@@ -34,6 +34,7 @@ import { People1765000000000 } from '../../migrations/1765000000000-people';
 import { SigningIn1765100000000 } from '../../migrations/1765100000000-signing-in';
 import { Audit1765200000000 } from '../../migrations/1765200000000-audit';
 import { DefinitionVersions1765200100000 } from '../../migrations/1765200100000-definition-versions';
+import { ApprovalLinks1765200200000 } from '../../migrations/1765200200000-approval-links';
 import { TakenMessages1764500100000 } from '../../migrations/1764500100000-taken-messages';
 import { ENTITIES } from './entities';
 
@@ -140,6 +141,7 @@ function dataSource(url: string, extra: object): DataSource {
       SigningIn1765100000000,
       Audit1765200000000,
       DefinitionVersions1765200100000,
+      ApprovalLinks1765200200000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

@@ -89,6 +89,8 @@ export class ServiceRow extends DefinitionRow {
   @Column('float8', { name: 'approval_ttl_seconds' }) approvalTtlSeconds: number;
   /** True when whoever last changed it may not approve its executions. */
   @Column('bool', { name: 'approval_by_other' }) approvalByOther: boolean;
+  /** Ids of the actions that tell people of its executions that wait for approval. */
+  @Column('uuid', { name: 'approval_action_ids', array: true }) approvalActionIds: string[];
   @Column('int', { name: 'max_actions_per_hour', nullable: true }) maxActionsPerHour: number | null;
 }
 

@@ -52,11 +52,11 @@ function queuedOf(
   begun: readonly ClaimedExecution[],
 ): { id: string; tries: number }[] {
   const running = new Set(begun.map(({ id }) => id));
-  return entries.flatMap(({ trigger, compiled }) =>
-    trigger === undefined || compiled.rule.mode !== 'auto'
-      ? []
-      : trigger.executions.filter(({ id }) => !running.has(id)).map(({ id }) => ({ id, tries: 0 })),
-  );
+  return entries.flatMap(({ trigger, compiled }) => {
+    if (trigger === undefined) return [];
+    const acting = compiled.rule.mode === 'auto' ? trigger.executions.filter(({ id }) => !running.has(id)) : [];
+    return [...acting, ...trigger.requests].map(({ id }) => ({ id, tries: 0 }));
+  });
 }
 
 const momentsOf = (entries: readonly LedgerEntry[]): { id: string; at: Date }[] =>

@@ -42,6 +42,8 @@ export interface EntryTrigger {
   told: readonly ToldAlert[];
   toldTotal: number;
   executions: { id: string; action: string }[];
+  /** Executions that tell people of those that wait for approval. */
+  requests: { id: string; action: string; execution: string }[];
 }
 
 /** Outcome of a trigger by its service's expectation; `not_executed` where none of its executions succeeded. */
@@ -97,12 +99,16 @@ function triggerOf(
   explanation: string,
   newId: () => string,
 ): EntryTrigger | undefined {
-  const { actionIds, recoveryActionIds, escalations } = snapshot.compiled.service;
+  const { actionIds, recoveryActionIds, escalations, approvalActionIds } = snapshot.compiled.service;
+  const telling = snapshot.compiled.rule.mode === 'approve' ? approvalActionIds : [];
   const steps = (followUp?.escalates ?? []).flatMap((step) => escalations[step]!.actionIds);
-  const of = (ids: readonly string[]) => ({
-    id: newId(),
-    executions: [...new Set(ids)].map((action) => ({ id: newId(), action })),
-  });
+  const of = (ids: readonly string[]) => {
+    const executions = [...new Set(ids)].map((action) => ({ id: newId(), action }));
+    const requests = executions.flatMap(({ id: execution }) =>
+      telling.map((action) => ({ id: newId(), action, execution })),
+    );
+    return { id: newId(), executions, requests };
+  };
   const feeding = { told, toldTotal };
   if (trigger !== undefined) {
     // A step whose time comes with another trigger goes along with it.

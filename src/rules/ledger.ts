@@ -12,7 +12,7 @@ import { NOTHING_KEPT, type InfrastructureChanges, type InfrastructureMemory } f
 import type { LedgerEntry, LockedState } from './ledger-entry';
 import type { CompiledService } from './compiled-service';
 import { CLOSE_DECISIONS, INSERT_DECISIONS, SET_BACK_DECISIONS } from './sql/decisions';
-import { INSERT_EXECUTIONS } from './sql/executions';
+import { INSERT_EXECUTIONS, INSERT_REQUESTS } from './sql/executions';
 import {
   END_FREEZE,
   INSERT_INFRASTRUCTURE_STATES,
@@ -138,10 +138,17 @@ export class Ledger {
       ...infrastructures.scalings.map(({ id, ...one }) => WRITE_SCALINGS.rows(sql, scalingsValues(id, one))),
       writeAsks(sql, infrastructures.asks),
     ];
-    const [begun] = await Promise.all([writeExecutions(sql, triggered, places), ...written]);
+    const [begun] = await Promise.all([
+      writeExecutions(sql, triggered, places),
+      INSERT_REQUESTS.rows(sql, requestsOf(triggered)),
+      ...written,
+    ]);
     return begun;
   }
 }
+
+const requestsOf = (entries: readonly TriggerEntry[]) =>
+  entries.flatMap((entry) => entry.trigger.requests.map((request) => ({ entry, ...request })));
 
 /**
  * Writes executions; those that may begin at once do, where a slot is free.

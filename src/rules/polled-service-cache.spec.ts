@@ -38,6 +38,7 @@ const columns = (name: string, given: Partial<ServiceRow> = {}): Columns<Service
   mode: 'auto',
   approvalTtlSeconds: 60,
   approvalByOther: false,
+  approvalActionIds: [],
   maxActionsPerHour: null,
   ...given,
 });

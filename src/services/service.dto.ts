@@ -187,12 +187,19 @@ export class ServiceDto {
   @Flag({ description: 'True: whoever last changed the service, may not approve its executions' })
   approvalByOther = false;
 
+  @TextList({
+    description:
+      'Names or ids of actions of the types chat, email and webhook: in mode approve each tells people of what waits, with {{ execution.approvalUrl }}',
+    maxItems: 5,
+  })
+  approvalActions: string[] = [];
+
   problems(): FieldError[] {
     const problems: FieldError[] = [];
     if (this.direction !== undefined && this.infrastructure === undefined) {
       problems.push({ pointer: '/infrastructure', detail: 'is required where a direction is given' });
     }
-    for (const field of ['actions', 'onRecovery'] as const) {
+    for (const field of ['actions', 'onRecovery', 'approvalActions'] as const) {
       if (new Set(this[field]).size < this[field].length) {
         problems.push({ pointer: `/${field}`, detail: 'must not name an action twice' });
       }
@@ -214,11 +221,17 @@ export class ServiceDto {
 }
 
 /** Returns the names of all actions in a body that is not checked yet. */
-export function namedActions({ actions, onRecovery, then }: Record<string, unknown>): unknown[] {
+export function namedActions({
+  actions,
+  onRecovery,
+  approvalActions,
+  then,
+}: Record<string, unknown>): unknown[] {
   const steps = Array.isArray(then) ? then : [];
   return [
     actions,
     onRecovery,
+    approvalActions,
     ...steps.map((step) => (Object(step) as { actions?: unknown }).actions),
   ].flat();
 }

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Actions } from '../actions/actions';
+import { TELLING_TYPES } from '../actions/approval-links';
 import { idsOf, type Names, type References, type Surroundings } from '../api/stored-definitions';
 import { VersionedDefinitions } from '../api/versioned-definitions';
 import { CLOCK, type Clock } from '../common/clock';
@@ -26,7 +27,7 @@ import { MetricDto, namedActions, ServiceDto } from './service.dto';
 const MAX_METRICS = 100;
 
 /** SQL array of the ids of all actions that a service `s` names. */
-const NAMED = `s.action_ids || s.recovery_action_ids || array(
+const NAMED = `s.action_ids || s.recovery_action_ids || s.approval_action_ids || array(
   SELECT jsonb_array_elements_text(step->'actionIds')::uuid FROM jsonb_array_elements(s.escalations) step)`;
 
 /** Definitions of services. Mistakes that can be found without running a service are refused when it is saved. */
@@ -36,6 +37,7 @@ export class Services extends VersionedDefinitions<ServiceRow> {
     infrastructureId: 'infrastructure',
     actionIds: 'actions',
     recoveryActionIds: 'onRecovery',
+    approvalActionIds: 'approvalActions',
     escalations: 'then',
     series: null,
     polled: null,
@@ -65,7 +67,10 @@ export class Services extends VersionedDefinitions<ServiceRow> {
       this.infrastructures.store.findMany(textsOf(given.map(({ infrastructure }) => infrastructure))),
       this.actions.store.findMany(textsOf(given.flatMap(namedActions))),
     ]);
-    return { infrastructures: idsOf(infrastructures), actions: idsOf(actions) };
+    const actionTypes = new Map(
+      actions.flatMap(({ id, name, type }) => [[id, type] as const, [name, type] as const]),
+    );
+    return { infrastructures: idsOf(infrastructures), actions: idsOf(actions), actionTypes };
   }
 
   /**
@@ -82,6 +87,7 @@ export class Services extends VersionedDefinitions<ServiceRow> {
       direction,
       actions,
       onRecovery,
+      approvalActions,
       then,
       metrics: given,
       policy,
@@ -100,6 +106,8 @@ export class Services extends VersionedDefinitions<ServiceRow> {
       infrastructure === undefined ? null : infrastructureIdOf(infrastructure, known, errors);
     const actionIds = actionIdsOf('/actions', actions, known, errors);
     const recoveryActionIds = actionIdsOf('/onRecovery', onRecovery, known, errors);
+    const approvalActionIds = actionIdsOf('/approvalActions', approvalActions, known, errors);
+    errors.push(...tellingErrors(approvalActions, references));
     const escalations = then.map(({ afterSeconds, actions: names }, index) => ({
       afterSeconds,
       actionIds: actionIdsOf(`/then/${index}/actions`, names, known, errors),
@@ -125,6 +133,7 @@ export class Services extends VersionedDefinitions<ServiceRow> {
       infrastructureId,
       actionIds,
       recoveryActionIds,
+      approvalActionIds,
     };
   }
 
@@ -299,6 +308,7 @@ export class Services extends VersionedDefinitions<ServiceRow> {
       mode: row.mode,
       approvalTtlSeconds: row.approvalTtlSeconds,
       approvalByOther: row.approvalByOther,
+      approvalActions: row.approvalActionIds.map(nameOf),
       ...(row.maxActionsPerHour === null ? {} : { maxActionsPerHour: row.maxActionsPerHour }),
     }));
   }
@@ -308,9 +318,15 @@ export class Services extends VersionedDefinitions<ServiceRow> {
   }
 }
 
-const usedActions = ({ actionIds, recoveryActionIds, escalations }: ServiceRow): string[] => [
+const usedActions = ({
+  actionIds,
+  recoveryActionIds,
+  approvalActionIds,
+  escalations,
+}: ServiceRow): string[] => [
   ...actionIds,
   ...recoveryActionIds,
+  ...approvalActionIds,
   ...escalations.flatMap((step) => step.actionIds),
 ];
 
@@ -327,6 +343,19 @@ function withKept(references: References, before: ServiceRow | undefined): Refer
     actions: new Map([...usedActions(before).map(itself), ...references.actions]),
   };
 }
+
+/** Returns errors of actions that do more than tell people; types that are not known yet are looked at when it is told. */
+const tellingErrors = (given: readonly string[], { actionTypes }: References): FieldError[] =>
+  given.flatMap((reference, index) => {
+    const type = actionTypes?.get(reference);
+    if (type === undefined || TELLING_TYPES.includes(type)) return [];
+    return [
+      {
+        pointer: `/approvalActions/${index}`,
+        detail: `is of type ${type}; only ${TELLING_TYPES.join(', ')} tell people`,
+      },
+    ];
+  });
 
 function infrastructureIdOf(
   reference: string,

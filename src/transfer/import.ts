@@ -133,13 +133,17 @@ const isUnchanged = ({ before, changes }: Draft<DefinitionRow>): boolean =>
   before !== undefined && changes.length === 0;
 
 /** Tells whether definitions of a section can be referred to by others. */
-const isReferred = (section: Section): section is keyof References =>
+const isReferred = (section: Section): section is Referred =>
   section === 'infrastructures' || section === 'actions';
 
-type LeftOut = Record<keyof References, Set<string>>;
+/** Sections whose definitions can be referred to by others. */
+type Referred = 'infrastructures' | 'actions';
+
+type LeftOut = Record<Referred, Set<string>>;
 
 /** Returns the ids of both, where the document's definitions come before stored ones. */
 const beside = (stored: References, brought: References): References => ({
+  ...stored,
   infrastructures: new Map([...stored.infrastructures, ...brought.infrastructures]),
   actions: new Map([...stored.actions, ...brought.actions]),
 });

@@ -58,6 +58,32 @@ export const INSERT_EXECUTIONS = new BatchStatement<NewExecution, ClaimedExecuti
      WHERE e.status = 'running'`,
 );
 
+interface NewRequest {
+  entry: TriggerEntry;
+  id: string;
+  action: string;
+  /** Execution that waits for approval. */
+  execution: string;
+}
+
+/** Inserts executions that tell people of what waits for approval. They are of no trigger: nothing is decided by them. */
+export const INSERT_REQUESTS = new BatchStatement<NewRequest>(
+  'ledger_requests',
+  {
+    id: uuid(({ id }) => id),
+    service_name: text(({ entry }) => entry.compiled.service.name),
+    action_id: uuid(({ action }) => action),
+    justification: text(({ entry }) => entry.trigger.justification),
+    variables: json(({ entry, execution }) => ({ ...variablesOf(entry), approval: { execution } })),
+    at: timestamp(({ entry }) => entry.at),
+  },
+  ({ names, items }) =>
+    `INSERT INTO executions (id, kind, service_name, action_id, action_name, status, justification, variables,
+       next_attempt_at, created_at, tries, attempts)
+     SELECT r.id, 'approval', r.service_name, a.id, a.name, 'queued', r.justification, r.variables, r.at, r.at, 0, '[]'
+     FROM ${items} AS r (${names}) JOIN LATERAL (SELECT * FROM actions WHERE id = r.action_id LIMIT 1) a ON true`,
+);
+
 const STATUS = { auto: 'queued', shadow: 'shadowed', approve: 'awaiting_approval' } as const;
 
 function expiryOf({ compiled, at }: TriggerEntry): Date | null {
