@@ -12,7 +12,7 @@ import { BenchProgram, printTable, quantile, sleep } from './program';
 
 /** Names that exist; as many are tried that do not. */
 const USERS = 50;
-const GUESSES_AT_ONCE = 50;
+const GUESSES_AT_ONCE = 200;
 const ALERT_PAUSE_MS = 5;
 const QUIET_MS = 15_000;
 /** Answers that are timed of each kind. */

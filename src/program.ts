@@ -19,7 +19,7 @@ import { ConsoleFiles } from './console/files';
 import { servePage, withoutBasePath } from './console/page';
 import { acceptBodies, BODY_BYTES_AT_MOST } from './api/bodies';
 import { willAwaitContinue } from './api/body';
-import { bodyBudget, UNIDENTIFIED, type Holder } from './api/body-budget';
+import { ANYBODY, bodyBudget, UNIDENTIFIED, type Holder } from './api/body-budget';
 import { Connections, connectionsFor } from './api/connections';
 import { descriptorsAtMost } from './api/descriptors';
 import { noteRequests } from './api/noted-requests';
@@ -31,7 +31,7 @@ import { storableUrl } from './api/url-texts';
 import { FastIngestRoute } from './alerts/fast-ingest-route';
 import { AppModule } from './app.module';
 import { noteRefusals } from './audit/refusals';
-import { requireAccess } from './auth/access';
+import { accessOf, requireAccess } from './auth/access';
 import { identify, senderOf } from './auth/auth';
 import { trustProxies } from './auth/client-address';
 import { closeDescription } from './auth/closed';
@@ -304,7 +304,8 @@ function holderOf(app: NestFastifyApplication, isApi: boolean): (request: Fastif
   const identities = app.get(Identities);
   return async (request) => {
     const isKnown = await identify(identities, request, false);
-    return isKnown ? senderOf(request).name : UNIDENTIFIED;
+    if (isKnown) return senderOf(request).name;
+    return accessOf(request) === 'public' ? ANYBODY : UNIDENTIFIED;
   };
 }
 

@@ -2,12 +2,14 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { UnsupportedMediaTypeException } from '@nestjs/common';
 import { exactJsonInTurns } from '../common/json';
 import { drain, hasBody, readBody } from './body';
-import { UNIDENTIFIED, type BodyBudget, type Holder } from './body-budget';
+import { ANYBODY, UNIDENTIFIED, type BodyBudget, type Holder } from './body-budget';
 import { kindOf, takesLongBody, wrongMediaType, type BodyKind } from './raw-body';
 
 export const BODY_BYTES_AT_MOST = 8 * 1024 * 1024;
 /** Largest body from senders whose token stands in the body, bytes. */
 const UNIDENTIFIED_BYTES_AT_MOST = 64 * 1024;
+/** Largest body of public routes, bytes. */
+const ANYBODY_BYTES_AT_MOST = 16 * 1024;
 /** Largest body of one definition, bytes: it is checked in one go. */
 const DEFINITION_BYTES_AT_MOST = 1024 * 1024;
 /** Largest YAML body, bytes: reading a megabyte takes a second. */
@@ -66,6 +68,7 @@ const READERS: Record<BodyKind, (body: Buffer) => Promise<unknown>> = {
 };
 
 function limitOf(request: FastifyRequest, holder: Holder): number {
+  if (holder === ANYBODY) return ANYBODY_BYTES_AT_MOST;
   if (holder === UNIDENTIFIED) return UNIDENTIFIED_BYTES_AT_MOST;
   if (kindOf(request) === 'yaml') return YAML_BYTES_AT_MOST;
   return takesLongBody(request) ? BODY_BYTES_AT_MOST : DEFINITION_BYTES_AT_MOST;

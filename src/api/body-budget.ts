@@ -5,15 +5,21 @@ import { bodyBytesAre, telemetry } from '../common/telemetry';
 const BYTES_AT_MOST = 64 * 2 ** 20;
 /** Largest share of it for one sender. */
 const SHARE = 1 / 2;
-/** Largest share of it for all unidentified senders together; their number is limited as well. */
-const UNIDENTIFIED_SHARE = 1 / 8;
-const UNIDENTIFIED_AT_ONCE = 100;
 const RETRY_SECONDS = 2;
 
 /** Holder of bodies whose token stands in the body. */
 export const UNIDENTIFIED = Symbol('unidentified');
 
-export type Holder = string | typeof UNIDENTIFIED;
+/** Holder of bodies of public routes: of people who sign in. They must not take the room of senders of alerts. */
+export const ANYBODY = Symbol('anybody');
+
+export type Holder = string | typeof UNIDENTIFIED | typeof ANYBODY;
+
+/** Largest share for all senders of a kind together that nobody has identified, and their largest number. */
+const TOGETHER = new Map<Holder, { share: number; atOnce: number }>([
+  [UNIDENTIFIED, { share: 1 / 8, atOnce: 100 }],
+  [ANYBODY, { share: 1 / 32, atOnce: 500 }],
+]);
 
 /**
  * Memory budget for bodies over all connections. Each byte counts from when it is received or inflated until its
@@ -32,14 +38,15 @@ export class BodyBudget {
   /**
    * Returns a lease for one body.
    *
-   * @throws Unavailable when too many bodies of unidentified senders are being read
+   * @throws Unavailable when too many bodies of senders whom nobody has identified are being read
    */
   lease(holder: Holder): Lease {
     const own = this.byHolder.get(holder) ?? { bytes: 0, bodies: 0 };
-    if (holder === UNIDENTIFIED && own.bodies >= UNIDENTIFIED_AT_ONCE) throw exhausted();
+    const together = TOGETHER.get(holder);
+    if (own.bodies >= (together?.atOnce ?? Infinity)) throw exhausted();
     own.bodies++;
     this.byHolder.set(holder, own);
-    const share = this.atMost * (holder === UNIDENTIFIED ? UNIDENTIFIED_SHARE : SHARE);
+    const share = this.atMost * (together?.share ?? SHARE);
     let bytes = 0;
     let isOver = false;
     const grow = (by: number) => {

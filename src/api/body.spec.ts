@@ -12,7 +12,7 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { problemOf } from '../common/problem.filter';
 import { drain, readBody, willAwaitContinue } from './body';
-import { BodyBudget, UNIDENTIFIED } from './body-budget';
+import { ANYBODY, BodyBudget, UNIDENTIFIED } from './body-budget';
 
 const LIMIT = 2 * 2 ** 20;
 
@@ -194,8 +194,12 @@ describe('the budget', () => {
     const budget = new BodyBudget(1_000);
     expect(() => take(budget, UNIDENTIFIED, 126)).toThrow('send it again');
     const other = new BodyBudget(1_000_000);
+    // People who sign in have a room of their own.
+    const people = Array.from({ length: 500 }, () => other.lease(ANYBODY));
+    expect(() => other.lease(ANYBODY)).toThrow('send it again');
     const leases = Array.from({ length: 100 }, () => take(other, UNIDENTIFIED, 1));
     expect(() => other.lease(UNIDENTIFIED)).toThrow('send it again');
+    for (const lease of people) lease.end();
     expect(() => take(other, 'somebody', 400_000)).not.toThrow();
     leases[0]!.end();
     expect(() => other.lease(UNIDENTIFIED)).not.toThrow();

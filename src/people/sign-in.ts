@@ -10,7 +10,7 @@ import { SignInLimits } from './sign-in-limits';
 import { UserSessions } from './user-sessions';
 
 /** Time that a refusal is held back, and most of them that are at a time; others are answered at once. */
-const HELD_BACK_MS = 1_000;
+const HELD_BACK_MS = 2_000;
 const HELD_BACK_AT_MOST = 500;
 
 interface UserRow {
