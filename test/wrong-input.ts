@@ -122,6 +122,17 @@ const DOCUMENT = {
   sources: [SOURCE],
 };
 
+const USER = {
+  name: 'anna',
+  displayName: 'A',
+  email: 'a@b.example',
+  groups: ['g'],
+  disabled: false,
+  password: 'a long password',
+};
+const RIGHTS = { role: 'viewer', approve: true, scope: { labels: { team: 'web' } } };
+const GRANT = { subject: { group: 'g' }, ...RIGHTS };
+
 /** Bodies that are right, by operation; those of `DEFINITIONS` besides. */
 const BODIES: Record<string, Json[]> = {
   'POST /api/v1/simulations': [
@@ -142,6 +153,15 @@ const BODIES: Record<string, Json[]> = {
   'PUT /api/v1/alerts/{format}': [ALERT],
   'POST /api/v1/mibs': ['A DEFINITIONS ::= BEGIN END'],
   'PUT /trap': [{ name: 'watch', value: 1 }],
+  'POST /api/v1/users': [USER],
+  'PUT /api/v1/users/{ref}': [USER],
+  'PATCH /api/v1/users/{ref}': [USER],
+  'POST /api/v1/grants': [GRANT],
+  'PUT /api/v1/grants/{ref}': [GRANT],
+  'PATCH /api/v1/grants/{ref}': [GRANT],
+  'POST /api/v1/tokens': [{ name: 't', expiresInDays: 1, ...RIGHTS }],
+  'POST /api/v1/session': [{ username: 'anna', password: 'a long password' }],
+  'POST /api/v1/setup': [{ token: 't', username: 'anna', password: 'a long password' }],
 }; // prettier-ignore
 
 /** Every request of the kind. @throws Error where a body is described of which none is known here */

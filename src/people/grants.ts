@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Definitions, Resource } from '../api/definition.controller';
 import type { Grant } from '../common/caller';
 import { CLOCK, type Clock } from '../common/clock';
-import { checked, within } from '../common/check';
+import { checked } from '../common/check';
 import { differences } from '../common/differences';
 import { Conflict, InvalidInput, NotFound, VersionMismatch, type FieldError } from '../common/errors';
 import { Flag, Nested, Text } from '../common/fields';
@@ -38,12 +38,11 @@ export class SubjectDto {
   @Flag({ description: 'True: whoever sends no credentials', optional: true })
   anonymous?: boolean;
 
-  problems(): FieldError[] {
+  /** Whether exactly one of the fields is given. */
+  get isOne(): boolean {
     const { user, group, token, anonymous } = this;
-    const given = [user, group, token, anonymous === true ? true : undefined];
-    return given.filter((one) => one !== undefined).length === 1 && anonymous !== false
-      ? []
-      : [{ pointer: '', detail: 'must have exactly one of user, group, token and "anonymous": true' }];
+    if (anonymous === false) return false;
+    return [user, group, token, anonymous].filter((given) => given !== undefined).length === 1;
   }
 }
 
@@ -52,8 +51,12 @@ export class GrantDto extends RightsDto {
   subject: SubjectDto;
 
   override problems(): FieldError[] {
-    const ofSubject = this.subject.problems().map((error) => within('/subject', error));
-    const errors = [...super.problems(), ...ofSubject];
+    const errors = super.problems();
+    if (!this.subject.isOne)
+      errors.push({
+        pointer: '/subject',
+        detail: 'must have exactly one of user, group, token and "anonymous": true',
+      });
     // Whatever page a browser is on could send what needs no credentials.
     if (this.subject.anonymous === true && (this.approve || this.role !== 'viewer'))
       errors.push({ pointer: '/role', detail: 'must be viewer, and nothing else, for everybody' });
