@@ -111,7 +111,7 @@ export class FirstRun implements OnApplicationBootstrap, BeforeApplicationShutdo
         [newId(), userId],
       );
       await sql.rows('DELETE FROM setup_tokens');
-      return this.sessions.begin(sql, userId, request);
+      return this.sessions.begin(sql, userId, request, 'setup');
     });
     if (cookie === undefined) {
       await this.assertGood(hash);

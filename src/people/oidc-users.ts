@@ -4,6 +4,7 @@ import { isId, newId } from '../common/ids';
 import { storable } from '../common/json';
 import { NAME } from '../common/names';
 import { CONFIG, type Config } from '../config/config';
+import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
 import type { Sql } from '../database/sql-pool';
 
@@ -68,6 +69,10 @@ export class OidcUsers {
       );
       // Another sign-in of the same account may have made it meanwhile.
       const made = row ?? (await this.find(sql, account));
+      if (row !== undefined)
+        await recordAudit(sql, [
+          { action: 'create', object: { type: 'user', id, name }, detail: { way: 'provider' } },
+        ]);
       if (made !== undefined) return made;
     }
   }

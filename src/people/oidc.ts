@@ -6,6 +6,7 @@ import { CLOCK, type Clock } from '../common/clock';
 import { BadGateway, Forbidden, InvalidInput, NotFound } from '../common/errors';
 import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config, type OidcConfig } from '../config/config';
+import { Audit } from '../database/audit';
 import { Database } from '../database/database';
 import { cookieIn, setCookie } from './cookies';
 import { asked, IdentityProvider, printable } from './identity-provider';
@@ -37,6 +38,7 @@ export class Oidc {
     private readonly provider: IdentityProvider,
     private readonly users: OidcUsers,
     private readonly sessions: UserSessions,
+    private readonly audit: Audit,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -86,7 +88,7 @@ export class Oidc {
       const { account, idToken } = await this.accountAt(oidc, url, begun);
       const { name, cookie } = await this.database.transaction(async (sql) => {
         const user = await this.users.signedIn(sql, account);
-        return { ...user, cookie: await this.sessions.begin(sql, user.id, request, idToken) };
+        return { ...user, cookie: await this.sessions.begin(sql, user.id, request, 'provider', idToken) };
       });
       telemetry.signIns.inc({ way: 'oidc', outcome: 'right' });
       this.logger.log(`${name} signed in from ${clientAddress(request.raw)} by ${oidc.issuer}`);
@@ -94,8 +96,16 @@ export class Oidc {
       return { url: returnTo, cookies: [cookie, this.cookie(request, '', 0)] };
     } catch (error) {
       telemetry.signIns.inc({ way: 'oidc', outcome: error instanceof Forbidden ? 'wrong' : 'failed' });
+      // What a provider or a browser got wrong is counted; that somebody may not is written down.
+      if (error instanceof Forbidden) this.noteRefusal(error.message, request);
       throw error;
     }
+  }
+
+  private noteRefusal(why: string, request: FastifyRequest): void {
+    const caller = { actor: 'nobody', via: 'anonymous', address: clientAddress(request.raw) } as const;
+    const detail = { way: 'provider', why };
+    void this.audit.note({ action: 'sign_in', object: { type: 'user' }, outcome: 'refused', detail, caller });
   }
 
   /** Returns the URL that signs out at the provider; undefined when it has none, or does not answer. */

@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { clientAddress } from '../auth/client-address';
 import { TooManyRequests, Unauthorized, Unavailable } from '../common/errors';
 import { telemetry } from '../common/telemetry';
+import { Audit } from '../database/audit';
 import { Database } from '../database/database';
 import { assertRoom, hashPassword, isOutdated, verifyPassword } from './passwords';
 import { SignInLimits } from './sign-in-limits';
@@ -35,6 +36,7 @@ export class SignIn {
     private readonly database: Database,
     private readonly limits: SignInLimits,
     private readonly sessions: UserSessions,
+    private readonly audit: Audit,
   ) {}
 
   /**
@@ -85,6 +87,7 @@ export class SignIn {
       isHeld = false;
       if (cookie === undefined) {
         await this.limits.failed(keys);
+        this.noteFailure(user === undefined ? undefined : { id: user.id, name }, request);
         throw new Unauthorized('the username or the password is wrong');
       }
       await this.limits.succeeded(keys);
@@ -93,6 +96,19 @@ export class SignIn {
       // Where this fails as well, the place comes free by itself.
       if (isHeld) await this.limits.release(keys).catch(() => undefined);
     }
+  }
+
+  /** Writes a failure down. An unknown name is left out: people type passwords there. Nobody waits for it. */
+  private noteFailure(user: { id: string; name: string } | undefined, request: FastifyRequest): void {
+    const caller = { actor: 'nobody', via: 'anonymous', address: clientAddress(request.raw) } as const;
+    const detail = { way: 'password' };
+    void this.audit.note({
+      action: 'sign_in',
+      object: { type: 'user', ...user },
+      outcome: 'failed',
+      detail,
+      caller,
+    });
   }
 
   /** Begins a session unless the user was changed while the password was checked. */
@@ -109,7 +125,7 @@ export class SignIn {
          WHERE id = $1 AND password_hash = $2 AND NOT disabled RETURNING id`,
         [id, stored, hash],
       );
-      return changed.length === 0 ? undefined : this.sessions.begin(sql, id, request);
+      return changed.length === 0 ? undefined : this.sessions.begin(sql, id, request, 'password');
     });
   }
 

@@ -5,6 +5,7 @@ import { newId } from '../common/ids';
 import { stopThreads } from '../common/thread-pool';
 import { Unauthorized } from '../common/errors';
 import { readConfig } from '../config/config';
+import { Audit } from '../database/audit';
 import type { Database } from '../database/database';
 import { endOtherSessions } from './end-sessions';
 import { hashPassword } from './passwords';
@@ -44,7 +45,7 @@ async function makeUser(name: string, passwordHash?: string): Promise<string> {
 
 /** Begins a session and returns its cookie as browsers send it. */
 async function begin(userId: string, before?: string, idToken?: string): Promise<string> {
-  const header = await sessions.begin(database, userId, request(before), idToken);
+  const header = await sessions.begin(database, userId, request(before), 'password', idToken);
   expect(header).toMatch(
     /^__Host-monscale=[\w-]{43}; Max-Age=604800; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
   );
@@ -93,8 +94,8 @@ test('the ID token comes back from its own session alone, and is not stored as i
 
 test('what a browser calls itself is kept in bounds', async () => {
   const id = await makeUser('dieter');
-  await sessions.begin(database, id, request('', `${'x'.repeat(5_000)}`));
-  await sessions.begin(database, id, request('', 'a\0b'));
+  await sessions.begin(database, id, request('', `${'x'.repeat(5_000)}`), 'password');
+  await sessions.begin(database, id, request('', 'a\0b'), 'password');
   const { items } = await sessions.list(id, { limit: 10 }, undefined);
   expect(items.map(({ agent }) => agent.length)).toEqual([3, 200]);
 });
@@ -123,7 +124,7 @@ test('no session begins by a password that is changed while it is checked, or of
       await begins(keys);
       await database.rows(`UPDATE users SET ${change} WHERE id = $1`, [id]);
     };
-    const signIn = new SignIn(database, limits, sessions);
+    const signIn = new SignIn(database, limits, sessions, new Audit(database));
     await expect(signIn.byPassword(name, 'correct horse battery', request())).rejects.toThrow(Unauthorized);
     expect(await database.rows('SELECT FROM sessions WHERE user_id = $1', [id])).toEqual([]);
   }

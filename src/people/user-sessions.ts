@@ -6,11 +6,12 @@ import { hashOf } from '../auth/identities';
 import { GRANTS_OF_USER, type GrantsColumn } from '../auth/rights';
 import { Sessions } from '../auth/sessions';
 import { Batcher } from '../common/batcher';
-import type { Caller } from '../common/caller';
+import { currentCaller, type Caller } from '../common/caller';
 import { messageOf } from '../common/errors';
 import { newId } from '../common/ids';
 import { storable } from '../common/json';
 import { CONFIG, type Config } from '../config/config';
+import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
 import type { Sql } from '../database/sql-pool';
 import { cookieIn, setCookie } from './cookies';
@@ -93,19 +94,27 @@ export class UserSessions extends Sessions {
   /**
    * Begins a session, and ends the one that the browser had: its id is never taken over.
    *
+   * @param way by which the user has shown who they are
    * @param idToken of the provider that signed the user in
    * @returns the header that gives the browser its cookie
    */
-  async begin(sql: Sql, userId: string, request: FastifyRequest, idToken?: string): Promise<string> {
+  async begin(
+    sql: Sql,
+    userId: string,
+    request: FastifyRequest,
+    way: 'password' | 'provider' | 'setup',
+    idToken?: string,
+  ): Promise<string> {
     const token = randomBytes(TOKEN_BYTES).toString('base64url');
     const before = this.tokenIn(request);
     if (before !== undefined) await sql.rows('DELETE FROM sessions WHERE token_hash = $1', [hashOf(before)]);
     const agent = storable(request.headers['user-agent'] ?? '').slice(0, AGENT_CHARACTERS);
+    const id = newId();
     await sql.rows(
       `INSERT INTO sessions (id, token_hash, user_id, created_at, last_used_at, expires_at, address, agent, id_token)
        VALUES ($1, $2, $3, now(), now(), now() + $4 * interval '1 second', $5, $6, $7)`,
       [
-        newId(),
+        id,
         hashOf(token),
         userId,
         LIFE_SECONDS,
@@ -119,6 +128,7 @@ export class UserSessions extends Sessions {
          (SELECT id FROM sessions WHERE user_id = $1 ORDER BY last_used_at DESC, id DESC OFFSET $2)`,
       [userId, AT_MOST],
     );
+    await noteBegin(sql, { userId, credentialId: id, address: clientAddress(request.raw) }, way);
     return setCookie('monscale', token, isSecure(request.raw, this.config.publicUrl), LIFE_SECONDS);
   }
 
@@ -131,10 +141,16 @@ export class UserSessions extends Sessions {
     const cookie = setCookie('monscale', '', isSecure(request.raw, this.config.publicUrl), 0);
     const token = this.tokenIn(request);
     if (token === undefined) return { cookie };
-    const [row] = await this.database.rows<{ id_token: Buffer | null }>(
-      'DELETE FROM sessions WHERE token_hash = $1 RETURNING id_token',
-      [hashOf(token)],
-    );
+    const row = await this.database.transaction(async (sql) => {
+      const [ended] = await sql.rows<{ id_token: Buffer | null }>(
+        'DELETE FROM sessions WHERE token_hash = $1 RETURNING id_token',
+        [hashOf(token)],
+      );
+      const { userId: id, actor: name } = currentCaller() ?? {};
+      if (ended !== undefined)
+        await recordAudit(sql, [{ action: 'sign_out', object: { type: 'user', id, name } }]);
+      return ended;
+    });
     return row?.id_token == null ? { cookie } : { cookie, idToken: opened(token, row.id_token) };
   }
 
@@ -165,12 +181,19 @@ export class UserSessions extends Sessions {
   }
 
   /** Ends a session by its id. @param userId whose; undefined for anybody's @returns false when there is none */
-  async endById(id: string, userId: string | undefined): Promise<boolean> {
-    const rows = await this.database.rows(
-      'DELETE FROM sessions WHERE id = $1 AND ($2::uuid IS NULL OR user_id = $2) RETURNING id',
-      [id, userId ?? null],
-    );
-    return rows.length > 0;
+  endById(id: string, userId: string | undefined): Promise<boolean> {
+    return this.database.transaction(async (sql) => {
+      const [ended] = await sql.rows<{ user: string }>(
+        `DELETE FROM sessions WHERE id = $1 AND ($2::uuid IS NULL OR user_id = $2)
+         RETURNING (SELECT name FROM users u WHERE u.id = user_id) AS user`,
+        [id, userId ?? null],
+      );
+      if (ended === undefined) return false;
+      await recordAudit(sql, [
+        { action: 'delete', object: { type: 'session', id }, detail: { of: ended.user } },
+      ]);
+      return true;
+    });
   }
 
   /** Deletes sessions that are over. */
@@ -203,6 +226,21 @@ export class UserSessions extends Sessions {
     );
     return hashes.map((hash) => rows.find((row) => row.hash.equals(hash)));
   }
+}
+
+/** Writes down who signed in. They are not the caller yet. */
+async function noteBegin(
+  sql: Sql,
+  by: { userId: string; credentialId: string; address: string },
+  way: string,
+): Promise<void> {
+  const [user] = await sql.rows<{ name: string }>('SELECT name FROM users WHERE id = $1', [by.userId]);
+  const { name } = user!;
+  const caller = { actor: name, via: 'session', ...by } as const;
+  const action = way === 'setup' ? 'setup' : 'sign_in';
+  await recordAudit(sql, [
+    { action, object: { type: 'user', id: by.userId, name }, detail: { way }, caller },
+  ]);
 }
 
 /** Returns the key of what is encrypted for a session: who reads the database has the token's hash alone. */

@@ -59,7 +59,7 @@ export class CapacityController {
   })
   async endFreeze(@Param('ref') reference: string) {
     const { id, name } = await this.infrastructures.store.get(reference);
-    if (!(await this.ledger.endFreeze(id, this.clock.now()))) {
+    if (!(await this.ledger.endFreeze({ id, name }, this.clock.now()))) {
       throw new Conflict(`infrastructure ${name} is not frozen`);
     }
     return this.capacity(reference);

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { uuids } from '../database/binary-format';
+import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
 import type { Sql } from '../database/sql-pool';
 import type { InfrastructureRow, ServiceRow } from '../database/entities';
@@ -93,8 +94,12 @@ export class Ledger {
   }
 
   /** Ends the freeze of an infrastructure. Returns false when it is not frozen. */
-  async endFreeze(infrastructureId: string, now: Date): Promise<boolean> {
-    return (await END_FREEZE.rows(this.database, [infrastructureId, now])).length > 0;
+  endFreeze({ id, name }: { id: string; name: string }, now: Date): Promise<boolean> {
+    return this.database.transaction(async (sql) => {
+      if ((await END_FREEZE.rows(sql, [id, now])).length === 0) return false;
+      await recordAudit(sql, [{ action: 'end_freeze', object: { type: 'infrastructure', id, name } }]);
+      return true;
+    });
   }
 
   /**
