@@ -66,7 +66,10 @@ export default tseslint.config(
       ],
     },
   },
-  { files: ['src/common/clock.ts', 'src/console/web/app/clock.ts'], rules: { 'no-restricted-syntax': 'off' } },
+  {
+    files: ['src/common/clock.ts', 'src/console/web/app/clock.ts'],
+    rules: { 'no-restricted-syntax': 'off' },
+  },
   {
     files: ['src/**/*.ts'],
     ignores: ['**/*.spec.ts', 'src/console/web/**'],

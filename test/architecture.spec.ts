@@ -60,8 +60,7 @@ interface Import {
 }
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(
-  (file) =>
-    file.endsWith('.ts') && !file.endsWith('.spec.ts') && !PROGRAM.has(file) && !file.startsWith(WEB),
+  (file) => file.endsWith('.ts') && !file.endsWith('.spec.ts') && !PROGRAM.has(file) && !file.startsWith(WEB),
 );
 
 function importsOf(file: string): Import[] {

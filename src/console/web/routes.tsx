@@ -68,7 +68,11 @@ function page<M extends Module>(
 }
 
 const outside = (path: string, load: () => Promise<Module>, name: string): AnyRoute =>
-  createRoute({ getParentRoute: () => root, path, component: lazyRouteComponent(load, name) as RouteComponent });
+  createRoute({
+    getParentRoute: () => root,
+    path,
+    component: lazyRouteComponent(load, name) as RouteComponent,
+  });
 
 const PAGES = [
   page('/', () => import('./pages/overview'), 'Overview'),

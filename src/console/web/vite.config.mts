@@ -30,6 +30,8 @@ export default defineConfig({
   plugins: [compressed],
   build: {
     target: 'es2022',
+    // They know light-dark().
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     emptyOutDir: true,
     // No data: URLs, which the content security policy would have to allow.
     assetsInlineLimit: 0,

@@ -30,7 +30,11 @@ const sentence = (text: string): string => {
   return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 };
 
-const fieldWords = (pointer: string): string => (pointer === '' ? 'This' : pointer.slice(1).replaceAll('/', ' › '));
+/** `/metrics/cpu/type` -> `metrics › cpu › type` */
+export const fieldWords = (pointer: string): string =>
+  pointer === ''
+    ? 'this'
+    : pointer.slice(1).replaceAll('/', ' › ').replaceAll('~1', '/').replaceAll('~0', '~');
 
 /** Reads a body that says what is wrong, in whatever form it came. */
 export function problemOf(status: number, body: unknown): Problem {

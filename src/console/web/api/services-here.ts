@@ -50,7 +50,8 @@ async function fittingServices(filter: ServicesFilter): Promise<Service[]> {
   return fitting.sort((a, b) => rank(a) - rank(b) || since(a).localeCompare(since(b)));
 }
 
-const rank = ({ state }: Service): number => (state === undefined ? WORST_FIRST.length : WORST_FIRST.indexOf(state.phase));
+const rank = ({ state }: Service): number =>
+  state === undefined ? WORST_FIRST.length : WORST_FIRST.indexOf(state.phase);
 const since = ({ state }: Service): string => state?.since ?? '';
 
 /** One value of a comma list is enough; no list is all. */

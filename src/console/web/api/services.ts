@@ -50,7 +50,9 @@ export const serviceCountsQuery = (filter: ServicesFilter) =>
     queryFn: () =>
       HAS_COUNTS
         ? answer<ServiceCounts>(
-            client.GET('/api/v1/services/counts' as '/api/v1/services', { params: { query: filter as object } }),
+            client.GET('/api/v1/services/counts' as '/api/v1/services', {
+              params: { query: filter as object },
+            }),
           )
         : countedHere(filter),
     placeholderData: (before) => before,

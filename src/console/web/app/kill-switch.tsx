@@ -33,7 +33,9 @@ export function StoppedBanner() {
               ) : null}
               {data.changedAt ? <Time at={data.changedAt} /> : null}
             </div>
-            {mayResume && data.by !== 'environment' ? <Button onClick={() => ask(true)}>Resume</Button> : null}
+            {mayResume && data.by !== 'environment' ? (
+              <Button onClick={() => ask(true)}>Resume</Button>
+            ) : null}
           </Group>
         </Alert>
       ) : null}
@@ -44,7 +46,8 @@ export function StoppedBanner() {
         verb="Resume"
         act={() => set(false, '')}
       >
-        From now on triggers execute their actions again. What was decided while all was stopped is not caught up on.
+        From now on triggers execute their actions again. What was decided while all was stopped is not caught
+        up on.
       </Ask>
     </>
   );
@@ -70,7 +73,9 @@ export function StopEverything() {
         isDangerous
         act={() => set(true, reason)}
       >
-        <p style={{ margin: 0 }}>Rules go on to decide and to record what they would do; no action is executed.</p>
+        <p style={{ margin: 0 }}>
+          Rules go on to decide and to record what they would do; no action is executed.
+        </p>
         <Textarea
           label="Reason"
           description="For whoever finds it stopped"

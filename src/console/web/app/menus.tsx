@@ -45,8 +45,20 @@ export function Menus() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
     <>
-      <Choice name="Theme" icon={<ThemeIcon />} value={colorScheme} words={THEMES} onChoose={setColorScheme} />
-      <Choice name="Time zone" icon={<ClockIcon />} value={useStore(zone)} words={ZONES} onChoose={chooseZone} />
+      <Choice
+        name="Theme"
+        icon={<ThemeIcon />}
+        value={colorScheme}
+        words={THEMES}
+        onChoose={setColorScheme}
+      />
+      <Choice
+        name="Time zone"
+        icon={<ClockIcon />}
+        value={useStore(zone)}
+        words={ZONES}
+        onChoose={chooseZone}
+      />
     </>
   );
 }

@@ -18,7 +18,8 @@ export function may(session: Session, right: Right, labels?: Record<string, stri
   return session.rights.grants.some(
     (grant) =>
       gives(grant, right) &&
-      (labels === undefined || Object.entries(grant.scope?.labels ?? {}).every(([key, value]) => labels[key] === value)),
+      (labels === undefined ||
+        Object.entries(grant.scope?.labels ?? {}).every(([key, value]) => labels[key] === value)),
   );
 }
 

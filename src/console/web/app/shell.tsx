@@ -55,7 +55,10 @@ export function Shell() {
               leftSection={<SearchIcon />}
               onClick={palette.open}
             >
-              Go to… <Text span c="dimmed" size="xs" ml={8}>Ctrl K</Text>
+              Go to…{' '}
+              <Text span c="dimmed" size="xs" ml={8}>
+                Ctrl K
+              </Text>
             </Button>
             <ActionIcon aria-label="Go to…" hiddenFrom="sm" onClick={palette.open}>
               <SearchIcon />

@@ -25,8 +25,8 @@ export function AsText(props: AsTextProps) {
 function Texts({ body, kind, method, path }: AsTextProps) {
   // Loaded with the first form that is looked at so.
   const { data: yaml } = useQuery({
-    queryKey: ['module', 'yaml'],
-    queryFn: () => import('yaml'),
+    queryKey: ['yaml'],
+    queryFn: () => import('./yaml'),
     staleTime: Infinity,
     refetchInterval: false,
   });

@@ -16,7 +16,15 @@ interface CelFieldProps {
 }
 
 /** An expression in CEL, with completion and its mistakes underlined while it is typed. */
-export function CelField({ label, description, isRequired, pointer, value, metrics, onChange }: CelFieldProps) {
+export function CelField({
+  label,
+  description,
+  isRequired,
+  pointer,
+  value,
+  metrics,
+  onChange,
+}: CelFieldProps) {
   const { id, error } = useField(pointer);
   const described = [`${id}-description`, ...(error === undefined ? [] : [`${id}-error`])].join(' ');
   return (
@@ -27,7 +35,7 @@ export function CelField({ label, description, isRequired, pointer, value, metri
       descriptionProps={{ id: `${id}-description` }}
       error={error}
       errorProps={{ id: `${id}-error` }}
-      withAsterisk={isRequired}
+      labelProps={isRequired ? { 'data-required': '' } : undefined}
     >
       <Suspense fallback={<div className="cel" />}>
         <CelEditor

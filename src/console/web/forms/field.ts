@@ -1,7 +1,8 @@
 import type { JsonSchema } from '../api/shapes';
 import { useField } from './problems';
 import type { Json } from './values';
-import { labelOf } from './words';
+import { required } from './required';
+import { hintOf, labelOf } from './words';
 
 /** What the component of one field is given. */
 export interface FieldProps {
@@ -20,8 +21,8 @@ export function useInputProps({ name, schema, isRequired, pointer }: FieldProps)
   return {
     ...field,
     label: labelOf(name, schema['x-unit']),
-    description: schema.description,
-    withAsterisk: isRequired,
+    description: hintOf(schema.description, schema['x-unit']),
+    ...(isRequired ? required : {}),
     placeholder: schema.default === undefined ? undefined : shownDefault(schema.default),
   };
 }

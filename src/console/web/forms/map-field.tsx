@@ -4,7 +4,7 @@ import { SecretField } from './secret-field';
 import { useField } from './problems';
 import type { FieldProps } from './field';
 import { isObject, type Json } from './values';
-import { words } from './words';
+import { singular, words } from './words';
 
 interface Row {
   key: string;
@@ -21,12 +21,18 @@ export function MapField(props: FieldProps) {
   const set = (changed: Row[]) => {
     setRows(changed);
     const named = changed.filter(({ key }) => key !== '');
-    onChange(named.length === 0 ? undefined : Object.fromEntries(named.map(({ key, value: one }) => [key, one])));
+    onChange(
+      named.length === 0 ? undefined : Object.fromEntries(named.map(({ key, value: one }) => [key, one])),
+    );
   };
   if (schema.writeOnly && isObject(value) && (value.secret === true || 'env' in value || 'file' in value))
     return <SecretField {...props} />;
   return (
-    <fieldset className="group" id={field.id} aria-describedby={field.error ? `${field.id}-problem` : undefined}>
+    <fieldset
+      className="group"
+      id={field.id}
+      aria-describedby={field.error ? `${field.id}-problem` : undefined}
+    >
       <legend>{words(name)}</legend>
       {schema.description === undefined ? null : <p className="hint">{schema.description}</p>}
       <Stack gap="xs">
@@ -57,8 +63,12 @@ export function MapField(props: FieldProps) {
           </Group>
         ))}
         <Group>
-          <Button variant="default" size="compact-md" onClick={() => set([...current, { key: '', value: '' }])}>
-            Add to {words(name).toLowerCase()}
+          <Button
+            variant="default"
+            size="compact-md"
+            onClick={() => set([...current, { key: '', value: '' }])}
+          >
+            Add {singular(words(name))}
           </Button>
         </Group>
         {field.error === undefined ? null : (

@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { answer, client } from '../api/client';
 import type { Action, Mappings } from '../api/shapes';
 import { Problems, ProblemsOf, useProblems } from './problems';
+import { required } from './required';
 import { TypeChoice } from './type-choice';
 import type { JsonObject } from './values';
 
@@ -51,7 +52,7 @@ function NewAction({ mappings, onClose, onMade }: NewActionProps) {
           <TextInput
             {...problems.field('/name')}
             label="Name"
-            withAsterisk
+            {...required}
             data-autofocus
             value={name}
             onChange={(event) => setName(event.currentTarget.value)}

@@ -4,7 +4,7 @@
  */
 import { Alert } from '@mantine/core';
 import { createContext, use, useEffect, useId, useMemo, useRef } from 'react';
-import { Problem, wordsOf, type FieldProblem } from '../api/problem';
+import { fieldWords, Problem, wordsOf, type FieldProblem } from '../api/problem';
 
 interface FieldProps {
   id: string;
@@ -37,7 +37,11 @@ export function useProblems(error: unknown): FormProblems {
     };
     const field = (pointer: string): FieldProps => {
       const problem = at(pointer);
-      return { id: prefix + pointer, error: problem, 'aria-invalid': problem === undefined ? undefined : true };
+      return {
+        id: prefix + pointer,
+        error: problem,
+        'aria-invalid': problem === undefined ? undefined : true,
+      };
     };
     return { field, at, error, errors, prefix };
   }, [error, prefix]);
@@ -74,7 +78,7 @@ export function Problems({ problems: { error, errors, prefix } }: { problems: Fo
         <ul style={{ margin: 0, paddingInlineStart: 18 }}>
           {shown.map(({ pointer, detail }) => (
             <li key={pointer + detail}>
-              <span className="code">{pointer === '' ? 'form' : pointer}</span> {detail}
+              <b>{fieldWords(pointer.replace(/#\d+$/, ''))}</b> {detail}
             </li>
           ))}
         </ul>

@@ -10,7 +10,7 @@ import { NumberField } from './number-field';
 import { SecretField } from './secret-field';
 import { isObject, token, withMember, type Json, type JsonObject } from './values';
 import { useInputProps, type FieldProps } from './field';
-import { words } from './words';
+import { singular, words } from './words';
 
 interface SchemaFieldsProps {
   schema: JsonSchema;
@@ -47,14 +47,21 @@ export function SchemaFields({ schema, value, pointer, onChange }: SchemaFieldsP
 
 /** Whether a field is one line. */
 const isPlain = ({ type, properties, additionalProperties }: JsonSchema): boolean =>
-  type !== undefined && type !== 'array' && properties === undefined && typeof additionalProperties !== 'object';
+  type !== undefined &&
+  type !== 'array' &&
+  properties === undefined &&
+  typeof additionalProperties !== 'object';
 
 /** One field, by the shape of its schema. */
 export function SchemaField(props: FieldProps) {
   const { schema } = props;
   if (schema.type === 'object' && schema.properties !== undefined) return <Nested {...props} />;
   if (schema.type === 'array' && schema.items?.properties !== undefined) return <ListOfObjects {...props} />;
-  if (schema.type === 'object' && isObject(schema.additionalProperties) && schema.additionalProperties.type === 'string')
+  if (
+    schema.type === 'object' &&
+    isObject(schema.additionalProperties) &&
+    schema.additionalProperties.type === 'string'
+  )
     return <MapField {...props} />;
   if (schema.writeOnly) return <SecretField {...props} />;
   return <Plain {...props} />;
@@ -77,7 +84,7 @@ function Plain(props: FieldProps) {
       />
     );
   if (schema.type === 'boolean') {
-    const { withAsterisk: _, placeholder: __, ...checkbox } = input;
+    const { placeholder: _, ...checkbox } = input;
     return (
       <Checkbox
         {...checkbox}
@@ -101,8 +108,17 @@ function Plain(props: FieldProps) {
   if (schema.type !== 'string') return <JsonField {...props} />;
   const text = value === undefined || value === null ? '' : String(value as string);
   const change = (typed: string) => onChange(typed === '' ? undefined : typed);
-  return schema['x-template'] !== undefined && (schema.maxLength ?? Infinity) > LINE && !/url/i.test(props.name) ? (
-    <Textarea {...input} autosize minRows={1} maxRows={12} value={text} onChange={(event) => change(event.currentTarget.value)} />
+  return schema['x-template'] !== undefined &&
+    (schema.maxLength ?? Infinity) > LINE &&
+    !/url/i.test(props.name) ? (
+    <Textarea
+      {...input}
+      autosize
+      minRows={1}
+      maxRows={12}
+      value={text}
+      onChange={(event) => change(event.currentTarget.value)}
+    />
   ) : (
     <TextInput {...input} value={text} onChange={(event) => change(event.currentTarget.value)} />
   );
@@ -144,13 +160,13 @@ function ListOfObjects({ name, schema, value, pointer, onChange }: FieldProps) {
               onChange={(changed) => set(items.with(index, changed))}
             />
             <Button variant="subtle" mt="xs" size="compact-sm" onClick={() => set(items.toSpliced(index, 1))}>
-              Remove {words(name).toLowerCase()} {index + 1}
+              Remove {singular(words(name))} {index + 1}
             </Button>
           </div>
         ))}
         <Group>
           <Button variant="default" size="compact-md" onClick={() => set([...items, {}])}>
-            Add to {words(name).toLowerCase()}
+            Add {singular(words(name))}
           </Button>
         </Group>
       </Stack>

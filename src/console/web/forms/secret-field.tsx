@@ -43,7 +43,9 @@ export function SecretField(props: FieldProps) {
         <TextInput
           {...input}
           readOnly={way === 'kept'}
-          placeholder={way === 'env' ? 'MONSCALE_PARAM_…' : way === 'file' ? '/run/secrets/…' : '•••••• (stored)'}
+          placeholder={
+            way === 'env' ? 'MONSCALE_PARAM_…' : way === 'file' ? '/run/secrets/…' : '•••••• (stored)'
+          }
           value={reference}
           onChange={(event) => onChange({ [way]: event.currentTarget.value })}
         />

@@ -1,6 +1,7 @@
 import { Select } from '@mantine/core';
 import type { CatalogueEntry } from '../api/shapes';
 import { useField } from './problems';
+import { required } from './required';
 import { SchemaFields } from './schema-fields';
 import { isObject, type Json, type JsonObject } from './values';
 
@@ -26,7 +27,7 @@ export function TypeChoice({ entries, value, pointer, onChange }: TypeChoiceProp
         {...field}
         label="Type"
         description={entry?.description}
-        withAsterisk
+        {...required}
         searchable
         data={entries.map(({ type, title }) => ({ value: type, label: title }))}
         value={typeof value.type === 'string' ? value.type : null}

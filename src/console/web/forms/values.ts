@@ -18,7 +18,8 @@ export function withMember(object: Json, name: string, value: Json): JsonObject 
 const fromEntries = (entries: [string, Json][]): JsonObject => Object.fromEntries(entries);
 
 /** Token of a JSON pointer (RFC 6901). */
-export const token = (name: string | number): string => String(name).replaceAll('~', '~0').replaceAll('/', '~1');
+export const token = (name: string | number): string =>
+  String(name).replaceAll('~', '~0').replaceAll('/', '~1');
 
 /** Reads a number as a person types it; what is none stays text, so that the server can say so at its field. */
 export function typedNumber(text: string): number | string | undefined {

@@ -16,8 +16,14 @@ export function words(name: string): string {
 /** Words for units of JSON Schema's `x-unit`. */
 const UNITS: Record<string, string> = { s: 'seconds', ms: 'milliseconds', B: 'bytes' };
 
-/** Label of a field with its unit: `holdSeconds` in s -> `Hold (seconds)`. */
-export function labelOf(name: string, unit?: string): string {
-  if (unit === undefined) return words(name);
-  return `${words(name.replace(/(Seconds|Ms|Bytes)$/, '') || name)} (${UNITS[unit] ?? unit})`;
-}
+/** Label of a field, without its unit: `drainSeconds` -> `Drain`. */
+export const labelOf = (name: string, unit?: string): string =>
+  words(unit === undefined ? name : name.replace(/(Seconds|Ms|Bytes)$/, '') || name);
+
+/** What is said of a field, with its unit. */
+export const hintOf = (description: string | undefined, unit?: string): string | undefined =>
+  unit === undefined ? description : `${description ?? ''} (${UNITS[unit] ?? unit})`.trim();
+
+/** `Headers` -> `header`, for "Add header". */
+export const singular = (label: string): string =>
+  label.replace(/s$/, '').replace(/^[A-Z](?![A-Z])/, (first) => first.toLowerCase());

@@ -16,7 +16,9 @@ export function Login() {
     <Outside>
       <Page title="Sign in">
         {setup?.needed ? (
-          <Alert>There is no user yet. The program printed a setup URL when it started: open it to make the first.</Alert>
+          <Alert>
+            There is no user yet. The program printed a setup URL when it started: open it to make the first.
+          </Alert>
         ) : null}
         <SignInForm
           returnTo={returnTo}

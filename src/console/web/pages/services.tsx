@@ -47,7 +47,8 @@ export function Services() {
           </Empty>
         ) : (
           <Empty title="No services yet">
-            A service is what is watched, the rule that says when something is wrong, and what is done about it.
+            A service is what is watched, the rule that says when something is wrong, and what is done about
+            it.
           </Empty>
         )
       ) : null}
@@ -59,7 +60,11 @@ export function Services() {
           </span>
         )}
         {list.hasNextPage ? (
-          <Button variant="default" onClick={() => void list.fetchNextPage()} aria-busy={list.isFetchingNextPage}>
+          <Button
+            variant="default"
+            onClick={() => void list.fetchNextPage()}
+            aria-busy={list.isFetchingNextPage}
+          >
             Show more
           </Button>
         ) : null}
@@ -68,7 +73,8 @@ export function Services() {
   );
 }
 
-const nothing = (filters: object) => Object.fromEntries(Object.keys(filters).map((name) => [name, undefined]));
+const nothing = (filters: object) =>
+  Object.fromEntries(Object.keys(filters).map((name) => [name, undefined]));
 
 /** What is typed is in the box at once, and in the URL when typing rests. */
 function Search() {

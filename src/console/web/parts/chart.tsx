@@ -60,7 +60,11 @@ export function Chart({ name, series, from, to, thresholds, recoveries, bands, m
         },
         axes: [
           { stroke: colour('--mantine-color-dimmed'), grid: { stroke: colour('--line'), width: 1 } },
-          { stroke: colour('--mantine-color-dimmed'), grid: { stroke: colour('--line'), width: 1 }, size: 64 },
+          {
+            stroke: colour('--mantine-color-dimmed'),
+            grid: { stroke: colour('--line'), width: 1 },
+            size: 64,
+          },
         ],
         series: [
           {},

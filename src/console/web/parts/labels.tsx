@@ -1,7 +1,13 @@
 import { Badge, Group } from '@mantine/core';
 
 /** Labels as `key=value`; of many, the first few. */
-export function Labels({ labels, atMost = 8 }: { labels: Record<string, string> | undefined; atMost?: number }) {
+export function Labels({
+  labels,
+  atMost = 8,
+}: {
+  labels: Record<string, string> | undefined;
+  atMost?: number;
+}) {
   const all = Object.entries(labels ?? {});
   if (all.length === 0) return null;
   return (

@@ -24,7 +24,8 @@ export function Conflict({ id, mine, saved, onKeepMine }: ConflictProps) {
   const queries = useQueryClient();
   const { data: theirs } = useQuery({
     queryKey: ['services', id, 'theirs'],
-    queryFn: () => versioned<Service>(client.GET('/api/v1/services/{ref}', { params: { path: { ref: id } } })),
+    queryFn: () =>
+      versioned<Service>(client.GET('/api/v1/services/{ref}', { params: { path: { ref: id } } })),
   });
   const { data: versions } = useQuery({ ...versionsQuery(id), enabled: HAS_VERSIONS });
   if (theirs === undefined) return null;
@@ -33,8 +34,8 @@ export function Conflict({ id, mine, saved, onKeepMine }: ConflictProps) {
   return (
     <Alert color="yellow" variant="outline" role="alert" title="Somebody else has changed this meanwhile">
       <p>
-        {latest === undefined ? 'It was' : `${latest.actor} has`} changed <Time at={theirs.body.updatedAt} />. Yours is
-        not saved.
+        {latest === undefined ? 'It was' : `${latest.actor} has`} changed <Time at={theirs.body.updatedAt} />.
+        Yours is not saved.
       </p>
       <table className="rows">
         <thead>
@@ -62,7 +63,9 @@ export function Conflict({ id, mine, saved, onKeepMine }: ConflictProps) {
         </Button>
         <Button
           variant="default"
-          onClick={() => void queries.invalidateQueries({ queryKey: editedServiceQuery(String(saved.name)).queryKey })}
+          onClick={() =>
+            void queries.invalidateQueries({ queryKey: editedServiceQuery(String(saved.name)).queryKey })
+          }
         >
           Take theirs: what is in this form goes
         </Button>

@@ -139,8 +139,8 @@ function Scaling({ mappings, definition, set }: ConsequencesProps) {
       {definition.mode === 'approve' ? (
         <NumberField
           {...approval}
-          label="Approval (seconds)"
-          description="How long an approval may be given"
+          label="Approval time"
+          description="How long an approval may be given (seconds)"
           placeholder="900"
           value={definition.approvalTtlSeconds}
           onChange={set('approvalTtlSeconds')}

@@ -1,6 +1,7 @@
 import { Button, Stack, TextInput } from '@mantine/core';
 import type { Mappings } from '../../api/shapes';
 import { useField } from '../../forms/problems';
+import { required } from '../../forms/required';
 import { SchemaFields } from '../../forms/schema-fields';
 import { TypeChoice } from '../../forms/type-choice';
 import { token, withMember, type JsonObject } from '../../forms/values';
@@ -67,7 +68,7 @@ function MetricFields({ mappings, metric, number, onChange, onRemove }: MetricFi
           {...named}
           label="Variable"
           description="Its name in the condition"
-          withAsterisk
+          {...required}
           value={name}
           onChange={(event) => onChange({ ...metric, name: event.currentTarget.value })}
         />

@@ -14,6 +14,7 @@ import { AsText } from '../../forms/as-text';
 import { MapField } from '../../forms/map-field';
 import { NumberField } from '../../forms/number-field';
 import { Problems, ProblemsOf, useProblems } from '../../forms/problems';
+import { required } from '../../forms/required';
 import { withMember, type JsonObject } from '../../forms/values';
 import { Page } from '../../parts/page';
 import { Consequences } from './consequences';
@@ -56,7 +57,8 @@ export function ServiceForm({ title, mappings, saved, stored }: ServiceFormProps
     setUnsaved(true);
     setDefinition((before) => withMember(before, name, value));
   };
-  const text = (name: string) => (event: { currentTarget: { value: string } }) => set(name)(event.currentTarget.value);
+  const text = (name: string) => (event: { currentTarget: { value: string } }) =>
+    set(name)(event.currentTarget.value);
   const shown = (name: string) => (typeof definition[name] === 'string' ? definition[name] : '');
   const names = metrics.map(({ name }) => name).filter((name) => name !== '');
   return (
@@ -78,7 +80,7 @@ export function ServiceForm({ title, mappings, saved, stored }: ServiceFormProps
             <TextInput
               {...problems.field('/name')}
               label="Name"
-              withAsterisk
+              {...required}
               value={shown('name')}
               onChange={text('name')}
             />
@@ -100,8 +102,8 @@ export function ServiceForm({ title, mappings, saved, stored }: ServiceFormProps
             />
             <NumberField
               {...problems.field('/intervalSeconds')}
-              label="Interval (seconds)"
-              description="How often its metrics are read"
+              label="Interval"
+              description="How often its metrics are read (seconds)"
               placeholder="30"
               value={definition.intervalSeconds}
               onChange={set('intervalSeconds')}
@@ -133,16 +135,16 @@ export function ServiceForm({ title, mappings, saved, stored }: ServiceFormProps
             />
             <NumberField
               {...problems.field('/holdSeconds')}
-              label="Hold (seconds)"
-              description="How long the condition must stay true before it triggers"
+              label="Hold"
+              description="How long the condition must stay true before it triggers (seconds)"
               placeholder="0"
               value={definition.holdSeconds}
               onChange={set('holdSeconds')}
             />
             <NumberField
               {...problems.field('/wisdomSeconds')}
-              label="Wisdom time (seconds)"
-              description="After a trigger, no other for this long"
+              label="Wisdom time"
+              description="After a trigger, no other for this long (seconds)"
               placeholder="120"
               value={definition.wisdomSeconds}
               onChange={set('wisdomSeconds')}

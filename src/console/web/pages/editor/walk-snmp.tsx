@@ -21,7 +21,11 @@ export function WalkSnmp({ params, onPick }: WalkSnmpProps) {
   const [search, setSearch] = useState('');
   const walking = useMutation({
     mutationFn: (oid: string) =>
-      answer<Walk>(client.POST('/api/v1/tools/snmp/walk', { body: { ...(isObject(params) ? params : {}), oid } as never })),
+      answer<Walk>(
+        client.POST('/api/v1/tools/snmp/walk', {
+          body: { ...(isObject(params) ? params : {}), oid } as never,
+        }),
+      ),
   });
   const wanted = search.trim().toLowerCase();
   const rows = (walking.data?.rows ?? []).filter(({ oid, value }) =>
@@ -48,11 +52,19 @@ export function WalkSnmp({ params, onPick }: WalkSnmpProps) {
           }}
         >
           <Group align="flex-end" gap="sm">
-            <TextInput label="Below" value={below} onChange={(event) => setBelow(event.currentTarget.value)} />
+            <TextInput
+              label="Below"
+              value={below}
+              onChange={(event) => setBelow(event.currentTarget.value)}
+            />
             <Button type="submit" aria-busy={walking.isPending}>
               Walk
             </Button>
-            <TextInput label="Search" value={search} onChange={(event) => setSearch(event.currentTarget.value)} />
+            <TextInput
+              label="Search"
+              value={search}
+              onChange={(event) => setSearch(event.currentTarget.value)}
+            />
           </Group>
         </form>
         <div role="status">

@@ -11,15 +11,15 @@ export function FirstRule() {
       <p>A rule takes three steps to its first action:</p>
       <List type="ordered" mb="md">
         <List.Item>
-          <b>Say what is done.</b> An action calls a webhook, scales a deployment, tells a chat; the editor of a service
-          can make one on the way.
+          <b>Say what is done.</b> An action calls a webhook, scales a deployment, tells a chat; the editor of
+          a service can make one on the way.
         </List.Item>
         <List.Item>
           <b>Say what is watched.</b> A service has one or more metrics; each can be tried before it is saved.
         </List.Item>
         <List.Item>
-          <b>Say when it is wrong.</b> A condition over the metrics, such as <code>jobs &gt; 100</code>, and how long it
-          has to stay so.
+          <b>Say when it is wrong.</b> A condition over the metrics, such as <code>jobs &gt; 100</code>, and
+          how long it has to stay so.
         </List.Item>
       </List>
       {mayWrite ? (

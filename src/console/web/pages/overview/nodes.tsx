@@ -39,7 +39,9 @@ function Row({ infrastructure: { name, minNodes, maxNodes } }: { infrastructure:
   const { data } = useQuery({
     queryKey: ['infrastructures', name, 'capacity'],
     queryFn: () =>
-      answer<Capacity>(client.GET('/api/v1/infrastructures/{ref}/capacity', { params: { path: { ref: name } } })),
+      answer<Capacity>(
+        client.GET('/api/v1/infrastructures/{ref}/capacity', { params: { path: { ref: name } } }),
+      ),
     refetchInterval: 30_000,
   });
   return (

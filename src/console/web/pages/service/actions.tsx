@@ -76,7 +76,9 @@ export function ServiceActions({ service }: { service: Service }) {
         verb={enabled ? 'Disable' : 'Enable'}
         act={() => patch({ enabled: !enabled })}
       >
-        {enabled ? 'It is not evaluated and never triggers until it is enabled.' : 'It is evaluated and triggers again.'}
+        {enabled
+          ? 'It is not evaluated and never triggers until it is enabled.'
+          : 'It is evaluated and triggers again.'}
       </Ask>
       <Ask
         isOpen={asked === 'promote'}

@@ -73,12 +73,7 @@ function MetricChart({ service, metric, hours }: { service: Service; metric: str
     <div>
       <Group justify="space-between">
         <span className="code">{metric}</span>
-        <Button
-          variant="subtle"
-          size="compact-sm"
-          aria-pressed={isTable}
-          onClick={() => setTable(!isTable)}
-        >
+        <Button variant="subtle" size="compact-sm" aria-pressed={isTable} onClick={() => setTable(!isTable)}>
           {isTable ? 'Show as chart' : 'Show as table'}
         </Button>
       </Group>
@@ -105,7 +100,12 @@ function MetricChart({ service, metric, hours }: { service: Service; metric: str
 
 function PointsTable({ metric, points }: { metric: string; points: readonly [string, number][] }) {
   return (
-    <div style={{ maxHeight: 320, overflow: 'auto' }} tabIndex={0} role="region" aria-label={`Readings of ${metric}`}>
+    <div
+      style={{ maxHeight: 320, overflow: 'auto' }}
+      tabIndex={0}
+      role="region"
+      aria-label={`Readings of ${metric}`}
+    >
       <table className="rows">
         <thead>
           <tr>

@@ -4,7 +4,10 @@ export type Series = [times: number[], values: (number | null)[]];
 /** Intervals without a reading after which a line is broken. */
 const MISSED = 2.5;
 
-export function withGaps(points: readonly (readonly [at: string, value: number])[], everySeconds: number): Series {
+export function withGaps(
+  points: readonly (readonly [at: string, value: number])[],
+  everySeconds: number,
+): Series {
   const times: number[] = [];
   const values: (number | null)[] = [];
   for (const [at, value] of points) {

@@ -22,5 +22,7 @@ export function thresholdsOf(condition: string, metric: string): Threshold[] {
     value: Number(right ?? left),
     text: text.replace(/\s+/g, ' ').trim(),
   }));
-  return found.filter(({ value }, index) => found.findIndex((one) => one.value === value) === index).slice(0, AT_MOST);
+  return found
+    .filter(({ value }, index) => found.findIndex((one) => one.value === value) === index)
+    .slice(0, AT_MOST);
 }

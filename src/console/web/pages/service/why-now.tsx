@@ -17,11 +17,14 @@ export function WhyNow({ id }: { id: string }) {
       <Failure error={error} />
       <Stack className="panel" gap="xs">
         <span>
-          <Phase phase={state.phase} /> for <Since at={state.since} />, reason: <b>{reasonWords(state.reason)}</b>
+          <Phase phase={state.phase} /> for <Since at={state.since} />, reason:{' '}
+          <b>{reasonWords(state.reason)}</b>
         </span>
         <p style={{ margin: 0, fontSize: '1.05rem' }}>{state.explanation}</p>
         {state.holdUntil === undefined ? null : <Countdown what="Hold ends in" to={state.holdUntil} />}
-        {state.wisdomUntil === undefined ? null : <Countdown what="Wisdom time ends in" to={state.wisdomUntil} />}
+        {state.wisdomUntil === undefined ? null : (
+          <Countdown what="Wisdom time ends in" to={state.wisdomUntil} />
+        )}
         {state.lastTriggeredAt === undefined ? null : (
           <span>
             Triggered last <Time at={state.lastTriggeredAt} />

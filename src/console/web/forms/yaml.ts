@@ -1,0 +1,2 @@
+/** Writing of YAML, without the reading, which is much larger. */
+export { stringify } from 'yaml';

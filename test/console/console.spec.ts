@@ -1,0 +1,339 @@
+/** The console in a real browser, against the real program: as people find things, by roles and names. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import axe from 'axe-core';
+import type { Browser, Page } from 'playwright-core';
+import { until, World, type MonscaleProcess } from '../program';
+import { WebhookSink } from '../stand-ins/webhook-sink';
+import { TYPES, typesOf } from './api-types';
+import { hasBrowser, signIn, startBrowser, Window } from './browser';
+import { OUTSIDE, PAGES } from './pages';
+
+const BUILT = join(__dirname, '..', '..', 'dist', 'console');
+const KB = 1_000;
+const NARROW = 360;
+const PASSWORD = 'a password of the specs';
+const HTML = { Accept: 'text/html,application/xhtml+xml' };
+
+describe('the console', () => {
+  const data = mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'console-'));
+  const sink = new WebhookSink();
+  let world: World;
+  let program: MonscaleProcess;
+
+  beforeAll(async () => {
+    await sink.start();
+    world = await World.create();
+    program = await world.start('all', { env: { MONSCALE_DATA_DIR: data } });
+  });
+
+  afterAll(async () => {
+    await world.end();
+    await sink.stop();
+    rmSync(data, { recursive: true, force: true });
+  });
+
+  describe('as it is served', () => {
+    const open = (path: string, headers: Record<string, string> = HTML) =>
+      fetch(`${program.url}${path}`, { headers, redirect: 'manual' });
+
+    it('is small enough: 280 kB of scripts and 40 kB of styles at first, 450 kB of scripts in all', async () => {
+      const size = (name: string) => statSync(join(BUILT, 'assets', `${name}.gz`)).size;
+      const page = readFileSync(join(BUILT, 'index.html'), 'utf8');
+      const first = [...page.matchAll(/assets\/([\w.-]+\.(?:js|css))/g)].map(([, name]) => name!);
+      const all = readdirSync(join(BUILT, 'assets'));
+      const sum = (names: string[], ending: string) =>
+        names.filter((name) => name.endsWith(ending)).reduce((total, name) => total + size(name), 0);
+      expect(first.length).toBeGreaterThan(1);
+      expect(sum(first, '.js')).toBeLessThan(280 * KB);
+      expect(sum(first, '.css')).toBeLessThan(40 * KB);
+      expect(sum(all, '.js')).toBeLessThan(450 * KB);
+    });
+
+    it.each([
+      '/',
+      '/login',
+      '/services/%22%3Cb%3E%22',
+      '/services/new',
+      '/nothing/here',
+      '/apis',
+      '/dockets',
+    ])('answers a person at %s with the page, which runs its own scripts alone', async (path) => {
+      const answer = await open(path);
+      const { headers } = answer;
+      expect([answer.status, headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+      expect(headers.get('cache-control')).toBe('no-cache');
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('referrer-policy')).toBe('same-origin');
+      const policy = headers.get('content-security-policy')!;
+      expect(policy).toContain("script-src 'self';");
+      expect(policy).toMatch(/object-src 'none'.*frame-ancestors 'none'/);
+      const page = await answer.text();
+      expect(page).toContain('<base href="/" />');
+      expect(page.match(/<script(?![^>]* src="\.\/assets\/)/g)).toBeNull();
+    });
+
+    it.each([
+      ['/api/v1/nothing', HTML, 404],
+      ['/api', HTML, 404],
+      ['/assets/index-gone.js', HTML, 404],
+      ['/assets/../index.html', { Accept: '*/*' }, 404],
+      ['/assets/%2e%2e%2findex.html', HTML, 404],
+      ['/trap', HTML, 405],
+      ['/docs/nothing', HTML, 404],
+      ['/health/nothing', HTML, 404],
+      ['/metrics/nothing', HTML, 404],
+      ['/auth/nothing', HTML, 404],
+      ['/approve/nothing', HTML, 404],
+      ['/services', { Accept: 'application/json' }, 404],
+      ['/services', { Accept: '*/*' }, 404],
+    ])('answers no page at %s for %j', async (path, headers, status) => {
+      const answer = await open(path, headers as Record<string, string>);
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([
+        status,
+        expect.stringMatching(/^application\/problem\+json/),
+      ]);
+    });
+
+    it('lets browsers keep assets for good, compressed as they take it', async () => {
+      const name = readdirSync(join(BUILT, 'assets')).find((one) => /^index-.*\.js$/.test(one))!;
+      const plain = readFileSync(join(BUILT, 'assets', name), 'utf8');
+      for (const [accepted, encoding] of [
+        ['gzip, deflate, br', 'br'],
+        ['gzip', 'gzip'],
+        ['br;q=0, gzip;q=0.5', 'gzip'],
+        ['identity', null],
+      ] as const) {
+        const answer = await open(`/assets/${name}`, { 'Accept-Encoding': accepted });
+        expect(answer.headers.get('content-encoding')).toBe(encoding);
+        expect(answer.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+        expect(answer.headers.get('vary')).toBe('Accept-Encoding');
+        // fetch inflates it.
+        expect((await answer.text()) === plain).toBe(true);
+      }
+    });
+
+    it('knows the API as it is: else `npm run api:types`', async () => {
+      const { body } = await program.root.get('/docs-json');
+      expect((await typesOf(body as object)) === readFileSync(TYPES, 'utf8')).toBe(true);
+    });
+  });
+
+  (hasBrowser() ? describe : describe.skip)('in a browser', () => {
+    let browser: Browser;
+    let window: Window;
+    let page: Page;
+
+    beforeAll(async () => {
+      browser = await startBrowser();
+      window = await Window.open(browser, program.url);
+      page = window.page;
+    });
+    afterAll(() => browser.close());
+
+    const heading = (name: string) => page.getByRole('heading', { level: 1, name, exact: true });
+
+    /** One story after the other: each begins where the one before has ended. */
+    it('leads from the setup URL to a first rule that has called a webhook', async () => {
+      await page.goto(readFileSync(join(data, 'setup-url'), 'utf8').trim());
+      await heading('Set up monscale').waitFor();
+      await page.getByLabel('Username').fill('anna');
+      await page.getByLabel('Password', { exact: true }).fill('short');
+      await page.getByRole('button', { name: 'Set up' }).click();
+      const password = page.getByLabel('Password', { exact: true });
+      await until(async () => (await password.getAttribute('aria-invalid')) === 'true', 10_000);
+      const described = (await password.getAttribute('aria-describedby'))!.split(' ');
+      const words = await Promise.all(described.map((id) => page.locator(`[id="${id}"]`).textContent()));
+      expect(words.join(' ')).toContain('at least 12 characters');
+      expect(await password.evaluate((input) => input === input.ownerDocument.activeElement)).toBe(true);
+      await password.fill(PASSWORD);
+      await page.getByRole('button', { name: 'Set up' }).click();
+
+      await heading('Overview').waitFor();
+      expect(new URL(page.url()).pathname).toBe('/');
+      await page.getByRole('link', { name: 'New service' }).click();
+      await heading('New service').waitFor();
+      await page.getByLabel('Name', { exact: true }).fill('demo');
+      await page.getByLabel('Interval', { exact: true }).fill('1');
+      await page.getByLabel('Variable').fill('jobs');
+      await page.getByLabel('Type', { exact: true }).click();
+      await page.getByRole('option', { name: 'Static count' }).click();
+      await page.getByLabel('Value', { exact: true }).fill('7');
+      await page.getByRole('button', { name: 'Try' }).click();
+      await page.getByText('It is 7, read in').waitFor();
+      await page.getByLabel('Condition', { exact: true }).fill('jobs > > 5');
+      await page.getByLabel('Wisdom time', { exact: true }).fill('3600');
+
+      await page.getByRole('button', { name: 'New action' }).click();
+      const dialog = page.getByRole('dialog', { name: 'New action' });
+      await dialog.getByLabel('Name', { exact: true }).fill('tell');
+      await dialog.getByLabel('Type', { exact: true }).click();
+      await page.getByRole('option', { name: 'Webhook', exact: true }).click();
+      await dialog.getByLabel('URL', { exact: true }).fill(`${sink.url}/first`);
+      await dialog.getByRole('button', { name: 'Save action' }).click();
+      await dialog.waitFor({ state: 'detached' });
+
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      const condition = page.getByLabel('Condition', { exact: true });
+      await until(async () => (await condition.getAttribute('aria-invalid')) === 'true', 10_000);
+      expect(await page.getByRole('alert').textContent()).toMatch(/column \d+/);
+      await condition.fill('jobs > 5');
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+
+      await heading('demo').waitFor();
+      await until(() => sink.requests.some(({ path }) => path === '/first'), 20_000);
+      await page.getByRole('table').getByText('succeeded').first().waitFor();
+      await page.getByText('jobs is 7, over 5').first().waitFor();
+    }, 120_000);
+
+    it('opens each page without an error, and nothing in it is out of reach', async () => {
+      window.faults.length = 0;
+      for (const dark of [false, true])
+        for (const width of [1_280, NARROW]) {
+          await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' });
+          await page.setViewportSize({ width, height: 900 });
+          for (const [path, name] of PAGES) await check(page, path, name);
+        }
+      expect(window.faults).toEqual([]);
+    }, 240_000);
+
+    it('shows a person who is not signed in the way in, and leads back to where it was wanted to go', async () => {
+      const other = await Window.open(browser, program.url);
+      for (const [path, name] of OUTSIDE) await check(other.page, path, name);
+      expect(other.faults).toEqual([]);
+      await other.page.goto('/services?phase=alarm');
+      await other.page.waitForURL(/\/login\?returnTo=/);
+      await signIn(other.page, 'anna', 'not the password');
+      await other.page.getByRole('alert').waitFor();
+      await signIn(other.page, 'anna', PASSWORD);
+      await other.page.waitForURL('**/services?phase=alarm');
+      await other.page.goto('/login?returnTo=https://example.org/');
+      await signIn(other.page, 'anna', PASSWORD);
+      await other.page.waitForURL(`${program.url}/`);
+      await other.context.close();
+    }, 120_000);
+
+    it('keeps what is typed when the session ends, and goes on after signing in over it', async () => {
+      await page.setViewportSize({ width: 1_280, height: 900 });
+      await page.goto('/services/demo/edit');
+      await page.getByLabel('Description').fill('typed before the session ended');
+      await world.rows('DELETE FROM sessions');
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      const dialog = page.getByRole('dialog', { name: 'Your session has ended' });
+      await dialog.waitFor();
+      await dialog.getByLabel('Username').fill('anna');
+      await dialog.getByLabel('Password', { exact: true }).fill(PASSWORD);
+      await dialog.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByText('typed before the session ended').waitFor();
+      expect((await program.api.get('/services/demo')).body.description).toBe(
+        'typed before the session ended',
+      );
+    }, 60_000);
+
+    it('tells whose change a save would undo', async () => {
+      await page.goto('/services/demo/edit');
+      await page.getByLabel('Description').fill('mine');
+      await program.api.patch('/services/demo', { holdSeconds: 3 });
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      const row = page.getByRole('alert').getByRole('row', { name: /holdSeconds/ });
+      await row.waitFor();
+      await page.getByRole('button', { name: /^Keep mine/ }).click();
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      await heading('demo').waitFor();
+      const { body } = await program.api.get('/services/demo');
+      expect([body.description, body.holdSeconds]).toEqual(['mine', 0]);
+    }, 60_000);
+
+    it('goes without a mouse: palette, search, rows, menus', async () => {
+      await page.goto('/services');
+      await page.getByRole('link', { name: 'demo', exact: true }).waitFor();
+      await page.keyboard.press('/');
+      await page.keyboard.type('dem');
+      await page.waitForURL('**/services?search=dem');
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('j');
+      await page.keyboard.press('Enter');
+      await heading('demo').waitFor();
+      await page.keyboard.press('Control+k');
+      await page.getByRole('dialog').waitFor();
+      await page.keyboard.type('overv');
+      await page.getByRole('option', { name: /Overview/ }).waitFor();
+      await page.keyboard.press('Enter');
+      await heading('Overview').waitFor();
+      await page.getByRole('button', { name: 'Theme' }).focus();
+      await page.keyboard.press('Enter');
+      await page.getByRole('menuitemradio', { name: 'Dark' }).focus();
+      await page.keyboard.press('Enter');
+      const html = page.locator('html');
+      await until(async () => (await html.getAttribute('data-mantine-color-scheme')) === 'dark', 5_000);
+      await page.getByRole('button', { name: 'Time zone' }).focus();
+      await page.keyboard.press('Enter');
+      await page.getByRole('menuitemradio', { name: 'UTC' }).focus();
+      await page.keyboard.press('Enter');
+      await page
+        .getByText(/\d\d:\d\d:\d\d UTC/)
+        .first()
+        .waitFor();
+    }, 60_000);
+
+    it('says on every page that everything is stopped, and who may resumes', async () => {
+      await page.goto('/services');
+      await heading('Services').waitFor();
+      await page.getByRole('button', { name: 'Stop everything' }).click();
+      await page.getByLabel('Reason').fill('"quoted" <b>');
+      await page.getByRole('dialog').getByRole('button', { name: 'Stop everything' }).click();
+      for (const [path, name] of PAGES) {
+        await page.goto(path);
+        await heading(name).waitFor();
+        await page.getByText('Everything is stopped').waitFor();
+        await page.getByText('Reason: "quoted" <b>').waitFor();
+      }
+      await page.getByRole('button', { name: 'Resume' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).click();
+      await page.getByText('Everything is stopped').waitFor({ state: 'detached' });
+    }, 120_000);
+
+    it('offers a reader nothing that is not theirs', async () => {
+      await program.api.create('/users', { name: 'vera', password: PASSWORD });
+      await program.api.create('/grants', { subject: { user: 'vera' }, role: 'viewer' });
+      const other = await Window.open(browser, program.url);
+      await other.page.goto('/login');
+      await signIn(other.page, 'vera', PASSWORD);
+      await other.page.waitForURL(`${program.url}/`);
+      await other.page.goto('/services/demo');
+      await other.page.getByRole('heading', { level: 1, name: 'demo' }).waitFor();
+      for (const name of ['Edit', 'Delete', 'Disable', 'Stop everything'])
+        expect([name, await other.page.getByRole('button', { name, exact: true }).count()]).toEqual([
+          name,
+          0,
+        ]);
+      await other.page.goto('/services/new');
+      await other.page.getByRole('heading', { level: 1, name: 'You may not see this' }).waitFor();
+      await other.context.close();
+    }, 60_000);
+  });
+});
+
+/** Opens a page: its heading, axe, and no scrolling to the side. */
+async function check(page: Page, path: string, name: string): Promise<void> {
+  await page.goto(path);
+  await page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
+  await page.waitForLoadState('networkidle').catch(() => undefined);
+  await page.evaluate(axe.source);
+  const violations = await page.evaluate(async () => {
+    const { axe: here } = globalThis as unknown as { axe: typeof import('axe-core') };
+    const { violations } = await here.run(document, {
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    });
+    return violations.map(
+      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`,
+    );
+  });
+  const extra = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  const where = `${path} at ${page.viewportSize()!.width} px`;
+  expect([where, violations, extra]).toEqual([where, [], 0]);
+}
