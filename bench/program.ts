@@ -111,7 +111,7 @@ export class BenchProgram {
     const columns = Object.entries(patch);
     const ids = Array.from({ length: count }, newId);
     const { rows } = await this.sql.query<{ column_name: string }>(
-      `SELECT column_name FROM information_schema.columns WHERE table_name = 'services' AND table_schema = 'public'`,
+      `SELECT column_name FROM information_schema.columns WHERE table_name = 'services' AND table_schema = 'public' AND is_generated = 'NEVER'`,
     );
     const values: Record<string, string> = {
       id: 'c.id',

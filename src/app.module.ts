@@ -72,6 +72,8 @@ import { PoliciesModule } from './policies/policies.module';
 import { MomentsAheadSweep } from './rules/moments-ahead-sweep';
 import { PollsProcessor } from './rules/polls.processor';
 import { RulesModule } from './rules/rules.module';
+import { ServiceList } from './rules/service-list';
+import { ServiceListController } from './rules/service-list.controller';
 import { ServiceStates } from './rules/service-states';
 import { ServiceStatesController } from './rules/service-states.controller';
 import { NodeRechecks } from './rules/rechecks';
@@ -118,6 +120,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
     LoadBalancerController,
     InfrastructuresController,
     ActionsController,
+    ServiceListController,
     ServiceStatesController,
     SamplesController,
     ServicesController,
@@ -159,6 +162,7 @@ const RUNS: Record<Role, Type[]> = {
     AuditLog,
     UnpolledSweep,
     ActionTests,
+    ServiceList,
     ServiceStates,
     PastValues,
     Decisions,

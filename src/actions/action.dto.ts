@@ -1,3 +1,5 @@
+import { DEFINITION_ORDERS, HasLabel, labelWords, Same, Search, searchedIn, SortBy } from '../api/filters';
+import { PageQuery } from '../api/page-query';
 import { Choice } from '../common/choice';
 import { Decimal, Nested, Text, TextMap, Whole } from '../common/fields';
 import { NAME } from '../common/names';
@@ -52,4 +54,19 @@ export class ActionDto extends Choice {
 
   @Nested(() => RetryDto, { description: 'What happens when a try fails but another may succeed' })
   retry: RetryDto = new RetryDto();
+}
+
+/** Filters of the list of actions. */
+export class ActionsQuery extends PageQuery {
+  @Search(searchedIn('t.name', 't.description', labelWords('t.labels')), 'name, description and labels')
+  search?: string;
+
+  @HasLabel('t.labels')
+  label?: string[];
+
+  @Same('t.type', 'Its type')
+  type?: string;
+
+  @SortBy(DEFINITION_ORDERS)
+  sort = 'createdAt';
 }

@@ -6,7 +6,7 @@ import { Needs } from '../auth/access';
 import { nameOf } from '../auth/auth';
 import { checked } from '../common/check';
 import { Any, Flag } from '../common/fields';
-import { ActionDto } from './action.dto';
+import { ActionDto, ActionsQuery } from './action.dto';
 import { ActionTests } from './action-tests';
 import { Actions } from './actions';
 
@@ -27,7 +27,7 @@ class ActionTestDto {
 }
 
 @Controller('api/v1/actions')
-export class ActionsController extends definitionController('actions', ActionDto, Actions, {
+export class ActionsController extends definitionController('actions', ActionDto, Actions, ActionsQuery, {
   reads: Needs('viewer'),
   writes: Needs('editor'),
 }) {

@@ -1,34 +1,13 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { idOf, momentOf, momentProblem, RangeQuery } from '../api/range-query';
+import type { GivenQuery } from '../api/filters';
+import { queryOf } from '../api/page-query';
+import { idOf, momentOf, momentProblem } from '../api/range-query';
 import { Needs } from '../auth/access';
 import { checked } from '../common/check';
 import { Choice, Text } from '../common/fields';
-import type { ExecutionStatus } from './execution';
 import { Executions } from './executions';
-import { ShownExecutions } from './shown-executions';
-
-const STATUSES: ExecutionStatus[] = [
-  'queued', 'awaiting_approval', 'running', 'waiting', 'succeeded', 'failed', 'unknown', 'cancelled', 'shadowed',
-]; // prettier-ignore
-
-class ExecutionsQuery extends RangeQuery {
-  @Text({ description: 'Id or name of the service', optional: true, maxLength: 200 })
-  service?: string;
-
-  @Text({ description: 'Id or name of the action', optional: true, maxLength: 200 })
-  action?: string;
-
-  @Choice(STATUSES, { description: 'Only those in this status', optional: true })
-  status?: string;
-
-  @Choice(['trigger', 'test', 'approval'], {
-    description:
-      'Only those of triggers, only tests by a person, which have no service, or only messages that ask for approvals',
-    optional: true,
-  })
-  kind?: string;
-}
+import { ExecutionsQuery, ShownExecutions } from './shown-executions';
 
 const ENDED_BADLY = ['failed', 'unknown', 'cancelled'] as const;
 
@@ -71,9 +50,8 @@ export class ExecutionsController {
   @Needs('viewer')
   @ApiOperation({ summary: 'Executions, newest first' })
   @ApiQuery({ type: ExecutionsQuery })
-  async list(@Query() given: Record<string, string>) {
-    const { from, to, ...filter } = checked(ExecutionsQuery, ExecutionsQuery.numbers(given));
-    return this.shown.list({ ...filter, from: momentOf(from), to: momentOf(to) });
+  list(@Query() given: GivenQuery) {
+    return this.shown.list(queryOf(ExecutionsQuery, given));
   }
 
   @Get(':id')

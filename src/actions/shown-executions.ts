@@ -1,25 +1,57 @@
 import { Injectable } from '@nestjs/common';
+import { conditionsOf, Filter, HasLabel, OneOf, Search, searchedIn, SortBy } from '../api/filters';
+import { pageIn } from '../api/page-query';
+import { RangeQuery, rangeOf } from '../api/range-query';
 import { NotFound } from '../common/errors';
 import { isId } from '../common/ids';
 import { Database } from '../database/database';
-import { pageOf, type Page } from '../database/definitions';
+import { NEWEST_FIRST, OLDEST_FIRST, Parameters, readPage, type Page } from '../database/pages';
 import { inScopes, LABELS_OF_EXECUTION, scopesParameter, seenScopes } from '../database/scopes';
 import type { Attempt, ExecutionStatus } from './execution';
 
-/** Which executions are listed; what is left out selects nothing. */
-export interface ExecutionFilter {
-  /** Id or name of the service. */
+const STATUSES: readonly ExecutionStatus[] = [
+  'queued', 'awaiting_approval', 'running', 'waiting', 'succeeded', 'failed', 'unknown', 'cancelled', 'shadowed',
+]; // prettier-ignore
+
+/** Filters of the list of executions. */
+export class ExecutionsQuery extends RangeQuery {
+  @Filter({ description: 'Id or name of the service, also an earlier name' }, (values, parameter) => {
+    const names = parameter(values);
+    return `e.service_name = ANY(${names}::text[]) OR e.service_id IN (SELECT id FROM services WHERE name = ANY(${names}::text[]))
+      OR e.service_id = ANY(${parameter(values.filter(isId))}::uuid[])`;
+  })
   service?: string;
-  /** Id or name of the action. */
+
+  @Filter({ description: 'Id or name of the action, also an earlier name' }, (values, parameter) => {
+    const names = parameter(values);
+    return `(e.action_name = ANY(${names}::text[]) OR e.action_id IN (SELECT id FROM actions WHERE name = ANY(${names}::text[])))
+      OR e.action_id = ANY(${parameter(values.filter(isId))}::uuid[])`;
+  })
   action?: string;
+
+  @OneOf(STATUSES, 'e.status', 'Its status')
   status?: string;
+
+  @OneOf(['trigger', 'test', 'approval'], 'e.kind', 'What made it: a trigger, a test by a person, which has no service, or an approval that is asked for')
   kind?: string;
-  from?: Date;
-  to?: Date;
-  /** Largest number on the page. */
-  limit: number;
-  /** Id of the last execution of the page before. */
-  cursor?: string;
+
+  @Filter(
+    { description: 'Id of the trigger that made it' },
+    (values, parameter) => `e.trigger_id = ANY(${parameter(values.filter(isId))}::uuid[])`,
+  )
+  trigger?: string;
+
+  @HasLabel(LABELS_OF_EXECUTION, 'A label of its service')
+  label?: string[];
+
+  @Search(
+    searchedIn('e.service_name', 'e.action_name', 'e.justification'),
+    'service, action and justification',
+  )
+  search?: string;
+
+  @SortBy({ '-createdAt': NEWEST_FIRST, createdAt: OLDEST_FIRST })
+  sort = '-createdAt';
 }
 
 interface ExecutionRow {
@@ -56,33 +88,20 @@ export class ShownExecutions {
   constructor(private readonly database: Database) {}
 
   /** Returns a page of executions, newest first. */
-  async list(filter: ExecutionFilter): Promise<Page<object>> {
-    const { limit, cursor, from, to, service, action, status, kind } = filter;
-    const rows = await this.database.rows<ExecutionRow>(
-      `SELECT ${SHOWN} FROM executions e
-       WHERE ${inScopes(LABELS_OF_EXECUTION, '$1')}
-         AND ($2::uuid IS NULL OR e.id < $2) AND ($3::timestamptz IS NULL OR e.created_at >= $3)
-         AND ($4::timestamptz IS NULL OR e.created_at < $4) AND ($5::text IS NULL OR e.status = $5)
-         AND ($6::text IS NULL OR e.service_name = $6 OR e.service_id IN (SELECT id FROM services WHERE name = $6) OR e.service_id = $7)
-         AND ($8::text IS NULL OR e.action_name = $8 OR e.action_id IN (SELECT id FROM actions WHERE name = $8) OR e.action_id = $9)
-         AND ($10::text IS NULL OR e.kind = $10)
-       ORDER BY e.id DESC LIMIT $11`,
-      [
-        scopesParameter(seenScopes()),
-        cursor ?? null,
-        from ?? null,
-        to ?? null,
-        status ?? null,
-        service ?? null,
-        service !== undefined && isId(service) ? service : null,
-        action ?? null,
-        action !== undefined && isId(action) ? action : null,
-        kind ?? null,
-        limit + 1,
-      ],
+  async list(query: ExecutionsQuery): Promise<Page<object>> {
+    const parameters = new Parameters();
+    const where = [
+      inScopes(LABELS_OF_EXECUTION, parameters.add(scopesParameter(seenScopes()))),
+      ...rangeOf(query, 'e.created_at', parameters.add),
+      ...conditionsOf(query, parameters.add),
+    ];
+    const statement = { select: () => SHOWN, from: 'executions e', id: 'e.id', where, parameters };
+    const page = await readPage<ExecutionRow & Record<string, unknown>>(
+      this.database,
+      statement,
+      pageIn(query),
     );
-    const { items, nextCursor } = pageOf(rows, limit);
-    return { items: items.map(show), nextCursor };
+    return { ...page, items: page.items.map(show) };
   }
 
   /** @throws NotFound */

@@ -24,27 +24,15 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RAW_BODY } from '../api/raw-body';
-import { momentOf, RangeQuery } from '../api/range-query';
+import type { GivenQuery } from '../api/filters';
+import { queryOf } from '../api/page-query';
 import { Needs, Public } from '../auth/access';
 import { IntakeOf, senderOf } from '../auth/auth';
 import { CLOCK, type Clock } from '../common/clock';
-import { checked } from '../common/check';
-import { Choice, Text } from '../common/fields';
 import { NativeAlert } from './formats/native.format';
 import { answered, factsOf, formatIn, KEY_IN_BODY } from './requests';
 import { AlertReceiver } from './alert-receiver';
-import { ShownAlerts } from './shown-alerts';
-
-class AlertsQuery extends RangeQuery {
-  @Text({ description: 'Name of the source', optional: true, maxLength: 200 })
-  source?: string;
-
-  @Choice(['firing', 'resolved'], { description: 'Only those in this status', optional: true })
-  status?: string;
-
-  @Text({ description: 'Id or name of a service it was for or matched', optional: true, maxLength: 200 })
-  service?: string;
-}
+import { AlertsQuery, ShownAlerts } from './shown-alerts';
 
 /** Intake and list of alerts, over HTTP. */
 @ApiTags('alerts')
@@ -132,8 +120,7 @@ export class AlertsController {
       'Alerts, newest first, with what they matched and what was executed because of them; within a scope, only those that matched a service in it',
   })
   @ApiQuery({ type: AlertsQuery })
-  async list(@Query() given: Record<string, string>) {
-    const { from, to, ...filter } = checked(AlertsQuery, AlertsQuery.numbers(given));
-    return this.shown.list({ ...filter, from: momentOf(from), to: momentOf(to) });
+  list(@Query() given: GivenQuery) {
+    return this.shown.list(queryOf(AlertsQuery, given));
   }
 }

@@ -1,22 +1,54 @@
 import { Injectable } from '@nestjs/common';
-import { isId } from '../common/ids';
+import {
+  conditionsOf,
+  Filter,
+  HasLabel,
+  labelWords,
+  OneOf,
+  refersTo,
+  Same,
+  Search,
+  searchedIn,
+  SortBy,
+} from '../api/filters';
+import { pageIn } from '../api/page-query';
+import { RangeQuery, rangeOf } from '../api/range-query';
 import { Database } from '../database/database';
-import { pageOf, type Page } from '../database/definitions';
+import { NEWEST_FIRST, OLDEST_FIRST, Parameters, readPage, type Page } from '../database/pages';
 import { inScopes, ofServiceInScopes, scopesParameter, seenScopes } from '../database/scopes';
 
-/** Which alerts are listed; what is left out selects nothing. */
-export interface AlertFilter {
-  /** Name of the source. */
+/** Filters of the list of alerts. */
+export class AlertsQuery extends RangeQuery {
+  @Same('a.source', 'Name of the source')
   source?: string;
+
+  @Same('a.format', 'Its format')
+  format?: string;
+
+  @OneOf(['firing', 'resolved'], 'a.status', 'Its status')
   status?: string;
-  /** Id or name of a service it was for or matched. */
+
+  @Filter(
+    { description: 'Id or name of a service that it was for or matched' },
+    (values, parameter) =>
+      `a.id IN (SELECT m.alert_id FROM alert_matches m WHERE ${refersTo('services', 'm.service_id', values, parameter)})`,
+  )
   service?: string;
-  from?: Date;
-  to?: Date;
-  /** Largest number on the page. */
-  limit: number;
-  /** Id of the last alert of the page before. */
-  cursor?: string;
+
+  @HasLabel('a.labels')
+  label?: string[];
+
+  @Search(
+    searchedIn('a.source', 'a.dedup_key', labelWords('a.labels'), labelWords('a.annotations')),
+    'source, dedupKey, labels and annotations',
+  )
+  search?: string;
+
+  @SortBy({
+    '-receivedAt': { ...NEWEST_FIRST, name: '-receivedAt' },
+    receivedAt: { ...OLDEST_FIRST, name: 'receivedAt' },
+  })
+  sort = '-receivedAt';
 }
 
 interface AlertRow {
@@ -30,40 +62,33 @@ export class ShownAlerts {
   constructor(private readonly database: Database) {}
 
   /** Returns a page of alerts, newest first, with what they matched and what was executed because of them. */
-  async list({ limit, cursor, from, to, source, status, service }: AlertFilter): Promise<Page<object>> {
-    const rows = await this.database.rows<AlertRow>(
-      `SELECT a.id, a.source, a.format, a.dedup_key AS "dedupKey", a.status, a.value, a.labels, a.annotations, a.at,
-         a.received_at AS "receivedAt", a.last_seen_at AS "lastSeenAt",
-         coalesce((SELECT jsonb_agg(jsonb_build_object('service', s.name, 'metric', m.metric) ORDER BY s.name, m.metric)
-           FROM alert_matches m JOIN services s ON s.id = m.service_id
-           WHERE m.alert_id = a.id AND ${inScopes('s.labels', '$9')}), '[]') AS matched,
-         array(SELECT e.id FROM trigger_alerts t JOIN executions e ON e.trigger_id = t.trigger_id
-           WHERE t.alert_id = a.id AND ${ofServiceInScopes('e.service_id', '$9')} ORDER BY e.id) AS executions
-       FROM alerts a
-       WHERE ($1::uuid IS NULL OR a.id < $1) AND ($2::timestamptz IS NULL OR a.received_at >= $2)
-         AND ($3::timestamptz IS NULL OR a.received_at < $3) AND ($4::text IS NULL OR a.source = $4)
-         AND ($5::text IS NULL OR a.status = $5)
-         AND ($6::text IS NULL OR a.id IN (SELECT m.alert_id FROM alert_matches m JOIN services s ON s.id = m.service_id
-           WHERE s.name = $6 OR s.id = $7))
-         AND ($9::jsonb[] IS NULL OR EXISTS (SELECT FROM alert_matches m JOIN services s ON s.id = m.service_id
-           WHERE m.alert_id = a.id AND ${inScopes('s.labels', '$9')}))
-       ORDER BY a.id DESC LIMIT $8`,
-      [
-        cursor ?? null,
-        from ?? null,
-        to ?? null,
-        source ?? null,
-        status ?? null,
-        service ?? null,
-        service !== undefined && isId(service) ? service : null,
-        limit + 1,
-        scopesParameter(seenScopes()),
-      ],
-    );
-    const { items, nextCursor } = pageOf(rows, limit);
-    return {
-      items: items.map(({ value, ...row }) => ({ ...row, ...(value === null ? {} : { value }) })),
-      nextCursor,
-    };
+  async list(query: AlertsQuery): Promise<Page<object>> {
+    const parameters = new Parameters();
+    const scopes = scopesParameter(seenScopes());
+    const where = [
+      ...rangeOf(query, 'a.received_at', parameters.add),
+      ...conditionsOf(query, parameters.add),
+      ...(scopes === null ? [] : [matchesWithin(parameters.add(scopes))]),
+    ];
+    const select = (parameter: Parameters['add']) => shown(parameter(scopes));
+    const statement = { select, from: 'alerts a', id: 'a.id', where, parameters };
+    const page = await readPage<AlertRow & Record<string, unknown>>(this.database, statement, pageIn(query));
+    const items = page.items.map(({ value, ...row }) => ({ ...row, ...(value === null ? {} : { value }) }));
+    return { ...page, items };
   }
 }
+
+/** SQL: an alert matched a service in the caller's scopes. */
+const matchesWithin = (scopes: string): string =>
+  `EXISTS (SELECT FROM alert_matches m JOIN services s ON s.id = m.service_id
+    WHERE m.alert_id = a.id AND ${inScopes('s.labels', scopes)})`;
+
+/** SQL: what is shown of an alert; within the caller's scopes what it matched and led to. */
+const shown = (scopes: string): string =>
+  `a.id, a.source, a.format, a.dedup_key AS "dedupKey", a.status, a.value, a.labels, a.annotations, a.at,
+   a.received_at AS "receivedAt", a.last_seen_at AS "lastSeenAt",
+   coalesce((SELECT jsonb_agg(jsonb_build_object('service', s.name, 'metric', m.metric) ORDER BY s.name, m.metric)
+     FROM alert_matches m JOIN services s ON s.id = m.service_id
+     WHERE m.alert_id = a.id AND ${inScopes('s.labels', scopes)}), '[]') AS matched,
+   array(SELECT e.id FROM trigger_alerts t JOIN executions e ON e.trigger_id = t.trigger_id
+     WHERE t.alert_id = a.id AND ${ofServiceInScopes('e.service_id', scopes)} ORDER BY e.id) AS executions`;

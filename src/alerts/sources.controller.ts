@@ -5,10 +5,10 @@ import { definitionController, type Resource } from '../api/definition.controlle
 import { NeedsWhole } from '../auth/access';
 import { CLOCK, type Clock } from '../common/clock';
 import { SourceActivity } from './source-activity';
-import { SourceDto, Sources } from './sources';
+import { SourceDto, Sources, SourcesQuery } from './sources';
 
 @Controller('api/v1/sources')
-export class SourcesController extends definitionController('sources', SourceDto, Sources, {
+export class SourcesController extends definitionController('sources', SourceDto, Sources, SourcesQuery, {
   reads: NeedsWhole('viewer'),
   writes: NeedsWhole('admin'),
 }) {

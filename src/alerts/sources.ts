@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { NamedResource } from '../api/definition.controller';
 import type { Draft, References, Surroundings } from '../api/stored-definitions';
+import { DEFINITION_ORDERS, HasLabel, labelWords, Same, Search, searchedIn, SortBy } from '../api/filters';
+import { PageQuery } from '../api/page-query';
 import { VersionedDefinitions } from '../api/versioned-definitions';
 import { hashOf, type SourceLimits } from '../auth/identities';
 import { CLOCK, type Clock } from '../common/clock';
@@ -65,6 +67,24 @@ export class SourceDto {
         ]
       : [];
   }
+}
+
+/** Filters of the list of sources. */
+export class SourcesQuery extends PageQuery {
+  @Search(
+    searchedIn('t.name', labelWords('t.labels'), labelWords('t.add_labels')),
+    'name, labels and added labels',
+  )
+  search?: string;
+
+  @HasLabel(`(t.add_labels || t.labels)`, 'A label that its alerts carry or are given')
+  label?: string[];
+
+  @Same('t.format', 'Its format')
+  format?: string;
+
+  @SortBy(DEFINITION_ORDERS)
+  sort = 'createdAt';
 }
 
 /** A source of SNMP notifications, with its secrets. */

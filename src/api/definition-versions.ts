@@ -101,6 +101,15 @@ export class DefinitionVersions {
     );
   }
 
+  /** Counts the versions that are kept. */
+  async count(id: string): Promise<number> {
+    const [row] = await this.database.rows<{ count: number }>(
+      'SELECT count(*)::int AS count FROM definition_versions WHERE definition_id = $1 AND kind = $2',
+      [id, this.kind],
+    );
+    return row!.count;
+  }
+
   /** Returns one version. @param version undefined for the newest */
   async get(id: string, version: number | undefined): Promise<StoredVersion | undefined> {
     const [row] = await this.database.rows<StoredVersion & Record<string, unknown>>(

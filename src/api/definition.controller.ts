@@ -1,4 +1,5 @@
 import {
+  applyDecorators,
   Body,
   Delete,
   Get,
@@ -31,10 +32,10 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { InvalidInput, VersionMismatch } from '../common/errors';
-import type { Page } from '../database/definitions';
-import { PageQuery } from './page-query';
+import type { Page } from '../database/pages';
+import type { GivenQuery } from './filters';
+import { queryOf, type PageQuery } from './page-query';
 import { mergePatch } from './merge-patch';
-import { checked } from '../common/check';
 
 /** Resource as the API shows it. */
 export interface Resource {
@@ -49,7 +50,7 @@ export interface NamedResource extends Resource {
 
 /** Operations on one kind of definition; `definitionController` makes REST routes of them. */
 export interface Definitions {
-  list(limit: number, cursor: string | undefined): Promise<Page<Resource>>;
+  list(query: PageQuery): Promise<Page<Resource>>;
   get(reference: string): Promise<Resource>;
   create(body: unknown): Promise<Resource>;
   replace(reference: string, body: unknown, expectedVersion: number | undefined): Promise<Resource>;
@@ -79,11 +80,14 @@ class Shown {
 /**
  * Returns a controller with the REST routes of one kind of definition. `PATCH` is a merge patch (RFC 7396) on what
  * `GET` shows, and the result is checked as a whole; a secret that is left out, or sent as `{"secret": true}`, is kept.
+ *
+ * @param query filters and orders of the list; undefined when another controller lists them
  */
 export function definitionController(
   name: string,
   dto: Type,
   definitions: Type<Definitions>,
+  query: Type<PageQuery> | undefined,
   { reads, writes }: DefinitionAccess,
 ): Type<DefinitionFace> {
   const body = ApiBody({ type: dto });
@@ -93,6 +97,11 @@ export function definitionController(
     required: false,
     description: 'The ETag that was read; 412 when it is not the newest',
   });
+
+  const listRoute =
+    query === undefined
+      ? applyDecorators()
+      : applyDecorators(Get(), reads, ApiOperation({ summary: `List ${name}` }), ApiQuery({ type: query }));
 
   @ApiTags(name)
   @ApiBearerAuth()
@@ -104,13 +113,9 @@ export function definitionController(
   abstract class DefinitionController {
     @Inject(definitions) readonly definitions: Definitions;
 
-    @Get()
-    @reads
-    @ApiOperation({ summary: `List ${name}` })
-    @ApiQuery({ type: PageQuery })
-    async list(@Query() query: Record<string, string>): Promise<Page<Resource>> {
-      const { limit, cursor } = checked(PageQuery, PageQuery.numbers(query));
-      return this.definitions.list(limit, cursor);
+    @listRoute
+    list(@Query() given: GivenQuery): Promise<Page<Resource>> {
+      return this.definitions.list(queryOf(query!, given));
     }
 
     @Post()

@@ -1,5 +1,6 @@
 import { InvalidInput } from '../common/errors';
 import { Text } from '../common/fields';
+import type { Parameters } from '../database/pages';
 import { PageQuery } from './page-query';
 
 /** Query `?from=` (inclusive) and `?to=` (exclusive) of lists that have a time. */
@@ -10,6 +11,12 @@ export class RangeQuery extends PageQuery {
   @Text({ description: 'Before this moment (RFC 3339)', optional: true, check: momentProblem })
   to?: string;
 }
+
+/** Returns the SQL conditions of a range. @param moment SQL expression */
+export const rangeOf = ({ from, to }: RangeQuery, moment: string, parameter: Parameters['add']): string[] => [
+  ...(from === undefined ? [] : [`${moment} >= ${parameter(momentOf(from))}::timestamptz`]),
+  ...(to === undefined ? [] : [`${moment} < ${parameter(momentOf(to))}::timestamptz`]),
+];
 
 export const momentOf = (text: string | undefined): Date | undefined =>
   text === undefined ? undefined : new Date(text);

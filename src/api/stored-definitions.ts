@@ -6,8 +6,11 @@ import { newId } from '../common/ids';
 import { KEPT_SECRET } from '../common/secret-value';
 import type { Secrets } from '../common/secrets';
 import { recordAudit, type AuditEntry } from '../database/audit';
-import type { Columns, DefinitionStore, Page } from '../database/definitions';
+import type { Columns, DefinitionStore } from '../database/definitions';
+import type { Page } from '../database/pages';
 import { sqlOf } from './definition-versions';
+import { conditionsOf } from './filters';
+import { pageIn, type PageQuery } from './page-query';
 import type { DefinitionRow } from '../database/entities';
 import type { Definitions, NamedResource } from './definition.controller';
 import { own } from '../common/records';
@@ -129,9 +132,14 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
   /** Runs after the commit. */
   async saved(_rows: readonly R[]): Promise<void> {}
 
-  async list(limit: number, cursor: string | undefined): Promise<Page<NamedResource>> {
-    const { items, nextCursor } = await this.store.page(limit, cursor);
-    return { items: await this.resources(items), nextCursor };
+  async list(query: PageQuery): Promise<Page<NamedResource>> {
+    const page = await this.store.page(pageIn(query), (parameter) => conditionsOf(query, parameter));
+    return { ...page, items: await this.resources(page.items) };
+  }
+
+  /** Returns definitions by ids, in their order; leaves out those that the caller may not see. */
+  async byIds(ids: readonly string[]): Promise<NamedResource[]> {
+    return this.resources(await this.store.inOrder(ids));
   }
 
   async get(reference: string): Promise<NamedResource> {

@@ -6,6 +6,7 @@ import type { Secrets } from '../common/secrets';
 import { cutChanges } from '../database/audit';
 import type { DefinitionStore } from '../database/definitions';
 import type { DefinitionRow } from '../database/entities';
+import type { Page } from '../database/pages';
 import type { Resource } from './definition.controller';
 import { DefinitionVersions, type StoredVersion } from './definition-versions';
 import { changesOf, StoredDefinitions, type Names, type Noted } from './stored-definitions';
@@ -22,11 +23,7 @@ export interface ShownVersion {
 
 /** Operations on the versions of one kind of definition. */
 export interface Versions {
-  versions(
-    reference: string,
-    limit: number,
-    before?: number,
-  ): Promise<{ items: ShownVersion[]; nextCursor?: string }>;
+  versions(reference: string, limit: number, before?: number): Promise<Page<ShownVersion>>;
   version(reference: string, version: number): Promise<ShownVersion & { definition: object }>;
   difference(
     reference: string,
@@ -74,11 +71,13 @@ export abstract class VersionedDefinitions<R extends DefinitionRow>
 
   /** Lists versions, newest first. @param before only those below this one */
   async versions(reference: string, limit: number, before?: number) {
-    const rows = await this.kept.list(await this.idOf(reference), limit + 1, before);
+    const id = await this.idOf(reference);
+    const [rows, total] = await Promise.all([this.kept.list(id, limit + 1, before), this.kept.count(id)]);
     const items: ShownVersion[] = [];
     for (const [index, row] of rows.slice(0, limit).entries())
       items.push(await this.shownVersion(row, rows[index + 1]));
-    return rows.length > limit ? { items, nextCursor: String(items.at(-1)!.version) } : { items };
+    const next = rows.length > limit ? { nextCursor: String(items.at(-1)!.version) } : {};
+    return { items, ...next, total };
   }
 
   async version(reference: string, version: number): Promise<ShownVersion & { definition: object }> {

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { isId, leastIdAt } from '../common/ids';
 import { Database } from '../database/database';
 import type { Outcome } from '../database/audit';
+import { COUNTED_AT_MOST, Parameters } from '../database/pages';
 import type { Change } from '../common/differences';
 
 export interface AuditFilter {
@@ -12,6 +13,8 @@ export interface AuditFilter {
   /** Id or name of an object, or `type:name`. */
   object?: string;
   outcome?: string;
+  via?: string;
+  address?: string;
 }
 
 interface Row {
@@ -60,20 +63,10 @@ export class AuditLog {
 
   /** Returns up to `limit` entries. @param before id of the entry before the first one */
   async read(filter: AuditFilter, limit: number, before: string | undefined): Promise<ShownEntry[]> {
-    const values: unknown[] = [];
-    const value = (given: unknown) => `$${values.push(given)}`;
-    const { from, to, actor, action, object, outcome } = filter;
-    const conditions = [
-      ...(before === undefined ? [] : [`id < ${value(before)}::uuid`]),
-      // A range of time is one of ids, by which every index is ordered.
-      ...(from === undefined ? [] : [`id >= ${value(leastIdAt(from))}::uuid`]),
-      ...(to === undefined ? [] : [`id < ${value(leastIdAt(to))}::uuid`]),
-      ...(actor === undefined ? [] : [`actor = ${value(actor)}`]),
-      ...(action === undefined ? [] : [`action = ${value(action)}`]),
-      ...(outcome === undefined ? [] : [`outcome = ${value(outcome)}`]),
-    ];
-    const alternatives = object === undefined ? ['true'] : await this.ofObject(object, value);
-    const most = value(limit);
+    const parameters = new Parameters();
+    const conditions = conditionsIn({ ...filter, before }, parameters.add);
+    const alternatives = await this.alternatives(filter.object, parameters.add);
+    const most = parameters.add(limit);
     const selected = alternatives.map(
       (one) =>
         `(SELECT ${COLUMNS} FROM audit WHERE ${[...conditions, one].join(' AND ')} ORDER BY id DESC LIMIT ${most})`,
@@ -83,9 +76,26 @@ export class AuditLog {
       selected.length === 1
         ? selected[0]!
         : `SELECT DISTINCT ON (id) * FROM (${selected.join(' UNION ALL ')}) entry ORDER BY id DESC LIMIT ${most}`,
-      values,
+      parameters.values,
     );
     return rows.map(shown);
+  }
+
+  /** Counts entries, up to one above the limit of what is counted. */
+  async count(filter: AuditFilter): Promise<number> {
+    const parameters = new Parameters();
+    const conditions = conditionsIn(filter, parameters.add);
+    const alternatives = await this.alternatives(filter.object, parameters.add);
+    const most = COUNTED_AT_MOST + 1;
+    // An entry that fits two of them counts once.
+    const selected = alternatives.map(
+      (one) => `(SELECT id FROM audit WHERE ${[...conditions, one].join(' AND ')} LIMIT ${most})`,
+    );
+    const [row] = await this.database.rows<{ count: number }>(
+      `SELECT count(*)::int AS count FROM (${selected.join(' UNION ')} LIMIT ${most}) counted`,
+      parameters.values,
+    );
+    return row!.count;
   }
 
   /** Returns all entries as lines of JSON, a page at a time, as fast as they are taken. */
@@ -98,8 +108,9 @@ export class AuditLog {
     }
   }
 
-  /** Returns conditions for the entries of an object, also those under an earlier name. */
-  private async ofObject(object: string, value: (given: unknown) => string): Promise<string[]> {
+  /** Returns conditions for the entries of an object, also those under an earlier name: one of them is true. */
+  private async alternatives(object: string | undefined, value: Parameters['add']): Promise<string[]> {
+    if (object === undefined) return ['true'];
     if (isId(object)) return [`object_id = ${value(object)}`];
     const [, type, name] = /^([a-z_]+):(.+)$/s.exec(object) ?? [];
     const typed = type === undefined ? '' : ` AND object_type = ${value(type)}`;
@@ -113,6 +124,20 @@ export class AuditLog {
       ...(type === undefined ? [] : [`object_name = ${value(object)}`]),
     ];
   }
+}
+
+function conditionsIn(
+  { from, to, before, actor, action, outcome, via, address }: AuditFilter & { before?: string },
+  value: Parameters['add'],
+): string[] {
+  const same = Object.entries({ actor, action, outcome, via, address });
+  return [
+    ...(before === undefined ? [] : [`id < ${value(before)}::uuid`]),
+    // A range of time is one of ids, by which every index is ordered.
+    ...(from === undefined ? [] : [`id >= ${value(leastIdAt(from))}::uuid`]),
+    ...(to === undefined ? [] : [`id < ${value(leastIdAt(to))}::uuid`]),
+    ...same.flatMap(([column, given]) => (given === undefined ? [] : [`${column} = ${value(given)}`])),
+  ];
 }
 
 function shown({ at, objectType, objectId, objectName, changes, detail, ...rest }: Row): ShownEntry {

@@ -2,12 +2,13 @@ import { Readable } from 'node:stream';
 import { Controller, Get, Headers, Query, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import type { GivenQuery } from '../api/filters';
+import { queryOf } from '../api/page-query';
 import { momentOf, RangeQuery } from '../api/range-query';
 import { NeedsWhole } from '../auth/access';
-import { checked } from '../common/check';
 import { Choice, Text } from '../common/fields';
 import { heard } from '../common/heard';
-import { pageOf } from '../database/definitions';
+import { NEWEST_FIRST, pageOf, positionIn } from '../database/pages';
 import { AuditLog } from './audit-log';
 
 const NDJSON = 'application/x-ndjson';
@@ -28,6 +29,16 @@ class AuditQuery extends RangeQuery {
 
   @Choice(['succeeded', 'failed', 'refused'], { description: 'What came of it', optional: true })
   outcome?: string;
+
+  @Text({
+    description: 'By what: session, token, administrator, source, program, …',
+    optional: true,
+    maxLength: 100,
+  })
+  via?: string;
+
+  @Text({ description: 'Address of the client', optional: true, maxLength: 100 })
+  address?: string;
 }
 
 /** HTTP API of the audit: who did what, when, from where, and what it changed. */
@@ -45,16 +56,21 @@ export class AuditController {
   @ApiQuery({ type: AuditQuery })
   @ApiProduces('application/json', NDJSON)
   async list(
-    @Query() query: Record<string, string>,
+    @Query() query: GivenQuery,
     @Headers('accept') accept: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
-    const { limit, cursor, from, to, ...rest } = checked(AuditQuery, AuditQuery.numbers(query));
+    const { limit, cursor, from, to, ...rest } = queryOf(AuditQuery, query);
     const filter = { ...rest, from: momentOf(from), to: momentOf(to) };
     if (accept?.toLowerCase().includes(NDJSON) === true) {
       void reply.type(NDJSON);
       return heard(Readable.from(this.log.lines(filter), { objectMode: true, highWaterMark: 1 }));
     }
-    return pageOf(await this.log.read(filter, limit + 1, cursor), limit);
+    const before = cursor === undefined ? undefined : positionIn(cursor, NEWEST_FIRST).id;
+    const [entries, count] = await Promise.all([
+      this.log.read(filter, limit + 1, before),
+      this.log.count(filter),
+    ]);
+    return pageOf(entries, limit, count);
   }
 }

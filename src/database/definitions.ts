@@ -5,20 +5,9 @@ import { isId } from '../common/ids';
 import type { Clock } from '../common/clock';
 import type { Database } from './database';
 import type { DefinitionRow } from './entities';
+import { Parameters, readPage, type Page, type PageRequest } from './pages';
 import { inScopes, scopesParameter, scopesWith, seenScopes } from './scopes';
 import { FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION } from './sql-state';
-
-export interface Page<T> {
-  items: T[];
-  /** Value of `cursor` for the next page; absent on the last one. */
-  nextCursor?: string;
-}
-
-/** Returns a page made of rows read with `LIMIT limit + 1`: the extra row says that there is another page. */
-export function pageOf<T extends { id: string }>(rows: readonly T[], limit: number): Page<T> {
-  const items = rows.slice(0, limit);
-  return rows.length > limit ? { items, nextCursor: items.at(-1)!.id } : { items };
-}
 
 /** Columns of a definition without those that the store adds. */
 export type Columns<R extends DefinitionRow> = Omit<R, keyof DefinitionRow> & { name: string };
@@ -57,6 +46,9 @@ export async function changeDefinitions<T>(
   }
 }
 
+/** Returns SQL conditions, all of which hold. @param parameter adds a value */
+export type ConditionsOf = (parameter: Parameters['add']) => string[];
+
 /** Who may reach the definitions of a kind. */
 export interface Reach {
   /** Whether scopes go by their `labels`; those without labels are for callers without a scope. */
@@ -79,15 +71,37 @@ export class DefinitionStore<R extends DefinitionRow> {
     private readonly reach: Reach,
   ) {}
 
-  async page(limit: number, cursor: string | undefined): Promise<Page<R>> {
-    const rows = await this.database.entities((manager) =>
-      this.seen(manager)
-        .andWhere(':cursor::uuid IS NULL OR definition.id > :cursor', { cursor: cursor ?? null })
-        .orderBy('definition.id')
-        .limit(limit + 1)
-        .getMany(),
+  /**
+   * Returns a page of what the caller may see.
+   *
+   * @param conditionsOf returns SQL conditions on a row `t`
+   */
+  async page(request: PageRequest, conditionsOf: ConditionsOf = () => []): Promise<Page<R>> {
+    const parameters = new Parameters();
+    const where = [...this.seenConditions(parameters.add), ...conditionsOf(parameters.add)];
+    const from = `${await this.table()} t`;
+    const select = () => 't.id';
+    const page = await readPage(this.database, { select, from, id: 't.id', where, parameters }, request);
+    return { ...page, items: await this.inOrder(page.items.map(({ id }) => id)) };
+  }
+
+  /** Returns definitions by ids, in their order; leaves out those deleted meanwhile. */
+  async inOrder(ids: readonly string[]): Promise<R[]> {
+    const rows = new Map((await this.findMany(ids)).map((row) => [row.id, row]));
+    return ids.flatMap((id) => rows.get(id) ?? []);
+  }
+
+  /** Returns SQL conditions of the rows `t` that the caller may see. */
+  seenConditions(parameter: Parameters['add']): string[] {
+    const scopes = seenScopes();
+    if (scopes === null) return [];
+    return [this.reach.isLabelled ? inScopes('t.labels', parameter(scopesParameter(scopes))) : 'false'];
+  }
+
+  private table(): Promise<string> {
+    return this.database.readEntities(
+      async ({ connection }) => connection.getMetadata(this.entity).tableName,
     );
-    return pageOf(rows, limit);
   }
 
   /**

@@ -6,27 +6,30 @@
  */
 export type Moment = number;
 
-export type Phase = 'ok' | 'pending' | 'alarm' | 'unknown';
+export const PHASES = ['ok', 'pending', 'alarm', 'unknown'] as const;
+export type Phase = (typeof PHASES)[number];
 
 /** Reason a service is in its phase: the first thing that stopped a trigger, or that there was one. */
-export type Reason =
-  | 'condition_false'
-  | 'holding'
-  | 'wisdom'
-  | 'infrastructure_wisdom'
-  | 'flapping'
-  | 'at_max_nodes'
-  | 'at_min_nodes'
-  | 'nodes_unknown'
-  | 'policy_satisfied'
-  | 'missing_data'
-  | 'not_polled'
-  | 'not_repeating'
-  | 'disabled'
-  | 'kill_switch'
-  | 'triggered'
-  | 'shadowed'
-  | 'awaiting_approval';
+export const REASONS = [
+  'condition_false',
+  'holding',
+  'wisdom',
+  'infrastructure_wisdom',
+  'flapping',
+  'at_max_nodes',
+  'at_min_nodes',
+  'nodes_unknown',
+  'policy_satisfied',
+  'missing_data',
+  'not_polled',
+  'not_repeating',
+  'disabled',
+  'kill_switch',
+  'triggered',
+  'shadowed',
+  'awaiting_approval',
+] as const;
+export type Reason = (typeof REASONS)[number];
 
 export type Direction = 'up' | 'down';
 export type Mode = 'auto' | 'shadow' | 'approve';

@@ -1,3 +1,5 @@
+import { DEFINITION_ORDERS, HasLabel, labelWords, Same, Search, searchedIn, SortBy } from '../api/filters';
+import { PageQuery } from '../api/page-query';
 import { Choice } from '../common/choice';
 import type { FieldError } from '../common/errors';
 import { Decimal, Nested, Text, TextMap, Whole } from '../common/fields';
@@ -68,4 +70,22 @@ export class InfrastructureDto {
       ? [{ pointer: '/minNodes', detail: `must not be over maxNodes (${this.maxNodes})` }]
       : [];
   }
+}
+
+/** Filters of the list of infrastructures. */
+export class InfrastructuresQuery extends PageQuery {
+  @Search(searchedIn('t.name', 't.description', labelWords('t.labels')), 'name, description and labels')
+  search?: string;
+
+  @HasLabel('t.labels')
+  label?: string[];
+
+  @Same(`t.nodes->>'type'`, 'The metric that counts its nodes')
+  nodes?: string;
+
+  @Same(`t.load_balancer->>'type'`, 'The kind of its load balancer')
+  loadBalancer?: string;
+
+  @SortBy(DEFINITION_ORDERS)
+  sort = 'createdAt';
 }

@@ -1,7 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { definitionController } from '../api/definition.controller';
 import { Needs } from '../auth/access';
-import { InfrastructureDto } from './infrastructure.dto';
+import { InfrastructureDto, InfrastructuresQuery } from './infrastructure.dto';
 import { Infrastructures } from './infrastructures';
 
 @Controller('api/v1/infrastructures')
@@ -9,5 +9,6 @@ export class InfrastructuresController extends definitionController(
   'infrastructures',
   InfrastructureDto,
   Infrastructures,
+  InfrastructuresQuery,
   { reads: Needs('viewer'), writes: Needs('editor') },
 ) {}

@@ -1,6 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Definitions, Resource } from '../api/definition.controller';
-import type { Grant } from '../common/caller';
+import { conditionsOf, HasLabel, IsTrue, OneOf, Filter, Same } from '../api/filters';
+import { pageIn, PageQuery } from '../api/page-query';
+import { ROLES, type Grant } from '../common/caller';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
 import { differences } from '../common/differences';
@@ -9,7 +11,7 @@ import { Flag, Nested, Text } from '../common/fields';
 import { isId, newId } from '../common/ids';
 import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
-import { pageOf, type Page } from '../database/definitions';
+import { Parameters, readPage, type Page } from '../database/pages';
 import type { Sql } from '../database/sql-pool';
 import { keepingAdministrator } from './administrators';
 import { grantOf, grantShown, RightsDto } from './role.dto';
@@ -64,6 +66,33 @@ export class GrantDto extends RightsDto {
   }
 }
 
+/** Filters of the list of grants. */
+export class GrantsQuery extends PageQuery {
+  @Filter({ description: 'Name or id of the user who has it' }, (values, parameter) => {
+    const given = parameter(values);
+    return `g.user_id IN (SELECT u.id FROM users u WHERE u.name = ANY(${given}::text[]) OR u.id::text = ANY(${given}::text[]))`;
+  })
+  user?: string;
+
+  @Same('g.group_name', 'The group that has it')
+  group?: string;
+
+  @Same('g.token_id::text', 'Id of the token that has it')
+  token?: string;
+
+  @IsTrue('g.anonymous', 'Whether it is for whoever sends no credentials')
+  anonymous?: string;
+
+  @OneOf(ROLES, 'g.role', 'Its role')
+  role?: string;
+
+  @IsTrue('g.approve', 'Whether it lets approve')
+  approve?: string;
+
+  @HasLabel(`coalesce(g.scope, '{}')`, 'A label of its scope')
+  label?: string[];
+}
+
 interface GrantRow extends Grant {
   id: string;
   version: number;
@@ -96,13 +125,12 @@ export class Grants implements Definitions {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  async list(limit: number, cursor: string | undefined): Promise<Page<Resource>> {
-    const rows = await this.database.rows<GrantRow>(
-      `SELECT ${SHOWN} FROM grants g WHERE $1::uuid IS NULL OR g.id > $1 ORDER BY g.id LIMIT $2`,
-      [cursor ?? null, limit + 1],
-    );
-    const { items, nextCursor } = pageOf(rows, limit);
-    return { items: items.map(shown), nextCursor };
+  async list(query: PageQuery): Promise<Page<Resource>> {
+    const parameters = new Parameters();
+    const where = conditionsOf(query, parameters.add);
+    const statement = { select: () => SHOWN, from: 'grants g', id: 'g.id', where, parameters };
+    const page = await readPage<GrantRow & Record<string, unknown>>(this.database, statement, pageIn(query));
+    return { ...page, items: page.items.map(shown) };
   }
 
   async get(id: string): Promise<Resource> {

@@ -11,9 +11,10 @@ import {
   Req,
   Res,
 } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiBody, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { PageQuery } from '../api/page-query';
+import type { GivenQuery } from '../api/filters';
+import { queryOf } from '../api/page-query';
 import { Public, SignedIn } from '../auth/access';
 import { currentCaller, scopesOf, type Caller } from '../common/caller';
 import { checked } from '../common/check';
@@ -27,7 +28,7 @@ import { FirstRun } from './first-run';
 import { Oidc } from './oidc';
 import { refuseKnownOtherSites } from './origins';
 import { SignIn } from './sign-in';
-import { UserSessions } from './user-sessions';
+import { SessionsQuery, UserSessions } from './user-sessions';
 import { passwordProblem } from './users';
 import { Whoami, type Shown } from './whoami';
 
@@ -109,10 +110,10 @@ export class SessionController {
   @SignedIn()
   @ApiBearerAuth()
   @ApiOperation({ summary: "One's own sessions; an administrator's: those of all" })
-  list(@Query() query: Record<string, string>) {
+  @ApiQuery({ type: SessionsQuery })
+  list(@Query() query: GivenQuery) {
     const caller = currentCaller()!;
-    const page = checked(PageQuery, PageQuery.numbers(query));
-    return this.sessions.list(whose(caller), page, caller.credentialId);
+    return this.sessions.list(whose(caller), queryOf(SessionsQuery, query), caller.credentialId);
   }
 
   @Delete('sessions/:id')

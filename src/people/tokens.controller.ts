@@ -1,12 +1,13 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { PageQuery } from '../api/page-query';
+import type { GivenQuery } from '../api/filters';
+import { queryOf } from '../api/page-query';
 import { SignedIn } from '../auth/access';
 import { callerIn } from '../auth/auth';
 import type { Caller } from '../common/caller';
 import { checked } from '../common/check';
-import { TokenDto, Tokens } from './tokens';
+import { TokenDto, Tokens, TokensQuery } from './tokens';
 
 /** HTTP API of the API tokens: each user's own; administrators reach all. */
 @ApiTags('tokens')
@@ -17,11 +18,10 @@ export class TokensController {
 
   @Get()
   @SignedIn()
-  @ApiQuery({ type: PageQuery })
+  @ApiQuery({ type: TokensQuery })
   @ApiOperation({ summary: 'Your tokens, with when each was last used; of an administrator, all' })
-  list(@Query() query: Record<string, string>, @Req() request: FastifyRequest) {
-    const { limit, cursor } = checked(PageQuery, PageQuery.numbers(query));
-    return this.tokens.list(limit, cursor, callerOf(request));
+  list(@Query() query: GivenQuery, @Req() request: FastifyRequest) {
+    return this.tokens.list(queryOf(TokensQuery, query), callerOf(request));
   }
 
   @Post()

@@ -1,8 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
+import {
+  byKey,
+  conditionsOf,
+  HasLabel,
+  IsTrue,
+  OneOf,
+  Same,
+  Search,
+  searchedIn,
+  SortBy,
+} from '../api/filters';
+import { pageIn, PageQuery } from '../api/page-query';
 import { TOKEN_PREFIX } from '../auth/api-tokens';
 import { hashOf } from '../auth/identities';
-import { isWithin, scopesOf, type Caller, type Grant, type Right } from '../common/caller';
+import { isWithin, ROLES, scopesOf, type Caller, type Grant, type Right } from '../common/caller';
 import { CLOCK, type Clock } from '../common/clock';
 import { differences } from '../common/differences';
 import { Conflict, Forbidden, NotFound } from '../common/errors';
@@ -11,7 +23,7 @@ import { isId, newId } from '../common/ids';
 import { NAME } from '../common/names';
 import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
-import { pageOf, type Page } from '../database/definitions';
+import { NEWEST_FIRST, OLDEST_FIRST, Parameters, readPage, type Page } from '../database/pages';
 import { grantOf, grantShown, RightsDto } from './role.dto';
 
 const TOKEN_BYTES = 32;
@@ -41,9 +53,39 @@ interface TokenRow extends Grant {
   madeBy: string;
 }
 
-const SHOWN = `t.id, t.name, t.role, t.approve, t.scope, t.created_at AS "createdAt", t.expires_at AS "expiresAt",
-  t.last_used_at AS "lastUsedAt", coalesce(u.name, 'the administrator') AS "madeBy"
-  FROM api_tokens t LEFT JOIN users u ON u.id = t.user_id`;
+const MADE_BY = `coalesce(u.name, 'the administrator')`;
+const COLUMNS = `t.id, t.name, t.role, t.approve, t.scope, t.created_at AS "createdAt", t.expires_at AS "expiresAt",
+  t.last_used_at AS "lastUsedAt", ${MADE_BY} AS "madeBy"`;
+const FROM = 'api_tokens t LEFT JOIN users u ON u.id = t.user_id';
+const SHOWN = `${COLUMNS} FROM ${FROM}`;
+
+/** Filters of the list of tokens. */
+export class TokensQuery extends PageQuery {
+  @Search(searchedIn('t.name'), 'its name')
+  search?: string;
+
+  @OneOf(ROLES, 't.role', 'Its role')
+  role?: string;
+
+  @IsTrue('t.approve', 'Whether it lets approve')
+  approve?: string;
+
+  @HasLabel(`coalesce(t.scope, '{}')`, 'A label of its scope')
+  label?: string[];
+
+  @Same(MADE_BY, 'Name of the user who made it')
+  madeBy?: string;
+
+  @IsTrue('t.expires_at <= now()', 'Whether it has expired')
+  expired?: string;
+
+  @SortBy({
+    createdAt: OLDEST_FIRST,
+    '-createdAt': NEWEST_FIRST,
+    ...byKey('name', 't.name', 'text'),
+  })
+  sort = 'createdAt';
+}
 
 /** Makes, lists and deletes API tokens. Only hashes are stored. */
 @Injectable()
@@ -93,13 +135,14 @@ export class Tokens {
     return { ...(await this.get(id, maker)), token };
   }
 
-  async list(limit: number, cursor: string | undefined, caller: Caller): Promise<Page<object>> {
-    const rows = await this.database.rows<TokenRow>(
-      `SELECT ${SHOWN} WHERE ($1::uuid IS NULL OR t.id > $1) AND ($2 OR t.user_id = $3) ORDER BY t.id LIMIT $4`,
-      [cursor ?? null, ...reachOf(caller), limit + 1],
-    );
-    const { items, nextCursor } = pageOf(rows, limit);
-    return { items: items.map(shown), nextCursor };
+  async list(query: TokensQuery, caller: Caller): Promise<Page<object>> {
+    const parameters = new Parameters();
+    const [isAdministrator, userId] = reachOf(caller);
+    const reached = isAdministrator ? [] : [`t.user_id = ${parameters.add(userId)}`];
+    const where = [...reached, ...conditionsOf(query, parameters.add)];
+    const statement = { select: () => COLUMNS, from: FROM, id: 't.id', where, parameters };
+    const page = await readPage<TokenRow & Record<string, unknown>>(this.database, statement, pageIn(query));
+    return { ...page, items: page.items.map(shown) };
   }
 
   async get(id: string, caller: Caller): Promise<object> {

@@ -1,3 +1,6 @@
+import { conditionsOf, Same } from '../api/filters';
+import { pageIn, PageQuery } from '../api/page-query';
+import { NEWEST_FIRST, Parameters, readPage, type Page } from '../database/pages';
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
@@ -51,6 +54,18 @@ export interface ShownSession {
   createdAt: Date;
   lastUsedAt: Date;
   expiresAt: Date;
+}
+
+const SHOWN = `s.id, u.name AS user, s.address, s.agent, s.created_at AS "createdAt", s.last_used_at AS "lastUsedAt",
+  s.expires_at AS "expiresAt"`;
+
+/** Filters of the list of sessions. */
+export class SessionsQuery extends PageQuery {
+  @Same('u.name', 'Name of the user')
+  user?: string;
+
+  @Same('s.address', 'The address it was begun from')
+  address?: string;
 }
 
 /**
@@ -157,27 +172,24 @@ export class UserSessions extends Sessions {
   /** Returns a page of live sessions, the newest first. @param userId whose; undefined for all */
   async list(
     userId: string | undefined,
-    { limit, cursor }: { limit: number; cursor?: string },
+    query: SessionsQuery,
     current: string | undefined,
-  ): Promise<{ items: ShownSession[]; nextCursor?: string; total: number }> {
-    const values = [userId ?? null];
-    const of = `FROM sessions s JOIN users u ON u.id = s.user_id
-      WHERE ($1::uuid IS NULL OR s.user_id = $1) AND ${LIVES}`;
-    const [items, counted] = await Promise.all([
-      this.database.rows<Omit<ShownSession, 'current'>>(
-        `SELECT s.id, u.name AS user, s.address, s.agent, s.created_at AS "createdAt",
-           s.last_used_at AS "lastUsedAt", s.expires_at AS "expiresAt"
-         ${of} AND ($2::uuid IS NULL OR s.id < $2) ORDER BY s.id DESC LIMIT $3`,
-        [...values, cursor ?? null, limit + 1],
-      ),
-      this.database.rows<{ count: number }>(`SELECT count(*)::int AS count ${of}`, values),
-    ]);
-    const shown = items.slice(0, limit).map((item) => ({ ...item, current: item.id === current }));
-    return {
-      items: shown,
-      ...(items.length > limit ? { nextCursor: shown.at(-1)!.id } : {}),
-      total: counted[0]!.count,
-    };
+  ): Promise<Page<ShownSession>> {
+    const parameters = new Parameters();
+    const whose = userId === undefined ? [] : [`s.user_id = ${parameters.add(userId)}`];
+    const where = [LIVES, ...whose, ...conditionsOf(query, parameters.add)];
+    const page = await readPage<Omit<ShownSession, 'current'>>(
+      this.database,
+      {
+        select: () => SHOWN,
+        from: 'sessions s JOIN users u ON u.id = s.user_id',
+        id: 's.id',
+        where,
+        parameters,
+      },
+      pageIn(query, NEWEST_FIRST),
+    );
+    return { ...page, items: page.items.map((item) => ({ ...item, current: item.id === current })) };
   }
 
   /** Ends a session by its id. @param userId whose; undefined for anybody's @returns false when there is none */

@@ -1,10 +1,10 @@
 import { Controller } from '@nestjs/common';
 import { definitionController } from '../api/definition.controller';
 import { NeedsWhole } from '../auth/access';
-import { UserDto, Users } from './users';
+import { UserDto, Users, UsersQuery } from './users';
 
 @Controller('api/v1/users')
-export class UsersController extends definitionController('users', UserDto, Users, {
+export class UsersController extends definitionController('users', UserDto, Users, UsersQuery, {
   reads: NeedsWhole('admin'),
   writes: NeedsWhole('admin'),
 }) {}

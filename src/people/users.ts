@@ -1,5 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { DEFINITION_ORDERS, Filter, IsTrue, Search, searchedIn, SortBy } from '../api/filters';
+import { PageQuery } from '../api/page-query';
 import { StoredDefinitions, type Draft, type References, type Surroundings } from '../api/stored-definitions';
 import { CLOCK, type Clock } from '../common/clock';
 import { checked } from '../common/check';
@@ -77,6 +79,24 @@ export class UserDto {
         : [],
     );
   }
+}
+
+/** Filters of the list of users. */
+export class UsersQuery extends PageQuery {
+  @Search(searchedIn('t.name', 't.display_name', `coalesce(t.email, '')`), 'name, displayName and email')
+  search?: string;
+
+  @Filter(
+    { description: 'One of its groups', isRepeatable: true },
+    (values, parameter) => `t.groups && ${parameter(values)}::text[]`,
+  )
+  group?: string[];
+
+  @IsTrue('t.disabled', 'Whether it is disabled')
+  disabled?: string;
+
+  @SortBy(DEFINITION_ORDERS)
+  sort = 'createdAt';
 }
 
 /** Removes what is shown beside a definition, so that an answer may be sent back. */

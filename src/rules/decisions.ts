@@ -1,10 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { conditionsOf, OneOf } from '../api/filters';
+import { pageIn } from '../api/page-query';
+import { momentOf, RangeQuery } from '../api/range-query';
 import { CLOCK, type Clock } from '../common/clock';
 import { NotFound } from '../common/errors';
 import { Database } from '../database/database';
-import { pageOf, type Page } from '../database/definitions';
+import { NEWEST_FIRST, Parameters, readPage, type Page } from '../database/pages';
 import { Services } from '../services/services';
 import type { Why } from '../engine/explain';
+import { PHASES, REASONS } from '../engine/types';
 import { PastValues } from './past-values';
 import { ServiceLoader } from './service-loader';
 import type { ShownValues } from './service-observation';
@@ -31,6 +35,15 @@ const SHOWN = `d.id, d.started_at AS "from", d.ended_at AS "to", d.phase, d.reas
   (SELECT t.effect FROM triggers t WHERE t.id = d.trigger_id) AS effect`;
 
 const DAY_MS = 86_400_000;
+
+/** Filters of the list of decisions: of the ledger. */
+export class DecisionsQuery extends RangeQuery {
+  @OneOf(PHASES, 'd.phase', 'The phase')
+  phase?: string;
+
+  @OneOf(REASONS, 'd.reason', 'The reason')
+  reason?: string;
+}
 
 /** Summary of a service over some days. Durations are seconds within that time. */
 export interface Report {
@@ -63,26 +76,29 @@ export class Decisions {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  async list(
-    reference: string,
-    range: { from?: Date; to?: Date; limit: number; cursor?: string },
-  ): Promise<Page<object>> {
+  async list(reference: string, query: DecisionsQuery): Promise<Page<object>> {
     const service = await this.services.store.get(reference);
-    const rows = await this.database.rows<DecisionRow>(
-      `SELECT ${SHOWN} FROM decisions d
-       WHERE d.service_id = $1 AND ($2::timestamptz IS NULL OR d.ended_at IS NULL OR d.ended_at > $2)
-         AND ($3::timestamptz IS NULL OR d.started_at < $3) AND ($4::uuid IS NULL OR d.id < $4)
-       ORDER BY d.id DESC LIMIT $5`,
-      [service.id, range.from ?? null, range.to ?? null, range.cursor ?? null, range.limit + 1],
+    const parameters = new Parameters();
+    const { from, to } = query;
+    const where = [
+      `d.service_id = ${parameters.add(service.id)}`,
+      // Intervals that overlap the range.
+      ...(from === undefined ? [] : [`d.ended_at IS NULL OR d.ended_at > ${parameters.add(momentOf(from))}`]),
+      ...(to === undefined ? [] : [`d.started_at < ${parameters.add(momentOf(to))}`]),
+      ...conditionsOf(query, parameters.add),
+    ];
+    const { items, ...page } = await readPage<DecisionRow & Record<string, unknown>>(
+      this.database,
+      { select: () => SHOWN, from: 'decisions d', id: 'd.id', where, parameters },
+      pageIn(query, NEWEST_FIRST),
     );
-    const { items, nextCursor } = pageOf(rows, range.limit);
     const shown = items.map(({ id: _, to, why: _why, trigger, executions, effect, ...row }) => ({
       ...row,
       ...(to === null ? {} : { to }),
       ...(trigger === null ? {} : { trigger, executions }),
       ...(effect === null ? {} : { effect }),
     }));
-    return { items: shown, nextCursor };
+    return { ...page, items: shown };
   }
 
   /**

@@ -1,10 +1,12 @@
 import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { momentOf, momentProblem, RangeQuery } from '../api/range-query';
+import type { GivenQuery } from '../api/filters';
+import { queryOf } from '../api/page-query';
+import { momentOf, momentProblem } from '../api/range-query';
 import { Needs } from '../auth/access';
 import { checked } from '../common/check';
 import { Decimal, Text } from '../common/fields';
-import { Decisions } from './decisions';
+import { Decisions, DecisionsQuery } from './decisions';
 import { ServiceStates } from './service-states';
 
 class WhyQuery {
@@ -37,10 +39,9 @@ export class ServiceStatesController {
   @Get('decisions')
   @Needs('viewer')
   @ApiOperation({ summary: 'The ledger, newest first: one entry per interval of the same phase and reason' })
-  @ApiQuery({ type: RangeQuery })
-  decisions(@Param('ref') reference: string, @Query() query: Record<string, string>) {
-    const { from, to, limit, cursor } = checked(RangeQuery, RangeQuery.numbers(query));
-    return this.ledger.list(reference, { from: momentOf(from), to: momentOf(to), limit, cursor });
+  @ApiQuery({ type: DecisionsQuery })
+  decisions(@Param('ref') reference: string, @Query() query: GivenQuery) {
+    return this.ledger.list(reference, queryOf(DecisionsQuery, query));
   }
 
   @Get('why')

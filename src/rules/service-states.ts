@@ -21,7 +21,7 @@ import { Observer } from './observer';
 import type { ServiceSnapshot } from './compiled-service';
 import { ServiceLoader } from './service-loader';
 import { valuesOf, type ServiceObservation, type ShownValues } from './service-observation';
-import { Unpolled } from './unpolled';
+import { Unpolled, type Known } from './unpolled';
 
 /** State of a service as the API shows it. */
 export interface ShownState {
@@ -66,11 +66,31 @@ export class ServiceStates {
   ) {}
 
   async state(reference: string): Promise<ShownState> {
-    const snapshot = await this.snapshot(reference);
+    const [shown] = await this.shown([await this.snapshot(reference)]);
+    return shown!;
+  }
+
+  /** Returns the states of services by their ids, in as many statements as for one; those deleted are left out. */
+  async ofAll(ids: readonly string[]): Promise<Map<string, ShownState>> {
+    const snapshots = this.inTime(await this.loader.byIds(ids));
+    const shown = await this.shown(snapshots);
+    return new Map(snapshots.map(({ compiled }, index) => [compiled.service.id, shown[index]!]));
+  }
+
+  private async shown(snapshots: readonly ServiceSnapshot[]): Promise<ShownState[]> {
     const at = this.clock.now();
-    const [observation] = await this.observer.known([snapshot], at);
-    const told = await this.unpolled.asTold(snapshot, observation!, rememberedOf(snapshot));
-    return this.show({ ...told.observation, at }, told.state, await this.aroundOf(snapshot));
+    const [told, around] = await Promise.all([this.told(snapshots, at), this.surroundings(snapshots)]);
+    return told.map(({ observation, state }, index) =>
+      this.show({ ...observation, at }, state, around[index]!),
+    );
+  }
+
+  /** Returns what is known of services now, in their order. */
+  private async told(snapshots: readonly ServiceSnapshot[], at: Date): Promise<Known[]> {
+    const observations = await this.observer.known(snapshots, at);
+    return this.unpolled.asTold(
+      observations.map((observation) => ({ observation, state: rememberedOf(observation.snapshot) })),
+    );
   }
 
   /** Reads every metric now and says what the rule would, without acting or storing. */
@@ -82,7 +102,8 @@ export class ServiceStates {
     const { id, name } = snapshot.compiled.service;
     const detail = { phase: state.phase, reason: state.reason };
     await this.journal.note({ action: 'evaluate', object: { type: 'service', id, name }, detail });
-    return this.show(observation, state, await this.aroundOf(snapshot));
+    const [around] = await this.surroundings([snapshot]);
+    return this.show(observation, state, around!);
   }
 
   private async read(snapshot: ServiceSnapshot, previousAt?: number): Promise<ServiceObservation> {
@@ -106,12 +127,11 @@ export class ServiceStates {
   async why(reference: string): Promise<ShownWhy> {
     const snapshot = await this.snapshot(reference);
     const at = this.clock.now();
-    const [observation] = await this.observer.known([snapshot], at);
     const { compiled } = snapshot;
-    const told = await this.unpolled.asTold(snapshot, observation!, rememberedOf(snapshot));
-    const { state } = told;
-    const shown = { ...told.observation, at };
-    const { explanation, why } = toldOf(compiled, state, shown, await this.aroundOf(snapshot));
+    const [[told], [around]] = await Promise.all([this.told([snapshot], at), this.surroundings([snapshot])]);
+    const { state } = told!;
+    const shown = { ...told!.observation, at };
+    const { explanation, why } = toldOf(compiled, state, shown, around!);
     return {
       at: at.toISOString(),
       phase: state.phase,
@@ -179,23 +199,29 @@ export class ServiceStates {
 
   private async snapshot(reference: string): Promise<ServiceSnapshot> {
     const service = await this.services.store.get(reference);
-    const [snapshot] = await this.loader.byIds([service.id]);
+    const [snapshot] = this.inTime(await this.loader.byIds([service.id]));
     if (snapshot === undefined) throw new NotFound('service', reference);
-    const { state } = snapshot;
-    const now = this.clock.now().getTime();
-    // Until it is evaluated next, which writes it down.
-    return state !== undefined && isAhead(state, now + AHEAD_AT_MOST_MS)
-      ? { ...snapshot, state: setBack(state, now) }
-      : snapshot;
+    return snapshot;
   }
 
-  private async aroundOf({
-    compiled: { infrastructure },
-    killSwitch,
-  }: ServiceSnapshot): Promise<Surroundings> {
-    if (infrastructure === undefined) return { killSwitch };
-    const scalings = await this.ledger.scalings([infrastructure.id]);
-    return { killSwitch, scalings: scalings.get(infrastructure.id) };
+  /** Sets back states that lie ahead, until they are evaluated next, which writes it down. */
+  private inTime(snapshots: readonly ServiceSnapshot[]): ServiceSnapshot[] {
+    const now = this.clock.now().getTime();
+    return snapshots.map((snapshot) =>
+      snapshot.state !== undefined && isAhead(snapshot.state, now + AHEAD_AT_MOST_MS)
+        ? { ...snapshot, state: setBack(snapshot.state, now) }
+        : snapshot,
+    );
+  }
+
+  private async surroundings(snapshots: readonly ServiceSnapshot[]): Promise<Surroundings[]> {
+    const idOf = ({ compiled }: ServiceSnapshot) => compiled.infrastructure?.id;
+    const ids = new Set(snapshots.flatMap((snapshot) => idOf(snapshot) ?? []));
+    const scalings = await this.ledger.scalings([...ids]);
+    return snapshots.map((snapshot) => ({
+      killSwitch: snapshot.killSwitch,
+      scalings: scalings.get(idOf(snapshot) ?? ''),
+    }));
   }
 
   private show(observation: ServiceObservation, state: State, around: Surroundings): ShownState {

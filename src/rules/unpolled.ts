@@ -21,6 +21,12 @@ interface Late {
   decision: string | null;
 }
 
+/** State of a service, and what was last observed of it. */
+export interface Known {
+  observation: ServiceObservation;
+  state: State;
+}
+
 type Range = Pick<PollJob, 'intervalSeconds' | 'fromSlot' | 'toSlot'>;
 
 /** Number of services recorded in one transaction. */
@@ -28,6 +34,8 @@ const PAGE = 500;
 /** Time after which a waiting alert counts as not evaluated in time, seconds. */
 const ALERT_WAITS_SECONDS = 30;
 const MAX_WAITING_ALERTS = 1_000;
+/** Number of late services of which it is looked whether alerts decide them. */
+const LOOKED_AT_AT_MOST = 1_000;
 
 /**
  * SQL moment after which a stored moment was written by a clock that was ahead: it does not show when somebody looked.
@@ -69,8 +77,8 @@ export class Unpolled {
   /** Counts services that are polled too late, recorded or not. */
   async count(): Promise<number> {
     const [row] = await this.database.keyed.rows<{ count: number }>(
-      `${LATE} SELECT count(*)::int AS count FROM late`,
-      [...valuesOf(EVERYWHERE), null],
+      `${LATE_IN_RANGE} SELECT count(*)::int AS count FROM late`,
+      valuesOf(EVERYWHERE),
       'unpolled_count',
     );
     return row!.count;
@@ -109,24 +117,47 @@ export class Unpolled {
   }
 
   /**
-   * Returns state and observation of a service as shown to people: `not_polled` in place of the last reading where
+   * Returns states and observations of services as shown to people: `not_polled` in place of the last reading where
    * nobody has read it since.
    */
-  async asTold(
-    snapshot: ServiceSnapshot,
-    observation: ServiceObservation,
-    state: State,
-  ): Promise<{ observation: ServiceObservation; state: State }> {
-    const { service, rule } = snapshot.compiled;
-    if (!rule.enabled || !service.polled) return { observation, state };
-    const [late] = await this.database.keyed.rows<Late>(
-      `${LATE} SELECT * FROM late`,
-      [service.intervalSeconds, service.slot, service.slot, service.id],
-      'unpolled_one',
+  async asTold(known: readonly Known[]): Promise<Known[]> {
+    const polled = known.filter(({ observation: { snapshot } }) => isPolled(snapshot));
+    if (polled.length === 0) return [...known];
+    const services = polled.map(({ observation: { snapshot } }) => snapshot.compiled.service);
+    const [one] = services;
+    // Of one service, only its own slot is looked at.
+    const range = services.length === 1 ? { ...one!, fromSlot: one!.slot, toSlot: one!.slot } : EVERYWHERE;
+    const rows = await this.database.keyed.rows<Late>(
+      `${lateSql('$1', '$2', '$3', 's.id = ANY($4::uuid[])')} SELECT * FROM late`,
+      [...valuesOf(range), services.map(({ id }) => id)],
+      'unpolled_some',
     );
-    if (late === undefined || isDecidedByAlerts(observation)) return { observation, state };
-    const unread = withoutReadings(observation, late);
-    return { observation: unread, state: stale(rule, state, late.since.getTime()).state };
+    const late = new Map(rows.map((row) => [row.id, row]));
+    return known.map((told) => {
+      const { rule, service } = told.observation.snapshot.compiled;
+      const unseen = late.get(service.id);
+      if (unseen === undefined || isDecidedByAlerts(told.observation)) return told;
+      const observation = withoutReadings(told.observation, unseen);
+      return { observation, state: stale(rule, told.state, unseen.since.getTime()).state };
+    });
+  }
+
+  /**
+   * Returns the ids of services that nobody polls in time, and that are what they were all the same: alerts alone decide
+   * their conditions. Of very many late ones only some are looked at; the others count as not polled.
+   */
+  async decidedByAlerts(): Promise<string[]> {
+    const rows = await this.database.keyed.rows<{ id: string }>(
+      `${lateSql('$1', '$2', '$3', IS_ALSO_FED)} SELECT id FROM late LIMIT ${LOOKED_AT_AT_MOST}`,
+      valuesOf(EVERYWHERE),
+      'unpolled_fed',
+    );
+    if (rows.length === 0) return [];
+    const observations = await this.observer.known(
+      await this.loader.byIds(rows.map(({ id }) => id)),
+      this.clock.now(),
+    );
+    return observations.filter(isDecidedByAlerts).map(({ snapshot }) => snapshot.compiled.service.id);
   }
 
   /** Deletes ranges that nobody polls any more, once others cover them. */
@@ -142,9 +173,9 @@ export class Unpolled {
 
   private lateIn(range: Range, after: string | null): Promise<Late[]> {
     return this.database.keyed.rows<Late>(
-      `${LATE} SELECT * FROM late
-       WHERE reason IS DISTINCT FROM 'not_polled' AND ($5::uuid IS NULL OR id > $5) ORDER BY id LIMIT ${PAGE}`,
-      [...valuesOf(range), null, after],
+      `${LATE_IN_RANGE} SELECT * FROM late
+       WHERE reason IS DISTINCT FROM 'not_polled' AND ($4::uuid IS NULL OR id > $4) ORDER BY id LIMIT ${PAGE}`,
+      [...valuesOf(range), after],
       'unpolled_late',
     );
   }
@@ -210,6 +241,12 @@ export class Unpolled {
   }
 }
 
+const isPolled = ({ compiled: { rule, service } }: ServiceSnapshot): boolean =>
+  rule.enabled && service.polled;
+
+/** SQL: alerts feed a service `s`, too. */
+const IS_ALSO_FED = `jsonb_path_exists(s.metrics, '$.*.type ? (@ == "alert")')`;
+
 /** Tells whether alerts alone decide the condition, whatever was not read: they are evaluated when they come. */
 function isDecidedByAlerts({ snapshot: { compiled, state }, values }: ServiceObservation): boolean {
   const { alertMetrics, rule, service } = compiled;
@@ -246,25 +283,28 @@ function withoutReadings(observation: ServiceObservation, { since, decision }: L
 const laterOf = (one: Date, other: Date | null): Date => (other !== null && other > one ? other : one);
 
 /**
- * SQL of the polled services whose slots no poll has covered for three intervals, as `late`: of one interval ($1) or of
- * all (0), of a range of slots ($2 to $3), and of one service ($4) or of all. By PostgreSQL's clock alone. A service
- * that is new or was changed has as long. A service decided since then was read, though its poll goes on: the poll
- * waits for the slowest target of its slots.
+ * SQL of the polled services whose slots no poll has covered for three intervals, as `late`. By PostgreSQL's clock
+ * alone. A service that is new or was changed has as long. A service decided since then was read, though its poll goes
+ * on: the poll waits for the slowest target of its slots.
+ *
+ * @param interval SQL of one interval, or 0 for all
+ * @param from SQL of the first of a range of slots, `to` of the last
+ * @param condition SQL condition on a service `s` and its state `st`
  */
-const LATE = `
+export const lateSql = (interval: string, from: string, to: string, condition: string): string => `
   WITH RECURSIVE used AS (
-    (SELECT interval_seconds AS interval FROM services WHERE enabled AND polled AND $1::int = 0 ORDER BY 1 LIMIT 1)
+    (SELECT interval_seconds AS interval FROM services WHERE enabled AND polled AND ${interval}::int = 0 ORDER BY 1 LIMIT 1)
     UNION ALL
     SELECT (SELECT interval_seconds FROM services WHERE enabled AND polled AND interval_seconds > used.interval ORDER BY 1 LIMIT 1)
     FROM used WHERE used.interval IS NOT NULL),
-  asked AS (SELECT interval FROM used WHERE interval IS NOT NULL UNION SELECT $1 WHERE $1 <> 0),
+  asked AS (SELECT interval FROM used WHERE interval IS NOT NULL UNION SELECT ${interval} WHERE ${interval} <> 0),
   fresh AS (
     SELECT interval_seconds AS interval, range_agg(int4range(from_slot, to_slot, '[]')) AS slots FROM polled_ranges
     WHERE polled_at >= now() - make_interval(secs => ${STALE_INTERVALS} * interval_seconds) AND polled_at <= ${SOON}
-      AND ($1 = 0 OR interval_seconds = $1) AND from_slot <= $3 AND to_slot >= $2
+      AND (${interval} = 0 OR interval_seconds = ${interval}) AND from_slot <= ${to} AND to_slot >= ${from}
     GROUP BY 1),
   holes AS (
-    SELECT a.interval, unnest(int4multirange(int4range($2::int, $3::int, '[]')) - coalesce(f.slots, '{}')) AS slots
+    SELECT a.interval, unnest(int4multirange(int4range(${from}::int, ${to}::int, '[]')) - coalesce(f.slots, '{}')) AS slots
     FROM asked a LEFT JOIN fresh f USING (interval)),
   late AS (
     SELECT s.id, st.state->>'reason' AS reason, st.decision_id AS decision,
@@ -275,7 +315,9 @@ const LATE = `
       LEFT JOIN decisions d ON d.id = st.decision_id,
       LATERAL (SELECT max(polled_at) FILTER (WHERE polled_at <= ${SOON}) AS polled_at FROM polled_ranges
         WHERE interval_seconds = s.interval_seconds AND s.slot BETWEEN from_slot AND to_slot) r
-    WHERE ($4::uuid IS NULL OR s.id = $4)
+    WHERE (${condition})
       AND (s.updated_at < now() - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds) OR s.updated_at > ${SOON})
       AND (st.state->>'reason' IS NOT DISTINCT FROM 'not_polled' OR d.started_at IS NULL OR d.started_at > now()
         OR d.started_at < now() - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds)))`;
+
+const LATE_IN_RANGE = lateSql('$1', '$2', '$3', 'true');

@@ -5,7 +5,7 @@ import { ServiceDto } from './service.dto';
 import { Services } from './services';
 
 @Controller('api/v1/services')
-export class ServicesController extends definitionController('services', ServiceDto, Services, {
+export class ServicesController extends definitionController('services', ServiceDto, Services, undefined, {
   reads: Needs('viewer'),
   writes: Needs('editor'),
 }) {}

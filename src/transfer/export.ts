@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { PageQuery } from '../api/page-query';
 import { FORM, SECTION_NAMES, type Section } from './document';
 import { Rooms } from './rooms';
 
@@ -30,7 +31,7 @@ export class Export {
     const definitions: { name: string }[] = [];
     let cursor: string | undefined;
     do {
-      const { items, nextCursor } = await this.rooms.of[section].list(PAGE, cursor);
+      const { items, nextCursor } = await this.rooms.of[section].list(pageAfter(cursor));
       for (const item of items) {
         if ('problem' in item) {
           this.logger.warn(`${section} ${item.name} is left out of the export: ${String(item.problem)}`);
@@ -45,6 +46,9 @@ export class Export {
     return definitions.sort((one, other) => (one.name < other.name ? -1 : 1));
   }
 }
+
+const pageAfter = (cursor: string | undefined): PageQuery =>
+  Object.assign(new PageQuery(), { limit: PAGE, cursor });
 
 interface Shown {
   id: string;

@@ -19,8 +19,9 @@ export class MibsController {
   @Get()
   @NeedsWhole('viewer')
   @ApiOperation({ summary: 'MIB modules, those that are built in first' })
-  async list(): Promise<{ items: KnownMib[] }> {
-    return { items: await this.mibs.list() };
+  async list(): Promise<{ items: KnownMib[]; total: number }> {
+    const items = await this.mibs.list();
+    return { items, total: items.length };
   }
 
   @Post()
