@@ -114,7 +114,7 @@ describe('definitions over HTTP', () => {
     expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
     for (const reference of [id, 'pool'])
       expect((await api.get(`/${kind}/${reference}`)).body).toEqual({ id, ...shown });
-    expect((await api.get(`/${kind}`)).body).toEqual({ items: [{ id, ...shown }] });
+    expect((await api.get(`/${kind}`)).body).toEqual({ items: [{ id, ...shown }], total: 1 });
 
     expect(errorsOf(await api.post(`/${kind}`, body))).toEqual({ status: 409, pointers: ['/name'] });
 

@@ -16,8 +16,8 @@ const P_AT_MOST = 16;
 const AT_ONCE = 2;
 /** Most hashes that wait, which takes some four seconds; on a busy machine longer, and then not for ever. */
 const WAITING_AT_MOST = 32;
-const WAIT_AT_MOST_MS = 10_000;
-const TIMEOUT_MS = 10_000;
+const WAIT_AT_MOST_MS = 25_000;
+const TIMEOUT_MS = 25_000;
 const RETRY_AFTER_SECONDS = 5;
 
 /** Input of scrypt. */
