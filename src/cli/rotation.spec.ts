@@ -21,6 +21,7 @@ const OF: Record<string, Row> = {
   services: {
     enabled: true, interval_seconds: 10, slot: 1, polled: true, series: {}, condition: 'jobs > 1', hold_seconds: 0, wisdom_seconds: 0, repeat: true,
     missing_data: 'hold', policy: {}, action_ids: [], recovery_action_ids: [], escalations: [], mode: 'auto', approval_ttl_seconds: 60,
+    approval_by_other: false, approval_action_ids: [],
   },
   sources: { format: 'grafana', services: null, add_labels: {}, token_hash: `\\x${'00'.repeat(32)}` },
 }; // prettier-ignore
@@ -187,6 +188,42 @@ describe('rotate-key', () => {
     }
     expect(deaths).toBeGreaterThan(20);
   }, 60_000);
+
+  test('earlier versions are opened by the new key alone, and it is written down once', async () => {
+    const id = await define('actions', 'tell', { version: 2, params: { secret: seal('now') } });
+    const keep = (version: number, definition: object) =>
+      database.rows(
+        `INSERT INTO definition_versions (kind, definition_id, version, at, actor, definition, names)
+         VALUES ('action', $1, $2, now(), 'anna', $3, '{}')`,
+        [id, version, JSON.stringify(definition)],
+      );
+    await keep(1, { params: { secret: seal('then'), list: [{ key: seal('deep') }] } });
+    await keep(2, { params: { secret: seal('now') } });
+    const [{ count: before }] = (await database.rows<{ count: number }>('SELECT count(*)::int AS count FROM audit')) as [{ count: number }]; // prettier-ignore
+    await rotate(await connect(), [YOUNG, OLD], false);
+    const versions = await database.rows<Row>(
+      'SELECT version, actor, definition FROM definition_versions WHERE definition_id = $1 ORDER BY version',
+      [id],
+    );
+    // The newest has the number of what it is a version of, and its author.
+    expect(versions.map(({ version, actor }) => [version, actor])).toEqual([
+      [1, 'anna'],
+      [3, 'anna'],
+    ]);
+    const sealed = versions.flatMap(({ definition }) => sealedIn(definition));
+    expect(sealed).toHaveLength(3);
+    expect(sealed.every((one) => new Secrets([YOUNG]).opens(one))).toBe(true);
+    const entries = await database.rows('SELECT action, via, actor, detail FROM audit ORDER BY id');
+    expect(entries.slice(before)).toEqual([
+      {
+        action: 'rotate_key',
+        via: 'program',
+        actor: 'monscale rotate-key',
+        detail: { fingerprint: fingerprintOf(YOUNG), definitions: 1, unopened: 0 },
+      },
+    ]);
+    await database.rows('DELETE FROM definition_versions');
+  });
 
   test('a rule keeps its hold and its alarm', async () => {
     const metrics = { jobs: { type: 'redis_list_length', params: { url: seal('redis://h'), key: 'x' } } };
