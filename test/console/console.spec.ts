@@ -22,9 +22,10 @@ describe('the console', () => {
   const sink = new WebhookSink();
   let world: World;
   let program: MonscaleProcess;
+  let sinkUrl: string;
 
   beforeAll(async () => {
-    await sink.start();
+    sinkUrl = await sink.start();
     world = await World.create();
     program = await world.start('all', { env: { MONSCALE_DATA_DIR: data } });
   });
@@ -90,7 +91,7 @@ describe('the console', () => {
       ['/services', { Accept: 'application/json' }, 404],
       ['/services', { Accept: '*/*' }, 404],
     ])('answers no page at %s for %j', async (path, headers, status) => {
-      const answer = await open(path, headers as Record<string, string>);
+      const answer = await open(path, headers);
       expect([answer.status, answer.headers.get('content-type')]).toEqual([
         status,
         expect.stringMatching(/^application\/problem\+json/),
@@ -144,7 +145,9 @@ describe('the console', () => {
       await page.getByRole('button', { name: 'Set up' }).click();
       const password = page.getByLabel('Password', { exact: true });
       await until(async () => (await password.getAttribute('aria-invalid')) === 'true', 10_000);
-      const described = (await password.getAttribute('aria-describedby'))!.split(' ');
+      const described = (await password.getAttribute('aria-describedby'))!
+        .split(' ')
+        .filter((id) => id !== '');
       const words = await Promise.all(described.map((id) => page.locator(`[id="${id}"]`).textContent()));
       expect(words.join(' ')).toContain('at least 12 characters');
       expect(await password.evaluate((input) => input === input.ownerDocument.activeElement)).toBe(true);
@@ -158,8 +161,7 @@ describe('the console', () => {
       await page.getByLabel('Name', { exact: true }).fill('demo');
       await page.getByLabel('Interval', { exact: true }).fill('1');
       await page.getByLabel('Variable').fill('jobs');
-      await page.getByLabel('Type', { exact: true }).click();
-      await page.getByRole('option', { name: 'Static count' }).click();
+      await page.getByLabel('Type', { exact: true }).selectOption({ label: 'Fixed number' });
       await page.getByLabel('Value', { exact: true }).fill('7');
       await page.getByRole('button', { name: 'Try' }).click();
       await page.getByText('It is 7, read in').waitFor();
@@ -169,9 +171,8 @@ describe('the console', () => {
       await page.getByRole('button', { name: 'New action' }).click();
       const dialog = page.getByRole('dialog', { name: 'New action' });
       await dialog.getByLabel('Name', { exact: true }).fill('tell');
-      await dialog.getByLabel('Type', { exact: true }).click();
-      await page.getByRole('option', { name: 'Webhook', exact: true }).click();
-      await dialog.getByLabel('URL', { exact: true }).fill(`${sink.url}/first`);
+      await dialog.getByLabel('Type', { exact: true }).selectOption({ label: 'Webhook' });
+      await dialog.getByLabel('URL', { exact: true }).fill(`${sinkUrl}/first`);
       await dialog.getByRole('button', { name: 'Save action' }).click();
       await dialog.waitFor({ state: 'detached' });
 
@@ -215,18 +216,20 @@ describe('the console', () => {
       await other.context.close();
     }, 120_000);
 
-    it('keeps what is typed when the session ends, and goes on after signing in over it', async () => {
+    it('keeps what is typed when the session ends, for one to sign in over it and save', async () => {
       await page.setViewportSize({ width: 1_280, height: 900 });
       await page.goto('/services/demo/edit');
       await page.getByLabel('Description').fill('typed before the session ended');
       await world.rows('DELETE FROM sessions');
-      await page.getByRole('button', { name: 'Save', exact: true }).click();
       const dialog = page.getByRole('dialog', { name: 'Your session has ended' });
       await dialog.waitFor();
       await dialog.getByLabel('Username').fill('anna');
       await dialog.getByLabel('Password', { exact: true }).fill(PASSWORD);
       await dialog.getByRole('button', { name: 'Sign in' }).click();
-      await page.getByText('typed before the session ended').waitFor();
+      await dialog.waitFor({ state: 'detached' });
+      expect(new URL(page.url()).pathname).toBe('/services/demo/edit');
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      await page.waitForURL('**/services/demo');
       expect((await program.api.get('/services/demo')).body.description).toBe(
         'typed before the session ended',
       );
@@ -241,7 +244,7 @@ describe('the console', () => {
       await row.waitFor();
       await page.getByRole('button', { name: /^Keep mine/ }).click();
       await page.getByRole('button', { name: 'Save', exact: true }).click();
-      await heading('demo').waitFor();
+      await page.waitForURL('**/services/demo');
       const { body } = await program.api.get('/services/demo');
       expect([body.description, body.holdSeconds]).toEqual(['mine', 0]);
     }, 60_000);

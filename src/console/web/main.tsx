@@ -27,7 +27,7 @@ const router = makeRouter(queries);
 whenSignedOut(() => {
   const { pathname, href } = router.state.location;
   if (pathname === '/login' || pathname === '/setup') return;
-  void router.navigate({ to: '/login', search: { returnTo: href } as never });
+  void router.navigate({ to: '/login', search: { returnTo: href } });
 });
 watchLife();
 listen(queries);

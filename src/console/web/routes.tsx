@@ -14,7 +14,7 @@ import { Problem } from './api/problem';
 import { sessionQuery } from './api/queries';
 import type { Right } from './api/shapes';
 import { BASE } from './app/base';
-import { may } from './app/rights';
+import { useMay } from './app/rights';
 import { parseSearch, stringifySearch } from './app/search';
 import { Shell } from './app/shell';
 import { Failure, NotYours, Page } from './parts/page';
@@ -34,7 +34,7 @@ const signedIn = createRoute({
     const session = await queries.ensureQueryData(sessionQuery).catch((error: unknown) => error);
     if (session instanceof Problem && session.status === 401)
       // eslint-disable-next-line @typescript-eslint/only-throw-error -- as the router wants it
-      throw redirect({ to: '/login', search: { returnTo: location.href } as never });
+      throw redirect({ to: '/login', search: { returnTo: location.href } });
     if (session instanceof Error) throw session;
   },
 });
@@ -54,17 +54,9 @@ function page<M extends Module>(
   name: keyof M & string,
   needs: Right = 'viewer',
 ): AnyRoute {
-  const component = lazyRouteComponent(load, name) as RouteComponent;
-  return createRoute({
-    getParentRoute: () => signedIn,
-    path,
-    beforeLoad: ({ context: { queries } }) => {
-      const session = queries.getQueryData(sessionQuery.queryKey);
-      // eslint-disable-next-line @typescript-eslint/only-throw-error -- the route's error component shows it
-      if (session !== undefined && !may(session, needs)) throw new Problem(403, 'not yours');
-    },
-    component,
-  });
+  const Loaded = lazyRouteComponent(load, name) as RouteComponent;
+  const component = () => (useMay(needs) ? <Loaded /> : <NotYours />);
+  return createRoute({ getParentRoute: () => signedIn, path, component });
 }
 
 const outside = (path: string, load: () => Promise<Module>, name: string): AnyRoute =>
@@ -93,14 +85,11 @@ const NothingHere = () => (
   </Page>
 );
 
-const Failed = ({ error }: { error: unknown }) =>
-  error instanceof Problem && error.status === 403 ? (
-    <NotYours />
-  ) : (
-    <Page title="Something went wrong">
-      <Failure error={error} />
-    </Page>
-  );
+const Failed = ({ error }: { error: unknown }) => (
+  <Page title="Something went wrong">
+    <Failure error={error} />
+  </Page>
+);
 
 export const makeRouter = (queries: QueryClient) =>
   createRouter({

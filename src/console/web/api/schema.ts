@@ -1208,10 +1208,7 @@ export interface components {
             token: string;
             /** @description Name of the first user */
             username: string;
-            /**
-             * Format: password
-             * @description Password
-             */
+            /** @description Password */
             password: string;
         };
         Shown: {

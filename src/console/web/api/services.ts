@@ -30,7 +30,7 @@ const PAGE = 50;
 async function list(filter: ServicesFilter, limit: number, cursor?: string): Promise<Page<Service>> {
   if (!LISTS_SEARCH) return listedHere(filter, limit, cursor);
   const query = { sort: 'severity', ...filter, include: 'state', limit, cursor };
-  return answer<Page<Service>>(client.GET('/api/v1/services', { params: { query: query as object } }));
+  return answer<Page<Service>>(client.GET('/api/v1/services', { params: { query: query } }));
 }
 
 /** Services with their states, worst first, a page at a time. */
@@ -51,7 +51,7 @@ export const serviceCountsQuery = (filter: ServicesFilter) =>
       HAS_COUNTS
         ? answer<ServiceCounts>(
             client.GET('/api/v1/services/counts' as '/api/v1/services', {
-              params: { query: filter as object },
+              params: { query: filter },
             }),
           )
         : countedHere(filter),

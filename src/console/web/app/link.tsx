@@ -9,6 +9,6 @@ interface AppLinkProps extends Omit<AnchorHTMLAttributes<HTMLAnchorElement>, 'hr
 }
 
 /** Link to a page of ours. */
-export const AppLink = ({ to, search, ...others }: AppLinkProps) => (
-  <Link to={to} search={search as never} {...others} />
+export const AppLink = ({ to, search, className = 'link', ...others }: AppLinkProps) => (
+  <Link to={to} search={search} className={className} {...others} />
 );

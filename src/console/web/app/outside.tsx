@@ -5,7 +5,7 @@ import { Menus } from './menus';
 
 export const Outside = ({ children }: { children: ReactNode }) => (
   <Container size={420} py="md">
-    <Group justify="space-between" mb="xl">
+    <Group component="header" justify="space-between" mb="xl">
       <span className="brand">monscale</span>
       <Group gap={4}>
         <Menus />

@@ -60,7 +60,7 @@ function Choices({ onClose }: { onClose: () => void }) {
   const chosen = Math.min(at, targets.length - 1);
   const go = ({ to, search }: Target) => {
     onClose();
-    void navigate({ to, search: search as never });
+    void navigate({ to, search: search });
   };
   const press = (event: KeyboardEvent) => {
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];

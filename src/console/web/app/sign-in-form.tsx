@@ -5,6 +5,7 @@ import { answer, client } from '../api/client';
 import { wordsOf } from '../api/problem';
 import { sessionQuery } from '../api/queries';
 import type { Session } from '../api/shapes';
+import { required } from '../forms/required';
 import { below, HAS_PROVIDER } from './base';
 
 interface SignInFormProps {
@@ -42,7 +43,7 @@ export function SignInForm({ onSignedIn, returnTo }: SignInFormProps) {
           label="Username"
           name="username"
           autoComplete="username"
-          required
+          {...required}
           data-autofocus
           value={username}
           onChange={(event) => setUsername(event.currentTarget.value)}
@@ -51,7 +52,7 @@ export function SignInForm({ onSignedIn, returnTo }: SignInFormProps) {
           label="Password"
           name="password"
           autoComplete="current-password"
-          required
+          {...required}
           value={password}
           onChange={(event) => setPassword(event.currentTarget.value)}
         />

@@ -5,11 +5,12 @@
 import {
   ActionIcon,
   Anchor,
+  Badge,
   createTheme,
   Modal,
   PasswordInput,
-  Select,
   MultiSelect,
+  TagsInput,
   Tooltip,
   type CSSVariablesResolver,
 } from '@mantine/core';
@@ -27,11 +28,14 @@ export const theme = createTheme({
   components: {
     ActionIcon: ActionIcon.extend({ defaultProps: { size: 32, variant: 'subtle', color: 'gray' } }),
     Anchor: Anchor.extend({ defaultProps: { underline: 'hover' } }),
+    Badge: Badge.extend({ defaultProps: { tt: 'none' } }),
     Modal: Modal.extend({
       defaultProps: { centered: true, closeButtonProps: { 'aria-label': 'Close', size: 32 } },
     }),
-    Select: Select.extend({ defaultProps: { allowDeselect: false, checkIconPosition: 'right' } }),
-    MultiSelect: MultiSelect.extend({ defaultProps: { hidePickedOptions: true } }),
+    MultiSelect: MultiSelect.extend({
+      defaultProps: { hidePickedOptions: true, comboboxProps: { keepMounted: false } },
+    }),
+    TagsInput: TagsInput.extend({ defaultProps: { comboboxProps: { keepMounted: false } } }),
     PasswordInput: PasswordInput.extend({
       defaultProps: { visibilityToggleButtonProps: { 'aria-label': 'Show what is typed', size: 24 } },
     }),

@@ -13,10 +13,8 @@ interface FieldProps {
 }
 
 export interface FormProblems {
-  /** Props of the input at a JSON pointer. */
-  field: (pointer: string) => FieldProps;
-  /** Problem at or below a pointer. */
-  at: (pointer: string) => string | undefined;
+  /** Props of the input at a JSON pointer. @param isOwn leaves what is below it to other inputs */
+  field: (pointer: string, isOwn?: boolean) => FieldProps;
   error: unknown;
   errors: readonly FieldProblem[];
   /** Start of the ids of this form's inputs. */
@@ -31,19 +29,19 @@ export function useProblems(error: unknown): FormProblems {
   const prefix = useId();
   const problems = useMemo<FormProblems>(() => {
     const errors = error instanceof Problem ? error.errors : [];
-    const at = (field: string) => {
-      const own = errors.filter(({ pointer }) => isAtOrBelow(pointer, field));
+    const at = (field: string, isOwn = false) => {
+      const own = errors.filter(({ pointer }) => (isOwn ? pointer === field : isAtOrBelow(pointer, field)));
       return own.length === 0 ? undefined : own.map(({ detail }) => detail).join('; ');
     };
-    const field = (pointer: string): FieldProps => {
-      const problem = at(pointer);
+    const field = (pointer: string, isOwn = false): FieldProps => {
+      const problem = at(pointer, isOwn);
       return {
         id: prefix + pointer,
         error: problem,
         'aria-invalid': problem === undefined ? undefined : true,
       };
     };
-    return { field, at, error, errors, prefix };
+    return { field, error, errors, prefix };
   }, [error, prefix]);
   const focused = useRef<unknown>(undefined);
   useEffect(() => {
@@ -78,7 +76,7 @@ export function Problems({ problems: { error, errors, prefix } }: { problems: Fo
         <ul style={{ margin: 0, paddingInlineStart: 18 }}>
           {shown.map(({ pointer, detail }) => (
             <li key={pointer + detail}>
-              <b>{fieldWords(pointer.replace(/#\d+$/, ''))}</b> {detail}
+              <b>{fieldWords(pointer)}</b> {detail}
             </li>
           ))}
         </ul>
@@ -91,8 +89,8 @@ const Context = createContext<FormProblems | undefined>(undefined);
 export const ProblemsOf = Context.Provider;
 
 /** Props of the input at a pointer, within `ProblemsOf`. */
-export function useField(pointer: string): FieldProps {
+export function useField(pointer: string, isOwn = false): FieldProps {
   const problems = use(Context);
   if (problems === undefined) throw new Error('a field outside of ProblemsOf');
-  return problems.field(pointer);
+  return problems.field(pointer, isOwn);
 }

@@ -2,8 +2,9 @@
  * Fields of any mapping's params, drawn from its JSON Schema. Metrics, actions, policies, sources and counters of nodes
  * all use it. What the schema leaves open is edited as JSON.
  */
-import { Button, Checkbox, Group, Select, Stack, TagsInput, Textarea, TextInput } from '@mantine/core';
+import { Button, Checkbox, Group, Stack, TagsInput, Textarea, TextInput } from '@mantine/core';
 import type { JsonSchema } from '../api/shapes';
+import { ChoiceField } from './choice-field';
 import { JsonField } from './json-field';
 import { MapField } from './map-field';
 import { NumberField } from './number-field';
@@ -67,6 +68,9 @@ export function SchemaField(props: FieldProps) {
   return <Plain {...props} />;
 }
 
+/** Where nothing is typed there is no hint of what to type. */
+const withoutHint = <T extends { placeholder?: string }>({ placeholder: _, ...input }: T) => input;
+
 /** Longest text that is a line. */
 const LINE = 1_000;
 
@@ -75,19 +79,18 @@ function Plain(props: FieldProps) {
   const input = useInputProps(props);
   if (schema.enum !== undefined)
     return (
-      <Select
-        {...input}
-        data={schema.enum}
-        value={typeof value === 'string' ? value : null}
-        clearable={!props.isRequired}
-        onChange={(chosen) => onChange(chosen ?? undefined)}
+      <ChoiceField
+        {...withoutHint(input)}
+        choices={schema.enum.map((value) => ({ value, label: value }))}
+        value={typeof value === 'string' ? value : undefined}
+        isOptional={!props.isRequired}
+        onChange={onChange}
       />
     );
   if (schema.type === 'boolean') {
-    const { placeholder: _, ...checkbox } = input;
     return (
       <Checkbox
-        {...checkbox}
+        {...withoutHint(input)}
         checked={(value ?? schema.default) === true}
         onChange={(event) => onChange(event.currentTarget.checked)}
       />
@@ -106,7 +109,8 @@ function Plain(props: FieldProps) {
       />
     );
   if (schema.type !== 'string') return <JsonField {...props} />;
-  const text = value === undefined || value === null ? '' : String(value as string);
+  // A template may be given as a number.
+  const text = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
   const change = (typed: string) => onChange(typed === '' ? undefined : typed);
   return schema['x-template'] !== undefined &&
     (schema.maxLength ?? Infinity) > LINE &&

@@ -1,4 +1,5 @@
-import { PasswordInput, Select, Stack, TextInput } from '@mantine/core';
+import { PasswordInput, Stack, TextInput } from '@mantine/core';
+import { ChoiceField } from './choice-field';
 import { useInputProps, type FieldProps } from './field';
 import { isObject, type Json } from './values';
 
@@ -25,8 +26,9 @@ export function SecretField(props: FieldProps) {
     ...(way === 'kept' ? [{ value: 'kept', label: 'As it is stored' }] : []),
     ...Object.entries(WAYS).map(([one, label]) => ({ value: one, label })),
   ];
-  const reference = isObject(value) ? String((value as Record<string, unknown>)[way] ?? '') : '';
-  const choose = (chosen: string | null) => {
+  const named = isObject(value) ? value[way] : undefined;
+  const reference = typeof named === 'string' ? named : '';
+  const choose = (chosen: string | undefined) => {
     if (chosen === 'value') onChange(undefined);
     else if (chosen === 'env' || chosen === 'file') onChange({ [chosen]: '' });
   };
@@ -50,11 +52,11 @@ export function SecretField(props: FieldProps) {
           onChange={(event) => onChange({ [way]: event.currentTarget.value })}
         />
       )}
-      <Select
+      <ChoiceField
         aria-label={`How ${input.label} is given`}
         size="xs"
         maw={260}
-        data={ways}
+        choices={ways}
         value={way}
         onChange={choose}
       />

@@ -1,5 +1,5 @@
-import { Select } from '@mantine/core';
 import type { CatalogueEntry } from '../api/shapes';
+import { ChoiceField } from './choice-field';
 import { useField } from './problems';
 import { required } from './required';
 import { SchemaFields } from './schema-fields';
@@ -17,20 +17,19 @@ interface TypeChoiceProps {
 export function TypeChoice({ entries, value, pointer, onChange }: TypeChoiceProps) {
   const field = useField(`${pointer}/type`);
   const entry = entries.find(({ type }) => type === value.type);
-  const choose = (type: string | null) => {
+  const choose = (type: string | undefined) => {
     const known = Object.keys(entries.find((one) => one.type === type)?.paramsSchema.properties ?? {});
-    onChange({ ...value, type: type ?? undefined, params: only(value.params, known) });
+    onChange({ ...value, type, params: only(value.params, known) });
   };
   return (
     <>
-      <Select
+      <ChoiceField
         {...field}
+        {...required}
         label="Type"
         description={entry?.description}
-        {...required}
-        searchable
-        data={entries.map(({ type, title }) => ({ value: type, label: title }))}
-        value={typeof value.type === 'string' ? value.type : null}
+        choices={entries.map(({ type, title }) => ({ value: type, label: title }))}
+        value={typeof value.type === 'string' ? value.type : undefined}
         onChange={choose}
       />
       {entry === undefined ? null : (

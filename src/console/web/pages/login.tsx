@@ -1,14 +1,15 @@
 import { Alert } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useNavigate, useSearch } from '@tanstack/react-router';
+import { useNavigate } from '@tanstack/react-router';
 import { setupQuery } from '../api/queries';
+import { one, useFilters } from '../app/filters';
 import { Outside } from '../app/outside';
 import { ownPath } from '../app/return-to';
 import { SignInForm } from '../app/sign-in-form';
 import { Page } from '../parts/page';
 
 export function Login() {
-  const returnTo = ownPath((useSearch({ strict: false }) as { returnTo?: unknown }).returnTo);
+  const returnTo = ownPath(one(useFilters()[0].returnTo));
   const navigate = useNavigate();
   const queries = useQueryClient();
   const { data: setup } = useQuery(setupQuery);

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { useParams } from '@tanstack/react-router';
+import { useName } from '../app/filters';
 import { editedServiceQuery, mappingsQuery } from '../api/queries';
 import { Failure, Page, Waiting } from '../parts/page';
 import { EMPTY_SERVICE, definitionOf } from './editor/definition';
@@ -13,7 +13,7 @@ export function NewService() {
 }
 
 export function EditService() {
-  const { name } = useParams({ strict: false }) as { name: string };
+  const name = useName();
   const { data: mappings, error: unknownMappings } = useQuery(mappingsQuery);
   const { data: service, error } = useQuery(editedServiceQuery(name));
   if (mappings === undefined || service === undefined) {

@@ -1,9 +1,9 @@
 /** A service: why it is as it is, what it read, what was decided, and what came of it. */
 import { Badge, Group, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useParams } from '@tanstack/react-router';
 import { Problem } from '../api/problem';
 import { HAS_VERSIONS } from '../api/capabilities';
+import { useName } from '../app/filters';
 import { serviceQuery } from '../api/queries';
 import type { Service } from '../api/shapes';
 import { Labels } from '../parts/labels';
@@ -18,7 +18,7 @@ import { Versions } from './service/versions';
 import { WhyNow } from './service/why-now';
 
 export function ServicePage() {
-  const { name } = useParams({ strict: false }) as { name: string };
+  const name = useName();
   const { data: service, error } = useQuery(serviceQuery(name));
   if (error instanceof Problem && error.status === 404)
     return (
@@ -39,7 +39,7 @@ function Found({ service, error }: { service: Service; error: unknown }) {
       <Group gap="xs">
         {enabled ? null : <Badge variant="default">disabled</Badge>}
         <Badge variant="default">mode {mode}</Badge>
-        <Labels labels={labels as Record<string, string>} />
+        <Labels labels={labels} />
       </Group>
       {description === '' ? null : <p style={{ margin: 0, whiteSpace: 'pre-wrap' }}>{description}</p>}
       <Stack gap="lg">

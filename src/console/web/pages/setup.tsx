@@ -1,10 +1,11 @@
 import { Alert, Button, PasswordInput, Stack, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useNavigate, useSearch } from '@tanstack/react-router';
+import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answer, client } from '../api/client';
 import { sessionQuery, setupQuery } from '../api/queries';
 import type { Session } from '../api/shapes';
+import { one, useFilters } from '../app/filters';
 import { AppLink } from '../app/link';
 import { Outside } from '../app/outside';
 import { Problems, useProblems } from '../forms/problems';
@@ -28,8 +29,8 @@ export function Setup() {
 }
 
 function FirstUser() {
-  const given = (useSearch({ strict: false }) as { token?: unknown }).token;
-  const [token, setToken] = useState(typeof given === 'string' ? given : '');
+  const given = one(useFilters()[0].token);
+  const [token, setToken] = useState(given ?? '');
   const [username, setUsername] = useState('');
   const [password, setPassword] = useState('');
   const navigate = useNavigate();
@@ -53,7 +54,7 @@ function FirstUser() {
       <Stack>
         <p style={{ margin: 0 }}>Make the first user, who administers monscale.</p>
         <Problems problems={problems} />
-        {typeof given === 'string' ? null : (
+        {given !== undefined ? null : (
           <TextInput
             {...problems.field('/token')}
             label="Token"

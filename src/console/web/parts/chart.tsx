@@ -3,11 +3,12 @@ import { useComputedColorScheme } from '@mantine/core';
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { zone } from '../app/preferences';
+import { zone, type Zone } from '../app/preferences';
 import { useStore } from '../app/store';
 import type { Band, BandKind } from '../pages/service/bands';
 import type { Series } from '../pages/service/gaps';
 import type { Threshold } from '../pages/service/thresholds';
+import { exactly } from './time';
 
 interface ChartProps {
   /** What it shows, for who does not see it. */
@@ -59,7 +60,12 @@ export function Chart({ name, series, from, to, thresholds, recoveries, bands, m
           y: { range: (_, low, high) => yRange(low, high, latest.current) },
         },
         axes: [
-          { stroke: colour('--mantine-color-dimmed'), grid: { stroke: colour('--line'), width: 1 } },
+          {
+            stroke: colour('--mantine-color-dimmed'),
+            grid: { stroke: colour('--line'), width: 1 },
+            values: (_, times) => times.map((time) => shortly(time, chosen)),
+            space: 90,
+          },
           {
             stroke: colour('--mantine-color-dimmed'),
             grid: { stroke: colour('--line'), width: 1 },
@@ -102,6 +108,12 @@ export function Chart({ name, series, from, to, thresholds, recoveries, bands, m
   useEffect(() => plot.current?.setData(series), [series, from, to, bands, marks]);
 
   return <div ref={place} role="img" aria-label={name} style={{ minHeight: HEIGHT, overflow: 'hidden' }} />;
+}
+
+/** Writes a moment under the axis: the time, or the day where one begins. */
+function shortly(seconds: number, chosen: Zone): string {
+  const [day = '', time = ''] = exactly(seconds * 1_000, chosen).split(' ');
+  return time === '00:00:00' ? day : time.replace(/:00$/, '');
 }
 
 /** Returns a colour as a canvas takes it: `light-dark()` and variables are resolved by an element alone. */
@@ -148,6 +160,8 @@ function drawLines(chart: uPlot, lines: readonly Threshold[], stroke: string, da
   ctx.fillStyle = stroke;
   ctx.lineWidth = devicePixelRatio * 1.5;
   ctx.setLineDash(dash.map((length) => length * devicePixelRatio));
+  ctx.textAlign = 'left';
+  ctx.textBaseline = 'bottom';
   ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
   for (const { value, text } of lines) {
     const y = chart.valToPos(value, 'y', true);
@@ -155,7 +169,7 @@ function drawLines(chart: uPlot, lines: readonly Threshold[], stroke: string, da
     ctx.moveTo(bbox.left, y);
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
-    ctx.fillText(text, bbox.left + 6, y - 4 * devicePixelRatio);
+    ctx.fillText(text, bbox.left + 6 * devicePixelRatio, y - 2 * devicePixelRatio);
   }
   ctx.restore();
 }

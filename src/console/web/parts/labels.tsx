@@ -13,7 +13,7 @@ export function Labels({
   return (
     <Group gap={4}>
       {all.slice(0, atMost).map(([key, value]) => (
-        <Badge key={key} variant="default" tt="none" fw={400}>
+        <Badge key={key} variant="default" fw={400}>
           {key}={value}
         </Badge>
       ))}

@@ -1,9 +1,10 @@
 /** What a trigger does: actions, mode, and the infrastructure it scales. */
-import { Button, Group, MultiSelect, NativeSelect, Select, Stack } from '@mantine/core';
+import { Button, Group, MultiSelect, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { actionsQuery, infrastructuresQuery } from '../../api/queries';
 import type { Mappings } from '../../api/shapes';
+import { ChoiceField } from '../../forms/choice-field';
 import { NewActionDialog } from '../../forms/new-action';
 import { NumberField } from '../../forms/number-field';
 import { useField } from '../../forms/problems';
@@ -32,35 +33,37 @@ export function Consequences({ mappings, definition, set }: ConsequencesProps) {
   return (
     <>
       <ActionsField mappings={mappings} definition={definition} set={set} />
-      <NativeSelect
+      <ChoiceField
         {...useField('/mode')}
         label="Mode"
-        data={MODES}
-        value={String(definition.mode ?? 'auto')}
-        onChange={(event) => set('mode')(event.currentTarget.value)}
+        choices={MODES}
+        value={textOf(definition.mode, 'auto')}
+        onChange={set('mode')}
       />
-      <NativeSelect
+      <ChoiceField
         {...useField('/missingData')}
         label="Missing data"
         description="What it means when a metric can not be read"
-        data={MISSING}
-        value={String(definition.missingData ?? 'hold')}
-        onChange={(event) => set('missingData')(event.currentTarget.value)}
+        choices={MISSING}
+        value={textOf(definition.missingData, 'hold')}
+        onChange={set('missingData')}
       />
-      <NativeSelect
+      <ChoiceField
         {...useField('/repeat')}
         label="Repeat"
-        data={[
+        choices={[
           { value: 'true', label: 'Triggers again while the condition stays true' },
           { value: 'false', label: 'Triggers once, until it has recovered' },
         ]}
-        value={String(definition.repeat ?? true)}
-        onChange={(event) => set('repeat')(event.currentTarget.value === 'true')}
+        value={definition.repeat === false ? 'false' : 'true'}
+        onChange={(chosen) => set('repeat')(chosen === 'true')}
       />
       <Scaling mappings={mappings} definition={definition} set={set} />
     </>
   );
 }
+
+const textOf = (value: unknown, otherwise: string): string => (typeof value === 'string' ? value : otherwise);
 
 function ActionsField({ mappings, definition, set }: ConsequencesProps) {
   const { data: actions } = useQuery(actionsQuery);
@@ -100,28 +103,26 @@ function Scaling({ mappings, definition, set }: ConsequencesProps) {
   const scales = typeof definition.infrastructure === 'string';
   return (
     <Stack gap="md">
-      <Select
+      <ChoiceField
         {...infrastructure}
         label="Infrastructure"
         description="That it scales, if any"
-        clearable
-        searchable
-        data={(infrastructures ?? []).map(({ name }) => name)}
-        value={scales ? String(definition.infrastructure) : null}
-        onChange={(name) => set('infrastructure')(name ?? undefined)}
+        isOptional
+        choices={(infrastructures ?? []).map(({ name }) => ({ value: name, label: name }))}
+        value={scales ? String(definition.infrastructure) : undefined}
+        onChange={set('infrastructure')}
       />
       {scales ? (
         <>
-          <NativeSelect
+          <ChoiceField
             {...direction}
             label="Direction"
-            data={[
-              { value: '', label: '' },
+            choices={[
               { value: 'up', label: 'Up' },
               { value: 'down', label: 'Down' },
             ]}
-            value={String(definition.direction ?? '')}
-            onChange={(event) => set('direction')(event.currentTarget.value || undefined)}
+            value={scales ? (definition.direction as string | undefined) : undefined}
+            onChange={set('direction')}
           />
           <fieldset className="group">
             <legend>Policy</legend>

@@ -1,5 +1,5 @@
 /** A service's definition as the editor holds it: what is sent, with members of any value while they are typed. */
-import { isObject, type JsonObject } from '../../forms/values';
+import { isObject, token, type JsonObject } from '../../forms/values';
 
 export const EMPTY_SERVICE: JsonObject = { name: '', metrics: { '': {} }, condition: '' };
 
@@ -31,15 +31,8 @@ export function sent(definition: JsonObject, metrics: readonly Metric[]): JsonOb
   return { ...Object.fromEntries(filled), metrics: byName };
 }
 
-/** Names that come twice or not at all: an object can't tell of them to the server. */
-export function nameProblems(metrics: readonly Metric[]): { pointer: string; detail: string }[] {
-  return metrics.flatMap(({ key, name }, index) => {
-    if (name === '') return [{ pointer: variablePointer(key), detail: 'is required' }];
-    if (metrics.findIndex((one) => one.name === name) < index)
-      return [{ pointer: variablePointer(key), detail: 'is the name of another metric, too' }];
-    return [];
-  });
-}
-
-/** Place of a metric's name among the problems of the form: in what is sent it has none. */
-export const variablePointer = (key: number): string => `/metrics#${key}`;
+/** Names that come twice: an object can't tell the server of them. */
+export const nameProblems = (metrics: readonly Metric[]): { pointer: string; detail: string }[] =>
+  metrics
+    .filter(({ name }, index) => metrics.findIndex((one) => one.name === name) < index)
+    .map(({ name }) => ({ pointer: `/metrics/${token(name)}`, detail: 'is the name of two metrics' }));

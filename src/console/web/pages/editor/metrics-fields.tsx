@@ -5,7 +5,7 @@ import { required } from '../../forms/required';
 import { SchemaFields } from '../../forms/schema-fields';
 import { TypeChoice } from '../../forms/type-choice';
 import { token, withMember, type JsonObject } from '../../forms/values';
-import { variablePointer, type Metric } from './definition';
+import { type Metric } from './definition';
 import { TryMetric } from './try-metric';
 import { WalkSnmp } from './walk-snmp';
 
@@ -57,8 +57,8 @@ interface MetricFieldsProps {
 
 function MetricFields({ mappings, metric, number, onChange, onRemove }: MetricFieldsProps) {
   const { name, choice } = metric;
-  const named = useField(variablePointer(metric.key));
   const pointer = `/metrics/${token(name)}`;
+  const named = useField(pointer, true);
   const change = (changed: JsonObject) => onChange({ ...metric, choice: changed });
   return (
     <fieldset className="group">

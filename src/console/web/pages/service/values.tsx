@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { serviceStateQuery } from '../../api/queries';
 import type { MetricChoice, Service } from '../../api/shapes';
 import { Section } from '../../parts/section';
+import { numberText } from '../../parts/numbers';
 import { Time } from '../../parts/time';
 
 /** The number of each metric now, or why there is none. */
@@ -26,7 +27,11 @@ export function Values({ service: { id, metrics } }: { service: Service }) {
               <tr key={name}>
                 <td className="code">{name}</td>
                 <td className="number">
-                  {value === undefined ? '–' : 'value' in value ? value.value : `missing: ${value.error}`}
+                  {value === undefined
+                    ? '–'
+                    : 'value' in value
+                      ? numberText(value.value)
+                      : `missing: ${value.error}`}
                 </td>
                 <td>{value === undefined ? null : <Time at={value.at} />}</td>
                 <td>

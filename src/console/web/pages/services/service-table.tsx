@@ -35,7 +35,7 @@ function Row({ service: { name, labels, mode, enabled, state } }: { service: Ser
         <AppLink to={servicePath(name)} data-row="" dir="auto">
           {name}
         </AppLink>
-        <Labels labels={labels as Record<string, string>} atMost={3} />
+        <Labels labels={labels} atMost={3} />
       </td>
       <td>{state === undefined ? '–' : <Phase phase={state.phase} />}</td>
       <td>
