@@ -73,6 +73,9 @@ import { MomentsAheadSweep } from './rules/moments-ahead-sweep';
 import { PollsProcessor } from './rules/polls.processor';
 import { RulesModule } from './rules/rules.module';
 import { ServiceList } from './rules/service-list';
+import { ServicesBulkController } from './rules/services-bulk.controller';
+import { ActionsBulkController } from './actions/actions-bulk.controller';
+import { InfrastructuresBulkController } from './infrastructures/infrastructures-bulk.controller';
 import { ServiceListController } from './rules/service-list.controller';
 import { ServiceStates } from './rules/service-states';
 import { ServiceStatesController } from './rules/service-states.controller';
@@ -121,6 +124,9 @@ const CONTROLLERS: Record<Role, Type[]> = {
     InfrastructuresController,
     ActionsController,
     ServiceListController,
+    ServicesBulkController,
+    ActionsBulkController,
+    InfrastructuresBulkController,
     ServiceStatesController,
     SamplesController,
     ServicesController,

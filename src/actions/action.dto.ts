@@ -1,5 +1,5 @@
 import { DEFINITION_ORDERS, HasLabel, labelWords, Same, Search, searchedIn, SortBy } from '../api/filters';
-import { PageQuery } from '../api/page-query';
+import { CURSOR, LIMIT, LIMIT_BY_DEFAULT } from '../api/page-query';
 import { Choice } from '../common/choice';
 import { Decimal, Nested, Text, TextMap, Whole } from '../common/fields';
 import { NAME } from '../common/names';
@@ -56,8 +56,8 @@ export class ActionDto extends Choice {
   retry: RetryDto = new RetryDto();
 }
 
-/** Filters of the list of actions. */
-export class ActionsQuery extends PageQuery {
+/** Filters of actions, of the list as of changes of many. */
+export class ActionFilter {
   @Search(searchedIn('t.name', 't.description', labelWords('t.labels')), 'name, description and labels')
   search?: string;
 
@@ -66,6 +66,15 @@ export class ActionsQuery extends PageQuery {
 
   @Same('t.type', 'Its type')
   type?: string;
+}
+
+/** Filters and order of the list of actions. */
+export class ActionsQuery extends ActionFilter {
+  @Whole(LIMIT)
+  limit = LIMIT_BY_DEFAULT;
+
+  @Text(CURSOR)
+  cursor?: string;
 
   @SortBy(DEFINITION_ORDERS)
   sort = 'createdAt';

@@ -32,7 +32,11 @@ export class ExecutionsQuery extends RangeQuery {
   @OneOf(STATUSES, 'e.status', 'Its status')
   status?: string;
 
-  @OneOf(['trigger', 'test', 'approval'], 'e.kind', 'What made it: a trigger, a test by a person, which has no service, or an approval that is asked for')
+  @OneOf(
+    ['trigger', 'test', 'approval'],
+    'e.kind',
+    'What made it: a trigger, a test by a person, which has no service, or an approval that is asked for',
+  )
   kind?: string;
 
   @Filter(

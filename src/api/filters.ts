@@ -127,7 +127,7 @@ export const IsTrue = (condition: string, description: string): PropertyDecorato
     { description, check: (value) => (BOOLEANS.includes(value) ? undefined : 'must be true or false') },
     (values) =>
       BOOLEANS.every((one) => values.includes(one))
-        ? ''
+        ? 'true'
         : values.includes('true')
           ? condition
           : `NOT (${condition})`,
@@ -218,7 +218,7 @@ export function SortBy(orders: Readonly<Record<string, Order>>, description = ''
       description: `Order${description}; with - in front the other way round`,
       optional: true,
     }),
-    ((target: object) => Reflect.defineMetadata(ORDERS, orders, target)),
+    (target: object) => Reflect.defineMetadata(ORDERS, orders, target),
   );
 }
 
@@ -252,7 +252,7 @@ export function conditionsOf(query: object, parameter: Parameter): string[] {
  *
  * @throws InvalidInput naming what is given twice
  */
-export function plainQuery(cls: Type<object>, given: GivenQuery): Record<string, unknown> {
+export function plainQuery(cls: Type<object>, given: GivenQuery, pointer = ''): Record<string, unknown> {
   const numbers = new Set(
     fieldsOf(cls).flatMap(({ name, schema }) => (schema.type === 'integer' ? [name] : [])),
   );
@@ -263,7 +263,7 @@ export function plainQuery(cls: Type<object>, given: GivenQuery): Record<string,
     if (isRepeatable) return [name, [value].flat()] as const;
     if (Array.isArray(value)) {
       errors.push({
-        pointer: step(name),
+        pointer: pointer + step(name),
         detail: 'is given more than once; write alternatives with commas between them',
       });
       return [name, undefined] as const;

@@ -175,6 +175,27 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
     );
   }
 
+  /** Throws Conflict where something uses a definition. */
+  async assertUnused(manager: EntityManager, row: R): Promise<void> {
+    this.store.assertUnused(row, await this.users(manager, row));
+  }
+
+  /**
+   * Deletes a definition that nothing uses, in a transaction of `changeDefinitions`.
+   *
+   * @throws Conflict, VersionMismatch
+   */
+  async removeIn(manager: EntityManager, row: R, expected: number): Promise<void> {
+    await this.assertUnused(manager, row);
+    await this.store.removeIn(manager, row, expected);
+    await this.noteRemoval(manager, row);
+  }
+
+  /** Returns rows as bodies: what a PUT of one may send to leave it as it is. */
+  async bodies(rows: R[]): Promise<object[]> {
+    return this.described(rows, await this.namesIn(rows));
+  }
+
   /**
    * Returns the row that a body makes of the stored one.
    *

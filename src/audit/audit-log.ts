@@ -92,7 +92,7 @@ export class AuditLog {
       (one) => `(SELECT id FROM audit WHERE ${[...conditions, one].join(' AND ')} LIMIT ${most})`,
     );
     const [row] = await this.database.rows<{ count: number }>(
-      `SELECT count(*)::int AS count FROM (${selected.join(' UNION ')} LIMIT ${most}) counted`,
+      `SELECT count(*)::int AS count FROM (SELECT id FROM (${selected.join(' UNION ')}) fitting LIMIT ${most}) counted`,
       parameters.values,
     );
     return row!.count;

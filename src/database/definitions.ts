@@ -76,13 +76,39 @@ export class DefinitionStore<R extends DefinitionRow> {
    *
    * @param conditionsOf returns SQL conditions on a row `t`
    */
-  async page(request: PageRequest, conditionsOf: ConditionsOf = () => []): Promise<Page<R>> {
+  async page(request: PageRequest, conditionsOf: ConditionsOf): Promise<Page<R>> {
+    const page = await this.ids(request, conditionsOf);
+    return { ...page, items: await this.inOrder(page.items) };
+  }
+
+  /** Returns the ids of such a page. */
+  async ids(request: PageRequest, conditionsOf: ConditionsOf): Promise<Page<string>> {
     const parameters = new Parameters();
     const where = [...this.seenConditions(parameters.add), ...conditionsOf(parameters.add)];
     const from = `${await this.table()} t`;
     const select = () => 't.id';
     const page = await readPage(this.database, { select, from, id: 't.id', where, parameters }, request);
-    return { ...page, items: await this.inOrder(page.items.map(({ id }) => id)) };
+    return { ...page, items: page.items.map(({ id }) => id) };
+  }
+
+  /** Returns the ids of what the caller may see by references (ids or names), each once, and the references without. */
+  async idsOf(references: readonly string[]): Promise<{ ids: string[]; missing: string[] }> {
+    const parameters = new Parameters();
+    const names = parameters.add(references);
+    const where = [
+      `t.name = ANY(${names}) OR t.id = ANY(${parameters.add(references.filter(isId))}::uuid[])`,
+      ...this.seenConditions(parameters.add),
+    ];
+    const rows = await this.database.rows<{ id: string; name: string }>(
+      `SELECT t.id, t.name FROM ${await this.table()} t WHERE ${where.map((one) => `(${one})`).join(' AND ')}`,
+      parameters.values,
+    );
+    const known = new Map(rows.flatMap(({ id, name }) => [[id, id] as const, [name, id] as const]));
+    const idIn = (reference: string) => known.get(reference) ?? known.get(reference.toLowerCase());
+    return {
+      ids: [...new Set(references.flatMap((reference) => idIn(reference) ?? []))],
+      missing: [...new Set(references.filter((reference) => idIn(reference) === undefined))],
+    };
   }
 
   /** Returns definitions by ids, in their order; leaves out those deleted meanwhile. */
@@ -243,14 +269,27 @@ export class DefinitionStore<R extends DefinitionRow> {
     alongside: (manager: EntityManager) => Promise<void> = async () => {},
   ): Promise<void> {
     await this.change(row.name, async (manager) => {
-      const names = await users(manager);
-      if (names.length > 0) throw new Conflict(`${this.kind} ${row.name} is in use by ${names.join(', ')}`);
-      const where = { id: row.id, version: expected } as unknown as FindOptionsWhere<R>;
-      const { affected } = await manager.delete(this.entity, where);
-      if (affected === 0) throw this.mismatch(row);
-      await this.record(manager, [row]);
+      this.assertUnused(row, await users(manager));
+      await this.removeIn(manager, row, expected);
       await alongside(manager);
     });
+  }
+
+  /** @throws Conflict naming the users */
+  assertUnused(row: R, users: readonly string[]): void {
+    if (users.length > 0) throw new Conflict(`${this.kind} ${row.name} is in use by ${users.join(', ')}`);
+  }
+
+  /**
+   * Deletes a row in a transaction of `changeDefinitions`.
+   *
+   * @throws VersionMismatch
+   */
+  async removeIn(manager: EntityManager, row: R, expected: number): Promise<void> {
+    const where = { id: row.id, version: expected } as unknown as FindOptionsWhere<R>;
+    const { affected } = await manager.delete(this.entity, where);
+    if (affected === 0) throw this.mismatch(row);
+    await this.record(manager, [row]);
   }
 
   /** Records which definitions this transaction's revision changes. */

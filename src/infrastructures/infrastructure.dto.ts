@@ -1,5 +1,5 @@
 import { DEFINITION_ORDERS, HasLabel, labelWords, Same, Search, searchedIn, SortBy } from '../api/filters';
-import { PageQuery } from '../api/page-query';
+import { CURSOR, LIMIT, LIMIT_BY_DEFAULT } from '../api/page-query';
 import { Choice } from '../common/choice';
 import type { FieldError } from '../common/errors';
 import { Decimal, Nested, Text, TextMap, Whole } from '../common/fields';
@@ -72,8 +72,8 @@ export class InfrastructureDto {
   }
 }
 
-/** Filters of the list of infrastructures. */
-export class InfrastructuresQuery extends PageQuery {
+/** Filters of infrastructures, of the list as of changes of many. */
+export class InfrastructureFilter {
   @Search(searchedIn('t.name', 't.description', labelWords('t.labels')), 'name, description and labels')
   search?: string;
 
@@ -85,6 +85,15 @@ export class InfrastructuresQuery extends PageQuery {
 
   @Same(`t.load_balancer->>'type'`, 'The kind of its load balancer')
   loadBalancer?: string;
+}
+
+/** Filters and order of the list of infrastructures. */
+export class InfrastructuresQuery extends InfrastructureFilter {
+  @Whole(LIMIT)
+  limit = LIMIT_BY_DEFAULT;
+
+  @Text(CURSOR)
+  cursor?: string;
 
   @SortBy(DEFINITION_ORDERS)
   sort = 'createdAt';

@@ -54,7 +54,8 @@ function queuedOf(
   const running = new Set(begun.map(({ id }) => id));
   return entries.flatMap(({ trigger, compiled }) => {
     if (trigger === undefined) return [];
-    const acting = compiled.rule.mode === 'auto' ? trigger.executions.filter(({ id }) => !running.has(id)) : [];
+    const acting =
+      compiled.rule.mode === 'auto' ? trigger.executions.filter(({ id }) => !running.has(id)) : [];
     return [...acting, ...trigger.requests].map(({ id }) => ({ id, tries: 0 }));
   });
 }

@@ -380,6 +380,27 @@ describe('services are listed', () => {
     }
   });
 
+  test.each([
+    [10_000, { total: 10_000 }],
+    [10_001, { totalAtLeast: 10_000 }],
+  ])('%i services are counted as %j', async (count, total) => {
+    await database.rows('DELETE FROM services');
+    await database.rows(
+      `INSERT INTO services (id, name, description, labels, enabled, interval_seconds, slot, polled, metrics, series, condition,
+         hold_seconds, wisdom_seconds, repeat, missing_data, policy, action_ids, mode, approval_ttl_seconds, version,
+         created_at, updated_at)
+       SELECT gen_random_uuid(), 'n' || n, '', '{}', true, 10, 0, true, '{}', '{}', 'true', 0, 0, true, 'hold', '{}', '{}', 'auto', 60, 1,
+         now(), now() FROM generate_series(1, $1) n`,
+      [count],
+    );
+    const { items, nextCursor, ...rest } = await list.ids(
+      queryOf(ServicesQuery, { limit: '2', sort: 'severity' }),
+    );
+    expect([items.length, typeof nextCursor, rest]).toEqual([2, 'string', total]);
+    expect(await list.counts(new ServiceFilter())).toMatchObject({ total: count });
+    await database.rows('DELETE FROM services');
+  });
+
   test('what is written in a filter is no SQL', () =>
     fc.assert(
       fc.asyncProperty(
