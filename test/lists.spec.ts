@@ -71,8 +71,8 @@ test.each([
 });
 
 test('services by what they are and by what is told of them, worst first', async () => {
-  await until(async () => (await names('phase=alarm&sort=name')).join() === 'db,web-2');
-  await until(async () => (await names('phase=ok&sort=name')).join() === 'web-0,web-1');
+  await until(async () => (await names('phase=alarm&sort=name')).join() === 'db,web-2', 10_000);
+  await until(async () => (await names('phase=ok&sort=name')).join() === 'web-0,web-1', 10_000);
   const worst = await names('sort=severity');
   expect(worst.slice(0, 2).sort()).toEqual(['db', 'web-2']);
   expect(worst.slice(2)).toEqual(['off', ...worst.slice(3)]);
