@@ -37,11 +37,13 @@ const MAY_IMPORT: Record<string, string[]> = {
   infrastructures: ['api', 'auth', 'common', 'database', 'kill-switch', 'load-balancers', 'metrics'],
   engine: [],
   policies: ['common', 'engine'],
+  // Silences: when they mute what.
+  silences: ['api', 'auth', 'common', 'database', 'engine', 'infrastructures', 'queue', 'services'],
   history: ['api', 'common', 'config', 'database', 'engine'],
   services: ['actions', 'api', 'auth', 'common', 'database', 'engine', 'history', 'infrastructures', 'metrics', 'policies', 'queue'],
-  rules: ['alerts', 'api', 'auth', 'common', 'config', 'database', 'engine', 'history', 'infrastructures', 'metrics', 'policies', 'polling', 'queue', 'services'],
+  rules: ['alerts', 'api', 'auth', 'common', 'config', 'database', 'engine', 'history', 'infrastructures', 'metrics', 'policies', 'polling', 'queue', 'services', 'silences'],
   // The engine over another clock: what a rule would do, or would have done.
-  simulation: ['api', 'auth', 'common', 'database', 'engine', 'history', 'infrastructures', 'rules', 'services'],
+  simulation: ['api', 'auth', 'common', 'database', 'engine', 'history', 'infrastructures', 'rules', 'services', 'silences'],
   catalogue: ['actions', 'alerts', 'auth', 'engine', 'load-balancers', 'metrics', 'policies'],
   transfer: ['actions', 'alerts', 'api', 'auth', 'common', 'database', 'infrastructures', 'metrics', 'services'],
   cli: ['common', 'config', 'database', 'embedded', 'queue', 'rules', 'simulation', 'transfer'],

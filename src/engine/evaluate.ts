@@ -1,4 +1,5 @@
 import { followUp, nextAftermathAt } from './follow-up';
+import { actsAt, silencingOf, waitsAfter } from './silencing';
 import type {
   Capacity,
   Direction,
@@ -16,7 +17,7 @@ import type {
 } from './types';
 import { own } from './own';
 
-export type Decided = Exclude<Outcome, { needs: 'capacity' }>;
+export type Decided = Extract<Outcome, { changed: boolean }>;
 
 /** Returns the state of a service that was never evaluated. */
 export function initialState(rule: Rule, now: Moment): State {
@@ -43,6 +44,9 @@ export const stateOf = (kept: State): State => ({
   since: kept.since,
   pendingSince: kept.pendingSince,
   trueSince: kept.trueSince,
+  breachFrom: kept.breachFrom,
+  waits: kept.waits,
+  acknowledged: kept.acknowledged,
   inAlarm: kept.inAlarm,
   triggered: kept.triggered,
   answered: kept.answered,
@@ -70,6 +74,7 @@ export function evaluate(rule: Rule, before: State, observation: Observation, no
   if (decided.needs) return decided;
   const after = followUp(rule, decided.state, observation, decided.trigger !== undefined, now);
   if (after === undefined) return decided;
+  if ('needs' in after) return after;
   const opensInterval = decided.opensInterval || after.followUp.escalates !== undefined;
   return {
     followUp: after.followUp,
@@ -184,15 +189,19 @@ function unseenSince(rule: Rule, { previousAt }: Observation, now: Moment): Mome
 function breached(rule: Rule, before: State, state: State, observation: Observation, now: Moment): Outcome {
   const pendingSince = state.pendingSince ?? now;
   const trueSince = state.trueSince ?? pendingSince;
+  const breachFrom = state.breachFrom ?? trueSince;
+  const waits = waitsAfter(rule, state.waits, breachFrom, observation.silences, now);
   const answered = state.answered && observation.news !== true;
   // A rule that goes on holding, or stays in its alarm, makes nothing new.
   const seenAt = observation.isBlind ? now : state.seenAt;
   const isSame =
     state.pendingSince === pendingSince &&
     state.trueSince === trueSince &&
+    state.breachFrom === breachFrom &&
+    state.waits === waits &&
     state.answered === answered &&
     state.seenAt === seenAt;
-  const holding = isSame ? state : { ...state, pendingSince, trueSince, answered, seenAt };
+  const holding = isSame ? state : { ...state, pendingSince, trueSince, breachFrom, waits, answered, seenAt };
   if (isFedOnce(rule) && holding.answered) {
     return outcome(before, holding, 'alarm', before.phase === 'alarm' ? before.reason : 'not_repeating', now);
   }
@@ -205,6 +214,11 @@ function breached(rule: Rule, before: State, state: State, observation: Observat
   const stop = (reason: Reason, facts?: Partial<State>): Decided =>
     outcome(before, facts === undefined ? alarm : { ...alarm, ...facts }, 'alarm', reason, now);
   if (observation.killSwitch) return stop('kill_switch');
+  if (silencingOf(rule, alarm, observation.silences, 'act', now) !== undefined) return stop('silenced');
+  if (rule.isDependent) {
+    if (observation.parent === undefined) return { needs: 'parent' };
+    if (observation.parent !== null) return stop('dependency');
+  }
   if (state.wisdomFrom !== undefined && now < state.wisdomFrom + rule.wisdomMs) return stop('wisdom');
   if (rule.scaling === undefined) return trigger(rule, before, alarm, undefined, now);
 
@@ -315,14 +329,19 @@ function trigger(rule: Rule, before: State, alarm: State, nodes: Nodes | undefin
 
 /** Forgets hold and alarm and keeps the wisdom time; returns the same object when there is nothing to forget. */
 function forgetAlarm(state: State): State {
-  const { pendingSince, missingFrom, inAlarm, triggered, nodes, nodesError } = state;
+  const { pendingSince, breachFrom, missingFrom, inAlarm, triggered, nodes, nodesError } = state;
   const isForgotten =
-    !inAlarm && !triggered && (pendingSince ?? missingFrom ?? nodes ?? nodesError) === undefined;
+    !inAlarm &&
+    !triggered &&
+    (pendingSince ?? breachFrom ?? missingFrom ?? nodes ?? nodesError) === undefined;
   if (isForgotten) return state;
   return {
     ...state,
     pendingSince: undefined,
     trueSince: undefined,
+    breachFrom: undefined,
+    waits: undefined,
+    acknowledged: undefined,
     seenAt: undefined,
     missingFrom: undefined,
     inAlarm: false,
@@ -365,6 +384,8 @@ function differs(before: State, after: State): boolean {
     before.ruleKey !== after.ruleKey ||
     before.pendingSince !== after.pendingSince ||
     before.trueSince !== after.trueSince ||
+    before.breachFrom !== after.breachFrom ||
+    before.waits !== after.waits ||
     before.missingFrom !== after.missingFrom ||
     before.inAlarm !== after.inAlarm ||
     before.answered !== after.answered ||
@@ -393,7 +414,7 @@ export function nextMoment(
   now: Moment,
 ): Moment | undefined {
   if (rule.intervalMs !== undefined || !rule.enabled) return undefined;
-  const follows = nextAftermathAt(rule, state);
+  const follows = nextAftermathAt(rule, state, observation.silences, now);
   // What the kill switch holds back is looked at again.
   const followsAt = follows !== undefined && follows <= now ? now + RECOUNT_MS : follows;
   const moments = [lifeEndsAt, nextTriggerAt(rule, state, observation, now), followsAt].filter(
@@ -424,11 +445,16 @@ function nextTriggerAt(rule: Rule, state: State, observation: Observation, now: 
     }
     case 'flapping':
       return observation.scalings?.frozenUntil ?? now + RECOUNT_MS;
+    case 'silenced': {
+      const silencing = silencingOf(rule, state, observation.silences, 'act', now);
+      return silencing && actsAt(rule, silencing);
+    }
     case 'nodes_unknown':
     case 'policy_satisfied':
     case 'at_max_nodes':
     case 'at_min_nodes':
     case 'kill_switch':
+    case 'dependency':
       return now + RECOUNT_MS;
     default:
       return undefined;

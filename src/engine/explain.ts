@@ -1,4 +1,5 @@
-import type { MissingData, Moment, Nodes, Reason, Rule, Scalings, State } from './types';
+import { actsAt, silencingOf, type Silencing } from './silencing';
+import type { MissingData, Moment, Nodes, Observation, Parent, Reason, Rule, Scalings, State } from './types';
 import { alertText, type ToldAlert } from './told-alert';
 import { span } from './window';
 import { own } from './own';
@@ -13,6 +14,9 @@ export interface Circumstances {
   /** True while the kill switch is on: nothing triggers. */
   killSwitch?: boolean;
   scalings?: Scalings;
+  silences?: Observation['silences'];
+  /** Service that stops this one, where one does. */
+  parent?: Parent | null;
   missingData: MissingData;
   /** Alerts that feed the rule, newest first, possibly only some of them; `alertsTotal` is their full number. */
   alerts?: readonly ToldAlert[];
@@ -82,6 +86,10 @@ function guard(rule: Rule, state: State, circumstances: Circumstances, now: Mome
       return `${holdOf(rule, state)}; ${promise(rule, state, circumstances)}`;
     case 'kill_switch':
       return 'the kill switch is on, so nothing triggers';
+    case 'silenced':
+      return silenced(rule, state, circumstances, now);
+    case 'dependency':
+      return `${dependency(circumstances)}${meanwhile(state)}`;
     case 'wisdom':
       return `it triggered at ${clock(state.lastTriggeredAt!)} and may not again before ${clock(circumstances.wisdomUntil ?? now)} (wisdom time)`;
     case 'infrastructure_wisdom':
@@ -120,6 +128,32 @@ function unseen({ intervalMs }: Rule, { staleSince, since }: State): string {
     ? `${nobody}, though there is something to look at: what was seen then says nothing about now`
     : `${nobody}, and it is to be read every ${seconds(intervalMs)}: what was seen then says nothing about now`;
 }
+
+function silenced(rule: Rule, state: State, { silences }: Circumstances, now: Moment): string {
+  const silencing = silencingOf(rule, state, silences, 'act', now);
+  if (silencing === undefined) return 'it was silenced when it was evaluated last';
+  const { silence, is } = silencing;
+  const named = `${silence.owner} silenced it ("${silence.reason}")`;
+  switch (is) {
+    case 'active':
+      return `${named} until ${dated(silence.until)}`;
+    case 'grace':
+      return `${named} until ${dated(silence.until)}, and it acts at ${clock(actsAt(rule, silencing)!)} at the earliest, an interval later`;
+    case 'waits':
+      return `${named} until ${dated(silence.until)}, and it waits for a fresh breach`;
+  }
+}
+
+const dependency = ({ parent }: Circumstances): string =>
+  parent
+    ? `${parent.name}, on which it depends, is in phase ${parent.phase}`
+    : 'a service on which it depends was in the way when it was evaluated last';
+
+/** Says what a service did before that on which it depends came to light. */
+const meanwhile = ({ triggered, lastTriggeredAt }: State): string =>
+  triggered && lastTriggeredAt !== undefined
+    ? `; it had triggered at ${clock(lastTriggeredAt)}, before that was known`
+    : '';
 
 /** Describes the hold that is not over: the first one, or the one that a trigger started anew. */
 function holdOf(rule: Rule, { inAlarm, lastTriggeredAt }: State): string {
@@ -214,6 +248,10 @@ function toChange(rule: Rule, state: State, circumstances: Circumstances, now: M
       ];
     case 'kill_switch':
       return ['the kill switch must be turned off'];
+    case 'silenced':
+      return [silenceEnds(silencingOf(rule, state, circumstances.silences, 'act', now), circumstances)];
+    case 'dependency':
+      return [`${circumstances.parent?.name ?? 'what it depends on'} must leave that phase`];
     case 'wisdom':
       return [
         `the wisdom time must end, at ${until(circumstances.wisdomUntil)} or earlier by a person, with the condition still true`,
@@ -250,6 +288,11 @@ function toChange(rule: Rule, state: State, circumstances: Circumstances, now: M
     }
   }
 }
+
+const silenceEnds = (silencing: Silencing | undefined, circumstances: Circumstances): string =>
+  silencing?.is === 'waits' || silencing?.silence.onEnd === 'wait'
+    ? `the alarm must end, and begin anew after the silence: ${ending(circumstances)}`
+    : `the silence must end, at ${silencing === undefined ? 'its time' : dated(silencing.silence.until)} or earlier by a person`;
 
 const wanted = ({ condition, values }: Circumstances): string => {
   const simple = SIMPLE.exec(condition);
@@ -367,6 +410,9 @@ const shown = ({ value, note }: { value: number; note?: string }): string =>
 export const number = (value: number): string => String(Number(value.toFixed(3)));
 /** Formats a duration in seconds; never negative, as the clocks of two processes may differ a little. */
 export const seconds = (ms: number): string => `${Number((Math.max(0, ms) / 1000).toFixed(1))} s`;
+
+/** Formats a moment in UTC with its date: a silence may last for days. */
+const dated = (at: Moment): string => `${new Date(at).toISOString().slice(0, 10)} ${clock(at)}`;
 
 /** Formats a moment as HH:MM:SSZ in UTC, without the date. */
 const clock = (at: Moment): string => `${new Date(at).toISOString().slice(11, 19)}Z`;

@@ -11,6 +11,7 @@ const MOMENTS = [
   'since',
   'pendingSince',
   'trueSince',
+  'breachFrom',
   'lastTriggeredAt',
   'firstTriggeredAt',
   'expectFrom',
@@ -33,6 +34,8 @@ describe('a state with a moment in the future', () => {
       ...state,
       ...(Object.fromEntries(MOMENTS.map((name) => [name, 1])) as Record<(typeof MOMENTS)[number], number>),
       escalated: 1,
+      waits: {},
+      acknowledged: { by: 'anna', note: '', until: 1 },
       nodes: { current: 1, inFlight: 0, effective: 1, desired: 1, delta: 0 },
       nodesError: '',
     };

@@ -5,6 +5,7 @@ export const PAST = [
   'since',
   'pendingSince',
   'trueSince',
+  'breachFrom',
   'lastTriggeredAt',
   'firstTriggeredAt',
   'expectFrom',

@@ -9,7 +9,19 @@ import {
   scaled,
   type Decided,
 } from './evaluate';
-import type { Moment, Nodes, Observation, Phase, Reason, Rule, Scalings, State, Values } from './types';
+import type {
+  Moment,
+  Nodes,
+  Observation,
+  Parent,
+  Phase,
+  Reason,
+  Rule,
+  Scalings,
+  SilenceWindow,
+  State,
+  Values,
+} from './types';
 import { MAX_WINDOW_READINGS, windowed, type Window } from './window';
 
 /** Readings of one moment: for each metric a number, or why there is none. */
@@ -23,6 +35,10 @@ export interface SimulationOptions {
   countingMetrics?: readonly string[];
   /** Metrics that alerts feed: what they carry is a reading when it is new. */
   pushedMetrics?: readonly string[];
+  /** Silences of the service. */
+  silences?: readonly SilenceWindow[];
+  /** Phases of other services in which this one does not act. */
+  parents?: readonly (Parent & { readonly from: Moment; readonly until: Moment })[];
   /** Time for which one reading stands, milliseconds; by default the rule's interval. */
   intervalMs?: number;
 }
@@ -89,6 +105,8 @@ export class Simulation {
       isBlind: this.rule.intervalMs !== undefined && !isRead,
       news: news ?? this.rule.intervalMs !== undefined,
       killSwitch,
+      silences: this.options.silences,
+      parent: this.options.parents?.find(({ from, until }) => from <= at && at < until) ?? null,
       scalings: this.scalings,
       capacity: { known: true, current: this.nodes, inFlight: 0 },
     };
@@ -111,7 +129,8 @@ export class Simulation {
   /** Returns the moment at which a rule without polls is evaluated again though nothing new arrives. */
   nextMoment(at: Moment): Moment | undefined {
     if (this.state === undefined) return undefined;
-    const observation = { values: {}, errors: {}, killSwitch: false, scalings: this.scalings };
+    const { silences } = this.options;
+    const observation = { values: {}, errors: {}, killSwitch: false, silences, scalings: this.scalings };
     return nextMoment(this.rule, this.state, observation, undefined, at);
   }
 

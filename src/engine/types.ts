@@ -25,6 +25,8 @@ export const REASONS = [
   'not_repeating',
   'disabled',
   'kill_switch',
+  'silenced',
+  'dependency',
   'triggered',
   'shadowed',
   'awaiting_approval',
@@ -52,6 +54,10 @@ export interface Rule {
   readonly missingData: MissingData;
   /** Interval between polls; undefined for a rule that alerts alone feed. */
   readonly intervalMs?: number;
+  /** Time after the end of a silence in which a breach that lasts does not act yet; its interval, milliseconds. */
+  readonly graceMs?: number;
+  /** True where services that this one depends on may stop it. */
+  readonly isDependent?: boolean;
   readonly mode: Mode;
   readonly scaling?: Scaling;
   /** Times from an alarm's first trigger to each escalation step, rising. */
@@ -86,6 +92,35 @@ export interface Scalings {
   readonly frozenUntil?: Moment;
 }
 
+/** What a silence mutes: everything that acts, scaling down, or telling alone. */
+export type Mutes = 'actions' | 'scale_down' | 'notifications';
+
+/** Silence, or one window of it, that covers a service. */
+export interface SilenceWindow {
+  readonly id: string;
+  readonly owner: string;
+  readonly reason: string;
+  readonly mutes: Mutes;
+  /** Whether a breach that lasts at its end acts then, or waits until there is a fresh one. */
+  readonly onEnd: 'act' | 'wait';
+  readonly from: Moment;
+  /** Moment at which it is over. */
+  readonly until: Moment;
+}
+
+/** Service in a phase in which those that depend on it do not act. */
+export interface Parent {
+  readonly name: string;
+  readonly phase: Phase;
+}
+
+/** Acknowledgement of an alarm: somebody has seen it, and it is not told further for a while. */
+export interface Acknowledged {
+  readonly by: string;
+  readonly note: string;
+  readonly until: Moment;
+}
+
 /** Facts a rule is evaluated on at one moment. */
 export interface Observation {
   readonly values: Values;
@@ -100,6 +135,13 @@ export interface Observation {
   /** True where there is something new, such as an alert that fires; always true of polls. */
   readonly news?: boolean;
   readonly killSwitch: boolean;
+  /** Silences of the service that have begun; those that ended long ago may be left out. */
+  readonly silences?: readonly SilenceWindow[];
+  /**
+   * Service that stops this one, null where none does; left out until a decision asks for it, since it is read for
+   * rules in alarm alone.
+   */
+  readonly parent?: Parent | null;
   /** Scaling history of the infrastructure the rule scales. */
   readonly scalings?: Scalings;
   /** Node count; left out until a decision asks for it, since counting costs a read. */
@@ -134,6 +176,11 @@ export interface State {
    * readings are left out.
    */
   readonly trueSince?: Moment;
+  /** Moment at which this breach was seen first, whatever gap or trigger came after. */
+  readonly breachFrom?: Moment;
+  /** Silences that have covered this breach and whose end it waits out: what they mute stays muted until it is over. */
+  readonly waits?: { readonly act?: SilenceWindow; readonly tell?: SilenceWindow };
+  readonly acknowledged?: Acknowledged;
   /** True where the condition has held long enough and has not recovered. */
   readonly inAlarm: boolean;
   /** True where there was a trigger in this alarm. */
@@ -194,8 +241,8 @@ export interface FollowUp {
 }
 
 export type Outcome =
-  /** The decision depends on the node count: read it, and evaluate again with `capacity`. */
-  | { readonly needs: 'capacity' }
+  /** The decision depends on the node count, or on other services: read it, and evaluate again with that. */
+  | { readonly needs: 'capacity' | 'parent' }
   | {
       readonly needs?: undefined;
       readonly state: State;

@@ -162,7 +162,8 @@ export class Evaluator {
     // Without what is only known under the locks: no wisdom time or freeze of the infrastructure stands in the way.
     const facts = factsOf(observation, { killSwitch: this.isOff(observation) });
     const outcome = evaluated(observation, state, facts);
-    if (outcome.needs) return { observation, counts: compiled.infrastructure };
+    if (outcome.needs === 'capacity') return { observation, counts: compiled.infrastructure };
+    if (outcome.needs !== undefined) return { observation };
     if (state === undefined || state !== stored || outcome.changed) return { observation };
     telemetry.evaluations.inc({ reason: outcome.state.reason });
     return momentAfter(observation, outcome.state, facts) === nextMoment ? undefined : { observation };
