@@ -77,6 +77,7 @@ import { ServicesBulkController } from './rules/services-bulk.controller';
 import { ActionsBulkController } from './actions/actions-bulk.controller';
 import { InfrastructuresBulkController } from './infrastructures/infrastructures-bulk.controller';
 import { ServiceListController } from './rules/service-list.controller';
+import { ServicePairs } from './rules/service-pairs';
 import { ServiceStates } from './rules/service-states';
 import { ServiceStatesController } from './rules/service-states.controller';
 import { NodeRechecks } from './rules/rechecks';
@@ -90,6 +91,9 @@ import { ServiceVersionsController } from './services/service-versions.controlle
 import { InfrastructureVersionsController } from './infrastructures/infrastructure-versions.controller';
 import { ActionVersionsController } from './actions/action-versions.controller';
 import { SourceVersionsController } from './alerts/source-versions.controller';
+import { SilenceSweep } from './silences/silence-sweep';
+import { SilencesController } from './silences/silences.controller';
+import { SilencesModule } from './silences/silences.module';
 import { TransferController } from './transfer/transfer.controller';
 import { StoredReferences } from './transfer/stored-references';
 import { TransferModule } from './transfer/transfer.module';
@@ -111,6 +115,7 @@ const ROOMS = [
   HistoryModule,
   TransferModule,
   PeopleModule,
+  SilencesModule,
 ];
 
 /** Controllers of each role; `/health` and `/metrics` are there in every role. */
@@ -151,6 +156,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
     GrantsController,
     TokensController,
     AssetsController,
+    SilencesController,
   ],
   scheduler: [],
   worker: [],
@@ -170,6 +176,7 @@ const RUNS: Record<Role, Type[]> = {
     ActionTests,
     ServiceList,
     ServiceStates,
+    ServicePairs,
     PastValues,
     Decisions,
     Recordings,
@@ -192,6 +199,7 @@ const RUNS: Record<Role, Type[]> = {
     RollUps,
     Retention,
     AuditRetention,
+    SilenceSweep,
   ],
   // One processor for each queue it serves; see SERVES.
   worker: [],

@@ -21,9 +21,14 @@ export interface References {
   actions: ReadonlyMap<string, string>;
   /** Types of actions, by name and by id. */
   actionTypes?: ReadonlyMap<string, string>;
+  services: ReadonlyMap<string, string>;
 }
 
-export const NO_REFERENCES: References = { infrastructures: new Map(), actions: new Map() };
+export const NO_REFERENCES: References = {
+  infrastructures: new Map(),
+  actions: new Map(),
+  services: new Map(),
+};
 
 /** Names of other definitions by their ids. */
 export type Names = ReadonlyMap<string, string>;

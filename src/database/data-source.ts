@@ -37,6 +37,7 @@ import { DefinitionVersions1765200100000 } from '../../migrations/1765200100000-
 import { ApprovalLinks1765200200000 } from '../../migrations/1765200200000-approval-links';
 import { SearchedServices1765300000000 } from '../../migrations/1765300000000-searched-services';
 import { TakenMessages1764500100000 } from '../../migrations/1764500100000-taken-messages';
+import { Silences1765400000000 } from '../../migrations/1765400000000-silences';
 import { ENTITIES } from './entities';
 
 /** Time after which an unanswered query fails, milliseconds: a server or network that has gone silent never answers. */
@@ -144,6 +145,7 @@ function dataSource(url: string, extra: object): DataSource {
       DefinitionVersions1765200100000,
       ApprovalLinks1765200200000,
       SearchedServices1765300000000,
+      Silences1765400000000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

@@ -5,5 +5,8 @@ import { Database } from './database';
 import { SignOfLife } from './sign-of-life';
 
 @Global()
-@Module({ providers: [Database, ClockSync, SignOfLife, Audit], exports: [Database, ClockSync, SignOfLife, Audit] })
+@Module({
+  providers: [Database, ClockSync, SignOfLife, Audit],
+  exports: [Database, ClockSync, SignOfLife, Audit],
+})
 export class DatabaseModule {}

@@ -55,6 +55,17 @@ export interface MetricChoice extends MappingChoice {
   window?: { function: string; seconds: number; minSamples?: number };
 }
 
+/** What a service depends on: it does not act while that is in one of the phases. */
+export interface Dependency {
+  /** Id of the other service; absent where `match` says which. */
+  service?: string;
+  /** Labels that the other has. */
+  match?: Record<string, string>;
+  /** Labels whose values both have alike. */
+  equal: string[];
+  whenPhase: string[];
+}
+
 @Entity('services')
 export class ServiceRow extends DefinitionRow {
   @Column('text') description: string;
@@ -92,6 +103,7 @@ export class ServiceRow extends DefinitionRow {
   /** Ids of the actions that tell people of its executions that wait for approval. */
   @Column('uuid', { name: 'approval_action_ids', array: true }) approvalActionIds: string[];
   @Column('int', { name: 'max_actions_per_hour', nullable: true }) maxActionsPerHour: number | null;
+  @Column('jsonb', { name: 'depends_on' }) dependsOn: Dependency[];
 }
 
 @Entity('sources')

@@ -88,6 +88,8 @@ function decided(services: Given[], given: Partial<BatchFacts> = {}): BatchDecis
     counts: new Map(),
     memory: NOTHING_KEPT,
     killSwitch: false,
+    silencesOf: () => undefined,
+    parents: new Map(),
     isOfAlerts: false,
     now: NOW,
     newId: () => `id-${++ids}`,

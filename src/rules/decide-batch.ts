@@ -1,6 +1,6 @@
 import type { InfrastructureRow } from '../database/entities';
 import { NEVER_SCALED, scaled } from '../engine/evaluate';
-import type { Moment, Reason, State } from '../engine/types';
+import type { Moment, Reason, SilenceWindow, State } from '../engine/types';
 import {
   BatchCapacity,
   type Counts,
@@ -9,6 +9,8 @@ import {
 } from './batch-capacity';
 import { evaluated, factsOf, momentAfter, scalingsInTime, stateInTime } from './evaluation';
 import { askOf, entryOf, type LedgerEntry, type LockedState } from './ledger-entry';
+import type { CompiledService } from './compiled-service';
+import type { Parents } from './parents';
 import type { ServiceObservation } from './service-observation';
 
 /** Decision on a batch of observations by what was read under the locks. Pure. */
@@ -21,6 +23,10 @@ export interface BatchFacts {
   memory: InfrastructureMemory;
   /** True where the configuration has thrown the kill switch. */
   killSwitch: boolean;
+  /** Returns the silences of a service at a moment. */
+  silencesOf: (compiled: CompiledService, at: Moment) => readonly SilenceWindow[] | undefined;
+  /** Services that stop those that depend on them. */
+  parents: Parents;
   /** True where the batch is the job of the alerts that are new. */
   isOfAlerts: boolean;
   now: Moment;
@@ -91,6 +97,8 @@ function decideOne(
   const scalings = scalingsInTime(capacity.scalings(infrastructureId), at, facts.now);
   const around = {
     killSwitch: facts.killSwitch || before.killSwitch,
+    silences: facts.silencesOf(compiled, at.getTime()),
+    parent: facts.parents.get(compiled.service.id) ?? null,
     scalings,
     capacity: capacity.of(infrastructure, at),
   };

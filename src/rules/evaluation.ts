@@ -2,7 +2,16 @@ import { AHEAD_AT_MOST_MS } from '../common/moments-ahead';
 import { own } from '../common/records';
 import { evaluate, initialState, nextMoment } from '../engine/evaluate';
 import { isAhead, scalingsBy, setBack } from '../engine/moments';
-import type { Capacity, Moment, Observation, Outcome, Scalings, State } from '../engine/types';
+import type {
+  Capacity,
+  Moment,
+  Observation,
+  Outcome,
+  Parent,
+  Scalings,
+  SilenceWindow,
+  State,
+} from '../engine/types';
 import type { ServiceObservation } from './service-observation';
 
 /**
@@ -13,6 +22,9 @@ import type { ServiceObservation } from './service-observation';
 /** Surroundings of a service; what is left out is not known yet and takes no part. */
 export interface Around {
   killSwitch: boolean;
+  silences?: readonly SilenceWindow[];
+  /** Service that stops it; null where none does. */
+  parent?: Parent | null;
   scalings?: Scalings;
   capacity?: Capacity;
 }
@@ -28,6 +40,8 @@ export function factsOf(observation: ServiceObservation, around: Around): Observ
     isBlind: isBlind(observation),
     news,
     killSwitch: around.killSwitch,
+    silences: around.silences,
+    parent: around.parent,
     scalings: around.scalings,
     capacity: around.capacity,
   };

@@ -10,6 +10,7 @@ import type { Sql } from '../database/sql-pool';
 import type { Count } from '../engine/asked';
 import type { Decided } from '../engine/evaluate';
 import type { Moment } from '../engine/types';
+import { SilenceBook } from '../silences/silence-book';
 import { NodeCounter } from '../polling/node-counter';
 import type { ClaimedExecution } from '../queue/claimed-execution';
 import { LocalDispatch, type SlotReservation } from '../queue/local-dispatch';
@@ -20,6 +21,8 @@ import { evaluated, factsOf, momentAfter, scalingsInTime, stateInTime } from './
 import { FeedingAlerts } from './feeding-alerts';
 import { Ledger } from './ledger';
 import type { LedgerEntry } from './ledger-entry';
+import type { CompiledService } from './compiled-service';
+import { readParents } from './parents';
 import { Observer } from './observer';
 import { caughtUp, latestOf, type ServiceObservation } from './service-observation';
 
@@ -81,6 +84,7 @@ export class Evaluator {
     private readonly observer: Observer,
     private readonly announcer: Announcer,
     private readonly dispatch: LocalDispatch,
+    private readonly silences: SilenceBook,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -135,8 +139,11 @@ export class Evaluator {
     await this.countAll(wanted, counts);
     const capacity = new BatchCapacity(counts, await this.ledger.lookAt(wanted.map(({ id }) => id)));
     const now = this.now();
+    const parents = await readParents(this.database.keyed, [snapshot]);
     const facts = factsOf(observation, {
       killSwitch: this.isOff(observation),
+      silences: this.silencesOf(snapshot.compiled, at.getTime()),
+      parent: parents.get(snapshot.compiled.service.id) ?? null,
       scalings: scalingsInTime(capacity.scalings(infrastructure?.id ?? ''), at, now),
       capacity: capacity.of(infrastructure, at),
     });
@@ -160,14 +167,22 @@ export class Evaluator {
     const { nextMoment, compiled, state: stored } = observation.snapshot;
     const state = stored && stateInTime(stored, observation.at, now);
     // Without what is only known under the locks: no wisdom time or freeze of the infrastructure stands in the way.
-    const facts = factsOf(observation, { killSwitch: this.isOff(observation) });
+    const facts = factsOf(observation, {
+      killSwitch: this.isOff(observation),
+      silences: this.silencesOf(compiled, observation.at.getTime()),
+    });
     const outcome = evaluated(observation, state, facts);
-    if (outcome.needs === 'capacity') return { observation, counts: compiled.infrastructure };
-    if (outcome.needs !== undefined) return { observation };
+    if (outcome.needs) {
+      // Nodes are not counted for what another service has stopped before it came to that.
+      const isStopped = outcome.needs === 'parent' && state?.reason === 'dependency';
+      return { observation, counts: isStopped ? undefined : compiled.infrastructure };
+    }
     if (state === undefined || state !== stored || outcome.changed) return { observation };
     telemetry.evaluations.inc({ reason: outcome.state.reason });
     return momentAfter(observation, outcome.state, facts) === nextMoment ? undefined : { observation };
   }
+
+  private readonly silencesOf = ({ service }: CompiledService, at: Moment) => this.silences.of(service, at);
 
   private isOff({ snapshot }: ServiceObservation): boolean {
     return this.config.killSwitch || snapshot.killSwitch;
@@ -244,14 +259,19 @@ export class Evaluator {
     places: SlotReservation,
     alongside?: Alongside,
   ): Promise<Committed> {
-    const [locked, , feeding] = await Promise.all([
+    const [{ states: locked, silences }, , feeding, parents] = await Promise.all([
       this.ledger.lock(
         sql,
         observations.map(({ snapshot }) => snapshot.compiled.service),
       ),
       alongside?.(sql),
       this.feedingAlerts.of(sql, observations),
+      readParents(
+        sql,
+        observations.map(({ snapshot }) => snapshot),
+      ),
     ]);
+    if (silences !== undefined) await this.silences.upTo(silences);
     const memory = await this.ledger.lockInfrastructures(sql, countedOf(observations, counts));
     const now = this.now();
     setRight(locked, observations, now);
@@ -263,6 +283,8 @@ export class Evaluator {
       counts,
       memory,
       killSwitch: this.config.killSwitch,
+      silencesOf: this.silencesOf,
+      parents,
       isOfAlerts: alongside !== undefined,
       now,
       newId,

@@ -1,5 +1,5 @@
 import { explain, number, seconds, why, type Circumstances, type Why } from '../engine/explain';
-import type { Scalings, State } from '../engine/types';
+import type { Parent, Scalings, SilenceWindow, State } from '../engine/types';
 import type { CompiledService } from './compiled-service';
 import type { ServiceObservation } from './service-observation';
 import { own } from '../common/records';
@@ -10,6 +10,8 @@ type ObservedReadings = Pick<ServiceObservation, 'values' | 'errors' | 'notes' |
 export interface Surroundings {
   scalings?: Scalings;
   killSwitch?: boolean;
+  silences?: readonly SilenceWindow[];
+  parent?: Parent | null;
 }
 
 /** Returns a service's state as a sentence, at the moment of an observation. */
@@ -43,7 +45,7 @@ function circumstances(
   compiled: CompiledService,
   state: State,
   { values, errors, notes, told, toldTotal }: ObservedReadings,
-  { scalings, killSwitch }: Surroundings,
+  { scalings, killSwitch, silences, parent }: Surroundings,
 ): Circumstances {
   const { service } = compiled;
   const readings: Record<string, Circumstances['values'][string]> = {};
@@ -61,6 +63,8 @@ function circumstances(
     wisdomUntil: wisdomUntil(compiled, state),
     killSwitch,
     scalings,
+    silences,
+    parent,
     missingData: service.missingData,
     alerts: told,
     alertsTotal: toldTotal,

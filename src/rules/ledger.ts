@@ -33,6 +33,13 @@ import {
   type TriggerEntry,
 } from './sql/triggers';
 
+/** What was read under the locks of services. */
+export interface Locked {
+  states: Map<string, LockedState>;
+  /** Revision of the silences; undefined where no service is there any more. */
+  silences?: string;
+}
+
 /** State, ledger, triggers and executions in PostgreSQL: locked in one order by all processes, written in batches. */
 @Injectable()
 export class Ledger {
@@ -42,8 +49,8 @@ export class Ledger {
    * Locks services until the transaction ends, so that one evaluation of a service commits at a time, its first one
    * too.
    */
-  async lock(sql: Sql, services: readonly ServiceRow[]): Promise<Map<string, LockedState>> {
-    if (services.length === 0) return new Map();
+  async lock(sql: Sql, services: readonly ServiceRow[]): Promise<Locked> {
+    if (services.length === 0) return { states: new Map() };
     const ids = uuids(services.map(({ id }) => id));
     const [rows, states] = await Promise.all([
       LOCK_SERVICES.rows(sql, [ids]),
@@ -62,7 +69,7 @@ export class Ledger {
       one.decisionId = decision_id;
       one.nextMoment = next_moment?.getTime();
     }
-    return locked;
+    return { states: locked, silences: rows[0]?.silences };
   }
 
   /** Locks infrastructures until the transaction ends, so that two rules never take the same place. */

@@ -6,6 +6,7 @@ import { Database } from '../database/database';
 import { changeDefinitions, DefinitionStore, type Columns } from '../database/definitions';
 import { InfrastructureRow, ServiceRow } from '../database/entities';
 import { RuleCompiler } from './rule-compiler';
+import { SilenceBook } from '../silences/silence-book';
 import { ServiceLoader } from './service-loader';
 import { PolledServiceCache } from './polled-service-cache';
 
@@ -33,6 +34,7 @@ const columns = (name: string, given: Partial<ServiceRow> = {}): Columns<Service
   policy: { type: 'fixed', params: {} },
   actionIds: [],
   escalations: [],
+  dependsOn: [],
   expect: null,
   recoveryActionIds: [],
   mode: 'auto',
@@ -101,9 +103,10 @@ describe('the cache of polled services', () => {
     const policies = { get: () => ({ strategy: {}, options: { params: class {} } }) } as never;
     const secrets = { open: () => ({ params: {}, texts: [] }) } as never;
     const compiler = new RuleCompiler(metrics, reads, unused, unused, policies, secrets);
-    const loader = new ServiceLoader(database, compiler);
+    const silences = new SilenceBook(database);
+    const loader = new ServiceLoader(database, compiler, silences);
     jest.spyOn(loader['logger'], 'error').mockReturnValue();
-    polledServices = new PolledServiceCache(database, loader);
+    polledServices = new PolledServiceCache(database, loader, silences);
     await polledServices.due(INTERVAL, 0, 0);
     readAll = false;
   });

@@ -5,6 +5,7 @@ import { Database } from '../database/database';
 import { changedDefinitions, changesAfter, type DefinitionChange } from '../database/definition-changes';
 import { stateOf } from '../engine/evaluate';
 import type { State } from '../engine/types';
+import { SILENCE_REVISION, SilenceBook } from '../silences/silence-book';
 import type { ServiceSnapshot } from './compiled-service';
 import { ServiceLoader, SNAPSHOT, type SnapshotRow } from './service-loader';
 import { SlotIndex } from './slot-index';
@@ -32,6 +33,8 @@ interface Known {
 /** Changes committed after a point. */
 interface News extends Known {
   killSwitch: boolean;
+  /** Revision of the silences. */
+  silences: string;
   changes: DefinitionChange[] | null;
   states: { id: string; state: State; nextMoment: number | null }[] | null;
 }
@@ -54,6 +57,7 @@ export class PolledServiceCache {
   constructor(
     private readonly database: Database,
     private readonly loader: ServiceLoader,
+    private readonly silences: SilenceBook,
   ) {}
 
   /** Returns the enabled, polled services of a range of slots, at least as new as committed when this was called. */
@@ -69,7 +73,8 @@ export class PolledServiceCache {
     const { known } = this;
     // After a failure nothing is taken for granted: another server may answer, which has lost what this one knew.
     this.known = undefined;
-    const { killSwitch, changes, states, ...next } = await this.news(known);
+    const { killSwitch, silences, changes, states, ...next } = await this.news(known);
+    await this.silences.upTo(silences);
     this.killSwitch = killSwitch;
     const isContinued = known !== undefined && endOf(next.snapshot) >= endOf(known.snapshot);
     const changed =
@@ -92,7 +97,7 @@ export class PolledServiceCache {
   private async news(known: Known | undefined): Promise<News> {
     const [row] = await this.database.rows<News>(
       `SELECT (SELECT revision FROM definition_revision), pg_current_snapshot()::text AS snapshot,
-         (SELECT is_on FROM kill_switch) AS "killSwitch", ${changesAfter('$3')} AS changes,
+         (SELECT is_on FROM kill_switch) AS "killSwitch", ${SILENCE_REVISION} AS silences, ${changesAfter('$3')} AS changes,
          (SELECT jsonb_agg(jsonb_build_object('id', st.service_id, 'state', st.state,
              'nextMoment', (extract(epoch FROM st.next_moment) * 1000)::float8))
           FROM (SELECT service_id, state, next_moment FROM service_states

@@ -30,6 +30,7 @@ const SAID_ALIKE = [
   'policy',
   'actionIds',
   'escalations',
+  'dependsOn',
   'expect',
   'recoveryActionIds',
   'mode',
@@ -96,6 +97,8 @@ export class RuleCompiler {
       repeat: service.repeat,
       missingData: service.missingData,
       intervalMs: service.polled ? service.intervalSeconds * 1000 : undefined,
+      graceMs: service.intervalSeconds * 1000,
+      isDependent: service.dependsOn.length > 0,
       mode: service.mode,
       scaling: this.scaling(service, infrastructure),
       escalationMs:

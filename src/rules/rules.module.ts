@@ -9,6 +9,7 @@ import { Evaluator } from './evaluator';
 import { FeedingAlerts } from './feeding-alerts';
 import { Ledger } from './ledger';
 import { Observer } from './observer';
+import { SilencesModule } from '../silences/silences.module';
 import { PoliciesModule } from '../policies/policies.module';
 import { PolledServiceCache } from './polled-service-cache';
 import { PushedSamples } from './pushed-samples';
@@ -18,7 +19,7 @@ import { Unpolled } from './unpolled';
 
 /** Module of the rules: observing, evaluating, deciding. */
 @Module({
-  imports: [PollingModule, AlertsModule, HistoryModule, PoliciesModule],
+  imports: [PollingModule, AlertsModule, HistoryModule, PoliciesModule, SilencesModule],
   providers: [
     RuleCompiler,
     ServiceLoader,

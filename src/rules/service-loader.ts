@@ -8,6 +8,7 @@ import { InfrastructureRow, ServiceRow } from '../database/entities';
 import { Statement } from '../database/statement';
 import { stateOf } from '../engine/evaluate';
 import type { State } from '../engine/types';
+import { SILENCE_REVISION, SilenceBook } from '../silences/silence-book';
 import { brokenService } from './broken-service';
 import type { CompiledService, ServiceSnapshot } from './compiled-service';
 import { CompiledServices, type Versions } from './compiled-services';
@@ -19,11 +20,14 @@ export interface SnapshotRow extends Versions {
   state: State | null;
   next_moment: Date | null;
   kill_switch: boolean;
+  /** Revision of the silences. */
+  silences: string;
 }
 
 /** SQL that reads `SnapshotRow`s; a condition on the service `s` follows. */
 export const SNAPSHOT = `
-  SELECT s.id, s.version, i.version AS infrastructure_version, st.state, st.next_moment, k.is_on AS kill_switch
+  SELECT s.id, s.version, i.version AS infrastructure_version, st.state, st.next_moment, k.is_on AS kill_switch,
+    ${SILENCE_REVISION} AS silences
   FROM services s CROSS JOIN kill_switch k
     LEFT JOIN LATERAL (SELECT * FROM infrastructures WHERE id = s.infrastructure_id LIMIT 1) i ON true
     LEFT JOIN LATERAL (SELECT * FROM service_states WHERE service_id = s.id LIMIT 1) st ON true`;
@@ -45,6 +49,7 @@ export class ServiceLoader {
   constructor(
     private readonly database: Database,
     private readonly compiler: RuleCompiler,
+    private readonly silences: SilenceBook,
   ) {}
 
   async byIds(ids: readonly string[]): Promise<ServiceSnapshot[]> {
@@ -56,6 +61,7 @@ export class ServiceLoader {
   async snapshots(rows: readonly SnapshotRow[]): Promise<ServiceSnapshot[]> {
     const changed = rows.filter((row) => !this.kept.has(row.id, row)).map(({ id }) => id);
     if (changed.length > 0) await this.load(changed);
+    if (rows.length > 0) await this.silences.upTo(rows.at(-1)!.silences);
     return rows.flatMap(({ id, state, next_moment, kill_switch }) => {
       const compiled = this.kept.get(id);
       if (compiled === undefined) return [];

@@ -1,5 +1,5 @@
-import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { ApiBearerAuth, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { GivenQuery } from '../api/filters';
 import { queryOf } from '../api/page-query';
 import { momentOf, momentProblem } from '../api/range-query';
@@ -7,11 +7,20 @@ import { Needs } from '../auth/access';
 import { checked } from '../common/check';
 import { Decimal, Text } from '../common/fields';
 import { Decisions, DecisionsQuery } from './decisions';
+import { ServicePairs } from './service-pairs';
 import { ServiceStates } from './service-states';
 
 class WhyQuery {
   @Text({ description: 'The moment (RFC 3339); by default now', optional: true, check: momentProblem })
   at?: string;
+}
+
+class AcknowledgeDto {
+  @Text({ description: 'What is known, or done about it', minLength: 1, maxLength: 1_000 })
+  note: string;
+
+  @Decimal({ description: 'Until it is told again, if it lasts', unit: 's', minimum: 1, maximum: 2_592_000 })
+  forSeconds = 14_400;
 }
 
 class ReportQuery {
@@ -27,6 +36,7 @@ export class ServiceStatesController {
   constructor(
     private readonly states: ServiceStates,
     private readonly ledger: Decisions,
+    private readonly pairs: ServicePairs,
   ) {}
 
   @Get('state')
@@ -75,6 +85,33 @@ export class ServiceStatesController {
   @ApiOperation({ summary: 'Reads every metric now and says what the rule would, without acting or storing' })
   evaluate(@Param('ref') reference: string) {
     return this.states.evaluate(reference);
+  }
+
+  @Get('dependencies')
+  @Needs('viewer')
+  @ApiOperation({ summary: 'Which services it depends on, which depend on it, and what pairs with none' })
+  dependencies(@Param('ref') reference: string) {
+    return this.pairs.of(reference);
+  }
+
+  @Post('acknowledge')
+  @Needs('operator')
+  @HttpCode(200)
+  @ApiBody({ type: AcknowledgeDto })
+  @ApiOperation({
+    summary: 'Acknowledges an alarm: its further steps wait; scaling goes on; 409 when it is not in alarm',
+  })
+  acknowledge(@Param('ref') reference: string, @Body() body: unknown) {
+    const { note, forSeconds } = checked(AcknowledgeDto, body);
+    return this.states.acknowledge(reference, note, forSeconds);
+  }
+
+  @Delete('acknowledge')
+  @Needs('operator')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Ends an acknowledgement' })
+  endAcknowledgement(@Param('ref') reference: string) {
+    return this.states.endAcknowledgement(reference);
   }
 
   @Post('end-wisdom')

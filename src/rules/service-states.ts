@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { currentCaller } from '../common/caller';
 import { CLOCK, type Clock } from '../common/clock';
+import { differences } from '../common/differences';
 import { Conflict, NotFound } from '../common/errors';
 import { newId } from '../common/ids';
 import { AHEAD_AT_MOST_MS } from '../common/moments-ahead';
@@ -14,11 +15,14 @@ import { initialState } from '../engine/evaluate';
 import type { Why } from '../engine/explain';
 import { isAhead, setBack } from '../engine/moments';
 import type { Reason, State } from '../engine/types';
+import { silencingOf } from '../engine/silencing';
+import { SilenceBook } from '../silences/silence-book';
 import { Evaluator } from './evaluator';
+import { readParents } from './parents';
 import { explanationOf, toldOf, wisdomUntil, type Surroundings } from './explanation';
 import { Ledger } from './ledger';
 import { Observer } from './observer';
-import type { ServiceSnapshot } from './compiled-service';
+import type { CompiledService, ServiceSnapshot } from './compiled-service';
 import { ServiceLoader } from './service-loader';
 import { valuesOf, type ServiceObservation, type ShownValues } from './service-observation';
 import { Unpolled, type Known } from './unpolled';
@@ -32,6 +36,9 @@ export interface ShownState {
   values: ShownValues;
   holdUntil?: string;
   wisdomUntil?: string;
+  /** Silence that mutes it, where the reason is `silenced`. */
+  silence?: { id: string; owner: string; reason: string; until: string };
+  acknowledged?: { by: string; note: string; until: string };
   lastTriggeredAt?: string;
   nextPollAt?: string;
 }
@@ -62,6 +69,7 @@ export class ServiceStates {
     private readonly queues: Queues,
     private readonly unpolled: Unpolled,
     private readonly journal: Audit,
+    private readonly silences: SilenceBook,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
@@ -166,10 +174,74 @@ export class ServiceStates {
     return this.state(id);
   }
 
+  /**
+   * Acknowledges an alarm: its further steps wait until then, or are never taken if it ends before.
+   *
+   * @throws Conflict when the service is not in alarm
+   */
+  async acknowledge(reference: string, note: string, forSeconds: number): Promise<ShownState> {
+    const until = this.clock.now().getTime() + forSeconds * 1000;
+    const by = currentCaller()?.actor ?? 'a person';
+    await this.rewrite(
+      reference,
+      (state, name) => {
+        if (!state?.inAlarm)
+          throw new Conflict(`service ${name} is not in alarm: there is nothing to acknowledge`);
+        return { ...state, acknowledged: { by, note, until } };
+      },
+      'acknowledge',
+      `${by} acknowledged the alarm until ${new Date(until).toISOString()}: ${note}`,
+    );
+    return this.state(reference);
+  }
+
+  /** Ends an acknowledgement; what is due is told at the next evaluation. */
+  async endAcknowledgement(reference: string): Promise<void> {
+    const by = currentCaller()?.actor ?? 'a person';
+    await this.rewrite(
+      reference,
+      (state) => {
+        if (state?.acknowledged === undefined) return undefined;
+        const { acknowledged: _, ...rest } = state;
+        return rest;
+      },
+      'end_acknowledgement',
+      `${by} ended the acknowledgement of the alarm`,
+    );
+  }
+
+  /** Writes a state that a person changes, and that it was changed, under the lock of its service. */
+  private async rewrite(
+    reference: string,
+    change: (state: State | undefined, name: string) => State | undefined,
+    action: string,
+    explanation: string,
+  ): Promise<void> {
+    const { id, name } = await this.services.store.get(reference);
+    const isChanged = await this.database.transaction(async (sql) => {
+      await sql.rows('SELECT FROM services WHERE id = $1 FOR NO KEY UPDATE', [id]);
+      const [row] = await sql.rows<{ state: State }>(
+        'SELECT state FROM service_states WHERE service_id = $1',
+        [id],
+      );
+      const state = change(row?.state, name);
+      if (state === undefined) return false;
+      await this.noteInLedger(sql.rows.bind(sql), id, state, explanation);
+      const changes = differences(
+        { acknowledged: row?.state.acknowledged },
+        { acknowledged: state.acknowledged },
+      );
+      await recordAudit(sql, [{ action, object: { type: 'service', id, name }, changes }]);
+      return true;
+    });
+    if (isChanged) await this.queues.addServices([{ id }], this.clock.now());
+  }
+
   private async noteInLedger(
     rows: (text: string, values: unknown[]) => Promise<unknown>,
     id: string,
     state: State,
+    explanation = `${currentCaller()?.actor ?? 'a person'} ended the wisdom time early`,
   ): Promise<void> {
     const decision = newId();
     const now = this.clock.now();
@@ -180,14 +252,7 @@ export class ServiceStates {
     await rows(
       `INSERT INTO decisions (id, service_id, started_at, phase, reason, explanation, metric_values)
        VALUES ($1, $2, $3, $4, $5, $6, '{}')`,
-      [
-        decision,
-        id,
-        now,
-        state.phase,
-        state.reason,
-        `${currentCaller()?.actor ?? 'a person'} ended the wisdom time early`,
-      ],
+      [decision, id, now, state.phase, state.reason, explanation],
     );
     // Where it is not polled, a lost job must not cost the look at it.
     await rows(
@@ -217,11 +282,26 @@ export class ServiceStates {
   private async surroundings(snapshots: readonly ServiceSnapshot[]): Promise<Surroundings[]> {
     const idOf = ({ compiled }: ServiceSnapshot) => compiled.infrastructure?.id;
     const ids = new Set(snapshots.flatMap((snapshot) => idOf(snapshot) ?? []));
-    const scalings = await this.ledger.scalings([...ids]);
+    const [scalings, parents] = await Promise.all([
+      this.ledger.scalings([...ids]),
+      readParents(this.database.keyed, snapshots),
+      this.silences.current(),
+    ]);
+    const now = this.clock.now().getTime();
     return snapshots.map((snapshot) => ({
       killSwitch: snapshot.killSwitch,
+      silences: this.silences.of(snapshot.compiled.service, now),
+      parent: parents.get(snapshot.compiled.service.id) ?? null,
       scalings: scalings.get(idOf(snapshot) ?? ''),
     }));
+  }
+
+  private silenceOf({ rule }: CompiledService, state: State, { silences }: Surroundings, now: number) {
+    if (state.reason !== 'silenced') return undefined;
+    const silencing = silencingOf(rule, state, silences, 'act', now);
+    if (silencing === undefined) return undefined;
+    const { id, owner, reason, until } = silencing.silence;
+    return { id, owner, reason, until: new Date(until).toISOString() };
   }
 
   private show(observation: ServiceObservation, state: State, around: Surroundings): ShownState {
@@ -242,11 +322,19 @@ export class ServiceStates {
       values: valuesOf(compiled, observation),
       holdUntil: state.reason === 'holding' ? moment(state.pendingSince! + rule.holdMs) : undefined,
       wisdomUntil: wisdomEnds !== undefined && wisdomEnds > now ? moment(wisdomEnds) : undefined,
+      silence: this.silenceOf(compiled, state, around, now),
+      acknowledged: acknowledgedOf(state, now),
       lastTriggeredAt: moment(state.lastTriggeredAt),
       nextPollAt: nextPoll === undefined ? undefined : moment(nextPoll * 1000),
     };
   }
 }
+
+/** Returns the acknowledgement that holds at a moment. */
+export const acknowledgedOf = ({ acknowledged }: State, now: number) =>
+  acknowledged !== undefined && acknowledged.until > now
+    ? { ...acknowledged, until: new Date(acknowledged.until).toISOString() }
+    : undefined;
 
 /** Returns the stored state; before the first evaluation, the initial one. */
 function rememberedOf({ compiled, state }: ServiceSnapshot): State {

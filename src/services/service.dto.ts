@@ -67,6 +67,43 @@ export class EscalationDto {
   actions: string[];
 }
 
+const PHASES = ['ok', 'pending', 'alarm', 'unknown'];
+
+/** Another service on which one depends, or all that have some labels. */
+export class DependencyDto {
+  @Text({ description: 'Name or id of the other service', optional: true, minLength: 1, maxLength: 200 })
+  service?: string;
+
+  @TextMap({ description: 'Labels that the other services have', optional: true })
+  match?: Record<string, string>;
+
+  @TextList({ description: 'Labels whose values both must have alike', maxItems: 20 })
+  equal: string[] = [];
+
+  @TextList({
+    description: `Phases of the other in which this one does not act: ${PHASES.join(', ')}`,
+    maxItems: 4,
+  })
+  whenPhase: string[] = ['alarm'];
+
+  problems(): FieldError[] {
+    const problems: FieldError[] = [];
+    if ((this.service === undefined) === (this.match === undefined))
+      problems.push({ pointer: '', detail: 'must have either service or match' });
+    if (this.match !== undefined && Object.keys(this.match).length === 0)
+      problems.push({
+        pointer: '/match',
+        detail: 'must have at least one label, or it would be every service',
+      });
+    if (this.whenPhase.length === 0)
+      problems.push({ pointer: '/whenPhase', detail: 'must have at least one phase' });
+    for (const [index, phase] of this.whenPhase.entries())
+      if (!PHASES.includes(phase))
+        problems.push({ pointer: `/whenPhase/${index}`, detail: `must be one of ${PHASES.join(', ')}` });
+    return problems;
+  }
+}
+
 /** Expectation of a trigger: what it is to bring about, and by when. */
 export class ExpectDto {
   @Text({
@@ -176,6 +213,12 @@ export class ServiceDto {
   })
   expect?: ExpectDto;
 
+  @ListOf(() => DependencyDto, {
+    description: 'Services during whose alarm this one does not act; one hop',
+    maxItems: 20,
+  })
+  dependsOn: DependencyDto[] = [];
+
   @Choice(['auto', 'shadow', 'approve'], {
     description: 'shadow: everything but the act; approve: waits for a person',
   })
@@ -216,6 +259,10 @@ export class ServiceDto {
       if (actions.length === 0)
         problems.push({ pointer: `/then/${index}/actions`, detail: 'must name at least one action' });
     });
+    this.dependsOn.forEach((one, index) => {
+      for (const { pointer, detail } of one.problems())
+        problems.push({ pointer: `/dependsOn/${index}${pointer}`, detail });
+    });
     return problems;
   }
 }
@@ -234,4 +281,10 @@ export function namedActions({
     approvalActions,
     ...steps.map((step) => (Object(step) as { actions?: unknown }).actions),
   ].flat();
+}
+
+/** Returns the names of the services on which one depends, of a body that is not checked yet. */
+export function namedServices({ dependsOn }: Record<string, unknown>): unknown[] {
+  const entries = Array.isArray(dependsOn) ? dependsOn : [];
+  return entries.map((one) => (Object(one) as { service?: unknown }).service);
 }

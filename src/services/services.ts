@@ -13,8 +13,8 @@ import { slotOf } from '../common/ids';
 import { own, put } from '../common/records';
 import { Secrets } from '../common/secrets';
 import { Database } from '../database/database';
-import { DefinitionStore, type Columns } from '../database/definitions';
-import { ServiceRow, type MetricChoice } from '../database/entities';
+import { DefinitionStore, userWords, type Columns, type User } from '../database/definitions';
+import { ServiceRow, type Dependency, type MetricChoice } from '../database/entities';
 import { firstSeries, nextSeries } from '../database/series';
 import { Infrastructures } from '../infrastructures/infrastructures';
 import { MetricRegistry } from '../metrics/metric-registry';
@@ -22,7 +22,8 @@ import { Queues } from '../queue/queues';
 import { compileCondition, CONDITION_FUNCTIONS, ConditionError, isMetricName } from '../engine/condition';
 import { MAX_WINDOW_READINGS } from '../engine/window';
 import { PolicyRegistry } from '../policies/policy-registry';
-import { MetricDto, namedActions, ServiceDto } from './service.dto';
+import { refuseCircles } from './dependencies';
+import { DependencyDto, MetricDto, namedActions, namedServices, ServiceDto } from './service.dto';
 
 const MAX_METRICS = 100;
 
@@ -63,14 +64,20 @@ export class Services extends VersionedDefinitions<ServiceRow> {
   /** Finds the infrastructures and actions that the bodies name; unknown ones are left out. */
   protected override async named(bodies: readonly unknown[]): Promise<References> {
     const given = bodies.map((body) => (body ?? {}) as Record<string, unknown>);
-    const [infrastructures, actions] = await Promise.all([
+    const [infrastructures, actions, services] = await Promise.all([
       this.infrastructures.store.findMany(textsOf(given.map(({ infrastructure }) => infrastructure))),
       this.actions.store.findMany(textsOf(given.flatMap(namedActions))),
+      this.store.findMany(textsOf(given.flatMap(namedServices))),
     ]);
     const actionTypes = new Map(
       actions.flatMap(({ id, name, type }) => [[id, type] as const, [name, type] as const]),
     );
-    return { infrastructures: idsOf(infrastructures), actions: idsOf(actions), actionTypes };
+    return {
+      infrastructures: idsOf(infrastructures),
+      actions: idsOf(actions),
+      services: idsOf(services),
+      actionTypes,
+    };
   }
 
   /**
@@ -89,6 +96,7 @@ export class Services extends VersionedDefinitions<ServiceRow> {
       onRecovery,
       approvalActions,
       then,
+      dependsOn: dependencies,
       metrics: given,
       policy,
       recovery,
@@ -112,6 +120,7 @@ export class Services extends VersionedDefinitions<ServiceRow> {
       afterSeconds,
       actionIds: actionIdsOf(`/then/${index}/actions`, names, known, errors),
     }));
+    const dependsOn = dependenciesOf(dependencies, known, id, errors);
     if (dto.expect !== undefined)
       errors.push(...conditionErrors('/expect/condition', dto.expect.condition, names));
     if (errors.length > 0) throw new InvalidInput(errors);
@@ -119,6 +128,7 @@ export class Services extends VersionedDefinitions<ServiceRow> {
     return {
       ...dto,
       recovery: recovery ?? null,
+      dependsOn,
       escalations,
       expect: dto.expect === undefined ? null : { ...dto.expect },
       maxActionsPerHour: dto.maxActionsPerHour ?? null,
@@ -238,6 +248,7 @@ export class Services extends VersionedDefinitions<ServiceRow> {
   }
 
   protected override async alongside(manager: EntityManager, rows: ServiceRow[]): Promise<void> {
+    await refuseCircles(manager, rows);
     const ids = rows.map(({ id }) => id);
     await manager.query(
       `DELETE FROM service_actions u USING services s
@@ -267,12 +278,18 @@ export class Services extends VersionedDefinitions<ServiceRow> {
   }
 
   protected override referencesOf(row: ServiceRow): string[] {
-    return [...(row.infrastructureId === null ? [] : [row.infrastructureId]), ...usedActions(row)];
+    const { infrastructureId } = row;
+    return [
+      ...(infrastructureId === null ? [] : [infrastructureId]),
+      ...usedActions(row),
+      ...usedServices(row),
+    ];
   }
 
   protected override async namesOf(ids: readonly string[], manager?: EntityManager): Promise<Names> {
     const infrastructures = await this.infrastructures.store.namesOf(ids, manager);
-    return new Map([...infrastructures, ...(await this.actions.store.namesOf(ids, manager))]);
+    const actions = await this.actions.store.namesOf(ids, manager);
+    return new Map([...infrastructures, ...actions, ...(await this.store.namesOf(ids, manager))]);
   }
 
   protected async show(rows: ServiceRow[], names: Names): Promise<object[]> {
@@ -305,6 +322,9 @@ export class Services extends VersionedDefinitions<ServiceRow> {
         actions: actionIds.map(nameOf),
       })),
       ...(row.expect === null ? {} : { expect: row.expect }),
+      dependsOn: row.dependsOn.map(({ service, ...one }) =>
+        service === undefined ? one : { service: nameOf(service), ...one },
+      ),
       mode: row.mode,
       approvalTtlSeconds: row.approvalTtlSeconds,
       approvalByOther: row.approvalByOther,
@@ -313,10 +333,17 @@ export class Services extends VersionedDefinitions<ServiceRow> {
     }));
   }
 
-  protected async users(): Promise<string[]> {
-    return [];
+  protected async users(manager: EntityManager, { id }: ServiceRow): Promise<string[]> {
+    const services: User[] = await manager.query(
+      `SELECT name, labels FROM services WHERE depends_on @> $1 AND depends_on <> '[]' AND id <> $2 ORDER BY name LIMIT 20`,
+      [JSON.stringify([{ service: id }]), id],
+    );
+    return userWords('service', services);
   }
 }
+
+const usedServices = ({ dependsOn }: ServiceRow): string[] =>
+  dependsOn.flatMap(({ service }) => service ?? []);
 
 const usedActions = ({
   actionIds,
@@ -341,6 +368,7 @@ function withKept(references: References, before: ServiceRow | undefined): Refer
       ...references.infrastructures,
     ]),
     actions: new Map([...usedActions(before).map(itself), ...references.actions]),
+    services: new Map([...usedServices(before).map(itself), ...references.services]),
   };
 }
 
@@ -384,6 +412,23 @@ function actionIdsOf(
       errors.push({ pointer: `${pointer}/${index}`, detail: 'must not name an action twice' });
   });
   return ids.filter((id) => id !== undefined);
+}
+
+function dependenciesOf(
+  given: readonly DependencyDto[],
+  { services }: References,
+  self: string,
+  errors: FieldError[],
+): Dependency[] {
+  return given.map(({ service, match, equal, whenPhase }, index) => {
+    const rest = { equal: [...new Set(equal)], whenPhase: [...new Set(whenPhase)] };
+    if (service === undefined) return { match, ...rest };
+    const id = services.get(service);
+    const pointer = `/dependsOn/${index}/service`;
+    if (id === undefined) errors.push({ pointer, detail: `there is no service ${JSON.stringify(service)}` });
+    else if (id === self) errors.push({ pointer, detail: 'must be another service' });
+    return { service: id ?? '', ...rest };
+  });
 }
 
 const textsOf = (values: readonly unknown[]): string[] => [

@@ -168,7 +168,7 @@ test('windows are those of a calendar on the wall, in zones that change and zone
       fc.constantFrom(...zones),
       fc.constantFrom(...changes),
       fc.uniqueArray(fc.integer({ min: 0, max: 6 }), { maxLength: 3 }),
-      fc.uniqueArray(fc.constantFrom(0, 1, 2, 3, 12, 23), { minLength: 1, maxLength: 3 }),
+      fc.uniqueArray(fc.constantFrom<number[]>(0, 1, 2, 3, 12, 23), { minLength: 1, maxLength: 3 }),
       fc.constantFrom(0, 30),
       fc.uniqueArray(fc.constantFrom(1, 8, 29, -1, -3), { maxLength: 2 }),
       (zone, day, days, hours, minute, monthDays) => {

@@ -7,7 +7,7 @@ import { Turns } from '../common/turns';
 import { Database } from '../database/database';
 import { changeDefinitions } from '../database/definitions';
 import type { DefinitionRow, ServiceRow } from '../database/entities';
-import { namedActions } from '../services/service.dto';
+import { namedActions, namedServices } from '../services/service.dto';
 import {
   isObject,
   SECTION_NAMES,
@@ -76,15 +76,19 @@ export class Import {
   async drafted(entries: Entries, errors: FieldError[], skip = false) {
     const drafts: Drafts = { infrastructures: [], actions: [], services: [], sources: [] };
     const skipped: Skipped[] = [];
-    const ids = { infrastructures: new Map<string, string>(), actions: new Map<string, string>() };
+    const ids = {
+      infrastructures: new Map<string, string>(),
+      actions: new Map<string, string>(),
+      services: new Map<string, string>(),
+    };
     const turns = new Turns();
-    const left: LeftOut = { infrastructures: new Set(), actions: new Set() };
+    const left: LeftOut = { infrastructures: new Set(), actions: new Set(), services: new Set() };
     for (const section of SECTION_NAMES) {
       const room = this.rooms.of[section];
       const before = await this.stored(section, entries[section]);
       const references = beside(await room.references(entries[section].map(({ body }) => body)), ids);
       const seen = new Map<string, string>();
-      for (const entry of entries[section]) {
+      for (const entry of section === 'services' ? parentsFirst(entries[section]) : entries[section]) {
         await turns.next();
         if (errors.length >= MISTAKES_AT_MOST) return { drafts, skipped };
         const stored = before.get(entry.name);
@@ -134,10 +138,10 @@ const isUnchanged = ({ before, changes }: Draft<DefinitionRow>): boolean =>
 
 /** Tells whether definitions of a section can be referred to by others. */
 const isReferred = (section: Section): section is Referred =>
-  section === 'infrastructures' || section === 'actions';
+  section === 'infrastructures' || section === 'actions' || section === 'services';
 
 /** Sections whose definitions can be referred to by others. */
-type Referred = 'infrastructures' | 'actions';
+type Referred = 'infrastructures' | 'actions' | 'services';
 
 type LeftOut = Record<Referred, Set<string>>;
 
@@ -146,7 +150,30 @@ const beside = (stored: References, brought: References): References => ({
   ...stored,
   infrastructures: new Map([...stored.infrastructures, ...brought.infrastructures]),
   actions: new Map([...stored.actions, ...brought.actions]),
+  services: new Map([...stored.services, ...brought.services]),
 });
+
+/** Returns services in an order in which each comes after those that it depends on; circles stay as they are. */
+function parentsFirst(entries: readonly Entry[]): Entry[] {
+  const byName = new Map(entries.map((entry) => [entry.name, entry]));
+  const ordered = new Set<Entry>();
+  const begun = new Set<Entry>();
+  for (const first of entries) {
+    // Without recursion: a chain may be as long as the document.
+    for (const left = [first]; left.length > 0;) {
+      const entry = left.at(-1)!;
+      const parents = begun.has(entry) ? [] : parentsIn(entry, byName);
+      begun.add(entry);
+      const open = parents.filter((one) => !begun.has(one));
+      if (open.length > 0) left.push(...open);
+      else ordered.add(left.pop()!);
+    }
+  }
+  return [...ordered];
+}
+
+const parentsIn = ({ body }: Entry, byName: ReadonlyMap<unknown, Entry>): Entry[] =>
+  isObject(body) ? namedServices(body).flatMap((name) => byName.get(name) ?? []) : [];
 
 function twice({ name, pointer }: Entry, seen: Map<string, string>): FieldError[] {
   if (typeof name !== 'string') return [];
@@ -160,6 +187,7 @@ function usesLeftOut({ pointer, body }: Entry, section: Section, left: LeftOut):
   const uses = [
     ...[body.infrastructure].filter((name) => left.infrastructures.has(name as string)),
     ...namedActions(body).filter((name) => left.actions.has(name as string)),
+    ...namedServices(body).filter((name) => left.services.has(name as string)),
   ];
   return uses.map((name) => ({ pointer, detail: `uses ${JSON.stringify(name)}, which is left out` }));
 }

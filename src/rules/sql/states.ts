@@ -1,13 +1,19 @@
 import { BatchStatement, json, Statement, timestamp, uuid } from '../../database/statement';
 import type { State } from '../../engine/types';
+import { SILENCE_REVISION } from '../../silences/silence-book';
 import type { LedgerEntry } from '../ledger-entry';
 
 /** Statements on services and their states. */
 
 /** Locks services in the order of ids, so that two batches that share services never deadlock. */
-export const LOCK_SERVICES = new Statement<{ id: string; version: number; kill_switch: boolean }>(
+export const LOCK_SERVICES = new Statement<{
+  id: string;
+  version: number;
+  kill_switch: boolean;
+  silences: string;
+}>(
   'ledger_services',
-  `SELECT id, version, (SELECT is_on FROM kill_switch) AS kill_switch FROM services WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
+  `SELECT id, version, (SELECT is_on FROM kill_switch) AS kill_switch, ${SILENCE_REVISION} AS silences FROM services WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
 );
 
 export const READ_STATES = new Statement<{

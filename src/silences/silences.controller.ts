@@ -1,0 +1,41 @@
+import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { ApiBody, ApiOperation } from '@nestjs/swagger';
+import { definitionController } from '../api/definition.controller';
+import { Needs } from '../auth/access';
+import { checked } from '../common/check';
+import { Any } from '../common/fields';
+import { SilenceDto } from './silence.dto';
+import { SilencePreview } from './silence-preview';
+import { Silences, SilencesQuery } from './silences';
+
+class PreviewDto {
+  @Any({ description: 'Silence as it would be made' }, { type: 'object' })
+  silence: object;
+}
+
+@Controller('api/v1/silences')
+export class SilencesController extends definitionController(
+  'silences',
+  SilenceDto,
+  Silences,
+  SilencesQuery,
+  {
+    reads: Needs('viewer'),
+    writes: Needs('operator'),
+  },
+) {
+  constructor(private readonly previews: SilencePreview) {
+    super();
+  }
+
+  @Post('preview')
+  @Needs('viewer')
+  @HttpCode(200)
+  @ApiBody({ type: PreviewDto })
+  @ApiOperation({
+    summary: 'What it covers, what it would have muted in 7 days, its next windows, and warnings',
+  })
+  preview(@Body() body: unknown) {
+    return this.previews.of(checked(PreviewDto, body).silence);
+  }
+}
