@@ -1,8 +1,6 @@
 /** The console in a real browser, against the real program: as people find things, by roles and names. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { until, World, type MonscaleProcess } from '../program';
@@ -18,7 +16,6 @@ const PASSWORD = 'a password of the specs';
 const HTML = { Accept: 'text/html,application/xhtml+xml' };
 
 describe('the console', () => {
-  const data = mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'console-'));
   const sink = new WebhookSink();
   let world: World;
   let program: MonscaleProcess;
@@ -27,13 +24,12 @@ describe('the console', () => {
   beforeAll(async () => {
     sinkUrl = await sink.start();
     world = await World.create();
-    program = await world.start('all', { env: { MONSCALE_DATA_DIR: data } });
+    program = await world.start();
   });
 
   afterAll(async () => {
     await world.end();
     await sink.stop();
-    rmSync(data, { recursive: true, force: true });
   });
 
   describe('as it is served', () => {
@@ -137,7 +133,7 @@ describe('the console', () => {
 
     /** One story after the other: each begins where the one before has ended. */
     it('leads from the setup URL to a first rule that has called a webhook', async () => {
-      await page.goto(readFileSync(join(data, 'setup-url'), 'utf8').trim());
+      await page.goto(await until(() => /\S+\/setup\?token=\S+/.exec(program.output)?.[0], 10_000));
       await heading('Set up monscale').waitFor();
       await page.getByLabel('Username').fill('anna');
       await page.getByLabel('Password', { exact: true }).fill('short');
@@ -264,6 +260,7 @@ describe('the console', () => {
       await page.getByRole('option', { name: /Overview/ }).waitFor();
       await page.keyboard.press('Enter');
       await heading('Overview').waitFor();
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
       await page.getByRole('button', { name: 'Theme' }).focus();
       await page.keyboard.press('Enter');
       await page.getByRole('menuitemradio', { name: 'Dark' }).focus();

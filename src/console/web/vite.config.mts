@@ -39,6 +39,7 @@ export default defineConfig({
     reportCompressedSize: false,
     chunkSizeWarningLimit: 1_000,
     rolldownOptions: {
+      checks: { pluginTimings: false },
       onwarn: (warning, warn) => {
         // "use client" is for servers that render.
         if (warning.code !== 'MODULE_LEVEL_DIRECTIVE') warn(warning);

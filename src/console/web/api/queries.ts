@@ -111,7 +111,7 @@ export const versionsQuery = (ref: string) =>
     queryKey: ['services', ref, 'versions'],
     queryFn: () =>
       answer<Versions>(
-        client.GET('/api/v1/services/{ref}/versions' as '/api/v1/services/{ref}', {
+        client.GET('/api/v1/services/{ref}/versions', {
           params: { path: { ref } },
         }),
       ),

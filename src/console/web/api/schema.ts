@@ -338,6 +338,41 @@ export interface paths {
         patch: operations["ActionsController_patch"];
         trace?: never;
     };
+    "/api/v1/services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List services, by what they are and by their state now */
+        get: operations["ServiceListController_page"];
+        put?: never;
+        /** Create */
+        post: operations["ServicesController_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/services/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many services a filter selects, by phase, reason and mode */
+        get: operations["ServiceListController_counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/services/{ref}/state": {
         parameters: {
             query?: never;
@@ -451,24 +486,6 @@ export interface paths {
         get: operations["SamplesController_samples"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/services": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List services */
-        get: operations["ServicesController_list"];
-        put?: never;
-        /** Create */
-        post: operations["ServicesController_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -625,6 +642,24 @@ export interface paths {
         put?: never;
         /** Say what came of an unknown one */
         post: operations["ExecutionsController_resolve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/approve/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The page that a link in a message opens: what waits for approval; it asks, and does nothing */
+        get: operations["ApprovalController_ask"];
+        put?: never;
+        /** Approve or reject by a link, once */
+        post: operations["ApprovalController_decide"];
         delete?: never;
         options?: never;
         head?: never;
@@ -978,6 +1013,295 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/services/{ref}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Versions, newest first: who made each, when, and what it changed */
+        get: operations["ServiceVersionsController_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/services/{ref}/versions/{n}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What it was in one version; secrets are masked */
+        get: operations["ServiceVersionsController_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/services/{ref}/versions/{n}/difference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What another version has otherwise than this one, field by field */
+        get: operations["ServiceVersionsController_difference"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/services/{ref}/versions/{n}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make it what it was in this version: a new version, checked like any other */
+        post: operations["ServiceVersionsController_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/infrastructures/{ref}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Versions, newest first: who made each, when, and what it changed */
+        get: operations["InfrastructureVersionsController_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/infrastructures/{ref}/versions/{n}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What it was in one version; secrets are masked */
+        get: operations["InfrastructureVersionsController_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/infrastructures/{ref}/versions/{n}/difference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What another version has otherwise than this one, field by field */
+        get: operations["InfrastructureVersionsController_difference"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/infrastructures/{ref}/versions/{n}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make it what it was in this version: a new version, checked like any other */
+        post: operations["InfrastructureVersionsController_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/actions/{ref}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Versions, newest first: who made each, when, and what it changed */
+        get: operations["ActionVersionsController_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/actions/{ref}/versions/{n}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What it was in one version; secrets are masked */
+        get: operations["ActionVersionsController_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/actions/{ref}/versions/{n}/difference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What another version has otherwise than this one, field by field */
+        get: operations["ActionVersionsController_difference"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/actions/{ref}/versions/{n}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make it what it was in this version: a new version, checked like any other */
+        post: operations["ActionVersionsController_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sources/{ref}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Versions, newest first: who made each, when, and what it changed */
+        get: operations["SourceVersionsController_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sources/{ref}/versions/{n}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What it was in one version; secrets are masked */
+        get: operations["SourceVersionsController_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sources/{ref}/versions/{n}/difference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What another version has otherwise than this one, field by field */
+        get: operations["SourceVersionsController_difference"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sources/{ref}/versions/{n}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make it what it was in this version: a new version, checked like any other */
+        post: operations["SourceVersionsController_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who did what, newest first; as application/x-ndjson all of it, without pages */
+        get: operations["AuditController_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/kill-switch": {
         parameters: {
             query?: never;
@@ -1208,7 +1532,10 @@ export interface components {
             token: string;
             /** @description Name of the first user */
             username: string;
-            /** @description Password */
+            /**
+             * Format: password
+             * @description Password
+             */
             password: string;
         };
         Shown: {
@@ -1533,6 +1860,16 @@ export interface components {
              * @default 900
              */
             approvalTtlSeconds: number;
+            /**
+             * @description True: whoever last changed the service, may not approve its executions
+             * @default false
+             */
+            approvalByOther: boolean;
+            /**
+             * @description Names or ids of actions of the types chat, email and webhook: in mode approve each tells people of what waits, with {{ execution.approvalUrl }}
+             * @default []
+             */
+            approvalActions: string[];
         };
         Resolution: {
             /**
@@ -1975,7 +2312,16 @@ export interface operations {
     };
     SessionController_list: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How many to answer at most */
+                limit?: number;
+                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
+                cursor?: string;
+                /** @description Name of the user; several with commas between them are alternatives */
+                user?: string;
+                /** @description The address it was begun from; several with commas between them are alternatives */
+                address?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2179,8 +2525,18 @@ export interface operations {
             query?: {
                 /** @description How many to answer at most */
                 limit?: number;
-                /** @description Where to go on: `nextCursor` of the page before */
+                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
                 cursor?: string;
+                /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
+                search?: string;
+                /** @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                label?: string[];
+                /** @description The metric that counts its nodes; several with commas between them are alternatives */
+                nodes?: string;
+                /** @description The kind of its load balancer; several with commas between them are alternatives */
+                loadBalancer?: string;
+                /** @description Order; with - in front the other way round */
+                sort?: string;
             };
             header?: never;
             path?: never;
@@ -2396,8 +2752,16 @@ export interface operations {
             query?: {
                 /** @description How many to answer at most */
                 limit?: number;
-                /** @description Where to go on: `nextCursor` of the page before */
+                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
                 cursor?: string;
+                /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
+                search?: string;
+                /** @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                label?: string[];
+                /** @description Its type; several with commas between them are alternatives */
+                type?: string;
+                /** @description Order; with - in front the other way round */
+                sort?: string;
             };
             header?: never;
             path?: never;
@@ -2578,6 +2942,112 @@ export interface operations {
             };
         };
     };
+    ServiceListController_page: {
+        parameters: {
+            query?: {
+                /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
+                search?: string;
+                /** @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                label?: string[];
+                /** @description Its phase: ok, pending, alarm, unknown; several with commas between them are alternatives */
+                phase?: string;
+                /** @description Its reason: condition_false, holding, wisdom, infrastructure_wisdom, flapping, at_max_nodes, at_min_nodes, nodes_unknown, policy_satisfied, missing_data, not_polled, not_repeating, disabled, kill_switch, triggered, shadowed, awaiting_approval; several with commas between them are alternatives */
+                reason?: string;
+                /** @description Its mode: auto, shadow, approve; several with commas between them are alternatives */
+                mode?: string;
+                /** @description Whether it is enabled; several with commas between them are alternatives */
+                enabled?: string;
+                /** @description Name or id of the infrastructure that it scales; several with commas between them are alternatives */
+                infrastructure?: string;
+                /** @description Name or id of an action that it names, in any of its steps; several with commas between them are alternatives; given several times, all must fit */
+                action?: string[];
+                /** @description How many to answer at most */
+                limit?: number;
+                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
+                cursor?: string;
+                /** @description Order; severity: alarm, unknown, pending, ok, and then the longest first; with - in front the other way round */
+                sort?: string;
+                /** @description Adds the `state` of each */
+                include?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    ServicesController_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServiceDto"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceDto"] & components["schemas"]["Shown"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    ServiceListController_counts: {
+        parameters: {
+            query?: {
+                /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
+                search?: string;
+                /** @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                label?: string[];
+                /** @description Its phase: ok, pending, alarm, unknown; several with commas between them are alternatives */
+                phase?: string;
+                /** @description Its reason: condition_false, holding, wisdom, infrastructure_wisdom, flapping, at_max_nodes, at_min_nodes, nodes_unknown, policy_satisfied, missing_data, not_polled, not_repeating, disabled, kill_switch, triggered, shadowed, awaiting_approval; several with commas between them are alternatives */
+                reason?: string;
+                /** @description Its mode: auto, shadow, approve; several with commas between them are alternatives */
+                mode?: string;
+                /** @description Whether it is enabled; several with commas between them are alternatives */
+                enabled?: string;
+                /** @description Name or id of the infrastructure that it scales; several with commas between them are alternatives */
+                infrastructure?: string;
+                /** @description Name or id of an action that it names, in any of its steps; several with commas between them are alternatives; given several times, all must fit */
+                action?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     ServiceStatesController_state: {
         parameters: {
             query?: never;
@@ -2602,12 +3072,16 @@ export interface operations {
             query?: {
                 /** @description How many to answer at most */
                 limit?: number;
-                /** @description Where to go on: `nextCursor` of the page before */
+                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
                 cursor?: string;
                 /** @description From this moment on (RFC 3339) */
                 from?: string;
                 /** @description Before this moment (RFC 3339) */
                 to?: string;
+                /** @description The phase: ok, pending, alarm, unknown; several with commas between them are alternatives */
+                phase?: string;
+                /** @description The reason: condition_false, holding, wisdom, infrastructure_wisdom, flapping, at_max_nodes, at_min_nodes, nodes_unknown, policy_satisfied, missing_data, not_polled, not_repeating, disabled, kill_switch, triggered, shadowed, awaiting_approval; several with commas between them are alternatives */
+                reason?: string;
             };
             header?: never;
             path: {
@@ -2730,65 +3204,6 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    ServicesController_list: {
-        parameters: {
-            query?: {
-                /** @description How many to answer at most */
-                limit?: number;
-                /** @description Where to go on: `nextCursor` of the page before */
-                cursor?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    ServicesController_create: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ServiceDto"];
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ServiceDto"] & components["schemas"]["Shown"];
-                };
-            };
-            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
-            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2929,20 +3344,28 @@ export interface operations {
             query?: {
                 /** @description How many to answer at most */
                 limit?: number;
-                /** @description Where to go on: `nextCursor` of the page before */
+                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
                 cursor?: string;
                 /** @description From this moment on (RFC 3339) */
                 from?: string;
                 /** @description Before this moment (RFC 3339) */
                 to?: string;
-                /** @description Id or name of the service */
+                /** @description Id or name of the service, also an earlier name; several with commas between them are alternatives */
                 service?: string;
-                /** @description Id or name of the action */
+                /** @description Id or name of the action, also an earlier name; several with commas between them are alternatives */
                 action?: string;
-                /** @description Only those in this status */
+                /** @description Its status: queued, awaiting_approval, running, waiting, succeeded, failed, unknown, cancelled, shadowed; several with commas between them are alternatives */
                 status?: string;
-                /** @description Only those of triggers, or only tests by a person, which have no service */
+                /** @description What made it: a trigger, a test by a person, which has no service, or an approval that is asked for: trigger, test, approval; several with commas between them are alternatives */
                 kind?: string;
+                /** @description Id of the trigger that made it; several with commas between them are alternatives */
+                trigger?: string;
+                /** @description A label of its service, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                label?: string[];
+                /** @description Words that stand in service, action and justification, all of them, in upper or lower case */
+                search?: string;
+                /** @description Order; with - in front the other way round */
+                sort?: string;
             };
             header?: never;
             path?: never;
@@ -3097,23 +3520,69 @@ export interface operations {
             };
         };
     };
+    ApprovalController_ask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    ApprovalController_decide: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     AlertsController_list: {
         parameters: {
             query?: {
                 /** @description How many to answer at most */
                 limit?: number;
-                /** @description Where to go on: `nextCursor` of the page before */
+                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
                 cursor?: string;
                 /** @description From this moment on (RFC 3339) */
                 from?: string;
                 /** @description Before this moment (RFC 3339) */
                 to?: string;
-                /** @description Name of the source */
+                /** @description Name of the source; several with commas between them are alternatives */
                 source?: string;
-                /** @description Only those in this status */
+                /** @description Its format; several with commas between them are alternatives */
+                format?: string;
+                /** @description Its status: firing, resolved; several with commas between them are alternatives */
                 status?: string;
-                /** @description Id or name of a service it was for or matched */
+                /** @description Id or name of a service that it was for or matched; several with commas between them are alternatives */
                 service?: string;
+                /** @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                label?: string[];
+                /** @description Words that stand in source, dedupKey, labels and annotations, all of them, in upper or lower case */
+                search?: string;
+                /** @description Order; with - in front the other way round */
+                sort?: string;
             };
             header?: never;
             path?: never;
@@ -3372,8 +3841,16 @@ export interface operations {
             query?: {
                 /** @description How many to answer at most */
                 limit?: number;
-                /** @description Where to go on: `nextCursor` of the page before */
+                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
                 cursor?: string;
+                /** @description Words that stand in name, labels and added labels, all of them, in upper or lower case */
+                search?: string;
+                /** @description A label that its alerts carry or are given, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                label?: string[];
+                /** @description Its format; several with commas between them are alternatives */
+                format?: string;
+                /** @description Order; with - in front the other way round */
+                sort?: string;
             };
             header?: never;
             path?: never;
@@ -3699,6 +4176,404 @@ export interface operations {
             };
         };
     };
+    ServiceVersionsController_list: {
+        parameters: {
+            query?: {
+                /** @description How many to answer at most */
+                limit?: number;
+                /** @description Where to go on: `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    ServiceVersionsController_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+                n: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    ServiceVersionsController_difference: {
+        parameters: {
+            query?: {
+                /** @description Version to compare it with; by default the newest */
+                to?: number;
+            };
+            header?: never;
+            path: {
+                ref: string;
+                n: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    ServiceVersionsController_restore: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read; 412 when it is not the newest */
+                "If-Match"?: string;
+            };
+            path: {
+                ref: string;
+                n: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    InfrastructureVersionsController_list: {
+        parameters: {
+            query?: {
+                /** @description How many to answer at most */
+                limit?: number;
+                /** @description Where to go on: `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    InfrastructureVersionsController_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+                n: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    InfrastructureVersionsController_difference: {
+        parameters: {
+            query?: {
+                /** @description Version to compare it with; by default the newest */
+                to?: number;
+            };
+            header?: never;
+            path: {
+                ref: string;
+                n: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    InfrastructureVersionsController_restore: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read; 412 when it is not the newest */
+                "If-Match"?: string;
+            };
+            path: {
+                ref: string;
+                n: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    ActionVersionsController_list: {
+        parameters: {
+            query?: {
+                /** @description How many to answer at most */
+                limit?: number;
+                /** @description Where to go on: `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    ActionVersionsController_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+                n: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    ActionVersionsController_difference: {
+        parameters: {
+            query?: {
+                /** @description Version to compare it with; by default the newest */
+                to?: number;
+            };
+            header?: never;
+            path: {
+                ref: string;
+                n: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    ActionVersionsController_restore: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read; 412 when it is not the newest */
+                "If-Match"?: string;
+            };
+            path: {
+                ref: string;
+                n: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    SourceVersionsController_list: {
+        parameters: {
+            query?: {
+                /** @description How many to answer at most */
+                limit?: number;
+                /** @description Where to go on: `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    SourceVersionsController_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+                n: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    SourceVersionsController_difference: {
+        parameters: {
+            query?: {
+                /** @description Version to compare it with; by default the newest */
+                to?: number;
+            };
+            header?: never;
+            path: {
+                ref: string;
+                n: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    SourceVersionsController_restore: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read; 412 when it is not the newest */
+                "If-Match"?: string;
+            };
+            path: {
+                ref: string;
+                n: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    AuditController_list: {
+        parameters: {
+            query?: {
+                /** @description How many to answer at most */
+                limit?: number;
+                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
+                cursor?: string;
+                /** @description From this moment on (RFC 3339) */
+                from?: string;
+                /** @description Before this moment (RFC 3339) */
+                to?: string;
+                /** @description Who did it, by the name that entries show */
+                actor?: string;
+                /** @description What was done: create, update, approve, … */
+                action?: string;
+                /** @description Id or name of what it was done to, or its type and name: service:web */
+                object?: string;
+                /** @description What came of it */
+                outcome?: string;
+                /** @description By what: session, token, administrator, source, program, … */
+                via?: string;
+                /** @description Address of the client */
+                address?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     KillSwitchController_get: {
         parameters: {
             query?: never;
@@ -3866,8 +4741,16 @@ export interface operations {
             query?: {
                 /** @description How many to answer at most */
                 limit?: number;
-                /** @description Where to go on: `nextCursor` of the page before */
+                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
                 cursor?: string;
+                /** @description Words that stand in name, displayName and email, all of them, in upper or lower case */
+                search?: string;
+                /** @description One of its groups; several with commas between them are alternatives; given several times, all must fit */
+                group?: string[];
+                /** @description Whether it is disabled; several with commas between them are alternatives */
+                disabled?: string;
+                /** @description Order; with - in front the other way round */
+                sort?: string;
             };
             header?: never;
             path?: never;
@@ -4053,8 +4936,22 @@ export interface operations {
             query?: {
                 /** @description How many to answer at most */
                 limit?: number;
-                /** @description Where to go on: `nextCursor` of the page before */
+                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
                 cursor?: string;
+                /** @description Name or id of the user who has it; several with commas between them are alternatives */
+                user?: string;
+                /** @description The group that has it; several with commas between them are alternatives */
+                group?: string;
+                /** @description Id of the token that has it; several with commas between them are alternatives */
+                token?: string;
+                /** @description Whether it is for whoever sends no credentials; several with commas between them are alternatives */
+                anonymous?: string;
+                /** @description Its role: viewer, operator, editor, admin; several with commas between them are alternatives */
+                role?: string;
+                /** @description Whether it lets approve; several with commas between them are alternatives */
+                approve?: string;
+                /** @description A label of its scope, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                label?: string[];
             };
             header?: never;
             path?: never;
@@ -4240,8 +5137,22 @@ export interface operations {
             query?: {
                 /** @description How many to answer at most */
                 limit?: number;
-                /** @description Where to go on: `nextCursor` of the page before */
+                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
                 cursor?: string;
+                /** @description Words that stand in its name, all of them, in upper or lower case */
+                search?: string;
+                /** @description Its role: viewer, operator, editor, admin; several with commas between them are alternatives */
+                role?: string;
+                /** @description Whether it lets approve; several with commas between them are alternatives */
+                approve?: string;
+                /** @description A label of its scope, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                label?: string[];
+                /** @description Name of the user who made it; several with commas between them are alternatives */
+                madeBy?: string;
+                /** @description Whether it has expired; several with commas between them are alternatives */
+                expired?: string;
+                /** @description Order; with - in front the other way round */
+                sort?: string;
             };
             header?: never;
             path?: never;

@@ -1,8 +1,6 @@
 /** Lists of services, searched, filtered and sorted. */
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
-import { HAS_COUNTS, LISTS_SEARCH } from './capabilities';
 import { answer, client } from './client';
-import { countedHere, listedHere } from './services-here';
 import type { Page, Phase, Service } from './shapes';
 
 /** Filters by the API's names. */
@@ -27,11 +25,18 @@ export interface ServiceCounts {
 
 const PAGE = 50;
 
-async function list(filter: ServicesFilter, limit: number, cursor?: string): Promise<Page<Service>> {
-  if (!LISTS_SEARCH) return listedHere(filter, limit, cursor);
-  const query = { sort: 'severity', ...filter, include: 'state', limit, cursor };
-  return answer<Page<Service>>(client.GET('/api/v1/services', { params: { query: query } }));
-}
+/** A label that stands in the URL once is a text there. */
+const queryOf = ({ label, ...filter }: ServicesFilter) => ({
+  ...filter,
+  ...(label === undefined ? {} : { label: [label].flat() }),
+});
+
+const list = (filter: ServicesFilter, limit: number, cursor?: string): Promise<Page<Service>> =>
+  answer<Page<Service>>(
+    client.GET('/api/v1/services', {
+      params: { query: { sort: 'severity', ...queryOf(filter), include: 'state', limit, cursor } },
+    }),
+  );
 
 /** Services with their states, worst first, a page at a time. */
 export const servicesQuery = (filter: ServicesFilter) =>
@@ -48,13 +53,7 @@ export const serviceCountsQuery = (filter: ServicesFilter) =>
   queryOptions({
     queryKey: ['services', 'counts', filter],
     queryFn: () =>
-      HAS_COUNTS
-        ? answer<ServiceCounts>(
-            client.GET('/api/v1/services/counts' as '/api/v1/services', {
-              params: { query: filter },
-            }),
-          )
-        : countedHere(filter),
+      answer<ServiceCounts>(client.GET('/api/v1/services/counts', { params: { query: queryOf(filter) } })),
     placeholderData: (before) => before,
   });
 

@@ -2,7 +2,6 @@
 import { Badge, Group, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Problem } from '../api/problem';
-import { HAS_VERSIONS } from '../api/capabilities';
 import { useName } from '../app/filters';
 import { serviceQuery } from '../api/queries';
 import type { Service } from '../api/shapes';
@@ -49,7 +48,7 @@ function Found({ service, error }: { service: Service; error: unknown }) {
         <Ledger id={id} />
         <Done name={name} />
         <Lately id={id} mode={mode} />
-        {HAS_VERSIONS ? <Versions id={id} /> : null}
+        <Versions id={id} />
       </Stack>
     </Page>
   );

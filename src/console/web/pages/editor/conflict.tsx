@@ -1,7 +1,6 @@
 import { Alert, Button, Group } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { client, versioned } from '../../api/client';
-import { HAS_VERSIONS } from '../../api/capabilities';
 import { editedServiceQuery, versionsQuery } from '../../api/queries';
 import type { Service } from '../../api/shapes';
 import { Time } from '../../parts/time';
@@ -27,7 +26,7 @@ export function Conflict({ id, mine, saved, onKeepMine }: ConflictProps) {
     queryFn: () =>
       versioned<Service>(client.GET('/api/v1/services/{ref}', { params: { path: { ref: id } } })),
   });
-  const { data: versions } = useQuery({ ...versionsQuery(id), enabled: HAS_VERSIONS });
+  const { data: versions } = useQuery(versionsQuery(id));
   if (theirs === undefined) return null;
   const latest = versions?.items[0];
   const changed = differences(saved, definitionOf(theirs.body));
