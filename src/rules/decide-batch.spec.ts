@@ -46,7 +46,7 @@ function serviceOf({ id, mode = 'auto', scales, polled = true, service, rule }: 
   return {
     service: {
       id, name: id, version: 1, polled, condition: 'cpu > 0.8', recovery: null, missingData: 'hold', metrics: { cpu: {} },
-      actionIds: ['page'], recoveryActionIds: [], escalations: [], expect: null, intervalSeconds: 10, ...service,
+      actionIds: ['page'], recoveryActionIds: [], approvalActionIds: [], escalations: [], expect: null, intervalSeconds: 10, ...service,
     },
     infrastructure: scaling && web,
     rule: ruleWhen('cpu > 0.8', { mode, scaling, ...(polled ? {} : { intervalMs: undefined }), ...rule }),
