@@ -5,6 +5,7 @@ import { ActionCache } from './action-cache';
 import { ActionRegistry } from './action-registry';
 import { Actions } from './actions';
 import { ApprovalLinks } from './approval-links';
+import { AwaitingRequests } from './awaiting-requests';
 import { Claims } from './claims';
 import { Executions } from './executions';
 import { ACTION_MAPPINGS } from './mappings';
@@ -20,6 +21,7 @@ import { WaitingExecutions } from './waiting-executions';
     ActionCache,
     Actions,
     ApprovalLinks,
+    AwaitingRequests,
     Claims,
     Executions,
     TestExecutions,
@@ -30,6 +32,7 @@ import { WaitingExecutions } from './waiting-executions';
     ActionCache,
     Actions,
     ApprovalLinks,
+    AwaitingRequests,
     Claims,
     Executions,
     TestExecutions,

@@ -6,17 +6,14 @@ import { Public } from '../auth/access';
 import { clientAddress } from '../auth/client-address';
 import { runAs, type Caller } from '../common/caller';
 import { checked } from '../common/check';
-import { CLOCK, type Clock } from '../common/clock';
 import { Conflict, Forbidden, messageOf, NotFound } from '../common/errors';
 import { Choice } from '../common/fields';
 import { RouteConfig } from '../common/route-config';
 import { CONFIG, type Config } from '../config/config';
-import { ActionCache } from './action-cache';
+import { AwaitingRequests } from './awaiting-requests';
 import { ApprovalLinks, type Awaiting } from './approval-links';
 import { PAGE_POLICY, questionPage, wordPage } from './approval-page';
-import { excerptOf } from './excerpt';
 import { Executions } from './executions';
-import { renderedInTime } from './rendering';
 
 class DecisionDto {
   @Choice(['approve', 'reject'], { description: 'What to do with it' })
@@ -30,9 +27,8 @@ export class ApprovalController {
   constructor(
     private readonly links: ApprovalLinks,
     private readonly executions: Executions,
-    private readonly actions: ActionCache,
+    private readonly requests: AwaitingRequests,
     @Inject(CONFIG) private readonly config: Config,
-    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   @Get(':token')
@@ -99,29 +95,11 @@ export class ApprovalController {
     });
   }
 
-  /** Returns the request that would be sent, secrets masked; or why it can't be shown. */
-  private async request({
-    id,
-    actionId,
-    actionVersion,
-    variables,
-    timeoutSeconds,
-  }: Awaiting): Promise<string> {
-    try {
-      const { options, strategy, params, texts } = await this.actions.open(actionId, actionVersion);
-      const all = { ...variables, execution: { id } };
-      const rendered = await renderedInTime(options.params, params, all);
-      const preview = strategy.preview(rendered, {
-        timeoutMs: timeoutSeconds * 1000,
-        now: this.clock.now(),
-        executionId: id,
-        variables: all,
-        signal: new AbortController().signal,
-      });
-      return JSON.stringify(excerptOf(preview, texts), undefined, 2);
-    } catch (error) {
-      return `it can't be shown: ${messageOf(error)}`;
-    }
+  private async request(awaiting: Awaiting): Promise<string> {
+    const shown = await this.requests.shown(awaiting);
+    return 'request' in shown
+      ? JSON.stringify(shown.request, undefined, 2)
+      : `it can't be shown: ${shown.error}`;
   }
 }
 

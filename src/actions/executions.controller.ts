@@ -6,6 +6,7 @@ import { idOf, momentOf, momentProblem } from '../api/range-query';
 import { Needs } from '../auth/access';
 import { checked } from '../common/check';
 import { Choice, Text } from '../common/fields';
+import { AwaitingRequests } from './awaiting-requests';
 import { Executions } from './executions';
 import { ExecutionsQuery, ShownExecutions } from './shown-executions';
 
@@ -28,6 +29,11 @@ class RetryDto {
   to?: string;
 }
 
+class Decision {
+  @Text({ description: 'Why, for whoever reads its history', optional: true, maxLength: 1_000 })
+  note?: string;
+}
+
 class Resolution {
   @Choice(['succeeded', 'failed'], { description: 'What came of it at the target' })
   status: 'succeeded' | 'failed';
@@ -44,6 +50,7 @@ export class ExecutionsController {
   constructor(
     private readonly shown: ShownExecutions,
     private readonly executions: Executions,
+    private readonly requests: AwaitingRequests,
   ) {}
 
   @Get()
@@ -59,6 +66,15 @@ export class ExecutionsController {
   @ApiOperation({ summary: 'One execution with all its attempts' })
   async get(@Param('id') id: string) {
     return this.shown.get(idOf(id));
+  }
+
+  @Get(':id/request')
+  @Needs('viewer')
+  @ApiOperation({
+    summary: 'What one that waits for approval would send now, secrets masked; 409 when it waits for none',
+  })
+  async request(@Param('id') id: string) {
+    return this.requests.of(idOf(id));
   }
 
   @Post('retry')
@@ -95,21 +111,25 @@ export class ExecutionsController {
   @Post(':id/approve')
   @Needs('approve')
   @HttpCode(200)
+  @ApiBody({ type: Decision, required: false })
   @ApiOperation({
     summary:
       'Approve one that waits for it; 409 when the nodes have moved since: it says what it would do now, and is to be approved again',
   })
-  async approve(@Param('id') id: string) {
-    await this.executions.approve(idOf(id));
+  async approve(@Param('id') id: string, @Body() body: unknown) {
+    const { note } = checked(Decision, body ?? {});
+    await this.executions.approve(idOf(id), note);
     return this.get(id);
   }
 
   @Post(':id/reject')
   @Needs('approve')
   @HttpCode(200)
+  @ApiBody({ type: Decision, required: false })
   @ApiOperation({ summary: 'Reject one that waits for approval' })
-  async reject(@Param('id') id: string) {
-    await this.executions.reject(idOf(id));
+  async reject(@Param('id') id: string, @Body() body: unknown) {
+    const { note } = checked(Decision, body ?? {});
+    await this.executions.reject(idOf(id), note);
     return this.get(id);
   }
 

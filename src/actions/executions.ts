@@ -279,32 +279,41 @@ export class Executions {
     );
   }
 
-  async approve(id: string): Promise<void> {
+  async approve(id: string, note?: string): Promise<void> {
     await this.mayChange(id, 'approve');
     if (await this.killSwitch.isOn()) throw new Conflict('the kill switch is on: nothing is executed');
     const now = this.clock.now();
     await this.expireApprovals(now);
     await this.rechecks.of(id);
-    const tries = await this.change(id, APPROVE, async (sql) => {
-      await assertOther(sql, id);
-      return sql.rows<Changed>(
-        `UPDATE executions SET status = 'queued', next_attempt_at = $2, attempts = attempts || $3::jsonb
+    const tries = await this.change(
+      id,
+      APPROVE,
+      async (sql) => {
+        await assertOther(sql, id);
+        return sql.rows<Changed>(
+          `UPDATE executions SET status = 'queued', next_attempt_at = $2, attempts = attempts || $3::jsonb
          WHERE id = $1 AND status = 'awaiting_approval' RETURNING tries, status`,
-        [id, now, personally(now, undefined, `approved by ${person()}`)],
-      );
-    });
+          [id, now, personally(now, undefined, `approved by ${person()}${noted(note)}`)],
+        );
+      },
+      note === undefined ? undefined : { note },
+    );
     await this.queues.addExecutions([{ id, tries }], now);
   }
 
-  async reject(id: string): Promise<void> {
+  async reject(id: string, note?: string): Promise<void> {
     await this.mayChange(id, 'approve');
     const now = this.clock.now();
-    await this.change(id, REJECT, (sql) =>
-      sql.rows<Changed>(
-        `UPDATE executions SET status = 'cancelled', finished_at = $2, attempts = attempts || $3::jsonb
+    await this.change(
+      id,
+      REJECT,
+      (sql) =>
+        sql.rows<Changed>(
+          `UPDATE executions SET status = 'cancelled', finished_at = $2, attempts = attempts || $3::jsonb
          WHERE id = $1 AND status = 'awaiting_approval' RETURNING tries, status`,
-        [id, now, personally(now, `rejected by ${person()}`)],
-      ),
+          [id, now, personally(now, `rejected by ${person()}${noted(note)}`)],
+        ),
+      note === undefined ? undefined : { note },
     );
   }
 
@@ -400,6 +409,8 @@ const RESOLVE: Deed = { action: 'resolve', verb: 'resolved', from: ['unknown'] }
 
 /** Number of ids that the audit has of executions that were retried together. */
 const IDS_NOTED = 100;
+
+const noted = (note: string | undefined): string => (note === undefined || note === '' ? '' : `: ${note}`);
 
 const person = (): string => currentCaller()?.actor ?? 'a person';
 

@@ -12,7 +12,7 @@ export interface ServicesFilter {
   mode?: string;
   enabled?: string;
   infrastructure?: string;
-  action?: string;
+  action?: string | string[];
   sort?: string;
 }
 
@@ -25,10 +25,11 @@ export interface ServiceCounts {
 
 const PAGE = 50;
 
-/** A label that stands in the URL once is a text there. */
-const queryOf = ({ label, ...filter }: ServicesFilter) => ({
+/** A label or an action that stands in the URL once is a text there. */
+const queryOf = ({ label, action, ...filter }: ServicesFilter) => ({
   ...filter,
   ...(label === undefined ? {} : { label: [label].flat() }),
+  ...(action === undefined ? {} : { action: [action].flat() }),
 });
 
 const list = (filter: ServicesFilter, limit: number, cursor?: string): Promise<Page<Service>> =>

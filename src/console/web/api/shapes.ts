@@ -129,6 +129,8 @@ export interface Attempt {
   request?: Record<string, unknown>;
   error?: string;
   detail?: string;
+  /** How often its target has said "not yet". */
+  times?: number;
 }
 
 export interface Execution {
@@ -155,6 +157,8 @@ export interface Infrastructure extends Stored {
   labels?: Record<string, string>;
   minNodes: number;
   maxNodes: number;
+  nodes?: { type: string; params: Record<string, unknown> };
+  loadBalancer?: { type: string; params: Record<string, unknown> };
 }
 
 export interface Capacity {

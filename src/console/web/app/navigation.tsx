@@ -15,6 +15,17 @@ interface Entry {
 export const NAVIGATION: Entry[] = [
   { label: 'Overview', to: '/', needs: 'viewer' },
   { label: 'Services', to: '/services', needs: 'viewer' },
+  { label: 'Executions', to: '/executions', needs: 'viewer' },
+  { label: 'Approvals', to: '/approvals', needs: 'viewer' },
+  { label: 'Actions', to: '/actions', needs: 'viewer' },
+  { label: 'Infrastructures', to: '/infrastructures', needs: 'viewer' },
+  { label: 'Alerts', to: '/alerts', needs: 'viewer' },
+  { label: 'Sources', to: '/sources', needs: 'viewer' },
+  { label: 'Import', to: '/import', needs: 'viewer' },
+  { label: 'People', to: '/people', needs: 'admin' },
+  { label: 'Audit', to: '/audit', needs: 'admin' },
+  { label: 'System', to: '/system', needs: 'viewer' },
+  { label: 'Your account', to: '/account', needs: 'viewer' },
 ];
 
 const isWithin = (path: string, to: string): boolean =>

@@ -64,12 +64,20 @@ function firstInvalid(prefix: string): HTMLElement | null {
   return own ?? null;
 }
 
+interface ProblemsProps {
+  problems: FormProblems;
+  title?: string;
+}
+
 /** Tells at the form's head what its request failed with, or that fields have problems. */
-export function Problems({ problems: { error, errors, prefix } }: { problems: FormProblems }) {
+export function Problems({
+  problems: { error, errors, prefix },
+  title = 'This was not saved',
+}: ProblemsProps) {
   if (error === null || error === undefined) return null;
   const shown = errors.length === 0 ? undefined : errors;
   return (
-    <Alert color="red" role="alert" id={`${prefix}-head`} tabIndex={-1} title="This was not saved">
+    <Alert color="red" role="alert" id={`${prefix}-head`} tabIndex={-1} title={title}>
       {shown === undefined ? (
         wordsOf(error)
       ) : (

@@ -11,12 +11,26 @@ interface AskProps {
   /** Word on the button: what it does. */
   verb: string;
   isDangerous?: boolean;
+  /** Stays open once it is done: to tell what came of it. */
+  staysOpen?: boolean;
+  /** False where the questions in it say themselves what is wrong. */
+  saysProblems?: boolean;
   act: () => Promise<unknown>;
   children: ReactNode;
 }
 
-export function Ask({ isOpen, onClose, title, verb, isDangerous = false, act, children }: AskProps) {
-  const acting = useMutation({ mutationFn: act, onSuccess: onClose });
+export function Ask({
+  isOpen,
+  onClose,
+  title,
+  verb,
+  isDangerous = false,
+  staysOpen = false,
+  saysProblems = true,
+  act,
+  children,
+}: AskProps) {
+  const acting = useMutation({ mutationFn: act, onSuccess: staysOpen ? undefined : onClose });
   const close = () => {
     acting.reset();
     onClose();
@@ -24,6 +38,7 @@ export function Ask({ isOpen, onClose, title, verb, isDangerous = false, act, ch
   return (
     <Modal opened={isOpen} onClose={close} title={title}>
       <form
+        noValidate
         onSubmit={(event) => {
           event.preventDefault();
           if (!acting.isPending) acting.mutate();
@@ -31,7 +46,7 @@ export function Ask({ isOpen, onClose, title, verb, isDangerous = false, act, ch
       >
         <Stack>
           {children}
-          {acting.isError ? (
+          {acting.isError && saysProblems ? (
             <Alert color="red" role="alert">
               {wordsOf(acting.error)}
             </Alert>

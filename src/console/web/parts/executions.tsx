@@ -1,6 +1,6 @@
 import type { Execution, ExecutionStatus } from '../api/shapes';
 import { AppLink } from '../app/link';
-import { servicePath } from '../app/paths';
+import { executionPath, servicePath } from '../app/paths';
 import { Time } from './time';
 
 const SIGNS: Record<ExecutionStatus, string> = {
@@ -15,9 +15,28 @@ const SIGNS: Record<ExecutionStatus, string> = {
   shadowed: '○',
 };
 
+export const STATUS_WORDS: Record<ExecutionStatus, string> = {
+  queued: 'Queued',
+  awaiting_approval: 'Awaiting approval',
+  running: 'Running',
+  waiting: 'Waiting for its target',
+  succeeded: 'Succeeded',
+  failed: 'Failed',
+  unknown: 'Unknown',
+  cancelled: 'Cancelled',
+  shadowed: 'Shadowed',
+};
+
+const COLOURS: Partial<Record<ExecutionStatus, string>> = {
+  succeeded: 'var(--phase-ok)',
+  failed: 'var(--phase-alarm)',
+  unknown: 'var(--phase-unknown)',
+  awaiting_approval: 'var(--phase-pending)',
+};
+
 export const Status = ({ status }: { status: ExecutionStatus }) => (
-  <span style={{ whiteSpace: 'nowrap', fontWeight: 600 }}>
-    <span aria-hidden="true">{SIGNS[status]}</span> {status.replaceAll('_', ' ')}
+  <span style={{ whiteSpace: 'nowrap', fontWeight: 600, color: COLOURS[status] }}>
+    <span aria-hidden="true">{SIGNS[status]}</span> {STATUS_WORDS[status]}
   </span>
 );
 
@@ -35,9 +54,13 @@ export function ExecutionTable({ executions }: { executions: readonly Execution[
         </tr>
       </thead>
       <tbody>
-        {executions.map(({ id, action, service, status, createdAt, justification }) => (
+        {executions.map(({ id, action, service, status, createdAt, justification, held, attempts }) => (
           <tr key={id}>
-            <td>{action}</td>
+            <td>
+              <AppLink to={executionPath(id)} data-row="" dir="auto">
+                {action}
+              </AppLink>
+            </td>
             <td>{service ? <AppLink to={servicePath(service)}>{service}</AppLink> : '–'}</td>
             <td>
               <Status status={status} />
@@ -45,10 +68,25 @@ export function ExecutionTable({ executions }: { executions: readonly Execution[
             <td>
               <Time at={createdAt} />
             </td>
-            <td>{justification}</td>
+            <td dir="auto">
+              {justification}
+              {held === undefined ? null : <div className="hint">{held}</div>}
+              <LastError execution={{ status, attempts }} />
+            </td>
           </tr>
         ))}
       </tbody>
     </table>
   );
+}
+
+/** Why the last attempt of one that ended badly did. */
+function LastError({
+  execution: { status, attempts },
+}: {
+  execution: Pick<Execution, 'status' | 'attempts'>;
+}) {
+  const error = attempts.findLast((attempt) => attempt.error !== undefined)?.error;
+  if (error === undefined || status === 'succeeded') return null;
+  return <div className="problem">{error}</div>;
 }

@@ -1,0 +1,25 @@
+import { queryOptions } from '@tanstack/react-query';
+import { answer, client } from './client';
+import type { Execution } from './shapes';
+
+/** One execution with all of its attempts. */
+export const executionQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['executions', 'one', id],
+    queryFn: () => answer<Execution>(client.GET('/api/v1/executions/{id}', { params: { path: { id } } })),
+  });
+
+/** What an execution that waits for approval would send now, secrets masked; or why it can't be made. */
+export type AwaitingRequest = { request: Record<string, unknown> } | { error: string };
+
+export const awaitingRequestQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['executions', 'request', id],
+    queryFn: () =>
+      answer<AwaitingRequest>(
+        client.GET('/api/v1/executions/{id}/request' as '/api/v1/executions/{id}', {
+          params: { path: { id } },
+        }),
+      ),
+    staleTime: 10_000,
+  });

@@ -1,0 +1,30 @@
+import { answer, client } from './client';
+import type { FieldProblem } from './problem';
+
+interface Entry {
+  kind: string;
+  name: string;
+}
+
+/** What an import does, or would do. */
+export interface Plan {
+  dryRun: boolean;
+  created: (Entry & { token?: string })[];
+  updated: (Entry & { changes: string[] })[];
+  unchanged: Entry[];
+  errors: FieldProblem[];
+  notes?: FieldProblem[];
+}
+
+/** Sends a document as it is typed: JSON is YAML, too, but its errors are told better. */
+export function importDocument(text: string, dryRun: boolean): Promise<Plan> {
+  const type = /^\s*[[{]/.test(text) ? 'application/json' : 'application/yaml';
+  return answer<Plan>(
+    client.POST('/api/v1/import', {
+      params: { query: { dryRun: dryRun ? 'true' : 'false' } },
+      body: text as never,
+      bodySerializer: (body: unknown) => body as string,
+      headers: { 'Content-Type': type },
+    }),
+  );
+}

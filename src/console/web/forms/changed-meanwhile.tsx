@@ -1,0 +1,65 @@
+import { Alert, Button, Group } from '@mantine/core';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { editedQuery, type Kind } from '../api/lists';
+import type { Stored } from '../api/shapes';
+import { Time } from '../parts/time';
+import { definitionOf } from './definition-form';
+import { differences } from '../pages/editor/differences';
+import type { JsonObject } from './values';
+
+interface ChangedMeanwhileProps {
+  kind: Kind;
+  id: string;
+  /** What this form would save. */
+  mine: JsonObject;
+  /** What this form began with. */
+  saved: JsonObject;
+  /** Makes the next save replace what is stored now. */
+  onKeepMine: (etag: string | null) => void;
+}
+
+/** Somebody else has saved meanwhile: when and what, and both ways out. */
+export function ChangedMeanwhile({ kind, id, mine, saved, onKeepMine }: ChangedMeanwhileProps) {
+  const queries = useQueryClient();
+  const { queryFn } = editedQuery<Stored>(kind, id);
+  const { data: theirs } = useQuery({ queryKey: [kind, id, 'theirs'], queryFn, staleTime: 0, gcTime: 0 });
+  if (theirs === undefined) return null;
+  return (
+    <Alert color="yellow" variant="outline" role="alert" title="Somebody else has changed this meanwhile">
+      <p>
+        It was changed <Time at={theirs.body.updatedAt} />. Yours is not saved.
+      </p>
+      <table className="rows">
+        <thead>
+          <tr>
+            <th scope="col">Field</th>
+            <th scope="col">As you found it</th>
+            <th scope="col">Theirs</th>
+            <th scope="col">Yours</th>
+          </tr>
+        </thead>
+        <tbody>
+          {differences(saved, definitionOf(theirs.body)).map(({ name, before, after }) => (
+            <tr key={name}>
+              <td>{name}</td>
+              <td className="code">{before}</td>
+              <td className="code">{after}</td>
+              <td className="code">{mine[name] === undefined ? '' : JSON.stringify(mine[name])}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <Group mt="sm">
+        <Button variant="default" onClick={() => onKeepMine(theirs.etag)}>
+          Keep mine: the next Save replaces theirs
+        </Button>
+        <Button
+          variant="default"
+          onClick={() => void queries.invalidateQueries({ queryKey: [`edited-${kind}`] })}
+        >
+          Take theirs: what is in this form goes
+        </Button>
+      </Group>
+    </Alert>
+  );
+}

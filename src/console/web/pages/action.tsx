@@ -1,0 +1,124 @@
+/** An action: what it does, a test of it, who uses it, and what it has done lately. */
+import { Button, Stack } from '@mantine/core';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
+import { deleteDefinition } from '../api/lists';
+import { executionsQuery, mappingsQuery } from '../api/queries';
+import { servicesQuery } from '../api/services';
+import type { Action } from '../api/shapes';
+import { AppLink } from '../app/link';
+import { actionPath, editPath, servicePath } from '../app/paths';
+import { usePathPart } from '../app/path-part';
+import { useMay } from '../app/rights';
+import { Ask } from '../parts/ask';
+import { Found } from '../parts/definition-page';
+import { ExecutionTable } from '../parts/executions';
+import { Failure, Page } from '../parts/page';
+import { Labels } from '../parts/labels';
+import { Params } from '../parts/params';
+import { Section } from '../parts/section';
+import { TestAction } from './actions/test-action';
+
+export function ActionPage() {
+  const name = usePathPart('name');
+  return (
+    <Found<Action> kind="actions" name={name} what="action">
+      {(action, error) => <Shown action={action} error={error} />}
+    </Found>
+  );
+}
+
+function Shown({ action, error }: { action: Action; error: unknown }) {
+  const { id, name, description, labels, type, params } = action;
+  const { data: mappings } = useQuery(mappingsQuery);
+  const mayWrite = useMay('editor', labels ?? {});
+  const entry = mappings?.actions.find((one) => one.type === type);
+  return (
+    <Page title={name} actions={mayWrite ? <Deeds action={action} /> : null}>
+      <Failure error={error} />
+      <Labels labels={labels} />
+      {description ? <p className="text">{description}</p> : null}
+      <Stack gap="lg">
+        <Section title={entry?.title ?? type}>
+          <Params params={params} schema={entry?.paramsSchema} />
+        </Section>
+        {mayWrite ? <TestAction id={id} name={name} /> : null}
+        <UsedBy name={name} />
+        <DoneLately name={name} />
+      </Stack>
+    </Page>
+  );
+}
+
+function Deeds({ action: { id, name } }: { action: Action }) {
+  const [isAsking, ask] = useState(false);
+  const navigate = useNavigate();
+  return (
+    <>
+      <Button variant="default" onClick={() => ask(true)}>
+        Delete
+      </Button>
+      <Button component={AppLink} to={editPath(actionPath(name))}>
+        Edit
+      </Button>
+      <Ask
+        isOpen={isAsking}
+        onClose={() => ask(false)}
+        title={`Delete ${name}`}
+        verb="Delete"
+        isDangerous
+        act={async () => {
+          await deleteDefinition('actions', id);
+          await navigate({ to: '/actions' });
+        }}
+      >
+        What it has done stays in the history. Services that use it must do without it first.
+      </Ask>
+    </>
+  );
+}
+
+function UsedBy({ name }: { name: string }) {
+  const { data } = useInfiniteQuery(servicesQuery({ action: name }));
+  const services = data?.pages[0]?.items ?? [];
+  return (
+    <Section title="Used by">
+      {services.length === 0 ? (
+        <p className="hint">No service uses it.</p>
+      ) : (
+        <ul className="plain">
+          {services.map((service) => (
+            <li key={service.id}>
+              <AppLink to={servicePath(service.name)} dir="auto">
+                {service.name}
+              </AppLink>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Section>
+  );
+}
+
+function DoneLately({ name }: { name: string }) {
+  const { data, error } = useQuery(executionsQuery({ action: name, limit: 10 }));
+  const executions = data?.items ?? [];
+  return (
+    <Section
+      title="Lately"
+      beside={
+        <AppLink to="/executions" search={{ action: name }}>
+          All its executions
+        </AppLink>
+      }
+    >
+      <Failure error={error} />
+      {executions.length === 0 ? (
+        <p className="hint">It has not been executed yet.</p>
+      ) : (
+        <ExecutionTable executions={executions} />
+      )}
+    </Section>
+  );
+}
