@@ -373,6 +373,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/services/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change or delete up to 10000 services, each checked like one alone; what fails is named, the others are done */
+        post: operations["ServicesBulkController_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/actions/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change or delete up to 10000 actions, each checked like one alone; what fails is named, the others are done */
+        post: operations["ActionsBulkController_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/infrastructures/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change or delete up to 10000 infrastructures, each checked like one alone; what fails is named, the others are done */
+        post: operations["InfrastructuresBulkController_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/services/{ref}/state": {
         parameters: {
             query?: never;
@@ -458,6 +509,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/services/{ref}/dependencies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which services it depends on, which depend on it, and what pairs with none */
+        get: operations["ServiceStatesController_dependencies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/services/{ref}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Acknowledges an alarm: its further steps wait; scaling goes on; 409 when it is not in alarm */
+        post: operations["ServiceStatesController_acknowledge"];
+        /** Ends an acknowledgement */
+        delete: operations["ServiceStatesController_endAcknowledgement"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/services/{ref}/end-wisdom": {
         parameters: {
             query?: never;
@@ -538,6 +624,23 @@ export interface paths {
         };
         /** One execution with all its attempts */
         get: operations["ExecutionsController_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/executions/{id}/request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What one that waits for approval would send now, secrets masked; 409 when it waits for none */
+        get: operations["ExecutionsController_request"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1517,6 +1620,61 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/silences/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What it covers, what it would have muted in 7 days, its next windows, and warnings */
+        post: operations["SilencesController_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List silences */
+        get: operations["SilencesController_list"];
+        put?: never;
+        /** Create */
+        post: operations["SilencesController_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences/{ref}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read, by id or name */
+        get: operations["SilencesController_get"];
+        /** Replace */
+        put: operations["SilencesController_replace"];
+        post?: never;
+        /** Delete; 409 names the users when it is in use */
+        delete: operations["SilencesController_remove"];
+        options?: never;
+        head?: never;
+        /** Change some fields: a merge patch (RFC 7396) */
+        patch: operations["SilencesController_patch"];
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1715,6 +1873,106 @@ export interface components {
              */
             variables: Record<string, never>;
         };
+        ServicesChange: {
+            /** @description Labels that are added or replaced; null removes one */
+            labels?: {
+                [key: string]: string | null;
+            };
+            /** @description False: they are not evaluated and never trigger */
+            enabled?: boolean;
+            /**
+             * @description What a trigger does
+             * @enum {string}
+             */
+            mode?: "auto" | "shadow" | "approve";
+        };
+        ServiceFilter: {
+            /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
+            search?: string;
+            /**
+             * @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit
+             * @example team=web
+             */
+            label?: string[];
+            /** @description Its phase: ok, pending, alarm, unknown; several with commas between them are alternatives */
+            phase?: string;
+            /** @description Its reason: condition_false, holding, wisdom, infrastructure_wisdom, flapping, at_max_nodes, at_min_nodes, nodes_unknown, policy_satisfied, missing_data, not_polled, not_repeating, disabled, kill_switch, silenced, dependency, triggered, shadowed, awaiting_approval; several with commas between them are alternatives */
+            reason?: string;
+            /** @description Its mode: auto, shadow, approve; several with commas between them are alternatives */
+            mode?: string;
+            /** @description Whether it is enabled; several with commas between them are alternatives */
+            enabled?: string;
+            /** @description Name or id of the infrastructure that it scales; several with commas between them are alternatives */
+            infrastructure?: string;
+            /** @description Name or id of an action that it names, in any of its steps; several with commas between them are alternatives; given several times, all must fit */
+            action?: string[];
+        };
+        BulkSelect: {
+            /** @description Ids or names */
+            ids?: string[];
+            /** @description Filters as of the list, at least one */
+            filter?: Record<string, never>;
+        };
+        BulkDto: {
+            /** @description Which */
+            select: {
+                /** @description Ids or names */
+                ids?: string[];
+                /** @description Filters as of the list, at least one */
+                filter?: Record<string, never>;
+            };
+            /** @description What is changed of each */
+            change?: Record<string, never>;
+            /**
+             * @description True: they are deleted, where nothing uses them
+             * @default false
+             */
+            delete: boolean;
+            /**
+             * @description True: nothing is written; the answer is what would be
+             * @default false
+             */
+            dryRun: boolean;
+        };
+        LabelsChange: {
+            /** @description Labels that are added or replaced; null removes one */
+            labels?: {
+                [key: string]: string | null;
+            };
+        };
+        ActionFilter: {
+            /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
+            search?: string;
+            /**
+             * @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit
+             * @example team=web
+             */
+            label?: string[];
+            /** @description Its type; several with commas between them are alternatives */
+            type?: string;
+        };
+        InfrastructureFilter: {
+            /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
+            search?: string;
+            /**
+             * @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit
+             * @example team=web
+             */
+            label?: string[];
+            /** @description The metric that counts its nodes; several with commas between them are alternatives */
+            nodes?: string;
+            /** @description The kind of its load balancer; several with commas between them are alternatives */
+            loadBalancer?: string;
+        };
+        AcknowledgeDto: {
+            /** @description What is known, or done about it */
+            note: string;
+            /**
+             * @description Until it is told again, if it lasts
+             * @default 14400
+             */
+            forSeconds: number;
+        };
         ExpectDto: {
             /**
              * @description CEL over the metric names, true when the action has helped
@@ -1850,6 +2108,30 @@ export interface components {
                 withinSeconds: number;
             };
             /**
+             * @description Services during whose alarm this one does not act; one hop
+             * @default []
+             */
+            dependsOn: {
+                /** @description Name or id of the other service */
+                service?: string;
+                /** @description Labels that the other services have */
+                match?: {
+                    [key: string]: string;
+                };
+                /**
+                 * @description Labels whose values both must have alike
+                 * @default []
+                 */
+                equal: string[];
+                /**
+                 * @description Phases of the other in which this one does not act: ok, pending, alarm, unknown
+                 * @default [
+                 *       "alarm"
+                 *     ]
+                 */
+                whenPhase: string[];
+            }[];
+            /**
              * @description shadow: everything but the act; approve: waits for a person
              * @default auto
              * @enum {string}
@@ -1870,6 +2152,10 @@ export interface components {
              * @default []
              */
             approvalActions: string[];
+        };
+        Decision: {
+            /** @description Why, for whoever reads its history */
+            note?: string;
         };
         Resolution: {
             /**
@@ -2194,6 +2480,84 @@ export interface components {
              * @default 90
              */
             expiresInDays: number;
+        };
+        MatchDto: {
+            /** @description Names or ids of services */
+            services?: string[];
+            /** @description Labels that a service has, all of them with these values */
+            labels?: {
+                [key: string]: string;
+            };
+            /** @description Names or ids of infrastructures that a service scales */
+            infrastructures?: string[];
+        };
+        ScheduleDto: {
+            /**
+             * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
+             * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
+             */
+            rrule: string;
+            /**
+             * @description Zone of the times in rrule
+             * @default UTC
+             * @example Europe/Madrid
+             */
+            timeZone: string;
+            /** @description How long each window lasts */
+            durationSeconds: number;
+        };
+        SilenceDto: {
+            /** @description Which services: those that fit all that is given */
+            match: {
+                /** @description Names or ids of services */
+                services?: string[];
+                /** @description Labels that a service has, all of them with these values */
+                labels?: {
+                    [key: string]: string;
+                };
+                /** @description Names or ids of infrastructures that a service scales */
+                infrastructures?: string[];
+            };
+            /**
+             * @description actions: all that acts; scale_down: triggers that scale down alone; notifications: the steps of then, and contacts
+             * @default actions
+             * @enum {string}
+             */
+            mutes: "actions" | "scale_down" | "notifications";
+            /** @description From when on (RFC 3339); by default now */
+            startsAt?: string;
+            /** @description Until when (RFC 3339); required, as none is endless */
+            endsAt?: string;
+            /** @description Windows between startsAt and endsAt; without it, all of that time */
+            schedule?: {
+                /**
+                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
+                 * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
+                 */
+                rrule: string;
+                /**
+                 * @description Zone of the times in rrule
+                 * @default UTC
+                 * @example Europe/Madrid
+                 */
+                timeZone: string;
+                /** @description How long each window lasts */
+                durationSeconds: number;
+            };
+            /** @description Why, for whoever wonders */
+            reason: string;
+            /** @description It ends, or its window does, once all its services have been ok for so long */
+            endWhenOkForSeconds?: number;
+            /**
+             * @description What a breach that lasts at its end does: act after one whole interval, or wait until there is a fresh one
+             * @default act
+             * @enum {string}
+             */
+            onEnd: "act" | "wait";
+        };
+        PreviewDto: {
+            /** @description Silence as it would be made */
+            silence: Record<string, never>;
         };
     };
     responses: never;
@@ -2523,10 +2887,6 @@ export interface operations {
     InfrastructuresController_list: {
         parameters: {
             query?: {
-                /** @description How many to answer at most */
-                limit?: number;
-                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
-                cursor?: string;
                 /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
                 search?: string;
                 /** @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
@@ -2535,6 +2895,10 @@ export interface operations {
                 nodes?: string;
                 /** @description The kind of its load balancer; several with commas between them are alternatives */
                 loadBalancer?: string;
+                /** @description How many to answer at most */
+                limit?: number;
+                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
+                cursor?: string;
                 /** @description Order; with - in front the other way round */
                 sort?: string;
             };
@@ -2750,16 +3114,16 @@ export interface operations {
     ActionsController_list: {
         parameters: {
             query?: {
-                /** @description How many to answer at most */
-                limit?: number;
-                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
-                cursor?: string;
                 /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
                 search?: string;
                 /** @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
                 label?: string[];
                 /** @description Its type; several with commas between them are alternatives */
                 type?: string;
+                /** @description How many to answer at most */
+                limit?: number;
+                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
+                cursor?: string;
                 /** @description Order; with - in front the other way round */
                 sort?: string;
             };
@@ -2951,7 +3315,7 @@ export interface operations {
                 label?: string[];
                 /** @description Its phase: ok, pending, alarm, unknown; several with commas between them are alternatives */
                 phase?: string;
-                /** @description Its reason: condition_false, holding, wisdom, infrastructure_wisdom, flapping, at_max_nodes, at_min_nodes, nodes_unknown, policy_satisfied, missing_data, not_polled, not_repeating, disabled, kill_switch, triggered, shadowed, awaiting_approval; several with commas between them are alternatives */
+                /** @description Its reason: condition_false, holding, wisdom, infrastructure_wisdom, flapping, at_max_nodes, at_min_nodes, nodes_unknown, policy_satisfied, missing_data, not_polled, not_repeating, disabled, kill_switch, silenced, dependency, triggered, shadowed, awaiting_approval; several with commas between them are alternatives */
                 reason?: string;
                 /** @description Its mode: auto, shadow, approve; several with commas between them are alternatives */
                 mode?: string;
@@ -3023,7 +3387,7 @@ export interface operations {
                 label?: string[];
                 /** @description Its phase: ok, pending, alarm, unknown; several with commas between them are alternatives */
                 phase?: string;
-                /** @description Its reason: condition_false, holding, wisdom, infrastructure_wisdom, flapping, at_max_nodes, at_min_nodes, nodes_unknown, policy_satisfied, missing_data, not_polled, not_repeating, disabled, kill_switch, triggered, shadowed, awaiting_approval; several with commas between them are alternatives */
+                /** @description Its reason: condition_false, holding, wisdom, infrastructure_wisdom, flapping, at_max_nodes, at_min_nodes, nodes_unknown, policy_satisfied, missing_data, not_polled, not_repeating, disabled, kill_switch, silenced, dependency, triggered, shadowed, awaiting_approval; several with commas between them are alternatives */
                 reason?: string;
                 /** @description Its mode: auto, shadow, approve; several with commas between them are alternatives */
                 mode?: string;
@@ -3039,6 +3403,72 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    ServicesBulkController_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description `change` is a ServicesChange, `select.filter` has the filters of the list */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkDto"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    ActionsBulkController_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description `change` is a LabelsChange, `select.filter` has the filters of the list */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkDto"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    InfrastructuresBulkController_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description `change` is a LabelsChange, `select.filter` has the filters of the list */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkDto"];
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -3080,7 +3510,7 @@ export interface operations {
                 to?: string;
                 /** @description The phase: ok, pending, alarm, unknown; several with commas between them are alternatives */
                 phase?: string;
-                /** @description The reason: condition_false, holding, wisdom, infrastructure_wisdom, flapping, at_max_nodes, at_min_nodes, nodes_unknown, policy_satisfied, missing_data, not_polled, not_repeating, disabled, kill_switch, triggered, shadowed, awaiting_approval; several with commas between them are alternatives */
+                /** @description The reason: condition_false, holding, wisdom, infrastructure_wisdom, flapping, at_max_nodes, at_min_nodes, nodes_unknown, policy_satisfied, missing_data, not_polled, not_repeating, disabled, kill_switch, silenced, dependency, triggered, shadowed, awaiting_approval; several with commas between them are alternatives */
                 reason?: string;
             };
             header?: never;
@@ -3155,6 +3585,67 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    ServiceStatesController_dependencies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    ServiceStatesController_acknowledge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcknowledgeDto"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    ServiceStatesController_endAcknowledgement: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3400,6 +3891,25 @@ export interface operations {
             };
         };
     };
+    ExecutionsController_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     ExecutionsController_retryAll: {
         parameters: {
             query?: never;
@@ -3468,7 +3978,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -3487,7 +4001,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -5220,6 +5738,227 @@ export interface operations {
         requestBody?: never;
         responses: {
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    SilencesController_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewDto"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    SilencesController_list: {
+        parameters: {
+            query?: {
+                /** @description How many to answer at most */
+                limit?: number;
+                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
+                cursor?: string;
+                /** @description Whether it is over; several with commas between them are alternatives */
+                over?: string;
+                /** @description Who made it; several with commas between them are alternatives */
+                owner?: string;
+                /** @description What it mutes: actions, scale_down, notifications; several with commas between them are alternatives */
+                mutes?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    SilencesController_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SilenceDto"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceDto"] & components["schemas"]["Shown"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    SilencesController_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceDto"] & components["schemas"]["Shown"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    SilencesController_replace: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read; 412 when it is not the newest */
+                "If-Match"?: string;
+            };
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SilenceDto"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceDto"] & components["schemas"]["Shown"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    SilencesController_remove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read; 412 when it is not the newest */
+                "If-Match"?: string;
+            };
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    SilencesController_patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read; 412 when it is not the newest */
+                "If-Match"?: string;
+            };
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceDto"] & components["schemas"]["Shown"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
