@@ -338,7 +338,7 @@ describe('refusals', () => {
 
 describe('every route that changes something leaves exactly one entry', () => {
   /** Ends of paths of routes that change nothing that anybody made, or take alerts. */
-  const NOTHING = ['/simulations', '/approve/{token}'];
+  const NOTHING = ['/simulations', '/approve/{token}', '/silences/preview'];
   const MIB =
     'AUDIT-MIB DEFINITIONS ::= BEGIN IMPORTS enterprises FROM SNMPv2-SMI; a OBJECT IDENTIFIER ::= { enterprises 4712 } END';
   const TEXT = { 'Content-Type': 'text/plain' };
@@ -366,6 +366,9 @@ describe('every route that changes something leaves exactly one entry', () => {
     delete calls['POST /users/{ref}/versions/{n}/restore'];
     const executions = await waiting('walked-executions', ['page', 'logs', 'hooked', 'moved']);
     const [one, two, three, four] = executions.map(({ id }) => id as string);
+    const endsAt = new Date(Date.now() + 3_600_000).toISOString();
+    const silence = { match: { services: ['walked-executions'] }, mutes: 'actions', endsAt, reason: 'walked' };
+    const silenceId = async () => (await admin.get('/silences')).body.items[0].id;
     let cookie = '';
     let grant: string;
     let token: string;
@@ -398,6 +401,15 @@ describe('every route that changes something leaves exactly one entry', () => {
           SELECT '80001f88', 1, 1, now(), id FROM sources WHERE name = 'walked-source'`);
         return ['/sources/walked-source/engines/80001f88'];
       },
+      'POST /services/{ref}/acknowledge': () => ['/services/walked-executions/acknowledge', { note: 'seen' }],
+      'DELETE /services/{ref}/acknowledge': () => ['/services/walked-executions/acknowledge'],
+      'POST /services/bulk': () => ['/services/bulk', { select: { filter: { search: 'walked-rule' } }, change: { enabled: false } }],
+      'POST /actions/bulk': () => ['/actions/bulk', { select: { filter: { search: 'walked-action' } }, change: { labels: { a: 'c' } } }],
+      'POST /infrastructures/bulk': () => ['/infrastructures/bulk', { select: { filter: { search: 'walked-servers' } }, change: { labels: { a: 'c' } } }],
+      'POST /silences': () => ['/silences', silence],
+      'PUT /silences/{ref}': async () => [`/silences/${await silenceId()}`, silence],
+      'PATCH /silences/{ref}': async () => [`/silences/${await silenceId()}`, { reason: 'more of it' }],
+      'DELETE /silences/{ref}': async () => [`/silences/${await silenceId()}`],
       'POST /tools/metrics/try': () => ['/tools/metrics/try', { type: 'static_count', params: { value: 3 } }],
       'POST /tools/snmp/walk': () => ['/tools/snmp/walk', { host: '127.0.0.1', port: 1, oid: '1.3.6.1', retries: 0, timeoutSeconds: 0.2, community: 'a-long-community' }],
       'POST /grants': () => ['/grants', { subject: { group: 'walkers' }, role: 'viewer' }],

@@ -2,6 +2,7 @@ import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiBody, ApiOperation } from '@nestjs/swagger';
 import { definitionController } from '../api/definition.controller';
 import { Needs } from '../auth/access';
+import { ChangesNothing } from '../common/changes-nothing';
 import { checked } from '../common/check';
 import { Any } from '../common/fields';
 import { SilenceDto } from './silence.dto';
@@ -30,6 +31,7 @@ export class SilencesController extends definitionController(
 
   @Post('preview')
   @Needs('viewer')
+  @ChangesNothing()
   @HttpCode(200)
   @ApiBody({ type: PreviewDto })
   @ApiOperation({
