@@ -27,7 +27,7 @@ class Browser {
         ...headers,
       },
       body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(90_000),
     });
     for (const line of response.headers.getSetCookie()) this.keep(line);
     const text = await response.text();

@@ -101,7 +101,9 @@ export class ServiceStatesController {
   @ApiOperation({
     summary: 'Acknowledges an alarm: its further steps wait; scaling goes on; 409 when it is not in alarm',
   })
-  acknowledge(@Param('ref') reference: string, @Body() body: unknown) {
+  async acknowledge(@Param('ref') reference: string, @Body() body: unknown) {
+    // What a caller can't see is not there, whatever the body says.
+    await this.states.state(reference);
     const { note, forSeconds } = checked(AcknowledgeDto, body);
     return this.states.acknowledge(reference, note, forSeconds);
   }
