@@ -36,7 +36,7 @@ describe('the console', () => {
     const open = (path: string, headers: Record<string, string> = HTML) =>
       fetch(`${program.url}${path}`, { headers, redirect: 'manual' });
 
-    it('is small enough: 280 kB of scripts and 40 kB of styles at first, 450 kB of scripts in all', async () => {
+    it('is small enough: 280 kB of scripts and 40 kB of styles at first, 460 kB of scripts in all', async () => {
       const size = (name: string) => statSync(join(BUILT, 'assets', `${name}.gz`)).size;
       const page = readFileSync(join(BUILT, 'index.html'), 'utf8');
       const first = [...page.matchAll(/assets\/([\w.-]+\.(?:js|css))/g)].map(([, name]) => name!);
@@ -46,7 +46,7 @@ describe('the console', () => {
       expect(first.length).toBeGreaterThan(1);
       expect(sum(first, '.js')).toBeLessThan(280 * KB);
       expect(sum(first, '.css')).toBeLessThan(40 * KB);
-      expect(sum(all, '.js')).toBeLessThan(450 * KB);
+      expect(sum(all, '.js')).toBeLessThan(460 * KB);
     });
 
     it.each([
@@ -128,6 +128,15 @@ describe('the console', () => {
       page = window.page;
     });
     afterAll(() => browser.close());
+
+    /** A dialog that closes gives the focus back to where it came from, which may be after the button has it. */
+    const openMenu = (name: string) =>
+      until(async () => {
+        const button = page.getByRole('button', { name });
+        await button.focus();
+        if ((await button.getAttribute('aria-expanded')) !== 'true') await page.keyboard.press('Enter');
+        return (await button.getAttribute('aria-expanded')) === 'true';
+      }, 5_000);
 
     const heading = (name: string) => page.getByRole('heading', { level: 1, name, exact: true });
 
@@ -261,14 +270,12 @@ describe('the console', () => {
       await page.keyboard.press('Enter');
       await heading('Overview').waitFor();
       await page.getByRole('dialog').waitFor({ state: 'detached' });
-      await page.getByRole('button', { name: 'Theme' }).focus();
-      await page.keyboard.press('Enter');
+      await openMenu('Theme');
       await page.getByRole('menuitemradio', { name: 'Dark' }).focus();
       await page.keyboard.press('Enter');
       const html = page.locator('html');
       await until(async () => (await html.getAttribute('data-mantine-color-scheme')) === 'dark', 5_000);
-      await page.getByRole('button', { name: 'Time zone' }).focus();
-      await page.keyboard.press('Enter');
+      await openMenu('Time zone');
       await page.getByRole('menuitemradio', { name: 'UTC' }).focus();
       await page.keyboard.press('Enter');
       await page
