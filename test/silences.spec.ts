@@ -16,7 +16,6 @@ describe('silences, dependencies, acknowledging', () => {
   }, 60_000);
 
   afterAll(async () => {
-    if (process.env.SHOW) require('node:fs').writeFileSync('/tmp/sil/out.log', world.processes[0]!.output);
     await world?.end();
     await sink.stop();
   });
