@@ -22,17 +22,13 @@ function Choice<T extends string>({ name, icon, value, words, onChoose }: Choice
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown aria-label={name}>
-        {(Object.keys(words) as T[]).map((one) => (
-          <Menu.Item
-            key={one}
-            role="menuitemradio"
-            aria-checked={one === value}
-            rightSection={one === value ? <span aria-hidden="true">✓</span> : null}
-            onClick={() => onChoose(one)}
-          >
-            {words[one]}
-          </Menu.Item>
-        ))}
+        <Menu.RadioGroup value={value} onChange={(chosen) => onChoose(chosen as T)}>
+          {(Object.keys(words) as T[]).map((one) => (
+            <Menu.RadioItem key={one} value={one} closeMenuOnClick>
+              {words[one]}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
       </Menu.Dropdown>
     </Menu>
   );
