@@ -4,7 +4,7 @@ import { editedQuery, type Kind } from '../api/lists';
 import type { Stored } from '../api/shapes';
 import { Time } from '../parts/time';
 import { definitionOf } from './definition-form';
-import { differences } from '../pages/editor/differences';
+import { ThreeVersions } from './three-versions';
 import type { JsonObject } from './values';
 
 interface ChangedMeanwhileProps {
@@ -29,26 +29,7 @@ export function ChangedMeanwhile({ kind, id, mine, saved, onKeepMine }: ChangedM
       <p>
         It was changed <Time at={theirs.body.updatedAt} />. Yours is not saved.
       </p>
-      <table className="rows">
-        <thead>
-          <tr>
-            <th scope="col">Field</th>
-            <th scope="col">As you found it</th>
-            <th scope="col">Theirs</th>
-            <th scope="col">Yours</th>
-          </tr>
-        </thead>
-        <tbody>
-          {differences(saved, definitionOf(theirs.body)).map(({ name, before, after }) => (
-            <tr key={name}>
-              <td>{name}</td>
-              <td className="code">{before}</td>
-              <td className="code">{after}</td>
-              <td className="code">{mine[name] === undefined ? '' : JSON.stringify(mine[name])}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <ThreeVersions found={saved} theirs={definitionOf(theirs.body)} mine={mine} />
       <Group mt="sm">
         <Button variant="default" onClick={() => onKeepMine(theirs.etag)}>
           Keep mine: the next Save replaces theirs

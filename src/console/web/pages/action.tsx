@@ -1,9 +1,6 @@
 /** An action: what it does, a test of it, who uses it, and what it has done lately. */
 import { Button, Stack } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
-import { deleteDefinition } from '../api/lists';
 import { executionsQuery, mappingsQuery } from '../api/queries';
 import { servicesQuery } from '../api/services';
 import type { Action } from '../api/shapes';
@@ -11,7 +8,7 @@ import { AppLink } from '../app/link';
 import { actionPath, editPath, servicePath } from '../app/paths';
 import { usePathPart } from '../app/path-part';
 import { useMay } from '../app/rights';
-import { Ask } from '../parts/ask';
+import { DeleteDefinition } from '../parts/delete-definition';
 import { Found } from '../parts/definition-page';
 import { ExecutionTable } from '../parts/executions';
 import { Failure, Page } from '../parts/page';
@@ -52,29 +49,14 @@ function Shown({ action, error }: { action: Action; error: unknown }) {
 }
 
 function Deeds({ action: { id, name } }: { action: Action }) {
-  const [isAsking, ask] = useState(false);
-  const navigate = useNavigate();
   return (
     <>
-      <Button variant="default" onClick={() => ask(true)}>
-        Delete
-      </Button>
+      <DeleteDefinition kind="actions" id={id} name={name} then="/actions">
+        What it has done stays in the history. Services that use it must do without it first.
+      </DeleteDefinition>
       <Button component={AppLink} to={editPath(actionPath(name))}>
         Edit
       </Button>
-      <Ask
-        isOpen={isAsking}
-        onClose={() => ask(false)}
-        title={`Delete ${name}`}
-        verb="Delete"
-        isDangerous
-        act={async () => {
-          await deleteDefinition('actions', id);
-          await navigate({ to: '/actions' });
-        }}
-      >
-        What it has done stays in the history. Services that use it must do without it first.
-      </Ask>
     </>
   );
 }

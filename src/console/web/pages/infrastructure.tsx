@@ -1,17 +1,16 @@
 /** An infrastructure: its nodes and limits, what its services decided side by side, and its load balancer. */
 import { Alert, Button, Group, Stack } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { answer, client } from '../api/client';
 import { capacityQuery } from '../api/infrastructures';
-import { deleteDefinition } from '../api/lists';
 import { mappingsQuery } from '../api/queries';
 import type { Capacity, Infrastructure } from '../api/shapes';
 import { AppLink } from '../app/link';
 import { editPath, infrastructurePath } from '../app/paths';
 import { usePathPart } from '../app/path-part';
 import { useMay } from '../app/rights';
+import { DeleteDefinition } from '../parts/delete-definition';
 import { Ask } from '../parts/ask';
 import { Found } from '../parts/definition-page';
 import { Labels } from '../parts/labels';
@@ -144,29 +143,14 @@ function Frozen({ id, until, labels }: FrozenProps) {
 }
 
 function Deeds({ infrastructure: { id, name } }: { infrastructure: Infrastructure }) {
-  const [isAsking, ask] = useState(false);
-  const navigate = useNavigate();
   return (
     <>
-      <Button variant="default" onClick={() => ask(true)}>
-        Delete
-      </Button>
+      <DeleteDefinition kind="infrastructures" id={id} name={name} then="/infrastructures">
+        Its nodes stay as they are. Services that scale it must do without it first.
+      </DeleteDefinition>
       <Button component={AppLink} to={editPath(infrastructurePath(name))}>
         Edit
       </Button>
-      <Ask
-        isOpen={isAsking}
-        onClose={() => ask(false)}
-        title={`Delete ${name}`}
-        verb="Delete"
-        isDangerous
-        act={async () => {
-          await deleteDefinition('infrastructures', id);
-          await navigate({ to: '/infrastructures' });
-        }}
-      >
-        Its nodes stay as they are. Services that scale it must do without it first.
-      </Ask>
     </>
   );
 }

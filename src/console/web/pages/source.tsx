@@ -1,16 +1,13 @@
 /** A source: when it spoke last, what came and what became of it, whom it refused, and what to give to its sender. */
 import { Alert, Button, Group, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
 import { recentQuery, refusedQuery, type Payload, type Source } from '../api/alerts';
-import { deleteDefinition } from '../api/lists';
 import { mappingsQuery } from '../api/queries';
 import { AppLink } from '../app/link';
 import { editPath, servicePath, sourcePath } from '../app/paths';
 import { usePathPart } from '../app/path-part';
 import { useMayWhole } from '../app/rights';
-import { Ask } from '../parts/ask';
+import { DeleteDefinition } from '../parts/delete-definition';
 import { Found } from '../parts/definition-page';
 import { Json } from '../parts/json';
 import { Labels } from '../parts/labels';
@@ -191,29 +188,14 @@ function RefusedSenders({ id }: { id: string }) {
 }
 
 function Deeds({ source: { id, name } }: { source: Source }) {
-  const [isAsking, ask] = useState(false);
-  const navigate = useNavigate();
   return (
     <>
-      <Button variant="default" onClick={() => ask(true)}>
-        Delete
-      </Button>
+      <DeleteDefinition kind="sources" id={id} name={name} then="/sources">
+        Its token is void at once: whoever sends with it is refused.
+      </DeleteDefinition>
       <Button component={AppLink} to={editPath(sourcePath(name))}>
         Edit
       </Button>
-      <Ask
-        isOpen={isAsking}
-        onClose={() => ask(false)}
-        title={`Delete ${name}`}
-        verb="Delete"
-        isDangerous
-        act={async () => {
-          await deleteDefinition('sources', id);
-          await navigate({ to: '/sources' });
-        }}
-      >
-        Its token is void at once: whoever sends with it is refused.
-      </Ask>
     </>
   );
 }

@@ -4,9 +4,9 @@ import { client, versioned } from '../../api/client';
 import { editedServiceQuery, versionsQuery } from '../../api/queries';
 import type { Service } from '../../api/shapes';
 import { Time } from '../../parts/time';
+import { ThreeVersions } from '../../forms/three-versions';
 import type { JsonObject } from '../../forms/values';
 import { definitionOf } from './definition';
-import { differences } from './differences';
 
 interface ConflictProps {
   id: string;
@@ -29,33 +29,13 @@ export function Conflict({ id, mine, saved, onKeepMine }: ConflictProps) {
   const { data: versions } = useQuery(versionsQuery(id));
   if (theirs === undefined) return null;
   const latest = versions?.items[0];
-  const changed = differences(saved, definitionOf(theirs.body));
   return (
     <Alert color="yellow" variant="outline" role="alert" title="Somebody else has changed this meanwhile">
       <p>
         {latest === undefined ? 'It was' : `${latest.actor} has`} changed <Time at={theirs.body.updatedAt} />.
         Yours is not saved.
       </p>
-      <table className="rows">
-        <thead>
-          <tr>
-            <th scope="col">Field</th>
-            <th scope="col">As you found it</th>
-            <th scope="col">Theirs</th>
-            <th scope="col">Yours</th>
-          </tr>
-        </thead>
-        <tbody>
-          {changed.map(({ name, before, after }) => (
-            <tr key={name}>
-              <td>{name}</td>
-              <td className="code">{before}</td>
-              <td className="code">{after}</td>
-              <td className="code">{shown(mine[name])}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <ThreeVersions found={saved} theirs={definitionOf(theirs.body)} mine={mine} />
       <Group mt="sm">
         <Button variant="default" onClick={() => onKeepMine(theirs.etag)}>
           Keep mine: the next Save replaces theirs
@@ -72,5 +52,3 @@ export function Conflict({ id, mine, saved, onKeepMine }: ConflictProps) {
     </Alert>
   );
 }
-
-const shown = (value: unknown): string => (value === undefined ? '' : JSON.stringify(value));
