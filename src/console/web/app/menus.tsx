@@ -15,7 +15,8 @@ interface ChoiceProps<T extends string> {
 
 function Choice<T extends string>({ name, icon, value, words, onChoose }: ChoiceProps<T>) {
   return (
-    <Menu position="bottom-end" withinPortal>
+    // In the banner, where those who listen are; a menu has nothing but its choices, not even a place for the focus.
+    <Menu position="bottom-end" withinPortal={false} withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <ActionIcon aria-label={name} title={`${name}: ${words[value]}`}>
           {icon}
