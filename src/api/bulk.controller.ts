@@ -144,6 +144,6 @@ function changeIn(cls: Type<object>, given: unknown): object {
   const names = Object.keys(change).filter((name) => (change as Record<string, unknown>)[name] !== undefined);
   if (names.length === 0)
     throw new InvalidInput([within(CHANGE, { pointer: '', detail: 'must change something' })]);
-  const sent = isObject(given) ? (given as Record<string, unknown>) : {};
+  const sent = isObject(given) ? given : {};
   return Object.fromEntries(names.map((name) => [name, sent[name]]));
 }
