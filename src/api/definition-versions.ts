@@ -3,6 +3,7 @@ import { currentCaller } from '../common/caller';
 import { storableJson } from '../common/json';
 import { PROGRAM } from '../database/audit';
 import type { Database } from '../database/database';
+import type { DefinitionStore } from '../database/definitions';
 import type { DefinitionRow } from '../database/entities';
 import type { Sql } from '../database/sql-pool';
 
@@ -42,12 +43,16 @@ const COLUMNS = `version, at, actor, via, definition, names, deleted_at IS NOT N
  * deleted definition stay until the retention of the audit is over.
  */
 export class DefinitionVersions {
+  private readonly database: Database;
+  private readonly kind: string;
+
   /** @param apart columns that are no part of a version: tokens, and what the program counts */
   constructor(
-    private readonly database: Database,
-    private readonly kind: string,
+    private readonly store: Pick<DefinitionStore<DefinitionRow>, 'database' | 'kind' | 'columnDefaults'>,
     private readonly apart: readonly string[],
-  ) {}
+  ) {
+    ({ database: this.database, kind: this.kind } = store);
+  }
 
   /** Writes versions, and the one before each if it is not there: another release may have made it. */
   async add(manager: EntityManager, versions: readonly NewVersion[]): Promise<void> {
@@ -93,12 +98,20 @@ export class DefinitionVersions {
   }
 
   /** Returns versions, newest first. @param before only those below this one */
-  list(id: string, limit: number, before: number | undefined): Promise<StoredVersion[]> {
-    return this.database.rows<StoredVersion & Record<string, unknown>>(
+  async list(id: string, limit: number, before: number | undefined): Promise<StoredVersion[]> {
+    const versions = await this.database.rows<StoredVersion & Record<string, unknown>>(
       `SELECT ${COLUMNS} FROM definition_versions
        WHERE definition_id = $1 AND kind = $2 AND ($3::int IS NULL OR version < $3) ORDER BY version DESC LIMIT $4`,
       [id, this.kind, before ?? null, limit],
     );
+    return this.withAllColumns(versions);
+  }
+
+  /** Adds the columns that another release added after a version was written. */
+  private async withAllColumns(versions: readonly StoredVersion[]): Promise<StoredVersion[]> {
+    const defaults = await this.store.columnDefaults();
+    for (const column of [...APART, ...this.apart]) delete defaults[column as keyof DefinitionRow];
+    return versions.map((version) => ({ ...version, definition: { ...defaults, ...version.definition } }));
   }
 
   /** Counts the versions that are kept. */
@@ -112,12 +125,12 @@ export class DefinitionVersions {
 
   /** Returns one version. @param version undefined for the newest */
   async get(id: string, version: number | undefined): Promise<StoredVersion | undefined> {
-    const [row] = await this.database.rows<StoredVersion & Record<string, unknown>>(
+    const versions = await this.database.rows<StoredVersion & Record<string, unknown>>(
       `SELECT ${COLUMNS} FROM definition_versions
        WHERE definition_id = $1 AND kind = $2 AND ($3::int IS NULL OR version = $3) ORDER BY version DESC LIMIT 1`,
       [id, this.kind, version ?? null],
     );
-    return row;
+    return (await this.withAllColumns(versions))[0];
   }
 }
 

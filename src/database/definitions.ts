@@ -1,4 +1,10 @@
-import { In, type EntityManager, type EntityTarget, type FindOptionsWhere } from 'typeorm';
+import {
+  In,
+  type EntityManager,
+  type EntityMetadata,
+  type EntityTarget,
+  type FindOptionsWhere,
+} from 'typeorm';
 import { currentCaller, isWithin, type Right, type Scope } from '../common/caller';
 import { Conflict, Forbidden, NotFound, VersionMismatch } from '../common/errors';
 import { isId } from '../common/ids';
@@ -124,10 +130,32 @@ export class DefinitionStore<R extends DefinitionRow> {
     return [this.reach.isLabelled ? inScopes('t.labels', parameter(scopesParameter(scopes))) : 'false'];
   }
 
-  private table(): Promise<string> {
-    return this.database.readEntities(
-      async ({ connection }) => connection.getMetadata(this.entity).tableName,
+  /**
+   * Returns what rows have in columns that were added after they were written: PostgreSQL's defaults, else null. What
+   * was stored of a row elsewhere lacks them.
+   */
+  async columnDefaults(): Promise<Partial<R>> {
+    const { tableName, columns } = await this.metadata();
+    const stored = await this.database.rows<{ name: string; otherwise: string }>(
+      `SELECT attname AS name, coalesce(pg_get_expr(adbin, adrelid), 'NULL') AS otherwise
+       FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+       WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''`,
+      [tableName],
     );
+    const properties = new Map(columns.map(({ databaseName, propertyName }) => [databaseName, propertyName]));
+    const selected = stored.flatMap(({ name, otherwise }) =>
+      properties.has(name) ? [`${otherwise} AS "${properties.get(name)!}"`] : [],
+    );
+    const [defaults] = await this.database.rows<Partial<R>>(`SELECT ${selected.join(', ')}`, []);
+    return defaults!;
+  }
+
+  private async table(): Promise<string> {
+    return (await this.metadata()).tableName;
+  }
+
+  private metadata(): Promise<EntityMetadata> {
+    return this.database.readEntities(async ({ connection }) => connection.getMetadata(this.entity));
   }
 
   /**
