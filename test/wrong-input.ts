@@ -133,6 +133,18 @@ const USER = {
 const RIGHTS = { role: 'viewer', approve: true, scope: { labels: { team: 'web' } } };
 const GRANT = { subject: { group: 'g' }, ...RIGHTS };
 
+const SILENCE = {
+  match: { services: ['watch'], labels: { a: 'b' }, infrastructures: ['web'] },
+  mutes: 'scale_down',
+  startsAt: '2026-11-29T00:00:00Z',
+  endsAt: '2099-01-01T00:00:00Z',
+  schedule: { rrule: 'FREQ=WEEKLY;BYDAY=SA;BYHOUR=2', timeZone: 'Europe/Madrid', durationSeconds: 60 },
+  reason: 'r',
+  endWhenOkForSeconds: 60,
+  onEnd: 'wait',
+};
+const SWITCH = { change: { enabled: false }, dryRun: true };
+
 /** Bodies that are right, by operation; those of `DEFINITIONS` besides. */
 const BODIES: Record<string, Json[]> = {
   'POST /api/v1/simulations': [
@@ -146,6 +158,19 @@ const BODIES: Record<string, Json[]> = {
   'POST /api/v1/actions/{ref}/test': [{ dryRun: true, variables: { nodes: { current: 1 }, service: {} } }],
   'POST /api/v1/executions/retry': [{ status: 'failed', service: 'watch', action: 'tell', ...RANGE }],
   'POST /api/v1/executions/{id}/resolve': [{ status: 'failed', note: 'n' }],
+  'POST /api/v1/executions/{id}/approve': [{ note: 'n' }],
+  'POST /api/v1/executions/{id}/reject': [{ note: 'n' }],
+  'POST /api/v1/services/bulk': [
+    { select: { filter: { search: 'watch', label: 'a=b' } }, change: { enabled: false, mode: 'auto', labels: { a: 'b' } }, dryRun: true },
+    { select: { ids: [NOBODY] }, ...SWITCH },
+  ],
+  'POST /api/v1/actions/bulk': [{ select: { ids: [NOBODY] }, ...SWITCH }],
+  'POST /api/v1/infrastructures/bulk': [{ select: { filter: { search: 'web' } }, ...SWITCH }],
+  'POST /api/v1/services/{ref}/acknowledge': [{ note: 'n', forSeconds: 60 }],
+  'POST /api/v1/silences': [SILENCE],
+  'PUT /api/v1/silences/{ref}': [SILENCE],
+  'PATCH /api/v1/silences/{ref}': [SILENCE],
+  'POST /api/v1/silences/preview': [{ silence: SILENCE }],
   'PUT /api/v1/kill-switch': [{ on: false, reason: 'r' }],
   'POST /api/v1/import': [DOCUMENT],
   'POST /api/v1/alerts': [ALERT, [{ labels: { a: 'b' } }, { service: 'watch', metric: 'out' }]],
