@@ -62,8 +62,15 @@ describe('rotate-key', () => {
 
   async function define(table: string, name: string, given: Row): Promise<string> {
     const row = { ...COMMON, ...OF[table], name, ...given };
+    // Those that PostgreSQL does not make itself.
+    const [{ columns }] = (await database.rows(
+      `SELECT string_agg(column_name, ', ') AS columns FROM information_schema.columns
+       WHERE table_name = $1 AND table_schema = 'public' AND is_generated = 'NEVER' AND column_name = ANY($2)`,
+      [table, ['id', ...Object.keys(row)]],
+    )) as [{ columns: string }];
     const [made] = await database.rows<{ id: string }>(
-      `INSERT INTO ${table} SELECT (jsonb_populate_record(NULL::${table}, $1::jsonb || jsonb_build_object('id', gen_random_uuid()))).* RETURNING id`,
+      `INSERT INTO ${table} (${columns}) SELECT ${columns}
+       FROM jsonb_populate_record(NULL::${table}, $1::jsonb || jsonb_build_object('id', gen_random_uuid())) RETURNING id`,
       [JSON.stringify(row)],
     );
     return made!.id;

@@ -55,8 +55,6 @@ export interface PageRequest {
 
 /** Statement of a list. Its parts share parameters. */
 export interface ListStatement {
-  /** Statements before the SELECT: `WITH …`, or nothing. */
-  with?: string;
   /** Columns, with one named `id`. */
   select: (parameter: Parameters['add']) => string;
   from: string;
@@ -78,10 +76,9 @@ export async function readPage<R extends QueryResultRow & { id: string }>(
   { limit, cursor, order }: PageRequest,
 ): Promise<Page<R>> {
   const { from, id, parameters, select } = statement;
-  const start = statement.with ?? '';
   const after = cursor === undefined ? undefined : positionIn(cursor, order);
   const counting = sql.rows<{ count: number }>(
-    `${start} SELECT count(*)::int AS count FROM (SELECT FROM ${from}${whereOf(statement.where)} LIMIT ${COUNTED_AT_MOST + 1}) counted`,
+    `SELECT count(*)::int AS count FROM (SELECT FROM ${from}${whereOf(statement.where)} LIMIT ${COUNTED_AT_MOST + 1}) counted`,
     [...parameters.values],
   );
   const parameter = parameters.add;
@@ -89,7 +86,7 @@ export async function readPage<R extends QueryResultRow & { id: string }>(
   const where =
     after === undefined ? statement.where : [...statement.where, beyond(after, order, id, parameter)];
   const reading = sql.rows<R & { cursorKeys: unknown[] }>(
-    `${start} SELECT ${select(parameter)}, jsonb_build_array(${keys.join(', ')}) AS "cursorKeys" FROM ${from}${whereOf(where)}
+    `SELECT ${select(parameter)}, jsonb_build_array(${keys.join(', ')}) AS "cursorKeys" FROM ${from}${whereOf(where)}
      ORDER BY ${[...keys, id].map((key) => `${key}${order.isDescending ? ' DESC' : ''}`).join(', ')} LIMIT ${parameter(limit + 1)}`,
     parameters.values,
   );

@@ -2,14 +2,19 @@ import { Injectable } from '@nestjs/common';
 import { conditionsOf } from '../api/filters';
 import type { NamedResource } from '../api/definition.controller';
 import { pageIn } from '../api/page-query';
-import { SLOTS } from '../common/ids';
 import { Database } from '../database/database';
 import { Parameters, readPage, type ListStatement, type Page } from '../database/pages';
 import { PHASES, type Phase } from '../engine/types';
 import { Services } from '../services/services';
-import { asksForState, MODES, type ServiceFilter, type ServicesQuery } from './service-query';
+import {
+  asksForState,
+  MODES,
+  SEVERITY_OF_UNKNOWN,
+  type ServiceFilter,
+  type ServicesQuery,
+} from './service-query';
 import { ServiceStates, type ShownState } from './service-states';
-import { lateSql, Unpolled } from './unpolled';
+import { Unpolled } from './unpolled';
 
 /** Service as it is listed. */
 export type ListedService = NamedResource & { state?: ShownState };
@@ -56,9 +61,9 @@ export class ServiceList {
 
   /** Counts services in one statement. */
   async counts(filter: ServiceFilter): Promise<ServiceCounts> {
-    const { with: start, from, where, parameters } = await this.statement(filter, true);
+    const { from, where, parameters } = await this.statement(filter, true);
     const rows = await this.database.rows<{ phase: Phase; reason: string; mode: string; count: number }>(
-      `${start} SELECT told.phase, told.reason, t.mode, count(*)::int AS count FROM ${from}
+      `SELECT told.phase, told.reason, t.mode, count(*)::int AS count FROM ${from}
        WHERE ${['true', ...where].map((condition) => `(${condition})`).join(' AND ')} GROUP BY 1, 2, 3`,
       parameters.values,
     );
@@ -76,32 +81,39 @@ export class ServiceList {
   private async statement(
     filter: ServiceFilter,
     hasState: boolean,
-  ): Promise<Pick<ListStatement, 'with' | 'from' | 'where' | 'parameters'>> {
+  ): Promise<Pick<ListStatement, 'from' | 'where' | 'parameters'>> {
     const parameters = new Parameters();
     const where = [
       ...this.services.store.seenConditions(parameters.add),
       ...conditionsOf(filter, parameters.add),
     ];
     if (!hasState) return { from: 'services t', where, parameters };
-    const unconcerned = await this.unpolled.decidedByAlerts();
-    const from = `services t
-      LEFT JOIN service_states st ON st.service_id = t.id
-      LEFT JOIN late ON late.id = t.id${unconcerned.length === 0 ? '' : ` AND late.id <> ALL(${parameters.add(unconcerned)}::uuid[])`},
-      LATERAL (SELECT ${PHASE} AS phase, ${REASON} AS reason, ${SINCE} AS since) told`;
-    return { with: LATE, from, where, parameters };
+    const late = await this.unpolled.unrecorded();
+    const from = `services t LEFT JOIN service_states st ON st.service_id = t.id${lateJoin(late, parameters.add)},
+      LATERAL (SELECT ${toldSql(late.size > 0)}) told`;
+    return { from, where, parameters };
   }
 }
 
-/** Those of whom it is not written down yet. */
-const LATE = lateSql('0', '0', String(SLOTS - 1), `st.state->>'reason' IS DISTINCT FROM 'not_polled'`);
+/** SQL: services that nobody has polled, as `late`; nothing, as mostly, where there are none. */
+const lateJoin = (late: ReadonlyMap<string, Date>, parameter: Parameters['add']): string =>
+  late.size === 0
+    ? ''
+    : ` LEFT JOIN unnest(${parameter([...late.keys()])}::uuid[], ${parameter([...late.values()].map(Number))}::float8[])
+        AS late (id, since) ON late.id = t.id`;
 
-// What `ServiceStates` tells of a service `t` with the state `st`, and why.
-const PHASE = `CASE WHEN late.id IS NULL AND t.enabled THEN coalesce(st.state->>'phase', 'unknown') ELSE 'unknown' END`;
-const REASON = `CASE WHEN NOT t.enabled THEN 'disabled' WHEN late.id IS NOT NULL THEN 'not_polled'
-  ELSE coalesce(st.state->>'reason', 'missing_data') END`;
+/** SQL: what `ServiceStates` tells of a service `t` with the state `st`. @param hasLate whether there is `late` */
+function toldSql(hasLate: boolean): string {
+  const isLate = hasLate ? 'late.id IS NOT NULL' : 'false';
+  const isKnown = `t.enabled AND NOT (${isLate})`;
+  return `CASE WHEN ${isKnown} THEN coalesce(st.phase, 'unknown') ELSE 'unknown' END AS phase,
+    CASE WHEN ${isKnown} THEN coalesce(st.severity, ${SEVERITY_OF_UNKNOWN}) ELSE ${SEVERITY_OF_UNKNOWN} END AS severity,
+    CASE WHEN NOT t.enabled THEN 'disabled' WHEN ${isLate} THEN 'not_polled' ELSE coalesce(st.reason, 'missing_data') END AS reason,
+    ${hasLate ? `CASE WHEN ${isLate} AND st.phase <> 'unknown' THEN late.since ELSE ${SINCE} END` : SINCE} AS since`;
+}
+
 /** Milliseconds since 1970. A phase that goes on has begun when it began. */
-const SINCE = `CASE WHEN late.id IS NOT NULL AND st.state->>'phase' <> 'unknown' THEN extract(epoch FROM late.since) * 1000
-  ELSE coalesce((st.state->>'since')::float8, extract(epoch FROM t.updated_at) * 1000) END::float8`;
+const SINCE = `coalesce(st.since, extract(epoch FROM t.updated_at)::float8 * 1000)`;
 
 const zeros = <W extends string>(words: readonly W[]): Record<W, number> =>
   Object.fromEntries(words.map((word) => [word, 0])) as Record<W, number>;

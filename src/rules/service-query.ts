@@ -3,15 +3,15 @@ import { DEFINITION_ORDERS, Filter, HasLabel, IsTrue, OneOf, refersTo, Search, S
 import { CURSOR, LIMIT, LIMIT_BY_DEFAULT } from '../api/page-query';
 import { Choice, Text, Whole } from '../common/fields';
 import type { Order } from '../database/pages';
-import { PHASES, REASONS, type Mode, type Phase } from '../engine/types';
+import { PHASES, REASONS, type Mode } from '../engine/types';
 
-/** Phases, worst first. */
-const SEVERITY: readonly Phase[] = ['alarm', 'unknown', 'pending', 'ok'];
+/** Severity of the phase `unknown`: of `alarm` 0, `pending` 2, `ok` 3, as in the column of states. */
+export const SEVERITY_OF_UNKNOWN = 1;
 
 const WORST_FIRST: Order = {
   name: 'severity',
   keys: [
-    { expression: `array_position('{${SEVERITY.join(',')}}', told.phase)::float8`, type: 'float8' },
+    { expression: 'told.severity', type: 'float8' },
     { expression: 'told.since', type: 'float8' },
   ],
 };

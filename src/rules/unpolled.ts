@@ -143,21 +143,25 @@ export class Unpolled {
   }
 
   /**
-   * Returns the ids of services that nobody polls in time, and that are what they were all the same: alerts alone decide
-   * their conditions. Of very many late ones only some are looked at; the others count as not polled.
+   * Returns services that nobody polls in time and of which that is not written down yet, with the moment since when:
+   * few, as long as anything of the program lives. Left out are those that alerts alone decide; of very many, only some
+   * are looked at for that, and the others count as not polled.
    */
-  async decidedByAlerts(): Promise<string[]> {
-    const rows = await this.database.keyed.rows<{ id: string }>(
-      `${lateSql('$1', '$2', '$3', IS_ALSO_FED)} SELECT id FROM late LIMIT ${LOOKED_AT_AT_MOST}`,
+  async unrecorded(): Promise<Map<string, Date>> {
+    const rows = await this.database.keyed.rows<{ id: string; since: Date; isFed: boolean }>(
+      `${lateSql('$1', '$2', '$3', `st.state->>'reason' IS DISTINCT FROM 'not_polled'`)}
+       SELECT late.id, late.since, f.is_fed AS "isFed" FROM late,
+         LATERAL (SELECT ${IS_ALSO_FED} AS is_fed FROM services s WHERE s.id = late.id LIMIT 1) f`,
       valuesOf(EVERYWHERE),
-      'unpolled_fed',
+      'unpolled_unrecorded',
     );
-    if (rows.length === 0) return [];
-    const observations = await this.observer.known(
-      await this.loader.byIds(rows.map(({ id }) => id)),
-      this.clock.now(),
-    );
-    return observations.filter(isDecidedByAlerts).map(({ snapshot }) => snapshot.compiled.service.id);
+    const late = new Map(rows.map(({ id, since }) => [id, since]));
+    const fed = rows.filter(({ isFed }) => isFed).slice(0, LOOKED_AT_AT_MOST);
+    if (fed.length === 0) return late;
+    const snapshots = await this.loader.byIds(fed.map(({ id }) => id));
+    for (const one of await this.observer.known(snapshots, this.clock.now()))
+      if (isDecidedByAlerts(one)) late.delete(one.snapshot.compiled.service.id);
+    return late;
   }
 
   /** Deletes ranges that nobody polls any more, once others cover them. */
