@@ -19,6 +19,7 @@ const PREFIX = 'monscale-test-';
 const DAY_MS = 86_400_000;
 
 export default async function globalSetup(): Promise<void> {
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
   await removeLeftovers();
   const folder = join(tmpdir(), `${PREFIX}${process.pid}`);
   mkdirSync(folder, { mode: 0o700 });

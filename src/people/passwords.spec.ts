@@ -2,7 +2,7 @@ import { scryptSync } from 'node:crypto';
 import fc from 'fast-check';
 import { Unavailable } from '../common/errors';
 import { stopThreads } from '../common/thread-pool';
-import { hashPassword, isOutdated, verifyPassword } from './passwords';
+import { hashPassword, isOutdated, verifyPassword, WAIT_AT_MOST_MS } from './passwords';
 
 afterAll(stopThreads);
 
@@ -106,7 +106,7 @@ test('who has waited too long is refused in turn, and nothing is computed for th
   const first = [1, 2].map(() => verifyPassword('x', stored('x'), () => held));
   const computed = jest.fn(async () => undefined);
   const late = verifyPassword('x', stored('x'), computed);
-  const later = performance.now() + 10_001;
+  const later = performance.now() + WAIT_AT_MOST_MS + 1;
   now.mockReturnValue(later);
   release();
   await expect(late).rejects.toBeInstanceOf(Unavailable);

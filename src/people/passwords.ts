@@ -16,7 +16,8 @@ const P_AT_MOST = 16;
 const AT_ONCE = 2;
 /** Most hashes that wait, which takes some four seconds; on a busy machine longer, and then not for ever. */
 const WAITING_AT_MOST = 32;
-const WAIT_AT_MOST_MS = 25_000;
+/** Time that a password waits at most for its turn. */
+export const WAIT_AT_MOST_MS = 25_000;
 const TIMEOUT_MS = 25_000;
 const RETRY_AFTER_SECONDS = 5;
 
