@@ -245,6 +245,49 @@ describe('two processes of one program', () => {
     expect(refused.status).toBe(401);
   });
 
+  test('who is signed in changes the own password by the present one, within the limits of signing in', async () => {
+    await user('tove');
+    const [tove, also] = [await signedIn('tove'), await signedIn('tove')];
+    const next = secret('the next long password');
+    const change = (body: unknown, headers: Record<string, string> = OWN, who = tove) =>
+      who.send('PUT', `${other}/session/password`, body, headers);
+    const pointers = ({ body }: Answer) => body.errors.map(({ pointer }: Json) => pointer);
+
+    expect((await change({ password: PASSWORD, newPassword: next }, {})).status).toBe(403);
+    expect((await change({ password: PASSWORD, newPassword: next }, OWN, browser())).status).toBe(401);
+    const byToken = { Authorization: `Bearer ${ADMIN_TOKEN}` };
+    expect((await change({ password: PASSWORD, newPassword: next }, byToken, browser())).status).toBe(403);
+    const refused = [
+      await change({ password: 'wrong', newPassword: next }),
+      await change({ password: PASSWORD, newPassword: PASSWORD }),
+      await change({ password: PASSWORD, newPassword: 'short' }),
+      await change({ newPassword: next }),
+    ];
+    expect(refused.map(({ status }) => status)).toEqual([400, 400, 400, 400]);
+    expect(refused.map(pointers)).toEqual([['/password'], ['/newPassword'], ['/newPassword'], ['/password']]);
+
+    expect((await change({ password: PASSWORD, newPassword: next })).status).toBe(204);
+    const statuses = await Promise.all(
+      [tove, also].map(async (who) => (await who.send('GET', `${one}/session`)).status),
+    );
+    expect(statuses).toEqual([200, 401]);
+    expect((await signIn(browser(), 'tove')).status).toBe(401);
+    expect((await signIn(browser(), 'tove', next)).status).toBe(200);
+    const audit = await world.rows(
+      `SELECT actor, outcome FROM audit WHERE action = 'change_password' AND object_name = 'tove' ORDER BY at`,
+    );
+    expect(audit).toEqual([
+      { actor: 'tove', outcome: 'failed' },
+      { actor: 'tove', outcome: 'succeeded' },
+    ]);
+
+    let guesses = 0;
+    while ((await change({ password: `guess ${guesses}`, newPassword: PASSWORD })).status !== 429)
+      expect(++guesses).toBeLessThan(30);
+    await world.rows(`UPDATE users SET password_hash = NULL WHERE name = 'tove'`);
+    expect((await change({ password: next, newPassword: PASSWORD })).status).toBe(409);
+  });
+
   test('a changed password ends all sessions but the one that changed it, at both', async () => {
     await user('rosa', { role: 'admin' });
     await user('sven');

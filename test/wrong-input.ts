@@ -186,6 +186,7 @@ const BODIES: Record<string, Json[]> = {
   'PATCH /api/v1/grants/{ref}': [GRANT],
   'POST /api/v1/tokens': [{ name: 't', expiresInDays: 1, ...RIGHTS }],
   'POST /api/v1/session': [{ username: 'anna', password: 'a long password' }],
+  'PUT /api/v1/session/password': [{ password: 'a long password', newPassword: 'another long password' }],
   'POST /api/v1/setup': [{ token: 't', username: 'anna', password: 'a long password' }],
 }; // prettier-ignore
 

@@ -7,6 +7,7 @@ import {
   Inject,
   Param,
   Post,
+  Put,
   Query,
   Req,
   Res,
@@ -27,6 +28,7 @@ import { CONFIG, type Config } from '../config/config';
 import { FirstRun } from './first-run';
 import { Oidc } from './oidc';
 import { refuseKnownOtherSites } from './origins';
+import { OwnPassword } from './own-password';
 import { SignIn } from './sign-in';
 import { SessionsQuery, UserSessions } from './user-sessions';
 import { passwordProblem } from './users';
@@ -38,6 +40,18 @@ class SignInDto {
 
   @Text({ description: 'Password', minLength: 1, maxLength: 2_048 })
   password: string;
+}
+
+class OwnPasswordDto {
+  @Text({ description: 'Present password', minLength: 1, maxLength: 2_048 })
+  password: string;
+
+  @Any(
+    { description: 'Next password' },
+    { type: 'string', format: 'password', writeOnly: true },
+    passwordProblem,
+  )
+  newPassword: string;
 }
 
 class SetupDto {
@@ -57,6 +71,7 @@ class SetupDto {
 export class SessionController {
   constructor(
     private readonly signIn: SignIn,
+    private readonly ownPassword: OwnPassword,
     private readonly sessions: UserSessions,
     private readonly whoami: Whoami,
     private readonly firstRun: FirstRun,
@@ -104,6 +119,16 @@ export class SessionController {
     void reply.header('Set-Cookie', cookie);
     const url = idToken === undefined ? undefined : await this.oidc.endSessionUrl(idToken, request);
     if (url !== undefined) void reply.header('Link', `<${url}>; rel="end-session"`);
+  }
+
+  @Put('session/password')
+  @SignedIn()
+  @HttpCode(204)
+  @ApiBody({ type: OwnPasswordDto })
+  @ApiOperation({ summary: "Change one's own password; all other sessions end" })
+  async changePassword(@Body() body: unknown, @Req() request: FastifyRequest): Promise<void> {
+    const { password, newPassword } = checked(OwnPasswordDto, body);
+    await this.ownPassword.change(password, newPassword, request);
   }
 
   @Get('sessions')

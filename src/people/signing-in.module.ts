@@ -3,6 +3,8 @@ import { Sessions } from '../auth/sessions';
 import { IdentityProvider } from './identity-provider';
 import { Oidc } from './oidc';
 import { OidcUsers } from './oidc-users';
+import { OwnPassword } from './own-password';
+import { PasswordCheck } from './password-check';
 import { SignIn } from './sign-in';
 import { SignInLimits } from './sign-in-limits';
 import { UserSessions } from './user-sessions';
@@ -15,12 +17,14 @@ import { Whoami } from './whoami';
     UserSessions,
     { provide: Sessions, useExisting: UserSessions },
     SignInLimits,
+    PasswordCheck,
     SignIn,
+    OwnPassword,
     Whoami,
     IdentityProvider,
     OidcUsers,
     Oidc,
   ],
-  exports: [UserSessions, Sessions, SignInLimits, SignIn, Whoami, OidcUsers, Oidc],
+  exports: [UserSessions, Sessions, SignInLimits, SignIn, OwnPassword, Whoami, OidcUsers, Oidc],
 })
 export class SigningInModule {}

@@ -9,6 +9,7 @@ import { Audit } from '../database/audit';
 import type { Database } from '../database/database';
 import { endOtherSessions } from './end-sessions';
 import { hashPassword } from './passwords';
+import { PasswordCheck } from './password-check';
 import { SignIn } from './sign-in';
 import { SignInLimits } from './sign-in-limits';
 import { UserSessions } from './user-sessions';
@@ -124,7 +125,8 @@ test('no session begins by a password that is changed while it is checked, or of
       await begins(keys);
       await database.rows(`UPDATE users SET ${change} WHERE id = $1`, [id]);
     };
-    const signIn = new SignIn(database, limits, sessions, new Audit(database));
+    const passwords = new PasswordCheck(database, limits, new Audit(database));
+    const signIn = new SignIn(database, passwords, sessions);
     await expect(signIn.byPassword(name, 'correct horse battery', request())).rejects.toThrow(Unauthorized);
     expect(await database.rows('SELECT FROM sessions WHERE user_id = $1', [id])).toEqual([]);
   }

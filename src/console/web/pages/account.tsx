@@ -4,6 +4,7 @@ import { rightsWords } from '../api/people';
 import { useSession } from '../app/rights';
 import { Page } from '../parts/page';
 import { Section } from '../parts/section';
+import { OwnPassword } from './people/own-password';
 import { SessionsSection } from './people/sessions-section';
 import { TokensSection } from './people/tokens-section';
 
@@ -23,6 +24,7 @@ export function Account() {
             ))}
           </ul>
         </Section>
+        <OwnPassword />
         <TokensSection title="Your tokens" />
         <SessionsSection title="Your sessions" />
       </Stack>

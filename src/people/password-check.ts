@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { clientAddress } from '../auth/client-address';
+import { TooManyRequests, Unauthorized, Unavailable } from '../common/errors';
+import { Audit, type AuditEntry } from '../database/audit';
+import { Database } from '../database/database';
+import { assertRoom, verifyPassword } from './passwords';
+import { SignInLimits } from './sign-in-limits';
+
+/** Time that a refusal is held back, and most of them that are at a time; others are answered at once. */
+const HELD_BACK_MS = 2_000;
+const HELD_BACK_AT_MOST = 500;
+
+interface UserRow {
+  id: string;
+  password_hash: string | null;
+  disabled: boolean;
+}
+
+/** User whose password was right, and its hash as it is stored. */
+export interface KnownUser {
+  id: string;
+  stored: string;
+}
+
+/** How a wrong password is written down. Whoever signs in is nobody yet. */
+type Failure = Pick<AuditEntry, 'action' | 'caller'>;
+
+/** Checks of passwords, with their limits. No answer, and no time that it takes, tells whether a name exists. */
+@Injectable()
+export class PasswordCheck {
+  private heldBack = 0;
+
+  constructor(
+    private readonly database: Database,
+    private readonly limits: SignInLimits,
+    private readonly audit: Audit,
+  ) {}
+
+  /**
+   * Checks a password, and does what a right one allows.
+   *
+   * @param use undefined when the user was changed while the password was checked: then it was wrong
+   * @throws Unauthorized when name or password are wrong, or the user is disabled
+   * @throws TooManyRequests, Unavailable
+   */
+  async byName<T>(
+    name: string,
+    password: string,
+    request: FastifyRequest,
+    failure: Failure,
+    use: (user: KnownUser) => Promise<T | undefined>,
+  ): Promise<T> {
+    try {
+      return await this.attempt(name, password, request, failure, use);
+    } catch (error) {
+      if (error instanceof TooManyRequests || error instanceof Unavailable) await this.holdBack();
+      throw error;
+    }
+  }
+
+  /** Waits before a refusal, so that who sends the next guess after it sends it later. */
+  private async holdBack(): Promise<void> {
+    if (this.heldBack >= HELD_BACK_AT_MOST) return;
+    this.heldBack += 1;
+    await sleep(HELD_BACK_MS);
+    this.heldBack -= 1;
+  }
+
+  private async attempt<T>(
+    name: string,
+    password: string,
+    request: FastifyRequest,
+    failure: Failure,
+    use: (user: KnownUser) => Promise<T | undefined>,
+  ): Promise<T> {
+    const keys = this.limits.keysOf(name, clientAddress(request.raw));
+    // What is refused in masses is refused before PostgreSQL is asked.
+    assertRoom();
+    await this.limits.check(keys);
+    const [user] = await this.database.rows<UserRow>(
+      'SELECT id, password_hash, disabled FROM users WHERE name = $1',
+      [name],
+    );
+    const stored = user?.password_hash ?? undefined;
+    let isHeld = false;
+    try {
+      const isRight = await verifyPassword(password, stored, async () => {
+        await this.limits.begin(keys);
+        isHeld = true;
+      });
+      const result =
+        isRight && user?.disabled === false ? await use({ id: user.id, stored: stored! }) : undefined;
+      isHeld = false;
+      if (result === undefined) {
+        await this.limits.failed(keys);
+        this.noteFailure(failure, user === undefined ? undefined : { id: user.id, name });
+        throw new Unauthorized('the username or the password is wrong');
+      }
+      await this.limits.succeeded(keys);
+      return result;
+    } finally {
+      // Where this fails as well, the place comes free by itself.
+      if (isHeld) await this.limits.release(keys).catch(() => undefined);
+    }
+  }
+
+  /** Writes a failure down. An unknown name is left out: people type passwords there. Nobody waits for it. */
+  private noteFailure(failure: Failure, user: { id: string; name: string } | undefined): void {
+    const object = { type: 'user', ...user };
+    void this.audit.note({ ...failure, object, outcome: 'failed', detail: { way: 'password' } });
+  }
+}
