@@ -9,7 +9,7 @@ import { closest } from './common/did-you-mean';
 import { messageOf } from './common/errors';
 import { heard } from './common/heard';
 import { watchEventLoop } from './common/event-loop';
-import { JsonLogger } from './common/logger';
+import { LineLogger } from './common/logger';
 import { standardOutput } from './common/output';
 import { stopThreads } from './common/thread-pool';
 import { readConfig, type Config } from './config/config';
@@ -62,7 +62,7 @@ export interface Program {
   /** URL at which it answers HTTP. */
   url: string;
   config: Config;
-  logger: JsonLogger;
+  logger: LineLogger;
   /** True when it has no role itself and starts again the processes that do: an uncaught exception does not end it. */
   isGroup: boolean;
   /**
@@ -90,7 +90,7 @@ interface Started {
  */
 export async function startMember(asked: AbortSignal): Promise<Program> {
   const config = await unlessAborted(asked, memberConfig());
-  const logger = new JsonLogger(config.logLevel, { roles: config.roles.join(','), process: process.pid });
+  const logger = new LineLogger(config.logLevel, config.logFormat, { roles: config.roles.join(',') });
   try {
     const started = await unlessAsked(asked, startApp(config, logger, mayListen), logger);
     const { url, isGroup, needsSetup } = started;
@@ -114,7 +114,7 @@ export async function startProgram(
   asked = new AbortController().signal,
 ): Promise<Program> {
   const given = readConfig(env);
-  const logger = new JsonLogger(given.logLevel, { roles: given.roles.join(',') });
+  const logger = new LineLogger(given.logLevel, given.logFormat, { roles: given.roles.join(',') });
   for (const name of given.unknownVariables) {
     const meant = closest(name.replace('MONSCALE_', ''), KNOWN_SUFFIXES);
     const hint = meant === undefined ? 'is it misspelt?' : `did you mean MONSCALE_${meant}?`;
@@ -152,7 +152,7 @@ export async function startProgram(
 async function unlessAsked(
   asked: AbortSignal,
   starting: Promise<Started>,
-  logger: JsonLogger,
+  logger: LineLogger,
 ): Promise<Started> {
   try {
     return await unlessAborted(asked, starting);
@@ -170,7 +170,7 @@ async function unlessAsked(
  * Starts the roles in this process, or in several. With embedded servers there may be no supervisor that starts the
  * program again: then this process has no role, and starts (again) the one that has them.
  */
-async function startRoles(config: Config, logger: JsonLogger, asked: AbortSignal): Promise<Started> {
+async function startRoles(config: Config, logger: LineLogger, asked: AbortSignal): Promise<Started> {
   if (!config.embedded && groupSize(config) === 1) return startApp(config, logger);
   const { group, url } = await ProcessGroup.start(config, logger, asked);
   const kill = () => void group.stop('SIGKILL');
@@ -200,7 +200,7 @@ function withEmbedded(config: Config, servers: EmbeddedServers): Config {
  */
 async function startApp(
   config: Config,
-  logger: JsonLogger,
+  logger: LineLogger,
   mayListen?: () => Promise<void>,
 ): Promise<Started> {
   installLookup();
@@ -286,7 +286,7 @@ function serveConsole(
   fastify: Parameters<typeof servePage>[0],
   { page }: ConsoleFiles,
   { publicUrl, oidc }: Config,
-  logger: JsonLogger,
+  logger: LineLogger,
 ): void {
   if (page === undefined) logger.warn('the console has not been built: npm run build', 'Program');
   else servePage(fastify, page, { publicUrl, hasProvider: oidc !== undefined });
@@ -312,7 +312,7 @@ function holderOf(app: NestFastifyApplication, isApi: boolean): (request: Fastif
 async function stop(
   { close, kill }: Started,
   embedded: EmbeddedServers | undefined,
-  logger: JsonLogger,
+  logger: LineLogger,
   why: string,
 ): Promise<void> {
   // Bull leaves a promise behind when Redis is away, and that must not cut the drain short.

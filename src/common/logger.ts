@@ -1,5 +1,7 @@
+import { hostname } from 'node:os';
 import type { LoggerService } from '@nestjs/common';
 import pino from 'pino';
+import { logText } from './log-text';
 import { standardOutput, type Output } from './output';
 
 /** Contexts of Nest's own start-up lines, which are logged at level `debug`. */
@@ -11,18 +13,27 @@ const FRAMEWORK = new Set([
   'NestApplication',
 ]);
 
-/** Logger that writes each line as one JSON object on standard output. */
-export class JsonLogger implements LoggerService {
+/** How lines are written: as JSON objects for programs, or as text for people. */
+export type LogFormat = 'json' | 'text';
+
+/** Logger that writes each message as one line on standard output. */
+export class LineLogger implements LoggerService {
   private readonly pino: pino.Logger;
 
-  constructor(level: string, bindings: Record<string, unknown>, output: Output = standardOutput) {
+  constructor(
+    level: string,
+    format: LogFormat,
+    bindings: Record<string, unknown>,
+    output: Pick<Output, 'write'> = standardOutput,
+  ) {
     const options = {
       level,
-      base: bindings,
+      base: { pid: process.pid, hostname: hostname(), ...bindings },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label: string) => ({ level: label }) },
     };
-    this.pino = pino(options, output);
+    const text = { write: (line: string) => output.write(logText(line)) };
+    this.pino = pino(options, format === 'json' ? output : text);
   }
 
   log = (message: unknown, ...rest: unknown[]): void => this.write('info', message, rest);

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { join, resolve, sep } from 'node:path';
+import { isatty } from 'node:tty';
 import { isUnknown, type VariableName } from './variables';
 
 /**
@@ -65,6 +66,7 @@ export interface Config {
   readonly historyRetentionDays: number;
   readonly auditRetentionDays: number;
   readonly logLevel: string;
+  readonly logFormat: 'json' | 'text';
   /** Variables that look like ours and are not known, probably misspelt. */
   readonly unknownVariables: readonly string[];
 }
@@ -95,6 +97,7 @@ export class ConfigError extends Error {
 const TOKEN_CHARACTERS = 16;
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'];
+const LOG_FORMATS = ['json', 'text'] as const;
 
 /**
  * Returns the configuration.
@@ -300,6 +303,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     historyRetentionDays: whole('MONSCALE_HISTORY_RETENTION_DAYS', 90, 1, 3_650),
     auditRetentionDays: whole('MONSCALE_AUDIT_RETENTION_DAYS', 730, 1, 36_500),
     logLevel: choice('MONSCALE_LOG_LEVEL', LOG_LEVELS, 'info'),
+    logFormat: choice('MONSCALE_LOG_FORMAT', LOG_FORMATS, isatty(1) ? 'text' : 'json'),
     // Kubernetes adds MONSCALE_PORT_… and MONSCALE_SERVICE_… to pods beside a service named monscale: warn, don't refuse.
     unknownVariables: Object.keys(env).filter(isUnknown),
   };

@@ -230,6 +230,12 @@ const SERVER_VARIABLES = [
     meaning: 'how long the audit is kept, and the versions of definitions that were deleted',
   },
   { name: 'MONSCALE_LOG_LEVEL', default: 'info', meaning: '`debug`, `info`, `warn` or `error`' },
+  {
+    name: 'MONSCALE_LOG_FORMAT',
+    default: 'unset',
+    meaning: '`text` for people or `json` for programs; unset: text on a terminal, JSON elsewhere',
+    example: 'json',
+  },
 ] as const satisfies readonly Variable[];
 
 /** Names that the program reads; the compiler refuses others in the parser. */

@@ -146,7 +146,11 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
       const executor = new MigrationExecutor(source, runner);
       executor.transaction = 'all';
       const done = await executor.executePendingMigrations();
-      for (const { name } of done) this.logger.log(`migrated the database: ${name}`);
+      const [first, ...later] = done.map(({ name }) => name);
+      if (first !== undefined) {
+        const steps = later.length === 0 ? first : `${done.length} steps, from ${first} to ${later.at(-1)}`;
+        this.logger.log(`migrated the database: ${steps}`);
+      }
       await noteVersions(ask, source.migrations);
       await runner.release();
     } finally {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AggregatorRegistry } from 'prom-client';
-import type { JsonLogger } from '../common/logger';
+import type { LineLogger } from '../common/logger';
 import { registry, telemetry } from '../common/telemetry';
 import type { Config, Role } from '../config/config';
 
@@ -58,7 +58,7 @@ export class ProcessGroup {
 
   private constructor(
     private readonly config: Config,
-    private readonly logger: JsonLogger,
+    private readonly logger: LineLogger,
   ) {}
 
   /**
@@ -70,7 +70,7 @@ export class ProcessGroup {
    */
   static async start(
     config: Config,
-    logger: JsonLogger,
+    logger: LineLogger,
     asked: AbortSignal,
   ): Promise<{ group: ProcessGroup; url: string }> {
     cluster.setupPrimary({
