@@ -71,12 +71,17 @@ export class MibNames {
 
   private *take(modules: readonly MibModule[]): Generator<void, void> {
     for (const module of modules) {
-      yield;
-      const own = new Map(module.definitions.map((definition) => [definition[0], { module, definition }]));
+      const own = new Map<string, Found>();
       this.inModule.set(module.name, own);
       this.imports.set(module, new Map(module.imports));
-      for (const [name, found] of own)
+      for (const definition of module.definitions) {
+        yield;
+        own.set(definition[0], { module, definition });
+      }
+      for (const [name, found] of own) {
+        yield;
         if (found.definition[3] !== 'passing' || !this.everywhere.has(name)) this.everywhere.set(name, found);
+      }
     }
     for (const module of modules) this.byModule.set(module, yield* this.named(module));
   }

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Recurring } from '../common/periodic';
 import { Database } from '../database/database';
-import type { MibModule } from './mib';
 import { awaitUploadedMibs, setUploadedMibs } from './object-names';
+import { mibsRevision, storedMibs } from './stored-mibs';
 
 const EVERY_MS = 5_000;
 
@@ -20,18 +20,9 @@ export class UploadedMibs extends Recurring {
   }
 
   override async round(): Promise<void> {
-    const [row] = await this.database.rows<{ revision: string }>(
-      `SELECT count(*) || ' ' || coalesce(max(updated_at)::text, '') AS revision FROM mibs`,
-      [],
-      'mibs_revision',
-    );
-    if (row!.revision === this.revision) return;
-    const modules = await this.database.rows<MibModule & Record<string, unknown>>(
-      'SELECT name, definitions, imports FROM mibs ORDER BY name',
-      [],
-      'mibs_named',
-    );
-    await setUploadedMibs(modules);
-    this.revision = row!.revision;
+    const revision = await mibsRevision(this.database);
+    if (revision === this.revision) return;
+    await setUploadedMibs(await storedMibs(this.database));
+    this.revision = revision;
   }
 }

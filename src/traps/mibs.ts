@@ -13,6 +13,7 @@ import { setUploadedMibs } from '../snmp/object-names';
 import type { MibModule } from '../snmp/mib';
 import { MibNames } from '../snmp/mib-names';
 import { builtInMibs } from '../snmp/standard-mibs';
+import { mibsRevision, storedMibs } from '../snmp/stored-mibs';
 import readMibText, { type ReadMib } from './mib.thread';
 import type { TrapNames } from './trap-rules';
 
@@ -42,10 +43,6 @@ export interface KnownMib {
   updatedAt?: Date;
 }
 
-interface MibRow extends MibModule {
-  updatedAt: Date;
-}
-
 /**
  * MIB modules: those that net-snmp brings along, and those that people upload. Names for traps are held in memory as of
  * the last `refresh`.
@@ -68,9 +65,9 @@ export class Mibs implements TrapNames {
 
   /** Reads the modules again when some were changed. */
   async refresh(): Promise<void> {
-    const revision = await this.storedRevision();
+    const revision = await mibsRevision(this.database);
     if (this.names !== undefined && revision === this.revision) return;
-    this.names = (await inTurns(MibNames.of([...builtInMibs(), ...(await this.stored())]))).names;
+    this.names = (await inTurns(MibNames.of([...builtInMibs(), ...(await storedMibs(this.database))]))).names;
     this.revision = revision;
   }
 
@@ -83,20 +80,22 @@ export class Mibs implements TrapNames {
     const module = await this.read(text);
     if (builtInMibs().some(({ name }) => name === module.name))
       throw new Conflict(`${module.name} is built in`);
-    const others = (await this.stored()).filter(({ name }) => name !== module.name);
+    const others = (await storedMibs(this.database)).filter(({ name }) => name !== module.name);
     const all = await inTurns(MibNames.of([...builtInMibs(), ...others, module]));
     if (all.byModule.get(module)!.lacksRoom)
       throw new InvalidInput([{ pointer: '', detail: 'has names whose OIDs take too much room together' }]);
-    const isKept = await this.database.transaction((sql) => this.keep(sql, module));
+    const updatedAt = this.clock.now();
+    const isKept = await this.database.transaction((sql) => this.keep(sql, module, updatedAt));
     if (!isKept)
       throw new Conflict(`at most ${MAX_MODULES} modules with ${MAX_NAMES} names are kept; delete some`);
     // In this process at once: who uploads a MIB goes on with its names.
-    await setUploadedMibs(await this.stored());
-    return (await this.list()).find(({ name }) => name === module.name)!;
+    await setUploadedMibs([...others, module]);
+    return { ...shown(module, all), builtIn: false, updatedAt };
   }
 
   /** Writes a module, and who uploaded it. @returns false when there is no room for it */
-  private async keep(sql: Sql, { name, definitions, imports, skipped }: MibModule): Promise<boolean> {
+  private async keep(sql: Sql, module: MibModule, updatedAt: Date): Promise<boolean> {
+    const { name, definitions, imports, skipped } = module;
     const kept = await sql.rows<{ isNew: boolean }>(
       `INSERT INTO mibs (name, definitions, imports, skipped, updated_at) SELECT $1, $2, $3, $4, $5
        WHERE (SELECT count(*) < ${MAX_MODULES} AND coalesce(sum(jsonb_array_length(definitions)), 0) + $6 <= ${MAX_NAMES}
@@ -108,7 +107,7 @@ export class Mibs implements TrapNames {
         JSON.stringify(definitions),
         JSON.stringify(imports),
         JSON.stringify(skipped),
-        this.clock.now(),
+        updatedAt,
         definitions.length,
       ],
     );
@@ -121,7 +120,7 @@ export class Mibs implements TrapNames {
 
   /** Lists all modules. Their names are resolved again only when some were changed. */
   async list(): Promise<KnownMib[]> {
-    const revision = await this.storedRevision();
+    const revision = await mibsRevision(this.database);
     if (this.shown?.revision !== revision) {
       const items = this.lookThrough();
       this.shown = { revision, items };
@@ -131,7 +130,7 @@ export class Mibs implements TrapNames {
   }
 
   private async lookThrough(): Promise<KnownMib[]> {
-    const stored = await this.stored();
+    const stored = await storedMibs(this.database);
     const all = await inTurns(MibNames.of([...builtInMibs(), ...stored]));
     return [
       ...builtInMibs().map((module) => ({ ...shown(module, all), builtIn: true })),
@@ -158,23 +157,6 @@ export class Mibs implements TrapNames {
     const read = text.length <= SHORT_CHARACTERS ? readMibText(text) : await readOnThread(text, limits);
     if ('error' in read) throw new InvalidInput([{ pointer: '', detail: read.error }]);
     return (await parseInTurns(read.json)) as MibModule;
-  }
-
-  private async storedRevision(): Promise<string> {
-    const [row] = await this.database.rows<{ revision: string }>(
-      `SELECT count(*) || ' ' || coalesce(max(updated_at)::text, '') AS revision FROM mibs`,
-      [],
-      'mibs_revision',
-    );
-    return row!.revision;
-  }
-
-  private stored(): Promise<MibRow[]> {
-    return this.database.rows<MibRow & Record<string, unknown>>(
-      'SELECT name, definitions, imports, skipped, updated_at AS "updatedAt" FROM mibs ORDER BY name',
-      [],
-      'mibs_stored',
-    );
   }
 }
 
