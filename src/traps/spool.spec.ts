@@ -5,12 +5,20 @@ import { Spool } from './spool';
 
 describe('the spool', () => {
   let folder: string;
+  let spools: Spool[];
 
-  beforeEach(() => (folder = mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'spool-'))));
-  afterEach(() => rmSync(folder, { recursive: true }));
+  beforeEach(() => {
+    folder = mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'spool-'));
+    spools = [];
+  });
+  afterEach(async () => {
+    for (const spool of spools) await spool.close();
+    rmSync(folder, { recursive: true });
+  });
 
   async function opened(maxBytes = 1_000, maxLines = 3): Promise<Spool> {
     const spool = new Spool(folder, maxBytes, maxLines);
+    spools.push(spool);
     await spool.open();
     return spool;
   }
