@@ -5,6 +5,7 @@ import { Timeline, Simulation, type Summary } from '../engine/simulate';
 import { MAX_WINDOW_READINGS } from '../engine/window';
 import type { CompiledService } from '../rules/compiled-service';
 import { metricRolesOf, constants, countingMetrics } from './metric-roles';
+import type { StorySurroundings } from './story-silences';
 import { framesOfPoints, type Points, type Frame, type Span } from './frames';
 
 const MAX_EVALUATIONS = 2_000_000;
@@ -21,6 +22,8 @@ export interface SimulatedRule {
   nodes: number;
   /** Moments at which a Counter32 began anew, as far as known, ms since 1970, by series; only series of Counter32. */
   begins?: ReadonlyMap<number, readonly number[]>;
+  /** Silences and other services, where the story has some. */
+  around?: StorySurroundings;
 }
 
 /** Length of a scenario, and how often the rule is evaluated, seconds. */
@@ -117,7 +120,7 @@ export const simulationTurns = (timeoutMs = SIMULATION_MS): Turns =>
  * @throws InvalidInput, TooCostly
  */
 export async function play(
-  { compiled, nodes, begins }: SimulatedRule,
+  { compiled, nodes, begins, around }: SimulatedRule,
   { frames, to }: PreparedScenario,
   range: Pick<TimeRange, 'evaluateEverySeconds'>,
   turns = simulationTurns(),
@@ -131,6 +134,7 @@ export async function play(
     countingMetrics: countingMetrics(compiled),
     pushedMetrics: compiled.alertMetrics.map(({ metric }) => metric),
     intervalMs: everyMs(compiled, range),
+    ...around,
   });
   const timeline = new Timeline();
   let last: Frame | undefined;

@@ -1,9 +1,11 @@
 import { step } from '../common/check';
 import type { FieldError } from '../common/errors';
-import { Any, Decimal, Text, Whole } from '../common/fields';
+import type { ServiceRow } from '../database/entities';
+import { Any, Decimal, ListOf, Text, Whole } from '../common/fields';
 import type { TimelineInterval } from '../engine/simulate';
 import { given, play, type SimulatedRule } from './play';
 import type { Points } from './frames';
+import { listProblems, StoryParent, StorySilence, surroundingsOf } from './story-silences';
 import { MAX_VALUES, NotationError, secondsOf, valuesOf } from './series-notation';
 
 /** One test of a rule: a scenario, and what is expected of it. */
@@ -56,8 +58,17 @@ export class RuleTestDto {
   )
   at?: unknown;
 
+  @ListOf(() => StorySilence, { description: 'Silences of the service, in seconds', maxItems: 100 })
+  silences: StorySilence[] = [];
+
+  @ListOf(() => StoryParent, {
+    description: 'Phases of services on which it depends, in seconds',
+    maxItems: 100,
+  })
+  parents: StoryParent[] = [];
+
   problems(): FieldError[] {
-    const problems: FieldError[] = [];
+    const problems: FieldError[] = listProblems({ silences: this.silences, parents: this.parents });
     let left = MAX_VALUES;
     for (const [metric, notation] of Object.entries(this.series)) {
       const values = valuesIn(notation);
@@ -128,6 +139,10 @@ function expectedTrigger(given: unknown): ExpectedTrigger | undefined {
   return { seconds, nodes };
 }
 
+/** Returns the phases of others in which a service does not act. */
+export const phasesOf = ({ dependsOn }: Pick<ServiceRow, 'dependsOn'>): Set<string> =>
+  new Set(dependsOn.flatMap(({ whenPhase }) => whenPhase));
+
 /** Returns the differences from what was expected, as lines to read; none when the test passes. */
 export async function differences(test: RuleTestDto, simulatedRule: SimulatedRule): Promise<string[]> {
   const everySeconds = test.everySeconds ?? simulatedRule.compiled.service.intervalSeconds;
@@ -143,7 +158,9 @@ export async function differences(test: RuleTestDto, simulatedRule: SimulatedRul
     ...[...points.values()].map((values) => values.at(-1)![0] / 1000),
     ...moments.map(({ seconds }) => seconds),
   );
-  const { timeline } = await play(simulatedRule, given(simulatedRule.compiled, points, { to: longest }), {});
+  const { compiled } = simulatedRule;
+  const around = surroundingsOf(test.silences, test.parents, phasesOf(compiled.service));
+  const { timeline } = await play({ ...simulatedRule, around }, given(compiled, points, { to: longest }), {});
   const lines = [
     ...(test.triggers === undefined ? [] : triggerDifferences(test.triggers as unknown[], timeline.triggers)),
     ...moments.flatMap(({ seconds, words }) => momentDifference(seconds, words, timeline.intervals)),

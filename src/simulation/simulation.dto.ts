@@ -1,5 +1,6 @@
 import { momentProblem } from '../api/range-query';
-import { Any, Decimal, Whole } from '../common/fields';
+import { Any, Decimal, ListOf, Whole } from '../common/fields';
+import { listProblems, StoryParent, StorySilence } from './story-silences';
 import type { FieldError } from '../common/errors';
 
 /** A request to try a rule on a scenario: given numbers, or what was recorded. */
@@ -73,8 +74,20 @@ export class SimulationDto {
   )
   compareWith?: unknown;
 
+  @ListOf(() => StorySilence, {
+    description: 'Silences of the service, in seconds from the beginning',
+    maxItems: 100,
+  })
+  silences: StorySilence[] = [];
+
+  @ListOf(() => StoryParent, {
+    description: 'Phases of services on which it depends, in seconds from the beginning',
+    maxItems: 100,
+  })
+  parents: StoryParent[] = [];
+
   problems(): FieldError[] {
-    const problems: FieldError[] = [];
+    const problems: FieldError[] = listProblems({ silences: this.silences, parents: this.parents });
     for (const field of ['service', 'compareWith'] as const) {
       const given = this[field];
       const isNamed =

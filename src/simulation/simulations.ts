@@ -26,6 +26,8 @@ import {
 } from './play';
 import { Recordings } from './recordings';
 import { pointsOf } from './series';
+import { phasesOf } from './rule-test';
+import { surroundingsOf } from './story-silences';
 import { SimulationDto } from './simulation.dto';
 import type { Span } from './frames';
 
@@ -84,10 +86,18 @@ export class Simulations {
     const show = series === undefined ? momentShown : secondsShown;
     const turns = simulationTurns();
     const told = await this.teller([simulatedRule, ...(other ? [other] : [])], series, dto, turns);
-    const mine = await play(simulatedRule, told(simulatedRule), dto, turns);
+    const begin = series === undefined ? this.spanOf(dto).from : 0;
+    const within = (rule: SimulatedRule) => ({
+      ...rule,
+      around: surroundingsOf(dto.silences, dto.parents, phasesOf(rule.compiled.service), begin),
+    });
+    const mine = await play(within(simulatedRule), told(simulatedRule), dto, turns);
     const answer = shown(mine, show);
     if (other === undefined) return answer;
-    return { ...answer, comparison: compared(mine, await play(other, told(other), dto, turns), show) };
+    return {
+      ...answer,
+      comparison: compared(mine, await play(within(other), told(other), dto, turns), show),
+    };
   }
 
   /** Returns a function that prepares the same scenario for each rule. */
@@ -136,10 +146,15 @@ export class Simulations {
     }
   }
 
-  private recorded({ compiled }: SimulatedRule, dto: SimulationDto): PreparedScenario {
+  /** Returns the time of what was recorded, ms since 1970. */
+  private spanOf(dto: SimulationDto): { from: number; to: number } {
     const to = momentOf(dto.to as string | undefined) ?? this.clock.now();
     const from = momentOf(dto.from as string | undefined) ?? new Date(to.getTime() - DEFAULT_DAYS * DAY_MS);
-    const span: Span = { from: from.getTime(), to: to.getTime(), everyMs: everyMs(compiled, dto) };
+    return { from: from.getTime(), to: to.getTime() };
+  }
+
+  private recorded({ compiled }: SimulatedRule, dto: SimulationDto): PreparedScenario {
+    const span: Span = { ...this.spanOf(dto), everyMs: everyMs(compiled, dto) };
     checkSpan(span, compiled);
     if (Object.keys(compiled.service.series).length === 0) {
       const detail = `is required: no service is named ${compiled.service.name}, so nothing is on record`;

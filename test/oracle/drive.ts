@@ -8,9 +8,17 @@ import {
   rememberedUntil,
   scaled,
 } from '../../src/engine/evaluate';
-import type { Capacity, Observation, Rule, Scalings, State } from '../../src/engine/types';
+import type { Capacity, Observation, Rule, Scalings, SilenceWindow, State } from '../../src/engine/types';
 import type { Verdict } from './oracle';
-import { rulesOf, written, type Expression, type MomentOfStory, type RuleOfStory, type Story } from './story';
+import {
+  rulesOf,
+  written,
+  type Expression,
+  type MomentOfStory,
+  type RuleOfStory,
+  type SilenceOfStory,
+  type Story,
+} from './story';
 
 const METRICS = ['a', 'b'];
 
@@ -36,8 +44,12 @@ export function driven(story: Story): Verdict[] {
       );
       if (!told.needs) state = JSON.parse(JSON.stringify(told.state)) as State;
     }
+    if (state?.inAlarm && moment.acknowledgedFor) {
+      const until = now + moment.acknowledgedFor * 1000;
+      state = { ...state, acknowledged: { by: 'anna', note: 'seen', until } };
+    }
     const before = state ?? initialState(rule, now);
-    const seen: Observation = {
+    let seen: Observation = {
       ...readingsOf(moment),
       previousAt:
         rule.intervalMs !== undefined && asksForGap(before)
@@ -46,9 +58,14 @@ export function driven(story: Story): Verdict[] {
       isBlind: rule.intervalMs !== undefined && !isRead(moment),
       news: moment.news,
       killSwitch: moment.killSwitch,
+      silences: story.silences.map((silence, id) => silenceOf(silence, String(id))),
       scalings: rule.scaling && scalings,
     };
     let outcome = evaluate(rule, before, seen, now);
+    if (outcome.needs === 'parent') {
+      seen = { ...seen, parent: moment.parentInAlarm ? { name: 'switch', phase: 'alarm' } : null };
+      outcome = evaluate(rule, before, seen, now);
+    }
     if (outcome.needs) {
       const capacity: Capacity = moment.nodesReadable
         ? { known: true, current: nodes, inFlight: story.inFlight }
@@ -69,6 +86,7 @@ export function driven(story: Story): Verdict[] {
       phase: outcome.state.phase,
       reason: outcome.state.reason,
       triggered: trigger !== undefined,
+      steps: [...(outcome.followUp?.escalates ?? [])],
       ...(trigger?.nodes ? { desired: trigger.nodes.desired } : {}),
     };
   });
@@ -96,6 +114,9 @@ function ruleOf(rule: RuleOfStory): Rule {
     missingData: rule.missingData,
     intervalMs: rule.isPolled ? rule.intervalSeconds * 1000 : undefined,
     mode: rule.mode,
+    graceMs: rule.intervalSeconds * 1000,
+    isDependent: rule.isDependent,
+    escalationMs: rule.then?.map((seconds) => seconds * 1000),
     scaling: rule.scaling && {
       infrastructure: 'web',
       direction: rule.scaling.direction,
@@ -108,6 +129,16 @@ function ruleOf(rule: RuleOfStory): Rule {
     },
   };
 }
+
+const silenceOf = ({ from, until, mutes, onEnd }: SilenceOfStory, id: string): SilenceWindow => ({
+  id,
+  owner: 'anna',
+  reason: 'patching',
+  mutes,
+  onEnd,
+  from: from * 1000,
+  until: until * 1000,
+});
 
 function predicateOf(expression: Expression): Rule['condition'] {
   const condition = compileCondition(written(expression), METRICS);

@@ -7,6 +7,7 @@ const REASONS = [
   'at_min_nodes',
   'awaiting_approval',
   'condition_false',
+  'dependency',
   'disabled',
   'flapping',
   'holding',
@@ -17,6 +18,7 @@ const REASONS = [
   'not_repeating',
   'policy_satisfied',
   'shadowed',
+  'silenced',
   'triggered',
   'wisdom',
 ];

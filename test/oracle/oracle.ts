@@ -18,6 +18,8 @@ export interface Verdict {
   phase: string;
   reason: string;
   triggered: boolean;
+  /** Further steps that are taken, by their places. */
+  steps: number[];
   /** Of a trigger that scales. */
   desired?: number;
 }
@@ -34,6 +36,9 @@ interface Past {
   /** The condition had been true for the whole hold. */
   isHeld: boolean;
   triggered: boolean;
+  steps: number[];
+  /** Until when the alarm that there was is acknowledged. */
+  acknowledgedUntil?: number;
 }
 
 /** What the condition counts as. */
@@ -65,9 +70,15 @@ export function foretold(story: Story): Verdict[] {
       isDecided: false,
       isHeld: false,
       triggered: false,
+      steps: [],
     };
+    const memory = remembered(past, now);
+    if (moment.acknowledgedFor && memory.some(({ isHeld }) => isHeld))
+      now.acknowledgedUntil = now.at + moment.acknowledgedFor;
     const verdict = judged(story, moment, past, now, world);
     now.triggered = verdict.triggered;
+    if (verdict.phase === 'alarm')
+      now.steps = verdict.steps = steps(story, moment, remembered(past, now), now);
     past.push(now);
     return verdict;
   });
@@ -94,17 +105,60 @@ function judged(story: Story, moment: MomentOfStory, past: Past[], now: Past, wo
   if (!rule.repeat && memory.some(({ triggered }) => triggered)) return still('alarm', 'not_repeating');
   if (!now.isHeld) return still(isInAlarm ? 'alarm' : 'pending', 'holding');
   if (moment.killSwitch) return still('alarm', 'kill_switch');
+  if (isMuted(story, memory, now, 'acting')) return still('alarm', 'silenced');
+  if (rule.isDependent && moment.parentInAlarm) return still('alarm', 'dependency');
   const lastTrigger = past.findLast(({ triggered }) => triggered);
   if (lastTrigger !== undefined && now.at < lastTrigger.at + rule.wisdomSeconds)
     return still('alarm', 'wisdom');
   return scaled(story, moment, now, world);
 }
 
+/** Somebody mutes it now, or did so lately or for good while this breach was already there. */
+function isMuted(
+  { silences }: Story,
+  memory: Past[],
+  { at, rule }: Past,
+  what: 'acting' | 'telling',
+): boolean {
+  const breach = memory.find(({ truth }) => truth === 'true')?.at ?? at;
+  return silences.some(({ from, until, mutes, onEnd }) => {
+    const isAbout = {
+      actions: true,
+      notifications: what === 'telling',
+      scale_down: what === 'acting' && rule.scaling?.direction === 'down',
+    }[mutes];
+    if (!isAbout || at < from) return false;
+    if (at < until) return true;
+    const wasThere = breach < until;
+    return wasThere && (onEnd === 'wait' || at < until + rule.intervalSeconds);
+  });
+}
+
+/** The further steps that are taken now, in alarm. */
+function steps(story: Story, moment: MomentOfStory, memory: Past[], now: Past): number[] {
+  const { then } = now.rule;
+  const all = [...memory, now];
+  const first = all.find(({ triggered }) => triggered);
+  if (then === undefined || first === undefined) return [];
+  if (moment.killSwitch || isMuted(story, memory, now, 'telling')) return [];
+  if (now.rule.isDependent && moment.parentInAlarm) return [];
+  const acknowledged = all.findLast(({ acknowledgedUntil }) => acknowledgedUntil !== undefined);
+  if (acknowledged !== undefined && now.at < acknowledged.acknowledgedUntil!) return [];
+  const taken = all.flatMap((one) => one.steps);
+  const next = taken.length === 0 ? 0 : Math.max(...taken) + 1;
+  const due = then.flatMap((seconds, step) => (step >= next && first.at + seconds <= now.at ? [step] : []));
+  if (due.length > 0) return due;
+  // Acknowledged, and forgotten: it is told again.
+  const isForgotten =
+    acknowledged !== undefined && !all.slice(all.indexOf(acknowledged)).some((one) => one.steps.length > 0);
+  return isForgotten && next > 0 ? [next - 1] : [];
+}
+
 /** The guards of the infrastructure, then the trigger. */
 function scaled({ inFlight }: Story, moment: MomentOfStory, { at, rule }: Past, world: World): Verdict {
   const triggered = { auto: 'triggered', shadow: 'shadowed', approve: 'awaiting_approval' }[rule.mode];
   const { scaling } = rule;
-  if (scaling === undefined) return { phase: 'alarm', reason: triggered, triggered: true };
+  if (scaling === undefined) return { phase: 'alarm', reason: triggered, triggered: true, steps: [] };
 
   const { direction, minNodes, maxNodes, nodes, wisdomSeconds, maxDirectionChangesPerHour } = scaling;
   const lastSameWay = world.triggers.findLast((trigger) => trigger.direction === direction);
@@ -135,10 +189,15 @@ function scaled({ inFlight }: Story, moment: MomentOfStory, { at, rule }: Past, 
   }
   if (rule.mode !== 'shadow') world.triggers.push({ direction, at });
   if (rule.mode === 'auto') world.nodes += desired - effective;
-  return { phase: 'alarm', reason: triggered, triggered: true, desired };
+  return { phase: 'alarm', reason: triggered, triggered: true, steps: [], desired };
 }
 
-const still = (phase: string, reason: string): Verdict => ({ phase, reason, triggered: false });
+const still = (phase: string, reason: string): Verdict => ({
+  phase,
+  reason,
+  triggered: false,
+  steps: [],
+});
 
 /** The evaluations that the hold and the alarm of now may go by: those since everything was last forgotten. */
 function remembered(past: Past[], now: Past): Past[] {

@@ -80,8 +80,8 @@ const valuesOf = ({ values }: MomentOfStory): string =>
     .map(([name, value]) => `${name}=${value ?? '-'}`)
     .join(' ');
 
-const wordOf = ({ phase, reason, triggered, desired }: Verdict): string =>
-  `${phase}/${reason}${triggered ? '!' : ''}${desired === undefined ? '' : ` -> ${desired}`}`;
+const wordOf = ({ phase, reason, triggered, desired, steps }: Verdict): string =>
+  `${phase}/${reason}${triggered ? '!' : ''}${steps.map((step) => ` step ${step}`).join('')}${desired === undefined ? '' : ` -> ${desired}`}`;
 
 function notesOf(moment: MomentOfStory, { enabled }: RuleOfStory): string {
   const notes = [
@@ -98,11 +98,12 @@ function notesOf(moment: MomentOfStory, { enabled }: RuleOfStory): string {
 
 const sameVerdicts = (some: Verdict[], others: Verdict[]): boolean =>
   some.length === others.length &&
-  some.every(({ phase, reason, triggered, desired }, index) => {
+  some.every(({ phase, reason, triggered, desired, steps }, index) => {
     const other = others[index]!;
     return (
       phase === other.phase &&
       reason === other.reason &&
+      steps.join() === other.steps.join() &&
       triggered === other.triggered &&
       desired === other.desired
     );

@@ -29,6 +29,10 @@ export interface RuleOfStory {
   isPolled: boolean;
   mode: 'auto' | 'shadow' | 'approve';
   scaling?: ScalingOfStory;
+  /** Seconds from the first trigger to each further step. */
+  then?: number[];
+  /** It does not act while another service is in alarm. */
+  isDependent?: boolean;
 }
 
 export interface ScalingOfStory {
@@ -54,6 +58,10 @@ export interface MomentOfStory {
   news: boolean;
   /** Triggers of other rules on the infrastructure, in their order. */
   others: { direction: Direction; at: number }[];
+  /** The service on which it depends is in alarm. */
+  parentInAlarm?: boolean;
+  /** Somebody acknowledges the alarm, if there is one, for so many seconds. */
+  acknowledgedFor?: number;
   /** Somebody else made the nodes this many. */
   nodesSetTo?: number;
   change?: Change;
@@ -63,7 +71,16 @@ export interface Story {
   rule: RuleOfStory;
   nodes: number;
   inFlight: number;
+  silences: SilenceOfStory[];
   moments: MomentOfStory[];
+}
+
+/** Somebody mutes it from one second up to another. */
+export interface SilenceOfStory {
+  from: number;
+  until: number;
+  mutes: 'actions' | 'scale_down' | 'notifications';
+  onEnd: 'act' | 'wait';
 }
 
 /** The rule as it is at each moment. */
@@ -147,6 +164,8 @@ const ruleArbitrary = (unit: number): fc.Arbitrary<RuleOfStory> =>
           fc.constantFrom<RuleOfStory['mode'][]>('shadow', 'approve'),
         ),
         scaling: scalingArbitrary(unit),
+        then: fc.constantFrom([2], [1, 4], [6, 9]).map((steps) => steps.map((units) => units * unit)),
+        isDependent: fc.boolean(),
       },
       {
         requiredKeys: [
@@ -199,6 +218,8 @@ const momentArbitrary = (unit: number) =>
       b: valueArbitrary,
       nodesReadable: often(9, fc.constant(true), fc.constant(false)),
       killSwitch: often(12, fc.constant(false), fc.constant(true)),
+      parentInAlarm: often(3, fc.constant(false), fc.constant(true)),
+      acknowledgedFor: often(9, fc.constant(0), fc.constantFrom(1, 4, 9)).map((units) => units * unit),
       news: fc.boolean(),
       others: often(
         7,
@@ -214,10 +235,36 @@ const momentArbitrary = (unit: number) =>
       nodesSetTo: fc.constantFrom(0, 1, 3, 5),
       change: changeArbitrary(unit),
     },
-    { requiredKeys: ['units', 'a', 'b', 'nodesReadable', 'killSwitch', 'news', 'others'] },
+    {
+      requiredKeys: [
+        'units',
+        'a',
+        'b',
+        'nodesReadable',
+        'killSwitch',
+        'news',
+        'others',
+        'parentInAlarm',
+        'acknowledgedFor',
+      ],
+    },
   );
 
 type Drawn = ReturnType<typeof momentArbitrary> extends fc.Arbitrary<infer M> ? M : never;
+
+const silenceArbitrary = (unit: number): fc.Arbitrary<SilenceOfStory> =>
+  fc
+    .record({
+      begins: fc.integer({ min: 0, max: 30 }),
+      lasts: fc.constantFrom(1, 2, 3, 5, 8, 20),
+      mutes: fc.constantFrom<SilenceOfStory['mutes'][]>('actions', 'scale_down', 'notifications'),
+      onEnd: fc.constantFrom<SilenceOfStory['onEnd'][]>('act', 'wait'),
+    })
+    .map(({ begins, lasts, ...silence }) => ({
+      from: begins * unit,
+      until: (begins + lasts) * unit,
+      ...silence,
+    }));
 
 const storyOf = (unit: number): fc.Arbitrary<Story> =>
   fc
@@ -225,6 +272,11 @@ const storyOf = (unit: number): fc.Arbitrary<Story> =>
       rule: ruleArbitrary(unit),
       nodes: fc.constantFrom(2, 0, 1, 4),
       inFlight: often(5, fc.constant(0), fc.constantFrom(-1, 1, -3, 3)),
+      silences: often(
+        2,
+        fc.constant<SilenceOfStory[]>([]),
+        fc.array(silenceArbitrary(unit), { maxLength: 3 }),
+      ),
       drawn: fc.array(
         fc
           .tuple(
