@@ -9,7 +9,7 @@ import type { InfrastructureRow } from '../database/entities';
 import type { Sql } from '../database/sql-pool';
 import type { Count } from '../engine/asked';
 import type { Decided } from '../engine/evaluate';
-import type { Moment } from '../engine/types';
+import type { Moment, State } from '../engine/types';
 import { SilenceBook } from '../silences/silence-book';
 import { NodeCounter } from '../polling/node-counter';
 import type { ClaimedExecution } from '../queue/claimed-execution';
@@ -167,11 +167,16 @@ export class Evaluator {
     const { nextMoment, compiled, state: stored } = observation.snapshot;
     const state = stored && stateInTime(stored, observation.at, now);
     // Without what is only known under the locks: no wisdom time or freeze of the infrastructure stands in the way.
-    const facts = factsOf(observation, {
-      killSwitch: this.isOff(observation),
-      silences: this.silencesOf(compiled, observation.at.getTime()),
-    });
-    const outcome = evaluated(observation, state, facts);
+    let facts = factsOf(observation, { killSwitch: this.isOff(observation) });
+    let outcome = evaluated(observation, state, facts);
+    // Silences are looked for where there is something to mute, which is rare.
+    if (outcome.needs !== undefined || isBreached(outcome.state)) {
+      const silences = this.silencesOf(compiled, observation.at.getTime());
+      if (silences !== undefined) {
+        facts = { ...facts, silences };
+        outcome = evaluated(observation, state, facts);
+      }
+    }
     if (outcome.needs) {
       // Nodes are not counted for what another service has stopped before it came to that.
       const isStopped = outcome.needs === 'parent' && state?.reason === 'dependency';
@@ -302,6 +307,9 @@ export class Evaluator {
     return this.clock.now().getTime();
   }
 }
+
+/** Tells whether the condition counts as true. */
+const isBreached = ({ phase }: State): boolean => phase === 'alarm' || phase === 'pending';
 
 /** Returns the infrastructures that the observed services scale and whose nodes were counted. */
 const countedOf = (observations: readonly ServiceObservation[], counts: Counts): InfrastructureRow[] =>

@@ -36,7 +36,7 @@ const LONGEST_MS: readonly [Role, number][] = [
   ['editor', 30 * DAY_MS],
   ['admin', Infinity],
 ];
-/** No silence ends later than this from now. */
+/** No silence ends later than this from now, or began longer ago. */
 const AHEAD_AT_MOST_MS = 10 * 366 * DAY_MS;
 /** Largest number of silences that are not over. */
 const CURRENT_AT_MOST = 10_000;
@@ -231,6 +231,8 @@ export class Silences implements Definitions {
     if (endsAt <= startsAt) problems.push({ pointer: '/endsAt', detail: 'must be after startsAt' });
     else if (endsAt.getTime() <= now.getTime() - (before === undefined ? 0 : PAST_MS))
       problems.push({ pointer: '/endsAt', detail: 'must be in the future' });
+    if (startsAt.getTime() < now.getTime() - AHEAD_AT_MOST_MS)
+      problems.push({ pointer: '/startsAt', detail: 'must be within the last ten years, or later' });
     if (endsAt.getTime() > now.getTime() + AHEAD_AT_MOST_MS)
       problems.push({ pointer: '/endsAt', detail: 'must be within ten years' });
     const schedule = dto.schedule === undefined ? null : scheduleOf(dto);
