@@ -1,7 +1,7 @@
 import { ruleWhen } from '../../test/rule';
 import { evaluate, initialState, NEVER_SCALED } from './evaluate';
 import { isAhead, scalingsBy, setBack } from './moments';
-import type { State } from './types';
+import type { SilenceWindow, State } from './types';
 
 const NOW = 1_800_000_000_000;
 const HOUR = 3_600_000;
@@ -28,6 +28,33 @@ describe('a state with a moment in the future', () => {
     expect(setBack(ahead, NOW)).toEqual({ ...state, [name]: NOW });
   });
 
+  test('a silence that has not begun is waited out no longer, and what has is', () => {
+    const silence = (from: number): SilenceWindow => ({
+      id: 'night',
+      owner: 'anna',
+      reason: 'patching',
+      mutes: 'actions',
+      onEnd: 'wait',
+      from,
+      until: NOW + 9 * HOUR,
+    });
+    const [begun, ahead] = [silence(NOW - 1), silence(NOW + HOUR)];
+    const waiting = { ...state, waits: { act: begun, tell: ahead } };
+    expect([isAhead(waiting, NOW), isAhead({ ...state, waits: { act: begun } }, NOW)]).toEqual([true, false]);
+    expect(setBack(waiting, NOW)).toEqual({ ...state, waits: { act: begun } });
+    expect(setBack({ ...state, waits: { act: ahead } }, NOW)).toEqual({ ...state, waits: undefined });
+  });
+
+  test('an acknowledgement lasts no longer than it was to', () => {
+    const ahead = { by: 'anna', note: '', from: NOW + 9 * HOUR, until: NOW + 10 * HOUR };
+    const seen = { ...state, acknowledged: ahead };
+    expect([isAhead(seen, NOW), isAhead({ ...state, acknowledged: { ...ahead, from: NOW } }, NOW)]).toEqual([
+      true,
+      false,
+    ]);
+    expect(setBack(seen, NOW).acknowledged).toEqual({ ...ahead, from: NOW, until: NOW + HOUR });
+  });
+
   test('every moment of a state is looked at: a number that is none is named here', () => {
     const none = ['escalated'];
     const full: Required<State> = {
@@ -35,7 +62,7 @@ describe('a state with a moment in the future', () => {
       ...(Object.fromEntries(MOMENTS.map((name) => [name, 1])) as Record<(typeof MOMENTS)[number], number>),
       escalated: 1,
       waits: {},
-      acknowledged: { by: 'anna', note: '', until: 1 },
+      acknowledged: { by: 'anna', note: '', from: 0, until: 1 },
       nodes: { current: 1, inFlight: 0, effective: 1, desired: 1, delta: 0 },
       nodesError: '',
     };

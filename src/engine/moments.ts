@@ -18,20 +18,37 @@ export const PAST = [
 /** Longest time a freeze lasts, milliseconds. */
 const FREEZE_MS = 3_600_000;
 
+/** Moments of the past within what a state holds of silences and acknowledgements, by their paths. */
+export const PAST_WITHIN = ['waits,act,from', 'waits,tell,from', 'acknowledged,from'] as const;
+
 /** Tells whether a moment in the state lies after `latest`. */
 export function isAhead(state: State, latest: Moment): boolean {
   for (const name of PAST) if ((state[name] ?? 0) > latest) return true;
-  return false;
+  const { waits, acknowledged } = state;
+  if (waits === undefined && acknowledged === undefined) return false;
+  return [waits?.act?.from, waits?.tell?.from, acknowledged?.from].some((at) => (at ?? 0) > latest);
 }
 
 /**
- * Returns the state with every moment after `to` set to `to`, so that no hold or wisdom time lasts longer than it would
- * from then on.
+ * Returns the state with every moment after `to` set to `to`, so that no hold, wisdom time or acknowledgement lasts
+ * longer than it would from then on. A silence that has not begun is waited out no longer.
  */
 export function setBack(state: State, to: Moment): State {
   const changed: Partial<Record<(typeof PAST)[number], Moment>> = {};
   for (const name of PAST) if ((state[name] ?? 0) > to) changed[name] = to;
-  return { ...state, ...changed };
+  return { ...state, ...changed, ...waitsBy(state, to), ...acknowledgedBy(state, to) };
+}
+
+function waitsBy({ waits }: State, to: Moment): Pick<State, 'waits'> | undefined {
+  const begun = Object.entries(waits ?? {}).filter(([, silence]) => silence.from <= to);
+  if (waits === undefined || begun.length === Object.keys(waits).length) return undefined;
+  return { waits: begun.length === 0 ? undefined : Object.fromEntries(begun) };
+}
+
+function acknowledgedBy({ acknowledged }: State, to: Moment): Pick<State, 'acknowledged'> | undefined {
+  if (acknowledged === undefined || acknowledged.from <= to) return undefined;
+  const { from, until } = acknowledged;
+  return { acknowledged: { ...acknowledged, from: to, until: to + (until - from) } };
 }
 
 /**

@@ -189,6 +189,58 @@ describe('a silence', () => {
     expect(why(rule, state, told, T0 + 40_000).guard).toMatchObject({ reason: 'silenced' });
   });
 
+  test.each<[string, Partial<SilenceWindow>[], string, string]>([
+    ['lets act what it was to have waiting', [{ onEnd: 'act' }], 'silenced', 'triggered'],
+    ['mutes telling alone', [{ onEnd: 'wait', mutes: 'notifications' }], 'triggered', 'triggered'],
+    ['mutes what scales down alone', [{ onEnd: 'wait', mutes: 'scale_down' }], 'triggered', 'triggered'],
+    ['is to wait where it was to act', [{ onEnd: 'act' }, { onEnd: 'wait' }], 'silenced', 'silenced'],
+    ['lasts longer', [{ onEnd: 'wait', until: T0 + 45_000 }], 'silenced', 'silenced'],
+    ['covers the service no more', [], 'silenced', 'silenced'],
+  ])('that is changed while it mutes, and %s', (_, changes, during, after) => {
+    const rule = ruleWhen('cpu > 80', { intervalMs: INTERVAL_MS, graceMs: INTERVAL_MS });
+    let state = initialState(rule, T0);
+    const at = (second: number, silences: SilenceWindow[]): string => {
+      const seen = { values: { cpu: 90 }, errors: {}, killSwitch: false, silences };
+      const outcome = evaluate(rule, state, seen, T0 + second * 1000) as { state: State };
+      state = JSON.parse(JSON.stringify(outcome.state)) as State;
+      return state.reason;
+    };
+    expect(at(0, [silence(0, 40, { onEnd: 'wait' })])).toBe('silenced');
+    const versions = changes.map((change) => [silence(0, 40, change)]);
+    if (versions.length === 0) versions.push([]);
+    const said = versions.map((told, index) => at(10 + index * 10, told));
+    expect(said.at(-1)).toBe(during);
+    expect(at(900, versions.at(-1)!)).toBe(after);
+    expect(at(910, [])).toBe(after);
+  });
+
+  test('that covers a service no more is said to have ended then', () => {
+    const rule = ruleWhen('cpu > 80', { intervalMs: INTERVAL_MS, graceMs: INTERVAL_MS });
+    const seen = { values: { cpu: 90 }, errors: {}, killSwitch: false };
+    const silences = [silence(0, 900, { onEnd: 'wait' })];
+    const first = evaluate(rule, initialState(rule, T0), { ...seen, silences }, T0) as { state: State };
+    const { state } = evaluate(rule, first.state, seen, T0 + 10_000) as { state: State };
+    expect(state.waits).toMatchObject({ act: { until: T0 + 10_000 }, tell: { until: T0 + 10_000 } });
+  });
+
+  test('whose beginning and end nobody saw mutes as if somebody had', () => {
+    const told = (onEnd: 'act' | 'wait') => [silence(30, 60, { onEnd })];
+    const story = (onEnd: 'act' | 'wait', second: number) => {
+      const rule = ruleWhen('cpu > 80', { intervalMs: INTERVAL_MS, graceMs: INTERVAL_MS, wisdomMs: 0 });
+      const seen = { values: { cpu: 90 }, errors: {}, killSwitch: false };
+      const { state } = evaluate(rule, initialState(rule, T0), seen, T0) as { state: State };
+      // The worker was away meanwhile.
+      const back = { ...seen, silences: told(onEnd), previousAt: T0 };
+      return (evaluate(rule, state, back, T0 + second * 1000) as { state: State }).state.reason;
+    };
+    expect([story('wait', 90), story('wait', 9_000)]).toEqual(['silenced', 'silenced']);
+    expect([story('act', 69), story('act', 70), story('act', 9_000)]).toEqual([
+      'silenced',
+      'triggered',
+      'triggered',
+    ]);
+  });
+
   test('comes after the kill switch and before wisdom', () => {
     const rule = ruleWhen('cpu > 80', { intervalMs: INTERVAL_MS, wisdomMs: 60_000 });
     const state = { ...initialState(rule, T0), wisdomFrom: T0 };
@@ -264,7 +316,9 @@ describe('a dependency', () => {
 describe('an acknowledgement', () => {
   const rule = { repeat: false, escalationMs: [20_000, 60_000] };
   const until = (from: number, second: number) => (at: number) =>
-    at >= from && at < second ? { by: 'anna', note: 'on it', until: T0 + second * 1000 } : undefined;
+    at >= from && at < second
+      ? { by: 'anna', note: 'on it', from: T0 + from * 1000, until: T0 + second * 1000 }
+      : undefined;
 
   test('holds steps back until its time is over; then those that are due are taken', () => {
     story({ rule, acknowledged: until(10, 40) }, [

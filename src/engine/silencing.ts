@@ -59,7 +59,7 @@ export function waitsAfter(
   silences: Observation['silences'],
   now: Moment,
 ): State['waits'] {
-  let after = before;
+  let after = before && stillWaited(rule, before, silences ?? NONE, now);
   for (const silence of silences ?? NONE) {
     const covers = silence.from <= now && breachFrom < silence.until;
     if (silence.onEnd !== 'wait' || !covers) continue;
@@ -69,6 +69,26 @@ export function waitsAfter(
     }
   }
   return after;
+}
+
+/** Returns what is waited out once silences may have been changed: one that lets a breach act now is not. */
+function stillWaited(
+  rule: Rule,
+  before: NonNullable<State['waits']>,
+  silences: readonly SilenceWindow[],
+  now: Moment,
+): State['waits'] {
+  let after: State['waits'] = before;
+  for (const muted of MUTED) {
+    const known = before[muted];
+    if (known === undefined) continue;
+    const told = silences.find(({ id }) => id === known.id);
+    if (told !== undefined && (told.onEnd === 'act' || !mutes(told, muted, rule)))
+      after = { ...after, [muted]: undefined };
+    // It covers the service no more.
+    else if (told === undefined && known.until > now) after = { ...after, [muted]: { ...known, until: now } };
+  }
+  return after.act === undefined && after.tell === undefined ? undefined : after;
 }
 
 /** Tells whether a silence takes the place of the one that is known: it lasts longer, or its own end was changed. */

@@ -118,6 +118,7 @@ export interface Parent {
 export interface Acknowledged {
   readonly by: string;
   readonly note: string;
+  readonly from: Moment;
   readonly until: Moment;
 }
 

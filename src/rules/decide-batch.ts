@@ -23,8 +23,12 @@ export interface BatchFacts {
   memory: InfrastructureMemory;
   /** True where the configuration has thrown the kill switch. */
   killSwitch: boolean;
-  /** Returns the silences of a service at a moment. */
-  silencesOf: (compiled: CompiledService, at: Moment) => readonly SilenceWindow[] | undefined;
+  /** Returns the silences of a service at a moment, for a breach that is known since another. */
+  silencesOf: (
+    compiled: CompiledService,
+    at: Moment,
+    breachFrom: Moment | undefined,
+  ) => readonly SilenceWindow[] | undefined;
   /** Services that stop those that depend on them. */
   parents: Parents;
   /** True where the batch is the job of the alerts that are new. */
@@ -97,7 +101,7 @@ function decideOne(
   const scalings = scalingsInTime(capacity.scalings(infrastructureId), at, facts.now);
   const around = {
     killSwitch: facts.killSwitch || before.killSwitch,
-    silences: facts.silencesOf(compiled, at.getTime()),
+    silences: facts.silencesOf(compiled, at.getTime(), before.state?.breachFrom),
     parent: facts.parents.get(compiled.service.id) ?? null,
     scalings,
     capacity: capacity.of(infrastructure, at),

@@ -21,7 +21,6 @@ import { evaluated, factsOf, momentAfter, scalingsInTime, stateInTime } from './
 import { FeedingAlerts } from './feeding-alerts';
 import { Ledger } from './ledger';
 import type { LedgerEntry } from './ledger-entry';
-import type { CompiledService } from './compiled-service';
 import { readParents } from './parents';
 import { Observer } from './observer';
 import { caughtUp, latestOf, type ServiceObservation } from './service-observation';
@@ -142,7 +141,7 @@ export class Evaluator {
     const parents = await readParents(this.database.keyed, [snapshot]);
     const facts = factsOf(observation, {
       killSwitch: this.isOff(observation),
-      silences: this.silencesOf(snapshot.compiled, at.getTime()),
+      silences: this.silencesAt(observation, snapshot.state),
       parent: parents.get(snapshot.compiled.service.id) ?? null,
       scalings: scalingsInTime(capacity.scalings(infrastructure?.id ?? ''), at, now),
       capacity: capacity.of(infrastructure, at),
@@ -166,12 +165,14 @@ export class Evaluator {
   private candidate(observation: ServiceObservation, now: Moment): Candidate | undefined {
     const { nextMoment, compiled, state: stored } = observation.snapshot;
     const state = stored && stateInTime(stored, observation.at, now);
-    // Without what is only known under the locks: no wisdom time or freeze of the infrastructure stands in the way.
-    let facts = factsOf(observation, { killSwitch: this.isOff(observation) });
-    let outcome = evaluated(observation, state, facts);
     // Silences are looked for where there is something to mute, which is rare.
-    if (outcome.needs !== undefined || isBreached(outcome.state)) {
-      const silences = this.silencesOf(compiled, observation.at.getTime());
+    const isBreach = state?.breachFrom !== undefined;
+    let silences = isBreach ? this.silencesAt(observation, state) : undefined;
+    // Without what is only known under the locks: no wisdom time or freeze of the infrastructure stands in the way.
+    let facts = factsOf(observation, { killSwitch: this.isOff(observation), silences });
+    let outcome = evaluated(observation, state, facts);
+    if (!isBreach && (outcome.needs !== undefined || outcome.state.breachFrom !== undefined)) {
+      silences = this.silencesAt(observation, state);
       if (silences !== undefined) {
         facts = { ...facts, silences };
         outcome = evaluated(observation, state, facts);
@@ -187,7 +188,12 @@ export class Evaluator {
     return momentAfter(observation, outcome.state, facts) === nextMoment ? undefined : { observation };
   }
 
-  private readonly silencesOf = ({ service }: CompiledService, at: Moment) => this.silences.of(service, at);
+  private readonly silencesOf: BatchFacts['silencesOf'] = ({ service }, at, breachFrom) =>
+    this.silences.of(service, at, breachFrom);
+
+  private silencesAt({ snapshot, at }: ServiceObservation, state: State | undefined) {
+    return this.silencesOf(snapshot.compiled, at.getTime(), state?.breachFrom);
+  }
 
   private isOff({ snapshot }: ServiceObservation): boolean {
     return this.config.killSwitch || snapshot.killSwitch;
@@ -307,9 +313,6 @@ export class Evaluator {
     return this.clock.now().getTime();
   }
 }
-
-/** Tells whether the condition counts as true. */
-const isBreached = ({ phase }: State): boolean => phase === 'alarm' || phase === 'pending';
 
 /** Returns the infrastructures that the observed services scale and whose nodes were counted. */
 const countedOf = (observations: readonly ServiceObservation[], counts: Counts): InfrastructureRow[] =>

@@ -4,7 +4,7 @@ import { Recurring } from '../common/periodic';
 import { Database } from '../database/database';
 import { LEASE_SECONDS } from '../queue/claimed-execution';
 import { Queues } from '../queue/queues';
-import { PAST } from '../engine/moments';
+import { PAST, PAST_WITHIN } from '../engine/moments';
 
 const EVERY_MS = 10_000;
 /** Number of rounds between searches that read whole tables; they also run at start and after another finding. */
@@ -74,6 +74,15 @@ const CHEAP: readonly Kind[] = [
     said: 'until when the silence of sources was looked for',
     sql: `UPDATE silence_watch SET since = least(since, now()), until = least(until, now())
       WHERE greatest(since, until) > ${SOON} RETURNING 1`,
+  },
+  {
+    what: 'silenced',
+    said: 'when silences were ended',
+    sql: `WITH ended AS (
+        UPDATE silences SET ended_at = least(ended_at, now()), cut_at = least(cut_at, now()), version = version + 1
+        WHERE greatest(ended_at, cut_at) > ${SOON} RETURNING 1),
+      told AS (UPDATE silence_revision SET revision = revision + 1 WHERE EXISTS (SELECT FROM ended))
+      SELECT * FROM ended`,
   },
   {
     what: 'source',
@@ -169,7 +178,7 @@ const THOROUGH: readonly Kind[] = [
 ];
 
 /** SQL expressions of the moments of a state, ms since 1970. */
-const STATE_MOMENTS = PAST.map((name) => `(st.state->>'${name}')::float8`);
+const STATE_MOMENTS = [...PAST, ...PAST_WITHIN].map((path) => `(st.state#>>'{${path}}')::float8`);
 
 /**
  * Sets right moments in the future that a wrong clock has left in tables and on queues, so that nothing waits for them:

@@ -180,14 +180,15 @@ export class ServiceStates {
    * @throws Conflict when the service is not in alarm
    */
   async acknowledge(reference: string, note: string, forSeconds: number): Promise<ShownState> {
-    const until = this.clock.now().getTime() + forSeconds * 1000;
+    const from = this.clock.now().getTime();
+    const until = from + forSeconds * 1000;
     const by = currentCaller()?.actor ?? 'a person';
     await this.rewrite(
       reference,
       (state, name) => {
         if (!state?.inAlarm)
           throw new Conflict(`service ${name} is not in alarm: there is nothing to acknowledge`);
-        return { ...state, acknowledged: { by, note, until } };
+        return { ...state, acknowledged: { by, note, from, until } };
       },
       'acknowledge',
       `${by} acknowledged the alarm until ${new Date(until).toISOString()}: ${note}`,
@@ -228,8 +229,8 @@ export class ServiceStates {
       if (state === undefined) return false;
       await this.noteInLedger(sql.rows.bind(sql), id, state, explanation);
       const changes = differences(
-        { acknowledged: row?.state.acknowledged },
-        { acknowledged: state.acknowledged },
+        { acknowledged: row && acknowledgementOf(row.state) },
+        { acknowledged: acknowledgementOf(state) },
       );
       await recordAudit(sql, [{ action, object: { type: 'service', id, name }, changes }]);
       return true;
@@ -290,7 +291,7 @@ export class ServiceStates {
     const now = this.clock.now().getTime();
     return snapshots.map((snapshot) => ({
       killSwitch: snapshot.killSwitch,
-      silences: this.silences.of(snapshot.compiled.service, now),
+      silences: this.silences.of(snapshot.compiled.service, now, snapshot.state?.breachFrom),
       parent: parents.get(snapshot.compiled.service.id) ?? null,
       scalings: scalings.get(idOf(snapshot) ?? ''),
     }));
@@ -331,10 +332,16 @@ export class ServiceStates {
 }
 
 /** Returns the acknowledgement that holds at a moment. */
-export const acknowledgedOf = ({ acknowledged }: State, now: number) =>
-  acknowledged !== undefined && acknowledged.until > now
-    ? { ...acknowledged, until: new Date(acknowledged.until).toISOString() }
-    : undefined;
+export const acknowledgedOf = (state: State, now: number) =>
+  (state.acknowledged?.until ?? 0) > now ? acknowledgementOf(state) : undefined;
+
+/** Returns an acknowledgement as people read it. */
+const acknowledgementOf = ({ acknowledged }: State) =>
+  acknowledged && {
+    by: acknowledged.by,
+    note: acknowledged.note,
+    until: new Date(acknowledged.until).toISOString(),
+  };
 
 /** Returns the stored state; before the first evaluation, the initial one. */
 function rememberedOf({ compiled, state }: ServiceSnapshot): State {

@@ -52,11 +52,36 @@ export function localOf(at: number, timeZone: string): number {
  * @param local local time as if it were UTC
  */
 export function momentOfLocal(local: number, timeZone: string): number | undefined {
+  const day = Math.floor(local / DAY_MS);
+  const offset = offsetOfDay(day - 1, timeZone);
+  // No clock is set around it, as on nearly all days.
+  if (offset === offsetOfDay(day + 2, timeZone)) return local - offset;
   // A zone is off by the offset of the day before, or by that of the day after.
   const before = local - offsetAt(local - DAY_MS, timeZone);
   if (localOf(before, timeZone) === local) return before;
   const after = local - offsetAt(local + DAY_MS, timeZone);
   return localOf(after, timeZone) === local ? after : undefined;
+}
+
+/** Offsets at the beginnings of days: by zone, by days since 1970. */
+const offsets = new Map<string, Map<number, number>>();
+/** Largest number of offsets that are kept: twenty years of some thirty zones. */
+const OFFSETS_AT_MOST = 200_000;
+let offsetsKept = 0;
+
+/** Returns the offset at which a day of UTC begins; kept, since asking the engine takes some microseconds. */
+export function offsetOfDay(day: number, timeZone: string): number {
+  const known = offsets.get(timeZone)?.get(day);
+  if (known !== undefined) return known;
+  const offset = offsetAt(day * DAY_MS, timeZone);
+  if (offsetsKept >= OFFSETS_AT_MOST) {
+    offsets.clear();
+    offsetsKept = 0;
+  }
+  offsetsKept++;
+  const ofZone = offsets.get(timeZone) ?? new Map<number, number>();
+  offsets.set(timeZone, ofZone.set(day, offset));
+  return offset;
 }
 
 /** Returns local time minus UTC, milliseconds. */

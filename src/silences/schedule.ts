@@ -1,4 +1,4 @@
-import { DAY_MS, localOf, momentOfLocal, offsetAt } from './local-time';
+import { DAY_MS, localOf, momentOfLocal, offsetAt, offsetOfDay } from './local-time';
 import { Occurrences, parseRecurrence } from './recurrence';
 
 /** Times at which a silence mutes: once from its beginning to its end, or in windows that repeat in between. Pure. */
@@ -112,8 +112,7 @@ class Repeated implements Windows {
     const lastDay = this.dayOf(end);
     for (let day = this.dayOf(begin); day <= lastDay && told.length < TOLD_AT_MOST; day++) {
       // Nothing is left out of a day on which no clock is set.
-      const midnight = day * DAY_MS;
-      if (offsetAt(midnight - DAY_MS, timeZone) === offsetAt(midnight + 2 * DAY_MS, timeZone)) continue;
+      if (offsetOfDay(day - 1, timeZone) === offsetOfDay(day + 2, timeZone)) continue;
       for (const local of this.occurrences.on(day)) {
         if (momentOfLocal(local, timeZone) === undefined && told.length < TOLD_AT_MOST)
           told.push(new Date(local).toISOString().slice(0, 16).replace('T', ' '));

@@ -8,11 +8,13 @@ import { SilenceIndex, type Silenceable } from './silence-index';
 /** SQL: revision of the silences, to be read in the statement that reads what they concern. */
 export const SILENCE_REVISION = '(SELECT revision FROM silence_revision)::text';
 
-/** Time for which a silence that is over may still matter: the longest interval of a service, and a little. */
+/**
+ * Time for which a silence that is over may still matter: to breaches that began before its end and were not evaluated
+ * since. It is at least the longest interval of a service.
+ */
 const OVER_AT_MOST = '25 hours';
-/** Intervals of a service for which a window that is over is told: what was seen before a gap is seen after it. */
-const TOLD_INTERVALS = 3;
-const TOLD_AT_LEAST_MS = 60_000;
+/** Largest number of silences in memory: all that may be current, and of those that are over the newest. */
+const KEPT_AT_MOST = 20_000;
 
 /**
  * Silences as this process knows them. Whoever evaluates reads their revision along with states; when it is another
@@ -39,22 +41,22 @@ export class SilenceBook {
   }
 
   /**
-   * Returns the silences of a service that have begun at a moment; those that ended long before, in its intervals, are
-   * left out. Undefined where there is none.
+   * Returns the silences of a service that have begun at a moment. Those that are over are told where they ended after
+   * its breach was seen first, as nothing else asks for them. Undefined where there is none.
    */
-  of(service: Silenceable & { intervalSeconds: number }, now: number): SilenceWindow[] | undefined {
-    const toldMs = Math.max(TOLD_AT_LEAST_MS, TOLD_INTERVALS * service.intervalSeconds * 1000);
-    return this.index.of(service, now, now - toldMs);
+  of(service: Silenceable, now: number, breachFrom?: number): SilenceWindow[] | undefined {
+    return this.index.of(service, now, Math.min(now, breachFrom ?? now));
   }
 
   private async read(): Promise<void> {
     const [row] = await this.database.rows<{ revision: string; silences: Silence[] | null }>(
       `SELECT ${SILENCE_REVISION} AS revision, (SELECT jsonb_agg(x) FROM (
          SELECT ${COLUMNS} FROM silences
-         WHERE ends_at > now() - interval '${OVER_AT_MOST}' AND (ended_at IS NULL OR ended_at > now() - interval '${OVER_AT_MOST}')) x) AS silences`,
+         WHERE ends_at > now() - interval '${OVER_AT_MOST}' AND (ended_at IS NULL OR ended_at > now() - interval '${OVER_AT_MOST}')
+         ORDER BY ended_at DESC NULLS FIRST, ends_at DESC LIMIT ${KEPT_AT_MOST}) x) AS silences`,
     );
     const { revision, silences } = row!;
-    this.index = new SilenceIndex((silences ?? []).map(timed));
+    this.index = new SilenceIndex((silences ?? []).map(timed), this.index);
     this.revision = revision;
     if (this.index.broken.length > 0)
       this.logger.error(

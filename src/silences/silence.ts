@@ -40,12 +40,33 @@ export const COLUMNS = `id, version, created_at AS "createdAt", updated_at AS "u
   starts_at AS "startsAt", ends_at AS "endsAt", schedule, reason, end_when_ok_seconds AS "endWhenOkSeconds", on_end AS "onEnd",
   ended_at AS "endedAt", ended_by AS "endedBy", cut_at AS "cutAt"`;
 
+const NAMED = (kind: 'services' | 'infrastructures'): string =>
+  `ANY(ARRAY(SELECT jsonb_array_elements_text(x.match->'${kind}')::uuid))`;
+const BY_ID = `s.id = ${NAMED('services')}`;
+const BY_LABELS = `s.labels @> (x.match->'labels')`;
+const BY_INFRASTRUCTURE = `s.infrastructure_id = ${NAMED('infrastructures')}`;
+
 /** SQL condition: the service `s` is covered by the silence `x`. It says the same as `SilenceIndex`. */
-export const COVERS = `(NOT x.match ? 'services' OR s.id = ANY(ARRAY(SELECT jsonb_array_elements_text(x.match->'services')::uuid)))
-  AND (NOT x.match ? 'labels' OR s.labels @> (x.match->'labels'))
-  AND (NOT x.match ? 'infrastructures'
-    OR s.infrastructure_id = ANY(ARRAY(SELECT jsonb_array_elements_text(x.match->'infrastructures')::uuid)))
+export const COVERS = `(NOT x.match ? 'services' OR ${BY_ID}) AND (NOT x.match ? 'labels' OR ${BY_LABELS})
+  AND (NOT x.match ? 'infrastructures' OR ${BY_INFRASTRUCTURE})
   AND (x.scopes IS NULL OR EXISTS (SELECT FROM jsonb_array_elements(x.scopes) scope WHERE s.labels @> scope))`;
+
+/**
+ * Returns SQL rows: the services `s` that the silence `x` covers. Written once for each way in which it may name them,
+ * so that each has its index: with many services, none is asked of each silence.
+ *
+ * @param columns of `s`
+ * @param condition on `s`, besides
+ */
+export function coveredServices(columns: string, condition = 'true'): string {
+  const found = (isSo: string, by: string): string =>
+    `SELECT ${columns} FROM services s WHERE ${isSo} AND ${by} AND ${COVERS} AND ${condition}`;
+  return [
+    found(`x.match ? 'services'`, BY_ID),
+    found(`NOT x.match ? 'services' AND x.match ? 'labels'`, BY_LABELS),
+    found(`NOT x.match ?| ARRAY['services', 'labels']`, BY_INFRASTRUCTURE),
+  ].join(' UNION ALL ');
+}
 
 /** Returns the end of a silence: its own, or the moment at which somebody ended it. */
 export const endOf = ({ endsAt, endedAt }: Pick<Silence, 'endsAt' | 'endedAt'>): number =>

@@ -25,7 +25,8 @@ import { Infrastructures } from '../infrastructures/infrastructures';
 import { Queues } from '../queue/queues';
 import { Services } from '../services/services';
 import { windowsOf, type Window, type Windows } from './schedule';
-import { COLUMNS, COVERS, endOf, type Silence, type SilenceMatch } from './silence';
+import { Known } from './silence-index';
+import { COLUMNS, coveredServices, endOf, type Silence, type SilenceMatch } from './silence';
 import { SilenceDto, type MatchDto } from './silence.dto';
 
 const HOUR_MS = 3_600_000;
@@ -40,6 +41,8 @@ const LONGEST_MS: readonly [Role, number][] = [
 const AHEAD_AT_MOST_MS = 10 * 366 * DAY_MS;
 /** Largest number of silences that are not over. */
 const CURRENT_AT_MOST = 10_000;
+/** Largest number of services and infrastructures that all of these may name: every process has them in memory. */
+const NAMED_AT_MOST = 200_000;
 const WINDOWS_SHOWN = 10;
 /** Clocks of callers may be a little ahead of ours. */
 const PAST_MS = 60_000;
@@ -109,12 +112,7 @@ export class Silences implements Definitions {
       cutAt: null,
     };
     await this.change(async (sql) => {
-      const [row] = await sql.rows<{ count: number }>(
-        'SELECT count(*)::int AS count FROM silences WHERE ends_at > $1 AND ended_at IS NULL',
-        [now],
-      );
-      if (row!.count >= CURRENT_AT_MOST)
-        throw new Conflict(`there are ${CURRENT_AT_MOST} silences that are not over; end one first`);
+      await assertRoom(sql, now, draft);
       await sql.rows(
         `INSERT INTO silences (id, version, created_at, updated_at, owner, match, scopes, mutes, starts_at, ends_at, schedule,
            reason, end_when_ok_seconds, on_end) VALUES ($1, 1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
@@ -133,6 +131,7 @@ export class Silences implements Definitions {
     const draft = await this.draft(body, now, before);
     this.assertLength(draft);
     await this.change(async (sql) => {
+      await assertRoom(sql, now, draft, id);
       const rows = await sql.rows<{ id: string }>(
         `UPDATE silences SET version = version + 1, updated_at = $2, match = $3, scopes = $4, mutes = $5, starts_at = $6,
            ends_at = $7, schedule = $8, reason = $9, end_when_ok_seconds = $10, on_end = $11
@@ -155,11 +154,13 @@ export class Silences implements Definitions {
     if (endOf(before) <= now.getTime()) return;
     const by = (currentCaller() ?? PROGRAM).actor;
     await this.change(async (sql) => {
-      await sql.rows(
+      const rows = await sql.rows(
         `UPDATE silences SET version = version + 1, updated_at = $2, ended_at = $2, ended_by = $3
-         WHERE id = $1 AND ended_at IS NULL`,
+         WHERE id = $1 AND (ended_at IS NULL OR ended_at > $2) RETURNING id`,
         [id, now, by],
       );
+      // Somebody else has ended it meanwhile.
+      if (rows.length === 0) return;
       await this.note(sql, 'delete', before, { ...before, endedAt: now, endedBy: by });
     });
     await this.lookAgain([before]);
@@ -174,35 +175,38 @@ export class Silences implements Definitions {
     const now = this.clock.now();
     const asking = await this.database.rows<Silence>(
       `SELECT ${COLUMNS} FROM silences x
-       WHERE end_when_ok_seconds IS NOT NULL AND ended_at IS NULL AND starts_at <= $1 AND ends_at > $1 LIMIT 1000`,
+       WHERE end_when_ok_seconds IS NOT NULL AND ended_at IS NULL AND starts_at <= $1 AND ends_at > $1
+       ORDER BY starts_at LIMIT ${CURRENT_AT_MOST}`,
       [now],
     );
-    let ended = 0;
-    for (const silence of asking) {
+    const long = asking.filter((silence) => {
       const window = activeWindow(silence, now.getTime());
-      if (window === undefined || now.getTime() - window.from < silence.endWhenOkSeconds! * 1000) continue;
-      const since = now.getTime() - silence.endWhenOkSeconds! * 1000;
-      const [row] = await this.database.rows<{ isOk: boolean }>(
-        `SELECT count(s.id) > 0 AND coalesce(bool_and(st.state->>'phase' = 'ok' AND (st.state->>'since')::float8 <= $2), false) AS "isOk"
-         FROM silences x JOIN services s ON s.enabled AND ${COVERS} LEFT JOIN service_states st ON st.service_id = s.id
-         WHERE x.id = $1`,
-        [silence.id, since],
-      );
-      if (!row!.isOk) continue;
-      await this.cut(silence, now);
-      ended++;
-    }
+      return window !== undefined && now.getTime() - window.from >= silence.endWhenOkSeconds! * 1000;
+    });
+    if (long.length === 0) return 0;
+    const ok = await this.database.rows<{ id: string }>(
+      `SELECT x.id FROM silences x
+       WHERE x.id = ANY($1::uuid[]) AND EXISTS (${coveredServices('1', 's.enabled')})
+         AND NOT EXISTS (${coveredServices('1', `s.enabled AND ${IS_UNEASY}`)})`,
+      [long.map(({ id }) => id), now.getTime()],
+    );
+    const ids = new Set(ok.map(({ id }) => id));
+    let ended = 0;
+    for (const silence of long) if (ids.has(silence.id) && (await this.cut(silence, now))) ended++;
     return ended;
   }
 
-  private async cut(silence: Silence, now: Date): Promise<void> {
+  /** @returns whether it was still to be ended: another process may have done so, or somebody has changed it */
+  private async cut(silence: Silence, now: Date): Promise<boolean> {
     const why = `ok for ${silence.endWhenOkSeconds} s`;
-    await this.change(async (sql) => {
+    const isCut = await this.change(async (sql) => {
       const set = silence.schedule === null ? 'ended_at = $2, ended_by = $3' : 'cut_at = $2, ended_by = $3';
-      await sql.rows(
-        `UPDATE silences SET version = version + 1, updated_at = $2, ${set} WHERE id = $1 AND ended_at IS NULL`,
-        [silence.id, now, why],
+      const rows = await sql.rows(
+        `UPDATE silences SET version = version + 1, updated_at = $2, ${set}
+         WHERE id = $1 AND ended_at IS NULL AND version = $4 RETURNING id`,
+        [silence.id, now, why, silence.version],
       );
+      if (rows.length === 0) return false;
       await recordAudit(sql, [
         {
           action: 'end',
@@ -211,8 +215,10 @@ export class Silences implements Definitions {
           caller: PROGRAM,
         },
       ]);
+      return true;
     });
-    await this.lookAgain([silence]);
+    if (isCut) await this.lookAgain([silence]);
+    return isCut;
   }
 
   /**
@@ -320,10 +326,10 @@ export class Silences implements Definitions {
   }
 
   /** Runs a change in a transaction; every process learns of it with what it reads next. */
-  private change(work: (sql: Sql) => Promise<void>): Promise<void> {
+  private change<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     return this.database.transaction(async (sql) => {
       await sql.rows('UPDATE silence_revision SET revision = revision + 1');
-      await work(sql);
+      return work(sql);
     });
   }
 
@@ -339,8 +345,10 @@ export class Silences implements Definitions {
     const now = this.clock.now();
     const rows = await this.database.rows<{ id: string }>(
       `WITH muted AS (
-         SELECT s.id, s.version FROM silences x JOIN services s ON ${COVERS} JOIN service_states st ON st.service_id = s.id
-         WHERE x.id = ANY($1::uuid[]) AND NOT s.polled AND s.enabled AND st.state->>'phase' = 'alarm'),
+         SELECT s.id, s.version FROM silences x
+           CROSS JOIN LATERAL (${coveredServices('s.id, s.version', 'NOT s.polled AND s.enabled')}) s
+           JOIN service_states st ON st.service_id = s.id
+         WHERE x.id = ANY($1::uuid[]) AND st.state->>'phase' = 'alarm'),
        kept AS (
          INSERT INTO changed_services SELECT DISTINCT id, version, $2::timestamptz FROM muted
          ON CONFLICT (service_id) DO UPDATE SET changed_at = excluded.changed_at)
@@ -383,11 +391,14 @@ export class Silences implements Definitions {
     }));
   }
 
-  /** Counts the services that each silence covers now, of those that the caller may see. */
+  /**
+   * Counts the services that each silence covers now, of those that the caller may see; once for all silences that
+   * cover the same.
+   */
   private async counts(ids: readonly string[]): Promise<Map<string, number>> {
     const rows = await this.database.rows<{ id: string; count: number }>(
-      `SELECT x.id, (SELECT count(*)::int FROM services s WHERE ${COVERS} AND ${inScopes('s.labels', '$2')}) AS count
-       FROM silences x WHERE x.id = ANY($1::uuid[])`,
+      `SELECT unnest(x.ids) AS id, (SELECT count(*)::int FROM (${coveredServices('1', inScopes('s.labels', '$2'))}) c) AS count
+       FROM (SELECT match, scopes, array_agg(id) AS ids FROM silences WHERE id = ANY($1::uuid[]) GROUP BY match, scopes) x`,
       [ids, scopesParameter(seenScopes())],
     );
     return new Map(rows.map(({ id, count }) => [id, count]));
@@ -396,8 +407,34 @@ export class Silences implements Definitions {
 
 /** SQL condition: a silence concerns what the caller may see, or is of nothing that is there and of the caller's scope. */
 const SEEN = (parameter: string): string => `(${parameter}::jsonb[] IS NULL
-  OR EXISTS (SELECT FROM services s WHERE ${COVERS} AND ${inScopes('s.labels', parameter)})
+  OR EXISTS (${coveredServices('1', inScopes('s.labels', parameter))})
   OR EXISTS (SELECT FROM jsonb_array_elements(x.scopes) scope WHERE scope @> ANY(${parameter}::jsonb[])))`;
+
+/**
+ * Refuses a silence for which there is no room beside those that are not over.
+ *
+ * @param id of the one that is changed
+ * @throws Conflict
+ */
+async function assertRoom(sql: Sql, now: Date, { match }: Draft, id?: string): Promise<void> {
+  const [row] = await sql.rows<{ count: number; named: number }>(
+    `SELECT count(*)::int AS count, coalesce(sum(
+       jsonb_array_length(coalesce(match->'services', '[]')) + jsonb_array_length(coalesce(match->'infrastructures', '[]'))), 0)::int AS named
+     FROM silences WHERE ends_at > $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2`,
+    [now, id ?? null],
+  );
+  if (row!.count >= CURRENT_AT_MOST)
+    throw new Conflict(`there are ${CURRENT_AT_MOST} silences that are not over; end one first`);
+  const named = (match.services?.length ?? 0) + (match.infrastructures?.length ?? 0);
+  if (row!.named + named > NAMED_AT_MOST)
+    throw new Conflict(
+      `silences that are not over name ${row!.named} services and infrastructures, and may name ${NAMED_AT_MOST}; match by labels, or end some first`,
+    );
+}
+
+/** SQL condition: the service `s` has not been ok for as long as the silence `x` asks, at the moment `$2`. */
+const IS_UNEASY = `NOT EXISTS (SELECT FROM service_states st WHERE st.service_id = s.id AND st.state->>'phase' = 'ok'
+  AND (st.state->>'since')::float8 <= $2::float8 - x.end_when_ok_seconds * 1000)`;
 
 const mismatch = (id: string) =>
   new VersionMismatch(`silence ${id} was changed in the meantime; read it again`);
@@ -423,9 +460,7 @@ export function windowsOfSilence(silence: Draft & Partial<Pick<Silence, 'endedAt
 /** Returns the window that runs at a moment; undefined where none does, or the silence can't be read. */
 function activeWindow(silence: Silence, now: number): Window | undefined {
   try {
-    const window = windowsOfSilence(silence).last(now);
-    const isCut = window !== undefined && silence.cutAt !== null && window.from < silence.cutAt.getTime();
-    return window === undefined || isCut || now >= window.until ? undefined : window;
+    return new Known(silence).at(now, now);
   } catch {
     return undefined;
   }

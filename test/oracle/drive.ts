@@ -46,7 +46,7 @@ export function driven(story: Story): Verdict[] {
     }
     if (state?.inAlarm && moment.acknowledgedFor) {
       const until = now + moment.acknowledgedFor * 1000;
-      state = { ...state, acknowledged: { by: 'anna', note: 'seen', until } };
+      state = { ...state, acknowledged: { by: 'anna', note: 'seen', from: now, until } };
     }
     const before = state ?? initialState(rule, now);
     let seen: Observation = {
