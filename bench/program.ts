@@ -166,7 +166,7 @@ export class BenchProgram {
 }
 
 /** Debian's, which the peers run on as well: the embedded one is built for size, and takes a third more CPU. */
-function installedPostgres(): string | undefined {
+export function installedPostgres(): string | undefined {
   const all = '/usr/lib/postgresql';
   const versions = existsSync(all) ? readdirSync(all).map(Number) : [];
   const folder = join(all, String(Math.max(...versions)));
