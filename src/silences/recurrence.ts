@@ -188,7 +188,12 @@ export class Occurrences {
 
   /** Returns the local times at which the rule begins on a day, rising; also those before its own beginning. */
   on(day: number): readonly number[] {
-    if (day < this.first.number || !this.isDay(dayOf(day))) return NONE;
+    return day < this.first.number ? NONE : this.always(day);
+  }
+
+  /** Returns the same, as if the rule had always been there. */
+  always(day: number): readonly number[] {
+    if (!this.isDay(dayOf(day))) return NONE;
     return this.times.map((time) => day * DAY_MS + time);
   }
 

@@ -21,6 +21,11 @@ export interface Windows {
   last(now: number): Window | undefined;
   /** Returns windows that are not over at a moment, in their order. */
   next(now: number, atMost: number): Window[];
+  /**
+   * Returns the windows there would have been in a range of time, had the silence or its rule always been there, rising
+   * and apart.
+   */
+  always(from: number, until: number): Window[];
   /** Returns local times of a year from a moment on that do not exist, so that a window is left out. */
   leftOut(now: number): string[];
 }
@@ -50,6 +55,10 @@ class Once implements Windows {
 
   next(now: number): Window[] {
     return now < this.until ? [{ from: this.from, until: this.until }] : [];
+  }
+
+  always(from: number, until: number): Window[] {
+    return [{ from, until }];
   }
 
   leftOut(): string[] {
@@ -102,6 +111,22 @@ class Repeated implements Windows {
     const isRunning = running !== undefined && now < running.until;
     const following = this.starts(Math.max(now + 1, this.from), atMost - (isRunning ? 1 : 0));
     return [...(isRunning ? [running] : []), ...following.map((start) => this.window(start))];
+  }
+
+  always(from: number, until: number): Window[] {
+    const windows: { from: number; until: number }[] = [];
+    const { durationMs } = this;
+    for (let day = this.dayOf(from - durationMs); day <= this.dayOf(until); day++) {
+      for (const local of this.occurrences.always(day)) {
+        const start = momentOfLocal(local, this.schedule.timeZone);
+        if (start === undefined || start >= until || start + durationMs <= from) continue;
+        const [begin, end] = [Math.max(start, from), Math.min(start + durationMs, until)];
+        const last = windows.at(-1);
+        if (last === undefined || begin > last.until) windows.push({ from: begin, until: end });
+        else last.until = Math.max(last.until, end);
+      }
+    }
+    return windows;
   }
 
   leftOut(now: number): string[] {
