@@ -68,7 +68,7 @@ export function explain(rule: Rule, state: State, circumstances: Circumstances, 
       promise(rule, state, circumstances),
     );
   }
-  return `${observation}; ${guard(rule, state, circumstances, now)}`;
+  return `${observation}; ${guard(rule, state, circumstances, now)}${lateParent(state, circumstances)}`;
 }
 
 /**
@@ -148,6 +148,12 @@ const dependency = ({ parent }: Circumstances): string =>
   parent
     ? `${parent.name}, on which it depends, is in phase ${parent.phase}`
     : 'a service on which it depends was in the way when it was evaluated last';
+
+/** Says that what a service did is to be seen in another light: that on which it depends came into alarm later. */
+function lateParent(state: State, circumstances: Circumstances): string {
+  const isTold = !circumstances.parent || state.reason === 'dependency' || !state.triggered;
+  return isTold ? '' : `; meanwhile ${dependency(circumstances)}`;
+}
 
 /** Says what a service did before that on which it depends came to light. */
 const meanwhile = ({ triggered, lastTriggeredAt }: State): string =>
