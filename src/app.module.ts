@@ -32,6 +32,10 @@ import { CommonModule } from './common/common.module';
 import { ProblemFilter } from './common/problem.filter';
 import type { Config, QueueName, Role } from './config/config';
 import { AssetsController } from './console/assets.controller';
+import { ContactsController } from './contacts/contacts.controller';
+import { ContactVersionsController } from './contacts/contact-versions.controller';
+import { ContactSweep } from './contacts/contact-sweep';
+import { ContactsModule } from './contacts/contacts.module';
 import { ConsoleFiles } from './console/files';
 import { DatabaseModule } from './database/database.module';
 import { Health } from './health/health';
@@ -116,6 +120,7 @@ const ROOMS = [
   TransferModule,
   PeopleModule,
   SilencesModule,
+  ContactsModule,
 ];
 
 /** Controllers of each role; `/health` and `/metrics` are there in every role. */
@@ -157,6 +162,8 @@ const CONTROLLERS: Record<Role, Type[]> = {
     TokensController,
     AssetsController,
     SilencesController,
+    ContactsController,
+    ContactVersionsController,
   ],
   scheduler: [],
   worker: [],
@@ -200,6 +207,7 @@ const RUNS: Record<Role, Type[]> = {
     Retention,
     AuditRetention,
     SilenceSweep,
+    ContactSweep,
   ],
   // One processor for each queue it serves; see SERVES.
   worker: [],

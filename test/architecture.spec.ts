@@ -39,13 +39,15 @@ const MAY_IMPORT: Record<string, string[]> = {
   policies: ['common', 'engine'],
   // Silences: when they mute what.
   silences: ['api', 'auth', 'common', 'database', 'engine', 'infrastructures', 'queue', 'services'],
+  // Who is told of what happens: found in the tables of the others.
+  contacts: ['actions', 'api', 'auth', 'common', 'database', 'engine', 'queue', 'silences'],
   history: ['api', 'common', 'config', 'database', 'engine'],
   services: ['actions', 'api', 'auth', 'common', 'database', 'engine', 'history', 'infrastructures', 'metrics', 'policies', 'queue'],
   rules: ['alerts', 'api', 'auth', 'common', 'config', 'database', 'engine', 'history', 'infrastructures', 'metrics', 'policies', 'polling', 'queue', 'services', 'silences'],
   // The engine over another clock: what a rule would do, or would have done.
   simulation: ['api', 'auth', 'common', 'database', 'engine', 'history', 'infrastructures', 'rules', 'services', 'silences'],
   catalogue: ['actions', 'alerts', 'auth', 'engine', 'load-balancers', 'metrics', 'policies'],
-  transfer: ['actions', 'alerts', 'api', 'auth', 'common', 'database', 'infrastructures', 'metrics', 'services'],
+  transfer: ['actions', 'alerts', 'api', 'auth', 'common', 'contacts', 'database', 'infrastructures', 'metrics', 'services'],
   cli: ['common', 'config', 'database', 'embedded', 'queue', 'rules', 'simulation', 'transfer'],
   'process-group': ['common', 'config'],
   // Serves the page; what is in `web` runs in browsers.

@@ -6,7 +6,7 @@ const ROUTES = [
   'GET /health/ready',
   'GET /metrics',
   'GET /api/v1/mappings',
-  ...['infrastructures', 'actions', 'services', 'sources'].flatMap((kind) => [
+  ...['infrastructures', 'actions', 'services', 'sources', 'contacts'].flatMap((kind) => [
     `GET /api/v1/${kind}`,
     `POST /api/v1/${kind}`,
     `GET /api/v1/${kind}/{ref}`,

@@ -4,7 +4,7 @@ jest.setTimeout(120_000);
 
 const LISTS = [
   'services', 'infrastructures', 'actions', 'sources', 'executions', 'alerts', 'users', 'grants', 'tokens', 'audit', 'sessions',
-  'services/web-0/decisions', 'services/web-0/versions',
+  'services/web-0/decisions', 'contacts', 'contacts/on-call/notices', 'services/web-0/versions',
 ]; // prettier-ignore
 
 /** Polled; an alarm where `value` is over 1. */
@@ -31,6 +31,8 @@ beforeAll(async () => {
     await api.create('/services', polled(`web-${n}`, n, { labels: { team: 'web', tier: `${n}` }, actions: ['tell'], infrastructure: 'pool, west' }));
   await api.create('/services', polled('db', 5, { labels: { team: 'db' }, description: 'Keeps 100% of "all"', mode: 'shadow' }));
   await api.create('/services', polled('off', 5, { enabled: false }));
+  await api.create('/actions', { name: 'post', type: 'webhook', params: { url: 'http://127.0.0.1:9/' } });
+  await api.create('/contacts', { name: 'on-call', action: 'post', events: ['silent_source'] });
 }); // prettier-ignore
 afterAll(() => world.end());
 
@@ -54,7 +56,7 @@ test.each([
   ['infrastructures?label=team%3Dweb&search=WEST&sort=-name', ['pool, west']],
   ['infrastructures?nodes=static_count', []],
   ['actions?type=log_message&label=team', ['tell']],
-  ['actions?sort=-name', ['unused', 'tell']],
+  ['actions?sort=-name', ['unused', 'tell', 'post']],
   ['executions?status=failed,unknown&label=team%3Dweb', []],
   ['alerts?label=a%3Db&search=x&sort=receivedAt', []],
   ['sources?format=snmp,native&search=no-such', []],

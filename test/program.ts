@@ -38,6 +38,8 @@ const KEPT = [
   'actions',
   'services',
   'sources',
+  'contacts',
+  'notices',
   'executions',
   'audit',
   'definition_versions',

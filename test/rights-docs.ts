@@ -78,7 +78,7 @@ function routesOf(controller: Type, handler: object): Route[] {
 }
 
 /** Kinds of things that have labels. */
-const LABELLED = /^\/api\/v1\/(services|infrastructures|actions|executions)(\/|$)/;
+const LABELLED = /^\/api\/v1\/(services|infrastructures|actions|executions|contacts)(\/|$)/;
 
 /** Returns what a principal is answered at a route. */
 export function cell({ method, path, access, isIntake }: Route, principal: Principal): Cell {

@@ -27,6 +27,17 @@ const action = (name: string, labels: object) => ({
   type: 'log_message',
   params: { message: name },
 });
+const teller = (name: string, labels: object) => ({
+  ...action(name, labels),
+  type: 'webhook',
+  params: { url: 'http://127.0.0.1:9/' },
+});
+const contact = (name: string, labels: object, by: string) => ({
+  name,
+  labels,
+  action: by,
+  events: ['failed'],
+});
 const service = (name: string, labels: object, more: object = {}) => ({
   name,
   labels,
@@ -54,6 +65,8 @@ describe('each route answers each principal as docs/rights.md says', () => {
     await admin.create('/infrastructures', { name: MARKER, description: MARKER, labels });
     await admin.create('/actions', action(MARKER, labels));
     await admin.create('/services', service(MARKER, labels, { infrastructure: MARKER, direction: 'up', actions: [MARKER] }));
+    await admin.create('/actions', teller(`${MARKER} teller`, labels));
+    await admin.create('/contacts', { ...contact(MARKER, labels, `${MARKER} teller`), description: MARKER });
     await admin.create('/users', { name: 'somebody', password: 'a long password' });
     for (const format of ['native', 'pagerduty', 'alertmanager', 'icinga'])
       sources.set(format, (await admin.create('/sources', { name: `${MARKER} ${format}`, format })).token);
@@ -108,7 +121,7 @@ describe('each route answers each principal as docs/rights.md says', () => {
     if (access === 'public') return status < 500;
     if (expected !== 'yes' && expected !== 'own') return status === Number(expected);
     if (status === 401 || status === 403 || status >= 500) return false;
-    const isThere = /\/(services|infrastructures|actions|executions)\/\{/.test(path) && !path.includes('load-balancer');
+    const isThere = /\/(services|infrastructures|actions|executions|contacts)\/\{/.test(path) && !path.includes('load-balancer');
     return !(isThere && status === 404);
   }; // prettier-ignore
 

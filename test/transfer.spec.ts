@@ -83,6 +83,7 @@ describe('definitions moved as a whole', () => {
     world.rows(
       `SELECT name, version, updated_at FROM services UNION ALL SELECT name, version, updated_at FROM actions
        UNION ALL SELECT name, version, updated_at FROM infrastructures
+       UNION ALL SELECT name, version, updated_at FROM contacts
        UNION ALL SELECT name, version, updated_at FROM sources ORDER BY name`,
     );
   const names = (entries: Json[]) => entries.map(({ kind, name }) => `${kind} ${name}`);
@@ -109,7 +110,14 @@ describe('definitions moved as a whole', () => {
     expect(sent.status).toBe(202);
 
     const document = await exported();
-    expect(Object.keys(document)).toEqual(['monscale', 'infrastructures', 'actions', 'services', 'sources']);
+    expect(Object.keys(document)).toEqual([
+      'monscale',
+      'infrastructures',
+      'actions',
+      'services',
+      'sources',
+      'contacts',
+    ]);
     expect(document.services.map(({ name }: Json) => name)).toEqual(['jobs', 'web']);
     expect(document.services[1]).toMatchObject(DOCUMENT.services[0]!);
     for (const definition of [...document.services, ...document.actions])
@@ -122,6 +130,13 @@ describe('definitions moved as a whole', () => {
   it('importing an export changes nothing, as JSON and as YAML', async () => {
     await api.post('/import', DOCUMENT);
     await api.create('/actions', { name: 'hook', ...HOOK });
+    await api.create('/contacts', {
+      name: 'on call',
+      action: 'hook',
+      events: ['failed', 'blind'],
+      labels: { team: 'x' },
+      schedule: { rrule: 'FREQ=DAILY;BYHOUR=9', timeZone: 'Europe/Madrid', durationSeconds: 3600 },
+    });
     await api.create('/sources', { name: 'udp', format: 'snmp', params: { communities: ['hush-trap'] } });
     const steps = [{ lower: 0, upper: 10, adjustment: 1 }, { lower: 10, adjustment: 3 }]; // prettier-ignore
     const policy = { type: 'step', params: { nodes: null, metric: 'waiting', threshold: 10, steps } };
@@ -138,7 +153,7 @@ describe('definitions moved as a whole', () => {
       await api.post('/import', yaml.body, YAML),
     ]) {
       expect(answer).toMatchObject({ status: 200, body: { created: [], updated: [], errors: [] } });
-      expect(answer.body.unchanged).toHaveLength(7);
+      expect(answer.body.unchanged).toHaveLength(8);
     }
     expect(await versions()).toEqual(before);
     expect(await revision()).toBe(at);

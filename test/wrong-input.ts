@@ -97,12 +97,30 @@ const SOURCE = {
   },
   silentAfterSeconds: 60,
 };
+const TELL = {
+  name: 'post',
+  type: 'webhook',
+  params: { url: 'http://127.0.0.1:9/', body: '{"text": "{{ message.text }}"}' },
+};
+const CONTACT = {
+  name: 'on call',
+  description: 'd',
+  action: 'post',
+  events: ['failed', 'blind'],
+  labels: { a: 'b' },
+  schedule: { rrule: 'FREQ=WEEKLY;BYDAY=MO;BYHOUR=9', timeZone: 'Europe/Madrid', durationSeconds: 3600 },
+  maxPerHour: 3,
+  groupSeconds: 60,
+  blindForSeconds: 60,
+};
 /** What the requests are about, in the order in which it is made. */
 export const DEFINITIONS: [kind: string, definition: Json][] = [
   ['infrastructures', INFRASTRUCTURE],
   ['actions', ACTION],
   ['services', SERVICE],
   ['sources', SOURCE],
+  ['actions', TELL],
+  ['contacts', CONTACT],
 ];
 const ALERT = {
   service: 'watch',
@@ -120,6 +138,7 @@ const DOCUMENT = {
   actions: [ACTION],
   services: [SERVICE],
   sources: [SOURCE],
+  contacts: [CONTACT],
 };
 
 const USER = {

@@ -84,12 +84,16 @@ export class Actions extends VersionedDefinitions<ActionRow> {
        WHERE u.action_id = $1 ORDER BY s.name LIMIT 20`,
       [id],
     );
+    const contacts: User[] = await manager.query(
+      'SELECT name, labels FROM contacts WHERE action_id = $1 ORDER BY name LIMIT 20',
+      [id],
+    );
     const [open]: { count: number }[] = await manager.query(
       `SELECT count(*)::int AS count FROM executions
        WHERE action_id = $1 AND status IN ('queued', 'awaiting_approval', 'running', 'waiting')`,
       [id],
     );
     const executions = open!.count === 0 ? [] : [`${open!.count} executions that have not ended`];
-    return [...userWords('service', services), ...executions];
+    return [...userWords('service', services), ...userWords('contact', contacts), ...executions];
   }
 }

@@ -180,7 +180,7 @@ export class Claims {
       const candidates = await sql.rows<Candidate>(
         `SELECT e.id, e.action_id AS action, e.action_name AS "actionName", a.concurrency, a.target,
            a.target_concurrency AS "targetConcurrency", e.service_id AS service, e.service_name AS "serviceName",
-           s.max_actions_per_hour AS "maxPerHour", e.started_at IS NOT NULL AS "hasBegun"
+           s.max_actions_per_hour AS "maxPerHour", e.started_at IS NOT NULL OR e.kind = 'notice' AS "hasBegun"
          FROM executions e JOIN actions a ON a.id = e.action_id LEFT JOIN services s ON s.id = e.service_id
          WHERE e.id = ANY($1::uuid[]) AND ${DUE}
          ORDER BY e.id FOR UPDATE OF e SKIP LOCKED`,
@@ -220,7 +220,7 @@ export class Claims {
       maxPerHour === undefined
         ? []
         : await sql.rows<{ at: Date }>(
-            `SELECT started_at AS at FROM executions WHERE started_at > $1::timestamptz - interval '1 hour'
+            `SELECT started_at AS at FROM executions WHERE started_at > $1::timestamptz - interval '1 hour' AND kind <> 'notice'
              ORDER BY started_at DESC LIMIT $2`,
             [now, maxPerHour],
             'executions_begun',

@@ -26,7 +26,10 @@ export interface Candidate {
   serviceName: string;
   /** Largest number of executions of the service that may begin in an hour. */
   maxPerHour: number | null;
-  /** True when it has begun before: another attempt does not count towards the hourly limits. */
+  /**
+   * True where it does not count towards the hourly limits: it has begun before, or tells a contact, which has a limit
+   * of its own.
+   */
   hasBegun: boolean;
 }
 

@@ -33,9 +33,9 @@ export class ExecutionsQuery extends RangeQuery {
   status?: string;
 
   @OneOf(
-    ['trigger', 'test', 'approval'],
+    ['trigger', 'test', 'approval', 'notice'],
     'e.kind',
-    'What made it: a trigger, a test by a person, which has no service, or an approval that is asked for',
+    'What made it: a trigger, a test by a person, which has no service, an approval that is asked for, or a message to a contact',
   )
   kind?: string;
 
@@ -60,8 +60,8 @@ export class ExecutionsQuery extends RangeQuery {
 
 interface ExecutionRow {
   id: string;
-  kind: 'trigger' | 'test';
-  /** Name of the service; null in tests, which have no trigger either. */
+  kind: 'trigger' | 'test' | 'approval' | 'notice';
+  /** Name of the service; null in tests and in messages to contacts, which have no trigger either. */
   service: string | null;
   action: string;
   trigger: string | null;
@@ -74,6 +74,8 @@ interface ExecutionRow {
   finishedAt: Date | null;
   /** Sentence about the limit it waits for. */
   held: string | null;
+  /** Name of the contact that it tells. */
+  contact: string | null;
   /** Effect on the nodes of an infrastructure. */
   nodes: { current: number; desired: number; delta: number; direction?: string } | null;
 }
@@ -84,7 +86,7 @@ const SHOWN = `e.id, e.kind, e.service_name AS service,
     THEN e.action_name ELSE e.action_id::text END AS action,
   e.trigger_id AS trigger, e.status, e.justification,
   e.attempts, e.created_at AS "createdAt", e.next_attempt_at AS "nextAttemptAt", e.expires_at AS "expiresAt", e.finished_at AS "finishedAt",
-  e.held->>'why' AS held, e.variables->'nodes' AS nodes`;
+  e.held->>'why' AS held, e.variables->'nodes' AS nodes, e.variables->'contact'->>'name' AS contact`;
 
 /** Executions as people and the API see them. */
 @Injectable()

@@ -90,6 +90,24 @@ export const telemetry = {
   effects: counter('trigger_effects_total', 'Triggers of which it was seen whether they helped', [
     'outcome',
   ] as const),
+  noticeMessages: counter('notice_messages_total', 'Messages to contacts that were made'),
+  noticesTold: counter(
+    'notices_told_total',
+    'Notices that contacts were told of: that it is so, or that it is over',
+    ['what'] as const,
+  ),
+  noticesLeftOut: counter(
+    'notices_left_out_total',
+    'Notices that contacts were not told of, by what they waited for',
+    ['reason'] as const,
+  ),
+  noticesOldest: new Gauge({
+    name: 'monscale_notices_oldest_due_seconds',
+    help: 'How long the notice has waited that waits longest and that nothing holds back; 0 when none does',
+    // Set by one of several processes.
+    aggregator: 'max',
+    registers,
+  }),
   samples: counter('samples_total', 'Samples written'),
   samplesDropped: counter('samples_dropped_total', 'Samples that were read and not written', [
     'reason',

@@ -39,6 +39,7 @@ import { ShownStates1765300100000 } from '../../migrations/1765300100000-shown-s
 import { SearchedServices1765300000000 } from '../../migrations/1765300000000-searched-services';
 import { TakenMessages1764500100000 } from '../../migrations/1764500100000-taken-messages';
 import { Silences1765400000000 } from '../../migrations/1765400000000-silences';
+import { Contacts1765500000000 } from '../../migrations/1765500000000-contacts';
 import { ENTITIES } from './entities';
 
 /** Time after which an unanswered query fails, milliseconds: a server or network that has gone silent never answers. */
@@ -148,6 +149,7 @@ function dataSource(url: string, extra: object): DataSource {
       SearchedServices1765300000000,
       ShownStates1765300100000,
       Silences1765400000000,
+      Contacts1765500000000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

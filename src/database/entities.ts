@@ -122,6 +122,23 @@ export class SourceRow extends DefinitionRow {
   @Column('bytea', { name: 'token_hash' }) tokenHash: Buffer;
 }
 
+/** Who is told of what happens, by which action. */
+@Entity('contacts')
+export class ContactRow extends DefinitionRow {
+  @Column('text') description: string;
+  /** Labels of the services that it is told of; none for everything. */
+  @Column('jsonb') labels: Record<string, string>;
+  @Column('uuid', { name: 'action_id' }) actionId: string;
+  @Column('text', { array: true }) events: string[];
+  @Column('jsonb', { nullable: true })
+  schedule: { rrule: string; timeZone: string; durationSeconds: number } | null;
+  @Column('int', { name: 'max_per_hour' }) maxPerHour: number;
+  @Column('float8', { name: 'group_seconds' }) groupSeconds: number;
+  @Column('float8', { name: 'blind_for_seconds' }) blindForSeconds: number;
+  /** Moment since which each event is asked for; what ended badly before is not told. */
+  @Column('jsonb', { name: 'asked_since' }) askedSince: Record<string, string>;
+}
+
 @Entity('users')
 export class UserRow extends DefinitionRow {
   @Column('text', { name: 'display_name' }) displayName: string;
@@ -136,4 +153,4 @@ export class UserRow extends DefinitionRow {
   lastSignInAt: Date | null;
 }
 
-export const ENTITIES = [InfrastructureRow, ActionRow, ServiceRow, SourceRow, UserRow];
+export const ENTITIES = [InfrastructureRow, ActionRow, ServiceRow, SourceRow, UserRow, ContactRow];

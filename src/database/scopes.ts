@@ -38,9 +38,10 @@ export const ofServiceInScopes = (id: string, parameter: string): string =>
     SELECT FROM services reached WHERE reached.id = ${id} AND ${inScopes('reached.labels', parameter)}))`;
 
 /**
- * SQL: labels of an execution `e`, those of its service; of a test, which has none, those of its action. Null when that
- * is deleted.
+ * SQL: labels of an execution `e`, those of its service; of a message to a contact, which tells of many services, those
+ * of the contact; of a test, which has neither, those of its action. Null when that is deleted.
  */
-export const LABELS_OF_EXECUTION = `CASE WHEN e.service_id IS NULL
-  THEN (SELECT a.labels FROM actions a WHERE a.id = e.action_id)
+export const LABELS_OF_EXECUTION = `CASE WHEN e.kind = 'notice'
+  THEN (SELECT c.labels FROM contacts c WHERE c.id = (e.variables->'contact'->>'id')::uuid)
+  WHEN e.service_id IS NULL THEN (SELECT a.labels FROM actions a WHERE a.id = e.action_id)
   ELSE (SELECT s.labels FROM services s WHERE s.id = e.service_id) END`;

@@ -18,6 +18,9 @@ const OLD = [
    DELETE FROM trigger_alerts t USING gone WHERE t.alert_id = gone.id`,
   `DELETE FROM decisions WHERE id IN (SELECT id FROM decisions WHERE ended_at < $1 LIMIT $2)`,
   `DELETE FROM executions WHERE id IN (SELECT id FROM executions WHERE finished_at < $1 LIMIT $2)`,
+  // What ended badly stays so, and its notice with it.
+  `DELETE FROM notices WHERE id IN (SELECT id FROM notices WHERE noticed_at < $1
+     AND (ended_at < $1 OR event IN ('failed', 'unknown')) LIMIT $2)`,
   `DELETE FROM triggers WHERE id IN (SELECT t.id FROM triggers t WHERE t.at < $1
      AND NOT EXISTS (SELECT FROM executions e WHERE e.trigger_id = t.id) LIMIT $2)`,
 ];

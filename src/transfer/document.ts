@@ -9,6 +9,7 @@ export const SECTIONS = {
   actions: 'action',
   services: 'service',
   sources: 'source',
+  contacts: 'contact',
 } as const;
 
 export type Section = keyof typeof SECTIONS;
@@ -33,13 +34,19 @@ export interface Entry {
 
 export type Entries = Record<Section, Entry[]>;
 
-/** Largest number of top-level fields that are looked at; there are five. */
+/** Largest number of top-level fields that are looked at; there are six. */
 const FIELDS_AT_MOST = 100;
 /** Largest number of definitions of one kind in a document. */
 export const DEFINITIONS_AT_MOST = 100_000;
 export const TOO_MANY = `has more than ${DEFINITIONS_AT_MOST} definitions; send them in several documents`;
 
-export const noEntries = (): Entries => ({ infrastructures: [], actions: [], services: [], sources: [] });
+export const noEntries = (): Entries => ({
+  infrastructures: [],
+  actions: [],
+  services: [],
+  sources: [],
+  contacts: [],
+});
 
 /** Returns the definitions of a document by section; errors in its form are added to `errors`. */
 export function entriesOf(document: unknown, errors: FieldError[]): Entries {

@@ -22,6 +22,7 @@ export class Export {
       actions: [],
       services: [],
       sources: [],
+      contacts: [],
     };
     for (const section of SECTION_NAMES) document[section] = await this.section(section);
     return document;

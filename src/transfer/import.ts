@@ -6,6 +6,7 @@ import { newId } from '../common/ids';
 import { Turns } from '../common/turns';
 import { Database } from '../database/database';
 import { changeDefinitions } from '../database/definitions';
+import { namedAction } from '../contacts/contacts';
 import type { DefinitionRow, ServiceRow } from '../database/entities';
 import { namedActions, namedServices } from '../services/service.dto';
 import {
@@ -74,7 +75,7 @@ export class Import {
 
   /** Returns the rows that the definitions would become, and writes nothing; errors are added to `errors`. */
   async drafted(entries: Entries, errors: FieldError[], skip = false) {
-    const drafts: Drafts = { infrastructures: [], actions: [], services: [], sources: [] };
+    const drafts: Drafts = { infrastructures: [], actions: [], services: [], sources: [], contacts: [] };
     const skipped: Skipped[] = [];
     const ids = {
       infrastructures: new Map<string, string>(),
@@ -183,13 +184,22 @@ function twice({ name, pointer }: Entry, seen: Map<string, string>): FieldError[
 }
 
 function usesLeftOut({ pointer, body }: Entry, section: Section, left: LeftOut): FieldError[] {
-  if (section !== 'services' || !isObject(body)) return [];
-  const uses = [
+  if (!isObject(body)) return [];
+  return usedBy(section, body, left).map((name) => ({
+    pointer,
+    detail: `uses ${JSON.stringify(name)}, which is left out`,
+  }));
+}
+
+/** Returns what of that which is left out a definition uses. */
+function usedBy(section: Section, body: Record<string, unknown>, left: LeftOut): unknown[] {
+  if (section === 'contacts') return namedAction(body).filter((name) => left.actions.has(name));
+  if (section !== 'services') return [];
+  return [
     ...[body.infrastructure].filter((name) => left.infrastructures.has(name as string)),
     ...namedActions(body).filter((name) => left.actions.has(name as string)),
     ...namedServices(body).filter((name) => left.services.has(name as string)),
   ];
-  return uses.map((name) => ({ pointer, detail: `uses ${JSON.stringify(name)}, which is left out` }));
 }
 
 const named = ({ pointer, name }: Entry) => ({ pointer, name: typeof name === 'string' ? name : '' });

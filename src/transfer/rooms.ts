@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Actions } from '../actions/actions';
 import { Sources } from '../alerts/sources';
 import type { StoredDefinitions } from '../api/stored-definitions';
+import { Contacts } from '../contacts/contacts';
 import type { DefinitionRow } from '../database/entities';
 import { Infrastructures } from '../infrastructures/infrastructures';
 import { Services } from '../services/services';
@@ -17,7 +18,8 @@ export class Rooms {
     actions: Actions,
     readonly services: Services,
     sources: Sources,
+    contacts: Contacts,
   ) {
-    this.of = { infrastructures, actions, services, sources };
+    this.of = { infrastructures, actions, services, sources, contacts };
   }
 }

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ActionsModule } from '../actions/actions.module';
 import { AlertsModule } from '../alerts/alerts.module';
+import { ContactsModule } from '../contacts/contacts.module';
 import { InfrastructuresModule } from '../infrastructures/infrastructures.module';
 import { MetricsModule } from '../metrics/metrics.module';
 import { ServicesModule } from '../services/services.module';
@@ -10,7 +11,14 @@ import { Rooms } from './rooms';
 
 /** Module of export and import. */
 @Module({
-  imports: [InfrastructuresModule, ActionsModule, ServicesModule, AlertsModule, MetricsModule],
+  imports: [
+    InfrastructuresModule,
+    ActionsModule,
+    ServicesModule,
+    AlertsModule,
+    MetricsModule,
+    ContactsModule,
+  ],
   providers: [Rooms, Export, Import],
   exports: [Export, Import],
 })

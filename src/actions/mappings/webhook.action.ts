@@ -209,7 +209,8 @@ function withHeaders(ours: Record<string, string>, theirs: Record<string, string
 
 /** Returns the default body. */
 function executionAsJson(id: string, variables: Record<string, unknown>): string {
-  const { service, infrastructure, trigger, values, nodes, alerts, alertsTotal } = variables;
+  const { service, infrastructure, trigger, values, nodes, alerts, alertsTotal, contact, message } =
+    variables;
   return JSON.stringify({
     execution: { id },
     service,
@@ -219,6 +220,8 @@ function executionAsJson(id: string, variables: Record<string, unknown>): string
     nodes,
     alerts,
     alertsTotal,
+    contact,
+    message,
   });
 }
 

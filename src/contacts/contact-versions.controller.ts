@@ -1,0 +1,10 @@
+import { Controller } from '@nestjs/common';
+import { versionController } from '../api/version.controller';
+import { Needs } from '../auth/access';
+import { Contacts } from './contacts';
+
+@Controller('api/v1/contacts/:ref/versions')
+export class ContactVersionsController extends versionController('contacts', Contacts, {
+  reads: Needs('viewer'),
+  writes: Needs('admin'),
+}) {}
