@@ -71,7 +71,7 @@ export class Notices {
     const [row] = await sql.rows<{ from: Date; now: Date }>(
       `SELECT now() AS now, greatest(
          (SELECT min((asked_since->>$1)::timestamptz) FROM contacts WHERE $1 = ANY(events)),
-         least(now(), (SELECT until FROM notice_watch WHERE event = $1))) AS from`,
+         (SELECT least(now(), until) FROM notice_watch WHERE event = $1)) AS from`,
       [event],
     );
     return row!;
