@@ -238,6 +238,31 @@ describe('contacts', () => {
     expect((await scoped.get('/executions?kind=notice')).body.total).toBe(0);
   }, 60_000);
 
+  test('an action that becomes one that acts tells nobody: not when it is to be told, nor when it is to run', async () => {
+    await api.create('/actions', hook('turns', { url: `${url}/turns` }));
+    await api.create(
+      '/contacts',
+      contact('turned', { action: 'turns', events: ['approval'], labels: { team: 't' } }),
+    );
+    await api.create('/services', fed('turn', { mode: 'approve', labels: { team: 't' } }));
+    const became = { name: 'turns', type: 'log_message', params: { message: 'x' } };
+    expect((await api.put('/actions/turns', became)).status).toBe(200);
+    await alarm('turn');
+    await until(async () => (await notices('turned'))[0]?.waitsFor === 'action', 15_000);
+    await api.put('/actions/turns', hook('turns', { url: `${url}/turns` }));
+    await isTold('turned', 1);
+    const [told] = await api.all('/executions?kind=notice&action=turns');
+    await world.rows(`UPDATE executions SET status = 'failed' WHERE id = $1`, [told.id]);
+    await api.put('/actions/turns', became);
+    expect((await api.post(`/executions/${told.id}/retry`)).status).toBe(200);
+    const after = async () => (await api.get(`/executions/${told.id}`)).body;
+    await until(
+      async () => (await after()).attempts.length === 2 && (await after()).status === 'failed',
+      10_000,
+    );
+    expect((await after()).attempts[1].error).toBe('log_message acts: only chat, email, webhook may tell a contact'); // prettier-ignore
+  }, 60_000);
+
   test('never more messages in an hour than a contact wants; what came and went is counted', async () => {
     await api.create('/contacts', contact('seldom', { events: ['approval'], maxPerHour: 1, groupSeconds: 0, labels: { team: 'few' } })); // prettier-ignore
     for (const name of ['few-1', 'few-2', 'few-3'])

@@ -16,6 +16,10 @@ import { LoadBalancerMapping } from '../src/load-balancers/load-balancer';
 import { LOAD_BALANCER_MAPPINGS } from '../src/load-balancers/mappings';
 import { POLICY_MAPPINGS } from '../src/policies';
 import { PolicyMapping } from '../src/policies/policy';
+import { WebhookParams } from '../src/actions/mappings/webhook.action';
+import { rendered } from '../src/actions/rendering';
+import { ContactDto } from '../src/contacts/contact.dto';
+import { messageOf, type Told } from '../src/contacts/message';
 import { MonscaleProcess, type Json } from './program';
 
 const ROOT = resolve(__dirname, '..');
@@ -50,6 +54,33 @@ test.each(ALERT_FORMATS.map((cls) => optionsOf(AlertFormatMapping, cls)))(
     expect(check(params, example.params).errors).toEqual([]);
   },
 );
+
+describe('contacts', () => {
+  const page = read('docs/contacts.md');
+  const examples = [...page.matchAll(/```json\n([\s\S]*?)```/g)].map(([, json]) => JSON.parse(json!));
+
+  test('the example is valid, and every field has its row', () => {
+    expect(check(ContactDto, examples[0]).errors).toEqual([]);
+    for (const { name } of fieldsOf(ContactDto)) expect(page).toContain(`\n| \`${name}\``);
+  });
+
+  test('those who are on call get what they take, whatever is said', () => {
+    const told: Told = { id: 'a', event: 'failed', text: 'said "no"\n', since: new Date(0), facts: {}, endedAt: new Date(0), endedHow: 'it "succeeded"' }; // prettier-ignore
+    const bodies = (message: object) =>
+      examples.slice(1).map(({ params }) => {
+        expect(check(WebhookParams, params).errors).toEqual([]);
+        return JSON.parse(rendered(WebhookParams, params as WebhookParams, { message, contact: { name: 'a "b"' } }).body!); // prettier-ignore
+      });
+    expect(bodies(messageOf([told], [], 0, 1))).toMatchObject([
+      { event_action: 'trigger', dedup_key: 'monscale a "b"', payload: { summary: 'said "no"\n' } },
+      { action: 'trigger', dedup: 'monscale a "b"', summary: 'said "no"\n' },
+    ]);
+    expect(bodies(messageOf([], [told], 0, 0))).toMatchObject([
+      { event_action: 'resolve' },
+      { action: 'close' },
+    ]);
+  });
+});
 
 test.each(LOAD_BALANCER_MAPPINGS.map((cls) => optionsOf(LoadBalancerMapping, cls)))(
   'the page of load balancer $type has a valid example and names every param',

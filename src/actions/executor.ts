@@ -33,6 +33,7 @@ import { excerptOf } from './excerpt';
 import type { Ending } from './execution';
 import { Executions } from './executions';
 import { renderedInTime } from './rendering';
+import { assertTells } from './notice-executions';
 import { gapMs, WaitingExecutions, type ClaimedWaiting, type Followed } from './waiting-executions';
 
 const CONCURRENCY = 64;
@@ -181,7 +182,9 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
    * @throws Error when it can't be: a mapping or a secret is missing, a template fails, or the action scales against
    * its rule
    */
-  private async prepare({ id, actionId, actionVersion, variables }: ClaimedExecution): Promise<Call> {
+  private async prepare(claimed: ClaimedExecution): Promise<Call> {
+    const { id, actionId, actionVersion, variables } = claimed;
+    assertTells(claimed);
     const { options, strategy, params, texts } = await this.book.open(actionId, actionVersion);
     const problem = contradiction(options, variables);
     if (problem !== undefined) throw new Permanent(problem);

@@ -1,5 +1,6 @@
 import type { Sql } from '../database/sql-pool';
-import { NOW } from '../queue/claimed-execution';
+import { NOW, type ClaimedExecution } from '../queue/claimed-execution';
+import { Permanent } from './action';
 import { TELLING_TYPES } from './approval-links';
 
 /** Message to a contact, as the execution of an action that tells. */
@@ -26,4 +27,14 @@ export async function insertNotice(sql: Sql, notice: NoticeExecution): Promise<b
     [notice.id, notice.actionId, notice.justification, JSON.stringify(notice.variables), TELLING_TYPES],
   );
   return rows.length > 0;
+}
+
+/**
+ * Checks that an execution that tells a contact does no more: its action may have become another one since.
+ *
+ * @throws Permanent
+ */
+export function assertTells({ variables, type }: Pick<ClaimedExecution, 'variables' | 'type'>): void {
+  if (variables.contact !== undefined && !TELLING_TYPES.includes(type))
+    throw new Permanent(`${type} acts: only ${TELLING_TYPES.join(', ')} may tell a contact`);
 }
