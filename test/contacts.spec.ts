@@ -127,8 +127,8 @@ describe('contacts', () => {
     await api.create('/services', fed('dark', { metrics: { load: dark } }));
     await api.create('/sources', { name: 'mute', format: 'native' });
     await world.rows(`UPDATE sources SET silent_after_seconds = 1`);
-    const silence = { match: { labels: { team: 'none' } }, reason: 'patching', startsAt: inSeconds(-600), endsAt: inSeconds(6) }; // prettier-ignore
-    await api.create('/silences', silence);
+    const silence = { match: { labels: { team: 'none' } }, reason: 'patching', startsAt: inSeconds(-600), endsAt: inSeconds(50) }; // prettier-ignore
+    const { id: silenceId } = await api.create('/silences', silence);
     await world.rows(
       `INSERT INTO infrastructure_states (infrastructure_id, frozen_until) SELECT id, now() + interval '1 hour' FROM infrastructures
        ON CONFLICT (infrastructure_id) DO UPDATE SET frozen_until = excluded.frozen_until`,
@@ -180,6 +180,7 @@ describe('contacts', () => {
     expect((await api.post(`/executions/${await idOf('fails')}/retry`)).status).toBe(200);
     expect((await api.post(`/executions/${await idOf('loses')}/resolve`, { status: 'succeeded', note: 'seen' })).status).toBe(200); // prettier-ignore
     await api.delete('/services/dark');
+    await api.delete(`/silences/${silenceId}`);
     await world.rows(`UPDATE infrastructure_states SET frozen_until = NULL`);
     await world.rows(`UPDATE trap_refusals SET last_at = now() - interval '1 hour'`);
     await world.rows(`UPDATE sources SET silent_after_seconds = NULL`);
@@ -190,7 +191,7 @@ describe('contacts', () => {
       failed: 'it succeeded',
       unknown: 'resolved as succeeded by the administrator: seen',
       silent_source: 'it may be silent now',
-      silence_ending: 'it has ended',
+      silence_ending: 'ended early by the administrator',
       refused_sender: expect.stringContaining('nothing was refused since '),
       flapping: 'it may scale again',
       blind: 'the service was deleted',
