@@ -69,7 +69,7 @@ const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(
 
 function importsOf(file: string): Import[] {
   const text = readFileSync(join(SRC, file), 'utf8');
-  return [...text.matchAll(/(?:from|import|require\()\s*'([^']+)'/g)].map(([, from]) => ({
+  return [...text.matchAll(/(?:\bfrom\s+|\bimport\s+|\brequire\()'([^'\n]+)'/g)].map(([, from]) => ({
     file,
     from: from!,
   }));
