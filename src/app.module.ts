@@ -40,6 +40,8 @@ import { ConsoleFiles } from './console/files';
 import { DatabaseModule } from './database/database.module';
 import { Health } from './health/health';
 import { HealthController } from './health/health.controller';
+import { Scaling } from './health/scaling';
+import { ScalingController } from './health/scaling.controller';
 import { HistoryModule } from './history/history.module';
 import { Points } from './history/points';
 import { Retention } from './history/retention';
@@ -164,6 +166,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
     SilencesController,
     ContactsController,
     ContactVersionsController,
+    ScalingController,
   ],
   scheduler: [],
   worker: [],
@@ -193,6 +196,7 @@ const RUNS: Record<Role, Type[]> = {
     Points,
     StoredReferences,
     ConsoleFiles,
+    Scaling,
   ],
   // Says what is due; puts back what Redis lost; notices silence; makes and drops partitions; rolls samples up.
   scheduler: [

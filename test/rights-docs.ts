@@ -35,6 +35,8 @@ export interface Route {
   access: Access;
   /** Whether sources may send here. */
   isIntake: boolean;
+  /** Whether MONSCALE_METRICS_TOKEN is taken. */
+  isForMonitors: boolean;
 }
 
 /**
@@ -62,6 +64,7 @@ function routesOf(controller: Type, handler: object): Route[] {
   const config = (Reflect.getMetadata(FASTIFY_ROUTE_CONFIG_METADATA, handler) ?? {}) as {
     access: Access;
     intake?: object;
+    takesMetricsToken?: true;
   };
   const pathsOf = (target: object) => [Reflect.getMetadata('path', target) as string | string[]].flat();
   return pathsOf(controller).flatMap((prefix) =>
@@ -73,6 +76,7 @@ function routesOf(controller: Type, handler: object): Route[] {
       ),
       access: config.access,
       isIntake: config.intake !== undefined,
+      isForMonitors: config.takesMetricsToken === true,
     })),
   ); // prettier-ignore
 }
@@ -105,9 +109,10 @@ function has(principal: Principal, right: Right): boolean {
   return ROLES.indexOf(role) >= ROLES.indexOf(right);
 } // prettier-ignore
 
-function needsWords({ access, isIntake }: Route): string {
+function needsWords({ access, isIntake, isForMonitors }: Route): string {
   if (typeof access === 'string') return access === 'public' ? 'nothing' : access;
-  return `${access.right}${access.isWhole ? ', whole' : ''}${isIntake ? ', or the source' : ''}`;
+  const others = `${isIntake ? ', or the source' : ''}${isForMonitors ? ', or the token of metrics' : ''}`;
+  return `${access.right}${access.isWhole ? ', whole' : ''}${others}`;
 }
 
 /** Returns the page with its table anew. */

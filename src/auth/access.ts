@@ -30,6 +30,13 @@ export const Needs = (right: Right) => declare({ right, isWhole: false }, right)
 /** Opens a route to callers who have a right without a scope: for what has no labels. */
 export const NeedsWhole = (right: Right) => declare({ right, isWhole: true }, `${right}, without a scope`);
 
+/** Opens a route to MONSCALE_METRICS_TOKEN besides: for programs that watch monscale itself. */
+export const OrMetricsToken = () => RouteConfig({ takesMetricsToken: true });
+
+/** Tells whether the route of a request takes MONSCALE_METRICS_TOKEN. */
+export const takesMetricsToken = ({ routeOptions }: FastifyRequest): boolean =>
+  (routeOptions.config as { takesMetricsToken?: boolean }).takesMetricsToken === true;
+
 /** Tells whether a viewer is let in: nobody without credentials may be more. */
 export const isForReaders = (access: Access): boolean =>
   typeof access === 'object' && access.right === 'viewer';

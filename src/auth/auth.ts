@@ -13,7 +13,15 @@ import type { Observable } from 'rxjs';
 import { runAs, scopesOf, type Caller } from '../common/caller';
 import { Forbidden, Unauthorized } from '../common/errors';
 import { RouteConfig } from '../common/route-config';
-import { accessOf, HOW_TO_SIGN_IN, isForReaders, Needs, permit, type Access } from './access';
+import {
+  accessOf,
+  HOW_TO_SIGN_IN,
+  isForReaders,
+  Needs,
+  permit,
+  takesMetricsToken,
+  type Access,
+} from './access';
 import { clientAddress } from './client-address';
 import { Identities, type Identified, type Sender } from './identities';
 
@@ -124,7 +132,8 @@ export async function identify(
   const identified =
     token === undefined
       ? await identities.withoutToken(request, isForReaders(access))
-      : await identities.of(token, clientAddress(request.raw));
+      : (takesMetricsToken(request) && identities.monitor(token, clientAddress(request.raw))) ||
+        (await identities.of(token, clientAddress(request.raw)));
   if (identified === undefined) throw new Unauthorized(HOW_TO_SIGN_IN);
   const needs = typeof access === 'string' ? undefined : access.right;
   // Also of who is refused: what they wanted is audited.

@@ -59,6 +59,7 @@ const LIST_MS = 250;
 @Injectable()
 export class Identities {
   private readonly adminHash?: Buffer;
+  private readonly metricsHash?: Buffer;
   private readonly guesses = new Guesses();
   /** Batched lookups, so that concurrent requests share one statement. */
   private readonly sources = new Batcher((hashes: Buffer[]) => this.find(hashes));
@@ -76,6 +77,14 @@ export class Identities {
     @Optional() private readonly sessions?: Sessions,
   ) {
     this.adminHash = config.adminToken === undefined ? undefined : hashOf(config.adminToken);
+    this.metricsHash = config.metricsToken === undefined ? undefined : hashOf(config.metricsToken);
+  }
+
+  /** Returns who reads metrics by `MONSCALE_METRICS_TOKEN`, which routes have to ask for; undefined for other tokens. */
+  monitor(token: string, address: string): Identified | undefined {
+    if (this.metricsHash === undefined || !timingSafeEqual(hashOf(token), this.metricsHash)) return undefined;
+    const grants = [{ role: 'viewer' as const, approve: false, scope: null }];
+    return { caller: { actor: 'the reader of metrics', via: 'token', address, grants } };
   }
 
   /**

@@ -40,6 +40,12 @@ const SERVER_VARIABLES = [
     example: 'redis://localhost:6379/0',
   },
   {
+    name: 'MONSCALE_MIGRATE_AT_START',
+    default: 'on',
+    meaning:
+      '`off`: this process never [migrates](operations.md#updates) the database; it is not ready until `npx monscale migrate` has',
+  },
+  {
     name: 'MONSCALE_DATA_DIR',
     default: './.monscale',
     meaning: 'where embedded servers keep their data',
@@ -112,7 +118,8 @@ const SERVER_VARIABLES = [
   {
     name: 'MONSCALE_METRICS_TOKEN',
     default: 'unset',
-    meaning: 'bearer token that `/metrics` asks for; unset: everybody may read it',
+    meaning:
+      'bearer token that `/metrics` asks for, and that `/api/v1/scaling` takes; unset: everybody may read `/metrics`',
     example: '',
     hint: 'openssl rand -hex 24',
   },

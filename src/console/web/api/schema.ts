@@ -1692,6 +1692,23 @@ export interface paths {
         patch: operations["SilencesController_patch"];
         trace?: never;
     };
+    "/api/v1/scaling": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much work waits for a worker on each queue, and for how long the oldest has: `{polls: {waiting, oldestSeconds}, …}`; 503 when it can not be known. MONSCALE_METRICS_TOKEN is good for it, too */
+        get: operations["ScalingController_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -6006,6 +6023,26 @@ export interface operations {
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
             "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    ScalingController_get: {
+        parameters: {
+            query?: {
+                /** @description Queues to look at: polls, alerts, actions, several with commas between them; by default all. What can't be known of others is no error then */
+                queue?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
