@@ -7,6 +7,7 @@ import { Client, linesOf, Refused, type Connect } from './client';
 import { addExport } from './commands/export';
 import { addImport } from './commands/import';
 import { addInit } from './commands/init';
+import { addMigrate } from './commands/migrate';
 import { addPlan } from './commands/plan';
 import { addRotateKey } from './commands/rotate-key';
 import { addSimulate } from './commands/simulate';
@@ -22,6 +23,7 @@ const COMMANDS: ((program: Command, connect: Connect, env: NodeJS.ProcessEnv, pr
   addTest,
   addInit,
   addRotateKey,
+  addMigrate,
 ];
 
 const URL_BY_DEFAULT = 'http://127.0.0.1:8080';

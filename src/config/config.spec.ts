@@ -88,6 +88,8 @@ test.each([
 }); // prettier-ignore
 
 test.each([
+  [{ MONSCALE_MIGRATE_AT_START: 'off' }, /MONSCALE_MIGRATE_AT_START: off is for servers of your own/],
+  [{ MONSCALE_MIGRATE_AT_START: 'never' }, /MONSCALE_MIGRATE_AT_START: "never" is not one of on, off/],
   [{ MONSCALE_METRICS_TOKEN: 'short' }, /MONSCALE_METRICS_TOKEN: must have at least 16 characters/],
   [{ MONSCALE_METRICS_TOKEN: 'letters and spaces in it' }, /MONSCALE_METRICS_TOKEN: .*without spaces/],
   [{ MONSCALE_DOCS: 'closed' }, /MONSCALE_DOCS: "closed" is not one of open, token, off/],

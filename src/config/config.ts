@@ -22,6 +22,8 @@ export interface Config {
   readonly databaseUrl?: string;
   readonly redisUrl?: string;
   readonly embedded: boolean;
+  /** Whether this process may migrate the database; otherwise it waits until it is migrated. */
+  readonly migrateAtStart: boolean;
   readonly dataDir: string;
   readonly http: { readonly host: string; readonly port: number };
   /** Number of processes that answer on the port of the API. */
@@ -187,6 +189,11 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     );
   }
 
+  if (embedded && text('MONSCALE_MIGRATE_AT_START') === 'off')
+    mistakes.push(
+      'MONSCALE_MIGRATE_AT_START: off is for servers of your own: nobody else migrates embedded ones',
+    );
+
   const key = (name: VariableName): Buffer | undefined => {
     const given = text(name);
     if (given === undefined) return undefined;
@@ -266,6 +273,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     databaseUrl,
     redisUrl,
     embedded,
+    migrateAtStart: choice('MONSCALE_MIGRATE_AT_START', ['on', 'off'], 'on') === 'on',
     dataDir,
     http: {
       host: text('MONSCALE_HTTP_HOST') ?? (embedded ? '127.0.0.1' : '0.0.0.0'),

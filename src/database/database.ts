@@ -1,28 +1,16 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Pool, QueryResultRow } from 'pg';
-import { MigrationExecutor, type DataSource, type EntityManager } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { CONFIG, type Config } from '../config/config';
 import { programClock } from '../common/clock';
 import { heard } from '../common/heard';
 import { messageOf, Unavailable } from '../common/errors';
 import { assertSameKey, WrongKey } from './secret-key';
-import { createCopyPool, createDataSource, createKeyedPool, createMigrationSource } from './data-source';
-import {
-  assertKnown,
-  assertOurs,
-  nameOf,
-  noteVersions,
-  WrongDatabase,
-  type Ask,
-  type Migration,
-} from './schema';
+import { createCopyPool, createDataSource, createKeyedPool } from './data-source';
+import { assertMigrated, knownTo, migrate } from './migrate';
+import { assertKnown, WrongDatabase } from './schema';
 import { asUnavailable, isReadOnly, SqlPool, type Copying, type Sql } from './sql-pool';
 
-/**
- * Key of the advisory lock (an arbitrary number, the same for every process) under which one process at a time
- * migrates.
- */
-const MIGRATION_LOCK = 0x6d6f6e73;
 const RECONNECT_MS = 1_000;
 const PING_MS = 3_000;
 /**
@@ -30,7 +18,6 @@ const PING_MS = 3_000;
  * take longer.
  */
 const FIRST_ATTEMPT_MS = 20_000;
-const LOCK_AGAIN_MS = 250;
 /** Number of rows that processes write to test whether they can, so that few wait for each other. */
 const WRITE_SLOTS = 16;
 /**
@@ -131,48 +118,17 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
     this.logger.warn(`lost an idle connection to PostgreSQL: ${message}`);
   }
 
-  /** Migrates under an advisory lock, since many processes may start at the same time on an empty database. */
+  /** Migrates, or checks that another process has. @throws Error when none has yet */
   private async migrate(): Promise<void> {
-    const source = createMigrationSource(this.config.databaseUrl!);
-    await source.initialize();
-    try {
-      const runner = source.createQueryRunner();
-      const ask: Ask = (sql, values) => runner.query(sql, values) as Promise<never>;
-      await this.lockMigrations(ask);
-      const tables = this.source.entityMetadatas.map(({ tableName }) => tableName);
-      await assertOurs(ask, this.knownMigrations, tables);
-      await assertKnown(ask, this.knownMigrations);
-      // On the connection that has the lock: when that breaks off, both end.
-      const executor = new MigrationExecutor(source, runner);
-      executor.transaction = 'all';
-      const done = await executor.executePendingMigrations();
-      const [first, ...later] = done.map(({ name }) => name);
-      if (first !== undefined) {
-        const steps = later.length === 0 ? first : `${done.length} steps, from ${first} to ${later.at(-1)}`;
-        this.logger.log(`migrated the database: ${steps}`);
-      }
-      await noteVersions(ask, source.migrations);
-      await runner.release();
-    } finally {
-      // The lock goes with its connection, whatever happened.
-      await source.destroy();
-    }
-  }
-
-  private async lockMigrations(ask: Ask): Promise<void> {
-    while (!this.closed) {
-      const [answer] = await ask<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [
-        MIGRATION_LOCK,
-      ]);
-      if (answer!.locked) return;
+    const { databaseUrl, migrateAtStart } = this.config;
+    if (!migrateAtStart) return assertMigrated(this.source);
+    const [first, ...later] = await migrate(databaseUrl!, () => {
+      if (this.closed) throw new Error('the program stops');
       this.tellWhyNot('another process migrates it; waiting for that');
-      await new Promise((resolve) => setTimeout(resolve, LOCK_AGAIN_MS));
-    }
-    throw new Error('the program stops');
-  }
-
-  private get knownMigrations(): string[] {
-    return (this.source.migrations as Migration[]).map(nameOf);
+    });
+    if (first === undefined) return;
+    const steps = later.length === 0 ? first : `${later.length + 1} steps, from ${first} to ${later.at(-1)}`;
+    this.logger.log(`migrated the database: ${steps}`);
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -214,7 +170,7 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
       if (isReadOnly(error)) this.renew();
       throw error;
     }
-    await assertKnown((sql, values) => this.rows(sql, values) as Promise<never>, this.knownMigrations);
+    await assertKnown((sql, values) => this.rows(sql, values) as Promise<never>, knownTo(this.source));
   }
 
   /** Drops idle connections: new ones may reach the server that accepts writes now. */

@@ -77,6 +77,12 @@ export async function assertKnown(ask: Ask, known: readonly string[]): Promise<v
   );
 }
 
+/** Returns the migrations of this program that are not applied, in their order. */
+export async function missingIn(ask: Ask, known: readonly string[]): Promise<string[]> {
+  const applied = new Set(await appliedIn(ask));
+  return known.filter((name) => !applied.has(name));
+}
+
 /** Records for each migration which older programs may keep running beside it. */
 export async function noteVersions(ask: Ask, migrations: readonly Migration[]): Promise<void> {
   await ask(
