@@ -3,13 +3,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { root, setUp } from './setup.mjs';
+import { isCheckout, root, setUp } from './setup.mjs';
 
 // Files are named as seen from here.
 const here = process.cwd();
 await setUp();
 process.chdir(here);
-const settings = join(root, '.env');
+const settings = join(isCheckout ? root : here, '.env');
 // Variables that are set already win.
 if (existsSync(settings)) process.loadEnvFile(settings);
 process.setSourceMapsEnabled(true);

@@ -22,6 +22,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
+/** False where monscale is installed as a package, which is built before it is packed, or runs in an image. */
+export const isCheckout = existsSync(join(root, 'src'));
 
 const LOCK_MS = 600_000;
 const built = join(root, 'dist');
@@ -32,10 +34,14 @@ const workshop = join(root, '.build');
 const NOTES = '.tsbuildinfo';
 const CONSOLE = join('src', 'console', 'web');
 
-/** Installs and builds what is missing or out of date; looks, and does nothing more, when all is there. */
+/**
+ * Installs and builds what is missing or out of date; looks, and does nothing more, when all is there. A checkout is
+ * worked on where it is; what is installed keeps its data where it is started.
+ */
 export async function setUp() {
-  process.chdir(root);
   requireNode(20, 19);
+  if (!isCheckout) return;
+  process.chdir(root);
   if (isInstalled() && isBuilt()) return;
 
   const unlock = await lock();

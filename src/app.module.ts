@@ -42,6 +42,7 @@ import { Health } from './health/health';
 import { HealthController } from './health/health.controller';
 import { Scaling } from './health/scaling';
 import { ScalingController } from './health/scaling.controller';
+import { StateMetrics } from './health/state-metrics';
 import { HistoryModule } from './history/history.module';
 import { Points } from './history/points';
 import { Retention } from './history/retention';
@@ -212,6 +213,7 @@ const RUNS: Record<Role, Type[]> = {
     AuditRetention,
     SilenceSweep,
     ContactSweep,
+    StateMetrics,
   ],
   // One processor for each queue it serves; see SERVES.
   worker: [],

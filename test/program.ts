@@ -147,6 +147,8 @@ export interface ProcessOptions {
   databaseUrl?: string;
   redisUrl?: string;
   env?: Record<string, string>;
+  /** What Node runs, with its arguments; by default what is built. */
+  command?: string[];
 }
 
 /** One process of the program. What is left of it at the end of the run, global-teardown kills. */
@@ -164,14 +166,14 @@ export class MonscaleProcess {
 
   /** @param port TCP for HTTP, and UDP for SNMP notifications */
   constructor(
-    { roles = 'all', databaseUrl, redisUrl, env = {} }: ProcessOptions,
+    { roles = 'all', databaseUrl, redisUrl, env = {}, command = [MAIN] }: ProcessOptions,
     readonly port: number,
   ) {
     this.url = `http://127.0.0.1:${port}`;
     this.api = new Api(`${this.url}/api/v1`);
     this.root = new Api(this.url);
     const servers = databaseUrl && redisUrl ? { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } : {};
-    this.child = spawn(process.execPath, ['--enable-source-maps', MAIN], {
+    this.child = spawn(process.execPath, ['--enable-source-maps', ...command], {
       cwd: process.env.TEST_FOLDER ?? tmpdir(),
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {

@@ -1,8 +1,9 @@
 /** Commands of `npx monscale <command>`: rules as code, from the command line. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { InvalidInput, messageOf } from '../common/errors';
+import { VERSION } from '../common/version';
 import { Client, linesOf, Refused, type Connect } from './client';
 import { addExport } from './commands/export';
 import { addImport } from './commands/import';
@@ -11,6 +12,7 @@ import { addMigrate } from './commands/migrate';
 import { addPlan } from './commands/plan';
 import { addRotateKey } from './commands/rotate-key';
 import { addSimulate } from './commands/simulate';
+import { addStart } from './commands/start';
 import { addTest } from './commands/test';
 import { addWhy } from './commands/why';
 
@@ -24,15 +26,19 @@ const COMMANDS: ((program: Command, connect: Connect, env: NodeJS.ProcessEnv, pr
   addInit,
   addRotateKey,
   addMigrate,
+  addStart,
 ];
 
 const URL_BY_DEFAULT = 'http://127.0.0.1:8080';
 /** Folder of package.json, as seen from `dist/src/cli`. */
-const PROJECT = join(__dirname, '..', '..', '..');
+const PACKAGE = join(__dirname, '..', '..', '..');
+/** Folder that paths of settings count from: a checkout, or where an installed monscale is called. */
+const PROJECT = existsSync(join(PACKAGE, 'src')) ? PACKAGE : process.cwd();
 
 async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   const program = new Command('monscale')
     .description('rules as code: look at, change and try the rules of a running monscale')
+    .version(VERSION)
     .addOption(new Option('--url <url>', `the server (default: ${URL_BY_DEFAULT})`).env('MONSCALE_URL'))
     .option(
       '--token-file <file>',

@@ -1,4 +1,5 @@
 import { AggregatorRegistry, Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { VERSION } from './version';
 
 /** Registry of what `GET /metrics` shows, one for the process. Names end in their unit. */
 export const registry = new Registry();
@@ -16,6 +17,16 @@ const histogram = <L extends string>(
   labelNames: readonly L[] = [],
 ) => new Histogram({ name: `monscale_${name}`, help, buckets, labelNames, registers });
 
+/**
+ * Returns a gauge of what all processes share and one of them finds out. Where nobody has found it out there is no value:
+ * 0 would be one.
+ */
+function shared<L extends string>(name: string, help: string, labelNames: readonly L[] = []): Gauge<L> {
+  const gauge = new Gauge({ name: `monscale_${name}`, help, labelNames, aggregator: 'max', registers });
+  if (labelNames.length === 0) gauge.remove();
+  return gauge;
+}
+
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
 
 /** Delay of the event loop since the last collection, seconds. */
@@ -24,6 +35,15 @@ export interface LoopDelay {
   p99: number;
   max: number;
 }
+new Gauge({
+  name: 'monscale_build_info',
+  help: '1, with the version of the program',
+  labelNames: ['version'] as const,
+  // Of several processes of one program.
+  aggregator: 'max',
+  registers,
+}).set({ version: VERSION }, 1);
+
 let loopDelay: (() => LoopDelay) | undefined;
 new Gauge({
   name: 'monscale_event_loop_delay_seconds',
@@ -123,14 +143,11 @@ export const telemetry = {
     aggregator: 'max',
     registers,
   }),
-  rollUpLag: new Gauge({
-    name: 'monscale_roll_up_lag_seconds',
-    // Set by one of several processes.
-    aggregator: 'max',
-    help: 'How much time is closed and not yet rolled up, by the seconds of its steps; 0 when all is',
-    labelNames: ['step'] as const,
-    registers,
-  }),
+  rollUpLag: shared(
+    'roll_up_lag_seconds',
+    'How much time is closed and not yet rolled up, by the seconds of its steps; 0 when all is',
+    ['step'] as const,
+  ),
   alertsReceived: counter('alerts_received_total', 'Alerts accepted', ['format'] as const),
   alertsOvertaken: counter(
     'alerts_overtaken_total',
@@ -233,6 +250,16 @@ export const telemetry = {
     'Embedded servers that ended by themselves and were started again',
     ['server'] as const,
   ),
+  services: shared('services', 'Services by phase, `disabled` besides, and by the reason of it', [
+    'phase',
+    'reason',
+  ] as const),
+  openExecutions: shared(
+    'executions',
+    'Executions that have not ended, or of which nobody knows what became, by status',
+    ['status'] as const,
+  ),
+  killSwitch: shared('kill_switch', '1 while the kill switch is on, and nothing is executed'),
   ready: new Gauge({
     name: 'monscale_ready',
     help: 'What readiness found out last: 1 for able, 0.5 for degraded, 0 for not; "overall" is the whole process',
@@ -241,42 +268,20 @@ export const telemetry = {
     aggregator: 'min',
     registers,
   }),
-  queueLength: new Gauge({
-    name: 'monscale_queue_jobs',
-    // Set by one of several processes.
-    aggregator: 'max',
-    help: 'Jobs on a queue',
-    labelNames: ['queue', 'state'] as const,
-    registers,
-  }),
-  oldestDue: new Gauge({
-    name: 'monscale_executions_oldest_due_seconds',
-    // Set by one of several processes.
-    aggregator: 'max',
-    help: 'How long the execution has waited that is due longest; 0 when none is',
-    registers,
-  }),
-  servicesNotPolled: new Gauge({
-    name: 'monscale_services_not_polled',
-    // Set by one of several processes.
-    aggregator: 'max',
-    help: 'Services that nobody has polled for three of their intervals',
-    registers,
-  }),
-  oldestPoll: new Gauge({
-    name: 'monscale_polls_oldest_due_seconds',
-    // Set by one of several processes.
-    aggregator: 'max',
-    help: 'How long the job has waited for a worker that is due longest of those that read services; 0 when none waits',
-    registers,
-  }),
-  held: new Gauge({
-    name: 'monscale_executions_held',
-    // Set by one of several processes.
-    aggregator: 'max',
-    help: 'Executions that wait because a limit is reached',
-    registers,
-  }),
+  queueLength: shared('queue_jobs', 'Jobs on a queue', ['queue', 'state'] as const),
+  oldestDue: shared(
+    'executions_oldest_due_seconds',
+    'How long the execution has waited that is due longest; 0 when none is',
+  ),
+  servicesNotPolled: shared(
+    'services_not_polled',
+    'Services that nobody has polled for three of their intervals',
+  ),
+  oldestPoll: shared(
+    'polls_oldest_due_seconds',
+    'How long the job has waited for a worker that is due longest of those that read services; 0 when none waits',
+  ),
+  held: shared('executions_held', 'Executions that wait because a limit is reached'),
   nameLookups: counter('name_lookups_total', 'Names that the DNS was asked for, by what came of it', [
     'outcome',
   ] as const),
@@ -290,13 +295,10 @@ export const telemetry = {
     SECONDS,
     ['lane'] as const,
   ),
-  lastTick: new Gauge({
-    name: 'monscale_scheduler_last_tick_timestamp_seconds',
-    // Set by one of several processes.
-    aggregator: 'max',
-    help: 'Until when all polls that were due stand on the queue',
-    registers,
-  }),
+  lastTick: shared(
+    'scheduler_last_tick_timestamp_seconds',
+    'Until when all polls that were due stand on the queue',
+  ),
   clockOffset: new Gauge({
     name: 'monscale_clock_offset_seconds',
     // All processes of a program are on one machine.

@@ -35,6 +35,7 @@ import { SigningIn1765100000000 } from '../../migrations/1765100000000-signing-i
 import { Audit1765200000000 } from '../../migrations/1765200000000-audit';
 import { DefinitionVersions1765200100000 } from '../../migrations/1765200100000-definition-versions';
 import { ApprovalLinks1765200200000 } from '../../migrations/1765200200000-approval-links';
+import { UnknownExecutions1765700000000 } from '../../migrations/1765700000000-unknown-executions';
 import { ShownStates1765300100000 } from '../../migrations/1765300100000-shown-states';
 import { SearchedServices1765300000000 } from '../../migrations/1765300000000-searched-services';
 import { TakenMessages1764500100000 } from '../../migrations/1764500100000-taken-messages';
@@ -150,6 +151,7 @@ function dataSource(url: string, extra: object): DataSource {
       ShownStates1765300100000,
       Silences1765400000000,
       Contacts1765500000000,
+      UnknownExecutions1765700000000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

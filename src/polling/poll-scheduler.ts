@@ -26,8 +26,6 @@ const WHY_NOT: Record<NotPut, string> = {
   redis_away: 'Redis is away',
 };
 
-const NOTHING_WAITS = { jobs: 0, oldestDueAt: undefined };
-
 interface Due extends SlotRange {
   intervalSeconds: number;
   services: number;
@@ -125,9 +123,11 @@ export class PollScheduler extends Recurring {
 
   /** Measures the queue, after a tick, so that no tick waits for it. */
   private async lookAtQueue(): Promise<void> {
-    // When Redis is away, it is the adding that says so.
-    const { jobs, oldestDueAt } = await this.queues.waitingPolls().catch(() => NOTHING_WAITS);
-    this.waitingJobs = jobs;
+    // When Redis is away, it is the adding that says so; how long polls wait is not known then.
+    const waiting = await this.queues.waitingPolls().catch(() => undefined);
+    this.waitingJobs = waiting?.jobs ?? 0;
+    if (waiting === undefined) return telemetry.oldestPoll.remove();
+    const { oldestDueAt } = waiting;
     const oldestMs = oldestDueAt === undefined ? 0 : this.clock.now().getTime() - oldestDueAt;
     telemetry.oldestPoll.set(Math.max(0, oldestMs) / 1_000);
   }

@@ -20,7 +20,7 @@ describe('monscale migrate', () => {
   beforeEach(async () => {
     said = [];
     for (const stream of ['log', 'error'] as const)
-      jest.spyOn(console, stream).mockImplementation((line: unknown) => void said.push(String(line)));
+      jest.spyOn(console, stream).mockImplementation((...line: unknown[]) => void said.push(line.join(' ')));
     ({ databaseUrl, drop } = await createTestDatabase());
     client = await connected();
   });
