@@ -65,7 +65,10 @@ function unionOf(types: readonly ts.Type[]): Schema {
 }
 
 function named(type: ts.Type): Schema {
-  const file = relative(packages, type.symbol.declarations![0]!.getSourceFile().fileName).replace(/\.d\.ts$/, '');
+  const file = relative(packages, type.symbol.declarations![0]!.getSourceFile().fileName).replace(
+    /\.d\.ts$/,
+    '',
+  );
   const name = `${file.split('/').slice(-2, -1)[0]}.${type.symbol.name.replace(/^I/, '')}`;
   if (!(name in definitions)) {
     definitions[name] = {};
