@@ -179,8 +179,13 @@ const here = hasKubectl && canContain && hasSnmpTools();
     const one = container(spec, ports, volumes, port);
     running.set(name, one);
     const probes = ['startupProbe', 'livenessProbe', 'readinessProbe'].map((probe) => spec[probe].httpGet.path);
+    let isOver = false;
+    void one.ended.then(() => (isOver = true));
     await until(
-      async () => (await Promise.all(probes.map(one.status))).every((status) => status === 200),
+      async () => {
+        if (isOver) throw new Error('it ended');
+        return (await Promise.all(probes.map(one.status))).every((status) => status === 200);
+      },
       60_000,
       `the probes of ${name}`,
     ).catch((error: Error) => {

@@ -12,7 +12,7 @@ bind() { # <from> <to>, read-only
   mount --bind "$1" "$root$2"
   mount -o remount,bind,ro,nosuid "$root$2"
 }
-for folder in /bin /sbin /lib /lib64 /usr /etc; do
+for folder in /bin /sbin /lib /lib64 /usr; do
   if [ -L "$folder" ]; then
     cp -a "$folder" "$root$folder"
   elif [ -d "$folder" ]; then
@@ -21,6 +21,8 @@ for folder in /bin /sbin /lib /lib64 /usr /etc; do
   fi
 done
 mkdir -p "$root"/{dev,proc,tmp,monscale,var/lib/monscale,etc}
+# Volumes may be mounted below it.
+cp -rL /etc/hosts /etc/resolv.conf /etc/nsswitch.conf /etc/passwd /etc/group /etc/ssl "$root/etc/"
 mount --rbind /dev "$root/dev"
 mount --rbind /proc "$root/proc"
 bind "$image" /monscale
