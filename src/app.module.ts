@@ -38,6 +38,9 @@ import { ContactSweep } from './contacts/contact-sweep';
 import { ContactsModule } from './contacts/contacts.module';
 import { ConsoleFiles } from './console/files';
 import { DatabaseModule } from './database/database.module';
+import { Changes } from './events/changes';
+import { EventFeed } from './events/event-feed';
+import { EventsController } from './events/events.controller';
 import { Health } from './health/health';
 import { HealthController } from './health/health.controller';
 import { Scaling } from './health/scaling';
@@ -168,6 +171,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
     ContactsController,
     ContactVersionsController,
     ScalingController,
+    EventsController,
   ],
   scheduler: [],
   worker: [],
@@ -198,6 +202,8 @@ const RUNS: Record<Role, Type[]> = {
     StoredReferences,
     ConsoleFiles,
     Scaling,
+    Changes,
+    EventFeed,
   ],
   // Says what is due; puts back what Redis lost; notices silence; makes and drops partitions; rolls samples up.
   scheduler: [

@@ -131,6 +131,11 @@ export class Api {
       if (method !== 'GET' || !isClosed(error)) throw error;
       return ask();
     });
+    if (response.headers.get('content-type')?.startsWith('text/event-stream') === true) {
+      // It would never end.
+      await response.body?.cancel();
+      return { status: response.status, headers: response.headers, body: '' };
+    }
     const text = await response.text();
     const isJson = /\bjson\b/.test(response.headers.get('content-type') ?? '');
     return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };

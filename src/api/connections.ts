@@ -11,17 +11,22 @@ const AT_LEAST = 8;
 
 const ADDRESS = Symbol('address');
 const ANSWER = Symbol('answer');
+const COUNT_APART = Symbol('count apart');
 
 /** Socket with what is noted about it, looked up at every request. */
 interface Watched extends Socket {
   [ADDRESS]?: string;
   /** Response to the last request. */
   [ANSWER]?: ServerResponse;
+  [COUNT_APART]?: () => void;
 }
 
 /** Returns how many connections a process with so many descriptors may have. */
 export const connectionsFor = (descriptors: number): number =>
   Math.max(AT_LEAST, Math.min(AT_MOST, Math.floor(descriptors * PART)));
+
+/** Takes a connection out of the number of open ones: streams that stay open have a limit of their own. */
+export const countApart = (socket: Socket): void => (socket as Watched)[COUNT_APART]?.();
 
 /**
  * Open connections, up to a maximum. When there is no room for another, the one idle longest is closed, of the address
@@ -58,11 +63,16 @@ export class Connections {
     this.byAddress.set(address, own);
     own.add(socket);
     this.moved(1);
-    socket.once('close', () => {
+    let isCounted = true;
+    const leave = () => {
+      if (!isCounted) return;
+      isCounted = false;
       own.delete(socket);
       if (own.size === 0 && this.byAddress.get(address) === own) this.byAddress.delete(address);
       this.moved(-1);
-    });
+    };
+    socket[COUNT_APART] = leave;
+    socket.once('close', leave);
   }
 
   private moved(by: number): void {

@@ -80,7 +80,8 @@ export class ApiTokens {
       [hashes],
       'auth_api_tokens',
     );
-    return hashes.map((hash) => rows.find((row) => row.hash.equals(hash)));
+    const byHash = new Map(rows.map((row) => [row.hash.toString('latin1'), row]));
+    return hashes.map((hash) => byHash.get(hash.toString('latin1')));
   }
 
   private async writeUses(ids: readonly string[]): Promise<void[]> {

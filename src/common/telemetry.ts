@@ -181,6 +181,17 @@ export const telemetry = {
     help: 'Open HTTP connections',
     registers,
   }),
+  eventStreams: new Gauge({ name: 'monscale_event_streams', help: 'Open streams of events', registers }),
+  eventStreamsEnded: counter(
+    'event_streams_ended_total',
+    'Streams of events that were refused or ended, by why: no room, room for others, rights, stalled',
+    ['reason'] as const,
+  ),
+  eventResyncs: counter(
+    'event_resyncs_total',
+    'Times that a client was told to read everything again, by why: slow, many changes, rights, unknown id',
+    ['reason'] as const,
+  ),
   connectionsClosed: counter(
     'http_connections_closed_total',
     'HTTP connections that were closed to make room for others',

@@ -41,6 +41,7 @@ import { SearchedServices1765300000000 } from '../../migrations/1765300000000-se
 import { TakenMessages1764500100000 } from '../../migrations/1764500100000-taken-messages';
 import { Silences1765400000000 } from '../../migrations/1765400000000-silences';
 import { Contacts1765500000000 } from '../../migrations/1765500000000-contacts';
+import { Events1765600000000 } from '../../migrations/1765600000000-events';
 import { ENTITIES } from './entities';
 
 /** Time after which an unanswered query fails, milliseconds: a server or network that has gone silent never answers. */
@@ -151,6 +152,7 @@ function dataSource(url: string, extra: object): DataSource {
       ShownStates1765300100000,
       Silences1765400000000,
       Contacts1765500000000,
+      Events1765600000000,
       UnknownExecutions1765700000000,
     ],
     installExtensions: false,

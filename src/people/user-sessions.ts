@@ -77,6 +77,7 @@ export class SessionsQuery extends PageQuery {
 export class UserSessions extends Sessions {
   private readonly logger = new Logger('Sessions');
   private readonly lookups = new Batcher((hashes: Buffer[]) => this.find(hashes));
+  private readonly uses = new Batcher((ids: string[]) => this.writeUses(ids));
 
   constructor(
     private readonly database: Database,
@@ -208,8 +209,9 @@ export class UserSessions extends Sessions {
     });
   }
 
-  /** Deletes sessions that are over. */
+  /** Deletes sessions that are over, and notes of changed rights that every process has read. */
   async sweep(): Promise<void> {
+    await this.database.rows(`DELETE FROM rights_changes WHERE at < now() - interval '1 day'`);
     await this.database.rows(
       `DELETE FROM sessions WHERE last_used_at <= now() - ${IDLE} OR expires_at <= now()`,
     );
@@ -218,13 +220,18 @@ export class UserSessions extends Sessions {
   /** Writes the last use, once a minute at most. A session is good also where that fails. */
   private async noteUse(id: string): Promise<void> {
     try {
-      await this.database.rows(
-        `UPDATE sessions SET last_used_at = now() WHERE id = $1 AND last_used_at < now() - interval '1 minute'`,
-        [id],
-      );
+      await this.uses.add(id);
     } catch (error) {
       this.logger.warn(`can't note the use of a session: ${messageOf(error)}`);
     }
+  }
+
+  private async writeUses(ids: readonly string[]): Promise<void[]> {
+    await this.database.rows(
+      `UPDATE sessions SET last_used_at = now() WHERE id = ANY($1::uuid[]) AND last_used_at < now() - interval '1 minute'`,
+      [ids],
+    );
+    return ids.map(() => undefined);
   }
 
   private async find(hashes: readonly Buffer[]): Promise<(SessionRow | undefined)[]> {
@@ -236,7 +243,8 @@ export class UserSessions extends Sessions {
       [hashes],
       'auth_sessions',
     );
-    return hashes.map((hash) => rows.find((row) => row.hash.equals(hash)));
+    const byHash = new Map(rows.map((row) => [row.hash.toString('latin1'), row]));
+    return hashes.map((hash) => byHash.get(hash.toString('latin1')));
   }
 }
 

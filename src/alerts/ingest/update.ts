@@ -11,9 +11,13 @@ interface Updated {
   numbers: [path: string, number: number | null, problem: string | null][] | null;
 }
 
-const SET = CHANGING.map(({ name }) =>
-  name === 'revision' ? 'revision = u.revision + r.revived::int' : `${name} = u.${name}`,
-).join(', ');
+const REVISION = 'u.revision + r.revived::int';
+
+/** `written_by` moves with the revision alone: otherwise the update touches no index. */
+const SET = [
+  ...CHANGING.map(({ name }) => (name === 'revision' ? `revision = ${REVISION}` : `${name} = u.${name}`)),
+  `written_by = CASE WHEN a.revision = ${REVISION} THEN a.written_by ELSE pg_current_xact_id() END`,
+].join(', ');
 
 const UPDATE = `UPDATE alerts a SET ${SET}
   FROM unnest(${arraysOf(KEYED, 1)}) AS u (${namesOf(KEYED)}),
@@ -50,6 +54,9 @@ async function renumber(sql: Sql, rows: readonly Updated[], alerts: readonly Kep
   };
   const ids = rows.filter((row) => !row.revived && isOther(row)).map(({ id }) => id);
   if (ids.length > 0)
-    await sql.rows('UPDATE alerts SET revision = revision + 1 WHERE id = ANY($1::uuid[])', [ids]);
+    await sql.rows(
+      'UPDATE alerts SET revision = revision + 1, written_by = pg_current_xact_id() WHERE id = ANY($1::uuid[])',
+      [ids],
+    );
   return ids;
 }

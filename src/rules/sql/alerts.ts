@@ -17,12 +17,15 @@ export const READ_NEW_ALERTS = new BatchStatement<string, NewAlert>(
      WHERE processed < revision ORDER BY a.id`,
 );
 
-/** Marks alerts as processed in the revision that was evaluated; returns those that nobody else has marked. */
+/**
+ * Marks alerts as processed in the revision that was evaluated, which is told, as it is known now what they matched.
+ * Returns those that nobody else has marked.
+ */
 export const MARK_PROCESSED = new BatchStatement<NewAlert, { id: string }>(
   'alerts_processed',
   { id: uuid(({ id }) => id), revision: integer(({ revision }) => revision) },
   ({ names, items }) =>
-    `UPDATE alerts a SET processed = u.revision FROM ${items} AS u (${names})
+    `UPDATE alerts a SET processed = u.revision, written_by = pg_current_xact_id() FROM ${items} AS u (${names})
      WHERE a.id = u.id AND a.id = ANY($1::uuid[]) AND a.processed < u.revision RETURNING a.id`,
 );
 
