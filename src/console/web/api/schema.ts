@@ -1692,15 +1692,15 @@ export interface paths {
         patch: operations["SilencesController_patch"];
         trace?: never;
     };
-    "/api/v1/scaling": {
+    "/api/v1/events": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** How much work waits for a worker on each queue, and for how long the oldest has: `{polls: {waiting, oldestSeconds}, …}`; 503 when it can not be known. MONSCALE_METRICS_TOKEN is good for it, too */
-        get: operations["ScalingController_get"];
+        /** What changes, as Server-Sent Events: `state`, `execution`, `alert`, `definition`, `silence`, `killSwitch`; `resync` says that more has changed than is told one by one, and to read everything again */
+        get: operations["EventsController_listen"];
         put?: never;
         post?: never;
         delete?: never;
@@ -6030,13 +6030,13 @@ export interface operations {
             };
         };
     };
-    ScalingController_get: {
+    EventsController_listen: {
         parameters: {
-            query?: {
-                /** @description Queues to look at: polls, alerts, actions, several with commas between them; by default all. What can't be known of others is no error then */
-                queue?: string;
+            query?: never;
+            header?: {
+                /** @description The id of the event to go on from */
+                "Last-Event-ID"?: string;
             };
-            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -6046,7 +6046,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "text/event-stream": string;
+                };
             };
         };
     };
