@@ -5,9 +5,10 @@
  *     npm run bench events
  *     npm run bench events -- --clients 1000 --tokens 200 --rate 50 --seconds 20
  */
+import { fork, type ChildProcess } from 'node:child_process';
 import net from 'node:net';
 import { parseArgs } from 'node:util';
-import { BenchProgram, printTable, quantile, sleep, until } from './program';
+import { ADMIN_TOKEN, BenchProgram, printTable, quantile, sleep } from './program';
 
 const SERVICES = 200;
 const STATE = /"name":"(copy-\d+)","phase":"(\w+)"/g;
@@ -28,73 +29,84 @@ async function main(): Promise<void> {
     },
   });
   const setting = { rate: Number(values.rate), seconds: Number(values.seconds) };
+  const count = Number(values.clients);
   const program = await BenchProgram.start();
-  const clients: Listener[] = [];
+  let crowd: Crowd | undefined;
   try {
     await prepare(program);
     const tokens = await tokensOf(program, Number(values.tokens));
     // V8 compiles meanwhile.
     await load(program, { ...setting, seconds: 10 });
-    await measure('without clients', program, setting, clients);
-    const began = performance.now();
-    for (let n = 0; n < Number(values.clients); n++)
-      clients.push(new Listener(program.url, tokens[n % tokens.length]!));
-    await until(() => clients.every(({ isOpen }) => isOpen), 'all streams are open');
-    const openMs = performance.now() - began;
-    await measure(
-      `${clients.length} clients, opened in ${(openMs / 1_000).toFixed(1)} s`,
-      program,
-      setting,
-      clients,
-    );
-    const before = clients.length;
-    for (const client of clients.splice(0)) client.close();
+    await measure('without clients', program, setting);
+    crowd = await Crowd.open(program.url, tokens, count);
+    await measure(`${count} clients, opened in ${crowd.seconds.toFixed(1)} s`, program, setting, crowd);
+    crowd.close();
+    crowd = undefined;
     await sleep(1_000);
-    await measure(`without clients, after ${before} have left`, program, setting, clients);
+    await measure('without clients, after they have left', program, setting);
   } finally {
-    for (const client of clients) client.close();
+    crowd?.close();
     await program.stop();
   }
 }
 
-/** A client that reads and counts. */
-class Listener {
-  isOpen = false;
-  events = 0;
-  delays: number[] = [];
-  private readonly socket: net.Socket;
+/** Clients in a process of their own, as they would be, which count what they read. */
+class Crowd {
+  bytes = 0;
+  seconds = 0;
 
-  constructor(url: string, token: string) {
-    const { hostname, port } = new URL(url);
-    this.socket = net.connect(Number(port), hostname);
-    this.socket.on('error', () => undefined);
-    this.socket.write(
-      `GET /api/v1/events HTTP/1.1\r\nHost: ${hostname}\r\nAuthorization: Bearer ${token}\r\n\r\n`,
-    );
-    this.socket.on('data', (chunk) => this.take(chunk));
+  private constructor(private readonly child: ChildProcess) {
+    child.on('message', ({ bytes }: { bytes: number }) => (this.bytes = bytes));
   }
 
-  private take(chunk: Buffer): void {
-    const text = chunk.toString('latin1');
-    this.isOpen ||= text.startsWith('HTTP/1.1 200');
-    this.events += text.split('event: state').length - 1;
-  }
-
-  /** Notes how long it took until something was told; done by one client alone, as it takes time itself. */
-  note(sent: Map<string, number>): void {
-    this.socket.on('data', (chunk) => {
-      for (const [, name, phase] of chunk.toString('latin1').matchAll(STATE)) {
-        const at = sent.get(`${name} ${phase}`);
-        if (at === undefined) continue;
-        this.delays.push(performance.now() - at);
-        sent.delete(`${name} ${phase}`);
-      }
-    });
+  static async open(url: string, tokens: readonly string[], count: number): Promise<Crowd> {
+    const began = performance.now();
+    const crowd = new Crowd(fork(__filename, ['--listen']));
+    crowd.child.send({ url, tokens, count });
+    await new Promise((opened) => crowd.child.once('message', opened));
+    crowd.seconds = (performance.now() - began) / 1_000;
+    return crowd;
   }
 
   close(): void {
-    this.socket.destroy();
+    this.child.kill();
   }
+}
+
+/** What the process of the clients does. */
+function listen(): void {
+  process.once('message', ({ url, tokens, count }: { url: string; tokens: string[]; count: number }) => {
+    let [bytes, open] = [0, 0];
+    for (let n = 0; n < count; n++) {
+      const socket = streamOf(url, tokens[n % tokens.length]!);
+      socket.on('data', (chunk) => (bytes += chunk.length));
+      socket.once('data', () => ++open === count && process.send!({ bytes }));
+    }
+    setInterval(() => open === count && process.send!({ bytes }), 1_000);
+  });
+}
+
+function streamOf(url: string, token: string): net.Socket {
+  const { hostname, port } = new URL(url);
+  const socket = net.connect(Number(port), hostname);
+  socket.on('error', () => undefined);
+  socket.write(`GET /api/v1/events HTTP/1.1\r\nHost: ${hostname}\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+  return socket;
+}
+
+/** Notes how long it takes until a client is told of a state; ends the stream with the function it returns. */
+function noteDelays(url: string, sent: Map<string, number>): { delays: number[]; end(): void } {
+  const delays: number[] = [];
+  const socket = streamOf(url, ADMIN_TOKEN);
+  socket.on('data', (chunk) => {
+    for (const [, name, phase] of chunk.toString('latin1').matchAll(STATE)) {
+      const at = sent.get(`${name} ${phase}`);
+      if (at === undefined) continue;
+      delays.push(performance.now() - at);
+      sent.delete(`${name} ${phase}`);
+    }
+  });
+  return { delays, end: () => socket.destroy() };
 }
 
 async function prepare(program: BenchProgram): Promise<void> {
@@ -144,39 +156,34 @@ async function load(
   return took;
 }
 
-async function measure(
-  title: string,
-  program: BenchProgram,
-  setting: Setting,
-  clients: readonly Listener[],
-): Promise<void> {
+async function measure(title: string, program: BenchProgram, setting: Setting, crowd?: Crowd): Promise<void> {
   const sent = new Map<string, number>();
-  clients[0]?.note(sent);
-  const eventsBefore = clients.reduce((sum, { events }) => sum + events, 0);
+  const noted = crowd === undefined ? undefined : noteDelays(program.url, sent);
+  const read = crowd?.bytes ?? 0;
   const before = program.usage();
   const began = performance.now();
   const took = await load(program, setting, sent);
   const seconds = (performance.now() - began) / 1_000;
   const after = program.usage();
-  await sleep(1_500);
-  const { delays = [] } = clients[0] ?? {};
+  await sleep(2_000);
+  noted?.end();
   const cores = (of: 'program' | 'postgres') =>
     ((after[of].cpuSeconds - before[of].cpuSeconds) / seconds).toFixed(3);
   const ms = (times: readonly number[]) =>
     `p50 ${quantile(times, 0.5).toFixed(1)} ms, p99 ${quantile(times, 0.99).toFixed(1)} ms`;
-  const told = clients.reduce((sum, { events }) => sum + events, 0) - eventsBefore;
   printTable(`${title}; ${setting.rate} alerts/s that change a state`, [
     ['alert until it is answered', ms(took)],
     ['cores of the program', cores('program')],
     ['cores of PostgreSQL', cores('postgres')],
     ['memory of the program, MB', after.program.pssMb],
-    ...(clients.length === 0
+    ...(crowd === undefined || noted === undefined
       ? []
       : ([
-          ['alert until its state is told', ms(delays)],
-          ['states told, over all clients', told],
+          ['alert until its state is told', ms(noted.delays)],
+          ['told to all clients, MB', ((crowd.bytes - read) / 1e6).toFixed(0)],
         ] as const)),
   ]);
 }
 
-void main();
+if (process.argv.includes('--listen')) listen();
+else void main();

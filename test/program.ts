@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'pg';
+import { checkAnswer } from './answers';
 import { testPort } from './ports';
 import { createMigratedDatabase, createTestDatabase, testRedisUrl } from './databases';
 
@@ -137,8 +138,18 @@ export class Api {
       return { status: response.status, headers: response.headers, body: '' };
     }
     const text = await response.text();
-    const isJson = /\bjson\b/.test(response.headers.get('content-type') ?? '');
-    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+    const [type = ''] = (response.headers.get('content-type') ?? '').split(';');
+    if (!/\bjson$/.test(type)) return { status: response.status, headers: response.headers, body: text };
+    const read: unknown = JSON.parse(text);
+    const { origin, pathname } = new URL(`${this.base}${path}`);
+    await checkAnswer(origin, ADMIN_TOKEN, {
+      method,
+      path: pathname,
+      status: response.status,
+      type,
+      body: read,
+    });
+    return { status: response.status, headers: response.headers, body: read };
   }
 }
 

@@ -141,6 +141,19 @@ describe('each route answers each principal as docs/rights.md says', () => {
     expect([...inTable.values()].filter((access) => access !== 'public')).toEqual([]);
   });
 
+  test('each route of it says what it answers, and in which form', async () => {
+    const { body } = await program.root.get('/docs-json');
+    const wordless = Object.entries<object>(body.paths).flatMap(([path, methods]) =>
+      Object.entries<Json>(methods).flatMap(([method, { responses }]) => {
+        const good = Object.entries<Json>(responses).filter(([status]) => /^[123]/.test(status));
+        const isSaid = ([status, { content }]: [string, Json]) =>
+          ['204', '302'].includes(status) || content !== undefined;
+        return method === 'options' || (good.length > 0 && good.every(isSaid)) ? [] : [`${method} ${path}`];
+      }),
+    );
+    expect(wordless).toEqual([]);
+  });
+
   test('and the program answers so', async () => {
     const wrong: string[] = [];
     const asked = routes().flatMap((route) => PRINCIPALS.map((principal) => ({ route, principal })));

@@ -9,6 +9,7 @@ import { Any, Flag } from '../common/fields';
 import { ActionDto, ActionsQuery } from './action.dto';
 import { ActionTests } from './action-tests';
 import { Actions } from './actions';
+import { Answers, flag, object, shape, someObject, text, uuid } from '../common/shapes';
 
 class ActionTestDto {
   @Flag({ description: 'True: only shows the request; false: one attempt is made and waited for' })
@@ -26,6 +27,14 @@ class ActionTestDto {
   variables: object = {};
 }
 
+const TEST_ANSWER = shape(
+  'ActionTestAnswer',
+  object(
+    { dryRun: flag },
+    { execution: uuid, request: someObject, outcome: text, error: text, detail: text },
+  ),
+);
+
 @Controller('api/v1/actions')
 export class ActionsController extends definitionController('actions', ActionDto, Actions, ActionsQuery, {
   reads: Needs('viewer'),
@@ -41,6 +50,7 @@ export class ActionsController extends definitionController('actions', ActionDto
     summary:
       'Show the rendered request, secrets masked, or try it once: an execution of kind test; 409 under the kill switch and where a limit leaves no room',
   })
+  @Answers(TEST_ANSWER)
   test(@Param('ref') reference: string, @Body() body: unknown, @Req() request: FastifyRequest) {
     const { dryRun, variables } = checked(ActionTestDto, body ?? {});
     return this.tests.run(reference, dryRun, variables as Record<string, unknown>, nameOf(request));

@@ -14,6 +14,7 @@ import { AwaitingRequests } from './awaiting-requests';
 import { ApprovalLinks, type Awaiting } from './approval-links';
 import { PAGE_POLICY, questionPage, wordPage } from './approval-page';
 import { Executions } from './executions';
+import { AnswersText } from '../common/shapes';
 
 class DecisionDto {
   @Choice(['approve', 'reject'], { description: 'What to do with it' })
@@ -37,6 +38,7 @@ export class ApprovalController {
   @ApiOperation({
     summary: 'The page that a link in a message opens: what waits for approval; it asks, and does nothing',
   })
+  @AnswersText('text/html')
   async ask(@Param('token') token: string, @Res() reply: FastifyReply): Promise<void> {
     const awaiting = await this.links.find(token);
     if (awaiting === undefined) return voided(reply);
@@ -49,6 +51,7 @@ export class ApprovalController {
   @ApiConsumes('application/x-www-form-urlencoded')
   @ApiProduces('text/html')
   @ApiOperation({ summary: 'Approve or reject by a link, once' })
+  @AnswersText('text/html')
   async decide(
     @Param('token') token: string,
     @Body() body: unknown,

@@ -8,7 +8,8 @@ import { checked } from '../common/check';
 import { Choice, Text } from '../common/fields';
 import { AwaitingRequests } from './awaiting-requests';
 import { Executions } from './executions';
-import { ExecutionsQuery, ShownExecutions } from './shown-executions';
+import { EXECUTION, ExecutionsQuery, ShownExecutions } from './shown-executions';
+import { Answers, either, object, pageShape, shape, someObject, text, whole } from '../common/shapes';
 
 const ENDED_BADLY = ['failed', 'unknown', 'cancelled'] as const;
 
@@ -42,6 +43,12 @@ class Resolution {
   note: string;
 }
 
+const RETRIED = shape('Retried', object({ retried: whole }, { changed: whole }));
+const AWAITING_REQUEST = shape(
+  'AwaitingRequest',
+  either(object({ request: someObject }), object({ error: text })),
+);
+
 /** Routes for executions and their history. */
 @ApiTags('executions')
 @ApiBearerAuth()
@@ -57,6 +64,7 @@ export class ExecutionsController {
   @Needs('viewer')
   @ApiOperation({ summary: 'Executions, newest first' })
   @ApiQuery({ type: ExecutionsQuery })
+  @Answers(pageShape(EXECUTION))
   list(@Query() given: GivenQuery) {
     return this.shown.list(queryOf(ExecutionsQuery, given));
   }
@@ -64,6 +72,7 @@ export class ExecutionsController {
   @Get(':id')
   @Needs('viewer')
   @ApiOperation({ summary: 'One execution with all its attempts' })
+  @Answers(EXECUTION)
   async get(@Param('id') id: string) {
     return this.shown.get(idOf(id));
   }
@@ -73,6 +82,7 @@ export class ExecutionsController {
   @ApiOperation({
     summary: 'What one that waits for approval would send now, secrets masked; 409 when it waits for none',
   })
+  @Answers(AWAITING_REQUEST)
   async request(@Param('id') id: string) {
     return this.requests.of(idOf(id));
   }
@@ -85,6 +95,7 @@ export class ExecutionsController {
     summary:
       'Retry all failed ones that match, up to 10,000 at a time; those that would scale otherwise than they say now are `changed`, and left to a person',
   })
+  @Answers(RETRIED)
   async retryAll(@Body() body: unknown) {
     const { from, to, ...filter } = checked(RetryDto, body ?? {});
     return this.executions.retryAll({ ...filter, from: momentOf(from), to: momentOf(to) });
@@ -94,6 +105,7 @@ export class ExecutionsController {
   @Needs('operator')
   @HttpCode(200)
   @ApiOperation({ summary: 'Try a failed, unknown or cancelled one again, with the same key' })
+  @Answers(EXECUTION)
   async retry(@Param('id') id: string) {
     await this.executions.retry(idOf(id));
     return this.get(id);
@@ -103,6 +115,7 @@ export class ExecutionsController {
   @Needs('operator')
   @HttpCode(200)
   @ApiOperation({ summary: 'Cancel one that has not begun' })
+  @Answers(EXECUTION)
   async cancel(@Param('id') id: string) {
     await this.executions.cancel(idOf(id));
     return this.get(id);
@@ -116,6 +129,7 @@ export class ExecutionsController {
     summary:
       'Approve one that waits for it; 409 when the nodes have moved since: it says what it would do now, and is to be approved again',
   })
+  @Answers(EXECUTION)
   async approve(@Param('id') id: string, @Body() body: unknown) {
     const { note } = checked(Decision, body ?? {});
     await this.executions.approve(idOf(id), note);
@@ -127,6 +141,7 @@ export class ExecutionsController {
   @HttpCode(200)
   @ApiBody({ type: Decision, required: false })
   @ApiOperation({ summary: 'Reject one that waits for approval' })
+  @Answers(EXECUTION)
   async reject(@Param('id') id: string, @Body() body: unknown) {
     const { note } = checked(Decision, body ?? {});
     await this.executions.reject(idOf(id), note);
@@ -138,6 +153,7 @@ export class ExecutionsController {
   @HttpCode(200)
   @ApiBody({ type: Resolution })
   @ApiOperation({ summary: 'Say what came of an unknown one' })
+  @Answers(EXECUTION)
   async resolve(@Param('id') id: string, @Body() body: unknown) {
     const { status, note } = checked(Resolution, body);
     await this.executions.resolve(idOf(id), status, note);

@@ -8,6 +8,7 @@ import { Database } from '../database/database';
 import { NEWEST_FIRST, OLDEST_FIRST, Parameters, readPage, type Page } from '../database/pages';
 import { inScopes, LABELS_OF_EXECUTION, scopesParameter, seenScopes } from '../database/scopes';
 import type { Attempt, ExecutionStatus } from './execution';
+import { decimal, list, moment, object, oneOf, shape, someObject, text, uuid, whole } from '../common/shapes';
 
 const STATUSES: readonly ExecutionStatus[] = [
   'queued', 'awaiting_approval', 'running', 'waiting', 'succeeded', 'failed', 'unknown', 'cancelled', 'shadowed',
@@ -79,6 +80,59 @@ interface ExecutionRow {
   /** Effect on the nodes of an infrastructure. */
   nodes: { current: number; desired: number; delta: number; direction?: string } | null;
 }
+
+const ATTEMPT = shape(
+  'Attempt',
+  object(
+    { startedAt: moment },
+    {
+      finishedAt: moment,
+      outcome: oneOf([
+        'succeeded',
+        'accepted',
+        'permanent',
+        'retryable',
+        'not_yet',
+        'ambiguous',
+        'lost',
+        'person',
+      ]),
+      request: someObject,
+      error: text,
+      detail: text,
+      times: whole,
+      intended: someObject,
+    },
+  ),
+);
+
+export const EXECUTION = shape(
+  'Execution',
+  object(
+    {
+      id: uuid,
+      kind: oneOf(['trigger', 'test', 'approval']),
+      action: text,
+      status: oneOf(STATUSES),
+      justification: text,
+      attempts: list(ATTEMPT),
+      createdAt: moment,
+      idempotencyKey: uuid,
+    },
+    {
+      service: text,
+      trigger: uuid,
+      nextAttemptAt: moment,
+      expiresAt: moment,
+      finishedAt: moment,
+      held: text,
+      nodes: object(
+        { current: decimal, desired: decimal, delta: decimal },
+        { direction: oneOf(['up', 'down']) },
+      ),
+    },
+  ),
+);
 
 /** SQL: what is shown; `$1` are the caller's scopes, out of which an action has no name. */
 const SHOWN = `e.id, e.kind, e.service_name AS service,

@@ -16,6 +16,7 @@ import {
   ApiBearerAuth,
   ApiBody,
   ApiExtraModels,
+  ApiOkResponse,
   ApiOperation,
   ApiParam,
   ApiQuery,
@@ -32,7 +33,9 @@ import { CLOCK, type Clock } from '../common/clock';
 import { NativeAlert } from './formats/native.format';
 import { answered, factsOf, formatIn, KEY_IN_BODY } from './requests';
 import { AlertReceiver } from './alert-receiver';
-import { AlertsQuery, ShownAlerts } from './shown-alerts';
+import { ALERT, AlertsQuery, ShownAlerts } from './shown-alerts';
+import { Answers, pageShape } from '../common/shapes';
+import { AnswersByFormat, TAKEN } from './intake-answers';
 
 /** Intake and list of alerts, over HTTP. */
 @ApiTags('alerts')
@@ -59,6 +62,7 @@ export class AlertsController {
       ],
     },
   })
+  @Answers(TAKEN, { status: 202 })
   acceptNative(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
     return this.answer('native', request, reply);
   }
@@ -70,6 +74,7 @@ export class AlertsController {
   @ApiOperation({ summary: 'What other systems send, in their format; see GET /mappings' })
   @ApiParam({ name: 'format', description: 'An alert format, or `auto`: found by its shape' })
   @ApiBody({ schema: { description: 'As the format has it; see docs/alerts' } })
+  @AnswersByFormat()
   accept(
     @Param('format') format: string,
     @Req() request: FastifyRequest,
@@ -85,6 +90,7 @@ export class AlertsController {
   @ApiOperation({ summary: 'The same for senders that put' })
   @ApiParam({ name: 'format', description: 'An alert format' })
   @ApiBody({ schema: { description: 'As the format has it; see docs/alerts' } })
+  @AnswersByFormat()
   put(
     @Param('format') format: string,
     @Req() request: FastifyRequest,
@@ -101,6 +107,7 @@ export class AlertsController {
   @Public()
   @HttpCode(200)
   @ApiOperation({ summary: 'The handshake of CloudEvents web hooks' })
+  @ApiOkResponse()
   handshake(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): void {
     void reply.header('Allow', 'POST');
     const origin = request.headers['webhook-request-origin'];
@@ -120,6 +127,7 @@ export class AlertsController {
       'Alerts, newest first, with what they matched and what was executed because of them; within a scope, only those that matched a service in it',
   })
   @ApiQuery({ type: AlertsQuery })
+  @Answers(pageShape(ALERT))
   list(@Query() given: GivenQuery) {
     return this.shown.list(queryOf(AlertsQuery, given));
   }

@@ -8,6 +8,8 @@ import { CLOCK, type Clock } from '../common/clock';
 import type { Answer, Taken } from './formats/alert-format';
 import { answered, factsOf, KEY_IN_BODY } from './requests';
 import { AlertReceiver } from './alert-receiver';
+import { Answers } from '../common/shapes';
+import { AnswersByFormat, QUIET } from './intake-answers';
 
 /** Returns the answer of an Alertmanager, which is empty; with the rejected alerts, where there are any. */
 export function quietAnswer(body: object): object {
@@ -30,6 +32,7 @@ export class EmulatedController {
   @RouteConfig(RAW_BODY)
   @IntakeOf('alertmanager')
   @ApiOperation({ summary: "Alertmanager's API v2: Prometheus may name this program as an Alertmanager" })
+  @Answers(QUIET)
   async toAlertmanager(@Req() request: FastifyRequest): Promise<object> {
     const { body } = await this.take('alertmanager', request);
     return quietAnswer(body);
@@ -40,6 +43,7 @@ export class EmulatedController {
   @RouteConfig(RAW_BODY)
   @IntakeOf('pagerduty', KEY_IN_BODY)
   @ApiOperation({ summary: "PagerDuty's Events API v2, for senders that add its path by themselves" })
+  @AnswersByFormat()
   async toPagerDuty(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -55,6 +59,7 @@ export class EmulatedController {
   @RouteConfig(RAW_BODY)
   @IntakeOf('pagerduty', KEY_IN_BODY)
   @ApiOperation({ summary: "PagerDuty's Events API v1" })
+  @AnswersByFormat()
   async toPagerDutyV1(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -67,6 +72,7 @@ export class EmulatedController {
   @RouteConfig(RAW_BODY)
   @IntakeOf('pagerduty', KEY_IN_BODY)
   @ApiOperation({ summary: "PagerDuty's change events, by which no alert begins or ends" })
+  @AnswersByFormat()
   change(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): object {
     return answered(reply, this.receiver.takeChange(factsOf(request, this.clock), senderOf(request)));
   }
@@ -76,6 +82,7 @@ export class EmulatedController {
   @RouteConfig(RAW_BODY)
   @IntakeOf('icinga')
   @ApiOperation({ summary: "Icinga's API: a check result" })
+  @AnswersByFormat()
   async toIcinga(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,

@@ -16,6 +16,7 @@ import { RangeQuery, rangeOf } from '../api/range-query';
 import { Database } from '../database/database';
 import { NEWEST_FIRST, OLDEST_FIRST, Parameters, readPage, type Page } from '../database/pages';
 import { inScopes, ofServiceInScopes, scopesParameter, seenScopes } from '../database/scopes';
+import { decimal, labels, list, moment, object, oneOf, shape, text, uuid } from '../common/shapes';
 
 /** Filters of the list of alerts. */
 export class AlertsQuery extends RangeQuery {
@@ -50,6 +51,28 @@ export class AlertsQuery extends RangeQuery {
   })
   sort = '-receivedAt';
 }
+
+export const ALERT = shape(
+  'Alert',
+  object(
+    {
+      id: uuid,
+      source: text,
+      format: text,
+      dedupKey: text,
+      status: oneOf(['firing', 'resolved']),
+      labels,
+      annotations: labels,
+      // As its sender said, of whatever year.
+      at: text,
+      receivedAt: moment,
+      lastSeenAt: moment,
+      matched: list(object({ service: text, metric: text })),
+      executions: list(uuid),
+    },
+    { value: decimal },
+  ),
+);
 
 interface AlertRow {
   id: string;

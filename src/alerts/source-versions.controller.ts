@@ -1,10 +1,10 @@
 import { Controller } from '@nestjs/common';
 import { versionController } from '../api/version.controller';
 import { NeedsWhole } from '../auth/access';
-import { Sources } from './sources';
+import { SourceDto, Sources } from './sources';
 
 @Controller('api/v1/sources/:ref/versions')
-export class SourceVersionsController extends versionController('sources', Sources, {
+export class SourceVersionsController extends versionController('sources', SourceDto, Sources, {
   reads: NeedsWhole('viewer'),
   writes: NeedsWhole('admin'),
 }) {}

@@ -14,6 +14,7 @@ import { ServiceLookup, believes, takesPushed, type AddressedService } from './s
 import { DEFAULT_LIFE_SECONDS } from './alert';
 import { labelledBy, labelsProblem, reaches, serviceProblem } from './confinement';
 import { AlertIngest } from './alert-ingest';
+import { AnswersNothing } from '../common/shapes';
 
 class TrapForm {
   @Text({ description: 'Name of the service', minLength: 1, maxLength: 200 })
@@ -46,6 +47,7 @@ export class TrapController {
   @ApiConsumes('application/x-www-form-urlencoded', 'application/json')
   @ApiBody({ type: TrapForm })
   @ApiOperation({ summary: 'A value for the metrics of a service, as monscale 2014 took it' })
+  @AnswersNothing()
   async trap(@Body() body: unknown, @Req() request: FastifyRequest): Promise<void> {
     const { name, value } = checked(TrapForm, body);
     const number = numberOf(value);

@@ -6,11 +6,12 @@ import { Any, Flag, Nested, TextList } from '../common/fields';
 import { isObject } from '../common/json';
 import { RouteConfig } from '../common/route-config';
 import { LONG_BODY } from './raw-body';
-import { BulkChanges, CHANGED_AT_MOST, type BulkDeed, type BulkResult } from './bulk';
+import { BULK_RESULT, BulkChanges, CHANGED_AT_MOST, type BulkDeed, type BulkResult } from './bulk';
 import { conditionsOf, plainQuery } from './filters';
 import type { StoredDefinitions } from './stored-definitions';
 import type { DefinitionRow } from '../database/entities';
 import { OLDEST_FIRST, Parameters, type Page } from '../database/pages';
+import { Answers } from '../common/shapes';
 
 /** Which definitions: exactly one of these. */
 export class BulkSelect {
@@ -91,6 +92,7 @@ export function bulkController({ name, definitions, filter, change, writes }: Bu
     @ApiOperation({
       summary: `Change or delete up to ${CHANGED_AT_MOST} ${name}, each checked like one alone; what fails is named, the others are done`,
     })
+    @Answers(BULK_RESULT)
     async run(@Body() body: unknown): Promise<BulkResult> {
       const { select, delete: isDeleted, dryRun } = checked(BulkDto, body);
       const deed: BulkDeed = isDeleted

@@ -13,6 +13,7 @@ import type { DefinitionRow } from '../database/entities';
 import { changeDefinitions } from '../database/definitions';
 import { mergePatch } from './merge-patch';
 import type { Draft, StoredDefinitions } from './stored-definitions';
+import { list, object, shape, text, whole } from '../common/shapes';
 
 /** Largest number of definitions that are changed by one request. */
 export const CHANGED_AT_MOST = 10_000;
@@ -35,6 +36,15 @@ export interface BulkResult {
   succeeded: number;
   failed: Failure[];
 }
+
+export const BULK_RESULT = shape(
+  'BulkResult',
+  object({
+    matched: whole,
+    succeeded: whole,
+    failed: list(object({ id: text, name: text, detail: text })),
+  }),
+);
 
 /** What is done to each: a merge patch, or its end. */
 export type BulkDeed = { change: object } | 'delete';

@@ -18,17 +18,10 @@ import {
   ApiBearerAuth,
   ApiBody,
   ApiConsumes,
-  ApiExtraModels,
   ApiHeader,
-  ApiOkResponse,
-  ApiCreatedResponse,
-  ApiNoContentResponse,
   ApiOperation,
-  ApiProperty,
   ApiQuery,
-  ApiResponse,
   ApiTags,
-  getSchemaPath,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { InvalidInput, VersionMismatch } from '../common/errors';
@@ -36,6 +29,7 @@ import type { Page } from '../database/pages';
 import type { GivenQuery } from './filters';
 import { queryOf, type PageQuery } from './page-query';
 import { mergePatch } from './merge-patch';
+import { Answers, AnswersNothing, pageShape, shownAs, shownName, type Beside } from '../common/shapes';
 
 /** Resource as the API shows it. */
 export interface Resource {
@@ -69,29 +63,23 @@ export interface DefinitionAccess {
   writes: MethodDecorator;
 }
 
-/** Fields that every resource has beside its definition. */
-class Shown {
-  @ApiProperty({ format: 'uuid' }) id: string;
-  @ApiProperty({ description: 'Also the ETag' }) version: number;
-  @ApiProperty({ format: 'date-time' }) createdAt: string;
-  @ApiProperty({ format: 'date-time' }) updatedAt: string;
-}
-
 /**
  * Returns a controller with the REST routes of one kind of definition. `PATCH` is a merge patch (RFC 7396) on what
  * `GET` shows, and the result is checked as a whole; a secret that is left out, or sent as `{"secret": true}`, is kept.
  *
+ * @param beside what is shown beside the fields of its class
  * @param query filters and orders of the list; undefined when another controller lists them
  */
 export function definitionController(
   name: string,
-  dto: Type,
+  dto: Type<object>,
   definitions: Type<Definitions>,
   query: Type<PageQuery> | undefined,
   { reads, writes }: DefinitionAccess,
+  beside: Beside = {},
 ): Type<DefinitionFace> {
   const body = ApiBody({ type: dto });
-  const shown = { schema: { allOf: [{ $ref: getSchemaPath(dto) }, { $ref: getSchemaPath(Shown) }] } };
+  const shown = shownAs(shownName(dto), dto, beside);
   const ifMatch = ApiHeader({
     name: 'If-Match',
     required: false,
@@ -101,15 +89,16 @@ export function definitionController(
   const listRoute =
     query === undefined
       ? applyDecorators()
-      : applyDecorators(Get(), reads, ApiOperation({ summary: `List ${name}` }), ApiQuery({ type: query }));
+      : applyDecorators(
+          Get(),
+          reads,
+          ApiOperation({ summary: `List ${name}` }),
+          ApiQuery({ type: query }),
+          Answers(pageShape(shown)),
+        );
 
   @ApiTags(name)
   @ApiBearerAuth()
-  @ApiExtraModels(Shown, dto)
-  @ApiResponse({
-    status: '4XX',
-    description: 'problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer',
-  })
   abstract class DefinitionController {
     @Inject(definitions) readonly definitions: Definitions;
 
@@ -121,7 +110,7 @@ export function definitionController(
     @Post()
     @writes
     @body
-    @ApiCreatedResponse(shown)
+    @Answers(shown, { status: 201 })
     @ApiOperation({ summary: 'Create' })
     async create(@Body() given: unknown, @Res({ passthrough: true }) reply: FastifyReply): Promise<Resource> {
       return tagged(reply, await this.definitions.create(given));
@@ -129,7 +118,7 @@ export function definitionController(
 
     @Get(':ref')
     @reads
-    @ApiOkResponse(shown)
+    @Answers(shown)
     @ApiOperation({ summary: 'Read, by id or name' })
     async get(
       @Param('ref') reference: string,
@@ -142,7 +131,7 @@ export function definitionController(
     @writes
     @body
     @ifMatch
-    @ApiOkResponse(shown)
+    @Answers(shown)
     @ApiOperation({ summary: 'Replace' })
     async replace(
       @Param('ref') reference: string,
@@ -158,7 +147,7 @@ export function definitionController(
     @ApiBody({ schema: { type: 'object', description: `Some fields of a ${dto.name}; null removes one` } })
     @ifMatch
     @ApiConsumes('application/json', 'application/merge-patch+json')
-    @ApiOkResponse(shown)
+    @Answers(shown)
     @ApiOperation({ summary: 'Change some fields: a merge patch (RFC 7396)' })
     async patch(
       @Param('ref') reference: string,
@@ -203,7 +192,7 @@ export function definitionController(
     @writes
     @HttpCode(204)
     @ifMatch
-    @ApiNoContentResponse()
+    @AnswersNothing()
     @ApiOperation({ summary: 'Delete; 409 names the users when it is in use' })
     async remove(
       @Param('ref') reference: string,

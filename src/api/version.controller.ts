@@ -6,6 +6,8 @@ import { InvalidInput } from '../common/errors';
 import { Text, Whole } from '../common/fields';
 import { tagged, versionOf, type DefinitionAccess, type Resource } from './definition.controller';
 import type { Versions } from './versioned-definitions';
+import { Answers, pageShape, shownOf } from '../common/shapes';
+import { DIFFERENCE, VERSION, VERSION_WHOLE } from './versioned-definitions';
 
 const LATEST_AT_MOST = 2_147_483_647;
 
@@ -35,6 +37,7 @@ class DifferenceQuery {
 /** Returns a controller with the routes of the versions of one kind of definition. */
 export function versionController(
   name: string,
+  dto: Type<object>,
   definitions: Type<Versions>,
   { reads, writes }: DefinitionAccess,
 ): Type {
@@ -47,6 +50,7 @@ export function versionController(
     @reads
     @ApiOperation({ summary: 'Versions, newest first: who made each, when, and what it changed' })
     @ApiQuery({ type: VersionsQuery })
+    @Answers(pageShape(VERSION))
     list(@Param('ref') reference: string, @Query() query: Record<string, string>) {
       const { limit, cursor } = checked(VersionsQuery, withNumber(query, 'limit'));
       return this.definitions.versions(reference, limit, cursor === undefined ? undefined : Number(cursor));
@@ -55,6 +59,7 @@ export function versionController(
     @Get(':n')
     @reads
     @ApiOperation({ summary: 'What it was in one version; secrets are masked' })
+    @Answers(VERSION_WHOLE)
     get(@Param('ref') reference: string, @Param('n') version: string) {
       return this.definitions.version(reference, numberOf(version));
     }
@@ -63,6 +68,7 @@ export function versionController(
     @reads
     @ApiOperation({ summary: 'What another version has otherwise than this one, field by field' })
     @ApiQuery({ type: DifferenceQuery })
+    @Answers(DIFFERENCE)
     difference(
       @Param('ref') reference: string,
       @Param('n') version: string,
@@ -83,6 +89,7 @@ export function versionController(
     @ApiOperation({
       summary: 'Make it what it was in this version: a new version, checked like any other',
     })
+    @Answers(shownOf(dto))
     async restore(
       @Param('ref') reference: string,
       @Param('n') version: string,

@@ -10,6 +10,7 @@ import type { Page } from '../database/pages';
 import type { Resource } from './definition.controller';
 import { DefinitionVersions, type StoredVersion } from './definition-versions';
 import { changesOf, StoredDefinitions, type Names, type Noted } from './stored-definitions';
+import { anything, list, moment, object, shape, someObject, text, whole } from '../common/shapes';
 
 /** Version as it is listed. */
 export interface ShownVersion {
@@ -20,6 +21,17 @@ export interface ShownVersion {
   via?: string;
   changes: Change[];
 }
+
+/** A field that differs, by its JSON pointer. */
+export const CHANGE = shape('Change', object({ pointer: text }, { before: anything, after: anything }));
+const VERSION_FIELDS = { version: whole, at: moment, changes: list(CHANGE) };
+const AUTHOR = { actor: text, via: text };
+export const VERSION = shape('Version', object(VERSION_FIELDS, AUTHOR));
+export const VERSION_WHOLE = shape(
+  'VersionWhole',
+  object({ ...VERSION_FIELDS, definition: someObject }, AUTHOR),
+);
+export const DIFFERENCE = shape('Difference', object({ from: whole, to: whole, changes: list(CHANGE) }));
 
 /** Operations on the versions of one kind of definition. */
 export interface Versions {
@@ -48,7 +60,7 @@ export abstract class VersionedDefinitions<R extends DefinitionRow>
     // What is not shown is no part of a version: tokens, and what the program counts.
     const apart = Object.keys(this.shownAs).filter((column) => this.shownAs[column] === null);
     return (this.history ??= new DefinitionVersions(
-      this.store as unknown as DefinitionStore<DefinitionRow>,
+      this.store,
       apart,
     ));
   }

@@ -10,6 +10,19 @@ import { Choice, Text } from '../common/fields';
 import { heard } from '../common/heard';
 import { NEWEST_FIRST, pageOf, positionIn } from '../database/pages';
 import { AuditLog } from './audit-log';
+import {
+  Answers,
+  list,
+  moment,
+  object,
+  oneOf,
+  pageShape,
+  shape,
+  someObject,
+  text,
+  uuid,
+} from '../common/shapes';
+import { CHANGE } from '../api/versioned-definitions';
 
 const NDJSON = 'application/x-ndjson';
 
@@ -41,6 +54,24 @@ class AuditQuery extends RangeQuery {
   address?: string;
 }
 
+const ENTRY = shape(
+  'AuditEntry',
+  object(
+    {
+      id: uuid,
+      at: moment,
+      actor: text,
+      via: text,
+      address: text,
+      action: text,
+      object: object({ type: text }, { id: text, name: text }),
+      outcome: oneOf(['succeeded', 'failed', 'refused']),
+      changes: list(CHANGE),
+    },
+    { detail: someObject },
+  ),
+);
+
 /** HTTP API of the audit: who did what, when, from where, and what it changed. */
 @ApiTags('audit')
 @ApiBearerAuth()
@@ -55,6 +86,7 @@ export class AuditController {
   })
   @ApiQuery({ type: AuditQuery })
   @ApiProduces('application/json', NDJSON)
+  @Answers(pageShape(ENTRY))
   async list(
     @Query() query: GivenQuery,
     @Headers('accept') accept: string | undefined,

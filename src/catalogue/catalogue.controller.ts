@@ -7,6 +7,20 @@ import { LoadBalancerRegistry } from '../load-balancers/load-balancer-registry';
 import { MetricRegistry } from '../metrics/metric-registry';
 import { CONDITION_FUNCTIONS } from '../engine/condition';
 import { PolicyRegistry } from '../policies/policy-registry';
+import { Answers, list, object, shape, someObject, text } from '../common/shapes';
+
+const MAPPINGS = list(object({ type: text, title: text, description: text, paramsSchema: someObject }));
+const CATALOGUE = shape(
+  'Catalogue',
+  object({
+    metrics: MAPPINGS,
+    policies: MAPPINGS,
+    actions: MAPPINGS,
+    alertFormats: MAPPINGS,
+    loadBalancers: MAPPINGS,
+    conditionFunctions: list(object({ name: text, signature: text, description: text })),
+  }),
+);
 
 /** Catalogue of the mappings that can be chosen by name, with the JSON Schema of their params. */
 @ApiTags('mappings')
@@ -27,6 +41,7 @@ export class CatalogueController {
     summary:
       'Every metric, policy, action, alert format and load balancer, with the JSON Schema of its params; functions of conditions',
   })
+  @Answers(CATALOGUE)
   mappings() {
     return {
       metrics: this.metrics.catalogue(),

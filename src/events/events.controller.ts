@@ -1,5 +1,5 @@
 import { Controller, Get, Headers, Req, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { countApart } from '../api/connections';
 import { descriptorsAtMost } from '../api/descriptors';
@@ -16,6 +16,7 @@ import { EventFeed } from './event-feed';
 import { EventStream } from './event-stream';
 import { framesFor, lifeFrame, resyncFrame } from './frames';
 import { positionIn, positionsAfter, textOf, type Position } from './position';
+import { AnswersText } from '../common/shapes';
 
 /** Largest share of the process's file descriptors that streams use, beside those of other connections. */
 const PART = 1 / 4;
@@ -56,7 +57,7 @@ export class EventsController {
       'What changes, as Server-Sent Events: `state`, `execution`, `alert`, `definition`, `silence`, `killSwitch`; `resync` says that more has changed than is told one by one, and to read everything again',
   })
   @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'The id of the event to go on from' })
-  @ApiOkResponse({ content: { 'text/event-stream': { schema: { type: 'string' } } } })
+  @AnswersText('text/event-stream')
   async listen(
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,

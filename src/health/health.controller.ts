@@ -9,6 +9,13 @@ import { CONFIG, type Config } from '../config/config';
 import { groupMetrics } from '../process-group/process-group';
 import { Queues } from '../queue/queues';
 import { Health } from './health';
+import { always, Answers, AnswersText, list, mapOf, object, oneOf, shape, text } from '../common/shapes';
+
+const CHECK = object({ status: oneOf(['up', 'down']) }, { error: text });
+const HEALTH = shape(
+  'Health',
+  object({ status: oneOf(['up', 'degraded', 'down']), roles: list(text), checks: mapOf(CHECK) }),
+);
 
 /** Routes for machines: liveness, readiness and metrics. */
 @ApiTags('health')
@@ -24,6 +31,7 @@ export class HealthController {
   @Get('health/live')
   @Public()
   @ApiOperation({ summary: 'The process answers' })
+  @Answers(object({ status: always('up'), roles: list(text) }))
   live() {
     return { status: 'up', roles: this.config.roles };
   }
@@ -34,6 +42,8 @@ export class HealthController {
     summary:
       'Each role by what it needs to do its work, tried in small: `up`; `degraded` when it takes work and something is amiss; `down`, with 503, when it can not. Checks: database, redis, clock; of a scheduler, scheduler and polls; of a trap listener, spool and sources; with embedded servers, disk',
   })
+  @Answers(HEALTH)
+  @Answers(HEALTH, { status: 503 })
   async ready(@Res({ passthrough: true }) reply: FastifyReply) {
     const { status, checks } = await this.health.look();
     void reply.status(status === 'down' ? 503 : 200);
@@ -44,6 +54,7 @@ export class HealthController {
   @Public()
   @Header('Content-Type', registry.contentType)
   @ApiOperation({ summary: 'Prometheus metrics; with MONSCALE_METRICS_TOKEN for who has it' })
+  @AnswersText('text/plain')
   async metrics(@Req() request: FastifyRequest): Promise<string> {
     const { metricsToken } = this.config;
     if (metricsToken !== undefined)

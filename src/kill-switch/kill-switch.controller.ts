@@ -3,7 +3,8 @@ import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { demand, Needs, NeedsWhole } from '../auth/access';
 import { checked } from '../common/check';
 import { Flag, Text } from '../common/fields';
-import { KillSwitch } from './kill-switch';
+import { KILL_SWITCH, KillSwitch } from './kill-switch';
+import { Answers } from '../common/shapes';
 
 class KillSwitchDto {
   @Flag({ description: 'True: decisions are taken and recorded, nothing is executed' })
@@ -23,6 +24,7 @@ export class KillSwitchController {
   @Get()
   @Needs('viewer')
   @ApiOperation({ summary: 'Is it on, by whom, and why' })
+  @Answers(KILL_SWITCH)
   get() {
     return this.killSwitch.show();
   }
@@ -33,6 +35,7 @@ export class KillSwitchController {
   @ApiOperation({
     summary: 'Turn it on, or off, which needs the right admin; 409 when the environment holds it on',
   })
+  @Answers(KILL_SWITCH)
   set(@Body() body: unknown) {
     const { on, reason } = checked(KillSwitchDto, body);
     if (!on) demand('admin');

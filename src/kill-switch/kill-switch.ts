@@ -5,6 +5,7 @@ import { Conflict } from '../common/errors';
 import { CONFIG, type Config } from '../config/config';
 import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
+import { flag, moment, object, oneOf, shape, text } from '../common/shapes';
 
 export interface ShownKillSwitch {
   on: boolean;
@@ -13,6 +14,11 @@ export interface ShownKillSwitch {
   reason?: string;
   changedAt?: string;
 }
+
+export const KILL_SWITCH = shape(
+  'KillSwitch',
+  object({ on: flag }, { by: oneOf(['environment', 'api']), reason: text, changedAt: moment }),
+);
 
 /**
  * Kill switch: while it is on, decisions are taken and recorded and nothing is executed. Set in the environment of a

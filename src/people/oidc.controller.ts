@@ -1,5 +1,5 @@
 import { Controller, Get, Query, Req, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiFoundResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../auth/access';
 import { checked } from '../common/check';
@@ -20,6 +20,7 @@ export class OidcController {
   @Get()
   @Public()
   @ApiOperation({ summary: 'Sign in by the provider: 302 to it; ?returnTo= is a path of ours' })
+  @ApiFoundResponse({ description: 'To the provider' })
   async begin(
     @Query() query: Record<string, string>,
     @Req() request: FastifyRequest,
@@ -31,6 +32,7 @@ export class OidcController {
   @Get('callback')
   @Public()
   @ApiOperation({ summary: 'Where the provider sends browsers back to' })
+  @ApiFoundResponse({ description: 'To where one wanted to go' })
   async end(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<void> {
     redirect(reply, await this.oidc.end(request));
   }

@@ -2,7 +2,14 @@ import { scryptSync } from 'node:crypto';
 import fc from 'fast-check';
 import { Unavailable } from '../common/errors';
 import { stopThreads } from '../common/thread-pool';
-import { AT_ONCE, hashPassword, isOutdated, verifyPassword, WAIT_AT_MOST_MS, WAITING_AT_MOST } from './passwords';
+import {
+  AT_ONCE,
+  hashPassword,
+  isOutdated,
+  verifyPassword,
+  WAIT_AT_MOST_MS,
+  WAITING_AT_MOST,
+} from './passwords';
 
 afterAll(stopThreads);
 

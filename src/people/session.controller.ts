@@ -30,9 +30,10 @@ import { Oidc } from './oidc';
 import { refuseKnownOtherSites } from './origins';
 import { OwnPassword } from './own-password';
 import { SignIn } from './sign-in';
-import { SessionsQuery, UserSessions } from './user-sessions';
+import { SESSION, SessionsQuery, UserSessions } from './user-sessions';
 import { passwordProblem } from './users';
-import { Whoami, type Shown } from './whoami';
+import { Whoami, WHOAMI, type Shown } from './whoami';
+import { Answers, AnswersNothing, flag, object, pageShape } from '../common/shapes';
 
 class SignInDto {
   @Text({ description: 'Name of the user', minLength: 1, maxLength: 200 })
@@ -86,6 +87,7 @@ export class SessionController {
   @ApiOperation({
     summary: 'Sign in: answers who one is and sets a cookie; 401, 429 after too many failures',
   })
+  @Answers(WHOAMI)
   async create(
     @Body() body: unknown,
     @Req() request: FastifyRequest,
@@ -102,6 +104,7 @@ export class SessionController {
   @SignedIn()
   @ApiBearerAuth()
   @ApiOperation({ summary: 'Who asks, by cookie or token, and what they may' })
+  @Answers(WHOAMI)
   show(): Promise<Shown> {
     return this.whoami.of(currentCaller()!);
   }
@@ -113,6 +116,7 @@ export class SessionController {
     summary:
       'Sign out. Where a provider signed one in, the answer has Link: <URL>; rel="end-session", which signs out there',
   })
+  @AnswersNothing()
   async end(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<void> {
     if (currentCaller()!.via !== 'session') return;
     const { cookie, idToken } = await this.sessions.end(request);
@@ -126,6 +130,7 @@ export class SessionController {
   @HttpCode(204)
   @ApiBody({ type: OwnPasswordDto })
   @ApiOperation({ summary: "Change one's own password; all other sessions end" })
+  @AnswersNothing()
   async changePassword(@Body() body: unknown, @Req() request: FastifyRequest): Promise<void> {
     const { password, newPassword } = checked(OwnPasswordDto, body);
     await this.ownPassword.change(password, newPassword, request);
@@ -136,6 +141,7 @@ export class SessionController {
   @ApiBearerAuth()
   @ApiOperation({ summary: "One's own sessions; an administrator's: those of all" })
   @ApiQuery({ type: SessionsQuery })
+  @Answers(pageShape(SESSION))
   list(@Query() query: GivenQuery) {
     const caller = currentCaller()!;
     return this.sessions.list(whose(caller), queryOf(SessionsQuery, query), caller.credentialId);
@@ -146,6 +152,7 @@ export class SessionController {
   @HttpCode(204)
   @ApiBearerAuth()
   @ApiOperation({ summary: 'End a session' })
+  @AnswersNothing()
   async endOther(@Param('id') id: string): Promise<void> {
     const isEnded = isId(id) && (await this.sessions.endById(id, whose(currentCaller()!)));
     if (!isEnded) throw new NotFound('session', storable(id));
@@ -154,6 +161,7 @@ export class SessionController {
   @Get('setup')
   @Public()
   @ApiOperation({ summary: 'Whether the first user is yet to be made' })
+  @Answers(object({ needed: flag }))
   async needed(): Promise<{ needed: boolean }> {
     return { needed: await this.firstRun.isNeeded() };
   }
@@ -164,6 +172,7 @@ export class SessionController {
   @ApiOperation({
     summary: 'Make the first user, an administrator, by the token of the setup URL, and sign in',
   })
+  @Answers(WHOAMI, { status: 201 })
   async setUp(
     @Body() body: unknown,
     @Req() request: FastifyRequest,

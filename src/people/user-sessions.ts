@@ -19,6 +19,7 @@ import { Database } from '../database/database';
 import type { Sql } from '../database/sql-pool';
 import { cookieIn, setCookie } from './cookies';
 import { isSecure, refuseOtherSites } from './origins';
+import { flag, moment, object, shape, text, uuid } from '../common/shapes';
 
 /** Time without a request after which a session is over, and its longest life. */
 const IDLE = `interval '12 hours'`;
@@ -55,6 +56,20 @@ export interface ShownSession {
   lastUsedAt: Date;
   expiresAt: Date;
 }
+
+export const SESSION = shape(
+  'Session',
+  object({
+    id: uuid,
+    user: text,
+    current: flag,
+    address: text,
+    agent: text,
+    createdAt: moment,
+    lastUsedAt: moment,
+    expiresAt: moment,
+  }),
+);
 
 const SHOWN = `s.id, u.name AS user, s.address, s.agent, s.created_at AS "createdAt", s.last_used_at AS "lastUsedAt",
   s.expires_at AS "expiresAt"`;

@@ -3,6 +3,7 @@ import { GRANTS_OF_USER, type GrantsColumn } from '../auth/rights';
 import { ROLES, type Caller, type Grant, type Role } from '../common/caller';
 import { Unauthorized } from '../common/errors';
 import { Database } from '../database/database';
+import { flag, labels, list, object, oneOf, orNull, shape, text } from '../common/shapes';
 
 interface ShownUser {
   name: string;
@@ -20,6 +21,19 @@ export interface Shown {
     grants: { role: Role | null; approve: boolean; scope?: { labels: Record<string, string> } }[];
   };
 }
+
+const SCOPE = object({ labels });
+export const WHOAMI = shape(
+  'Whoami',
+  object({
+    user: object({ name: text, groups: list(text) }, { displayName: text }),
+    rights: object({
+      role: orNull(oneOf(ROLES)),
+      approve: flag,
+      grants: list(object({ role: orNull(oneOf(ROLES)), approve: flag }, { scope: SCOPE })),
+    }),
+  }),
+);
 
 interface UserRow {
   name: string;

@@ -5,6 +5,19 @@ import { checked } from '../common/check';
 import type { Chosen } from '../common/choice';
 import { Tools } from './tools';
 import { MetricTryDto, SnmpWalkDto } from './tools.dto';
+import { Answers, decimal, either, flag, list, object, shape, someObject, text } from '../common/shapes';
+
+const TRIED = shape(
+  'TriedMetric',
+  either(
+    object({ value: decimal, elapsedSeconds: decimal }),
+    object({ error: text, elapsedSeconds: decimal }),
+  ),
+);
+const WALK = shape(
+  'SnmpWalk',
+  object({ rows: list(someObject), isComplete: flag, elapsedSeconds: decimal }, { error: text }),
+);
 
 /** HTTP API of tools for a person who sets a rule up. */
 @ApiTags('tools')
@@ -18,6 +31,7 @@ export class ToolsController {
   @HttpCode(200)
   @ApiBody({ type: MetricTryDto })
   @ApiOperation({ summary: 'Read a metric once, as a poll would: its value, or why it can not be read' })
+  @Answers(TRIED)
   read(@Body() body: unknown) {
     const { timeoutSeconds, type, params } = checked(MetricTryDto, body ?? {});
     return this.tools.read({ type, params } as Chosen, timeoutSeconds);
@@ -30,6 +44,7 @@ export class ToolsController {
   @ApiOperation({
     summary: 'Objects of an SNMP agent below an OID, and the number that snmp_oid reads of each',
   })
+  @Answers(WALK)
   walk(@Body() body: unknown) {
     return this.tools.walk(checked(SnmpWalkDto, body ?? {}));
   }

@@ -8,6 +8,21 @@ import { standingOf } from '../engine/asked';
 import { Infrastructures } from '../infrastructures/infrastructures';
 import { NodeCounter } from '../polling/node-counter';
 import { Ledger } from './ledger';
+import { Answers, decimal, moment, object, orNull, shape, text, whole } from '../common/shapes';
+
+const CAPACITY = shape(
+  'Capacity',
+  object(
+    {
+      current: orNull(decimal),
+      inFlight: orNull(decimal),
+      effective: orNull(decimal),
+      minNodes: whole,
+      maxNodes: whole,
+    },
+    { awaitingApproval: decimal, frozenUntil: moment, error: text },
+  ),
+);
 
 /** Number of nodes of an infrastructure, as a rule would count them, over HTTP. */
 @ApiTags('infrastructures')
@@ -24,6 +39,7 @@ export class CapacityController {
   @Get('capacity')
   @Needs('viewer')
   @ApiOperation({ summary: 'Nodes there are, nodes in flight, and the limits' })
+  @Answers(CAPACITY)
   async capacity(@Param('ref') reference: string) {
     const row = await this.infrastructures.store.get(reference);
     const { minNodes, maxNodes } = row;
@@ -57,6 +73,7 @@ export class CapacityController {
   @ApiOperation({
     summary: 'Lets it be scaled again at once after it went up and down too often; 409 when it is not frozen',
   })
+  @Answers(CAPACITY)
   async endFreeze(@Param('ref') reference: string) {
     const { id, name } = await this.infrastructures.store.get(reference);
     if (!(await this.ledger.endFreeze({ id, name }, this.clock.now()))) {

@@ -12,7 +12,22 @@ import { PHASES, REASONS } from '../engine/types';
 import { PastValues } from './past-values';
 import { ServiceLoader } from './service-loader';
 import type { ShownValues } from './service-observation';
-import { ServiceStates, type ShownWhy } from './service-states';
+import { ServiceStates, VALUES, type ShownWhy } from './service-states';
+import {
+  decimal,
+  flag,
+  labels,
+  list,
+  mapOf,
+  moment,
+  object,
+  oneOf,
+  orNull,
+  shape,
+  text,
+  uuid,
+  whole,
+} from '../common/shapes';
 
 interface DecisionRow {
   id: string;
@@ -35,6 +50,57 @@ const SHOWN = `d.id, d.started_at AS "from", d.ended_at AS "to", d.phase, d.reas
   (SELECT t.effect FROM triggers t WHERE t.id = d.trigger_id) AS effect`;
 
 const DAY_MS = 86_400_000;
+
+/** What a decision has beside its phase and reason. */
+const FOLLOWED = {
+  to: moment,
+  trigger: uuid,
+  executions: list(uuid),
+  effect: object({ outcome: text, at: moment, explanation: text }),
+};
+const DECIDED = {
+  from: moment,
+  phase: oneOf(PHASES),
+  reason: oneOf(REASONS),
+  explanation: text,
+  values: VALUES,
+};
+export const DECISION = shape('Decision', object(DECIDED, FOLLOWED));
+
+/** A condition with its values filled in; its truth is null where one is missing. */
+const FILLED = object({ text, filled: text, truth: orNull(flag) });
+const TOLD_ALERT = object({ labels, annotations: labels, source: text, at: moment }, { value: decimal });
+export const WHY = shape(
+  'Why',
+  object(
+    { at: moment, ...DECIDED },
+    {
+      ...FOLLOWED,
+      condition: FILLED,
+      recovery: FILLED,
+      guard: object({ reason: text, detail: text }),
+      toChange: list(text),
+      alerts: list(TOLD_ALERT),
+      alertsTotal: whole,
+    },
+  ),
+);
+
+export const REPORT = shape(
+  'Report',
+  object({
+    from: moment,
+    to: moment,
+    triggers: whole,
+    effects: mapOf(whole),
+    secondsInAlarm: decimal,
+    secondsAtLimit: decimal,
+    secondsMissing: decimal,
+    reasons: mapOf(decimal),
+    directionChanges: whole,
+    executions: mapOf(whole),
+  }),
+);
 
 /** Filters of the list of decisions: of the ledger. */
 export class DecisionsQuery extends RangeQuery {

@@ -6,6 +6,16 @@ import { Needs } from '../auth/access';
 import { checked } from '../common/check';
 import { ServiceList } from './service-list';
 import { ServiceFilter, ServicesQuery } from './service-query';
+import { Answers, mapOf, object, pageShape, shape, shownAs, whole } from '../common/shapes';
+import { ServiceDto } from '../services/service.dto';
+import { STATE } from './service-states';
+
+/** Service as it is listed; its state where it is asked for. */
+const LISTED = shownAs('ListedService', ServiceDto, { optional: { state: STATE } });
+const COUNTS = shape(
+  'ServiceCounts',
+  object({ total: whole, phases: mapOf(whole), reasons: mapOf(whole), modes: mapOf(whole) }),
+);
 
 /** Lists and counts of services, over HTTP. */
 @ApiTags('services')
@@ -18,6 +28,7 @@ export class ServiceListController {
   @Needs('viewer')
   @ApiOperation({ summary: 'List services, by what they are and by their state now' })
   @ApiQuery({ type: ServicesQuery })
+  @Answers(pageShape(LISTED))
   page(@Query() given: GivenQuery) {
     return this.list.page(queryOf(ServicesQuery, given));
   }
@@ -26,6 +37,7 @@ export class ServiceListController {
   @Needs('viewer')
   @ApiOperation({ summary: 'How many services a filter selects, by phase, reason and mode' })
   @ApiQuery({ type: ServiceFilter })
+  @Answers(COUNTS)
   counts(@Query() given: GivenQuery) {
     return this.list.counts(checked(ServiceFilter, plainQuery(ServiceFilter, given)));
   }

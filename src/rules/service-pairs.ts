@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
 import { PAIRS_OF_CHILDREN, PAIRS_OF_PARENT } from '../services/dependencies';
 import { Services } from '../services/services';
+import { flag, labels, list, object, shape, text, whole } from '../common/shapes';
 
 interface Pair {
   child: string;
@@ -13,6 +14,17 @@ interface Pair {
   phase: string;
   stops: boolean;
 }
+
+export const DEPENDENCIES = shape(
+  'Dependencies',
+  object({
+    parents: list(object({ entry: whole, service: text, phase: text, stops: flag })),
+    unpaired: list(
+      object({ entry: whole, because: text }, { match: labels, equal: list(text), whenPhase: list(text) }),
+    ),
+    children: list(object({ service: text })),
+  }),
+);
 
 /** Largest number of services whose own pairs are looked at for what they are paired with besides. */
 const CHILDREN_AT_MOST = 1_000;

@@ -6,9 +6,10 @@ import { momentOf, momentProblem } from '../api/range-query';
 import { Needs } from '../auth/access';
 import { checked } from '../common/check';
 import { Decimal, Text } from '../common/fields';
-import { Decisions, DecisionsQuery } from './decisions';
-import { ServicePairs } from './service-pairs';
-import { ServiceStates } from './service-states';
+import { DECISION, Decisions, DecisionsQuery, REPORT, WHY } from './decisions';
+import { DEPENDENCIES, ServicePairs } from './service-pairs';
+import { ServiceStates, STATE } from './service-states';
+import { Answers, AnswersNothing, pageShape } from '../common/shapes';
 
 class WhyQuery {
   @Text({ description: 'The moment (RFC 3339); by default now', optional: true, check: momentProblem })
@@ -42,6 +43,7 @@ export class ServiceStatesController {
   @Get('state')
   @Needs('viewer')
   @ApiOperation({ summary: 'Phase, reason and explanation, with the numbers' })
+  @Answers(STATE)
   state(@Param('ref') reference: string) {
     return this.states.state(reference);
   }
@@ -50,6 +52,7 @@ export class ServiceStatesController {
   @Needs('viewer')
   @ApiOperation({ summary: 'The ledger, newest first: one entry per interval of the same phase and reason' })
   @ApiQuery({ type: DecisionsQuery })
+  @Answers(pageShape(DECISION))
   decisions(@Param('ref') reference: string, @Query() query: GivenQuery) {
     return this.ledger.list(reference, queryOf(DecisionsQuery, query));
   }
@@ -61,6 +64,7 @@ export class ServiceStatesController {
       'Why it was as it was at a moment: the condition with its values, what stopped it, what would have to change',
   })
   @ApiQuery({ type: WhyQuery })
+  @Answers(WHY)
   why(@Param('ref') reference: string, @Query() query: Record<string, string>) {
     return this.ledger.why(reference, momentOf(checked(WhyQuery, query).at));
   }
@@ -71,6 +75,7 @@ export class ServiceStatesController {
     summary: 'What it came to over some days: triggers, time in alarm, at the limit, in missing data',
   })
   @ApiQuery({ type: ReportQuery })
+  @Answers(REPORT)
   report(@Param('ref') reference: string, @Query() query: Record<string, string>) {
     const { days } = checked(
       ReportQuery,
@@ -83,6 +88,7 @@ export class ServiceStatesController {
   @Needs('operator')
   @HttpCode(200)
   @ApiOperation({ summary: 'Reads every metric now and says what the rule would, without acting or storing' })
+  @Answers(STATE)
   evaluate(@Param('ref') reference: string) {
     return this.states.evaluate(reference);
   }
@@ -90,6 +96,7 @@ export class ServiceStatesController {
   @Get('dependencies')
   @Needs('viewer')
   @ApiOperation({ summary: 'Which services it depends on, which depend on it, and what pairs with none' })
+  @Answers(DEPENDENCIES)
   dependencies(@Param('ref') reference: string) {
     return this.pairs.of(reference);
   }
@@ -101,6 +108,7 @@ export class ServiceStatesController {
   @ApiOperation({
     summary: 'Acknowledges an alarm: its further steps wait; scaling goes on; 409 when it is not in alarm',
   })
+  @Answers(STATE)
   async acknowledge(@Param('ref') reference: string, @Body() body: unknown) {
     // What a caller can't see is not there, whatever the body says.
     await this.states.state(reference);
@@ -112,6 +120,7 @@ export class ServiceStatesController {
   @Needs('operator')
   @HttpCode(204)
   @ApiOperation({ summary: 'Ends an acknowledgement' })
+  @AnswersNothing()
   endAcknowledgement(@Param('ref') reference: string) {
     return this.states.endAcknowledgement(reference);
   }
@@ -120,6 +129,7 @@ export class ServiceStatesController {
   @Needs('operator')
   @HttpCode(200)
   @ApiOperation({ summary: 'Ends a wisdom time early; the ledger records it' })
+  @Answers(STATE)
   endWisdom(@Param('ref') reference: string) {
     return this.states.endWisdom(reference);
   }

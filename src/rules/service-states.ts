@@ -14,7 +14,7 @@ import { Services } from '../services/services';
 import { initialState } from '../engine/evaluate';
 import type { Why } from '../engine/explain';
 import { isAhead, setBack } from '../engine/moments';
-import type { Reason, State } from '../engine/types';
+import { PHASES, REASONS, type Reason, type State } from '../engine/types';
 import { silencingOf } from '../engine/silencing';
 import { SilenceBook } from '../silences/silence-book';
 import { Evaluator } from './evaluator';
@@ -26,6 +26,7 @@ import type { CompiledService, ServiceSnapshot } from './compiled-service';
 import { ServiceLoader } from './service-loader';
 import { valuesOf, type ServiceObservation, type ShownValues } from './service-observation';
 import { Unpolled, type Known } from './unpolled';
+import { decimal, either, mapOf, moment, object, oneOf, shape, text, uuid } from '../common/shapes';
 
 /** State of a service as the API shows it. */
 export interface ShownState {
@@ -42,6 +43,27 @@ export interface ShownState {
   lastTriggeredAt?: string;
   nextPollAt?: string;
 }
+
+/** Metric -> its number, or why there is none, and when that was. */
+export const VALUES = shape(
+  'Values',
+  mapOf(either(object({ value: decimal, at: moment }), object({ error: text, at: moment }))),
+);
+
+export const STATE = shape(
+  'State',
+  object(
+    { phase: oneOf(PHASES), since: moment, reason: oneOf(REASONS), explanation: text, values: VALUES },
+    {
+      holdUntil: moment,
+      wisdomUntil: moment,
+      silence: object({ id: uuid, owner: text, reason: text, until: moment }),
+      acknowledged: object({ by: text, note: text, until: moment }),
+      lastTriggeredAt: moment,
+      nextPollAt: moment,
+    },
+  ),
+);
 
 /** Explanation of a service's state at a moment. */
 export interface ShownWhy extends Partial<Why> {

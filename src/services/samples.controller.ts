@@ -8,6 +8,7 @@ import { InvalidInput } from '../common/errors';
 import { Choice, Text, Whole } from '../common/fields';
 import { Services } from './services';
 import { MAX_POINTS, POINT_FUNCTIONS, Points, type PointFunction } from '../history/points';
+import { Answers, decimal, list, moment, object, shape, text } from '../common/shapes';
 
 const HOUR_MS = 3_600_000;
 
@@ -42,6 +43,14 @@ class SamplesQuery {
   function: PointFunction = 'avg';
 }
 
+const SAMPLES = shape(
+  'Samples',
+  object({
+    metric: text,
+    points: list({ type: 'array', prefixItems: [moment, decimal], minItems: 2, maxItems: 2, items: false }),
+  }),
+);
+
 /** Readings of a service's metrics, over HTTP. */
 @ApiTags('services')
 @ApiBearerAuth()
@@ -57,6 +66,7 @@ export class SamplesController {
   @Needs('viewer')
   @ApiOperation({ summary: `Readings of a metric, at most ${MAX_POINTS} points` })
   @ApiQuery({ type: SamplesQuery })
+  @Answers(SAMPLES)
   async samples(@Param('ref') reference: string, @Query() given: Record<string, string>) {
     const service = await this.services.store.get(reference);
     const step = given.stepSeconds === undefined ? {} : { stepSeconds: Number(given.stepSeconds) };

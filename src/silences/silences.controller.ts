@@ -8,11 +8,24 @@ import { Any } from '../common/fields';
 import { SilenceDto } from './silence.dto';
 import { SilencePreview } from './silence-preview';
 import { Silences, SilencesQuery } from './silences';
+import { Answers, flag, list, moment, object, shape, text, whole } from '../common/shapes';
 
 class PreviewDto {
   @Any({ description: 'Silence as it would be made' }, { type: 'object' })
   silence: object;
 }
+
+const WINDOW = object({ from: moment, to: moment });
+const PREVIEW = shape(
+  'SilencePreview',
+  object({
+    services: list(object({ name: text, phase: text })),
+    total: whole,
+    wouldHaveMuted: list(object({ at: moment, service: text, action: text })),
+    nextWindows: list(WINDOW),
+    warnings: list(text),
+  }),
+);
 
 @Controller('api/v1/silences')
 export class SilencesController extends definitionController(
@@ -23,6 +36,10 @@ export class SilencesController extends definitionController(
   {
     reads: Needs('viewer'),
     writes: Needs('operator'),
+  },
+  {
+    required: { owner: text, active: flag, matches: whole },
+    optional: { nextWindows: list(WINDOW), warnings: list(text), endedAt: moment, endedBy: text },
   },
 ) {
   constructor(private readonly previews: SilencePreview) {
@@ -37,6 +54,7 @@ export class SilencesController extends definitionController(
   @ApiOperation({
     summary: 'What it covers, what it would have muted in 7 days, its next windows, and warnings',
   })
+  @Answers(PREVIEW)
   preview(@Body() body: unknown) {
     return this.previews.of(checked(PreviewDto, body).silence);
   }

@@ -3,11 +3,9 @@ import {
   ApiBearerAuth,
   ApiBody,
   ApiConsumes,
-  ApiOkResponse,
   ApiOperation,
   ApiProduces,
   ApiQuery,
-  ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
 import { Needs } from '../auth/access';
@@ -24,6 +22,7 @@ import { Export, type Exported } from './export';
 import { Import, sentence, type Plan, type Skipped } from './import';
 import { entriesOf2014, type Unmappable } from './monscale-2014';
 import { fromLongYaml, toLongYaml } from './long-documents';
+import { Answers, flag, list, object, shape, someObject, text } from '../common/shapes';
 
 class ExportQuery {
   @Choice(['json', 'yaml'], { description: 'How it is written; else Accept says', optional: true })
@@ -41,6 +40,23 @@ class ImportQuery {
   skip?: string;
 }
 
+const EXPORTED = shape('Exported', someObject);
+const NAMED = { kind: text, name: text };
+const WRONG = list(object({ pointer: text, detail: text }));
+const PLAN = shape(
+  'Plan',
+  object(
+    {
+      dryRun: flag,
+      created: list(object(NAMED, { token: text })),
+      updated: list(object({ ...NAMED, changes: list(text) })),
+      unchanged: list(object(NAMED)),
+      errors: WRONG,
+    },
+    { skipped: list(object({ pointer: text, ...NAMED, detail: text })), notes: WRONG },
+  ),
+);
+
 /** Routes for all definitions as one document, such as a file under version control. */
 @ApiTags('transfer')
 @ApiBearerAuth()
@@ -57,7 +73,7 @@ export class TransferController {
   @Needs('viewer')
   @ApiQuery({ type: ExportQuery })
   @ApiProduces('application/json', 'application/yaml')
-  @ApiOkResponse({ schema: { type: 'object' } })
+  @Answers(EXPORTED)
   @ApiOperation({ summary: 'Every definition as one document, ordered by name; secrets are left out' })
   async export(
     @Query() query: unknown,
@@ -80,8 +96,7 @@ export class TransferController {
   @ApiBody({
     schema: { type: 'object', description: 'A document of GET /export, or the list monscale 2014 exported' },
   })
-  @ApiOkResponse({ schema: { type: 'object', description: 'created, updated, unchanged, errors' } })
-  @ApiResponse({ status: '4XX', description: 'problem+json; nothing was changed' })
+  @Answers(PLAN)
   @ApiOperation({ summary: 'Creates and changes what a document defines, all or nothing; deletes nothing' })
   async import(
     @Body() body: unknown,

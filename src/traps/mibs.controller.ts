@@ -6,8 +6,17 @@ import type { FastifyRequest } from 'fastify';
 import { RAW_BODY } from '../api/raw-body';
 import { PayloadTooLarge } from '../common/errors';
 import { Mibs, type KnownMib } from './mibs';
+import { Answers, AnswersNothing, flag, list, moment, object, shape, text, whole } from '../common/shapes';
 
 const MAX_BYTES = 8 * 1024 * 1024;
+
+const MIB = shape(
+  'Mib',
+  object(
+    { name: text, builtIn: flag, names: whole, unresolved: whole },
+    { missing: list(text), skipped: whole, skippedBecause: list(text), updatedAt: moment },
+  ),
+);
 
 /** HTTP API of the MIB modules, which give names to the OIDs of notifications. */
 @ApiTags('mibs')
@@ -19,6 +28,7 @@ export class MibsController {
   @Get()
   @NeedsWhole('viewer')
   @ApiOperation({ summary: 'MIB modules, those that are built in first' })
+  @Answers(object({ items: list(MIB), total: whole }))
   async list(): Promise<{ items: KnownMib[]; total: number }> {
     const items = await this.mibs.list();
     return { items, total: items.length };
@@ -32,6 +42,7 @@ export class MibsController {
   @ApiOperation({
     summary: 'Upload a MIB module as a text, or put another version in its place; at most 8 MB',
   })
+  @Answers(MIB, { status: 201 })
   upload(@Req() { body }: FastifyRequest): Promise<KnownMib> {
     const text = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
     if (text.length > MAX_BYTES) throw new PayloadTooLarge('a MIB module has at most 8 MB');
@@ -42,6 +53,7 @@ export class MibsController {
   @NeedsWhole('admin')
   @HttpCode(204)
   @ApiOperation({ summary: 'Delete an uploaded module' })
+  @AnswersNothing()
   remove(@Param('name') name: string): Promise<void> {
     return this.mibs.remove(name);
   }

@@ -1739,16 +1739,6 @@ export interface components {
              */
             password: string;
         };
-        Shown: {
-            /** Format: uuid */
-            id: string;
-            /** @description Also the ETag */
-            version: number;
-            /** Format: date-time */
-            createdAt: string;
-            /** Format: date-time */
-            updatedAt: string;
-        };
         Choice: {
             /** @description Name of the mapping; see GET /mappings */
             type: string;
@@ -1824,6 +1814,25 @@ export interface components {
                 params: Record<string, never>;
             };
         };
+        ActionTestDto: {
+            /**
+             * @description True: only shows the request; false: one attempt is made and waited for
+             * @default true
+             */
+            dryRun: boolean;
+            /**
+             * @description What templates see, in place of the sample: service, infrastructure, trigger, values, nodes
+             * @default {}
+             * @example {
+             *       "nodes": {
+             *         "current": 2,
+             *         "desired": 3,
+             *         "delta": 1
+             *       }
+             *     }
+             */
+            variables: Record<string, never>;
+        };
         RetryDto: {
             /**
              * @description Which of those that ended badly
@@ -1896,25 +1905,6 @@ export interface components {
                  */
                 maxBackoffSeconds: number;
             };
-        };
-        ActionTestDto: {
-            /**
-             * @description True: only shows the request; false: one attempt is made and waited for
-             * @default true
-             */
-            dryRun: boolean;
-            /**
-             * @description What templates see, in place of the sample: service, infrastructure, trigger, values, nodes
-             * @default {}
-             * @example {
-             *       "nodes": {
-             *         "current": 2,
-             *         "desired": 3,
-             *         "delta": 1
-             *       }
-             *     }
-             */
-            variables: Record<string, never>;
         };
         ServicesChange: {
             /** @description Labels that are added or replaced; null removes one */
@@ -2197,8 +2187,25 @@ export interface components {
             approvalActions: string[];
         };
         Decision: {
-            /** @description Why, for whoever reads its history */
-            note?: string;
+            /** Format: date-time */
+            from: string;
+            /** @enum {string} */
+            phase: "ok" | "pending" | "alarm" | "unknown";
+            /** @enum {string} */
+            reason: "condition_false" | "holding" | "wisdom" | "infrastructure_wisdom" | "flapping" | "at_max_nodes" | "at_min_nodes" | "nodes_unknown" | "policy_satisfied" | "missing_data" | "not_polled" | "not_repeating" | "disabled" | "kill_switch" | "silenced" | "dependency" | "triggered" | "shadowed" | "awaiting_approval";
+            explanation: string;
+            values: components["schemas"]["Values"];
+            /** Format: date-time */
+            to?: string;
+            /** Format: uuid */
+            trigger?: string;
+            executions?: string[];
+            effect?: {
+                outcome: string;
+                /** Format: date-time */
+                at: string;
+                explanation: string;
+            };
         };
         Resolution: {
             /**
@@ -2524,6 +2531,10 @@ export interface components {
              */
             expiresInDays: number;
         };
+        PreviewDto: {
+            /** @description Silence as it would be made */
+            silence: Record<string, never>;
+        };
         MatchDto: {
             /** @description Names or ids of services */
             services?: string[];
@@ -2598,9 +2609,1391 @@ export interface components {
              */
             onEnd: "act" | "wait";
         };
-        PreviewDto: {
-            /** @description Silence as it would be made */
-            silence: Record<string, never>;
+        Problem: {
+            type: string;
+            title: string;
+            status: number;
+            detail: string;
+            errors?: {
+                pointer: string;
+                detail: string;
+            }[];
+        };
+        Taken: {
+            accepted: {
+                /** Format: uuid */
+                id: string;
+                dedupKey: string;
+            }[];
+            rejected: {
+                index: number;
+                errors: {
+                    pointer: string;
+                    detail: string;
+                }[];
+            }[];
+        };
+        Quiet: {
+            rejected?: {
+                index: number;
+                errors: {
+                    pointer: string;
+                    detail: string;
+                }[];
+            }[];
+        };
+        TakenByFormat: components["schemas"]["Taken"] | {
+            status: string;
+            message: string;
+            dedup_key?: string;
+            incident_key?: string;
+        } | {
+            results: {
+                code: number;
+                status: string;
+            }[];
+        };
+        RefusedByFormat: {
+            status: string;
+            message: string;
+            errors: string[];
+        } | {
+            error: number;
+            status: string;
+        };
+        Change: {
+            pointer: string;
+            before?: unknown;
+            after?: unknown;
+        };
+        Version: {
+            version: number;
+            /** Format: date-time */
+            at: string;
+            changes: components["schemas"]["Change"][];
+            actor?: string;
+            via?: string;
+        };
+        VersionWhole: {
+            version: number;
+            /** Format: date-time */
+            at: string;
+            changes: components["schemas"]["Change"][];
+            definition: Record<string, never>;
+            actor?: string;
+            via?: string;
+        };
+        Difference: {
+            from: number;
+            to: number;
+            changes: components["schemas"]["Change"][];
+        };
+        KillSwitch: {
+            on: boolean;
+            /** @enum {string} */
+            by?: "environment" | "api";
+            reason?: string;
+            /** Format: date-time */
+            changedAt?: string;
+        };
+        ActionTestAnswer: {
+            dryRun: boolean;
+            /** Format: uuid */
+            execution?: string;
+            request?: Record<string, never>;
+            outcome?: string;
+            error?: string;
+            detail?: string;
+        };
+        Action: {
+            /** @description Name of the mapping; see GET /mappings */
+            type: string;
+            /**
+             * @description Params of the mapping
+             * @default {}
+             */
+            params: Record<string, never>;
+            /** @description Unique name */
+            name: string;
+            /**
+             * @description What it does, for people
+             * @default
+             */
+            description: string;
+            /**
+             * @description Labels, by which grants can name it
+             * @default {}
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * @description How long one try may take
+             * @default 30
+             */
+            timeoutSeconds: number;
+            /** @description How many of its executions may be in flight at once; others wait */
+            concurrency?: number;
+            /** @description How many executions, of any action, may be in flight at its target when one of it begins; others wait */
+            targetConcurrency?: number;
+            /**
+             * @description What happens when a try fails but another may succeed
+             * @default {
+             *       "attempts": 5,
+             *       "backoffSeconds": 2,
+             *       "maxBackoffSeconds": 300
+             *     }
+             */
+            retry: {
+                /**
+                 * @description Tries in all
+                 * @default 5
+                 */
+                attempts: number;
+                /**
+                 * @description Before the second try; doubles from try to try, with up to 25 % jitter
+                 * @default 2
+                 */
+                backoffSeconds: number;
+                /**
+                 * @description The longest time between two tries
+                 * @default 300
+                 */
+                maxBackoffSeconds: number;
+            };
+            /** Format: uuid */
+            id: string;
+            /** @description Also the ETag */
+            version: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        Attempt: {
+            /** Format: date-time */
+            startedAt: string;
+            /** Format: date-time */
+            finishedAt?: string;
+            /** @enum {string} */
+            outcome?: "succeeded" | "accepted" | "permanent" | "retryable" | "not_yet" | "ambiguous" | "lost" | "person";
+            request?: Record<string, never>;
+            error?: string;
+            detail?: string;
+            times?: number;
+            intended?: Record<string, never>;
+        };
+        Execution: {
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            kind: "trigger" | "test" | "approval";
+            action: string;
+            /** @enum {string} */
+            status: "queued" | "awaiting_approval" | "running" | "waiting" | "succeeded" | "failed" | "unknown" | "cancelled" | "shadowed";
+            justification: string;
+            attempts: components["schemas"]["Attempt"][];
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: uuid */
+            idempotencyKey: string;
+            service?: string;
+            /** Format: uuid */
+            trigger?: string;
+            /** Format: date-time */
+            nextAttemptAt?: string;
+            /** Format: date-time */
+            expiresAt?: string;
+            /** Format: date-time */
+            finishedAt?: string;
+            held?: string;
+            nodes?: {
+                current: number;
+                desired: number;
+                delta: number;
+                /** @enum {string} */
+                direction?: "up" | "down";
+            };
+        };
+        Retried: {
+            retried: number;
+            changed?: number;
+        };
+        AwaitingRequest: {
+            request: Record<string, never>;
+        } | {
+            error: string;
+        };
+        Alert: {
+            /** Format: uuid */
+            id: string;
+            source: string;
+            format: string;
+            dedupKey: string;
+            /** @enum {string} */
+            status: "firing" | "resolved";
+            labels: {
+                [key: string]: string;
+            };
+            annotations: {
+                [key: string]: string;
+            };
+            at: string;
+            /** Format: date-time */
+            receivedAt: string;
+            /** Format: date-time */
+            lastSeenAt: string;
+            matched: {
+                service: string;
+                metric: string;
+            }[];
+            executions: string[];
+            value?: number;
+        };
+        Receipt: {
+            /** Format: date-time */
+            at: string;
+            format: string;
+            status: number;
+            payload: string;
+            alertCount: number;
+            alerts: {
+                /** Format: uuid */
+                id: string;
+                dedupKey: string;
+                status: string;
+                labels: {
+                    [key: string]: string;
+                };
+                matched: {
+                    service: string;
+                    metric: string;
+                }[];
+            }[];
+            errors: {
+                detail: string;
+                pointer?: string;
+                index?: number;
+            }[];
+            notes: {
+                index: number;
+                detail: string;
+            }[];
+        };
+        Source: {
+            /** @description Unique name */
+            name: string;
+            /** @description Alert format; see GET /mappings */
+            format: string;
+            /**
+             * @description Params of the format
+             * @default {}
+             */
+            params: Record<string, never>;
+            /** @description Nothing from it for so long is an alert with the labels alertname: source_silent and source: its name, until it speaks again */
+            silentAfterSeconds?: number;
+            /** @description Names or ids of the services it may speak for: its alerts may name no others, and feed no others; by default all */
+            services?: string[];
+            /**
+             * @description Labels that its alerts must carry: others are rejected
+             * @default {}
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * @description Labels that are added to its alerts, whatever their sender says of them
+             * @default {}
+             */
+            addLabels: {
+                [key: string]: string;
+            };
+            /** Format: uuid */
+            id: string;
+            /** @description Also the ETag */
+            version: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+            token?: string;
+            warnings?: string[];
+            /** Format: date-time */
+            lastSeenAt?: string;
+            alertsPerMinute?: number;
+        };
+        Mib: {
+            name: string;
+            builtIn: boolean;
+            names: number;
+            unresolved: number;
+            missing?: string[];
+            skipped?: number;
+            skippedBecause?: string[];
+            /** Format: date-time */
+            updatedAt?: string;
+        };
+        RefusedSender: {
+            address: string;
+            reason: string;
+            count: number;
+            /** Format: date-time */
+            firstAt: string;
+            /** Format: date-time */
+            lastAt: string;
+            engineId?: string;
+        };
+        SnmpEngine: {
+            engineId: string;
+            boots: number;
+            time: number;
+            /** Format: date-time */
+            heardAt: string;
+            address?: string;
+        };
+        AuditEntry: {
+            /** Format: uuid */
+            id: string;
+            /** Format: date-time */
+            at: string;
+            actor: string;
+            via: string;
+            address: string;
+            action: string;
+            object: {
+                type: string;
+                id?: string;
+                name?: string;
+            };
+            /** @enum {string} */
+            outcome: "succeeded" | "failed" | "refused";
+            changes: components["schemas"]["Change"][];
+            detail?: Record<string, never>;
+        };
+        Catalogue: {
+            metrics: {
+                type: string;
+                title: string;
+                description: string;
+                paramsSchema: Record<string, never>;
+            }[];
+            policies: {
+                type: string;
+                title: string;
+                description: string;
+                paramsSchema: Record<string, never>;
+            }[];
+            actions: {
+                type: string;
+                title: string;
+                description: string;
+                paramsSchema: Record<string, never>;
+            }[];
+            alertFormats: {
+                type: string;
+                title: string;
+                description: string;
+                paramsSchema: Record<string, never>;
+            }[];
+            loadBalancers: {
+                type: string;
+                title: string;
+                description: string;
+                paramsSchema: Record<string, never>;
+            }[];
+            conditionFunctions: {
+                name: string;
+                signature: string;
+                description: string;
+            }[];
+        };
+        Health: {
+            /** @enum {string} */
+            status: "up" | "degraded" | "down";
+            roles: string[];
+            checks: {
+                [key: string]: {
+                    /** @enum {string} */
+                    status: "up" | "down";
+                    error?: string;
+                };
+            };
+        };
+        Samples: {
+            metric: string;
+            points: [
+                string,
+                number
+            ][];
+        };
+        Infrastructure: {
+            /** @description Unique name */
+            name: string;
+            /**
+             * @description What it is, for people
+             * @default
+             */
+            description: string;
+            /**
+             * @description Labels, for filters and templates
+             * @default {}
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * @description It is never scaled below
+             * @default 1
+             */
+            minNodes: number;
+            /**
+             * @description It is never scaled above
+             * @default 8
+             */
+            maxNodes: number;
+            /**
+             * @description After it was scaled up, no service scales it up for this long
+             * @default 0
+             */
+            upWisdomSeconds: number;
+            /**
+             * @description After it was scaled down, no service scales it down for this long
+             * @default 0
+             */
+            downWisdomSeconds: number;
+            /**
+             * @description How long its counter may take to show what an action has done
+             * @default 0
+             */
+            warmupSeconds: number;
+            /**
+             * @description More changes between up and down within an hour freeze its scaling for an hour
+             * @default 6
+             */
+            maxDirectionChangesPerHour: number;
+            /** @description The metric that counts its nodes; without it no service can scale it */
+            nodes?: {
+                /** @description Name of the mapping; see GET /mappings */
+                type: string;
+                /**
+                 * @description Params of the mapping
+                 * @default {}
+                 */
+                params: Record<string, never>;
+            };
+            /** @description The pool whose members follow its nodes; `nodes` has to tell where they are */
+            loadBalancer?: {
+                /** @description Name of the mapping; see GET /mappings */
+                type: string;
+                /**
+                 * @description Params of the mapping
+                 * @default {}
+                 */
+                params: Record<string, never>;
+            };
+            /** Format: uuid */
+            id: string;
+            /** @description Also the ETag */
+            version: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        LoadBalancer: {
+            members: {
+                member: string;
+                /** @enum {string} */
+                state: "in" | "down" | "draining" | "disabled" | "foreign";
+                address?: string;
+                node?: string;
+                /** Format: date-time */
+                drainUntil?: string;
+            }[];
+            changes: {
+                /** @enum {string} */
+                change: "add" | "enable" | "disable" | "remove";
+                why: string;
+                /** Format: date-time */
+                at: string;
+                member: string;
+                outcome: string;
+                error?: string;
+            }[];
+            /** Format: date-time */
+            nextSyncAt: string;
+            pool?: string;
+            outcome?: string;
+            /** Format: date-time */
+            since?: string;
+            explanation?: string;
+            error?: string;
+            /** Format: date-time */
+            lastSyncAt?: string;
+        };
+        Grant: {
+            /**
+             * @description Each role includes those before it; may be left out where `approve` is true
+             * @enum {string}
+             */
+            role?: "viewer" | "operator" | "editor" | "admin";
+            /**
+             * @description True: may approve and reject, which no role includes
+             * @default false
+             */
+            approve: boolean;
+            /** @description What it is for; by default everything */
+            scope?: {
+                /** @description Labels that a thing must have, all of them with these very values */
+                labels: {
+                    [key: string]: string;
+                };
+            };
+            /** @description Who gets it */
+            subject: {
+                /** @description Name or id of a user */
+                user?: string;
+                /** @description Group of users */
+                group?: string;
+                /** @description Id of a token; what it may stays within what its maker may */
+                token?: string;
+                /** @description True: whoever sends no credentials */
+                anonymous?: boolean;
+            };
+            /** Format: uuid */
+            id: string;
+            /** @description Also the ETag */
+            version: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        Token: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            approve: boolean;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+            madeBy: string;
+            /** @enum {string} */
+            role?: "viewer" | "operator" | "editor" | "admin";
+            scope?: {
+                labels: {
+                    [key: string]: string;
+                };
+            };
+            /** Format: date-time */
+            lastUsedAt?: string;
+        };
+        NewToken: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            approve: boolean;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+            madeBy: string;
+            token: string;
+            /** @enum {string} */
+            role?: "viewer" | "operator" | "editor" | "admin";
+            scope?: {
+                labels: {
+                    [key: string]: string;
+                };
+            };
+            /** Format: date-time */
+            lastUsedAt?: string;
+        };
+        User: {
+            /** @description Unique name, by which to sign in */
+            name: string;
+            /** @description Name for people */
+            displayName?: string;
+            /** @description E-mail address; nobody is known by it */
+            email?: string;
+            /**
+             * @description Groups, by which grants can name the user
+             * @default []
+             */
+            groups: string[];
+            /**
+             * @description True: may not sign in; sessions and tokens are void
+             * @default false
+             */
+            disabled: boolean;
+            /** Format: uuid */
+            id: string;
+            /** @description Also the ETag */
+            version: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+            /** Format: date-time */
+            lastSignInAt?: string;
+        };
+        Session: {
+            /** Format: uuid */
+            id: string;
+            user: string;
+            current: boolean;
+            address: string;
+            agent: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            lastUsedAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+        };
+        Whoami: {
+            user: {
+                name: string;
+                groups: string[];
+                displayName?: string;
+            };
+            rights: {
+                role: ("viewer" | "operator" | "editor" | "admin") | null;
+                approve: boolean;
+                grants: {
+                    role: ("viewer" | "operator" | "editor" | "admin") | null;
+                    approve: boolean;
+                    scope?: {
+                        labels: {
+                            [key: string]: string;
+                        };
+                    };
+                }[];
+            };
+        };
+        TriedMetric: {
+            value: number;
+            elapsedSeconds: number;
+        } | {
+            error: string;
+            elapsedSeconds: number;
+        };
+        SnmpWalk: {
+            rows: Record<string, never>[];
+            isComplete: boolean;
+            elapsedSeconds: number;
+            error?: string;
+        };
+        Capacity: {
+            current: number | null;
+            inFlight: number | null;
+            effective: number | null;
+            minNodes: number;
+            maxNodes: number;
+            awaitingApproval?: number;
+            /** Format: date-time */
+            frozenUntil?: string;
+            error?: string;
+        };
+        Values: {
+            [key: string]: {
+                value: number;
+                /** Format: date-time */
+                at: string;
+            } | {
+                error: string;
+                /** Format: date-time */
+                at: string;
+            };
+        };
+        State: {
+            /** @enum {string} */
+            phase: "ok" | "pending" | "alarm" | "unknown";
+            /** Format: date-time */
+            since: string;
+            /** @enum {string} */
+            reason: "condition_false" | "holding" | "wisdom" | "infrastructure_wisdom" | "flapping" | "at_max_nodes" | "at_min_nodes" | "nodes_unknown" | "policy_satisfied" | "missing_data" | "not_polled" | "not_repeating" | "disabled" | "kill_switch" | "silenced" | "dependency" | "triggered" | "shadowed" | "awaiting_approval";
+            explanation: string;
+            values: components["schemas"]["Values"];
+            /** Format: date-time */
+            holdUntil?: string;
+            /** Format: date-time */
+            wisdomUntil?: string;
+            silence?: {
+                /** Format: uuid */
+                id: string;
+                owner: string;
+                reason: string;
+                /** Format: date-time */
+                until: string;
+            };
+            acknowledged?: {
+                by: string;
+                note: string;
+                /** Format: date-time */
+                until: string;
+            };
+            /** Format: date-time */
+            lastTriggeredAt?: string;
+            /** Format: date-time */
+            nextPollAt?: string;
+        };
+        Why: {
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            from: string;
+            /** @enum {string} */
+            phase: "ok" | "pending" | "alarm" | "unknown";
+            /** @enum {string} */
+            reason: "condition_false" | "holding" | "wisdom" | "infrastructure_wisdom" | "flapping" | "at_max_nodes" | "at_min_nodes" | "nodes_unknown" | "policy_satisfied" | "missing_data" | "not_polled" | "not_repeating" | "disabled" | "kill_switch" | "silenced" | "dependency" | "triggered" | "shadowed" | "awaiting_approval";
+            explanation: string;
+            values: components["schemas"]["Values"];
+            /** Format: date-time */
+            to?: string;
+            /** Format: uuid */
+            trigger?: string;
+            executions?: string[];
+            effect?: {
+                outcome: string;
+                /** Format: date-time */
+                at: string;
+                explanation: string;
+            };
+            condition?: {
+                text: string;
+                filled: string;
+                truth: boolean | null;
+            };
+            recovery?: {
+                text: string;
+                filled: string;
+                truth: boolean | null;
+            };
+            guard?: {
+                reason: string;
+                detail: string;
+            };
+            toChange?: string[];
+            alerts?: {
+                labels: {
+                    [key: string]: string;
+                };
+                annotations: {
+                    [key: string]: string;
+                };
+                source: string;
+                /** Format: date-time */
+                at: string;
+                value?: number;
+            }[];
+            alertsTotal?: number;
+        };
+        Report: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            triggers: number;
+            effects: {
+                [key: string]: number;
+            };
+            secondsInAlarm: number;
+            secondsAtLimit: number;
+            secondsMissing: number;
+            reasons: {
+                [key: string]: number;
+            };
+            directionChanges: number;
+            executions: {
+                [key: string]: number;
+            };
+        };
+        BulkResult: {
+            matched: number;
+            succeeded: number;
+            failed: {
+                id: string;
+                name: string;
+                detail: string;
+            }[];
+        };
+        ListedService: {
+            /** @description Unique name */
+            name: string;
+            /**
+             * @description What it is for, for people
+             * @default
+             */
+            description: string;
+            /**
+             * @description Labels, for filters and templates
+             * @default {}
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * @description False: it is not evaluated and never triggers
+             * @default true
+             */
+            enabled: boolean;
+            /** @description How many of its executions may begin in an hour; others wait */
+            maxActionsPerHour?: number;
+            /**
+             * @description How often its polled metrics are read
+             * @default 30
+             */
+            intervalSeconds: number;
+            /**
+             * @description Variable name -> where its number comes from: {type, params, timeoutSeconds}
+             * @example {
+             *       "cpu": {
+             *         "type": "snmp_oid",
+             *         "params": {
+             *           "host": "10.0.0.5",
+             *           "oid": "1.3.6.1.4.1.2021.11.9.0"
+             *         }
+             *       }
+             *     }
+             */
+            metrics: {
+                [key: string]: Record<string, never>;
+            };
+            /**
+             * @description CEL over the metric names, true in a breach
+             * @example cpu > 80
+             */
+            condition: string;
+            /** @description CEL; once in alarm, the alarm lasts until this is true */
+            recovery?: string;
+            /**
+             * @description How long the condition must stay true before it triggers
+             * @default 0
+             */
+            holdSeconds: number;
+            /**
+             * @description After a trigger, no other for this long
+             * @default 120
+             */
+            wisdomSeconds: number;
+            /**
+             * @description True: triggers again while the condition stays true; false: once until it has recovered
+             * @default true
+             */
+            repeat: boolean;
+            /**
+             * @description What it means when a metric can not be read and the condition is open without it. hold: nothing triggers, and the hold time stands still until readings are back; an alarm goes on after that. reset: the service is unknown, nothing triggers, and hold and alarm are forgotten: they begin anew. breach: the condition counts as true, so that the service may trigger without having seen anything. ok: the condition counts as false, and nothing says that the service is blind.
+             * @default hold
+             * @enum {string}
+             */
+            missingData: "hold" | "reset" | "breach" | "ok";
+            /** @description Name or id of the infrastructure it scales */
+            infrastructure?: string;
+            /**
+             * @description Which way it scales the infrastructure
+             * @enum {string}
+             */
+            direction?: "up" | "down";
+            /**
+             * @description How many nodes a trigger asks for
+             * @default {
+             *       "type": "fixed",
+             *       "params": {
+             *         "nodes": 1
+             *       }
+             *     }
+             */
+            policy: {
+                /** @description Name of the mapping; see GET /mappings */
+                type: string;
+                /**
+                 * @description Params of the mapping
+                 * @default {}
+                 */
+                params: Record<string, never>;
+            };
+            /**
+             * @description Names or ids of actions, each executed once per trigger
+             * @default []
+             */
+            actions: string[];
+            /**
+             * @description Names or ids of actions, each executed once when an alarm that triggered has ended
+             * @default []
+             */
+            onRecovery: string[];
+            /**
+             * @description Further steps while the alarm lasts, each taken once, afterSeconds rising
+             * @default []
+             */
+            then: {
+                /** @description After the alarm's first trigger */
+                afterSeconds: number;
+                /** @description Names or ids of actions, each executed once */
+                actions: string[];
+            }[];
+            /** @description Whether a trigger helped is recorded by this; it changes no decision */
+            expect?: {
+                /**
+                 * @description CEL over the metric names, true when the action has helped
+                 * @example cpu < 70
+                 */
+                condition: string;
+                /** @description By when, from the trigger on */
+                withinSeconds: number;
+            };
+            /**
+             * @description Services during whose alarm this one does not act; one hop
+             * @default []
+             */
+            dependsOn: {
+                /** @description Name or id of the other service */
+                service?: string;
+                /** @description Labels that the other services have */
+                match?: {
+                    [key: string]: string;
+                };
+                /**
+                 * @description Labels whose values both must have alike
+                 * @default []
+                 */
+                equal: string[];
+                /**
+                 * @description Phases of the other in which this one does not act: ok, pending, alarm, unknown
+                 * @default [
+                 *       "alarm"
+                 *     ]
+                 */
+                whenPhase: string[];
+            }[];
+            /**
+             * @description shadow: everything but the act; approve: waits for a person
+             * @default auto
+             * @enum {string}
+             */
+            mode: "auto" | "shadow" | "approve";
+            /**
+             * @description How long an approval may be given
+             * @default 900
+             */
+            approvalTtlSeconds: number;
+            /**
+             * @description True: whoever last changed the service, may not approve its executions
+             * @default false
+             */
+            approvalByOther: boolean;
+            /**
+             * @description Names or ids of actions of the types chat, email and webhook: in mode approve each tells people of what waits, with {{ execution.approvalUrl }}
+             * @default []
+             */
+            approvalActions: string[];
+            /** Format: uuid */
+            id: string;
+            /** @description Also the ETag */
+            version: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+            state?: components["schemas"]["State"];
+        };
+        ServiceCounts: {
+            total: number;
+            phases: {
+                [key: string]: number;
+            };
+            reasons: {
+                [key: string]: number;
+            };
+            modes: {
+                [key: string]: number;
+            };
+        };
+        Dependencies: {
+            parents: {
+                entry: number;
+                service: string;
+                phase: string;
+                stops: boolean;
+            }[];
+            unpaired: {
+                entry: number;
+                because: string;
+                match?: {
+                    [key: string]: string;
+                };
+                equal?: string[];
+                whenPhase?: string[];
+            }[];
+            children: {
+                service: string;
+            }[];
+        };
+        Simulation: {
+            triggers: {
+                at: string | number;
+                values: Record<string, never>;
+                nodes?: {
+                    current: number;
+                    desired: number;
+                    delta: number;
+                };
+            }[];
+            timeline: {
+                from: string | number;
+                to: string | number;
+                /** @enum {string} */
+                phase: "ok" | "pending" | "alarm" | "unknown";
+                /** @enum {string} */
+                reason: "condition_false" | "holding" | "wisdom" | "infrastructure_wisdom" | "flapping" | "at_max_nodes" | "at_min_nodes" | "nodes_unknown" | "policy_satisfied" | "missing_data" | "not_polled" | "not_repeating" | "disabled" | "kill_switch" | "silenced" | "dependency" | "triggered" | "shadowed" | "awaiting_approval";
+            }[];
+            summary: {
+                triggers: number;
+                escalations: number;
+                secondsInAlarm: number;
+                secondsAtLimit: number;
+                secondsMissing: number;
+                transitions: number;
+            };
+            comparison?: {
+                gained: {
+                    at: string | number;
+                    values: Record<string, never>;
+                    nodes?: {
+                        current: number;
+                        desired: number;
+                        delta: number;
+                    };
+                }[];
+                lost: {
+                    at: string | number;
+                    values: Record<string, never>;
+                    nodes?: {
+                        current: number;
+                        desired: number;
+                        delta: number;
+                    };
+                }[];
+                difference: {
+                    triggers: number;
+                    escalations: number;
+                    secondsInAlarm: number;
+                    secondsAtLimit: number;
+                    secondsMissing: number;
+                    transitions: number;
+                };
+                summary: {
+                    triggers: number;
+                    escalations: number;
+                    secondsInAlarm: number;
+                    secondsAtLimit: number;
+                    secondsMissing: number;
+                    transitions: number;
+                };
+            };
+        };
+        Service: {
+            /** @description Unique name */
+            name: string;
+            /**
+             * @description What it is for, for people
+             * @default
+             */
+            description: string;
+            /**
+             * @description Labels, for filters and templates
+             * @default {}
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * @description False: it is not evaluated and never triggers
+             * @default true
+             */
+            enabled: boolean;
+            /** @description How many of its executions may begin in an hour; others wait */
+            maxActionsPerHour?: number;
+            /**
+             * @description How often its polled metrics are read
+             * @default 30
+             */
+            intervalSeconds: number;
+            /**
+             * @description Variable name -> where its number comes from: {type, params, timeoutSeconds}
+             * @example {
+             *       "cpu": {
+             *         "type": "snmp_oid",
+             *         "params": {
+             *           "host": "10.0.0.5",
+             *           "oid": "1.3.6.1.4.1.2021.11.9.0"
+             *         }
+             *       }
+             *     }
+             */
+            metrics: {
+                [key: string]: Record<string, never>;
+            };
+            /**
+             * @description CEL over the metric names, true in a breach
+             * @example cpu > 80
+             */
+            condition: string;
+            /** @description CEL; once in alarm, the alarm lasts until this is true */
+            recovery?: string;
+            /**
+             * @description How long the condition must stay true before it triggers
+             * @default 0
+             */
+            holdSeconds: number;
+            /**
+             * @description After a trigger, no other for this long
+             * @default 120
+             */
+            wisdomSeconds: number;
+            /**
+             * @description True: triggers again while the condition stays true; false: once until it has recovered
+             * @default true
+             */
+            repeat: boolean;
+            /**
+             * @description What it means when a metric can not be read and the condition is open without it. hold: nothing triggers, and the hold time stands still until readings are back; an alarm goes on after that. reset: the service is unknown, nothing triggers, and hold and alarm are forgotten: they begin anew. breach: the condition counts as true, so that the service may trigger without having seen anything. ok: the condition counts as false, and nothing says that the service is blind.
+             * @default hold
+             * @enum {string}
+             */
+            missingData: "hold" | "reset" | "breach" | "ok";
+            /** @description Name or id of the infrastructure it scales */
+            infrastructure?: string;
+            /**
+             * @description Which way it scales the infrastructure
+             * @enum {string}
+             */
+            direction?: "up" | "down";
+            /**
+             * @description How many nodes a trigger asks for
+             * @default {
+             *       "type": "fixed",
+             *       "params": {
+             *         "nodes": 1
+             *       }
+             *     }
+             */
+            policy: {
+                /** @description Name of the mapping; see GET /mappings */
+                type: string;
+                /**
+                 * @description Params of the mapping
+                 * @default {}
+                 */
+                params: Record<string, never>;
+            };
+            /**
+             * @description Names or ids of actions, each executed once per trigger
+             * @default []
+             */
+            actions: string[];
+            /**
+             * @description Names or ids of actions, each executed once when an alarm that triggered has ended
+             * @default []
+             */
+            onRecovery: string[];
+            /**
+             * @description Further steps while the alarm lasts, each taken once, afterSeconds rising
+             * @default []
+             */
+            then: {
+                /** @description After the alarm's first trigger */
+                afterSeconds: number;
+                /** @description Names or ids of actions, each executed once */
+                actions: string[];
+            }[];
+            /** @description Whether a trigger helped is recorded by this; it changes no decision */
+            expect?: {
+                /**
+                 * @description CEL over the metric names, true when the action has helped
+                 * @example cpu < 70
+                 */
+                condition: string;
+                /** @description By when, from the trigger on */
+                withinSeconds: number;
+            };
+            /**
+             * @description Services during whose alarm this one does not act; one hop
+             * @default []
+             */
+            dependsOn: {
+                /** @description Name or id of the other service */
+                service?: string;
+                /** @description Labels that the other services have */
+                match?: {
+                    [key: string]: string;
+                };
+                /**
+                 * @description Labels whose values both must have alike
+                 * @default []
+                 */
+                equal: string[];
+                /**
+                 * @description Phases of the other in which this one does not act: ok, pending, alarm, unknown
+                 * @default [
+                 *       "alarm"
+                 *     ]
+                 */
+                whenPhase: string[];
+            }[];
+            /**
+             * @description shadow: everything but the act; approve: waits for a person
+             * @default auto
+             * @enum {string}
+             */
+            mode: "auto" | "shadow" | "approve";
+            /**
+             * @description How long an approval may be given
+             * @default 900
+             */
+            approvalTtlSeconds: number;
+            /**
+             * @description True: whoever last changed the service, may not approve its executions
+             * @default false
+             */
+            approvalByOther: boolean;
+            /**
+             * @description Names or ids of actions of the types chat, email and webhook: in mode approve each tells people of what waits, with {{ execution.approvalUrl }}
+             * @default []
+             */
+            approvalActions: string[];
+            /** Format: uuid */
+            id: string;
+            /** @description Also the ETag */
+            version: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        SilencePreview: {
+            services: {
+                name: string;
+                phase: string;
+            }[];
+            total: number;
+            wouldHaveMuted: {
+                /** Format: date-time */
+                at: string;
+                service: string;
+                action: string;
+            }[];
+            nextWindows: {
+                /** Format: date-time */
+                from: string;
+                /** Format: date-time */
+                to: string;
+            }[];
+            warnings: string[];
+        };
+        Silence: {
+            /** @description Which services: those that fit all that is given */
+            match: {
+                /** @description Names or ids of services */
+                services?: string[];
+                /** @description Labels that a service has, all of them with these values */
+                labels?: {
+                    [key: string]: string;
+                };
+                /** @description Names or ids of infrastructures that a service scales */
+                infrastructures?: string[];
+            };
+            /**
+             * @description actions: all that acts; scale_down: triggers that scale down alone; notifications: the steps of then, and contacts
+             * @default actions
+             * @enum {string}
+             */
+            mutes: "actions" | "scale_down" | "notifications";
+            /** @description From when on (RFC 3339); by default now */
+            startsAt?: string;
+            /** @description Until when (RFC 3339); required, as none is endless */
+            endsAt?: string;
+            /** @description Windows between startsAt and endsAt; without it, all of that time */
+            schedule?: {
+                /**
+                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
+                 * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
+                 */
+                rrule: string;
+                /**
+                 * @description Zone of the times in rrule
+                 * @default UTC
+                 * @example Europe/Madrid
+                 */
+                timeZone: string;
+                /** @description How long each window lasts */
+                durationSeconds: number;
+            };
+            /** @description Why, for whoever wonders */
+            reason: string;
+            /** @description It ends, or its window does, once all its services have been ok for so long */
+            endWhenOkForSeconds?: number;
+            /**
+             * @description What a breach that lasts at its end does: act after one whole interval, or wait until there is a fresh one
+             * @default act
+             * @enum {string}
+             */
+            onEnd: "act" | "wait";
+            /** Format: uuid */
+            id: string;
+            /** @description Also the ETag */
+            version: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+            owner: string;
+            active: boolean;
+            matches: number;
+            nextWindows?: {
+                /** Format: date-time */
+                from: string;
+                /** Format: date-time */
+                to: string;
+            }[];
+            warnings?: string[];
+            /** Format: date-time */
+            endedAt?: string;
+            endedBy?: string;
+        };
+        Exported: Record<string, never>;
+        Plan: {
+            dryRun: boolean;
+            created: {
+                kind: string;
+                name: string;
+                token?: string;
+            }[];
+            updated: {
+                kind: string;
+                name: string;
+                changes: string[];
+            }[];
+            unchanged: {
+                kind: string;
+                name: string;
+            }[];
+            errors: {
+                pointer: string;
+                detail: string;
+            }[];
+            skipped?: {
+                pointer: string;
+                kind: string;
+                name: string;
+                detail: string;
+            }[];
+            notes?: {
+                pointer: string;
+                detail: string;
+            }[];
         };
     };
     responses: never;
@@ -2624,7 +4017,31 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        status: "up";
+                        roles: string[];
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2641,7 +4058,35 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2658,7 +4103,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2675,7 +4140,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Whoami"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2696,7 +4181,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Whoami"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2714,6 +4219,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2735,6 +4258,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2760,7 +4301,32 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Session"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2781,6 +4347,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     SessionController_needed: {
@@ -2796,7 +4380,29 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        needed: boolean;
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2817,7 +4423,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Whoami"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2830,11 +4456,30 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: {
+            /** @description To the provider */
+            302: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2847,11 +4492,30 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: {
+            /** @description To where one wanted to go */
+            302: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2868,7 +4532,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Catalogue"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2887,7 +4571,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Capacity"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2906,7 +4610,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Capacity"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2925,7 +4649,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["LoadBalancer"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2944,7 +4688,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["LoadBalancer"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -2976,14 +4740,32 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Infrastructure"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3005,7 +4787,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["InfrastructureDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Infrastructure"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -3013,7 +4795,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3033,7 +4826,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["InfrastructureDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Infrastructure"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -3041,7 +4834,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3068,7 +4872,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["InfrastructureDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Infrastructure"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -3076,7 +4880,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3105,7 +4920,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3133,7 +4959,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["InfrastructureDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Infrastructure"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -3141,7 +4967,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3164,14 +5001,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ActionTestAnswer"];
+                };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3201,14 +5051,32 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Action"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3230,7 +5098,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ActionDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Action"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -3238,7 +5106,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3258,7 +5137,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ActionDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Action"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -3266,7 +5145,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3293,7 +5183,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ActionDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Action"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -3301,7 +5191,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3330,7 +5231,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3358,7 +5270,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ActionDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Action"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -3366,7 +5278,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3408,7 +5331,32 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["ListedService"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3430,7 +5378,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ServiceDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Service"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -3438,7 +5386,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3472,7 +5431,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ServiceCounts"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3494,7 +5473,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["BulkResult"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3516,7 +5515,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["BulkResult"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3538,7 +5557,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["BulkResult"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3557,7 +5596,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3589,7 +5648,32 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Decision"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3611,7 +5695,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Why"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3633,7 +5737,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3652,7 +5776,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3671,7 +5815,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Dependencies"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3694,7 +5858,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3715,6 +5899,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     ServiceStatesController_endWisdom: {
@@ -3732,7 +5934,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3762,7 +5984,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Samples"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3782,7 +6024,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ServiceDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Service"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -3790,7 +6032,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3817,7 +6070,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ServiceDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Service"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -3825,7 +6078,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3854,7 +6118,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3882,7 +6157,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ServiceDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Service"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -3890,7 +6165,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3932,7 +6218,32 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Execution"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3951,7 +6262,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3970,7 +6301,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["AwaitingRequest"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3991,7 +6342,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Retried"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4010,7 +6381,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4029,7 +6420,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4052,7 +6463,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4075,7 +6506,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4098,7 +6549,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4117,7 +6588,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4132,11 +6623,31 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            201: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4176,7 +6687,32 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Alert"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4197,7 +6733,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Taken"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4217,11 +6773,41 @@ export interface operations {
             };
         };
         responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TakenByFormat"];
+                };
+            };
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["TakenByFormat"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedByFormat"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedByFormat"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4241,11 +6827,41 @@ export interface operations {
             };
         };
         responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TakenByFormat"];
+                };
+            };
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["TakenByFormat"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedByFormat"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedByFormat"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4264,6 +6880,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     SourcesController_get: {
@@ -4281,14 +6915,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Source"];
+                };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4315,7 +6962,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SourceDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Source"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -4323,7 +6970,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4352,7 +7010,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4380,7 +7049,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SourceDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Source"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -4388,7 +7057,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4407,14 +7087,29 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Receipt"][];
+                    };
+                };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4444,14 +7139,32 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Source"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4473,7 +7186,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SourceDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Source"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -4481,7 +7194,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4500,7 +7224,29 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["RefusedSender"][];
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4519,7 +7265,29 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["SnmpEngine"][];
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4541,6 +7309,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     MibsController_list: {
@@ -4556,7 +7342,30 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Mib"][];
+                        total: number;
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4577,7 +7386,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Mib"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4597,6 +7426,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4620,6 +7467,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     EmulatedController_toAlertmanager: {
@@ -4635,7 +7500,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Quiet"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4648,11 +7533,41 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TakenByFormat"];
+                };
+            };
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["TakenByFormat"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedByFormat"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedByFormat"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4665,11 +7580,41 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TakenByFormat"];
+                };
+            };
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["TakenByFormat"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedByFormat"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedByFormat"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4686,7 +7631,37 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["TakenByFormat"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TakenByFormat"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedByFormat"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedByFormat"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4703,7 +7678,37 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["TakenByFormat"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TakenByFormat"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedByFormat"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedByFormat"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4716,11 +7721,41 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TakenByFormat"];
+                };
+            };
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["TakenByFormat"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedByFormat"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedByFormat"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4733,11 +7768,41 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TakenByFormat"];
+                };
+            };
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["TakenByFormat"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedByFormat"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedByFormat"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4754,7 +7819,37 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["TakenByFormat"];
+                };
+            };
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TakenByFormat"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedByFormat"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedByFormat"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4778,7 +7873,32 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Version"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4798,7 +7918,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["VersionWhole"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4821,7 +7961,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Difference"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4844,7 +8004,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Service"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4868,7 +8048,32 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Version"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4888,7 +8093,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["VersionWhole"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4911,7 +8136,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Difference"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4934,7 +8179,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Infrastructure"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4958,7 +8223,32 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Version"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -4978,7 +8268,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["VersionWhole"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5001,7 +8311,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Difference"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5024,7 +8354,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Action"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5048,7 +8398,32 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Version"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5068,7 +8443,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["VersionWhole"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5091,7 +8486,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Difference"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5114,7 +8529,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Source"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5152,7 +8587,32 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["AuditEntry"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5169,7 +8629,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["KillSwitch"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5190,7 +8670,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["KillSwitch"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5211,8 +8711,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
-                    "application/yaml": Record<string, never>;
+                    "application/json": components["schemas"]["Exported"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5243,15 +8760,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["Plan"];
                 };
             };
-            /** @description problem+json; nothing was changed */
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5272,7 +8800,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Simulation"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5293,7 +8841,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["TriedMetric"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5314,7 +8882,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["SnmpWalk"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5344,14 +8932,32 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["User"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5373,7 +8979,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UserDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["User"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -5381,7 +8987,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5401,7 +9018,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UserDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["User"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -5409,7 +9026,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5436,7 +9064,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UserDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["User"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -5444,7 +9072,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5473,7 +9112,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5501,7 +9151,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UserDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["User"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -5509,7 +9159,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5545,14 +9206,32 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Grant"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5574,7 +9253,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GrantDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Grant"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -5582,7 +9261,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5602,7 +9292,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GrantDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Grant"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -5610,7 +9300,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5637,7 +9338,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GrantDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Grant"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -5645,7 +9346,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5674,7 +9386,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5702,7 +9425,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GrantDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Grant"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -5710,7 +9433,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5746,7 +9480,32 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Token"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5767,7 +9526,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["NewToken"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5786,7 +9565,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Token"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5807,6 +9606,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     SilencesController_preview: {
@@ -5826,14 +9643,27 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["SilencePreview"];
+                };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5861,14 +9691,32 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Silence"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5890,7 +9738,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SilenceDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Silence"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -5898,7 +9746,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5918,7 +9777,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SilenceDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Silence"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -5926,7 +9785,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5953,7 +9823,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SilenceDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Silence"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -5961,7 +9831,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -5990,7 +9871,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -6018,7 +9910,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SilenceDto"] & components["schemas"]["Shown"];
+                    "application/json": components["schemas"]["Silence"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -6026,7 +9918,18 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -6048,6 +9951,24 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
