@@ -46,6 +46,8 @@ import { HealthController } from './health/health.controller';
 import { Scaling } from './health/scaling';
 import { ScalingController } from './health/scaling.controller';
 import { StateMetrics } from './health/state-metrics';
+import { Processes } from './health/processes';
+import { SystemController } from './health/system.controller';
 import { HistoryModule } from './history/history.module';
 import { Points } from './history/points';
 import { Retention } from './history/retention';
@@ -172,6 +174,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
     ContactVersionsController,
     ScalingController,
     EventsController,
+    SystemController,
   ],
   scheduler: [],
   worker: [],
@@ -250,6 +253,7 @@ export class AppModule {
         ...config.roles.flatMap((role) => RUNS[role]),
         ...serves,
         Health,
+        Processes,
         { provide: APP_GUARD, useClass: AuthGuard },
         { provide: APP_FILTER, useClass: ProblemFilter },
         { provide: APP_INTERCEPTOR, useClass: AsCaller },

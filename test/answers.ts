@@ -38,8 +38,9 @@ export class Answers {
   problem({ method, path, status, type, body }: Answered): string | undefined {
     const [pathname = ''] = path.split('?');
     const template = this.templateOf(pathname, method.toLowerCase());
+    // What has no route is refused.
     if (template === undefined)
-      return status === 404 || status === 405
+      return status >= 400 && status < 500 && type === 'application/problem+json'
         ? undefined
         : `${method} ${pathname} is not in the API's description`;
     const what = `${method} ${template} ${status}`;

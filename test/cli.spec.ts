@@ -99,6 +99,36 @@ describe('the command line', () => {
       expect(await run(['plan', name])).toMatchObject({ code: 0 });
   });
 
+  it('status says what is wrong and what waits, and its exit code tells', async () => {
+    const calm = await run(['status']);
+    expect(calm).toMatchObject({ code: 2, err: '' });
+    expect(calm.out).toMatch(/^wrong now:\n {2}no process with the role scheduler lives\n {2}no process with the role worker lives\nnothing waits/);
+    expect(calm.out).toMatch(/processes:\n {2}api on \S+, process \d+, since /);
+    const helper = await world.start('scheduler,worker');
+    expect(await run(['status'])).toMatchObject({ code: 0, out: expect.stringMatching(/^nothing is wrong\nnothing waits for a person\n/) });
+    await program.api.create('/actions', { name: 'speak', type: 'log_message', params: { message: 'x' }, labels: { team: 'web' } });
+    await program.api.create('/services', {
+      name: 'asks', labels: { team: 'web' }, mode: 'approve', actions: ['speak'], condition: 'm > 0',
+      metrics: { m: { type: 'alert', params: { match: { host: 'asks' } } } },
+    });
+    await program.api.post('/alerts', { labels: { host: 'asks' } });
+    await until(async () => (await program.api.get('/executions?status=awaiting_approval')).body.total === 1, 10_000);
+    await program.api.put('/kill-switch', { on: true, reason: 'a test' });
+    const busy = await run(['status']);
+    expect(busy.code).toBe(2);
+    expect(busy.out).toContain('everything is stopped by api: a test');
+    expect(busy.out).toMatch(/asks: alarm \(\w+\) since /);
+    expect(busy.out).toContain('1 to approve or reject (speak for asks)');
+    await program.api.put('/kill-switch', { on: false, reason: '' });
+    const { token } = await program.api.create('/tokens', { name: 'of a team', role: 'viewer', scope: { labels: { team: 'web' } } });
+    const scoped = await run(['status'], { ...env(), MONSCALE_TOKEN: secret(token) });
+    expect(scoped).toMatchObject({ code: 2, out: expect.stringContaining('this token may not read them') });
+    expect((await run(['status'], { ...env(), MONSCALE_TOKEN: 'wrong' })).code).toBe(1);
+    expect((await run(['status'], { MONSCALE_URL: 'http://127.0.0.1:9' })).code).toBe(1);
+    await program.api.delete('/services/asks');
+    await helper.stop();
+  }, 60_000); // prettier-ignore
+
   it('every mistake is a line with its pointer, and exit code 1', async () => {
     file('bad.yaml', RULES.replace('jobs > 10', 'jobs >').replace('log_message', 'guess'));
     for (const { code, out, err } of await Promise.all([

@@ -64,7 +64,7 @@ export class EventSourceClient {
       this.lastId = fields.get('id') ?? this.lastId;
       const data = fields.get('data');
       if (data === undefined) continue;
-      this.events.push({ event: fields.get('event')!, id: this.lastId, data: JSON.parse(data) as Json });
+      this.events.push({ event: fields.get('event')!, id: this.lastId, data: JSON.parse(data) });
     }
   }
 

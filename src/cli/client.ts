@@ -6,7 +6,11 @@ const TIMEOUT_MS = 120_000;
 
 /** Error with the reasons of a refusal, one per line. */
 export class Refused extends Error {
-  constructor(readonly lines: string[]) {
+  /** @param status of the answer; undefined where the refusal is our own */
+  constructor(
+    readonly lines: string[],
+    readonly status?: number,
+  ) {
     super(lines.join('\n'));
   }
 }
@@ -73,10 +77,10 @@ function refusal({ status, statusText }: Response, text: string): Refused {
     detail?: string;
     errors?: FieldError[];
   };
-  if (errors !== undefined && errors.length > 0) return new Refused(linesOf(errors));
+  if (errors !== undefined && errors.length > 0) return new Refused(linesOf(errors), status);
   if (status === 401)
-    return new Refused([`${detail ?? statusText}; give a token by MONSCALE_TOKEN or --token-file`]);
-  return new Refused([detail ?? `the server answered ${status} ${statusText}`]);
+    return new Refused([`${detail ?? statusText}; give a token by MONSCALE_TOKEN or --token-file`], status);
+  return new Refused([detail ?? `the server answered ${status} ${statusText}`], status);
 }
 
 export const linesOf = (errors: readonly FieldError[]): string[] =>

@@ -13,6 +13,7 @@ import { addPlan } from './commands/plan';
 import { addRotateKey } from './commands/rotate-key';
 import { addSimulate } from './commands/simulate';
 import { addStart } from './commands/start';
+import { addStatus } from './commands/status';
 import { addTest } from './commands/test';
 import { addWhy } from './commands/why';
 
@@ -21,6 +22,7 @@ const COMMANDS: ((program: Command, connect: Connect, env: NodeJS.ProcessEnv, pr
   addPlan,
   addImport,
   addWhy,
+  addStatus,
   addSimulate,
   addTest,
   addInit,

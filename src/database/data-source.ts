@@ -41,6 +41,7 @@ import { SearchedServices1765300000000 } from '../../migrations/1765300000000-se
 import { TakenMessages1764500100000 } from '../../migrations/1764500100000-taken-messages';
 import { Silences1765400000000 } from '../../migrations/1765400000000-silences';
 import { Contacts1765500000000 } from '../../migrations/1765500000000-contacts';
+import { Processes1765600100000 } from '../../migrations/1765600100000-processes';
 import { Events1765600000000 } from '../../migrations/1765600000000-events';
 import { ENTITIES } from './entities';
 
@@ -153,6 +154,7 @@ function dataSource(url: string, extra: object): DataSource {
       Silences1765400000000,
       Contacts1765500000000,
       Events1765600000000,
+      Processes1765600100000,
       UnknownExecutions1765700000000,
     ],
     installExtensions: false,

@@ -8,13 +8,12 @@ import { registry, telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
 import { groupMetrics } from '../process-group/process-group';
 import { Queues } from '../queue/queues';
-import { Health } from './health';
-import { always, Answers, AnswersText, list, mapOf, object, oneOf, shape, text } from '../common/shapes';
+import { CHECKS, Health } from './health';
+import { always, Answers, AnswersText, list, object, oneOf, shape, text } from '../common/shapes';
 
-const CHECK = object({ status: oneOf(['up', 'down']) }, { error: text });
 const HEALTH = shape(
   'Health',
-  object({ status: oneOf(['up', 'degraded', 'down']), roles: list(text), checks: mapOf(CHECK) }),
+  object({ status: oneOf(['up', 'degraded', 'down']), roles: list(text), checks: CHECKS }),
 );
 
 /** Routes for machines: liveness, readiness and metrics. */

@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { TrapListener } from '../traps/trap-listener';
 import { Recurring } from '../common/periodic';
+import { mapOf, object, oneOf, text } from '../common/shapes';
 import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
 import { ClockSync } from '../database/clock-sync';
@@ -18,6 +19,9 @@ const LOOK_MS = 5_000;
 const DISK_LEFT_BYTES = 64 << 20;
 /** Time after the start in which a degraded state is not logged, milliseconds. */
 const STARTING_MS = 10_000;
+
+/** Shape of checks by their names. */
+export const CHECKS = mapOf(object({ status: oneOf(['up', 'down']) }, { error: text }));
 
 /** Checks whether the roles of this process can do their work, by doing it in small. */
 @Injectable()
