@@ -4,9 +4,10 @@ import { definitionController } from '../api/definition.controller';
 import type { GivenQuery } from '../api/filters';
 import { queryOf } from '../api/page-query';
 import { Needs } from '../auth/access';
+import { Answers, pageShape } from '../common/shapes';
 import { ContactDto, ContactsQuery } from './contact.dto';
 import { Contacts } from './contacts';
-import { NoticesQuery, ShownNotices } from './shown-notices';
+import { NOTICE, NoticesQuery, ShownNotices } from './shown-notices';
 
 @Controller('api/v1/contacts')
 export class ContactsController extends definitionController(
@@ -25,6 +26,7 @@ export class ContactsController extends definitionController(
 
   @Get(':ref/notices')
   @Needs('viewer')
+  @Answers(pageShape(NOTICE))
   @ApiOperation({
     summary: 'What it was told, what waits for what, and what was left out and why; newest first',
   })

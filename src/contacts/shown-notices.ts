@@ -2,12 +2,15 @@ import { Injectable } from '@nestjs/common';
 import { conditionsOf, Filter, OneOf } from '../api/filters';
 import { pageIn } from '../api/page-query';
 import { RangeQuery, rangeOf } from '../api/range-query';
+import { moment, object, oneOf, shape, someObject, text, uuid } from '../common/shapes';
 import { Database } from '../database/database';
 import { NEWEST_FIRST, Parameters, readPage, type Page } from '../database/pages';
 import { ofServiceInScopes, scopesParameter, seenScopes } from '../database/scopes';
 import { eventProblem } from './contact.dto';
 import { Contacts } from './contacts';
 import { EVENTS } from './events';
+
+const STATUSES = ['waiting', 'told', 'left_out'];
 
 /** Filters of the notices of a contact. */
 export class NoticesQuery extends RangeQuery {
@@ -17,9 +20,35 @@ export class NoticesQuery extends RangeQuery {
   )
   event?: string;
 
-  @OneOf(['waiting', 'told', 'left_out'], 'n.status', 'What became of it')
+  @OneOf([...STATUSES], 'n.status', 'What became of it')
   status?: string;
 }
+
+/** Shape of a notice. */
+export const NOTICE = shape(
+  'Notice',
+  object(
+    {
+      id: uuid,
+      event: oneOf(EVENTS),
+      text,
+      about: someObject,
+      since: moment,
+      noticedAt: moment,
+      status: oneOf(STATUSES),
+    },
+    {
+      waitsFor: text,
+      why: text,
+      execution: uuid,
+      toldAt: moment,
+      endedAt: moment,
+      endedHow: text,
+      endExecution: uuid,
+      endToldAt: moment,
+    },
+  ),
+);
 
 interface NoticeRow extends Record<string, unknown> {
   id: string;

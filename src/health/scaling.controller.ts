@@ -3,6 +3,7 @@ import { ApiBearerAuth, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger'
 import { NeedsWhole, OrMetricsToken } from '../auth/access';
 import { checked } from '../common/check';
 import { Text } from '../common/fields';
+import { Answers, decimal, object, whole } from '../common/shapes';
 import { QUEUES, type QueueName } from '../config/config';
 import { Scaling } from './scaling';
 
@@ -19,6 +20,8 @@ class ScalingQuery {
   queue?: string;
 }
 
+const WAITING = object({ waiting: whole, oldestSeconds: decimal });
+
 const namesIn = (text: string): string[] => text.split(',');
 
 /** HTTP API for what scales monscale itself. */
@@ -31,6 +34,7 @@ export class ScalingController {
   @Get()
   @NeedsWhole('viewer')
   @OrMetricsToken()
+  @Answers(object({}, { polls: WAITING, alerts: WAITING, actions: WAITING }))
   @ApiOperation({
     summary:
       'How much work waits for a worker on each queue, and for how long the oldest has: `{polls: {waiting, oldestSeconds}, …}`; 503 when it can not be known. MONSCALE_METRICS_TOKEN is good for it, too',
