@@ -1,3 +1,4 @@
+import { storableJson } from '../common/json';
 import type { Sql } from '../database/sql-pool';
 import { NOW, type ClaimedExecution } from '../queue/claimed-execution';
 import { Permanent } from './action';
@@ -24,7 +25,13 @@ export async function insertNotice(sql: Sql, notice: NoticeExecution): Promise<b
        tries, attempts)
      SELECT $1, 'notice', a.id, a.name, 'queued', $3, $4, ${NOW}, ${NOW}, 0, '[]'
      FROM actions a WHERE a.id = $2 AND a.type = ANY($5) RETURNING 1`,
-    [notice.id, notice.actionId, notice.justification, JSON.stringify(notice.variables), TELLING_TYPES],
+    [
+      notice.id,
+      notice.actionId,
+      notice.justification,
+      storableJson(JSON.stringify(notice.variables)),
+      TELLING_TYPES,
+    ],
   );
   return rows.length > 0;
 }

@@ -49,6 +49,12 @@ test.each(EVENTS)('%s has words, alone and when it is over', (event) => {
   );
 });
 
+test.each([298, 299, 300])('a line is cut between characters, also after %i', (length) => {
+  const { text } = messageOf([told('failed', `${'x'.repeat(length)}😀${'y'.repeat(9)}`)], [], 0, 1);
+  expect(text.length).toBeLessThanOrEqual(300);
+  expect(() => encodeURIComponent(text)).not.toThrow();
+});
+
 test('a message has an end, however much there is', () => {
   const many = Array.from({ length: 5_000 }, (_, index) => told('failed', `${index} ${'x'.repeat(500)}`));
   const message = messageOf(many, many.slice(0, 70), 5, 5_000);

@@ -100,4 +100,5 @@ function summaryOf(tells: readonly Told[], over: readonly Told[]): string {
 }
 
 const shortened = (text: string): string =>
-  text.length <= LINE_AT_MOST ? text : `${text.slice(0, LINE_AT_MOST - 1)}…`;
+  // Half of a character is no text.
+  text.length <= LINE_AT_MOST ? text : `${text.slice(0, LINE_AT_MOST - 1).replace(/[\ud800-\udbff]$/, '')}…`;

@@ -96,13 +96,17 @@ export class Messages {
     return execution;
   }
 
-  /** Returns the notices of a contact of which something is due, the oldest first, with what keeps each. */
+  /**
+   * Returns the notices of a contact of which something is due, the oldest first, with what keeps each. What was muted
+   * comes last: however much it is, it is not in the way of the others.
+   */
   private async due(sql: Sql, contact: Recipient, now: Date): Promise<Due[]> {
     const rows = await sql.rows<Row & Record<string, unknown>>(
       `SELECT n.id, n.event, n.text, n.since, n.facts, n.ended_at AS "endedAt", n.ended_how AS "endedHow", n.status,
          n.waits_for AS "waitsFor", n.service_id AS "serviceId", s.id IS NULL OR s.labels @> $2 AS "isInScope"
        FROM notices n LEFT JOIN services s ON s.id = n.service_id
-       WHERE n.contact_id = $1 AND n.is_due ORDER BY n.id LIMIT ${AT_ONCE}`,
+       WHERE n.contact_id = $1 AND n.is_due
+       ORDER BY coalesce(n.waits_for IN ('silence', 'acknowledged'), false), n.id LIMIT ${AT_ONCE}`,
       [contact.id, JSON.stringify(contact.labels)],
     );
     const muted = await this.mutes.of(
