@@ -111,7 +111,7 @@ export const EXECUTION = shape(
   object(
     {
       id: uuid,
-      kind: oneOf(['trigger', 'test', 'approval']),
+      kind: oneOf(['trigger', 'test', 'approval', 'notice']),
       action: text,
       status: oneOf(STATUSES),
       justification: text,
@@ -121,6 +121,7 @@ export const EXECUTION = shape(
     },
     {
       service: text,
+      contact: text,
       trigger: uuid,
       nextAttemptAt: moment,
       expiresAt: moment,
