@@ -16,7 +16,7 @@ const turn = (ms = 30): Promise<void> => new Promise((resolve) => setTimeout(res
 
 async function delays(): Promise<Record<string, number>> {
   const { values } = await registry.getSingleMetric('monscale_event_loop_delay_seconds')!.get();
-  return Object.fromEntries(values.map(({ labels, value }) => [labels.quantile, value]));
+  return Object.fromEntries(values.map(({ labels, value }) => [labels.share, value]));
 }
 
 test('the delay is told by quantiles, of the time since it was asked for last', async () => {

@@ -4,6 +4,9 @@ import { VERSION } from './version';
 /** Registry of what `GET /metrics` shows, one for the process. Names end in their unit. */
 export const registry = new Registry();
 collectDefaultMetrics({ register: registry });
+// Gauges that have names of counters.
+for (const what of ['handles', 'requests', 'resources'])
+  registry.removeSingleMetric(`nodejs_active_${what}_total`);
 // Where several processes share a port, one of them is asked for the metrics of all.
 AggregatorRegistry.setRegistries([registry]);
 
@@ -48,16 +51,17 @@ let loopDelay: (() => LoopDelay) | undefined;
 new Gauge({
   name: 'monscale_event_loop_delay_seconds',
   help: 'How long the event loop was held up, since it was asked for last',
-  labelNames: ['quantile'] as const,
+  // Not `quantile`, which is of summaries alone.
+  labelNames: ['share'] as const,
   // Of several processes, that of the slowest.
   aggregator: 'max',
   registers,
   collect() {
     const delay = loopDelay?.();
     if (delay === undefined) return this.reset();
-    this.set({ quantile: '0.5' }, delay.p50);
-    this.set({ quantile: '0.99' }, delay.p99);
-    this.set({ quantile: '1' }, delay.max);
+    this.set({ share: '0.5' }, delay.p50);
+    this.set({ share: '0.99' }, delay.p99);
+    this.set({ share: '1' }, delay.max);
   },
 });
 
