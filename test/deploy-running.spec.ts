@@ -237,7 +237,7 @@ const here = hasKubectl && canContain && hasSnmpTools();
     });
     await api.create('/services', {
       name: 'told',
-      metrics: { down: { type: 'alert', params: { match: { trap: 'linkDown' } } } },
+      metrics: { down: { type: 'alert', params: { match: { trap_oid: LINK_DOWN } } } },
       condition: 'down == 1',
       actions: ['of a trap'],
     });
