@@ -25,7 +25,7 @@ function canRender(): boolean {
 /** Returns the objects of a folder below `deploy/kubernetes`. */
 export function rendered(folder: string): Json[] {
   const text = execFileSync('kubectl', ['kustomize', join(KUBERNETES, folder)], { encoding: 'utf8' });
-  return parseAllDocuments(text).map((document) => document.toJS() as Json);
+  return parseAllDocuments(text).map((document) => document.toJS());
 }
 
 export const named = (object: Json): string => `${object.kind} ${object.metadata.name}`;
