@@ -18,8 +18,8 @@ export const PAST = [
 /** Longest time a freeze lasts, milliseconds. */
 const FREEZE_MS = 3_600_000;
 
-/** Moments of the past within what a state holds of silences and acknowledgements, by their paths. */
-export const PAST_WITHIN = ['waits,act,from', 'waits,tell,from', 'acknowledged,from'] as const;
+/** Parts of a state, by their paths, whose beginnings never lie in the future either. */
+export const BEGUN = ['waits,act', 'waits,tell', 'acknowledged'] as const;
 
 /** Tells whether a moment in the state lies after `latest`. */
 export function isAhead(state: State, latest: Moment): boolean {

@@ -85,6 +85,34 @@ describe('moments that lie ahead', () => {
     expect((await counted('poll')) - before).toBe(1);
   });
 
+  test('of silences that were ended ahead: they end now, and every process learns of it', async () => {
+    const silence = async (columns: Record<string, string>): Promise<string> => {
+      const id = randomUUID();
+      await database.rows(
+        `INSERT INTO silences (id, version, created_at, updated_at, owner, match, mutes, starts_at, ends_at, reason, on_end, ${Object.keys(columns).join(', ')})
+         VALUES ($1, 1, now(), now(), 'anna', '{}', 'actions', now(), now() + interval '1 day', '', 'act', ${Object.values(columns).join(', ')})`,
+        [id],
+      );
+      return id;
+    };
+    const [ended, cut, right] = [
+      await silence({ ended_at: AN_HOUR }),
+      await silence({ cut_at: AN_HOUR }),
+      await silence({ ended_at: 'now()' }),
+    ];
+    const revision = () => number('(SELECT revision FROM silence_revision)');
+    const before = await revision();
+    await sweep.round();
+    const of = (column: string, id: string) =>
+      number(`(SELECT ${FROM_NOW(column)} FROM silences WHERE id = '${id}')`);
+    expect(await of('ended_at', ended)).toBeLessThanOrEqual(0);
+    expect(await of('cut_at', cut)).toBeLessThanOrEqual(0);
+    expect(await number(`(SELECT sum(version) FROM silences WHERE id = '${right}')`)).toBe(1);
+    expect(await revision()).toBe(before + 1);
+    await sweep.round();
+    expect(await revision()).toBe(before + 1);
+  });
+
   test('of executions are no further ahead than their action allows', async () => {
     const slow = await action({ attempts: 3, backoffSeconds: 1, maxBackoffSeconds: 7_200 });
     const lost = (finishedAt: string) =>

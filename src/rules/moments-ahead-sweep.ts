@@ -4,7 +4,7 @@ import { Recurring } from '../common/periodic';
 import { Database } from '../database/database';
 import { LEASE_SECONDS } from '../queue/claimed-execution';
 import { Queues } from '../queue/queues';
-import { PAST, PAST_WITHIN } from '../engine/moments';
+import { BEGUN, PAST } from '../engine/moments';
 
 const EVERY_MS = 10_000;
 /** Number of rounds between searches that read whole tables; they also run at start and after another finding. */
@@ -178,7 +178,9 @@ const THOROUGH: readonly Kind[] = [
 ];
 
 /** SQL expressions of the moments of a state, ms since 1970. */
-const STATE_MOMENTS = [...PAST, ...PAST_WITHIN].map((path) => `(st.state#>>'{${path}}')::float8`);
+const STATE_MOMENTS = [...PAST, ...BEGUN.map((path) => `${path},from`)].map(
+  (path) => `(st.state#>>'{${path}}')::float8`,
+);
 
 /**
  * Sets right moments in the future that a wrong clock has left in tables and on queues, so that nothing waits for them:
