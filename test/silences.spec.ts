@@ -1,16 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { until, World, type Api, type Json } from './program';
+import { until, World, type Api, type Json, type MonscaleProcess } from './program';
+import { MachineClock } from './stand-ins/machine-clock';
 import { WebhookSink } from './stand-ins/webhook-sink';
 
 describe('silences, dependencies, acknowledging', () => {
   const sink = new WebhookSink();
   let world: World;
+  let program: MonscaleProcess;
   let api: Api;
 
   beforeAll(async () => {
     world = await World.create();
     const url = await sink.start();
-    ({ api } = await world.start());
+    program = await world.start();
+    ({ api } = program);
     for (const name of ['scale', 'page', 'relax'])
       await api.create('/actions', { name, type: 'webhook', params: { url: `${url}/${name}` } });
   }, 60_000);
@@ -222,6 +225,21 @@ describe('silences, dependencies, acknowledging', () => {
     expect((await api.delete('/services/seen/acknowledge')).status).toBe(204);
   }, 30_000);
 
+  test('what a child did before its parent came into alarm is told in another light', async () => {
+    await api.create('/services', service('sw-9'));
+    await api.create('/services', service('early', { dependsOn: [{ service: 'sw-9' }] }));
+    await tell('early', 93);
+    await until(isIn('early', 'triggered'), 10_000);
+    expect((await state('early')).explanation).not.toContain('sw-9');
+    await tell('sw-9', 93);
+    await until(isIn('sw-9', 'triggered'), 10_000);
+    expect((await state('early')).explanation).toMatch(
+      /triggered at .*; meanwhile sw-9, on which it depends, is in phase alarm/,
+    );
+    // Its next step would be stopped.
+    expect((await api.get('/services/early/dependencies')).body.parents).toMatchObject([{ stops: true }]);
+  }, 30_000);
+
   test('how long a silence may be goes by role, and what it covers by scope', async () => {
     const token = async (role: string, scope?: object): Promise<Api> =>
       api.as((await api.create('/tokens', { name: `t ${role} ${JSON.stringify(scope)}`, role, ...(scope && { scope }) })).token); // prettier-ignore
@@ -254,4 +272,33 @@ describe('silences, dependencies, acknowledging', () => {
     expect([patched.status, patched.body.reason, patched.body.version]).toEqual([200, 'still patching', 2]);
     expect((await team.delete(`/silences/${made.id}`)).status).toBe(204);
   }, 30_000);
+
+  test('a silence outlives a restart on a machine with another time, and the rights of its maker', async () => {
+    const owner = await api.create('/tokens', { name: 'for a night', role: 'operator' });
+    await api.create('/services', polled('kept', { labels: { team: 'kept' }, wisdomSeconds: 1 }));
+    await api.create('/services', polled('later', { labels: { team: 'later' }, wisdomSeconds: 1 }));
+    const begins = inSeconds(9.5 * 365 * 86_400);
+    const endsAt = inSeconds(25);
+    const made = await api.as(owner.token).create('/silences', silence({ match: { labels: { team: 'kept' } }, endsAt })); // prettier-ignore
+    // Overlapping, and far ahead: neither ends the other, and what is to begin mutes nothing.
+    await api.create('/silences', silence({ match: { labels: { team: 'kept' } }, endsAt: inSeconds(3) }));
+    const ahead = await api.create('/silences', silence({ match: { labels: { team: 'later' } }, startsAt: begins, endsAt: inSeconds(9.6 * 365 * 86_400) })); // prettier-ignore
+    expect([ahead.active, ahead.matches]).toEqual([false, 1]);
+    await until(async () => (await pathsOf('later')).length > 0, 15_000);
+    await until(isIn('kept', 'silenced'), 10_000);
+    expect((await api.delete(`/tokens/${owner.id}`)).status).toBe(204);
+    const acted = (await pathsOf('kept')).length;
+    await program.kill();
+    const clock = new MachineClock(0);
+    try {
+      ({ api } = await world.start('all', clock.options));
+      clock.shift(600);
+      expect((await api.get(`/silences/${made.id}`)).body).toMatchObject({ active: true, owner: made.owner });
+      await until(async () => (await pathsOf('kept')).length > acted, 40_000);
+      const [first] = (await api.all('/executions?service=kept')).reverse().slice(acted);
+      expect(Date.parse(first.createdAt) - Date.parse(endsAt)).toBeGreaterThanOrEqual(1_000);
+    } finally {
+      clock.remove();
+    }
+  }, 90_000);
 });
