@@ -100,7 +100,7 @@ const SERVER_VARIABLES = [
     name: 'MONSCALE_PUBLIC_URL',
     default: 'unset',
     meaning:
-      'where people and senders reach the API: decides which cookies and origins are ours (see [signing in](signing-in.md)); with `https://` browsers are told to stay with TLS (see [security](security.md))',
+      'where people and senders reach the API and the [console](console.md), with the path they are below, if any: decides which cookies and origins are ours (see [signing in](signing-in.md)); with `https://` browsers are told to stay with TLS (see [security](security.md))',
     example: 'https://monscale.example',
   },
   {

@@ -11,6 +11,7 @@ import { ChangedMeanwhile } from './changed-meanwhile';
 import { MapField } from './map-field';
 import { NumberField } from './number-field';
 import { Problems, ProblemsOf, useField, useProblems } from './problems';
+import { required } from './required';
 import { withMember, type JsonObject } from './values';
 
 /** What the fields of a form read and change. */
@@ -132,7 +133,7 @@ const input = ({ name, label, description, placeholder, isRequired }: FieldOfPro
   label,
   description,
   placeholder,
-  withAsterisk: isRequired,
+  ...(isRequired ? required : {}),
 });
 
 const shown = (value: unknown): string => (typeof value === 'string' ? value : '');

@@ -66,8 +66,8 @@ const Tries = ({ draft }: { draft: Draft }) => (
     <NumberOf
       draft={draft}
       name="timeoutSeconds"
-      label="Timeout (seconds)"
-      description="How long one try may take"
+      label="Timeout"
+      description="How long one try may take (seconds)"
       placeholder="30"
     />
     <SchemaField

@@ -7,6 +7,7 @@ import { wordsOf } from '../../api/problem';
 import type { Execution, ExecutionStatus } from '../../api/shapes';
 import { useMay } from '../../app/rights';
 import { Problems, ProblemsOf, useProblems } from '../../forms/problems';
+import { required } from '../../forms/required';
 import { Ask } from '../../parts/ask';
 
 const RETRYABLE = new Set<string>(['failed', 'unknown', 'cancelled'] satisfies ExecutionStatus[]);
@@ -123,7 +124,7 @@ function Resolve({ id, action, isOpen, onClose }: ResolveProps) {
           {...problems.field('/note')}
           label="Note"
           description="How you know"
-          withAsterisk
+          {...required}
           autosize
           value={note}
           onChange={(event) => setNote(event.currentTarget.value)}

@@ -14,20 +14,20 @@ const NUMBERS: [name: string, label: string, description: string, placeholder: s
   ['maxNodes', 'Most nodes', 'It is never scaled above', '8'],
   [
     'upWisdomSeconds',
-    'Up wisdom time (seconds)',
-    'After it was scaled up, no service scales it up for this long',
+    'Up wisdom time',
+    'After it was scaled up, no service scales it up for this long (seconds)',
     '0',
   ],
   [
     'downWisdomSeconds',
-    'Down wisdom time (seconds)',
-    'After it was scaled down, no service scales it down for this long',
+    'Down wisdom time',
+    'After it was scaled down, no service scales it down for this long (seconds)',
     '0',
   ],
   [
     'warmupSeconds',
-    'Warm-up (seconds)',
-    'How long its counter may take to show what an action has done',
+    'Warm-up',
+    'How long its counter may take to show what an action has done (seconds)',
     '0',
   ],
   [

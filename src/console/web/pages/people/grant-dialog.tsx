@@ -3,6 +3,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { saveDefinition } from '../../api/lists';
 import { Problems, ProblemsOf, useField, useProblems } from '../../forms/problems';
+import { required } from '../../forms/required';
 import { isObject, withMember, type JsonObject } from '../../forms/values';
 import { RightsFields } from './rights-fields';
 
@@ -88,7 +89,7 @@ function SubjectFields({
         <TextInput
           {...whole}
           label={label}
-          withAsterisk
+          {...required}
           value={typeof subject[kind] === 'string' ? subject[kind] : ''}
           onChange={(event) => onChange({ [kind]: event.currentTarget.value })}
         />

@@ -147,7 +147,13 @@ function TokenForm({ onClose, onMade }: { onClose: () => void; onMade: (token: T
           <Problems problems={problems} />
           <TextOf draft={draft} name="name" label="Name" description="What it is for" isRequired />
           <RightsFields draft={draft} />
-          <NumberOf draft={draft} name="expiresInDays" label="Void after (days)" placeholder="90" />
+          <NumberOf
+            draft={draft}
+            name="expiresInDays"
+            label="Expires"
+            description="After how many days it is void"
+            placeholder="90"
+          />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel

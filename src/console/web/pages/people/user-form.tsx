@@ -7,6 +7,7 @@ import { usePathPart } from '../../app/path-part';
 import { useMayWhole } from '../../app/rights';
 import { DefinitionForm, TextOf, type Draft } from '../../forms/definition-form';
 import { useField } from '../../forms/problems';
+import { required } from '../../forms/required';
 import type { JsonObject } from '../../forms/values';
 import { Ask } from '../../parts/ask';
 import { Edited } from '../../parts/definition-page';
@@ -53,7 +54,7 @@ const Password = ({ draft: { definition, set }, isNew }: { draft: Draft; isNew: 
     {...useField('/password')}
     label="Password"
     description={`At least 12 characters${isNew ? '' : '; left empty, it stays as it is'}`}
-    withAsterisk={isNew}
+    {...(isNew ? required : {})}
     autoComplete="new-password"
     value={typeof definition.password === 'string' ? definition.password : ''}
     onChange={(event) => set('password')(event.currentTarget.value || undefined)}

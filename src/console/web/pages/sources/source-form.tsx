@@ -1,4 +1,4 @@
-import { Button, Group, Select, Stack, TagsInput } from '@mantine/core';
+import { Button, Group, Stack, TagsInput } from '@mantine/core';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { Source } from '../../api/alerts';
@@ -7,8 +7,10 @@ import type { Mappings } from '../../api/shapes';
 import { AppLink } from '../../app/link';
 import { sourcePath } from '../../app/paths';
 import { usePathPart } from '../../app/path-part';
+import { ChoiceField } from '../../forms/choice-field';
 import { DefinitionForm, MapOf, NumberOf, TextOf, type Draft } from '../../forms/definition-form';
 import { useField } from '../../forms/problems';
+import { required } from '../../forms/required';
 import { SchemaFields } from '../../forms/schema-fields';
 import { withMember, type JsonObject } from '../../forms/values';
 import { Edited, New } from '../../parts/definition-page';
@@ -42,8 +44,8 @@ function SourceForm({ mappings, saved, stored }: SourceFormProps) {
           <NumberOf
             draft={draft}
             name="silentAfterSeconds"
-            label="Silent after (seconds)"
-            description="Nothing from it for so long is an alert with the labels alertname: source_silent and source: its name"
+            label="Silent after"
+            description="Nothing from it for so long is an alert with the labels alertname: source_silent and source: its name (seconds)"
             placeholder="never"
           />
           <ServicesField draft={draft} />
@@ -69,19 +71,17 @@ function FormatFields({ draft, mappings, isNew }: { draft: Draft; mappings: Mapp
   const entry = mappings.alertFormats.find(({ type }) => type === definition.format);
   return (
     <>
-      <Select
+      <ChoiceField
         {...field}
+        {...required}
         label="Format"
         description={entry?.description}
-        withAsterisk
-        searchable
         // Another format is another source.
-        readOnly={!isNew}
-        data={mappings.alertFormats.map(({ type, title }) => ({ value: type, label: title }))}
-        value={typeof definition.format === 'string' ? definition.format : null}
-        onChange={(format) =>
-          change(withMember({ ...definition, params: {} }, 'format', format ?? undefined))
-        }
+        choices={mappings.alertFormats
+          .filter(({ type }) => isNew || type === definition.format)
+          .map(({ type, title }) => ({ value: type, label: title }))}
+        value={typeof definition.format === 'string' ? definition.format : undefined}
+        onChange={(format) => change(withMember({ ...definition, params: {} }, 'format', format))}
       />
       {entry === undefined ? null : (
         <SchemaFields
