@@ -1,18 +1,18 @@
 /** The console in a real browser, against the real program: as people find things, by roles and names. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { until, World, type MonscaleProcess } from '../program';
 import { WebhookSink } from '../stand-ins/webhook-sink';
 import { TYPES, typesOf } from './api-types';
 import { hasBrowser, signIn, startBrowser, Window } from './browser';
-import { OUTSIDE, PAGES } from './pages';
+import { violationsOf, wear, wrongWith } from './check';
+import { OUTSIDE, pagesOf } from './pages';
+import { tellStories } from './stories';
+import { ended, makeThings, PASSWORD } from './things';
 
 const BUILT = join(__dirname, '..', '..', 'dist', 'console');
 const KB = 1_000;
-const NARROW = 360;
-const PASSWORD = 'a password of the specs';
 const HTML = { Accept: 'text/html,application/xhtml+xml' };
 
 describe('the console', () => {
@@ -184,20 +184,25 @@ describe('the console', () => {
       await page.getByText('jobs is 7, over 5').first().waitFor();
     }, 120_000);
 
-    it('opens each page without an error, and nothing in it is out of reach', async () => {
+    it('opens each page without an error, light and dark, on a desk and a telephone, with nothing out of reach', async () => {
+      await makeThings(program, sink, sinkUrl);
+      const { id } = await ended(program, 'broken', 'failed');
+      const pages = pagesOf(id);
+      const paths = pages.map(([path]) => path.split('?', 1)[0]!);
+      expect(routes().filter((route) => !paths.some((path) => route.test(path)))).toEqual([]);
       window.faults.length = 0;
-      for (const dark of [false, true])
-        for (const width of [1_280, NARROW]) {
-          await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' });
-          await page.setViewportSize({ width, height: 900 });
-          for (const [path, name] of PAGES) await check(page, path, name);
-        }
+      const wrong: string[] = [];
+      for (const [path, name] of pages) wrong.push(...(await wrongWith(page, path, name)));
+      expect(wrong).toEqual([]);
       expect(window.faults).toEqual([]);
+      await wear(page, 'light');
     }, 240_000);
+
+    tellStories(() => ({ program, browser, page, sink, sinkUrl }));
 
     it('shows a person who is not signed in the way in, and leads back to where it was wanted to go', async () => {
       const other = await Window.open(browser, program.url);
-      for (const [path, name] of OUTSIDE) await check(other.page, path, name);
+      for (const [path, name] of OUTSIDE) expect(await wrongWith(other.page, path, name)).toEqual([]);
       expect(other.faults).toEqual([]);
       await other.page.goto('/services?phase=alarm');
       await other.page.waitForURL(/\/login\?returnTo=/);
@@ -212,7 +217,6 @@ describe('the console', () => {
     }, 120_000);
 
     it('keeps what is typed when the session ends, for one to sign in over it and save', async () => {
-      await page.setViewportSize({ width: 1_280, height: 900 });
       await page.goto('/services/demo/edit');
       await page.getByLabel('Description').fill('typed before the session ended');
       await world.rows('DELETE FROM sessions');
@@ -286,7 +290,11 @@ describe('the console', () => {
       await page.getByRole('button', { name: 'Stop everything' }).click();
       await page.getByLabel('Reason').fill('"quoted" <b>');
       await page.getByRole('dialog').getByRole('button', { name: 'Stop everything' }).click();
-      for (const [path, name] of PAGES) {
+      for (const [path, name] of [
+        ['/', 'Overview'],
+        ['/services/demo/edit', 'demo'],
+        ['/approvals', 'Approvals'],
+      ] as const) {
         await page.goto(path);
         await heading(name).waitFor();
         await page.getByText('Everything is stopped').waitFor();
@@ -316,51 +324,13 @@ describe('the console', () => {
       await other.context.close();
       await below.stop();
     }, 60_000);
-
-    it('offers a reader nothing that is not theirs', async () => {
-      await program.api.create('/users', { name: 'vera', password: PASSWORD });
-      await program.api.create('/grants', { subject: { user: 'vera' }, role: 'viewer' });
-      const other = await Window.open(browser, program.url);
-      await other.page.goto('/login');
-      await signIn(other.page, 'vera', PASSWORD);
-      await other.page.waitForURL(`${program.url}/`);
-      await other.page.goto('/services/demo');
-      await other.page.getByRole('heading', { level: 1, name: 'demo' }).waitFor();
-      for (const name of ['Edit', 'Delete', 'Disable', 'Stop everything'])
-        expect([name, await other.page.getByRole('button', { name, exact: true }).count()]).toEqual([
-          name,
-          0,
-        ]);
-      await other.page.goto('/services/new');
-      await other.page.getByRole('heading', { level: 1, name: 'You may not see this' }).waitFor();
-      await other.context.close();
-    }, 60_000);
   });
 });
 
-/** Opens a page: its heading, axe, and no scrolling to the side. */
-async function check(page: Page, path: string, name: string): Promise<void> {
-  await page.goto(path);
-  await page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
-  await page.waitForLoadState('networkidle').catch(() => undefined);
-  const violations = await violationsOf(page);
-  const extra = await page.evaluate<number>(
-    'document.documentElement.scrollWidth - document.documentElement.clientWidth',
-  );
-  const where = `${path} at ${page.viewportSize()!.width} px`;
-  expect([where, violations, extra]).toEqual([where, [], 0]);
-}
-
-/** What axe finds on a page as it stands. */
-async function violationsOf(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  return page.evaluate(async () => {
-    const { axe: here } = globalThis as unknown as { axe: typeof import('axe-core') };
-    const { violations } = await here.run({
-      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-    });
-    return violations.map(
-      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`,
-    );
-  });
+/** Paths of all pages, as `routes.tsx` has them. */
+function routes(): RegExp[] {
+  const text = readFileSync(join(__dirname, '..', '..', 'src', 'console', 'web', 'routes.tsx'), 'utf8');
+  const found = [...text.matchAll(/\bpage\(\s*'([^']+)'/g)].map(([, path]) => path!);
+  expect(found.length).toBeGreaterThan(20);
+  return found.map((path) => new RegExp(`^${path.replaceAll(/\$\w+/g, '(?!new$)[^/]+')}$`));
 }

@@ -1,10 +1,36 @@
-/** Pages of the console that every check of pages opens; `demo` is a service of the specs' world. */
-export const PAGES: [path: string, heading: string][] = [
+/** Pages of the console that the check of pages opens, in the world of `things.ts`. */
+import { ODD } from './things';
+
+/** @param execution id of one, whose action is `broken` */
+export const pagesOf = (execution: string): [path: string, heading: string][] => [
   ['/', 'Overview'],
   ['/services', 'Services'],
   ['/services/new', 'New service'],
   ['/services/demo', 'demo'],
   ['/services/demo/edit', 'demo'],
+  ['/actions', 'Actions'],
+  ['/actions/new', 'New action'],
+  [`/actions/${encodeURIComponent(ODD)}`, ODD],
+  [`/actions/${encodeURIComponent(ODD)}/edit`, ODD],
+  ['/executions?status=failed', 'Executions'],
+  [`/executions/${execution}`, 'Execution of broken'],
+  ['/approvals', 'Approvals'],
+  ['/infrastructures', 'Infrastructures'],
+  ['/infrastructures/new', 'New infrastructure'],
+  ['/infrastructures/web', 'web'],
+  ['/infrastructures/web/edit', 'web'],
+  ['/alerts', 'Alerts'],
+  ['/sources', 'Sources'],
+  ['/sources/new', 'New source'],
+  ['/sources/prometheus', 'prometheus'],
+  ['/sources/prometheus/edit', 'prometheus'],
+  ['/import', 'Import and export'],
+  ['/people', 'People'],
+  ['/people/new', 'New user'],
+  ['/people/anna', 'anna'],
+  ['/account', 'Your account'],
+  ['/audit', 'Audit'],
+  ['/system', 'System'],
 ];
 
 /** Pages for who is not signed in. */

@@ -1,0 +1,51 @@
+/** What is looked at on every page: its heading, axe in both themes, and that a telephone has room for it. */
+import axe from 'axe-core';
+import type { Page } from 'playwright-core';
+
+const DESK = { width: 1_280, height: 900 };
+const TELEPHONE = { width: 360, height: 740 };
+
+/** Opens a page and returns what is wrong with it: light on a desk, dark on a telephone. */
+export async function wrongWith(page: Page, path: string, name: string): Promise<string[]> {
+  await wear(page, 'light');
+  await page.goto(path);
+  await page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
+  await page.waitForLoadState('networkidle', { timeout: 5_000 }).catch(() => undefined);
+  const onDesk = await violationsOf(page);
+  await wear(page, 'dark');
+  const onTelephone = await violationsOf(page);
+  const pixels = await tooWide(page);
+  return [
+    ...onDesk.map((one) => `${path} on a desk: ${one}`),
+    ...onTelephone.map((one) => `${path} on a telephone: ${one}`),
+    ...(pixels > 0 ? [`${path} is ${pixels} pixels too wide for a telephone`] : []),
+  ];
+}
+
+/** Has the browser be a desk's, with a light theme, or a telephone's, with a dark one. */
+export async function wear(page: Page, colorScheme: 'light' | 'dark'): Promise<void> {
+  await page.emulateMedia({ colorScheme });
+  await page.setViewportSize(colorScheme === 'light' ? DESK : TELEPHONE);
+  // The page follows a moment later; one that is not open yet begins with it.
+  await page
+    .locator(`html:not([data-mantine-color-scheme]), html[data-mantine-color-scheme="${colorScheme}"]`)
+    .waitFor({ state: 'attached' });
+}
+
+/** By how many pixels a page is wider than its window. */
+const tooWide = (page: Page): Promise<number> =>
+  page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+
+/** What axe finds on a page as it stands. */
+export async function violationsOf(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  return page.evaluate(async () => {
+    const { axe: here } = globalThis as unknown as { axe: typeof import('axe-core') };
+    const { violations } = await here.run({
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    });
+    return violations.map(
+      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`,
+    );
+  });
+}

@@ -1,0 +1,213 @@
+/** The main deed of each page of the console, done by role and name; a story begins where the one before has ended. */
+import type { Browser, Page } from 'playwright-core';
+import { until, type MonscaleProcess } from '../program';
+import type { WebhookSink } from '../stand-ins/webhook-sink';
+import { signIn, Window } from './browser';
+import { wear } from './check';
+import { ended, HEADER, PASSWORD } from './things';
+
+/** Where stories happen: `anna`, who may all, is signed in on the page. */
+export interface Scene {
+  program: MonscaleProcess;
+  browser: Browser;
+  page: Page;
+  sink: WebhookSink;
+  sinkUrl: string;
+}
+
+/** @param sceneNow returns the scene once it is set */
+export function tellStories(sceneNow: () => Scene): void {
+  let program: MonscaleProcess;
+  let browser: Browser;
+  let page: Page;
+  let sink: WebhookSink;
+  let url: string;
+  beforeAll(() => {
+    ({ program, browser, page, sink, sinkUrl: url } = sceneNow());
+    return wear(page, 'light');
+  });
+
+  const heading = (name: string) => page.getByRole('heading', { level: 1, name, exact: true });
+  const button = (name: string) => page.getByRole('button', { name, exact: true });
+  const save = () => button('Save').click();
+
+  it('makes an action, says what is wrong at its field, shows what it would send, and keeps its secret', async () => {
+    await page.goto('/actions');
+    await page.getByRole('link', { name: 'New action' }).click();
+    await heading('New action').waitFor();
+    await page.getByLabel('Name', { exact: true }).fill('tell-ops');
+    await page.getByLabel('Type', { exact: true }).selectOption({ label: 'Webhook' });
+    await save();
+    const address = page.getByLabel('URL', { exact: true });
+    await until(async () => (await address.getAttribute('aria-invalid')) === 'true', 10_000);
+    await address.fill(`${url}/ops`);
+    await page.getByLabel('Timeout', { exact: true }).fill('a minute');
+    await save();
+    const timeout = page.getByLabel('Timeout', { exact: true });
+    await until(() => timeout.evaluate((input) => input === input.ownerDocument.activeElement), 10_000);
+    await timeout.fill('7');
+    await save();
+    await heading('tell-ops').waitFor();
+    await button('Show the request').click();
+    await page.getByLabel('Request', { exact: true }).getByText('/ops').waitFor();
+    expect(sink.requests.filter(({ path }) => path === '/ops')).toEqual([]);
+    await button('Send it').click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Send it' }).click();
+    await page.getByText('It succeeded').waitFor();
+    expect(sink.requests.filter(({ path }) => path === '/ops')).toHaveLength(1);
+
+    await page.goto('/actions/broken/edit');
+    await page.getByLabel('Description').fill('tried');
+    await save();
+    await heading('broken').waitFor();
+    await page.getByText('kept, and never shown').waitFor();
+    expect(await page.content()).not.toContain(HEADER);
+    await button('Delete').click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+    await page.getByRole('dialog').getByText('failing').waitFor();
+    expect((await program.api.get('/actions/broken')).status).toBe(200);
+  }, 90_000);
+
+  it('approves once, however often it is tapped, and shows before what will be sent and why', async () => {
+    await wear(page, 'dark');
+    await page.goto('/approvals');
+    const card = page.getByRole('article', { name: 'Add 1 node' });
+    await card.getByText('load is 9, over 5').waitFor();
+    await card.getByLabel('What will be sent').getByText('to 3').waitFor();
+    await card.getByLabel('Nodes: now 2, then 3').waitFor();
+    await card.getByText(/Goes in .* until \d{4}-\d\d-\d\d/).waitFor();
+    expect(await page.content()).not.toContain(HEADER);
+    await card.getByLabel('Note').fill('as agreed');
+    await card.getByRole('button', { name: 'Approve' }).dblclick();
+    await card.waitFor({ state: 'detached' });
+    const { id } = await until(() => ended(program, 'grow', 'succeeded'), 20_000);
+    expect(sink.requests.filter(({ path }) => path === '/grow').map(({ body }) => body)).toEqual(['to 3']);
+    await wear(page, 'light');
+    await page.goto(`/executions/${id}`);
+    await page.getByText('approved by anna: as agreed').waitFor();
+  }, 60_000);
+
+  it('retries all that failed, and the count of the dialog is the count done', async () => {
+    await page.goto('/executions');
+    await page.getByLabel('Status').selectOption({ label: 'Failed' });
+    await page.waitForURL('**/executions?status=failed');
+    await page.getByRole('link', { name: 'broken' }).waitFor();
+    expect(await page.getByRole('link', { name: 'unsure' }).count()).toBe(0);
+    await button('Retry all').click();
+    const dialog = page.getByRole('dialog', { name: 'Retry all 1' });
+    await dialog.getByRole('button', { name: 'Retry all' }).click();
+    await page.getByRole('dialog', { name: '1 retried' }).waitFor();
+    await until(() => ended(program, 'broken', 'succeeded'), 20_000);
+  }, 60_000);
+
+  it('says what came of an execution that nobody knows the end of', async () => {
+    await page.goto('/executions?status=unknown');
+    await page.getByRole('link', { name: 'unsure' }).click();
+    await heading('Execution of unsure').waitFor();
+    await button('Resolve').click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: 'Resolve' }).click();
+    const note = dialog.getByLabel('Note');
+    await until(async () => (await note.getAttribute('aria-invalid')) === 'true', 10_000);
+    await note.fill('seen in its log');
+    await dialog.getByRole('button', { name: 'Resolve' }).click();
+    await page.getByText('resolved as succeeded by anna: seen in its log').waitFor();
+  }, 60_000);
+
+  it('makes and changes an infrastructure', async () => {
+    await page.goto('/infrastructures/new');
+    await page.getByLabel('Name', { exact: true }).fill('shop');
+    await page.getByLabel('Most nodes').fill('3');
+    await page.getByLabel('Type', { exact: true }).selectOption({ label: 'Fixed number' });
+    await page.getByLabel('Value', { exact: true }).fill('2');
+    await save();
+    await heading('shop').waitFor();
+    await page.getByText('1 to 3').waitFor();
+    await page.goto('/infrastructures/web');
+    await page.getByRole('img', { name: /^Decisions over time/ }).waitFor();
+  }, 60_000);
+
+  it('makes a source, whose token is shown once, and shows what came of what is sent with it', async () => {
+    await page.goto('/sources/new');
+    await page.getByLabel('Name', { exact: true }).fill('script');
+    await page.getByLabel('Format', { exact: true }).selectOption({ label: 'Native' });
+    await save();
+    const token = await page.getByLabel('Token of script', { exact: true }).textContent();
+    await page.getByLabel('For a shell', { exact: true }).getByText(token!).waitFor();
+    await page.getByRole('link', { name: 'Go to script' }).click();
+    await page.getByText('Nothing has come yet').waitFor();
+    expect(await page.content()).not.toContain(token);
+    const sender = program.api.as(token!);
+    expect((await sender.post('/alerts', { labels: { alertname: 'FromScript' } })).status).toBe(202);
+    await page.getByText('Taken (202)').waitFor();
+    await page.getByText('alertname=FromScript').waitFor();
+    await page.goto('/alerts?source=script');
+    await page.getByText('FromScript', { exact: true }).waitFor();
+  }, 60_000);
+
+  it('imports by its plan, and says where a document is wrong', async () => {
+    await page.goto('/import');
+    await page.getByLabel('Document').fill('monscale: 1\nactions:\n  - name: "a: b"\n    type: log_messag\n');
+    await button('Show the plan').click();
+    await page.getByText('/actions/0/type').first().waitFor();
+    await page
+      .getByLabel('Document')
+      .fill(
+        'monscale: 1\nactions:\n  - name: "a: b"\n    type: log_message\n    params: { message: hello }\n',
+      );
+    await button('Show the plan').click();
+    await page.getByRole('row', { name: /a: b action created/ }).waitFor();
+    expect((await program.api.get('/actions/a%3A%20b')).status).toBe(404);
+    await button('Import 1 definition').click();
+    await page.getByText('It is imported').waitFor();
+    expect((await program.api.get('/actions/a%3A%20b')).status).toBe(200);
+  }, 60_000);
+
+  it('makes a user, a grant and a token, and the audit tells of it', async () => {
+    await page.goto('/people');
+    await page.getByRole('link', { name: 'New user' }).click();
+    await page.getByLabel('Username').fill('vera');
+    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await save();
+    await page.getByRole('link', { name: 'vera', exact: true }).waitFor();
+    await button('New grant').click();
+    const grant = page.getByRole('dialog', { name: 'New grant' });
+    await grant.getByLabel('A user', { exact: true }).fill('vera');
+    await grant.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('row', { name: /user vera viewer for everything/ }).waitFor();
+    await button('New token').click();
+    const token = page.getByRole('dialog', { name: 'New token' });
+    await token.getByLabel('Name', { exact: true }).first().fill('deploy');
+    await token.getByRole('button', { name: 'Save' }).click();
+    expect(await page.getByLabel('Token of deploy', { exact: true }).textContent()).toMatch(/^msc_/);
+    await page.goto('/audit?object=user:vera');
+    await page.getByRole('row', { name: /anna .*create user vera/ }).waitFor();
+    await page.goto('/system');
+    await page.getByRole('row', { name: /database Up/ }).waitFor();
+  }, 60_000);
+
+  it('offers a reader nothing that is not theirs', async () => {
+    const other = await Window.open(browser, program.url);
+    await other.page.goto('/login');
+    await signIn(other.page, 'vera', PASSWORD);
+    await other.page.waitForURL(`${program.url}/`);
+    for (const path of ['/people', '/audit', '/sources/new', '/actions/new', '/people/anna']) {
+      await other.page.goto(path);
+      await other.page.getByRole('heading', { level: 1, name: 'You may not see this' }).waitFor();
+    }
+    for (const [path, name] of [
+      ['/actions', 'New action'],
+      ['/executions?status=failed', 'Retry all'],
+      ['/sources', 'New source'],
+      ['/infrastructures/web', 'Edit'],
+      ['/services/demo', 'Edit'],
+      ['/services/demo', 'Disable'],
+      ['/services', 'Stop everything'],
+    ] as const) {
+      await other.page.goto(path);
+      await other.page.getByRole('heading', { level: 1 }).waitFor();
+      expect([path, await other.page.getByText(name, { exact: true }).count()]).toEqual([path, 0]);
+    }
+    await other.context.close();
+  }, 60_000);
+}
