@@ -15,7 +15,7 @@ import { compileCondition } from '../src/engine/condition';
 import { evaluate, initialState } from '../src/engine/evaluate';
 import { Timeline, Simulation } from '../src/engine/simulate';
 import type { Observation, Rule, State } from '../src/engine/types';
-import { framesOfPoints, type Points } from '../src/simulation/frames';
+import { framesOfPoints, type Points } from '../src/engine/frames';
 import { printTable } from './program';
 
 const RULES = 10_000;

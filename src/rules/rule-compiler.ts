@@ -7,8 +7,9 @@ import { problemText } from '../common/errors';
 import { Secrets } from '../common/secrets';
 import { SharedValues } from '../common/shared-values';
 import type { InfrastructureRow, ServiceRow } from '../database/entities';
+import { compileRule } from '../engine/compile-rule';
 import { compileCondition, type Condition } from '../engine/condition';
-import type { Predicate, Rule, Scaling } from '../engine/types';
+import type { Rule, Scaling } from '../engine/types';
 import { isOfChange, type Window } from '../engine/window';
 import type { AlertParams } from '../metrics/mappings/alert.metric';
 import type { Node } from '../metrics/metric';
@@ -73,38 +74,14 @@ export class RuleCompiler {
       reads,
       alertMetrics.length === 0 ? NONE : alertMetrics,
       windows.length === 0 ? NONE : windows,
-      this.rule(service, infrastructure, condition),
+      compileRule(service, {
+        key: ruleKey(service),
+        polled: service.polled,
+        scaling: this.scaling(service, infrastructure),
+      }),
       condition,
       nodes,
     );
-  }
-
-  private rule(
-    service: ServiceRow,
-    infrastructure: InfrastructureRow | undefined,
-    condition: Condition,
-  ): Rule {
-    const names = Object.keys(service.metrics);
-    const recovery = service.recovery === null ? undefined : compileCondition(service.recovery, names);
-    const { escalations } = service;
-    return {
-      key: ruleKey(service),
-      enabled: service.enabled,
-      condition: predicate(condition),
-      recovery: recovery && predicate(recovery),
-      holdMs: service.holdSeconds * 1000,
-      wisdomMs: service.wisdomSeconds * 1000,
-      repeat: service.repeat,
-      missingData: service.missingData,
-      intervalMs: service.polled ? service.intervalSeconds * 1000 : undefined,
-      graceMs: service.intervalSeconds * 1000,
-      isDependent: service.dependsOn.length > 0,
-      mode: service.mode,
-      scaling: this.scaling(service, infrastructure),
-      escalationMs:
-        escalations.length === 0 ? undefined : escalations.map(({ afterSeconds }) => afterSeconds * 1000),
-      expect: expectOf(service, names),
-    };
   }
 
   private windows(service: ServiceRow): WindowedMetric[] {
@@ -152,21 +129,6 @@ export class RuleCompiler {
       wish: (nodes, values) => strategy.wish(params, nodes, values),
     };
   }
-}
-
-function expectOf({ expect }: ServiceRow, metrics: string[]): Rule['expect'] {
-  if (expect === null) return undefined;
-  const condition = predicate(compileCondition(expect.condition, metrics));
-  return { condition, withinMs: expect.withinSeconds * 1000 };
-}
-
-const predicates = new WeakMap<Condition, Predicate>();
-
-/** Returns one predicate for all services with the same condition. */
-function predicate(condition: Condition): Predicate {
-  let made = predicates.get(condition);
-  if (made === undefined) predicates.set(condition, (made = (values) => condition(values).truth));
-  return made;
 }
 
 const NONE: never[] = [];

@@ -1,5 +1,5 @@
 import type { CompiledService } from '../rules/compiled-service';
-import type { MetricRoles } from './frames';
+import type { MetricRoles } from '../engine/frames';
 
 /** Returns which metrics of a service a scenario has values for: those polled and those fed by alerts. */
 export const metricRolesOf = ({

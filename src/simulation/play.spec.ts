@@ -4,7 +4,7 @@ import { type InvalidInput } from '../common/errors';
 import type { Rule } from '../engine/types';
 import type { CompiledService } from '../rules/compiled-service';
 import { checkSpan, play, simulationTurns } from './play';
-import type { Frame } from './frames';
+import type { Frame } from '../engine/frames';
 
 const compiled = (metrics: number, ...windowSeconds: number[]): CompiledService =>
   ({

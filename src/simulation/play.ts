@@ -1,12 +1,13 @@
 import { InvalidInput, TooCostly } from '../common/errors';
 import { Turns } from '../common/turns';
 import type { InfrastructureRow, ServiceRow } from '../database/entities';
-import { Timeline, Simulation, type Summary } from '../engine/simulate';
+import { run, type Played } from '../engine/run';
+import { Simulation } from '../engine/simulate';
 import { MAX_WINDOW_READINGS } from '../engine/window';
 import type { CompiledService } from '../rules/compiled-service';
 import { metricRolesOf, constants, countingMetrics } from './metric-roles';
 import type { StorySurroundings } from './story-silences';
-import { framesOfPoints, type Points, type Frame, type Span } from './frames';
+import { framesOfPoints, type Points, type Frame, type Span } from '../engine/frames';
 
 const MAX_EVALUATIONS = 2_000_000;
 /**
@@ -37,11 +38,6 @@ export interface TimeRange {
 export interface PreparedScenario {
   frames: AsyncIterable<Frame> | Iterable<Frame>;
   to: number;
-}
-
-export interface Played {
-  timeline: Timeline;
-  summary: Summary;
 }
 
 /**
@@ -136,27 +132,5 @@ export async function play(
     intervalMs: everyMs(compiled, range),
     ...around,
   });
-  const timeline = new Timeline();
-  let last: Frame | undefined;
-  /** Evaluates a rule without polls at the ends of its hold and of its wisdom times. */
-  const moments = async (until: number) => {
-    for (let at = last && simulation.nextMoment(last.at); at !== undefined && at < until;) {
-      timeline.add(simulation.step(at, last!.readings));
-      last = { at, readings: last!.readings };
-      at = simulation.nextMoment(at);
-      await turns.next();
-    }
-  };
-  for await (const frame of frames) {
-    await turns.next();
-    if (frame.isPrologue) {
-      simulation.warmUp(frame.at, frame.readings);
-      continue;
-    }
-    await moments(frame.at);
-    timeline.add(simulation.step(frame.at, frame.readings, { news: frame.news }));
-    last = frame;
-  }
-  await moments(to + 1);
-  return { timeline, summary: timeline.end(Math.max(to, last?.at ?? to)) };
+  return run(simulation, frames, to, () => turns.next());
 }

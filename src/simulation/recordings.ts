@@ -3,7 +3,7 @@ import { Database } from '../database/database';
 import { Samples } from '../history/samples';
 import type { CompiledService } from '../rules/compiled-service';
 import { metricRolesOf, countingMetrics } from './metric-roles';
-import { framesOfRecords, type Points, type Recorded, type Frame, type Span } from './frames';
+import { framesOfRecords, type Points, type Recorded, type Frame, type Span } from '../engine/frames';
 import { own } from '../common/records';
 
 /** Number of samples read at a time. */

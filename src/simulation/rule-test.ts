@@ -4,7 +4,7 @@ import type { ServiceRow } from '../database/entities';
 import { Any, Decimal, ListOf, Text, Whole } from '../common/fields';
 import type { TimelineInterval } from '../engine/simulate';
 import { given, play, type SimulatedRule } from './play';
-import type { Points } from './frames';
+import type { Points } from '../engine/frames';
 import { listProblems, StoryParent, StorySilence, surroundingsOf } from './story-silences';
 import { MAX_VALUES, NotationError, secondsOf, valuesOf } from './series-notation';
 

@@ -1,7 +1,7 @@
 import { step } from '../common/check';
 import { InvalidInput, type FieldError } from '../common/errors';
 import type { Turns } from '../common/turns';
-import type { Points } from './frames';
+import type { Points } from '../engine/frames';
 
 const MAX_POINTS = 1_000_000;
 /** Largest number of errors in one answer. */

@@ -9,6 +9,7 @@ import type { ServiceRow } from '../database/entities';
 import { Samples } from '../history/samples';
 import { Infrastructures } from '../infrastructures/infrastructures';
 import { Services } from '../services/services';
+import type { Played } from '../engine/run';
 import type { Timeline, Summary } from '../engine/simulate';
 import { isOfChange } from '../engine/window';
 import { RuleCompiler } from '../rules/rule-compiler';
@@ -20,7 +21,6 @@ import {
   given,
   play,
   simulationTurns,
-  type Played,
   type SimulatedRule,
   type PreparedScenario,
 } from './play';
@@ -29,7 +29,7 @@ import { pointsOf } from './series';
 import { phasesOf } from './rule-test';
 import { surroundingsOf } from './story-silences';
 import { SimulationDto } from './simulation.dto';
-import type { Span } from './frames';
+import type { Span } from '../engine/frames';
 
 const DAY_MS = 86_400_000;
 const DEFAULT_DAYS = 7;

@@ -1,4 +1,4 @@
-import type { Readings } from '../engine/simulate';
+import type { Readings } from './simulate';
 
 /** One moment of a scenario, ms since 1970 or since its start, and what was read then. */
 export interface Frame {

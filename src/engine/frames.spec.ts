@@ -1,4 +1,3 @@
-import { pointsOfLives } from './recordings';
 import { framesOfPoints, framesOfRecords, type Points, type Recorded } from './frames';
 
 const roles = (points: Record<string, Points>, alertMetrics: string[] = []) => ({
@@ -135,20 +134,4 @@ describe('a story of records', () => {
       [12, 2, 0],
     ]);
   });
-});
-
-test('lives of alerts as points: the newest that lives counts', () => {
-  expect(
-    pointsOfLives([
-      { began: 1, ended: 9, value: 5 },
-      { began: 3, ended: 6, value: 7 },
-      { began: 20, ended: Infinity, value: 2 },
-    ]),
-  ).toEqual([
-    [1, 5],
-    [3, 7],
-    [6, 5],
-    [9, 0],
-    [20, 2],
-  ]);
 });
