@@ -1,8 +1,14 @@
 /** Pages of the console that the check of pages opens, in the world of `things.ts`. */
 import { ODD } from './things';
 
-/** @param execution id of one, whose action is `broken` */
-export const pagesOf = (execution: string): [path: string, heading: string][] => [
+/** Ids of things that have no name. */
+interface Ids {
+  /** Of `broken`. */
+  execution: string;
+  silence: string;
+}
+
+export const pagesOf = ({ execution, silence }: Ids): [path: string, heading: string][] => [
   ['/', 'Overview'],
   ['/services', 'Services'],
   ['/services/new', 'New service'],
@@ -24,6 +30,9 @@ export const pagesOf = (execution: string): [path: string, heading: string][] =>
   ['/sources/new', 'New source'],
   ['/sources/prometheus', 'prometheus'],
   ['/sources/prometheus/edit', 'prometheus'],
+  ['/silences', 'Silences'],
+  ['/silences/new?label=team%3Dshop', 'New silence'],
+  [`/silences/${silence}`, 'Change a silence'],
   ['/import', 'Import and export'],
   ['/people', 'People'],
   ['/people/new', 'New user'],

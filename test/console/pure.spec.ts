@@ -8,7 +8,10 @@ import { bandsOf, marksOf } from '../../src/console/web/pages/service/bands';
 import { withGaps } from '../../src/console/web/pages/service/gaps';
 import { stretches } from '../../src/console/web/pages/service/stretches';
 import { thresholdsOf } from '../../src/console/web/pages/service/thresholds';
-import type { Decision } from '../../src/console/web/api/shapes';
+import { viewsOf } from '../../src/console/web/app/views-kept';
+import { calendarDays } from '../../src/console/web/pages/silences/calendar-days';
+import { matchWords } from '../../src/console/web/pages/silences/words';
+import type { Decision, Silence } from '../../src/console/web/api/shapes';
 
 const at = (second: number): string => new Date(second * 1_000).toISOString();
 
@@ -153,3 +156,60 @@ test('filters come back from the URL as they went into it', () => {
   expect(stringifySearch({ search: undefined, phase: '', label: [] })).toBe('');
   expect(parseSearch('?label=team%3Dweb&label=a=b')).toEqual({ label: ['team=web', 'a=b'] });
 });
+
+describe('silences', () => {
+  const silence = (more: Partial<Silence>) => more as Silence;
+  const all = silence({ reason: 'all', startsAt: '2026-03-28T22:00:00Z', endsAt: '2026-03-30T00:00:00Z' });
+  const nightly = silence({
+    reason: 'nightly',
+    startsAt: '2026-03-01T00:00:00Z',
+    endsAt: '2026-05-01T00:00:00Z',
+    schedule: { rrule: 'FREQ=DAILY', timeZone: 'UTC', durationSeconds: 7_200 },
+    nextWindows: [
+      { from: '2026-03-28T23:00:00Z', to: '2026-03-29T01:00:00Z' },
+      { from: '2026-03-29T23:00:00Z', to: '2026-03-30T01:00:00Z' },
+    ],
+  });
+
+  it('stand on each day that their windows touch, and on no other', () => {
+    const days = calendarDays([nightly, all], Date.parse('2026-03-28T12:00:00Z'), 4, 'utc');
+    expect(days.map(({ start }) => new Date(start).toISOString().slice(0, 10))).toEqual([
+      '2026-03-28',
+      '2026-03-29',
+      '2026-03-30',
+      '2026-03-31',
+    ]);
+    expect(days.map(({ windows }) => windows.map((one) => one.silence.reason))).toEqual([
+      ['all', 'nightly'],
+      ['all', 'nightly', 'nightly'],
+      ['nightly'],
+      [],
+    ]);
+  });
+
+  it('have a calendar of whole days, one after the other, at any time', () => {
+    fc.assert(
+      fc.property(fc.date({ noInvalidDate: true, min: new Date(0), max: new Date('2100-01-01') }), (at) => {
+        for (const zone of ['utc', 'local'] as const) {
+          const days = calendarDays([], at.getTime(), 29, zone);
+          expect(days[0]!.start).toBeLessThanOrEqual(at.getTime());
+          const lengths = days.slice(1).map(({ start }, index) => (start - days[index]!.start) / 3_600_000);
+          expect(lengths.every((hours) => hours >= 22 && hours <= 26)).toBe(true);
+        }
+      }),
+    );
+  });
+
+  it.each([
+    [{ services: ['a'] }, 'services a'],
+    [{ services: ['a', 'b', 'c', 'd', 'e'] }, 'services a, b, c and 2 more'],
+    [
+      { labels: { team: 'web', tier: '1' }, infrastructures: ['x'] },
+      'labels team=web, tier=1; infrastructures x',
+    ],
+  ])('%j covers: %s', (match, words) => expect(matchWords(match)).toBe(words));
+});
+
+it.each([
+  [null, 0], ['', 0], ['{', 0], ['{}', 0], ['[1, null, {"name": 1}]', 0], ['[{"name": "a", "search": "?x=1"}, {"name": "b"}]', 1],
+])('of the views that are kept as %j, %i are views', (text, count) => expect(viewsOf(text)).toHaveLength(count)); // prettier-ignore

@@ -145,6 +145,98 @@ export function tellStories(sceneNow: () => Scene): void {
     await page.getByText('FromScript', { exact: true }).waitFor();
   }, 60_000);
 
+  it('silences a service in two clicks, shows what it would do before, and ends it', async () => {
+    await page.goto('/services/failing');
+    await button('Silence').click();
+    const dialog = page.getByRole('dialog', { name: 'Silence failing' });
+    await dialog.getByText('It covers 1 service now').waitFor();
+    await dialog.getByText('It would have muted 1 in the last 7 days').waitFor();
+    await dialog.getByText('It mutes what is in alarm now: failing.').waitFor();
+    await dialog.getByRole('button', { name: 'Silence', exact: true }).click();
+    await page.getByText('Silenced by anna').waitFor();
+    const { silence } = (await program.api.get('/services/failing/state')).body;
+    expect(silence.reason).toContain('load is 9, over 5');
+    expect(Date.parse(silence.until) - Date.now()).toBeGreaterThan(3_500_000);
+    await page.goto('/silences');
+    await page.getByRole('button', { name: /^End Alarm: load is 9/ }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'End it' }).click();
+    await page.getByText('ended by anna').waitFor();
+    await page.goto('/services/below');
+    await page.getByText('reason: dependency').waitFor();
+    await page.getByText('which stops it').waitFor();
+  }, 60_000);
+
+  it('makes a silence that repeats, by labels, with its windows beside it', async () => {
+    await page.goto('/silences/new?label=team%3Dshop');
+    await page.getByText('It covers 3 services now').waitFor();
+    await save();
+    const reason = page.getByLabel('Reason', { exact: true });
+    await until(async () => (await reason.getAttribute('aria-invalid')) === 'true', 10_000);
+    await reason.fill('Stock is counted');
+    await button('7 days').click();
+    await button('Repeat within that time').click();
+    await page.getByLabel('Rrule').fill('FREQ=HOURLY');
+    await save();
+    const rule = page.getByLabel('Rrule');
+    await until(async () => (await rule.getAttribute('aria-invalid')) === 'true', 10_000);
+    await rule.fill('FREQ=DAILY;BYHOUR=3;BYMINUTE=15');
+    await page.getByLabel('Preview').getByRole('listitem').nth(8).waitFor();
+    await save();
+    await heading('Silences').waitFor();
+    await page.getByRole('row', { name: /Stock is counted labels team=shop/ }).waitFor();
+    expect(await page.locator('.calendar').getByText('Stock is counted').count()).toBeGreaterThan(5);
+  }, 60_000);
+
+  it('acknowledges an alarm on a telephone, once it is said what is known', async () => {
+    await wear(page, 'dark');
+    await page.goto('/services/guessing');
+    await button('Acknowledge').click();
+    const dialog = page.getByRole('dialog', { name: 'Acknowledge guessing' });
+    await dialog.getByRole('button', { name: 'Acknowledge' }).click();
+    const note = dialog.getByLabel('Note');
+    await until(async () => (await note.getAttribute('aria-invalid')) === 'true', 10_000);
+    await note.fill('the supplier knows');
+    await dialog.getByRole('button', { name: 'Acknowledge' }).click();
+    await page.getByText('Acknowledged by anna: the supplier knows').waitFor();
+    await button('End acknowledgement').click();
+    await button('Acknowledge').waitFor();
+    await wear(page, 'light');
+  }, 60_000);
+
+  it('changes many services, tried before and told after, and keeps a view', async () => {
+    await page.goto('/services?label=team%3Dshop');
+    await page.getByLabel('Select shop-1').check();
+    await button('Select all 3 that match').click();
+    await page.getByText('3 services selected').waitFor();
+    await button('Disable').click();
+    const dialog = page.getByRole('dialog', { name: 'Disable services' });
+    await dialog.getByText('3 of 3 would be disabled').waitFor();
+    expect((await program.api.get('/services/shop-1')).body.enabled).toBe(true);
+    await dialog.getByRole('button', { name: 'Disable 3' }).click();
+    await dialog.getByText('3 of 3 are disabled').waitFor();
+    await dialog.getByRole('button', { name: 'Close' }).last().click();
+    expect((await program.api.get('/services/counts?enabled=false')).body.total).toBe(3);
+
+    await page.goto('/services');
+    for (const name of ['shop-3', 'failing']) await page.getByLabel(`Select ${name}`).check();
+    await button('Delete').click();
+    const deleting = page.getByRole('dialog', { name: 'Delete services' });
+    // Another depends on it.
+    await deleting.getByRole('list', { name: 'What fails' }).getByText('failing').waitFor();
+    await deleting.getByRole('button', { name: 'Delete 1' }).click();
+    await deleting.getByText('1 of 2 are deleted').waitFor();
+    await deleting.getByRole('button', { name: 'Close' }).last().click();
+
+    await page.goto('/services?enabled=false');
+    await button('Save this view').click();
+    await page.getByRole('dialog').getByLabel('Name').fill('Put to sleep');
+    await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+    await page.goto('/services');
+    await page.getByRole('link', { name: 'Put to sleep' }).click();
+    await page.waitForURL('**/services?enabled=false');
+    await page.getByText('2 of 2 shown').waitFor();
+  }, 60_000);
+
   it('imports by its plan, and says where a document is wrong', async () => {
     await page.goto('/import');
     await page.getByLabel('Document').fill('monscale: 1\nactions:\n  - name: "a: b"\n    type: log_messag\n');

@@ -4,6 +4,7 @@ import { answer, client, versioned } from './client';
 import type {
   Action,
   Decision,
+  Dependencies,
   Execution,
   ExecutionStatus,
   Infrastructure,
@@ -73,6 +74,13 @@ export const whyQuery = (ref: string) =>
   queryOptions({
     queryKey: ['services', ref, 'why'],
     queryFn: () => answer<Why>(client.GET('/api/v1/services/{ref}/why', { params: { path: { ref } } })),
+  });
+
+export const dependenciesQuery = (ref: string) =>
+  queryOptions({
+    queryKey: ['services', ref, 'dependencies'],
+    queryFn: () =>
+      answer<Dependencies>(client.GET('/api/v1/services/{ref}/dependencies', { params: { path: { ref } } })),
   });
 
 export const decisionsQuery = (ref: string, from: string) =>

@@ -1,6 +1,7 @@
 /** Lists of services, searched, filtered and sorted. */
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { answer, client } from './client';
+import { everything } from './queries';
 import type { Page, Phase, Service } from './shapes';
 
 /** Filters by the API's names. */
@@ -66,3 +67,31 @@ export const foundServicesQuery = (search: string) =>
     refetchInterval: false,
     placeholderData: (before) => before,
   });
+
+/** Names of all services that filters match, up to 10,000. */
+export const matchingNamesQuery = (filter: ServicesFilter) =>
+  queryOptions({
+    queryKey: ['services', 'names', filter],
+    queryFn: async () => {
+      const all = await everything<Service>((page) =>
+        client.GET('/api/v1/services', { params: { query: { ...queryOf(filter), sort: 'name', ...page } } }),
+      );
+      return all.map(({ name }) => name);
+    },
+    refetchInterval: false,
+    staleTime: 0,
+    gcTime: 0,
+  });
+
+export interface BulkResult {
+  matched: number;
+  succeeded: number;
+  failed: { id: string; name: string; detail: string }[];
+}
+
+/** Which services: some, or all that filters match. */
+export type BulkSelect = { ids: string[] } | { filter: object };
+
+/** @param deed `{change}` or `{delete: true}` */
+export const changeServices = (select: BulkSelect, deed: object, dryRun: boolean): Promise<BulkResult> =>
+  answer<BulkResult>(client.POST('/api/v1/services/bulk', { body: { select, ...deed, dryRun } as never }));

@@ -50,6 +50,9 @@ export interface ServiceState {
   values: Record<string, ShownValue>;
   holdUntil?: string;
   wisdomUntil?: string;
+  /** Silence that mutes it, where the reason is `silenced`. */
+  silence?: { id: string; owner: string; reason: string; until: string };
+  acknowledged?: { by: string; note: string; until: string };
   lastTriggeredAt?: string;
   nextPollAt?: string;
 }
@@ -92,6 +95,13 @@ export interface Why {
   recovery?: Filled;
   guard?: { reason: string; detail: string };
   toChange?: string[];
+}
+
+/** Which services a service depends on, and which depend on it. */
+export interface Dependencies {
+  parents: { entry: number; service: string; phase: Phase; stops: boolean }[];
+  unpaired: { entry: number; because: string }[];
+  children: { service: string }[];
 }
 
 export interface Report {
@@ -157,6 +167,9 @@ export interface Infrastructure extends Stored {
   labels?: Record<string, string>;
   minNodes: number;
   maxNodes: number;
+  upWisdomSeconds: number;
+  downWisdomSeconds: number;
+  maxDirectionChangesPerHour: number;
   nodes?: { type: string; params: Record<string, unknown> };
   loadBalancer?: { type: string; params: Record<string, unknown> };
 }
@@ -235,4 +248,43 @@ export interface Versions {
     actor: string;
     changes: { pointer: string; before?: unknown; after?: unknown }[];
   }[];
+}
+
+export interface SilenceMatch {
+  services?: string[];
+  labels?: Record<string, string>;
+  infrastructures?: string[];
+}
+
+/** Time in which a silence mutes; of one without a schedule, all of it. */
+export interface SilenceWindow {
+  from: string;
+  to: string;
+}
+
+export interface Silence extends Stored {
+  match: SilenceMatch;
+  mutes: 'actions' | 'scale_down' | 'notifications';
+  startsAt: string;
+  endsAt: string;
+  schedule?: { rrule: string; timeZone: string; durationSeconds: number };
+  reason: string;
+  endWhenOkForSeconds?: number;
+  onEnd: 'act' | 'wait';
+  owner: string;
+  active: boolean;
+  /** How many services it covers now. */
+  matches: number;
+  nextWindows?: SilenceWindow[];
+  warnings?: string[];
+  endedAt?: string;
+  endedBy?: string;
+}
+
+export interface SilencePreview {
+  services: { name: string; phase: Phase }[];
+  total: number;
+  wouldHaveMuted: { at: string; service: string; action: string }[];
+  nextWindows: SilenceWindow[];
+  warnings: string[];
 }

@@ -17,6 +17,7 @@ export const NAVIGATION: Entry[] = [
   { label: 'Services', to: '/services', needs: 'viewer' },
   { label: 'Executions', to: '/executions', needs: 'viewer' },
   { label: 'Approvals', to: '/approvals', needs: 'viewer' },
+  { label: 'Silences', to: '/silences', needs: 'viewer' },
   { label: 'Actions', to: '/actions', needs: 'viewer' },
   { label: 'Infrastructures', to: '/infrastructures', needs: 'viewer' },
   { label: 'Alerts', to: '/alerts', needs: 'viewer' },

@@ -1,7 +1,8 @@
 /** What a person has chosen in this browser. */
 import { Store } from './store';
+import type { Zone } from './zone';
 
-export type Zone = 'local' | 'utc';
+export type { Zone } from './zone';
 
 const KEY = 'monscale-time-zone';
 

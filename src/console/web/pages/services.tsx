@@ -9,7 +9,10 @@ import { useSettled } from '../app/settled';
 import { Empty, Failure, Page, Waiting } from '../parts/page';
 import { PhaseFilter } from './services/phase-filter';
 import { ServiceFilters } from './services/service-filters';
+import { Bulk } from './services/bulk';
+import { useSelection } from './services/selection';
 import { ServiceTable } from './services/service-table';
+import { Views } from './services/views';
 
 export function Services() {
   const [filters, change] = useFilters();
@@ -17,6 +20,8 @@ export function Services() {
   const list = useInfiniteQuery(servicesQuery(filter));
   const { data: counts } = useQuery(serviceCountsQuery({ ...filter, phase: undefined }));
   const mayWrite = useMay('editor');
+  const mayOperate = useMay('operator');
+  const selection = useSelection(filter);
   const services = list.data?.pages.flatMap(({ items }) => items) ?? [];
   const total = list.data?.pages[0]?.total;
   const isFiltered = Object.keys(filters).some((name) => name !== 'sort');
@@ -32,6 +37,7 @@ export function Services() {
       }
     >
       <Stack gap="sm">
+        <Views />
         <Search />
         <PhaseFilter counts={counts} chosen={one(filter.phase)} onChoose={(phase) => change({ phase })} />
         <ServiceFilters filter={filter} onChange={change} />
@@ -52,7 +58,10 @@ export function Services() {
           </Empty>
         )
       ) : null}
-      {services.length > 0 ? <ServiceTable services={services} /> : null}
+      <Bulk selection={selection} filter={filter} shown={services} total={total} />
+      {services.length > 0 ? (
+        <ServiceTable services={services} selection={mayOperate ? selection : undefined} />
+      ) : null}
       <Group justify="space-between" role="status">
         {total === undefined ? null : (
           <span>

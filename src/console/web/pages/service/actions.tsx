@@ -10,9 +10,12 @@ import { AppLink } from '../../app/link';
 import { serviceEditPath } from '../../app/paths';
 import { useMay } from '../../app/rights';
 import { Ask } from '../../parts/ask';
+import { phaseWord } from '../../parts/phase';
 import { useNow } from '../../parts/time';
+import { SilenceDialog } from '../silences/silence-dialog';
+import { Acknowledge } from './acknowledge';
 
-type Asked = 'delete' | 'promote' | 'end-wisdom' | 'enabled';
+type Asked = 'delete' | 'promote' | 'end-wisdom' | 'enabled' | 'silence' | 'acknowledge';
 
 export function ServiceActions({ service }: { service: Service }) {
   const { id, name, mode, enabled } = service;
@@ -33,6 +36,16 @@ export function ServiceActions({ service }: { service: Service }) {
   const isWise = state?.wisdomUntil !== undefined && Date.parse(state.wisdomUntil) > at;
   return (
     <>
+      {mayOperate && state?.phase === 'alarm' && state.acknowledged === undefined ? (
+        <Button variant="default" onClick={() => ask('acknowledge')}>
+          Acknowledge
+        </Button>
+      ) : null}
+      {mayOperate ? (
+        <Button variant="default" onClick={() => ask('silence')}>
+          Silence
+        </Button>
+      ) : null}
       {mayOperate && isWise ? (
         <Button variant="default" onClick={() => ask('end-wisdom')}>
           End wisdom time
@@ -56,6 +69,17 @@ export function ServiceActions({ service }: { service: Service }) {
           </Button>
         </>
       ) : null}
+      {asked === 'silence' ? (
+        <SilenceDialog
+          what={name}
+          match={{ services: [name] }}
+          reason={
+            state === undefined ? '' : `${phaseWord(state.phase)}: ${state.explanation}`.slice(0, 1_000)
+          }
+          onClose={close}
+        />
+      ) : null}
+      {asked === 'acknowledge' ? <Acknowledge id={id} name={name} onClose={close} /> : null}
       <Ask
         isOpen={asked === 'delete'}
         onClose={close}

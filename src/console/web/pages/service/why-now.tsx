@@ -5,6 +5,7 @@ import { Failure, Waiting } from '../../parts/page';
 import { Phase, reasonWords } from '../../parts/phase';
 import { Countdown, Since, Time } from '../../parts/time';
 import { Section } from '../../parts/section';
+import { Acknowledged, DependsOn, Silenced } from './muted';
 
 /** The sentence, what runs out when, and what would have to change. */
 export function WhyNow({ id }: { id: string }) {
@@ -25,6 +26,9 @@ export function WhyNow({ id }: { id: string }) {
         {state.wisdomUntil === undefined ? null : (
           <Countdown what="Wisdom time ends in" to={state.wisdomUntil} />
         )}
+        <Silenced state={state} />
+        <DependsOn id={id} isStopped={state.reason === 'dependency'} />
+        <Acknowledged id={id} state={state} />
         {state.lastTriggeredAt === undefined ? null : (
           <span>
             Triggered last <Time at={state.lastTriggeredAt} />

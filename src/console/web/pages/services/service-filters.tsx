@@ -15,6 +15,11 @@ const MODES = [
   { value: 'approve', label: 'Approve' },
   { value: 'shadow', label: 'Shadow' },
 ];
+const ENABLED = [
+  { value: '', label: 'Any' },
+  { value: 'true', label: 'Enabled' },
+  { value: 'false', label: 'Disabled' },
+];
 const SORTS = [
   { value: '', label: 'Worst first' },
   { value: 'name', label: 'Name' },
@@ -28,6 +33,12 @@ export function ServiceFilters({ filter, onChange }: ServiceFiltersProps) {
   return (
     <Group gap="sm" align="flex-end">
       <NativeSelect label="Mode" data={MODES} value={filter.mode ?? ''} onChange={choose('mode')} />
+      <NativeSelect
+        label="Enabled"
+        data={ENABLED}
+        value={filter.enabled ?? ''}
+        onChange={choose('enabled')}
+      />
       <NativeSelect
         label="Infrastructure"
         data={['', ...(infrastructures ?? []).map(({ name }) => name)].map((name) => ({

@@ -1,3 +1,4 @@
+import { Checkbox } from '@mantine/core';
 import type { Service } from '../../api/shapes';
 import { AppLink } from '../../app/link';
 import { servicePath } from '../../app/paths';
@@ -5,13 +6,31 @@ import { Labels } from '../../parts/labels';
 import { Phase, reasonWords } from '../../parts/phase';
 import { useSteady } from '../../parts/steady';
 import { Since } from '../../parts/time';
+import type { Selection } from './selection';
 
-export function ServiceTable({ services }: { services: readonly Service[] }) {
+interface ServiceTableProps {
+  services: readonly Service[];
+  /** What is chosen of it; undefined where nothing could be done with it. */
+  selection?: Selection;
+}
+
+export function ServiceTable({ services, selection }: ServiceTableProps) {
   const { steady, held } = useSteady(services, ({ id }) => id);
   return (
     <table className="rows" {...held}>
       <thead>
         <tr>
+          {selection === undefined ? null : (
+            <th scope="col">
+              <Checkbox
+                aria-label="Select all that are shown"
+                checked={selection.isAll || services.every(({ id }) => selection.ids.has(id))}
+                onChange={() =>
+                  selection.isAll ? selection.clear() : selection.toggleAll(services.map(({ id }) => id))
+                }
+              />
+            </th>
+          )}
           <th scope="col">Service</th>
           <th scope="col">Phase</th>
           <th scope="col">Why</th>
@@ -21,16 +40,30 @@ export function ServiceTable({ services }: { services: readonly Service[] }) {
       </thead>
       <tbody>
         {steady.map((service) => (
-          <Row key={service.id} service={service} />
+          <Row key={service.id} service={service} selection={selection} />
         ))}
       </tbody>
     </table>
   );
 }
 
-function Row({ service: { name, labels, mode, enabled, state } }: { service: Service }) {
+interface RowProps {
+  service: Service;
+  selection: Selection | undefined;
+}
+
+function Row({ service: { id, name, labels, mode, enabled, state }, selection }: RowProps) {
   return (
     <tr>
+      {selection === undefined ? null : (
+        <td className="choose">
+          <Checkbox
+            aria-label={`Select ${name}`}
+            checked={selection.isAll || selection.ids.has(id)}
+            onChange={() => (selection.isAll ? selection.clear() : selection.toggle(id))}
+          />
+        </td>
+      )}
       <td>
         <AppLink to={servicePath(name)} data-row="" dir="auto">
           {name}

@@ -1,0 +1,2 @@
+/** Zone in which times are shown. */
+export type Zone = 'local' | 'utc';
