@@ -1,8 +1,8 @@
 /** The form as YAML to keep in a repository, and as a `curl` command. */
-import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { below } from '../app/base';
 import type { JsonObject } from './values';
+import { stringify } from './yaml';
 
 interface AsTextProps {
   body: JsonObject;
@@ -23,18 +23,11 @@ export function AsText(props: AsTextProps) {
 }
 
 function Texts({ body, kind, method, path }: AsTextProps) {
-  // Loaded with the first form that is looked at so.
-  const { data: yaml } = useQuery({
-    queryKey: ['yaml'],
-    queryFn: () => import('./yaml'),
-    staleTime: Infinity,
-    refetchInterval: false,
-  });
   return (
     <>
       <p className="hint">For a folder of rules, or `monscale import`:</p>
       <pre className="code panel" tabIndex={0} aria-label="YAML">
-        {yaml?.stringify({ monscale: 1, [kind]: [body] })}
+        {stringify({ monscale: 1, [kind]: [body] })}
       </pre>
       <p className="hint">With a token of yours in MONSCALE_TOKEN:</p>
       <pre className="code panel" tabIndex={0} aria-label="curl">

@@ -10,7 +10,10 @@ import { linter, type Diagnostic } from '@codemirror/lint';
 import { Compartment, EditorState } from '@codemirror/state';
 import { EditorView, keymap } from '@codemirror/view';
 import { useEffect, useRef } from 'react';
-import { compileCondition, CONDITION_FUNCTIONS } from '../../../engine/condition';
+import { useQuery } from '@tanstack/react-query';
+import { mappingsQuery } from '../api/queries';
+import type { Mappings } from '../api/shapes';
+import { askEngine } from '../backtest/engine';
 
 const look = EditorView.theme({
   '&': { fontSize: '0.9rem' },
@@ -25,25 +28,25 @@ const look = EditorView.theme({
 });
 
 /** Returns what the engine says against an expression, at its column. */
-function mistakes(text: string, metrics: readonly string[]): Diagnostic[] {
+async function mistakes(text: string, metrics: readonly string[]): Promise<Diagnostic[]> {
   if (text.trim() === '') return [];
-  try {
-    compileCondition(text, metrics);
-    return [];
-  } catch (error) {
-    const message = (error as Error).message;
-    const [, line = '1', column = '1'] = /\((?:line (\d+), )?column (\d+)\)/.exec(message) ?? [];
-    const before = text.split('\n').slice(0, Number(line) - 1);
-    const at = before.join('\n').length + (before.length > 0 ? 1 : 0) + Number(column) - 1;
-    const from = Math.min(at, text.length - 1);
-    return [{ from, to: from + 1, severity: 'error', message }];
-  }
+  const message = await askEngine<string | undefined>({ kind: 'check', text, metrics }).catch(
+    () => undefined,
+  );
+  if (message === undefined) return [];
+  const [, line = '1', column = '1'] = /\((?:line (\d+), )?column (\d+)\)/.exec(message) ?? [];
+  const before = text.split('\n').slice(0, Number(line) - 1);
+  const at = before.join('\n').length + (before.length > 0 ? 1 : 0) + Number(column) - 1;
+  const from = Math.min(at, text.length - 1);
+  return [{ from, to: from + 1, severity: 'error', message }];
 }
 
-const completions = (metrics: readonly string[]) => (context: CompletionContext) => {
+type Functions = Mappings['conditionFunctions'];
+
+const completions = (metrics: readonly string[], known: Functions) => (context: CompletionContext) => {
   const word = context.matchBefore(/[A-Za-z_]\w*/);
   if (word === null && !context.explicit) return null;
-  const functions = CONDITION_FUNCTIONS.map(({ name, signature, description }) => ({
+  const functions = known.map(({ name, signature, description }) => ({
     label: name,
     type: 'function',
     detail: signature,
@@ -68,6 +71,9 @@ export function CelEditor({ attributes, value, metrics, onChange }: CelEditorPro
   const view = useRef<EditorView>(undefined);
   const changed = useRef(onChange);
   changed.current = onChange;
+  const { data: mappings } = useQuery(mappingsQuery);
+  const functions = useRef<Functions>([]);
+  functions.current = mappings?.conditionFunctions ?? [];
   const parts = useRef({ attributes: new Compartment(), names: new Compartment() });
 
   useEffect(() => {
@@ -109,7 +115,10 @@ export function CelEditor({ attributes, value, metrics, onChange }: CelEditorPro
     const known = names === '' ? [] : names.split(' ');
     const effect = parts.current.names.reconfigure([
       linter((editor) => mistakes(editor.state.doc.toString(), known), { delay: 300 }),
-      autocompletion({ override: [completions(known)], activateOnTyping: true }),
+      autocompletion({
+        override: [(context) => completions(known, functions.current)(context)],
+        activateOnTyping: true,
+      }),
     ]);
     view.current?.dispatch({ effects: effect });
   }, [names]);

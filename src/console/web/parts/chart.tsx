@@ -7,7 +7,7 @@ import { zone, type Zone } from '../app/preferences';
 import { useStore } from '../app/store';
 import type { Band, BandKind } from '../pages/service/bands';
 import type { Series } from '../pages/service/gaps';
-import type { Threshold } from '../pages/service/thresholds';
+import { rounded, type Threshold } from '../pages/service/thresholds';
 import { exactly } from './time';
 
 interface ChartProps {
@@ -22,6 +22,10 @@ interface ChartProps {
   bands: readonly Band[];
   /** Moments of triggers. */
   marks: readonly number[];
+  /** Moments of triggers that there would be no more. */
+  lost?: readonly number[];
+  /** A threshold was dragged to a value. */
+  onDrag?: (threshold: Threshold, value: number) => void;
 }
 
 const HEIGHT = 200;
@@ -33,13 +37,15 @@ const BAND_COLOURS: Record<BandKind, string> = {
   unknown: '--phase-unknown',
 };
 
-export function Chart({ name, series, from, to, thresholds, recoveries, bands, marks }: ChartProps) {
+export function Chart(props: ChartProps) {
+  const { name, series, from, to, thresholds, bands, marks, lost, onDrag } = props;
   const place = useRef<HTMLDivElement>(null);
   const scheme = useComputedColorScheme();
   const chosen = useStore(zone);
   // Drawn from what is newest, by hooks that are made once.
-  const latest = useRef({ thresholds, recoveries, bands, marks, from, to });
-  latest.current = { thresholds, recoveries, bands, marks, from, to };
+  const latest = useRef(props);
+  latest.current = props;
+  const dragging = useRef<Dragging>(undefined);
   const plot = useRef<uPlot>(undefined);
   const shownSeries = useRef(series);
   shownSeries.current = series;
@@ -57,7 +63,8 @@ export function Chart({ name, series, from, to, thresholds, recoveries, bands, m
           chosen === 'utc' ? uPlot.tzDate(new Date(seconds * 1_000), 'Etc/UTC') : new Date(seconds * 1_000),
         scales: {
           x: { range: () => [latest.current.from, latest.current.to] },
-          y: { range: (_, low, high) => yRange(low, high, latest.current) },
+          // What is dragged stays under the pointer.
+          y: { range: (_, low, high) => dragging.current?.range ?? yRange(low, high, latest.current) },
         },
         axes: [
           {
@@ -87,6 +94,7 @@ export function Chart({ name, series, from, to, thresholds, recoveries, bands, m
             (chart) => {
               drawLines(chart, latest.current.thresholds, colour('--phase-alarm'), [6, 4]);
               drawLines(chart, latest.current.recoveries, colour('--phase-ok'), [2, 4]);
+              drawMarks(chart, latest.current.lost ?? [], colour('--phase-alarm'), true);
               drawMarks(chart, latest.current.marks, colour('--mantine-color-text'));
             },
           ],
@@ -96,6 +104,7 @@ export function Chart({ name, series, from, to, thresholds, recoveries, bands, m
       element,
     );
     plot.current = made;
+    if (onDrag !== undefined) dragThresholds(made, latest, dragging);
     const resizing = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
     resizing.observe(element);
     return () => {
@@ -105,9 +114,58 @@ export function Chart({ name, series, from, to, thresholds, recoveries, bands, m
     // Colours and zone are those of the making.
   }, [scheme, chosen]);
 
-  useEffect(() => plot.current?.setData(series), [series, from, to, bands, marks]);
+  useEffect(() => plot.current?.setData(series), [series, from, to, bands, marks, lost, thresholds]);
 
   return <div ref={place} role="img" aria-label={name} style={{ minHeight: HEIGHT, overflow: 'hidden' }} />;
+}
+
+/** Threshold that is being dragged, and the range of the axis meanwhile. */
+interface Dragging {
+  threshold: Threshold;
+  range: [number, number];
+}
+
+/** Pixels around a line in which it can be taken. */
+const REACH = 12;
+
+function dragThresholds(
+  chart: uPlot,
+  latest: { readonly current: ChartProps },
+  dragging: { current: Dragging | undefined },
+): void {
+  const { over } = chart;
+  const nearest = (y: number): Threshold | undefined =>
+    latest.current.thresholds
+      .map((threshold) => ({ threshold, pixels: Math.abs(chart.valToPos(threshold.value, 'y') - y) }))
+      .filter(({ pixels }) => pixels <= REACH)
+      .sort((a, b) => a.pixels - b.pixels)[0]?.threshold;
+  over.style.touchAction = 'pan-x';
+  over.addEventListener('pointerdown', (event) => {
+    const threshold = nearest(event.offsetY);
+    const { min, max } = chart.scales.y!;
+    if (threshold === undefined || min == null || max == null) return;
+    event.preventDefault();
+    over.setPointerCapture(event.pointerId);
+    dragging.current = { threshold, range: [min, max] };
+  });
+  over.addEventListener('pointermove', (event) => {
+    const taken = dragging.current;
+    over.style.cursor = (taken ?? nearest(event.offsetY)) === undefined ? '' : 'ns-resize';
+    if (taken === undefined) return;
+    const [low, high] = taken.range;
+    const value = rounded(chart.posToVal(event.offsetY, 'y'), high - low);
+    // The line that was taken is found again by the value it was dragged to.
+    const now = latest.current.thresholds.find((one) => one.value === taken.threshold.value);
+    if (now === undefined || now.value === value) return;
+    taken.threshold = { ...now, value };
+    latest.current.onDrag?.(now, value);
+  });
+  const end = () => {
+    dragging.current = undefined;
+    chart.setData(latest.current.series);
+  };
+  over.addEventListener('pointerup', end);
+  over.addEventListener('pointercancel', end);
 }
 
 /** Writes a moment under the axis: the time, or the day where one begins. */
@@ -174,11 +232,12 @@ function drawLines(chart: uPlot, lines: readonly Threshold[], stroke: string, da
   ctx.restore();
 }
 
-function drawMarks(chart: uPlot, marks: readonly number[], fill: string): void {
+function drawMarks(chart: uPlot, marks: readonly number[], fill: string, isHollow = false): void {
   const { ctx, bbox } = chart;
   const size = 5 * devicePixelRatio;
   ctx.save();
   ctx.fillStyle = fill;
+  ctx.strokeStyle = fill;
   for (const at of marks) {
     const x = chart.valToPos(at, 'x', true);
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
@@ -186,7 +245,9 @@ function drawMarks(chart: uPlot, marks: readonly number[], fill: string): void {
     ctx.moveTo(x - size, bbox.top);
     ctx.lineTo(x + size, bbox.top);
     ctx.lineTo(x, bbox.top + size * 1.6);
-    ctx.fill();
+    ctx.closePath();
+    if (isHollow) ctx.stroke();
+    else ctx.fill();
   }
   ctx.restore();
 }

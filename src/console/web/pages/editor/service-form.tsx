@@ -17,6 +17,7 @@ import { Problems, ProblemsOf, useProblems } from '../../forms/problems';
 import { required } from '../../forms/required';
 import { withMember, type JsonObject } from '../../forms/values';
 import { Page } from '../../parts/page';
+import { Backtest } from './backtest';
 import { Consequences } from './consequences';
 import { Conflict } from './conflict';
 import { metricsOf, nameProblems, sent } from './definition';
@@ -71,104 +72,109 @@ export function ServiceForm({ title, mappings, saved, stored }: ServiceFormProps
         }}
       >
         <ProblemsOf value={problems}>
-          <Stack gap="md" maw={860}>
-            {save.error instanceof Problem && save.error.status === 412 && stored !== undefined ? (
-              <Conflict id={stored.id} mine={body} saved={saved} onKeepMine={setEtag} />
-            ) : (
-              <Problems problems={problems} />
+          <div className={stored === undefined ? undefined : 'beside wide'}>
+            <Stack gap="md" maw={860}>
+              {save.error instanceof Problem && save.error.status === 412 && stored !== undefined ? (
+                <Conflict id={stored.id} mine={body} saved={saved} onKeepMine={setEtag} />
+              ) : (
+                <Problems problems={problems} />
+              )}
+              <TextInput
+                {...problems.field('/name')}
+                label="Name"
+                {...required}
+                value={shown('name')}
+                onChange={text('name')}
+              />
+              <Textarea
+                {...problems.field('/description')}
+                label="Description"
+                description="What it is for, for people"
+                autosize
+                value={shown('description')}
+                onChange={text('description')}
+              />
+              <MapField
+                name="labels"
+                schema={{ type: 'object', description: 'For filters, rights and templates' }}
+                isRequired={false}
+                value={definition.labels}
+                pointer="/labels"
+                onChange={set('labels')}
+              />
+              <NumberField
+                {...problems.field('/intervalSeconds')}
+                label="Interval"
+                description="How often its metrics are read (seconds)"
+                placeholder="30"
+                value={definition.intervalSeconds}
+                onChange={set('intervalSeconds')}
+              />
+              <MetricsFields
+                mappings={mappings}
+                metrics={metrics}
+                onChange={(changed) => {
+                  setUnsaved(true);
+                  setMetrics(changed);
+                }}
+              />
+              <CelField
+                label="Condition"
+                description="When something is wrong, over the metrics' variables: cpu > 80 && errors > 5"
+                isRequired
+                pointer="/condition"
+                value={shown('condition')}
+                metrics={names}
+                onChange={set('condition')}
+              />
+              <CelField
+                label="Recovery"
+                description="When an alarm ends; without it, as soon as the condition is false"
+                pointer="/recovery"
+                value={shown('recovery')}
+                metrics={names}
+                onChange={set('recovery')}
+              />
+              <NumberField
+                {...problems.field('/holdSeconds')}
+                label="Hold"
+                description="How long the condition must stay true before it triggers (seconds)"
+                placeholder="0"
+                value={definition.holdSeconds}
+                onChange={set('holdSeconds')}
+              />
+              <NumberField
+                {...problems.field('/wisdomSeconds')}
+                label="Wisdom time"
+                description="After a trigger, no other for this long (seconds)"
+                placeholder="120"
+                value={definition.wisdomSeconds}
+                onChange={set('wisdomSeconds')}
+              />
+              <Consequences mappings={mappings} definition={definition} set={set} />
+              <Group>
+                <Button type="submit" aria-busy={save.isPending}>
+                  Save
+                </Button>
+                <Button
+                  variant="default"
+                  component={AppLink}
+                  to={stored === undefined ? '/services' : servicePath(String(saved.name))}
+                >
+                  Cancel
+                </Button>
+              </Group>
+              <AsText
+                body={body}
+                kind="services"
+                method={stored === undefined ? 'POST' : 'PUT'}
+                path={stored === undefined ? '/api/v1/services' : `/api/v1/services/${stored.id}`}
+              />
+            </Stack>
+            {stored === undefined ? null : (
+              <Backtest id={stored.id} saved={saved} edited={body} onCondition={set('condition')} />
             )}
-            <TextInput
-              {...problems.field('/name')}
-              label="Name"
-              {...required}
-              value={shown('name')}
-              onChange={text('name')}
-            />
-            <Textarea
-              {...problems.field('/description')}
-              label="Description"
-              description="What it is for, for people"
-              autosize
-              value={shown('description')}
-              onChange={text('description')}
-            />
-            <MapField
-              name="labels"
-              schema={{ type: 'object', description: 'For filters, rights and templates' }}
-              isRequired={false}
-              value={definition.labels}
-              pointer="/labels"
-              onChange={set('labels')}
-            />
-            <NumberField
-              {...problems.field('/intervalSeconds')}
-              label="Interval"
-              description="How often its metrics are read (seconds)"
-              placeholder="30"
-              value={definition.intervalSeconds}
-              onChange={set('intervalSeconds')}
-            />
-            <MetricsFields
-              mappings={mappings}
-              metrics={metrics}
-              onChange={(changed) => {
-                setUnsaved(true);
-                setMetrics(changed);
-              }}
-            />
-            <CelField
-              label="Condition"
-              description="When something is wrong, over the metrics' variables: cpu > 80 && errors > 5"
-              isRequired
-              pointer="/condition"
-              value={shown('condition')}
-              metrics={names}
-              onChange={set('condition')}
-            />
-            <CelField
-              label="Recovery"
-              description="When an alarm ends; without it, as soon as the condition is false"
-              pointer="/recovery"
-              value={shown('recovery')}
-              metrics={names}
-              onChange={set('recovery')}
-            />
-            <NumberField
-              {...problems.field('/holdSeconds')}
-              label="Hold"
-              description="How long the condition must stay true before it triggers (seconds)"
-              placeholder="0"
-              value={definition.holdSeconds}
-              onChange={set('holdSeconds')}
-            />
-            <NumberField
-              {...problems.field('/wisdomSeconds')}
-              label="Wisdom time"
-              description="After a trigger, no other for this long (seconds)"
-              placeholder="120"
-              value={definition.wisdomSeconds}
-              onChange={set('wisdomSeconds')}
-            />
-            <Consequences mappings={mappings} definition={definition} set={set} />
-            <Group>
-              <Button type="submit" aria-busy={save.isPending}>
-                Save
-              </Button>
-              <Button
-                variant="default"
-                component={AppLink}
-                to={stored === undefined ? '/services' : servicePath(String(saved.name))}
-              >
-                Cancel
-              </Button>
-            </Group>
-            <AsText
-              body={body}
-              kind="services"
-              method={stored === undefined ? 'POST' : 'PUT'}
-              path={stored === undefined ? '/api/v1/services' : `/api/v1/services/${stored.id}`}
-            />
-          </Stack>
+          </div>
         </ProblemsOf>
       </form>
     </Page>

@@ -19,7 +19,7 @@ export function bandsOf(decisions: readonly Decision[], now: number): Band[] {
   });
 }
 
-function kindOf({ phase, reason }: Decision): BandKind | undefined {
+export function kindOf({ phase, reason }: Pick<Decision, 'phase' | 'reason'>): BandKind | undefined {
   if (phase === 'unknown') return 'unknown';
   if (reason === 'wisdom' || reason === 'infrastructure_wisdom') return 'wisdom';
   if (phase === 'pending') return 'hold';

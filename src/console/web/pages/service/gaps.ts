@@ -5,13 +5,13 @@ export type Series = [times: number[], values: (number | null)[]];
 const MISSED = 2.5;
 
 export function withGaps(
-  points: readonly (readonly [at: string, value: number])[],
+  points: readonly (readonly [at: string | number, value: number])[],
   everySeconds: number,
 ): Series {
   const times: number[] = [];
   const values: (number | null)[] = [];
   for (const [at, value] of points) {
-    const time = Date.parse(at) / 1_000;
+    const time = (typeof at === 'number' ? at : Date.parse(at)) / 1_000;
     const last = times.at(-1);
     if (last !== undefined && time - last > everySeconds * MISSED) {
       times.push(last + everySeconds);
