@@ -117,8 +117,16 @@ describe('from alert to action', () => {
     };
     const [approved, rejected] = await Promise.all([waiting('approved'), waiting('rejected')]);
     expect(await state('approved')).toMatchObject({ phase: 'alarm', reason: 'awaiting_approval' });
-    expect((await api.post(`/executions/${rejected}/reject`)).body).toMatchObject({ status: 'cancelled' });
-    expect((await api.post(`/executions/${approved}/approve`)).status).toBe(200);
+    const request = (id: string) => api.get(`/executions/${id}/request`);
+    expect(await request(approved)).toMatchObject({ status: 200, body: { request: { method: 'POST' } } });
+    const tooLong = await api.post(`/executions/${rejected}/reject`, { note: 'x'.repeat(1_001) });
+    expect([tooLong.status, tooLong.body.errors[0].pointer]).toEqual([400, '/note']);
+    const { body: ended } = await api.post(`/executions/${rejected}/reject`, { note: 'not <b>now</b>' });
+    expect(ended).toMatchObject({ status: 'cancelled' });
+    expect(JSON.stringify(ended)).toContain('not <b>now</b>');
+    expect((await request(rejected)).status).toBe(409);
+    expect((await request('00000000-0000-0000-0000-000000000000')).status).toBe(404);
+    expect((await api.post(`/executions/${approved}/approve`, { note: 'go' })).status).toBe(200);
     await until(() => told('approved').length === 1, WAIT_MS);
     expect((await api.post(`/executions/${approved}/approve`)).status).toBe(409);
     expect((await api.post(`/executions/${rejected}/approve`)).status).toBe(409);
