@@ -31,7 +31,7 @@ export function Silences() {
     >
       <Filters>
         <ChoiceFilter name="mutes" label="Mutes" words={MUTES} />
-        <TextFilter name="owner" label="Owner" placeholder="user:anna" />
+        <TextFilter name="owner" label="Owner" placeholder="anna" />
       </Filters>
       <List
         list={current}

@@ -84,9 +84,15 @@ function SumsRow({ name, replayed }: { name: string; replayed: Replayed | undefi
     <tr>
       <th scope="row">{name}</th>
       <td className="number">{sums === undefined ? '–' : triggersWords(sums.triggers)}</td>
-      <td className="number">{sums === undefined ? '–' : lasting(sums.secondsInAlarm)}</td>
-      <td className="number">{sums === undefined ? '–' : lasting(sums.secondsMissing)}</td>
-      <td className="number">{sums === undefined ? '–' : sums.transitions}</td>
+      <td className="number" data-column="In alarm">
+        {sums === undefined ? '–' : lasting(sums.secondsInAlarm)}
+      </td>
+      <td className="number" data-column="Blind">
+        {sums === undefined ? '–' : lasting(sums.secondsMissing)}
+      </td>
+      <td className="number" data-column="Changes of phase">
+        {sums === undefined ? '–' : sums.transitions}
+      </td>
     </tr>
   );
 }
