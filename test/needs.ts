@@ -18,6 +18,10 @@ export function needs(what: string, isThere: boolean, packages: string): boolean
 export const needsRight = (what: string, isGiven: boolean): boolean =>
   isGiven || isToBeSkipped(`no right to ${what} here`);
 
+/** Is what some specs need new enough? What Debian lacks in that version can't be installed: skipped anywhere, and said. */
+export const needsVersion = (what: string, isThere: boolean): boolean =>
+  isThere || isToBeSkipped(`${what} is missing, and no package brings it`);
+
 function isToBeSkipped(because: string): false {
   if (!told.has(because)) process.stderr.write(`${because}: specs that need it are skipped\n`);
   told.add(because);

@@ -59,10 +59,7 @@ export abstract class VersionedDefinitions<R extends DefinitionRow>
   private get kept(): DefinitionVersions {
     // What is not shown is no part of a version: tokens, and what the program counts.
     const apart = Object.keys(this.shownAs).filter((column) => this.shownAs[column] === null);
-    return (this.history ??= new DefinitionVersions(
-      this.store,
-      apart,
-    ));
+    return (this.history ??= new DefinitionVersions(this.store, apart));
   }
 
   protected override async keep(

@@ -2,14 +2,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { needs } from '../needs';
+import { needs, needsVersion } from '../needs';
 import type { Json } from '../program';
 
 export const ROOT = resolve(__dirname, '..', '..');
 const KUBERNETES = join(ROOT, 'deploy', 'kubernetes');
 
 /** Components came with kustomize 3.7, and to kubectl with 1.21; that of Debian 12 is 1.20. */
-export const hasKubectl = needs('kubectl 1.21 or later', canRender(), 'kubernetes-client (of Debian 13)');
+export const hasKubectl = needsVersion('kubectl 1.21 or later', canRender());
 export const hasPromtool = needs(
   'promtool',
   spawnSync('promtool', ['--version']).error === undefined,

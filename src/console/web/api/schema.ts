@@ -1692,6 +1692,146 @@ export interface paths {
         patch: operations["SilencesController_patch"];
         trace?: never;
     };
+    "/api/v1/contacts/{ref}/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What it was told, what waits for what, and what was left out and why; newest first */
+        get: operations["ContactsController_noticesOf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/contacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List contacts */
+        get: operations["ContactsController_list"];
+        put?: never;
+        /** Create */
+        post: operations["ContactsController_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/contacts/{ref}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read, by id or name */
+        get: operations["ContactsController_get"];
+        /** Replace */
+        put: operations["ContactsController_replace"];
+        post?: never;
+        /** Delete; 409 names the users when it is in use */
+        delete: operations["ContactsController_remove"];
+        options?: never;
+        head?: never;
+        /** Change some fields: a merge patch (RFC 7396) */
+        patch: operations["ContactsController_patch"];
+        trace?: never;
+    };
+    "/api/v1/contacts/{ref}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Versions, newest first: who made each, when, and what it changed */
+        get: operations["ContactVersionsController_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/contacts/{ref}/versions/{n}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What it was in one version; secrets are masked */
+        get: operations["ContactVersionsController_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/contacts/{ref}/versions/{n}/difference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What another version has otherwise than this one, field by field */
+        get: operations["ContactVersionsController_difference"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/contacts/{ref}/versions/{n}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make it what it was in this version: a new version, checked like any other */
+        post: operations["ContactVersionsController_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/scaling": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much work waits for a worker on each queue, and for how long the oldest has: `{polls: {waiting, oldestSeconds}, …}`; 503 when it can not be known. MONSCALE_METRICS_TOKEN is good for it, too */
+        get: operations["ScalingController_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -1701,6 +1841,23 @@ export interface paths {
         };
         /** What changes, as Server-Sent Events: `state`, `execution`, `alert`, `definition`, `silence`, `killSwitch`; `resync` says that more has changed than is told one by one, and to read everything again */
         get: operations["EventsController_listen"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Readiness of the process that answers, all processes with their roles, and the queues */
+        get: operations["SystemController_show"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2327,6 +2484,52 @@ export interface components {
             evaluateEverySeconds?: number;
             /** @description Another service or definition on the same story: the answer tells the difference */
             compareWith?: string | Record<string, never>;
+            /**
+             * @description Silences of the service, in seconds from the beginning
+             * @default []
+             */
+            silences: {
+                /**
+                 * @description From when on
+                 * @default 0
+                 */
+                from: number;
+                /** @description Until when */
+                to: number;
+                /**
+                 * @description What it mutes
+                 * @default actions
+                 * @enum {string}
+                 */
+                mutes: "actions" | "scale_down" | "notifications";
+                /**
+                 * @description What a breach that lasts at its end does
+                 * @default act
+                 * @enum {string}
+                 */
+                onEnd: "act" | "wait";
+            }[];
+            /**
+             * @description Phases of services on which it depends, in seconds from the beginning
+             * @default []
+             */
+            parents: {
+                /** @description Name of the other service */
+                service: string;
+                /**
+                 * @description Its phase in that time
+                 * @default alarm
+                 * @enum {string}
+                 */
+                phase: "ok" | "pending" | "alarm" | "unknown";
+                /**
+                 * @description From when on
+                 * @default 0
+                 */
+                from: number;
+                /** @description Until when */
+                to: number;
+            }[];
         };
         MetricTryDto: {
             /** @description Name of the mapping; see GET /mappings */
@@ -2609,6 +2812,57 @@ export interface components {
              */
             onEnd: "act" | "wait";
         };
+        ContactDto: {
+            /** @description Unique name */
+            name: string;
+            /**
+             * @description Who it is, for people
+             * @default
+             */
+            description: string;
+            /** @description Name or id of the action that tells: of type chat, email or webhook */
+            action: string;
+            /** @description What it is told of */
+            events: ("approval" | "unknown" | "failed" | "silent_source" | "silence_ending" | "refused_sender" | "flapping" | "blind")[];
+            /**
+             * @description Labels, all of which a service has that it is told of; sources count by the labels that their alerts carry. Without them, it is told of everything
+             * @default {}
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Windows in which it is told; what still is so when one begins is told then. Without it, at any time */
+            schedule?: {
+                /**
+                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
+                 * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
+                 */
+                rrule: string;
+                /**
+                 * @description Zone of the times in rrule
+                 * @default UTC
+                 * @example Europe/Madrid
+                 */
+                timeZone: string;
+                /** @description How long each window lasts */
+                durationSeconds: number;
+            };
+            /**
+             * @description Messages in an hour at most; what is left out is counted in the next one
+             * @default 20
+             */
+            maxPerHour: number;
+            /**
+             * @description Time between two messages at least: what happens meanwhile is told by the second one
+             * @default 60
+             */
+            groupSeconds: number;
+            /**
+             * @description Time for which a service is without readings before that is told
+             * @default 300
+             */
+            blindForSeconds: number;
+        };
         Problem: {
             type: string;
             title: string;
@@ -2787,7 +3041,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             /** @enum {string} */
-            kind: "trigger" | "test" | "approval";
+            kind: "trigger" | "test" | "approval" | "notice";
             action: string;
             /** @enum {string} */
             status: "queued" | "awaiting_approval" | "running" | "waiting" | "succeeded" | "failed" | "unknown" | "cancelled" | "shadowed";
@@ -2798,6 +3052,7 @@ export interface components {
             /** Format: uuid */
             idempotencyKey: string;
             service?: string;
+            contact?: string;
             /** Format: uuid */
             trigger?: string;
             /** Format: date-time */
@@ -3007,6 +3262,92 @@ export interface components {
                 description: string;
             }[];
         };
+        Notice: {
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            event: "approval" | "unknown" | "failed" | "silent_source" | "silence_ending" | "refused_sender" | "flapping" | "blind";
+            text: string;
+            about: Record<string, never>;
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            noticedAt: string;
+            /** @enum {string} */
+            status: "waiting" | "told" | "left_out";
+            waitsFor?: string;
+            why?: string;
+            /** Format: uuid */
+            execution?: string;
+            /** Format: date-time */
+            toldAt?: string;
+            /** Format: date-time */
+            endedAt?: string;
+            endedHow?: string;
+            /** Format: uuid */
+            endExecution?: string;
+            /** Format: date-time */
+            endToldAt?: string;
+        };
+        Contact: {
+            /** @description Unique name */
+            name: string;
+            /**
+             * @description Who it is, for people
+             * @default
+             */
+            description: string;
+            /** @description Name or id of the action that tells: of type chat, email or webhook */
+            action: string;
+            /** @description What it is told of */
+            events: ("approval" | "unknown" | "failed" | "silent_source" | "silence_ending" | "refused_sender" | "flapping" | "blind")[];
+            /**
+             * @description Labels, all of which a service has that it is told of; sources count by the labels that their alerts carry. Without them, it is told of everything
+             * @default {}
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Windows in which it is told; what still is so when one begins is told then. Without it, at any time */
+            schedule?: {
+                /**
+                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
+                 * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
+                 */
+                rrule: string;
+                /**
+                 * @description Zone of the times in rrule
+                 * @default UTC
+                 * @example Europe/Madrid
+                 */
+                timeZone: string;
+                /** @description How long each window lasts */
+                durationSeconds: number;
+            };
+            /**
+             * @description Messages in an hour at most; what is left out is counted in the next one
+             * @default 20
+             */
+            maxPerHour: number;
+            /**
+             * @description Time between two messages at least: what happens meanwhile is told by the second one
+             * @default 60
+             */
+            groupSeconds: number;
+            /**
+             * @description Time for which a service is without readings before that is told
+             * @default 300
+             */
+            blindForSeconds: number;
+            /** Format: uuid */
+            id: string;
+            /** @description Also the ETag */
+            version: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
         Health: {
             /** @enum {string} */
             status: "up" | "degraded" | "down";
@@ -3018,6 +3359,36 @@ export interface components {
                     error?: string;
                 };
             };
+        };
+        System: {
+            /** @enum {string} */
+            status: "up" | "degraded" | "down";
+            checks: {
+                [key: string]: {
+                    /** @enum {string} */
+                    status: "up" | "down";
+                    error?: string;
+                };
+            };
+            processes: {
+                /** Format: uuid */
+                id: string;
+                roles: string[];
+                host: string;
+                pid: number;
+                /** Format: date-time */
+                startedAt: string;
+                /** Format: date-time */
+                seenAt: string;
+                lives: boolean;
+            }[];
+            queues?: {
+                queue: string;
+                waiting: number;
+                active: number;
+                delayed: number;
+            }[];
+            queuesError?: string;
         };
         Samples: {
             metric: string;
@@ -6197,7 +6568,7 @@ export interface operations {
                 action?: string;
                 /** @description Its status: queued, awaiting_approval, running, waiting, succeeded, failed, unknown, cancelled, shadowed; several with commas between them are alternatives */
                 status?: string;
-                /** @description What made it: a trigger, a test by a person, which has no service, or an approval that is asked for: trigger, test, approval; several with commas between them are alternatives */
+                /** @description What made it: a trigger, a test by a person, which has no service, an approval that is asked for, or a message to a contact: trigger, test, approval, notice; several with commas between them are alternatives */
                 kind?: string;
                 /** @description Id of the trigger that made it; several with commas between them are alternatives */
                 trigger?: string;
@@ -9933,6 +10304,561 @@ export interface operations {
             };
         };
     };
+    ContactsController_noticesOf: {
+        parameters: {
+            query?: {
+                /** @description How many to answer at most */
+                limit?: number;
+                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
+                cursor?: string;
+                /** @description From this moment on (RFC 3339) */
+                from?: string;
+                /** @description Before this moment (RFC 3339) */
+                to?: string;
+                /** @description What happened: approval, unknown, failed, silent_source, silence_ending, refused_sender, flapping, blind; several with commas between them are alternatives */
+                event?: string;
+                /** @description What became of it: waiting, told, left_out; several with commas between them are alternatives */
+                status?: string;
+            };
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Notice"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ContactsController_list: {
+        parameters: {
+            query?: {
+                /** @description How many to answer at most */
+                limit?: number;
+                /** @description Where to go on: `nextCursor` of the page before, with the same `sort` */
+                cursor?: string;
+                /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
+                search?: string;
+                /** @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                label?: string[];
+                /** @description Id or name of the action that tells; several with commas between them are alternatives */
+                action?: string;
+                /** @description What it is told of: approval, unknown, failed, silent_source, silence_ending, refused_sender, flapping, blind; several with commas between them are alternatives */
+                event?: string;
+                /** @description Order; with - in front the other way round */
+                sort?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Contact"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ContactsController_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContactDto"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ContactsController_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ContactsController_replace: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read; 412 when it is not the newest */
+                "If-Match"?: string;
+            };
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContactDto"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ContactsController_remove: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read; 412 when it is not the newest */
+                "If-Match"?: string;
+            };
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ContactsController_patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read; 412 when it is not the newest */
+                "If-Match"?: string;
+            };
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ContactVersionsController_list: {
+        parameters: {
+            query?: {
+                /** @description How many to answer at most */
+                limit?: number;
+                /** @description Where to go on: `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                ref: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Version"][];
+                        nextCursor?: string;
+                        total?: number;
+                        totalAtLeast?: number;
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ContactVersionsController_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ref: string;
+                n: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionWhole"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ContactVersionsController_difference: {
+        parameters: {
+            query?: {
+                /** @description Version to compare it with; by default the newest */
+                to?: number;
+            };
+            header?: never;
+            path: {
+                ref: string;
+                n: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Difference"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ContactVersionsController_restore: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that was read; 412 when it is not the newest */
+                "If-Match"?: string;
+            };
+            path: {
+                ref: string;
+                n: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ScalingController_get: {
+        parameters: {
+            query?: {
+                /** @description Queues to look at: polls, alerts, actions, several with commas between them; by default all. What can't be known of others is no error then */
+                queue?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        polls?: {
+                            waiting: number;
+                            oldestSeconds: number;
+                        };
+                        alerts?: {
+                            waiting: number;
+                            oldestSeconds: number;
+                        };
+                        actions?: {
+                            waiting: number;
+                            oldestSeconds: number;
+                        };
+                    };
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     EventsController_listen: {
         parameters: {
             query?: never;
@@ -9951,6 +10877,43 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    SystemController_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["System"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
