@@ -161,7 +161,9 @@ class Scene {
       );
       this.underWay.delete(mischief.name);
       const took = ((performance.now() - begun) / 1000).toFixed(1);
-      tell(`${took.padStart(6)} s  ${mischief.name}${failure === undefined ? '' : `: ${failure}`}`);
+      tell(
+        `${new Date().toISOString().slice(11, 19)} ${took.padStart(6)} s  ${mischief.name}${failure === undefined ? '' : `: ${failure}`}`,
+      );
       if (failure !== undefined) this.violations.push(`${mischief.name}: ${failure}`);
     }
   }

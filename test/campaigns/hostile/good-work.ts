@@ -126,9 +126,10 @@ export class GoodWork {
       const { body } = await this.api.get(`/services/good-${n}/samples`);
       const times = (body.points as [string, Json][]).map(([at]) => Date.parse(at));
       times.push(Date.now());
-      const longest = Math.max(0, ...times.slice(1).map((at, index) => at - times[index]!));
-      if (times.length < 2 || longest > 2 * INTERVAL_SECONDS * 1000)
-        violations.push(`good-${n} was not read for ${longest / 1000} s`);
+      const gaps = times.slice(1).map((at, index) => ({ from: times[index]!, ms: at - times[index]! }));
+      if (gaps.length === 0) violations.push(`good-${n} was not read`);
+      for (const { from, ms } of gaps.filter(({ ms }) => ms > 2 * INTERVAL_SECONDS * 1000))
+        violations.push(`good-${n} was not read for ${ms / 1000} s from ${new Date(from).toISOString()} on`);
     });
     return violations;
   }
