@@ -362,6 +362,7 @@ describe('every route that changes something leaves exactly one entry', () => {
     definition('/actions', 'walked-action', { labels: {}, type: 'log_message', params: { message: 'x' } });
     definition('/services', 'walked-rule', { labels: {}, metrics: ALERT, condition: 'm > 0', wisdomSeconds: 3_600 });
     definition('/sources', 'walked-source', { format: 'snmp', params: { communities: ['a-long-community'] } });
+    definition('/contacts', 'walked-contact', { labels: {}, action: 'page', events: ['failed'] });
     definition('/users', 'walker', { password: PASSWORD });
     delete calls['POST /users/{ref}/versions/{n}/restore'];
     const executions = await waiting('walked-executions', ['page', 'logs', 'hooked', 'moved']);
@@ -441,6 +442,7 @@ describe('every route that changes something leaves exactly one entry', () => {
       'POST /import': () => ['/import', { monscale: 1, actions: [{ name: 'imported', type: 'log_message', params: { message: 'x' } }] }],
     } satisfies typeof calls);
     for (const path of ['/services', '/sources', '/users']) last(path, path === '/services' ? 'walked-rule' : path === '/users' ? 'walker' : 'walked-source');
+    last('/contacts', 'walked-contact');
     last('/actions', 'imported');
     last('/infrastructures', 'walked-servers');
 

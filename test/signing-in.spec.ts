@@ -17,17 +17,23 @@ class Browser {
   constructor(readonly address: string) {}
 
   async send(method: string, url: string, body?: unknown, headers: Record<string, string> = {}) {
-    const response = await fetch(url, {
-      method,
-      redirect: 'manual',
-      headers: {
-        ...(this.cookies.size > 0 ? { Cookie: this.cookieHeader } : {}),
-        'X-Forwarded-For': this.address,
-        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
-        ...headers,
-      },
-      body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
-      signal: AbortSignal.timeout(90_000),
+    const ask = () =>
+      fetch(url, {
+        method,
+        redirect: 'manual',
+        headers: {
+          ...(this.cookies.size > 0 ? { Cookie: this.cookieHeader } : {}),
+          'X-Forwarded-For': this.address,
+          ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+          ...headers,
+        },
+        body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
+        signal: AbortSignal.timeout(90_000),
+      });
+    // On a busy machine a kept connection may be closed in the moment it is used again.
+    const response = await ask().catch((error: Error) => {
+      if ((error.cause as { code?: string }).code !== 'UND_ERR_SOCKET') throw error;
+      return ask();
     });
     for (const line of response.headers.getSetCookie()) this.keep(line);
     const text = await response.text();

@@ -22,6 +22,7 @@ const PREVIEW = shape(
     services: list(object({ name: text, phase: text })),
     total: whole,
     wouldHaveMuted: list(object({ at: moment, service: text, action: text })),
+    mutedTotal: whole,
     nextWindows: list(WINDOW),
     warnings: list(text),
   }),
