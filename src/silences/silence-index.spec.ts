@@ -99,7 +99,7 @@ describe('many silences', () => {
   const everywhere = Array.from({ length: 1_000 }, (_, index) =>
     silence({ id: String(index), match: { labels: { env: 'prod', team: `team-${index}` } } }),
   );
-  const services = Array.from({ length: 100_000 }, (_, index) =>
+  const services = Array.from({ length: 30_000 }, (_, index) =>
     service({
       id: String(index),
       labels: { env: 'prod', team: `team-${index % 2_000}`, host: `host-${index}` },
@@ -111,9 +111,9 @@ describe('many silences', () => {
     const began = process.cpuUsage();
     const found = services.reduce((sum, one) => sum + idsOf(index, one).length, 0);
     const { user } = process.cpuUsage(began);
-    expect(found).toBe(50_000);
-    // A hundred million questions take many seconds.
-    expect(user / 1e6).toBeLessThan(5);
+    expect(found).toBe(15_000);
+    // Thirty million questions take many seconds.
+    expect(user / 1e6).toBeLessThan(2);
   });
 
   test('that all cover the same services keep one list of them', () => {
