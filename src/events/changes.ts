@@ -149,7 +149,7 @@ const KINDS: readonly string[] = [
          jsonb_agg(${FACTS}('labels', CASE WHEN n.kind <> 'source' THEN w.definition->'labels' END,
            'facts', ${FACTS}('name', w.definition->'name')) ORDER BY w.version DESC) AS faces
        FROM (SELECT * FROM definition_versions WHERE definition_id = n.id AND kind = n.kind ORDER BY version DESC LIMIT 2) w) v ON true
-   WHERE n.kind IN ('service', 'infrastructure', 'action', 'source')`,
+   WHERE n.kind IN ('service', 'infrastructure', 'action', 'contact', 'source')`,
   `SELECT x.written_by, 'silence', x.id::text, x.id::text, ${FACTS}('name', x.reason, 'mutes', x.mutes),
      ${facesOf(`(${COVERED}) UNION ALL SELECT scope FROM jsonb_array_elements(x.scopes) scope`)}
    FROM ${unseen('silences').replace(/n$/, 'x')}`,
