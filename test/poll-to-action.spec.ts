@@ -7,6 +7,8 @@ import { WebhookSink } from './stand-ins/webhook-sink';
 
 const INTERVAL_MS = 1_000;
 /** What reading, deciding and sending may take, beside waiting for the next poll. */
+/** The program goes by PostgreSQL's clock, which it knows within half a round trip: on a busy machine that is long. */
+const CLOCKS_APART_MS = 250;
 const SLACK_MS = 5_000;
 
 /** In the order of time. */
@@ -69,7 +71,7 @@ describe('from poll to action', () => {
 
       await until(() => told('orders').length === 1, 6_000);
       const firstMs = Date.now() - breachedAt;
-      expect(firstMs).toBeGreaterThanOrEqual(2_000);
+      expect(firstMs).toBeGreaterThanOrEqual(2_000 - CLOCKS_APART_MS);
       expect(firstMs).toBeLessThan(2_000 + INTERVAL_MS + SLACK_MS);
       const inAlarm = await stateOf(api, 'orders');
       expect(inAlarm).toMatchObject({ phase: 'alarm', values: { waiting: { value: 3 } } });
