@@ -6,9 +6,9 @@ import { hasSnmpd, SNMPD_USER, startSnmpd, SYS_SERVICES } from './stand-ins/snmp
 import { WebhookSink } from './stand-ins/webhook-sink';
 
 const INTERVAL_MS = 1_000;
-/** What reading, deciding and sending may take, beside waiting for the next poll. */
 /** The program goes by PostgreSQL's clock, which it knows within half a round trip: on a busy machine that is long. */
 const CLOCKS_APART_MS = 250;
+/** What reading, deciding and sending may take, beside waiting for the next poll. */
 const SLACK_MS = 5_000;
 
 /** In the order of time. */

@@ -143,7 +143,10 @@ describe('a threshold', () => {
 });
 
 it('writes YAML that means what it was made of', () => {
-  const values = fc.jsonValue({ maxDepth: 4, stringUnit: 'grapheme' });
+  // JSON has no -0.
+  const values = fc
+    .jsonValue({ maxDepth: 4, stringUnit: 'grapheme' })
+    .map((value) => JSON.parse(JSON.stringify(value)) as unknown);
   fc.assert(
     fc.property(values, (value) => {
       expect(parse(stringify(value))).toEqual(value);
