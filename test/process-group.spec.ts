@@ -24,8 +24,11 @@ describe('several processes that share a port', () => {
       .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
       .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   const metricsNow = async (): Promise<string> => (await program.root.get('/metrics')).body;
+  /** Members that have logged; the process that starts them logs, too. */
   const processesIn = (lines: string): number[] => [
-    ...new Set([...lines.matchAll(/"process":(\d+)/g)].map(([, pid]) => Number(pid))),
+    ...new Set(
+      [...lines.matchAll(/"pid":(\d+)/g)].map(([, pid]) => Number(pid)).filter((pid) => pid !== program.pid),
+    ),
   ];
 
   test('all of them answer, and their metrics are one', async () => {
@@ -105,7 +108,7 @@ describe('several processes that share a port', () => {
     const since = () => program.output.slice(began);
     await until(() => since().includes('it is started again'), 15_000);
     expect(since()).toMatch(
-      /"process":\d+.*an exception that nobody caught: Error: (a|another) fault of ours.* at /,
+      /"pid":\d+.*an exception that nobody caught: Error: (a|another) fault of ours.* at /,
     );
     expect(since()).toContain('an exception that nobody caught: draining');
     expect(since()).toContain('ended (1)');
