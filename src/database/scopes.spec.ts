@@ -11,7 +11,7 @@ let drop: () => Promise<void>;
 beforeAll(async () => {
   const created = await createTestDatabase();
   drop = created.drop;
-  database = new Database({ databaseUrl: created.databaseUrl } as Config);
+  database = new Database({ databaseUrl: created.databaseUrl, migrateAtStart: true } as Config);
   await database.onModuleInit();
 });
 

@@ -72,7 +72,7 @@ describe('the cache of polled services', () => {
   beforeAll(async () => {
     const created = await createTestDatabase();
     drop = created.drop;
-    database = new Database({ databaseUrl: created.databaseUrl } as Config);
+    database = new Database({ databaseUrl: created.databaseUrl, migrateAtStart: true } as Config);
     await database.onModuleInit();
     services = new DefinitionStore(database, clock, ServiceRow, 'service', {
       isLabelled: true,
