@@ -1,6 +1,5 @@
 import { HELD_UP_MS, loopDelayMs } from '../../test/loop-delay';
 import { check } from '../common/check';
-import { TooCostly } from '../common/errors';
 import { stopThreads } from '../common/thread-pool';
 import { WebhookParams } from './mappings/webhook.action';
 import { rendered, renderedInTime } from './rendering';
@@ -52,7 +51,9 @@ test('many long ones have one deadline together', async () => {
   const slow = '{% for i in (1..900) %}{% for j in (1..900) %}{% endfor %}{% endfor %}';
   const headers = Object.fromEntries(Array.from({ length: 90 }, (_, index) => [`X-${index}`, slow]));
   const began = performance.now();
-  await expect(renderedInTime(WebhookParams, paramsOf({ headers }), variables)).rejects.toThrow(TooCostly);
+  const rendered = renderedInTime(WebhookParams, paramsOf({ headers }), variables);
+  // Of one template, on a slow machine, or of all of them.
+  await expect(rendered).rejects.toThrow(/limit exceeded|took too long/);
   expect(performance.now() - began).toBeLessThan(25_000);
 }, 40_000);
 

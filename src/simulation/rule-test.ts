@@ -45,8 +45,9 @@ export class RuleTestDto {
       example: ['1m', { at: '6m', nodes: 4 }],
     },
     { type: 'array' },
+    (value) => (Array.isArray(value) ? undefined : 'must be a list of times'),
   )
-  triggers?: unknown;
+  triggers?: unknown[];
 
   @Any(
     {
@@ -76,15 +77,9 @@ export class RuleTestDto {
       left -= values.count;
       if (detail !== undefined) problems.push({ pointer: `/series${step(metric)}`, detail });
     }
-    if (this.triggers !== undefined && !Array.isArray(this.triggers)) {
-      problems.push({ pointer: '/triggers', detail: 'must be a list of times' });
-    } else {
-      for (const [index, one] of (this.triggers ?? []).entries()) {
-        if (expectedTrigger(one) === undefined) {
-          const detail = 'must be a time like 60 or 5m, or {at: 5m, nodes: 4}';
-          problems.push({ pointer: `/triggers/${index}`, detail });
-        }
-      }
+    for (const [index, one] of (this.triggers ?? []).entries()) {
+      const detail = 'must be a time like 60 or 5m, or {at: 5m, nodes: 4}';
+      if (expectedTrigger(one) === undefined) problems.push({ pointer: `/triggers/${index}`, detail });
     }
     if (this.at !== undefined && (typeof this.at !== 'object' || Array.isArray(this.at))) {
       return [...problems, { pointer: '/at', detail: 'must be an object: time -> phase and reason' }];
@@ -162,7 +157,7 @@ export async function differences(test: RuleTestDto, simulatedRule: SimulatedRul
   const around = surroundingsOf(test.silences, test.parents, phasesOf(compiled.service));
   const { timeline } = await play({ ...simulatedRule, around }, given(compiled, points, { to: longest }), {});
   const lines = [
-    ...(test.triggers === undefined ? [] : triggerDifferences(test.triggers as unknown[], timeline.triggers)),
+    ...(test.triggers === undefined ? [] : triggerDifferences(test.triggers, timeline.triggers)),
     ...moments.flatMap(({ seconds, words }) => momentDifference(seconds, words, timeline.intervals)),
   ];
   return lines.length === 0 ? [] : [...lines, ...timelineOf(timeline.intervals)];
