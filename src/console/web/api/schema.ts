@@ -4256,6 +4256,7 @@ export interface components {
                 service: string;
                 action: string;
             }[];
+            mutedTotal: number;
             nextWindows: {
                 /** Format: date-time */
                 from: string;
