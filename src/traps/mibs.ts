@@ -88,8 +88,8 @@ export class Mibs implements TrapNames {
     const isKept = await this.database.transaction((sql) => this.keep(sql, module, updatedAt));
     if (!isKept)
       throw new Conflict(`at most ${MAX_MODULES} modules with ${MAX_NAMES} names are kept; delete some`);
-    // In this process at once: who uploads a MIB goes on with its names.
-    await setUploadedMibs([...others, module]);
+    // In this process at once: who uploads a MIB goes on with its names, and others meanwhile with theirs.
+    await setUploadedMibs(await storedMibs(this.database));
     return { ...shown(module, all), builtIn: false, updatedAt };
   }
 
