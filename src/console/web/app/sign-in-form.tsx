@@ -5,6 +5,7 @@ import { answer, client } from '../api/client';
 import { wordsOf } from '../api/problem';
 import { sessionQuery } from '../api/queries';
 import type { Session } from '../api/shapes';
+import { Form } from '../forms/form';
 import { required } from '../forms/required';
 import { below, HAS_PROVIDER } from './base';
 
@@ -27,12 +28,7 @@ export function SignInForm({ onSignedIn, returnTo }: SignInFormProps) {
   });
   const problem = signIn.isError ? wordsOf(signIn.error) : undefined;
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (!signIn.isPending) signIn.mutate();
-      }}
-    >
+    <Form sends={signIn}>
       <Stack>
         {problem === undefined ? null : (
           <Alert color="red" role="alert">
@@ -65,6 +61,6 @@ export function SignInForm({ onSignedIn, returnTo }: SignInFormProps) {
           </Anchor>
         )}
       </Stack>
-    </form>
+    </Form>
   );
 }

@@ -8,6 +8,7 @@ import { AppLink } from '../app/link';
 import { noteUnsaved } from '../app/sign-in-again';
 import { AsText } from './as-text';
 import { ChangedMeanwhile } from './changed-meanwhile';
+import { Form } from './form';
 import { MapField } from './map-field';
 import { NumberField } from './number-field';
 import { Problems, ProblemsOf, useField, useProblems } from './problems';
@@ -69,13 +70,7 @@ export function DefinitionForm<T>({
   };
   const isConflict = save.error instanceof Problem && save.error.status === 412;
   return (
-    <form
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (!save.isPending) save.mutate();
-      }}
-    >
+    <Form sends={save}>
       <ProblemsOf value={problems}>
         <Stack gap="md" maw={860}>
           {isConflict && stored !== undefined ? (
@@ -102,7 +97,7 @@ export function DefinitionForm<T>({
           ) : null}
         </Stack>
       </ProblemsOf>
-    </form>
+    </Form>
   );
 }
 

@@ -3,6 +3,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answer, client } from '../api/client';
 import type { Action, Mappings } from '../api/shapes';
+import { Form } from './form';
 import { Problems, ProblemsOf, useProblems } from './problems';
 import { required } from './required';
 import { TypeChoice } from './type-choice';
@@ -37,15 +38,7 @@ function NewAction({ mappings, onClose, onMade }: NewActionProps) {
   });
   const problems = useProblems(save.error);
   return (
-    <form
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        // The form of the service is around this one, as far as React sees.
-        event.stopPropagation();
-        if (!save.isPending) save.mutate();
-      }}
-    >
+    <Form sends={save}>
       <ProblemsOf value={problems}>
         <Stack>
           <Problems problems={problems} />
@@ -68,6 +61,6 @@ function NewAction({ mappings, onClose, onMade }: NewActionProps) {
           </Group>
         </Stack>
       </ProblemsOf>
-    </form>
+    </Form>
   );
 }

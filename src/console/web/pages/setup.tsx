@@ -8,6 +8,7 @@ import type { Session } from '../api/shapes';
 import { one, useFilters } from '../app/filters';
 import { AppLink } from '../app/link';
 import { Outside } from '../app/outside';
+import { Form } from '../forms/form';
 import { Problems, useProblems } from '../forms/problems';
 import { Page } from '../parts/page';
 
@@ -45,12 +46,7 @@ function FirstUser() {
   });
   const problems = useProblems(make.error);
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (!make.isPending) make.mutate();
-      }}
-    >
+    <Form sends={make}>
       <Stack>
         <p style={{ margin: 0 }}>Make the first user, who administers monscale.</p>
         <Problems problems={problems} />
@@ -82,6 +78,6 @@ function FirstUser() {
           Set up
         </Button>
       </Stack>
-    </form>
+    </Form>
   );
 }

@@ -3,6 +3,7 @@ import { Alert, Button, Group, Modal, Stack } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { wordsOf } from '../api/problem';
+import { Form } from '../forms/form';
 
 interface AskProps {
   isOpen: boolean;
@@ -37,13 +38,7 @@ export function Ask({
   };
   return (
     <Modal opened={isOpen} onClose={close} title={title}>
-      <form
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (!acting.isPending) acting.mutate();
-        }}
-      >
+      <Form sends={acting}>
         <Stack>
           {children}
           {acting.isError && saysProblems ? (
@@ -60,7 +55,7 @@ export function Ask({
             </Button>
           </Group>
         </Stack>
-      </form>
+      </Form>
     </Modal>
   );
 }

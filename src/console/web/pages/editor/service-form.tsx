@@ -11,6 +11,7 @@ import { servicePath } from '../../app/paths';
 import { noteUnsaved } from '../../app/sign-in-again';
 import { CelField } from '../../forms/cel-field';
 import { AsText } from '../../forms/as-text';
+import { Form } from '../../forms/form';
 import { MapField } from '../../forms/map-field';
 import { NumberField } from '../../forms/number-field';
 import { Problems, ProblemsOf, useProblems } from '../../forms/problems';
@@ -64,13 +65,7 @@ export function ServiceForm({ title, mappings, saved, stored }: ServiceFormProps
   const names = metrics.map(({ name }) => name).filter((name) => name !== '');
   return (
     <Page title={title}>
-      <form
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (!save.isPending) save.mutate();
-        }}
-      >
+      <Form sends={save}>
         <ProblemsOf value={problems}>
           <div className={stored === undefined ? undefined : 'beside wide'}>
             <Stack gap="md" maw={860}>
@@ -176,7 +171,7 @@ export function ServiceForm({ title, mappings, saved, stored }: ServiceFormProps
             )}
           </div>
         </ProblemsOf>
-      </form>
+      </Form>
     </Page>
   );
 }

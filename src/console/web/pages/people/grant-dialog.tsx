@@ -2,6 +2,7 @@ import { Button, Group, Modal, NativeSelect, Stack, TextInput } from '@mantine/c
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { saveDefinition } from '../../api/lists';
+import { Form } from '../../forms/form';
 import { Problems, ProblemsOf, useField, useProblems } from '../../forms/problems';
 import { required } from '../../forms/required';
 import { isObject, withMember, type JsonObject } from '../../forms/values';
@@ -38,13 +39,7 @@ function GrantForm({ onClose }: GrantDialogProps) {
   const set = (name: string) => (value: unknown) =>
     setDefinition((before) => withMember(before, name, value));
   return (
-    <form
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (!save.isPending) save.mutate();
-      }}
-    >
+    <Form sends={save}>
       <ProblemsOf value={problems}>
         <Stack>
           <Problems problems={problems} />
@@ -63,7 +58,7 @@ function GrantForm({ onClose }: GrantDialogProps) {
           </Group>
         </Stack>
       </ProblemsOf>
-    </form>
+    </Form>
   );
 }
 

@@ -2,6 +2,7 @@ import { Button, Group, PasswordInput, Stack } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { answer, client } from '../../api/client';
+import { Form } from '../../forms/form';
 import { Problems, useProblems } from '../../forms/problems';
 import { Section } from '../../parts/section';
 
@@ -21,12 +22,7 @@ export function OwnPassword() {
   const problems = useProblems(change.error);
   return (
     <Section title="Your password">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (!change.isPending) change.mutate();
-        }}
-      >
+      <Form sends={change}>
         <Stack maw={420}>
           <Problems problems={problems} />
           <PasswordInput
@@ -53,7 +49,7 @@ export function OwnPassword() {
             </span>
           </Group>
         </Stack>
-      </form>
+      </Form>
     </Section>
   );
 }

@@ -5,6 +5,7 @@ import { answer, client } from '../../api/client';
 import { listQuery } from '../../api/lists';
 import { rightsWords, type Token } from '../../api/people';
 import { NumberOf, TextOf, type Draft } from '../../forms/definition-form';
+import { Form } from '../../forms/form';
 import { Problems, ProblemsOf, useProblems } from '../../forms/problems';
 import { withMember, type JsonObject } from '../../forms/values';
 import { Ask } from '../../parts/ask';
@@ -135,13 +136,7 @@ function TokenForm({ onClose, onMade }: { onClose: () => void; onMade: (token: T
     setDefinition((before) => withMember(before, name, value));
   const draft: Draft = { definition, set, change: setDefinition };
   return (
-    <form
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (!save.isPending) save.mutate();
-      }}
-    >
+    <Form sends={save}>
       <ProblemsOf value={problems}>
         <Stack>
           <Problems problems={problems} />
@@ -164,6 +159,6 @@ function TokenForm({ onClose, onMade }: { onClose: () => void; onMade: (token: T
           </Group>
         </Stack>
       </ProblemsOf>
-    </form>
+    </Form>
   );
 }

@@ -6,6 +6,7 @@ import { changeServices, type BulkResult, type BulkSelect } from '../../api/serv
 import { useSettled } from '../../app/settled';
 import { ChoiceField } from '../../forms/choice-field';
 import { Waiting } from '../../parts/page';
+import { Form } from '../../forms/form';
 
 export type Deed = 'Enable' | 'Disable' | 'Mode' | 'Labels' | 'Delete';
 
@@ -85,13 +86,7 @@ function BulkForm({ deed, select, onClose, onDone }: BulkDialogProps) {
     );
   const failed = act.error ?? tried.error;
   return (
-    <form
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (body !== undefined && !act.isPending) act.mutate();
-      }}
-    >
+    <Form sends={act} isReady={body !== undefined}>
       <Stack>
         {deed === 'Mode' ? (
           <ChoiceField
@@ -144,7 +139,7 @@ function BulkForm({ deed, select, onClose, onDone }: BulkDialogProps) {
           </Button>
         </Group>
       </Stack>
-    </form>
+    </Form>
   );
 }
 

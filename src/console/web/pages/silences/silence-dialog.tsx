@@ -6,6 +6,7 @@ import { saveDefinition } from '../../api/lists';
 import type { Silence, SilenceMatch } from '../../api/shapes';
 import { AppLink } from '../../app/link';
 import { ChoiceField } from '../../forms/choice-field';
+import { Form } from '../../forms/form';
 import { Problems, ProblemsOf, useProblems } from '../../forms/problems';
 import { required } from '../../forms/required';
 import { after, HOUR_MS } from './ends';
@@ -49,13 +50,7 @@ function SilenceForm({ match, reason: first = '', onClose }: SilenceDialogProps)
   });
   const problems = useProblems(save.error);
   return (
-    <form
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (!save.isPending && !save.isSuccess) save.mutate();
-      }}
-    >
+    <Form sends={save} isReady={!save.isSuccess}>
       <ProblemsOf value={problems}>
         <Stack>
           <Problems problems={problems} title="This is not silenced" />
@@ -96,7 +91,7 @@ function SilenceForm({ match, reason: first = '', onClose }: SilenceDialogProps)
           </Group>
         </Stack>
       </ProblemsOf>
-    </form>
+    </Form>
   );
 }
 
