@@ -1,6 +1,6 @@
 /** What pages read. The first part of each key is its subject, by which `app/live.ts` keeps it up to date. */
 import { queryOptions } from '@tanstack/react-query';
-import { answer, client, versioned } from './client';
+import { answer, client } from './client';
 import type {
   Action,
   Decision,
@@ -50,17 +50,6 @@ export const serviceQuery = (ref: string) =>
   queryOptions({
     queryKey: ['services', ref],
     queryFn: () => answer<Service>(client.GET('/api/v1/services/{ref}', { params: { path: { ref } } })),
-  });
-
-/** For the editor: as it is stored, with its version, and not read again while it is edited. */
-export const editedServiceQuery = (ref: string) =>
-  queryOptions({
-    queryKey: ['edited-service', ref],
-    queryFn: () => versioned<Service>(client.GET('/api/v1/services/{ref}', { params: { path: { ref } } })),
-    refetchInterval: false,
-    refetchOnWindowFocus: false,
-    staleTime: 0,
-    gcTime: 0,
   });
 
 export const serviceStateQuery = (ref: string) =>

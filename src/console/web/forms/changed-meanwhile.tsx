@@ -7,19 +7,21 @@ import { definitionOf } from './definition-form';
 import { ThreeVersions } from './three-versions';
 import type { JsonObject } from './values';
 
-interface ChangedMeanwhileProps {
+export interface ChangedMeanwhileProps {
   kind: Kind;
   id: string;
   /** What this form would save. */
   mine: JsonObject;
   /** What this form began with. */
   saved: JsonObject;
+  /** Who it was, where that is known. */
+  who?: string;
   /** Makes the next save replace what is stored now. */
   onKeepMine: (etag: string | null) => void;
 }
 
-/** Somebody else has saved meanwhile: when and what, and both ways out. */
-export function ChangedMeanwhile({ kind, id, mine, saved, onKeepMine }: ChangedMeanwhileProps) {
+/** Somebody else has saved meanwhile: who, when and what, and both ways out. */
+export function ChangedMeanwhile({ kind, id, mine, saved, who, onKeepMine }: ChangedMeanwhileProps) {
   const queries = useQueryClient();
   const { queryFn } = editedQuery<Stored>(kind, id);
   const { data: theirs } = useQuery({ queryKey: [kind, id, 'theirs'], queryFn, staleTime: 0, gcTime: 0 });
@@ -27,7 +29,8 @@ export function ChangedMeanwhile({ kind, id, mine, saved, onKeepMine }: ChangedM
   return (
     <Alert color="yellow" variant="outline" role="alert" title="Somebody else has changed this meanwhile">
       <p>
-        It was changed <Time at={theirs.body.updatedAt} />. Yours is not saved.
+        {who === undefined ? 'It was' : `${who} has`} changed <Time at={theirs.body.updatedAt} />. Yours is
+        not saved.
       </p>
       <ThreeVersions found={saved} theirs={definitionOf(theirs.body)} mine={mine} />
       <Group mt="sm">

@@ -102,7 +102,7 @@ export function DefinitionForm<T>({
 }
 
 /** What was left empty is not sent: the server has a default for it, or says that it is required. */
-const filled = (definition: JsonObject): JsonObject =>
+export const filled = (definition: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(definition).filter(([, value]) => value !== undefined && value !== ''));
 
 /** Members that are shown and not sent. */

@@ -1,8 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { useName } from '../app/filters';
-import { editedServiceQuery, mappingsQuery } from '../api/queries';
+import { editedQuery } from '../api/lists';
+import { mappingsQuery } from '../api/queries';
+import type { Service } from '../api/shapes';
 import { Failure, Page, Waiting } from '../parts/page';
-import { EMPTY_SERVICE, definitionOf } from './editor/definition';
+import { definitionOf } from '../forms/definition-form';
+import { EMPTY_SERVICE } from './editor/definition';
 import { ServiceForm } from './editor/service-form';
 
 export function NewService() {
@@ -15,7 +18,7 @@ export function NewService() {
 export function EditService() {
   const name = useName();
   const { data: mappings, error: unknownMappings } = useQuery(mappingsQuery);
-  const { data: service, error } = useQuery(editedServiceQuery(name));
+  const { data: service, error } = useQuery(editedQuery<Service>('services', name));
   if (mappings === undefined || service === undefined) {
     const failed = error ?? unknownMappings;
     return <Page title={name}>{failed === null ? <Waiting /> : <Failure error={failed} />}</Page>;

@@ -1,14 +1,8 @@
 /** A service's definition as the editor holds it: what is sent, with members of any value while they are typed. */
+import { filled } from '../../forms/definition-form';
 import { isObject, token, type JsonObject } from '../../forms/values';
 
 export const EMPTY_SERVICE: JsonObject = { name: '', metrics: { '': {} }, condition: '' };
-
-/** Members that are shown and not sent. */
-const SHOWN = new Set(['id', 'version', 'createdAt', 'updatedAt', 'managedBy', 'state']);
-
-/** Returns what of a stored service is its definition. */
-export const definitionOf = (service: object): JsonObject =>
-  Object.fromEntries(Object.entries(service).filter(([name]) => !SHOWN.has(name)));
 
 export interface Metric {
   /** Stays the same while the metric is renamed. */
@@ -26,9 +20,8 @@ export const metricsOf = (definition: JsonObject): Metric[] =>
 
 /** Returns the definition as it is sent: metrics by name, and nothing that was left empty. */
 export function sent(definition: JsonObject, metrics: readonly Metric[]): JsonObject {
-  const filled = Object.entries(definition).filter(([, value]) => value !== undefined && value !== '');
   const byName = Object.fromEntries(metrics.map(({ name, choice }) => [name, choice]));
-  return { ...Object.fromEntries(filled), metrics: byName };
+  return { ...filled(definition), metrics: byName };
 }
 
 /** Names that come twice: an object can't tell the server of them. */
