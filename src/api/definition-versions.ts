@@ -2,7 +2,6 @@ import type { EntityManager } from 'typeorm';
 import { currentCaller } from '../common/caller';
 import { storableJson } from '../common/json';
 import { PROGRAM } from '../database/audit';
-import type { Database } from '../database/database';
 import type { DefinitionStore } from '../database/definitions';
 import type { DefinitionRow } from '../database/entities';
 import type { Sql } from '../database/sql-pool';
@@ -43,16 +42,11 @@ const COLUMNS = `version, at, actor, via, definition, names, deleted_at IS NOT N
  * deleted definition stay until the retention of the audit is over.
  */
 export class DefinitionVersions {
-  private readonly database: Database;
-  private readonly kind: string;
-
   /** @param apart columns that are no part of a version: tokens, and what the program counts */
   constructor(
     private readonly store: Pick<DefinitionStore<DefinitionRow>, 'database' | 'kind' | 'columnDefaults'>,
     private readonly apart: readonly string[],
-  ) {
-    ({ database: this.database, kind: this.kind } = store);
-  }
+  ) {}
 
   /** Writes versions, and the one before each if it is not there: another release may have made it. */
   async add(manager: EntityManager, versions: readonly NewVersion[]): Promise<void> {
@@ -68,7 +62,7 @@ export class DefinitionVersions {
        SELECT $1, r.* FROM jsonb_to_recordset($2::jsonb) AS r (definition_id uuid, version int, at timestamptz, actor text,
          via text, user_id uuid, definition jsonb, names jsonb)
        ON CONFLICT DO NOTHING`,
-      [this.kind, storableJson(JSON.stringify(rows))],
+      [this.store.kind, storableJson(JSON.stringify(rows))],
     );
     await manager.query(
       `DELETE FROM definition_versions v USING unnest($1::uuid[], $2::int[]) AS newest (id, version)
@@ -99,10 +93,10 @@ export class DefinitionVersions {
 
   /** Returns versions, newest first. @param before only those below this one */
   async list(id: string, limit: number, before: number | undefined): Promise<StoredVersion[]> {
-    const versions = await this.database.rows<StoredVersion & Record<string, unknown>>(
+    const versions = await this.store.database.rows<StoredVersion & Record<string, unknown>>(
       `SELECT ${COLUMNS} FROM definition_versions
        WHERE definition_id = $1 AND kind = $2 AND ($3::int IS NULL OR version < $3) ORDER BY version DESC LIMIT $4`,
-      [id, this.kind, before ?? null, limit],
+      [id, this.store.kind, before ?? null, limit],
     );
     return this.withAllColumns(versions);
   }
@@ -116,19 +110,19 @@ export class DefinitionVersions {
 
   /** Counts the versions that are kept. */
   async count(id: string): Promise<number> {
-    const [row] = await this.database.rows<{ count: number }>(
+    const [row] = await this.store.database.rows<{ count: number }>(
       'SELECT count(*)::int AS count FROM definition_versions WHERE definition_id = $1 AND kind = $2',
-      [id, this.kind],
+      [id, this.store.kind],
     );
     return row!.count;
   }
 
   /** Returns one version. @param version undefined for the newest */
   async get(id: string, version: number | undefined): Promise<StoredVersion | undefined> {
-    const versions = await this.database.rows<StoredVersion & Record<string, unknown>>(
+    const versions = await this.store.database.rows<StoredVersion & Record<string, unknown>>(
       `SELECT ${COLUMNS} FROM definition_versions
        WHERE definition_id = $1 AND kind = $2 AND ($3::int IS NULL OR version = $3) ORDER BY version DESC LIMIT 1`,
-      [id, this.kind, version ?? null],
+      [id, this.store.kind, version ?? null],
     );
     return (await this.withAllColumns(versions))[0];
   }
