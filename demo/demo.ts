@@ -94,7 +94,7 @@ export class Demo {
     });
     const source = { name: 'prometheus', format: 'alertmanager', params: {} };
     const { token } = (await this.api.create('/sources', source)) as { token: string };
-    void this.sendAlerts(this.api.as(token));
+    void this.sendAlerts(new Api(this.url, token));
   }
 
   /** Sends what a Prometheus would: a disk that fills up, and is emptied. */
@@ -109,7 +109,7 @@ export class Demo {
         ...disk(`db-${1 + (Math.floor(round / 2) % 3)}`),
         ...(isOver ? { endsAt: inSeconds(0) } : {}),
       };
-      await prometheus.post('/../v2/alerts', [alert]).catch(() => undefined);
+      await prometheus.post('/api/v2/alerts', [alert]).catch(() => undefined);
       await sleep(ALERT_EVERY_MS);
     }
   }
