@@ -6,6 +6,7 @@ import { one, useFilters } from '../app/filters';
 import { AppLink } from '../app/link';
 import { useMay } from '../app/rights';
 import { useSettled } from '../app/settled';
+import { More } from '../parts/list';
 import { Empty, Failure, Page, Waiting } from '../parts/page';
 import { PhaseFilter } from './services/phase-filter';
 import { ServiceFilters } from './services/service-filters';
@@ -68,15 +69,7 @@ export function Services() {
             {services.length} of {total} shown
           </span>
         )}
-        {list.hasNextPage ? (
-          <Button
-            variant="default"
-            onClick={() => void list.fetchNextPage()}
-            aria-busy={list.isFetchingNextPage}
-          >
-            Show more
-          </Button>
-        ) : null}
+        <More list={list} />
       </Group>
     </Page>
   );

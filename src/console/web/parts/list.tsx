@@ -43,15 +43,7 @@ export function List<T>({ list, what, teach, children }: ListProps<T>) {
       {items.length > 0 ? (
         <Group justify="space-between">
           <span role="status">{countWords(items.length, what, list)}</span>
-          {list.hasNextPage ? (
-            <Button
-              variant="default"
-              onClick={() => void list.fetchNextPage()}
-              aria-busy={list.isFetchingNextPage}
-            >
-              Show more
-            </Button>
-          ) : null}
+          <More list={list} />
         </Group>
       ) : null}
     </>
@@ -64,3 +56,15 @@ function countWords<T>(shown: number, what: string, { data, hasNextPage }: Liste
   if (totalAtLeast !== undefined) return `${shown} of more than ${totalAtLeast} ${what}`;
   return hasNextPage ? `the first ${shown} ${what}` : `${shown} ${what}`;
 }
+
+interface MoreProps {
+  list: Pick<Listed<never>, 'hasNextPage' | 'isFetchingNextPage' | 'fetchNextPage'>;
+}
+
+/** Button that reads the next page of a list, where there is one. */
+export const More = ({ list }: MoreProps) =>
+  list.hasNextPage ? (
+    <Button variant="default" onClick={() => void list.fetchNextPage()} aria-busy={list.isFetchingNextPage}>
+      Show more
+    </Button>
+  ) : null;
