@@ -271,12 +271,16 @@ interface Story {
 }
 
 /**
- * What the rule must have made of the readings there were. The last one before the kill was written down, and may or
- * may not have been evaluated.
+ * What the rule must have made of the readings there were. A reading is written and evaluated side by side: the last
+ * one before the kill may be written and not evaluated, or evaluated and not written.
  */
 function polledViolations(sightings: number[], triggers: number[], story: Story): string[] {
   const last = sightings.filter((at) => at <= story.killedAt).at(-1);
-  const variants = [undefined, last].map((unevaluated) => replay(sightings, triggers, unevaluated));
+  const unwritten = triggers.filter(
+    (at) => !sightings.includes(at) && at <= story.killedAt && at > story.killedAt - INTERVAL_MS - SLACK_MS,
+  );
+  const read = [...sightings, ...unwritten.slice(-1)].sort((a, b) => a - b);
+  const variants = [undefined, last].map((unevaluated) => replay(read, triggers, unevaluated));
   const violations = variants.find((variant) => variant.length === 0) ?? variants[0]!;
   if (violations.length > 0) {
     const seen = sightings.map((at) => (triggers.includes(at) ? `${clock(at)} (trigger)` : clock(at)));
