@@ -76,6 +76,8 @@ class Scene {
   private readonly violations: string[] = [];
   private readonly played: Record<string, number> = {};
   private readonly lags: number[] = [];
+  /** Polls that each process did not do, by process and reason. */
+  private readonly dropped = new Map<string, number>();
   private readonly underWay = new Set<string>();
   /** The least of a quarter has nothing in it that a mischief takes for a while. */
   private readonly leastMb = Array.from({ length: QUARTERS }, () => Infinity);
@@ -162,7 +164,7 @@ class Scene {
       this.underWay.delete(mischief.name);
       const took = ((performance.now() - begun) / 1000).toFixed(1);
       tell(
-        `${new Date().toISOString().slice(11, 19)} ${took.padStart(6)} s  ${mischief.name}${failure === undefined ? '' : `: ${failure}`}`,
+        `${clock()} ${took.padStart(6)} s  ${mischief.name}${failure === undefined ? '' : `: ${failure}`}`,
       );
       if (failure !== undefined) this.violations.push(`${mischief.name}: ${failure}`);
     }
@@ -187,12 +189,24 @@ class Scene {
           .catch((error: Error) => ({ status: error.message }));
         if (health.status !== 200) this.violations.push(`a process does not answer: ${health.status}`);
         const { body } = await one.root.get('/metrics').catch(() => ({ body: '' }));
+        this.tellDropped(one.pid, body as string, tell);
         const [, lag] = /^nodejs_eventloop_lag_p99_seconds (\S+)/m.exec(body as string) ?? [];
         if (lag === undefined) continue;
         this.lags.push(Number(lag));
         if (Number(lag) > LOOP_P99_SECONDS)
           tell(`          the loop was late by ${lag} s: ${[...meanwhile].join(', ')}`);
       }
+    }
+  }
+
+  private tellDropped(pid: number, metrics: string, tell: (line: string) => void): void {
+    for (const [, reason, total] of metrics.matchAll(
+      /^monscale_polls_dropped_total\{reason="(\w+)"\} (\d+)/gm,
+    )) {
+      const key = `${pid} ${reason}`;
+      const more = Number(total) - (this.dropped.get(key) ?? 0);
+      if (more > 0) tell(`${clock()}  ${more} polls dropped by ${pid}: ${reason}`);
+      this.dropped.set(key, Number(total));
     }
   }
 
@@ -223,6 +237,8 @@ class Scene {
     rmSync(this.stage.folder, { recursive: true, force: true });
   }
 }
+
+const clock = (): string => new Date().toISOString().slice(11, 19);
 
 function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((one, other) => one - other);
