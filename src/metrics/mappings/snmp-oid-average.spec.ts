@@ -79,7 +79,7 @@ describe('snmp_oid_average', () => {
 
   it('has the time that listing the nodes leaves', async () => {
     const slow = async () => {
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await new Promise((resolve) => setTimeout(resolve, 350));
       return [{ ...NAMED, address: '127.78.0.9' }];
     };
     await expect(read({}, slow)).rejects.toThrow(/no answer in 0\.[012]\d* s: /);
