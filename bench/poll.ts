@@ -11,6 +11,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { SLOTS } from '../src/common/ids';
 import { BenchProgram, printTable, sleep } from './program';
 
 const RESPONDER = resolve(__dirname, 'peers/common/snmpresp.c');
@@ -119,7 +120,10 @@ async function define(program: BenchProgram, setting: Setting): Promise<void> {
   const choice = `jsonb_set(jsonb_set(s.metrics->'m0', '{params,host}', to_jsonb(${host})), '{params,oid}', to_jsonb(${oid}))`;
   // Each poll of one that flips is a change every second time.
   const flipping = Math.min(services, Math.round((services * changing * interval) / 30));
+  // As the API gives them: an agent's services share slots, 256 in each.
+  const slot = `('x' || left(md5((c.n - 1) % ${hosts} || '#' || (c.n - 1) / ${hosts} / 256), 4))::bit(16)::int % ${SLOTS}`;
   await program.copyService('template', services, {
+    slot,
     // Of c.n, so that each row has its own.
     metrics: `(SELECT jsonb_object_agg('m' || i, ${choice}) FROM generate_series(0 * c.n, ${metrics - 1}) i)`,
     series: `(SELECT jsonb_object_agg('m' || i, g.n * 100 + i) FROM (SELECT nextval('series_group_id') AS n WHERE c.n > 0) g,

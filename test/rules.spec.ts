@@ -175,18 +175,12 @@ describe('rules that can be trusted', () => {
     async () => {
       const scaling = { infrastructure: 'web', direction: 'up', wisdomSeconds: 4 };
       await watch('twin', scaling);
-      // In the same slot, so that both are evaluated at the same moments.
-      const shadow = await watch('twin-shadow', {
+      // They ask the same Redis: in one slot, both are evaluated at the same moments.
+      await watch('twin-shadow', {
         ...scaling,
         mode: 'shadow',
         metrics: definition('twin').metrics,
       });
-      await world.rows(
-        'UPDATE services SET slot = (SELECT slot FROM services WHERE name = $1) WHERE id = $2',
-        ['twin', shadow.id],
-      );
-      // Workers learn of what the API changes.
-      await api.patch('/services/twin-shadow', { description: 'in the slot of twin' });
       await until(async () => (await phaseOf('twin-shadow')) === 'ok', 5_000);
       await fill('twin');
       await until(() => told('twin').length === 2, 15_000);

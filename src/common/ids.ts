@@ -39,7 +39,7 @@ export const isId = (text: string): boolean => validate(text);
 /** Number of slots that a polling interval is divided into. */
 export const SLOTS = 16_384;
 
-/** Returns the slot of a service: a stable hash of its id, evenly spread over `0 … SLOTS - 1`. */
-export function slotOf(id: string): number {
-  return createHash('sha256').update(id).digest().readUInt16BE(0) % SLOTS;
+/** Returns the slot of a key, such as a service's id: a stable hash, evenly spread over `0 … SLOTS - 1`. */
+export function slotOf(key: string): number {
+  return createHash('sha256').update(key).digest().readUInt16BE(0) % SLOTS;
 }

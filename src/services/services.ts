@@ -9,7 +9,6 @@ import { check, checked, collect, step, within } from '../common/check';
 import { choiceErrors, maskedParams, sealedParams, type Chosen } from '../common/choice';
 import { didYouMean } from '../common/did-you-mean';
 import { InvalidInput, type FieldError } from '../common/errors';
-import { slotOf } from '../common/ids';
 import { own, put } from '../common/records';
 import { Secrets } from '../common/secrets';
 import { Database } from '../database/database';
@@ -23,6 +22,7 @@ import { compileCondition, CONDITION_FUNCTIONS, ConditionError, isMetricName } f
 import { MAX_WINDOW_READINGS } from '../engine/window';
 import { PolicyRegistry } from '../policies/policy-registry';
 import { refuseCircles } from './dependencies';
+import { NOT_PLACED, PollSlots } from './poll-slots';
 import { DependencyDto, MetricDto, namedActions, namedServices, ServiceDto } from './service.dto';
 
 const MAX_METRICS = 100;
@@ -45,6 +45,8 @@ export class Services extends VersionedDefinitions<ServiceRow> {
     slot: null,
   };
 
+  private readonly slots: PollSlots;
+
   constructor(
     database: Database,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -59,6 +61,7 @@ export class Services extends VersionedDefinitions<ServiceRow> {
       new DefinitionStore(database, clock, ServiceRow, 'service', { isLabelled: true, writes: 'editor' }),
       secrets,
     );
+    this.slots = new PollSlots(metrics, secrets);
   }
 
   /** Finds the infrastructures and actions that the bodies name; unknown ones are left out. */
@@ -139,7 +142,7 @@ export class Services extends VersionedDefinitions<ServiceRow> {
       metrics: this.sealedMetrics(metrics, infrastructureId, before),
       series: { ...before?.series },
       polled: Object.values(metrics).some(({ type }) => !this.metrics.isPushed(type)),
-      slot: slotOf(id),
+      slot: before?.slot ?? NOT_PLACED,
       infrastructureId,
       actionIds,
       recoveryActionIds,
@@ -231,8 +234,13 @@ export class Services extends VersionedDefinitions<ServiceRow> {
     return sealed;
   }
 
-  /** Gives the series of new metrics their numbers; existing ones keep theirs, also those of metrics that are gone. */
   protected override async beforehand(manager: EntityManager, rows: ServiceRow[]): Promise<void> {
+    await this.numberSeries(manager, rows);
+    await this.slots.assign(manager, rows);
+  }
+
+  /** Gives the series of new metrics their numbers; existing ones keep theirs, also those of metrics that are gone. */
+  private async numberSeries(manager: EntityManager, rows: ServiceRow[]): Promise<void> {
     const fresh = rows.filter(({ series, metrics }) =>
       Object.keys(metrics).some((name) => !Object.hasOwn(series, name)),
     );
