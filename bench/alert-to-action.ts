@@ -10,6 +10,9 @@ import { BenchProgram, printTable, quantile, sleep } from './program';
 import { Sink } from './sink';
 
 const PAUSE_MS = 10;
+/** Quiet time before an alert, longer than connections without use stay open. */
+const QUIET_MS = 15_000;
+const AFTER_QUIET = 5;
 const PEER_ALERTS = 500;
 
 async function main(): Promise<void> {
@@ -24,10 +27,11 @@ export async function measureOneByOne(
   const sink = await Sink.start();
   const program = await BenchProgram.start();
   try {
-    await defineBreachable(program, alerts, sink);
+    const services = alerts + AFTER_QUIET;
+    await defineBreachable(program, services, sink);
     await evaluateOnce(
       program,
-      Array.from({ length: alerts }, (_, n) => `copy-${n + 1}`),
+      Array.from({ length: services }, (_, n) => `copy-${n + 1}`),
     );
     return await oneByOne(program, alerts, sink);
   } finally {
@@ -54,6 +58,13 @@ async function oneByOne(program: BenchProgram, alerts: number, sink: Sink) {
     await sleep(PAUSE_MS);
   }
   const [p50, p99] = [quantile(latencies, 0.5), quantile(latencies, 0.99)];
+  const afterQuiet: number[] = [];
+  for (let n = alerts + 1; n <= alerts + AFTER_QUIET; n++) {
+    await sleep(QUIET_MS);
+    const sentAt = performance.now();
+    await program.post('/api/v1/alerts', { labels: { name: `copy-${n}` } });
+    afterQuiet.push((await sink.arrival(`copy-${n}`)) - sentAt);
+  }
   const line = runPeer(
     'prometheus/bench_d_latency.sh',
     ['am', PEER_ALERTS, PAUSE_MS],
@@ -64,6 +75,7 @@ async function oneByOne(program: BenchProgram, alerts: number, sink: Sink) {
   printTable(`${latencies.length} alerts one by one, POST to webhook, ms`, [
     ['p50', p50],
     ['p99', p99],
+    [`first after ${QUIET_MS / 1000} s of nothing, median of ${AFTER_QUIET}`, quantile(afterQuiet, 0.5)],
     ['Alertmanager, no rule, nothing durable: p50', peer?.p50 ?? '-'],
     ['Alertmanager, no rule, nothing durable: p99', peer?.p99 ?? '-'],
     ['answer (202) p50', quantile(answers, 0.5)],

@@ -57,13 +57,18 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const APPLICATION = 'monscale';
 const AT_ONCE = 10;
 const COPIES_AT_ONCE = 5;
+/**
+ * Number of connections of each pool that stay open when nothing is asked, with the statements they have prepared: the
+ * first alert after a quiet time does not wait for new ones.
+ */
+const KEPT = 2;
 
 /**
  * Returns the pool that TypeORM and most of our own SQL share. It pipelines: statements issued together are sent
  * together.
  */
 export function createDataSource(url: string): DataSource {
-  return dataSource(url, { ...TIMEOUTS, max: AT_ONCE, pipeline: true });
+  return dataSource(url, { ...TIMEOUTS, min: KEPT, max: AT_ONCE, pipeline: true });
 }
 
 /** Returns connections for COPY, which can't be pipelined. */
@@ -89,12 +94,19 @@ export const createKeyedPool = (url: string): Pool =>
     onConnect: (client) => client.query(BY_KEYS).then(() => undefined),
   });
 
+/** Opens the connections that a pool keeps, as far as the server has room for them. */
+export async function openKept(pool: Pool): Promise<void> {
+  const opened = await Promise.allSettled(Array.from({ length: KEPT }, () => pool.connect()));
+  for (const one of opened) if (one.status === 'fulfilled') one.value.release();
+}
+
 function createPool(url: string, given: PoolConfig): Pool {
   const pool = new Pool({
     connectionString: url,
     application_name: APPLICATION,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
+    min: KEPT,
     ...TIMEOUTS,
     ...given,
   });

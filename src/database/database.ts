@@ -6,7 +6,7 @@ import { programClock } from '../common/clock';
 import { heard } from '../common/heard';
 import { messageOf, Unavailable } from '../common/errors';
 import { assertSameKey, WrongKey } from './secret-key';
-import { createCopyPool, createDataSource, createKeyedPool } from './data-source';
+import { createCopyPool, createDataSource, createKeyedPool, openKept } from './data-source';
 import { assertMigrated, knownTo, migrate } from './migrate';
 import { assertKnown, WrongDatabase } from './schema';
 import { asUnavailable, isReadOnly, SqlPool, type Copying, type Sql } from './sql-pool';
@@ -97,6 +97,7 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
         await this.migrate();
         await assertSameKey((text, values) => this.source.query(text, values), this.config);
         for (let times = 0; times < FIRST_SYNCS; times++) await this.syncClock();
+        await Promise.all(this.ownPools.map(openKept));
         this.isOpen = true;
         attempted();
         return;

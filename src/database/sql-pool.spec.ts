@@ -1,7 +1,9 @@
 import { openTestDatabase } from '../../test/databases';
+import { until } from '../../test/program';
 import { newId } from '../common/ids';
 import { Unavailable } from '../common/errors';
 import { integers, uuids } from './binary-format';
+import { createKeyedPool, openKept } from './data-source';
 import type { Database } from './database';
 import { asUnavailable, isReadOnly } from './sql-pool';
 
@@ -21,6 +23,25 @@ describe('pools of connections', () => {
     'INSERT INTO things VALUES ($1, 1)',
     [id],
   ];
+
+  test('two connections stay open when nothing is asked, with what they have prepared', async () => {
+    const pool = createKeyedPool(process.env.TEST_DATABASE_URL!);
+    (pool as unknown as { options: { idleTimeoutMillis: number } }).options.idleTimeoutMillis = 50;
+    const pid = async () =>
+      (await pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid, pg_sleep(0.1)')).rows[0]!.pid;
+    try {
+      await openKept(pool);
+      expect(pool.totalCount).toBe(2);
+      const pids = await Promise.all(Array.from({ length: 5 }, pid));
+      expect(new Set(pids).size).toBe(5);
+      await until(async () => pool.totalCount === 2, 5_000);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect(pool.totalCount).toBe(2);
+      expect(pids).toContain(await pid());
+    } finally {
+      await pool.end();
+    }
+  });
 
   test('statements of a transaction that are asked for at once run in their order', async () => {
     const id = newId();
