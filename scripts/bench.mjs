@@ -14,7 +14,7 @@ if (!name || !existsSync(file)) {
   );
   process.exit(1);
 }
-await setUp();
+await setUp({ forTests: true });
 spawn(process.execPath, ['-r', '@swc-node/register', file, ...args], { stdio: 'inherit', cwd: root }).on(
   'exit',
   (code) => process.exit(code ?? 1),

@@ -1,6 +1,6 @@
 // Starts the demo (`run`), or takes the pictures of the docs in it (`screenshots`), on what is built now.
 import { run, setUp } from './setup.mjs';
 
-await setUp();
+await setUp({ forTests: true });
 const file = `demo/${process.argv[2] === 'screenshots' ? 'screenshots' : 'run'}.ts`;
 process.exit(await run(process.execPath, ['-r', '@swc-node/register', file], { stdio: 'inherit' }));

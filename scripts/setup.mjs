@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -30,24 +30,26 @@ const built = join(root, 'dist');
 const stamp = join(built, '.sources');
 /** A folder named `dist` is ignored by git at any depth. */
 const workshop = join(root, '.build');
-/** Of the compiler, by which it knows what has changed. */
-const NOTES = '.tsbuildinfo';
+/** Lock file that npm leaves of what it has installed. */
+const INSTALLED = 'node_modules/.package-lock.json';
 const CONSOLE = join('src', 'console', 'web');
 
 /**
  * Installs and builds what is missing or out of date; looks, and does nothing more, when all is there. A checkout is
  * worked on where it is; what is installed keeps its data where it is started.
+ *
+ * @param forTests also what only tests, benchmarks and the demo need
  */
-export async function setUp() {
+export async function setUp({ forTests = false } = {}) {
   requireNode(20, 19);
   if (!isCheckout) return;
   process.chdir(root);
-  if (isInstalled() && isBuilt()) return;
+  if (isInstalled(forTests) && isBuilt()) return;
 
   const unlock = await lock();
   try {
     // Whoever held the lock may have done it.
-    if (!isInstalled()) await install();
+    if (!isInstalled(forTests)) await install(forTests);
     if (!isBuilt()) await build();
   } finally {
     unlock();
@@ -88,24 +90,28 @@ function requireNode(major, minor) {
  * npm writes its own lock file into node_modules at the end of an install, so no stamp of ours is needed: every
  * package of package-lock.json is in there, as wanted. Optional ones may be for other systems.
  */
-function isInstalled() {
-  const installed = packagesIn('node_modules/.package-lock.json');
+function isInstalled(forTests) {
+  const installed = packagesIn(INSTALLED);
   const isAsWanted = ([path, { version, integrity }]) =>
     installed[path]?.version === version && installed[path].integrity === integrity;
-  return Object.entries(packagesIn('package-lock.json'))
-    .filter(([path, { optional, link }]) => path !== '' && !optional && !link)
-    .every(isAsWanted);
+  const isWanted = ([path, { optional, link, dev, devOptional }]) =>
+    path.includes('node_modules/') && !optional && !link && (forTests || (!dev && !devOptional));
+  return Object.entries(packagesIn('package-lock.json')).filter(isWanted).every(isAsWanted);
 }
 
 function packagesIn(file) {
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).packages : {};
 }
 
-async function install() {
+/** Installs packages, whatever NODE_ENV says. Those for tests are added beside a program that may be running. */
+async function install(forTests) {
   console.error('monscale: installing packages (a minute or so)');
-  // Building and testing need the development packages, whatever NODE_ENV says.
-  const code = await run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']);
-  if (code !== 0) fail('npm ci', code);
+  const isAdded = forTests && isInstalled(false);
+  // Those for tests that are there stay there.
+  const some = forTests || existsSync(join('node_modules', 'jest')) ? '--include=dev' : '--omit=dev';
+  const command = isAdded ? ['install', '--no-save'] : ['ci'];
+  const code = await run('npm', [...command, some, '--no-audit', '--no-fund', '--loglevel=error']);
+  if (code !== 0) fail(`npm ${command[0]}`, code);
 }
 
 function isBuilt() {
@@ -118,25 +124,18 @@ async function build() {
   const hash = sourcesHash();
   rmSync(workshop, { recursive: true, force: true });
   mkdirSync(join(workshop, 'old'), { recursive: true });
-  bringLastBuild();
-  const config = {
-    extends: '../tsconfig.build.json',
-    compilerOptions: { outDir: 'dist', rootDir: '..', incremental: true, tsBuildInfoFile: NOTES },
-  };
-  writeFileSync(join(workshop, 'tsconfig.json'), JSON.stringify(config));
   const codes = await Promise.all([
-    run('node_modules/.bin/tsc', ['-p', '.build/tsconfig.json']),
+    run(process.execPath, ['scripts/compile.mjs', join('.build', 'dist')]),
     bringConsole(join('.build', 'dist', 'console')),
   ]);
   const code = codes.find((one) => one !== 0) ?? 0;
   if (code === 0) {
     writeFileSync(join(workshop, 'dist', '.sources'), hash);
-    renameSync(join(workshop, NOTES), join(workshop, 'dist', NOTES));
     if (existsSync(built)) renameSync(built, join(workshop, 'old', 'dist'));
     renameSync(join(workshop, 'dist'), built);
   }
   rmSync(workshop, { recursive: true, force: true });
-  if (code !== 0) fail(codes[0] === 0 ? 'vite build' : 'tsc', code);
+  if (code !== 0) fail(codes[0] === 0 ? 'vite build' : 'compiling', code);
 }
 
 /** Brings the console's page from the last build, or builds it where its source has changed since. */
@@ -165,24 +164,15 @@ const consoleSources = () => [
   ...[CONSOLE, join('src', 'engine')].flatMap((folder) => filesIn(folder)),
 ];
 
-/**
- * Only what has changed since is compiled anew. What has no source any more goes; what is compiled for tests (see
- * test/compile-cache.cjs) is the last build's. The notes have paths from a folder of the root, which both are.
- */
-function bringLastBuild() {
-  if (!existsSync(join(built, NOTES))) return;
-  for (const folder of ['src', 'migrations'])
-    cpSync(join(built, folder), join(workshop, 'dist', folder), {
-      recursive: true,
-      filter: (path) =>
-        !/\.js(\.map)?$/.test(path) || existsSync(relative(built, path).replace(/\.js(\.map)?$/, '.ts')),
-    });
-  cpSync(join(built, NOTES), join(workshop, NOTES));
-}
+/** Sources of the program, by their paths from the root. */
+export const programSources = () =>
+  ['src', 'migrations']
+    .flatMap((folder) => filesIn(folder))
+    .filter((file) => /\.ts$/.test(file) && !/\.d\.ts$/.test(file) && !file.startsWith(CONSOLE));
 
 const sourcesHash = () =>
   hashOf([
-    ...['package-lock.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json'],
+    ...['package-lock.json', 'nest-cli.json', 'tsconfig.json', join('scripts', 'compile.mjs')],
     ...['src', 'migrations'].flatMap((folder) => filesIn(folder)),
   ]);
 

@@ -8,7 +8,7 @@ setTimeout(() => {
   process.kill(process.pid, 'SIGTERM');
 }, LIMIT_MINUTES * 60_000).unref();
 
-await setUp();
+await setUp({ forTests: true });
 const args = process.argv.slice(2);
 const checks = [
   ['npm', 'run', '--silent', 'typecheck'],
