@@ -1,13 +1,13 @@
+/**
+ * The environment, read and checked once. No other code of the program reads `process.env`, except for secrets that a
+ * definition names by `{"env": "MONSCALE_PARAM_…"}`; the command line, a program of its own, reads what it needs.
+ */
 import { isIP } from 'node:net';
 import { join, resolve, sep } from 'node:path';
 import { isatty } from 'node:tty';
 import { isUnknown, type VariableName } from './variables';
 
-/**
- * Roles of a process. This file reads and checks the environment once. No other code of the program reads
- * `process.env`, except for secrets that a definition names by `{"env": "MONSCALE_PARAM_…"}`; the command line, a
- * program of its own, reads what it needs.
- */
+/** Roles of a process. */
 export const ROLES = ['api', 'scheduler', 'worker', 'trap'] as const;
 export type Role = (typeof ROLES)[number];
 

@@ -1,9 +1,6 @@
-/**
- * Moment in milliseconds since 1970.
- *
- * Types of the rule engine. Names of durations end in their unit. Nothing here knows a clock, a
- * database or a framework.
- */
+/** Types of the rule engine. Names of durations end in their unit. Nothing here knows a clock, a database or a framework. */
+
+/** Moment in milliseconds since 1970. */
 export type Moment = number;
 
 export const PHASES = ['ok', 'pending', 'alarm', 'unknown'] as const;
