@@ -3,7 +3,7 @@ import { Batcher } from '../common/batcher';
 import { intersection, type Caller, type Role, type Scope } from '../common/caller';
 import { messageOf, Unauthorized } from '../common/errors';
 import { Database } from '../database/database';
-import { GRANTS_OF_TOKEN, GRANTS_OF_USER, type GrantsColumn } from './rights';
+import { GRANTS_OF_TOKEN, GRANTS_OF_USER, type GrantsColumn } from './grants-sql';
 
 /** Beginning of each API token, by which people and scanners of secrets know it. */
 export const TOKEN_PREFIX = 'msc_';

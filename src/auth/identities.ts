@@ -12,7 +12,7 @@ import { Database } from '../database/database';
 import { ApiTokens, TOKEN_PREFIX } from './api-tokens';
 import { clientAddress } from './client-address';
 import { Guesses } from './guesses';
-import { GRANTS_OF_NOBODY, type GrantsColumn } from './rights';
+import { GRANTS_OF_NOBODY, type GrantsColumn } from './grants-sql';
 import { Sessions } from './sessions';
 
 /** Who sent a request. */

@@ -1,4 +1,4 @@
-import { GROUPS_OF_USER } from '../auth/rights';
+import { GROUPS_OF_USER } from '../auth/grants-sql';
 import { Conflict } from '../common/errors';
 
 /** Runs a statement in the transaction of a change. */

@@ -6,7 +6,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { clientAddress } from '../auth/client-address';
 import { hashOf } from '../auth/identities';
-import { GRANTS_OF_USER, type GrantsColumn } from '../auth/rights';
+import { GRANTS_OF_USER, type GrantsColumn } from '../auth/grants-sql';
 import { Sessions } from '../auth/sessions';
 import { Batcher } from '../common/batcher';
 import { currentCaller, type Caller } from '../common/caller';

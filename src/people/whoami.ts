@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { GRANTS_OF_USER, type GrantsColumn } from '../auth/rights';
+import { GRANTS_OF_USER, type GrantsColumn } from '../auth/grants-sql';
 import { ROLES, type Caller, type Grant, type Role } from '../common/caller';
 import { Unauthorized } from '../common/errors';
 import { Database } from '../database/database';
