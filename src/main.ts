@@ -1,4 +1,3 @@
-import 'reflect-metadata';
 import { messageOf } from './common/errors';
 import { standardError, surviveLostReaders } from './common/output';
 import { onUncaught } from './common/uncaught';

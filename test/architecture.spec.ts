@@ -58,7 +58,7 @@ const MAY_IMPORT: Record<string, string[]> = {
 }; // prettier-ignore
 
 /** The program puts the rooms together and may import them all. */
-const PROGRAM = new Set(['main.ts', 'program.ts', 'app.module.ts']);
+const PROGRAM = new Set(['main.ts', 'program.ts', 'app.ts', 'app.module.ts']);
 
 interface Import {
   file: string;

@@ -13,6 +13,8 @@ const { isMainThread } = require('node:worker_threads');
 const DIST = path.join(__dirname, '..', 'dist');
 const FOLDER = path.join(DIST, '.compiled');
 const FILE = path.join(FOLDER, `${process.version}-${v8.cachedDataVersionTag()}`);
+/** Script that imports while it runs, which one that was kept can't. */
+const DYNAMIC = /\bimport\(/;
 /** New modules that make it worth to write all of it again. */
 const WORTH = 100;
 
@@ -52,7 +54,7 @@ Module._extensions['.js'] = function (module, file) {
 const compile = Module.prototype._compile;
 Module.prototype._compile = compileKept;
 function compileKept(content, filename, format) {
-  if (format === 'module' || !filename.endsWith('.js') || content.startsWith('#!'))
+  if (format === 'module' || !filename.endsWith('.js') || content.startsWith('#!') || DYNAMIC.test(content))
     return compile.call(this, content, filename, format);
   const [from, to] = kept.code[filename] ?? [];
   let script;
@@ -60,7 +62,6 @@ function compileKept(content, filename, format) {
     script = new vm.Script(Module.wrap(content), {
       filename,
       cachedData: from === undefined ? undefined : code.subarray(from, to),
-      importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     });
   } catch {
     // Syntax of ES modules, which Node.js recognises.
