@@ -1,4 +1,4 @@
-/** `npm test`: every check, up to the first that fails. `npm test -- <arguments>`: only jest, with those. */
+/** `npm test`: every check; types or style that are wrong end it. `npm test -- <arguments>`: only jest, with those. */
 import { run, setUp } from './setup.mjs';
 
 /** It takes minutes; what hangs in spite of all time limits is ended with everything it started. */
@@ -10,15 +10,24 @@ setTimeout(() => {
 
 await setUp({ forTests: true });
 const args = process.argv.slice(2);
-const checks = [
-  ['npm', 'run', '--silent', 'typecheck'],
-  ['npm', 'run', '--silent', 'lint'],
-];
 const jest = [process.execPath, 'node_modules/jest/bin/jest.js', ...args];
-for (const [command, ...rest] of args.length > 0 ? [jest] : [...checks, jest]) {
-  const code = await run(command, rest, {
-    stdio: ['ignore', 'inherit', 'inherit'],
-    env: { NODE_ENV: 'test' },
-  });
-  if (code !== 0) process.exit(code);
+/** Beside the specs, which mostly wait: they take what is left of the machine. */
+const beside = [
+  ['nice', '-n', '19', 'npm', 'run', '--silent', 'typecheck'],
+  ['nice', '-n', '19', 'npm', 'run', '--silent', 'lint'],
+];
+
+const check = ([command, ...rest]) =>
+  run(command, rest, { stdio: ['ignore', 'inherit', 'inherit'], env: { NODE_ENV: 'test' } });
+
+async function checkBeside() {
+  for (const one of beside) {
+    if ((await check(one)) === 0) continue;
+    console.error(`monscale: ${one.at(-1)} failed`);
+    // The specs with it.
+    process.kill(process.pid, 'SIGTERM');
+  }
 }
+
+const [code] = await Promise.all([check(jest), args.length > 0 ? undefined : checkBeside()]);
+process.exit(code);
