@@ -92,8 +92,8 @@ class ConnectionsModule {}
           prefix: `{monscale:${name}}`,
           createClient: (kind, options) => connections.open(kind, options ?? {}),
           defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
-          // What a dead process had in hand is taken up within ten seconds.
-          settings: { stalledInterval: 2_000, lockDuration: 6_000, maxStalledCount: 3 },
+          // What a dead process had in hand is taken up within seven seconds: before polls every ten are due again.
+          settings: { stalledInterval: 1_500, lockDuration: 4_000, maxStalledCount: 3 },
         }),
       }),
     ),

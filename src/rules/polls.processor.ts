@@ -23,12 +23,19 @@ import { own } from '../common/records';
 const CONCURRENCY = 32;
 
 /**
+ * Least time before the next poll with which a job still begins, as a share of the interval and in milliseconds: what
+ * begins later would have the services in hand when the next poll comes, and cost that one, too.
+ */
+const LEAST_LEFT = 0.2;
+const LEAST_LEFT_MS = 2_000;
+
+/**
  * Worker of the `polls` queue: reads the services of a range of slots, evaluates them as readings come, and commits
  * samples and changes.
  *
  * Up to `CONCURRENCY` jobs run at once. A service is read by one job at a time: while it is in `beingRead`, other jobs
  * leave it out and count it as dropped. It is released when its readings are there, or at the end of its job. A job
- * that begins more than an interval late is dropped as a whole.
+ * that begins when the next one is near, or later, is dropped as a whole.
  */
 @Processor('polls')
 export class PollsProcessor {
@@ -58,7 +65,7 @@ export class PollsProcessor {
     const intervalMs = data.intervalSeconds * 1000;
     // A tick of a clock that was ahead gives no more time than another.
     const leftMs = Math.min(data.dueAt + intervalMs - this.clock.now().getTime(), intervalMs);
-    if (leftMs < 0) return drop('late', due.length);
+    if (leftMs < Math.min(LEAST_LEFT * intervalMs, LEAST_LEFT_MS)) return drop('late', due.length);
     const snapshot = due.filter(({ compiled }) => !this.beingRead.has(compiled.service.id));
     if (snapshot.length < due.length) drop('still_polling', due.length - snapshot.length);
     const began = this.clock.now();
