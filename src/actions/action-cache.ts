@@ -4,6 +4,7 @@ import { opened, readied, type Opener, type Ready } from '../common/ready';
 import { Secrets } from '../common/secrets';
 import { Database } from '../database/database';
 import type { ActionRow } from '../database/entities';
+import { Statement } from '../database/statement';
 import { Permanent, Retryable, type Action, type ActionMappingOptions } from './action';
 import { ActionRegistry } from './action-registry';
 
@@ -18,6 +19,12 @@ interface Page {
 
 /** Largest number of actions kept; when it is reached, all are dropped and made ready again as needed. */
 const PAGES_AT_MOST = 10_000;
+
+/** Reads what an attempt needs of an action. */
+const READ_ACTION = new Statement<Definition>(
+  'action_book',
+  'SELECT type, params, version FROM actions WHERE id = $1',
+);
 
 /** Cache of actions ready to be executed; an action is read again only when its version changes. */
 @Injectable()
@@ -41,11 +48,7 @@ export class ActionCache {
   async open(id: string, version: number): Promise<ReadyAction> {
     const page = this.pages.get(id);
     if (page !== undefined && page.version >= version) return usable(page);
-    const [row] = await this.database.rows<Definition>(
-      'SELECT type, params, version FROM actions WHERE id = $1',
-      [id],
-      'action_book',
-    );
+    const [row] = await READ_ACTION.rows(this.database, [id]);
     if (row === undefined) throw new Permanent('its action was deleted');
     const fresh = { version: row.version, action: readied(this.registry, row, this.secrets) };
     if (this.pages.size >= PAGES_AT_MOST) this.pages.clear();

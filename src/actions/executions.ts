@@ -12,6 +12,7 @@ import { KillSwitch } from '../kill-switch/kill-switch';
 import { Queues } from '../queue/queues';
 import { Rechecks } from '../queue/rechecks';
 import { SignOfLife } from '../database/sign-of-life';
+import { Statement } from '../database/statement';
 import { NOW, NOW_TEXT } from '../queue/claimed-execution';
 import { assertOther } from './approval-by-other';
 import { Claims, lost } from './claims';
@@ -73,35 +74,16 @@ export class Executions {
   }
 
   private async finishAll(endings: OwnEnding[]): Promise<boolean[]> {
-    const rows = await this.database.keyed.rows<Ended>(
-      `WITH ${own(
-        `unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $6::jsonb[], $7::jsonb[], $8::timestamptz[])
-           AS u (id, worker, claim_number, status, next_attempt_at, attempt, waiting, waits_until)`,
-        `e.status = 'running' AND e.lease_owner = u.worker AND e.claim_number = u.claim_number`,
-      )}
-       UPDATE executions e
-       SET status = own.status, lease_owner = NULL, lease_until = NULL, next_attempt_at = own.next_attempt_at,
-         finished_at = CASE WHEN own.status IN ('queued', 'waiting') THEN NULL ELSE ${NOW} END,
-         waiting = own.waiting, waits_until = own.waits_until,
-         asked = CASE WHEN own.status <> 'queued' THEN 0 ELSE e.asked + (own.attempt->>'outcome' = 'not_yet')::int END,
-         attempts = CASE WHEN own.attempt->>'outcome' = 'not_yet' AND e.attempts->-2->>'outcome' = 'not_yet'
-           THEN jsonb_set(e.attempts - -1, '{-1}', (e.attempts->-2) || own.attempt || ${FINISHED} ||
-             jsonb_build_object('times', coalesce((e.attempts->-2->>'times')::int, 1) + 1))
-           ELSE jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || own.attempt || ${FINISHED}) END
-       FROM own WHERE e.id = own.id AND e.id = ANY($1::uuid[])
-       RETURNING ${ENDED}`,
-      [
-        uuids(endings.map(({ claimed }) => claimed.id)),
-        uuids(endings.map(({ claimed }) => claimed.worker)),
-        integers(endings.map(({ claimed }) => claimed.claimNumber)),
-        texts(endings.map(({ ending }) => ending.status)),
-        timestamps(endings.map(({ ending }) => ending.nextAttemptAt ?? null)),
-        jsons(endings.map(({ ending }) => JSON.stringify(ending.attempt))),
-        jsons(endings.map(({ ending }) => (ending.waiting ? JSON.stringify(ending.waiting.facts) : null))),
-        timestamps(endings.map(({ ending }) => ending.waiting?.until ?? ending.notYetUntil ?? null)),
-      ],
-      'executions_finish',
-    );
+    const rows = await FINISH.rows(this.database.keyed, [
+      uuids(endings.map(({ claimed }) => claimed.id)),
+      uuids(endings.map(({ claimed }) => claimed.worker)),
+      integers(endings.map(({ claimed }) => claimed.claimNumber)),
+      texts(endings.map(({ ending }) => ending.status)),
+      timestamps(endings.map(({ ending }) => ending.nextAttemptAt ?? null)),
+      jsons(endings.map(({ ending }) => JSON.stringify(ending.attempt))),
+      jsons(endings.map(({ ending }) => (ending.waiting ? JSON.stringify(ending.waiting.facts) : null))),
+      timestamps(endings.map(({ ending }) => ending.waiting?.until ?? ending.notYetUntil ?? null)),
+    ]);
     const finished = new Set(rows.map(({ id }) => id));
     const now = this.clock.now();
     const left = endings.filter(({ claimed }) => finished.has(claimed.id));
@@ -421,3 +403,25 @@ function personally(now: Date, error?: string, detail?: string): string {
   const at = now.toISOString();
   return JSON.stringify([{ startedAt: at, finishedAt: at, outcome: 'person', error, detail }]);
 }
+
+/** Writes the ends of attempts whose workers still hold them. */
+const FINISH = new Statement<Ended>(
+  'executions_finish',
+  `WITH ${own(
+    `unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $6::jsonb[], $7::jsonb[], $8::timestamptz[])
+            AS u (id, worker, claim_number, status, next_attempt_at, attempt, waiting, waits_until)`,
+    `e.status = 'running' AND e.lease_owner = u.worker AND e.claim_number = u.claim_number`,
+  )}
+        UPDATE executions e
+        SET status = own.status, lease_owner = NULL, lease_until = NULL, next_attempt_at = own.next_attempt_at,
+          finished_at = CASE WHEN own.status IN ('queued', 'waiting') THEN NULL ELSE ${NOW} END,
+          waiting = own.waiting, waits_until = own.waits_until,
+          asked = CASE WHEN own.status <> 'queued' THEN 0 ELSE e.asked + (own.attempt->>'outcome' = 'not_yet')::int END,
+          attempts = CASE WHEN own.attempt->>'outcome' = 'not_yet' AND e.attempts->-2->>'outcome' = 'not_yet'
+            THEN jsonb_set(e.attempts - -1, '{-1}', (e.attempts->-2) || own.attempt || ${FINISHED} ||
+              jsonb_build_object('times', coalesce((e.attempts->-2->>'times')::int, 1) + 1))
+            ELSE jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || own.attempt || ${FINISHED}) END
+        FROM own WHERE e.id = own.id AND e.id = ANY($1::uuid[])
+        RETURNING ${ENDED}`,
+  'by keys',
+);

@@ -4,6 +4,7 @@ import { CLOCK, type Clock } from '../common/clock';
 import { integers, jsons, texts, timestamps, uuids } from '../database/binary-format';
 import { Database } from '../database/database';
 import { isDead, SignOfLife } from '../database/sign-of-life';
+import { Statement } from '../database/statement';
 import {
   CLAIMED,
   LEASE_END,
@@ -50,6 +51,41 @@ const LONGEST_GAP_MS = 60_000;
  */
 export const gapMs = (asked: number): number => Math.min(FIRST_GAP_MS * GROWTH ** asked, LONGEST_GAP_MS);
 
+/** Claims waiting executions that are due, for a question to their targets. */
+const CLAIM_WAITING = new Statement<ClaimedWaiting>(
+  'executions_claim_waiting',
+  `WITH ${mine(
+    '$1',
+    '$2',
+    `${MAY_ACT} AND e.status = 'waiting' AND e.next_attempt_at <= ${NOW} + interval '100 milliseconds'
+            AND ${isFree('$3::bool')}`,
+  )}
+        UPDATE executions e
+        SET lease_owner = a.worker, lease_until = ${LEASE_END}, claim_number = e.claim_number + 1
+        FROM mine a WHERE e.id = a.execution AND e.id = ANY($1::uuid[])
+        RETURNING ${CLAIMED}, e.waiting`,
+  'by keys',
+);
+
+/** Writes what targets answered about waiting executions that their workers still hold. */
+const NOTE_ANSWERS = new Statement<Ended>(
+  'executions_note_waiting',
+  `WITH ${own(
+    `unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $6::jsonb[], $7::jsonb[])
+            AS u (id, worker, claim_number, status, next_attempt_at, attempt, waiting)`,
+    `e.status = 'waiting' AND e.lease_owner = u.worker AND e.claim_number = u.claim_number`,
+  )}
+        UPDATE executions e
+        SET status = own.status, lease_owner = NULL, lease_until = NULL, next_attempt_at = own.next_attempt_at,
+          asked = e.asked + 1, waiting = own.waiting,
+          finished_at = CASE WHEN own.status = 'waiting' THEN NULL ELSE ${NOW} END,
+          attempts = jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || own.attempt ||
+            CASE WHEN own.status = 'waiting' THEN '{}' ELSE jsonb_build_object('finishedAt', ${NOW_TEXT}) END)
+        FROM own WHERE e.id = own.id AND e.id = ANY($1::uuid[])
+        RETURNING ${ENDED}`,
+  'by keys',
+);
+
 /**
  * Executions that their target has accepted. One is free, or claimed by one worker that asks the target; the answer
  * ends the execution or sets the moment of the next question.
@@ -94,20 +130,11 @@ export class WaitingExecutions {
   }
 
   private async takeAll(claims: Claim[]): Promise<(ClaimedWaiting | undefined)[]> {
-    const rows = await this.database.keyed.rows<ClaimedWaiting>(
-      `WITH ${mine(
-        '$1',
-        '$2',
-        `${MAY_ACT} AND e.status = 'waiting' AND e.next_attempt_at <= ${NOW} + interval '100 milliseconds'
-           AND ${isFree('$3::bool')}`,
-      )}
-       UPDATE executions e
-       SET lease_owner = a.worker, lease_until = ${LEASE_END}, claim_number = e.claim_number + 1
-       FROM mine a WHERE e.id = a.execution AND e.id = ANY($1::uuid[])
-       RETURNING ${CLAIMED}, e.waiting`,
-      [uuids(claims.map(({ id }) => id)), uuids(claims.map(({ worker }) => worker)), this.life.canJudge],
-      'executions_claim_waiting',
-    );
+    const rows = await CLAIM_WAITING.rows(this.database.keyed, [
+      uuids(claims.map(({ id }) => id)),
+      uuids(claims.map(({ worker }) => worker)),
+      this.life.canJudge,
+    ]);
     const byId = new Map(rows.map((row) => [row.id, row]));
     return claims.map(({ id }) => {
       const claimed = byId.get(id);
@@ -121,31 +148,15 @@ export class WaitingExecutions {
     const again = answers.map(({ claimed, followed }) =>
       followed.status === 'waiting' ? new Date(now.getTime() + gapMs(claimed.asked + 1)) : null,
     );
-    const rows = await this.database.keyed.rows<Ended>(
-      `WITH ${own(
-        `unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $6::jsonb[], $7::jsonb[])
-           AS u (id, worker, claim_number, status, next_attempt_at, attempt, waiting)`,
-        `e.status = 'waiting' AND e.lease_owner = u.worker AND e.claim_number = u.claim_number`,
-      )}
-       UPDATE executions e
-       SET status = own.status, lease_owner = NULL, lease_until = NULL, next_attempt_at = own.next_attempt_at,
-         asked = e.asked + 1, waiting = own.waiting,
-         finished_at = CASE WHEN own.status = 'waiting' THEN NULL ELSE ${NOW} END,
-         attempts = jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || own.attempt ||
-           CASE WHEN own.status = 'waiting' THEN '{}' ELSE jsonb_build_object('finishedAt', ${NOW_TEXT}) END)
-       FROM own WHERE e.id = own.id AND e.id = ANY($1::uuid[])
-       RETURNING ${ENDED}`,
-      [
-        uuids(answers.map(({ claimed }) => claimed.id)),
-        uuids(answers.map(({ claimed }) => claimed.worker)),
-        integers(answers.map(({ claimed }) => claimed.claimNumber)),
-        texts(answers.map(({ followed }) => followed.status)),
-        timestamps(again),
-        jsons(answers.map(({ followed }) => JSON.stringify(followed.attempt))),
-        jsons(answers.map(({ followed }) => JSON.stringify(followed.waiting))),
-      ],
-      'executions_note_waiting',
-    );
+    const rows = await NOTE_ANSWERS.rows(this.database.keyed, [
+      uuids(answers.map(({ claimed }) => claimed.id)),
+      uuids(answers.map(({ claimed }) => claimed.worker)),
+      integers(answers.map(({ claimed }) => claimed.claimNumber)),
+      texts(answers.map(({ followed }) => followed.status)),
+      timestamps(again),
+      jsons(answers.map(({ followed }) => JSON.stringify(followed.attempt))),
+      jsons(answers.map(({ followed }) => JSON.stringify(followed.waiting))),
+    ]);
     const noted = new Set(rows.map(({ id }) => id));
     void this.queues.addWaiting(
       answers.flatMap(({ claimed: { id, asked } }, index) => {

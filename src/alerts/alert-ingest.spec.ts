@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { openTestDatabase } from '../../test/databases';
 import { newId } from '../common/ids';
 import type { Database } from '../database/database';
+import type { StatementName } from '../database/sql-pool';
 import type { Queues } from '../queue/queues';
 import type { IncomingAlert } from './alert';
 import { LocalAlertDispatch } from './local-alert-dispatch';
@@ -199,7 +200,7 @@ describe('plans of batches', () => {
         const ingest = new AlertIngest(
           {
             keyed: {
-              rows: (text: string, values: unknown[], name: string) => {
+              rows: (text: string, values: unknown[], name: StatementName) => {
                 texts.push(text);
                 return database.keyed.rows(text, values, name);
               },

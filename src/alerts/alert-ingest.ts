@@ -4,6 +4,7 @@ import { CLOCK, type Clock } from '../common/clock';
 import { messageOf, Unavailable } from '../common/errors';
 import { telemetry } from '../common/telemetry';
 import { Database } from '../database/database';
+import { Statement } from '../database/statement';
 import { Queues } from '../queue/queues';
 import type { AlertSource, IncomingAlert } from './alert';
 import type { KeptAlert } from './dedup';
@@ -31,8 +32,11 @@ const MANY_ALERTS = 200;
 const ALERTS_IN_MEMORY = 50_000;
 
 /** Services whose alerts end at other moments than before. */
-const SERVICES_FED = `SELECT m.service_id AS id, u.at FROM unnest($1::uuid[], $2::timestamptz[]) AS u (alert_id, at)
-  JOIN alert_matches m ON m.alert_id = u.alert_id`;
+const SERVICES_FED = new Statement<{ id: string; at: Date }>(
+  'intake_sooner',
+  `SELECT m.service_id AS id, u.at FROM unnest($1::uuid[], $2::timestamptz[]) AS u (alert_id, at)
+   JOIN alert_matches m ON m.alert_id = u.alert_id`,
+);
 
 /**
  * Commits alerts, whatever way they came, before they are answered as accepted.
@@ -140,11 +144,10 @@ export class AlertIngest {
   private async lookSooner(alerts: readonly KeptAlert[]): Promise<void> {
     if (alerts.length === 0) return;
     try {
-      const services = await this.database.rows<{ id: string; at: Date }>(
-        SERVICES_FED,
-        [alerts.map(({ id }) => id), alerts.map(({ endsAt }) => endsAt)],
-        'intake_sooner',
-      );
+      const services = await SERVICES_FED.rows(this.database, [
+        alerts.map(({ id }) => id),
+        alerts.map(({ endsAt }) => endsAt),
+      ]);
       await this.queues.addServices(services, this.clock.now());
     } catch (error) {
       this.logger.warn(`alerts are taken as ended later than they say: ${messageOf(error)}`);

@@ -2,6 +2,7 @@
 import { openTestDatabase } from '../../test/databases';
 import { newId } from '../common/ids';
 import type { Database } from '../database/database';
+import type { StatementName } from '../database/sql-pool';
 import { AlertValues } from './alert-values';
 
 const LIVING = 3_000;
@@ -58,7 +59,7 @@ describe('the newest alert that lives, of many', () => {
   it('is found without a look at the others, where nobody asks how many there are', async () => {
     let asked: [string, unknown[] | undefined] | undefined;
     const noted = {
-      rows: (text: string, given?: unknown[], name?: string) => {
+      rows: (text: string, given?: unknown[], name?: StatementName) => {
         asked = [text, given];
         return database.keyed.rows(text, given, name);
       },

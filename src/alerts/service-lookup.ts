@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { FieldError } from '../common/errors';
 import { isId } from '../common/ids';
 import { Database } from '../database/database';
+import { Statement } from '../database/statement';
 import { believed } from './believed';
 
 export interface AddressedMetric {
@@ -17,6 +18,12 @@ export interface AddressedService {
   metrics: Record<string, AddressedMetric>;
 }
 
+/** Finds services by name or id. */
+const ADDRESSEES = new Statement<AddressedService>(
+  'addressees',
+  'SELECT id, name, labels, metrics FROM services WHERE name = ANY($1::text[]) OR id = ANY($2::uuid[])',
+);
+
 /** Finds the services and metrics that alerts name. */
 @Injectable()
 export class ServiceLookup {
@@ -26,11 +33,7 @@ export class ServiceLookup {
   async find(references: readonly string[]): Promise<Map<string, AddressedService>> {
     const wanted = [...new Set(references)];
     if (wanted.length === 0) return new Map();
-    const rows = await this.database.rows<AddressedService>(
-      'SELECT id, name, labels, metrics FROM services WHERE name = ANY($1::text[]) OR id = ANY($2::uuid[])',
-      [wanted, wanted.filter(isId)],
-      'addressees',
-    );
+    const rows = await ADDRESSEES.rows(this.database, [wanted, wanted.filter(isId)]);
     return new Map(
       rows.flatMap(
         (row) =>

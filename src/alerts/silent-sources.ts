@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
 import { Recurring } from '../common/periodic';
 import { Database } from '../database/database';
+import { Statement } from '../database/statement';
 import type { IncomingAlert } from './alert';
 import { AlertIngest } from './alert-ingest';
 
@@ -20,6 +21,28 @@ export interface Watched {
   lastSeenAt: Date;
 }
 
+/** Reads the sources that must not be silent, and when they last sent. */
+const WATCHED = new Statement<Watched>(
+  'silent_sources',
+  `SELECT s.id, s.name, s.silent_after_seconds AS "silentAfterSeconds", coalesce(t.last_seen_at, s.updated_at) AS "lastSeenAt"
+   FROM sources s LEFT JOIN source_states t ON t.source_id = s.id WHERE s.silent_after_seconds IS NOT NULL`,
+);
+
+/** Reads which silences are alerts now. */
+const RAISED = new Statement<{ id: string; at: Date }>(
+  'silent_raised',
+  `SELECT substr(dedup_key, $2) AS id, at FROM alerts
+   WHERE source = $1 AND is_current AND status = 'firing' AND starts_with(dedup_key, $3)`,
+);
+
+/** Notes that silences are checked now, and reads since when without a gap. */
+const WATCH = new Statement<{ since: Date }>(
+  'silence_watch',
+  `UPDATE silence_watch SET until = greatest(until, $1),
+     since = CASE WHEN until < $1::timestamptz - make_interval(secs => $2) THEN $1 ELSE since END
+   RETURNING since`,
+);
+
 /** Raises an alert for each source that is silent for longer than it may be, until it sends again. */
 @Injectable()
 export class SilentSources extends Recurring {
@@ -33,12 +56,7 @@ export class SilentSources extends Recurring {
 
   override async round(): Promise<void> {
     const now = this.clock.now();
-    const sources = await this.database.rows<Watched>(
-      `SELECT s.id, s.name, s.silent_after_seconds AS "silentAfterSeconds", coalesce(t.last_seen_at, s.updated_at) AS "lastSeenAt"
-       FROM sources s LEFT JOIN source_states t ON t.source_id = s.id WHERE s.silent_after_seconds IS NOT NULL`,
-      [],
-      'silent_sources',
-    );
+    const sources = await WATCHED.rows(this.database);
     const raised = await this.raised();
     if (sources.length + raised.size === 0) return;
     const alerts = silences(sources, raised, await this.watchedSince(now), now);
@@ -47,24 +65,13 @@ export class SilentSources extends Recurring {
 
   /** Returns the start of each silence that is an alert now, by source. */
   private async raised(): Promise<Map<string, Date>> {
-    const rows = await this.database.rows<{ id: string; at: Date }>(
-      `SELECT substr(dedup_key, $2) AS id, at FROM alerts
-       WHERE source = $1 AND is_current AND status = 'firing' AND starts_with(dedup_key, $3)`,
-      [OWN.name, KEY.length + 1, KEY],
-      'silent_raised',
-    );
+    const rows = await RAISED.rows(this.database, [OWN.name, KEY.length + 1, KEY]);
     return new Map(rows.map(({ id, at }) => [id, at]));
   }
 
   /** Returns the moment since which silences are checked without a gap, by any scheduler. */
   private async watchedSince(now: Date): Promise<Date> {
-    const [row] = await this.database.rows<{ since: Date }>(
-      `UPDATE silence_watch SET until = greatest(until, $1),
-         since = CASE WHEN until < $1::timestamptz - make_interval(secs => $2) THEN $1 ELSE since END
-       RETURNING since`,
-      [now, BLIND_SECONDS],
-      'silence_watch',
-    );
+    const [row] = await WATCH.rows(this.database, [now, BLIND_SECONDS]);
     return row!.since;
   }
 }

@@ -2,6 +2,7 @@ import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/comm
 import { messageOf, type FieldError } from '../common/errors';
 import { newId } from '../common/ids';
 import { Database } from '../database/database';
+import { Statement } from '../database/statement';
 import type { Facts, Note, Taken } from './formats/alert-format';
 import { headOf, shownPayload, type Head } from './formats/kept-payload';
 import { maskLabels, maskSecrets } from './formats/mask-secrets';
@@ -55,6 +56,54 @@ interface Count {
   alerts: number;
   lastSeenAt: Date;
 }
+
+/** Notes when sources last sent. */
+const NOTE_SEEN = new Statement(
+  'receipts_seen',
+  `${LIVING_SOURCES}
+   INSERT INTO source_states (source_id, last_seen_at)
+   SELECT s.id, max(u.at) FROM unnest($1::text[], $2::timestamptz[]) AS u (name, at) JOIN living s USING (name)
+   GROUP BY s.id ORDER BY s.id
+   ON CONFLICT (source_id) DO UPDATE SET last_seen_at = greatest(source_states.last_seen_at, excluded.last_seen_at)`,
+);
+
+/** Adds to the number of alerts that a source sent in a span. */
+const ADD_COUNTS = new Statement(
+  'receipts_counts',
+  `${LIVING_SOURCES}
+   INSERT INTO source_counts (source_id, at, alerts)
+   SELECT s.id, u.at, u.alerts FROM unnest($1::text[], $2::timestamptz[], $3::int[]) AS u (name, at, alerts)
+     JOIN living s USING (name) ORDER BY s.id, u.at
+   ON CONFLICT (source_id, at) DO UPDATE SET alerts = source_counts.alerts + excluded.alerts`,
+);
+
+/** Deletes counts of more than five minutes ago; another process may be at it. */
+const DROP_OLD_COUNTS = new Statement(
+  'receipts_counts_old',
+  `DELETE FROM source_counts WHERE (source_id, at) IN (SELECT source_id, at FROM source_counts
+   WHERE at < $1::timestamptz - interval '5 minutes' FOR UPDATE SKIP LOCKED)`,
+);
+
+/** Keeps payloads of sources, with what became of them. */
+const KEEP_PAYLOADS = new Statement<{ source: string }>(
+  'receipts_payloads',
+  `${LIVING_SOURCES}
+   INSERT INTO source_payloads (id, source_id, at, format, status, payload, alerts, alert_ids, errors, notes)
+   SELECT u.id, s.id, u.at, u.format, u.status, u.payload, u.alerts,
+     array(SELECT jsonb_array_elements_text(u.alert_ids)::uuid), u.errors, u.notes
+   FROM unnest($2::uuid[], $1::text[], $3::timestamptz[], $4::text[], $5::int[], $6::text[], $7::int[], $8::jsonb[], $9::jsonb[],
+       $10::jsonb[])
+     AS u (id, name, at, format, status, payload, alerts, alert_ids, errors, notes) JOIN living s USING (name)
+   RETURNING source_id AS source`,
+);
+
+/** Deletes the payloads of sources but the newest; another process may be at it. */
+const DROP_OLD_PAYLOADS = new Statement(
+  'receipts_payloads_old',
+  `DELETE FROM source_payloads WHERE id IN (SELECT id FROM source_payloads WHERE id IN (
+   SELECT old.id FROM unnest($1::uuid[]) AS s (id), LATERAL (
+     SELECT p.id FROM source_payloads p WHERE p.source_id = s.id ORDER BY p.id DESC OFFSET $2) old) FOR UPDATE SKIP LOCKED)`,
+);
 
 /**
  * Records what came from each source: when it last sent, how many alerts, and its last payloads.
@@ -134,63 +183,29 @@ export class SourceActivity implements BeforeApplicationShutdown {
   private async writeCounts(counts: readonly Count[]): Promise<void> {
     const names = counts.map(({ source }) => source);
     const seen = counts.map(({ lastSeenAt }) => lastSeenAt);
-    await this.database.rows(
-      `${LIVING_SOURCES}
-       INSERT INTO source_states (source_id, last_seen_at)
-       SELECT s.id, max(u.at) FROM unnest($1::text[], $2::timestamptz[]) AS u (name, at) JOIN living s USING (name)
-       GROUP BY s.id ORDER BY s.id
-       ON CONFLICT (source_id) DO UPDATE SET last_seen_at = greatest(source_states.last_seen_at, excluded.last_seen_at)`,
-      [names, seen],
-      'receipts_seen',
-    );
-    await this.database.rows(
-      `${LIVING_SOURCES}
-       INSERT INTO source_counts (source_id, at, alerts)
-       SELECT s.id, u.at, u.alerts FROM unnest($1::text[], $2::timestamptz[], $3::int[]) AS u (name, at, alerts)
-         JOIN living s USING (name) ORDER BY s.id, u.at
-       ON CONFLICT (source_id, at) DO UPDATE SET alerts = source_counts.alerts + excluded.alerts`,
-      [names, counts.map(({ spanAt }) => new Date(spanAt)), counts.map(({ alerts }) => alerts)],
-      'receipts_counts',
-    );
-    await this.database.rows(
-      `DELETE FROM source_counts WHERE (source_id, at) IN (SELECT source_id, at FROM source_counts
-         WHERE at < $1::timestamptz - interval '5 minutes' FOR UPDATE SKIP LOCKED)`,
-      [seen[0]],
-      'receipts_counts_old',
-    );
+    await NOTE_SEEN.rows(this.database, [names, seen]);
+    await ADD_COUNTS.rows(this.database, [
+      names,
+      counts.map(({ spanAt }) => new Date(spanAt)),
+      counts.map(({ alerts }) => alerts),
+    ]);
+    await DROP_OLD_COUNTS.rows(this.database, [seen[0]]);
   }
 
   private async writePayloads(payloads: readonly Kept[]): Promise<void> {
-    const written = await this.database.rows<{ source: string }>(
-      `${LIVING_SOURCES}
-       INSERT INTO source_payloads (id, source_id, at, format, status, payload, alerts, alert_ids, errors, notes)
-       SELECT u.id, s.id, u.at, u.format, u.status, u.payload, u.alerts,
-         array(SELECT jsonb_array_elements_text(u.alert_ids)::uuid), u.errors, u.notes
-       FROM unnest($2::uuid[], $1::text[], $3::timestamptz[], $4::text[], $5::int[], $6::text[], $7::int[], $8::jsonb[], $9::jsonb[],
-           $10::jsonb[])
-         AS u (id, name, at, format, status, payload, alerts, alert_ids, errors, notes) JOIN living s USING (name)
-       RETURNING source_id AS source`,
-      [
-        payloads.map(({ source }) => source),
-        payloads.map(() => newId()),
-        payloads.map(({ at }) => at),
-        payloads.map(({ format }) => format),
-        payloads.map(({ status }) => status),
-        payloads.map(({ head }) => shownPayload(head)),
-        payloads.map(({ alerts }) => alerts),
-        payloads.map(({ alertIds }) => JSON.stringify(alertIds)),
-        payloads.map(({ errors, head }) => JSON.stringify(shownTexts(errors, head))),
-        payloads.map(({ notes, head }) => JSON.stringify(shownTexts(notes, head))),
-      ],
-      'receipts_payloads',
-    );
-    await this.database.rows(
-      `DELETE FROM source_payloads WHERE id IN (SELECT id FROM source_payloads WHERE id IN (
-         SELECT old.id FROM unnest($1::uuid[]) AS s (id), LATERAL (
-           SELECT p.id FROM source_payloads p WHERE p.source_id = s.id ORDER BY p.id DESC OFFSET $2) old) FOR UPDATE SKIP LOCKED)`,
-      [[...new Set(written.map(({ source }) => source))], RECENT],
-      'receipts_payloads_old',
-    );
+    const written = await KEEP_PAYLOADS.rows(this.database, [
+      payloads.map(({ source }) => source),
+      payloads.map(() => newId()),
+      payloads.map(({ at }) => at),
+      payloads.map(({ format }) => format),
+      payloads.map(({ status }) => status),
+      payloads.map(({ head }) => shownPayload(head)),
+      payloads.map(({ alerts }) => alerts),
+      payloads.map(({ alertIds }) => JSON.stringify(alertIds)),
+      payloads.map(({ errors, head }) => JSON.stringify(shownTexts(errors, head))),
+      payloads.map(({ notes, head }) => JSON.stringify(shownTexts(notes, head))),
+    ]);
+    await DROP_OLD_PAYLOADS.rows(this.database, [[...new Set(written.map(({ source }) => source))], RECENT]);
   }
 
   /** Returns when the source last sent, and how many alerts in the last minute; empty when it never did. */

@@ -17,6 +17,7 @@ import { Secrets } from '../common/secrets';
 import { Database } from '../database/database';
 import { DefinitionStore, type Columns } from '../database/definitions';
 import { SourceRow } from '../database/entities';
+import { Statement } from '../database/statement';
 import { FormatRegistry } from './format-registry';
 import { SnmpSourceParams } from './formats/snmp.format';
 import { forgetEngines } from '../snmp/engine-store';
@@ -104,6 +105,14 @@ function withoutActivity(body: unknown): unknown {
   const { lastSeenAt: _seen, alertsPerMinute: _rate, warnings: _warnings, ...definition } = body;
   return definition;
 }
+
+/** Reads the sources of SNMP notifications, oldest first. */
+const SNMP_SOURCES = new Statement<
+  SourceLimits & { id: string; name: string; params: Record<string, unknown> }
+>(
+  'sources_snmp',
+  `SELECT id, name, params, services, labels, add_labels AS "addLabels" FROM sources WHERE format = 'snmp' ORDER BY id`,
+);
 
 @Injectable()
 export class Sources extends VersionedDefinitions<SourceRow> {
@@ -220,13 +229,7 @@ export class Sources extends VersionedDefinitions<SourceRow> {
 
   /** Returns the `snmp` sources, oldest first; leaves out those whose secrets can't be read now. */
   async snmp(): Promise<SnmpSource[]> {
-    const rows = await this.database.rows<
-      SourceLimits & { id: string; name: string; params: Record<string, unknown> }
-    >(
-      `SELECT id, name, params, services, labels, add_labels AS "addLabels" FROM sources WHERE format = 'snmp' ORDER BY id`,
-      [],
-      'sources_snmp',
-    );
+    const rows = await SNMP_SOURCES.rows(this.database);
     await this.secrets.look(rows.map(({ params }) => params));
     return rows.flatMap(({ id, name, params, ...limits }) => {
       try {

@@ -4,6 +4,7 @@ import { isObject } from '../common/json';
 import { telemetry } from '../common/telemetry';
 import { Database } from '../database/database';
 import { changedDefinitions, changesAfter, type DefinitionChange } from '../database/definition-changes';
+import { Statement } from '../database/statement';
 import { believed } from './believed';
 import { Matcher, type Match, type Subscription } from './matcher';
 
@@ -15,6 +16,16 @@ export interface Subscribed {
 
 /** Largest number of remembered problems; when it is reached they are forgotten and logged again. */
 const TOLD_AT_MOST = 1_000;
+
+/** Reads the revision of all definitions. */
+const REVISION = new Statement<{ revision: string }>('revision', 'SELECT revision FROM definition_revision');
+
+/** Reads which services the sources may feed that may not feed all. */
+const CONFINED = new Statement<{ source: string; services: string[] }>(
+  'subscriptions_confined',
+  `SELECT o.name AS source, array(SELECT id FROM services WHERE name = ANY(o.services) OR id::text = ANY(o.services)) AS services
+   FROM sources o WHERE o.services IS NOT NULL`,
+);
 
 /**
  * Index of the `alert` metrics of all enabled services; those that changed are read again when definitions have
@@ -44,11 +55,7 @@ export class Subscriptions {
   }
 
   async current(): Promise<Subscribed> {
-    const [row] = await this.database.rows<{ revision: string }>(
-      'SELECT revision FROM definition_revision',
-      [],
-      'revision',
-    );
+    const [row] = await REVISION.rows(this.database);
     const { revision } = row!;
     while (!this.isAt(revision)) {
       // Whoever loads may have begun before that revision.
@@ -87,12 +94,7 @@ export class Subscriptions {
 
   /** Returns the ids of services that confined sources may feed, by name of the source. */
   private async confined(): Promise<Map<string, Set<string>>> {
-    const rows = await this.database.rows<{ source: string; services: string[] }>(
-      `SELECT o.name AS source, array(SELECT id FROM services WHERE name = ANY(o.services) OR id::text = ANY(o.services)) AS services
-       FROM sources o WHERE o.services IS NOT NULL`,
-      [],
-      'subscriptions_confined',
-    );
+    const rows = await CONFINED.rows(this.database);
     return new Map(rows.map(({ source, services }) => [source, new Set(services)]));
   }
 

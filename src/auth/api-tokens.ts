@@ -3,6 +3,7 @@ import { Batcher } from '../common/batcher';
 import { intersection, type Caller, type Role, type Scope } from '../common/caller';
 import { messageOf, Unauthorized } from '../common/errors';
 import { Database } from '../database/database';
+import { Statement } from '../database/statement';
 import { GRANTS_OF_TOKEN, GRANTS_OF_USER, type GrantsColumn } from './grants-sql';
 
 /** Beginning of each API token, by which people and scanners of secrets know it. */
@@ -25,6 +26,25 @@ interface TokenRow {
   /** Whether its last use was shown more than a minute ago. */
   isStale: boolean;
 }
+
+/** Finds API tokens by their hashes, with what they and their makers may. */
+const FIND_TOKENS = new Statement<TokenRow>(
+  'auth_api_tokens',
+  `SELECT t.token_hash AS hash, t.id, t.name, t.user_id AS "userId", u.name AS maker, t.role, t.approve, t.scope,
+     ${GRANTS_OF_TOKEN} AS given, ${GRANTS_OF_USER} AS "ofMaker", coalesce(u.disabled, false) AS "isDisabled",
+     t.expires_at <= now() AS "isExpired", t.expires_at AS "expiresAt",
+     coalesce(t.last_used_at < now() - interval '1 minute', true) AS "isStale"
+   FROM api_tokens t LEFT JOIN users u ON u.id = t.user_id WHERE t.token_hash = ANY($1::bytea[])`,
+  'by keys',
+);
+
+/** Notes the use of API tokens, once a minute. */
+const NOTE_USES = new Statement(
+  'auth_token_uses',
+  `UPDATE api_tokens SET last_used_at = now()
+   WHERE id = ANY($1::uuid[]) AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')`,
+  'by keys',
+);
 
 /** API tokens as they are used. Lookups are batched, so that concurrent requests share one statement. */
 @Injectable()
@@ -71,26 +91,13 @@ export class ApiTokens {
   }
 
   private async find(hashes: readonly Buffer[]): Promise<(TokenRow | undefined)[]> {
-    const rows = await this.database.keyed.rows<TokenRow>(
-      `SELECT t.token_hash AS hash, t.id, t.name, t.user_id AS "userId", u.name AS maker, t.role, t.approve, t.scope,
-         ${GRANTS_OF_TOKEN} AS given, ${GRANTS_OF_USER} AS "ofMaker", coalesce(u.disabled, false) AS "isDisabled",
-         t.expires_at <= now() AS "isExpired", t.expires_at AS "expiresAt",
-         coalesce(t.last_used_at < now() - interval '1 minute', true) AS "isStale"
-       FROM api_tokens t LEFT JOIN users u ON u.id = t.user_id WHERE t.token_hash = ANY($1::bytea[])`,
-      [hashes],
-      'auth_api_tokens',
-    );
+    const rows = await FIND_TOKENS.rows(this.database.keyed, [hashes]);
     const byHash = new Map(rows.map((row) => [row.hash.toString('latin1'), row]));
     return hashes.map((hash) => byHash.get(hash.toString('latin1')));
   }
 
   private async writeUses(ids: readonly string[]): Promise<void[]> {
-    await this.database.keyed.rows(
-      `UPDATE api_tokens SET last_used_at = now()
-       WHERE id = ANY($1::uuid[]) AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')`,
-      [ids],
-      'auth_token_uses',
-    );
+    await NOTE_USES.rows(this.database.keyed, [ids]);
     return ids.map(() => undefined);
   }
 }

@@ -9,6 +9,7 @@ import { SharedRun } from '../common/shared-run';
 import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
 import { Database } from '../database/database';
+import { Statement } from '../database/statement';
 import { ApiTokens, TOKEN_PREFIX } from './api-tokens';
 import { clientAddress } from './client-address';
 import { Guesses } from './guesses';
@@ -51,6 +52,28 @@ interface SourceRow extends SourceLimits {
 
 /** Life of the list of all tokens, which is used for addresses that guess, milliseconds. */
 const LIST_MS = 250;
+
+/** Reads what those may who send nothing. */
+const OF_NOBODY = new Statement<{ grants: GrantsColumn }>(
+  'auth_nobody',
+  `SELECT ${GRANTS_OF_NOBODY} AS grants`,
+  'by keys',
+);
+
+/** Reads the hashes of all tokens. */
+const ALL_TOKENS = new Statement<{ hash: Buffer }>(
+  'auth_tokens',
+  'SELECT token_hash AS hash FROM sources UNION ALL SELECT token_hash FROM api_tokens',
+  'by keys',
+);
+
+/** Finds sources by the hashes of their tokens. */
+const FIND_SOURCES = new Statement<SourceRow>(
+  'auth_sources',
+  `SELECT token_hash AS hash, name, format, params, services, labels, add_labels AS "addLabels"
+   FROM sources WHERE token_hash = ANY($1::bytea[])`,
+  'by keys',
+);
 
 /**
  * Owners of tokens. Nothing is cached, so a revoked token is void at once. An address that sends many unknown tokens is
@@ -142,11 +165,7 @@ export class Identities {
   }
 
   private async ofNobody(requests: readonly string[]): Promise<GrantsColumn[]> {
-    const [row] = await this.database.keyed.rows<{ grants: GrantsColumn }>(
-      `SELECT ${GRANTS_OF_NOBODY} AS grants`,
-      [],
-      'auth_nobody',
-    );
+    const [row] = await OF_NOBODY.rows(this.database.keyed);
     return requests.map(() => row?.grants ?? []);
   }
 
@@ -167,21 +186,12 @@ export class Identities {
 
   private async list(): Promise<void> {
     if (performance.now() - this.listed.at <= LIST_MS) return;
-    const rows = await this.database.keyed.rows<{ hash: Buffer }>(
-      'SELECT token_hash AS hash FROM sources UNION ALL SELECT token_hash FROM api_tokens',
-      [],
-      'auth_tokens',
-    );
+    const rows = await ALL_TOKENS.rows(this.database.keyed);
     this.listed = { hashes: new Set(rows.map(({ hash }) => hash.toString('base64'))), at: performance.now() };
   }
 
   private async find(hashes: readonly Buffer[]): Promise<(SourceRow | undefined)[]> {
-    const rows = await this.database.keyed.rows<SourceRow>(
-      `SELECT token_hash AS hash, name, format, params, services, labels, add_labels AS "addLabels"
-       FROM sources WHERE token_hash = ANY($1::bytea[])`,
-      [hashes],
-      'auth_sources',
-    );
+    const rows = await FIND_SOURCES.rows(this.database.keyed, [hashes]);
     return hashes.map((hash) => rows.find((row) => row.hash.equals(hash)));
   }
 }

@@ -3,6 +3,7 @@ import { messageOf } from '../common/errors';
 import { Recurring } from '../common/periodic';
 import { telemetry } from '../common/telemetry';
 import { Database } from '../database/database';
+import { Statement } from '../database/statement';
 import type { EventName } from './events';
 import { Messages, type Recipient } from './messages';
 import { Notices } from './notices';
@@ -11,6 +12,26 @@ const EVERY_MS = 2_000;
 /** Rounds take no more than this part of the time, however much there is to look at. */
 const SHARE_AT_MOST = 0.05;
 const LONGEST_PAUSE_MS = 60_000;
+
+/** Reads all contacts. */
+const ALL_CONTACTS = new Statement<Recipient & Record<string, unknown>>(
+  'contacts_all',
+  `SELECT id, name, action_id AS "actionId", events, labels, schedule, max_per_hour AS "maxPerHour",
+   group_seconds AS "groupSeconds" FROM contacts ORDER BY id`,
+);
+
+/** Finds the contacts that something is due of. */
+const CONTACTS_DUE = new Statement<{ id: string }>(
+  'contacts_due',
+  `SELECT c.id FROM contacts c WHERE EXISTS (SELECT FROM notices n WHERE n.contact_id = c.id AND n.is_due)`,
+);
+
+/** Reads how long the oldest notice has waited to be told. */
+const OLDEST_NOTICE = new Statement<{ seconds: number | null }>(
+  'notices_oldest',
+  `SELECT extract(epoch FROM now() - min(noticed_at))::float8 AS seconds FROM notices
+   WHERE is_due AND status = 'waiting' AND waits_for IS NULL`,
+);
 
 /** Sweep that finds what contacts are to be told of, and tells them. */
 @Injectable()
@@ -39,12 +60,7 @@ export class ContactSweep extends Recurring {
   }
 
   private async look(): Promise<void> {
-    const contacts = await this.database.rows<Recipient & Record<string, unknown>>(
-      `SELECT id, name, action_id AS "actionId", events, labels, schedule, max_per_hour AS "maxPerHour",
-         group_seconds AS "groupSeconds" FROM contacts ORDER BY id`,
-      [],
-      'contacts_all',
-    );
+    const contacts = await ALL_CONTACTS.rows(this.database);
     if (contacts.length > 0) {
       await this.notices.gather([...new Set(contacts.flatMap(({ events }) => events))] as EventName[]);
       const due = await this.withDue();
@@ -64,21 +80,12 @@ export class ContactSweep extends Recurring {
 
   /** Returns the ids of the contacts that something is due of. */
   private async withDue(): Promise<Set<string>> {
-    const rows = await this.database.rows<{ id: string }>(
-      `SELECT c.id FROM contacts c WHERE EXISTS (SELECT FROM notices n WHERE n.contact_id = c.id AND n.is_due)`,
-      [],
-      'contacts_due',
-    );
+    const rows = await CONTACTS_DUE.rows(this.database);
     return new Set(rows.map(({ id }) => id));
   }
 
   private async oldestSeconds(): Promise<number> {
-    const [row] = await this.database.rows<{ seconds: number | null }>(
-      `SELECT extract(epoch FROM now() - min(noticed_at))::float8 AS seconds FROM notices
-       WHERE is_due AND status = 'waiting' AND waits_for IS NULL`,
-      [],
-      'notices_oldest',
-    );
+    const [row] = await OLDEST_NOTICE.rows(this.database);
     return Math.max(0, row?.seconds ?? 0);
   }
 }

@@ -9,7 +9,7 @@ import { assertSameKey, WrongKey } from './secret-key';
 import { createCopyPool, createDataSource, createKeyedPool, openKept } from './data-source';
 import { assertMigrated, knownTo, migrate } from './migrate';
 import { assertKnown, WrongDatabase } from './schema';
-import { asUnavailable, isReadOnly, SqlPool, type Copying, type Sql } from './sql-pool';
+import { asUnavailable, isReadOnly, SqlPool, type Copying, type Sql, type StatementName } from './sql-pool';
 
 const RECONNECT_MS = 1_000;
 const PING_MS = 3_000;
@@ -220,7 +220,7 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
       .catch(asUnavailable);
   }
 
-  rows<R extends QueryResultRow>(text: string, values?: unknown[], name?: string): Promise<R[]> {
+  rows<R extends QueryResultRow>(text: string, values?: unknown[], name?: StatementName): Promise<R[]> {
     return this.general.rows<R>(text, values, name);
   }
 

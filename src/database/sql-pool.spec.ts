@@ -5,7 +5,7 @@ import { Unavailable } from '../common/errors';
 import { integers, uuids } from './binary-format';
 import { createKeyedPool, openKept } from './data-source';
 import type { Database } from './database';
-import { asUnavailable, isReadOnly } from './sql-pool';
+import { asUnavailable, isReadOnly, type StatementName } from './sql-pool';
 
 describe('pools of connections', () => {
   let database: Database;
@@ -104,7 +104,7 @@ describe('pools of connections', () => {
     await database.rows(...insert(newId()));
     await database.rows('ANALYZE things');
     const plan = await database.keyed.transaction(async (sql) => {
-      await sql.rows(text, [uuids([ids[0]!]), integers([1])], name);
+      await sql.rows(text, [uuids([ids[0]!]), integers([1])], name as StatementName);
       await sql.rows('INSERT INTO things SELECT * FROM unnest($1::uuid[], $2::int[])', [
         uuids(ids),
         integers(ids.map(() => 0)),

@@ -4,10 +4,14 @@ import { from } from 'pg-copy-streams';
 import { messageOf, Unavailable } from '../common/errors';
 import { codeOf, READ_ONLY } from './sql-state';
 
+declare const ofStatement: unique symbol;
+/** Name of a `Statement`, which nobody else can give: what is prepared is declared, and reviewed. */
+export type StatementName = string & { readonly [ofStatement]: true };
+
 /** Runner of SQL: on any connection of a pool, or on one connection. */
 export interface Sql {
   /** Returns the rows of a statement. Named statements are prepared once per connection. */
-  rows<R extends QueryResultRow>(text: string, values?: unknown[], name?: string): Promise<R[]>;
+  rows<R extends QueryResultRow>(text: string, values?: unknown[], name?: StatementName): Promise<R[]>;
 }
 
 /** Connection in a transaction that can use COPY. */
@@ -26,7 +30,7 @@ export class SqlPool implements Sql {
   /** @param pool throws while there is none */
   constructor(private readonly pool: () => Pool) {}
 
-  async rows<R extends QueryResultRow>(text: string, values?: unknown[], name?: string): Promise<R[]> {
+  async rows<R extends QueryResultRow>(text: string, values?: unknown[], name?: StatementName): Promise<R[]> {
     return rowsOf<R>(this.pool(), text, values, name);
   }
 
@@ -92,7 +96,7 @@ async function rowsOf<R extends QueryResultRow>(
   client: Pool | PoolClient,
   text: string,
   values?: unknown[],
-  name?: string,
+  name?: StatementName,
 ): Promise<R[]> {
   const { rows } = await client.query<R>({ text, values, name }).catch(asUnavailable);
   return rows;

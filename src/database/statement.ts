@@ -1,6 +1,6 @@
 import type { QueryResultRow } from 'pg';
 import { booleans, floats, integers, jsons, texts, timestamps, uuids } from './binary-format';
-import type { Sql } from './sql-pool';
+import type { Sql, StatementName } from './sql-pool';
 
 const known = new Map<string, Statement<QueryResultRow>>();
 
@@ -8,14 +8,24 @@ const known = new Map<string, Statement<QueryResultRow>>();
 export const allStatements = (): Statement<QueryResultRow>[] =>
   [...known.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 
+/** How a statement is planned: by what is known of the tables, or by keys on the connections of `Database.keyed`. */
+export type Planning = 'by statistics' | 'by keys';
+
 /** Statement with a name: prepared once per connection, and with its plan in `docs/queries`. */
 export class Statement<R extends QueryResultRow> {
-  /** @throws Error when another statement has the name, since a connection prepares one of a name */
+  readonly name: StatementName;
+
+  /**
+   * @param planned says where it runs: what is planned by keys may run in other transactions too
+   * @throws Error when another statement has the name, since a connection prepares one of a name
+   */
   constructor(
-    readonly name: string,
+    name: string,
     readonly text: string,
+    readonly planned: Planning = 'by statistics',
   ) {
     if (known.has(name)) throw new Error(`two statements are named ${name}`);
+    this.name = name as StatementName;
     known.set(name, this);
   }
 
@@ -67,11 +77,12 @@ export class BatchStatement<T, R extends QueryResultRow = never> {
     name: string,
     columns: Readonly<Record<string, BatchColumn<T>>>,
     textOf: (batch: BatchText) => string,
+    planned?: Planning,
   ) {
     this.columns = Object.values(columns);
     const items = this.columns.map(({ type }, index) => `$${index + 1}::${type}[]`).join(', ');
     const names = Object.keys(columns).join(', ');
-    this.statement = new Statement<R>(name, textOf({ names, items: `unnest(${items})` }));
+    this.statement = new Statement<R>(name, textOf({ names, items: `unnest(${items})` }), planned);
   }
 
   /** Runs the statement, where there are items. */

@@ -4,6 +4,7 @@ import { CLOCK, type Clock } from '../common/clock';
 import { CONFIG, type Config } from '../config/config';
 import { Database } from '../database/database';
 import { LABELS_OF_EXECUTION } from '../database/scopes';
+import { Statement } from '../database/statement';
 import { COVERS } from '../silences/silence';
 import { EVENTS, type Change, type EventType, type Face } from './change';
 import { inOrder, isTold, snapshotIn, type Position } from './position';
@@ -67,11 +68,11 @@ export class Changes {
 
   /** Reads the changes since a position. */
   async since(from: Position): Promise<News> {
-    const [answer] = await this.database.keyed.rows<Answer>(
-      NEWS,
-      [String(from.seen.end), from.seen.open.map(String), CHANGES_AT_ONCE + 1],
-      'events_news',
-    );
+    const [answer] = await NEWS.rows(this.database.keyed, [
+      String(from.seen.end),
+      from.seen.open.map(String),
+      CHANGES_AT_ONCE + 1,
+    ]);
     const position = this.positionOf(answer!);
     const rows = answer!.rows ?? [];
     const rightsChanged = rows.some(({ type }) => type === 'rights');
@@ -158,5 +159,10 @@ const KINDS: readonly string[] = [
   `(SELECT n.written_by, 'rights', n.id::text, n.id::text, '{}'::jsonb, NULL FROM ${unseen('rights_changes')} LIMIT 1)`,
 ];
 
-const NEWS = `SELECT ${POSITION}, (SELECT jsonb_agg(to_jsonb(c) || ${FACTS}('transaction', c.transaction::text))
-  FROM (${KINDS.join('\n UNION ALL ')}) c) AS rows`;
+/** Reads what was written since a position, and the position of now. */
+const NEWS = new Statement<Answer>(
+  'events_news',
+  `SELECT ${POSITION}, (SELECT jsonb_agg(to_jsonb(c) || ${FACTS}('transaction', c.transaction::text))
+   FROM (${KINDS.join('\n UNION ALL ')}) c) AS rows`,
+  'by keys',
+);

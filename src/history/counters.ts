@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { messageOf } from '../common/errors';
 import { Database } from '../database/database';
+import { Statement } from '../database/statement';
 
 /** Reading of a Counter32. */
 export interface CounterRead {
@@ -30,6 +31,23 @@ const MAX_KNOWN = 1_000_000;
 const SAME_MS = 3_000;
 /** Period in which sysUpTime itself wraps, milliseconds: hundredths of a second in 32 bits, 497 days. */
 const ROUND_MS = 2 ** 32 * 10;
+
+/** Deletes what is known of series that are no counters. */
+const FORGET = new Statement('counters_end', 'DELETE FROM counters WHERE series = ANY($1::bigint[])');
+
+/** Notes when counters began, where that is news. */
+const WRITE = new Statement(
+  'counters_write',
+  `INSERT INTO counters AS c (series, service_id, begins)
+   SELECT u.series, s.id, CASE WHEN u.since IS NULL THEN '{}' ELSE ARRAY[u.since] END
+   FROM unnest($1::bigint[], $2::uuid[], $3::timestamptz[]) AS u (series, service_id, since)
+     JOIN services s ON s.id = u.service_id
+   ON CONFLICT (series) DO UPDATE
+     SET begins = (c.begins || excluded.begins)[greatest(1, cardinality(c.begins) + 2 - ${MAX_BEGINS}):]
+     WHERE excluded.begins <> '{}' AND NOT EXISTS (
+       SELECT FROM unnest(c.begins) AS b (at)
+       WHERE abs(extract(epoch FROM b.at - excluded.begins[1])) * 1000 <= ${SAME_MS})`,
+);
 
 /**
  * Record of which series are Counter32, and when they restarted, so that a rate can tell a wrapped counter from a
@@ -75,11 +93,7 @@ export class Counters {
     const news = series.filter((one) => !this.others.has(one));
     if (news.length === 0) return;
     try {
-      await this.database.rows(
-        'DELETE FROM counters WHERE series = ANY($1::bigint[])',
-        [news],
-        'counters_end',
-      );
+      await FORGET.rows(this.database, [news]);
     } catch (error) {
       this.logger.warn(`counters that are none any more can't be forgotten: ${messageOf(error)}`);
       return;
@@ -93,23 +107,11 @@ export class Counters {
 
   private async write(news: readonly CounterRead[]): Promise<void> {
     const sorted = [...news].sort((a, b) => a.series - b.series);
-    await this.database.rows(
-      `INSERT INTO counters AS c (series, service_id, begins)
-       SELECT u.series, s.id, CASE WHEN u.since IS NULL THEN '{}' ELSE ARRAY[u.since] END
-       FROM unnest($1::bigint[], $2::uuid[], $3::timestamptz[]) AS u (series, service_id, since)
-         JOIN services s ON s.id = u.service_id
-       ON CONFLICT (series) DO UPDATE
-         SET begins = (c.begins || excluded.begins)[greatest(1, cardinality(c.begins) + 2 - ${MAX_BEGINS}):]
-         WHERE excluded.begins <> '{}' AND NOT EXISTS (
-           SELECT FROM unnest(c.begins) AS b (at)
-           WHERE abs(extract(epoch FROM b.at - excluded.begins[1])) * 1000 <= ${SAME_MS})`,
-      [
-        sorted.map(({ series }) => series),
-        sorted.map(({ service }) => service),
-        sorted.map(({ since }) => (since === undefined ? null : new Date(since))),
-      ],
-      'counters_write',
-    );
+    await WRITE.rows(this.database, [
+      sorted.map(({ series }) => series),
+      sorted.map(({ service }) => service),
+      sorted.map(({ since }) => (since === undefined ? null : new Date(since))),
+    ]);
   }
 }
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
 import { groupOf, placeOf } from '../database/series';
+import { Statement } from '../database/statement';
 import type { Sample } from './sample-rows';
 
 /** Readings, oldest first; moments in ms since 1970. */
@@ -12,6 +13,29 @@ export interface SeriesWindow {
   counter32?: { moments: number[]; begins: number[] };
 }
 
+/** Reads the latest reading of series in a span. */
+const LATEST = new Statement<Sample>(
+  'samples_latest',
+  `SELECT s.series, x.at, x.value
+   FROM unnest($1::float8[], $2::int[], $3::int[]) AS s (series, group_id, place),
+     LATERAL (SELECT at, readings[s.place] AS value FROM samples
+       WHERE group_id = s.group_id AND at > $4 AND at <= $5 AND readings[s.place] IS NOT NULL
+       ORDER BY at DESC LIMIT 1) x`,
+);
+
+/** Reads when anything of groups was last read in a span. */
+const LAST_READ = new Statement<{ group_id: number; at: Date }>(
+  'samples_last_read',
+  `SELECT g.group_id, x.at FROM (SELECT DISTINCT unnest($1::int[]) AS group_id) g,
+   LATERAL (SELECT at FROM samples WHERE group_id = g.group_id AND at > $2 AND at <= $3 ORDER BY at DESC LIMIT 1) x`,
+);
+
+/** Reads the known restarts of series. */
+const BEGINS = new Statement<{ series: string; begins: Date[] }>(
+  'counters_begins',
+  'SELECT series, begins FROM counters WHERE series = ANY($1::bigint[])',
+);
+
 /** Stored samples. */
 @Injectable()
 export class Samples {
@@ -20,15 +44,7 @@ export class Samples {
   /** Returns the latest reading of each series later than `after` and not later than `upTo`. */
   async latest(series: readonly number[], after: Date, upTo: Date): Promise<Map<number, Sample>> {
     if (series.length === 0) return new Map();
-    const rows = await this.database.rows<Sample>(
-      `SELECT s.series, x.at, x.value
-       FROM unnest($1::float8[], $2::int[], $3::int[]) AS s (series, group_id, place),
-         LATERAL (SELECT at, readings[s.place] AS value FROM samples
-           WHERE group_id = s.group_id AND at > $4 AND at <= $5 AND readings[s.place] IS NOT NULL
-           ORDER BY at DESC LIMIT 1) x`,
-      [...columnsOf(series), after, upTo],
-      'samples_latest',
-    );
+    const rows = await LATEST.rows(this.database, [...columnsOf(series), after, upTo]);
     return new Map(rows.map((row) => [row.series, row]));
   }
 
@@ -38,12 +54,7 @@ export class Samples {
    */
   async lastRead(series: readonly number[], after: Date, upTo: Date): Promise<Map<number, Date>> {
     if (series.length === 0) return new Map();
-    const rows = await this.database.rows<{ group_id: number; at: Date }>(
-      `SELECT g.group_id, x.at FROM (SELECT DISTINCT unnest($1::int[]) AS group_id) g,
-         LATERAL (SELECT at FROM samples WHERE group_id = g.group_id AND at > $2 AND at <= $3 ORDER BY at DESC LIMIT 1) x`,
-      [series.map(groupOf), after, upTo],
-      'samples_last_read',
-    );
+    const rows = await LAST_READ.rows(this.database, [series.map(groupOf), after, upTo]);
     const byGroup = new Map(rows.map(({ group_id, at }) => [group_id, at]));
     return new Map(
       series.flatMap((one) => {
@@ -106,11 +117,7 @@ export class Samples {
   /** Returns the known restarts of series that are Counter32, ms since 1970, oldest first. */
   async begins(series: readonly number[]): Promise<Map<number, number[]>> {
     if (series.length === 0) return new Map();
-    const rows = await this.database.rows<{ series: string; begins: Date[] }>(
-      'SELECT series, begins FROM counters WHERE series = ANY($1::bigint[])',
-      [series],
-      'counters_begins',
-    );
+    const rows = await BEGINS.rows(this.database, [series]);
     return new Map(rows.map((row) => [Number(row.series), row.begins.map((at) => at.getTime())]));
   }
 

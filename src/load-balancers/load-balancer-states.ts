@@ -4,6 +4,7 @@ import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
 import type { MappingChoice } from '../database/entities';
 import { isDead, SignOfLife } from '../database/sign-of-life';
+import { Statement } from '../database/statement';
 import { NOW } from '../queue/claimed-execution';
 import { Queues } from '../queue/queues';
 import type { Memory, Seat, Step } from './plan';
@@ -82,6 +83,37 @@ const IS_DUE = (canJudge: string): string =>
   `(l.next_sync_at <= ${NOW} + interval '100 milliseconds' AND (l.lease_until IS NULL OR l.lease_until <= ${NOW})
      OR ${canJudge}::bool AND l.lease_owner IS NOT NULL AND ${isDead('l.lease_owner')})`;
 
+/** Makes load balancers due for whose infrastructure an execution has just succeeded. */
+const HASTEN_CHANGED = new Statement(
+  'load_balancers_hasten',
+  `UPDATE load_balancer_states SET next_sync_at = $1 WHERE infrastructure_id IN (
+   SELECT l.infrastructure_id FROM executions e JOIN triggers t ON t.id = e.trigger_id
+     JOIN load_balancer_states l ON l.infrastructure_id = t.infrastructure_id
+   WHERE e.status = 'succeeded' AND e.finished_at > $1::timestamptz - make_interval(secs => ${JUST_NOW_SECONDS})
+     AND l.next_sync_at > $1 AND (l.begun_at IS NULL OR e.finished_at > l.begun_at)
+   FOR UPDATE OF l SKIP LOCKED)`,
+);
+
+/** Finds load balancers that are due and not claimed, longest due first. */
+const DUE = new Statement<{ id: string; at: Date }>(
+  'load_balancers_due',
+  `SELECT l.infrastructure_id AS id, l.next_sync_at AS at FROM load_balancer_states l
+   WHERE ${IS_DUE('$1')} AND NOT (SELECT is_on FROM kill_switch)
+   ORDER BY l.next_sync_at LIMIT $2`,
+);
+
+/** Claims a load balancer that is due. */
+const CLAIM = new Statement<Claimed>(
+  'load_balancers_claim',
+  `UPDATE load_balancer_states l SET lease_owner = $2, lease_until = ${NOW} + make_interval(secs => $3),
+     next_sync_at = ${NOW} + make_interval(secs => $3), begun_at = ${NOW}
+   FROM infrastructures i
+   WHERE l.infrastructure_id = $1 AND i.id = $1 AND i.load_balancer IS NOT NULL AND NOT (SELECT is_on FROM kill_switch)
+     AND ${IS_DUE('$4')}
+   RETURNING i.id, i.name, i.nodes, i.load_balancer AS "loadBalancer", l.pool, l.memory, l.changes, l.outcome,
+     l.lease_owner AS worker, l.lease_until AS "leaseUntil"`,
+);
+
 /** Load balancers in PostgreSQL: when each is due, which worker syncs it, and what is remembered of its pool. */
 @Injectable()
 export class LoadBalancerStates {
@@ -131,42 +163,22 @@ export class LoadBalancerStates {
 
   /** Makes load balancers due for whose infrastructure an execution has succeeded since their last sync began. */
   async hastenChanged(now: Date): Promise<void> {
-    await this.database.rows(
-      `UPDATE load_balancer_states SET next_sync_at = $1 WHERE infrastructure_id IN (
-         SELECT l.infrastructure_id FROM executions e JOIN triggers t ON t.id = e.trigger_id
-           JOIN load_balancer_states l ON l.infrastructure_id = t.infrastructure_id
-         WHERE e.status = 'succeeded' AND e.finished_at > $1::timestamptz - make_interval(secs => ${JUST_NOW_SECONDS})
-           AND l.next_sync_at > $1 AND (l.begun_at IS NULL OR e.finished_at > l.begun_at)
-         FOR UPDATE OF l SKIP LOCKED)`,
-      [now],
-      'load_balancers_hasten',
-    );
+    await HASTEN_CHANGED.rows(this.database, [now]);
   }
 
   /** Returns load balancers that are due and not claimed; none under the kill switch. */
   async due(limit: number): Promise<{ id: string; at: Date }[]> {
-    return this.database.rows(
-      `SELECT l.infrastructure_id AS id, l.next_sync_at AS at FROM load_balancer_states l
-       WHERE ${IS_DUE('$1')} AND NOT (SELECT is_on FROM kill_switch)
-       ORDER BY l.next_sync_at LIMIT $2`,
-      [this.life.canJudge, limit],
-      'load_balancers_due',
-    );
+    return DUE.rows(this.database, [this.life.canJudge, limit]);
   }
 
   /** Claims a load balancer. Undefined when it is not due, another worker has it, or the kill switch is on. */
   async claim(infrastructure: string, worker: string, leaseSeconds: number): Promise<Claimed | undefined> {
-    const [claimed] = await this.database.rows<Claimed>(
-      `UPDATE load_balancer_states l SET lease_owner = $2, lease_until = ${NOW} + make_interval(secs => $3),
-         next_sync_at = ${NOW} + make_interval(secs => $3), begun_at = ${NOW}
-       FROM infrastructures i
-       WHERE l.infrastructure_id = $1 AND i.id = $1 AND i.load_balancer IS NOT NULL AND NOT (SELECT is_on FROM kill_switch)
-         AND ${IS_DUE('$4')}
-       RETURNING i.id, i.name, i.nodes, i.load_balancer AS "loadBalancer", l.pool, l.memory, l.changes, l.outcome,
-         l.lease_owner AS worker, l.lease_until AS "leaseUntil"`,
-      [infrastructure, worker, leaseSeconds, this.life.canJudge],
-      'load_balancers_claim',
-    );
+    const [claimed] = await CLAIM.rows(this.database, [
+      infrastructure,
+      worker,
+      leaseSeconds,
+      this.life.canJudge,
+    ]);
     return claimed;
   }
 

@@ -3,6 +3,7 @@ import { networkOf } from '../auth/guesses';
 import { hashOf } from '../auth/identities';
 import { TooManyRequests } from '../common/errors';
 import { Database } from '../database/database';
+import { Statement } from '../database/statement';
 
 /** Failures in five minutes after which an account or an address (IPv6: network) is locked. */
 const OF_ACCOUNT = 5;
@@ -21,9 +22,13 @@ const OLD = `interval '2 hours'`;
 const recent = (column: string, period: string): string =>
   `ARRAY(SELECT at FROM unnest(${column}) AS at WHERE at > now() - ${period})`;
 
-const CHECKED = `
-  SELECT ceil(extract(epoch FROM max(locked_until) - now()))::int AS seconds
-  FROM sign_in_limits WHERE key = ANY($1::bytea[]) AND locked_until > now()`;
+/** Reads for how long an account or an address is locked. */
+const CHECKED = new Statement<{ seconds: number | null }>(
+  'sign_in_check',
+  `SELECT ceil(extract(epoch FROM max(locked_until) - now()))::int AS seconds
+   FROM sign_in_limits WHERE key = ANY($1::bytea[]) AND locked_until > now()`,
+  'by keys',
+);
 
 const BEGIN = `
   INSERT INTO sign_in_limits AS l (key, most, failed, trying, locked_until, locks, touched_at)
@@ -82,11 +87,7 @@ export class SignInLimits {
    * @throws TooManyRequests
    */
   async check(keys: Keys): Promise<void> {
-    const [row] = await this.database.keyed.rows<{ seconds: number | null }>(
-      CHECKED,
-      [both(keys)],
-      'sign_in_check',
-    );
+    const [row] = await CHECKED.rows(this.database.keyed, [both(keys)]);
     if (row?.seconds != null) throw tooMany(row.seconds);
   }
 

@@ -17,6 +17,7 @@ import { CONFIG, type Config } from '../config/config';
 import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
 import type { Sql } from '../database/sql-pool';
+import { Statement } from '../database/statement';
 import { cookieIn, setCookie } from './cookies';
 import { isSecure, refuseOtherSites } from './origins';
 import { flag, moment, object, shape, text, uuid } from '../common/shapes';
@@ -82,6 +83,16 @@ export class SessionsQuery extends PageQuery {
   @Same('s.address', 'The address it was begun from')
   address?: string;
 }
+
+/** Finds living sessions by the hashes of their tokens, with what their users may. */
+const FIND_SESSIONS = new Statement<SessionRow>(
+  'auth_sessions',
+  `SELECT s.token_hash AS hash, s.id, s.user_id AS "userId", u.name, ${GRANTS_OF_USER} AS grants,
+     s.last_used_at < now() - interval '1 minute' AS "isStale"
+   FROM sessions s JOIN users u ON u.id = s.user_id
+   WHERE s.token_hash = ANY($1::bytea[]) AND ${LIVES}`,
+  'by keys',
+);
 
 /**
  * Sessions of users. A session is known by 256 random bits in a cookie, of which only the hash is stored, and is read
@@ -250,14 +261,7 @@ export class UserSessions extends Sessions {
   }
 
   private async find(hashes: readonly Buffer[]): Promise<(SessionRow | undefined)[]> {
-    const rows = await this.database.keyed.rows<SessionRow>(
-      `SELECT s.token_hash AS hash, s.id, s.user_id AS "userId", u.name, ${GRANTS_OF_USER} AS grants,
-         s.last_used_at < now() - interval '1 minute' AS "isStale"
-       FROM sessions s JOIN users u ON u.id = s.user_id
-       WHERE s.token_hash = ANY($1::bytea[]) AND ${LIVES}`,
-      [hashes],
-      'auth_sessions',
-    );
+    const rows = await FIND_SESSIONS.rows(this.database.keyed, [hashes]);
     const byHash = new Map(rows.map((row) => [row.hash.toString('latin1'), row]));
     return hashes.map((hash) => byHash.get(hash.toString('latin1')));
   }

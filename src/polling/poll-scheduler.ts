@@ -4,6 +4,7 @@ import { AHEAD_AT_MOST_MS, tellAhead } from '../common/moments-ahead';
 import { Recurring } from '../common/periodic';
 import { telemetry } from '../common/telemetry';
 import { Database } from '../database/database';
+import { Statement } from '../database/statement';
 import type { PollJob } from '../queue/jobs';
 import { Queues } from '../queue/queues';
 import { dueSlots, parts, type SlotRange } from './poll-schedule';
@@ -30,6 +31,38 @@ interface Due extends SlotRange {
   intervalSeconds: number;
   services: number;
 }
+
+/** Moves the tick on. */
+const TICK = new Statement(
+  'tick_until',
+  'UPDATE poll_clock SET ticked_until = to_timestamp($1) WHERE ticked_until < to_timestamp($1)',
+);
+
+/** Reads the tick. */
+const TICKED_UNTIL = new Statement<{ after: number | null }>(
+  'tick_after',
+  `SELECT CASE WHEN isfinite(ticked_until) THEN extract(epoch FROM ticked_until)::float8 END AS after FROM poll_clock`,
+);
+
+/** Counts the services in ranges of slots that are due. */
+const DUE = new Statement<Due>(
+  'tick_due',
+  `SELECT r.interval AS "intervalSeconds", r.first AS "fromSlot", r.last AS "toSlot", count(*)::int AS services
+   FROM unnest($1::int[], $2::int[], $3::int[]) AS r (interval, first, last)
+     JOIN services s ON s.interval_seconds = r.interval AND s.slot BETWEEN r.first AND r.last AND s.enabled AND s.polled
+   GROUP BY 1, 2, 3`,
+);
+
+/** Reads the intervals in use, at one step in the index for each. */
+const INTERVALS = new Statement<{ interval: number }>(
+  'tick_intervals',
+  `WITH RECURSIVE used AS (
+     (SELECT interval_seconds AS interval FROM services WHERE enabled AND polled ORDER BY 1 LIMIT 1)
+     UNION ALL
+     SELECT (SELECT interval_seconds FROM services WHERE enabled AND polled AND interval_seconds > used.interval ORDER BY 1 LIMIT 1)
+     FROM used WHERE used.interval IS NOT NULL)
+   SELECT interval FROM used WHERE interval IS NOT NULL`,
+);
 
 /**
  * Puts the polls of all services that are due on the queue, every second.
@@ -77,11 +110,7 @@ export class PollScheduler extends Recurring {
     telemetry.pollsDue.inc(total);
     this.whyNot = await this.put(jobs);
     if (this.whyNot !== undefined) telemetry.pollsDropped.inc({ reason: this.whyNot }, total);
-    await this.database.rows(
-      'UPDATE poll_clock SET ticked_until = to_timestamp($1) WHERE ticked_until < to_timestamp($1)',
-      [upTo],
-      'tick_until',
-    );
+    await TICK.rows(this.database, [upTo]);
     if (this.whyNot === undefined) this.ticked(upTo);
     await this.lookAtQueue();
   }
@@ -99,11 +128,7 @@ export class PollScheduler extends Recurring {
    * corrected.
    */
   private async tickedUntil(upTo: number): Promise<number> {
-    const [clock] = await this.database.rows<{ after: number | null }>(
-      `SELECT CASE WHEN isfinite(ticked_until) THEN extract(epoch FROM ticked_until)::float8 END AS after FROM poll_clock`,
-      [],
-      'tick_after',
-    );
+    const [clock] = await TICKED_UNTIL.rows(this.database);
     const after = clock!.after ?? upTo - 1;
     if (after <= upTo + AHEAD_AT_MOST_SECONDS) return after;
     const [set] = await this.database.rows(
@@ -145,32 +170,16 @@ export class PollScheduler extends Recurring {
       dueSlots(intervalSeconds, after, upTo).map((range) => ({ intervalSeconds, ...range })),
     );
     if (ranges.length === 0) return [];
-    return this.database.rows<Due>(
-      `SELECT r.interval AS "intervalSeconds", r.first AS "fromSlot", r.last AS "toSlot", count(*)::int AS services
-       FROM unnest($1::int[], $2::int[], $3::int[]) AS r (interval, first, last)
-         JOIN services s ON s.interval_seconds = r.interval AND s.slot BETWEEN r.first AND r.last AND s.enabled AND s.polled
-       GROUP BY 1, 2, 3`,
-      [
-        ranges.map(({ intervalSeconds }) => intervalSeconds),
-        ranges.map(({ fromSlot }) => fromSlot),
-        ranges.map(({ toSlot }) => toSlot),
-      ],
-      'tick_due',
-    );
+    return DUE.rows(this.database, [
+      ranges.map(({ intervalSeconds }) => intervalSeconds),
+      ranges.map(({ fromSlot }) => fromSlot),
+      ranges.map(({ toSlot }) => toSlot),
+    ]);
   }
 
   /** Returns the intervals in use, at one step in the index for each. */
   private async intervals(): Promise<number[]> {
-    const rows = await this.database.rows<{ interval: number }>(
-      `WITH RECURSIVE used AS (
-         (SELECT interval_seconds AS interval FROM services WHERE enabled AND polled ORDER BY 1 LIMIT 1)
-         UNION ALL
-         SELECT (SELECT interval_seconds FROM services WHERE enabled AND polled AND interval_seconds > used.interval ORDER BY 1 LIMIT 1)
-         FROM used WHERE used.interval IS NOT NULL)
-       SELECT interval FROM used WHERE interval IS NOT NULL`,
-      [],
-      'tick_intervals',
-    );
+    const rows = await INTERVALS.rows(this.database);
     return rows.map(({ interval }) => interval);
   }
 }

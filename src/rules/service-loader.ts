@@ -32,7 +32,12 @@ export const SNAPSHOT = `
     LEFT JOIN LATERAL (SELECT * FROM infrastructures WHERE id = s.infrastructure_id LIMIT 1) i ON true
     LEFT JOIN LATERAL (SELECT * FROM service_states WHERE service_id = s.id LIMIT 1) st ON true`;
 
-const BY_IDS = new Statement<SnapshotRow>('rules_by_ids', `${SNAPSHOT} WHERE s.id = ANY($1::uuid[])`);
+/** Reads the versions and states of services. */
+const BY_IDS = new Statement<SnapshotRow>(
+  'rules_by_ids',
+  `${SNAPSHOT} WHERE s.id = ANY($1::uuid[])`,
+  'by keys',
+);
 
 /** A definition as it is stored. */
 interface Definition {

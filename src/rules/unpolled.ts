@@ -4,6 +4,7 @@ import { CLOCK, type Clock } from '../common/clock';
 import { SLOTS } from '../common/ids';
 import { AHEAD_AT_MOST_MS } from '../common/moments-ahead';
 import { Database } from '../database/database';
+import { Statement } from '../database/statement';
 import type { PollJob } from '../queue/jobs';
 import { truthOf, stale } from '../engine/evaluate';
 import type { State } from '../engine/types';
@@ -44,6 +45,55 @@ const SOON = `now() + interval '${AHEAD_AT_MOST_MS} milliseconds'`;
 
 const EVERYWHERE: Range = { intervalSeconds: 0, fromSlot: 0, toSlot: SLOTS - 1 };
 
+/** Notes that a range of slots was polled. */
+const NOTE_POLLED = new Statement(
+  'unpolled_polled',
+  `INSERT INTO polled_ranges AS r (interval_seconds, from_slot, to_slot, polled_at) VALUES ($1, $2, $3, now() - make_interval(secs => $4))
+   ON CONFLICT (interval_seconds, from_slot, to_slot) DO UPDATE
+     SET polled_at = CASE WHEN r.polled_at > ${SOON} THEN excluded.polled_at ELSE greatest(r.polled_at, excluded.polled_at) END`,
+  'by keys',
+);
+
+/** Tells whether fresh polls cover a range of slots. */
+const IS_COVERED = new Statement<{ isCovered: boolean }>(
+  'unpolled_covered',
+  `SELECT coalesce(range_agg(int4range(from_slot, to_slot, '[]')) @> int4range($2::int, $3::int, '[]'), false) AS "isCovered"
+   FROM polled_ranges
+   WHERE interval_seconds = $1 AND from_slot <= $3 AND to_slot >= $2
+     AND polled_at >= now() - make_interval(secs => ${STALE_INTERVALS} * $1::int) AND polled_at <= ${SOON}`,
+  'by keys',
+);
+
+/** Deletes ranges that nobody has polled for a week, once others cover them. */
+const FORGET_RANGES = new Statement(
+  'unpolled_forget',
+  `DELETE FROM polled_ranges r WHERE polled_at < now() - make_interval(days => 7, secs => 4 * interval_seconds)
+   AND EXISTS (SELECT FROM polled_ranges o WHERE o.interval_seconds = r.interval_seconds
+     AND o.from_slot <= r.to_slot AND o.to_slot >= r.from_slot AND o.polled_at > r.polled_at)`,
+);
+
+/** Finds services without polls whose next moment has passed without an evaluation, longest overdue first. */
+const OVERDUE = new Statement<Late>(
+  'unpolled_overdue',
+  `SELECT s.id, least(now(), greatest(st.next_moment, d.started_at)) AS since, st.decision_id AS decision
+   FROM service_states st JOIN services s ON s.id = st.service_id LEFT JOIN decisions d ON d.id = st.decision_id
+   WHERE st.next_moment < now() - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds)
+     AND s.enabled AND NOT s.polled AND st.state->>'reason' <> 'not_polled'
+   ORDER BY st.next_moment LIMIT ${PAGE}`,
+);
+
+/** Reads alerts that have waited too long to be evaluated, longest first. */
+const WAITING_ALERTS = new Statement<{
+  service: string | null;
+  labels: Record<string, string>;
+  source: string;
+  at: Date;
+}>(
+  'unpolled_alerts',
+  `SELECT service_id AS service, labels, source, received_at AS at FROM alerts WHERE processed < revision AND received_at < now() - interval '${ALERT_WAITS_SECONDS} seconds'
+   ORDER BY received_at LIMIT ${MAX_WAITING_ALERTS}`,
+);
+
 /**
  * Finds services that nobody evaluates: no worker has polled them for three intervals, or their next moment or an alert
  * for them has waited too long. The last reading says nothing about now: the service is `unknown`, `not_polled`, from
@@ -65,22 +115,12 @@ export class Unpolled {
    */
   async polled({ intervalSeconds, fromSlot, toSlot }: Range, began: Date): Promise<void> {
     const tookSeconds = Math.max(0, this.clock.now().getTime() - began.getTime()) / 1000;
-    await this.database.keyed.rows(
-      `INSERT INTO polled_ranges AS r (interval_seconds, from_slot, to_slot, polled_at) VALUES ($1, $2, $3, now() - make_interval(secs => $4))
-       ON CONFLICT (interval_seconds, from_slot, to_slot) DO UPDATE
-         SET polled_at = CASE WHEN r.polled_at > ${SOON} THEN excluded.polled_at ELSE greatest(r.polled_at, excluded.polled_at) END`,
-      [intervalSeconds, fromSlot, toSlot, tookSeconds],
-      'unpolled_polled',
-    );
+    await NOTE_POLLED.rows(this.database.keyed, [intervalSeconds, fromSlot, toSlot, tookSeconds]);
   }
 
   /** Counts services that are polled too late, recorded or not. */
   async count(): Promise<number> {
-    const [row] = await this.database.keyed.rows<{ count: number }>(
-      `${LATE_IN_RANGE} SELECT count(*)::int AS count FROM late`,
-      valuesOf(EVERYWHERE),
-      'unpolled_count',
-    );
+    const [row] = await COUNT_LATE.rows(this.database.keyed, valuesOf(EVERYWHERE));
     return row!.count;
   }
 
@@ -88,14 +128,7 @@ export class Unpolled {
    * Records the late services of a range. One statement tells whether polls have covered it, which is the usual case.
    */
   async tellWithin(range: Range): Promise<void> {
-    const [row] = await this.database.keyed.rows<{ isCovered: boolean }>(
-      `SELECT coalesce(range_agg(int4range(from_slot, to_slot, '[]')) @> int4range($2::int, $3::int, '[]'), false) AS "isCovered"
-       FROM polled_ranges
-       WHERE interval_seconds = $1 AND from_slot <= $3 AND to_slot >= $2
-         AND polled_at >= now() - make_interval(secs => ${STALE_INTERVALS} * $1::int) AND polled_at <= ${SOON}`,
-      valuesOf(range),
-      'unpolled_covered',
-    );
+    const [row] = await IS_COVERED.rows(this.database.keyed, valuesOf(range));
     if (!row!.isCovered) await this.tell(range);
   }
 
@@ -127,11 +160,10 @@ export class Unpolled {
     const [one] = services;
     // Of one service, only its own slot is looked at.
     const range = services.length === 1 ? { ...one!, fromSlot: one!.slot, toSlot: one!.slot } : EVERYWHERE;
-    const rows = await this.database.keyed.rows<Late>(
-      `${lateSql('$1', '$2', '$3', 's.id = ANY($4::uuid[])')} SELECT * FROM late`,
-      [...valuesOf(range), services.map(({ id }) => id)],
-      'unpolled_some',
-    );
+    const rows = await LATE_OF_SOME.rows(this.database.keyed, [
+      ...valuesOf(range),
+      services.map(({ id }) => id),
+    ]);
     const late = new Map(rows.map((row) => [row.id, row]));
     return known.map((told) => {
       const { rule, service } = told.observation.snapshot.compiled;
@@ -148,13 +180,7 @@ export class Unpolled {
    * are looked at for that, and the others count as not polled.
    */
   async unrecorded(): Promise<Map<string, Date>> {
-    const rows = await this.database.keyed.rows<{ id: string; since: Date; isFed: boolean }>(
-      `${lateSql('$1', '$2', '$3', `st.state->>'reason' IS DISTINCT FROM 'not_polled'`)}
-       SELECT late.id, late.since, f.is_fed AS "isFed" FROM late,
-         LATERAL (SELECT ${IS_ALSO_FED} AS is_fed FROM services s WHERE s.id = late.id LIMIT 1) f`,
-      valuesOf(EVERYWHERE),
-      'unpolled_unrecorded',
-    );
+    const rows = await UNRECORDED.rows(this.database.keyed, valuesOf(EVERYWHERE));
     const late = new Map(rows.map(({ id, since }) => [id, since]));
     const fed = rows.filter(({ isFed }) => isFed).slice(0, LOOKED_AT_AT_MOST);
     if (fed.length === 0) return late;
@@ -166,50 +192,21 @@ export class Unpolled {
 
   /** Deletes ranges that nobody polls any more, once others cover them. */
   async forget(): Promise<void> {
-    await this.database.rows(
-      `DELETE FROM polled_ranges r WHERE polled_at < now() - make_interval(days => 7, secs => 4 * interval_seconds)
-         AND EXISTS (SELECT FROM polled_ranges o WHERE o.interval_seconds = r.interval_seconds
-           AND o.from_slot <= r.to_slot AND o.to_slot >= r.from_slot AND o.polled_at > r.polled_at)`,
-      [],
-      'unpolled_forget',
-    );
+    await FORGET_RANGES.rows(this.database);
   }
 
   private lateIn(range: Range, after: string | null): Promise<Late[]> {
-    return this.database.keyed.rows<Late>(
-      `${LATE_IN_RANGE} SELECT * FROM late
-       WHERE reason IS DISTINCT FROM 'not_polled' AND ($4::uuid IS NULL OR id > $4) ORDER BY id LIMIT ${PAGE}`,
-      [...valuesOf(range), after],
-      'unpolled_late',
-    );
+    return LATE_PAGE.rows(this.database.keyed, [...valuesOf(range), after]);
   }
 
   /** Returns services without polls whose next moment has passed without an evaluation. */
   private overdue(): Promise<Late[]> {
-    return this.database.rows<Late>(
-      `SELECT s.id, least(now(), greatest(st.next_moment, d.started_at)) AS since, st.decision_id AS decision
-       FROM service_states st JOIN services s ON s.id = st.service_id LEFT JOIN decisions d ON d.id = st.decision_id
-       WHERE st.next_moment < now() - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds)
-         AND s.enabled AND NOT s.polled AND st.state->>'reason' <> 'not_polled'
-       ORDER BY st.next_moment LIMIT ${PAGE}`,
-      [],
-      'unpolled_overdue',
-    );
+    return OVERDUE.rows(this.database);
   }
 
   /** Returns services without polls for which an alert waits. */
   private async waiting(): Promise<Late[]> {
-    const alerts = await this.database.rows<{
-      service: string | null;
-      labels: Record<string, string>;
-      source: string;
-      at: Date;
-    }>(
-      `SELECT service_id AS service, labels, source, received_at AS at FROM alerts WHERE processed < revision AND received_at < now() - interval '${ALERT_WAITS_SECONDS} seconds'
-       ORDER BY received_at LIMIT ${MAX_WAITING_ALERTS}`,
-      [],
-      'unpolled_alerts',
-    );
+    const alerts = await WAITING_ALERTS.rows(this.database);
     if (alerts.length === 0) return [];
     const { matcher } = await this.subscriptions.current();
     const since = new Map<string, Date>();
@@ -325,3 +322,34 @@ export const lateSql = (interval: string, from: string, to: string, condition: s
         OR d.started_at < now() - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds)))`;
 
 const LATE_IN_RANGE = lateSql('$1', '$2', '$3', 'true');
+
+/** Counts services that are polled too late. */
+const COUNT_LATE = new Statement<{ count: number }>(
+  'unpolled_count',
+  `${LATE_IN_RANGE} SELECT count(*)::int AS count FROM late`,
+  'by keys',
+);
+
+/** Finds those of some services that are polled too late. */
+const LATE_OF_SOME = new Statement<Late>(
+  'unpolled_some',
+  `${lateSql('$1', '$2', '$3', 's.id = ANY($4::uuid[])')} SELECT * FROM late`,
+  'by keys',
+);
+
+/** Finds services that are polled too late and not recorded as that; and whether alerts feed them as well. */
+const UNRECORDED = new Statement<{ id: string; since: Date; isFed: boolean }>(
+  'unpolled_unrecorded',
+  `${lateSql('$1', '$2', '$3', `st.state->>'reason' IS DISTINCT FROM 'not_polled'`)}
+   SELECT late.id, late.since, f.is_fed AS "isFed" FROM late,
+     LATERAL (SELECT ${IS_ALSO_FED} AS is_fed FROM services s WHERE s.id = late.id LIMIT 1) f`,
+  'by keys',
+);
+
+/** Reads a page of services in a range that are polled too late and not recorded as that. */
+const LATE_PAGE = new Statement<Late>(
+  'unpolled_late',
+  `${LATE_IN_RANGE} SELECT * FROM late
+   WHERE reason IS DISTINCT FROM 'not_polled' AND ($4::uuid IS NULL OR id > $4) ORDER BY id LIMIT ${PAGE}`,
+  'by keys',
+);

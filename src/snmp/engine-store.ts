@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
 import type { Sql } from '../database/sql-pool';
+import { Statement } from '../database/statement';
 import type { KnownEngine } from './engines';
 import type { OwnEngine } from './secure-messages';
 
@@ -16,6 +17,34 @@ const MAX_LEARNT = 100_000;
 const SHOWN = 1_000;
 /** Age at which notes of forgotten engines are deleted, seconds: longer than any listener needs to learn of them. */
 const KEPT_SECONDS = 86_400;
+
+/** Keeps boots and times of engines that were heard; those of an older message change nothing. */
+const KEEP = new Statement(
+  'engines_keep',
+  `INSERT INTO snmp_engines (engine_id, boots, time, heard_at, source_id, address)
+   SELECT u.engine_id, u.boots, u.time, u.heard_at, s.id, u.address
+   FROM unnest($1::text[], $2::int[], $3::int[], $4::timestamptz[], $5::uuid[], $6::text[])
+       AS u (engine_id, boots, time, heard_at, source_id, address)
+     LEFT JOIN sources s ON s.id = u.source_id
+   -- What was heard before it was forgotten does not come back.
+   WHERE NOT EXISTS (SELECT FROM forgotten_engines f WHERE f.engine_id = u.engine_id AND f.forgotten_at >= u.heard_at)
+   ON CONFLICT (engine_id) DO UPDATE SET boots = excluded.boots, time = excluded.time, heard_at = excluded.heard_at,
+       source_id = excluded.source_id, address = excluded.address
+     WHERE (excluded.boots, excluded.time) > (snmp_engines.boots, snmp_engines.time)`,
+);
+
+/** Reads the engines heard since a moment, the newest first. */
+const HEARD = new Statement<KnownEngine & Record<string, unknown>>(
+  'engines_heard',
+  `SELECT engine_id AS "engineId", boots, time, heard_at AS "heardAt" FROM snmp_engines
+   WHERE heard_at >= $1 ORDER BY heard_at DESC LIMIT ${MAX_LEARNT}`,
+);
+
+/** Reads the engines forgotten since a moment. */
+const FORGOTTEN = new Statement<{ engine_id: string; at: string }>(
+  'engines_forgotten',
+  `SELECT engine_id, forgotten_at::text AS at FROM forgotten_engines WHERE forgotten_at >= $1`,
+);
 
 /** Stores what the listeners of all processes know of SNMP engines: our own, and those that send. */
 @Injectable()
@@ -40,49 +69,27 @@ export class EngineStore {
   async keep(engines: readonly KnownEngine[]): Promise<void> {
     if (engines.length === 0) return;
     const sorted = [...engines].sort((a, b) => (a.engineId < b.engineId ? -1 : 1));
-    await this.database.rows(
-      `INSERT INTO snmp_engines (engine_id, boots, time, heard_at, source_id, address)
-       SELECT u.engine_id, u.boots, u.time, u.heard_at, s.id, u.address
-       FROM unnest($1::text[], $2::int[], $3::int[], $4::timestamptz[], $5::uuid[], $6::text[])
-           AS u (engine_id, boots, time, heard_at, source_id, address)
-         LEFT JOIN sources s ON s.id = u.source_id
-       -- What was heard before it was forgotten does not come back.
-       WHERE NOT EXISTS (SELECT FROM forgotten_engines f WHERE f.engine_id = u.engine_id AND f.forgotten_at >= u.heard_at)
-       ON CONFLICT (engine_id) DO UPDATE SET boots = excluded.boots, time = excluded.time, heard_at = excluded.heard_at,
-           source_id = excluded.source_id, address = excluded.address
-         WHERE (excluded.boots, excluded.time) > (snmp_engines.boots, snmp_engines.time)`,
-      [
-        sorted.map(({ engineId }) => engineId),
-        sorted.map(({ boots }) => boots),
-        sorted.map(({ time }) => time),
-        sorted.map(({ heardAt }) => heardAt),
-        sorted.map(({ source }) => source ?? null),
-        sorted.map(({ address }) => address ?? null),
-      ],
-      'engines_keep',
-    );
+    await KEEP.rows(this.database, [
+      sorted.map(({ engineId }) => engineId),
+      sorted.map(({ boots }) => boots),
+      sorted.map(({ time }) => time),
+      sorted.map(({ heardAt }) => heardAt),
+      sorted.map(({ source }) => source ?? null),
+      sorted.map(({ address }) => address ?? null),
+    ]);
   }
 
   /** Returns the engines that were heard: all of them at the first call, later those of the last minute. */
   async heard(now: Date): Promise<KnownEngine[]> {
     const since = this.hasLearnt ? new Date(now.getTime() - RECENT_SECONDS * 1000) : new Date(0);
-    const engines = await this.database.rows<KnownEngine & Record<string, unknown>>(
-      `SELECT engine_id AS "engineId", boots, time, heard_at AS "heardAt" FROM snmp_engines
-       WHERE heard_at >= $1 ORDER BY heard_at DESC LIMIT ${MAX_LEARNT}`,
-      [since],
-      'engines_heard',
-    );
+    const engines = await HEARD.rows(this.database, [since]);
     this.hasLearnt = true;
     return engines.reverse();
   }
 
   /** Returns engines that any process has forgotten since the last call. */
   async newlyForgotten(now: Date): Promise<string[]> {
-    const rows = await this.database.rows<{ engine_id: string; at: string }>(
-      `SELECT engine_id, forgotten_at::text AS at FROM forgotten_engines WHERE forgotten_at >= $1`,
-      [new Date(now.getTime() - RECENT_SECONDS * 1000)],
-      'engines_forgotten',
-    );
+    const rows = await FORGOTTEN.rows(this.database, [new Date(now.getTime() - RECENT_SECONDS * 1000)]);
     const known = this.forgotten;
     this.forgotten = new Set(rows.map(({ engine_id, at }) => `${engine_id} ${at}`));
     return rows.flatMap(({ engine_id, at }) => (known.has(`${engine_id} ${at}`) ? [] : [engine_id]));

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { telemetry } from '../common/telemetry';
 import { Database } from '../database/database';
+import { Statement } from '../database/statement';
 import { shownEngineId } from '../snmp/engine-store';
 import type { Refusal } from '../snmp/refusal';
 
@@ -15,6 +16,25 @@ interface Refused extends Refusal {
   firstAt: Date;
   lastAt: Date;
 }
+
+/** Adds to what is known of refused senders. */
+const WRITE = new Statement(
+  'refusals_write',
+  `INSERT INTO trap_refusals (address, reason, source_id, count, first_at, last_at, engine_id)
+   SELECT u.address, u.reason, u.source_id, u.count, u.first_at, u.last_at, u.engine_id
+   FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::timestamptz[], $6::timestamptz[], $7::text[])
+       AS u (address, reason, source_id, count, first_at, last_at, engine_id)
+   WHERE u.source_id IS NULL OR EXISTS (SELECT FROM sources s WHERE s.id = u.source_id)
+   ON CONFLICT (address, reason, source_id)
+     DO UPDATE SET count = trap_refusals.count + excluded.count, last_at = greatest(trap_refusals.last_at, excluded.last_at),
+       engine_id = coalesce(excluded.engine_id, trap_refusals.engine_id)`,
+);
+
+/** Deletes refused senders but the newest. */
+const DROP_OLD = new Statement(
+  'refusals_old',
+  `DELETE FROM trap_refusals WHERE ctid IN (SELECT ctid FROM trap_refusals ORDER BY last_at DESC OFFSET ${MAX_KEPT})`,
+);
 
 /**
  * Refused senders with the reasons, of all listeners: gathered in memory and written once a second, a bounded number.
@@ -62,31 +82,16 @@ export class Refusals {
   }
 
   private async write(rows: readonly Refused[]): Promise<void> {
-    await this.database.rows(
-      `INSERT INTO trap_refusals (address, reason, source_id, count, first_at, last_at, engine_id)
-       SELECT u.address, u.reason, u.source_id, u.count, u.first_at, u.last_at, u.engine_id
-       FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::timestamptz[], $6::timestamptz[], $7::text[])
-           AS u (address, reason, source_id, count, first_at, last_at, engine_id)
-       WHERE u.source_id IS NULL OR EXISTS (SELECT FROM sources s WHERE s.id = u.source_id)
-       ON CONFLICT (address, reason, source_id)
-         DO UPDATE SET count = trap_refusals.count + excluded.count, last_at = greatest(trap_refusals.last_at, excluded.last_at),
-           engine_id = coalesce(excluded.engine_id, trap_refusals.engine_id)`,
-      [
-        rows.map(({ address }) => address),
-        rows.map(({ reason }) => reason),
-        rows.map(({ source }) => source ?? null),
-        rows.map(({ count }) => count),
-        rows.map(({ firstAt }) => firstAt),
-        rows.map(({ lastAt }) => lastAt),
-        rows.map(({ engineId }) => engineId ?? null),
-      ],
-      'refusals_write',
-    );
-    await this.database.rows(
-      `DELETE FROM trap_refusals WHERE ctid IN (SELECT ctid FROM trap_refusals ORDER BY last_at DESC OFFSET ${MAX_KEPT})`,
-      [],
-      'refusals_old',
-    );
+    await WRITE.rows(this.database, [
+      rows.map(({ address }) => address),
+      rows.map(({ reason }) => reason),
+      rows.map(({ source }) => source ?? null),
+      rows.map(({ count }) => count),
+      rows.map(({ firstAt }) => firstAt),
+      rows.map(({ lastAt }) => lastAt),
+      rows.map(({ engineId }) => engineId ?? null),
+    ]);
+    await DROP_OLD.rows(this.database);
   }
 
   /** Returns the last senders that this source refused, and those whose source is unknown; the newest first. */

@@ -14,6 +14,7 @@ import { Periodic } from '../common/periodic';
 import { telemetry } from '../common/telemetry';
 import { CONFIG, type Config } from '../config/config';
 import { Database } from '../database/database';
+import { Statement } from '../database/statement';
 import { AlertIngest } from '../alerts/alert-ingest';
 import { Sources } from '../alerts/sources';
 import type { Datagram } from './datagrams';
@@ -40,6 +41,9 @@ const SPOOL_MS = 2_000;
 const MAX_HELD_BYTES = 64 << 20;
 /** Shortest time between two log lines about refused senders. */
 const REFUSED_LOG_MS = 10_000;
+
+/** Tells which of some alerts are kept. */
+const KEPT = new Statement<{ id: string }>('traps_kept', 'SELECT id FROM alerts WHERE id = ANY($1::uuid[])');
 
 /**
  * Receives SNMP notifications and commits them in batches, as alerts like any other.
@@ -213,11 +217,7 @@ export class TrapListener implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   private async kept(ids: string[]): Promise<Set<string>> {
-    const rows = await this.database.rows<{ id: string }>(
-      'SELECT id FROM alerts WHERE id = ANY($1::uuid[])',
-      [ids],
-      'traps_kept',
-    );
+    const rows = await KEPT.rows(this.database, [ids]);
     return new Set(rows.map(({ id }) => id));
   }
 

@@ -4,6 +4,7 @@ import { newId } from '../../common/ids';
 import { texts } from '../../database/binary-format';
 import type { Database } from '../../database/database';
 import type { Sql } from '../../database/sql-pool';
+import { Statement } from '../../database/statement';
 import type { AlertSource, IncomingAlert } from '../alert';
 import { mergeAlerts, type KeptAlert } from '../dedup';
 import type { Subscriptions } from '../subscriptions';
@@ -16,11 +17,15 @@ import { updateAlerts } from './update';
 class LostRace extends Error {}
 const MAX_TRIES = 5;
 
-const CURRENT = `SELECT id, dedup_key AS "dedupKey", status, value, labels, annotations, service_id AS "serviceId", metric, at,
-    coalesce(reported_at, at) AS "reportedAt", ends_at AS "endsAt", life_seconds AS "lifeSeconds", raw,
-    received_at AS "receivedAt", last_seen_at AS "lastSeenAt", is_current AS "isCurrent", revision
-  FROM unnest($2::text[]) AS k (key),
-    LATERAL (SELECT * FROM alerts WHERE source = $1 AND is_current AND dedup_key = key LIMIT 1 FOR UPDATE) a`;
+/** Locks the current alerts of a source that have one of these keys. */
+const CURRENT = new Statement<KeptAlert>(
+  'intake_current',
+  `SELECT id, dedup_key AS "dedupKey", status, value, labels, annotations, service_id AS "serviceId", metric, at,
+     coalesce(reported_at, at) AS "reportedAt", ends_at AS "endsAt", life_seconds AS "lifeSeconds", raw,
+     received_at AS "receivedAt", last_seen_at AS "lastSeenAt", is_current AS "isCurrent", revision
+   FROM unnest($2::text[]) AS k (key),
+     LATERAL (SELECT * FROM alerts WHERE source = $1 AND is_current AND dedup_key = key LIMIT 1 FOR UPDATE) a`,
+);
 
 /** Merges alerts into the kept ones, under a lock of each. */
 export class ChangedAlerts {
@@ -45,7 +50,7 @@ export class ChangedAlerts {
 
   private async keep(sql: Sql, source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Kept> {
     const keys = [...new Set(alerts.map(({ dedupKey }) => dedupKey))].sort();
-    const current = await sql.rows<KeptAlert>(CURRENT, [source.name, texts(keys)], 'intake_current');
+    const current = await CURRENT.rows(sql, [source.name, texts(keys)]);
     const { inserted, updated, accepted, overtaken } = mergeAlerts(current, alerts, this.clock.now(), newId);
     const newsForSome = await updateAlerts(sql, updated);
     const asked = await this.insert(sql, source, inserted);

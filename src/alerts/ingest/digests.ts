@@ -1,6 +1,7 @@
 import { chunks } from '../../common/chunks';
 import { texts } from '../../database/binary-format';
 import type { Sql } from '../../database/sql-pool';
+import { Statement } from '../../database/statement';
 import type { AlertSource, IncomingAlert } from '../alert';
 import type { AlertDigest } from '../dedup';
 
@@ -11,10 +12,13 @@ export const LOOKED_UP_AT_ONCE = 2_500;
 const millis = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`;
 
 /** A look into the index for each, whatever the planner thinks of their number: by ANY it may read the whole source. */
-const DIGESTS = `SELECT id, key AS "dedupKey", status, ${millis('at')} AS at, ${millis('coalesce(reported_at, at)')} AS "reportedAt",
-    ${millis('ends_at')} AS "endsAt", life_seconds AS "lifeSeconds", ${millis('last_seen_at')} AS "lastSeenAt", content
-  FROM unnest($2::text[]) AS k (key),
-    LATERAL (SELECT * FROM alerts WHERE source = $1 AND is_current AND dedup_key = key LIMIT 1) a`;
+const DIGESTS = new Statement<AlertDigest & { dedupKey: string }>(
+  'intake_glimpses',
+  `SELECT id, key AS "dedupKey", status, ${millis('at')} AS at, ${millis('coalesce(reported_at, at)')} AS "reportedAt",
+     ${millis('ends_at')} AS "endsAt", life_seconds AS "lifeSeconds", ${millis('last_seen_at')} AS "lastSeenAt", content
+   FROM unnest($2::text[]) AS k (key),
+     LATERAL (SELECT * FROM alerts WHERE source = $1 AND is_current AND dedup_key = key LIMIT 1) a`,
+);
 
 /** Reads digests of kept alerts, by key, without locking: most repeated alerts change nothing. */
 export async function digestsOf(
@@ -25,9 +29,7 @@ export async function digestsOf(
   if (alerts.length === 0) return new Map();
   const keys = [...new Set(alerts.map(({ dedupKey }) => dedupKey))];
   const rows = await Promise.all(
-    chunks(keys, LOOKED_UP_AT_ONCE).map((some) =>
-      sql.rows<AlertDigest & { dedupKey: string }>(DIGESTS, [name, texts(some)], 'intake_glimpses'),
-    ),
+    chunks(keys, LOOKED_UP_AT_ONCE).map((some) => DIGESTS.rows(sql, [name, texts(some)])),
   );
   return new Map(rows.flat().map((row) => [row.dedupKey, row]));
 }

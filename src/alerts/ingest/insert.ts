@@ -1,6 +1,7 @@
 import { Turns } from '../../common/turns';
 import { arrayOfColumn, booleans, COPIED_AT_ONCE, copyOf, type Column } from '../../database/binary-format';
 import type { Copying, Sql } from '../../database/sql-pool';
+import { Statement } from '../../database/statement';
 import type { AlertSource } from '../alert';
 import type { KeptAlert } from '../dedup';
 import { arraysOf, COLUMNS, namesOf, valuesOf } from './columns';
@@ -24,12 +25,15 @@ const NAMES = namesOf(COLUMNS);
  * Alerts that no rule asks for are inserted as processed, unless the rules have changed since they were read. The
  * revision is locked, so rules don't change meanwhile; a later change matches current alerts by itself.
  */
-const INSERT = `WITH known AS (SELECT revision <> $3::bigint AS is_stale FROM definition_revision FOR SHARE)
-  INSERT INTO alerts (source, format, ${NAMES}, processed)
-  SELECT $1, $2, ${NAMES}, CASE WHEN is_current AND (is_asked OR known.is_stale) THEN 0 ELSE revision END
-  FROM known, unnest($4::bool[], ${arraysOf(COLUMNS, 5)}) AS u (is_asked, ${NAMES})
-  ON CONFLICT (source, dedup_key) WHERE is_current DO NOTHING
-  RETURNING id, processed < revision AS "isAsked", (SELECT is_stale FROM known) AS "isStale"`;
+const INSERT = new Statement<InsertedRow>(
+  'intake_insert',
+  `WITH known AS (SELECT revision <> $3::bigint AS is_stale FROM definition_revision FOR SHARE)
+   INSERT INTO alerts (source, format, ${NAMES}, processed)
+   SELECT $1, $2, ${NAMES}, CASE WHEN is_current AND (is_asked OR known.is_stale) THEN 0 ELSE revision END
+   FROM known, unnest($4::bool[], ${arraysOf(COLUMNS, 5)}) AS u (is_asked, ${NAMES})
+   ON CONFLICT (source, dedup_key) WHERE is_current DO NOTHING
+   RETURNING id, processed < revision AS "isAsked", (SELECT is_stale FROM known) AS "isStale"`,
+);
 
 const COPY = `COPY alerts (source, format, ${NAMES}, processed) FROM STDIN BINARY`;
 
@@ -46,7 +50,7 @@ export async function insertAlerts(
 ): Promise<InsertedRow[]> {
   const isAsked = booleans(alerts.map((alert) => asked.alerts.has(alert)));
   const arrays = await valuesOf(COLUMNS, alerts, arrayOfColumn);
-  return sql.rows(INSERT, [source.name, source.format, asked.revision, isAsked, ...arrays], 'intake_insert');
+  return INSERT.rows(sql, [source.name, source.format, asked.revision, isAsked, ...arrays]);
 }
 
 /**

@@ -2,6 +2,7 @@ import { chunks } from '../../common/chunks';
 import type { Clock } from '../../common/clock';
 import { texts, timestamps, uuids } from '../../database/binary-format';
 import type { Sql } from '../../database/sql-pool';
+import { Statement } from '../../database/statement';
 import type { IncomingAlert } from '../alert';
 import { SEEN_WITHIN_MS, type AlertDigest } from '../dedup';
 import { LOOKED_UP_AT_ONCE } from './digests';
@@ -14,22 +15,25 @@ interface AlertTouch {
 }
 
 /** Returns the ids of alerts that are still as they were; another process may have written the same just before. */
-const SEEN = `WITH seen AS MATERIALIZED (
-    SELECT a.id, u.ends_at, a.last_seen_at <= $4::timestamptz - interval '1 second'
-        OR u.ends_at >= coalesce(a.ends_at + interval '1 second', '-infinity') AS is_due
-    FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS u (id, content, ends_at),
-      LATERAL (SELECT * FROM alerts WHERE id = u.id LIMIT 1 FOR NO KEY UPDATE) a
-    WHERE a.is_current AND a.status = 'firing' AND a.content = u.content
-      AND coalesce(a.ends_at > $4, true) AND coalesce(a.last_seen_at + make_interval(secs => a.life_seconds) > $4, true)
-      AND (u.ends_at IS NULL OR u.ends_at >= a.ends_at - interval '1 second')
-      AND NOT EXISTS (SELECT FROM alert_matches m
-        WHERE m.alert_id = a.id AND a.last_seen_at + make_interval(secs => m.ttl_seconds) < $4 OFFSET 0)),
-  written AS (
-    -- No join, or each is compared with each: the ids are in order, so the place of one is found by halving.
-    UPDATE alerts a SET last_seen_at = greatest(a.last_seen_at, $4),
-      ends_at = coalesce(($3::timestamptz[])[width_bucket(a.id, $1::uuid[])], a.ends_at)
-    WHERE a.id = ANY(ARRAY(SELECT id FROM seen WHERE is_due)))
-  SELECT id FROM seen`;
+const SEEN = new Statement<{ id: string }>(
+  'intake_seen',
+  `WITH seen AS MATERIALIZED (
+     SELECT a.id, u.ends_at, a.last_seen_at <= $4::timestamptz - interval '1 second'
+         OR u.ends_at >= coalesce(a.ends_at + interval '1 second', '-infinity') AS is_due
+     FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS u (id, content, ends_at),
+       LATERAL (SELECT * FROM alerts WHERE id = u.id LIMIT 1 FOR NO KEY UPDATE) a
+     WHERE a.is_current AND a.status = 'firing' AND a.content = u.content
+       AND coalesce(a.ends_at > $4, true) AND coalesce(a.last_seen_at + make_interval(secs => a.life_seconds) > $4, true)
+       AND (u.ends_at IS NULL OR u.ends_at >= a.ends_at - interval '1 second')
+       AND NOT EXISTS (SELECT FROM alert_matches m
+         WHERE m.alert_id = a.id AND a.last_seen_at + make_interval(secs => m.ttl_seconds) < $4 OFFSET 0)),
+   written AS (
+     -- No join, or each is compared with each: the ids are in order, so the place of one is found by halving.
+     UPDATE alerts a SET last_seen_at = greatest(a.last_seen_at, $4),
+       ends_at = coalesce(($3::timestamptz[])[width_bucket(a.id, $1::uuid[])], a.ends_at)
+     WHERE a.id = ANY(ARRAY(SELECT id FROM seen WHERE is_due)))
+   SELECT id FROM seen`,
+);
 
 /**
  * Writes that alerts were seen again, once for all batches that have them at a time.
@@ -78,12 +82,7 @@ export class SeenAgain {
     // What they say is what was kept: that is why they are here.
     const contents = touches.map(({ digest: { content } }) => content);
     const ends = touches.map(({ endsAt }) => endsAt ?? null);
-    const written = this.sql
-      .rows<{ id: string }>(
-        SEEN,
-        [uuids(ids), texts(contents), timestamps(ends), this.clock.now()],
-        'intake_seen',
-      )
+    const written = SEEN.rows(this.sql, [uuids(ids), texts(contents), timestamps(ends), this.clock.now()])
       .then((rows) => new Set(rows.map(({ id }) => id)))
       .finally(() => {
         for (const id of ids) if (this.underWay.get(id)?.written === written) this.underWay.delete(id);

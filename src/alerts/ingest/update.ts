@@ -1,5 +1,6 @@
 import { arrayOfColumn } from '../../database/binary-format';
 import type { Sql } from '../../database/sql-pool';
+import { Statement } from '../../database/statement';
 import type { KeptAlert } from '../dedup';
 import { documentOf, foundAt } from '../formats/kept-payload';
 import { arraysOf, CHANGING, KEYED, namesOf, valuesOf } from './columns';
@@ -19,13 +20,17 @@ const SET = [
   `written_by = CASE WHEN a.revision = ${REVISION} THEN a.written_by ELSE pg_current_xact_id() END`,
 ].join(', ');
 
-const UPDATE = `UPDATE alerts a SET ${SET}
-  FROM unnest(${arraysOf(KEYED, 1)}) AS u (${namesOf(KEYED)}),
-    LATERAL (SELECT coalesce(bool_or(b.last_seen_at + make_interval(secs => m.ttl_seconds) < u.last_seen_at), false) AS revived,
-        jsonb_agg(jsonb_build_array(m.value_path, m.number, m.problem)) FILTER (WHERE m.value_path IS NOT NULL) AS numbers
-      FROM alert_matches m JOIN alerts b ON b.id = m.alert_id WHERE m.alert_id = u.id) r
-  WHERE a.id = u.id
-  RETURNING a.id, r.revived, r.numbers`;
+/** Writes alerts that say something else than before, and reads what that means to metrics. */
+const UPDATE = new Statement<Updated>(
+  'intake_update',
+  `UPDATE alerts a SET ${SET}
+   FROM unnest(${arraysOf(KEYED, 1)}) AS u (${namesOf(KEYED)}),
+     LATERAL (SELECT coalesce(bool_or(b.last_seen_at + make_interval(secs => m.ttl_seconds) < u.last_seen_at), false) AS revived,
+         jsonb_agg(jsonb_build_array(m.value_path, m.number, m.problem)) FILTER (WHERE m.value_path IS NOT NULL) AS numbers
+       FROM alert_matches m JOIN alerts b ON b.id = m.alert_id WHERE m.alert_id = u.id) r
+   WHERE a.id = u.id
+   RETURNING a.id, r.revived, r.numbers`,
+);
 
 /**
  * Updates kept alerts.
@@ -36,7 +41,7 @@ const UPDATE = `UPDATE alerts a SET ${SET}
 export async function updateAlerts(sql: Sql, alerts: readonly KeptAlert[]): Promise<string[]> {
   if (alerts.length === 0) return [];
   const arrays = await valuesOf(KEYED, alerts, arrayOfColumn);
-  const updated = await sql.rows<Updated>(UPDATE, arrays, 'intake_update');
+  const updated = await UPDATE.rows(sql, arrays);
   const renumbered = await renumber(sql, updated, alerts);
   return [...updated.filter(({ revived }) => revived).map(({ id }) => id), ...renumbered];
 }

@@ -15,6 +15,7 @@ export const READ_NEW_ALERTS = new BatchStatement<string, NewAlert>(
        last_seen_at AS "lastSeenAt", at, coalesce(reported_at, at) AS "reportedAt", source, format
      FROM ${items} AS u (${names}), LATERAL (SELECT * FROM alerts WHERE id = u.id LIMIT 1) a
      WHERE processed < revision ORDER BY a.id`,
+  'by keys',
 );
 
 /**
