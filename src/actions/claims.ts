@@ -78,7 +78,7 @@ const RELEASE = new Statement<OpenExecution>(
   'executions_release',
   `UPDATE executions e SET next_attempt_at = $2
    WHERE e.id IN (
-     SELECT h.id FROM executions h JOIN actions a ON a.id = h.action_id
+     SELECT h.id FROM executions h, LATERAL (SELECT target FROM actions WHERE id = h.action_id LIMIT 1) a
      WHERE h.status = 'queued' AND h.held->>'by' IN ('action', 'target') AND h.next_attempt_at > $2
        AND (h.action_id = ANY($1::uuid[]) OR a.target IN (SELECT target FROM actions WHERE id = ANY($1::uuid[])))
      ORDER BY h.id LIMIT $3 FOR UPDATE OF h SKIP LOCKED)

@@ -23,7 +23,11 @@ const REVISION = new Statement<{ revision: string }>('revision', 'SELECT revisio
 /** Reads which services the sources may feed that may not feed all. */
 const CONFINED = new Statement<{ source: string; services: string[] }>(
   'subscriptions_confined',
-  `SELECT o.name AS source, array(SELECT id FROM services WHERE name = ANY(o.services) OR id::text = ANY(o.services)) AS services
+  `SELECT o.name AS source, array(
+     SELECT id FROM services WHERE name = ANY(o.services)
+     UNION ALL
+     SELECT id FROM services WHERE id = ANY(ARRAY(SELECT ref::uuid FROM unnest(o.services) ref WHERE ref ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'))
+   ) AS services
    FROM sources o WHERE o.services IS NOT NULL`,
 );
 

@@ -23,7 +23,7 @@ const ALL_CONTACTS = new Statement<Recipient & Record<string, unknown>>(
 /** Finds the contacts that something is due of. */
 const CONTACTS_DUE = new Statement<{ id: string }>(
   'contacts_due',
-  `SELECT c.id FROM contacts c WHERE EXISTS (SELECT FROM notices n WHERE n.contact_id = c.id AND n.is_due)`,
+  `SELECT c.id FROM contacts c, LATERAL (SELECT FROM notices n WHERE n.contact_id = c.id AND n.is_due LIMIT 1) n`,
 );
 
 /** Reads how long the oldest notice has waited to be told. */

@@ -36,6 +36,7 @@ import { Audit1765200000000 } from '../../migrations/1765200000000-audit';
 import { DefinitionVersions1765200100000 } from '../../migrations/1765200100000-definition-versions';
 import { ApprovalLinks1765200200000 } from '../../migrations/1765200200000-approval-links';
 import { UnknownExecutions1765700000000 } from '../../migrations/1765700000000-unknown-executions';
+import { LookedUpByKeys1765860000000 } from '../../migrations/1765860000000-looked-up-by-keys';
 import { ShownStates1765300100000 } from '../../migrations/1765300100000-shown-states';
 import { SearchedServices1765300000000 } from '../../migrations/1765300000000-searched-services';
 import { TakenMessages1764500100000 } from '../../migrations/1764500100000-taken-messages';
@@ -78,7 +79,7 @@ export const createCopyPool = (url: string): Pool => createPool(url, { max: COPI
  * Settings of keyed connections. JIT is off since a table of one row, without an index, would be read at a cost that
  * makes PostgreSQL compile the query.
  */
-const BY_KEYS = `SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_mergejoin = off; SET jit = off`;
+export const BY_KEYS = `SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_mergejoin = off; SET jit = off`;
 
 /**
  * Returns connections that plan each statement once, by indexes. A plan may be made while a table is almost empty, and
@@ -168,6 +169,7 @@ function dataSource(url: string, extra: object): DataSource {
       Events1765600000000,
       Processes1765600100000,
       UnknownExecutions1765700000000,
+      LookedUpByKeys1765860000000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

@@ -8,15 +8,17 @@ const known = new Map<string, Statement<QueryResultRow>>();
 export const allStatements = (): Statement<QueryResultRow>[] =>
   [...known.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 
-/** How a statement is planned: by what is known of the tables, or by keys on the connections of `Database.keyed`. */
-export type Planning = 'by statistics' | 'by keys';
+/**
+ * How a statement is planned: by what is known of the tables, by keys on the connections of `Database.keyed`, or either
+ * way, where it runs on both.
+ */
+export type Planning = 'by statistics' | 'by keys' | 'either way';
 
 /** Statement with a name: prepared once per connection, and with its plan in `docs/queries`. */
 export class Statement<R extends QueryResultRow> {
   readonly name: StatementName;
 
   /**
-   * @param planned says where it runs: what is planned by keys may run in other transactions too
    * @throws Error when another statement has the name, since a connection prepares one of a name
    */
   constructor(

@@ -5,7 +5,7 @@ import { CONFIG, type Config } from '../config/config';
 import { Database } from '../database/database';
 import { LABELS_OF_EXECUTION } from '../database/scopes';
 import { Statement } from '../database/statement';
-import { COVERS } from '../silences/silence';
+import { coveredServices } from '../silences/silence';
 import { EVENTS, type Change, type EventType, type Face } from './change';
 import { inOrder, isTold, snapshotIn, type Position } from './position';
 
@@ -127,7 +127,7 @@ const SERVICE = `JOIN LATERAL (SELECT name, labels FROM services WHERE id = n.se
 const facesOf = (labels: string): string =>
   `coalesce((SELECT jsonb_agg(${FACTS}('labels', found.labels)) FROM (${labels}) found), ${face('NULL::jsonb')})`;
 
-const COVERED = `SELECT DISTINCT s.labels FROM services s WHERE ${COVERS} LIMIT ${FACES_AT_MOST}`;
+const COVERED = `SELECT DISTINCT s.labels FROM (${coveredServices('s.labels')}) s LIMIT ${FACES_AT_MOST}`;
 
 /** SQL: transaction, type, id, row, facts and faces of each kind of change. */
 const KINDS: readonly string[] = [

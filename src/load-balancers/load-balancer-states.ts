@@ -86,12 +86,14 @@ const IS_DUE = (canJudge: string): string =>
 /** Makes load balancers due for whose infrastructure an execution has just succeeded. */
 const HASTEN_CHANGED = new Statement(
   'load_balancers_hasten',
-  `UPDATE load_balancer_states SET next_sync_at = $1 WHERE infrastructure_id IN (
-   SELECT l.infrastructure_id FROM executions e JOIN triggers t ON t.id = e.trigger_id
-     JOIN load_balancer_states l ON l.infrastructure_id = t.infrastructure_id
-   WHERE e.status = 'succeeded' AND e.finished_at > $1::timestamptz - make_interval(secs => ${JUST_NOW_SECONDS})
-     AND l.next_sync_at > $1 AND (l.begun_at IS NULL OR e.finished_at > l.begun_at)
-   FOR UPDATE OF l SKIP LOCKED)`,
+  `UPDATE load_balancer_states SET next_sync_at = $1 WHERE infrastructure_id = ANY(ARRAY(
+     SELECT l.infrastructure_id FROM executions e,
+       LATERAL (SELECT infrastructure_id FROM triggers WHERE id = e.trigger_id LIMIT 1) t,
+       LATERAL (
+         SELECT infrastructure_id FROM load_balancer_states
+         WHERE infrastructure_id = t.infrastructure_id AND next_sync_at > $1 AND (begun_at IS NULL OR e.finished_at > begun_at)
+         LIMIT 1 FOR UPDATE SKIP LOCKED) l
+     WHERE e.status = 'succeeded' AND e.finished_at > $1::timestamptz - make_interval(secs => ${JUST_NOW_SECONDS})))`,
 );
 
 /** Finds load balancers that are due and not claimed, longest due first. */

@@ -14,6 +14,7 @@ interface AskRow {
   doneAt: Date | null;
 }
 
+/** Reads what was asked for of infrastructures and no count has shown, with the state of its executions. */
 const READ_ASKS = new Statement<AskRow>(
   'asks_read',
   `SELECT t.infrastructure_id AS infrastructure, t.id AS trigger, t.delta, t.desired, t.still_to_come AS left,
@@ -26,6 +27,7 @@ const READ_ASKS = new Statement<AskRow>(
          FROM executions WHERE trigger_id = t.id) e
      WHERE t.infrastructure_id = ANY($1::uuid[]) AND t.still_to_come <> 0
      ORDER BY t.asked_at NULLS LAST, t.id`,
+  'either way',
 );
 
 /**
@@ -59,6 +61,7 @@ function stateOf({ isAsked, isUnderWay, awaitsApproval, doneAt }: AskRow): AskSt
 export const writeAsks = (sql: Sql, changed: readonly Ask[]): Promise<unknown> =>
   WRITE_ASKS.rows(sql, changed);
 
+/** Writes what is still to come of what was asked for. */
 const WRITE_ASKS = new BatchStatement<Ask>(
   'asks_write',
   {
@@ -70,4 +73,5 @@ const WRITE_ASKS = new BatchStatement<Ask>(
     `UPDATE triggers t SET still_to_come = u.left, desired = u.desired
      FROM ${items} AS u (${names})
      WHERE t.id = u.id AND t.id = ANY($1::uuid[])`,
+  'by keys',
 );

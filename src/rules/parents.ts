@@ -5,7 +5,12 @@ import type { Parent, Phase } from '../engine/types';
 import { STOPPING } from '../services/dependencies';
 import type { ServiceSnapshot } from './compiled-service';
 
-const READ_PARENTS = new Statement<{ child: string; name: string; phase: Phase }>('rules_parents', STOPPING);
+/** Reads what stops services that depend on others. */
+const READ_PARENTS = new Statement<{ child: string; name: string; phase: Phase }>(
+  'rules_parents',
+  STOPPING,
+  'by keys',
+);
 
 /** Services that stop others, by the ids of these. */
 export type Parents = ReadonlyMap<string, Parent>;

@@ -76,8 +76,10 @@ const FORGET_RANGES = new Statement(
 const OVERDUE = new Statement<Late>(
   'unpolled_overdue',
   `SELECT s.id, least(now(), greatest(st.next_moment, d.started_at)) AS since, st.decision_id AS decision
-   FROM service_states st JOIN services s ON s.id = st.service_id LEFT JOIN decisions d ON d.id = st.decision_id
-   WHERE st.next_moment < now() - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds)
+   FROM service_states st
+     JOIN LATERAL (SELECT * FROM services WHERE id = st.service_id LIMIT 1) s ON true
+     LEFT JOIN LATERAL (SELECT started_at FROM decisions WHERE id = st.decision_id LIMIT 1) d ON true
+   WHERE st.next_moment < now() AND st.next_moment < now() - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds)
      AND s.enabled AND NOT s.polled AND st.state->>'reason' <> 'not_polled'
    ORDER BY st.next_moment LIMIT ${PAGE}`,
 );

@@ -18,6 +18,7 @@ const DIGESTS = new Statement<AlertDigest & { dedupKey: string }>(
      ${millis('ends_at')} AS "endsAt", life_seconds AS "lifeSeconds", ${millis('last_seen_at')} AS "lastSeenAt", content
    FROM unnest($2::text[]) AS k (key),
      LATERAL (SELECT * FROM alerts WHERE source = $1 AND is_current AND dedup_key = key LIMIT 1) a`,
+  'by keys',
 );
 
 /** Reads digests of kept alerts, by key, without locking: most repeated alerts change nothing. */

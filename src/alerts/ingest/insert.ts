@@ -33,6 +33,7 @@ const INSERT = new Statement<InsertedRow>(
    FROM known, unnest($4::bool[], ${arraysOf(COLUMNS, 5)}) AS u (is_asked, ${NAMES})
    ON CONFLICT (source, dedup_key) WHERE is_current DO NOTHING
    RETURNING id, processed < revision AS "isAsked", (SELECT is_stale FROM known) AS "isStale"`,
+  'either way',
 );
 
 const COPY = `COPY alerts (source, format, ${NAMES}, processed) FROM STDIN BINARY`;

@@ -33,6 +33,7 @@ const SEEN = new Statement<{ id: string }>(
        ends_at = coalesce(($3::timestamptz[])[width_bucket(a.id, $1::uuid[])], a.ends_at)
      WHERE a.id = ANY(ARRAY(SELECT id FROM seen WHERE is_due)))
    SELECT id FROM seen`,
+  'by keys',
 );
 
 /**

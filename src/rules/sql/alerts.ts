@@ -28,12 +28,14 @@ export const MARK_PROCESSED = new BatchStatement<NewAlert, { id: string }>(
   ({ names, items }) =>
     `UPDATE alerts a SET processed = u.revision, written_by = pg_current_xact_id() FROM ${items} AS u (${names})
      WHERE a.id = u.id AND a.id = ANY($1::uuid[]) AND a.processed < u.revision RETURNING a.id`,
+  'by keys',
 );
 
 interface KeptMatch extends MatchRow {
   found?: { number: number | null; problem: string | null };
 }
 
+/** Writes what alerts match. */
 const KEEP_MATCHES = new BatchStatement<KeptMatch>(
   'alerts_matches',
   {
@@ -51,6 +53,7 @@ const KEEP_MATCHES = new BatchStatement<KeptMatch>(
      ON CONFLICT (alert_id, service_id, metric)
        DO UPDATE SET ttl_seconds = excluded.ttl_seconds, value_path = excluded.value_path, number = excluded.number,
          problem = excluded.problem`,
+  'either way',
 );
 
 /** Writes what alerts match, with the number that a metric looks for in its alert. */
@@ -90,4 +93,5 @@ export const FORGET_CHANGES = new BatchStatement<{ id: string; version: number |
   ({ names, items }) =>
     `DELETE FROM changed_services c USING ${items} AS u (${names})
      WHERE c.service_id = u.id AND c.service_id = ANY($1::uuid[]) AND (u.version IS NULL OR c.version <= u.version)`,
+  'by keys',
 );

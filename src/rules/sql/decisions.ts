@@ -17,6 +17,7 @@ export const INSERT_DECISIONS = new BatchStatement<LedgerEntry>(
     why: json(({ why }) => why),
   },
   ({ names, items }) => `INSERT INTO decisions (${names}) SELECT * FROM ${items}`,
+  'by keys',
 );
 
 /** Ends open intervals. Of one that began by a clock that was ahead nothing but its end is known. */
@@ -29,6 +30,7 @@ export const CLOSE_DECISIONS = new BatchStatement<LedgerEntry>(
   ({ names, items }) =>
     `UPDATE decisions d SET ended_at = e.at, started_at = least(d.started_at, e.at)
      FROM ${items} AS e (${names}) WHERE d.id = e.id AND d.id = ANY($1::uuid[])`,
+  'by keys',
 );
 
 /** Sets back the start of open intervals that began in the future, as their states did. */
@@ -41,4 +43,5 @@ export const SET_BACK_DECISIONS = new BatchStatement<LedgerEntry>(
   ({ names, items }) =>
     `UPDATE decisions d SET started_at = least(d.started_at, e.at)
      FROM ${items} AS e (${names}) WHERE d.id = e.id AND d.id = ANY($1::uuid[])`,
+  'by keys',
 );

@@ -56,6 +56,7 @@ export const INSERT_EXECUTIONS = new BatchStatement<NewExecution, ClaimedExecuti
        RETURNING *)
      SELECT ${CLAIMED} FROM e JOIN LATERAL (SELECT * FROM actions WHERE id = e.action_id LIMIT 1) a ON true
      WHERE e.status = 'running'`,
+  'either way',
 );
 
 interface NewRequest {
@@ -82,6 +83,7 @@ export const INSERT_REQUESTS = new BatchStatement<NewRequest>(
        next_attempt_at, created_at, tries, attempts)
      SELECT r.id, 'approval', r.service_name, a.id, a.name, 'queued', r.justification, r.variables, r.at, r.at, 0, '[]'
      FROM ${items} AS r (${names}) JOIN LATERAL (SELECT * FROM actions WHERE id = r.action_id LIMIT 1) a ON true`,
+  'either way',
 );
 
 const STATUS = { auto: 'queued', shadow: 'shadowed', approve: 'awaiting_approval' } as const;

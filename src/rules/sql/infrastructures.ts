@@ -17,15 +17,21 @@ export const INSERT_INFRASTRUCTURE_STATES = new Statement(
   'ledger_infrastructures',
   `INSERT INTO infrastructure_states (infrastructure_id)
    SELECT i.id FROM infrastructures i WHERE i.id = ANY($1::uuid[]) ORDER BY i.id ON CONFLICT DO NOTHING`,
+  'by keys',
 );
 
 const SCALINGS = `SELECT infrastructure_id AS id, last_up_at, last_down_at, last_direction, direction_changes, frozen_until
    FROM infrastructure_states WHERE infrastructure_id = ANY($1::uuid[]) ORDER BY infrastructure_id`;
 
+/** Reads the last scalings of infrastructures. */
 export const READ_SCALINGS = new Statement<ScalingsRow>('ledger_scalings', SCALINGS);
 
 /** Locks the rows in the order of ids, so that two batches never deadlock. */
-export const LOCK_SCALINGS = new Statement<ScalingsRow>('ledger_scalings_lock', `${SCALINGS} FOR UPDATE`);
+export const LOCK_SCALINGS = new Statement<ScalingsRow>(
+  'ledger_scalings_lock',
+  `${SCALINGS} FOR UPDATE`,
+  'by keys',
+);
 
 export const scalingsOf = (row: ScalingsRow): Scalings => ({
   lastAt: { up: row.last_up_at?.getTime(), down: row.last_down_at?.getTime() },
@@ -34,10 +40,12 @@ export const scalingsOf = (row: ScalingsRow): Scalings => ({
   frozenUntil: row.frozen_until?.getTime(),
 });
 
+/** Writes the last scalings of an infrastructure. */
 export const WRITE_SCALINGS = new Statement(
   'ledger_scalings_write',
   `UPDATE infrastructure_states SET last_up_at = $2, last_down_at = $3, last_direction = $4,
      direction_changes = $5::timestamptz[], frozen_until = $6 WHERE infrastructure_id = $1`,
+  'by keys',
 );
 
 export const scalingsValues = (id: string, one: Scalings): unknown[] => [

@@ -14,8 +14,10 @@ export const LOCK_SERVICES = new Statement<{
 }>(
   'ledger_services',
   `SELECT id, version, (SELECT is_on FROM kill_switch) AS kill_switch, ${SILENCE_REVISION} AS silences FROM services WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
+  'by keys',
 );
 
+/** Reads the states of services, which their locks hold still. */
 export const READ_STATES = new Statement<{
   id: string;
   state: State;
@@ -24,6 +26,7 @@ export const READ_STATES = new Statement<{
 }>(
   'ledger_states_read',
   `SELECT service_id AS id, state, decision_id, next_moment FROM service_states WHERE service_id = ANY($1::uuid[])`,
+  'by keys',
 );
 
 const COLUMNS = {
@@ -42,8 +45,10 @@ export const INSERT_STATES = new BatchStatement(
   'ledger_first_states',
   COLUMNS,
   ({ names, items }) => `INSERT INTO service_states (${names}) SELECT * FROM ${items}`,
+  'by keys',
 );
 
+/** Writes the states of services. */
 export const UPDATE_STATES = new BatchStatement(
   'ledger_states',
   COLUMNS,
@@ -51,4 +56,5 @@ export const UPDATE_STATES = new BatchStatement(
     `UPDATE service_states s SET state = u.state, decision_id = u.decision_id, next_moment = u.next_moment
      FROM ${items} AS u (${names})
      WHERE s.service_id = u.service_id AND s.service_id = ANY($1::uuid[])`,
+  'by keys',
 );

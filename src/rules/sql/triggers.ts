@@ -12,6 +12,7 @@ export const hasTrigger = (entry: LedgerEntry): entry is TriggerEntry => entry.t
 const ofBreach = <V>({ trigger }: TriggerEntry, value: V | undefined): V | null =>
   trigger.kind === 'breach' ? (value ?? null) : null;
 
+/** Inserts triggers. */
 export const INSERT_TRIGGERS = new BatchStatement<TriggerEntry>(
   'ledger_triggers',
   {
@@ -28,8 +29,10 @@ export const INSERT_TRIGGERS = new BatchStatement<TriggerEntry>(
     asked_at: timestamp((entry) => (askOf(entry)?.state.is === 'under_way' ? entry.at : null)),
   },
   ({ names, items }) => `INSERT INTO triggers (${names}) SELECT * FROM ${items}`,
+  'by keys',
 );
 
+/** Inserts which alerts fed triggers. */
 export const INSERT_TRIGGER_ALERTS = new BatchStatement<{ alert: string; trigger: string }>(
   'ledger_trigger_alerts',
   {
@@ -37,6 +40,7 @@ export const INSERT_TRIGGER_ALERTS = new BatchStatement<{ alert: string; trigger
     trigger_id: uuid(({ trigger }) => trigger),
   },
   ({ names, items }) => `INSERT INTO trigger_alerts (${names}) SELECT * FROM ${items} ON CONFLICT DO NOTHING`,
+  'by keys',
 );
 
 /** Entry with the effect of an earlier trigger. */
@@ -61,4 +65,5 @@ export const WRITE_EFFECTS = new BatchStatement<EffectEntry>(
          ELSE 'not_executed' END)
      FROM ${items} AS u (${names})
      WHERE t.service_id = u.service AND t.at = u.began AND t.kind = 'breach'`,
+  'by keys',
 );
