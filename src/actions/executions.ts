@@ -37,6 +37,58 @@ interface OwnEnding {
   ending: Ending;
 }
 
+/** Tells whether a worker still holds an execution. */
+const IS_IN_HAND = new Statement(
+  'executions_in_hand',
+  'SELECT FROM executions WHERE id = $1 AND lease_owner = $2 AND claim_number = $3 AND status IN ($4, $5)',
+);
+
+/** Records what is about to be done for an execution that its worker still holds. */
+const INTEND = new Statement<{ id: string }>(
+  'executions_intend',
+  `UPDATE executions SET attempts = jsonb_set(attempts, '{-1,intended}', $4::jsonb)
+   WHERE id = $1 AND status = 'running' AND lease_owner = $2 AND claim_number = $3 AND lease_until > ${NOW} RETURNING id`,
+);
+
+/** Reads for how long the longest-due execution has waited. */
+const OLDEST_DUE = new Statement<{ seconds: number | null }>(
+  'executions_oldest_due',
+  `SELECT extract(epoch FROM $1::timestamptz - min(next_attempt_at))::float8 AS seconds
+   FROM executions WHERE status = 'queued'`,
+);
+
+/** Counts the executions that a limit holds. */
+const COUNT_HELD = new Statement<{ count: number }>(
+  'executions_held',
+  `SELECT count(*)::int AS count FROM executions WHERE status = 'queued' AND held IS NOT NULL`,
+);
+
+/** Finds queued executions that are overdue, longest first. */
+const OVERDUE = new Statement<OpenExecution>(
+  'executions_overdue',
+  `SELECT id, tries FROM executions WHERE status = 'queued' AND next_attempt_at < $1 ORDER BY next_attempt_at LIMIT $2`,
+);
+
+/** Finds queued executions that become due between two moments. */
+const NEAR = new Statement<OpenExecution & { at: Date }>(
+  'executions_near',
+  `SELECT id, tries, next_attempt_at AS at FROM executions
+   WHERE status = 'queued' AND next_attempt_at >= $1 AND next_attempt_at < $2 ORDER BY next_attempt_at LIMIT $3`,
+);
+
+/** Finds running executions whose worker is gone. */
+const LOST = new Statement<OpenExecution>(
+  'executions_lost',
+  `SELECT e.id, e.tries FROM executions e WHERE ${lost('$1')} ORDER BY e.lease_until LIMIT $2`,
+);
+
+/** Cancels executions that nobody has approved in time. */
+const EXPIRE = new Statement(
+  'executions_expire',
+  `UPDATE executions SET status = 'cancelled', finished_at = $1, attempts = attempts || $2::jsonb
+   WHERE status = 'awaiting_approval' AND expires_at <= $1 RETURNING id`,
+);
+
 /**
  * Executions in PostgreSQL: the outcome of each attempt, and changes by people. Every change names the state it starts
  * from, so that of two concurrent ones only one succeeds.
@@ -66,10 +118,7 @@ export class Executions {
 
   /** Tells whether the worker still holds the execution. */
   async isInHand({ id, worker, claimNumber }: InHand): Promise<boolean> {
-    const rows = await this.database.rows(
-      'SELECT FROM executions WHERE id = $1 AND lease_owner = $2 AND claim_number = $3 AND status IN ($4, $5)',
-      [id, worker, claimNumber, 'running', 'waiting'],
-    );
+    const rows = await IS_IN_HAND.rows(this.database, [id, worker, claimNumber, 'running', 'waiting']);
     return rows.length > 0;
   }
 
@@ -107,29 +156,19 @@ export class Executions {
    * @returns false when the worker does not hold the execution any more
    */
   async intend({ id, worker, claimNumber }: InHand, intent: object): Promise<boolean> {
-    const rows = await this.database.rows(
-      `UPDATE executions SET attempts = jsonb_set(attempts, '{-1,intended}', $4::jsonb)
-       WHERE id = $1 AND status = 'running' AND lease_owner = $2 AND claim_number = $3 AND lease_until > ${NOW} RETURNING id`,
-      [id, worker, claimNumber, JSON.stringify(intent)],
-    );
+    const rows = await INTEND.rows(this.database, [id, worker, claimNumber, JSON.stringify(intent)]);
     return rows.length > 0;
   }
 
   /** Returns how long the longest-due execution has waited, seconds; 0 when none is due. */
   async oldestDueSeconds(now: Date): Promise<number> {
-    const [row] = await this.database.rows<{ seconds: number | null }>(
-      `SELECT extract(epoch FROM $1::timestamptz - min(next_attempt_at))::float8 AS seconds
-       FROM executions WHERE status = 'queued'`,
-      [now],
-    );
+    const [row] = await OLDEST_DUE.rows(this.database, [now]);
     return Math.max(0, row?.seconds ?? 0);
   }
 
   /** Returns how many executions wait because a limit is reached. */
   async held(): Promise<number> {
-    const [row] = await this.database.rows<{ count: number }>(
-      `SELECT count(*)::int AS count FROM executions WHERE status = 'queued' AND held IS NOT NULL`,
-    );
+    const [row] = await COUNT_HELD.rows(this.database);
     return row!.count;
   }
 
@@ -138,35 +177,24 @@ export class Executions {
    * has.
    */
   async overdue(before: Date, limit: number): Promise<OpenExecution[]> {
-    return this.database.rows<OpenExecution>(
-      `SELECT id, tries FROM executions WHERE status = 'queued' AND next_attempt_at < $1 ORDER BY next_attempt_at LIMIT $2`,
-      [before, limit],
-    );
+    return OVERDUE.rows(this.database, [before, limit]);
   }
 
   /** Returns queued executions that become due between two moments. */
   async near(from: Date, to: Date, limit: number): Promise<(OpenExecution & { at: Date })[]> {
-    return this.database.rows(
-      `SELECT id, tries, next_attempt_at AS at FROM executions
-       WHERE status = 'queued' AND next_attempt_at >= $1 AND next_attempt_at < $2 ORDER BY next_attempt_at LIMIT $3`,
-      [from, to, limit],
-    );
+    return NEAR.rows(this.database, [from, to, limit]);
   }
 
   /** Returns running executions whose worker is gone. */
   async lost(limit: number): Promise<OpenExecution[]> {
-    return this.database.rows<OpenExecution>(
-      `SELECT e.id, e.tries FROM executions e WHERE ${lost('$1')} ORDER BY e.lease_until LIMIT $2`,
-      [this.life.canJudge, limit],
-    );
+    return LOST.rows(this.database, [this.life.canJudge, limit]);
   }
 
   async expireApprovals(now: Date): Promise<number> {
-    const rows = await this.database.rows(
-      `UPDATE executions SET status = 'cancelled', finished_at = $1, attempts = attempts || $2::jsonb
-       WHERE status = 'awaiting_approval' AND expires_at <= $1 RETURNING id`,
-      [now, personally(now, 'the approval expired: nobody approved or rejected it in time')],
-    );
+    const rows = await EXPIRE.rows(this.database, [
+      now,
+      personally(now, 'the approval expired: nobody approved or rejected it in time'),
+    ]);
     return rows.length;
   }
 
@@ -409,19 +437,19 @@ const FINISH = new Statement<Ended>(
   'executions_finish',
   `WITH ${own(
     `unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $6::jsonb[], $7::jsonb[], $8::timestamptz[])
-            AS u (id, worker, claim_number, status, next_attempt_at, attempt, waiting, waits_until)`,
+       AS u (id, worker, claim_number, status, next_attempt_at, attempt, waiting, waits_until)`,
     `e.status = 'running' AND e.lease_owner = u.worker AND e.claim_number = u.claim_number`,
   )}
-        UPDATE executions e
-        SET status = own.status, lease_owner = NULL, lease_until = NULL, next_attempt_at = own.next_attempt_at,
-          finished_at = CASE WHEN own.status IN ('queued', 'waiting') THEN NULL ELSE ${NOW} END,
-          waiting = own.waiting, waits_until = own.waits_until,
-          asked = CASE WHEN own.status <> 'queued' THEN 0 ELSE e.asked + (own.attempt->>'outcome' = 'not_yet')::int END,
-          attempts = CASE WHEN own.attempt->>'outcome' = 'not_yet' AND e.attempts->-2->>'outcome' = 'not_yet'
-            THEN jsonb_set(e.attempts - -1, '{-1}', (e.attempts->-2) || own.attempt || ${FINISHED} ||
-              jsonb_build_object('times', coalesce((e.attempts->-2->>'times')::int, 1) + 1))
-            ELSE jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || own.attempt || ${FINISHED}) END
-        FROM own WHERE e.id = own.id AND e.id = ANY($1::uuid[])
-        RETURNING ${ENDED}`,
+   UPDATE executions e
+   SET status = own.status, lease_owner = NULL, lease_until = NULL, next_attempt_at = own.next_attempt_at,
+     finished_at = CASE WHEN own.status IN ('queued', 'waiting') THEN NULL ELSE ${NOW} END,
+     waiting = own.waiting, waits_until = own.waits_until,
+     asked = CASE WHEN own.status <> 'queued' THEN 0 ELSE e.asked + (own.attempt->>'outcome' = 'not_yet')::int END,
+     attempts = CASE WHEN own.attempt->>'outcome' = 'not_yet' AND e.attempts->-2->>'outcome' = 'not_yet'
+       THEN jsonb_set(e.attempts - -1, '{-1}', (e.attempts->-2) || own.attempt || ${FINISHED} ||
+         jsonb_build_object('times', coalesce((e.attempts->-2->>'times')::int, 1) + 1))
+       ELSE jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || own.attempt || ${FINISHED}) END
+   FROM own WHERE e.id = own.id AND e.id = ANY($1::uuid[])
+   RETURNING ${ENDED}`,
   'by keys',
 );

@@ -58,12 +58,12 @@ const CLAIM_WAITING = new Statement<ClaimedWaiting>(
     '$1',
     '$2',
     `${MAY_ACT} AND e.status = 'waiting' AND e.next_attempt_at <= ${NOW} + interval '100 milliseconds'
-            AND ${isFree('$3::bool')}`,
+       AND ${isFree('$3::bool')}`,
   )}
-        UPDATE executions e
-        SET lease_owner = a.worker, lease_until = ${LEASE_END}, claim_number = e.claim_number + 1
-        FROM mine a WHERE e.id = a.execution AND e.id = ANY($1::uuid[])
-        RETURNING ${CLAIMED}, e.waiting`,
+   UPDATE executions e
+   SET lease_owner = a.worker, lease_until = ${LEASE_END}, claim_number = e.claim_number + 1
+   FROM mine a WHERE e.id = a.execution AND e.id = ANY($1::uuid[])
+   RETURNING ${CLAIMED}, e.waiting`,
   'by keys',
 );
 
@@ -72,18 +72,25 @@ const NOTE_ANSWERS = new Statement<Ended>(
   'executions_note_waiting',
   `WITH ${own(
     `unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[], $6::jsonb[], $7::jsonb[])
-            AS u (id, worker, claim_number, status, next_attempt_at, attempt, waiting)`,
+       AS u (id, worker, claim_number, status, next_attempt_at, attempt, waiting)`,
     `e.status = 'waiting' AND e.lease_owner = u.worker AND e.claim_number = u.claim_number`,
   )}
-        UPDATE executions e
-        SET status = own.status, lease_owner = NULL, lease_until = NULL, next_attempt_at = own.next_attempt_at,
-          asked = e.asked + 1, waiting = own.waiting,
-          finished_at = CASE WHEN own.status = 'waiting' THEN NULL ELSE ${NOW} END,
-          attempts = jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || own.attempt ||
-            CASE WHEN own.status = 'waiting' THEN '{}' ELSE jsonb_build_object('finishedAt', ${NOW_TEXT}) END)
-        FROM own WHERE e.id = own.id AND e.id = ANY($1::uuid[])
-        RETURNING ${ENDED}`,
+   UPDATE executions e
+   SET status = own.status, lease_owner = NULL, lease_until = NULL, next_attempt_at = own.next_attempt_at,
+     asked = e.asked + 1, waiting = own.waiting,
+     finished_at = CASE WHEN own.status = 'waiting' THEN NULL ELSE ${NOW} END,
+     attempts = jsonb_set(e.attempts, '{-1}', (e.attempts->-1) || own.attempt ||
+       CASE WHEN own.status = 'waiting' THEN '{}' ELSE jsonb_build_object('finishedAt', ${NOW_TEXT}) END)
+   FROM own WHERE e.id = own.id AND e.id = ANY($1::uuid[])
+   RETURNING ${ENDED}`,
   'by keys',
+);
+
+/** Finds waiting executions that are overdue and not claimed, longest first. */
+const OVERDUE_WAITING = new Statement<{ id: string; asked: number }>(
+  'executions_overdue_waiting',
+  `SELECT e.id, e.asked FROM executions e WHERE e.status = 'waiting' AND e.next_attempt_at < $1
+   AND ${isFree('$2')} ORDER BY e.next_attempt_at LIMIT $3`,
 );
 
 /**
@@ -122,11 +129,7 @@ export class WaitingExecutions {
 
   /** Returns executions that are overdue and not claimed: their jobs, or their workers, may be lost. */
   async overdue(before: Date, limit: number): Promise<{ id: string; asked: number }[]> {
-    return this.database.rows(
-      `SELECT e.id, e.asked FROM executions e WHERE e.status = 'waiting' AND e.next_attempt_at < $1
-         AND ${isFree('$2')} ORDER BY e.next_attempt_at LIMIT $3`,
-      [before, this.life.canJudge, limit],
-    );
+    return OVERDUE_WAITING.rows(this.database, [before, this.life.canJudge, limit]);
   }
 
   private async takeAll(claims: Claim[]): Promise<(ClaimedWaiting | undefined)[]> {

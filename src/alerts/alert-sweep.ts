@@ -3,11 +3,37 @@ import { CLOCK, type Clock } from '../common/clock';
 import { Recurring } from '../common/periodic';
 import { telemetry } from '../common/telemetry';
 import { Database } from '../database/database';
+import { Statement } from '../database/statement';
 import { NEAR_MS, Queues } from '../queue/queues';
 
 const EVERY_MS = 2_000;
 const LATE_MS = 3_000;
 const AT_ONCE = 5_000;
+
+/** Finds alerts that have waited too long to be evaluated, longest first. */
+const LATE_ALERTS = new Statement<{ id: string }>(
+  'alerts_late',
+  'SELECT id FROM alerts WHERE processed < revision AND received_at < $1 ORDER BY received_at LIMIT $2',
+);
+
+/** Finds services whose next moment has passed, longest first. */
+const LATE_MOMENTS = new Statement<{ id: string }>(
+  'alerts_late_moments',
+  'SELECT service_id AS id FROM service_states WHERE next_moment < $1 ORDER BY next_moment LIMIT $2',
+);
+
+/** Finds changed services that were not looked at since, longest first. */
+const LATE_CHANGES = new Statement<{ id: string }>(
+  'alerts_late_changes',
+  'SELECT service_id AS id FROM changed_services WHERE changed_at < $1 ORDER BY changed_at LIMIT $2',
+);
+
+/** Finds services whose next moment is near. */
+const NEAR_MOMENTS = new Statement<{ id: string; at: Date }>(
+  'alerts_near_moments',
+  `SELECT service_id AS id, next_moment AS at FROM service_states
+   WHERE next_moment >= $1 AND next_moment <= $2 ORDER BY next_moment LIMIT $3`,
+);
 
 /**
  * Sweep that queues services shortly before their next moment, and queues again what Redis has lost: moments, changed
@@ -27,18 +53,9 @@ export class AlertSweep extends Recurring {
     const now = this.clock.now();
     await this.queues.addServices(await this.near(now), now);
     const before = new Date(now.getTime() - LATE_MS);
-    const alerts = await this.late(
-      'SELECT id FROM alerts WHERE processed < revision AND received_at < $1 ORDER BY received_at LIMIT $2',
-      before,
-    );
-    const services = await this.late(
-      'SELECT service_id AS id FROM service_states WHERE next_moment < $1 ORDER BY next_moment LIMIT $2',
-      before,
-    );
-    const changed = await this.late(
-      'SELECT service_id AS id FROM changed_services WHERE changed_at < $1 ORDER BY changed_at LIMIT $2',
-      before,
-    );
+    const alerts = await this.late(LATE_ALERTS, before);
+    const services = await this.late(LATE_MOMENTS, before);
+    const changed = await this.late(LATE_CHANGES, before);
     if (alerts.length + services.length + changed.length === 0) return;
     // While jobs wait, what is late is in one of them: workers are behind, nothing is lost.
     if ((await this.queues.waiting('alerts')) > 0) return;
@@ -51,15 +68,11 @@ export class AlertSweep extends Recurring {
 
   /** Returns services whose next moment is near. The queue has the same moment once, however often it is added. */
   private near(now: Date): Promise<{ id: string; at: Date }[]> {
-    return this.database.rows(
-      `SELECT service_id AS id, next_moment AS at FROM service_states
-       WHERE next_moment >= $1 AND next_moment <= $2 ORDER BY next_moment LIMIT $3`,
-      [now, new Date(now.getTime() + NEAR_MS), AT_ONCE],
-    );
+    return NEAR_MOMENTS.rows(this.database, [now, new Date(now.getTime() + NEAR_MS), AT_ONCE]);
   }
 
-  private async late(query: string, before: Date): Promise<string[]> {
-    const rows = await this.database.rows<{ id: string }>(query, [before, AT_ONCE]);
+  private async late(statement: Statement<{ id: string }>, before: Date): Promise<string[]> {
+    const rows = await statement.rows(this.database, [before, AT_ONCE]);
     return rows.map(({ id }) => id);
   }
 }

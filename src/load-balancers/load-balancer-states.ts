@@ -87,13 +87,13 @@ const IS_DUE = (canJudge: string): string =>
 const HASTEN_CHANGED = new Statement(
   'load_balancers_hasten',
   `UPDATE load_balancer_states SET next_sync_at = $1 WHERE infrastructure_id = ANY(ARRAY(
-     SELECT l.infrastructure_id FROM executions e,
-       LATERAL (SELECT infrastructure_id FROM triggers WHERE id = e.trigger_id LIMIT 1) t,
-       LATERAL (
-         SELECT infrastructure_id FROM load_balancer_states
-         WHERE infrastructure_id = t.infrastructure_id AND next_sync_at > $1 AND (begun_at IS NULL OR e.finished_at > begun_at)
-         LIMIT 1 FOR UPDATE SKIP LOCKED) l
-     WHERE e.status = 'succeeded' AND e.finished_at > $1::timestamptz - make_interval(secs => ${JUST_NOW_SECONDS})))`,
+   SELECT l.infrastructure_id FROM executions e,
+     LATERAL (SELECT infrastructure_id FROM triggers WHERE id = e.trigger_id LIMIT 1) t,
+     LATERAL (
+       SELECT infrastructure_id FROM load_balancer_states
+       WHERE infrastructure_id = t.infrastructure_id AND next_sync_at > $1 AND (begun_at IS NULL OR e.finished_at > begun_at)
+       LIMIT 1 FOR UPDATE SKIP LOCKED) l
+   WHERE e.status = 'succeeded' AND e.finished_at > $1::timestamptz - make_interval(secs => ${JUST_NOW_SECONDS})))`,
 );
 
 /** Finds load balancers that are due and not claimed, longest due first. */
@@ -114,6 +114,23 @@ const CLAIM = new Statement<Claimed>(
      AND ${IS_DUE('$4')}
    RETURNING i.id, i.name, i.nodes, i.load_balancer AS "loadBalancer", l.pool, l.memory, l.changes, l.outcome,
      l.lease_owner AS worker, l.lease_until AS "leaseUntil"`,
+);
+
+/** Records the changes of a load balancer that are about to be made. */
+const BEGIN = new Statement(
+  'load_balancers_begin',
+  `UPDATE load_balancer_states SET pool = $4, memory = $5, changes = $6
+   WHERE infrastructure_id = $1 AND lease_owner = $2 AND lease_until = $3 RETURNING infrastructure_id`,
+);
+
+/** Writes the end of a sync, where the worker still holds the load balancer. */
+const FINISH = new Statement(
+  'load_balancers_finish',
+  `UPDATE load_balancer_states SET lease_owner = NULL, lease_until = NULL, synced_at = ${NOW},
+     next_sync_at = CASE WHEN next_sync_at = $3 THEN $4 ELSE LEAST(next_sync_at, $4) END,
+     outcome = $5, explanation = $6, error = $7, members = coalesce($8, members), changes = $9,
+     changed_at = CASE WHEN outcome IS DISTINCT FROM $5 THEN ${NOW} ELSE changed_at END
+   WHERE infrastructure_id = $1 AND lease_owner = $2 AND lease_until = $3`,
 );
 
 /** Load balancers in PostgreSQL: when each is due, which worker syncs it, and what is remembered of its pool. */
@@ -195,11 +212,14 @@ export class LoadBalancerStates {
     memory: Memory,
     changes: Change[],
   ): Promise<boolean> {
-    const rows = await this.database.rows(
-      `UPDATE load_balancer_states SET pool = $4, memory = $5, changes = $6
-       WHERE infrastructure_id = $1 AND lease_owner = $2 AND lease_until = $3 RETURNING infrastructure_id`,
-      [id, worker, leaseUntil, pool, JSON.stringify(memory), JSON.stringify(changes.slice(-CHANGES_KEPT))],
-    );
+    const rows = await BEGIN.rows(this.database, [
+      id,
+      worker,
+      leaseUntil,
+      pool,
+      JSON.stringify(memory),
+      JSON.stringify(changes.slice(-CHANGES_KEPT)),
+    ]);
     return rows.length > 0;
   }
 
@@ -208,24 +228,17 @@ export class LoadBalancerStates {
    * moment stays.
    */
   async finish({ id, worker, leaseUntil }: Claimed, end: SyncEnd): Promise<void> {
-    await this.database.rows(
-      `UPDATE load_balancer_states SET lease_owner = NULL, lease_until = NULL, synced_at = ${NOW},
-         next_sync_at = CASE WHEN next_sync_at = $3 THEN $4 ELSE LEAST(next_sync_at, $4) END,
-         outcome = $5, explanation = $6, error = $7, members = coalesce($8, members), changes = $9,
-         changed_at = CASE WHEN outcome IS DISTINCT FROM $5 THEN ${NOW} ELSE changed_at END
-       WHERE infrastructure_id = $1 AND lease_owner = $2 AND lease_until = $3`,
-      [
-        id,
-        worker,
-        leaseUntil,
-        end.nextSyncAt,
-        end.outcome,
-        end.explanation,
-        end.error ?? null,
-        end.members === undefined ? null : JSON.stringify(end.members),
-        JSON.stringify(end.changes.slice(-CHANGES_KEPT)),
-      ],
-    );
+    await FINISH.rows(this.database, [
+      id,
+      worker,
+      leaseUntil,
+      end.nextSyncAt,
+      end.outcome,
+      end.explanation,
+      end.error ?? null,
+      end.members === undefined ? null : JSON.stringify(end.members),
+      JSON.stringify(end.changes.slice(-CHANGES_KEPT)),
+    ]);
   }
 
   /**
