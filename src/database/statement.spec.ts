@@ -1,4 +1,5 @@
 import { integers, jsons, uuids } from './binary-format';
+import type { Sql } from './sql-pool';
 import { allStatements, BatchStatement, integer, json, Statement, uuid } from './statement';
 
 interface Item {
@@ -45,6 +46,9 @@ test('an item that can not be encoded rejects', async () => {
 });
 
 test('a name belongs to one statement, and all are known', () => {
+  // @ts-expect-error: nobody but a Statement gives a name
+  const named: Parameters<Sql['rows']> = ['SELECT 1', [], 'spec_a'];
+  expect(named).toHaveLength(3);
   new Statement('spec_a', 'SELECT 1');
   expect(() => new Statement('spec_a', 'SELECT 2')).toThrow('two statements are named spec_a');
   expect(allStatements().map(({ name }) => name)).toEqual(['spec_a', 'spec_insert']);

@@ -290,40 +290,43 @@ const laterOf = (one: Date, other: Date | null): Date => (other !== null && othe
  * alone. A service that is new or was changed has as long. A service decided since then was read, though its poll goes
  * on: the poll waits for the slowest target of its slots.
  *
- * @param interval SQL of one interval, or 0 for all
- * @param from SQL of the first of a range of slots, `to` of the last
- * @param condition SQL condition on a service `s` and its state `st`
+ * Parameters: an interval, or 0 for all; the first and the last of a range of slots.
+ *
+ * @param services SQL condition on a service `s`
+ * @param states SQL condition on its state `st`
  */
-export const lateSql = (interval: string, from: string, to: string, condition: string): string => `
+const lateWith = ({ services = 'true', states = 'true' } = {}): string => `
   WITH RECURSIVE used AS (
-    (SELECT interval_seconds AS interval FROM services WHERE enabled AND polled AND ${interval}::int = 0 ORDER BY 1 LIMIT 1)
+    (SELECT interval_seconds AS interval FROM services WHERE enabled AND polled AND $1::int = 0 ORDER BY 1 LIMIT 1)
     UNION ALL
     SELECT (SELECT interval_seconds FROM services WHERE enabled AND polled AND interval_seconds > used.interval ORDER BY 1 LIMIT 1)
     FROM used WHERE used.interval IS NOT NULL),
-  asked AS (SELECT interval FROM used WHERE interval IS NOT NULL UNION SELECT ${interval} WHERE ${interval} <> 0),
+  asked AS (SELECT interval FROM used WHERE interval IS NOT NULL UNION SELECT $1 WHERE $1 <> 0),
   fresh AS (
     SELECT interval_seconds AS interval, range_agg(int4range(from_slot, to_slot, '[]')) AS slots FROM polled_ranges
     WHERE polled_at >= now() - make_interval(secs => ${STALE_INTERVALS} * interval_seconds) AND polled_at <= ${SOON}
-      AND (${interval} = 0 OR interval_seconds = ${interval}) AND from_slot <= ${to} AND to_slot >= ${from}
+      AND ($1 = 0 OR interval_seconds = $1) AND from_slot <= $3 AND to_slot >= $2
     GROUP BY 1),
   holes AS (
-    SELECT a.interval, unnest(int4multirange(int4range(${from}::int, ${to}::int, '[]')) - coalesce(f.slots, '{}')) AS slots
+    SELECT a.interval, unnest(int4multirange(int4range($2::int, $3::int, '[]')) - coalesce(f.slots, '{}')) AS slots
     FROM asked a LEFT JOIN fresh f USING (interval)),
   late AS (
     SELECT s.id, st.state->>'reason' AS reason, st.decision_id AS decision,
       least(now(), greatest(coalesce(r.polled_at, s.updated_at), s.created_at, d.started_at)) AS since
-    FROM holes h JOIN services s ON s.interval_seconds = h.interval AND s.slot >= lower(h.slots) AND s.slot < upper(h.slots)
-        AND s.enabled AND s.polled
-      LEFT JOIN service_states st ON st.service_id = s.id
-      LEFT JOIN decisions d ON d.id = st.decision_id,
+    -- Hole by hole, and service by service: there are few as long as anything polls, whatever the planner expects.
+    FROM holes h
+      CROSS JOIN LATERAL (SELECT * FROM services s WHERE s.interval_seconds = h.interval
+        AND s.slot >= lower(h.slots) AND s.slot < upper(h.slots) AND s.enabled AND s.polled AND ${services} OFFSET 0) s
+      LEFT JOIN LATERAL (SELECT * FROM service_states WHERE service_id = s.id LIMIT 1) st ON true
+      LEFT JOIN LATERAL (SELECT started_at FROM decisions WHERE id = st.decision_id LIMIT 1) d ON true,
       LATERAL (SELECT max(polled_at) FILTER (WHERE polled_at <= ${SOON}) AS polled_at FROM polled_ranges
         WHERE interval_seconds = s.interval_seconds AND s.slot BETWEEN from_slot AND to_slot) r
-    WHERE (${condition})
+    WHERE (${states})
       AND (s.updated_at < now() - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds) OR s.updated_at > ${SOON})
       AND (st.state->>'reason' IS NOT DISTINCT FROM 'not_polled' OR d.started_at IS NULL OR d.started_at > now()
         OR d.started_at < now() - make_interval(secs => ${STALE_INTERVALS} * s.interval_seconds)))`;
 
-const LATE_IN_RANGE = lateSql('$1', '$2', '$3', 'true');
+const LATE_IN_RANGE = lateWith();
 
 /** Counts services that are polled too late. */
 const COUNT_LATE = new Statement<{ count: number }>(
@@ -335,14 +338,14 @@ const COUNT_LATE = new Statement<{ count: number }>(
 /** Finds those of some services that are polled too late. */
 const LATE_OF_SOME = new Statement<Late>(
   'unpolled_some',
-  `${lateSql('$1', '$2', '$3', 's.id = ANY($4::uuid[])')} SELECT * FROM late`,
+  `${lateWith({ services: 's.id = ANY($4::uuid[])' })} SELECT * FROM late`,
   'by keys',
 );
 
 /** Finds services that are polled too late and not recorded as that; and whether alerts feed them as well. */
 const UNRECORDED = new Statement<{ id: string; since: Date; isFed: boolean }>(
   'unpolled_unrecorded',
-  `${lateSql('$1', '$2', '$3', `st.state->>'reason' IS DISTINCT FROM 'not_polled'`)}
+  `${lateWith({ states: `st.state->>'reason' IS DISTINCT FROM 'not_polled'` })}
    SELECT late.id, late.since, f.is_fed AS "isFed" FROM late,
      LATERAL (SELECT ${IS_ALSO_FED} AS is_fed FROM services s WHERE s.id = late.id LIMIT 1) f`,
   'by keys',

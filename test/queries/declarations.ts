@@ -15,13 +15,6 @@ export interface Declaration {
   what: string;
 }
 
-/** Calls of a statement that name a connection for keys: `X.rows(this.database.keyed, …)`. */
-export interface KeyedCall {
-  /** Constant of the statement. */
-  constant: string;
-  file: string;
-}
-
 /** Returns the files of the program that declare statements, from the root. */
 export const declaringFiles = (): string[] =>
   readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
@@ -32,17 +25,21 @@ export const declaringFiles = (): string[] =>
     .sort();
 
 /** Loads the files, so that `allStatements` has what they declare. */
-export function load(files: readonly string[]): void {
-  for (const file of files) require(join(ROOT, file));
+export async function load(files: readonly string[]): Promise<void> {
+  for (const file of files) await import(join(ROOT, file));
 }
 
+/** Returns the statements of a file. */
+export const declarationsIn = (file: string): Declaration[] =>
+  declarationsOf(file, readFileSync(join(ROOT, file), 'utf8'));
+
 /**
- * Returns the statements of a file.
+ * Returns the statements of a source text.
  *
  * @throws Error at one that is no constant of the file: it might not be declared yet when all are looked at
  */
-export function declarationsIn(file: string): Declaration[] {
-  const source = ts.createSourceFile(file, readFileSync(join(ROOT, file), 'utf8'), ts.ScriptTarget.Latest, true);
+export function declarationsOf(file: string, text: string): Declaration[] {
+  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
   const found = source.statements.filter(ts.isVariableStatement).flatMap((statement) =>
     statement.declarationList.declarations.flatMap(({ initializer }) => {
       if (!isStatement(initializer)) return [];
@@ -55,7 +52,7 @@ export function declarationsIn(file: string): Declaration[] {
   if (all !== found.length)
     throw new Error(`${file} makes ${all} statements; ${found.length} are constants with a name in quotes`);
   return found;
-} // prettier-ignore
+}
 
 function isStatement(node?: ts.Node): node is ts.NewExpression {
   return node !== undefined && ts.isNewExpression(node) && CLASSES.has(node.expression.getText());

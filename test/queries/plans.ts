@@ -11,6 +11,7 @@ export const SMALL: Readonly<Record<string, string>> = {
   definition_revision: 'one row',
   forgotten_engines: 'what people have made listeners forget in the last day',
   kill_switch: 'one row',
+  load_balancer_states: 'one row for each infrastructure that has a load balancer: hundreds',
   mibs: 'what people have uploaded: tens',
   poll_clock: 'one row',
   polled_ranges: 'one row for about 250 services',
@@ -22,10 +23,17 @@ export const SMALL: Readonly<Record<string, string>> = {
   workers: 'one row for each process',
 };
 
+/** Tables that one statement reads whole since it wants all of them, by statement. */
+export const WANTED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  auth_tokens: { api_tokens: 'all hashes are compared, four times a second at most while somebody guesses' },
+};
+
 /** A way to plan a statement, with its plan. */
 export interface Planned {
   way: Exclude<Planning, 'either way'>;
   plan: string;
+  /** Tables that it reads whole. */
+  whole: readonly string[];
 }
 
 const SETTINGS: Readonly<Record<Planned['way'], string>> = {
@@ -41,32 +49,79 @@ export async function plansOf(
   statements: readonly Statement<QueryResultRow>[],
 ): Promise<Map<string, Planned[]>> {
   const plans = new Map<string, Planned[]>(statements.map(({ name }) => [name, []]));
+  const indexes = await largeIndexes(client);
   for (const way of ['by statistics', 'by keys'] as const) {
     await client.query(`RESET ALL; ${SETTINGS[way]}; ${SAME_EVERYWHERE}`);
     for (const { name, text, planned } of statements)
-      if (planned === way || planned === 'either way')
-        plans.get(name)!.push({ way, plan: await planOf(client, name, text) });
+      if (planned === way || planned === 'either way') {
+        const plan = await planOf(client, name, text);
+        plans.get(name)!.push({ way, plan, whole: readWhole(plan, indexes) });
+      }
   }
   return plans;
 }
 
 async function planOf(client: Client, name: string, text: string): Promise<string> {
   try {
-    const { rows } = await client.query<{ 'QUERY PLAN': string }>(`EXPLAIN (GENERIC_PLAN, COSTS OFF) ${text}`);
+    const { rows } = await client.query<{ 'QUERY PLAN': string }>(
+      `EXPLAIN (GENERIC_PLAN, COSTS OFF) ${text}`,
+    );
     return folded(rows.map((row) => row['QUERY PLAN'])).join('\n');
   } catch (error) {
     throw new Error(`${name} can't be planned: ${(error as Error).message}`, { cause: error });
   }
-} // prettier-ignore
+}
 
-/** Tables that a plan reads whole, partitions by the name of their table. */
-export const readWhole = (plan: string): string[] => [
-  ...new Set([...plan.matchAll(/Seq Scan on (\w+)/g)].map(([, table]) => table!.replace(/_DAY$/, ''))),
-];
+/** Returns the tables of indexes that have most of their rows, by index. */
+async function largeIndexes(client: Client): Promise<Map<string, string>> {
+  const { rows } = await client.query<{ index: string; table: string }>(
+    `SELECT x.relname AS index, t.relname AS table FROM pg_index i
+       JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
+     WHERE x.reltuples > t.reltuples / 2 AND x.reltuples > 0`,
+  );
+  return new Map(rows.map(({ index, table }) => [plainly(index), plainly(table)]));
+}
+
+const SCAN = /Seq Scan on (\w+)|Index (?:Only )?Scan (?:Backward )?using (\w+) on|Bitmap Index Scan on (\w+)/;
+
+/**
+ * Returns the tables that a plan reads whole, each once: also by an index, from one end to the other.
+ *
+ * @param indexes tables of those that have most of their rows
+ */
+export function readWhole(plan: string, indexes: ReadonlyMap<string, string>): string[] {
+  const lines = plan.split('\n');
+  const whole = lines.flatMap((line, at) => {
+    const [, table, ordered, bitmap] = SCAN.exec(line) ?? [];
+    const index = ordered ?? bitmap;
+    if (index === undefined) return table ?? [];
+    return isBounded(lines, at) ? [] : (indexes.get(index) ?? []);
+  });
+  return [...new Set(whole.map((table) => table.replace(/_DAY$/, '')))];
+}
+
+const indentOf = (line: string): number => /^ */.exec(line)![0].length;
+
+/** Tells whether a scan looks for keys, or is ended by a LIMIT without leaving rows out. */
+function isBounded(lines: readonly string[], at: number): boolean {
+  const next = lines[at + 1]?.trim() ?? '';
+  if (next.startsWith('Index Cond:')) return true;
+  return !next.startsWith('Filter:') && /^(->\s+)?Limit/.test(parentOf(lines, at));
+}
+
+/** Returns the node that asks for the rows of another; a `Result` only hands them on. */
+function parentOf(lines: readonly string[], at: number): string {
+  const above = lines.slice(0, at).findLastIndex((line) => indentOf(line) < indentOf(lines[at]!));
+  const parent = lines[above]?.trim() ?? '';
+  return /^(->\s+)?Result/.test(parent) ? parentOf(lines, above) : parent;
+}
+
+/** Returns a text without the days of partitions, and of their indexes. */
+const plainly = (text: string): string => text.replace(/(samples\w*?)_20\d{6}/g, '$1_DAY');
 
 /** Returns a plan with one partition in place of several that are read alike; which there are is told by the calendar. */
-function folded(lines: readonly string[]): string[] {
-  const parts = partsOf(lines.map((line) => line.replace(/(samples\w*)_20\d{6}/g, '$1_DAY')));
+export function folded(lines: readonly string[]): string[] {
+  const parts = partsOf(lines.map(plainly));
   const kept = parts.filter((part, index) => index === 0 || part.plain !== parts[index - 1]!.plain);
   return kept.flatMap(({ lines }) => lines);
 }
@@ -82,7 +137,7 @@ function partsOf(lines: readonly string[]): Part[] {
   const parts: string[][] = [[]];
   let within: number | undefined;
   for (const line of lines) {
-    const indent = /^ */.exec(line)![0].length;
+    const indent = indentOf(line);
     const begins = /->.*_DAY\b/.test(line) && (within === undefined || indent <= within);
     if (begins || (within !== undefined && indent <= within)) parts.push([]);
     if (begins) within = indent;

@@ -14,7 +14,7 @@ import { plansOf } from './plans';
  */
 export async function reviewed(databaseUrl: string, services?: number): Promise<Shown[]> {
   const files = declaringFiles();
-  load(files);
+  await load(files);
   const declarations = new Map(files.flatMap(declarationsIn).map((one) => [one.name, one]));
   const statements = allStatements();
   const names = new Set<string>(statements.map(({ name }) => name));
