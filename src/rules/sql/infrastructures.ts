@@ -17,7 +17,7 @@ export const INSERT_INFRASTRUCTURE_STATES = new Statement(
   'ledger_infrastructures',
   `INSERT INTO infrastructure_states (infrastructure_id)
    SELECT i.id FROM infrastructures i WHERE i.id = ANY($1::uuid[]) ORDER BY i.id ON CONFLICT DO NOTHING`,
-  'by keys',
+  'either way',
 );
 
 const SCALINGS = `SELECT infrastructure_id AS id, last_up_at, last_down_at, last_direction, direction_changes, frozen_until
@@ -30,7 +30,7 @@ export const READ_SCALINGS = new Statement<ScalingsRow>('ledger_scalings', SCALI
 export const LOCK_SCALINGS = new Statement<ScalingsRow>(
   'ledger_scalings_lock',
   `${SCALINGS} FOR UPDATE`,
-  'by keys',
+  'either way',
 );
 
 export const scalingsOf = (row: ScalingsRow): Scalings => ({
