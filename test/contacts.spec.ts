@@ -102,6 +102,14 @@ describe('contacts', () => {
     expect(await refused(schedule('FREQ=DAILY', 'Mars/Olympus'))).toEqual([400, expect.stringContaining('/schedule/timeZone')]); // prettier-ignore
     expect(await refused(schedule('FREQ=DAILY', 'UTC', 0))).toEqual([400, expect.stringContaining('/schedule/durationSeconds')]); // prettier-ignore
 
+    const preview = (more: object) => api.post('/contacts/preview', more);
+    const { body } = await preview(schedule('FREQ=DAILY;BYHOUR=8', 'Europe/Madrid', 3_600));
+    expect(body.nextWindows).toHaveLength(10);
+    expect(Date.parse(body.nextWindows[1].to) - Date.parse(body.nextWindows[1].from)).toBe(3_600_000);
+    const endless = await preview(schedule('FREQ=DAILY;COUNT=3'));
+    expect([endless.status, endless.body.errors[0].pointer]).toEqual([400, '/schedule/rrule']);
+    expect((await preview({})).status).toBe(400);
+
     const made = await api.create('/contacts', contact('all', { blindForSeconds: 1 }));
     expect(made).toMatchObject({ action: 'tell', maxPerHour: 20, version: 1 });
     expect(made).not.toHaveProperty('askedSince');

@@ -190,6 +190,7 @@ const BODIES: Record<string, Json[]> = {
   'PUT /api/v1/silences/{ref}': [SILENCE],
   'PATCH /api/v1/silences/{ref}': [SILENCE],
   'POST /api/v1/silences/preview': [{ silence: SILENCE }],
+  'POST /api/v1/contacts/preview': [{ schedule: { rrule: 'FREQ=DAILY', timeZone: 'UTC', durationSeconds: 60 } }],
   'PUT /api/v1/kill-switch': [{ on: false, reason: 'r' }],
   'POST /api/v1/import': [DOCUMENT],
   'POST /api/v1/alerts': [ALERT, [{ labels: { a: 'b' } }, { service: 'watch', metric: 'out' }]],

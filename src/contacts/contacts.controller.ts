@@ -1,13 +1,24 @@
-import { Controller, Get, Param, Query } from '@nestjs/common';
-import { ApiOperation, ApiQuery } from '@nestjs/swagger';
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { ApiBody, ApiOperation, ApiQuery } from '@nestjs/swagger';
 import { definitionController } from '../api/definition.controller';
 import type { GivenQuery } from '../api/filters';
 import { queryOf } from '../api/page-query';
 import { Needs } from '../auth/access';
-import { Answers, pageShape } from '../common/shapes';
+import { ChangesNothing } from '../common/changes-nothing';
+import { checked } from '../common/check';
+import { Nested } from '../common/fields';
+import { Answers, list, moment, object, pageShape, shape } from '../common/shapes';
+import { ScheduleDto } from '../silences/silence.dto';
 import { ContactDto, ContactsQuery } from './contact.dto';
 import { Contacts } from './contacts';
 import { NOTICE, NoticesQuery, ShownNotices } from './shown-notices';
+
+class ContactPreviewDto {
+  @Nested(() => ScheduleDto, { description: 'Schedule as the contact would have it' })
+  schedule: ScheduleDto;
+}
+
+const PREVIEW = shape('ContactPreview', object({ nextWindows: list(object({ from: moment, to: moment })) }));
 
 @Controller('api/v1/contacts')
 export class ContactsController extends definitionController(
@@ -20,8 +31,22 @@ export class ContactsController extends definitionController(
     writes: Needs('admin'),
   },
 ) {
-  constructor(private readonly notices: ShownNotices) {
+  constructor(
+    private readonly notices: ShownNotices,
+    private readonly contacts: Contacts,
+  ) {
     super();
+  }
+
+  @Post('preview')
+  @Needs('viewer')
+  @ChangesNothing()
+  @HttpCode(200)
+  @ApiBody({ type: ContactPreviewDto })
+  @ApiOperation({ summary: 'Next windows of a schedule, as a contact with it would have them' })
+  @Answers(PREVIEW)
+  preview(@Body() body: unknown) {
+    return { nextWindows: this.contacts.windowsOf(checked(ContactPreviewDto, body).schedule) };
   }
 
   @Get(':ref/notices')

@@ -14,7 +14,11 @@ import { Database } from '../database/database';
 import { DefinitionStore, type Columns } from '../database/definitions';
 import { ContactRow } from '../database/entities';
 import { ContactDto } from './contact.dto';
-import { scheduleProblem } from './on-duty';
+import type { Schedule } from '../silences/schedule';
+import { nextWindows, scheduleProblem } from './on-duty';
+
+/** Windows that a preview tells. */
+const WINDOWS_SHOWN = 10;
 
 /** Contacts: who is told of what happens. */
 @Injectable()
@@ -31,6 +35,21 @@ export class Contacts extends VersionedDefinitions<ContactRow> {
       new DefinitionStore(database, clock, ContactRow, 'contact', { isLabelled: true, writes: 'admin' }),
       secrets,
     );
+  }
+
+  /**
+   * Returns the next windows of a schedule, as a contact with it would have them.
+   *
+   * @throws InvalidInput where no contact may have it
+   */
+  windowsOf(schedule: Schedule): { from: string; to: string }[] {
+    const now = this.clock.now().getTime();
+    const problem = scheduleProblem(schedule, now);
+    if (problem !== undefined) throw new InvalidInput([{ pointer: '/schedule/rrule', detail: problem }]);
+    return nextWindows(schedule, now, WINDOWS_SHOWN).map(({ from, until }) => ({
+      from: new Date(from).toISOString(),
+      to: new Date(until).toISOString(),
+    }));
   }
 
   protected override async named(bodies: readonly unknown[]): Promise<References> {

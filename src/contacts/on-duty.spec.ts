@@ -1,4 +1,4 @@
-import { isOnDuty, scheduleProblem } from './on-duty';
+import { isOnDuty, nextWindows, scheduleProblem } from './on-duty';
 
 const NOW = Date.parse('2026-11-30T12:00:00Z');
 const at = (text: string): number => Date.parse(text);
@@ -34,6 +34,18 @@ describe('when a contact is told', () => {
     expect(isOnDuty(schedule('FREQ=DAILY', 60, 'Mars/Olympus'), NOW)).toBe(true);
     expect(isOnDuty(schedule('FREQ=NEVER', 60), NOW)).toBe(true);
   });
+});
+
+test('the next windows begin with the one that is open, over a change of clocks', () => {
+  const office = schedule('FREQ=WEEKLY;BYDAY=FR,MO;BYHOUR=9', 8 * 3_600, 'Europe/Madrid');
+  const shown = nextWindows(office, at('2026-10-23T12:00:00Z'), 2).map(({ from, until }) =>
+    [from, until].map((moment) => new Date(moment).toISOString()),
+  );
+  expect(shown).toEqual([
+    ['2026-10-23T07:00:00.000Z', '2026-10-23T15:00:00.000Z'],
+    ['2026-10-26T08:00:00.000Z', '2026-10-26T16:00:00.000Z'],
+  ]);
+  expect(nextWindows(schedule('FREQ=DAILY;UNTIL=20260101'), NOW, 2)).toEqual([]);
 });
 
 test.each([

@@ -1,6 +1,6 @@
 import { momentOfLocal, offsetAt } from '../silences/local-time';
 import { parseRecurrence } from '../silences/recurrence';
-import { windowsOf, type Schedule, type Windows } from '../silences/schedule';
+import { windowsOf, type Schedule, type Window, type Windows } from '../silences/schedule';
 
 /** When contacts are told. Pure. */
 
@@ -23,9 +23,18 @@ const SOUGHT_MS = 10 * YEAR_MS;
 export function scheduleProblem(schedule: Schedule, now: number): string | undefined {
   if (parseRecurrence(schedule.rrule).count !== undefined)
     return 'must not have COUNT, as a contact begins at no moment; UNTIL says when it ends';
-  const [first] = windows(schedule, now + SOUGHT_MS - FROM).next(now, 1);
-  return first === undefined ? 'has no window in the next 10 years: nothing would ever be told' : undefined;
+  return nextWindows(schedule, now, 1).length === 0
+    ? 'has no window in the next 10 years: nothing would ever be told'
+    : undefined;
 }
+
+/**
+ * Returns the windows of a schedule in the next ten years that are not over at a moment, in their order.
+ *
+ * @throws RecurrenceError, RangeError where a part of it is wrong by itself
+ */
+export const nextWindows = (schedule: Schedule, now: number, atMost: number): Window[] =>
+  windows(schedule, now + SOUGHT_MS - FROM).next(now, atMost);
 
 /** Tells at a moment whether a contact is told then: always without a schedule, and with one that can't be read. */
 export function isOnDuty(schedule: Schedule | null, now: number): boolean {

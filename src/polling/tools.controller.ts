@@ -5,7 +5,7 @@ import { checked } from '../common/check';
 import type { Chosen } from '../common/choice';
 import { Tools } from './tools';
 import { MetricTryDto, SnmpWalkDto } from './tools.dto';
-import { Answers, decimal, either, flag, list, object, shape, someObject, text } from '../common/shapes';
+import { Answers, decimal, either, flag, list, object, shape, text } from '../common/shapes';
 
 const TRIED = shape(
   'TriedMetric',
@@ -16,7 +16,14 @@ const TRIED = shape(
 );
 const WALK = shape(
   'SnmpWalk',
-  object({ rows: list(someObject), isComplete: flag, elapsedSeconds: decimal }, { error: text }),
+  object(
+    {
+      rows: list(object({ oid: text, type: text, value: text }, { number: decimal })),
+      isComplete: flag,
+      elapsedSeconds: decimal,
+    },
+    { error: text },
+  ),
 );
 
 /** HTTP API of tools for a person who sets a rule up. */

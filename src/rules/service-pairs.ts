@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
+import { PHASES } from '../engine/types';
 import { PAIRS_OF_CHILDREN, PAIRS_OF_PARENT } from '../services/dependencies';
 import { Services } from '../services/services';
-import { flag, labels, list, object, shape, text, whole } from '../common/shapes';
+import { flag, labels, list, object, oneOf, shape, text, whole } from '../common/shapes';
 
 interface Pair {
   child: string;
@@ -18,7 +19,7 @@ interface Pair {
 export const DEPENDENCIES = shape(
   'Dependencies',
   object({
-    parents: list(object({ entry: whole, service: text, phase: text, stops: flag })),
+    parents: list(object({ entry: whole, service: text, phase: oneOf(PHASES), stops: flag })),
     unpaired: list(
       object({ entry: whole, because: text }, { match: labels, equal: list(text), whenPhase: list(text) }),
     ),

@@ -5,10 +5,11 @@ import { Needs } from '../auth/access';
 import { ChangesNothing } from '../common/changes-nothing';
 import { checked } from '../common/check';
 import { Any } from '../common/fields';
+import { PHASES } from '../engine/types';
 import { SilenceDto } from './silence.dto';
 import { SilencePreview } from './silence-preview';
 import { Silences, SilencesQuery } from './silences';
-import { Answers, flag, list, moment, object, shape, text, whole } from '../common/shapes';
+import { Answers, flag, list, moment, object, oneOf, shape, text, whole } from '../common/shapes';
 
 class PreviewDto {
   @Any({ description: 'Silence as it would be made' }, { type: 'object' })
@@ -19,7 +20,7 @@ const WINDOW = object({ from: moment, to: moment });
 const PREVIEW = shape(
   'SilencePreview',
   object({
-    services: list(object({ name: text, phase: text })),
+    services: list(object({ name: text, phase: oneOf(PHASES) })),
     total: whole,
     wouldHaveMuted: list(object({ at: moment, service: text, action: text })),
     mutedTotal: whole,

@@ -19,7 +19,12 @@ export async function typesOf(description: object): Promise<string> {
   try {
     const [given, made] = [join(folder, 'api.json'), join(folder, 'api.ts')];
     writeFileSync(given, JSON.stringify(description));
-    await promisify(execFile)(join(ROOT, 'node_modules', '.bin', 'openapi-typescript'), [given, '-o', made]);
+    await promisify(execFile)(join(ROOT, 'node_modules', '.bin', 'openapi-typescript'), [
+      given,
+      '--empty-objects-unknown',
+      '-o',
+      made,
+    ]);
     return readFileSync(made, 'utf8');
   } finally {
     rmSync(folder, { recursive: true, force: true });

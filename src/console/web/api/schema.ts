@@ -1692,6 +1692,23 @@ export interface paths {
         patch: operations["SilencesController_patch"];
         trace?: never;
     };
+    "/api/v1/contacts/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Next windows of a schedule, as a contact with it would have them */
+        post: operations["ContactsController_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/contacts/{ref}/notices": {
         parameters: {
             query?: never;
@@ -1903,7 +1920,7 @@ export interface components {
              * @description Params of the mapping
              * @default {}
              */
-            params: Record<string, never>;
+            params: Record<string, unknown>;
         };
         InfrastructureDto: {
             /** @description Unique name */
@@ -1958,7 +1975,7 @@ export interface components {
                  * @description Params of the mapping
                  * @default {}
                  */
-                params: Record<string, never>;
+                params: Record<string, unknown>;
             };
             /** @description The pool whose members follow its nodes; `nodes` has to tell where they are */
             loadBalancer?: {
@@ -1968,7 +1985,7 @@ export interface components {
                  * @description Params of the mapping
                  * @default {}
                  */
-                params: Record<string, never>;
+                params: Record<string, unknown>;
             };
         };
         ActionTestDto: {
@@ -1988,7 +2005,7 @@ export interface components {
              *       }
              *     }
              */
-            variables: Record<string, never>;
+            variables: Record<string, unknown>;
         };
         RetryDto: {
             /**
@@ -2013,7 +2030,7 @@ export interface components {
              * @description Params of the mapping
              * @default {}
              */
-            params: Record<string, never>;
+            params: Record<string, unknown>;
             /** @description Unique name */
             name: string;
             /**
@@ -2101,7 +2118,7 @@ export interface components {
             /** @description Ids or names */
             ids?: string[];
             /** @description Filters as of the list, at least one */
-            filter?: Record<string, never>;
+            filter?: Record<string, unknown>;
         };
         BulkDto: {
             /** @description Which */
@@ -2109,10 +2126,10 @@ export interface components {
                 /** @description Ids or names */
                 ids?: string[];
                 /** @description Filters as of the list, at least one */
-                filter?: Record<string, never>;
+                filter?: Record<string, unknown>;
             };
             /** @description What is changed of each */
-            change?: Record<string, never>;
+            change?: Record<string, unknown>;
             /**
              * @description True: they are deleted, where nothing uses them
              * @default false
@@ -2212,7 +2229,7 @@ export interface components {
              *     }
              */
             metrics: {
-                [key: string]: Record<string, never>;
+                [key: string]: Record<string, unknown>;
             };
             /**
              * @description CEL over the metric names, true in a breach
@@ -2265,7 +2282,7 @@ export interface components {
                  * @description Params of the mapping
                  * @default {}
                  */
-                params: Record<string, never>;
+                params: Record<string, unknown>;
             };
             /**
              * @description Names or ids of actions, each executed once per trigger
@@ -2414,7 +2431,7 @@ export interface components {
              * @description Params of the format
              * @default {}
              */
-            params: Record<string, never>;
+            params: Record<string, unknown>;
             /** @description Nothing from it for so long is an alert with the labels alertname: source_silent and source: its name, until it speaks again */
             silentAfterSeconds?: number;
             /** @description Names or ids of the services it may speak for: its alerts may name no others, and feed no others; by default all */
@@ -2451,7 +2468,7 @@ export interface components {
         };
         SimulationDto: {
             /** @description Id or name of a service, or a whole definition as it would be saved */
-            service: string | Record<string, never>;
+            service: string | Record<string, unknown>;
             /**
              * @description Metric -> points [seconds, number or null for a failed read]; a point stands until the next one
              * @example {
@@ -2483,7 +2500,7 @@ export interface components {
             /** @description How often the rule is evaluated; by default the interval of the service */
             evaluateEverySeconds?: number;
             /** @description Another service or definition on the same story: the answer tells the difference */
-            compareWith?: string | Record<string, never>;
+            compareWith?: string | Record<string, unknown>;
             /**
              * @description Silences of the service, in seconds from the beginning
              * @default []
@@ -2538,7 +2555,7 @@ export interface components {
              * @description Params of the mapping
              * @default {}
              */
-            params: Record<string, never>;
+            params: Record<string, unknown>;
             /**
              * @description How long it may take
              * @default 5
@@ -2736,7 +2753,7 @@ export interface components {
         };
         PreviewDto: {
             /** @description Silence as it would be made */
-            silence: Record<string, never>;
+            silence: Record<string, unknown>;
         };
         MatchDto: {
             /** @description Names or ids of services */
@@ -2811,6 +2828,24 @@ export interface components {
              * @enum {string}
              */
             onEnd: "act" | "wait";
+        };
+        ContactPreviewDto: {
+            /** @description Schedule as the contact would have it */
+            schedule: {
+                /**
+                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
+                 * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
+                 */
+                rrule: string;
+                /**
+                 * @description Zone of the times in rrule
+                 * @default UTC
+                 * @example Europe/Madrid
+                 */
+                timeZone: string;
+                /** @description How long each window lasts */
+                durationSeconds: number;
+            };
         };
         ContactDto: {
             /** @description Unique name */
@@ -2933,7 +2968,7 @@ export interface components {
             /** Format: date-time */
             at: string;
             changes: components["schemas"]["Change"][];
-            definition: Record<string, never>;
+            definition: Record<string, unknown>;
             actor?: string;
             via?: string;
         };
@@ -2954,7 +2989,7 @@ export interface components {
             dryRun: boolean;
             /** Format: uuid */
             execution?: string;
-            request?: Record<string, never>;
+            request?: Record<string, unknown>;
             outcome?: string;
             error?: string;
             detail?: string;
@@ -2966,7 +3001,7 @@ export interface components {
              * @description Params of the mapping
              * @default {}
              */
-            params: Record<string, never>;
+            params: Record<string, unknown>;
             /** @description Unique name */
             name: string;
             /**
@@ -3031,11 +3066,11 @@ export interface components {
             finishedAt?: string;
             /** @enum {string} */
             outcome?: "succeeded" | "accepted" | "permanent" | "retryable" | "not_yet" | "ambiguous" | "lost" | "person";
-            request?: Record<string, never>;
+            request?: Record<string, unknown>;
             error?: string;
             detail?: string;
             times?: number;
-            intended?: Record<string, never>;
+            intended?: Record<string, unknown>;
         };
         Execution: {
             /** Format: uuid */
@@ -3075,7 +3110,7 @@ export interface components {
             changed?: number;
         };
         AwaitingRequest: {
-            request: Record<string, never>;
+            request: Record<string, unknown>;
         } | {
             error: string;
         };
@@ -3144,7 +3179,7 @@ export interface components {
              * @description Params of the format
              * @default {}
              */
-            params: Record<string, never>;
+            params: Record<string, unknown>;
             /** @description Nothing from it for so long is an alert with the labels alertname: source_silent and source: its name, until it speaks again */
             silentAfterSeconds?: number;
             /** @description Names or ids of the services it may speak for: its alerts may name no others, and feed no others; by default all */
@@ -3223,38 +3258,38 @@ export interface components {
             /** @enum {string} */
             outcome: "succeeded" | "failed" | "refused";
             changes: components["schemas"]["Change"][];
-            detail?: Record<string, never>;
+            detail?: Record<string, unknown>;
         };
         Catalogue: {
             metrics: {
                 type: string;
                 title: string;
                 description: string;
-                paramsSchema: Record<string, never>;
+                paramsSchema: Record<string, unknown>;
             }[];
             policies: {
                 type: string;
                 title: string;
                 description: string;
-                paramsSchema: Record<string, never>;
+                paramsSchema: Record<string, unknown>;
             }[];
             actions: {
                 type: string;
                 title: string;
                 description: string;
-                paramsSchema: Record<string, never>;
+                paramsSchema: Record<string, unknown>;
             }[];
             alertFormats: {
                 type: string;
                 title: string;
                 description: string;
-                paramsSchema: Record<string, never>;
+                paramsSchema: Record<string, unknown>;
             }[];
             loadBalancers: {
                 type: string;
                 title: string;
                 description: string;
-                paramsSchema: Record<string, never>;
+                paramsSchema: Record<string, unknown>;
             }[];
             conditionFunctions: {
                 name: string;
@@ -3268,7 +3303,7 @@ export interface components {
             /** @enum {string} */
             event: "approval" | "unknown" | "failed" | "silent_source" | "silence_ending" | "refused_sender" | "flapping" | "blind";
             text: string;
-            about: Record<string, never>;
+            about: Record<string, unknown>;
             /** Format: date-time */
             since: string;
             /** Format: date-time */
@@ -3288,6 +3323,14 @@ export interface components {
             endExecution?: string;
             /** Format: date-time */
             endToldAt?: string;
+        };
+        ContactPreview: {
+            nextWindows: {
+                /** Format: date-time */
+                from: string;
+                /** Format: date-time */
+                to: string;
+            }[];
         };
         Contact: {
             /** @description Unique name */
@@ -3450,7 +3493,7 @@ export interface components {
                  * @description Params of the mapping
                  * @default {}
                  */
-                params: Record<string, never>;
+                params: Record<string, unknown>;
             };
             /** @description The pool whose members follow its nodes; `nodes` has to tell where they are */
             loadBalancer?: {
@@ -3460,7 +3503,7 @@ export interface components {
                  * @description Params of the mapping
                  * @default {}
                  */
-                params: Record<string, never>;
+                params: Record<string, unknown>;
             };
             /** Format: uuid */
             id: string;
@@ -3651,7 +3694,12 @@ export interface components {
             elapsedSeconds: number;
         };
         SnmpWalk: {
-            rows: Record<string, never>[];
+            rows: {
+                oid: string;
+                type: string;
+                value: string;
+                number?: number;
+            }[];
             isComplete: boolean;
             elapsedSeconds: number;
             error?: string;
@@ -3830,7 +3878,7 @@ export interface components {
              *     }
              */
             metrics: {
-                [key: string]: Record<string, never>;
+                [key: string]: Record<string, unknown>;
             };
             /**
              * @description CEL over the metric names, true in a breach
@@ -3883,7 +3931,7 @@ export interface components {
                  * @description Params of the mapping
                  * @default {}
                  */
-                params: Record<string, never>;
+                params: Record<string, unknown>;
             };
             /**
              * @description Names or ids of actions, each executed once per trigger
@@ -3986,7 +4034,8 @@ export interface components {
             parents: {
                 entry: number;
                 service: string;
-                phase: string;
+                /** @enum {string} */
+                phase: "ok" | "pending" | "alarm" | "unknown";
                 stops: boolean;
             }[];
             unpaired: {
@@ -4005,7 +4054,7 @@ export interface components {
         Simulation: {
             triggers: {
                 at: string | number;
-                values: Record<string, never>;
+                values: Record<string, unknown>;
                 nodes?: {
                     current: number;
                     desired: number;
@@ -4031,7 +4080,7 @@ export interface components {
             comparison?: {
                 gained: {
                     at: string | number;
-                    values: Record<string, never>;
+                    values: Record<string, unknown>;
                     nodes?: {
                         current: number;
                         desired: number;
@@ -4040,7 +4089,7 @@ export interface components {
                 }[];
                 lost: {
                     at: string | number;
-                    values: Record<string, never>;
+                    values: Record<string, unknown>;
                     nodes?: {
                         current: number;
                         desired: number;
@@ -4105,7 +4154,7 @@ export interface components {
              *     }
              */
             metrics: {
-                [key: string]: Record<string, never>;
+                [key: string]: Record<string, unknown>;
             };
             /**
              * @description CEL over the metric names, true in a breach
@@ -4158,7 +4207,7 @@ export interface components {
                  * @description Params of the mapping
                  * @default {}
                  */
-                params: Record<string, never>;
+                params: Record<string, unknown>;
             };
             /**
              * @description Names or ids of actions, each executed once per trigger
@@ -4247,7 +4296,8 @@ export interface components {
         SilencePreview: {
             services: {
                 name: string;
-                phase: string;
+                /** @enum {string} */
+                phase: "ok" | "pending" | "alarm" | "unknown";
             }[];
             total: number;
             wouldHaveMuted: {
@@ -4335,7 +4385,7 @@ export interface components {
             endedAt?: string;
             endedBy?: string;
         };
-        Exported: Record<string, never>;
+        Exported: Record<string, unknown>;
         Plan: {
             dryRun: boolean;
             created: {
@@ -5321,8 +5371,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": Record<string, never>;
-                "application/merge-patch+json": Record<string, never>;
+                "application/json": Record<string, unknown>;
+                "application/merge-patch+json": Record<string, unknown>;
             };
         };
         responses: {
@@ -5632,8 +5682,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": Record<string, never>;
-                "application/merge-patch+json": Record<string, never>;
+                "application/json": Record<string, unknown>;
+                "application/merge-patch+json": Record<string, unknown>;
             };
         };
         responses: {
@@ -6519,8 +6569,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": Record<string, never>;
-                "application/merge-patch+json": Record<string, never>;
+                "application/json": Record<string, unknown>;
+                "application/merge-patch+json": Record<string, unknown>;
             };
         };
         responses: {
@@ -7411,8 +7461,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": Record<string, never>;
-                "application/merge-patch+json": Record<string, never>;
+                "application/json": Record<string, unknown>;
+                "application/merge-patch+json": Record<string, unknown>;
             };
         };
         responses: {
@@ -9120,10 +9170,10 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": Record<string, never>;
-                "application/yaml": Record<string, never>;
-                "text/yaml": Record<string, never>;
-                "application/x-yaml": Record<string, never>;
+                "application/json": Record<string, unknown>;
+                "application/yaml": Record<string, unknown>;
+                "text/yaml": Record<string, unknown>;
+                "application/x-yaml": Record<string, unknown>;
             };
         };
         responses: {
@@ -9513,8 +9563,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": Record<string, never>;
-                "application/merge-patch+json": Record<string, never>;
+                "application/json": Record<string, unknown>;
+                "application/merge-patch+json": Record<string, unknown>;
             };
         };
         responses: {
@@ -9787,8 +9837,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": Record<string, never>;
-                "application/merge-patch+json": Record<string, never>;
+                "application/json": Record<string, unknown>;
+                "application/merge-patch+json": Record<string, unknown>;
             };
         };
         responses: {
@@ -10272,8 +10322,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": Record<string, never>;
-                "application/merge-patch+json": Record<string, never>;
+                "application/json": Record<string, unknown>;
+                "application/merge-patch+json": Record<string, unknown>;
             };
         };
         responses: {
@@ -10283,6 +10333,47 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Silence"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ContactsController_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContactPreviewDto"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactPreview"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -10599,8 +10690,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": Record<string, never>;
-                "application/merge-patch+json": Record<string, never>;
+                "application/json": Record<string, unknown>;
+                "application/merge-patch+json": Record<string, unknown>;
             };
         };
         responses: {
