@@ -1,6 +1,6 @@
 import { queryOptions } from '@tanstack/react-query';
 import { answer, client } from './client';
-import type { Execution } from './shapes';
+import type { Execution, Shape } from './shapes';
 
 /** One execution with all of its attempts. */
 export const executionQuery = (id: string) =>
@@ -10,14 +10,14 @@ export const executionQuery = (id: string) =>
   });
 
 /** What an execution that waits for approval would send now, secrets masked; or why it can't be made. */
-export type AwaitingRequest = { request: Record<string, unknown> } | { error: string };
+export type AwaitingRequest = Shape<'AwaitingRequest'>;
 
 export const awaitingRequestQuery = (id: string) =>
   queryOptions({
     queryKey: ['executions', 'request', id],
     queryFn: () =>
       answer<AwaitingRequest>(
-        client.GET('/api/v1/executions/{id}/request' as '/api/v1/executions/{id}', {
+        client.GET('/api/v1/executions/{id}/request', {
           params: { path: { id } },
         }),
       ),

@@ -1,6 +1,6 @@
 import { queryOptions } from '@tanstack/react-query';
 import { answer, client } from './client';
-import type { Capacity } from './shapes';
+import type { Capacity, Shape } from './shapes';
 
 /** Nodes there are and in flight. Counting asks the targets, so it is done now and then. */
 export const capacityQuery = (ref: string) =>
@@ -11,25 +11,8 @@ export const capacityQuery = (ref: string) =>
     refetchInterval: 30_000,
   });
 
-export interface Seat {
-  member: string;
-  address?: string;
-  node?: string;
-  state: 'in' | 'down' | 'draining' | 'disabled' | 'foreign';
-  drainUntil?: string;
-}
-
-export interface LoadBalancer {
-  pool?: string;
-  outcome?: string;
-  since?: string;
-  explanation?: string;
-  error?: string;
-  members: Seat[];
-  changes: { at: string; member: string; change: string; why: string; outcome: string; error?: string }[];
-  lastSyncAt?: string;
-  nextSyncAt: string;
-}
+export type LoadBalancer = Shape<'LoadBalancer'>;
+export type Seat = LoadBalancer['members'][number];
 
 export const loadBalancerQuery = (ref: string) =>
   queryOptions({

@@ -7,7 +7,8 @@ import type { Page } from './shapes';
 export type Filter = Record<string, string | string[] | undefined>;
 
 /** Kinds of definitions: lists with `GET`, `POST`, and `GET`, `PUT`, `DELETE` of one. */
-export type Kind = 'services' | 'actions' | 'infrastructures' | 'sources' | 'users' | 'grants' | 'silences';
+export type Kind =
+  'services' | 'actions' | 'infrastructures' | 'sources' | 'users' | 'grants' | 'silences' | 'contacts';
 
 /** The routes of all kinds are alike; the description of the API tells of each of them. */
 export const listPath = (list: string) => `/api/v1/${list}` as '/api/v1/actions';

@@ -1,58 +1,13 @@
 /** Answers about people: users, grants, tokens, sessions, and the audit of what they did. */
-import type { Grant, Role, Stored } from './shapes';
+import type { Shape } from './shapes';
 
-export interface User extends Stored {
-  name: string;
-  displayName?: string;
-  email?: string;
-  groups: string[];
-  disabled: boolean;
-}
-
-interface Rights {
-  role?: Role;
-  approve: boolean;
-  scope?: Grant['scope'];
-}
-
-export interface StoredGrant extends Stored, Rights {
-  subject: { user?: string; group?: string; token?: string; anonymous?: boolean };
-}
-
-export interface Token extends Rights {
-  id: string;
-  name: string;
-  createdAt: string;
-  expiresAt: string;
-  lastUsedAt?: string;
-  madeBy: string;
-  /** Told once, when it is made. */
-  token?: string;
-}
-
-export interface UserSession {
-  id: string;
-  user: string;
-  current: boolean;
-  address: string;
-  agent: string;
-  createdAt: string;
-  lastUsedAt: string;
-  expiresAt: string;
-}
-
-export interface AuditEntry {
-  id: string;
-  at: string;
-  actor: string;
-  via: string;
-  address: string;
-  action: string;
-  object: { type: string; id?: string; name?: string };
-  outcome: 'succeeded' | 'failed' | 'refused';
-  changes: { pointer: string; before?: unknown; after?: unknown }[];
-  detail?: Record<string, unknown>;
-}
+export type User = Shape<'User'>;
+export type StoredGrant = Shape<'Grant'>;
+/** A token; one that was just made is told with it, once. */
+export type Token = Shape<'Token'> & Partial<Pick<Shape<'NewToken'>, 'token'>>;
+export type UserSession = Shape<'Session'>;
+export type AuditEntry = Shape<'AuditEntry'>;
+type Rights = Pick<StoredGrant, 'role' | 'approve' | 'scope'>;
 
 /** Says what a grant or a token gives: "editor for team=web, and may approve". */
 export function rightsWords({ role, approve, scope }: Rights): string {

@@ -3,6 +3,7 @@ import { queryOptions } from '@tanstack/react-query';
 import { answer, client } from './client';
 import type {
   Action,
+  Contact,
   Decision,
   Dependencies,
   Execution,
@@ -140,6 +141,12 @@ export const infrastructuresQuery = queryOptions({
   queryKey: ['infrastructures', 'all'],
   queryFn: () =>
     everything<Infrastructure>((query) => client.GET('/api/v1/infrastructures', { params: { query } })),
+  refetchInterval: 30_000,
+});
+
+export const contactsQuery = queryOptions({
+  queryKey: ['contacts', 'all'],
+  queryFn: () => everything<Contact>((query) => client.GET('/api/v1/contacts', { params: { query } })),
   refetchInterval: 30_000,
 });
 

@@ -2,7 +2,7 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { answer, client } from './client';
 import { everything } from './queries';
-import type { Page, Phase, Service } from './shapes';
+import type { Page, Service, Shape } from './shapes';
 
 /** Filters by the API's names. */
 export interface ServicesFilter {
@@ -17,12 +17,7 @@ export interface ServicesFilter {
   sort?: string;
 }
 
-export interface ServiceCounts {
-  total: number;
-  phases: Record<Phase, number>;
-  reasons: Record<string, number>;
-  modes: Record<string, number>;
-}
+export type ServiceCounts = Shape<'ServiceCounts'>;
 
 const PAGE = 50;
 
@@ -83,11 +78,7 @@ export const matchingNamesQuery = (filter: ServicesFilter) =>
     gcTime: 0,
   });
 
-export interface BulkResult {
-  matched: number;
-  succeeded: number;
-  failed: { id: string; name: string; detail: string }[];
-}
+export type BulkResult = Shape<'BulkResult'>;
 
 /** Which services: some, or all that filters match. */
 export type BulkSelect = { ids: string[] } | { filter: object };

@@ -1,20 +1,8 @@
 import { answer, client } from './client';
-import type { FieldProblem } from './problem';
-
-interface Entry {
-  kind: string;
-  name: string;
-}
+import type { Shape } from './shapes';
 
 /** What an import does, or would do. */
-export interface Plan {
-  dryRun: boolean;
-  created: (Entry & { token?: string })[];
-  updated: (Entry & { changes: string[] })[];
-  unchanged: Entry[];
-  errors: FieldProblem[];
-  notes?: FieldProblem[];
-}
+export type Plan = Shape<'Plan'>;
 
 /** Sends a document as it is typed: JSON is YAML, too, but its errors are told better. */
 export function importDocument(text: string, dryRun: boolean): Promise<Plan> {

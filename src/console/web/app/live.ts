@@ -16,9 +16,9 @@ const AGAIN_MS = 5_000;
 /** Event -> subjects of the queries that it makes old. */
 const CONCERNS: Record<string, string[]> = {
   state: ['services', 'infrastructures'],
-  execution: ['executions', 'services'],
+  execution: ['executions', 'services', 'contacts'],
   alert: ['alerts', 'sources'],
-  definition: ['services', 'actions', 'infrastructures', 'sources'],
+  definition: ['services', 'actions', 'infrastructures', 'sources', 'contacts'],
   silence: ['silences', 'services'],
   killSwitch: ['kill-switch', 'services'],
 };

@@ -19,6 +19,7 @@ export const NAVIGATION: Entry[] = [
   { label: 'Approvals', to: '/approvals', needs: 'viewer' },
   { label: 'Silences', to: '/silences', needs: 'viewer' },
   { label: 'Actions', to: '/actions', needs: 'viewer' },
+  { label: 'Contacts', to: '/contacts', needs: 'viewer' },
   { label: 'Infrastructures', to: '/infrastructures', needs: 'viewer' },
   { label: 'Alerts', to: '/alerts', needs: 'viewer' },
   { label: 'Sources', to: '/sources', needs: 'viewer' },

@@ -3,10 +3,10 @@ import { Modal, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useId, useState, type KeyboardEvent } from 'react';
-import { actionsQuery, infrastructuresQuery } from '../api/queries';
+import { actionsQuery, contactsQuery, infrastructuresQuery } from '../api/queries';
 import { foundServicesQuery } from '../api/services';
 import { NAVIGATION } from './navigation';
-import { infrastructurePath, servicePath } from './paths';
+import { actionPath, contactPath, infrastructurePath, servicePath } from './paths';
 import { useSession, may } from './rights';
 import { useSettled } from './settled';
 
@@ -14,7 +14,6 @@ interface Target {
   kind: string;
   name: string;
   to: string;
-  search?: Record<string, string>;
 }
 
 const SHOWN_AT_MOST = 30;
@@ -24,6 +23,7 @@ function useTargets(text: string): Target[] {
   const { data: services } = useQuery(foundServicesQuery(useSettled(text)));
   const { data: infrastructures } = useQuery(infrastructuresQuery);
   const { data: actions } = useQuery(actionsQuery);
+  const { data: contacts } = useQuery(contactsQuery);
   const wanted = text.trim().toLowerCase();
   const fits = ({ name }: { name: string }) => name.toLowerCase().includes(wanted);
   const pages = NAVIGATION.filter(({ needs }) => may(session, needs)).map(({ label, to }) => ({
@@ -37,9 +37,8 @@ function useTargets(text: string): Target[] {
     ...(infrastructures ?? [])
       .filter(fits)
       .map(({ name }) => ({ kind: 'Infrastructure', name, to: infrastructurePath(name) })),
-    ...(actions ?? [])
-      .filter(fits)
-      .map(({ name }) => ({ kind: 'Action', name, to: '/actions', search: { search: name } })),
+    ...(actions ?? []).filter(fits).map(({ name }) => ({ kind: 'Action', name, to: actionPath(name) })),
+    ...(contacts ?? []).filter(fits).map(({ name }) => ({ kind: 'Contact', name, to: contactPath(name) })),
   ].slice(0, SHOWN_AT_MOST);
 }
 
@@ -58,9 +57,9 @@ function Choices({ onClose }: { onClose: () => void }) {
   const list = useId();
   const targets = useTargets(text);
   const chosen = Math.min(at, targets.length - 1);
-  const go = ({ to, search }: Target) => {
+  const go = ({ to }: Target) => {
     onClose();
-    void navigate({ to, search: search });
+    void navigate({ to });
   };
   const press = (event: KeyboardEvent) => {
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];

@@ -11,5 +11,6 @@ export const actionPath = under('actions');
 export const executionPath = under('executions');
 export const sourcePath = under('sources');
 export const userPath = under('people');
+export const contactPath = under('contacts');
 export const silencePath = under('silences');
 export const editPath = (path: string): string => `${path}/edit`;

@@ -17,7 +17,7 @@ export function WaitForYou() {
   if (!mayApprove || count === 0) return null;
   const more = data?.total === undefined && data?.nextCursor !== undefined ? '+' : '';
   return (
-    <Anchor component={AppLink} to="/approvals" fw={600}>
+    <Anchor component={AppLink} to="/approvals" fw={600} className="whole">
       {count}
       {more} {count === 1 ? 'waits' : 'wait'} for you
     </Anchor>

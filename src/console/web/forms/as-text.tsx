@@ -7,7 +7,7 @@ import { stringify } from './yaml';
 interface AsTextProps {
   body: JsonObject;
   /** Section of the document of rules as code. */
-  kind: 'services' | 'actions' | 'infrastructures' | 'sources';
+  kind: 'services' | 'actions' | 'infrastructures' | 'sources' | 'contacts';
   method: 'POST' | 'PUT';
   path: string;
 }

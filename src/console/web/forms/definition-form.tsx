@@ -35,7 +35,7 @@ interface DefinitionFormProps<T> {
 }
 
 /** Kinds that rules as code have. */
-const IN_FILES = new Set<Kind>(['actions', 'infrastructures', 'sources']);
+const IN_FILES = new Set<Kind>(['actions', 'infrastructures', 'sources', 'contacts']);
 
 export function DefinitionForm<T>({
   kind,

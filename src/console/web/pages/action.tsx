@@ -3,9 +3,10 @@ import { Button, Stack } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { executionsQuery, mappingsQuery } from '../api/queries';
 import { servicesQuery } from '../api/services';
-import type { Action } from '../api/shapes';
+import { definitionsQuery } from '../api/lists';
+import type { Action, Contact } from '../api/shapes';
 import { AppLink } from '../app/link';
-import { actionPath, editPath, servicePath } from '../app/paths';
+import { actionPath, contactPath, editPath, servicePath } from '../app/paths';
 import { usePathPart } from '../app/path-part';
 import { useMay } from '../app/rights';
 import { DeleteDefinition } from '../parts/delete-definition';
@@ -52,7 +53,7 @@ function Deeds({ action: { id, name } }: { action: Action }) {
   return (
     <>
       <DeleteDefinition kind="actions" id={id} name={name} then="/actions">
-        What it has done stays in the history. Services that use it must do without it first.
+        What it has done stays in the history. Services and contacts that use it must do without it first.
       </DeleteDefinition>
       <Button component={AppLink} to={editPath(actionPath(name))}>
         Edit
@@ -63,11 +64,13 @@ function Deeds({ action: { id, name } }: { action: Action }) {
 
 function UsedBy({ name }: { name: string }) {
   const { data } = useInfiniteQuery(servicesQuery({ action: name }));
+  const { data: listed } = useInfiniteQuery(definitionsQuery<Contact>('contacts', { action: name }));
   const services = data?.pages[0]?.items ?? [];
+  const contacts = listed?.pages[0]?.items ?? [];
   return (
     <Section title="Used by">
-      {services.length === 0 ? (
-        <p className="hint">No service uses it.</p>
+      {services.length + contacts.length === 0 ? (
+        <p className="hint">No service and no contact uses it.</p>
       ) : (
         <ul className="plain">
           {services.map((service) => (
@@ -75,6 +78,14 @@ function UsedBy({ name }: { name: string }) {
               <AppLink to={servicePath(service.name)} dir="auto">
                 {service.name}
               </AppLink>
+            </li>
+          ))}
+          {contacts.map((contact) => (
+            <li key={contact.id}>
+              <AppLink to={contactPath(contact.name)} dir="auto">
+                {contact.name}
+              </AppLink>
+              , a contact
             </li>
           ))}
         </ul>

@@ -6,7 +6,7 @@ import { executionQuery } from '../api/executions';
 import { Problem } from '../api/problem';
 import type { Attempt, Execution } from '../api/shapes';
 import { AppLink } from '../app/link';
-import { actionPath, servicePath } from '../app/paths';
+import { actionPath, contactPath, servicePath } from '../app/paths';
 import { usePathPart } from '../app/path-part';
 import { Status } from '../parts/executions';
 import { Json } from '../parts/json';
@@ -53,14 +53,31 @@ function Found({ execution, error }: { execution: Execution; error: unknown }) {
 }
 
 function Facts({ execution }: { execution: Execution }) {
-  const { service, action, kind, createdAt, finishedAt, nextAttemptAt, expiresAt, held, nodes, status, id } =
-    execution;
+  const {
+    service,
+    contact,
+    action,
+    kind,
+    createdAt,
+    finishedAt,
+    nextAttemptAt,
+    expiresAt,
+    held,
+    nodes,
+    status,
+    id,
+  } = execution;
   const isOpen = finishedAt === undefined;
   return (
     <dl className="facts">
       {service === undefined ? null : (
         <Fact name="Service">
           <AppLink to={servicePath(service)}>{service}</AppLink>
+        </Fact>
+      )}
+      {contact === undefined ? null : (
+        <Fact name="Contact">
+          <AppLink to={contactPath(contact)}>{contact}</AppLink>
         </Fact>
       )}
       <Fact name="Action">

@@ -13,7 +13,12 @@ import { Page } from '../parts/page';
 import { isRetryable } from './executions/deeds';
 import { RetryAll } from './executions/retry-all';
 
-const KINDS = { trigger: 'Of a trigger', test: 'Test by a person', approval: 'Asks for an approval' };
+const KINDS = {
+  trigger: 'Of a trigger',
+  test: 'Test by a person',
+  approval: 'Asks for an approval',
+  notice: 'Message to a contact',
+};
 
 export function Executions() {
   const [filters] = useFilters();

@@ -36,14 +36,11 @@ function Shown({ source, error }: { source: Source; error: unknown }) {
   return (
     <Page title={name} actions={mayWrite ? <Deeds source={source} /> : null}>
       <Failure error={error} />
-      {warnings.map((warning) => {
-        const text = typeof warning === 'string' ? warning : warning.detail;
-        return (
-          <Alert key={text} color="yellow" variant="outline">
-            {text}
-          </Alert>
-        );
-      })}
+      {warnings.map((warning) => (
+        <Alert key={warning} color="yellow" variant="outline">
+          {warning}
+        </Alert>
+      ))}
       <dl className="facts">
         <div>
           <dt>Format</dt>

@@ -1,6 +1,6 @@
 import type { Execution, ExecutionStatus } from '../api/shapes';
 import { AppLink } from '../app/link';
-import { executionPath, servicePath } from '../app/paths';
+import { contactPath, executionPath, servicePath } from '../app/paths';
 import { Time } from './time';
 
 const SIGNS: Record<ExecutionStatus, string> = {
@@ -47,37 +47,48 @@ export function ExecutionTable({ executions }: { executions: readonly Execution[
       <thead>
         <tr>
           <th scope="col">Action</th>
-          <th scope="col">Service</th>
+          <th scope="col">For</th>
           <th scope="col">Status</th>
           <th scope="col">Begun</th>
           <th scope="col">Because</th>
         </tr>
       </thead>
       <tbody>
-        {executions.map(({ id, action, service, status, createdAt, justification, held, attempts }) => (
-          <tr key={id}>
-            <td>
-              <AppLink to={executionPath(id)} data-row="" dir="auto">
-                {action}
-              </AppLink>
-            </td>
-            <td>{service ? <AppLink to={servicePath(service)}>{service}</AppLink> : '–'}</td>
-            <td>
-              <Status status={status} />
-            </td>
-            <td>
-              <Time at={createdAt} />
-            </td>
-            <td dir="auto">
-              {justification}
-              {held === undefined ? null : <div className="hint">{held}</div>}
-              <LastError execution={{ status, attempts }} />
-            </td>
-          </tr>
-        ))}
+        {executions.map(
+          ({ id, action, service, contact, status, createdAt, justification, held, attempts }) => (
+            <tr key={id}>
+              <td>
+                <AppLink to={executionPath(id)} data-row="" dir="auto">
+                  {action}
+                </AppLink>
+              </td>
+              <td>
+                <For service={service} contact={contact} />
+              </td>
+              <td>
+                <Status status={status} />
+              </td>
+              <td>
+                <Time at={createdAt} />
+              </td>
+              <td dir="auto">
+                <span className="text">{justification}</span>
+                {held === undefined ? null : <div className="hint">{held}</div>}
+                <LastError execution={{ status, attempts }} />
+              </td>
+            </tr>
+          ),
+        )}
       </tbody>
     </table>
   );
+}
+
+/** The service that triggered it, or the contact that it tells. */
+function For({ service, contact }: Pick<Execution, 'service' | 'contact'>) {
+  if (service !== undefined) return <AppLink to={servicePath(service)}>{service}</AppLink>;
+  if (contact !== undefined) return <AppLink to={contactPath(contact)}>{contact}</AppLink>;
+  return '–';
 }
 
 /** Why the last attempt of one that ended badly did. */

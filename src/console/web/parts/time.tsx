@@ -68,7 +68,8 @@ export function Time({ at, relative = true }: { at: string | number; relative?: 
   const text = exactly(at, chosen);
   return (
     <time dateTime={new Date(at).toISOString()} className="number" title={relative ? text : undefined}>
-      {relative ? `${ago(at, from)} (${text})` : text}
+      {relative ? `${ago(at, from)} ` : ''}
+      <span className="whole">{relative ? `(${text})` : text}</span>
     </time>
   );
 }
@@ -77,7 +78,7 @@ export function Time({ at, relative = true }: { at: string | number; relative?: 
 export function Since({ at }: { at: string }) {
   const chosen = useStore(zone);
   return (
-    <time dateTime={at} className="number" title={`since ${exactly(at, chosen)}`}>
+    <time dateTime={at} className="number whole" title={`since ${exactly(at, chosen)}`}>
       {lasting((useNow() - new Date(at).getTime()) / 1_000)}
     </time>
   );

@@ -35,7 +35,7 @@ export function TryMetric({ choice }: { choice: JsonObject }) {
 function outcome(tried: TriedMetric | undefined, error: unknown) {
   if (error !== null) return <span className="problem">{wordsOf(error)}</span>;
   if (tried === undefined) return null;
-  if (tried.error !== undefined) return <span className="problem">{tried.error}</span>;
+  if ('error' in tried) return <span className="problem">{tried.error}</span>;
   return (
     <span>
       It is <b className="number">{tried.value}</b>, read in {tried.elapsedSeconds} s.

@@ -79,7 +79,7 @@ function Row({ service: { id, name, labels, mode, enabled, state }, selection }:
         )}
       </td>
       <td>{state === undefined ? null : <Since at={state.since} />}</td>
-      <td>{enabled ? mode : 'disabled'}</td>
+      <td className="whole">{enabled ? mode : 'disabled'}</td>
     </tr>
   );
 }

@@ -1,5 +1,5 @@
 /** Days of a calendar, with the windows of silences that lie on each. */
-import type { Silence, SilenceWindow } from '../../api/shapes';
+import type { Silence, TimeWindow } from '../../api/shapes';
 import type { Zone } from '../../app/zone';
 
 export interface CalendarDay {
@@ -29,7 +29,7 @@ export function calendarDays(
   });
 }
 
-const windowsOf = ({ schedule, nextWindows, startsAt, endsAt }: Silence): SilenceWindow[] =>
+const windowsOf = ({ schedule, nextWindows, startsAt, endsAt }: Silence): TimeWindow[] =>
   schedule === undefined ? [{ from: startsAt, to: endsAt }] : (nextWindows ?? []);
 
 /** Returns the beginning of a day some days after a moment; days in which clocks are set have other lengths. */

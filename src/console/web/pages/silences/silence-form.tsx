@@ -1,5 +1,5 @@
 /** The form of a silence, with what it would do beside it. */
-import { Button, Group, Stack, TagsInput } from '@mantine/core';
+import { Stack, TagsInput } from '@mantine/core';
 import { useNavigate } from '@tanstack/react-router';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -16,7 +16,7 @@ import { DefinitionForm, definitionOf, LongTextOf, NumberOf, type Draft } from '
 import { MapField } from '../../forms/map-field';
 import { MomentField } from '../../forms/moment-field';
 import { useField } from '../../forms/problems';
-import { SchemaFields } from '../../forms/schema-fields';
+import { ScheduleFields } from '../../forms/schedule-fields';
 import { required } from '../../forms/required';
 import { isObject, withMember, type JsonObject } from '../../forms/values';
 import { Failure, Page, Waiting } from '../../parts/page';
@@ -152,6 +152,8 @@ function InfrastructuresField({ value, onChange }: NamesFieldProps) {
   );
 }
 
+const SATURDAY_NIGHT = { rrule: 'FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=0', durationSeconds: 7_200 };
+
 function TimeFields({ draft: { definition, set } }: { draft: Draft }) {
   return (
     <fieldset className="group">
@@ -173,47 +175,17 @@ function TimeFields({ draft: { definition, set } }: { draft: Draft }) {
           onChange={set('endsAt')}
         />
         <Lengths from={definition.startsAt} onChoose={set('endsAt')} />
-        {isObject(definition.schedule) ? (
-          <div>
-            <SchemaFields
-              schema={SCHEDULE}
-              value={definition.schedule}
-              pointer="/schedule"
-              onChange={set('schedule')}
-            />
-            <Button variant="subtle" px="xs" onClick={() => set('schedule')(undefined)}>
-              Mute all of that time
-            </Button>
-          </div>
-        ) : (
-          <Group>
-            <Button variant="default" onClick={() => set('schedule')(FIRST_SCHEDULE)}>
-              Repeat within that time
-            </Button>
-          </Group>
-        )}
+        <ScheduleFields
+          value={definition.schedule}
+          first={SATURDAY_NIGHT}
+          add="Repeat within that time"
+          leaveOut="Mute all of that time"
+          onChange={set('schedule')}
+        />
       </Stack>
     </fieldset>
   );
 }
-
-const SCHEDULE = {
-  type: 'object',
-  required: ['rrule', 'timeZone', 'durationSeconds'],
-  properties: {
-    rrule: {
-      type: 'string',
-      description: 'Recurrence rule (RFC 5545): FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30',
-    },
-    timeZone: { type: 'string', description: 'Zone of the times in the rule: Europe/Madrid' },
-    durationSeconds: { type: 'number', 'x-unit': 's', description: 'How long each window lasts' },
-  },
-};
-const FIRST_SCHEDULE = {
-  rrule: 'FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=0',
-  timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-  durationSeconds: 7_200,
-};
 
 /** What a link into the form may bring: `?service=a&service=b&label=team=web`. */
 export function NewSilence() {
