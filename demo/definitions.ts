@@ -46,6 +46,23 @@ export const definitions = (world: string, switches: readonly number[]) => ({
       retry: { attempts: 3, backoffSeconds: 3 },
     },
   ],
+  contacts: [
+    {
+      name: 'web team',
+      description: 'Whoever looks after the shop and the pages',
+      action: 'tell the team',
+      events: ['approval', 'failed', 'unknown', 'flapping', 'blind'],
+      schedule: {
+        rrule: 'FREQ=DAILY;BYHOUR=6;BYMINUTE=0',
+        timeZone: 'Europe/Madrid',
+        durationSeconds: 18 * 3_600,
+      },
+      maxPerHour: 10,
+      groupSeconds: 20,
+      blindForSeconds: 30,
+    },
+    { name: 'night shift', action: 'page', events: ['unknown', 'silent_source'], labels: { team: 'data' } },
+  ],
   services: [
     up(world, 'shop', 'auto', 'web'),
     down(world, 'shop', 'web'),

@@ -84,6 +84,14 @@ export class Demo {
       world,
       this.switches.map(({ port }) => port),
     );
+    const night = { name: 'vera', displayName: 'Vera, at night', groups: ['night-shift'], password: randomBytes(12).toString('base64url') }; // prettier-ignore
+    await this.api.create('/users', night);
+    const group = { group: 'night-shift' };
+    await this.api.create('/grants', {
+      subject: group,
+      role: 'operator',
+      scope: { labels: { team: 'data' } },
+    });
     const imported = await this.api.post('/import', document);
     if (imported.status !== 200)
       throw new Error(`the definitions are refused: ${JSON.stringify(imported.body)}`);
@@ -91,6 +99,23 @@ export class Demo {
       match: { labels: { team: 'reports' } },
       endsAt: inSeconds(3_600),
       reason: 'The report moves to another machine',
+    });
+    await this.api.create('/silences', {
+      match: { labels: { team: 'data' } },
+      endsAt: inSeconds(60 * 86_400),
+      schedule: {
+        rrule: 'FREQ=WEEKLY;BYDAY=TU,SA;BYHOUR=2;BYMINUTE=30',
+        timeZone: 'Europe/Madrid',
+        durationSeconds: 5_400,
+      },
+      reason: 'Backup window',
+    });
+    await this.api.create('/silences', {
+      match: { services: ['shop has nodes to spare'] },
+      mutes: 'scale_down',
+      startsAt: inSeconds(3 * 86_400),
+      endsAt: inSeconds(5 * 86_400),
+      reason: 'Sale: no node is let go',
     });
     const source = { name: 'prometheus', format: 'alertmanager', params: {} };
     const { token } = (await this.api.create('/sources', source)) as { token: string };

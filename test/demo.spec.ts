@@ -9,7 +9,10 @@ test('what the demo defines is taken by the program as it is', async () => {
     const { status, body } = await api.post('/import?dryRun=true', document);
     expect([status, body.errors]).toEqual([200, []]);
     expect(body.created).toHaveLength(
-      document.infrastructures.length + document.actions.length + document.services.length,
+      document.infrastructures.length +
+        document.actions.length +
+        document.contacts.length +
+        document.services.length,
     );
   } finally {
     await world.end();

@@ -1,7 +1,7 @@
 /** What is looked at on every page: its heading, axe in both themes, and that a telephone has room for it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import axe from 'axe-core';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 
 const DESK = { width: 1_280, height: 900 };
 const TELEPHONE = { width: 360, height: 740 };
@@ -36,6 +36,14 @@ export async function wear(page: Page, colorScheme: 'light' | 'dark'): Promise<v
     .locator(`html:not([data-mantine-color-scheme]), html[data-mantine-color-scheme="${colorScheme}"]`)
     .waitFor({ state: 'attached' });
 }
+
+/** On how many lines the text of an element stands. */
+export const linesOf = (element: Locator): Promise<number> =>
+  element.evaluate((one) => {
+    const range = one.ownerDocument.createRange();
+    range.selectNodeContents(one);
+    return new Set([...range.getClientRects()].map(({ bottom }) => Math.round(bottom))).size;
+  });
 
 /** By how many pixels a page is wider than its window. */
 const tooWide = (page: Page): Promise<number> =>

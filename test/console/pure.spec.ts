@@ -2,10 +2,11 @@
 import fc from 'fast-check';
 import { parseSearch, stringifySearch } from '../../src/console/web/app/search';
 import { singular, labelOf, words } from '../../src/console/web/forms/words';
+import { spanWords } from '../../src/console/web/parts/exactly';
 import { token, typedNumber, withMember } from '../../src/console/web/forms/values';
 import { differences } from '../../src/console/web/pages/editor/differences';
 import { bandsOf, marksOf } from '../../src/console/web/pages/service/bands';
-import { withGaps } from '../../src/console/web/pages/service/gaps';
+import { beginningOf, withGaps } from '../../src/console/web/pages/service/gaps';
 import { stretches } from '../../src/console/web/pages/service/stretches';
 import { thresholdsOf } from '../../src/console/web/pages/service/thresholds';
 import { viewsOf } from '../../src/console/web/app/views-kept';
@@ -50,6 +51,25 @@ describe('readings', () => {
     // One that is a little late, or one that is left out, is none.
     expect(withGaps([[at(0), 1], [at(20), 2]], 10)[1]).toEqual([1, 2]); // prettier-ignore
     expect(withGaps([], 10)).toEqual([[], []]);
+  });
+
+  it('a stretch of time names the day of its end where that is another', () => {
+    const [from, sameDay, nextDay] = ['2026-12-01T03:15:00Z', '2026-12-01T05:15:00Z', '2026-12-02T05:15:00Z'];
+    expect(spanWords(from, sameDay, 'utc')).toBe('2026-12-01 03:15:00 UTC to 05:15:00 UTC');
+    expect(spanWords(from, nextDay, 'utc')).toBe('2026-12-01 03:15:00 UTC to 2026-12-02 05:15:00 UTC');
+  });
+
+  it.each([
+    ['is new: a little before its first reading', [3_400, 3_500, 3_600], 3_390],
+    ['has been read for longer than a quarter of it: where the range does', [2_600, 3_600], 0],
+    ['was just read for the first time: not in the same moment', [3_599], 3_539.95],
+    ['has no reading: where the range does', [], 0],
+  ])('a chart of a service that %s', (_, times, expected) => {
+    expect(beginningOf([times, times.map(() => 1)], 0, 3_600)).toBe(expected);
+  });
+
+  it('a gap at the beginning is no reading', () => {
+    expect(beginningOf([[10, 3_500], [null, 1]], 0, 3_600)).toBe(3_495); // prettier-ignore
   });
 
   it('keep their order and their number, whatever gaps there are', () => {

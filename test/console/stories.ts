@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { until, type MonscaleProcess } from '../program';
 import type { WebhookSink } from '../stand-ins/webhook-sink';
 import { signIn, Window } from './browser';
-import { wear } from './check';
+import { linesOf, wear } from './check';
 import { ended, HEADER, PASSWORD } from './things';
 
 /** Where stories happen: `anna`, who may all, is signed in on the page. */
@@ -67,6 +67,82 @@ export function tellStories(sceneNow: () => Scene): void {
     await page.getByRole('dialog').getByText('failing').waitFor();
     expect((await program.api.get('/actions/broken')).status).toBe(200);
   }, 90_000);
+
+  it('makes a contact, shows when it is told and what became of each thing, and goes to it by its name', async () => {
+    await page.goto('/contacts');
+    await page.getByRole('link', { name: 'New contact' }).click();
+    await heading('New contact').waitFor();
+    await page.getByLabel('Name', { exact: true }).fill('web team');
+    await page.getByLabel('Action', { exact: true }).selectOption('tell-ops');
+    for (const event of ['Approvals', 'Failures', 'Unknown ends', 'Blind services'])
+      await page.getByRole('checkbox', { name: event }).uncheck();
+    await save();
+    const events = page.getByRole('group', { name: 'What it is told of' });
+    await until(() => events.evaluate((group) => group === group.ownerDocument.activeElement), 10_000);
+    await events.getByText('must be a list of at least one of').waitFor();
+    await page.getByRole('checkbox', { name: 'Approvals' }).check();
+    await button('Only at certain times').click();
+    const rule = page.getByLabel('Rrule');
+    await rule.fill('FREQ=DAILY;COUNT=3');
+    await save();
+    await until(async () => (await rule.getAttribute('aria-invalid')) === 'true', 10_000);
+    await page.getByText('Its next windows stand here once').waitFor();
+    await rule.fill('FREQ=DAILY;BYHOUR=0;BYMINUTE=0');
+    await page.getByLabel('Duration').fill('86400');
+    const windows = page.getByRole('region', { name: 'When it is told' });
+    await windows.getByText('It is told now.').waitFor();
+    expect(await windows.getByRole('listitem').count()).toBe(10);
+    await save();
+    await heading('web team').waitFor();
+    // `growing` waits for approval, and that is told at once.
+    await page.getByRole('row', { name: /growing.* Approvals .*Told/ }).waitFor({ timeout: 30_000 });
+    await until(() => sink.requests.filter(({ path }) => path === '/ops').length === 2, 30_000);
+    await page.getByRole('link', { name: 'The message' }).first().click();
+    await heading('Execution of tell-ops').waitFor();
+    await page.getByRole('link', { name: 'web team' }).click();
+    await heading('web team').waitFor();
+    await page.getByLabel('Status').selectOption({ label: 'Left out' });
+    await page.getByText('No notices fit').waitFor();
+
+    await page.goto('/');
+    await heading('Overview').waitFor();
+    await page.keyboard.press('Control+k');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.type('web te');
+    await page.getByRole('option', { name: 'web team Contact' }).waitFor();
+    await page.keyboard.press('Enter');
+    await heading('web team').waitFor();
+    await page.getByRole('link', { name: 'Edit' }).click();
+    const most = page.getByLabel('Messages an hour');
+    await most.fill('many');
+    await save();
+    await until(() => most.evaluate((input) => input === input.ownerDocument.activeElement), 10_000);
+    expect(await most.getAttribute('aria-invalid')).toBe('true');
+    await most.fill('5');
+    await save();
+    await page.getByText('at most 5 an hour, 1 min apart').waitFor();
+    await page.goto('/actions/tell-ops');
+    await page.getByRole('listitem').getByText('web team').click();
+    await button('Delete').click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+    await heading('Contacts').waitFor();
+    await page.getByRole('link', { name: 'on call', exact: true }).waitFor();
+    expect((await program.api.get('/contacts/web%20team')).status).toBe(404);
+  }, 120_000);
+
+  it('keeps short words whole: what waits for you on a telephone, a mode on a desk', async () => {
+    await page.goto('/');
+    const row = page.getByRole('row', { name: /^watched/ });
+    await row.waitFor();
+    expect(await linesOf(row.getByText('shadow', { exact: true }))).toBe(1);
+    await wear(page, 'dark');
+    const waits = page.getByRole('link', { name: '1 waits for you' });
+    await waits.waitFor();
+    expect((await waits.boundingBox())!.height).toBeLessThan(32);
+    const { x, width } = (await button('Time zone').boundingBox())!;
+    expect(x + width).toBeLessThanOrEqual(360);
+    await wear(page, 'light');
+  }, 60_000);
 
   it('approves once, however often it is tapped, and shows before what will be sent and why', async () => {
     await wear(page, 'dark');
@@ -167,6 +243,23 @@ export function tellStories(sceneNow: () => Scene): void {
     await page.getByText('reason: dependency').waitFor();
     await page.getByText('which stops it').waitFor();
   }, 90_000);
+
+  it('silences a selection, and says first what that covers and that a reason is missing', async () => {
+    await page.goto('/services?label=team%3Dshop');
+    for (const name of ['shop-1', 'shop-3']) await page.getByLabel(`Select ${name}`).check();
+    await button('Silence').click();
+    const dialog = page.getByRole('dialog', { name: 'Silence 2 services' });
+    await dialog.getByText('It covers 2 services now').waitFor();
+    await dialog.getByRole('button', { name: 'Silence', exact: true }).click();
+    const reason = dialog.getByLabel('Reason');
+    await until(async () => (await reason.getAttribute('aria-invalid')) === 'true', 10_000);
+    await reason.fill('Their rack is moved');
+    await dialog.getByRole('button', { name: 'Silence', exact: true }).click();
+    await dialog.waitFor({ state: 'detached' });
+    await page.goto('/silences');
+    await page.getByRole('row', { name: /Their rack is moved services shop-1, shop-3/ }).waitFor();
+    await page.locator('.calendar').getByText('Their rack is moved').waitFor();
+  }, 60_000);
 
   it('makes a silence that repeats, by labels, with its windows beside it', async () => {
     await page.goto('/silences/new?label=team%3Dshop');
@@ -313,7 +406,14 @@ export function tellStories(sceneNow: () => Scene): void {
     await other.page.goto('/login');
     await signIn(other.page, 'vera', PASSWORD);
     await other.page.waitForURL(`${program.url}/`);
-    for (const path of ['/people', '/audit', '/sources/new', '/actions/new', '/people/anna']) {
+    for (const path of [
+      '/people',
+      '/audit',
+      '/sources/new',
+      '/contacts/new',
+      '/actions/new',
+      '/people/anna',
+    ]) {
       await other.page.goto(path);
       await other.page.getByRole('heading', { level: 1, name: 'You may not see this' }).waitFor();
     }
@@ -321,6 +421,8 @@ export function tellStories(sceneNow: () => Scene): void {
       ['/actions', 'New action'],
       ['/executions?status=failed', 'Retry all'],
       ['/sources', 'New source'],
+      ['/contacts', 'New contact'],
+      ['/contacts/on call', 'Delete'],
       ['/infrastructures/web', 'Edit'],
       ['/services/demo', 'Edit'],
       ['/services/demo', 'Disable'],

@@ -52,12 +52,19 @@ export async function makeThings(program: MonscaleProcess, sink: WebhookSink, ur
   await until(() => ended(program, 'grow', 'awaiting_approval'), 20_000);
   for (const name of ['shop-1', 'shop-2', 'shop-3'])
     await api.create('/services', service(name, { condition: 'load > 50', labels: { team: 'shop' } }));
+  await api.create('/services', service('watched', { mode: 'shadow', actions: ['grow'] }));
   await api.create('/services', service('below', { dependsOn: [{ service: 'failing' }] }));
   await api.create('/silences', {
     match: { labels: { team: 'shop' } },
     reason: 'Every Saturday, <b>the batch</b>',
     endsAt: new Date(Date.now() + 30 * 86_400_000).toISOString(),
     schedule: { rrule: 'FREQ=WEEKLY;BYDAY=SA;BYHOUR=2', timeZone: 'Europe/Madrid', durationSeconds: 7_200 },
+  });
+  // Last: what it sends would be answered in the stead of what is above.
+  await api.create('/contacts', {
+    name: 'on call',
+    action: 'tell',
+    events: ['failed', 'unknown', 'approval'],
   });
   await api.post('/alerts', { labels: { alertname: 'WebDown' }, annotations: { summary: ODD } });
 }

@@ -1,5 +1,5 @@
 import { Alert } from '@mantine/core';
-import { exactly } from '../parts/time';
+import { exactly } from '../parts/exactly';
 import { staleSince } from './life';
 import { zone } from './preferences';
 import { useStore } from './store';

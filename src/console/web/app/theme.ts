@@ -6,6 +6,7 @@ import {
   ActionIcon,
   Anchor,
   Badge,
+  Button,
   createTheme,
   Modal,
   PasswordInput,
@@ -28,6 +29,12 @@ export const theme = createTheme({
   components: {
     ActionIcon: ActionIcon.extend({ defaultProps: { size: 32, variant: 'subtle', color: 'gray' } }),
     Anchor: Anchor.extend({ defaultProps: { underline: 'hover' } }),
+    // A small button has the size of the text around it.
+    Button: Button.extend({
+      vars: (_, { size }) => ({
+        root: size === 'compact-md' ? { '--button-fz': 'var(--mantine-font-size-sm)' } : {},
+      }),
+    }),
     Badge: Badge.extend({ defaultProps: { tt: 'none' } }),
     Modal: Modal.extend({
       defaultProps: { centered: true, closeButtonProps: { 'aria-label': 'Close', size: 32 } },

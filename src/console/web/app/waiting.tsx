@@ -19,7 +19,8 @@ export function WaitForYou() {
   return (
     <Anchor component={AppLink} to="/approvals" fw={600} className="whole">
       {count}
-      {more} {count === 1 ? 'waits' : 'wait'} for you
+      {more} {count === 1 ? 'waits' : 'wait'}
+      <span className="if-room"> for you</span>
     </Anchor>
   );
 }

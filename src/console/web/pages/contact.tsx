@@ -52,7 +52,7 @@ function Shown({ contact, error }: { contact: Contact; error: unknown }) {
       </dl>
       <Stack gap="lg">
         <Section title="What it is told of">
-          <ul>
+          <ul className="plain">
             {events.map((event) => (
               <li key={event}>
                 {EVENTS[event][1]}
@@ -61,7 +61,7 @@ function Shown({ contact, error }: { contact: Contact; error: unknown }) {
             ))}
           </ul>
         </Section>
-        <Windows schedule={schedule} />
+        <Windows schedule={schedule} atMost={3} />
         <Notices id={id} events={events} />
       </Stack>
     </Page>

@@ -48,7 +48,7 @@ function Import() {
           <Textarea
             {...problems.field('')}
             label="Document"
-            className="code"
+            styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }}
             autosize
             minRows={6}
             maxRows={20}

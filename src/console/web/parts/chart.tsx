@@ -6,9 +6,9 @@ import 'uplot/dist/uPlot.min.css';
 import { zone, type Zone } from '../app/preferences';
 import { useStore } from '../app/store';
 import type { Band, BandKind } from '../pages/service/bands';
-import type { Series } from '../pages/service/gaps';
+import { beginningOf, type Series } from '../pages/service/gaps';
 import { rounded, type Threshold } from '../pages/service/thresholds';
-import { exactly } from './time';
+import { exactly } from './exactly';
 
 interface ChartProps {
   /** What it shows, for who does not see it. */
@@ -62,7 +62,12 @@ export function Chart(props: ChartProps) {
         tzDate: (seconds) =>
           chosen === 'utc' ? uPlot.tzDate(new Date(seconds * 1_000), 'Etc/UTC') : new Date(seconds * 1_000),
         scales: {
-          x: { range: () => [latest.current.from, latest.current.to] },
+          x: {
+            range: () => {
+              const { series: readings, from: begin, to: end } = latest.current;
+              return [beginningOf(readings, begin, end), end];
+            },
+          },
           // What is dragged stays under the pointer.
           y: { range: (_, low, high) => dragging.current?.range ?? yRange(low, high, latest.current) },
         },

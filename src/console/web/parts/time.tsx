@@ -1,8 +1,9 @@
 /** Times as people read them: how long ago, and exactly, in the zone they chose. */
 import { useEffect, useState } from 'react';
 import { now } from '../app/clock';
-import { zone, type Zone } from '../app/preferences';
+import { zone } from '../app/preferences';
 import { useStore } from '../app/store';
+import { exactly, spanWords } from './exactly';
 
 /** The time by the server's clock, kept up to date. */
 export function useNow(everyMs = 1_000): number {
@@ -12,27 +13,6 @@ export function useNow(everyMs = 1_000): number {
     return () => clearInterval(timer);
   }, [everyMs]);
   return at;
-}
-
-const FORMAT: Intl.DateTimeFormatOptions = {
-  year: 'numeric',
-  month: '2-digit',
-  day: '2-digit',
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-  hourCycle: 'h23',
-  timeZoneName: 'short',
-};
-
-/** Writes a moment in full, its zone named: `2026-11-30 12:03:20 UTC`. */
-export function exactly(at: string | number, chosen: Zone): string {
-  const parts = new Intl.DateTimeFormat('en-GB', {
-    ...FORMAT,
-    ...(chosen === 'utc' ? { timeZone: 'UTC' } : {}),
-  }).formatToParts(new Date(at));
-  const part = (type: string) => parts.find((one) => one.type === type)?.value ?? '';
-  return `${part('year')}-${part('month')}-${part('day')} ${part('hour')}:${part('minute')}:${part('second')} ${part('timeZoneName')}`;
 }
 
 const UNITS: [seconds: number, word: string][] = [
@@ -69,10 +49,25 @@ export function Time({ at, relative = true }: { at: string | number; relative?: 
   return (
     <time dateTime={new Date(at).toISOString()} className="number" title={relative ? text : undefined}>
       {relative ? `${ago(at, from)} ` : ''}
-      <span className="whole">{relative ? `(${text})` : text}</span>
+      <Exactly text={relative ? `(${text})` : text} />
     </time>
   );
 }
+
+/** A date and a time, which a line may end between, and nowhere else. */
+function Exactly({ text }: { text: string }) {
+  const end = text.indexOf(' ');
+  return (
+    <>
+      <span className="whole">{text.slice(0, end)}</span> <span className="whole">{text.slice(end + 1)}</span>
+    </>
+  );
+}
+
+/** A stretch of time, exactly. */
+export const Span = ({ from, to }: { from: string; to: string }) => (
+  <span className="number">{spanWords(from, to, useStore(zone))}</span>
+);
 
 /** How long something has been so: `for 3 min`. */
 export function Since({ at }: { at: string }) {

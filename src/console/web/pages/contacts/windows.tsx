@@ -6,16 +6,26 @@ import type { TimeWindow } from '../../api/shapes';
 import { useSettled } from '../../app/settled';
 import { Failure } from '../../parts/page';
 import { Section } from '../../parts/section';
-import { Time, useNow } from '../../parts/time';
+import { Span, useNow } from '../../parts/time';
 
-/** @param schedule as it would be sent; undefined: none */
-export const Windows = ({ schedule }: { schedule: object | undefined }) => (
+interface WindowsProps {
+  /** As it would be sent; undefined: none. */
+  schedule: object | undefined;
+  /** How many windows are shown. */
+  atMost?: number;
+}
+
+export const Windows = ({ schedule, atMost = 10 }: WindowsProps) => (
   <Section title="When it is told">
-    {schedule === undefined ? <p className="text">At any time.</p> : <Preview schedule={schedule} />}
+    {schedule === undefined ? (
+      <p className="text">At any time.</p>
+    ) : (
+      <Preview schedule={schedule} atMost={atMost} />
+    )}
   </Section>
 );
 
-function Preview({ schedule }: { schedule: object }) {
+function Preview({ schedule, atMost }: { schedule: object; atMost: number }) {
   const settled = useSettled(JSON.stringify(schedule), 300);
   const { data, error } = useQuery(contactWindowsQuery(JSON.parse(settled) as object));
   if (error instanceof Problem && error.status === 400)
@@ -23,7 +33,7 @@ function Preview({ schedule }: { schedule: object }) {
   return (
     <>
       <Failure error={error} />
-      {data === undefined ? null : <Next windows={data.nextWindows} />}
+      {data === undefined ? null : <Next windows={data.nextWindows.slice(0, atMost)} />}
     </>
   );
 }
@@ -38,7 +48,7 @@ function Next({ windows }: { windows: readonly TimeWindow[] }) {
       <ul className="plain">
         {windows.map(({ from, to }) => (
           <li key={from}>
-            <Time at={from} relative={false} /> to <Time at={to} relative={false} />
+            <Span from={from} to={to} />
           </li>
         ))}
       </ul>

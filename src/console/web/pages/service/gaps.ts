@@ -22,3 +22,13 @@ export function withGaps(
   }
   return [times, values];
 }
+
+/**
+ * Returns where a chart of a range begins: a little before the first reading, where there was none in three quarters of
+ * the range before it, as of a service that is new; else where the range does.
+ */
+export function beginningOf([times, values]: Series, from: number, to: number): number {
+  const first = times.find((_, index) => values[index] !== null);
+  if (first === undefined || first - from < (to - from) * 0.75) return from;
+  return Math.max(from, Math.min(first, to - 60) - (to - first) * 0.05);
+}

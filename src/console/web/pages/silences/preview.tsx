@@ -10,7 +10,7 @@ import { useSettled } from '../../app/settled';
 import { Failure } from '../../parts/page';
 import { Phase } from '../../parts/phase';
 import { Section } from '../../parts/section';
-import { Time } from '../../parts/time';
+import { Span, Time } from '../../parts/time';
 
 const SHOWN = 8;
 
@@ -73,7 +73,7 @@ const Shown = ({
     <ul className="plain">
       {nextWindows.map(({ from, to }) => (
         <li key={from}>
-          <Time at={from} relative={false} /> to <Time at={to} relative={false} />
+          <Span from={from} to={to} />
         </li>
       ))}
     </ul>
