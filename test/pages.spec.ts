@@ -93,6 +93,15 @@ test('the index of decisions has each of them, once', () => {
   expect(listed.sort()).toEqual(files.sort());
 });
 
+test('each picture is shown by a page, and all of them are small', () => {
+  const folder = join(ROOT, 'docs/pictures');
+  const pictures = readdirSync(folder);
+  const shown = new Set(PAGES.flatMap(linksOf).map(({ to }) => to));
+  expect(pictures.filter((file) => !shown.has(`docs/pictures/${file}`))).toEqual([]);
+  const bytes = pictures.reduce((sum, file) => sum + statSync(join(folder, file)).size, 0);
+  expect(bytes).toBeLessThan(2_500_000);
+});
+
 test('the README fits on a few screens', () => {
   expect(read('README.md').split('\n').length).toBeLessThanOrEqual(121);
 });
