@@ -18,9 +18,10 @@ const SHOWN = 8;
 export function Preview({ silence }: { silence: object }) {
   const settled = useSettled(JSON.stringify(silence), 300);
   // A reason is required, and changes nothing of what is previewed.
-  const asked = { ...(JSON.parse(settled) as object), reason: 'preview' };
-  const { data, error } = useQuery(silencePreviewQuery(asked));
-  const isUnfinished = error instanceof Problem && error.status === 400;
+  const asked = { ...(JSON.parse(settled) as { match?: object }), reason: 'preview' };
+  const covers = Object.values(asked.match ?? {}).some((one) => Object.keys(one as object).length > 0);
+  const { data, error } = useQuery({ ...silencePreviewQuery(asked), enabled: covers });
+  const isUnfinished = !covers || (error instanceof Problem && error.status === 400);
   return (
     <Section title="Preview">
       {isUnfinished ? (
@@ -30,7 +31,7 @@ export function Preview({ silence }: { silence: object }) {
       ) : (
         <Failure error={error} />
       )}
-      {data === undefined || error !== null ? null : <Shown preview={data} />}
+      {data === undefined || isUnfinished || error !== null ? null : <Shown preview={data} />}
     </Section>
   );
 }
