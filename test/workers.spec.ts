@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inBatches, until, World, type Api, type MonscaleProcess } from './program';
 import { getIn, integer, responseTo, startUdp, type StandIn } from './stand-ins/snmp-agents';
 
@@ -69,6 +70,29 @@ describe('two workers', () => {
     const { points } = (await api.get(`/services/${name}/samples`)).body;
     return points.map(([at]: [string]) => Date.parse(at));
   }
+
+  it('do what one that stops has in hand: no service is read an interval later', async () => {
+    await until(
+      async () => (await Promise.all(names.map(samplesOf))).every(({ length }) => length > 0),
+      20_000,
+    );
+    const since = Date.now();
+    // Some while it reads, some just before it would be given more: polls are on the queue when a second begins.
+    for (const aheadMs of [400, 200, 50, -ANSWER_MS / 2]) {
+      const another = await world.start('worker');
+      await until(async () => (await donePolls(another)) > 0, 20_000, 'the third worker polls');
+      await sleep(2_000 - (Date.now() % 1_000) - aheadMs);
+      await another.stop();
+    }
+    await sleep(2 * INTERVAL_MS);
+    const gaps = await Promise.all(
+      names.map(async (name) => {
+        const moments = (await samplesOf(name)).filter((at) => at > since - INTERVAL_MS);
+        return Math.max(...moments.slice(1).map((at, index) => at - moments[index]!));
+      }),
+    );
+    expect(Math.max(...gaps)).toBeLessThan(1.8 * INTERVAL_MS);
+  }, 60_000);
 
   it('share the polls, and what a killed one leaves is done by the other; no moment is read twice', async () => {
     const before = await Promise.all(workers.map(donePolls));

@@ -35,6 +35,11 @@ export class Poller implements BeforeApplicationShutdown {
   private free = MAX_REQUESTS;
   private readonly waiting: Waiting[] = [];
 
+  /** True once the program stops. */
+  get isStopping(): boolean {
+    return this.stopped;
+  }
+
   beforeApplicationShutdown(): void {
     this.stopped = true;
     for (const controller of this.underWay) controller.abort(new Error('the program stops'));

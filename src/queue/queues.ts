@@ -119,6 +119,8 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
       jobs.map((data) => ({
         data,
         opts: {
+          // Of a worker that stops, and fails it.
+          attempts: 2,
           jobId: `${data.intervalSeconds}:${data.dueAt}:${data.fromSlot}-${data.toSlot}`,
           removeOnComplete: { age: POLL_ID_SECONDS },
           removeOnFail: { age: POLL_ID_SECONDS },

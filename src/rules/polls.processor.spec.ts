@@ -14,9 +14,11 @@ describe('a job of polls', () => {
   let ends: (() => void)[];
   let evaluated: number;
 
+  const poller = { isStopping: false, poll: reads };
+
   const processor = new PollsProcessor(
     { due: async () => [{ compiled }] } as never,
-    { poll: reads } as never,
+    poller as never,
     {
       previousReadings: async () => new Map(),
       observation: () => ({}),
@@ -36,8 +38,9 @@ describe('a job of polls', () => {
     yield services.map((polled) => ({ polled: polled as never, readings: {} }));
   }
 
+  const discard = jest.fn();
   const job = (dueAt: number): Job<PollJob> =>
-    ({ data: { intervalSeconds: INTERVAL_SECONDS, fromSlot: 0, toSlot: 100, dueAt } }) as Job<PollJob>;
+    ({ data: { intervalSeconds: INTERVAL_SECONDS, fromSlot: 0, toSlot: 100, dueAt }, discard }) as never;
   const at = (seconds: number) => clock.set(new Date(DUE_AT + seconds * 1_000));
   const settled = () => new Promise(setImmediate);
 
@@ -81,6 +84,22 @@ describe('a job of polls', () => {
     ends[0]!();
     await first;
     expect(evaluated).toBe(1);
+  });
+
+  test.each([
+    [true, 0],
+    [false, 1],
+  ])('that fails while its worker stops (%s) is left to another worker', async (isStopping, discarded) => {
+    at(0);
+    discard.mockClear();
+    const failing = jest.spyOn(poller, 'poll').mockImplementation(() => {
+      throw new Error('the program stops');
+    });
+    poller.isStopping = isStopping;
+    await expect(processor.poll(job(DUE_AT))).rejects.toThrow('the program stops');
+    expect(discard).toHaveBeenCalledTimes(discarded);
+    poller.isStopping = false;
+    failing.mockRestore();
   });
 
   test('of a tick that a clock ahead has put there gets no more than an interval', async () => {

@@ -58,7 +58,17 @@ export class PollsProcessor {
   ) {}
 
   @Process({ concurrency: CONCURRENCY })
-  async poll({ data }: Job<PollJob>): Promise<void> {
+  async poll(job: Job<PollJob>): Promise<void> {
+    try {
+      await this.pollServices(job.data);
+    } catch (error) {
+      // What this worker stops amid is given back to the queue: another may still read it in time.
+      if (!this.poller.isStopping) await job.discard();
+      throw error;
+    }
+  }
+
+  private async pollServices(data: PollJob): Promise<void> {
     // Before they are seen again, or nobody would know that they were not.
     await this.unpolled.tellWithin(data);
     const due = await this.polledServices.due(data.intervalSeconds, data.fromSlot, data.toSlot);
