@@ -6,12 +6,17 @@ import { stretches } from './stretches';
 const WIDTH = 1_000;
 const HEIGHT = 28;
 
-/** The ledger over time: a stretch of colour for each phase, lower for `ok`, a mark for each trigger. */
+/**
+ * The ledger over time: a stretch of colour for each phase, lower for `ok`, a mark for each trigger. Its name says what is
+ * so now.
+ */
 export function LedgerStrip({ decisions, from }: { decisions: readonly Decision[]; from: number }) {
   const to = useNow(5_000);
   const shown = stretches(decisions, { from, to });
   const triggers = shown.filter(({ decision }) => decision.trigger !== undefined);
-  const summary = `${shown.length} decisions, ${triggers.length} triggers`;
+  const last = shown.find(({ decision }) => decision.to === undefined)?.decision;
+  const isNow = last === undefined ? '' : `, ${last.phase} now: ${reasonWords(last.reason)}`;
+  const summary = `${shown.length} decisions, ${triggers.length} triggers${isNow}`;
   return (
     <svg
       className="strip"

@@ -52,7 +52,7 @@ export function WhyNow({ id }: { id: string }) {
         )}
         {why?.toChange === undefined || why.toChange.length === 0 ? null : (
           <div>
-            For it to trigger:
+            {toChangeIs(state.reason)}
             <List>
               {why.toChange.map((one) => (
                 <List.Item key={one}>{one}</List.Item>
@@ -63,4 +63,10 @@ export function WhyNow({ id }: { id: string }) {
       </Stack>
     </Section>
   );
+}
+
+/** Words above what would have to change: what has triggered need not do so any more. */
+function toChangeIs(reason: string): string {
+  if (reason === 'triggered') return 'What comes next:';
+  return reason === 'shadowed' || reason === 'awaiting_approval' ? 'For it to act:' : 'For it to trigger:';
 }
