@@ -92,7 +92,7 @@ async function watchMemory(program: BenchProgram, seconds: number): Promise<void
 }
 
 /** A responder in C on 127.0.1.1 …: faster than anything that could ask it. */
-function startResponder(hosts: number, seconds: number) {
+export function startResponder(hosts: number, seconds: number) {
   const binary = join(mkdtempSync(join(tmpdir(), 'monscale-agents-')), 'snmpresp');
   const { status, stderr } = spawnSync('cc', ['-O2', '-w', '-o', binary, RESPONDER], { encoding: 'utf8' });
   if (status !== 0) throw new Error(`the simulated agents can't be built: ${stderr}`);
@@ -103,7 +103,7 @@ function startResponder(hosts: number, seconds: number) {
 const FLIPS = 'm0 % 2.0 < 1.0';
 const NEVER = 'm0 > 4294967295.0';
 
-async function define(program: BenchProgram, setting: Setting): Promise<void> {
+export async function define(program: BenchProgram, setting: Setting): Promise<void> {
   const { services, hosts, metrics, changing, interval } = setting;
   await program.post('/api/v1/services', {
     name: 'template',

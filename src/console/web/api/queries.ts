@@ -25,6 +25,8 @@ export const sessionQuery = queryOptions({
   queryKey: ['session'],
   queryFn: () => answer<Session>(client.GET('/api/v1/session')),
   refetchInterval: 60_000,
+  // Every button asks for it.
+  staleTime: 60_000,
 });
 
 export const setupQuery = queryOptions({

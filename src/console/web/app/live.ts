@@ -8,8 +8,10 @@ import { below } from './base';
 import { noteLife } from './life';
 
 const POLL_MS = 3_000;
-/** Many changes come at once: they are read together, this often. */
-const GATHER_MS = 500;
+/** Time after a change in which others that come with it are waited for, milliseconds. */
+const SOON_MS = 300;
+/** Time from one reading to the next while changes keep coming, milliseconds. */
+const GATHER_MS = 1_000;
 /** Interval at which a stream that was refused is tried again. */
 const AGAIN_MS = 5_000;
 
@@ -76,16 +78,28 @@ function streamFor(queries: QueryClient, refused: () => void): EventSource {
   return source;
 }
 
-/** Returns a function that has subjects read again, those of half a second together. */
+/**
+ * Returns a function that has subjects read again, those of one moment together. While one reading is under way, none
+ * begins: it would end the other, and where answers are slow none would ever come.
+ */
 function gathering(queries: QueryClient): (subjects: readonly string[]) => void {
   const old = new Set<string>();
-  let timer: number | undefined;
+  let isReading = false;
+  const readAgain = async () => {
+    isReading = true;
+    try {
+      for (let waitMs = SOON_MS; old.size > 0; waitMs = GATHER_MS) {
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
+        const subjects = [...old];
+        old.clear();
+        await Promise.all(subjects.map((subject) => queries.invalidateQueries({ queryKey: [subject] })));
+      }
+    } finally {
+      isReading = false;
+    }
+  };
   return (subjects) => {
     for (const subject of subjects) old.add(subject);
-    timer ??= window.setTimeout(() => {
-      timer = undefined;
-      for (const subject of old) void queries.invalidateQueries({ queryKey: [subject] });
-      old.clear();
-    }, GATHER_MS);
+    if (!isReading) void readAgain();
   };
 }

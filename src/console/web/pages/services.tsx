@@ -1,6 +1,6 @@
 import { Button, Group, Stack, TextInput } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
+import { useDeferredValue, useEffect, useMemo, useState } from 'react';
 import { serviceCountsQuery, servicesQuery, type ServicesFilter } from '../api/services';
 import { one, useFilters } from '../app/filters';
 import { AppLink } from '../app/link';
@@ -23,7 +23,9 @@ export function Services() {
   const mayWrite = useMay('editor');
   const mayOperate = useMay('operator');
   const selection = useSelection(filter);
-  const services = list.data?.pages.flatMap(({ items }) => items) ?? [];
+  const services = useMemo(() => list.data?.pages.flatMap(({ items }) => items) ?? [], [list.data]);
+  // Rows are drawn when there is time: typing goes first.
+  const drawn = useDeferredValue(services);
   const total = list.data?.pages[0]?.total;
   const isFiltered = Object.keys(filters).some((name) => name !== 'sort');
   return (
@@ -45,7 +47,7 @@ export function Services() {
       </Stack>
       <Failure error={list.error} />
       {list.isPending ? <Waiting /> : null}
-      {list.isSuccess && services.length === 0 ? (
+      {list.isSuccess && services.length === 0 && drawn.length === 0 ? (
         isFiltered ? (
           <Empty title="No service fits">
             <Button variant="default" onClick={() => change(nothing(filters))}>
@@ -60,8 +62,8 @@ export function Services() {
         )
       ) : null}
       <Bulk selection={selection} filter={filter} shown={services} total={total} />
-      {services.length > 0 ? (
-        <ServiceTable services={services} selection={mayOperate ? selection : undefined} />
+      {drawn.length > 0 ? (
+        <ServiceTable services={drawn} selection={mayOperate ? selection : undefined} />
       ) : null}
       <Group justify="space-between" role="status">
         {total === undefined ? null : (

@@ -5,13 +5,35 @@ import { zone } from '../app/preferences';
 import { useStore } from '../app/store';
 import { exactly, spanWords } from './exactly';
 
+/** Interval, milliseconds -> what follows the time by it, and the one timer of them all. */
+const tickers = new Map<number, { told: Set<(at: number) => void>; timer: number }>();
+
+/** Has something told the time at an interval, together with all others that follow it: a list of times renders once. */
+function follow(everyMs: number, tell: (at: number) => void): () => void {
+  let ticker = tickers.get(everyMs);
+  if (ticker === undefined) {
+    const told = new Set<(at: number) => void>();
+    const tick = () => {
+      const at = now();
+      for (const one of told) one(at);
+    };
+    ticker = { told, timer: window.setInterval(tick, everyMs) };
+    tickers.set(everyMs, ticker);
+  }
+  const { told, timer } = ticker;
+  told.add(tell);
+  return () => {
+    told.delete(tell);
+    if (told.size > 0) return;
+    clearInterval(timer);
+    tickers.delete(everyMs);
+  };
+}
+
 /** The time by the server's clock, kept up to date. */
 export function useNow(everyMs = 1_000): number {
   const [at, setAt] = useState(now);
-  useEffect(() => {
-    const timer = setInterval(() => setAt(now()), everyMs);
-    return () => clearInterval(timer);
-  }, [everyMs]);
+  useEffect(() => follow(everyMs, setAt), [everyMs]);
   return at;
 }
 

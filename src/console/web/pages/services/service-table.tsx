@@ -1,4 +1,5 @@
 import { Checkbox } from '@mantine/core';
+import { memo } from 'react';
 import type { Service } from '../../api/shapes';
 import { AppLink } from '../../app/link';
 import { servicePath } from '../../app/paths';
@@ -14,7 +15,8 @@ interface ServiceTableProps {
   selection?: Selection;
 }
 
-export function ServiceTable({ services, selection }: ServiceTableProps) {
+/** Drawn again only for other services or another choice; and of its rows only those that have changed. */
+export const ServiceTable = memo(function ServiceTable({ services, selection }: ServiceTableProps) {
   const { steady, held } = useSteady(services, ({ id }) => id);
   return (
     <table className="rows" {...held}>
@@ -25,9 +27,7 @@ export function ServiceTable({ services, selection }: ServiceTableProps) {
               <Checkbox
                 aria-label="Select all that are shown"
                 checked={selection.isAll || services.every(({ id }) => selection.ids.has(id))}
-                onChange={() =>
-                  selection.isAll ? selection.clear() : selection.toggleAll(services.map(({ id }) => id))
-                }
+                onChange={() => selection.toggleAll(services.map(({ id }) => id))}
               />
             </th>
           )}
@@ -40,28 +40,32 @@ export function ServiceTable({ services, selection }: ServiceTableProps) {
       </thead>
       <tbody>
         {steady.map((service) => (
-          <Row key={service.id} service={service} selection={selection} />
+          <Row
+            key={service.id}
+            service={service}
+            isChosen={selection && (selection.isAll || selection.ids.has(service.id))}
+            onToggle={selection?.toggle}
+          />
         ))}
       </tbody>
     </table>
   );
-}
+});
 
 interface RowProps {
   service: Service;
-  selection: Selection | undefined;
+  /** Undefined where nothing can be chosen. */
+  isChosen: boolean | undefined;
+  onToggle: ((id: string) => void) | undefined;
 }
 
-function Row({ service: { id, name, labels, mode, enabled, state }, selection }: RowProps) {
+const Row = memo(function Row({ service, isChosen, onToggle }: RowProps) {
+  const { id, name, labels, mode, enabled, state } = service;
   return (
     <tr>
-      {selection === undefined ? null : (
+      {isChosen === undefined ? null : (
         <td className="choose">
-          <Checkbox
-            aria-label={`Select ${name}`}
-            checked={selection.isAll || selection.ids.has(id)}
-            onChange={() => (selection.isAll ? selection.clear() : selection.toggle(id))}
-          />
+          <Checkbox aria-label={`Select ${name}`} checked={isChosen} onChange={() => onToggle?.(id)} />
         </td>
       )}
       <td>
@@ -82,4 +86,4 @@ function Row({ service: { id, name, labels, mode, enabled, state }, selection }:
       <td className="whole">{enabled ? mode : 'disabled'}</td>
     </tr>
   );
-}
+});
