@@ -6,6 +6,7 @@ import { answer, client } from '../api/client';
 import { killSwitchQuery } from '../api/queries';
 import { Ask } from '../parts/ask';
 import { Time } from '../parts/time';
+import { Notice } from './notices';
 import { useMayWhole } from './rights';
 
 function useSetKillSwitch() {
@@ -24,20 +25,22 @@ export function StoppedBanner() {
   return (
     <>
       {data?.on ? (
-        <Alert color="red" role="alert" title="Everything is stopped" mb="md">
-          <Group justify="space-between">
-            <div>
-              {data.reason ? <p style={{ margin: 0 }}>Reason: {data.reason}</p> : null}
-              {data.by === 'environment' ? (
-                <p style={{ margin: 0 }}>The environment holds it: MONSCALE_KILL_SWITCH is on.</p>
+        <Notice>
+          <Alert color="red" role="alert" title="Everything is stopped">
+            <Group justify="space-between">
+              <div>
+                {data.reason ? <p style={{ margin: 0 }}>Reason: {data.reason}</p> : null}
+                {data.by === 'environment' ? (
+                  <p style={{ margin: 0 }}>The environment holds it: MONSCALE_KILL_SWITCH is on.</p>
+                ) : null}
+                {data.changedAt ? <Time at={data.changedAt} /> : null}
+              </div>
+              {mayResume && data.by !== 'environment' ? (
+                <Button onClick={() => ask(true)}>Resume</Button>
               ) : null}
-              {data.changedAt ? <Time at={data.changedAt} /> : null}
-            </div>
-            {mayResume && data.by !== 'environment' ? (
-              <Button onClick={() => ask(true)}>Resume</Button>
-            ) : null}
-          </Group>
-        </Alert>
+            </Group>
+          </Alert>
+        </Notice>
       ) : null}
       <Ask
         isOpen={isAsking}

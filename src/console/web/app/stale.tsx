@@ -1,6 +1,7 @@
 import { Alert } from '@mantine/core';
 import { exactly } from '../parts/exactly';
 import { staleSince } from './life';
+import { Notice } from './notices';
 import { zone } from './preferences';
 import { useStore } from './store';
 
@@ -9,12 +10,14 @@ export function StaleBadge() {
   const since = useStore(staleSince);
   const chosen = useStore(zone);
   return (
-    <div role="status">
-      {since === undefined ? null : (
-        <Alert color="yellow" variant="outline" mb="md" title={`Stale since ${exactly(since, chosen)}`}>
-          The server does not answer. This page catches up by itself when it does.
-        </Alert>
-      )}
-    </div>
+    <Notice>
+      <div role="status">
+        {since === undefined ? null : (
+          <Alert color="yellow" variant="outline" title={`Stale since ${exactly(since, chosen)}`}>
+            The server does not answer. This page catches up by itself when it does.
+          </Alert>
+        )}
+      </div>
+    </Notice>
   );
 }
