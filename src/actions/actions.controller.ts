@@ -9,7 +9,7 @@ import { Any, Flag } from '../common/fields';
 import { ActionDto, ActionsQuery } from './action.dto';
 import { ActionTests } from './action-tests';
 import { Actions } from './actions';
-import { Answers, flag, object, shape, someObject, text, uuid } from '../common/shapes';
+import { Answers, flag, MANAGED, object, shape, someObject, text, uuid } from '../common/shapes';
 
 class ActionTestDto {
   @Flag({ description: 'True: only shows the request; false: one attempt is made and waited for' })
@@ -36,10 +36,14 @@ const TEST_ANSWER = shape(
 );
 
 @Controller('api/v1/actions')
-export class ActionsController extends definitionController('actions', ActionDto, Actions, ActionsQuery, {
-  reads: Needs('viewer'),
-  writes: Needs('editor'),
-}) {
+export class ActionsController extends definitionController(
+  'actions',
+  ActionDto,
+  Actions,
+  ActionsQuery,
+  { reads: Needs('viewer'), writes: Needs('editor') },
+  { optional: MANAGED },
+) {
   @Inject(ActionTests) private readonly tests: ActionTests;
 
   @Post(':ref/test')

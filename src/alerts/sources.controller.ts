@@ -6,7 +6,7 @@ import { NeedsWhole } from '../auth/access';
 import { CLOCK, type Clock } from '../common/clock';
 import { SourceActivity } from './source-activity';
 import { SourceDto, Sources, SourcesQuery } from './sources';
-import { Answers, labels, list, moment, object, shape, shownOf, text, uuid, whole } from '../common/shapes';
+import { Answers, labels, list, MANAGED, moment, object, shape, shownOf, text, uuid, whole } from '../common/shapes';
 
 const RECEIVED_ALERT = object({
   id: uuid,
@@ -41,7 +41,7 @@ export class SourcesController extends definitionController(
   },
   {
     // The token is shown once, in the answer that makes it.
-    optional: { token: text, warnings: list(text), lastSeenAt: moment, alertsPerMinute: whole },
+    optional: { ...MANAGED, token: text, warnings: list(text), lastSeenAt: moment, alertsPerMinute: whole },
   },
 ) {
   constructor(

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { sqlOf } from '../api/definition-versions';
 import type { NamedResource } from '../api/definition.controller';
 import type { Draft, References, Surroundings } from '../api/stored-definitions';
 import { DEFINITION_ORDERS, HasLabel, labelWords, Same, Search, searchedIn, SortBy } from '../api/filters';
@@ -20,7 +22,7 @@ import { SourceRow } from '../database/entities';
 import { Statement } from '../database/statement';
 import { FormatRegistry } from './format-registry';
 import { SnmpSourceParams } from './formats/snmp.format';
-import { forgetEngines } from '../snmp/engine-store';
+import { forgetEngines, forgetEnginesIn } from '../snmp/engine-store';
 import { sharedWarnings } from './shared-credentials';
 
 /** A source: who may send alerts, and how that is checked. */
@@ -171,6 +173,17 @@ export class Sources extends VersionedDefinitions<SourceRow> {
       heard.map(({ engine_id }) => engine_id),
       this.clock.now(),
     );
+  }
+
+  override async removeIn(manager: EntityManager, row: SourceRow, expected: number): Promise<void> {
+    const sql = sqlOf(manager);
+    const heard = await sql.rows<{ engine_id: string }>(
+      'SELECT engine_id FROM snmp_engines WHERE source_id = $1',
+      [row.id],
+    );
+    await super.removeIn(manager, row, expected);
+    const engines = heard.map(({ engine_id }) => engine_id);
+    if (engines.length > 0) await forgetEnginesIn(sql, engines, this.clock.now());
   }
 
   /** Adds warnings to a source of SNMP notifications: credentials that other sources share. */

@@ -11,6 +11,7 @@ import {
 import { Turns } from '../common/turns';
 import type { DefinitionRow } from '../database/entities';
 import { changeDefinitions } from '../database/definitions';
+import { managedWords, managersOf, mayChange } from '../database/managed';
 import { mergePatch } from './merge-patch';
 import type { Draft, StoredDefinitions } from './stored-definitions';
 import { list, object, shape, text, whole } from '../common/shapes';
@@ -117,6 +118,11 @@ export class BulkChanges<R extends DefinitionRow> {
   private async drafted(rows: R[], change: object): Promise<{ drafts: Draft<R>[]; failed: Failure[] }> {
     const bodies = (await this.definitions.bodies(rows)).map((body) => mergePatch(body, change));
     const references = await this.definitions.references(bodies);
+    const { database, kind } = this.definitions.store;
+    const managers = await managersOf(
+      database,
+      rows.map(({ id }) => id),
+    );
     const drafts: Draft<R>[] = [];
     const failed: Failure[] = [];
     for (const [index, row] of rows.entries()) {
@@ -124,7 +130,9 @@ export class BulkChanges<R extends DefinitionRow> {
       try {
         const draft = this.definitions.draft(bodies[index], references, row);
         this.definitions.mayWrite(draft);
-        if (draft.changes.length > 0) drafts.push(draft);
+        if (draft.changes.length === 0) continue;
+        if (!mayChange(managers.get(row.id))) throw new Conflict(managedWords(kind, row.name));
+        drafts.push(draft);
       } catch (error) {
         failed.push(toldFailure(row, error));
       }

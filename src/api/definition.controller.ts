@@ -80,6 +80,12 @@ export function definitionController(
 ): Type<DefinitionFace> {
   const body = ApiBody({ type: dto });
   const shown = shownAs(shownName(dto), dto, beside);
+  const force = ApiQuery({
+    name: 'force',
+    required: false,
+    enum: ['true', 'false'],
+    description: 'true: also where the rules directory manages it, until its files change next; else 409',
+  });
   const ifMatch = ApiHeader({
     name: 'If-Match',
     required: false,
@@ -131,6 +137,7 @@ export function definitionController(
     @writes
     @body
     @ifMatch
+    @force
     @Answers(shown)
     @ApiOperation({ summary: 'Replace' })
     async replace(
@@ -146,6 +153,7 @@ export function definitionController(
     @writes
     @ApiBody({ schema: { type: 'object', description: `Some fields of a ${dto.name}; null removes one` } })
     @ifMatch
+    @force
     @ApiConsumes('application/json', 'application/merge-patch+json')
     @Answers(shown)
     @ApiOperation({ summary: 'Change some fields: a merge patch (RFC 7396)' })
@@ -192,6 +200,7 @@ export function definitionController(
     @writes
     @HttpCode(204)
     @ifMatch
+    @force
     @AnswersNothing()
     @ApiOperation({ summary: 'Delete; 409 names the users when it is in use' })
     async remove(

@@ -7,12 +7,14 @@ import { KEPT_SECRET } from '../common/secret-value';
 import type { Secrets } from '../common/secrets';
 import { recordAudit, type AuditEntry } from '../database/audit';
 import type { Columns, DefinitionStore } from '../database/definitions';
+import { assertMayChange, managersOf, noteDeleted } from '../database/managed';
 import type { Page } from '../database/pages';
 import { sqlOf } from './definition-versions';
 import { conditionsOf } from './filters';
 import { pageIn, type PageQuery } from './page-query';
 import type { DefinitionRow } from '../database/entities';
 import type { Definitions, NamedResource } from './definition.controller';
+import { isObject } from '../common/json';
 import { own } from '../common/records';
 
 /** Ids of definitions that others refer to, by name and by id. */
@@ -175,13 +177,22 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
     await this.store.remove(
       row,
       expectedVersion ?? row.version,
-      (manager) => this.users(manager, row),
+      async (manager) => {
+        await this.assertMayChange(manager, [row]);
+        return this.users(manager, row);
+      },
       (manager) => this.noteRemoval(manager, row),
     );
   }
 
-  /** Throws Conflict where something uses a definition. */
+  /** @throws Conflict where one of them is managed by another, and the caller does not insist */
+  private assertMayChange(manager: EntityManager, rows: readonly R[]): Promise<void> {
+    return assertMayChange(sqlOf(manager), this.store.kind, rows);
+  }
+
+  /** Throws Conflict where something uses a definition, or the caller may not delete it. */
   async assertUnused(manager: EntityManager, row: R): Promise<void> {
+    await this.assertMayChange(manager, [row]);
     this.store.assertUnused(row, await this.users(manager, row));
   }
 
@@ -209,7 +220,7 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
    */
   draft(body: unknown, references: References, before?: R, keptOf = before): Draft<R> {
     const id = before?.id ?? newId();
-    const columns = this.columns(body, { id, before: keptOf, references });
+    const columns = this.columns(withoutManager(body), { id, before: keptOf, references });
     const row = this.store.row(columns, id, before);
     return before === undefined
       ? { row, changes: [] }
@@ -231,6 +242,10 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
   async write(manager: EntityManager, drafts: readonly Draft<R>[], deed?: Deed): Promise<void> {
     const rows = drafts.map(({ row }) => row);
     if (rows.length === 0) return;
+    await this.assertMayChange(
+      manager,
+      drafts.flatMap(({ before }) => before ?? []),
+    );
     await this.beforehand(manager, rows);
     await this.store.insert(
       manager,
@@ -284,6 +299,7 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
     const [shown] = await this.described([row], await this.namesIn([row], manager));
     const object = { type: this.store.kind, id: row.id, name: row.name };
     await recordAudit(sqlOf(manager), [{ action: 'delete', object, changes: differences(shown, {}) }]);
+    await noteDeleted(sqlOf(manager), row.id);
     await this.end(manager, row);
   }
 
@@ -319,12 +335,24 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
 
   private async resources(rows: R[]): Promise<NamedResource[]> {
     const shown = await this.shownOf(rows, await this.namesIn(rows));
+    const ids = rows.map(({ id }) => id);
+    const managers = await managersOf(this.store.database, ids);
     return rows.map((row, index) => {
       const { id, name, version, createdAt, updatedAt } = row;
+      const manager = managers.get(id);
+      const managed = manager === undefined ? {} : { managedBy: manager };
       const times = { createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
-      return { id, name, ...shown[index], version, ...times };
+      return { id, name, ...shown[index], ...managed, version, ...times };
     });
   }
+}
+
+/** Removes what `GET` shows beside a definition, so that its answer may be sent back. */
+function withoutManager(body: unknown): unknown {
+  // Most have none, and stay the very object: some kinds know bodies by it.
+  if (!isObject(body) || !Object.hasOwn(body, 'managedBy')) return body;
+  const { managedBy: _manager, ...definition } = body;
+  return definition;
 }
 
 /** Tells whether an error came from the contents of a row, not from PostgreSQL or the connection to it. */

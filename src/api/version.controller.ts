@@ -86,6 +86,12 @@ export function versionController(
       required: false,
       description: 'The ETag that was read; 412 when it is not the newest',
     })
+    @ApiQuery({
+      name: 'force',
+      required: false,
+      enum: ['true', 'false'],
+      description: 'true: also where the rules directory manages it, until its files change next; else 409',
+    })
     @ApiOperation({
       summary: 'Make it what it was in this version: a new version, checked like any other',
     })

@@ -11,7 +11,7 @@ import { ApiExtension } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { Observable } from 'rxjs';
 import { runAs, scopesOf, type Caller } from '../common/caller';
-import { Forbidden, Unauthorized } from '../common/errors';
+import { Forbidden, InvalidInput, Unauthorized } from '../common/errors';
 import { RouteConfig } from '../common/route-config';
 import {
   accessOf,
@@ -101,9 +101,24 @@ export class AuthGuard implements CanActivate {
 @Injectable()
 export class AsCaller implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const caller = callerIn(context.switchToHttp().getRequest<FastifyRequest>());
-    return caller === undefined ? next.handle() : runAs(caller, () => next.handle());
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const caller = callerIn(request);
+    if (caller === undefined) return next.handle();
+    return runAs({ ...caller, ...insistence(caller, request) }, () => next.handle());
   }
+}
+
+/**
+ * Returns whether a request that changes something insists on it by `?force=true`.
+ *
+ * @throws InvalidInput
+ */
+function insistence({ needs }: Caller, { method, query }: FastifyRequest): { force?: boolean } {
+  const { force } = query as { force?: unknown };
+  const isWriting = method !== 'GET' && (needs === 'editor' || needs === 'admin');
+  if (force === undefined || !isWriting) return {};
+  if (force === 'true' || force === 'false') return { force: force === 'true' };
+  throw new InvalidInput([{ pointer: '/force', detail: 'must be true or false' }]);
 }
 
 /**

@@ -38,6 +38,12 @@ export interface Caller {
   grants: readonly Grant[];
   /** Right that the route asks for. */
   needs?: Right;
+  /** True when the request insists on changing what another manages. */
+  force?: boolean;
+  /** Manager in whose name it is: see `database/managed.ts`. */
+  manager?: string;
+  /** True where secrets may be given by reference alone. */
+  refersOnly?: boolean;
 }
 
 const callers = new AsyncLocalStorage<Caller>();

@@ -1,10 +1,12 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Type } from '@nestjs/common';
+import { currentCaller } from './caller';
 import { step } from './check';
 import { changedDirections, hasSameDirection } from './direction';
 import { InvalidInput, SecretMissing, type FieldError } from './errors';
 import { fieldsOf, type Field } from './fields';
+import { isPlainSecret } from './plain-secrets';
 import { SecretFiles } from './secret-files';
 import {
   isKept,
@@ -165,6 +167,10 @@ export class Secrets {
       const problem = this.referenceProblem(value);
       return problem === undefined ? value : wrong(problem);
     }
+    if (currentCaller()?.refersOnly === true && isPlainSecret(value))
+      return wrong(
+        'must not stand in a file as a text: give {"env": "MONSCALE_PARAM_NAME"} or {"file": "/path"}',
+      );
     if (schema.type === 'object') {
       for (const [name, inner] of Object.entries(value as Params)) {
         const problem = isReference(inner) ? this.referenceProblem(inner) : undefined;

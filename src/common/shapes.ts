@@ -69,6 +69,15 @@ export interface Beside {
   without?: readonly string[];
 }
 
+/** Who manages a definition, beside its fields. */
+export const MANAGED = {
+  managedBy: {
+    ...text,
+    description:
+      'files: the rules directory, and others change it by ?force=true alone; apply:<set>: made by monscale apply; absent: nobody',
+  },
+};
+
 /** Name of the shape of a definition as it is shown: `Service` for `ServiceDto`. */
 export const shownName = (cls: Type<object>): string => cls.name.replace(/Dto$/, '');
 

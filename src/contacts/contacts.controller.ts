@@ -7,7 +7,7 @@ import { Needs } from '../auth/access';
 import { ChangesNothing } from '../common/changes-nothing';
 import { checked } from '../common/check';
 import { Nested } from '../common/fields';
-import { Answers, list, moment, object, pageShape, shape } from '../common/shapes';
+import { Answers, list, MANAGED, moment, object, pageShape, shape } from '../common/shapes';
 import { ScheduleDto } from '../silences/silence.dto';
 import { ContactDto, ContactsQuery } from './contact.dto';
 import { Contacts } from './contacts';
@@ -30,6 +30,7 @@ export class ContactsController extends definitionController(
     reads: Needs('viewer'),
     writes: Needs('admin'),
   },
+  { optional: MANAGED },
 ) {
   constructor(
     private readonly notices: ShownNotices,

@@ -44,6 +44,7 @@ import { Silences1765400000000 } from '../../migrations/1765400000000-silences';
 import { Contacts1765500000000 } from '../../migrations/1765500000000-contacts';
 import { Processes1765600100000 } from '../../migrations/1765600100000-processes';
 import { Events1765600000000 } from '../../migrations/1765600000000-events';
+import { ManagedDefinitions1765900000000 } from '../../migrations/1765900000000-managed-definitions';
 import { ENTITIES } from './entities';
 
 /** Time after which an unanswered query fails, milliseconds: a server or network that has gone silent never answers. */
@@ -170,6 +171,7 @@ function dataSource(url: string, extra: object): DataSource {
       Processes1765600100000,
       UnknownExecutions1765700000000,
       LookedUpByKeys1765860000000,
+      ManagedDefinitions1765900000000,
     ],
     installExtensions: false,
     applicationName: APPLICATION,

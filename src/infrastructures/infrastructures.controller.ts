@@ -1,6 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { definitionController } from '../api/definition.controller';
 import { Needs } from '../auth/access';
+import { MANAGED } from '../common/shapes';
 import { InfrastructureDto, InfrastructuresQuery } from './infrastructure.dto';
 import { Infrastructures } from './infrastructures';
 
@@ -11,4 +12,5 @@ export class InfrastructuresController extends definitionController(
   Infrastructures,
   InfrastructuresQuery,
   { reads: Needs('viewer'), writes: Needs('editor') },
+  { optional: MANAGED },
 ) {}

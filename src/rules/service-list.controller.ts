@@ -6,12 +6,12 @@ import { Needs } from '../auth/access';
 import { checked } from '../common/check';
 import { ServiceList } from './service-list';
 import { ServiceFilter, ServicesQuery } from './service-query';
-import { Answers, mapOf, object, pageShape, shape, shownAs, whole } from '../common/shapes';
+import { Answers, MANAGED, mapOf, object, pageShape, shape, shownAs, whole } from '../common/shapes';
 import { ServiceDto } from '../services/service.dto';
 import { STATE } from './service-states';
 
 /** Service as it is listed; its state where it is asked for. */
-const LISTED = shownAs('ListedService', ServiceDto, { optional: { state: STATE } });
+const LISTED = shownAs('ListedService', ServiceDto, { optional: { ...MANAGED, state: STATE } });
 const COUNTS = shape(
   'ServiceCounts',
   object({ total: whole, phases: mapOf(whole), reasons: mapOf(whole), modes: mapOf(whole) }),

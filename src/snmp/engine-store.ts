@@ -143,7 +143,12 @@ export async function forgetEngines(
   await database.transaction((sql) => forgetEnginesIn(sql, engineIds, now));
 }
 
-async function forgetEnginesIn(sql: Sql, engineIds: readonly string[], now: Date): Promise<void> {
+/** Forgets engines in a transaction. */
+export async function forgetEnginesIn(
+  sql: Pick<Sql, 'rows'>,
+  engineIds: readonly string[],
+  now: Date,
+): Promise<void> {
   await sql.rows('DELETE FROM snmp_engines WHERE engine_id = ANY($1)', [engineIds]);
   await sql.rows(
     `INSERT INTO forgotten_engines (engine_id, forgotten_at) SELECT unnest($1::text[]), $2

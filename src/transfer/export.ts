@@ -38,7 +38,14 @@ export class Export {
           this.logger.warn(`${section} ${item.name} is left out of the export: ${String(item.problem)}`);
           continue;
         }
-        const { id: _id, version: _version, createdAt: _c, updatedAt: _u, ...definition } = item as Shown;
+        const {
+          id: _id,
+          version: _version,
+          createdAt: _c,
+          updatedAt: _u,
+          managedBy: _m,
+          ...definition
+        } = item as Shown;
         definitions.push(definition);
       }
       cursor = nextCursor;
@@ -57,4 +64,5 @@ interface Shown {
   version: number;
   createdAt: string;
   updatedAt: string;
+  managedBy?: string;
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import type { Draft, References } from '../api/stored-definitions';
 import { collect } from '../common/check';
 import { InvalidInput, type FieldError } from '../common/errors';
@@ -6,6 +7,7 @@ import { newId } from '../common/ids';
 import { Turns } from '../common/turns';
 import { Database } from '../database/database';
 import { changeDefinitions } from '../database/definitions';
+import { managedWords, managersOf, mayChange } from '../database/managed';
 import { namedAction } from '../contacts/contacts';
 import type { DefinitionRow, ServiceRow } from '../database/entities';
 import { namedActions, namedServices } from '../services/service.dto';
@@ -18,6 +20,7 @@ import {
   type Kind,
   type Section,
 } from './document';
+import { Ownership, type Owner, type Pruned } from './ownership';
 import { Rooms } from './rooms';
 
 /** Result of an import, or what it would be. */
@@ -29,6 +32,10 @@ export interface Plan {
   updated: { kind: Kind; name: string; changes: string[] }[];
   unchanged: { kind: Kind; name: string }[];
   errors: FieldError[];
+  /** Definitions that the document no longer has, and that were deleted; where that was asked for. */
+  deleted?: Pruned['deleted'];
+  /** Those that stay, since they are in use. */
+  kept?: Pruned['kept'];
   /** Definitions that were left out, since they can't be taken or use one that was left out. */
   skipped?: Skipped[];
   /** Points for a person to look after. */
@@ -46,6 +53,8 @@ export interface ImportOptions {
   dryRun: boolean;
   /** True to leave out wrong definitions and those that use them; else one error refuses the whole document. */
   skip: boolean;
+  /** For whom it is imported; undefined for a person, who owns nothing by it. */
+  owner?: Owner;
 }
 
 const MISTAKES_AT_MOST = 10_000;
@@ -58,6 +67,7 @@ export class Import {
   constructor(
     private readonly database: Database,
     private readonly rooms: Rooms,
+    private readonly ownership: Ownership,
   ) {}
 
   /**
@@ -66,11 +76,36 @@ export class Import {
    * @param errors errors in the document's form
    * @throws InvalidInput, Conflict, VersionMismatch
    */
-  async run(entries: Entries, errors: FieldError[], { dryRun, skip }: ImportOptions): Promise<Plan> {
+  async run(
+    entries: Entries,
+    errors: FieldError[],
+    { dryRun, skip, owner }: ImportOptions,
+  ): Promise<Plan> {
     const { drafts, skipped } = await this.drafted(entries, errors, skip);
     if (errors.length > 0 && !dryRun) throw new InvalidInput(errors);
-    if (!dryRun) await this.write(drafts);
-    return { ...planOf(drafts, dryRun), errors, ...(skip ? { skipped } : {}) };
+    if (dryRun) errors.push(...(await this.managedByOthers(entries, drafts)));
+    const pruned = errors.length > 0 ? undefined : await this.written(drafts, owner, dryRun);
+    const plan = { ...planOf(drafts, dryRun), errors, ...(skip ? { skipped } : {}) };
+    return owner?.prune ? { ...plan, ...(pruned ?? NOTHING_PRUNED) } : plan;
+  }
+
+  /** Returns an error for each definition that would change, and that the caller may not change without insisting. */
+  private async managedByOthers(entries: Entries, drafts: Drafts): Promise<FieldError[]> {
+    const errors: FieldError[] = [];
+    for (const section of SECTION_NAMES) {
+      const changed = drafts[section].filter((draft) => draft.before !== undefined && !isUnchanged(draft));
+      const managers = await managersOf(
+        this.database,
+        changed.map(({ row }) => row.id),
+      );
+      const refused = new Set(
+        changed.filter(({ row }) => !mayChange(managers.get(row.id))).map(({ row }) => row.name),
+      );
+      for (const { name, pointer } of refused.size === 0 ? [] : entries[section])
+        if (refused.has(name as string))
+          errors.push({ pointer, detail: managedWords(SECTIONS[section], name as string) });
+    }
+    return errors;
   }
 
   /** Returns the rows that the definitions would become, and writes nothing; errors are added to `errors`. */
@@ -122,17 +157,52 @@ export class Import {
     return new Map(rows.map((row) => [row.name, row]));
   }
 
-  private async write(drafts: Drafts): Promise<void> {
+  /**
+   * Writes drafts, and deletes what their owner no longer has.
+   *
+   * @param isTried true to undo all of it at the end; what only is written is not tried
+   */
+  private async written(
+    drafts: Drafts,
+    owner: Owner | undefined,
+    isTried: boolean,
+  ): Promise<Pruned | undefined> {
+    const prunes = owner?.prune === true;
+    if (isTried && !prunes) return undefined;
+    const kept = new Set(SECTION_NAMES.flatMap((section) => drafts[section].map(({ row }) => row.id)));
+    const leaving = prunes ? await this.ownership.leaving(owner.manager, kept) : undefined;
+    const leaves = leaving !== undefined && SECTION_NAMES.some((section) => leaving[section].length > 0);
     const changed = Object.fromEntries(
       SECTION_NAMES.map((section) => [section, drafts[section].filter((draft) => !isUnchanged(draft))]),
     ) as Drafts;
-    if (SECTION_NAMES.every((section) => changed[section].length === 0)) return;
-    await changeDefinitions(this.database, 'what is imported', async (manager) => {
+    const isStill = SECTION_NAMES.every((section) => changed[section].length === 0);
+    if (isStill && !leaves && owner === undefined) return undefined;
+    let pruned = NOTHING_PRUNED;
+    const work = async (manager: EntityManager) => {
       for (const section of SECTION_NAMES) await this.rooms.of[section].write(manager, changed[section]);
-    });
+      if (leaves) pruned = await this.ownership.prune(manager, leaving);
+      if (isTried) throw new Tried();
+      if (owner === undefined) return;
+      await this.ownership.record(manager, owner.manager, drafts);
+      await owner.alongside?.(manager, pruned);
+    };
+    try {
+      // Without a change there is no new revision, which all processes would look at.
+      if (isStill && !leaves) await this.database.entities(work);
+      else await changeDefinitions(this.database, 'what is imported', work);
+    } catch (error) {
+      if (error instanceof Tried) return pruned;
+      throw error;
+    }
     await this.rooms.services.saved(changed.services.map(({ row }) => row as ServiceRow));
+    return pruned;
   }
 }
+
+const NOTHING_PRUNED: Pruned = { deleted: [], kept: [] };
+
+/** Undoes a transaction that was only tried. */
+class Tried extends Error {}
 
 const isUnchanged = ({ before, changes }: Draft<DefinitionRow>): boolean =>
   before !== undefined && changes.length === 0;

@@ -15,7 +15,8 @@ import { ActionRegistry } from '../actions/action-registry';
 import { LONG_BODY, YAML_BODY, YAML_TYPES } from '../api/raw-body';
 import { checked } from '../common/check';
 import { InvalidInput, type FieldError } from '../common/errors';
-import { Choice } from '../common/fields';
+import { Choice, Text } from '../common/fields';
+import { managerOfSet } from '../database/managed';
 import { MetricRegistry } from '../metrics/metric-registry';
 import { entriesOf } from './document';
 import { Export, type Exported } from './export';
@@ -38,6 +39,30 @@ class ImportQuery {
     optional: true,
   })
   skip?: string;
+
+  @Text({
+    description:
+      'Name of a set: what the import creates belongs to it, and `prune` may delete it later; what others made never does',
+    optional: true,
+    maxLength: 100,
+    pattern: /^[a-zA-Z0-9][a-zA-Z0-9._-]*$/,
+    patternHint: 'must be of letters, digits, dots, - and _',
+  })
+  set?: string;
+
+  @Choice(['true', 'false'], { description: 'true: deletes what belongs to `set` and the document no longer has' })
+  prune = 'false';
+
+  @Choice(['true', 'false'], {
+    description: 'true: changes also what the rules directory manages, until its files change next; else 409',
+  })
+  force = 'false';
+
+  problems(): FieldError[] {
+    return this.prune === 'true' && this.set === undefined
+      ? [{ pointer: '/prune', detail: 'needs `set`: what belongs to nobody is not deleted' }]
+      : [];
+  }
 }
 
 const EXPORTED = shape('Exported', someObject);
@@ -53,7 +78,12 @@ const PLAN = shape(
       unchanged: list(object(NAMED)),
       errors: WRONG,
     },
-    { skipped: list(object({ pointer: text, ...NAMED, detail: text })), notes: WRONG },
+    {
+      deleted: list(object(NAMED)),
+      kept: list(object({ ...NAMED, detail: text })),
+      skipped: list(object({ pointer: text, ...NAMED, detail: text })),
+      notes: WRONG,
+    },
   ),
 );
 
@@ -97,15 +127,16 @@ export class TransferController {
     schema: { type: 'object', description: 'A document of GET /export, or the list monscale 2014 exported' },
   })
   @Answers(PLAN)
-  @ApiOperation({ summary: 'Creates and changes what a document defines, all or nothing; deletes nothing' })
+  @ApiOperation({ summary: 'Creates and changes what a document defines, all or nothing; deletes only by `prune`' })
   async import(
     @Body() body: unknown,
     @Query() query: unknown,
     @Headers('content-type') type: string | undefined,
   ): Promise<Plan> {
-    const { dryRun, skip } = checked(ImportQuery, query);
+    const { dryRun, skip, set, prune } = checked(ImportQuery, query);
     const document = isYaml(type) && typeof body === 'string' ? await fromLongYaml(body) : body;
-    const options = { dryRun: dryRun === 'true', skip: skip === 'unmappable' };
+    const owner = set === undefined ? undefined : { manager: managerOfSet(set), prune: prune === 'true' };
+    const options = { dryRun: dryRun === 'true', skip: skip === 'unmappable', owner };
     const errors: FieldError[] = [];
     if (!Array.isArray(document)) {
       if (options.skip)
@@ -113,6 +144,8 @@ export class TransferController {
       return this.importer.run(entriesOf(document, errors), errors, options);
     }
     const has = { metrics: new Set(this.metrics.types()), actions: new Set(this.actions.types()) };
+    if (owner !== undefined)
+      throw new InvalidInput([{ pointer: '/set', detail: 'is for a document, not for what monscale 2014 exported' }]);
     const { entries, thresholds, notes, errors: wrong } = await entriesOf2014(document, has);
     errors.push(...wrong);
     if (!options.skip) errors.push(...thresholds.flatMap((threshold) => threshold.errors));

@@ -7,6 +7,7 @@ import { MetricsModule } from '../metrics/metrics.module';
 import { ServicesModule } from '../services/services.module';
 import { Export } from './export';
 import { Import } from './import';
+import { Ownership } from './ownership';
 import { Rooms } from './rooms';
 
 /** Module of export and import. */
@@ -19,7 +20,7 @@ import { Rooms } from './rooms';
     MetricsModule,
     ContactsModule,
   ],
-  providers: [Rooms, Export, Import],
-  exports: [Export, Import],
+  providers: [Rooms, Export, Import, Ownership],
+  exports: [Rooms, Export, Import, Ownership],
 })
 export class TransferModule {}

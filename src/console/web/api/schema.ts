@@ -1466,9 +1466,27 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Creates and changes what a document defines, all or nothing; deletes nothing */
+        /** Creates and changes what a document defines, all or nothing; deletes only by `prune` */
         post: operations["TransferController_import"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules-directory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the rules directory is: what was applied when, mistakes by file and line, what others have changed since */
+        get: operations["RulesDirectoryController_read"];
+        put?: never;
+        post?: never;
+        /** Let go of all that the directory manages, and delete nothing; 409 while a process looks at it */
+        delete: operations["RulesDirectoryController_release"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1690,23 +1708,6 @@ export interface paths {
         head?: never;
         /** Change some fields: a merge patch (RFC 7396) */
         patch: operations["SilencesController_patch"];
-        trace?: never;
-    };
-    "/api/v1/contacts/preview": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Next windows of a schedule, as a contact with it would have them */
-        post: operations["ContactsController_preview"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/api/v1/contacts/{ref}/notices": {
@@ -2829,24 +2830,6 @@ export interface components {
              */
             onEnd: "act" | "wait";
         };
-        ContactPreviewDto: {
-            /** @description Schedule as the contact would have it */
-            schedule: {
-                /**
-                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
-                 * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
-                 */
-                rrule: string;
-                /**
-                 * @description Zone of the times in rrule
-                 * @default UTC
-                 * @example Europe/Madrid
-                 */
-                timeZone: string;
-                /** @description How long each window lasts */
-                durationSeconds: number;
-            };
-        };
         ContactDto: {
             /** @description Unique name */
             name: string;
@@ -3058,6 +3041,8 @@ export interface components {
             createdAt: string;
             /** Format: date-time */
             updatedAt: string;
+            /** @description files: the rules directory, and others change it by ?force=true alone; apply:<set>: made by monscale apply; absent: nobody */
+            managedBy?: string;
         };
         Attempt: {
             /** Format: date-time */
@@ -3206,6 +3191,8 @@ export interface components {
             createdAt: string;
             /** Format: date-time */
             updatedAt: string;
+            /** @description files: the rules directory, and others change it by ?force=true alone; apply:<set>: made by monscale apply; absent: nobody */
+            managedBy?: string;
             token?: string;
             warnings?: string[];
             /** Format: date-time */
@@ -3324,14 +3311,6 @@ export interface components {
             /** Format: date-time */
             endToldAt?: string;
         };
-        ContactPreview: {
-            nextWindows: {
-                /** Format: date-time */
-                from: string;
-                /** Format: date-time */
-                to: string;
-            }[];
-        };
         Contact: {
             /** @description Unique name */
             name: string;
@@ -3390,6 +3369,8 @@ export interface components {
             createdAt: string;
             /** Format: date-time */
             updatedAt: string;
+            /** @description files: the rules directory, and others change it by ?force=true alone; apply:<set>: made by monscale apply; absent: nobody */
+            managedBy?: string;
         };
         Health: {
             /** @enum {string} */
@@ -3513,6 +3494,8 @@ export interface components {
             createdAt: string;
             /** Format: date-time */
             updatedAt: string;
+            /** @description files: the rules directory, and others change it by ?force=true alone; apply:<set>: made by monscale apply; absent: nobody */
+            managedBy?: string;
         };
         LoadBalancer: {
             members: {
@@ -3694,12 +3677,7 @@ export interface components {
             elapsedSeconds: number;
         };
         SnmpWalk: {
-            rows: {
-                oid: string;
-                type: string;
-                value: string;
-                number?: number;
-            }[];
+            rows: Record<string, unknown>[];
             isComplete: boolean;
             elapsedSeconds: number;
             error?: string;
@@ -4016,6 +3994,8 @@ export interface components {
             createdAt: string;
             /** Format: date-time */
             updatedAt: string;
+            /** @description files: the rules directory, and others change it by ?force=true alone; apply:<set>: made by monscale apply; absent: nobody */
+            managedBy?: string;
             state?: components["schemas"]["State"];
         };
         ServiceCounts: {
@@ -4034,8 +4014,7 @@ export interface components {
             parents: {
                 entry: number;
                 service: string;
-                /** @enum {string} */
-                phase: "ok" | "pending" | "alarm" | "unknown";
+                phase: string;
                 stops: boolean;
             }[];
             unpaired: {
@@ -4292,12 +4271,52 @@ export interface components {
             createdAt: string;
             /** Format: date-time */
             updatedAt: string;
+            /** @description files: the rules directory, and others change it by ?force=true alone; apply:<set>: made by monscale apply; absent: nobody */
+            managedBy?: string;
+        };
+        RulesDirectory: {
+            /** @enum {string} */
+            status: "off" | "away" | "empty" | "waiting" | "applied" | "mistaken";
+            files: number;
+            managed: number;
+            mistakes: {
+                pointer: string;
+                detail: string;
+                file?: string;
+                line?: number;
+            }[];
+            kept: {
+                kind: string;
+                name: string;
+                detail: string;
+            }[];
+            drift: {
+                kind: string;
+                name: string;
+                /** Format: uuid */
+                id: string;
+                /** @enum {string} */
+                how: "changed" | "missing";
+                changes?: components["schemas"]["Change"][];
+            }[];
+            driftTotal: number;
+            folder?: string;
+            host?: string;
+            /** Format: date-time */
+            since?: string;
+            /** Format: date-time */
+            lookedAt?: string;
+            /** Format: date-time */
+            appliedAt?: string;
+        };
+        RulesReleased: {
+            released: number;
+            isOff: boolean;
         };
         SilencePreview: {
             services: {
                 name: string;
-                /** @enum {string} */
-                phase: "ok" | "pending" | "alarm" | "unknown";
+                phase: string;
             }[];
             total: number;
             wouldHaveMuted: {
@@ -4404,6 +4423,15 @@ export interface components {
             }[];
             errors: {
                 pointer: string;
+                detail: string;
+            }[];
+            deleted?: {
+                kind: string;
+                name: string;
+            }[];
+            kept?: {
+                kind: string;
+                name: string;
                 detail: string;
             }[];
             skipped?: {
@@ -5273,7 +5301,10 @@ export interface operations {
     };
     InfrastructuresController_replace: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -5319,7 +5350,10 @@ export interface operations {
     };
     InfrastructuresController_remove: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -5359,7 +5393,10 @@ export interface operations {
     };
     InfrastructuresController_patch: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -5584,7 +5621,10 @@ export interface operations {
     };
     ActionsController_replace: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -5630,7 +5670,10 @@ export interface operations {
     };
     ActionsController_remove: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -5670,7 +5713,10 @@ export interface operations {
     };
     ActionsController_patch: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -6471,7 +6517,10 @@ export interface operations {
     };
     ServicesController_replace: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -6517,7 +6566,10 @@ export interface operations {
     };
     ServicesController_remove: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -6557,7 +6609,10 @@ export interface operations {
     };
     ServicesController_patch: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -7363,7 +7418,10 @@ export interface operations {
     };
     SourcesController_replace: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -7409,7 +7467,10 @@ export interface operations {
     };
     SourcesController_remove: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -7449,7 +7510,10 @@ export interface operations {
     };
     SourcesController_patch: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -8409,7 +8473,10 @@ export interface operations {
     };
     ServiceVersionsController_restore: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -8584,7 +8651,10 @@ export interface operations {
     };
     InfrastructureVersionsController_restore: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -8759,7 +8829,10 @@ export interface operations {
     };
     ActionVersionsController_restore: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -8934,7 +9007,10 @@ export interface operations {
     };
     SourceVersionsController_restore: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -9163,6 +9239,12 @@ export interface operations {
                 dryRun?: string;
                 /** @description Of an export of monscale 2014: leaves out what can not be taken, and what uses it */
                 skip?: string;
+                /** @description Name of a set: what the import creates belongs to it, and `prune` may delete it later; what others made never does */
+                set?: string;
+                /** @description true: deletes what belongs to `set` and the document no longer has */
+                prune?: string;
+                /** @description true: changes also what the rules directory manages, until its files change next; else 409 */
+                force?: string;
             };
             header?: never;
             path?: never;
@@ -9183,6 +9265,80 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    RulesDirectoryController_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesDirectory"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    RulesDirectoryController_release: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulesReleased"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -9465,7 +9621,10 @@ export interface operations {
     };
     UsersController_replace: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -9511,7 +9670,10 @@ export interface operations {
     };
     UsersController_remove: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -9551,7 +9713,10 @@ export interface operations {
     };
     UsersController_patch: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -9739,7 +9904,10 @@ export interface operations {
     };
     GrantsController_replace: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -9785,7 +9953,10 @@ export interface operations {
     };
     GrantsController_remove: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -9825,7 +9996,10 @@ export interface operations {
     };
     GrantsController_patch: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -10224,7 +10398,10 @@ export interface operations {
     };
     SilencesController_replace: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -10270,7 +10447,10 @@ export interface operations {
     };
     SilencesController_remove: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -10310,7 +10490,10 @@ export interface operations {
     };
     SilencesController_patch: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -10333,47 +10516,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Silence"];
-                };
-            };
-            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    ContactsController_preview: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ContactPreviewDto"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ContactPreview"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
@@ -10592,7 +10734,10 @@ export interface operations {
     };
     ContactsController_replace: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -10638,7 +10783,10 @@ export interface operations {
     };
     ContactsController_remove: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -10678,7 +10826,10 @@ export interface operations {
     };
     ContactsController_patch: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
@@ -10857,7 +11008,10 @@ export interface operations {
     };
     ContactVersionsController_restore: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description true: also where the rules directory manages it, until its files change next; else 409 */
+                force?: "true" | "false";
+            };
             header?: {
                 /** @description The ETag that was read; 412 when it is not the newest */
                 "If-Match"?: string;
