@@ -103,6 +103,9 @@ import { ServiceVersionsController } from './services/service-versions.controlle
 import { InfrastructureVersionsController } from './infrastructures/infrastructure-versions.controller';
 import { ActionVersionsController } from './actions/action-versions.controller';
 import { SourceVersionsController } from './alerts/source-versions.controller';
+import { RulesDirectory } from './rules-directory/rules-directory';
+import { RulesDirectoryController } from './rules-directory/rules-directory.controller';
+import { RulesDirectoryModule } from './rules-directory/rules-directory.module';
 import { SilenceSweep } from './silences/silence-sweep';
 import { SilencesController } from './silences/silences.controller';
 import { SilencesModule } from './silences/silences.module';
@@ -126,6 +129,7 @@ const ROOMS = [
   ActionsModule,
   HistoryModule,
   TransferModule,
+  RulesDirectoryModule,
   PeopleModule,
   SilencesModule,
   ContactsModule,
@@ -163,6 +167,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
     AuditController,
     KillSwitchController,
     TransferController,
+    RulesDirectoryController,
     SimulationsController,
     ToolsController,
     UsersController,
@@ -208,7 +213,8 @@ const RUNS: Record<Role, Type[]> = {
     Changes,
     EventFeed,
   ],
-  // Says what is due; puts back what Redis lost; notices silence; makes and drops partitions; rolls samples up.
+  // Says what is due; puts back what Redis lost; notices silence; makes and drops partitions; rolls samples up; applies
+  // rules from files.
   scheduler: [
     PollScheduler,
     UnpolledSweep,
@@ -223,6 +229,7 @@ const RUNS: Record<Role, Type[]> = {
     SilenceSweep,
     ContactSweep,
     StateMetrics,
+    RulesDirectory,
   ],
   // One processor for each queue it serves; see SERVES.
   worker: [],

@@ -50,6 +50,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   events: ['api', 'auth', 'common', 'config', 'database', 'silences'],
   catalogue: ['actions', 'alerts', 'auth', 'common', 'engine', 'load-balancers', 'metrics', 'policies'],
   transfer: ['actions', 'alerts', 'api', 'auth', 'common', 'contacts', 'database', 'infrastructures', 'metrics', 'services'],
+  // Rules kept in a folder, applied as they change.
+  'rules-directory': ['api', 'auth', 'common', 'config', 'database', 'transfer'],
   cli: ['common', 'config', 'database', 'embedded', 'queue', 'rules', 'simulation', 'transfer'],
   'process-group': ['common', 'config'],
   // Serves the page; what is in `web` runs in browsers.

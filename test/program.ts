@@ -57,6 +57,8 @@ const KEPT = [
   'sessions',
   'setup_tokens',
   'sign_in_limits',
+  'rules_directory',
+  'managed_definitions',
 ];
 
 /** Whatever JSON an answer holds: the claims of a spec check its shape. */

@@ -5,6 +5,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { InvalidInput, messageOf } from '../common/errors';
 import { VERSION } from '../common/version';
 import { Client, linesOf, Refused, type Connect } from './client';
+import { addApply } from './commands/apply';
 import { addExport } from './commands/export';
 import { addImport } from './commands/import';
 import { addInit } from './commands/init';
@@ -21,6 +22,7 @@ const COMMANDS: ((program: Command, connect: Connect, env: NodeJS.ProcessEnv, pr
   addExport,
   addPlan,
   addImport,
+  addApply,
   addWhy,
   addStatus,
   addSimulate,

@@ -22,6 +22,18 @@ export interface StatusFacts {
     queues?: { queue: string; waiting: number; active: number; delayed: number }[];
     queuesError?: string;
   };
+  /** Undefined where the token may not read it. */
+  rulesDirectory?: {
+    status: string;
+    folder?: string;
+    appliedAt?: string;
+    files: number;
+    managed: number;
+    mistakes: { file?: string; line?: number; pointer: string; detail: string }[];
+    kept: { kind: string; name: string; detail: string }[];
+    drift: { kind: string; name: string; how: string; changes?: { pointer: string }[] }[];
+    driftTotal: number;
+  };
 }
 
 /** Roles that some process must have. */
@@ -46,6 +58,7 @@ export function statusText(facts: StatusFacts): { text: string; isWell: boolean 
     ...failing.map(([name, { error }]) => `${name}: ${error}`),
     ...missing.map((role) => `no process with the role ${role} lives`),
     ...(system?.queuesError === undefined ? [] : [`queues: ${system.queuesError}`]),
+    ...rulesProblems(facts.rulesDirectory),
     ...troubledLines(facts),
   ];
   const lines = [
@@ -54,6 +67,7 @@ export function statusText(facts: StatusFacts): { text: string; isWell: boolean 
     waiting.length === 0 ? 'nothing waits for a person' : 'waits for a person:',
     ...indented(waiting.map(waitingLine)),
     countsLine(facts),
+    ...rulesLines(facts.rulesDirectory),
     ...systemLines(system),
   ];
   return {
@@ -69,6 +83,43 @@ function troubledLines({ troubled, services: { phases } }: StatusFacts): string[
   );
   const more = (phases.alarm ?? 0) + (phases.unknown ?? 0) - troubled.length;
   return more > 0 ? [...lines, `${more} more services in alarm or unknown`] : lines;
+}
+
+const NAMED_MISTAKES = 10;
+
+/** Returns what is wrong with the rules directory. */
+function rulesProblems(rules: StatusFacts['rulesDirectory']): string[] {
+  if (rules === undefined) return [];
+  const lines = rules.mistakes.slice(0, NAMED_MISTAKES).map(({ file, line, pointer, detail }) => {
+    const where = [file && (line === undefined ? file : `${file}:${line}`), pointer]
+      .filter(Boolean)
+      .join(' ');
+    return `rules directory: ${where === '' ? '' : `${where}: `}${detail}`;
+  });
+  const more = rules.mistakes.length - lines.length;
+  return [
+    ...(rules.status === 'away' ? [`rules directory: nobody looks at ${rules.folder} any more`] : []),
+    ...lines,
+    ...(more > 0 ? [`${more} more mistakes in the rules directory`] : []),
+  ];
+}
+
+/** Returns how the rules directory is, and what others have changed of it. */
+function rulesLines(rules: StatusFacts['rulesDirectory']): string[] {
+  if (rules === undefined) return [];
+  const { status, folder, appliedAt, files, managed, drift, driftTotal, kept } = rules;
+  if (status === 'off') return ['rules directory: off'];
+  const applied = appliedAt === undefined ? 'nothing was applied yet' : `applied at ${appliedAt}`;
+  const lines = [
+    `rules directory: ${status}, ${folder}, ${files} files, ${managed} definitions, ${applied}`,
+    ...drift.map(({ kind, name, how, changes = [] }) => {
+      const where = changes.map(({ pointer }) => pointer).join(', ');
+      return `  ${kind} ${name} is ${how} by others${where === '' ? '' : `: ${where}`}`;
+    }),
+    ...kept.map(({ kind, name, detail }) => `  ${kind} ${name} has left the files and stays: ${detail}`),
+  ];
+  const more = driftTotal - drift.length;
+  return drift.length > 0 && more > 0 ? [...lines, `  ${more} more written by others`] : lines;
 }
 
 function missingRoles(processes: NonNullable<StatusFacts['system']>['processes']): string[] {

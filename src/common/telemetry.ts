@@ -296,6 +296,14 @@ export const telemetry = {
     'polls_oldest_due_seconds',
     'How long the job has waited for a worker that is due longest of those that read services; 0 when none waits',
   ),
+  rulesFilesBroken: shared(
+    'rules_files_broken',
+    'Files of the rules directory with mistakes, or the folder itself; the rules stay as they were',
+  ),
+  rulesDrift: shared(
+    'rules_drift',
+    'Definitions that others have changed or deleted since the rules directory applied them',
+  ),
   held: shared('executions_held', 'Executions that wait because a limit is reached'),
   nameLookups: counter('name_lookups_total', 'Names that the DNS was asked for, by what came of it', [
     'outcome',

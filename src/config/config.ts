@@ -53,6 +53,8 @@ export interface Config {
   readonly secretKeyPrevious?: Buffer;
   /** Folders of the files that definitions may name for secrets; absolute paths. */
   readonly secretsFolders: readonly string[];
+  /** Folder whose rules are applied as they change. */
+  readonly rulesDir: string | undefined;
   readonly killSwitch: boolean;
   /** Largest number of executions that may begin in an hour, of all services together; undefined for any number. */
   readonly maxActionsPerHour?: number;
@@ -267,6 +269,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
         `MONSCALE_SECRETS_DIR: ${folder} holds the data folder, whose passwords and keys no definition may name`,
       );
   }
+  const rulesDir = text('MONSCALE_RULES_DIR');
   const config: Config = {
     roles,
     queues,
@@ -299,6 +302,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     secretKey,
     secretKeyPrevious,
     secretsFolders,
+    rulesDir: rulesDir === undefined ? undefined : resolve(rulesDir),
     killSwitch: choice('MONSCALE_KILL_SWITCH', ['on', 'off'], 'off') === 'on',
     maxActionsPerHour: whole('MONSCALE_MAX_ACTIONS_PER_HOUR', undefined, 1, 1_000_000),
     allowAddresses: networks('MONSCALE_ALLOW_ADDRESSES'),

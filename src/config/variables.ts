@@ -189,6 +189,13 @@ const SERVER_VARIABLES = [
     example: './.monscale/secrets:/run/secrets',
   },
   {
+    name: 'MONSCALE_RULES_DIR',
+    default: 'unset',
+    meaning:
+      'folder of [rules in files](rules-as-code.md#rules-in-a-folder), applied by a process with the role `scheduler` whenever they change: a mounted ConfigMap, a checkout of git-sync, or an ordinary folder',
+    example: '/etc/monscale/rules',
+  },
+  {
     name: 'MONSCALE_KILL_SWITCH',
     default: 'off',
     meaning: '`on`: decisions are taken and recorded, no action is executed',

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { open, readdir, realpath, stat } from 'node:fs/promises';
@@ -99,9 +100,11 @@ class Walk {
       if (entry.name.startsWith('.')) continue;
       if (await this.isFolder(entry, path)) {
         if (depth < DEPTH_AT_MOST) await this.below(path, depth + 1);
-        else this.mistakes.push({ file: path, pointer: '', detail: `is nested deeper than ${DEPTH_AT_MOST}` });
+        else
+          this.mistakes.push({ file: path, pointer: '', detail: `is nested deeper than ${DEPTH_AT_MOST}` });
       } else if (RULES.test(entry.name) && !TESTS.test(entry.name)) this.found.push(path);
-      if (this.found.length > FILES_AT_MOST) throw new Error(`it has more than ${FILES_AT_MOST} files of rules`);
+      if (this.found.length > FILES_AT_MOST)
+        throw new Error(`it has more than ${FILES_AT_MOST} files of rules`);
     }
   }
 
@@ -115,7 +118,8 @@ class Walk {
     // Links to files are looked at when those are read; one that leads nowhere is a mistake there.
     if (target?.isDirectory() !== true) return false;
     const real = await realpath(join(this.root, path));
-    if (isWithin(this.root, real) && !`${this.root}${sep}${path}${sep}`.startsWith(`${real}${sep}`)) return true;
+    if (isWithin(this.root, real) && !`${this.root}${sep}${path}${sep}`.startsWith(`${real}${sep}`))
+      return true;
     this.mistakes.push({ file: path, pointer: '', detail: OUTSIDE });
     return false;
   }
@@ -123,7 +127,8 @@ class Walk {
 
 const OUTSIDE = 'is a link that leads out of the folder, or back up in it';
 
-const isWithin = (root: string, path: string): boolean => path.startsWith(root === sep ? sep : `${root}${sep}`);
+const isWithin = (root: string, path: string): boolean =>
+  path.startsWith(root === sep ? sep : `${root}${sep}`);
 
 async function readRuleFile(
   root: string,
@@ -144,13 +149,13 @@ async function readRuleFile(
       for (let got = -1; got !== 0 && bytes < buffer.length; bytes += got)
         ({ bytesRead: got } = await file.read(buffer, bytes, buffer.length - bytes, bytes));
       if (bytes > FILE_BYTES_AT_MOST) return { detail: TOO_LARGE };
-      return { text: new TextDecoder('utf-8', { fatal: true }).decode(buffer.subarray(0, bytes)), bytes };
+      const content = buffer.subarray(0, bytes);
+      return isUtf8(content) ? { text: content.toString('utf8'), bytes } : { detail: 'is no text in UTF-8' };
     } finally {
       await file.close();
     }
   } catch (error) {
-    const isText = !(error instanceof TypeError);
-    return { detail: isText ? `can't be read: ${messageOf(error)}` : 'is no text in UTF-8' };
+    return { detail: `can't be read: ${messageOf(error)}` };
   }
 }
 

@@ -76,11 +76,7 @@ export class Import {
    * @param errors errors in the document's form
    * @throws InvalidInput, Conflict, VersionMismatch
    */
-  async run(
-    entries: Entries,
-    errors: FieldError[],
-    { dryRun, skip, owner }: ImportOptions,
-  ): Promise<Plan> {
+  async run(entries: Entries, errors: FieldError[], { dryRun, skip, owner }: ImportOptions): Promise<Plan> {
     const { drafts, skipped } = await this.drafted(entries, errors, skip);
     if (errors.length > 0 && !dryRun) throw new InvalidInput(errors);
     if (dryRun) errors.push(...(await this.managedByOthers(entries, drafts)));
@@ -184,7 +180,9 @@ export class Import {
       if (isTried) throw new Tried();
       if (owner === undefined) return;
       await this.ownership.record(manager, owner.manager, drafts);
-      await owner.alongside?.(manager, pruned);
+      const all = SECTION_NAMES.flatMap((section) => changed[section]);
+      const created = all.filter(({ before }) => before === undefined).length;
+      await owner.alongside?.(manager, { ...pruned, created, updated: all.length - created });
     };
     try {
       // Without a change there is no new revision, which all processes would look at.

@@ -16,7 +16,7 @@ export interface Owner {
   /** True to delete what the manager has, and the document does not. */
   prune: boolean;
   /** Runs at the end of the transaction, with what was done; throws to undo it. */
-  alongside?: (manager: EntityManager, done: Pruned) => Promise<void>;
+  alongside?: (manager: EntityManager, done: Done) => Promise<void>;
 }
 
 /** What became of definitions that a document no longer has. */
@@ -24,6 +24,12 @@ export interface Pruned {
   deleted: { kind: Kind; name: string }[];
   /** Those that are still in use, by whom; services of them are disabled. */
   kept: { kind: Kind; name: string; detail: string }[];
+}
+
+/** What an import has done; of what was created and changed the numbers. */
+export interface Done extends Pruned {
+  created: number;
+  updated: number;
 }
 
 /** Definitions that the document no longer has, by section. */
@@ -64,7 +70,8 @@ export class Ownership {
       for (const section of REMOVAL_ORDER) {
         const room = this.rooms.of[section];
         const names = kept.filter(({ kind }) => kind === SECTIONS[section]).map(({ name }) => name);
-        for (const row of await room.store.findMany(names)) if (await isFree(entities, room, row)) return true;
+        for (const row of await room.store.findMany(names))
+          if (await isFree(entities, room, row)) return true;
       }
       return false;
     });

@@ -5,6 +5,7 @@ import { statusText, type StatusFacts } from '../status-text';
 /** Exit code when something is wrong or waits for a person. */
 const NOT_WELL = 2;
 const FORBIDDEN = 403;
+const NOT_FOUND = 404;
 const SHOWN = 10;
 /** What executions wait for a person for. */
 const WAITING = ['awaiting_approval', 'unknown'];
@@ -24,13 +25,14 @@ export function addStatus(program: Command, connect: Connect): void {
 }
 
 async function factsFrom(client: Client): Promise<StatusFacts> {
-  const [killSwitch, services, troubled, system, ...waiting] = await Promise.all([
+  const [killSwitch, services, troubled, system, rulesDirectory, ...waiting] = await Promise.all([
     client.get<StatusFacts['killSwitch']>('/kill-switch'),
     client.get<StatusFacts['services']>('/services/counts?enabled=true'),
     client.get<{ items: StatusFacts['troubled'] }>(
       `/services?phase=alarm,unknown&enabled=true&sort=severity&include=state&limit=${SHOWN}`,
     ),
     client.get<StatusFacts['system']>('/system').catch(ifRefused),
+    client.get<StatusFacts['rulesDirectory']>('/rules-directory').catch(ifUnknown),
     ...WAITING.map(async (status) => {
       const { items, total, totalAtLeast } = await client.get<Waiting>(
         `/executions?status=${status}&limit=${SHOWN}`,
@@ -38,7 +40,7 @@ async function factsFrom(client: Client): Promise<StatusFacts> {
       return { status, items, total: total ?? totalAtLeast ?? items.length };
     }),
   ]);
-  return { killSwitch, services, troubled: troubled.items, system, waiting };
+  return { killSwitch, services, troubled: troubled.items, system, rulesDirectory, waiting };
 }
 
 interface Waiting {
@@ -51,4 +53,10 @@ interface Waiting {
 function ifRefused(error: unknown): undefined {
   if (error instanceof Refused && error.status === FORBIDDEN) return undefined;
   throw error;
+}
+
+/** A server of an earlier version has none. */
+function ifUnknown(error: unknown): undefined {
+  if (error instanceof Refused && error.status === NOT_FOUND) return undefined;
+  return ifRefused(error);
 }
