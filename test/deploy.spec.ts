@@ -1,9 +1,17 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Ajv from 'ajv';
-import { parse, stringify } from 'yaml';
+import { parse, parseAllDocuments, stringify } from 'yaml';
 import { registry } from '../src/common/telemetry';
 import { QUEUES, readConfig, ROLES, type Config } from '../src/config/config';
 import { AddressRefused, refuseAddress } from '../src/targets/address-guard';
@@ -330,6 +338,52 @@ const selects = (selector: Json, workload: Json): boolean =>
       for (const object of objects)
         if (object.kind !== 'Namespace') expect([named(object), object.metadata.namespace]).toEqual([named(object), 'monscale']);
     }); // prettier-ignore
+});
+
+(hasKubectl ? describe : describe.skip)('the component rules-directory', () => {
+  const page = read('docs/kubernetes.md');
+  const overlay: Json = {
+    apiVersion: 'kustomize.config.k8s.io/v1beta1',
+    kind: 'Kustomization',
+    // As the page shows it.
+    ...parse(/```yaml\n# Rules from a ConfigMap\n([\s\S]*?)```/.exec(page)?.[1] ?? ''),
+    resources: ['../deploy/overlays/small'],
+    components: ['../deploy/components/rules-directory'],
+  };
+
+  function renderedOverlay(): Json[] {
+    // kustomize takes resources from below a folder of its own, or by relative paths.
+    const folder = mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'overlay-'));
+    cpSync(join(ROOT, 'deploy/kubernetes'), join(folder, 'deploy'), { recursive: true });
+    mkdirSync(join(folder, 'mine', 'rules'), { recursive: true });
+    for (const file of overlay.configMapGenerator[0].files)
+      writeFileSync(join(folder, 'mine', file), 'monscale: 1\n');
+    writeFileSync(join(folder, 'mine', 'kustomization.yaml'), stringify(overlay));
+    const text = execFileSync('kubectl', ['kustomize', join(folder, 'mine')], { encoding: 'utf8' });
+    return parseAllDocuments(text).map((document) => document.toJS());
+  }
+
+  test('mounts the ConfigMap of the page, as a whole, in the schedulers alone', () => {
+    const objects = renderedOverlay();
+    expect(objects.flatMap(problemsOf)).toEqual([]);
+    const [scheduler, ...more] = workloadsOf(objects).filter((workload) =>
+      podOf(workload).volumes.some(({ name }: Json) => name === 'rules'),
+    );
+    expect([named(scheduler), more]).toEqual(['Deployment monscale-scheduler', []]);
+    const [container] = podOf(scheduler).containers;
+    const { rulesDir, roles, unknownVariables } = readConfig(environmentOf(objects, container, SECRETS));
+    expect([roles, unknownVariables]).toEqual([['scheduler'], []]);
+    expect(container.volumeMounts.find(({ name }: Json) => name === 'rules')).toEqual({
+      name: 'rules',
+      mountPath: rulesDir,
+      readOnly: true,
+    });
+    const volume = podOf(scheduler).volumes.find(({ name }: Json) => name === 'rules');
+    const map = ofKind(objects, 'ConfigMap').find(({ metadata }) => metadata.name === volume.configMap.name);
+    // Of this very name: one with a hash would start the pods anew.
+    expect(map?.metadata.namespace).toBe('monscale');
+    expect(Object.keys(map?.data).every((file) => /\.ya?ml$/.test(file))).toBe(true);
+  });
 });
 
 describe('rules and dashboard', () => {
