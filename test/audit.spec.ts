@@ -439,6 +439,7 @@ describe('every route that changes something leaves exactly one entry', () => {
         const passwords = { password: PASSWORD, newPassword: secret('the next long password') };
         return ['/session/password', passwords, { cookie, Authorization: '', Origin: program.url, 'Sec-Fetch-Site': 'same-origin' }];
       },
+      'DELETE /rules-directory': () => ['/rules-directory'],
       'POST /import': () => ['/import', { monscale: 1, actions: [{ name: 'imported', type: 'log_message', params: { message: 'x' } }] }],
     } satisfies typeof calls);
     for (const path of ['/services', '/sources', '/users']) last(path, path === '/services' ? 'walked-rule' : path === '/users' ? 'walker' : 'walked-source');

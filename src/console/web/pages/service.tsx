@@ -6,6 +6,7 @@ import { useName } from '../app/filters';
 import { serviceQuery } from '../api/queries';
 import type { Service } from '../api/shapes';
 import { Labels } from '../parts/labels';
+import { ManagedBadge } from '../parts/managed';
 import { Failure, Page, Waiting } from '../parts/page';
 import { ServiceActions } from './service/actions';
 import { Charts } from './service/charts';
@@ -31,13 +32,14 @@ export function ServicePage() {
 }
 
 function Found({ service, error }: { service: Service; error: unknown }) {
-  const { id, name, description, labels, mode, enabled } = service;
+  const { id, name, description, labels, mode, enabled, managedBy } = service;
   return (
     <Page title={name} actions={<ServiceActions service={service} />}>
       <Failure error={error} />
       <Group gap="xs">
         {enabled ? null : <Badge variant="default">disabled</Badge>}
         <Badge variant="default">mode {mode}</Badge>
+        <ManagedBadge by={managedBy} />
         <Labels labels={labels} />
       </Group>
       {description === '' ? null : <p style={{ margin: 0, whiteSpace: 'pre-wrap' }}>{description}</p>}
