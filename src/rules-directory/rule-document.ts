@@ -27,7 +27,9 @@ export async function documentOf(files: readonly RuleFile[]): Promise<RuleDocume
     const wrong: FieldError[] = [];
     const found = entriesOf(await parsed(text, wrong), wrong);
     // What is no YAML is said once, not also that it is no object.
-    errors.push(...wrong.slice(0, wrong[0]?.detail.startsWith('is no YAML') ? 1 : MISTAKES_AT_MOST).map(inFile));
+    errors.push(
+      ...wrong.slice(0, wrong[0]?.detail.startsWith('is no YAML') ? 1 : MISTAKES_AT_MOST).map(inFile),
+    );
     for (const section of SECTION_NAMES)
       entries[section].push(
         ...found[section].map((entry) => ({

@@ -50,7 +50,9 @@ class ImportQuery {
   })
   set?: string;
 
-  @Choice(['true', 'false'], { description: 'true: deletes what belongs to `set` and the document no longer has' })
+  @Choice(['true', 'false'], {
+    description: 'true: deletes what belongs to `set` and the document no longer has',
+  })
   prune = 'false';
 
   @Choice(['true', 'false'], {
@@ -127,7 +129,9 @@ export class TransferController {
     schema: { type: 'object', description: 'A document of GET /export, or the list monscale 2014 exported' },
   })
   @Answers(PLAN)
-  @ApiOperation({ summary: 'Creates and changes what a document defines, all or nothing; deletes only by `prune`' })
+  @ApiOperation({
+    summary: 'Creates and changes what a document defines, all or nothing; deletes only by `prune`',
+  })
   async import(
     @Body() body: unknown,
     @Query() query: unknown,
@@ -145,7 +149,9 @@ export class TransferController {
     }
     const has = { metrics: new Set(this.metrics.types()), actions: new Set(this.actions.types()) };
     if (owner !== undefined)
-      throw new InvalidInput([{ pointer: '/set', detail: 'is for a document, not for what monscale 2014 exported' }]);
+      throw new InvalidInput([
+        { pointer: '/set', detail: 'is for a document, not for what monscale 2014 exported' },
+      ]);
     const { entries, thresholds, notes, errors: wrong } = await entriesOf2014(document, has);
     errors.push(...wrong);
     if (!options.skip) errors.push(...thresholds.flatMap((threshold) => threshold.errors));
