@@ -86,6 +86,7 @@ import { PollsProcessor } from './rules/polls.processor';
 import { RulesModule } from './rules/rules.module';
 import { ServiceList } from './rules/service-list';
 import { ServicesBulkController } from './rules/services-bulk.controller';
+import { HeldExecutionsController } from './actions/held-executions.controller';
 import { ActionsBulkController } from './actions/actions-bulk.controller';
 import { InfrastructuresBulkController } from './infrastructures/infrastructures-bulk.controller';
 import { ServiceListController } from './rules/service-list.controller';
@@ -152,6 +153,7 @@ const CONTROLLERS: Record<Role, Type[]> = {
     ServiceStatesController,
     SamplesController,
     ServicesController,
+    HeldExecutionsController,
     ExecutionsController,
     ApprovalController,
     AlertsController,

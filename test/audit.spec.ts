@@ -383,6 +383,7 @@ describe('every route that changes something leaves exactly one entry', () => {
         await world.rows(`UPDATE executions SET status = 'unknown' WHERE id = $1`, [four]);
         return [`/executions/${four}/resolve`, { status: 'succeeded', note: 'looked' }];
       },
+      'POST /executions/resume': () => ['/executions/resume', { executions: [one] }],
       'POST /executions/retry': () => ['/executions/retry', { status: 'cancelled', service: 'walked-executions' }],
       'POST /infrastructures/{ref}/end-freeze': async () => {
         await world.rows(

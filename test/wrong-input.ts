@@ -176,6 +176,7 @@ const BODIES: Record<string, Json[]> = {
   ],
   'POST /api/v1/actions/{ref}/test': [{ dryRun: true, variables: { nodes: { current: 1 }, service: {} } }],
   'POST /api/v1/executions/retry': [{ status: 'failed', service: 'watch', action: 'tell', ...RANGE }],
+  'POST /api/v1/executions/resume': [{ executions: [NOBODY], dryRun: true }],
   'POST /api/v1/executions/{id}/resolve': [{ status: 'failed', note: 'n' }],
   'POST /api/v1/executions/{id}/approve': [{ note: 'n' }],
   'POST /api/v1/executions/{id}/reject': [{ note: 'n' }],

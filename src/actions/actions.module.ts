@@ -8,6 +8,7 @@ import { ApprovalLinks } from './approval-links';
 import { AwaitingRequests } from './awaiting-requests';
 import { Claims } from './claims';
 import { Executions } from './executions';
+import { HeldExecutions } from './held-executions';
 import { ACTION_MAPPINGS } from './mappings';
 import { TestExecutions } from './test-executions';
 import { WaitingExecutions } from './waiting-executions';
@@ -24,6 +25,7 @@ import { WaitingExecutions } from './waiting-executions';
     AwaitingRequests,
     Claims,
     Executions,
+    HeldExecutions,
     TestExecutions,
     WaitingExecutions,
   ],
@@ -35,6 +37,7 @@ import { WaitingExecutions } from './waiting-executions';
     AwaitingRequests,
     Claims,
     Executions,
+    HeldExecutions,
     TestExecutions,
     WaitingExecutions,
   ],

@@ -6,6 +6,7 @@ export type ExecutionStatus =
   | 'awaiting_approval'
   | 'running'
   | 'waiting'
+  | 'held'
   | 'succeeded'
   | 'failed'
   | 'unknown'

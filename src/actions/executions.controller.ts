@@ -152,7 +152,7 @@ export class ExecutionsController {
   @Needs('operator')
   @HttpCode(200)
   @ApiBody({ type: Resolution })
-  @ApiOperation({ summary: 'Say what came of an unknown one' })
+  @ApiOperation({ summary: 'Say what came of an unknown one, or of one that is held after a restore' })
   @Answers(EXECUTION)
   async resolve(@Param('id') id: string, @Body() body: unknown) {
     const { status, note } = checked(Resolution, body);

@@ -277,8 +277,8 @@ export class Executions {
     await this.change(id, CANCEL, (sql) =>
       sql.rows<Changed>(
         `UPDATE executions SET status = 'cancelled', finished_at = $2, next_attempt_at = NULL, held = NULL,
-           attempts = attempts || CASE WHEN status = 'waiting' THEN $4::jsonb ELSE $3::jsonb END
-         WHERE id = $1 AND status IN ('queued', 'awaiting_approval', 'waiting') RETURNING tries, status`,
+           attempts = attempts || CASE WHEN 'waiting' IN (status, held->>'was') THEN $4::jsonb ELSE $3::jsonb END
+         WHERE id = $1 AND status IN ('queued', 'awaiting_approval', 'waiting', 'held') RETURNING tries, status`,
         [
           id,
           now,
@@ -327,7 +327,7 @@ export class Executions {
     );
   }
 
-  /** Ends an `unknown` execution with what a person has found out at the target. */
+  /** Ends an `unknown` execution, or a held one, with what a person has found out at the target. */
   async resolve(id: string, status: 'succeeded' | 'failed', note: string): Promise<void> {
     await this.mayChange(id, 'operator');
     const now = this.clock.now();
@@ -336,8 +336,8 @@ export class Executions {
       RESOLVE,
       (sql) =>
         sql.rows<Changed>(
-          `UPDATE executions SET status = $2, finished_at = $3, attempts = attempts || $4::jsonb
-           WHERE id = $1 AND status = 'unknown' RETURNING tries, status`,
+          `UPDATE executions SET status = $2, finished_at = $3, held = NULL, attempts = attempts || $4::jsonb
+           WHERE id = $1 AND status IN ('unknown', 'held') RETURNING tries, status`,
           [id, status, now, personally(now, undefined, `resolved as ${status} by ${person()}: ${note}`)],
         ),
       { note },
@@ -411,11 +411,11 @@ const RETRY: Deed = { action: 'retry', verb: 'retried', from: ['failed', 'unknow
 const CANCEL: Deed = {
   action: 'cancel',
   verb: 'cancelled',
-  from: ['queued', 'awaiting_approval', 'waiting'],
+  from: ['queued', 'awaiting_approval', 'waiting', 'held'],
 };
 const APPROVE: Deed = { action: 'approve', verb: 'approved', from: ['awaiting_approval'] };
 const REJECT: Deed = { action: 'reject', verb: 'rejected', from: ['awaiting_approval'] };
-const RESOLVE: Deed = { action: 'resolve', verb: 'resolved', from: ['unknown'] };
+const RESOLVE: Deed = { action: 'resolve', verb: 'resolved', from: ['unknown', 'held'] };
 
 /** Number of ids that the audit has of executions that were retried together. */
 const IDS_NOTED = 100;

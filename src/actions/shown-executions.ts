@@ -11,7 +11,7 @@ import type { Attempt, ExecutionStatus } from './execution';
 import { decimal, list, moment, object, oneOf, shape, someObject, text, uuid, whole } from '../common/shapes';
 
 const STATUSES: readonly ExecutionStatus[] = [
-  'queued', 'awaiting_approval', 'running', 'waiting', 'succeeded', 'failed', 'unknown', 'cancelled', 'shadowed',
+  'queued', 'awaiting_approval', 'running', 'waiting', 'held', 'succeeded', 'failed', 'unknown', 'cancelled', 'shadowed',
 ]; // prettier-ignore
 
 /** Filters of the list of executions. */

@@ -11,6 +11,8 @@ import { addImport } from './commands/import';
 import { addInit } from './commands/init';
 import { addMigrate } from './commands/migrate';
 import { addPlan } from './commands/plan';
+import { addRestored } from './commands/restored';
+import { addResume } from './commands/resume';
 import { addRotateKey } from './commands/rotate-key';
 import { addSimulate } from './commands/simulate';
 import { addStart } from './commands/start';
@@ -30,6 +32,8 @@ const COMMANDS: ((program: Command, connect: Connect, env: NodeJS.ProcessEnv, pr
   addInit,
   addRotateKey,
   addMigrate,
+  addResume,
+  addRestored,
   addStart,
 ];
 

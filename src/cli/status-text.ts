@@ -42,6 +42,7 @@ const NAMED = 5;
 
 const WAITS: Record<string, (count: number) => string> = {
   awaiting_approval: (count) => `${count} to approve or reject`,
+  held: (count) => `${count} held after a restore: see monscale resume --dry-run`,
   unknown: (count) => `${count} unknown: nobody can tell what came of ${count === 1 ? 'it' : 'them'}`,
 };
 

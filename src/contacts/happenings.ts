@@ -72,7 +72,7 @@ const endedAs = (status: 'failed' | 'unknown', said: string): Happening => ({
   concerns: `${BY_LABELS} AND i.since >= (c.asked_since->>'${status}')::timestamptz`,
   about: BY_ID_OF_EXECUTION,
   // While it is tried again nothing is known yet.
-  isOver: `e.status IS NULL OR e.status NOT IN ('queued', 'running', 'waiting')
+  isOver: `e.status IS NULL OR e.status NOT IN ('queued', 'running', 'waiting', 'held')
     AND NOT (e.status = '${status}' AND ${exactly('e.finished_at')} = n.occurrence)`,
   // One that ended so again is told as another time; of one that is gone nobody knows.
   how: `CASE WHEN e.status <> '${status}'

@@ -1,4 +1,4 @@
-import { Pool, type PoolConfig } from 'pg';
+import { Pool, type ClientBase, type PoolConfig } from 'pg';
 import { DataSource } from 'typeorm';
 import { BelievedSources1764200000000 } from '../../migrations/1764200000000-believed-sources';
 import { heard } from '../common/heard';
@@ -45,6 +45,7 @@ import { Contacts1765500000000 } from '../../migrations/1765500000000-contacts';
 import { Processes1765600100000 } from '../../migrations/1765600100000-processes';
 import { Events1765600000000 } from '../../migrations/1765600000000-events';
 import { ManagedDefinitions1765900000000 } from '../../migrations/1765900000000-managed-definitions';
+import { Installation1765850000000 } from '../../migrations/1765850000000-installation';
 import { ENTITIES } from './entities';
 
 /** Time after which an unanswered query fails, milliseconds: a server or network that has gone silent never answers. */
@@ -69,12 +70,13 @@ const KEPT = 2;
  * Returns the pool that TypeORM and most of our own SQL share. It pipelines: statements issued together are sent
  * together.
  */
-export function createDataSource(url: string): DataSource {
-  return dataSource(url, { ...TIMEOUTS, min: KEPT, max: AT_ONCE, pipeline: true });
+export function createDataSource(url: string, onConnect?: OnConnect): DataSource {
+  return dataSource(url, { ...TIMEOUTS, min: KEPT, max: AT_ONCE, pipeline: true, onConnect });
 }
 
 /** Returns connections for COPY, which can't be pipelined. */
-export const createCopyPool = (url: string): Pool => createPool(url, { max: COPIES_AT_ONCE });
+export const createCopyPool = (url: string, onConnect: OnConnect): Pool =>
+  createPool(url, { max: COPIES_AT_ONCE }, onConnect);
 
 /**
  * Settings of keyed connections. JIT is off since a table of one row, without an index, would be read at a cost that
@@ -87,13 +89,10 @@ export const BY_KEYS = `SET plan_cache_mode = force_generic_plan; SET enable_seq
  * would then read all of it for good: so statements must look up every table by keys, with `= ANY` or a LATERAL with
  * LIMIT 1 beside any join.
  */
-export const createKeyedPool = (url: string): Pool =>
-  createPool(url, {
-    max: AT_ONCE,
-    pipeline: true,
-    // The pool waits for it, though its type does not say so.
-    // eslint-disable-next-line @typescript-eslint/no-misused-promises
-    onConnect: (client) => client.query(BY_KEYS).then(() => undefined),
+export const createKeyedPool = (url: string, onConnect: OnConnect): Pool =>
+  createPool(url, { max: AT_ONCE, pipeline: true }, async (client) => {
+    await onConnect(client);
+    await client.query(BY_KEYS);
   });
 
 /** Opens the connections that a pool keeps, as far as the server has room for them. */
@@ -102,8 +101,14 @@ export async function openKept(pool: Pool): Promise<void> {
   for (const one of opened) if (one.status === 'fulfilled') one.value.release();
 }
 
-function createPool(url: string, given: PoolConfig): Pool {
+/** Work on a new connection, which the pool waits for; what it throws ends the connection. */
+export type OnConnect = (client: ClientBase) => Promise<void>;
+
+function createPool(url: string, given: PoolConfig, onConnect: OnConnect): Pool {
   const pool = new Pool({
+    // The pool waits for it, though its type does not say so.
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises
+    onConnect,
     connectionString: url,
     application_name: APPLICATION,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -170,6 +175,7 @@ function dataSource(url: string, extra: object): DataSource {
       Events1765600000000,
       Processes1765600100000,
       UnknownExecutions1765700000000,
+      Installation1765850000000,
       LookedUpByKeys1765860000000,
       ManagedDefinitions1765900000000,
     ],

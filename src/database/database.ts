@@ -6,9 +6,10 @@ import { programClock } from '../common/clock';
 import { heard } from '../common/heard';
 import { messageOf, Unavailable } from '../common/errors';
 import { assertSameKey, WrongKey } from './secret-key';
-import { createCopyPool, createDataSource, createKeyedPool, openKept } from './data-source';
+import { createCopyPool, createDataSource, createKeyedPool, openKept, type OnConnect } from './data-source';
+import { DatabaseGuard, recognise, restorationText } from './installation';
 import { assertMigrated, knownTo, migrate } from './migrate';
-import { assertKnown, WrongDatabase } from './schema';
+import { assertKnown, WrongDatabase, type Ask } from './schema';
 import { asUnavailable, isReadOnly, SqlPool, type Copying, type Sql, type StatementName } from './sql-pool';
 
 const RECONNECT_MS = 1_000;
@@ -30,7 +31,7 @@ const FIRST_SYNCS = 3;
  * Access to PostgreSQL.
  *
  * Not open yet: start-up goes on after 20 s at most, the process is not ready, and connecting is tried every second.
- * Open: migrated, the key checked, the clock synced. Closed: at shutdown, or when the database is another program's.
+ * Open: migrated, the key checked, recognised, the clock synced. Closed: at shutdown, or when the database is another program's.
  * While PostgreSQL is away every query fails with `Unavailable`.
  */
 @Injectable()
@@ -45,6 +46,12 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
    * statistics say at the time.
    */
   readonly keyed: SqlPool;
+  /** A process that finds another database ends: what it remembers is of the one before. */
+  private readonly guard = new DatabaseGuard((error) => {
+    setImmediate(() => {
+      throw error;
+    });
+  });
   private connecting?: Promise<void>;
   /** Reason why it can't be used, before it ever could. */
   private whyNot = 'no connection was made yet';
@@ -53,9 +60,11 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   private closed = false;
 
   constructor(@Inject(CONFIG) private readonly config: Config) {
-    this.source = createDataSource(config.databaseUrl!);
-    this.copies = this.own(createCopyPool(config.databaseUrl!));
-    this.keyed = this.own(createKeyedPool(config.databaseUrl!));
+    const sameDatabase: OnConnect = (client) =>
+      this.guard.check(async (text) => (await client.query(text)).rows as never);
+    this.source = createDataSource(config.databaseUrl!, sameDatabase);
+    this.copies = this.own(createCopyPool(config.databaseUrl!, sameDatabase));
+    this.keyed = this.own(createKeyedPool(config.databaseUrl!, sameDatabase));
   }
 
   private own(pool: Pool): SqlPool {
@@ -96,6 +105,7 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
         this.typeormPool.on('connect', heard);
         await this.migrate();
         await assertSameKey((text, values) => this.source.query(text, values), this.config);
+        await this.recognise();
         for (let times = 0; times < FIRST_SYNCS; times++) await this.syncClock();
         await Promise.all(this.ownPools.map(openKept));
         this.isOpen = true;
@@ -108,6 +118,15 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
         await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
       }
     }
+  }
+
+  /** Holds what was open, where the database was restored, before anything is done with it. */
+  private async recognise(): Promise<void> {
+    const { identity, restored } = await this.source.transaction((manager) =>
+      recognise((text, values) => manager.query(text, values)),
+    );
+    if (restored !== undefined) this.logger.warn(restorationText(restored));
+    this.guard.begin(identity);
   }
 
   private tellWhyNot(why: string): void {
@@ -171,7 +190,10 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
       if (isReadOnly(error)) this.renew();
       throw error;
     }
-    await assertKnown((sql, values) => this.rows(sql, values) as Promise<never>, knownTo(this.source));
+    const ask: Ask = (sql, values) => this.rows(sql, values) as Promise<never>;
+    // One that was restored in place has the connections that there were.
+    await this.guard.check(ask);
+    await assertKnown(ask, knownTo(this.source));
   }
 
   /** Drops idle connections: new ones may reach the server that accepts writes now. */

@@ -7,7 +7,7 @@ import { Database } from '../database/database';
 const EVERY_MS = 15_000;
 
 /** States of executions that a person or a worker has to do something about. */
-const OPEN = ['queued', 'awaiting_approval', 'running', 'waiting', 'unknown'] as const;
+const OPEN = ['queued', 'awaiting_approval', 'running', 'waiting', 'held', 'unknown'] as const;
 
 interface ServicesRow {
   phase: string;

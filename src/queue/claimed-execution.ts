@@ -64,5 +64,9 @@ export const NOW_TEXT = `to_char(statement_timestamp() AT TIME ZONE 'UTC', 'YYYY
 /** Moment at which a lease ends that begins now, for an action `a`. */
 export const LEASE_END = `${NOW} + make_interval(secs => ${LEASE_SECONDS})`;
 
-/** Condition that the kill switch is off. While it is on, decisions go on and executions wait. */
-export const MAY_ACT = 'NOT (SELECT is_on FROM kill_switch)';
+/**
+ * Condition that the kill switch is off, and that these are the tables that were recognised: what is restored in place,
+ * under processes that run, acts for none of them. While it is false, decisions go on and executions wait.
+ */
+export const MAY_ACT = `(NOT (SELECT is_on FROM kill_switch)
+  AND (SELECT table_oid FROM installation) = to_regclass('installation')::oid::bigint)`;

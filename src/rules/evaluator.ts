@@ -22,6 +22,7 @@ import { FeedingAlerts } from './feeding-alerts';
 import { Ledger } from './ledger';
 import type { LedgerEntry } from './ledger-entry';
 import { readParents } from './parents';
+import { holdWhatIsOld } from './restored-triggers';
 import { Observer } from './observer';
 import { caughtUp, latestOf, type ServiceObservation } from './service-observation';
 
@@ -270,7 +271,7 @@ export class Evaluator {
     places: SlotReservation,
     alongside?: Alongside,
   ): Promise<Committed> {
-    const [{ states: locked, silences }, , feeding, parents] = await Promise.all([
+    const [{ states: locked, silences, restoredAt }, , feeding, parents] = await Promise.all([
       this.ledger.lock(
         sql,
         observations.map(({ snapshot }) => snapshot.compiled.service),
@@ -306,6 +307,7 @@ export class Evaluator {
     const { entries, infrastructures, waiting, reasons } = decision;
     for (const reason of reasons) telemetry.evaluations.inc({ reason });
     await this.feedingAlerts.complete(sql, entries);
+    if (restoredAt !== undefined) await holdWhatIsOld(sql, entries, locked, restoredAt);
     return { entries, begun: await this.ledger.write(sql, entries, infrastructures, places), waiting };
   }
 

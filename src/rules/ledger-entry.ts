@@ -41,6 +41,8 @@ export interface EntryTrigger {
   /** Alerts that feed the service, newest first, as templates get them. */
   told: readonly ToldAlert[];
   toldTotal: number;
+  /** Why its executions are held for a person; undefined where they are not. */
+  held?: string;
   executions: { id: string; action: string }[];
   /** Executions that tell people of those that wait for approval. */
   requests: { id: string; action: string; execution: string }[];

@@ -11,7 +11,6 @@ import type { Scalings } from '../engine/types';
 import { readAsks, writeAsks } from './asks';
 import { NOTHING_KEPT, type InfrastructureChanges, type InfrastructureMemory } from './batch-capacity';
 import type { LedgerEntry, LockedState } from './ledger-entry';
-import type { CompiledService } from './compiled-service';
 import { CLOSE_DECISIONS, INSERT_DECISIONS, SET_BACK_DECISIONS } from './sql/decisions';
 import { INSERT_EXECUTIONS, INSERT_REQUESTS } from './sql/executions';
 import {
@@ -38,6 +37,8 @@ export interface Locked {
   states: Map<string, LockedState>;
   /** Revision of the silences; undefined where no service is there any more. */
   silences?: string;
+  /** Moment at which the database was found to be restored, until a person lets it go on. */
+  restoredAt?: Date;
 }
 
 /** State, ledger, triggers and executions in PostgreSQL: locked in one order by all processes, written in batches. */
@@ -69,7 +70,7 @@ export class Ledger {
       one.decisionId = decision_id;
       one.nextMoment = next_moment?.getTime();
     }
-    return { states: locked, silences: rows[0]?.silences };
+    return { states: locked, silences: rows[0]?.silences, restoredAt: rows[0]?.restored_at ?? undefined };
   }
 
   /** Locks infrastructures until the transaction ends, so that two rules never take the same place. */
@@ -160,7 +161,9 @@ export class Ledger {
 }
 
 const requestsOf = (entries: readonly TriggerEntry[]) =>
-  entries.flatMap((entry) => entry.trigger.requests.map((request) => ({ entry, ...request })));
+  entries
+    .filter(({ trigger }) => trigger.held === undefined)
+    .flatMap((entry) => entry.trigger.requests.map((request) => ({ entry, ...request })));
 
 /**
  * Writes executions; those that may begin at once do, where a slot is free.
@@ -176,7 +179,7 @@ async function writeExecutions(
     entry.trigger.executions.map((execution) => ({ entry, ...execution })),
   );
   if (asked.length === 0) return [];
-  const eager = asked.filter(({ entry }) => mayBegin(entry.compiled)).map(({ id }) => id);
+  const eager = asked.filter(({ entry }) => mayBegin(entry)).map(({ id }) => id);
   const reserved = places.reserve(eager.length);
   const beginning = new Set(eager.slice(0, reserved?.count ?? 0));
   const executions = asked.map((one) => ({
@@ -187,5 +190,5 @@ async function writeExecutions(
 }
 
 /** Tells whether executions of a service may begin with their decision. */
-const mayBegin = ({ rule, service }: CompiledService): boolean =>
-  rule.mode === 'auto' && service.maxActionsPerHour === null;
+const mayBegin = ({ compiled: { rule, service }, trigger }: TriggerEntry): boolean =>
+  rule.mode === 'auto' && service.maxActionsPerHour === null && trigger.held === undefined;

@@ -14,7 +14,7 @@ import { nodesChange } from '../engine/explain';
 import type { Direction, Nodes } from '../engine/types';
 import { Ledger } from './ledger';
 
-const WAITS_FOR_A_PERSON = `('awaiting_approval', 'failed', 'unknown', 'cancelled')`;
+const WAITS_FOR_A_PERSON = `('awaiting_approval', 'failed', 'unknown', 'cancelled', 'held')`;
 /** Time after the decision from which a first try is late, seconds: a limit or the kill switch held it. */
 const LATE_SECONDS = 5;
 

@@ -5,6 +5,7 @@
  * `npm run campaign fuzz -- --seconds 3600 --seed 7`, the same: what came of it, at the end.
  * `npm run campaign hostile -- --minutes 60 --seed 7 --only redis`, the same: a line per mischief, and what came of it, at
  * the end; `--only` narrows it to those whose names have that in them.
+ * `npm run campaign restore`, on what `npm run build` made: what became of each execution that was open in a backup.
  * `npm run campaign rules -- --stories 100000 --seed 7`, on the sources: a line per 10,000 stories.
  * `npm run campaign snmp -- --messages 10000 --seed 7`, on the sources: a line per 1,000 messages.
  * Exit code 1 on a violation.
@@ -17,10 +18,11 @@ import { alertsCampaign } from './alerts';
 import { crashCampaign, onEmbeddedServers, type MomentReport } from './crash';
 import { fuzzCampaign } from './fuzz';
 import { hostileCampaign } from './hostile';
+import { fateTable, restoreCampaign } from './restore';
 import { rulesCampaign } from './rules';
 import { snmpCampaign } from './snmp';
 
-const CAMPAIGNS = { actions, alerts, crash, fuzz, hostile, rules, snmp };
+const CAMPAIGNS = { actions, alerts, crash, fuzz, hostile, restore, rules, snmp };
 
 interface Options {
   seed: number;
@@ -134,6 +136,17 @@ function print(report: MomentReport): void {
   console.log(
     `${cells.map(([cell, width]) => String(cell).padStart(width)).join('')}  ${violations.join('; ') || 'none'}`,
   );
+}
+
+async function restore(): Promise<boolean> {
+  const { fates, told, dryRun, byOldAlerts, violations } = await onTestServersOfOurOwn(() =>
+    restoreCampaign(),
+  );
+  console.log(
+    `${told}\n\n${fateTable(fates)}\n\n${dryRun}\nby alerts of before: ${JSON.stringify(byOldAlerts)}`,
+  );
+  for (const violation of violations) console.log(violation);
+  return violations.length === 0;
 }
 
 async function rules({ stories, seed }: Options): Promise<boolean> {

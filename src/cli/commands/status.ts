@@ -8,7 +8,7 @@ const FORBIDDEN = 403;
 const NOT_FOUND = 404;
 const SHOWN = 10;
 /** What executions wait for a person for. */
-const WAITING = ['awaiting_approval', 'unknown'];
+const WAITING = ['awaiting_approval', 'unknown', 'held'];
 
 /** Adds `monscale status`, which says what is wrong now and what waits. */
 export function addStatus(program: Command, connect: Connect): void {

@@ -33,7 +33,8 @@ export const INSERT_EXECUTIONS = new BatchStatement<NewExecution, ClaimedExecuti
     service_id: uuid(({ entry }) => entry.compiled.service.id),
     service_name: text(({ entry }) => entry.compiled.service.name),
     action_id: uuid(({ action }) => action),
-    status: text(({ entry }) => STATUS[entry.compiled.rule.mode]),
+    status: text(({ entry }) => statusOf(entry)),
+    held: json(({ entry }) => heldOf(entry)),
     justification: text(({ entry }) => entry.trigger.justification),
     variables: json(({ entry }) => variablesOf(entry)),
     expires_at: timestamp(({ entry }) => expiryOf(entry)),
@@ -42,9 +43,9 @@ export const INSERT_EXECUTIONS = new BatchStatement<NewExecution, ClaimedExecuti
   },
   ({ names, items }) =>
     `WITH e AS (
-       INSERT INTO executions (id, trigger_id, service_id, service_name, action_id, action_name, status, justification,
+       INSERT INTO executions (id, trigger_id, service_id, service_name, action_id, action_name, held, status, justification,
          variables, next_attempt_at, expires_at, created_at, finished_at, tries, started_at, lease_owner, lease_until, claim_number, attempts)
-       SELECT e.id, e.trigger_id, e.service_id, e.service_name, a.id, a.name,
+       SELECT e.id, e.trigger_id, e.service_id, e.service_name, a.id, a.name, nullif(e.held, 'null'),
          CASE WHEN b.begins THEN 'running' ELSE e.status END, e.justification, e.variables,
          CASE WHEN e.status = 'queued' AND NOT b.begins THEN e.at END, e.expires_at, e.at,
          CASE WHEN e.status = 'shadowed' THEN e.at END, b.begins::int, CASE WHEN b.begins THEN ${NOW} END,
@@ -85,6 +86,15 @@ export const INSERT_REQUESTS = new BatchStatement<NewRequest>(
      FROM ${items} AS r (${names}) JOIN LATERAL (SELECT * FROM actions WHERE id = r.action_id LIMIT 1) a ON true`,
   'either way',
 );
+
+const statusOf = (entry: TriggerEntry): string =>
+  heldOf(entry) === null ? STATUS[entry.compiled.rule.mode] : 'held';
+
+/** Returns why executions are held, and with which status they go on. */
+function heldOf({ compiled: { rule }, trigger }: TriggerEntry): object | null {
+  if (trigger.held === undefined || rule.mode === 'shadow') return null;
+  return { by: 'restore', was: STATUS[rule.mode], why: trigger.held };
+}
 
 const STATUS = { auto: 'queued', shadow: 'shadowed', approve: 'awaiting_approval' } as const;
 

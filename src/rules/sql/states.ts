@@ -10,10 +10,11 @@ export const LOCK_SERVICES = new Statement<{
   id: string;
   version: number;
   kill_switch: boolean;
+  restored_at: Date | null;
   silences: string;
 }>(
   'ledger_services',
-  `SELECT id, version, (SELECT is_on FROM kill_switch) AS kill_switch, ${SILENCE_REVISION} AS silences FROM services WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
+  `SELECT id, version, (SELECT is_on FROM kill_switch) AS kill_switch, (SELECT restored_at FROM installation) AS restored_at, ${SILENCE_REVISION} AS silences FROM services WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
   'by keys',
 );
 

@@ -615,6 +615,23 @@ export interface paths {
         patch: operations["ServicesController_patch"];
         trace?: never;
     };
+    "/api/v1/executions/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let executions go on that are held since the database was restored, up to 10,000 at a time; those that would scale otherwise than they say are `changed`, and stay held */
+        post: operations["HeldExecutionsController_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/executions": {
         parameters: {
             query?: never;
@@ -760,7 +777,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Say what came of an unknown one */
+        /** Say what came of an unknown one, or of one that is held after a restore */
         post: operations["ExecutionsController_resolve"];
         delete?: never;
         options?: never;
@@ -2378,6 +2395,15 @@ export interface components {
              */
             approvalActions: string[];
         };
+        ResumeDto: {
+            /** @description Ids of those that go on; all that are held by default */
+            executions?: string[];
+            /**
+             * @description True: say what would go on, and change nothing
+             * @default false
+             */
+            dryRun: boolean;
+        };
         Decision: {
             /** Format: date-time */
             from: string;
@@ -3099,7 +3125,7 @@ export interface components {
             kind: "trigger" | "test" | "approval" | "notice";
             action: string;
             /** @enum {string} */
-            status: "queued" | "awaiting_approval" | "running" | "waiting" | "succeeded" | "failed" | "unknown" | "cancelled" | "shadowed";
+            status: "queued" | "awaiting_approval" | "running" | "waiting" | "held" | "succeeded" | "failed" | "unknown" | "cancelled" | "shadowed";
             justification: string;
             attempts: components["schemas"]["Attempt"][];
             /** Format: date-time */
@@ -3862,6 +3888,30 @@ export interface components {
                 id: string;
                 name: string;
                 detail: string;
+            }[];
+        };
+        Resumption: {
+            dryRun: boolean;
+            total: number;
+            resumed: number;
+            changed: {
+                /** Format: uuid */
+                id: string;
+                detail: string;
+            }[];
+            items: {
+                /** Format: uuid */
+                id: string;
+                /** @enum {string} */
+                kind: "trigger" | "test" | "approval" | "notice";
+                action: string;
+                /** Format: date-time */
+                createdAt: string;
+                /** @enum {string} */
+                was: "queued" | "running" | "waiting" | "awaiting_approval";
+                means: string;
+                held: string;
+                service?: string;
             }[];
         };
         ListedService: {
@@ -6707,6 +6757,47 @@ export interface operations {
             };
         };
     };
+    HeldExecutionsController_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ResumeDto"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Resumption"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ExecutionsController_list: {
         parameters: {
             query?: {
@@ -6722,7 +6813,7 @@ export interface operations {
                 service?: string;
                 /** @description Id or name of the action, also an earlier name; several with commas between them are alternatives */
                 action?: string;
-                /** @description Its status: queued, awaiting_approval, running, waiting, succeeded, failed, unknown, cancelled, shadowed; several with commas between them are alternatives */
+                /** @description Its status: queued, awaiting_approval, running, waiting, held, succeeded, failed, unknown, cancelled, shadowed; several with commas between them are alternatives */
                 status?: string;
                 /** @description What made it: a trigger, a test by a person, which has no service, an approval that is asked for, or a message to a contact: trigger, test, approval, notice; several with commas between them are alternatives */
                 kind?: string;

@@ -8,6 +8,7 @@ const SIGNS: Record<ExecutionStatus, string> = {
   awaiting_approval: '✋',
   running: '▶',
   waiting: '⏳',
+  held: '⏸',
   succeeded: '✓',
   failed: '✗',
   unknown: '?',
@@ -20,6 +21,7 @@ export const STATUS_WORDS: Record<ExecutionStatus, string> = {
   awaiting_approval: 'Awaiting approval',
   running: 'Running',
   waiting: 'Waiting for its target',
+  held: 'Held after a restore',
   succeeded: 'Succeeded',
   failed: 'Failed',
   unknown: 'Unknown',
@@ -32,6 +34,7 @@ const COLOURS: Partial<Record<ExecutionStatus, string>> = {
   failed: 'var(--phase-alarm)',
   unknown: 'var(--phase-unknown)',
   awaiting_approval: 'var(--phase-pending)',
+  held: 'var(--phase-pending)',
 };
 
 export const Status = ({ status }: { status: ExecutionStatus }) => (

@@ -11,7 +11,14 @@ import { required } from '../../forms/required';
 import { Ask } from '../../parts/ask';
 
 const RETRYABLE = new Set<string>(['failed', 'unknown', 'cancelled'] satisfies ExecutionStatus[]);
-const CANCELLABLE = new Set<string>(['queued', 'awaiting_approval', 'waiting'] satisfies ExecutionStatus[]);
+const CANCELLABLE = new Set<string>([
+  'queued',
+  'awaiting_approval',
+  'waiting',
+  'held',
+] satisfies ExecutionStatus[]);
+/** What a person may say the end of. */
+const RESOLVABLE = new Set<string>(['unknown', 'held'] satisfies ExecutionStatus[]);
 
 export const isRetryable = (status: string): boolean => RETRYABLE.has(status);
 
@@ -32,9 +39,24 @@ export function useDeed(id: string) {
   });
 }
 
+/** Lets an execution go on that is held since the database was restored. */
+function useResume(id: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: async () => {
+      const { changed } = await answer<{ changed: { detail: string }[] }>(
+        client.POST('/api/v1/executions/resume', { body: { executions: [id], dryRun: false } }),
+      );
+      if (changed[0] !== undefined) throw new Error(changed[0].detail);
+    },
+    onSettled: () => queries.invalidateQueries({ queryKey: ['executions'] }),
+  });
+}
+
 export function ExecutionDeeds({ execution: { id, kind, status, action } }: { execution: Execution }) {
   const mayAct = useMay('operator');
   const deed = useDeed(id);
+  const resume = useResume(id);
   const [isResolving, resolve] = useState(false);
   const act = (what: Deed) => {
     if (!deed.isPending) deed.mutate({ deed: what });
@@ -42,15 +64,20 @@ export function ExecutionDeeds({ execution: { id, kind, status, action } }: { ex
   if (!mayAct) return null;
   return (
     <>
-      {deed.isError ? (
+      {deed.isError || resume.isError ? (
         <Alert color="red" role="alert">
-          {wordsOf(deed.error)}
+          {wordsOf(deed.error ?? resume.error)}
         </Alert>
       ) : null}
       <Group gap="xs">
-        {status === 'unknown' ? (
+        {RESOLVABLE.has(status) ? (
           <Button variant="default" onClick={() => resolve(true)}>
             Resolve
+          </Button>
+        ) : null}
+        {status === 'held' ? (
+          <Button variant="default" onClick={() => resume.mutate()} aria-busy={resume.isPending}>
+            Go on
           </Button>
         ) : null}
         {isRetryable(status) && kind !== 'test' ? (
