@@ -29,7 +29,7 @@ const SERVER_VARIABLES = [
     name: 'DATABASE_URL',
     default: 'unset',
     meaning:
-      'PostgreSQL; `DATABASE_URL` and `REDIS_URL` both unset: embedded servers, for the role `all` alone',
+      'PostgreSQL; of several hosts (`postgres://user:password@one:5432,two:5432/monscale`) the one that takes writes; `DATABASE_URL` and `REDIS_URL` both unset: embedded servers, for the role `all` alone',
     example: 'postgres://monscale:password@localhost:5432/monscale',
   },
   {

@@ -2,6 +2,7 @@ import { Pool, type ClientBase, type PoolConfig } from 'pg';
 import { DataSource } from 'typeorm';
 import { BelievedSources1764200000000 } from '../../migrations/1764200000000-believed-sources';
 import { heard } from '../common/heard';
+import { hostOptions, urlsOf } from './hosts';
 import { Foundation1700000000000 } from '../../migrations/1700000000000-foundation';
 import { TrustedRules1763900000000 } from '../../migrations/1763900000000-trusted-rules';
 import { WaitingExecutions1763900100000 } from '../../migrations/1763900100000-waiting-executions';
@@ -104,18 +105,28 @@ export async function openKept(pool: Pool): Promise<void> {
 /** Work on a new connection, which the pool waits for; what it throws ends the connection. */
 export type OnConnect = (client: ClientBase) => Promise<void>;
 
+/** Returns the options of a pool, by which it finds the host that takes writes. */
+function connecting(urls: readonly string[], onConnect?: OnConnect) {
+  const { Client, onConnect: assertWrites } = hostOptions(urls);
+  const both: OnConnect = async (client) => {
+    await assertWrites(client);
+    await onConnect?.(client);
+  };
+  return { ...(Client === undefined ? {} : { Client }), onConnect: both };
+}
+
 function createPool(url: string, given: PoolConfig, onConnect: OnConnect): Pool {
+  const urls = urlsOf(url);
   const pool = new Pool({
-    // The pool waits for it, though its type does not say so.
-    // eslint-disable-next-line @typescript-eslint/no-misused-promises
-    onConnect,
-    connectionString: url,
+    connectionString: urls[0],
     application_name: APPLICATION,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
     min: KEPT,
     ...TIMEOUTS,
     ...given,
+    // The pool waits for `onConnect`, though its type does not say so.
+    ...(connecting(urls, onConnect) as object),
   });
   // Of a connection in use, what it was asked fails by itself.
   pool.on('connect', heard);
@@ -127,10 +138,14 @@ export function createMigrationSource(url: string): DataSource {
   return dataSource(url, { max: 2 });
 }
 
-function dataSource(url: string, extra: object): DataSource {
+function dataSource(
+  url: string,
+  { onConnect, ...extra }: PoolConfig & { onConnect?: OnConnect },
+): DataSource {
+  const urls = urlsOf(url);
   return new DataSource({
     type: 'postgres',
-    url,
+    url: urls[0],
     entities: ENTITIES,
     migrations: [
       Foundation1700000000000,
@@ -182,7 +197,7 @@ function dataSource(url: string, extra: object): DataSource {
     installExtensions: false,
     applicationName: APPLICATION,
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
-    extra: { ...extra, keepAlive: true },
+    extra: { ...extra, keepAlive: true, ...connecting(urls, onConnect) },
   });
 }
 

@@ -2,6 +2,7 @@
  * `npm run campaign actions -- --rounds 200 --seed 7`, on what `npm run build` made: a line per round, at the end.
  * `npm run campaign alerts -- --rounds 20 --seed 7`, the same: a line per round.
  * `npm run campaign crash -- --moments 50 --seed 7 --lanes 2`, on what `npm run build` made: a line per moment.
+ * `npm run campaign failover -- --only sentinel`, on what `npm run build` made: a line per way in which a server fails over.
  * `npm run campaign fuzz -- --seconds 3600 --seed 7`, the same: what came of it, at the end.
  * `npm run campaign hostile -- --minutes 60 --seed 7 --only redis`, the same: a line per mischief, and what came of it, at
  * the end; `--only` narrows it to those whose names have that in them.
@@ -16,13 +17,14 @@ import globalTeardown from '../global-teardown';
 import { actionsCampaign } from './actions';
 import { alertsCampaign } from './alerts';
 import { crashCampaign, onEmbeddedServers, type MomentReport } from './crash';
+import { FAILOVERS, failoverCampaign } from './failover';
 import { fuzzCampaign } from './fuzz';
 import { hostileCampaign } from './hostile';
 import { fateTable, restoreCampaign } from './restore';
 import { rulesCampaign } from './rules';
 import { snmpCampaign } from './snmp';
 
-const CAMPAIGNS = { actions, alerts, crash, fuzz, hostile, restore, rules, snmp };
+const CAMPAIGNS = { actions, alerts, crash, failover, fuzz, hostile, restore, rules, snmp };
 
 interface Options {
   seed: number;
@@ -136,6 +138,33 @@ function print(report: MomentReport): void {
   console.log(
     `${cells.map(([cell, width]) => String(cell).padStart(width)).join('')}  ${violations.join('; ') || 'none'}`,
   );
+}
+
+async function failover({ only }: Options): Promise<boolean> {
+  console.log(
+    'failover      acknowledged  executions  calls  unknown  longest to accept  to act    over after  refused  violations',
+  );
+  const reports = await onTestServersOfOurOwn(() =>
+    failoverCampaign(
+      FAILOVERS.filter((name) => name.includes(only)),
+      (line) => {
+        const cells: [string | number, number][] = [
+          [line.failover, 14],
+          [line.acknowledged, 14],
+          [line.executions, 12],
+          [line.calls, 7],
+          [line.unknown, 9],
+          [`${line.longestToAccept.toFixed(1)} s`, 19],
+          [`${line.longestToAct.toFixed(1)} s`, 10],
+          [`${line.overAfter.toFixed(1)} s`, 12],
+          [JSON.stringify(line.refused), 9],
+        ];
+        const text = cells.map(([cell, width]) => String(cell).padEnd(width)).join('');
+        console.log(`${text}${line.violations.join('; ') || 'none'}`);
+      },
+    ),
+  );
+  return reports.every(({ violations }) => violations.length === 0);
 }
 
 async function restore(): Promise<boolean> {

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Client } from 'pg';
 import { readConfig, secretKeysOf, type Config } from '../../config/config';
+import { urlsOf } from '../../database/hosts';
 import { fingerprintOf } from '../../database/secret-key';
 import { startEmbeddedServers } from '../../embedded/embedded-servers';
 import type { Connect } from '../client';
@@ -86,14 +87,26 @@ async function embedded(folder: string): Promise<Reached> {
   }
 }
 
-async function connected(connectionString: string): Promise<Client> {
-  const client = new Client({
-    connectionString,
-    connectionTimeoutMillis: CONNECT_MS,
-    statement_timeout: STATEMENT_MS,
-    query_timeout: STATEMENT_MS + CONNECT_MS,
-  });
-  client.on('error', () => undefined); // told by the query as well
-  await client.connect();
-  return client;
+/** Connects to the first host of the URL that takes writes. */
+async function connected(url: string): Promise<Client> {
+  let failure: unknown;
+  for (const connectionString of urlsOf(url)) {
+    const client = new Client({
+      connectionString,
+      connectionTimeoutMillis: CONNECT_MS,
+      statement_timeout: STATEMENT_MS,
+      query_timeout: STATEMENT_MS + CONNECT_MS,
+    });
+    client.on('error', () => undefined); // told by the query as well
+    try {
+      await client.connect();
+      const { rows } = await client.query<{ is: boolean }>('SELECT pg_is_in_recovery() AS is');
+      if (rows[0]!.is !== true) return client;
+      throw new Error('this host of DATABASE_URL is a standby');
+    } catch (error) {
+      failure = error;
+      await client.end().catch(() => undefined);
+    }
+  }
+  throw failure;
 }
