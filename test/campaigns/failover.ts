@@ -194,6 +194,12 @@ const GROUNDS: Record<Failover, () => Promise<Ground>> = {
 /** A primary whose commits wait for its replica; it dies, and two seconds later the replica is promoted. */
 async function promotion(): Promise<Ground> {
   const primary = await startInstalledPostgres();
+  const { port: primaryPort } = new URL(primary.url);
+  const primaryCluster = join(primary.folder, 'postgres');
+  // The one that was started so would be started again when it dies.
+  await primary.halt();
+  const main = startServer(primaryCluster, Number(primaryPort));
+  await isUp(primary.superuserUrl);
   const folder = realpathSync(mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'replica-')));
   const cluster = join(folder, 'postgres');
   await runTool('pg_basebackup', [
@@ -207,7 +213,7 @@ async function promotion(): Promise<Ground> {
     '--checkpoint=fast',
   ]);
   const port = await testPort();
-  const replica = startReplica(cluster, port);
+  const replica = startServer(cluster, port);
   await onServer(primary.superuserUrl, [
     `ALTER SYSTEM SET synchronous_standby_names = '*'`,
     'SELECT pg_reload_conf()',
@@ -229,7 +235,8 @@ async function promotion(): Promise<Ground> {
     databaseUrl,
     redisUrl,
     disturb: async () => {
-      killAll(pidIn(join(primary.folder, 'postgres', 'postmaster.pid')));
+      killAll(pidIn(join(primaryCluster, 'postmaster.pid')));
+      main.kill('SIGKILL');
       await sleep(2_000);
       await onServer(superuser.href, [
         `ALTER SYSTEM RESET synchronous_standby_names`,
@@ -238,6 +245,7 @@ async function promotion(): Promise<Ground> {
       ]);
     },
     end: async () => {
+      main.kill('SIGKILL');
       replica.kill('SIGKILL');
       killAll(pidIn(join(cluster, 'postmaster.pid')));
       await Promise.all([primary.stop(), end()]);
@@ -246,8 +254,19 @@ async function promotion(): Promise<Ground> {
   };
 }
 
+const isUp = (url: string) =>
+  until(
+    () =>
+      onServer(url, ['SELECT 1']).then(
+        () => true,
+        () => false,
+      ),
+    20_000,
+    'the server answers',
+  );
+
 /** As the embedded server does: PostgreSQL refuses to run as root. */
-function startReplica(cluster: string, port: number): ChildProcess {
+function startServer(cluster: string, port: number): ChildProcess {
   const prefix =
     process.getuid?.() === 0 ? ['unshare', '--user', '--map-user=65534', '--map-group=65534'] : [];
   const [command, ...args] = [...prefix, join(postgresFolder()!, 'bin', 'postgres'), '-D', cluster];

@@ -21,17 +21,20 @@ export interface InstalledPostgres {
   superuserUrl: string;
   /** Where its cluster `postgres` lies. */
   folder: string;
+  /** Ends the server, which nobody starts again, and leaves its folder. */
+  halt(): Promise<void>;
   stop(): Promise<void>;
 }
 
 export async function startInstalledPostgres(): Promise<InstalledPostgres> {
   const folder = realpathSync(mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'postgres-')));
   const server = await startPostgres(folder, () => undefined, false, { installed: postgresFolder()! });
+  const halt = () => server.stop();
   const stop = async () => {
-    await server.stop();
+    await halt();
     rmSync(folder, { recursive: true, force: true });
   };
-  return { url: server.url, superuserUrl: asSuperuser(server.url, folder), folder, stop };
+  return { url: server.url, superuserUrl: asSuperuser(server.url, folder), folder, halt, stop };
 }
 
 /** Runs one of PostgreSQL's programs to its end. @returns what it printed @throws with what it complained of */
