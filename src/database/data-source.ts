@@ -76,7 +76,7 @@ export function createDataSource(url: string, onConnect?: OnConnect): DataSource
 }
 
 /** Returns connections for COPY, which can't be pipelined. */
-export const createCopyPool = (url: string, onConnect: OnConnect): Pool =>
+export const createCopyPool = (url: string, onConnect?: OnConnect): Pool =>
   createPool(url, { max: COPIES_AT_ONCE }, onConnect);
 
 /**
@@ -90,9 +90,9 @@ export const BY_KEYS = `SET plan_cache_mode = force_generic_plan; SET enable_seq
  * would then read all of it for good: so statements must look up every table by keys, with `= ANY` or a LATERAL with
  * LIMIT 1 beside any join.
  */
-export const createKeyedPool = (url: string, onConnect: OnConnect): Pool =>
+export const createKeyedPool = (url: string, onConnect?: OnConnect): Pool =>
   createPool(url, { max: AT_ONCE, pipeline: true }, async (client) => {
-    await onConnect(client);
+    await onConnect?.(client);
     await client.query(BY_KEYS);
   });
 
@@ -115,7 +115,7 @@ function connecting(urls: readonly string[], onConnect?: OnConnect) {
   return { ...(Client === undefined ? {} : { Client }), onConnect: both };
 }
 
-function createPool(url: string, given: PoolConfig, onConnect: OnConnect): Pool {
+function createPool(url: string, given: PoolConfig, onConnect?: OnConnect): Pool {
   const urls = urlsOf(url);
   const pool = new Pool({
     connectionString: urls[0],

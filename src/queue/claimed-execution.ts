@@ -68,5 +68,4 @@ export const LEASE_END = `${NOW} + make_interval(secs => ${LEASE_SECONDS})`;
  * Condition that the kill switch is off, and that these are the tables that were recognised: what is restored in place,
  * under processes that run, acts for none of them. While it is false, decisions go on and executions wait.
  */
-export const MAY_ACT = `(NOT (SELECT is_on FROM kill_switch)
-  AND (SELECT table_oid FROM installation) = to_regclass('installation')::oid::bigint)`;
+export const MAY_ACT = `(NOT (SELECT is_on FROM kill_switch) AND (SELECT table_oid FROM installation) = to_regclass('installation')::oid::bigint)`;

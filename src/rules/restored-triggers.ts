@@ -11,6 +11,7 @@ const RECEIVED_SINCE = new Statement<{ id: string }>(
   'alerts_received_since',
   `SELECT a.id FROM unnest($1::uuid[]) AS u (id), LATERAL (SELECT * FROM alerts WHERE id = u.id LIMIT 1) a
    WHERE a.last_seen_at > $2`,
+  'by keys',
 );
 
 /** Gives up what an earlier trigger of a service holds by the same: a person lets one of them go on, not all. */
@@ -20,6 +21,7 @@ const GIVE_UP_EARLIER = new Statement(
      jsonb_build_object('startedAt', ${NOW_TEXT}, 'finishedAt', ${NOW_TEXT}, 'outcome', 'person',
        'error', 'nobody let it go on after the restore until the service triggered again'))
    WHERE e.service_id = ANY($1::uuid[]) AND e.status = 'held' AND e.created_at >= $2`,
+  'by keys',
 );
 
 /**
