@@ -100,7 +100,7 @@ export function cell({ method, path, access, isIntake }: Route, principal: Princ
   if (!LABELLED.test(path)) return 'own';
   if (path.includes('{')) return '404';
   // What is made carries the labels of the team.
-  return method === 'POST' && !/\/(retry|bulk|preview)$/.test(path) ? '403' : 'own';
+  return method === 'POST' && !/\/(retry|resume|bulk|preview)$/.test(path) ? '403' : 'own';
 }
 
 function has(principal: Principal, right: Right): boolean {

@@ -276,7 +276,7 @@ function startServer(cluster: string, port: number): ChildProcess {
     'unix_socket_directories=',
     'max_connections=200',
   ];
-  return spawn(command!, [...args, ...settings.flatMap((one) => ['-c', one])], {
+  return spawn(command, [...args, ...settings.flatMap((one) => ['-c', one])], {
     stdio: 'ignore',
     cwd: cluster,
   });

@@ -11,6 +11,7 @@ export const SMALL: Readonly<Record<string, string>> = {
   definition_revision: 'one row',
   forgotten_engines: 'what people have made listeners forget in the last day',
   kill_switch: 'one row',
+  installation: 'one row',
   load_balancer_states: 'one row for each infrastructure that has a load balancer: hundreds',
   mibs: 'what people have uploaded: tens',
   poll_clock: 'one row',

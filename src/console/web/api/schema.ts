@@ -1727,6 +1727,23 @@ export interface paths {
         patch: operations["SilencesController_patch"];
         trace?: never;
     };
+    "/api/v1/contacts/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Next windows of a schedule, as a contact with it would have them */
+        post: operations["ContactsController_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/contacts/{ref}/notices": {
         parameters: {
             query?: never;
@@ -2856,6 +2873,24 @@ export interface components {
              */
             onEnd: "act" | "wait";
         };
+        ContactPreviewDto: {
+            /** @description Schedule as the contact would have it */
+            schedule: {
+                /**
+                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
+                 * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
+                 */
+                rrule: string;
+                /**
+                 * @description Zone of the times in rrule
+                 * @default UTC
+                 * @example Europe/Madrid
+                 */
+                timeZone: string;
+                /** @description How long each window lasts */
+                durationSeconds: number;
+            };
+        };
         ContactDto: {
             /** @description Unique name */
             name: string;
@@ -3337,6 +3372,14 @@ export interface components {
             /** Format: date-time */
             endToldAt?: string;
         };
+        ContactPreview: {
+            nextWindows: {
+                /** Format: date-time */
+                from: string;
+                /** Format: date-time */
+                to: string;
+            }[];
+        };
         Contact: {
             /** @description Unique name */
             name: string;
@@ -3703,7 +3746,12 @@ export interface components {
             elapsedSeconds: number;
         };
         SnmpWalk: {
-            rows: Record<string, unknown>[];
+            rows: {
+                oid: string;
+                type: string;
+                value: string;
+                number?: number;
+            }[];
             isComplete: boolean;
             elapsedSeconds: number;
             error?: string;
@@ -4064,7 +4112,8 @@ export interface components {
             parents: {
                 entry: number;
                 service: string;
-                phase: string;
+                /** @enum {string} */
+                phase: "ok" | "pending" | "alarm" | "unknown";
                 stops: boolean;
             }[];
             unpaired: {
@@ -4366,7 +4415,8 @@ export interface components {
         SilencePreview: {
             services: {
                 name: string;
-                phase: string;
+                /** @enum {string} */
+                phase: "ok" | "pending" | "alarm" | "unknown";
             }[];
             total: number;
             wouldHaveMuted: {
@@ -10607,6 +10657,47 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Silence"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ContactsController_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContactPreviewDto"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContactPreview"];
                 };
             };
             /** @description problem+json (RFC 9457); `errors` names each wrong field by its JSON pointer */
