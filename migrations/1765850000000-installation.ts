@@ -19,9 +19,7 @@ export class Installation1765850000000 implements MigrationInterface {
         restored_at timestamptz,
         restored_from timestamptz
       ) WITH (fillfactor = 50);
-      INSERT INTO installation (system_identifier, database_oid, table_oid)
-      SELECT (SELECT system_identifier::text FROM pg_control_system()),
-        (SELECT oid::bigint FROM pg_database WHERE datname = current_database()), 'installation'::regclass::oid::bigint;
+      INSERT INTO installation DEFAULT VALUES;
       CREATE INDEX executions_restored ON executions (id) WHERE status = 'held';
     `);
   }

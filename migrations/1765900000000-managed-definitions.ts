@@ -10,7 +10,9 @@ export class ManagedDefinitions1765900000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`CREATE TABLE managed_definitions (
       definition_id uuid PRIMARY KEY, kind text NOT NULL, name text NOT NULL, manager text NOT NULL, version int NOT NULL)`);
-    await runner.query('CREATE INDEX managed_definitions_manager ON managed_definitions (manager, kind, name)');
+    await runner.query(
+      'CREATE INDEX managed_definitions_manager ON managed_definitions (manager, kind, name)',
+    );
     await runner.query(`CREATE TABLE rules_directory (
       is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
       holder uuid, host text, held_until timestamptz, folder text, looked_at timestamptz,

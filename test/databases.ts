@@ -52,7 +52,9 @@ async function makeMigrated(client: Client): Promise<void> {
   Logger.overrideLogger(['error']);
   const database = await opened(databaseUrl);
   // Of the copies each is what it is, and not a restored one.
-  await database.rows('UPDATE installation SET system_identifier = NULL, database_oid = NULL, table_oid = NULL');
+  await database.rows(
+    'UPDATE installation SET system_identifier = NULL, database_oid = NULL, table_oid = NULL',
+  );
   await database.onApplicationShutdown();
   Logger.overrideLogger(['log', 'warn', 'error', 'debug', 'verbose']);
   // Nobody may be connected to what is copied, an autovacuum neither.

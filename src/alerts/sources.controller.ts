@@ -6,7 +6,19 @@ import { NeedsWhole } from '../auth/access';
 import { CLOCK, type Clock } from '../common/clock';
 import { SourceActivity } from './source-activity';
 import { SourceDto, Sources, SourcesQuery } from './sources';
-import { Answers, labels, list, MANAGED, moment, object, shape, shownOf, text, uuid, whole } from '../common/shapes';
+import {
+  Answers,
+  labels,
+  list,
+  MANAGED,
+  moment,
+  object,
+  shape,
+  shownOf,
+  text,
+  uuid,
+  whole,
+} from '../common/shapes';
 
 const RECEIVED_ALERT = object({
   id: uuid,

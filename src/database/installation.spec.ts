@@ -28,7 +28,25 @@ test.each<[string, Partial<Identity>, RegExp | undefined]>([
 test('of a database that nobody has looked at nothing is known', () => {
   expect(differenceOf({ system: null, database: null, table: null }, HERE)).toBeUndefined();
   expect(differenceOf(undefined, HERE)).toBeUndefined();
+  expect(differenceOf({ ...HERE, system: null }, HERE)).toBeUndefined();
+  expect(differenceOf(HERE, { ...HERE, system: null })).toBeUndefined();
 });
+
+test.each(['42501', '58P01'])(
+  'a server that can not tell its cluster (%s) is known by the rest',
+  async (code) => {
+    const asked: string[] = [];
+    const ask = ((text: string) => {
+      asked.push(text);
+      if (text.includes('pg_control_system')) return Promise.reject(Object.assign(new Error('no'), { code }));
+      return Promise.resolve([{ database: '16384', table: '16400' }]);
+    }) as unknown as Ask;
+    expect(await identityOf(ask)).toEqual({ ...HERE, system: null });
+    expect(asked).toHaveLength(2);
+    expect(await identityOf(ask, true)).toEqual({ ...HERE, system: null });
+    expect(asked.at(-1)).toBe('ROLLBACK TO SAVEPOINT system');
+  },
+);
 
 describe('a database', () => {
   let database: Database;

@@ -1,20 +1,23 @@
 import { holdOpen, type HeldAtRestore } from './restored';
 import type { Ask } from './schema';
+import { codeOf, INSUFFICIENT_PRIVILEGE, UNDEFINED_FILE } from './sql-state';
 
 /**
  * What tells one database from another: its cluster (a replica and what is promoted have the same), its id there, and
  * that of a table, which is another once the tables were dropped and restored in place.
  */
 export interface Identity {
-  system: string;
+  /** Null where the server does not say: not everybody may ask, and its folder may have been moved under it. */
+  system: string | null;
   database: string;
   table: string;
 }
 
-/** SQL: the identity of the database that answers. Without the table it is no database of ours, or not one yet. */
-const IDENTITY = `SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system,
-  (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS database,
+/** SQL: the identity of the database in its cluster. Without the table it is no database of ours, or not one yet. */
+const IDENTITY = `SELECT (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS database,
   to_regclass('installation')::oid::text AS table`;
+/** SQL: the identity of the cluster, which the server reads from a file. */
+const SYSTEM = 'SELECT system_identifier::text AS system FROM pg_control_system()';
 
 /** Key of the advisory lock under which one process at a time finds out that the database was restored. */
 const RESTORE_LOCK = 0x72657374;
@@ -31,10 +34,28 @@ export interface Restoration extends HeldAtRestore {
   because: string;
 }
 
-/** Returns the identity of the database that answers; undefined where it has no tables of ours. */
-export async function identityOf(ask: Ask): Promise<Identity | undefined> {
-  const [found] = await ask<{ system: string; database: string; table: string | null }>(IDENTITY);
-  return found!.table === null ? undefined : { ...found!, table: found!.table };
+/**
+ * Returns the identity of the database that answers; undefined where it has no tables of ours.
+ *
+ * @param isTransaction true in a transaction, which goes on where the cluster can't be told
+ */
+export async function identityOf(ask: Ask, isTransaction = false): Promise<Identity | undefined> {
+  const [found] = await ask<{ database: string; table: string | null }>(IDENTITY);
+  const { database, table } = found!;
+  return table === null ? undefined : { system: await systemOf(ask, isTransaction), database, table };
+}
+
+async function systemOf(ask: Ask, isTransaction: boolean): Promise<string | null> {
+  if (isTransaction) await ask('SAVEPOINT system');
+  try {
+    const [found] = await ask<{ system: string }>(SYSTEM);
+    return found!.system;
+  } catch (error) {
+    const code = codeOf(error) ?? codeOf((error as Error).cause);
+    if (code !== UNDEFINED_FILE && code !== INSUFFICIENT_PRIVILEGE) throw error;
+    if (isTransaction) await ask('ROLLBACK TO SAVEPOINT system');
+    return null;
+  }
 }
 
 /**
@@ -50,7 +71,7 @@ export async function recognise(
   isSaid = false,
 ): Promise<{ identity: Identity; restored?: Restoration }> {
   await ask('SELECT pg_advisory_xact_lock($1)', [RESTORE_LOCK]);
-  const identity = (await identityOf(ask))!;
+  const identity = (await identityOf(ask, true))!;
   const [noted] = await ask<Noted>(
     `SELECT system_identifier AS system, database_oid::text AS database, table_oid::text AS table FROM installation`,
   );
@@ -58,7 +79,7 @@ export async function recognise(
   if (because === undefined && noted?.table != null) return { identity };
   await ask(
     `INSERT INTO installation (system_identifier, database_oid, table_oid) VALUES ($1, $2, $3)
-     ON CONFLICT (is_only) DO UPDATE SET system_identifier = excluded.system_identifier,
+     ON CONFLICT (is_only) DO UPDATE SET system_identifier = coalesce(excluded.system_identifier, installation.system_identifier),
        database_oid = excluded.database_oid, table_oid = excluded.table_oid`,
     [identity.system, identity.database, identity.table],
   );
@@ -69,7 +90,7 @@ export async function recognise(
 /** Returns why the database is not the one that was noted, in words; undefined where it is, or none was noted. */
 export function differenceOf(noted: Noted | undefined, found: Identity): string | undefined {
   if (noted?.table == null) return undefined;
-  if (noted.system !== found.system)
+  if (noted.system !== null && found.system !== null && noted.system !== found.system)
     return `its cluster has the system identifier ${found.system}, and it was kept in ${noted.system}`;
   if (noted.database !== found.database)
     return `it is the database ${found.database} of its cluster, and was the database ${noted.database}`;

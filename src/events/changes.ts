@@ -101,10 +101,9 @@ export class Changes {
   }
 }
 
-/** SQL: where the reader stands; the database by its own id, in 32 bits of base 36. */
+/** SQL: where the reader stands; the database by what tells it from others, in 32 bits. */
 const POSITION = `pg_current_snapshot()::text AS snapshot,
-  (SELECT to_hex((system_identifier # (SELECT oid::bigint FROM pg_database WHERE datname = current_database())) & 4294967295)
-   FROM pg_control_system()) AS database`;
+  (SELECT to_hex(hashtext(concat_ws(' ', system_identifier, database_oid, table_oid))) FROM installation) AS database`;
 
 /**
  * SQL: the newest rows of a table, those that the reader at `$1`, `$2` has not seen. Each branch goes by the index, and

@@ -55,7 +55,7 @@ describe('metrics of what is stored', () => {
       'unknown missing_data': 1,
       'disabled disabled': 1,
     });
-    expect(await shown('executions')).toEqual({ queued: 1, awaiting_approval: 1, running: 0, waiting: 0, unknown: 2 });
+    expect(await shown('executions')).toEqual({ queued: 1, awaiting_approval: 1, running: 0, waiting: 0, held: 0, unknown: 2 });
     expect(await shown('kill_switch')).toEqual({ '': 0 });
   }); // prettier-ignore
 

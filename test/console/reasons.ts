@@ -249,8 +249,11 @@ export async function makeLasting(program: MonscaleProcess): Promise<void> {
     alerted('asking', { mode: 'approve', actions: ['tell'] }),
   ])
     await api.create('/services', one);
-  for (const name of ['acted', 'shadow', 'asking'])
+  for (const name of ['acted', 'shadow', 'asking']) {
+    // A new service is looked at once: that must not come after its alert, and find its wisdom time.
+    await isSo(api, { service: name, phase: 'ok', reason: 'condition_false' });
     await api.post('/alerts', { labels: { service: name }, value: 9 });
+  }
   await Promise.all([
     hasTriggered(api, 'first-up').then(() =>
       api.create('/services', service('second-up', scaling('slow', 'up'))),
@@ -274,7 +277,10 @@ export async function makeStopped({ api }: MonscaleProcess): Promise<void> {
 }
 
 /** Waits until a service is in its phase for its reason. */
-export const isSo = (api: Api, { service, phase, reason }: ReasonCase): Promise<unknown> =>
+export const isSo = (
+  api: Api,
+  { service, phase, reason }: Pick<ReasonCase, 'service' | 'phase' | 'reason'>,
+): Promise<unknown> =>
   until(
     async () => {
       const { body } = await api.get(`/services/${service}/state`);
