@@ -1,9 +1,11 @@
 /** The order of reports, through PostgreSQL. */
 import fc from 'fast-check';
 import { openTestDatabase } from '../../test/databases';
+import { whileHeld } from '../../test/middle/while-held';
+import { until } from '../../test/program';
 import { newId } from '../common/ids';
 import type { Database } from '../database/database';
-import type { StatementName } from '../database/sql-pool';
+import type { Sql, StatementName } from '../database/sql-pool';
 import type { Queues } from '../queue/queues';
 import type { IncomingAlert } from './alert';
 import { LocalAlertDispatch } from './local-alert-dispatch';
@@ -18,11 +20,16 @@ describe('reports of one alert', () => {
   let end: () => Promise<void>;
   /** As of two processes. */
   let intakes: AlertIngest[];
+  /** Alerts that rules must evaluate. */
+  const news: string[] = [];
 
   beforeAll(async () => {
     ({ database, end } = await openTestDatabase());
     // Redis only carries: what is kept is the same without it.
-    const queues = { addAlerts: () => Promise.resolve(true), addServices: () => Promise.resolve(true) };
+    const queues = {
+      addAlerts: (ids: string[]) => Promise.resolve(news.push(...ids)),
+      addServices: () => Promise.resolve(true),
+    };
     const activity = { count: () => undefined };
     intakes = [0, 1].map(
       () =>
@@ -176,6 +183,204 @@ describe('reports of one alert', () => {
       expect(
         (await kept(run)).every(({ key, ends }) => ends.getTime() === moment(10 + key * 2).getTime()),
       ).toBe(true);
+    });
+  });
+
+  describe('of two processes at once', () => {
+    const storm = (run: string, count = 300): IncomingAlert[] =>
+      Array.from({ length: count }, (_, index) => ({
+        dedupKey: `${run}-${index}`,
+        status: 'firing',
+        labels: { alertname: 'WebDown', host: `web-${index}` },
+        annotations: {},
+      }));
+    /** Has both take most of what comes for new, as they do in a storm. */
+    async function inStorm(): Promise<void> {
+      for (const intake of intakes) await intake.accept(SOURCE, storm(newId()));
+    }
+    const rowsOf = (run: string) =>
+      database.rows<{ id: string; key: string; isCurrent: boolean; revision: number; processed: number }>(
+        `SELECT id, dedup_key AS key, is_current AS "isCurrent", revision, processed FROM alerts WHERE dedup_key LIKE $1 ORDER BY 2`,
+        [`${run}-%`],
+      );
+    const holdRules = (sql: Sql) => sql.rows('SELECT FROM definition_revision FOR UPDATE');
+
+    test('the same new alerts are copied by one; the other answers with what that has kept', async () => {
+      await inStorm();
+      const run = newId();
+      const copying = jest.spyOn(database, 'copying');
+      const [first, second] = await whileHeld(database, {
+        hold: holdRules,
+        begin: () => Promise.all(intakes.map((intake) => intake.accept(SOURCE, storm(run)))),
+        waiting: 2,
+      });
+      const copies = await Promise.allSettled(
+        copying.mock.results.map(({ value }) => value as Promise<unknown>),
+      );
+      copying.mockRestore();
+      expect(copies.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+      expect(first).toHaveLength(300);
+      expect(second).toEqual(first);
+      const rows = await rowsOf(run);
+      expect(rows).toHaveLength(300);
+      expect(rows.every(({ isCurrent, revision }) => isCurrent && revision === 1)).toBe(true);
+    });
+
+    test('of new alerts that overlap each is kept once', async () => {
+      await inStorm();
+      const run = newId();
+      const all = storm(run, 450);
+      const [first, second] = await whileHeld(database, {
+        hold: holdRules,
+        begin: () =>
+          Promise.all([
+            intakes[0]!.accept(SOURCE, all.slice(0, 300)),
+            intakes[1]!.accept(SOURCE, all.slice(150).reverse()),
+          ]),
+        waiting: 2,
+      });
+      const rows = await rowsOf(run);
+      expect(rows).toHaveLength(450);
+      const ids = new Map(rows.map(({ key, id }) => [key, id]));
+      for (const { id, dedupKey } of [...first!, ...second!]) expect(id).toBe(ids.get(dedupKey));
+    });
+
+    test.each([
+      ['inserted', 1],
+      ['copied', 300],
+    ])('alerts that are %s while rules change are evaluated, whoever asks for them', async (_, count) => {
+      await inStorm();
+      const run = newId();
+      news.length = 0;
+      const accepted = await whileHeld(database, {
+        hold: (sql) => sql.rows('UPDATE definition_revision SET revision = revision + 1'),
+        begin: () => intakes[0]!.accept(SOURCE, storm(run, count)),
+      });
+      const ids = accepted.map(({ id }) => id).sort();
+      expect(ids).toHaveLength(count);
+      expect((await rowsOf(run)).every(({ processed }) => processed === 0)).toBe(true);
+      expect([...news].sort()).toEqual(ids);
+      // Known to them then, the new rules ask for none.
+      const later = newId();
+      await until(async () => {
+        news.length = 0;
+        await intakes[0]!.accept(SOURCE, storm(later + newId(), count));
+        return news.length === 0;
+      }, 2_000);
+    });
+
+    describe('seen again by one while another changes it', () => {
+      const host = (dedupKey: string, text: string, saidAt?: Date): IncomingAlert => ({
+        dedupKey,
+        status: 'firing',
+        labels: { alertname: 'WebDown' },
+        annotations: { text },
+        saidAt,
+      });
+      const minutesAgo = (minutes: number) => new Date(Math.floor(Date.now() / 1000 - minutes * 60) * 1000);
+      const keptAs = async (key: string) =>
+        (
+          await database.rows<{ text: string; reported: Date }>(
+            `SELECT annotations->>'text' AS text, reported_at AS reported FROM alerts WHERE dedup_key = $1 AND is_current`,
+            [key],
+          )
+        )[0]!;
+      /** Keeps an alert that was last seen a minute ago. */
+      async function kept(key: string): Promise<string> {
+        const [accepted] = await intakes[0]!.accept(SOURCE, [host(key, 'old', minutesAgo(9))]);
+        const { id } = accepted!;
+        await database.rows(`UPDATE alerts SET last_seen_at = now() - interval '1 minute' WHERE id = $1`, [
+          id,
+        ]);
+        return id;
+      }
+
+      test.each([
+        ['the later says something else', minutesAgo(5), minutesAgo(2), 'new'],
+        ['the later says the same', minutesAgo(2), minutesAgo(5), 'old'],
+      ])('what was said last is left: %s', async (_, seenAt, changedAt, text) => {
+        const key = newId();
+        const id = await kept(key);
+        const accepted = await whileHeld(database, {
+          hold: (sql) => sql.rows('SELECT FROM alerts WHERE id = $1 FOR UPDATE', [id]),
+          begin: () =>
+            Promise.all([
+              intakes[0]!.accept(SOURCE, [host(key, 'old', seenAt)]),
+              intakes[1]!.accept(SOURCE, [host(key, 'new', changedAt)]),
+            ]),
+          waiting: 2,
+        });
+        expect(accepted.flat().map((one) => one.id)).toEqual([id, id]);
+        const now = await keptAs(key);
+        expect(now.text).toBe(text);
+        expect(now.reported).toEqual(new Date(Math.max(seenAt.getTime(), changedAt.getTime())));
+      });
+
+      test('it is not taken for seen with a text that nobody repeated', async () => {
+        const key = newId();
+        const id = await kept(key);
+        const [accepted] = await whileHeld(database, {
+          // Another process changes it, and has not committed.
+          hold: (sql) =>
+            sql.rows(
+              `UPDATE alerts SET annotations = '{"text": "new"}', content = 'another', revision = 2 WHERE id = $1`,
+              [id],
+            ),
+          begin: () => intakes[0]!.accept(SOURCE, [host(key, 'old', minutesAgo(1))]),
+        });
+        expect(accepted!.id).toBe(id);
+        expect((await keptAs(key)).text).toBe('old');
+      });
+    });
+  });
+
+  describe('of which PostgreSQL refuses one', () => {
+    const good = (dedupKey: string): IncomingAlert => ({
+      dedupKey,
+      status: 'firing',
+      labels: { alertname: 'WebDown' },
+      annotations: {},
+    });
+    /** With a key that is longer than an index takes. */
+    const bad = (dedupKey: string): IncomingAlert =>
+      good(dedupKey + Array.from({ length: 300 }, newId).join());
+
+    test('the delivery that has it is refused as a whole, and no other of its batch', async () => {
+      const run = newId();
+      const [intake] = intakes;
+      const sent = [
+        // What comes while this one is committed goes together.
+        intake!.accept(SOURCE, [good(`${run}-before`)]),
+        intake!.accept(SOURCE, [good(`${run}-1`)]),
+        intake!.accept(SOURCE, [good(`${run}-2`), bad(`${run}-bad`), good(`${run}-3`)]),
+        intake!.accept(SOURCE, [good(`${run}-4`)]),
+      ];
+      const results = await Promise.allSettled(sent);
+      expect(results.map(({ status }) => status)).toEqual([
+        'fulfilled',
+        'fulfilled',
+        'rejected',
+        'fulfilled',
+      ]);
+      const kept = await database.rows<{ key: string }>(
+        'SELECT dedup_key AS key FROM alerts WHERE dedup_key LIKE $1 ORDER BY 1',
+        [`${run}-%`],
+      );
+      expect(kept.map(({ key }) => key)).toEqual([`${run}-1`, `${run}-4`, `${run}-before`]);
+    });
+
+    test('a storm that has it is refused, and can be sent again without it', async () => {
+      const run = newId();
+      const many = Array.from({ length: 400 }, (_, index) => good(`${run}-${index}`));
+      const [intake] = intakes;
+      await intake!.accept(
+        SOURCE,
+        many.map(({ dedupKey }) => good(`${dedupKey}-other`)),
+      );
+      await expect(intake!.accept(SOURCE, [...many, bad(`${run}-bad`)])).rejects.toThrow('index row');
+      expect(await intake!.accept(SOURCE, many)).toHaveLength(400);
+      // Places in memory are given back.
+      expect(intake!['inMemory']).toBe(0);
     });
   });
 });

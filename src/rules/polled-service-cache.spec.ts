@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { createTestDatabase } from '../../test/databases';
-import { newId, slotOf, SLOTS } from '../common/ids';
+import { infrastructureColumns, serviceColumns as columns } from '../../test/middle/definitions';
+import { newId, SLOTS } from '../common/ids';
 import type { Config } from '../config/config';
 import { Database } from '../database/database';
 import { changeDefinitions, DefinitionStore, type Columns } from '../database/definitions';
@@ -13,52 +14,6 @@ import { PolledServiceCache } from './polled-service-cache';
 const clock = { now: () => new Date(0) };
 const INTERVAL = 10;
 
-const columns = (name: string, given: Partial<ServiceRow> = {}): Columns<ServiceRow> => ({
-  name,
-  description: '',
-  labels: {},
-  enabled: true,
-  intervalSeconds: INTERVAL,
-  slot: slotOf(name),
-  polled: true,
-  metrics: { load: { type: 'static_count', params: {}, timeoutSeconds: 1 } },
-  series: { load: 1 },
-  condition: 'load > 1',
-  recovery: null,
-  holdSeconds: 0,
-  wisdomSeconds: 60,
-  repeat: true,
-  missingData: 'hold',
-  infrastructureId: null,
-  direction: null,
-  policy: { type: 'fixed', params: {} },
-  actionIds: [],
-  escalations: [],
-  dependsOn: [],
-  expect: null,
-  recoveryActionIds: [],
-  mode: 'auto',
-  approvalTtlSeconds: 60,
-  approvalByOther: false,
-  approvalActionIds: [],
-  maxActionsPerHour: null,
-  ...given,
-});
-
-const infrastructure = (maxNodes: number): Columns<InfrastructureRow> => ({
-  name: 'web',
-  description: '',
-  labels: {},
-  minNodes: 1,
-  maxNodes,
-  upWisdomSeconds: 0,
-  downWisdomSeconds: 0,
-  warmupSeconds: 0,
-  maxDirectionChangesPerHour: 10,
-  nodes: null,
-  loadBalancer: null,
-});
-
 describe('the cache of polled services', () => {
   let database: Database;
   let drop: () => Promise<void>;
@@ -68,6 +23,7 @@ describe('the cache of polled services', () => {
   const clients: Client[] = [];
   /** Whether all services were read, and not those alone that changed. */
   let readAll = false;
+  let asked: jest.SpiedFunction<Database['rows']>;
 
   beforeAll(async () => {
     const created = await createTestDatabase();
@@ -83,7 +39,7 @@ describe('the cache of polled services', () => {
       writes: 'editor',
     });
     const rows = database.rows.bind(database);
-    jest.spyOn(database, 'rows').mockImplementation((text, ...rest) => {
+    asked = jest.spyOn(database, 'rows').mockImplementation((text, ...rest) => {
       readAll ||= text.includes('ORDER BY s.id');
       return rows(text, ...rest);
     });
@@ -172,12 +128,12 @@ describe('the cache of polled services', () => {
   });
 
   it('learns that an infrastructure changed, for all the services that scale it', async () => {
-    const row = infrastructures.row(infrastructure(5), newId());
+    const row = infrastructures.row(infrastructureColumns('web'), newId());
     await changeDefinitions(database, 'web', (manager) => infrastructures.insert(manager, [row]));
     const scaling = { infrastructureId: row.id, direction: 'up' as const };
     await create(columns('a', scaling), columns('b', scaling), columns('c'));
     expect((await snapshot('a')).compiled.rule.scaling?.maxNodes).toBe(5);
-    const next = infrastructures.row(infrastructure(7), row.id, row);
+    const next = infrastructures.row(infrastructureColumns('web', { maxNodes: 7 }), row.id, row);
     await infrastructures.change('web', (manager) => infrastructures.update(manager, next));
     const limits = (await polledServices.due(INTERVAL, 0, SLOTS - 1)).map(
       ({ compiled }) => compiled.rule.scaling?.maxNodes,
@@ -306,5 +262,91 @@ describe('the cache of polled services', () => {
     await database.rows('DELETE FROM services WHERE id = $1', [a!.id]);
     expect(await names()).toEqual([]);
     expect(readAll).toBe(true);
+  });
+
+  it('reads all anew after a gap in the record, and from then on what changes alone', async () => {
+    const [a] = await create(columns('a'), columns('b'));
+    expect(await names()).toEqual(['a', 'b']);
+    const second = await change(a!, { condition: 'load > 2' });
+    await change(second, { condition: 'load > 3' });
+    await database.rows(
+      'DELETE FROM definition_changes WHERE revision = (SELECT max(revision) - 1 FROM definition_changes)',
+    );
+    expect((await snapshot('a')).compiled.service.condition).toBe('load > 3');
+    expect(readAll).toBe(true);
+    readAll = false;
+    await create(columns('c'));
+    expect(await names()).toEqual(['a', 'b', 'c']);
+    expect(readAll).toBe(false);
+  });
+
+  it('reads all anew where transactions are numbered lower than before: another server, of another time', async () => {
+    const [a] = await create(columns('a'), columns('b'));
+    expect(await names()).toEqual(['a', 'b']);
+    // What this process knows, had it learned it of a server that was ahead.
+    polledServices['known'] = { ...polledServices['known']!, snapshot: '9000000000:9000000000:' };
+    await database.rows('DELETE FROM services WHERE id = $1', [a!.id]);
+    expect(await names()).toEqual(['b']);
+    expect(readAll).toBe(true);
+    readAll = false;
+    const writer = await connected();
+    await writeState(writer, (await snapshot('b')).compiled.service.id, 'alarm');
+    expect((await snapshot('b')).state).toMatchObject({ phase: 'alarm' });
+    expect(readAll).toBe(false);
+  });
+
+  describe('when something changes between the look and the read', () => {
+    /** Has it happen once it is known which services changed, before they are read. */
+    function betweenLookAndRead(happen: () => Promise<unknown>): void {
+      const read = asked.getMockImplementation()!;
+      asked.mockImplementation(async (text, ...rest) => {
+        if (!text.includes('s.id = ANY')) return read(text, ...rest);
+        asked.mockImplementation(read);
+        await happen();
+        return read(text, ...rest);
+      });
+    }
+
+    it('a service that is deleted is left out', async () => {
+      const [a, b] = await create(columns('a'), columns('b'));
+      betweenLookAndRead(() => services.remove(b!, 1, async () => []));
+      expect(await names()).toEqual(['a']);
+      expect(await names()).toEqual(['a']);
+      await change(a!, { enabled: false });
+      expect(await names()).toEqual([]);
+      expect(readAll).toBe(false);
+    });
+
+    it('a service that is changed once more is never older than it was then, nor stays so', async () => {
+      const [a] = await create(columns('a'));
+      expect(await names()).toEqual(['a']);
+      const second = await change(a!, { condition: 'load > 2' });
+      betweenLookAndRead(() => change(second, { condition: 'load > 3', intervalSeconds: 60 }));
+      const [seen] = [
+        ...(await polledServices.due(INTERVAL, 0, SLOTS - 1)),
+        ...(await polledServices.due(60, 0, SLOTS - 1)),
+      ];
+      expect(seen!.compiled.service.condition).toBe('load > 3');
+      expect([await names(), await names(60)]).toEqual([[], ['a']]);
+      expect(readAll).toBe(false);
+    });
+
+    it('a state that is written then is there by the next look', async () => {
+      const [a] = await create(columns('a'));
+      const writer = await connected();
+      betweenLookAndRead(() => writeState(writer, a!.id, 'pending'));
+      await names();
+      expect((await snapshot('a')).state).toMatchObject({ phase: 'pending' });
+      await writeState(writer, a!.id, 'alarm');
+      expect((await snapshot('a')).state).toMatchObject({ phase: 'alarm' });
+      expect(readAll).toBe(false);
+    });
+
+    it('a read that fails is made up for by the next', async () => {
+      await create(columns('a'));
+      betweenLookAndRead(() => Promise.reject(new Error('away')));
+      await expect(names()).rejects.toThrow('away');
+      expect(await names()).toEqual(['a']);
+    });
   });
 });
