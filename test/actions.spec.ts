@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { secret, until, World, type Api, type Json, type MonscaleProcess } from './program';
+import { Scenario } from './scenario';
 import { KubernetesStandIn, type Workload } from './stand-ins/kubernetes';
 import { SnsStandIn } from './stand-ins/sns';
 import { WebhookSink } from './stand-ins/webhook-sink';
@@ -188,48 +189,33 @@ describe('an action tried by a person', () => {
 });
 
 describe('what is done when an alarm has ended', () => {
-  const sink = new WebhookSink();
-  let world: World;
+  let story: Scenario;
   let api: Api;
 
   beforeAll(async () => {
-    world = await World.create();
-    const url = await sink.start();
-    ({ api } = await world.start());
-    for (const name of ['page', 'relax']) {
-      const body = '{"why": "{{ trigger.reason }}"}';
-      await api.create('/actions', { name, type: 'webhook', params: { url: `${url}/${name}`, body } });
-    }
+    story = await Scenario.begin();
+    ({ api } = story);
+    const body = '{"why": "{{ trigger.reason }}"}';
+    for (const name of ['page', 'relax']) await story.hook(name, { body });
   }, 60_000);
-
-  afterAll(async () => {
-    await world?.end();
-    await sink.stop();
-  });
+  afterAll(() => story?.end());
 
   const watch = (name: string, changes: object = {}) =>
-    api.create('/services', {
-      name,
-      metrics: { outage: { type: 'alert', params: { match: { service: name } } } },
-      condition: 'outage == 1',
-      actions: ['page'],
-      onRecovery: ['relax'],
-      ...changes,
-    });
-  const tell = (service: string, status: string) => api.post('/alerts', { status, labels: { service } });
-  const isOk = async (service: string) => (await api.get(`/services/${service}/state`)).body.phase === 'ok';
+    story.fed(name, { actions: ['page'], onRecovery: ['relax'], ...changes });
+  const tell = (service: string, status: string) => story.fire(service, { status });
 
   test('once, and only when there was a trigger', async () => {
     expect(await watch('web')).toMatchObject({ onRecovery: ['relax'] });
     await watch('patient', { holdSeconds: 600 });
     await Promise.all([tell('web', 'firing'), tell('patient', 'firing')]);
-    await until(() => sink.requests.length === 1, 10_000);
+    await until(() => story.sink.requests.length === 1, 10_000);
     await Promise.all([tell('web', 'resolved'), tell('patient', 'resolved')]);
-    await until(() => sink.requests.length === 2, 10_000);
-    await until(async () => (await isOk('web')) && (await isOk('patient')), 10_000);
+    await until(() => story.sink.requests.length === 2, 10_000);
+    await story.becomes('web', 'ok');
+    await story.becomes('patient', 'ok');
     await tell('web', 'resolved');
     await sleep(500);
-    expect(sink.requests.map(({ path, body }) => [path, JSON.parse(body).why])).toEqual([
+    expect(story.sink.requests.map(({ path, body }) => [path, JSON.parse(body).why])).toEqual([
       ['/page', 'triggered'],
       ['/relax', 'condition_false'],
     ]);

@@ -1,27 +1,19 @@
-import { until, World, type Api, type Json } from './program';
-import { WebhookSink } from './stand-ins/webhook-sink';
+import { until, type Api, type Json } from './program';
+import { Scenario } from './scenario';
 
 describe('what follows from a trigger', () => {
-  const sink = new WebhookSink();
-  let world: World;
+  let story: Scenario;
   let api: Api;
 
   beforeAll(async () => {
-    world = await World.create();
-    const url = await sink.start();
-    ({ api } = await world.start());
-    for (const name of ['scale', 'page', 'boss', 'relax']) {
-      const body = '{"why": "{{ trigger.justification }}"}';
-      await api.create('/actions', { name, type: 'webhook', params: { url: `${url}/${name}`, body } });
-    }
+    story = await Scenario.begin();
+    ({ api } = story);
+    for (const name of ['scale', 'page', 'boss', 'relax'])
+      await story.hook(name, { body: '{"why": "{{ trigger.justification }}"}' });
   }, 60_000);
+  afterAll(() => story?.end());
 
-  afterAll(async () => {
-    await world?.end();
-    await sink.stop();
-  });
-
-  beforeEach(() => sink.clear());
+  beforeEach(() => story.sink.clear());
 
   const service = (name: string, changes: object = {}) => ({
     name,
@@ -32,7 +24,7 @@ describe('what follows from a trigger', () => {
   });
   const tell = (name: string, value: number) =>
     api.post('/alerts', { labels: { service: name }, dedupKey: name, value });
-  const paths = () => sink.requests.map(({ path }) => path);
+  const paths = () => story.sink.requests.map(({ path }) => path);
   const decisionsOf = async (name: string): Promise<Json[]> =>
     (await api.get(`/services/${name}/decisions`)).body.items;
 
@@ -48,7 +40,7 @@ describe('what follows from a trigger', () => {
     await until(() => paths().length === 4, 10_000);
     expect(paths().slice(0, 2)).toEqual(['/scale', '/page']);
     expect(paths().slice(2).sort()).toEqual(['/boss', '/page']);
-    expect(JSON.parse(sink.requests[1]!.body).why).toMatch(
+    expect(JSON.parse(story.sink.requests[1]!.body).why).toMatch(
       /^still in alarm 1(\.\d)? s after its first trigger; load is 93/,
     );
     const page = (await api.all('/executions?service=web&action=page')).at(-1);
@@ -94,7 +86,7 @@ describe('what follows from a trigger', () => {
   }, 30_000);
 
   test('an action that did not succeed did not help', async () => {
-    sink.always = { status: 404 };
+    story.sink.always = { status: 404 };
     await api.create(
       '/services',
       service('failing', { expect: { condition: 'load < 60', withinSeconds: 30 } }),

@@ -5,10 +5,10 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ADMIN_TOKEN, Api, secret, until, World, type Json, type MonscaleProcess } from './program';
+import { ADMIN_TOKEN, Api, secret, until, type Json } from './program';
+import { Scenario } from './scenario';
 import { SNS_HOST } from './stand-ins/certificates';
 import { notification, SnsWebStandIn, subscription, unsubscription } from './stand-ins/sns-web';
-import { WebhookSink } from './stand-ins/webhook-sink';
 
 const WAIT_MS = 10_000;
 /** Long enough for something wrong to show. */
@@ -17,51 +17,31 @@ const TOPIC = 'arn:aws:sns:eu-west-1:123456789012:alarms';
 const HMAC = secret('the-hmac-secret-of-grafana');
 
 describe('alerts of other systems', () => {
-  const sink = new WebhookSink();
   const sns = new SnsWebStandIn();
-  let world: World;
-  let program: MonscaleProcess;
+  let story: Scenario;
   let api: Api;
 
   beforeAll(async () => {
-    world = await World.create();
-    const [url, snsUrl] = await Promise.all([sink.start(), sns.start()]);
     const ca = join(process.env.TEST_FOLDER ?? tmpdir(), 'sns-ca.pem');
     writeFileSync(ca, SNS_HOST.cert);
-    program = await world.start('all', {
+    story = await Scenario.begin(['all'], {
       env: {
         NODE_OPTIONS: `--require ${join(__dirname, 'stand-ins/reroute.cjs')}`,
         NODE_EXTRA_CA_CERTS: ca,
-        SNS_STAND_IN_PORT: new URL(snsUrl).port,
+        SNS_STAND_IN_PORT: new URL(await sns.start()).port,
       },
     });
-    ({ api } = program);
-    await api.create('/actions', {
-      name: 'tell',
-      type: 'webhook',
-      params: { url: `${url}/{{ service.name }}` },
-    });
+    ({ api } = story);
   }, 60_000);
 
   afterAll(async () => {
-    await world?.end();
-    await Promise.all([sink.stop(), sns.stop()]);
+    await story?.end();
+    await sns.stop();
   });
 
   const watch = (name: string, match: object, changes: object = {}, params: object = {}) =>
-    api.create('/services', {
-      name,
-      metrics: { outage: { type: 'alert', params: { match, ...params } } },
-      condition: 'outage > 0',
-      wisdomSeconds: 0,
-      actions: ['tell'],
-      ...changes,
-    });
-  const told = (service: string) => sink.requests.filter(({ path }) => path === `/${service}`);
-  const state = async (service: string): Promise<Json> => (await api.get(`/services/${service}/state`)).body;
-  const isIn = async (service: string, phase: string) => (await state(service)).phase === phase;
-  const alertsOf = async (service: string): Promise<Json[]> =>
-    (await api.get(`/alerts?service=${service}`)).body.items;
+    story.fed(name, { wisdomSeconds: 0, ...changes }, { match, ...params });
+  const isIn = async (service: string, phase: string) => (await story.state(service)).phase === phase;
 
   /** A source of its own, and how its sender speaks. */
   async function source(format: string, changes: object = {}) {
@@ -69,7 +49,7 @@ describe('alerts of other systems', () => {
     return {
       id: made.id as string,
       token: secret(made.token),
-      sender: new Api(`${program.url}/api/v1`, made.token),
+      sender: new Api(`${story.program.url}/api/v1`, made.token),
     };
   }
 
@@ -97,13 +77,13 @@ describe('alerts of other systems', () => {
         status: 202,
         body: { accepted: [{ dedupKey: 'c6eadffa33fcdf37' }], rejected: [] },
       });
-      await until(() => told('am').length === 1, WAIT_MS);
+      await story.isTold('am');
       expect((await sender.post('/alerts/alertmanager', message('firing'))).body).toEqual(answer.body);
       await sleep(QUIET_MS);
-      expect(told('am')).toHaveLength(1);
+      expect(story.told('am')).toHaveLength(1);
       await sender.post('/alerts/alertmanager', message('resolved'));
-      await until(() => isIn('am', 'ok'), WAIT_MS);
-      expect(await alertsOf('am')).toMatchObject([
+      await story.becomes('am', 'ok');
+      expect(await story.alerts('am')).toMatchObject([
         { source: 'alertmanager sender', format: 'alertmanager', status: 'resolved' },
       ]);
     },
@@ -115,7 +95,7 @@ describe('alerts of other systems', () => {
       const { token } = await source('alertmanager', { name: 'prometheus' });
       await watch('prom', { alertname: 'PromDown' });
       const post = (startsAt: string, lifeMs: number) =>
-        program.root.as(token).post('/api/v2/alerts', [
+        story.program.root.as(token).post('/api/v2/alerts', [
           {
             labels: { alertname: 'PromDown' },
             annotations: {},
@@ -125,12 +105,12 @@ describe('alerts of other systems', () => {
           },
         ]);
       expect((await post('2026-11-22T09:00:00Z', 60_000)).status).toBe(200);
-      await until(() => told('prom').length === 1, WAIT_MS);
+      await story.isTold('prom');
       // A Prometheus that was started again, or the other of a pair.
       expect((await post('2026-11-22T09:00:30Z', 2_000)).status).toBe(200);
-      await until(() => isIn('prom', 'ok'), WAIT_MS);
-      expect(told('prom')).toHaveLength(1);
-      expect(await alertsOf('prom')).toHaveLength(1);
+      await story.becomes('prom', 'ok');
+      expect(story.told('prom')).toHaveLength(1);
+      expect(await story.alerts('prom')).toHaveLength(1);
     },
   );
 
@@ -158,18 +138,18 @@ describe('alerts of other systems', () => {
     };
     expect((await send(1, false)).status).toBe(403);
     expect((await send(30)).status).toBe(202);
-    await until(async () => (await state('graf')).values.outage?.value === 30, WAIT_MS);
-    expect(told('graf')).toHaveLength(0);
+    await until(async () => (await story.state('graf')).values.outage?.value === 30, WAIT_MS);
+    expect(story.told('graf')).toHaveLength(0);
     await send(44.5);
-    await until(() => told('graf').length === 1, WAIT_MS);
-    expect(JSON.parse(told('graf')[0]!.body)).toMatchObject({ values: { outage: 44.5 } });
+    await story.isTold('graf');
+    expect(JSON.parse(story.told('graf')[0]!.body)).toMatchObject({ values: { outage: 44.5 } });
     await send(44.5);
     await sleep(QUIET_MS);
-    expect(told('graf')).toHaveLength(1);
+    expect(story.told('graf')).toHaveLength(1);
     await send('many');
-    await until(async () => (await state('graf')).reason === 'missing_data', WAIT_MS);
-    expect((await state('graf')).values.outage.error).toMatch(/no number/);
-    expect(await alertsOf('graf')).toHaveLength(1);
+    await until(async () => (await story.state('graf')).reason === 'missing_data', WAIT_MS);
+    expect((await story.state('graf')).values.outage.error).toMatch(/no number/);
+    expect(await story.alerts('graf')).toHaveLength(1);
   });
 
   it.concurrent(
@@ -197,22 +177,22 @@ describe('alerts of other systems', () => {
       expect((await send(subscription(TOPIC))).body).toEqual({ accepted: [], rejected: [] });
       expect(sns.asked.at(-1)).toContain('ConfirmSubscription');
       expect((await send(notification(TOPIC, alarm('ALARM')))).status).toBe(202);
-      await until(() => told('cloud').length === 1, WAIT_MS);
+      await story.isTold('cloud');
       expect((await send(notification(TOPIC, alarm('INSUFFICIENT_DATA')))).body.accepted).toEqual([]);
       await send(notification(TOPIC, alarm('OK', 52)));
-      await until(() => isIn('cloud', 'ok'), WAIT_MS);
+      await story.becomes('cloud', 'ok');
       // SNS may send it again, or in another order.
       await send(notification(TOPIC, alarm('ALARM', 51)));
       const last = notification(TOPIC, alarm('ALARM', 55));
       const { body: taken } = await send(last);
-      await until(() => told('cloud').length === 2, WAIT_MS);
+      await story.isTold('cloud', 2);
       await send(notification(TOPIC, alarm('OK', 54)));
       await sleep(QUIET_MS);
       expect(await isIn('cloud', 'alarm')).toBe(true);
-      expect(told('cloud')).toHaveLength(2);
+      expect(story.told('cloud')).toHaveLength(2);
 
       // Whoever has recorded a message may send it again: not even the life of its alert is longer for that.
-      const seen = async () => (await alertsOf('cloud'))[0].lastSeenAt;
+      const seen = async () => (await story.alerts('cloud'))[0].lastSeenAt;
       const before = await seen();
       expect(await send(last)).toMatchObject({ status: 202, body: taken });
       expect(await seen()).toBe(before);
@@ -245,7 +225,7 @@ describe('alerts of other systems', () => {
     const event = { specversion: '1.0', type: 'com.example.full', source: '/shop', data: { waiting: 7 } };
     const type = (mode: string) => ({ 'Content-Type': `application/cloudevents${mode}+json` });
     expect((await sender.post('/alerts/cloudevents', { ...event, id: '1' }, type(''))).status).toBe(202);
-    await until(() => told('events').length === 1, WAIT_MS);
+    await story.isTold('events');
     await sender.post(
       '/alerts/cloudevents',
       [
@@ -254,15 +234,15 @@ describe('alerts of other systems', () => {
       ],
       type('-batch'),
     );
-    await until(() => told('events').length === 2, WAIT_MS);
+    await story.isTold('events', 2);
     await sender.post('/alerts/cloudevents', '{"waiting": 9}', {
       'ce-specversion': '1.0',
       'ce-id': '3',
       'ce-source': '/shop',
       'ce-type': 'com.example.full',
     });
-    await until(() => told('events').length === 3, WAIT_MS);
-    const values = told('events').map(({ body }) => JSON.parse(body).values.outage);
+    await story.isTold('events', 3);
+    const values = story.told('events').map(({ body }) => JSON.parse(body).values.outage);
     expect(values).toEqual([7, 7, 9]);
 
     const handshake = await sender.as(undefined).send('OPTIONS', '/alerts/cloudevents', undefined, {
@@ -283,17 +263,17 @@ describe('alerts of other systems', () => {
       status: 202,
       body: { status: 'success', message: 'Event processed', dedup_key: 'disk' },
     });
-    await until(() => told('pager').length === 1, WAIT_MS);
+    await story.isTold('pager');
     expect((await send({ event_action: 'acknowledge', dedup_key: 'disk' })).status).toBe(202);
     expect(await isIn('pager', 'alarm')).toBe(true);
     expect((await send({ event_action: 'resolve', dedup_key: 'disk' })).status).toBe(202);
-    await until(() => isIn('pager', 'ok'), WAIT_MS);
+    await story.becomes('pager', 'ok');
     expect(await send({ event_action: 'trigger' })).toMatchObject({
       status: 400,
       body: { status: 'invalid event', errors: ['payload is required to trigger'] },
     });
     expect((await send({ event_action: 'trigger', payload }, 'wrong')).status).toBe(401);
-    expect((await alertsOf('pager'))[0].labels).toMatchObject({
+    expect((await story.alerts('pager'))[0].labels).toMatchObject({
       component: 'mysql',
       summary: 'disk is full',
     });
@@ -308,7 +288,7 @@ describe('alerts of other systems', () => {
       { value: '$.performance.rta' },
     );
     const send = (exit_status: number, rta: number, password = token) =>
-      program.root.as(undefined).post(
+      story.program.root.as(undefined).post(
         '/v1/actions/process-check-result',
         JSON.stringify({
           type: 'Service',
@@ -328,10 +308,10 @@ describe('alerts of other systems', () => {
         results: [{ code: 200, status: "Successfully processed check result for object 'web-1!ping'." }],
       },
     });
-    await until(() => told('ping').length === 1, WAIT_MS);
+    await story.isTold('ping');
     expect((await send(3, 0)).status).toBe(200);
     await send(0, 10);
-    await until(() => isIn('ping', 'ok'), WAIT_MS);
+    await story.becomes('ping', 'ok');
     expect((await send(2, 5000, 'wrong')).status).toBe(401);
     expect(await send(7, 1)).toMatchObject({ status: 400, body: { error: 400, status: expect.any(String) } });
   });
@@ -346,9 +326,9 @@ describe('alerts of other systems', () => {
       event_tags: [{ tag: 'scope', value: 'performance' }],
     };
     await sender.post('/alerts/zabbix', event);
-    await until(() => told('zab').length === 1, WAIT_MS);
+    await story.isTold('zab');
     await sender.post('/alerts/zabbix', { ...event, event_value: '0' });
-    await until(() => isIn('zab', 'ok'), WAIT_MS);
+    await story.becomes('zab', 'ok');
   });
 
   it.concurrent('whatever format it is, its shape says it', async () => {
@@ -405,7 +385,7 @@ describe('alerts of other systems', () => {
       expect(answer.body.accepted).toHaveLength(alerts.length);
       accepted.push(answer.body.accepted);
     }
-    await until(() => told('stormy').length === 1, WAIT_MS);
+    await story.isTold('stormy');
 
     const kept = (await api.all('/alerts?source=api')).filter(({ labels }) => labels.storm !== undefined);
     const ofKey = (key: string) => kept.filter(({ labels }) => labels.key === key);
@@ -425,7 +405,7 @@ describe('alerts of other systems', () => {
     for (const path of ['/alerts', '/alerts/alertmanager', '/alerts/sns', '/alerts/auto', '/alerts/nothing'])
       expect([path, (await sender.post(path, message)).status]).toEqual([path, 403]);
     for (const path of ['/api/v2/alerts', '/v1/actions/process-check-result'])
-      expect((await program.root.as(token).post(path, [])).status).toBe(403);
+      expect((await story.program.root.as(token).post(path, [])).status).toBe(403);
     await api.delete(`/sources/${id}`);
     expect((await sender.post('/alerts/grafana', message)).status).toBe(401);
     expect((await api.post('/alerts/nothing', {})).status).toBe(404);
@@ -444,7 +424,7 @@ describe('alerts of other systems', () => {
     });
     await sender.post('/alerts/pagerduty', { routing_key: token, event_action: 'explode' });
     await sender.post('/alerts/pagerduty', `{"routing_key": "${token}", `);
-    await until(() => told('shown').length === 1, WAIT_MS);
+    await story.isTold('shown');
     const { items } = (await api.get(`/sources/${id}/recent`)).body;
     expect(items).toMatchObject([
       {
@@ -489,13 +469,13 @@ describe('alerts of other systems', () => {
       await watch('dead', { alertname: 'source_silent', source: 'heartbeat' });
       await sender.post('/alerts', { labels: { heart: 'beats' } });
       await sleep(5_000);
-      expect(told('dead')).toHaveLength(0);
-      await until(() => told('dead').length === 1, 15_000);
+      expect(story.told('dead')).toHaveLength(0);
+      await story.isTold('dead', 1, 15_000);
       await sleep(5_000);
-      expect(told('dead')).toHaveLength(1);
+      expect(story.told('dead')).toHaveLength(1);
       await sender.post('/alerts', { labels: { heart: 'beats' } });
-      await until(() => isIn('dead', 'ok'), WAIT_MS);
-      expect(await alertsOf('dead')).toMatchObject([{ source: 'monscale', status: 'resolved' }]);
+      await story.becomes('dead', 'ok');
+      expect(await story.alerts('dead')).toMatchObject([{ source: 'monscale', status: 'resolved' }]);
       await api.delete('/sources/heartbeat');
     },
     60_000,
@@ -541,14 +521,14 @@ describe('alerts of other systems', () => {
       const alert = { labels: { a: 'b' }, startsAt: '2026-11-22T09:00:00Z' };
       const many = Array.from({ length: 10_001 }, () => alert);
       expect((await api.post('/alerts/alertmanager', { version: '4', alerts: many })).status).toBe(413);
-      expect((await program.root.post('/api/v2/alerts', many)).status).toBe(413);
+      expect((await story.program.root.post('/api/v2/alerts', many)).status).toBe(413);
       expect((await api.post('/alerts', many)).status).toBe(413);
       expect((await api.post('/alerts/cloudevents', many)).status).toBe(413);
     });
 
     it.concurrent('a body may be compressed, and is as large as it inflates to', async () => {
       const send = async (encoding: string, body: Buffer) => {
-        const response = await fetch(`${program.url}/api/v1/alerts`, {
+        const response = await fetch(`${story.program.url}/api/v1/alerts`, {
           method: 'POST',
           headers: {
             Authorization: `Bearer ${ADMIN_TOKEN}`,

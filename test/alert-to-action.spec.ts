@@ -1,8 +1,8 @@
 import { createSession, ObjectType, Version2c } from 'net-snmp';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { Api, until, World, type Json, type MonscaleProcess } from './program';
-import { WebhookSink } from './stand-ins/webhook-sink';
+import { Api, until, type Json } from './program';
+import { Scenario } from './scenario';
 
 /** Far beyond what it takes; only the claims on time are strict. */
 const WAIT_MS = 10_000;
@@ -13,61 +13,36 @@ const QUIET_MS = 1_000;
 const LINK_DOWN = '1.3.6.1.6.3.1.1.5.3';
 
 describe('from alert to action', () => {
-  const sink = new WebhookSink();
-  let world: World;
-  let program: MonscaleProcess;
+  let story: Scenario;
   let api: Api;
 
   beforeAll(async () => {
-    world = await World.create();
-    const url = await sink.start();
-    program = await world.start();
-    ({ api } = program);
+    story = await Scenario.begin();
+    ({ api } = story);
     await api.create('/sources', { name: 'devices', format: 'snmp', params: { communities: ['public'] } });
-    await api.create('/actions', {
-      name: 'tell',
-      type: 'webhook',
-      params: { url: `${url}/{{ service.name }}` },
-    });
   }, 60_000);
+  afterAll(() => story?.end());
 
-  afterAll(async () => {
-    await world?.end();
-    await sink.stop();
-  });
-
-  /** A service fed by alerts alone, that label `service_under_test` names. */
   const watch = (name: string, changes: object = {}, params: object = {}) =>
-    api.create('/services', {
-      name,
-      metrics: { outage: { type: 'alert', params: { match: { service_under_test: name }, ...params } } },
-      condition: 'outage > 0',
-      wisdomSeconds: 60,
-      actions: ['tell'],
-      ...changes,
-    });
-
-  const fire = (name: string, changes: object = {}) =>
-    api.post('/alerts', { labels: { service_under_test: name }, ...changes });
-  const told = (service: string) => sink.requests.filter(({ path }) => path === `/${service}`);
-  const state = async (service: string): Promise<Json> => (await api.get(`/services/${service}/state`)).body;
-  const phase = async (service: string): Promise<string> => (await state(service)).phase;
+    story.fed(name, { wisdomSeconds: 60, ...changes }, params);
 
   it.concurrent(
     'an alert whose labels match triggers; the same alert again changes nothing but its last-seen',
     async () => {
       await watch('web');
-      const answer = await fire('web', { annotations: { summary: 'the shop is down' } });
+      const answer = await story.fire('web', { annotations: { summary: 'the shop is down' } });
       expect(answer).toMatchObject({ status: 202, body: { rejected: [] } });
       const [{ id }] = answer.body.accepted;
-      await until(() => told('web').length === 1, WAIT_MS);
+      await story.isTold('web');
 
       // It is written down that it was seen again when a second has passed.
-      await sleep(1_100);
-      const again = await fire('web', { annotations: { summary: 'the shop is down' } });
+      await story.world.rows(`UPDATE alerts SET last_seen_at = last_seen_at - interval '2 s' WHERE id = $1`, [
+        id,
+      ]);
+      const again = await story.fire('web', { annotations: { summary: 'the shop is down' } });
       expect(again.body.accepted).toEqual(answer.body.accepted);
       await sleep(QUIET_MS);
-      expect(told('web')).toHaveLength(1);
+      expect(story.told('web')).toHaveLength(1);
 
       const [alert, ...others] = (await api.get('/alerts?service=web')).body.items;
       expect(others).toEqual([]);
@@ -77,7 +52,7 @@ describe('from alert to action', () => {
         source: 'api',
         format: 'native',
         status: 'firing',
-        labels: { service_under_test: 'web' },
+        labels: { service: 'web' },
         matched: [{ service: 'web', metric: 'outage' }],
         executions,
       });
@@ -91,22 +66,22 @@ describe('from alert to action', () => {
     async () => {
       await watch('together', { wisdomSeconds: 0 });
       const alert = (disk: string, changes: object = {}) => ({
-        labels: { service_under_test: 'together', disk },
+        labels: { service: 'together', disk },
         ...changes,
       });
       await api.post('/alerts', [alert('a'), alert('b'), alert('c')]);
-      await until(() => told('together').length === 3, WAIT_MS);
+      await story.isTold('together', 3);
       await api.post('/alerts', alert('b', { status: 'resolved' }));
       await sleep(QUIET_MS);
-      expect(told('together')).toHaveLength(3);
-      expect(await phase('together')).toBe('alarm');
+      expect(story.told('together')).toHaveLength(3);
+      expect((await story.state('together')).phase).toBe('alarm');
     },
   );
 
   it.concurrent('in approve mode a person decides, once', async () => {
     const waiting = async (service: string): Promise<string> => {
       await watch(service, { mode: 'approve' });
-      await fire(service);
+      await story.fire(service);
       let found: Json[] = [];
       await until(
         async () =>
@@ -116,7 +91,7 @@ describe('from alert to action', () => {
       return found[0].id;
     };
     const [approved, rejected] = await Promise.all([waiting('approved'), waiting('rejected')]);
-    expect(await state('approved')).toMatchObject({ phase: 'alarm', reason: 'awaiting_approval' });
+    expect(await story.state('approved')).toMatchObject({ phase: 'alarm', reason: 'awaiting_approval' });
     const request = (id: string) => api.get(`/executions/${id}/request`);
     expect(await request(approved)).toMatchObject({ status: 200, body: { request: { method: 'POST' } } });
     const tooLong = await api.post(`/executions/${rejected}/reject`, { note: 'x'.repeat(1_001) });
@@ -127,10 +102,10 @@ describe('from alert to action', () => {
     expect((await request(rejected)).status).toBe(409);
     expect((await request('00000000-0000-0000-0000-000000000000')).status).toBe(404);
     expect((await api.post(`/executions/${approved}/approve`, { note: 'go' })).status).toBe(200);
-    await until(() => told('approved').length === 1, WAIT_MS);
+    await story.isTold('approved');
     expect((await api.post(`/executions/${approved}/approve`)).status).toBe(409);
     expect((await api.post(`/executions/${rejected}/approve`)).status).toBe(409);
-    expect(told('rejected')).toHaveLength(0);
+    expect(story.told('rejected')).toHaveLength(0);
   });
 
   it.concurrent('two rules can not both take the last place: what is in flight counts', async () => {
@@ -148,9 +123,9 @@ describe('from alert to action', () => {
     });
     const scaling = { infrastructure: 'farm', direction: 'up', actions: ['slow'] };
     await Promise.all([watch('left', scaling), watch('right', scaling)]);
-    await Promise.all([fire('left'), fire('right')]);
+    await Promise.all([story.fire('left'), story.fire('right')]);
     const reasons = async () =>
-      (await Promise.all([state('left'), state('right')])).map(({ reason }) => reason).sort();
+      (await Promise.all([story.state('left'), story.state('right')])).map(({ reason }) => reason).sort();
     await until(async () => (await reasons()).join() === 'at_max_nodes,triggered', WAIT_MS);
     expect((await api.get('/infrastructures/farm/capacity')).body).toEqual({
       current: 2,
@@ -159,7 +134,7 @@ describe('from alert to action', () => {
       minNodes: 1,
       maxNodes: 3,
     });
-    const stopped = (await Promise.all([state('left'), state('right')])).find(
+    const stopped = (await Promise.all([story.state('left'), story.state('right')])).find(
       ({ reason }) => reason === 'at_max_nodes',
     );
     expect(stopped.explanation).toContain('farm has 2 nodes (and 1 to come), its maximum is 3');
@@ -168,19 +143,19 @@ describe('from alert to action', () => {
   it.concurrent('a value for a service that is named goes to its metric', async () => {
     await watch('load', { condition: 'outage > 10' });
     expect((await api.post('/alerts', { service: 'load', value: 3 })).status).toBe(202);
-    await until(async () => (await state('load')).values.outage.value === 3, WAIT_MS);
-    await until(async () => (await phase('load')) === 'ok', WAIT_MS);
+    await until(async () => (await story.state('load')).values.outage.value === 3, WAIT_MS);
+    await story.becomes('load', 'ok');
     await api.post('/alerts', { service: 'load', value: 12 });
-    await until(() => told('load').length === 1, WAIT_MS);
-    expect(JSON.parse(told('load')[0]!.body)).toMatchObject({ values: { outage: 12 } });
+    await story.isTold('load');
+    expect(JSON.parse(story.told('load')[0]!.body)).toMatchObject({ values: { outage: 12 } });
   });
 
   it.concurrent('of an array the good ones are taken, unless none is good', async () => {
     await watch('array');
-    const bad = { labels: { service_under_test: 'array' }, status: 'burning' };
+    const bad = { labels: { service: 'array' }, status: 'burning' };
     const mixed = await api.post('/alerts', [
       bad,
-      { labels: { service_under_test: 'array' } },
+      { labels: { service: 'array' } },
       { service: 'nobody', value: 1 },
       { value: 'much' },
     ]);
@@ -191,7 +166,7 @@ describe('from alert to action', () => {
       { index: 2, errors: [{ pointer: '/service', detail: 'there is no service "nobody"' }] },
       { index: 3, errors: [{ pointer: '/value' }] },
     ]);
-    await until(() => told('array').length === 1, WAIT_MS);
+    await story.isTold('array');
 
     const wrong = await api.post('/alerts', [bad, { service: 'nobody' }]);
     expect(wrong.status).toBe(400);
@@ -209,20 +184,20 @@ describe('from alert to action', () => {
 
   it.concurrent('a resolution ends it, and what fires later is another alert', async () => {
     await watch('resolved', { wisdomSeconds: 0 });
-    await fire('resolved');
-    await until(() => told('resolved').length === 1, WAIT_MS);
-    expect(await phase('resolved')).toBe('alarm');
-    await fire('resolved', { status: 'resolved' });
-    await until(async () => (await phase('resolved')) === 'ok', WAIT_MS);
-    await fire('resolved');
-    await until(() => told('resolved').length === 2, WAIT_MS);
+    await story.fire('resolved');
+    await story.isTold('resolved');
+    expect((await story.state('resolved')).phase).toBe('alarm');
+    await story.fire('resolved', { status: 'resolved' });
+    await story.becomes('resolved', 'ok');
+    await story.fire('resolved');
+    await story.isTold('resolved', 2);
   });
 
   it.concurrent('the end of its life ends it', async () => {
     await watch('mortal', {}, { ttlSeconds: 2 });
-    await fire('mortal');
-    await until(async () => (await phase('mortal')) === 'alarm', WAIT_MS);
-    await until(async () => (await phase('mortal')) === 'ok', WAIT_MS);
+    await story.fire('mortal');
+    await story.becomes('mortal', 'alarm');
+    await story.becomes('mortal', 'ok');
     const [end] = (await api.get('/services/mortal/decisions')).body.items;
     const [{ receivedAt }] = (await api.get('/alerts?service=mortal')).body.items;
     const livedMs = Date.parse(end.from) - Date.parse(receivedAt);
@@ -232,11 +207,11 @@ describe('from alert to action', () => {
 
   it.concurrent('a hold triggers at its end without a second alert', async () => {
     await watch('held', { holdSeconds: 2 });
-    await fire('held');
-    await until(async () => (await phase('held')) === 'pending', WAIT_MS);
-    const { holdUntil, since } = await state('held');
+    await story.fire('held');
+    await story.becomes('held', 'pending');
+    const { holdUntil, since } = await story.state('held');
     expect(Date.parse(holdUntil) - Date.parse(since)).toBe(2_000);
-    await until(() => told('held').length === 1, WAIT_MS);
+    await story.isTold('held');
     const [trigger] = (await api.get('/services/held/decisions')).body.items;
     const lateMs = Date.parse(trigger.from) - Date.parse(holdUntil);
     expect(lateMs).toBeGreaterThanOrEqual(0);
@@ -245,10 +220,10 @@ describe('from alert to action', () => {
 
   it.concurrent('a lasting alert triggers again at the end of the wisdom time', async () => {
     await watch('lasting', { wisdomSeconds: 2 });
-    await fire('lasting');
-    await until(() => told('lasting').length === 2, WAIT_MS);
-    await fire('lasting', { status: 'resolved' });
-    await until(async () => (await phase('lasting')) === 'ok', WAIT_MS);
+    await story.fire('lasting');
+    await story.isTold('lasting', 2);
+    await story.fire('lasting', { status: 'resolved' });
+    await story.becomes('lasting', 'ok');
     const triggers = (await api.get('/services/lasting/decisions')).body.items.filter(
       ({ trigger }: Json) => trigger,
     );
@@ -258,18 +233,18 @@ describe('from alert to action', () => {
   });
 
   it.concurrent('a service that is new while an alert is being evaluated has it, too', async () => {
-    const match = { service_under_test: 'shared' };
+    const match = { service: 'shared' };
     const outage = { type: 'alert', params: { match } };
     const first = await watch('there', { metrics: { outage } });
     // Whoever commits an evaluation of it waits.
-    const holder = new Client({ connectionString: world.databaseUrl });
+    const holder = new Client({ connectionString: story.world.databaseUrl });
     await holder.connect();
     try {
       await holder.query('BEGIN');
       await holder.query('SELECT FROM services WHERE id = $1 FOR UPDATE', [first.id]);
-      await fire('shared');
+      await story.fire('shared');
       const waits = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FROM services WHERE id = ANY%'`;
-      await until(async () => (await world.rows(waits)).length > 0, WAIT_MS);
+      await until(async () => (await story.world.rows(waits)).length > 0, WAIT_MS);
       const created = api.create('/services', {
         name: 'new',
         metrics: { outage },
@@ -284,7 +259,7 @@ describe('from alert to action', () => {
     } finally {
       await holder.end();
     }
-    await until(() => told('there').length === 1 && told('new').length === 1, WAIT_MS);
+    await until(() => story.told('there').length === 1 && story.told('new').length === 1, WAIT_MS);
   });
 
   it.concurrent('with a wisdom time of 0 it triggers once per alert', async () => {
@@ -296,26 +271,26 @@ describe('from alert to action', () => {
       ['two', 2],
       ['three', 3],
     ] as const) {
-      await fire('each', { dedupKey });
-      await until(() => told('each').length >= triggers, WAIT_MS);
+      await story.fire('each', { dedupKey });
+      await until(() => story.told('each').length >= triggers, WAIT_MS);
       await sleep(QUIET_MS / 2);
-      expect(told('each')).toHaveLength(triggers);
+      expect(story.told('each')).toHaveLength(triggers);
     }
   });
 
   it.concurrent('PUT /trap is answered as monscale 2014 answered it', async () => {
     await watch('old');
     const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
-    const put = (text: string) => program.root.put('/trap', text, form);
+    const put = (text: string) => story.program.root.put('/trap', text, form);
     expect(await put('name=old&value=0')).toMatchObject({ status: 204, body: '' });
     expect((await put('name=nobody&value=1')).status).toBe(404);
     expect((await put('name=old&value=much')).status).toBe(400);
     expect((await put('name=old')).status).toBe(400);
     expect((await put('value=1')).status).toBe(400);
     expect((await put('name=old&value=2.5')).status).toBe(204);
-    await until(() => told('old').length === 1, WAIT_MS);
-    expect(JSON.parse(told('old')[0]!.body)).toMatchObject({ values: { outage: 2.5 } });
-    expect((await program.root.as(undefined).put('/trap', 'name=old&value=1', form)).status).toBe(401);
+    await story.isTold('old');
+    expect(JSON.parse(story.told('old')[0]!.body)).toMatchObject({ values: { outage: 2.5 } });
+    expect((await story.program.root.as(undefined).put('/trap', 'name=old&value=1', form)).status).toBe(401);
   });
 
   it.concurrent(
@@ -332,7 +307,10 @@ describe('from alert to action', () => {
         condition: 'down == 1',
         actions: ['tell'],
       });
-      const session = createSession('127.0.0.1', 'public', { version: Version2c, trapPort: program.port });
+      const session = createSession('127.0.0.1', 'public', {
+        version: Version2c,
+        trapPort: story.program.port,
+      });
       const trap = () =>
         new Promise<void>((resolve, reject) => {
           const varbinds = [{ oid: '1.3.6.1.2.1.2.2.1.1.7', type: ObjectType.Integer, value: 7 }];
@@ -343,7 +321,7 @@ describe('from alert to action', () => {
         await until(async () => {
           await trap();
           await sleep(200);
-          return told('link').length === 1;
+          return story.told('link').length === 1;
         }, WAIT_MS);
       } finally {
         session.close();
@@ -360,7 +338,7 @@ describe('from alert to action', () => {
           '1.3.6.1.2.1.2.2.1.1.7': '7',
         },
         matched: [{ service: 'link', metric: 'down' }],
-        executions: [told('link')[0]!.headers['idempotency-key']],
+        executions: [story.told('link')[0]!.headers['idempotency-key']],
       });
     },
     20_000,
@@ -371,8 +349,8 @@ describe('from alert to action', () => {
     const { token, id, ...source } = await api.create('/sources', { name: 'nagios', format: 'native' });
     expect(source).toMatchObject({ name: 'nagios', format: 'native' });
     expect((await api.get('/sources/nagios')).body).not.toHaveProperty('token');
-    const nagios = new Api(`${program.url}/api/v1`, token);
-    const alert = { labels: { service_under_test: 'sourced' } };
+    const nagios = new Api(`${story.program.url}/api/v1`, token);
+    const alert = { labels: { service: 'sourced' } };
 
     expect((await nagios.post('/alerts', alert)).status).toBe(202);
     expect((await nagios.as(undefined).post(`/alerts?token=${token}`, alert)).status).toBe(202);
@@ -381,7 +359,7 @@ describe('from alert to action', () => {
     expect((await nagios.delete('/services/sourced')).status).toBe(403);
     const { token: snmpToken } = await api.create('/sources', { name: 'udp', format: 'snmp' });
     expect((await nagios.as(snmpToken).post('/alerts', alert)).status).toBe(403);
-    await until(() => told('sourced').length === 1, WAIT_MS);
+    await story.isTold('sourced');
     expect((await api.get('/alerts?service=sourced')).body.items[0].source).toBe('nagios');
 
     expect((await api.delete(`/sources/${id}`)).status).toBe(204);

@@ -1,51 +1,30 @@
 /** What other systems say, taken as they mean it: late, blind, formatted for people, in older versions. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Api, secret, until, World, type Json, type MonscaleProcess } from './program';
-import { WebhookSink } from './stand-ins/webhook-sink';
+import { Api, secret, until, type Json } from './program';
+import { Scenario } from './scenario';
 
 const WAIT_MS = 10_000;
 /** Long enough for something wrong to show. */
 const QUIET_MS = 700;
 
 describe('what other systems say', () => {
-  const sink = new WebhookSink();
-  let world: World;
-  let program: MonscaleProcess;
+  let story: Scenario;
   let api: Api;
 
   beforeAll(async () => {
-    world = await World.create();
-    const url = await sink.start();
-    program = await world.start();
-    ({ api } = program);
-    const params = { url: `${url}/{{ service.name }}` };
-    await api.create('/actions', { name: 'tell', type: 'webhook', params });
+    story = await Scenario.begin();
+    ({ api } = story);
   }, 60_000);
-
-  afterAll(async () => {
-    await world?.end();
-    await sink.stop();
-  });
+  afterAll(() => story?.end());
 
   const watch = (name: string, match: object, params: object = {}, changes: object = {}) =>
-    api.create('/services', {
-      name,
-      metrics: { outage: { type: 'alert', params: { match, ...params } } },
-      condition: 'outage > 0',
-      wisdomSeconds: 0,
-      actions: ['tell'],
-      ...changes,
-    });
-  const told = (service: string) => sink.requests.filter(({ path }) => path === `/${service}`);
-  const state = async (service: string): Promise<Json> => (await api.get(`/services/${service}/state`)).body;
-  const becomes = (service: string, phase: string) =>
-    until(async () => (await state(service)).phase === phase, WAIT_MS, `${service} is ${phase}`);
-  const outage = async (service: string): Promise<Json> => (await state(service)).values.outage;
+    story.fed(name, { wisdomSeconds: 0, ...changes }, { match, ...params });
+  const outage = async (service: string): Promise<Json> => (await story.state(service)).values.outage;
 
   async function source(format: string, name: string) {
     const { token, id } = await api.create('/sources', { name, format });
     const recent = async (): Promise<Json[]> => (await api.get(`/sources/${id}/recent`)).body.items;
-    return { token: secret(token), sender: new Api(`${program.url}/api/v1`, token), recent };
+    return { token: secret(token), sender: new Api(`${story.program.url}/api/v1`, token), recent };
   }
 
   const T1 = Date.now() - 600_000;
@@ -133,17 +112,17 @@ describe('what other systems say', () => {
         expect((await sender.post(path, body(isFiring, ms))).status).toBeLessThan(300);
 
       await send(true, T1);
-      await becomes(service, 'alarm');
+      await story.becomes(service, 'alarm');
       await send(false, T1);
-      await becomes(service, 'ok');
+      await story.becomes(service, 'ok');
       await send(true, T1);
       await sleep(QUIET_MS);
-      expect((await state(service)).phase).toBe('ok');
+      expect((await story.state(service)).phase).toBe('ok');
       await send(true, T2);
-      await becomes(service, 'alarm');
+      await story.becomes(service, 'alarm');
       await send(false, T1);
       await sleep(QUIET_MS);
-      expect((await state(service)).phase).toBe('alarm');
+      expect((await story.state(service)).phase).toBe('alarm');
       expect((await recent()).map(({ notes }) => notes)).toMatchObject([
         [{ index: 0, detail: expect.stringMatching(/^changed nothing: a later report/) }],
         [],
@@ -151,11 +130,11 @@ describe('what other systems say', () => {
         [],
         [],
       ]);
-      await until(() => told(service).length === 2, WAIT_MS);
+      await story.isTold(service, 2);
       await send(false, T2);
-      await becomes(service, 'ok');
-      expect(told(service)).toHaveLength(2);
-      const metrics = (await program.root.get('/metrics')).body as string;
+      await story.becomes(service, 'ok');
+      expect(story.told(service)).toHaveLength(2);
+      const metrics = (await story.program.root.get('/metrics')).body as string;
       expect(metrics).toMatch(new RegExp(`alerts_overtaken_total\\{format="${format}"\\} [2-9]`));
     },
     60_000,
@@ -174,8 +153,8 @@ describe('what other systems say', () => {
     await send(0);
     await send(1);
     await sleep(QUIET_MS);
-    expect((await state('late-zabbix')).phase).not.toBe('alarm');
-    expect(told('late-zabbix')).toEqual([]);
+    expect((await story.state('late-zabbix')).phase).not.toBe('alarm');
+    expect(story.told('late-zabbix')).toEqual([]);
   });
 
   it.concurrent('who can not look begins and ends nothing, in whatever format, and it is said', async () => {
@@ -252,7 +231,7 @@ describe('what other systems say', () => {
     await send('time=6.049175s;;;0;10 size=5B');
     await until(async () => (await outage('numbers'))?.value === 6.049175, WAIT_MS);
     await send('time=6,049175s;;;0,000000;10,000000');
-    await until(async () => (await state('numbers')).reason === 'missing_data', WAIT_MS);
+    await until(async () => (await story.state('numbers')).reason === 'missing_data', WAIT_MS);
     expect((await outage('numbers')).error).toBe(
       'the alert has no number where this metric looks for it: at $.performance.time there is a text that is no number',
     );
@@ -268,7 +247,7 @@ describe('what other systems say', () => {
   it.concurrent("PagerDuty's Events API v1 and change events are answered as PagerDuty does", async () => {
     const { token, recent } = await source('pagerduty', 'v1');
     await watch('v1', { host: 'web-3' }, { value: '$.details.free' });
-    const sender = program.root.as(undefined);
+    const sender = story.program.root.as(undefined);
     const event = {
       service_key: token,
       event_type: 'trigger',
@@ -284,12 +263,12 @@ describe('what other systems say', () => {
         status: 200,
         body: { status: 'success', message: 'Event processed', incident_key: 'web-3/disk' },
       });
-    await becomes('v1', 'alarm');
-    expect(JSON.parse(told('v1')[0]!.body).values.outage).toBe(7);
+    await story.becomes('v1', 'alarm');
+    expect(JSON.parse(story.told('v1')[0]!.body).values.outage).toBe(7);
     expect(await sender.post(v1, { ...event, event_type: 'acknowledge' })).toMatchObject({ status: 200 });
-    expect((await state('v1')).phase).toBe('alarm');
+    expect((await story.state('v1')).phase).toBe('alarm');
     await sender.post(v1, { service_key: token, event_type: 'resolve', incident_key: 'web-3/disk' });
-    await becomes('v1', 'ok');
+    await story.becomes('v1', 'ok');
     expect(await sender.post(v1, { service_key: token, event_type: 'trigger' })).toMatchObject({
       status: 400,
       body: {
@@ -311,7 +290,7 @@ describe('what other systems say', () => {
       body: { errors: ['payload.summary must be a text that is not blank'] },
     });
     expect((await sender.post('/v2/change/enqueue', { payload: change.payload })).status).toBe(401);
-    expect(told('v1')).toHaveLength(1);
+    expect(story.told('v1')).toHaveLength(1);
     const items = await recent();
     expect(items[1]).toMatchObject({ notes: [{ detail: expect.stringMatching(/^a change event/) }] });
     expect(JSON.stringify(items)).not.toContain(token);
@@ -328,19 +307,19 @@ describe('what other systems say', () => {
       'ce-id': '"1"',
     };
     await sender.post('/alerts/cloudevents', '{"waiting": 11}', binary);
-    await until(() => told('letters').length === 1, WAIT_MS);
+    await story.isTold('letters');
     const structured = { ...binary, 'Content-Type': 'application/cloudevents+json; charset=UTF-8' };
     await sender.post('/alerts/cloudevents', { ...event, id: '2', data: { waiting: 12 } }, structured);
-    await until(() => told('letters').length === 2, WAIT_MS);
+    await story.isTold('letters', 2);
     const data_base64 = Buffer.from('{"waiting": 13}').toString('base64');
     await sender
       .post('/alerts/auto', { ...event, id: '3', data_base64 })
       .then(({ status }) => expect(status).toBe(403));
     await api.post('/alerts/auto', { ...event, id: '3', data_base64 });
-    await until(() => told('letters').length === 3, WAIT_MS);
+    await story.isTold('letters', 3);
     const refused = await sender.post('/alerts/cloudevents', '{}', { ...binary, 'ce-subject': 'a%ffb' });
     expect(refused).toMatchObject({ status: 400, body: { errors: [{ pointer: '/subject' }] } });
-    expect(told('letters').map(({ body }) => JSON.parse(body).values.outage)).toEqual([11, 12, 13]);
+    expect(story.told('letters').map(({ body }) => JSON.parse(body).values.outage)).toEqual([11, 12, 13]);
   });
 
   it.concurrent('an empty label is an absent one', async () => {
@@ -349,9 +328,9 @@ describe('what other systems say', () => {
     const post = async (labels: object) => (await api.post('/alerts', alert(labels))).body.accepted[0];
     expect((await post({ team: '' })).id).toBe((await post({})).id);
     await post({ team: 'web' });
-    await until(() => told('nobody').length === 1, WAIT_MS);
+    await story.isTold('nobody');
     await sleep(QUIET_MS);
-    expect(told('nobody')).toHaveLength(1);
+    expect(story.told('nobody')).toHaveLength(1);
   });
 
   it.concurrent('an alert that could match nothing is refused with a word', async () => {

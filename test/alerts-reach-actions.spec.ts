@@ -1,34 +1,23 @@
-import { until, World, type Api, type Json } from './program';
-import { WebhookSink } from './stand-ins/webhook-sink';
+import { until, type Api, type Json } from './program';
+import { Scenario } from './scenario';
 
 const WAIT_MS = 15_000;
 
 /** What an alert says reaches whoever acts on it; what is pushed has a history. */
 describe('what alerts say', () => {
-  let world: World;
+  let story: Scenario;
   let api: Api;
-  const sink = new WebhookSink();
-  let url: string;
 
   beforeAll(async () => {
-    world = await World.create();
-    url = await sink.start();
-    ({ api } = await world.start());
-    await api.create('/actions', { name: 'whole', type: 'webhook', params: { url: `${url}/whole` } });
-    await api.create('/actions', {
-      name: 'restart',
-      type: 'webhook',
-      params: {
-        url: `${url}/restart`,
-        body: '{"host": "{{ alert.labels.instance }}", "all": "{% for one in alerts %}{{ one.labels.instance }} {% endfor %}", "total": {{ alertsTotal }}}',
-      },
+    story = await Scenario.begin();
+    ({ api } = story);
+    await story.hook('whole');
+    await story.hook('restart', {
+      body: '{"host": "{{ alert.labels.instance }}", "all": "{% for one in alerts %}{{ one.labels.instance }} {% endfor %}", "total": {{ alertsTotal }}}',
     });
-    await api.create('/actions', { name: 'say', type: 'chat', params: { url: `${url}/chat` } });
+    await story.hook('chat', {}, { name: 'say', type: 'chat' });
   }, 60_000);
-  afterAll(async () => {
-    await sink.stop();
-    await world?.end();
-  });
+  afterAll(() => story?.end());
 
   const watch = (name: string, more: object = {}) =>
     api.create('/services', {
@@ -37,9 +26,8 @@ describe('what alerts say', () => {
       condition: 'down > 0',
       ...more,
     });
-  const stateOf = async (name: string): Promise<Json> => (await api.get(`/services/${name}/state`)).body;
   const sent = (path: string): Json[] =>
-    sink.requests.filter((one) => one.path === path).map(({ body }) => JSON.parse(body));
+    story.sink.requests.filter((one) => one.path === path).map(({ body }) => JSON.parse(body));
   const alert = (name: string, instance: string) => ({
     labels: { alertname: name, instance },
     annotations: { summary: `${instance} does not answer` },
@@ -69,7 +57,7 @@ describe('what alerts say', () => {
   }, 60_000);
 
   test('a service that triggers once per alert is told of that alert, whatever fires beside it', async () => {
-    sink.clear();
+    story.sink.clear();
     await watch('Each', { actions: ['restart'], wisdomSeconds: 0 });
     const ago = (seconds: number) => new Date(Date.now() - seconds * 1_000).toISOString();
     // The one that began first comes last.
@@ -99,7 +87,7 @@ describe('what alerts say', () => {
         at: new Date(at + n * 1_000).toISOString(),
       })),
     );
-    sink.clear();
+    story.sink.clear();
     await watch('Many', { actions: ['whole'], holdSeconds: 1 });
     await until(() => sent('/whole').length === 1, WAIT_MS);
     const [{ alerts, alertsTotal }] = sent('/whole');
@@ -107,7 +95,7 @@ describe('what alerts say', () => {
     expect(alerts.map((one: Json) => one.labels.instance)).toEqual(
       Array.from({ length: 100 }, (_, n) => `db-${149 - n}`),
     );
-    expect((await stateOf('Many')).explanation).toMatch(
+    expect((await story.state('Many')).explanation).toMatch(
       /Many\{instance="db-149"\} since .* \(and 149 more\)/,
     );
   }, 60_000);
@@ -128,7 +116,7 @@ describe('what alerts say', () => {
     for (const [index, value] of [10, 20, 60].entries())
       await api.post('/alerts', { service: 'queue', value, at: moments[index] });
     const state = await until(async () => {
-      const one = await stateOf('queue');
+      const one = await story.state('queue');
       return one.values.length.value === 30 && one;
     }, WAIT_MS);
     expect(state.values.length.at).toBe(new Date(moments[2]!).toISOString());
@@ -137,15 +125,15 @@ describe('what alerts say', () => {
 
     // One that is sent again is another value, and its time is that of its receipt.
     await api.post('/alerts', { service: 'queue', value: 7 });
-    await until(async () => (await stateOf('queue')).values.length.value < 30, WAIT_MS);
-    const first = (await stateOf('queue')).values.length.at;
+    await until(async () => (await story.state('queue')).values.length.value < 30, WAIT_MS);
+    const first = (await story.state('queue')).values.length.at;
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     await api.post('/alerts', { service: 'queue', value: 7 });
     await until(async () => {
       const answer = await api.get(`/services/queue/samples?metric=length&from=${at(30)}`);
       return answer.body.points.filter(([, value]: [string, number]) => value === 7).length === 2;
     }, WAIT_MS);
-    await until(async () => (await stateOf('queue')).values.length.at > first, WAIT_MS);
+    await until(async () => (await story.state('queue')).values.length.at > first, WAIT_MS);
 
     const { timeline, summary } = (
       await api.post('/simulations', {
@@ -178,7 +166,7 @@ describe('what alerts say', () => {
     ];
     const number = (value: number, when: string) => ({ service: 'disk', value, at: when });
     await api.post('/alerts', [number(10, a), number(30, c), number(20, b), number(50, e)]);
-    await until(async () => (await stateOf('disk')).values.free.value === 50, WAIT_MS);
+    await until(async () => (await story.state('disk')).values.free.value === 50, WAIT_MS);
     // Late, on its own: it is the past, not what is now.
     await api.post('/alerts', number(40, d));
     const points = await until(async () => {
@@ -186,7 +174,7 @@ describe('what alerts say', () => {
       return found.length === 5 && found;
     }, WAIT_MS);
     expect(points).toEqual([a, b, c, d, e].map((one, index) => [one, 10 * (index + 1)]));
-    expect((await stateOf('disk')).values.free).toEqual({ value: 50, at: new Date(e).toISOString() });
+    expect((await story.state('disk')).values.free).toEqual({ value: 50, at: new Date(e).toISOString() });
   }, 60_000);
 
   test.each([
@@ -209,11 +197,11 @@ describe('what alerts say', () => {
       const at = (agoMs: number) => new Date(Date.now() - agoMs).toISOString();
       const number = (sent: number, agoMs: number) => ({ service, value: sent, at: at(agoMs) });
       await api.post('/alerts', [number(60, 1_500), number(70, 500)]);
-      await until(async () => (await stateOf(service)).phase === first, WAIT_MS);
+      await until(async () => (await story.state(service)).phase === first, WAIT_MS);
       if (value === 0 && name !== 'count' && name !== 'sum')
         await api.post('/alerts', { service, status: 'resolved' });
-      await until(async () => (await stateOf(service)).phase === last, WAIT_MS);
-      await until(async () => (await stateOf(service)).values.n.value === value, WAIT_MS);
+      await until(async () => (await story.state(service)).phase === last, WAIT_MS);
+      await until(async () => (await story.state(service)).values.n.value === value, WAIT_MS);
     },
     60_000,
   );

@@ -1,39 +1,27 @@
-import { secret, until, World, type Api, type Json } from './program';
-import { WebhookSink } from './stand-ins/webhook-sink';
+import { secret, until, type Api, type Json } from './program';
+import { Scenario } from './scenario';
+import type { WebhookSink } from './stand-ins/webhook-sink';
 
 const SECRET = secret('the-password-of-the-hook');
 
 describe('limits of actions', () => {
-  const sink = new WebhookSink();
-  let world: World;
+  let story: Scenario;
   let api: Api;
+  let sink: WebhookSink;
   let url: string;
 
   beforeAll(async () => {
-    world = await World.create();
-    url = await sink.start();
     const env = { MONSCALE_MAX_ACTIONS_PER_HOUR: '60' };
-    ({ api } = await world.start('all', { env }));
     // Two workers: a limit is the system's, not a process's.
-    await world.start('worker', { env });
+    story = await Scenario.begin(['all', 'worker'], { env });
+    ({ api, sink, sinkUrl: url } = story);
   }, 60_000);
-
-  afterAll(async () => {
-    await world?.end();
-    await sink.stop();
-  });
+  afterAll(() => story?.end());
 
   const watch = async (names: string[], action: object, changes: object = {}) => {
     await api.create('/actions', { type: 'webhook', ...action });
-    for (const name of names) {
-      await api.create('/services', {
-        name,
-        metrics: { outage: { type: 'alert', params: { match: { service: name } } } },
-        condition: 'outage == 1',
-        actions: [(action as { name: string }).name],
-        ...changes,
-      });
-    }
+    const actions = [(action as { name: string }).name];
+    for (const name of names) await story.fed(name, { actions, ...changes });
   };
   const begin = (names: string[]) =>
     api.post(
@@ -145,7 +133,9 @@ describe('limits of actions', () => {
     expect(await api.all('/executions?kind=test')).toHaveLength(1);
     expect(sink.requests).toHaveLength(48);
     // An hour later there is room again.
-    await world.rows(`UPDATE executions SET started_at = started_at - interval '1 hour' WHERE kind = 'test'`);
+    await story.world.rows(
+      `UPDATE executions SET started_at = started_at - interval '1 hour' WHERE kind = 'test'`,
+    );
     const [one, two] = await Promise.all([1, 2].map(() => api.post('/actions/any/test', { dryRun: false })));
     expect([one!.status, two!.status].sort()).toEqual([200, 409]);
   }, 40_000);
@@ -174,7 +164,7 @@ describe('limits of actions', () => {
     });
     const [{ id }] = await executionsOf('many');
     await api.post(`/executions/${id}/cancel`);
-    await world.rows(
+    await story.world.rows(
       `UPDATE executions SET started_at = started_at - interval '2 hours' WHERE started_at IS NOT NULL`,
     );
     await begin(['told']);

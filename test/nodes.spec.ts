@@ -50,6 +50,14 @@ describe('nodes', () => {
     return farm;
   }
 
+  /** Waits until whoever asks is told so many nodes, as a count serves for a second; null: that nobody can count. */
+  const isCounted = (name: string, nodes: number | null) =>
+    until(
+      async () => (await api.get(`/infrastructures/${name}/capacity`)).body.current === nodes,
+      WAIT_MS,
+      `${name} has ${nodes} nodes`,
+    );
+
   const justifications = async (name: string): Promise<string[]> =>
     (await api.all(`/executions?action=${name}`)).map(({ justification }: Json) => justification as string);
 
@@ -65,8 +73,7 @@ describe('nodes', () => {
       await until(() => farm.nodes === 2, WAIT_MS);
       expect(farm.wishes.map(({ desired }) => desired)).toEqual([5, 4, 3, 2]);
       expect((await api.get('/services/prompt-down/state')).body.phase).toBe('alarm');
-      // A count serves for a second.
-      await sleep(1_500);
+      await isCounted('prompt', 2);
       farm.load = 95;
       await until(() => farm.nodes === 8, WAIT_MS);
       expect(farm.wishes.slice(4).map(({ desired }) => desired)).toEqual([3, 4, 5, 6, 7, 8]);
@@ -74,7 +81,11 @@ describe('nodes', () => {
       const texts = await justifications('prompt');
       for (const { current, desired } of farm.wishes)
         expect(texts.some((text) => text.includes(`from ${current} to ${desired} nodes`))).toBe(true);
-      await sleep(3_500);
+      const isAtMost = async () =>
+        /prompt has 8 nodes, its maximum is 8/.test(
+          (await api.get('/services/prompt-up/state')).body.explanation,
+        );
+      await until(isAtMost, WAIT_MS);
       // Nodes that go by themselves are asked for anew, from what there is.
       farm.nodes = 4;
       await until(() => farm.nodes === 5, WAIT_MS);
@@ -176,7 +187,7 @@ describe('nodes', () => {
         awaitingApproval: -1,
       });
       farm.nodes = 5;
-      await sleep(1_100);
+      await isCounted('asked', 5);
       const moved = await api.post(`/executions/${execution.id}/approve`);
       expect(moved.status).toBe(409);
       expect(moved.body.detail).toContain(
@@ -187,14 +198,14 @@ describe('nodes', () => {
         nodes: { current: 5, desired: 4, delta: -1, direction: 'down' },
       });
       farm.nodes = 1;
-      await sleep(1_100);
+      await isCounted('asked', 1);
       const over = await api.post(`/executions/${execution.id}/approve`);
       expect([over.status, over.body.detail]).toEqual([
         409,
         expect.stringContaining('nothing is left to be done'),
       ]);
       farm.nodes = 5;
-      await sleep(1_100);
+      await isCounted('asked', 5);
       expect((await api.post(`/executions/${execution.id}/approve`)).status).toBe(200);
       await until(() => farm.nodes === 4, WAIT_MS);
       expect(farm.wishes).toEqual([{ direction: 'down', current: 5, desired: 4, there: 5 }]);
@@ -212,7 +223,7 @@ describe('nodes', () => {
         WAIT_MS,
       );
       await farm.stop();
-      await sleep(1_100);
+      await isCounted('blind', null);
       const refused = await api.post(`/executions/${id}/approve`);
       expect([refused.status, refused.body.detail]).toEqual([
         409,

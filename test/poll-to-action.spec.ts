@@ -1,9 +1,7 @@
-import Redis from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { testRedisUrl } from './databases';
-import { until, World, type Api, type Json } from './program';
+import { until, type Api } from './program';
+import { Scenario } from './scenario';
 import { hasSnmpd, SNMPD_USER, startSnmpd, SYS_SERVICES } from './stand-ins/snmpd';
-import { WebhookSink } from './stand-ins/webhook-sink';
 
 const INTERVAL_MS = 1_000;
 /** The program goes by PostgreSQL's clock, which it knows within half a round trip: on a busy machine that is long. */
@@ -11,85 +9,47 @@ const CLOCKS_APART_MS = 250;
 /** What reading, deciding and sending may take, beside waiting for the next poll. */
 const SLACK_MS = 5_000;
 
-/** In the order of time. */
-const ledgerOf = async (api: Api, service: string): Promise<Json[]> =>
-  (await api.get(`/services/${service}/decisions`)).body.items.reverse();
-
-const stateOf = async (api: Api, service: string): Promise<Json> =>
-  (await api.get(`/services/${service}/state`)).body;
-
 const ms = (moment: string): number => Date.parse(moment);
 
 describe('from poll to action', () => {
-  const sink = new WebhookSink();
-  let world: World;
+  let story: Scenario;
   let api: Api;
-  let lists: Redis;
-  let listsUrl: string;
 
   beforeAll(async () => {
-    world = await World.create();
-    listsUrl = (await testRedisUrl()).redisUrl;
-    lists = new Redis(listsUrl);
-    const url = await sink.start();
-    ({ api } = await world.start());
-    await api.create('/actions', {
-      name: 'tell',
-      type: 'webhook',
-      params: { url: `${url}/{{ service.name }}` },
-    });
+    story = await Scenario.begin();
+    ({ api } = story);
+    await story.useLists();
   }, 60_000);
+  afterAll(() => story?.end());
 
-  afterAll(async () => {
-    lists?.disconnect();
-    await world?.end();
-    await sink.stop();
-  });
-
-  const watch = (name: string, changes: object = {}) =>
-    api.create('/services', {
-      name,
-      intervalSeconds: INTERVAL_MS / 1000,
-      metrics: { waiting: { type: 'redis_list_length', params: { url: listsUrl, key: name } } },
-      condition: 'waiting > 2',
-      holdSeconds: 2,
-      wisdomSeconds: 5,
-      actions: ['tell'],
-      ...changes,
-    });
-
-  const fill = (list: string) => lists.multi().del(list).rpush(list, 1, 2, 3).exec();
-  const told = (service: string) => sink.requests.filter(({ path }) => path === `/${service}`);
+  const watch = (name: string, changes: object = {}) => story.watch(name, { wisdomSeconds: 5, ...changes });
 
   it.concurrent(
     'a lasting breach triggers after its hold, once per wisdom time, and everything tells the same story',
     async () => {
       await watch('orders');
-      await until(async () => (await stateOf(api, 'orders')).phase === 'ok', 5_000);
+      await story.becomes('orders', 'ok', 5_000);
       const breachedAt = Date.now();
-      await fill('orders');
+      await story.fill('orders');
 
-      await until(() => told('orders').length === 1, 6_000);
+      await story.isTold('orders', 1, 6_000);
       const firstMs = Date.now() - breachedAt;
       expect(firstMs).toBeGreaterThanOrEqual(2_000 - CLOCKS_APART_MS);
       expect(firstMs).toBeLessThan(2_000 + INTERVAL_MS + SLACK_MS);
-      const inAlarm = await stateOf(api, 'orders');
+      const inAlarm = await story.state('orders');
       expect(inAlarm).toMatchObject({ phase: 'alarm', values: { waiting: { value: 3 } } });
       expect(ms(inAlarm.wisdomUntil) - ms(inAlarm.lastTriggeredAt)).toBe(5_000);
 
-      await until(() => told('orders').length === 2, 7_000);
-      await lists.del('orders');
-      const recovered = await until(async () => {
-        const state = await stateOf(api, 'orders');
-        return state.phase === 'ok' && state;
-      }, 3_000);
+      await story.isTold('orders', 2, 7_000);
+      await story.lists.del('orders');
+      const recovered = await story.becomes('orders', 'ok', 3_000);
       expect(recovered).toMatchObject({
         reason: 'condition_false',
         explanation: 'waiting is 0; "waiting > 2" is false',
         values: { waiting: { value: 0 } },
       });
 
-      const ledger = await ledgerOf(api, 'orders');
+      const ledger = await story.ledger('orders');
       ledger.slice(1).forEach((interval, index) => expect(interval.from).toBe(ledger[index].to));
       expect(ledger.at(-1)).not.toHaveProperty('to');
       expect(ledger.map(({ phase, reason }) => `${phase} ${reason}`)).toEqual([
@@ -115,10 +75,10 @@ describe('from poll to action', () => {
           attempts: [{ outcome: 'succeeded' }],
         })),
       );
-      expect(told('orders').map(({ headers }) => headers['idempotency-key'])).toEqual(
+      expect(story.told('orders').map(({ headers }) => headers['idempotency-key'])).toEqual(
         executions.map(({ idempotencyKey }) => idempotencyKey),
       );
-      expect(told('orders').map(({ body }) => JSON.parse(body))).toMatchObject(
+      expect(story.told('orders').map(({ body }) => JSON.parse(body))).toMatchObject(
         triggers.map(({ trigger, explanation }) => ({
           trigger: { id: trigger, justification: explanation },
           values: { waiting: 3 },
@@ -139,25 +99,23 @@ describe('from poll to action', () => {
     'a list that is none any more is missing data: nothing triggers, and the hold stands still',
     async () => {
       await watch('blind', { holdSeconds: 4 });
-      await fill('blind');
-      await until(async () => (await stateOf(api, 'blind')).phase === 'pending', 5_000);
-      await sleep(1_000);
-      await lists.set('blind', 'no list');
-      const unknown = await until(async () => {
-        const state = await stateOf(api, 'blind');
-        return state.phase === 'unknown' && state;
-      }, 3_000);
+      await story.fill('blind');
+      await story.becomes('blind', 'pending', 5_000);
+      const isReadTwice = async () => (await api.get('/services/blind/samples')).body.points.length >= 2;
+      await until(isReadTwice, 3_000);
+      await story.lists.set('blind', 'no list');
+      const unknown = await story.becomes('blind', 'unknown', 3_000);
       expect(unknown.reason).toBe('missing_data');
       expect(unknown.explanation).toMatch(/^waiting can't be read: .*it is not a list; nothing triggers/);
       expect(unknown.values.waiting.error).toContain('it is not a list');
 
       // Longer than the whole hold.
       await sleep(5_000);
-      expect(told('blind')).toHaveLength(0);
-      await fill('blind');
-      await until(() => told('blind').length === 1, 7_000);
+      expect(story.told('blind')).toHaveLength(0);
+      await story.fill('blind');
+      await story.isTold('blind', 1, 7_000);
 
-      const ledger = await ledgerOf(api, 'blind');
+      const ledger = await story.ledger('blind');
       expect(ledger.map(({ reason }) => reason)).toEqual(['holding', 'missing_data', 'holding', 'triggered']);
       const [pending, missing, again, trigger] = ledger.map(({ from }) => ms(from)) as [
         number,
@@ -177,17 +135,17 @@ describe('from poll to action', () => {
     'in shadow mode everything happens but the act',
     async () => {
       await watch('tried', { mode: 'shadow', holdSeconds: 0 });
-      await fill('tried');
+      await story.fill('tried');
       const [execution] = await until(async () => {
         const executions = await api.all('/executions?service=tried');
         return executions.length > 0 && executions;
       }, 5_000);
       expect(execution).toMatchObject({ status: 'shadowed', attempts: [] });
-      const [shadowed] = (await ledgerOf(api, 'tried')).filter(({ trigger }) => trigger);
+      const [shadowed] = (await story.ledger('tried')).filter(({ trigger }) => trigger);
       expect(shadowed).toMatchObject({ phase: 'alarm', reason: 'shadowed', trigger: execution.trigger });
       expect(shadowed.explanation).toContain('would have triggered');
       await sleep(2_000);
-      expect(told('tried')).toHaveLength(0);
+      expect(story.told('tried')).toHaveLength(0);
     },
     20_000,
   );
@@ -211,14 +169,14 @@ describe('from poll to action', () => {
           };
           await watch(name, { metrics: { services: read }, condition: 'services > 70', holdSeconds: 0 });
         }
-        await until(() => ['v1', 'v2c', 'v3'].every((name) => told(name).length === 1), 6_000);
-        expect(JSON.parse(told('v3')[0]!.body)).toMatchObject({ values: { services: 72 } });
+        await until(() => ['v1', 'v2c', 'v3'].every((name) => story.told(name).length === 1), 6_000);
+        expect(JSON.parse(story.told('v3')[0]!.body)).toMatchObject({ values: { services: 72 } });
         const wrong = await until(async () => {
-          const state = await stateOf(api, 'wrong');
+          const state = await story.state('wrong');
           return state.reason === 'missing_data' && state.explanation.includes('wrong digest') && state;
         }, 5_000);
         expect(wrong).toMatchObject({ phase: 'unknown', reason: 'missing_data' });
-        expect(told('wrong')).toHaveLength(0);
+        expect(story.told('wrong')).toHaveLength(0);
       } finally {
         for (const name of ['v1', 'v2c', 'v3', 'wrong'])
           await api.patch(`/services/${name}`, { enabled: false });

@@ -1,53 +1,31 @@
 /** Debian's Prometheus and Alertmanager send to the program; skipped where they are not installed. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { secret, until, World, type Api, type Json, type MonscaleProcess } from './program';
+import { secret, until, type Api, type Json, type MonscaleProcess } from './program';
+import { Scenario } from './scenario';
 import {
   hasPrometheus,
   startAlertmanager,
   startAlertmanagerOfPagerDuty,
   startPrometheus,
 } from './stand-ins/prometheus';
-import { WebhookSink } from './stand-ins/webhook-sink';
 
 const WAIT_MS = 20_000;
 
 (hasPrometheus ? describe : describe.skip)("Debian's Prometheus and Alertmanager", () => {
-  const sink = new WebhookSink();
-  let world: World;
-  let one: MonscaleProcess;
+  let story: Scenario;
   let other: MonscaleProcess;
   let api: Api;
 
   beforeAll(async () => {
-    world = await World.create();
-    const url = await sink.start();
-    [one, other] = await Promise.all([world.start('api,scheduler,worker'), world.start('api')]);
-    ({ api } = one);
-    await api.create('/actions', {
-      name: 'tell',
-      type: 'webhook',
-      params: { url: `${url}/{{ service.name }}` },
-    });
+    story = await Scenario.begin(['api,scheduler,worker', 'api']);
+    ({ api } = story);
+    other = story.world.processes[1]!;
   }, 60_000);
-
-  afterAll(async () => {
-    await world?.end();
-    await sink.stop();
-  });
+  afterAll(() => story?.end());
 
   /** A service that triggers once per alert: a refresh that counted as another alert would show. */
   const watch = (name: string, params: object = {}, match: object = { alertname: name }) =>
-    api.create('/services', {
-      name,
-      metrics: { outage: { type: 'alert', params: { match, ...params } } },
-      condition: 'outage > 0',
-      wisdomSeconds: 0,
-      actions: ['tell'],
-    });
-  const told = (service: string) => sink.requests.filter(({ path }) => path === `/${service}`);
-  const state = async (service: string): Promise<Json> => (await api.get(`/services/${service}/state`)).body;
-  const alertsOf = async (service: string): Promise<Json[]> =>
-    (await api.get(`/alerts?service=${service}`)).body.items;
+    story.fed(name, { wisdomSeconds: 0 }, { match, ...params });
   const tokenOf = async (name: string): Promise<string> =>
     secret((await api.create('/sources', { name, format: 'alertmanager' })).token);
 
@@ -56,20 +34,20 @@ const WAIT_MS = 20_000;
     async () => {
       const token = await tokenOf('prometheus');
       await watch('FromPrometheus', { value: '$.annotations.value' });
-      const targets = [one, other].map(({ port }) => ({ port, token }));
+      const targets = [story.program, other].map(({ port }) => ({ port, token }));
       const prometheus = await startPrometheus('FromPrometheus', targets);
       try {
-        await until(() => told('FromPrometheus').length === 1, WAIT_MS);
-        expect((await state('FromPrometheus')).values.outage.value).toBe(93);
-        const [{ lastSeenAt }] = await alertsOf('FromPrometheus');
-        await until(async () => (await alertsOf('FromPrometheus'))[0].lastSeenAt > lastSeenAt, WAIT_MS);
-        expect((await state('FromPrometheus')).phase).toBe('alarm');
+        await story.isTold('FromPrometheus', 1, WAIT_MS);
+        expect((await story.state('FromPrometheus')).values.outage.value).toBe(93);
+        const [{ lastSeenAt }] = await story.alerts('FromPrometheus');
+        await until(async () => (await story.alerts('FromPrometheus'))[0].lastSeenAt > lastSeenAt, WAIT_MS);
+        expect((await story.state('FromPrometheus')).phase).toBe('alarm');
         prometheus.end();
-        await until(async () => (await state('FromPrometheus')).phase === 'ok', WAIT_MS);
+        await story.becomes('FromPrometheus', 'ok', WAIT_MS);
         // Its life may have ended before, where its sender was slow.
-        await until(async () => (await alertsOf('FromPrometheus'))[0].status === 'resolved', WAIT_MS);
-        expect(told('FromPrometheus')).toHaveLength(1);
-        expect(await alertsOf('FromPrometheus')).toMatchObject([
+        await until(async () => (await story.alerts('FromPrometheus'))[0].status === 'resolved', WAIT_MS);
+        expect(story.told('FromPrometheus')).toHaveLength(1);
+        expect(await story.alerts('FromPrometheus')).toMatchObject([
           {
             source: 'prometheus',
             status: 'resolved',
@@ -92,15 +70,15 @@ const WAIT_MS = 20_000;
       const targets = [{ port: alertmanager.port, token: 'none' }];
       const prometheus = await startPrometheus('FromAlertmanager', targets);
       try {
-        await until(() => told('FromAlertmanager').length === 1, WAIT_MS);
-        const [{ lastSeenAt }] = await alertsOf('FromAlertmanager');
-        await until(async () => (await alertsOf('FromAlertmanager'))[0].lastSeenAt > lastSeenAt, WAIT_MS);
+        await story.isTold('FromAlertmanager', 1, WAIT_MS);
+        const [{ lastSeenAt }] = await story.alerts('FromAlertmanager');
+        await until(async () => (await story.alerts('FromAlertmanager'))[0].lastSeenAt > lastSeenAt, WAIT_MS);
         prometheus.end();
-        await until(async () => (await state('FromAlertmanager')).phase === 'ok', WAIT_MS);
+        await story.becomes('FromAlertmanager', 'ok', WAIT_MS);
         // Its life may have ended before, where its sender was slow.
-        await until(async () => (await alertsOf('FromAlertmanager'))[0].status === 'resolved', WAIT_MS);
-        expect(told('FromAlertmanager')).toHaveLength(1);
-        expect(await alertsOf('FromAlertmanager')).toMatchObject([
+        await until(async () => (await story.alerts('FromAlertmanager'))[0].status === 'resolved', WAIT_MS);
+        expect(story.told('FromAlertmanager')).toHaveLength(1);
+        expect(await story.alerts('FromAlertmanager')).toMatchObject([
           { source: 'alertmanager', status: 'resolved' },
         ]);
       } finally {
@@ -119,11 +97,13 @@ const WAIT_MS = 20_000;
       const alertmanager = await startAlertmanagerOfPagerDuty(`${other.url}/v2/enqueue`, key);
       const prometheus = await startPrometheus('ForPagerDuty', [{ port: alertmanager.port, token: 'none' }]);
       try {
-        await until(() => told('ForPagerDuty').length === 1, WAIT_MS);
+        await story.isTold('ForPagerDuty', 1, WAIT_MS);
         prometheus.end();
-        await until(async () => (await state('ForPagerDuty')).phase === 'ok', WAIT_MS);
-        expect(told('ForPagerDuty')).toHaveLength(1);
-        expect(await alertsOf('ForPagerDuty')).toMatchObject([{ source: 'pagerduty', status: 'resolved' }]);
+        await story.becomes('ForPagerDuty', 'ok', WAIT_MS);
+        expect(story.told('ForPagerDuty')).toHaveLength(1);
+        expect(await story.alerts('ForPagerDuty')).toMatchObject([
+          { source: 'pagerduty', status: 'resolved' },
+        ]);
       } finally {
         await prometheus.stop();
         await alertmanager.stop();
@@ -134,34 +114,21 @@ const WAIT_MS = 20_000;
 });
 
 describe('two API processes at once', () => {
-  const sink = new WebhookSink();
-  let world: World;
+  let story: Scenario;
 
   beforeAll(async () => {
-    world = await World.create();
+    story = await Scenario.begin(['api,scheduler,worker', 'api']);
   }, 60_000);
-  afterAll(async () => {
-    await world?.end();
-    await sink.stop();
-  });
+  afterAll(() => story?.end());
 
   test('the same notification ten times is one alert and one trigger', async () => {
-    const url = await sink.start();
-    const processes = await Promise.all([world.start('api,scheduler,worker'), world.start('api')]);
-    const { api } = processes[0];
-    await api.create('/actions', { name: 'tell', type: 'webhook', params: { url } });
-    await api.create('/services', {
-      name: 'web',
-      metrics: { outage: { type: 'alert', params: { match: { alertname: 'WebDown' } } } },
-      condition: 'outage > 0',
-      wisdomSeconds: 0,
-      actions: ['tell'],
-    });
+    const { api, world, sink } = story;
+    await story.fed('web', { wisdomSeconds: 0 }, { match: { alertname: 'WebDown' } });
     const labels = { alertname: 'WebDown' };
     const alert = { status: 'firing', labels, startsAt: '2026-11-22T09:00:00Z', fingerprint: 'f' };
     const answers = await Promise.all(
       Array.from({ length: 10 }, (_, index) =>
-        processes[index % 2]!.api.post('/alerts/alertmanager', { version: '4', alerts: [alert] }),
+        world.processes[index % 2]!.api.post('/alerts/alertmanager', { version: '4', alerts: [alert] }),
       ),
     );
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 202));

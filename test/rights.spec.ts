@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '../src/common/ids';
 import { cell, PRINCIPALS, rightsPage, routes, type Principal, type Route } from './rights-docs';
-import { inBatches, World, type Api, type Json, type MonscaleProcess } from './program';
+import { inBatches, until, World, type Api, type Json, type MonscaleProcess } from './program';
 
 /** Stands in every field of what the team `db` has, and in nothing else. */
 const MARKER = 'zzmarker';
@@ -307,11 +306,16 @@ describe('tokens', () => {
     expect(one.token).toMatch(/^msc_[\w-]{43}$/);
     expect(one).not.toHaveProperty('lastUsedAt');
     await Promise.all(Array.from({ length: 20 }, () => admin.as(one.token).post('/alerts', { labels: { x: 'y' } })));
-    await sleep(1_800);
-    const shown = (await admin.get(`/tokens/${one.id}`)).body;
+    const shown = await until(async () => {
+      const { body } = await admin.get(`/tokens/${one.id}`);
+      return body.lastUsedAt !== undefined && body;
+    }, 5_000);
     expect(shown).toMatchObject({ name: 'one', madeBy: 'the administrator', lastUsedAt: expect.any(String) });
     expect(JSON.stringify(shown)).not.toContain(one.token);
-    const late = await admin.as(short.token).get('/services');
+    const late = await until(async () => {
+      const answer = await admin.as(short.token).get('/services');
+      return answer.status !== 200 && answer;
+    }, 5_000);
     expect([late.status, late.body.detail]).toEqual([401, expect.stringContaining('expired')]);
     expect((await admin.delete(`/tokens/${one.id}`)).status).toBe(204);
     expect((await admin.as(one.token).get('/services')).status).toBe(401);

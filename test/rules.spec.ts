@@ -1,70 +1,31 @@
-import Redis from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { testRedisUrl } from './databases';
-import { inBatches, secret, until, World, type Api, type Json } from './program';
-import { WebhookSink } from './stand-ins/webhook-sink';
+import { inBatches, until, type Api, type Json } from './program';
+import { Scenario } from './scenario';
 
 const RACES = 200;
 
-const ledgerOf = async (api: Api, service: string): Promise<Json[]> =>
-  (await api.get(`/services/${service}/decisions`)).body.items.reverse();
-
 describe('rules that can be trusted', () => {
-  const sink = new WebhookSink();
-  let world: World;
+  let story: Scenario;
   let api: Api;
-  let lists: Redis;
-  let listsUrl: string;
 
   beforeAll(async () => {
-    world = await World.create();
-    listsUrl = (await testRedisUrl()).redisUrl;
-    lists = new Redis(listsUrl);
-    const { password } = new URL(listsUrl);
-    if (password !== '') secret(password);
-    const url = await sink.start();
-    ({ api } = await world.start('api,scheduler,worker'));
-    await world.start('worker');
-    await api.create('/actions', {
-      name: 'tell',
-      type: 'webhook',
-      params: { url: `${url}/{{ service.name }}` },
-    });
+    story = await Scenario.begin(['api,scheduler,worker', 'worker']);
+    ({ api } = story);
+    await story.useLists();
     const nodes = { type: 'static_count', params: { value: 3 } };
     await api.create('/infrastructures', { name: 'web', minNodes: 1, maxNodes: 10, nodes });
   }, 60_000);
+  afterAll(() => story?.end());
 
-  afterAll(async () => {
-    lists?.disconnect();
-    await world?.end();
-    await sink.stop();
-  });
-
-  const definition = (name: string, changes: object = {}) => ({
-    name,
-    intervalSeconds: 1,
-    metrics: { waiting: { type: 'redis_list_length', params: { url: listsUrl, key: name } } },
-    condition: 'waiting > 2',
-    holdSeconds: 2,
-    wisdomSeconds: 600,
-    actions: ['tell'],
-    ...changes,
-  });
+  const definition = (name: string, changes: object = {}) =>
+    story.watching(name, { wisdomSeconds: 600, ...changes });
   const watch = (name: string, changes: object = {}) => api.create('/services', definition(name, changes));
-  const fill = (list: string, count = 3) =>
-    lists
-      .multi()
-      .del(list)
-      .rpush(list, ...Array<number>(count).fill(1))
-      .exec();
-  const told = (service: string) => sink.requests.filter(({ path }) => path === `/${service}`);
-  const phaseOf = async (service: string) => (await api.get(`/services/${service}/state`)).body.phase;
 
   it.concurrent(
     'why answers for now and for moments that are past, and a report sums them up',
     async () => {
       await watch('asked');
-      await until(async () => (await phaseOf('asked')) === 'ok', 5_000);
+      await story.becomes('asked', 'ok', 5_000);
       const ok = await api.get('/services/asked/why');
       expect(ok.body).toMatchObject({
         phase: 'ok',
@@ -73,9 +34,9 @@ describe('rules that can be trusted', () => {
         condition: { text: 'waiting > 2', filled: '0 > 2', truth: false },
         toChange: ['"waiting > 2" (waiting is 0) must become true and stay true for 2 s'],
       });
-      await fill('asked');
-      await until(() => told('asked').length === 1, 8_000);
-      const ledger = await ledgerOf(api, 'asked');
+      await story.fill('asked');
+      await story.isTold('asked', 1, 8_000);
+      const ledger = await story.ledger('asked');
       const holding = ledger.find(({ reason }) => reason === 'holding');
       const at = new Date(Date.parse(holding.from) + 1_100).toISOString();
       const past = (await api.get(`/services/asked/why?at=${at}`)).body;
@@ -94,7 +55,7 @@ describe('rules that can be trusted', () => {
       });
       // Of the reading within the interval, not of its first.
       expect(Date.parse(past.values.waiting.at)).toBeGreaterThan(Date.parse(holding.from));
-      await until(async () => (await api.get('/services/asked/state')).body.reason === 'wisdom', 8_000);
+      await until(async () => (await story.state('asked')).reason === 'wisdom', 8_000);
       expect((await api.get('/services/asked/why')).body).toMatchObject({
         reason: 'wisdom',
         guard: { reason: 'wisdom' },
@@ -122,19 +83,19 @@ describe('rules that can be trusted', () => {
   it.concurrent(
     'a window is made of its readings, and says so while it fills',
     async () => {
-      await fill('averaged', 6);
-      const waiting = { type: 'redis_list_length', params: { url: listsUrl, key: 'averaged' } };
+      await story.fill('averaged', 6);
+      const waiting = story.lengthOf('averaged');
       await watch('averaged', {
         metrics: { waiting: { ...waiting, window: { function: 'avg', seconds: 4 } } },
         condition: 'waiting > 4',
         holdSeconds: 0,
       });
-      await until(() => told('averaged').length === 1, 8_000);
-      const triggered = (await ledgerOf(api, 'averaged')).find(({ reason }) => reason === 'triggered');
+      await story.isTold('averaged', 1, 8_000);
+      const triggered = (await story.ledger('averaged')).find(({ reason }) => reason === 'triggered');
       expect(triggered.explanation).toMatch(/^waiting is 6 \(avg 4 s, 1 s of it seen\), over 4/);
       const now = (await api.post('/services/averaged/evaluate')).body.values.waiting;
       expect(now.value).toBe(6);
-      await lists.del('averaged');
+      await story.fill('averaged', 0);
       const fallen = (await api.post('/services/averaged/evaluate')).body.values.waiting;
       expect(fallen.value).toBeGreaterThan(0);
       expect(fallen.value).toBeLessThan(6);
@@ -142,7 +103,7 @@ describe('rules that can be trusted', () => {
         const { waiting: windowed } = (await api.get('/services/averaged/state')).body.values;
         return windowed.value > 0 && windowed.value < 6;
       }, 4_000);
-      await until(async () => (await phaseOf('averaged')) === 'ok', 8_000);
+      await story.becomes('averaged', 'ok', 8_000);
       const { points } = (await api.get('/services/averaged/samples')).body;
       expect(points.at(-1)[1]).toBe(0);
     },
@@ -152,8 +113,8 @@ describe('rules that can be trusted', () => {
   it.concurrent(
     'a window without enough readings is missing data; a rate knows a counter that begins anew',
     async () => {
-      await fill('few');
-      const waiting = { type: 'redis_list_length', params: { url: listsUrl, key: 'few' } };
+      await story.fill('few');
+      const waiting = story.lengthOf('few');
       await watch('few', {
         metrics: {
           many: { ...waiting, window: { function: 'avg', seconds: 60, minSamples: 50 } },
@@ -162,10 +123,10 @@ describe('rules that can be trusted', () => {
         condition: 'many > 1 || rate > 5',
       });
       await until(async () => {
-        const { values } = (await api.get('/services/few/state')).body;
+        const { values } = await story.state('few');
         return values.rate.value === 0 && /of at least 50 readings in 1 min/.test(values.many.error);
       }, 8_000);
-      expect(await phaseOf('few')).toBe('unknown');
+      expect((await story.state('few')).phase).toBe('unknown');
     },
     30_000,
   );
@@ -181,15 +142,13 @@ describe('rules that can be trusted', () => {
         mode: 'shadow',
         metrics: definition('twin').metrics,
       });
-      await until(async () => (await phaseOf('twin-shadow')) === 'ok', 5_000);
-      await fill('twin');
-      await until(() => told('twin').length === 2, 15_000);
-      await lists.del('twin');
-      await until(
-        async () => (await phaseOf('twin')) === 'ok' && (await phaseOf('twin-shadow')) === 'ok',
-        5_000,
-      );
-      const [one, other] = await Promise.all([ledgerOf(api, 'twin'), ledgerOf(api, 'twin-shadow')]);
+      await story.becomes('twin-shadow', 'ok', 5_000);
+      await story.fill('twin');
+      await story.isTold('twin', 2, 15_000);
+      await story.fill('twin', 0);
+      await story.becomes('twin', 'ok', 5_000);
+      await story.becomes('twin-shadow', 'ok', 5_000);
+      const [one, other] = await Promise.all([story.ledger('twin'), story.ledger('twin-shadow')]);
       const essence = (ledger: Json[]) =>
         ledger
           .filter(({ phase }) => phase !== 'unknown')
@@ -197,7 +156,7 @@ describe('rules that can be trusted', () => {
           .map(({ from, to, phase, reason }) => [from, to, phase, reason.replace('shadowed', 'triggered')]);
       expect(essence(other)).toEqual(essence(one));
       expect(essence(one).filter(([, , , reason]) => reason === 'triggered')).toHaveLength(2);
-      expect(told('twin-shadow')).toEqual([]);
+      expect(story.told('twin-shadow')).toEqual([]);
       const shadowed = await api.all('/executions?service=twin-shadow');
       expect(shadowed.map(({ status, attempts }) => [status, attempts])).toEqual([
         ['shadowed', []],
@@ -212,10 +171,10 @@ describe('rules that can be trusted', () => {
     async () => {
       const nodes = { type: 'static_count', params: { value: 5 } };
       await api.create('/infrastructures', { name: 'torn', maxDirectionChangesPerHour: 1, nodes });
-      await fill('torn');
+      await story.fill('torn');
       const against = (name: string, direction: string) =>
         watch(name, {
-          metrics: { waiting: { type: 'redis_list_length', params: { url: listsUrl, key: 'torn' } } },
+          metrics: { waiting: story.lengthOf('torn') },
           holdSeconds: 0,
           wisdomSeconds: 1,
           infrastructure: 'torn',
@@ -224,9 +183,7 @@ describe('rules that can be trusted', () => {
         });
       await Promise.all([against('torn-up', 'up'), against('torn-down', 'down')]);
       const flapping = async () => {
-        const states = await Promise.all(
-          ['torn-up', 'torn-down'].map(async (name) => (await api.get(`/services/${name}/state`)).body),
-        );
+        const states = await Promise.all(['torn-up', 'torn-down'].map((name) => story.state(name)));
         return states.every(({ reason }) => reason === 'flapping') && states;
       };
       const [state] = await until(flapping, 15_000);
@@ -247,11 +204,11 @@ describe('rules that can be trusted', () => {
   it.concurrent(
     'a rule of monscale 2014 fires as it did there',
     async () => {
-      const { hostname, port } = new URL(listsUrl);
+      const { hostname, port } = new URL(story.listsUrl);
       const data = {
         redis_host: hostname,
         redis_port: Number(port),
-        redis_db: Number(new URL(listsUrl).pathname.slice(1) || 0),
+        redis_db: Number(new URL(story.listsUrl).pathname.slice(1) || 0),
         redis_list_name: 'of-2014',
       };
       const threshold = { type: 'Threshold', metric: 'redis_list_length' };
@@ -278,22 +235,22 @@ describe('rules that can be trusted', () => {
       ]);
       expect(plan.body.created).toHaveLength(3);
       // It was asked every 10 s there, of a Redis without a password.
-      const metrics = { redis_list_length: { params: { url: listsUrl } } };
+      const metrics = { redis_list_length: { params: { url: story.listsUrl } } };
       expect((await api.patch('/services/logstash up', { intervalSeconds: 1, metrics })).status).toBe(200);
-      await until(async () => (await phaseOf('logstash up')) === 'ok', 8_000);
-      await fill('of-2014');
+      await story.becomes('logstash up', 'ok', 8_000);
+      await story.fill('of-2014');
       const fired = async () =>
-        (await ledgerOf(api, 'logstash up')).filter(({ reason }) => reason === 'triggered');
+        (await story.ledger('logstash up')).filter(({ reason }) => reason === 'triggered');
       await until(async () => (await fired()).length === 2, 15_000);
       const [first, second] = await fired();
-      const pending = (await ledgerOf(api, 'logstash up')).find(({ reason }) => reason === 'holding');
+      const pending = (await story.ledger('logstash up')).find(({ reason }) => reason === 'holding');
       // The longest time limit first, then once per wisdom time.
       expect(Date.parse(first.from) - Date.parse(pending.from)).toBe(2_000);
       expect(Date.parse(second.from) - Date.parse(first.from)).toBe(3_000);
       const executions = await api.all('/executions?service=logstash up');
       expect(executions[0]).toMatchObject({ action: 'say', justification: expect.any(String) });
-      await fill('of-2014', 12);
-      await until(async () => (await phaseOf('logstash up')) === 'ok', 5_000);
+      await story.fill('of-2014', 12);
+      await story.becomes('logstash up', 'ok', 5_000);
     },
     40_000,
   );
@@ -306,27 +263,26 @@ describe('rules that can be trusted', () => {
         recovery: 'waiting < 2',
         metrics: {
           waiting: {
-            type: 'redis_list_length',
-            params: { url: listsUrl, key: 'told' },
+            ...story.lengthOf('told'),
             window: { function: 'max', seconds: 2 },
           },
         },
       };
       await watch('told', rule);
-      await until(async () => (await phaseOf('told')) === 'ok', 5_000);
+      await story.becomes('told', 'ok', 5_000);
       for (const count of [4, 4, 4, 4, 2, 4, 4, 4, 4, 0, 0, 0]) {
-        await (count === 0 ? lists.del('told') : fill('told', count));
+        await story.fill('told', count);
         await sleep(1_000);
       }
-      await until(async () => (await phaseOf('told')) === 'ok', 6_000);
-      const live = (await ledgerOf(api, 'told')).filter(({ trigger }) => trigger !== undefined);
+      await story.becomes('told', 'ok', 6_000);
+      const live = (await story.ledger('told')).filter(({ trigger }) => trigger !== undefined);
       expect(live.length).toBeGreaterThanOrEqual(2);
 
       const history = await api.post('/simulations', { service: 'told' });
       expect(history.status).toBe(200);
       expect(history.body.triggers.map(({ at }: Json) => at)).toEqual(live.map(({ from }) => from));
       expect(history.body.triggers[0].values).toEqual({ waiting: live[0].values.waiting.value });
-      const intervals = (await ledgerOf(api, 'told')).filter(({ phase }) => phase !== 'unknown');
+      const intervals = (await story.ledger('told')).filter(({ phase }) => phase !== 'unknown');
       expect(
         history.body.timeline.slice(0, intervals.length).map(({ from, reason }: Json) => [from, reason]),
       ).toEqual(intervals.map(({ from, reason }) => [from, reason]));
@@ -344,7 +300,7 @@ describe('rules that can be trusted', () => {
 
   it.concurrent('a simulation of given numbers, and of what another definition would have done', async () => {
     const service = definition('imagined', {
-      metrics: { cpu: { type: 'redis_list_length', params: { url: listsUrl, key: 'x' } } },
+      metrics: { cpu: story.lengthOf('x') },
       condition: 'cpu > 80',
       intervalSeconds: 10,
       holdSeconds: 20,
@@ -453,7 +409,7 @@ describe('rules that can be trusted', () => {
     await inBatches(names, 16, (name) =>
       watch(name, {
         metrics: {
-          waiting: { type: 'redis_list_length', params: { url: listsUrl, key: 'races' } },
+          waiting: story.lengthOf('races'),
           outage: { type: 'alert', params: { match: { service: name } } },
         },
         condition: 'waiting > 2 || outage == 1',
@@ -462,9 +418,9 @@ describe('rules that can be trusted', () => {
       }),
     );
     const alerts = names.map((service) => ({ labels: { service } }));
-    await Promise.all([fill('races'), api.post('/alerts', alerts)]);
+    await Promise.all([story.fill('races'), api.post('/alerts', alerts)]);
     const triggers = () =>
-      world.rows(
+      story.world.rows(
         `SELECT s.name, count(t.id)::int AS count FROM services s LEFT JOIN triggers t ON t.service_id = s.id
            WHERE s.name LIKE 'race-%' GROUP BY 1`,
       );
@@ -476,38 +432,19 @@ describe('rules that can be trusted', () => {
 });
 
 describe('the kill switch in the API', () => {
-  const sink = new WebhookSink();
-  let world: World;
+  let story: Scenario;
   let api: Api;
 
   beforeAll(async () => {
-    world = await World.create();
-    const url = await sink.start();
-    ({ api } = await world.start());
-    await api.create('/actions', { name: 'tell', type: 'webhook', params: { url: `${url}/` } });
-    await api.create('/services', {
-      name: 'down',
-      metrics: { outage: { type: 'alert', params: { match: { alertname: 'Down' } } } },
-      condition: 'outage == 1',
-      wisdomSeconds: 1,
-      actions: ['tell'],
-    });
-    await api.create('/services', {
-      name: 'asking',
-      metrics: { outage: { type: 'alert', params: { match: { alertname: 'Ask' } } } },
-      condition: 'outage == 1',
-      mode: 'approve',
-      actions: ['tell'],
-    });
+    story = await Scenario.begin();
+    ({ api } = story);
+    await story.fed('down', { wisdomSeconds: 1 });
+    await story.fed('asking', { mode: 'approve' });
   }, 60_000);
-
-  afterAll(async () => {
-    await world?.end();
-    await sink.stop();
-  });
+  afterAll(() => story?.end());
 
   test('while it is on nothing triggers, nothing is approved, and it says so; off again, things go on', async () => {
-    await api.post('/alerts', { labels: { alertname: 'Ask' } });
+    await story.fire('asking');
     const [waiting] = await until(async () => {
       const found = await api.all('/executions?service=asking');
       return found.length > 0 && found;
@@ -518,9 +455,9 @@ describe('the kill switch in the API', () => {
     expect(turned.body).toMatchObject({ on: true, by: 'api', reason: 'a bad night' });
     expect((await api.post(`/executions/${waiting.id}/approve`)).status).toBe(409);
 
-    await api.post('/alerts', { labels: { alertname: 'Down' } });
+    await story.fire('down');
     await until(async () => {
-      const state = (await api.get('/services/down/state')).body;
+      const state = await story.state('down');
       return state.reason === 'kill_switch' && /the kill switch is on/.test(state.explanation);
     }, 10_000);
     expect((await api.get('/services/down/why')).body).toMatchObject({
@@ -528,13 +465,13 @@ describe('the kill switch in the API', () => {
       toChange: ['the kill switch must be turned off'],
     });
     await sleep(1_500);
-    expect(sink.requests).toEqual([]);
+    expect(story.sink.requests).toEqual([]);
 
     expect((await api.put('/kill-switch', {})).body.errors).toMatchObject([{ pointer: '/on' }]);
     await api.put('/kill-switch', { on: false });
-    await api.post('/alerts', { labels: { alertname: 'Down', again: 'yes' } });
-    await until(() => sink.requests.length === 1, 10_000);
+    await story.fire('down', { labels: { service: 'down', again: 'yes' } });
+    await until(() => story.sink.requests.length === 1, 10_000);
     expect((await api.post(`/executions/${waiting.id}/approve`)).status).toBe(200);
-    await until(() => sink.requests.length === 2, 10_000);
+    await until(() => story.sink.requests.length === 2, 10_000);
   }, 60_000);
 });

@@ -1,32 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { until, World, type Api, type Json, type MonscaleProcess } from './program';
+import { until, type Api, type Json } from './program';
+import { Scenario } from './scenario';
 import { MachineClock } from './stand-ins/machine-clock';
-import { WebhookSink } from './stand-ins/webhook-sink';
 
 describe('silences, dependencies, acknowledging', () => {
-  const sink = new WebhookSink();
-  let world: World;
-  let program: MonscaleProcess;
+  let story: Scenario;
   let api: Api;
 
   beforeAll(async () => {
-    world = await World.create();
-    const url = await sink.start();
-    program = await world.start();
-    ({ api } = program);
-    for (const name of ['scale', 'page', 'relax'])
-      await api.create('/actions', { name, type: 'webhook', params: { url: `${url}/${name}` } });
+    story = await Scenario.begin();
+    ({ api } = story);
+    for (const name of ['scale', 'page', 'relax']) await story.hook(name);
   }, 60_000);
-
-  afterAll(async () => {
-    await world?.end();
-    await sink.stop();
-  });
+  afterAll(() => story?.end());
 
   const pathsOf = async (name: string): Promise<string[]> =>
     (await api.all(`/executions?service=${name}`)).map(({ action }: Json) => action).reverse();
-  const state = async (name: string): Promise<Json> => (await api.get(`/services/${name}/state`)).body;
-  const isIn = (name: string, reason: string) => async () => (await state(name)).reason === reason;
+  const isIn = (name: string, reason: string) => async () => (await story.state(name)).reason === reason;
   const service = (name: string, changes: object = {}) => ({
     name,
     intervalSeconds: 1,
@@ -92,7 +82,7 @@ describe('silences, dependencies, acknowledging', () => {
     });
     await tell('muted', 93);
     await until(isIn('muted', 'silenced'), 10_000);
-    const { explanation, silence: shown } = await state('muted');
+    const { explanation, silence: shown } = await story.state('muted');
     expect(explanation).toContain(`${made.owner} silenced it ("patching") until ${made.endsAt.slice(0, 10)}`);
     expect(shown).toMatchObject({ id: made.id, owner: made.owner, reason: 'patching' });
     expect((await api.get('/services/muted/why')).body.guard).toMatchObject({ reason: 'silenced' });
@@ -124,7 +114,7 @@ describe('silences, dependencies, acknowledging', () => {
     expect(Date.parse(createdAt) - Date.parse(endsAt)).toBeGreaterThanOrEqual(1_000);
     await sleep(1_000);
     expect(await pathsOf('waits')).toEqual([]);
-    expect((await state('waits')).explanation).toContain('waits for a fresh breach');
+    expect((await story.state('waits')).explanation).toContain('waits for a fresh breach');
   }, 60_000);
 
   test('a silence ends once its services have been ok for long enough', async () => {
@@ -182,7 +172,9 @@ describe('silences, dependencies, acknowledging', () => {
     for (const name of ['child', 'named', 'elsewhere', 'siteless']) await tell(name, 93);
     for (const name of ['child', 'named']) await until(isIn(name, 'dependency'), 10_000);
     for (const name of ['elsewhere', 'siteless']) await until(isIn(name, 'triggered'), 10_000);
-    expect((await state('child')).explanation).toContain('sw-3, on which it depends, is in phase alarm');
+    expect((await story.state('child')).explanation).toContain(
+      'sw-3, on which it depends, is in phase alarm',
+    );
     expect((await api.get('/services/child/dependencies')).body).toMatchObject({
       parents: [{ service: 'sw-3', phase: 'alarm', stops: true }],
       unpaired: [],
@@ -230,10 +222,10 @@ describe('silences, dependencies, acknowledging', () => {
     await api.create('/services', service('early', { dependsOn: [{ service: 'sw-9' }] }));
     await tell('early', 93);
     await until(isIn('early', 'triggered'), 10_000);
-    expect((await state('early')).explanation).not.toContain('sw-9');
+    expect((await story.state('early')).explanation).not.toContain('sw-9');
     await tell('sw-9', 93);
     await until(isIn('sw-9', 'triggered'), 10_000);
-    expect((await state('early')).explanation).toMatch(
+    expect((await story.state('early')).explanation).toMatch(
       /triggered at .*; meanwhile sw-9, on which it depends, is in phase alarm/,
     );
     // Its next step would be stopped.
@@ -288,10 +280,10 @@ describe('silences, dependencies, acknowledging', () => {
     await until(isIn('kept', 'silenced'), 10_000);
     expect((await api.delete(`/tokens/${owner.id}`)).status).toBe(204);
     const acted = (await pathsOf('kept')).length;
-    await program.kill();
+    await story.program.kill();
     const clock = new MachineClock(0);
     try {
-      ({ api } = await world.start('all', clock.options));
+      ({ api } = await story.world.start('all', clock.options));
       clock.shift(600);
       expect((await api.get(`/silences/${made.id}`)).body).toMatchObject({ active: true, owner: made.owner });
       await until(async () => (await pathsOf('kept')).length > acted, 40_000);
