@@ -10,7 +10,7 @@ import type { KillSwitch } from '../kill-switch/kill-switch';
 import type { ClaimedExecution } from '../queue/claimed-execution';
 import type { Queues } from '../queue/queues';
 import type { Rechecks } from '../queue/rechecks';
-import { Claims } from './claims';
+import { Claims, LIMITS_LOCK } from './claims';
 import type { Ending } from './execution';
 import { Executions } from './executions';
 
@@ -282,9 +282,11 @@ describe('leases of executions', () => {
         const first = await newAction(limitsOf(0));
         const second = limit === 'action' ? first : await newAction(limitsOf(1));
         const ids = [await queued(first), await queued(second)];
-        const claims = await Promise.all(
-          workers.map((by, index) => by.claims.claim(ids[index]!, by.life.worker)),
-        );
+        const claims = await whileHeld(database, {
+          hold: (sql) => sql.rows('SELECT pg_advisory_xact_lock($1)', [LIMITS_LOCK]),
+          begin: () => Promise.all(workers.map((by, index) => by.claims.claim(ids[index]!, by.life.worker))),
+          waiting: 2,
+        });
         const [claimed] = claims.filter((one) => one !== undefined);
         expect(claims.filter((one) => one === undefined)).toHaveLength(1);
         const held = ids.find((id) => id !== claimed!.id)!;

@@ -40,7 +40,7 @@ const UNLIMITED = `coalesce(a.concurrency, a.target_concurrency,
  * Key of the advisory lock (an arbitrary number) that is held while executions in flight are counted, so that two
  * workers never take the same last place.
  */
-const LIMITS_LOCK = 0x6c696d74;
+export const LIMITS_LOCK = 0x6c696d74;
 
 /**
  * Returns a statement that claims executions. It locks rows first and skips those that another worker has locked, so

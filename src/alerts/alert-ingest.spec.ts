@@ -242,7 +242,7 @@ describe('reports of one alert', () => {
       const rows = await rowsOf(run);
       expect(rows).toHaveLength(450);
       const ids = new Map(rows.map(({ key, id }) => [key, id]));
-      for (const { id, dedupKey } of [...first!, ...second!]) expect(id).toBe(ids.get(dedupKey));
+      for (const { id, dedupKey } of [...first, ...second]) expect(id).toBe(ids.get(dedupKey));
     });
 
     test.each([
@@ -277,7 +277,9 @@ describe('reports of one alert', () => {
         annotations: { text },
         saidAt,
       });
-      const minutesAgo = (minutes: number) => new Date(Math.floor(Date.now() / 1000 - minutes * 60) * 1000);
+      const NOW = Math.floor(Date.now() / 1_000) * 1_000;
+      const minutesAgo = (minutes: number) => new Date(NOW - minutes * 60_000);
+      const KEPT = minutesAgo(9);
       const keptAs = async (key: string) =>
         (
           await database.rows<{ text: string; reported: Date }>(
@@ -287,7 +289,7 @@ describe('reports of one alert', () => {
         )[0]!;
       /** Keeps an alert that was last seen a minute ago. */
       async function kept(key: string): Promise<string> {
-        const [accepted] = await intakes[0]!.accept(SOURCE, [host(key, 'old', minutesAgo(9))]);
+        const [accepted] = await intakes[0]!.accept(SOURCE, [host(key, 'old', KEPT)]);
         const { id } = accepted!;
         await database.rows(`UPDATE alerts SET last_seen_at = now() - interval '1 minute' WHERE id = $1`, [
           id,
@@ -296,8 +298,10 @@ describe('reports of one alert', () => {
       }
 
       test.each([
-        ['the later says something else', minutesAgo(5), minutesAgo(2), 'new'],
-        ['the later says the same', minutesAgo(2), minutesAgo(5), 'old'],
+        ['the other says it later', KEPT, minutesAgo(2), 'new'],
+        ['the other says it late', KEPT, minutesAgo(20), 'old'],
+        ['both say it later, and the other last', minutesAgo(5), minutesAgo(2), 'new'],
+        ['both say it later, and the other first', minutesAgo(2), minutesAgo(5), 'old'],
       ])('what was said last is left: %s', async (_, seenAt, changedAt, text) => {
         const key = newId();
         const id = await kept(key);
@@ -313,7 +317,7 @@ describe('reports of one alert', () => {
         expect(accepted.flat().map((one) => one.id)).toEqual([id, id]);
         const now = await keptAs(key);
         expect(now.text).toBe(text);
-        expect(now.reported).toEqual(new Date(Math.max(seenAt.getTime(), changedAt.getTime())));
+        expect(now.reported).toEqual(new Date(Math.max(...[KEPT, seenAt, changedAt].map(Number))));
       });
 
       test('it is not taken for seen with a text that nobody repeated', async () => {
@@ -326,7 +330,7 @@ describe('reports of one alert', () => {
               `UPDATE alerts SET annotations = '{"text": "new"}', content = 'another', revision = 2 WHERE id = $1`,
               [id],
             ),
-          begin: () => intakes[0]!.accept(SOURCE, [host(key, 'old', minutesAgo(1))]),
+          begin: () => intakes[0]!.accept(SOURCE, [host(key, 'old', KEPT)]),
         });
         expect(accepted!.id).toBe(id);
         expect((await keptAs(key)).text).toBe('old');

@@ -39,6 +39,18 @@ describe('the evaluator', () => {
       waiting: 2,
     });
 
+  /** The same of services that have only their infrastructures in common. */
+  async function sharing(...evaluations: (() => Promise<unknown>)[]): Promise<void> {
+    await line.database.rows(
+      'INSERT INTO infrastructure_states (infrastructure_id) SELECT id FROM infrastructures',
+    );
+    await whileHeld(line.database, {
+      hold: (sql) => sql.rows('SELECT FROM infrastructure_states FOR UPDATE'),
+      begin: () => Promise.all(evaluations.map((evaluate) => evaluate())),
+      waiting: evaluations.length,
+    });
+  }
+
   describe('of two processes at once', () => {
     test.each(['that was never evaluated', 'that was ok'])(
       'triggers once for a service %s',
@@ -56,7 +68,11 @@ describe('the evaluator', () => {
     test('gives the last place of an infrastructure away once', async () => {
       await line.infrastructure('web', 4);
       for (const name of ['a', 'b']) await line.scaling(name, 'web');
-      await meeting(await one.see({ a: 2 }), await other.see({ b: 2 }));
+      const [first, second] = [await one.see({ a: 2 }), await other.see({ b: 2 })];
+      await sharing(
+        () => one.evaluator.evaluate(first),
+        () => other.evaluator.evaluate(second),
+      );
       const reasons = [...(await line.reasons('a')), ...(await line.reasons('b'))];
       expect(reasons.sort()).toEqual(['at_max_nodes', 'triggered']);
       expect(await line.executions()).toHaveLength(1);
@@ -81,20 +97,12 @@ describe('the evaluator', () => {
       for (const infrastructure of ['x', 'y']) await line.infrastructure(infrastructure, 1);
       for (const name of ['a', 'c']) await line.scaling(name, 'x');
       for (const name of ['b', 'd']) await line.scaling(name, 'y');
-      await line.database.rows(
-        'INSERT INTO infrastructure_states (infrastructure_id) SELECT id FROM infrastructures',
-      );
       const [first, second] = [await one.see({ a: 2, b: 2 }), await other.see({ d: 2, c: 2 })];
       // As news: polled ones are grouped by infrastructure.
-      await whileHeld(line.database, {
-        hold: (sql) => sql.rows('SELECT FROM infrastructure_states FOR UPDATE'),
-        begin: () =>
-          Promise.all([
-            one.evaluator.evaluateNews(first, nothingElse),
-            other.evaluator.evaluateNews(second, nothingElse),
-          ]),
-        waiting: 2,
-      });
+      await sharing(
+        () => one.evaluator.evaluateNews(first, nothingElse),
+        () => other.evaluator.evaluateNews(second, nothingElse),
+      );
       expect(await ofServices()).toEqual(['a', 'b', 'c', 'd']);
     });
   });
@@ -222,7 +230,7 @@ describe('the evaluator', () => {
       };
       const { compiled } = snapshot;
       const rule = { ...compiled.rule, condition: fails };
-      return { ...seen, snapshot: { ...snapshot, compiled: { ...compiled, rule } as typeof compiled } };
+      return { ...seen, snapshot: { ...snapshot, compiled: { ...compiled, rule } } };
     };
     const skipped = async () => (await telemetry.servicesSkipped.get()).values[0]!.value;
 
@@ -257,7 +265,9 @@ describe('the evaluator', () => {
   describe('with work of the caller in its transaction', () => {
     const note = (sql: Sql) => sql.rows(`INSERT INTO notes VALUES ('done')`);
     const noted = async () => (await line.database.rows('DELETE FROM notes RETURNING note')).length;
-    beforeAll(() => line.database.rows('CREATE TABLE notes (note text)'));
+    beforeAll(() =>
+      line.database.rows('CREATE TABLE notes (note text UNIQUE DEFERRABLE INITIALLY DEFERRED)'),
+    );
 
     test('both are done', async () => {
       await acting('a');
@@ -278,6 +288,18 @@ describe('the evaluator', () => {
       );
       expect([await noted(), await line.executions(), await line.decisions('a')]).toEqual([0, [], []]);
       expect([execute.mock.calls, line.queued]).toEqual([[], []]);
+    });
+
+    test('a failure as late as the commit begins nothing, and gives places back', async () => {
+      await acting('a');
+      const execute = jest.fn();
+      one.dispatch.offer({ worker: newId(), execute });
+      // It is looked for by the COMMIT.
+      const twice = (sql: Sql) => Promise.all([note(sql), note(sql)]);
+      await expect(one.evaluator.evaluateNews(await one.see({ a: 2 }), twice)).rejects.toThrow(
+        'duplicate key',
+      );
+      expect([await noted(), await line.executions(), execute.mock.calls]).toEqual([0, [], []]);
       const places = one.dispatch.places();
       expect(places.reserve(SLOTS)).toMatchObject({ count: SLOTS });
       places.end();
