@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { NotFoundException } from '@nestjs/common';
+import { hostname } from 'node:os';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -9,6 +10,7 @@ import { heard } from './common/heard';
 import { watchEventLoop } from './common/event-loop';
 import type { LineLogger } from './common/logger';
 import { stopThreads } from './common/thread-pool';
+import { startTracing, stopTracing } from './common/tracing';
 import type { Config } from './config/config';
 import { Audit } from './database/audit';
 import { ConsoleFiles } from './console/files';
@@ -71,6 +73,10 @@ export async function startApp(
   allowAddresses(config.allowAddresses);
   trustProxies(config.trustedProxies);
   if (config.publicUrl?.startsWith('https:')) declareTls();
+  await startTracing(config.tracing, {
+    'service.instance.id': `${hostname()}:${process.pid}`,
+    'monscale.roles': config.roles.join(','),
+  });
   const isApi = config.roles.includes('api');
   const hasDocs = isApi && config.docs !== 'off';
   let fastLane: FastIngestRoute | undefined;
@@ -133,12 +139,14 @@ export async function startApp(
       await app.close();
       stopWatching();
       await stopThreads();
+      await stopTracing();
     };
     const needsSetup = isApi ? app.get(FirstRun).needed : Promise.resolve(false);
     return { url: urlOf(await app.getUrl(), config), isGroup: false, needsSetup, close };
   } catch (error) {
     stopWatching();
     await app.close();
+    await stopTracing();
     const name = isApi ? 'MONSCALE_HTTP_PORT' : 'MONSCALE_METRICS_PORT';
     if ((error as { code?: string }).code !== 'EADDRINUSE') throw error;
     const port = isApi ? config.http.port : config.metricsPort;

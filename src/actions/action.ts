@@ -72,6 +72,8 @@ export interface ActionContext {
   intend?: (intent: object) => Promise<void>;
   /** Recorded intent of an earlier attempt whose outcome is not known. */
   intended?: unknown;
+  /** Header `traceparent` for targets that take one; undefined where nothing is traced. */
+  traceparent?: string;
 }
 
 export type Verdict = 'succeeded' | 'failed' | 'not_done' | 'unknown' | { waiting: Waiting };

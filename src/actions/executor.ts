@@ -9,6 +9,7 @@ import { messageOf, Unavailable } from '../common/errors';
 import { isObject } from '../common/json';
 import { maskTexts } from '../common/secrets';
 import { telemetry } from '../common/telemetry';
+import { ifSampled, traced, type SpanOptions } from '../common/tracing';
 import { CONFIG, type Config } from '../config/config';
 import { SignOfLife } from '../database/sign-of-life';
 import type { ClaimedExecution } from '../queue/claimed-execution';
@@ -127,7 +128,24 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
     if (waiting !== undefined) return this.follow(waiting);
   }
 
-  private async run(taken: ClaimedExecution): Promise<void> {
+  private run(taken: ClaimedExecution): Promise<void> {
+    return this.withSpan('execute', taken, (claimed) => this.runOnce(claimed));
+  }
+
+  /** Does some work with an execution, within a span of the trace that its decision belongs to. */
+  private withSpan<C extends ClaimedExecution>(
+    name: 'execute' | 'follow' | 'recover',
+    claimed: C,
+    work: (claimed: C) => Promise<void>,
+  ): Promise<void> {
+    return traced(
+      name,
+      () => spanOf(claimed),
+      (span) => work(span === undefined ? claimed : { ...claimed, span }),
+    );
+  }
+
+  private async runOnce(taken: ClaimedExecution): Promise<void> {
     let claimed = taken;
     let secrets: string[] = [];
     let request: object | undefined;
@@ -244,9 +262,14 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
   }
 
   /** Asks the target about the progress of what it accepted, and writes the answer. */
-  private async follow(claimed: ClaimedWaiting): Promise<void> {
+  private follow(taken: ClaimedWaiting): Promise<void> {
+    return this.withSpan('follow', taken, (claimed) => this.followOnce(claimed));
+  }
+
+  private async followOnce(claimed: ClaimedWaiting): Promise<void> {
     const { followed, secrets } = await this.followed(claimed);
     const said = masked(followed, secrets);
+    note(claimed, said);
     await this.untilWritten(claimed, () => this.waiting.note(claimed, said));
     if (said.status !== 'waiting') this.say(claimed, said.status, said.attempt);
   }
@@ -286,7 +309,11 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
   }
 
   /** Handles an execution whose worker died while it ran: an answer, if there was one, is lost. */
-  private async recover(claimed: ClaimedExecution): Promise<void> {
+  private recover(taken: ClaimedExecution): Promise<void> {
+    return this.withSpan('recover', taken, (claimed) => this.recoverOnce(claimed));
+  }
+
+  private async recoverOnce(claimed: ClaimedExecution): Promise<void> {
     let ending: Ending;
     let secrets: string[] = [];
     try {
@@ -403,7 +430,7 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
   }
 
   private contextOf(claimed: ClaimedExecution, signal: AbortSignal): ActionContext {
-    const { id, timeoutSeconds, variables, intended } = claimed;
+    const { id, timeoutSeconds, variables, intended, span } = claimed;
     const timeoutMs = timeoutSeconds * 1000;
     return {
       intend: (intent) => this.intend(claimed, intent),
@@ -413,6 +440,7 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
       executionId: id,
       variables: withExecution(variables, id),
       signal,
+      traceparent: ifSampled(span?.traceparent),
     };
   }
 
@@ -429,6 +457,7 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
   }
 
   private async finish(claimed: ClaimedExecution, ending: Ending): Promise<void> {
+    note(claimed, ending);
     this.say(claimed, ending.status, ending.attempt);
     await this.untilWritten(claimed, () => this.executions.finish(claimed, ending));
   }
@@ -474,6 +503,28 @@ const keyForgotten = ({ doubtfulSince }: ClaimedExecution): Ending => ({
     error: `an answer was lost at ${doubtfulSince.toISOString()}, and the target does not know its key any more`,
   },
 });
+
+/** Returns what a span says of an execution; its decision's span is kept in its variables. */
+function spanOf({ id, type, action, service, tries, variables }: ClaimedExecution): SpanOptions {
+  const { trace } = variables;
+  return {
+    kind: 'client',
+    parent: isObject(trace) ? trace.parent : undefined,
+    facts: {
+      'monscale.execution.id': id,
+      'monscale.action.type': type,
+      'monscale.action.name': action,
+      'monscale.service.name': service,
+      'monscale.attempt': tries,
+    },
+  };
+}
+
+/** Notes in a span how an attempt ended. What the target said stays in the record of the attempt. */
+function note({ span }: ClaimedExecution, { status, attempt: { outcome } }: Followed | Ending): void {
+  span?.add({ 'monscale.execution.status': status, 'monscale.outcome': outcome });
+  if (outcome !== 'succeeded' && outcome !== 'accepted') span?.fail(outcome);
+}
 
 /** Returns an execution whose templates see the link to what it asks for. */
 const linked = (claimed: ClaimedExecution, { url }: ApprovalLink): ClaimedExecution => ({

@@ -3,6 +3,7 @@ import { Batcher } from '../common/batcher';
 import { CLOCK, type Clock } from '../common/clock';
 import { messageOf, Unavailable } from '../common/errors';
 import { telemetry } from '../common/telemetry';
+import { traced } from '../common/tracing';
 import { Database } from '../database/database';
 import { Statement } from '../database/statement';
 import { Queues } from '../queue/queues';
@@ -76,9 +77,27 @@ export class AlertIngest {
   /**
    * Takes alerts and returns when they are committed; leaves out ends that ended nothing.
    *
+   * @param parent `traceparent` of the request that brings them
    * @throws Unavailable when PostgreSQL is away, or more come than it takes
    */
-  async accept(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Accepted[]> {
+  accept(source: AlertSource, alerts: readonly IncomingAlert[], parent?: string): Promise<Accepted[]> {
+    const options = () => ({
+      parent,
+      facts: {
+        'monscale.source': source.name,
+        'monscale.format': source.format,
+        'monscale.alerts.count': alerts.length,
+      },
+    });
+    return traced('commit alerts', options, async (span) => {
+      if (span !== undefined) for (const alert of alerts) alert.trace = span.traceparent;
+      const accepted = await this.keep(source, alerts);
+      span?.add({ 'monscale.alerts.accepted': accepted.length });
+      return accepted;
+    });
+  }
+
+  private async keep(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Accepted[]> {
     this.activity.count(source.name, alerts.length, this.clock.now());
     if (alerts.length === 0) return [];
     if (this.inMemory > 0 && this.inMemory + alerts.length > ALERTS_IN_MEMORY)
@@ -87,10 +106,10 @@ export class AlertIngest {
     try {
       const kept = await this.deliveries.add({ source, alerts });
       if ('error' in kept) throw kept.error;
-      const { accepted, overtaken, news, sooner } = kept;
+      const { accepted, overtaken, news, traces, sooner } = kept;
       telemetry.alertsReceived.inc({ format: source.format }, alerts.length);
       // Not waited for: they are committed, and the sweep finds them if this fails.
-      void this.queues.addAlerts(news);
+      void this.queues.addAlerts(news, traces);
       void this.lookSooner(sooner);
       if (overtaken.size === 0) return accepted.filter((one) => one !== undefined);
       const late = alerts.map((alert) => overtaken.has(alert));
@@ -126,10 +145,9 @@ export class AlertIngest {
     }
     const kept = new Map<Delivery, Kept>();
     for (const { source, deliveries: some } of bySource.values()) {
-      const all = await this.commit.of(
-        source,
-        some.flatMap(({ alerts }) => alerts),
-      );
+      const said = some.flatMap(({ alerts }) => alerts);
+      const all = await this.commit.of(source, said);
+      if (said[0]?.trace !== undefined) all.traces = tracesOf(all, said);
       let from = 0;
       some.forEach((delivery, index) => {
         const accepted = all.accepted.slice(from, (from += delivery.alerts.length));
@@ -153,4 +171,15 @@ export class AlertIngest {
       this.logger.warn(`alerts are taken as ended later than they say: ${messageOf(error)}`);
     }
   }
+}
+
+/** Returns the spans that alerts for the queue came in by. */
+function tracesOf({ news, accepted }: Kept, said: readonly IncomingAlert[]): Map<string, string> {
+  const wanted = new Set(news);
+  return new Map(
+    accepted.flatMap((one, index) => {
+      const trace = said[index]?.trace;
+      return one !== undefined && trace !== undefined && wanted.has(one.id) ? [[one.id, trace] as const] : [];
+    }),
+  );
 }

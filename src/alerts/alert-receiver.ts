@@ -16,6 +16,7 @@ import { isObject, readJsonInTurns } from '../common/json';
 import { problemOf } from '../common/problem.filter';
 import { Secrets } from '../common/secrets';
 import { telemetry } from '../common/telemetry';
+import { traced, type OpenSpan } from '../common/tracing';
 import { Turns } from '../common/turns';
 import { ServiceLookup, metricFor } from './service-lookup';
 import type { IncomingAlert } from './alert';
@@ -77,17 +78,33 @@ export class AlertReceiver {
    *
    * @param asked the format that the path names
    */
-  async take(asked: string, facts: Facts, sender: Sender): Promise<Answer> {
+  take(asked: string, facts: Facts, sender: Sender): Promise<Answer> {
+    const options = () => ({
+      kind: 'server' as const,
+      parent: facts.headers.traceparent,
+      facts: { 'monscale.source': sender.name, 'monscale.body.bytes': facts.raw.length },
+    });
+    return traced('receive alerts', options, (span) => this.answerTo(asked, facts, sender, span));
+  }
+
+  private async answerTo(
+    asked: string,
+    facts: Facts,
+    sender: Sender,
+    span: OpenSpan | undefined,
+  ): Promise<Answer> {
     let type = asked;
     try {
       if (this.formats.find(asked) === undefined || asked === 'snmp')
         throw new NotFound('alert format over HTTP', asked);
       if (asked === 'auto') type = await this.detected(facts);
-      const { body, taken, notes } = await this.accept(type, facts, sender);
+      const { body, taken, notes } = await this.accept(type, facts, sender, span?.traceparent);
       const answer = this.formats.get(type).strategy.answer?.(body, taken) ?? { status: 202, body: taken };
       this.keepReceipt(sender, { facts, format: type, status: answer.status, taken, notes });
+      span?.add({ 'monscale.format': type, 'http.response.status_code': answer.status });
       return answer;
     } catch (error) {
+      span?.add({ 'http.response.status_code': problemOf(error).status });
       return this.refuse(error, type, facts, sender);
     }
   }
@@ -106,7 +123,7 @@ export class AlertReceiver {
     }
   }
 
-  private async accept(type: string, facts: Facts, sender: Sender): Promise<Accepted> {
+  private async accept(type: string, facts: Facts, sender: Sender, trace?: string): Promise<Accepted> {
     const { strategy: format } = this.formats.get(type);
     const params = await this.paramsOf(type, sender);
     const body = format.read ? await format.read(facts) : await readJsonInTurns(facts.raw);
@@ -134,7 +151,7 @@ export class AlertReceiver {
       );
     }
     telemetry.alertsRefused.inc({ format: type, reason: 'invalid' }, rejected.length);
-    const accepted = await this.ingest.accept({ name: sender.name, format: type }, alerts);
+    const accepted = await this.ingest.accept({ name: sender.name, format: type }, alerts, trace);
     const notes = parsed.flatMap((one, index) => (one.untold === undefined ? [] : [untoldNote(one, index)]));
     telemetry.alertsUntold.inc({ format: type }, notes.length);
     accepted.forEach((one, at) => {

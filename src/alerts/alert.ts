@@ -31,6 +31,8 @@ export interface IncomingAlert {
   lifeSeconds?: number;
   /** Alert in its own format, bounded and without secrets, where the normal form lacks parts of it. */
   raw?: unknown;
+  /** `traceparent` of the span that takes it in, where that is traced. */
+  trace?: string;
 }
 
 export type AlertStatus = 'firing' | 'resolved';

@@ -24,6 +24,8 @@ export interface KeptAlert {
   isCurrent: boolean;
   /** Number that grows when status, value or labels change. */
   revision: number;
+  /** `traceparent` of the span that took in what is new of it; never stored. */
+  trace?: string;
 }
 
 /** Changes that a batch of alerts makes to the kept ones: rows to insert and rows to update. */
@@ -184,6 +186,7 @@ function see(kept: KeptAlert, alert: IncomingAlert, now: Date): void {
   kept.status = alert.status;
   kept.value = alert.value ?? null;
   kept.revision++;
+  if (alert.trace !== undefined) kept.trace = alert.trace;
 }
 
 /**
@@ -210,6 +213,7 @@ function begin(alert: IncomingAlert, before: KeptAlert | undefined, now: Date, i
     lastSeenAt: now,
     isCurrent: true,
     revision: 1,
+    trace: alert.trace,
   };
 }
 

@@ -259,6 +259,10 @@ export const telemetry = {
     ['queue'] as const,
   ),
   swept: counter('swept_total', 'Work that the sweep put back on a queue', ['what'] as const),
+  spansSent: counter('spans_sent_total', 'Spans of traces that a collector took'),
+  spansDropped: counter('spans_dropped_total', 'Spans of traces that no collector took, by why', [
+    'reason',
+  ] as const),
   logLinesDropped: counter('log_lines_dropped_total', 'Lines of the log that nobody read'),
   embeddedRestarts: counter(
     'embedded_restarts_total',

@@ -1,4 +1,4 @@
-import { ConfigError, readConfig } from './config';
+import { ConfigError, readConfig, strangersEnvironment } from './config';
 
 const REAL = { DATABASE_URL: 'postgres://u:p@db/m', REDIS_URL: 'redis://cache' };
 
@@ -162,5 +162,53 @@ describe('a provider to sign in by', () => {
   test('on loopback may do without TLS', () => {
     for (const host of ['127.0.0.1:4000', 'localhost', '[::1]:80'])
       expect(mistakesOf({ ...OIDC, MONSCALE_OIDC_ISSUER: `http://${host}` })).toEqual([]);
+  });
+});
+
+describe('traces', () => {
+  const OTEL = { ...REAL, OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector:4318/otlp/' };
+
+  test('are made where a collector is named, and at no path of its own but that of traces', () => {
+    expect(readConfig(REAL).tracing).toBeUndefined();
+    expect(readConfig(OTEL).tracing).toEqual({
+      url: 'https://collector:4318/otlp/v1/traces',
+      serviceName: 'monscale',
+    });
+    expect(readConfig({ ...OTEL, OTEL_SERVICE_NAME: 'scaler' }).tracing).toMatchObject({
+      serviceName: 'scaler',
+    });
+    expect(readConfig({ ...OTEL, OTEL_SDK_DISABLED: 'TRUE' }).tracing).toBeUndefined();
+  });
+
+  test('variables of the standard that are meant for other programs are no mistakes', () => {
+    const others = { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_TRACES_SAMPLER: 'xray' };
+    expect(mistakesOf({ ...REAL, ...others })).toEqual([]);
+    expect(readConfig({ ...OTEL, OTEL_METRICS_EXPORTER: 'none' }).unknownVariables).toEqual([]);
+  });
+
+  test.each([
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' }, /^OTEL_EXPORTER_OTLP_ENDPOINT: must be a URL/],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://[' }, /^OTEL_EXPORTER_OTLP_ENDPOINT: must be a URL such as/],
+    [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /^OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" is not one of/],
+    [{ OTEL_TRACES_SAMPLER: 'sometimes' }, /^OTEL_TRACES_SAMPLER: "sometimes" is not one of always_on/],
+    [{ OTEL_TRACES_SAMPLER_ARG: '1.5' }, /^OTEL_TRACES_SAMPLER_ARG: "1.5" is not a number from 0 to 1$/],
+    [{ OTEL_RESOURCE_ATTRIBUTES: 'production' }, /^OTEL_RESOURCE_ATTRIBUTES: must be name=value/],
+    [{ OTEL_TRACES_SAMPLER_ARG: '1%' }, /^OTEL_TRACES_SAMPLER_ARG/],
+  ])('%j is a mistake', (env, message) => {
+    expect(mistakesOf({ ...OTEL, ...env })).toEqual([expect.stringMatching(message)]);
+  });
+
+  test('headers that are none are a mistake, and are not repeated', () => {
+    const [mistake, ...others] = mistakesOf({ ...OTEL, OTEL_EXPORTER_OTLP_HEADERS: 'a=1,the-secret' });
+    expect(others).toEqual([]);
+    expect(mistake).toBe('OTEL_EXPORTER_OTLP_HEADERS: must be name=value, separated by commas');
+    const good = { OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20x, x-tenant=a=b' };
+    expect(mistakesOf({ ...OTEL, ...good })).toEqual([]);
+  });
+
+  test('go to no process that talks to targets: their headers are a secret', () => {
+    expect(strangersEnvironment({ OTEL_EXPORTER_OTLP_HEADERS: 'a=secret', PATH: '/bin' })).toEqual({
+      PATH: '/bin',
+    });
   });
 });

@@ -71,9 +71,31 @@ export interface Config {
   readonly auditRetentionDays: number;
   readonly logLevel: string;
   readonly logFormat: 'json' | 'text';
+  /** Where traces are sent to; undefined where nothing is traced. */
+  readonly tracing?: TracingConfig;
   /** Variables that look like ours and are not known, probably misspelt. */
   readonly unknownVariables: readonly string[];
 }
+
+/** Traces, as far as OpenTelemetry's own packages do not read it from the environment. */
+export interface TracingConfig {
+  /** URL of the collector that takes spans. */
+  readonly url: string;
+  readonly serviceName: string;
+}
+
+/** Samplers of the standard that OpenTelemetry's packages know. */
+const SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
+/** `name=value`, percent-encoded, as many as are wanted (W3C Baggage). */
+const NAMED_VALUES =
+  /^\s*[!#$%&'*+.^_`|~\w-]+\s*=[\x20-\x2b\x2d-\x7e]+(?:,\s*[!#$%&'*+.^_`|~\w-]+\s*=[\x20-\x2b\x2d-\x7e]+)*$/;
 
 /** Client of an OpenID provider. */
 export interface OidcConfig {
@@ -257,6 +279,28 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   };
   const oidc = oidcOf();
 
+  const tracingOf = (): TracingConfig | undefined => {
+    const isOff = text('OTEL_SDK_DISABLED')?.toLowerCase() === 'true';
+    const endpoint = isOff ? undefined : url('OTEL_EXPORTER_OTLP_ENDPOINT', ['http', 'https']);
+    // They may be set for other programs.
+    if (endpoint === undefined) return undefined;
+    choice('OTEL_EXPORTER_OTLP_PROTOCOL', ['http/json', 'http/protobuf'], 'http/json');
+    choice('OTEL_TRACES_SAMPLER', SAMPLERS, 'parentbased_always_on');
+    const share = text('OTEL_TRACES_SAMPLER_ARG') ?? '1';
+    if (!/^(?:[01](?:\.\d*)?|\.\d+)$/.test(share) || Number(share) > 1)
+      mistakes.push(`OTEL_TRACES_SAMPLER_ARG: ${JSON.stringify(share)} is not a number from 0 to 1`);
+    // Headers are a secret: the message must not repeat them.
+    for (const name of ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_RESOURCE_ATTRIBUTES'] as const)
+      if (!NAMED_VALUES.test(text(name) ?? 'none=none'))
+        mistakes.push(`${name}: must be name=value, separated by commas`);
+    if (/^https?:\/\//.test(endpoint) && !URL.canParse(endpoint)) {
+      mistakes.push('OTEL_EXPORTER_OTLP_ENDPOINT: must be a URL such as http://localhost:4318');
+      return undefined;
+    }
+    const serviceName = text('OTEL_SERVICE_NAME') ?? 'monscale';
+    return { url: `${endpoint.replace(/\/+$/, '')}/v1/traces`, serviceName };
+  };
+
   const dataDir = text('MONSCALE_DATA_DIR') ?? './.monscale';
   const secretsFolders = (
     text('MONSCALE_SECRETS_DIR')?.split(':') ?? [join(dataDir, 'secrets'), '/run/secrets']
@@ -316,6 +360,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     auditRetentionDays: whole('MONSCALE_AUDIT_RETENTION_DAYS', 730, 1, 36_500),
     logLevel: choice('MONSCALE_LOG_LEVEL', LOG_LEVELS, 'info'),
     logFormat: choice('MONSCALE_LOG_FORMAT', LOG_FORMATS, isatty(1) ? 'text' : 'json'),
+    tracing: tracingOf(),
     // Kubernetes adds MONSCALE_PORT_… and MONSCALE_SERVICE_… to pods beside a service named monscale: warn, don't refuse.
     unknownVariables: Object.keys(env).filter(isUnknown),
   };
@@ -349,6 +394,10 @@ export const CONFIG = Symbol('CONFIG');
 /** Returns the environment for processes that talk to targets: without our own variables. */
 export function strangersEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   const isOurs = (name: string) =>
-    name.startsWith('MONSCALE_') || name === 'DATABASE_URL' || name === 'REDIS_URL';
+    name.startsWith('MONSCALE_') ||
+    // The headers to a collector are a secret.
+    name.startsWith('OTEL_') ||
+    name === 'DATABASE_URL' ||
+    name === 'REDIS_URL';
   return Object.fromEntries(Object.entries(env).filter(([name]) => !isOurs(name)));
 }

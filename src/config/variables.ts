@@ -250,6 +250,52 @@ const SERVER_VARIABLES = [
     meaning: '`text` for people or `json` for programs; unset: text on a terminal, JSON elsewhere',
     example: 'json',
   },
+  {
+    name: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    default: 'unset',
+    meaning:
+      'collector that [traces](tracing.md) are sent to, by OTLP over HTTP: `/v1/traces` is added; unset: nothing is traced',
+    example: 'http://localhost:4318',
+  },
+  {
+    name: 'OTEL_EXPORTER_OTLP_PROTOCOL',
+    default: 'http/json',
+    meaning:
+      'must be of OTLP over HTTP, `http/json` or `http/protobuf`, and JSON is sent: receivers take both at one address',
+  },
+  {
+    name: 'OTEL_EXPORTER_OTLP_HEADERS',
+    default: 'unset',
+    meaning: 'headers that the collector asks for, `name=value,name=value`, values percent-encoded; secret',
+    example: 'authorization=Bearer%20token',
+  },
+  {
+    name: 'OTEL_SERVICE_NAME',
+    default: 'monscale',
+    meaning: '`service.name` of the traces',
+  },
+  {
+    name: 'OTEL_RESOURCE_ATTRIBUTES',
+    default: 'unset',
+    meaning: 'what else the traces say of this process, `name=value,name=value`',
+    example: 'deployment.environment.name=production',
+  },
+  {
+    name: 'OTEL_TRACES_SAMPLER',
+    default: 'parentbased_always_on',
+    meaning:
+      'which traces are recorded: `always_on`, `always_off`, `traceidratio`, or one of these with `parentbased_` in front, which follows a sender that has decided',
+  },
+  {
+    name: 'OTEL_TRACES_SAMPLER_ARG',
+    default: '1',
+    meaning: 'share that `traceidratio` records, from 0 to 1',
+  },
+  {
+    name: 'OTEL_SDK_DISABLED',
+    default: 'false',
+    meaning: '`true`: nothing is traced, whatever else is set',
+  },
 ] as const satisfies readonly Variable[];
 
 /** Names that the program reads; the compiler refuses others in the parser. */

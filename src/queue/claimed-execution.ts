@@ -1,5 +1,7 @@
 /** SQL and types of executions that a worker has claimed. */
 
+import type { OpenSpan } from '../common/tracing';
+
 /** Retry policy of an action. Durations in seconds. */
 export interface RetryPolicy {
   attempts: number;
@@ -38,6 +40,8 @@ export interface ClaimedExecution {
   variables: Record<string, unknown>;
   timeoutSeconds: number;
   retry: RetryPolicy;
+  /** Span of what is being done with it, where that is traced. */
+  span?: OpenSpan;
 }
 
 /** Columns of a claimed execution `e` and its action `a`. */

@@ -16,6 +16,8 @@ export interface PollJob {
 /** Job that matches alerts and evaluates the services they concern, or evaluates services whose moment has come. */
 export interface AlertsJob {
   alerts?: string[];
+  /** `traceparent` of the span that took in each of these alerts, by id, where that is traced. */
+  traces?: Record<string, string>;
   services?: string[];
 }
 

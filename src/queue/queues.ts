@@ -141,10 +141,11 @@ export class Queues implements OnModuleInit, BeforeApplicationShutdown {
     return { jobs, oldestDueAt: (oldest?.data as PollJob | undefined)?.dueAt };
   }
 
-  addAlerts(ids: readonly string[]): Promise<boolean> {
+  /** @param traces `traceparent` of the span that took each of them in, where that is traced */
+  addAlerts(ids: readonly string[], traces?: ReadonlyMap<string, string>): Promise<boolean> {
     return this.add(
       'alerts',
-      chunks(ids, 200).map((alerts) => ({ data: { alerts } })),
+      chunks(ids, 200).map((alerts) => ({ data: { alerts, traces: tracesOf(alerts, traces) } })),
     );
   }
 
@@ -324,6 +325,14 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   // Whatever comes after the race is nobody's business any more.
   work.catch(() => undefined);
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+function tracesOf(
+  ids: readonly string[],
+  traces: ReadonlyMap<string, string> | undefined,
+): AlertsJob['traces'] {
+  if (traces === undefined) return undefined;
+  return Object.fromEntries(ids.flatMap((id) => (traces.has(id) ? [[id, traces.get(id)!] as const] : [])));
 }
 
 /** Records jobs while they run, so that one that blocks the event loop can be named. */

@@ -3,12 +3,15 @@ import type { AlertSource } from '../alerts/alert';
 import type { KeptAlert } from '../alerts/dedup';
 import { Subscriptions } from '../alerts/subscriptions';
 import { CLOCK, type Clock } from '../common/clock';
+import { own } from '../common/records';
 import { telemetry } from '../common/telemetry';
+import { tracer } from '../common/tracing';
 import { Database } from '../database/database';
 import type { Sql } from '../database/sql-pool';
 import {
   bring,
   matched,
+  noteTraces,
   oneEach,
   pushedBy,
   withMetric,
@@ -74,15 +77,19 @@ export class AlertEvaluation {
     } catch (error) {
       if (!(error instanceof Overtaken)) throw error;
     }
-    await this.takeAlerts(left);
+    await this.takeAlerts(left, tracer() === undefined ? undefined : tracesOf(all));
   }
 
-  /** Evaluates those of the alerts that are not processed. */
-  async takeAlerts(ids: readonly string[]): Promise<void> {
+  /**
+   * Evaluates those of the alerts that are not processed.
+   *
+   * @param traces `traceparent` of the span that took each of them in
+   */
+  async takeAlerts(ids: readonly string[], traces?: Readonly<Record<string, string>>): Promise<void> {
     if (ids.length === 0) return;
     for (let overtaken = 0; ;) {
       try {
-        return await this.takeUnprocessed(ids);
+        return await this.takeUnprocessed(ids, traces);
       } catch (error) {
         // Another worker has some of them in hand: what is left is taken anew.
         if (!(error instanceof Overtaken) || ++overtaken === MAX_OVERTAKEN) throw error;
@@ -91,11 +98,15 @@ export class AlertEvaluation {
   }
 
   /** Evaluates alerts that are still unprocessed, in as many rounds as it takes, each with the rules of its time. */
-  private async takeUnprocessed(ids: readonly string[]): Promise<void> {
+  private async takeUnprocessed(
+    ids: readonly string[],
+    traces: Readonly<Record<string, string>> | undefined,
+  ): Promise<void> {
     const [unprocessed, { matcher }] = await Promise.all([
       READ_NEW_ALERTS.rows(this.database.keyed, ids),
       this.subscriptions.current(),
     ]);
+    if (traces !== undefined) for (const alert of unprocessed) alert.trace = own(traces, alert.id);
     for (let left = matched(unprocessed, matcher); left.length > 0;)
       left = await this.follow(left, await this.watchedBy(left));
   }
@@ -165,6 +176,7 @@ export class AlertEvaluation {
       ...others.map((one) => this.observer.observation(one, {}, NO_ALERTS, at)),
     ];
     bring(observation, alerts, matches, senders);
+    if (tracer() !== undefined) noteTraces(observation, alerts, matches);
     return observation;
   }
 
@@ -179,6 +191,9 @@ export class AlertEvaluation {
     if (compiled.length > 0) await this.pushed.writeEnds(compiled, this.clock.now());
   }
 }
+
+const tracesOf = (all: readonly Matched[]): Record<string, string> =>
+  Object.fromEntries(all.flatMap(({ alert: { id, trace } }) => (trace === undefined ? [] : [[id, trace]])));
 
 /**
  * Marks alerts as processed, in the transaction that commits what follows from them.

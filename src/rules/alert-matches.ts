@@ -11,7 +11,7 @@ import { toldOf, type ServiceObservation } from './service-observation';
 
 export type LivingAlert = Pick<KeptAlert, 'id' | 'status' | 'value' | 'labels' | 'annotations' | 'raw'>;
 export type NewAlert = LivingAlert &
-  Pick<KeptAlert, 'serviceId' | 'metric' | 'revision' | 'lastSeenAt' | 'at' | 'reportedAt'> & {
+  Pick<KeptAlert, 'serviceId' | 'metric' | 'revision' | 'lastSeenAt' | 'at' | 'reportedAt' | 'trace'> & {
     source: string;
     format: string;
   };
@@ -92,6 +92,24 @@ export function bring(
     one.told = [...bringers.map(toldOf), ...(one.told ?? [])];
     one.toldTotal = (one.toldTotal ?? 0) + bringers.length;
   }
+}
+
+/** Notes in observations the spans by which the alerts came in that concern their services. */
+export function noteTraces(
+  observations: readonly ServiceObservation[],
+  alerts: readonly NewAlert[],
+  matches: readonly MatchRow[],
+): void {
+  const traces = new Map(alerts.flatMap(({ id, trace }) => (trace === undefined ? [] : [[id, trace]])));
+  if (traces.size === 0) return;
+  const byService = new Map<string, Set<string>>();
+  for (const { alert, service } of matches) {
+    const trace = traces.get(alert);
+    if (trace === undefined) continue;
+    const some = byService.get(service) ?? new Set();
+    byService.set(service, some.add(trace));
+  }
+  for (const one of observations) one.traces = [...(byService.get(one.snapshot.compiled.service.id) ?? [])];
 }
 
 /** Returns readings of polled metrics that alerts carry, and the alerts that carry them, by service. */

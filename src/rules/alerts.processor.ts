@@ -26,7 +26,7 @@ export class AlertsProcessor implements OnModuleInit {
 
   @Process({ concurrency: CONCURRENCY })
   async process({ data }: Job<AlertsJob>): Promise<void> {
-    if (data.alerts) await this.evaluation.takeAlerts(data.alerts);
+    if (data.alerts) await this.evaluation.takeAlerts(data.alerts, data.traces);
     if (data.services) await this.services.take(data.services);
   }
 }

@@ -33,4 +33,6 @@ export interface ServiceSnapshot {
   readonly nextMoment?: number;
   /** State of the kill switch as set by the API when this was read. */
   readonly killSwitch: boolean;
+  /** `traceparent` of the decision by which a hold began that is not over, where that is traced. */
+  readonly trace?: string;
 }

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Matcher, type Match } from '../alerts/matcher';
 import { CLOCK, type Clock } from '../common/clock';
+import { tracer } from '../common/tracing';
 import { Database } from '../database/database';
 import { Queues } from '../queue/queues';
 import type { ServiceSnapshot } from './compiled-service';
@@ -44,6 +45,8 @@ export class DueServices {
     const due = snapshot.filter(({ compiled }) => !compiled.service.polled || !compiled.service.enabled);
     const now = this.clock.now();
     const known = await this.observer.known(due, now);
+    if (tracer() !== undefined)
+      for (const one of known) if (one.snapshot.trace !== undefined) one.traces = [one.snapshot.trace];
     // Where an alert's life is over, its number is. One that is only being matched to a new service has not ended.
     const silent = known.flatMap(({ alerts, snapshot: { compiled, nextMoment } }) =>
       alerts.length === 0 && (nextMoment ?? Infinity) <= now.getTime() ? [compiled] : [],

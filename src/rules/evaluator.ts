@@ -3,6 +3,7 @@ import { CLOCK, type Clock } from '../common/clock';
 import { messageOf, Unavailable } from '../common/errors';
 import { newId } from '../common/ids';
 import { telemetry } from '../common/telemetry';
+import type { OpenSpan } from '../common/tracing';
 import { CONFIG, type Config } from '../config/config';
 import { Database } from '../database/database';
 import type { InfrastructureRow } from '../database/entities';
@@ -16,6 +17,7 @@ import type { ClaimedExecution } from '../queue/claimed-execution';
 import { LocalDispatch, type SlotReservation } from '../queue/local-dispatch';
 import { Announcer } from './announcer';
 import { BatchCapacity } from './batch-capacity';
+import { beginDecisions } from './decision-spans';
 import { decideBatch, isLeftToAlert, setRight, type BatchDecision, type BatchFacts } from './decide-batch';
 import { evaluated, factsOf, momentAfter, scalingsInTime, stateInTime } from './evaluation';
 import { FeedingAlerts } from './feeding-alerts';
@@ -42,6 +44,7 @@ interface Candidate {
 interface Committed {
   entries: LedgerEntry[];
   begun: ClaimedExecution[];
+  spans: readonly OpenSpan[];
   /** Services that wait for the job of an alert. */
   waiting: string[];
 }
@@ -211,6 +214,7 @@ export class Evaluator {
 
   /** Counts, commits and announces, in as many rounds as it takes. */
   private async settle(candidates: readonly Candidate[], alongside?: Alongside): Promise<string[]> {
+    const beganAt = performance.now();
     const counts: Counts = new Map();
     let observations = candidates.map(({ observation }) => observation);
     await this.countAll(
@@ -220,9 +224,10 @@ export class Evaluator {
     for (let round = 1; ; round++) {
       const places = this.dispatch.places();
       try {
-        const { entries, begun, waiting } = await this.database.keyed.transaction((sql) =>
-          this.commit(sql, observations, counts, places, alongside),
+        const { entries, begun, spans, waiting } = await this.database.keyed.transaction((sql) =>
+          this.commit(sql, observations, counts, places, beganAt, alongside),
         );
+        for (const span of spans) span.end();
         places.begin(begun);
         await this.announcer.announce(entries, begun);
         return waiting;
@@ -269,6 +274,7 @@ export class Evaluator {
     observations: readonly ServiceObservation[],
     counts: Counts,
     places: SlotReservation,
+    beganAt: number,
     alongside?: Alongside,
   ): Promise<Committed> {
     const [{ states: locked, silences, restoredAt }, , feeding, parents] = await Promise.all([
@@ -308,7 +314,8 @@ export class Evaluator {
     for (const reason of reasons) telemetry.evaluations.inc({ reason });
     await this.feedingAlerts.complete(sql, entries);
     if (restoredAt !== undefined) await holdWhatIsOld(sql, entries, locked, restoredAt);
-    return { entries, begun: await this.ledger.write(sql, entries, infrastructures, places), waiting };
+    const spans = beginDecisions(entries, observations, beganAt);
+    return { entries, begun: await this.ledger.write(sql, entries, infrastructures, places), spans, waiting };
   }
 
   private now(): Moment {

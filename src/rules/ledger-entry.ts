@@ -26,6 +26,8 @@ export interface LedgerEntry {
   trigger?: EntryTrigger;
   /** True where the stored state had moments in the future, which were set right. */
   wasAhead?: boolean;
+  /** `traceparent` of the decision, where that is traced. */
+  trace?: string;
   /** Whether an earlier trigger helped. */
   effect?: { of: Date; outcome: EffectOutcome; explanation: string };
 }

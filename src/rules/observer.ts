@@ -171,6 +171,7 @@ export class Observer {
       bringers: undefined,
       alerts: NOTHING,
       awaitsAlert: false,
+      traces: undefined,
     };
     return isFed ? fedBy(observation, alerts.get(compiled.service.id) ?? NOTHING) : observation;
   }

@@ -4,6 +4,7 @@ import type { Job } from 'bull';
 import { AlertValues } from '../alerts/alert-values';
 import { CLOCK, type Clock } from '../common/clock';
 import { telemetry } from '../common/telemetry';
+import { traced, type OpenSpan } from '../common/tracing';
 import { Counters, type CounterRead } from '../history/counters';
 import type { Sample } from '../history/sample-rows';
 import { SampleWriter } from '../history/sample-writer';
@@ -60,7 +61,7 @@ export class PollsProcessor {
   @Process({ concurrency: CONCURRENCY })
   async poll(job: Job<PollJob>): Promise<void> {
     try {
-      await this.pollServices(job.data);
+      await this.traced(job.data);
     } catch (error) {
       // What this worker stops amid is given back to the queue: another may still read it in time.
       if (!this.poller.isStopping) await job.discard();
@@ -68,27 +69,47 @@ export class PollsProcessor {
     }
   }
 
-  private async pollServices(data: PollJob): Promise<void> {
+  private traced(data: PollJob): Promise<void> {
+    const options = () => ({
+      kind: 'consumer' as const,
+      facts: {
+        'monscale.poll.interval_seconds': data.intervalSeconds,
+        'monscale.poll.late_ms': this.clock.now().getTime() - data.dueAt,
+      },
+    });
+    return traced('poll', options, (span) => this.pollServices(data, span));
+  }
+
+  private async pollServices(data: PollJob, span: OpenSpan | undefined): Promise<void> {
     // Before they are seen again, or nobody would know that they were not.
     await this.unpolled.tellWithin(data);
     const due = await this.polledServices.due(data.intervalSeconds, data.fromSlot, data.toSlot);
     const intervalMs = data.intervalSeconds * 1000;
     // A tick of a clock that was ahead gives no more time than another.
     const leftMs = Math.min(data.dueAt + intervalMs - this.clock.now().getTime(), intervalMs);
-    if (leftMs < Math.min(LEAST_LEFT * intervalMs, LEAST_LEFT_MS)) return drop('late', due.length);
+    if (leftMs < Math.min(LEAST_LEFT * intervalMs, LEAST_LEFT_MS)) {
+      span?.fail('late');
+      return drop('late', due.length);
+    }
     const snapshot = due.filter(({ compiled }) => !this.beingRead.has(compiled.service.id));
     if (snapshot.length < due.length) drop('still_polling', due.length - snapshot.length);
+    span?.add({ 'monscale.services.count': snapshot.length });
     const began = this.clock.now();
     for (const { compiled } of snapshot) this.beingRead.set(compiled.service.id, data);
     try {
-      await this.read(snapshot, data, leftMs);
+      await this.read(snapshot, data, leftMs, span?.traceparent);
       await this.unpolled.polled(data, began);
     } finally {
       for (const { compiled } of snapshot) this.letGo(compiled, data);
     }
   }
 
-  private async read(snapshot: readonly ServiceSnapshot[], data: PollJob, leftMs: number): Promise<void> {
+  private async read(
+    snapshot: readonly ServiceSnapshot[],
+    data: PollJob,
+    leftMs: number,
+    trace: string | undefined,
+  ): Promise<void> {
     const took = telemetry.pollSeconds.startTimer();
     const previous = await this.observer.previousReadings(snapshot);
     const byService = new Map(snapshot.map((one) => [one.compiled, one]));
@@ -96,7 +117,7 @@ export class PollsProcessor {
     for await (const wave of this.poller.poll([...byService.keys()], leftMs)) {
       for (const { polled } of wave) this.letGo(polled, data);
       // Not waited for: a count of nodes that takes long in one wave must not hold up the next.
-      const evaluation = this.evaluate(wave, data, byService, previous);
+      const evaluation = this.evaluate(wave, data, byService, previous, trace);
       evaluation.catch(() => undefined);
       evaluations.push(evaluation);
     }
@@ -109,6 +130,7 @@ export class PollsProcessor {
     data: PollJob,
     byService: Map<CompiledService, ServiceSnapshot>,
     previous: Map<string, number>,
+    trace: string | undefined,
   ): Promise<void> {
     const at = momentOf(data, this.clock.now());
     const written = this.writer.write(samplesOf(wave, at));
@@ -124,6 +146,7 @@ export class PollsProcessor {
         previous.get(polled.service.id),
       ),
     );
+    if (trace !== undefined) for (const one of observation) one.traces = [trace];
     // Only windows look at what is written.
     const isWritten = wave.some(({ polled }) => polled.windows.length > 0) && (await written);
     await noted;

@@ -17,7 +17,7 @@ import { RuleCompiler } from './rule-compiler';
 /** A service as read from the database: its versions and its stored state. */
 export interface SnapshotRow extends Versions {
   id: string;
-  state: State | null;
+  state: (State & { trace?: string }) | null;
   next_moment: Date | null;
   kill_switch: boolean;
   /** Revision of the silences. */
@@ -72,7 +72,7 @@ export class ServiceLoader {
       if (compiled === undefined) return [];
       const nextMoment = next_moment?.getTime();
       const known = state === null ? undefined : stateOf(state);
-      return [{ compiled, state: known, nextMoment, killSwitch: kill_switch }];
+      return [{ compiled, state: known, nextMoment, killSwitch: kill_switch, trace: state?.trace }];
     });
   }
 

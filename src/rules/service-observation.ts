@@ -33,6 +33,8 @@ export interface ServiceObservation {
   stale?: { decision?: string };
   /** True where a feeding alert is not processed yet: its own job will evaluate this service. */
   awaitsAlert?: boolean;
+  /** `traceparent` of the spans that led to it, where that is traced: of a poll, or of alerts. */
+  traces?: readonly string[];
 }
 
 const NO_NUMBER = 'the alert has no number where this metric looks for it';

@@ -68,13 +68,13 @@ export class Chat implements Action<ChatParams> {
   /** Posts the message. A message has no idempotency key: after a lost answer it is unknown whether it was posted. */
   async execute(params: ChatParams, context: ActionContext): Promise<ActionResult> {
     if (params.text.trim() === '') throw new Permanent('there is nothing to say: its text is empty');
-    return this.webhook.execute(requestOf(params), context, (answer, target) =>
+    return this.webhook.execute(requestOf(params), untraced(context), (answer, target) =>
       chatFailure(params.service, answer, target),
     );
   }
 
   preview(params: ChatParams, context: ActionContext) {
-    return this.webhook.preview(requestOf(params), context);
+    return this.webhook.preview(requestOf(params), untraced(context));
   }
 
   target({ url }: ChatParams): string | undefined {
@@ -85,6 +85,9 @@ export class Chat implements Action<ChatParams> {
     return false;
   }
 }
+
+/** Services of others have no use for our traces. */
+const untraced = (context: ActionContext): ActionContext => ({ ...context, traceparent: undefined });
 
 function requestOf({ service, url, text, tls }: ChatParams): WebhookParams {
   const body = JSON.stringify(SHAPES[service](text));

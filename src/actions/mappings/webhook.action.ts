@@ -168,12 +168,16 @@ export class Webhook implements Action<WebhookParams> {
   }
 }
 
-function requestOf(params: WebhookParams, { executionId, variables, now }: ActionContext): HttpRequest {
+function requestOf(
+  params: WebhookParams,
+  { executionId, variables, now, traceparent }: ActionContext,
+): HttpRequest {
   const { url, method, tls, secret, signTimestamp, idempotent } = params;
   const text = params.body ?? (method === 'GET' ? undefined : executionAsJson(executionId, variables));
   const body = text === undefined ? undefined : Buffer.from(text);
   const headers: Record<string, string> = { 'User-Agent': 'monscale', 'Idempotency-Key': executionId };
   if (body) headers['Content-Type'] = 'application/json';
+  if (traceparent !== undefined) headers.traceparent = traceparent;
   if (secret) {
     const hmac = createHmac('sha256', secret);
     if (signTimestamp) {

@@ -16,6 +16,8 @@ export interface Kept {
   overtaken: ReadonlySet<IncomingAlert>;
   /** Ids of alerts that rules must evaluate, for the queue. */
   news: string[];
+  /** `traceparent` of the span that took each of these in, where that is traced. */
+  traces?: ReadonlyMap<string, string>;
   /** Alerts whose end has moved forward. */
   sooner: KeptAlert[];
 }

@@ -1,3 +1,4 @@
+import { placeIn } from '../../common/traceparent';
 import { BatchStatement, json, text, timestamp, uuid } from '../../database/statement';
 import { numbersOf } from '../../engine/explain';
 import {
@@ -104,7 +105,7 @@ function expiryOf({ compiled, at }: TriggerEntry): Date | null {
 }
 
 /** Returns the variables of an action's templates; the execution's id is added when it runs. */
-export function variablesOf({ compiled, at, state, values, trigger }: TriggerEntry): object {
+export function variablesOf({ compiled, at, state, values, trigger, trace }: TriggerEntry): object {
   const { service, infrastructure } = compiled;
   const { nodes, justification, told, toldTotal } = trigger;
   return {
@@ -127,5 +128,7 @@ export function variablesOf({ compiled, at, state, values, trigger }: TriggerEnt
       delta: nodes.delta,
       direction: compiled.rule.scaling!.direction,
     },
+    // Its attempts belong to the trace of the decision, whichever process makes them.
+    trace: trace === undefined ? undefined : { id: placeIn(trace)?.traceId, parent: trace },
   };
 }

@@ -32,7 +32,10 @@ export const READ_STATES = new Statement<{
 
 const COLUMNS = {
   service_id: uuid(({ compiled }: LedgerEntry) => compiled.service.id),
-  state: json(({ state }: LedgerEntry) => state),
+  // What decides when the hold is over belongs to the trace of what began it. The engine does not see it.
+  state: json(({ state, trace }: LedgerEntry) =>
+    trace !== undefined && state.phase === 'pending' ? { ...state, trace } : state,
+  ),
   decision_id: uuid(({ decisionId }: LedgerEntry) => decisionId),
   next_moment: timestamp(({ nextMoment }: LedgerEntry) =>
     nextMoment === undefined ? null : new Date(nextMoment),
