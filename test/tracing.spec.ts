@@ -262,7 +262,7 @@ describe('traces over processes', () => {
   });
 });
 
-describe('where nothing is told', () => {
+describe('in one process', () => {
   const collector = new OtlpCollector();
   const sink = new WebhookSink();
   const worlds: World[] = [];
@@ -287,6 +287,21 @@ describe('where nothing is told', () => {
     return program;
   };
   const headers = (name: string) => sink.requests.find(({ path }) => path === `/${name}`)!.headers;
+
+  it('what is handed on without a queue is one trace as well', async () => {
+    const near = new OtlpCollector();
+    await story('near', { OTEL_EXPORTER_OTLP_ENDPOINT: await near.start() });
+    await until(() => near.named('execute').length > 0, WAIT_MS);
+    const spans = near.trace(TRACE);
+    expect(spans.map(({ name }) => name)).toEqual(['receive alerts', 'commit alerts', 'decide', 'execute']);
+    expect(spans.map(({ parent }) => parent)).toEqual([
+      SENDER_SPAN,
+      ...spans.slice(0, -1).map(({ spanId }) => spanId),
+    ]);
+    expect(headers('near').traceparent).toBe(`00-${TRACE}-${spans[3]!.spanId}-01`);
+    expect(near.problems).toEqual([]);
+    await near.stop();
+  });
 
   it('off, no package of OpenTelemetry is loaded, and no context is handed on', async () => {
     const program = await story('off', { OTEL_SERVICE_NAME: 'monscale' });

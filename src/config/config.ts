@@ -279,6 +279,12 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   };
   const oidc = oidcOf();
 
+  /** Checks what OpenTelemetry's packages read. Headers are a secret: the message must not repeat them. */
+  const namedValues = (name: VariableName): void => {
+    const given = text(name);
+    if (given !== undefined && !NAMED_VALUES.test(given))
+      mistakes.push(`${name}: must be name=value, separated by commas`);
+  };
   const tracingOf = (): TracingConfig | undefined => {
     const isOff = text('OTEL_SDK_DISABLED')?.toLowerCase() === 'true';
     const endpoint = isOff ? undefined : url('OTEL_EXPORTER_OTLP_ENDPOINT', ['http', 'https']);
@@ -289,10 +295,8 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     const share = text('OTEL_TRACES_SAMPLER_ARG') ?? '1';
     if (!/^(?:[01](?:\.\d*)?|\.\d+)$/.test(share) || Number(share) > 1)
       mistakes.push(`OTEL_TRACES_SAMPLER_ARG: ${JSON.stringify(share)} is not a number from 0 to 1`);
-    // Headers are a secret: the message must not repeat them.
-    for (const name of ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_RESOURCE_ATTRIBUTES'] as const)
-      if (!NAMED_VALUES.test(text(name) ?? 'none=none'))
-        mistakes.push(`${name}: must be name=value, separated by commas`);
+    namedValues('OTEL_EXPORTER_OTLP_HEADERS');
+    namedValues('OTEL_RESOURCE_ATTRIBUTES');
     if (/^https?:\/\//.test(endpoint) && !URL.canParse(endpoint)) {
       mistakes.push('OTEL_EXPORTER_OTLP_ENDPOINT: must be a URL such as http://localhost:4318');
       return undefined;

@@ -97,7 +97,8 @@ function spanOf(given: unknown, resource: Facts): ToldSpan {
   const { parentSpanId: parent, name, kind } = span;
   if (parent !== undefined && parent !== '') matches(parent, SPAN_ID, 'parentSpanId');
   if (typeof name !== 'string' || name === '') throw new Error('a span has no name');
-  if (!Number.isInteger(kind) || Number(kind) < 1 || Number(kind) > 5) throw new Error(`no kind: ${String(kind)}`);
+  if (!Number.isInteger(kind) || Number(kind) < 1 || Number(kind) > 5)
+    throw new Error(`no kind: ${String(kind)}`);
   const [startsAt, endsAt] = [span.startTimeUnixNano, span.endTimeUnixNano].map((time) =>
     BigInt(matches(time, /^\d{19}$/, 'time')),
   ) as [bigint, bigint];
