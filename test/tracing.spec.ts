@@ -4,6 +4,9 @@ import { secret, until, World, type Api, type MonscaleProcess } from './program'
 import { OtlpCollector, type ToldSpan } from './stand-ins/otlp-collector';
 import { WebhookSink } from './stand-ins/webhook-sink';
 
+/** A story starts the program, and has it end. */
+jest.setTimeout(180_000);
+
 const WAIT_MS = 15_000;
 /** Long enough for spans to be sent that should not be. */
 const QUIET_MS = 3_000;
