@@ -20,20 +20,25 @@ import {
   type NewAlert,
 } from './alert-matches';
 import type { CompiledService, ServiceSnapshot } from './compiled-service';
-import { Evaluator } from './evaluator';
+import { Evaluator, RulesChanged } from './evaluator';
 import { Observer } from './observer';
 import { PushedSamples } from './pushed-samples';
 import type { ServiceObservation } from './service-observation';
 import { ServiceLoader } from './service-loader';
 import { keepMatches, MARK_PROCESSED, READ_NEW_ALERTS } from './sql/alerts';
 
-/** Number of times a batch may be overtaken before it is given up: the workers that overtake it do its work. */
-const MAX_OVERTAKEN = 3;
+/**
+ * Number of times a batch may be overtaken, by workers or by changes of its rules, before it is given up: the workers
+ * that overtake it do its work, and the sweep finds what nobody does.
+ */
+const MAX_OVERTAKEN = 5;
 
 const NO_ALERTS = new Map<string, never>();
 
 /** Another worker has committed what follows from an alert. */
 class Overtaken extends Error {}
+
+const isPassing = (error: unknown): boolean => error instanceof Overtaken || error instanceof RulesChanged;
 
 /**
  * Evaluates what new alerts concern.
@@ -75,7 +80,7 @@ export class AlertEvaluation {
       );
       left = later.map(({ alert }) => alert.id);
     } catch (error) {
-      if (!(error instanceof Overtaken)) throw error;
+      if (!isPassing(error)) throw error;
     }
     await this.takeAlerts(left, tracer() === undefined ? undefined : tracesOf(all));
   }
@@ -91,8 +96,8 @@ export class AlertEvaluation {
       try {
         return await this.takeUnprocessed(ids, traces);
       } catch (error) {
-        // Another worker has some of them in hand: what is left is taken anew.
-        if (!(error instanceof Overtaken) || ++overtaken === MAX_OVERTAKEN) throw error;
+        // Another worker has some of them in hand, or a rule was changed: what is left is taken anew.
+        if (!isPassing(error) || ++overtaken === MAX_OVERTAKEN) throw error;
       }
     }
   }

@@ -49,6 +49,8 @@ export type BatchDecision =
     }
   /** Nothing is decided: these nodes must be counted first. */
   | { is: 'uncounted'; infrastructures: InfrastructureRow[] }
+  /** Nothing is decided: the rule of a service that an alert concerns was changed, and must be read again. */
+  | { is: 'outdated' }
   /** Nothing is decided: the batch must be decided without this one. */
   | { is: 'unevaluable'; observation: ServiceObservation; error: unknown };
 
@@ -62,7 +64,10 @@ export function decideBatch(observations: readonly ServiceObservation[], facts: 
   for (const observation of shadowsFirst(observations)) {
     const { service, infrastructure } = observation.snapshot.compiled;
     const before = facts.locked.get(service.id);
-    if (before === undefined || isOutdated(observation, before)) continue;
+    if (before === undefined) continue;
+    // Whoever changed the rule has it evaluated, but may have looked before the alert was there to be seen.
+    if (facts.isOfAlerts && before.version !== service.version) return { is: 'outdated' };
+    if (isOutdated(observation, before)) continue;
     if (!facts.isOfAlerts && observation.stale === undefined && isLeftToAlert(observation)) {
       waiting.push(service.id);
       continue;

@@ -9,6 +9,7 @@ import type { ServiceRow } from '../database/entities';
 import type { Sql } from '../database/sql-pool';
 import type { ClaimedExecution } from '../queue/claimed-execution';
 import { SLOTS } from '../queue/local-dispatch';
+import { RulesChanged, type Alongside } from './evaluator';
 import type { ServiceObservation } from './service-observation';
 
 const LOCK_OF_EVALUATIONS = 'SELECT FROM services ORDER BY id FOR UPDATE';
@@ -138,6 +139,17 @@ describe('the evaluator', () => {
     test('says nothing of a rule that was changed', async () => {
       const row = await acting('a');
       expect(await changedMeanwhile(() => line.change(row, { condition: 'load > 5' }))).toEqual([]);
+    });
+
+    test('is not decided as news where its rule was changed: what came with it is undone', async () => {
+      const row = await acting('a');
+      const seen = await one.see({ a: 2 });
+      await line.change(row, { condition: 'load > 5' });
+      const noting: Alongside = (sql) =>
+        sql.rows(`UPDATE services SET description = 'noted' WHERE id = $1`, [line.idOf('a')]);
+      await expect(one.evaluator.evaluateNews(seen, noting)).rejects.toThrow(RulesChanged);
+      expect(await line.database.rows('SELECT description FROM services')).toEqual([{ description: '' }]);
+      expect(await line.reasons('a')).toEqual([]);
     });
 
     test('acts on nothing once the kill switch is on', async () => {

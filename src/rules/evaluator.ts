@@ -49,9 +49,16 @@ interface Committed {
   waiting: string[];
 }
 
+/** A rule that alerts concern was changed while they were evaluated; nothing was committed, and they must be matched anew. */
+export class RulesChanged extends Error {
+  constructor() {
+    super('a rule was changed meanwhile');
+  }
+}
+
 /** A batch can't be decided as it is; undoes its transaction. */
 class Undecided extends Error {
-  constructor(readonly why: Exclude<BatchDecision, { is: 'decided' }>) {
+  constructor(readonly why: Exclude<BatchDecision, { is: 'decided' | 'outdated' }>) {
     super(why.is === 'uncounted' ? 'nodes must be counted first' : 'a service can not be evaluated');
   }
 }
@@ -120,6 +127,8 @@ export class Evaluator {
   /**
    * Evaluates services that new alerts concern, always under the locks: news come once, and the snapshot may be
    * outdated.
+   *
+   * @throws RulesChanged when the rule of one of them is another than in its snapshot
    */
   async evaluateNews(observations: readonly ServiceObservation[], alongside: Alongside): Promise<void> {
     await this.settle(
@@ -309,6 +318,7 @@ export class Evaluator {
     };
     const looked = await this.observer.throughAlertWindows(caught, latestOf(observations));
     const decision = decideBatch(looked, facts);
+    if (decision.is === 'outdated') throw new RulesChanged();
     if (decision.is !== 'decided') throw new Undecided(decision);
     const { entries, infrastructures, waiting, reasons } = decision;
     for (const reason of reasons) telemetry.evaluations.inc({ reason });

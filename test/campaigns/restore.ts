@@ -26,7 +26,7 @@ const CLI = join(__dirname, '..', '..', 'dist', 'src', 'cli', 'main.js');
 const WAIT_MS = 20_000;
 /** Time for which nobody lets anything go on: long enough for every sweep, and for holds to end. */
 const QUIET_MS = 10_000;
-const HOLD_SECONDS = 8;
+const HOLD_SECONDS = 12;
 
 /** A webhook of each service at a path of its own: `/busy` says later, `/slow…` does not answer until it is let. */
 class Targets extends HttpStandIn {
@@ -149,6 +149,9 @@ class Stage {
       WAIT_MS,
       'the polled service triggers',
     );
+    const haveTriggered = async () =>
+      Object.values(await this.byOldAlerts(restored)).every(({ length }) => length > 0);
+    await until(haveTriggered, WAIT_MS, 'what old alerts hold triggers');
     const byItself = this.targets.calls.slice(callsBefore);
     const still = await this.executions(restored, openThen);
     const byOldAlerts = await this.byOldAlerts(restored);

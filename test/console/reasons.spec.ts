@@ -9,7 +9,7 @@ import { CASES, isSo, LASTING, makeLasting, makeStopped, STOPPED, UNSEEN, type R
 
 const PASSWORD = secret('a password of the specs of reasons');
 const DOCS = join(__dirname, '..', '..', 'docs', 'rules.md');
-const LOADS_MS = 5_000;
+const LOADS_MS = 20_000;
 const WORDS: Record<string, string> = { ok: 'OK', pending: 'Pending', alarm: 'Alarm', unknown: 'Unknown' };
 
 /** Phases and reasons of the table in the docs: `alarm wisdom`. */
