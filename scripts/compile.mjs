@@ -24,6 +24,8 @@ const OPTIONS = {
 };
 /** Where the result is in the end, by which source maps tell the way to the sources. */
 const PLACE = 'dist';
+/** Files that are compiled side by side: a build of an image may have no more than 1024 of them open. */
+const AT_ONCE = 32;
 
 process.chdir(root);
 const [folder] = process.argv.slice(2);
@@ -40,4 +42,8 @@ async function compile(source) {
   ]);
 }
 
-await Promise.all(programSources().map(compile));
+const sources = programSources();
+async function worker() {
+  for (let source = sources.shift(); source !== undefined; source = sources.shift()) await compile(source);
+}
+await Promise.all(Array.from({ length: AT_ONCE }, worker));

@@ -1,10 +1,11 @@
-import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync } from 'node:fs';
-import { once } from 'node:events';
+import { execFile, spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
+import { ANY_USER, canContain, Container } from './deploy/container';
+import { BUILT, builtImage, laidOutImage, type Image } from './deploy/image';
 import {
   environmentOf,
   hasKubectl,
@@ -15,109 +16,13 @@ import {
   ROOT,
   workloadsOf,
 } from './deploy/manifests';
-import { needsRight } from './needs';
 import { testPort } from './ports';
 import { ADMIN_TOKEN, Api, SECRET_KEY, until, World, type Json } from './program';
 import { WebhookSink } from './stand-ins/webhook-sink';
 import { hasSnmpTools } from './stand-ins/snmp-tools';
 
 const METRICS_TOKEN = 'the-token-of-the-metrics';
-/** As OpenShift picks them. */
-const ANY_USER = '1000680000';
 const LINK_DOWN = '1.3.6.1.6.3.1.1.5.3';
-
-const canContain = needsRight(
-  'mount in a namespace of its own',
-  spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0,
-);
-
-interface Ended {
-  code: number | null;
-  output: string;
-}
-
-/** A container of the manifests: its command, environment and user, on a root file system that is read-only. */
-class Container {
-  output = '';
-  readonly ended: Promise<number | null>;
-  private readonly child: ChildProcess;
-
-  constructor(
-    image: string,
-    command: readonly string[],
-    environment: Record<string, string>,
-    volumes: readonly string[] = [],
-    readonly port = 0,
-  ) {
-    const root = mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'root-'));
-    const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-    const packages = realpathSync(join(ROOT, 'node_modules'));
-    const script = join(__dirname, 'deploy', 'container.sh');
-    this.child = spawn(
-      'unshare',
-      [
-        '--mount',
-        'bash',
-        script,
-        root,
-        image,
-        packages,
-        ANY_USER,
-        ...volumes,
-        '--',
-        ...variables,
-        ...command,
-      ],
-      { cwd: process.env.TEST_FOLDER ?? tmpdir(), stdio: ['ignore', 'pipe', 'pipe'] },
-    );
-    for (const stream of [this.child.stdout, this.child.stderr])
-      stream?.on('data', (chunk: Buffer) => (this.output += String(chunk)));
-    this.ended = once(this.child, 'close').then(([code]) => code as number | null);
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${this.port}`;
-  }
-
-  async end(): Promise<Ended> {
-    return { code: await this.ended, output: this.output };
-  }
-
-  async stop(): Promise<Ended> {
-    this.child.kill('SIGTERM');
-    return this.end();
-  }
-
-  async kill(): Promise<void> {
-    this.child.kill('SIGKILL');
-    await this.ended;
-  }
-
-  status = (path: string): Promise<number | undefined> =>
-    fetch(this.url + path).then(
-      ({ status }) => status,
-      () => undefined,
-    );
-}
-
-/** Lays out /monscale as the Containerfile does, and returns what it starts and sets. */
-function layOut(image: string): { entrypoint: string[]; environment: Record<string, string> } {
-  const text = readFileSync(join(ROOT, 'Containerfile'), 'utf8');
-  const [, stage = ''] = /AS packages\n([^]*?)\nFROM /.exec(text) ?? [];
-  for (const [, given] of stage.matchAll(/^COPY (?:--from=build )?(.+)$/gm)) {
-    const words = given!.split(' ').map((word) => word.replace(/^\/build\//, ''));
-    const to = words.pop()!;
-    for (const from of words.filter((word) => !/^package-lock|sbom/.test(word)))
-      cpSync(join(ROOT, from), join(image, to.endsWith('/') ? join(to, from.split('/').at(-1)!) : to), { recursive: true });
-  }
-  mkdirSync(join(image, 'node_modules'));
-  const [, entrypoint = '[]'] = /^ENTRYPOINT (.*)$/m.exec(text) ?? [];
-  const [, environment = ''] = /^ENV (.*)$/m.exec(text) ?? [];
-  return {
-    entrypoint: JSON.parse(entrypoint) as string[],
-    environment: Object.fromEntries(environment.split(' ').map((one) => one.split('=') as [string, string])),
-  };
-} // prettier-ignore
 
 const here = hasKubectl && canContain && hasSnmpTools();
 
@@ -125,8 +30,7 @@ const here = hasKubectl && canContain && hasSnmpTools();
   const sink = new WebhookSink();
   const running = new Map<string, Container>();
   let objects: Json[];
-  let image: string;
-  let program: ReturnType<typeof layOut>;
+  let image: Image;
   let world: World;
   let secrets: Record<string, string>;
   let api: Api;
@@ -134,9 +38,7 @@ const here = hasKubectl && canContain && hasSnmpTools();
 
   beforeAll(async () => {
     objects = rendered('overlays/production');
-    image = mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'image-'));
-    chmodSync(image, 0o755);
-    program = layOut(image);
+    image = BUILT === undefined ? laidOutImage() : builtImage(BUILT);
     sinkUrl = await sink.start();
     world = await World.create({ isNew: true });
     secrets = {
@@ -155,13 +57,11 @@ const here = hasKubectl && canContain && hasSnmpTools();
   });
 
   const container = (spec: Json, more: Record<string, string> = {}, volumes: string[] = [], port = 0) =>
-    new Container(
-      image,
-      spec.command ?? program.entrypoint,
-      { ...program.environment, ...environmentOf(objects, spec, secrets), ...more },
+    new Container(image, spec.command ?? image.entrypoint, {
+      environment: { ...environmentOf(objects, spec, secrets), ...more },
       volumes,
       port,
-    );
+    });
 
   /** The workload, on a port of its own: all pods share one machine here. */
   async function start(name: string): Promise<Container> {
@@ -216,7 +116,7 @@ const here = hasKubectl && canContain && hasSnmpTools();
       const tried = ['/monscale/x', '/etc/x', '/usr/x', '/x', '/var/lib/x'].map((path) => { try { writeFileSync(path, 'x'); return 'written'; } catch ({ code }) { return code; } });
       writeFileSync('/tmp/x', 'x');
       console.log(JSON.stringify([process.getuid(), process.getgid(), process.getgroups(), ...tried]));`;
-    const { output } = await new Container(image, ['node', '-e', writes], program.environment).end();
+    const { output } = await new Container(image, ['node', '-e', writes]).end();
     expect(JSON.parse(output)).toEqual([Number(ANY_USER), 0, expect.anything(), ...Array(5).fill('EROFS')]);
   }, 60_000);
 
