@@ -204,6 +204,33 @@ describe('the console', () => {
       await wear(page, 'light');
     }, 240_000);
 
+    it.each(['/', '/services'])(
+      'asks for what %s shows before it knows who is signed in, and for nothing twice',
+      async (path) => {
+        const other = await page.context().newPage();
+        const asked: string[] = [];
+        const isList = (one: string) => one.startsWith('/services?');
+        // The session is told of once the list has been asked for; the list is never answered, and so is not due again.
+        await other.route('**/api/v1/**', async (route) => {
+          const one = route
+            .request()
+            .url()
+            .replace(/^.*\/api\/v1/, '');
+          asked.push(one);
+          if (one === '/session') await until(() => asked.some(isList), 10_000);
+          if (one === '/session' || one === '/services/counts') await route.continue();
+        });
+        await other.goto(path);
+        await until(() => asked.some((one) => one.startsWith('/infrastructures')), 20_000);
+        const twice = asked.filter((one, index) => asked.indexOf(one) < index);
+        // What is answered is due again after a while.
+        expect(twice.filter((one) => one !== '/services/counts')).toEqual([]);
+        expect(asked.filter(isList)).toHaveLength(1);
+        await other.close();
+      },
+      60_000,
+    );
+
     tellStories(() => ({ program, browser, page, sink, sinkUrl }));
 
     it('shows a person who is not signed in the way in, and leads back to where it was wanted to go', async () => {

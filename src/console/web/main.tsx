@@ -1,11 +1,9 @@
 /** Starts the console in the browser. */
 import { MantineProvider } from '@mantine/core';
-import '@mantine/core/styles.css';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { createRoot } from 'react-dom/client';
 import { Problem } from './api/problem';
-import './app/app.css';
 import { watchLife } from './app/life';
 import { listen, refetchInterval } from './app/live';
 import { theme, variables } from './app/theme';
@@ -32,10 +30,13 @@ whenSignedOut(() => {
 watchLife();
 listen(queries);
 
-createRoot(document.getElementById('root')!).render(
-  <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto">
-    <QueryClientProvider client={queries}>
-      <RouterProvider router={router} />
-    </QueryClientProvider>
-  </MantineProvider>,
-);
+const show = () =>
+  createRoot(document.getElementById('root')!).render(
+    <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto">
+      <QueryClientProvider client={queries}>
+        <RouterProvider router={router} />
+      </QueryClientProvider>
+    </MantineProvider>,
+  );
+// Until there is a page to show, the frame that came with the document stays: no blank in between. Whatever fails, the router shows.
+void router.load().then(show, show);

@@ -12,6 +12,7 @@ import {
 } from '@tanstack/react-router';
 import { Problem } from './api/problem';
 import { sessionQuery } from './api/queries';
+import { serviceCountsQuery, servicesQuery, wrongServicesQuery, type ServicesFilter } from './api/services';
 import type { Right } from './api/shapes';
 import { BASE } from './app/base';
 import { useMay } from './app/rights';
@@ -40,6 +41,15 @@ const signedIn = createRoute({
 });
 
 type Module = Record<string, unknown>;
+/** What of the router's concerns a page that is opened. */
+interface Opened {
+  cause: 'preload' | 'enter' | 'stay';
+  context: Context;
+  location: { search: object };
+}
+
+/** Begins to read what a page shows, and waits for none of it. */
+type Begin = (queries: QueryClient, search: object) => void;
 
 /**
  * Makes the route of a page for who is signed in.
@@ -47,12 +57,14 @@ type Module = Record<string, unknown>;
  * @param load loads the file that exports the page's component
  * @param name of that component
  * @param needs right without which the page says "You may not see this"
+ * @param begin called when one points at a link to it, or opens it: what it shows is asked for beside its script
  */
 function page<M extends Module>(
   path: string,
   load: () => Promise<M>,
   name: keyof M & string,
   needs: Right = 'viewer',
+  begin?: Begin,
 ): AnyRoute {
   const Loaded = lazyRouteComponent(load, name) as RouteComponent & {
     /** Gone once it is loaded. */
@@ -61,7 +73,15 @@ function page<M extends Module>(
   const component = () => (useMay(needs) ? <Loaded /> : <NotYours />);
   // The router loads it before it shows the page: what React has to wait for it shows 300 ms late.
   component.preload = async () => Loaded.preload?.();
-  return createRoute({ getParentRoute: () => signedIn, path, component });
+  return createRoute({
+    getParentRoute: () => signedIn,
+    path,
+    component,
+    // Where one stays on the page, it asks itself.
+    loader: ({ cause, context, location }: Opened) => {
+      if (cause !== 'stay') begin?.(context.queries, location.search);
+    },
+  });
 }
 
 const outside = (path: string, load: () => Promise<Module>, name: string): AnyRoute =>
@@ -71,9 +91,20 @@ const outside = (path: string, load: () => Promise<Module>, name: string): AnyRo
     component: lazyRouteComponent(load, name) as RouteComponent,
   });
 
+const beginOverview: Begin = (queries) => {
+  void queries.prefetchQuery(serviceCountsQuery({}));
+  void queries.prefetchInfiniteQuery(wrongServicesQuery);
+};
+
+const beginServices: Begin = (queries, search) => {
+  const filter = search as ServicesFilter;
+  void queries.prefetchInfiniteQuery(servicesQuery(filter));
+  void queries.prefetchQuery(serviceCountsQuery({ ...filter, phase: undefined }));
+};
+
 const PAGES = [
-  page('/', () => import('./pages/overview'), 'Overview'),
-  page('/services', () => import('./pages/services'), 'Services'),
+  page('/', () => import('./pages/overview'), 'Overview', 'viewer', beginOverview),
+  page('/services', () => import('./pages/services'), 'Services', 'viewer', beginServices),
   page('/services/new', () => import('./pages/service-editor'), 'NewService', 'editor'),
   page('/services/$name', () => import('./pages/service'), 'ServicePage'),
   page('/services/$name/edit', () => import('./pages/service-editor'), 'EditService', 'editor'),

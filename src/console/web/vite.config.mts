@@ -2,12 +2,13 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
-import { defineConfig, type Plugin } from 'vite';
+import { defineConfig, type Plugin, type Rolldown } from 'vite';
 
-/** Packages that every page needs: all but those of the editor of conditions and of charts. */
-const KIT = /node_modules\/(?!@codemirror|@lezer|@marijn|crelt|style-mod|w3c-keyname|uplot)/;
-/** What pages are made of. Pages themselves are loaded one by one, as they are opened. */
-const PARTS = /console\/web\/(forms|parts)\/(?!cel-editor|chart\.|required)/;
+/** Packages that every page needs: all but those of the editor of conditions and of charts; and styles, which are the page's. */
+const KIT = /node_modules\/(?!@codemirror|@lezer|@marijn|crelt|style-mod|w3c-keyname|uplot).*(?<!\.css)$/;
+/** What pages are made of, and the shell. Pages themselves are loaded one by one, as they are opened; the first script waits for neither. */
+const PARTS =
+  /console\/web\/(api|app|forms|parts)\/(?!early|base|clock|cel-editor|chart\.|required).*(?<!\.css)$/;
 
 /** Near the best ratio at a fifth of the time of the best. */
 const BROTLI = { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } };
@@ -28,11 +29,40 @@ const compressed: Plugin = {
   },
 };
 
+/**
+ * Has browsers load, with the page, what its first script would ask for: `main.tsx` and all that it imports. The script
+ * itself waits for none of it.
+ */
+const loadedAtOnce: Plugin = {
+  name: 'loaded-at-once',
+  transformIndexHtml: {
+    order: 'post',
+    handler: (_html, { bundle = {} }) => {
+      const main = Object.values(bundle).find((one) => one.type === 'chunk' && one.name === 'main');
+      if (main === undefined) throw new Error('main.tsx has no chunk');
+      return [...withImports(main.fileName, bundle)].map((name) => ({
+        tag: 'link',
+        attrs: { rel: 'modulepreload', crossorigin: true, href: `./${name}` },
+        injectTo: 'head' as const,
+      }));
+    },
+  },
+};
+
+/** Names of a chunk and of all that it imports. */
+function withImports(name: string, bundle: Rolldown.OutputBundle, found = new Set<string>()): Set<string> {
+  const chunk = bundle[name];
+  if (chunk?.type !== 'chunk' || chunk.isEntry || found.has(name)) return found;
+  found.add(name);
+  for (const imported of chunk.imports) withImports(imported, bundle, found);
+  return found;
+}
+
 export default defineConfig({
   root: import.meta.dirname,
   // Below any path: the page says where it is by its <base>.
   base: './',
-  plugins: [compressed],
+  plugins: [loadedAtOnce, compressed],
   build: {
     target: 'es2022',
     // They know light-dark().

@@ -1,7 +1,8 @@
 /** The API, typed by its own description (`npm run api:types`). */
 import createClient from 'openapi-fetch';
-import { noteServerTime } from '../app/clock';
+import { timed } from '../app/clock';
 import { BASE } from '../app/base';
+import { takeEarly } from '../app/early';
 import { noteLife } from '../app/life';
 import { signedInAgain } from '../app/sign-in-again';
 import { Problem, problemOf, UNREACHABLE } from './problem';
@@ -19,10 +20,10 @@ export const client = createClient<paths>({
 /** Sends a request; where the session has ended, waits for the person to sign in, and sends it again. */
 async function send(request: Request, mayWait: boolean): Promise<Response> {
   const again = request.clone();
-  const response = await fetch(request, {
-    signal: AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]),
-  });
-  noteServerTime(response.headers.get('Date'));
+  const response = await (takeEarly(request) ??
+    fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]) }).then(
+      timed,
+    ));
   // A proxy says 502 and 504 for a server that is away.
   if (response.status !== 502 && response.status !== 504) noteLife();
   if (response.status === 401 && mayWait && !isSigningIn(request) && (await signedInAgain()))

@@ -46,6 +46,9 @@ export const servicesQuery = (filter: ServicesFilter) =>
     placeholderData: (before) => before,
   });
 
+/** What is wrong now. */
+export const wrongServicesQuery = servicesQuery({ phase: 'alarm,unknown,pending' });
+
 export const serviceCountsQuery = (filter: ServicesFilter) =>
   queryOptions({
     queryKey: ['services', 'counts', filter],

@@ -7,11 +7,12 @@ let aheadMs = 0;
 /** Milliseconds since 1970 by the server's clock. */
 export const now = (): number => Date.now() - aheadMs;
 
-/** Notes the time that an answer bears. @param date its `Date` header */
-export function noteServerTime(date: string | null): void {
-  const told = date === null ? NaN : Date.parse(date);
-  if (Number.isNaN(told)) return;
+/** Notes the time that an answer bears in its `Date` header, as it comes in; returns the answer. */
+export function timed(answer: Response): Response {
+  const told = Date.parse(answer.headers.get('Date') ?? '');
+  if (Number.isNaN(told)) return answer;
   // The header is cut to the second: a smaller difference is none.
   const difference = Date.now() - told;
   aheadMs = Math.abs(difference) < 1_500 ? 0 : difference;
+  return answer;
 }

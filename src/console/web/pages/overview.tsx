@@ -1,7 +1,8 @@
 import { SimpleGrid, Stack, Title } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
 import { executionsQuery, infrastructuresQuery } from '../api/queries';
-import { serviceCountsQuery, servicesQuery } from '../api/services';
+import { serviceCountsQuery, wrongServicesQuery } from '../api/services';
 import { AppLink } from '../app/link';
 import { useMay } from '../app/rights';
 import { Failure, Page, Waiting } from '../parts/page';
@@ -23,9 +24,10 @@ export function Overview() {
       ) : (
         <Stack gap="lg">
           <Tiles />
-          <WrongNow />
-          <ActedLately />
-          <Nodes />
+          <WrongNow>
+            <ActedLately />
+            <Nodes />
+          </WrongNow>
         </Stack>
       )}
     </Page>
@@ -66,25 +68,29 @@ const Tile = ({ count, what, to, search }: TileProps) => (
   </AppLink>
 );
 
-function WrongNow() {
-  const list = useInfiniteQuery(servicesQuery({ phase: 'alarm,unknown,pending' }));
+/** @param children what is below it, drawn once it is known how much room it takes: nothing jumps */
+function WrongNow({ children }: { children: ReactNode }) {
+  const list = useInfiniteQuery(wrongServicesQuery);
   const { data: infrastructures } = useQuery(infrastructuresQuery);
   const mayWrite = useMay('editor');
   const services = list.data?.pages[0]?.items ?? [];
   return (
-    <section aria-labelledby="wrong-now">
-      <Title order={2} id="wrong-now" mb="xs">
-        Wrong now
-      </Title>
-      <Failure error={list.error} />
-      {list.isPending ? <Waiting /> : null}
-      {list.isSuccess && services.length === 0 ? (
-        <p className="panel">
-          All is well: every service is OK
-          {infrastructures?.length === 0 && mayWrite ? '; none of them scales an infrastructure yet' : ''}.
-        </p>
-      ) : null}
-      {services.length > 0 ? <ServiceTable services={services} /> : null}
-    </section>
+    <>
+      <section aria-labelledby="wrong-now">
+        <Title order={2} id="wrong-now" mb="xs">
+          Wrong now
+        </Title>
+        <Failure error={list.error} />
+        {list.isPending ? <Waiting /> : null}
+        {list.isSuccess && services.length === 0 ? (
+          <p className="panel">
+            All is well: every service is OK
+            {infrastructures?.length === 0 && mayWrite ? '; none of them scales an infrastructure yet' : ''}.
+          </p>
+        ) : null}
+        {services.length > 0 ? <ServiceTable services={services} /> : null}
+      </section>
+      {list.isPending ? null : children}
+    </>
   );
 }

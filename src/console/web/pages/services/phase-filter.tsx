@@ -30,9 +30,7 @@ export function PhaseFilter({ counts, chosen, onChoose }: PhaseFilterProps) {
           onClick={() => toggle(phase)}
         >
           <Phase phase={phase} />
-          <span className="number" style={{ marginInlineStart: 6 }}>
-            {counts?.phases[phase] ?? '–'}
-          </span>
+          <span className="number count">{counts?.phases[phase] ?? '–'}</span>
         </Button>
       ))}
     </Group>

@@ -41,6 +41,8 @@ export function ServiceFilters({ filter, onChange }: ServiceFiltersProps) {
       />
       <NativeSelect
         label="Infrastructure"
+        // As wide without its choices as with them.
+        w={180}
         data={['', ...(infrastructures ?? []).map(({ name }) => name)].map((name) => ({
           value: name,
           label: name || 'Any',

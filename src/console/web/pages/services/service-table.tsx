@@ -1,4 +1,3 @@
-import { Checkbox } from '@mantine/core';
 import { memo } from 'react';
 import type { Service } from '../../api/shapes';
 import { AppLink } from '../../app/link';
@@ -15,7 +14,10 @@ interface ServiceTableProps {
   selection?: Selection;
 }
 
-/** Drawn again only for other services or another choice; and of its rows only those that have changed. */
+/**
+ * Drawn again only for other services or another choice; and of its rows only those that have changed. What is in a row is
+ * plain: while one types, fifty of them are made anew.
+ */
 export const ServiceTable = memo(function ServiceTable({ services, selection }: ServiceTableProps) {
   const { steady, held } = useSteady(services, ({ id }) => id);
   return (
@@ -23,8 +25,9 @@ export const ServiceTable = memo(function ServiceTable({ services, selection }: 
       <thead>
         <tr>
           {selection === undefined ? null : (
-            <th scope="col">
-              <Checkbox
+            <th scope="col" className="choose">
+              <input
+                type="checkbox"
                 aria-label="Select all that are shown"
                 checked={selection.isAll || services.every(({ id }) => selection.ids.has(id))}
                 onChange={() => selection.toggleAll(services.map(({ id }) => id))}
@@ -65,7 +68,12 @@ const Row = memo(function Row({ service, isChosen, onToggle }: RowProps) {
     <tr>
       {isChosen === undefined ? null : (
         <td className="choose">
-          <Checkbox aria-label={`Select ${name}`} checked={isChosen} onChange={() => onToggle?.(id)} />
+          <input
+            type="checkbox"
+            aria-label={`Select ${name}`}
+            checked={isChosen}
+            onChange={() => onToggle?.(id)}
+          />
         </td>
       )}
       <td>

@@ -1,0 +1,55 @@
+/**
+ * What a page is known to read is asked for by the first script, while the others are still on their way; whoever reads it
+ * then takes the answer that is under way. A page with filters in its URL reads something else, and asks itself.
+ */
+import { below } from './base';
+import { timed } from './clock';
+
+/** Time after which an answer that nobody has taken is too old to be taken, milliseconds. */
+const TAKEN_WITHIN_MS = 10_000;
+const TIMEOUT_MS = 30_000;
+
+const SESSION = '/api/v1/session';
+const WAITING = '/api/v1/executions?status=awaiting_approval&limit=50';
+const COUNTS = '/api/v1/services/counts';
+const services = (phases = '') => `/api/v1/services?sort=severity${phases}&include=state&limit=50`;
+
+/** Path of a page that has no filters -> what it reads, by the URLs that its queries have. */
+const READ: Record<string, readonly string[]> = {
+  '/': [
+    SESSION,
+    services('&phase=alarm%2Cunknown%2Cpending'),
+    COUNTS,
+    WAITING,
+    '/api/v1/executions?status=unknown&limit=50',
+  ],
+  '/services': [SESSION, services(), COUNTS, WAITING],
+};
+/** Pages for who is not signed in: what is below needs a session. */
+const OUTSIDE = /^\/(?:login|setup)$/;
+
+const asked = new Map<string, Promise<Response>>();
+
+/** Asks for what the page at a path reads. @param path of ours, with its search */
+export function askEarly(path: string): void {
+  if (OUTSIDE.test(path.split('?', 1)[0]!)) return;
+  for (const one of READ[path] ?? [SESSION]) {
+    const url = new URL(below(one), document.baseURI).href;
+    const answer = fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) }).then(timed);
+    // Who takes it is told; where nobody does, nobody has to be.
+    answer.catch(() => undefined);
+    asked.set(url, answer);
+  }
+  setTimeout(() => asked.clear(), TAKEN_WITHIN_MS);
+}
+
+/**
+ * Returns the answer to a request that is under way already, once; undefined where it has to be asked for. After a request
+ * that changes something, as signing in does, what was asked before is of no use.
+ */
+export function takeEarly({ method, url }: Request): Promise<Response> | undefined {
+  if (method !== 'GET') asked.clear();
+  const answer = asked.get(url);
+  asked.delete(url);
+  return answer;
+}
