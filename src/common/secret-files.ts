@@ -1,7 +1,8 @@
-import { constants, type Stats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { lstat, open, readlink, realpath, stat, type FileHandle } from 'node:fs/promises';
-import { resolve, sep } from 'node:path';
+import { resolve } from 'node:path';
 import { Limiter } from './limiter';
+import { bytesUpTo, isBelow, READ_ONLY } from './regular-file';
 import { withDeadline } from './deadline';
 
 const BYTES_AT_MOST = 64 * 1024;
@@ -24,10 +25,6 @@ const SEEN_AT_MOST = 10_000;
 const OF_THE_PLATFORM = ['kubernetes.io', 'eks.amazonaws.com', 'azure', 'workload-spiffe-credentials'].map(
   (name) => `/run/secrets/${name}`,
 );
-
-/** Flags for opening a file: do not wait for a writer, follow no link put in its place, take no terminal. */
-const READ_ONLY =
-  constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0) | (constants.O_NOCTTY ?? 0);
 
 type Seen = { text: string } | { problem: string; isAbsent?: boolean };
 
@@ -170,9 +167,6 @@ function isOpen(path: string, folders: readonly string[]): boolean {
   );
 }
 
-const isBelow = (path: string, folder: string): boolean =>
-  path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
-
 function kindProblem(path: string, stats: Stats): string | undefined {
   if (!stats.isFile()) return `${path} is ${kindOf(stats)}, no regular file`;
   return stats.size > BYTES_AT_MOST ? tooLong(path) : undefined;
@@ -200,16 +194,10 @@ async function placeOf(file: FileHandle, real: string): Promise<string> {
 async function contentOf(path: string, file: FileHandle): Promise<Seen> {
   const kind = kindProblem(path, await file.stat());
   if (kind !== undefined) return { problem: kind };
-  const buffer = Buffer.alloc(BYTES_AT_MOST + 1);
-  let length = 0;
-  while (length < buffer.length) {
-    const { bytesRead } = await file.read(buffer, length, buffer.length - length, null);
-    if (bytesRead === 0) break;
-    length += bytesRead;
-  }
-  if (length > BYTES_AT_MOST) return { problem: tooLong(path) };
-  if ((await file.stat()).size !== length) return { problem: `the file ${path} is being written just now` };
-  const bytes = buffer.subarray(0, length);
+  const bytes = await bytesUpTo(file, BYTES_AT_MOST);
+  if (bytes === undefined) return { problem: tooLong(path) };
+  if ((await file.stat()).size !== bytes.length)
+    return { problem: `the file ${path} is being written just now` };
   if (bytes.includes(0)) return { problem: `the file ${path} holds bytes that are no text` };
   try {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r?\n$/, '') };

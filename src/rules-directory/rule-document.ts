@@ -2,11 +2,10 @@ import { InvalidInput, messageOf, TooCostly, type FieldError } from '../common/e
 import { entriesOf, noEntries, SECTION_NAMES, type Entries } from '../transfer/document';
 import { fromLongYaml } from '../transfer/long-documents';
 import { placesIn } from './places';
-import type { Mistake, RuleFile } from './rule-files';
+import { MISTAKES_AT_MOST, type Mistake, type RuleFile } from './rule-files';
 
 /** Stands between a file and the pointer into it. */
 const IN = '#';
-const MISTAKES_AT_MOST = 100;
 
 /** Definitions of all files, as one document. */
 export interface RuleDocument {

@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { constants, type Stats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { messageOf } from '../common/errors';
+import { bytesUpTo, isBelow, READ_ONLY } from '../common/regular-file';
 
 /** File of rules, by its path below the folder. */
 export interface RuleFile {
@@ -33,7 +34,8 @@ export const ALL_BYTES_AT_MOST = 16 * 1024 * 1024;
 /** Entries of the folder that are looked at, with those that are no rules. */
 const ENTRIES_AT_MOST = 20_000;
 const DEPTH_AT_MOST = 8;
-const MISTAKES_AT_MOST = 100;
+/** Mistakes that are told of one look. */
+export const MISTAKES_AT_MOST = 100;
 
 const RULES = /\.(?:ya?ml|json)$/i;
 /** Files for `monscale test`, which stand beside the rules. */
@@ -118,7 +120,7 @@ class Walk {
     // Links to files are looked at when those are read; one that leads nowhere is a mistake there.
     if (target?.isDirectory() !== true) return false;
     const real = await realpath(join(this.root, path));
-    if (isWithin(this.root, real) && !`${this.root}${sep}${path}${sep}`.startsWith(`${real}${sep}`))
+    if (isBelow(real, this.root) && !`${this.root}${sep}${path}${sep}`.startsWith(`${real}${sep}`))
       return true;
     this.mistakes.push({ file: path, pointer: '', detail: OUTSIDE });
     return false;
@@ -127,30 +129,24 @@ class Walk {
 
 const OUTSIDE = 'is a link that leads out of the folder, or back up in it';
 
-const isWithin = (root: string, path: string): boolean =>
-  path.startsWith(root === sep ? sep : `${root}${sep}`);
-
 async function readRuleFile(
   root: string,
   path: string,
 ): Promise<{ text: string; bytes: number } | { detail: string }> {
   try {
     const real = await realpath(join(root, path));
-    if (!isWithin(root, real)) return { detail: OUTSIDE };
+    if (!isBelow(real, root)) return { detail: OUTSIDE };
     const refused = refusal(await stat(real));
     if (refused !== undefined) return { detail: refused };
     // Not followed and not waited for, should it have become a link or a pipe meanwhile.
-    const file = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const file = await open(real, READ_ONLY);
     try {
       const again = refusal(await file.stat());
       if (again !== undefined) return { detail: again };
-      const buffer = Buffer.alloc(FILE_BYTES_AT_MOST + 1);
-      let bytes = 0;
-      for (let got = -1; got !== 0 && bytes < buffer.length; bytes += got)
-        ({ bytesRead: got } = await file.read(buffer, bytes, buffer.length - bytes, bytes));
-      if (bytes > FILE_BYTES_AT_MOST) return { detail: TOO_LARGE };
-      const content = buffer.subarray(0, bytes);
-      return isUtf8(content) ? { text: content.toString('utf8'), bytes } : { detail: 'is no text in UTF-8' };
+      const content = await bytesUpTo(file, FILE_BYTES_AT_MOST);
+      if (content === undefined) return { detail: TOO_LARGE };
+      if (!isUtf8(content)) return { detail: 'is no text in UTF-8' };
+      return { text: content.toString('utf8'), bytes: content.length };
     } finally {
       await file.close();
     }

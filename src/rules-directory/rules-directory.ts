@@ -12,7 +12,7 @@ import { Ownership } from '../transfer/ownership';
 import { DirectoryStates, LeaseLost, type DirectoryState } from './directory-state';
 import { Drifts } from './drifts';
 import { documentOf, mistakesOf, mistakeText } from './rule-document';
-import { readRuleFiles, type Look, type Mistake } from './rule-files';
+import { MISTAKES_AT_MOST, readRuleFiles, type Look, type Mistake } from './rule-files';
 import { Settling } from './settling';
 import { turnOf, type Turn } from './turn';
 
@@ -22,7 +22,6 @@ const COMPARE_MS = 5_000;
 /** Longest time that the folder may take to be read: what it is mounted from may hang. */
 const READ_MS = 30_000;
 const LOGGED_AT_MOST = 10;
-const MISTAKES_AT_MOST = 100;
 
 /** In whose name files are applied. */
 const RULES_DIRECTORY: Caller = {
