@@ -5,15 +5,13 @@ import { isSealed } from '../common/secret-value';
 import { Secrets } from '../common/secrets';
 import { mapValues } from '../common/records';
 import { PROGRAM, recordAudit } from '../database/audit';
+import { despiteDeadlocks } from '../database/deadlock';
 import { fingerprintOf, SEALED_IN, sealedIn } from '../database/secret-key';
 import { ruleKey } from '../rules/rule-key';
 
 /** Number of definitions in one transaction. */
 const AT_ONCE = 100;
-const TRIES = 5;
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
-/** SQLSTATE of a deadlock: https://www.postgresql.org/docs/18/errcodes-appendix.html */
-const DEADLOCK = '40P01';
 
 /** Words for definitions in the record of changes. */
 const KINDS: Record<keyof typeof SEALED_IN, string> = {
@@ -45,7 +43,9 @@ export async function rotate(client: Client, keys: readonly Buffer[], isLost: bo
   for (const table of Object.keys(SEALED_IN) as (keyof typeof SEALED_IN)[]) {
     let after = FIRST_ID;
     for (;;) {
-      const batch = await again(() => inTransaction(client, () => some(client, table, after, secrets)));
+      const batch = await despiteDeadlocks(() =>
+        inTransaction(client, () => some(client, table, after, secrets)),
+      );
       rotated.changed += batch.changed;
       rotated.unopened.push(...batch.unopened);
       if (batch.last === undefined) break;
@@ -219,15 +219,5 @@ async function inTransaction<T>(client: Client, work: () => Promise<T>): Promise
   } catch (error) {
     await client.query('ROLLBACK');
     throw error;
-  }
-}
-
-async function again<T>(work: () => Promise<T>): Promise<T> {
-  for (let tried = 1; ; tried++) {
-    try {
-      return await work();
-    } catch (error) {
-      if ((error as { code?: string }).code !== DEADLOCK || tried === TRIES) throw error;
-    }
   }
 }

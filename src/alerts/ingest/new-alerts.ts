@@ -2,6 +2,7 @@ import type { Clock } from '../../common/clock';
 import { newId } from '../../common/ids';
 import { Turns } from '../../common/turns';
 import type { Database } from '../../database/database';
+import { despiteDeadlocks } from '../../database/deadlock';
 import { codeOf, DEADLOCK_DETECTED, UNIQUE_VIOLATION } from '../../database/sql-state';
 import type { AlertSource, IncomingAlert } from '../alert';
 import { mergeAlerts, type KeptAlert } from '../dedup';
@@ -31,8 +32,6 @@ const NO_ROWS: InsertedAlone = { rows: [], news: [] };
 
 /** Number of alerts from which a COPY and its round trips cost less than an INSERT. */
 const COPY_FROM = 200;
-/** Number of tries of an INSERT that meets others with the same alerts in another order. */
-const TRIES_AT_MOST = 5;
 
 /**
  * Inserts alerts of which none is kept, each batch in one statement. The unique key (source, dedup key) decides between
@@ -123,13 +122,7 @@ export class NewAlerts {
         if (codeOf(error) !== UNIQUE_VIOLATION && codeOf(error) !== DEADLOCK_DETECTED) throw error;
       }
     }
-    for (let tries = 1; ; tries++) {
-      try {
-        return await insertAlerts(this.database.keyed, source, alerts, asked);
-      } catch (error) {
-        // Another process has inserted some of them, in another order.
-        if (codeOf(error) !== DEADLOCK_DETECTED || tries === TRIES_AT_MOST) throw error;
-      }
-    }
+    // Another process may insert some of them in another order.
+    return despiteDeadlocks(() => insertAlerts(this.database.keyed, source, alerts, asked));
   }
 }
