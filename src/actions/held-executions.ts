@@ -97,9 +97,10 @@ export class HeldExecutions {
     const { rows, total } = await this.held(wanted);
     const changed: Resumption['changed'] = [];
     const kept = new Set<string>();
-    for (const { id } of rows.filter(({ scales, was }) => scales && was === 'queued')) {
+    const scaling = rows.filter(({ scales, was }) => scales && was === 'queued');
+    for (const [index, { id }] of scaling.entries()) {
       try {
-        if (kept.size >= SCALING_AT_ONCE) throw new Conflict('too many at once: do it again for the rest');
+        if (index >= SCALING_AT_ONCE) throw new Conflict('too many at once: do it again for the rest');
         await this.rechecks.of(id);
       } catch (error) {
         if (!(error instanceof Conflict)) throw error;
