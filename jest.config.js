@@ -1,12 +1,8 @@
 const { availableParallelism } = require('node:os');
+const jsc = require('./scripts/swc.cjs');
 
 const swc = {
-  jsc: {
-    parser: { syntax: 'typescript', decorators: true },
-    transform: { legacyDecorator: true, decoratorMetadata: true },
-    target: 'es2023',
-    keepClassNames: true,
-  },
+  jsc,
   module: { type: 'commonjs' },
   sourceMaps: 'inline',
 };

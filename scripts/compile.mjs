@@ -8,15 +8,11 @@ import { transformFile } from '@swc/core';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { programSources, root } from './setup.mjs';
+import jsc from './swc.cjs';
 
 const OPTIONS = {
   swcrc: false,
-  jsc: {
-    parser: { syntax: 'typescript', decorators: true },
-    transform: { legacyDecorator: true, decoratorMetadata: true },
-    target: 'es2023',
-    keepClassNames: true,
-  },
+  jsc,
   // What is published as ES modules alone is imported as it is needed.
   module: { type: 'commonjs', ignoreDynamic: true },
   sourceMaps: true,

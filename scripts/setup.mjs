@@ -172,7 +172,13 @@ export const programSources = () =>
 
 const sourcesHash = () =>
   hashOf([
-    ...['package-lock.json', 'nest-cli.json', 'tsconfig.json', join('scripts', 'compile.mjs')],
+    ...[
+      'package-lock.json',
+      'nest-cli.json',
+      'tsconfig.json',
+      join('scripts', 'compile.mjs'),
+      join('scripts', 'swc.cjs'),
+    ],
     ...['src', 'migrations'].flatMap((folder) => filesIn(folder)),
   ]);
 
