@@ -233,6 +233,19 @@ describe('the console', () => {
 
     tellStories(() => ({ program, browser, page, sink, sinkUrl }));
 
+    it('asks for nothing that needs a session where nobody was signed in', async () => {
+      const other = await Window.open(browser, program.url);
+      const asked: string[] = [];
+      other.page.on('request', (request) => {
+        const [, path] = /\/api\/v1(\/.*)$/.exec(request.url()) ?? [];
+        if (path !== undefined) asked.push(path);
+      });
+      await other.page.goto('/services');
+      await other.page.getByLabel('Username').waitFor();
+      expect(asked).toEqual(['/session', '/setup']);
+      await other.context.close();
+    });
+
     it('shows a person who is not signed in the way in, and leads back to where it was wanted to go', async () => {
       const other = await Window.open(browser, program.url);
       for (const [path, name] of OUTSIDE) expect(await wrongWith(other.page, path, name)).toEqual([]);

@@ -2,7 +2,7 @@
 import createClient from 'openapi-fetch';
 import { timed } from '../app/clock';
 import { BASE } from '../app/base';
-import { takeEarly } from '../app/early';
+import { noteSession, takeEarly } from '../app/early';
 import { noteLife } from '../app/life';
 import { signedInAgain } from '../app/sign-in-again';
 import { Problem, problemOf, UNREACHABLE } from './problem';
@@ -26,11 +26,14 @@ async function send(request: Request, mayWait: boolean): Promise<Response> {
     ));
   // A proxy says 502 and 504 for a server that is away.
   if (response.status !== 502 && response.status !== 504) noteLife();
+  if (isSigningIn(request) && (response.ok || response.status === 401))
+    noteSession(response.ok && request.method !== 'DELETE');
   if (response.status === 401 && mayWait && !isSigningIn(request) && (await signedInAgain()))
     return send(again, false);
   return response;
 }
 
+/** Tells whether a request is about being signed in: it asks, signs in, or signs out. */
 const isSigningIn = ({ url }: Request): boolean => /\/api\/v1\/(session|setup)$/.test(new URL(url).pathname);
 
 interface Sent {

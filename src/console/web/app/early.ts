@@ -2,7 +2,7 @@
  * What a page is known to read is asked for by the first script, while the others are still on their way; whoever reads it
  * then takes the answer that is under way. A page with filters in its URL reads something else, and asks itself.
  */
-import { below } from './base';
+import { BASE, below } from './base';
 import { timed } from './clock';
 
 /** Time after which an answer that nobody has taken is too old to be taken, milliseconds. */
@@ -28,11 +28,14 @@ const READ: Record<string, readonly string[]> = {
 /** Pages for who is not signed in: what is below needs a session. */
 const OUTSIDE = /^\/(?:login|setup)$/;
 
+/** Where the browser notes that somebody is signed in: what is read before that is known is refused. */
+const SIGNED_IN = `monscale-signed-in${BASE}`;
+
 const asked = new Map<string, Promise<Response>>();
 
-/** Asks for what the page at a path reads. @param path of ours, with its search */
+/** Asks for what the page at a path reads, where somebody was signed in before. @param path of ours, with its search */
 export function askEarly(path: string): void {
-  if (OUTSIDE.test(path.split('?', 1)[0]!)) return;
+  if (OUTSIDE.test(path.split('?', 1)[0]!) || !wasSignedIn()) return;
   for (const one of READ[path] ?? [SESSION]) {
     const url = new URL(below(one), document.baseURI).href;
     const answer = fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) }).then(timed);
@@ -52,4 +55,23 @@ export function takeEarly({ method, url }: Request): Promise<Response> | undefin
   const answer = asked.get(url);
   asked.delete(url);
   return answer;
+}
+
+function wasSignedIn(): boolean {
+  try {
+    return localStorage.getItem(SIGNED_IN) !== null;
+  } catch {
+    // Storage may be forbidden: then each page asks as it comes.
+    return false;
+  }
+}
+
+/** Notes whether somebody is signed in, for the next page that is opened. */
+export function noteSession(isSignedIn: boolean): void {
+  try {
+    if (isSignedIn) localStorage.setItem(SIGNED_IN, '');
+    else localStorage.removeItem(SIGNED_IN);
+  } catch {
+    // The next page begins a little later.
+  }
 }
