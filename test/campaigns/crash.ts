@@ -272,15 +272,21 @@ interface Story {
 
 /**
  * What the rule must have made of the readings there were. A reading is written and evaluated side by side: the last
- * one before the kill may be written and not evaluated, or evaluated and not written.
+ * ones before the kill may be written and not evaluated, or evaluated and not written.
  */
 function polledViolations(sightings: number[], triggers: number[], story: Story): string[] {
   const last = sightings.filter((at) => at <= story.killedAt).at(-1);
-  const unwritten = triggers.filter(
-    (at) => !sightings.includes(at) && at <= story.killedAt && at > story.killedAt - INTERVAL_MS - SLACK_MS,
+  const written = [undefined, last].map((unevaluated) => replay(sightings, triggers, unevaluated));
+  const unwritten = last === undefined ? [] : ticksAfter(last, story.killedAt);
+  // Those that were evaluated and not written: the first, the first two, and so on.
+  const read = unwritten.map((_, index) =>
+    replay(
+      [...sightings, ...unwritten.slice(0, index + 1)].sort((x, y) => x - y),
+      triggers,
+      undefined,
+    ),
   );
-  const read = [...sightings, ...unwritten.slice(-1)].sort((a, b) => a - b);
-  const variants = [undefined, last].map((unevaluated) => replay(read, triggers, unevaluated));
+  const variants = [...written, ...read];
   const violations = variants.find((variant) => variant.length === 0) ?? variants[0]!;
   if (violations.length > 0) {
     const seen = sightings.map((at) => (triggers.includes(at) ? `${clock(at)} (trigger)` : clock(at)));
@@ -290,6 +296,12 @@ function polledViolations(sightings: number[], triggers: number[], story: Story)
   if (resumedAt === undefined || resumedAt > story.readyAt + INTERVAL_MS + SLACK_MS)
     violations.push('it was not polled again in time');
   return violations;
+}
+
+/** Moments at which the service was due after its last reading, up to the kill; no more than a slow machine leaves open. */
+function ticksAfter(last: number, killedAt: number): number[] {
+  const count = Math.floor(Math.min(killedAt - last, INTERVAL_MS + SLACK_MS) / INTERVAL_MS);
+  return Array.from({ length: count }, (_, index) => last + (index + 1) * INTERVAL_MS);
 }
 
 function replay(sightings: number[], triggers: number[], unevaluated: number | undefined): string[] {
