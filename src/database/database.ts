@@ -58,6 +58,8 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   /** True once the database is migrated and its time known; queries before that would go by another clock. */
   private isOpen = false;
   private closed = false;
+  /** True from the moment that it took no writes, until all connections of then are dropped. */
+  private wasReadOnly = false;
 
   constructor(@Inject(CONFIG) private readonly config: Config) {
     const sameDatabase: OnConnect = (client) =>
@@ -187,8 +189,14 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
         ]),
       );
     } catch (error) {
-      if (isReadOnly(error)) this.renew();
+      if (isReadOnly(error)) await this.renew();
+      this.wasReadOnly ||= isReadOnly(error);
       throw error;
+    }
+    if (this.wasReadOnly) {
+      // Connections made while it took no writes take none for as long as they live.
+      await this.renew();
+      this.wasReadOnly = false;
     }
     const ask: Ask = (sql, values) => this.rows(sql, values) as Promise<never>;
     // One that was restored in place has the connections that there were.
@@ -197,16 +205,11 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   }
 
   /** Drops idle connections: new ones may reach the server that accepts writes now. */
-  private renew(): void {
-    for (const pool of [this.typeormPool, ...this.ownPools]) {
-      for (let idle = pool.idleCount; idle > 0; idle--) {
-        // One that is not made any more is dropped as well.
-        void pool.connect().then(
-          (client) => client.release(true),
-          () => undefined,
-        );
-      }
-    }
+  private async renew(): Promise<void> {
+    const pools = [this.typeormPool, ...this.ownPools];
+    const idle = pools.flatMap((pool) => Array.from({ length: pool.idleCount }, () => pool.connect()));
+    // One that is not made any more is dropped as well.
+    await Promise.allSettled(idle.map((one) => one.then((client) => client.release(true))));
   }
 
   /**
@@ -259,7 +262,7 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
   async entities<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     this.assertConnected();
     return this.source.transaction(work).catch((error: unknown) => {
-      if (isReadOnly(error)) this.renew();
+      if (isReadOnly(error)) void this.renew();
       return asUnavailable(error);
     });
   }

@@ -211,6 +211,34 @@ describe('whether PostgreSQL is able', () => {
     }
   });
 
+  it('once it says so, no connection of the time when it was read only is left', async () => {
+    const { databaseUrl, drop } = await createTestDatabase();
+    const database = new Database(Object.freeze({ ...readConfig({}), databaseUrl }));
+    await database.onModuleInit();
+    const client = new Client({ connectionString: databaseUrl });
+    await client.connect();
+    const name = new URL(databaseUrl).pathname.slice(1);
+    const atOnce = (text: string) => Promise.all(Array.from({ length: 5 }, () => database.keyed.rows(text)));
+    try {
+      await client.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+      await client.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}' AND application_name = 'monscale'`,
+      );
+      await expect(database.able()).rejects.toThrow('PostgreSQL');
+      await expect(database.able()).rejects.toThrow('read-only transaction');
+      // Made after it was seen and before it is over, in a pool that is not the one it is tried by.
+      await atOnce('SELECT pg_sleep(0.05)');
+      await client.query(`ALTER DATABASE ${name} SET default_transaction_read_only = off`);
+      const seen = async (): Promise<void> => database.able().catch(seen);
+      await seen();
+      await atOnce('INSERT INTO readiness_writes VALUES (99, now()) ON CONFLICT DO NOTHING');
+    } finally {
+      await client.end();
+      await database.onApplicationShutdown();
+      await drop();
+    }
+  });
+
   it('takes disk for it, and leaves nothing behind', async () => {
     const { databaseUrl, drop } = await createTestDatabase();
     const database = new Database(Object.freeze({ ...readConfig({}), databaseUrl }));
