@@ -1,10 +1,11 @@
+const { writeFileSync } = require('node:fs');
 const { relative } = require('node:path');
 
 const root = process.cwd();
 
 /**
  * Says nothing of what passes but how far it is: on a terminal in one line that stands still, elsewhere a line for each
- * file. Failures are told at once, in full.
+ * file. Failures are told at once, in full. The files that failed are written to the file `TEST_FAILED`, a line each.
  */
 module.exports = class {
   done = 0;
@@ -46,6 +47,7 @@ module.exports = class {
       `${this.done} files in ${seconds} s: ${numPassedTests} tests passed, ${numFailedTests} failed${skipped}\n`,
     );
     for (const name of failed) process.stderr.write(`failed: ${name}\n`);
+    if (process.env.TEST_FAILED) writeFileSync(process.env.TEST_FAILED, failed.join('\n'));
   }
 
   tell(text) {
