@@ -5,9 +5,6 @@
  *
  *     npm run bench peers-intake -- --seconds 8 --rows posts,traps,one,burst,labels
  */
-import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { figureIn, isInstalled, peersFolder, runPeer } from './peers';
 import { measureBurst } from './actions';
@@ -15,8 +12,8 @@ import { measureOneByOne } from './alert-to-action';
 import { measureLabels } from './labels';
 import { ADMIN_TOKEN, BenchProgram, printTable, until } from './program';
 import { measurePeer, measureTraps } from './traps';
+import { postByWrk, type Posts } from './wrk';
 
-const CONNECTIONS = 32;
 const WARM_UP_SECONDS = 2;
 /** Of the warm-up, where all are to be new afterwards; a thousand are seen again. */
 const OTHER_KEYS = 500_000_000;
@@ -37,7 +34,8 @@ async function main(): Promise<void> {
   const rows: Row[] = [];
   if (wanted.has('posts')) {
     for (const batch of values.batches.split(',').map(Number)) {
-      for (const mode of values.modes.split(',')) rows.push(...(await compare(folder, batch, mode, seconds)));
+      for (const mode of values.modes.split(',') as Posts['mode'][])
+        rows.push(...(await compare(batch, mode, seconds)));
     }
   }
   if (wanted.has('traps')) rows.push(...(await traps(folder)));
@@ -119,7 +117,7 @@ async function labels(): Promise<Row> {
   };
 }
 
-async function compare(folder: string, batch: number, mode: string, seconds: number): Promise<Row[]> {
+async function compare(batch: number, mode: Posts['mode'], seconds: number): Promise<Row[]> {
   // Many small requests share commits best in one process; the reading of large ones is worth another core.
   const processes = batch < 10 ? '1' : '2';
   const program = await BenchProgram.start({ MONSCALE_API_PROCESSES: processes });
@@ -129,9 +127,10 @@ async function compare(folder: string, batch: number, mode: string, seconds: num
       metrics: { outage: { type: 'alert', params: { match: { alertname: 'NotThisOne' } } } },
       condition: 'outage == 1',
     });
-    wrk(folder, program, batch, mode, WARM_UP_SECONDS, mode === 'uniq' ? OTHER_KEYS : 0);
+    const warmUp = { seconds: WARM_UP_SECONDS, after: mode === 'uniq' ? OTHER_KEYS : 0 };
+    postByWrk(program.url, ADMIN_TOKEN, { batch, mode, ...warmUp });
     const before = program.usage();
-    const line = wrk(folder, program, batch, mode, seconds);
+    const line = postByWrk(program.url, ADMIN_TOKEN, { batch, mode, seconds });
     const after = program.usage();
     const stored = await storedAlerts(program);
     const pss = after.program.pssMb + after.postgres.pssMb + after.redis.pssMb;
@@ -172,27 +171,6 @@ async function compare(folder: string, batch: number, mode: string, seconds: num
   } finally {
     await program.stop();
   }
-}
-
-/** The peers' script, with our token. @param after the number of its first key, less 1 */
-function wrk(
-  folder: string,
-  { url }: BenchProgram,
-  batch: number,
-  mode: string,
-  seconds: number,
-  after = 0,
-): string {
-  const script = join(folder, 'monscale-post.lua');
-  const theirs = readFileSync(join(folder, 'alertmanager', 'post.lua'), 'utf8');
-  const ours = theirs.replaceAll('"/api/v2/alerts"', `"/api/v2/alerts?token=${ADMIN_TOKEN}"`);
-  writeFileSync(script, ours.replace('local n=0', `local n=${after}`));
-  const { stdout } = spawnSync(
-    'wrk',
-    ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '-s', script, '--timeout', '10s', '--latency', url],
-    { env: { ...process.env, BATCH: String(batch), MODE: mode }, encoding: 'utf8' },
-  );
-  return stdout;
 }
 
 async function storedAlerts(program: BenchProgram): Promise<number> {

@@ -47,11 +47,7 @@ async function main(): Promise<void> {
 
 /** 100 objects of each agent every second; a service has as many metrics as it asks objects. */
 async function dense(seconds: number): Promise<Row[]> {
-  const line = runPeer(
-    'prometheus/bench_a_snmp.sh',
-    [AGENTS, 100, 'walk', seconds],
-    ['prometheus', 'prometheus-snmp-exporter'],
-  );
+  const line = denseByPeer(seconds);
   const ours = await polls({ services: AGENTS, metrics: 100, interval: 1, seconds });
   return [
     ...peerRow('dense: snmp_exporter and Prometheus', line),
@@ -61,10 +57,7 @@ async function dense(seconds: number): Promise<Row[]> {
 
 /** 10 objects of each agent every second. */
 async function sparse(seconds: number): Promise<Row[]> {
-  const folder = peersFolder();
-  if (folder !== undefined) spawnSync('bash', [join(folder, 'zabbix/setup.sh')], { stdio: 'ignore' });
-  const pollers = 60;
-  const line = runPeer('zabbix/bench_a_snmp.sh', [AGENTS, 10, 1, pollers, seconds], ['zabbix_server']);
+  const line = sparseByPeer(seconds);
   const one = await polls({ services: AGENTS, metrics: 10, interval: 1, seconds });
   const ten = await polls({ services: 10 * AGENTS, metrics: 1, interval: 1, seconds });
   return [
@@ -72,6 +65,43 @@ async function sparse(seconds: number): Promise<Row[]> {
     rowOf('sparse: monscale, 1,000 services of 10', one),
     rowOf('sparse: monscale, 10,000 services of 1', ten),
   ];
+}
+
+const denseByPeer = (seconds: number): string | undefined =>
+  runPeer(
+    'prometheus/bench_a_snmp.sh',
+    [AGENTS, 100, 'walk', seconds],
+    ['prometheus', 'prometheus-snmp-exporter'],
+  );
+
+const ZABBIX_POLLERS = 60;
+
+function sparseByPeer(seconds: number): string | undefined {
+  spawnSync('bash', [join(peersFolder(), 'zabbix/setup.sh')], { stdio: 'ignore' });
+  return runPeer('zabbix/bench_a_snmp.sh', [AGENTS, 10, 1, ZABBIX_POLLERS, seconds], ['zabbix_server']);
+}
+
+/** CPU seconds per 1,000 values; undefined where a peer can't be run. */
+export interface ComparedPolls {
+  /** 10 objects of each agent every second: services of one object, of ten, and Zabbix. */
+  sparse: { ofOne: number; ofTen: number; peer: number | undefined };
+  /** 100 objects of each: snmp_exporter and Prometheus. */
+  dense: { ours: number; peer: number | undefined };
+}
+
+/** Polls the same agents by this program and by its peers, in turn. Prints its tables. */
+export async function comparePolls(seconds: number): Promise<ComparedPolls> {
+  const cost = (line: string | undefined) => figureIn(line, 'cpu_s/1000values');
+  const ours = async (services: number, metrics: number) =>
+    (await polls({ services, metrics, interval: 1, seconds })).cpuPerThousand;
+  return {
+    sparse: {
+      peer: cost(sparseByPeer(seconds)),
+      ofOne: await ours(10 * AGENTS, 1),
+      ofTen: await ours(AGENTS, 10),
+    },
+    dense: { peer: cost(denseByPeer(seconds)), ours: await ours(AGENTS, 100) },
+  };
 }
 
 async function many(): Promise<Row> {
@@ -134,4 +164,4 @@ function textOf({ perSecond, done, cpuPerThousand, cores, pssMb }: Row): string 
   ].join(' | ');
 }
 
-void main();
+if (require.main === module) void main();

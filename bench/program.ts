@@ -19,18 +19,38 @@ export class BenchProgram {
   private constructor(
     private readonly folder: string,
     private readonly servers: EmbeddedServers,
-    private readonly child: ChildProcess,
-    readonly url: string,
+    private readonly port: number,
+    private readonly env: NodeJS.ProcessEnv,
     readonly sql: Client,
-    readonly databaseUrl: string,
   ) {}
+
+  private child!: ChildProcess;
 
   static async start(env: NodeJS.ProcessEnv = {}): Promise<BenchProgram> {
     if (!existsSync(MAIN)) throw new Error('build first: npm run build');
     const folder = mkdtempSync(join(tmpdir(), 'monscale-bench-'));
     const servers = await startEmbeddedServers(folder, () => {}, { postgres: installedPostgres() });
-    const port = await testPort();
-    const child = spawn(
+    const sql = new Client({ connectionString: servers.databaseUrl });
+    await sql.connect();
+    const { rows } = await sql.query<{ server_version: string }>('SHOW server_version');
+    console.log(`\nPostgreSQL ${rows[0]!.server_version}`);
+    const program = new BenchProgram(folder, servers, await testPort(), env, sql);
+    await program.run();
+    return program;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get databaseUrl(): string {
+    return this.servers.databaseUrl;
+  }
+
+  /** Starts it, and waits until it is ready. */
+  private async run(): Promise<void> {
+    const { servers, folder, port, env } = this;
+    this.child = spawn(
       process.execPath,
       [...(process.env.BENCH_NODE_OPTIONS?.split(' ') ?? []), '--enable-source-maps', MAIN],
       {
@@ -51,20 +71,13 @@ export class BenchProgram {
         stdio: ['ignore', 'inherit', 'inherit'],
       },
     );
-    const sql = new Client({ connectionString: servers.databaseUrl });
-    await sql.connect();
-    const { rows } = await sql.query<{ server_version: string }>('SHOW server_version');
-    console.log(`\nPostgreSQL ${rows[0]!.server_version}`);
-    const program = new BenchProgram(
-      folder,
-      servers,
-      child,
-      `http://127.0.0.1:${port}`,
-      sql,
-      servers.databaseUrl,
-    );
-    await program.untilReady();
-    return program;
+    await this.untilReady();
+  }
+
+  /** Ends the program, not its servers, and starts it anew. */
+  async restart(): Promise<void> {
+    await this.end();
+    await this.run();
   }
 
   private async untilReady(): Promise<void> {
@@ -81,10 +94,18 @@ export class BenchProgram {
 
   /** By the same client as the peers' harness (`lat.js`): connections that stay, and 8 of them. */
   post<T>(path: string, body: unknown): Promise<T> {
+    return this.send('POST', path, body);
+  }
+
+  patch<T>(path: string, body: unknown): Promise<T> {
+    return this.send('PATCH', path, body);
+  }
+
+  private send<T>(method: string, path: string, body: unknown): Promise<T> {
     const text = JSON.stringify(body);
     return new Promise((resolve, reject) => {
       const request = http.request(`${this.url}${path}`, {
-        method: 'POST',
+        method,
         agent: this.agent,
         headers: {
           authorization: `Bearer ${ADMIN_TOKEN}`,
@@ -143,6 +164,18 @@ export class BenchProgram {
     return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 
+  /** CPU seconds of the program, PostgreSQL and Redis since it was started. */
+  cpuSeconds(): number {
+    const { program, postgres, redis } = this.usage();
+    return program.cpuSeconds + postgres.cpuSeconds + redis.cpuSeconds;
+  }
+
+  /** Proportional set size of the program, PostgreSQL and Redis, MB. */
+  pssMb(): number {
+    const { program, postgres, redis } = this.usage();
+    return program.pssMb + postgres.pssMb + redis.pssMb;
+  }
+
   /** Of the program, of PostgreSQL and of Redis. */
   usage(): { program: Usage; postgres: Usage; redis: Usage } {
     return {
@@ -155,13 +188,16 @@ export class BenchProgram {
   async stop(): Promise<void> {
     this.agent.destroy();
     await this.sql.end();
-    if (this.child.exitCode === null) {
-      const ended = new Promise((resolve) => this.child.once('exit', resolve));
-      this.child.kill('SIGTERM');
-      await ended;
-    }
+    await this.end();
     await this.servers.stop();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private async end(): Promise<void> {
+    if (this.child.exitCode !== null) return;
+    const ended = new Promise((resolve) => this.child.once('exit', resolve));
+    this.child.kill('SIGTERM');
+    await ended;
   }
 }
 
