@@ -11,7 +11,7 @@ export interface ApprovalQuestion {
   until: Date;
   /** Sentence beside the question, such as why nothing was done. */
   problem?: string;
-  /** Where to sign in, when a link alone does not do. */
+  /** Address to sign in at, when a link alone does not do. */
   signIn?: string;
 }
 

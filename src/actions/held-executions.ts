@@ -13,7 +13,7 @@ import type { ExecutionStatus } from './execution';
 
 /** Largest number of held executions that go on at once. */
 const AT_ONCE = 10_000;
-/** Of those, largest number that scale: nodes are counted again for each. */
+/** Largest number of them that scale: nodes are counted again for each. */
 const SCALING_AT_ONCE = 500;
 /** Largest number that an answer shows one by one. */
 const SHOWN = 500;
@@ -51,7 +51,7 @@ export interface Resumption {
   total: number;
   /** Number that go on; of a dry run, that would. */
   resumed: number;
-  /** Those that would scale otherwise than they say: they say now what they would do, and stay held. */
+  /** Executions that would scale otherwise than they say: they say now what they would do, and stay held. */
   changed: { id: string; detail: string }[];
   /** The oldest of them, as they were held. */
   items: HeldExecution[];

@@ -33,7 +33,7 @@ export interface Failure {
 
 export interface BulkResult {
   matched: number;
-  /** Those that are now as asked for, also if they were before. */
+  /** Number of definitions that are now as asked for, also if they were before. */
   succeeded: number;
   failed: Failure[];
 }

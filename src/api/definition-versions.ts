@@ -22,7 +22,7 @@ export interface StoredVersion {
   /** Null for what was there before versions were kept. */
   actor: string | null;
   via: string | null;
-  /** Its columns; secrets are encrypted. */
+  /** Columns of the definition; secrets are encrypted. */
   definition: Record<string, unknown>;
   names: Record<string, string>;
   /** True when the definition is gone. */

@@ -69,7 +69,7 @@ class Container {
   private readonly items: unknown[] = [];
   private readonly fields: Record<string, unknown> = {};
   private names = 0;
-  /** Where the unparsed rest begins; `memberFrom` is where the current member begins. */
+  /** Offset at which the unparsed rest begins; `memberFrom` is where the current member begins. */
   private restFrom: number;
   private memberFrom: number;
   /** True when the last member was parsed on its own: a comma or the end must follow. */

@@ -71,7 +71,7 @@ export interface Config {
   readonly auditRetentionDays: number;
   readonly logLevel: string;
   readonly logFormat: 'json' | 'text';
-  /** Where traces are sent to; undefined where nothing is traced. */
+  /** Receiver of traces; undefined where nothing is traced. */
   readonly tracing?: TracingConfig;
   /** Variables that look like ours and are not known, probably misspelt. */
   readonly unknownVariables: readonly string[];

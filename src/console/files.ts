@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 
-/** Where the build lies, from where this file is compiled to. */
+/** Folder of the build, from where this file is compiled to. */
 const BUILT = join(__dirname, '..', '..', 'console');
 
 const TYPES: Record<string, string> = {

@@ -19,7 +19,7 @@ export interface AuditEntry {
   action: string;
   /** Thing it was done to: its type in the singular, its id and its name, as far as it has them. */
   object: { type: string; id?: string; name?: string };
-  /** By default `succeeded`. `failed` is tried in vain, `refused` is not allowed. */
+  /** Outcome, by default `succeeded`. `failed` is tried in vain, `refused` is not allowed. */
   outcome?: Outcome;
   /** Differences that it made, as the API shows them: secrets masked. */
   changes?: readonly Change[];

@@ -47,7 +47,7 @@ interface UserRow {
 export class Whoami {
   constructor(private readonly database: Database) {}
 
-  /** Of tokens: their maker, with the rights of the token. */
+  /** Returns the person of a session; of a token its maker, with the rights of the token. */
   async of(caller: Caller): Promise<Shown> {
     const user = caller.userId === undefined ? undefined : await this.find(caller.userId);
     const shown = user === undefined ? { name: caller.actor, groups: [] } : shownUser(user);

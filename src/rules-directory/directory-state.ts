@@ -45,7 +45,7 @@ export type Calm = 'applied' | 'empty' | 'waiting';
 /** The lease of the rules directory, by which one process at a time applies it, and what came of that. */
 @Injectable()
 export class DirectoryStates {
-  /** This process. */
+  /** Id of this process. */
   private readonly id = newId();
 
   constructor(private readonly database: Database) {}

@@ -23,7 +23,7 @@ const COMPARE_MS = 5_000;
 const READ_MS = 30_000;
 const LOGGED_AT_MOST = 10;
 
-/** In whose name files are applied. */
+/** Caller in whose name files are applied. */
 const RULES_DIRECTORY: Caller = {
   actor: 'rules directory',
   via: 'program',

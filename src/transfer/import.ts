@@ -34,7 +34,7 @@ export interface Plan {
   errors: FieldError[];
   /** Definitions that the document no longer has, and that were deleted; where that was asked for. */
   deleted?: Pruned['deleted'];
-  /** Those that stay, since they are in use. */
+  /** Definitions that stay, since they are in use. */
   kept?: Pruned['kept'];
   /** Definitions that were left out, since they can't be taken or use one that was left out. */
   skipped?: Skipped[];
@@ -53,7 +53,7 @@ export interface ImportOptions {
   dryRun: boolean;
   /** True to leave out wrong definitions and those that use them; else one error refuses the whole document. */
   skip: boolean;
-  /** For whom it is imported; undefined for a person, who owns nothing by it. */
+  /** Owner for whom it is imported; undefined for a person, who owns nothing by it. */
   owner?: Owner;
 }
 

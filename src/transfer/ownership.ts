@@ -9,7 +9,7 @@ import { FILES, manage, managedBy, unmanage, type Managed } from '../database/ma
 import { SECTION_NAMES, SECTIONS, type Kind, type Section } from './document';
 import { Rooms } from './rooms';
 
-/** For whom a document is imported, and what becomes of what it no longer has. */
+/** Owner for whom a document is imported, and what becomes of what it no longer has. */
 export interface Owner {
   /** Manager of what the import makes: `files`, or `apply:<set>`. */
   manager: string;
@@ -22,7 +22,7 @@ export interface Owner {
 /** What became of definitions that a document no longer has. */
 export interface Pruned {
   deleted: { kind: Kind; name: string }[];
-  /** Those that are still in use, by whom; services of them are disabled. */
+  /** Definitions that are still in use, by whom; services of them are disabled. */
   kept: { kind: Kind; name: string; detail: string }[];
 }
 

@@ -8,7 +8,7 @@ export type TriggerEntry = LedgerEntry & { trigger: EntryTrigger };
 
 export const hasTrigger = (entry: LedgerEntry): entry is TriggerEntry => entry.trigger !== undefined;
 
-/** Only a breach scales: other triggers tell of it. */
+/** Scaling is for a breach alone: other triggers tell of it. */
 const ofBreach = <V>({ trigger }: TriggerEntry, value: V | undefined): V | null =>
   trigger.kind === 'breach' ? (value ?? null) : null;
 

@@ -35,7 +35,7 @@ export const setupQuery = queryOptions({
   refetchInterval: false,
 });
 
-/** Also the sign of life of the server, so it is asked all the time. */
+/** Query that is the sign of life of the server, too: it is asked all the time. */
 export const killSwitchQuery = queryOptions({
   queryKey: ['kill-switch'],
   queryFn: () => answer<KillSwitch>(client.GET('/api/v1/kill-switch')),

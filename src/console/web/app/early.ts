@@ -28,7 +28,7 @@ const READ: Record<string, readonly string[]> = {
 /** Pages for who is not signed in: what is below needs a session. */
 const OUTSIDE = /^\/(?:login|setup)$/;
 
-/** Where the browser notes that somebody is signed in: what is read before that is known is refused. */
+/** Key under which the browser notes that somebody is signed in: what is read before that is known is refused. */
 const SIGNED_IN = `monscale-signed-in${BASE}`;
 
 const asked = new Map<string, Promise<Response>>();

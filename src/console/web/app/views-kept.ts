@@ -1,6 +1,6 @@
 export interface SavedView {
   name: string;
-  /** As in the URL, with its question mark; empty for all of the list. */
+  /** Filters as in the URL, with its question mark; empty for all of the list. */
   search: string;
 }
 

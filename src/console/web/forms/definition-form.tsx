@@ -29,7 +29,7 @@ interface DefinitionFormProps<T> {
   /** What is stored, of one that is there. */
   stored?: StoredVersion;
   onSaved: (made: T) => unknown;
-  /** Where "Cancel" leads. */
+  /** Page to which "Cancel" leads. */
   cancelTo: string;
   children: (draft: Draft) => ReactNode;
 }

@@ -68,7 +68,7 @@ export function SchemaField(props: FieldProps) {
   return <Plain {...props} />;
 }
 
-/** Where nothing is typed there is no hint of what to type. */
+/** No hint of what to type stands where nothing is typed. */
 const withoutHint = <T extends { placeholder?: string }>({ placeholder: _, ...input }: T) => input;
 
 /** Longest text that is a line. */

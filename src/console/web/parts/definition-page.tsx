@@ -11,7 +11,7 @@ import { Failure, Page, Waiting } from './page';
 
 interface FoundProps<T> {
   kind: Kind;
-  /** Its name or id, from the path. */
+  /** Name or id of the definition, from the path. */
   name: string;
   /** Word for one of it: "action". */
   what: string;

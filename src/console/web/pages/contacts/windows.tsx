@@ -9,7 +9,7 @@ import { Section } from '../../parts/section';
 import { Span, useNow } from '../../parts/time';
 
 interface WindowsProps {
-  /** As it would be sent; undefined: none. */
+  /** Schedule as it would be sent; undefined: none. */
   schedule: object | undefined;
   /** How many windows are shown. */
   atMost?: number;

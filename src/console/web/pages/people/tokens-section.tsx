@@ -17,7 +17,7 @@ import { RightsFields } from './rights-fields';
 
 interface TokensSectionProps {
   title: string;
-  /** Where tokens of others are among them. */
+  /** True where tokens of others are among them. */
   showsMaker?: boolean;
 }
 

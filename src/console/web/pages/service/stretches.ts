@@ -2,7 +2,7 @@ import type { Decision } from '../../api/shapes';
 
 export interface Stretch {
   decision: Decision;
-  /** Where it begins and ends, as a part of the range: 0 to 1. */
+  /** Beginning and end, as a part of the range: 0 to 1. */
   start: number;
   end: number;
 }

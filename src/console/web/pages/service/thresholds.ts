@@ -1,9 +1,9 @@
 /** Lines of a chart: the numbers that a condition compares a metric with. */
 export interface Threshold {
   value: number;
-  /** As it stands in the condition: `cpu > 80`. */
+  /** Comparison as it stands in the condition: `cpu > 80`. */
   text: string;
-  /** Where the number stands in the condition, each time the metric is compared with it. */
+  /** Places of the number in the condition, each time the metric is compared with it. */
   places: readonly (readonly [start: number, end: number])[];
 }
 

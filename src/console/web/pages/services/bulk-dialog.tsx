@@ -14,7 +14,7 @@ interface BulkDialogProps {
   deed: Deed;
   select: BulkSelect;
   onClose: () => void;
-  /** It is done, whatever came of it. */
+  /** Called when the change is done, whatever came of it. */
   onDone: () => void;
 }
 

@@ -16,7 +16,7 @@ export interface Selection {
 const NOTHING: ReadonlySet<string> = new Set();
 
 interface Chosen {
-  /** Of the filters under which it was chosen. */
+  /** Query of the filters under which it was chosen. */
   key: string;
   ids: ReadonlySet<string>;
   isAll: boolean;

@@ -3,7 +3,7 @@ import type { Silence, TimeWindow } from '../../api/shapes';
 import type { Zone } from '../../app/zone';
 
 export interface CalendarDay {
-  /** Its beginning, milliseconds since 1970. */
+  /** Beginning of the day, milliseconds since 1970. */
   start: number;
   windows: { silence: Silence; from: number; to: number }[];
 }

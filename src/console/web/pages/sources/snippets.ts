@@ -1,6 +1,6 @@
 /** What to paste into a sender, by format. */
 export interface Snippet {
-  /** Where it belongs. */
+  /** Place that the snippet belongs in. */
   where: string;
   text: string;
 }
