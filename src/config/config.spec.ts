@@ -50,8 +50,8 @@ test('every mistake is reported at once, by the name of its variable', () => {
   });
   expect(mistakes).toEqual([
     expect.stringMatching(/MONSCALE_ROLE.*"wroker".*api, scheduler, worker, trap/),
-    expect.stringContaining('MONSCALE_SECRET_KEY'),
     expect.stringContaining('MONSCALE_HTTP_PORT'),
+    expect.stringContaining('MONSCALE_SECRET_KEY'),
     expect.stringContaining('MONSCALE_KILL_SWITCH'),
     expect.stringMatching(/MONSCALE_ALLOW_ADDRESSES.*"10\.0\.0\.0\/33"/),
     expect.stringContaining('MONSCALE_SAMPLES_RETENTION_DAYS'),
