@@ -1,9 +1,9 @@
 const { availableParallelism } = require('node:os');
-const jsc = require('./scripts/swc.cjs');
+const { jsc, lazy } = require('./scripts/swc.cjs');
 
 const swc = {
   jsc,
-  module: { type: 'commonjs' },
+  module: { type: 'commonjs', lazy },
   sourceMaps: 'inline',
 };
 

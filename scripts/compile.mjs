@@ -8,13 +8,13 @@ import { transformFile } from '@swc/core';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { programSources, root } from './setup.mjs';
-import jsc from './swc.cjs';
+import swc from './swc.cjs';
 
 const OPTIONS = {
   swcrc: false,
-  jsc,
+  jsc: swc.jsc,
   // What is published as ES modules alone is imported as it is needed.
-  module: { type: 'commonjs', ignoreDynamic: true },
+  module: { type: 'commonjs', ignoreDynamic: true, lazy: swc.lazy },
   sourceMaps: true,
   inlineSourcesContent: false,
 };

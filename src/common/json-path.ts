@@ -8,6 +8,7 @@ import {
 import type { RE2JS } from 're2js';
 import { messageOf } from './errors';
 import { expressionOf, sizeProblem } from './expressions';
+import { lazily } from './lazily';
 import { plainNumber } from './plain-number';
 
 const MAX_LENGTH = 500;
@@ -16,25 +17,28 @@ const MAX_COMPILED = 1_000;
 /** Largest number of comparisons, functions, `&&` and `||` in a filter. */
 const MAX_TESTS = 20;
 
-const environment = new JSONPathEnvironment({ maxRecursionDepth: MAX_DEPTH });
-// By RE2: matched in linear time, whatever the expression. Its syntax holds that of I-Regexp (RFC 9485).
-for (const [name, fits] of [
-  ['match', (pattern: RE2JS, text: string) => pattern.matches(text)],
-  ['search', (pattern: RE2JS, text: string) => pattern.matcher(text).find()],
-] as const) {
-  environment.functionRegister.set(name, {
-    argTypes: [FunctionExpressionType.ValueType, FunctionExpressionType.ValueType],
-    returnType: FunctionExpressionType.LogicalType,
-    call: (text: unknown, expression: unknown) => {
-      if (typeof text !== 'string' || typeof expression !== 'string') return false;
-      try {
-        return fits(expressionOf(expression), text);
-      } catch {
-        return false; // RFC 9535, 2.4.6: an expression that is none matches nothing.
-      }
-    },
-  });
-}
+const environment = lazily(() => {
+  const made = new JSONPathEnvironment({ maxRecursionDepth: MAX_DEPTH });
+  // By RE2: matched in linear time, whatever the expression. Its syntax holds that of I-Regexp (RFC 9485).
+  for (const [name, fits] of [
+    ['match', (pattern: RE2JS, text: string) => pattern.matches(text)],
+    ['search', (pattern: RE2JS, text: string) => pattern.matcher(text).find()],
+  ] as const) {
+    made.functionRegister.set(name, {
+      argTypes: [FunctionExpressionType.ValueType, FunctionExpressionType.ValueType],
+      returnType: FunctionExpressionType.LogicalType,
+      call: (text: unknown, expression: unknown) => {
+        if (typeof text !== 'string' || typeof expression !== 'string') return false;
+        try {
+          return fits(expressionOf(expression), text);
+        } catch {
+          return false; // RFC 9535, 2.4.6: an expression that is none matches nothing.
+        }
+      },
+    });
+  }
+  return made;
+});
 
 const compiled = new Map<string, JSONPathQuery>();
 
@@ -42,7 +46,7 @@ const compiled = new Map<string, JSONPathQuery>();
 export function jsonPathProblem(path: string): string | undefined {
   if (path.length > MAX_LENGTH) return `must have at most ${MAX_LENGTH} characters`;
   try {
-    return costProblem(environment.compile(path));
+    return costProblem(environment().compile(path));
   } catch (error) {
     return `is not a valid JSONPath: ${messageOf(error)}`;
   }
@@ -103,7 +107,7 @@ export const isStraight = (path: string): boolean => queryOf(path).singularQuery
 function queryOf(path: string): JSONPathQuery {
   const known = compiled.get(path);
   if (known !== undefined) return known;
-  const query = environment.compile(path);
+  const query = environment().compile(path);
   if (compiled.size >= MAX_COMPILED) compiled.clear();
   compiled.set(path, query);
   return query;
@@ -157,7 +161,7 @@ function largeProblem(pattern: string): string | undefined {
   }
 }
 
-const TESTS = [jsonpath.expressions.InfixExpression, jsonpath.expressions.FunctionExtension];
+const tests = lazily(() => [jsonpath.expressions.InfixExpression, jsonpath.expressions.FunctionExtension]);
 
 function count(
   part: unknown,
@@ -167,7 +171,7 @@ function count(
   if (Array.isArray(part)) return part.forEach((one) => count(one, counts));
   if (part instanceof jsonpath.selectors.FilterSelector) counts.filters++;
   if (part instanceof jsonpath.expressions.RootQuery && !part.path.singularQuery()) counts.scans++;
-  if (TESTS.some((test) => part instanceof test)) counts.tests++;
+  if (tests().some((test) => part instanceof test)) counts.tests++;
   if (part instanceof jsonpath.JSONPathSegment && String(part).startsWith('..')) counts.descents++;
   for (const [key, inner] of Object.entries(part)) {
     if (key === 'selectors' && (inner as unknown[]).length > 1) counts.unions++;

@@ -1,4 +1,5 @@
 import { Liquid, type Template } from 'liquidjs';
+import { lazily } from './lazily';
 
 /**
  * Place in which the output of a Liquid template stands. Templates are rendered over a trigger's variables; their
@@ -31,21 +32,24 @@ export const LONG_RUN: RenderLimits = { renderLimit: 1_000, memoryLimit: 10_000_
 /** Template that exceeds the limits it was rendered with. */
 export class TemplateLimit extends Error {}
 
-const engines = Object.fromEntries(
-  (Object.keys(ESCAPES) as TemplateMode[]).map((mode) => [
-    mode,
-    // No file system: a template is one text and can't include another.
-    new Liquid({
-      outputEscape: ESCAPES[mode],
-      relativeReference: false,
-      templates: {},
-      ownPropertyOnly: true,
-      strictFilters: true,
-      parseLimit: 100_000,
-      ...AT_ONCE,
-    }),
-  ]),
-) as Record<TemplateMode, Liquid>;
+const engines = lazily(
+  () =>
+    Object.fromEntries(
+      (Object.keys(ESCAPES) as TemplateMode[]).map((mode) => [
+        mode,
+        // No file system: a template is one text and can't include another.
+        new Liquid({
+          outputEscape: ESCAPES[mode],
+          relativeReference: false,
+          templates: {},
+          ownPropertyOnly: true,
+          strictFilters: true,
+          parseLimit: 100_000,
+          ...AT_ONCE,
+        }),
+      ]),
+    ) as Record<TemplateMode, Liquid>,
+);
 
 /** Largest number of parsed templates that are kept; when it is reached, all are dropped and parsed again as needed. */
 const PARSED_AT_MOST = 1_000;
@@ -56,7 +60,7 @@ function parse(template: string, mode: TemplateMode, limits: RenderLimits): Temp
   const known = parsed.get(key);
   if (known !== undefined) return known;
   if (limits !== LONG_RUN && partsOf(template) > PARTS_AT_MOST) throw new TemplateLimit('it has many parts');
-  const fresh = engines[mode].parse(template);
+  const fresh = engines()[mode].parse(template);
   if (parsed.size >= PARSED_AT_MOST) parsed.clear();
   parsed.set(key, fresh);
   return fresh;
@@ -77,7 +81,7 @@ export function templateProblem(text: string, mode: TemplateMode): string | unde
   if (parts > PARTS_AT_MOST)
     return `has ${parts} values, tags and filters; at most ${PARTS_AT_MOST} are allowed`;
   try {
-    engines[mode].parse(text);
+    engines()[mode].parse(text);
     if (mode === 'json' && TWICE.test(text))
       return 'writes a value as JSON twice: what stands in {{ }} is written as JSON here, so leave the filter json out';
     return undefined;
@@ -101,7 +105,7 @@ export function renderTemplate(
   if (typeof template === 'number') return String(template);
   if (!template.includes('{')) return template;
   try {
-    return engines[mode].renderSync(parse(template, mode, limits), variables, limits) as string;
+    return engines()[mode].renderSync(parse(template, mode, limits), variables, limits) as string;
   } catch (error) {
     const { message } = error as Error;
     if (/^(?:template render|memory alloc) limit exceeded/.test(message)) throw new TemplateLimit(message);

@@ -77,19 +77,25 @@ function evaluator(program: (values: Values) => unknown): Condition {
 
 const onlyOwn = (values: Values): Values => Object.assign(Object.create(null) as object, values);
 
-/** Environment that all conditions have in common, built once; each condition adds its metrics to a copy. */
-const COMMON = new Environment({ limits: LIMITS });
-COMMON.registerOperator('double % double', (a: number, b: number) => a % b);
-COMMON.registerFunction('abs(double): double', Math.abs);
-for (let count = 2; count <= LIMITS.maxCallArguments; count++) {
-  const numbers = Array(count).fill('double').join(', ');
-  COMMON.registerFunction(`min(${numbers}): double`, Math.min);
-  COMMON.registerFunction(`max(${numbers}): double`, Math.max);
+/** Environment that all conditions have in common, built for the first; each condition adds its metrics to a copy. */
+let common: Environment | undefined;
+
+function commonEnvironment(): Environment {
+  const env = new Environment({ limits: LIMITS });
+  env.registerOperator('double % double', (a: number, b: number) => a % b);
+  env.registerFunction('abs(double): double', Math.abs);
+  for (let count = 2; count <= LIMITS.maxCallArguments; count++) {
+    const numbers = Array(count).fill('double').join(', ');
+    env.registerFunction(`min(${numbers}): double`, Math.min);
+    env.registerFunction(`max(${numbers}): double`, Math.max);
+  }
+  env.registerFunction('isMissing(ast): bool', isMissing);
+  return env;
 }
-COMMON.registerFunction('isMissing(ast): bool', isMissing);
 
 function environment(metrics: readonly string[]): Environment {
-  const env = COMMON.clone();
+  common ??= commonEnvironment();
+  const env = common.clone();
   for (const name of metrics) env.registerVariable(name, 'double');
   return env;
 }

@@ -1,19 +1,23 @@
 /** Reader of answers of the SOAP API of CloudForms 3.0. See `soap.ts`. */
 import { XMLParser } from 'fast-xml-parser';
+import { lazily } from '../../common/lazily';
 
 /** Node of an answer: a text, or an element with its attributes (`@type`, `@nil`) and children. */
 export type SoapNode = string | { [name: string]: SoapNode | SoapNode[] | undefined };
 
-const parser = new XMLParser({
-  ignoreAttributes: false,
-  attributeNamePrefix: '@',
-  removeNSPrefix: true,
-  parseTagValue: false,
-  parseAttributeValue: false,
-  // Characters by number (&#13;) count among these.
-  htmlEntities: true,
-  isArray: (name) => name === 'item',
-});
+const parser = lazily(
+  () =>
+    new XMLParser({
+      ignoreAttributes: false,
+      attributeNamePrefix: '@',
+      removeNSPrefix: true,
+      parseTagValue: false,
+      parseAttributeValue: false,
+      // Characters by number (&#13;) count among these.
+      htmlEntities: true,
+      isArray: (name) => name === 'item',
+    }),
+);
 
 /** Answer to an operation: its result, or a fault. */
 export interface SoapAnswer<R = SoapNode> {
@@ -40,7 +44,7 @@ export function answerIn(body: Uint8Array, operation: string): SoapAnswer {
 function bodyIn(body: Uint8Array): SoapNode | undefined {
   try {
     const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString();
-    return childOf(childOf(parser.parse(text, true) as SoapNode, 'Envelope'), 'Body');
+    return childOf(childOf(parser().parse(text, true) as SoapNode, 'Envelope'), 'Body');
   } catch {
     return undefined;
   }

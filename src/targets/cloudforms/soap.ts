@@ -5,6 +5,7 @@
  * elements without `xsi:type`, answers 500 without the header SOAPAction, and sends its faults with status 200.
  */
 import { XMLBuilder } from 'fast-xml-parser';
+import { lazily } from '../../common/lazily';
 import { answerIn, type SoapAnswer, type SoapNode } from './soap-answer';
 import type { HttpAnswer } from '../http/http-call';
 import { Permanent, Retryable } from '../outcomes';
@@ -28,7 +29,7 @@ export type Part = string | { type: string; members: Record<string, string> };
 /** Error of an operation that this version of CloudForms does not have: nothing was done. */
 export class NoSuchOperation extends Permanent {}
 
-const builder = new XMLBuilder({ ignoreAttributes: false, attributeNamePrefix: '@' });
+const builder = lazily(() => new XMLBuilder({ ignoreAttributes: false, attributeNamePrefix: '@' }));
 /**
  * Calls an operation.
  *
@@ -100,7 +101,7 @@ function envelopeOf(operation: string, parts: Record<string, Part>): string {
       },
     },
   };
-  return `<?xml version="1.0" encoding="UTF-8"?>\n${builder.build({ 'soapenv:Envelope': envelope })}`;
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${builder().build({ 'soapenv:Envelope': envelope })}`;
 }
 
 function elementOf(part: Part): object {
