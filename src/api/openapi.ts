@@ -1,6 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import { classesOfFields, jsonSchemaOf } from '../common/fields';
+import { classesOfFields, describeFields, jsonSchemaOf } from '../common/fields';
 import { namedShapes, PROBLEM } from '../common/shapes';
 
 /** Adds `GET /docs` (Swagger UI) and `GET /docs-json`, made from the controllers and the classes of fields. */
@@ -12,7 +12,11 @@ export function describeApi(app: NestFastifyApplication): void {
     .setVersion('1')
     .addBearerAuth()
     .build();
-  SwaggerModule.setup('docs', app, () => withFields(SwaggerModule.createDocument(app, description)), {
+  const document = () => {
+    describeFields();
+    return withFields(SwaggerModule.createDocument(app, description));
+  };
+  SwaggerModule.setup('docs', app, document, {
     jsonDocumentUrl: 'docs-json',
     swaggerOptions: { persistAuthorization: true },
   });

@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import { validateSync, type ValidationError } from 'class-validator';
 import { didYouMean } from './did-you-mean';
 import { InvalidInput, type FieldError } from './errors';
-import { fieldsOf, type Field } from './fields';
+import { fieldsOf, giveRules, type Field } from './fields';
 import { isObject } from './json';
 import { step } from './pointer';
 import { put } from './records';
@@ -131,14 +131,18 @@ function withoutNulls(value: unknown): unknown {
 function wrong(cls: Type<object>, value: object, pointer: string): FieldError[] {
   const given = (field: Field) => (value as Record<string, unknown>)[field.name];
   const fields = fieldsOf(cls).filter((field) => given(field) !== undefined && given(field) !== null);
-  const own = fields.every((field) => field.isRight(given(field)))
-    ? []
-    : validateSync(value, { forbidUnknownValues: false }).flatMap((error) => told(error, pointer));
+  const own = fields.every((field) => field.isRight(given(field))) ? [] : broken(cls, value, pointer);
   const nested = fields.flatMap((field) => {
     if (field.nested === undefined) return NO_ERRORS;
     return [...misshapenItems(field, given(field), pointer), ...below(field, given(field), pointer, wrong)];
   });
   return [...own, ...nested];
+}
+
+/** Returns the errors of the validator. */
+function broken(cls: Type<object>, value: object, pointer: string): FieldError[] {
+  giveRules(cls);
+  return validateSync(value, { forbidUnknownValues: false }).flatMap((error) => told(error, pointer));
 }
 
 function told({ property, constraints = {} }: ValidationError, pointer: string): FieldError[] {

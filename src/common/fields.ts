@@ -94,7 +94,7 @@ function field(
   options: FieldOptions & { secret?: boolean; template?: TemplateMode },
   schema: JsonSchema,
   isRight: (value: unknown) => boolean,
-  validators: PropertyDecorator[],
+  validators: () => PropertyDecorator[],
   nested?: () => Type<object>,
   maxItems?: number,
 ): PropertyDecorator {
@@ -105,12 +105,37 @@ function field(
     Reflect.defineMetadata(FIELDS, [...own, entry], target);
     declared.add(target.constructor as Type<object>);
     // Every field is optional for the validator; `check` asks for the required ones, where defaults are known.
-    applyDecorators(
-      IsOptional(),
-      ...validators,
-      ApiProperty({ ...schema, description: options.description, required: false }),
-    )(target, property);
+    const rule = () => applyDecorators(IsOptional(), ...validators())(target, property);
+    const ruled = rules.get(target);
+    if (ruled === undefined) rules.set(target, [rule]);
+    else ruled.push(rule);
+    descriptions.push(() =>
+      ApiProperty({ ...schema, description: options.description, required: false })(target, property),
+    );
   };
+}
+
+/** Rules that fields have yet to be given, by the prototype of their class: most classes are never asked for them. */
+const rules = new Map<object, (() => void)[]>();
+/** Properties that the description of the API has yet to be given. */
+const descriptions: (() => void)[] = [];
+
+/** Gives the fields of a class their rules, before the validator is asked about an instance of it. */
+export function giveRules(cls: Type<object>): void {
+  for (
+    let target = cls.prototype as object | null;
+    target !== null;
+    target = Object.getPrototypeOf(target) as object | null
+  ) {
+    const ruled = rules.get(target);
+    rules.delete(target);
+    for (const give of ruled ?? []) give();
+  }
+}
+
+/** Gives the description of the API the fields of all classes, before it is made. */
+export function describeFields(): void {
+  for (const describe of descriptions.splice(0)) describe();
 }
 
 /** Declares a text. */
@@ -132,7 +157,7 @@ export function Text(options: TextOptions): PropertyDecorator {
     (!minLength || (minLength === 1 && value.charCodeAt(0) < 0x80)) &&
     (pattern?.test(value) ?? true) &&
     check?.(value) === undefined;
-  return field(options, schema, isRight, [
+  return field(options, schema, isRight, () => [
     IsString({ message: 'must be a text' }),
     MaxLength(maxLength, { message: `must have at most ${maxLength} characters` }),
     ...(minLength
@@ -165,16 +190,16 @@ function textProblem(value: unknown, options: TextOptions): string | undefined {
 
 /** Declares a whole number. */
 export function Whole(options: NumberOptions): PropertyDecorator {
-  return numeric('integer', IsInt({ message: 'must be a whole number' }), options);
+  return numeric('integer', () => IsInt({ message: 'must be a whole number' }), options);
 }
 
 /** Declares a finite number. */
 export function Decimal(options: NumberOptions): PropertyDecorator {
-  const finite = IsNumber({ allowNaN: false, allowInfinity: false }, { message: 'must be a number' });
+  const finite = () => IsNumber({ allowNaN: false, allowInfinity: false }, { message: 'must be a number' });
   return numeric('number', finite, options);
 }
 
-function numeric(type: string, kind: PropertyDecorator, options: NumberOptions): PropertyDecorator {
+function numeric(type: string, kind: () => PropertyDecorator, options: NumberOptions): PropertyDecorator {
   const { minimum, maximum, unit } = options;
   const isKind = type === 'integer' ? Number.isInteger : Number.isFinite;
   const isRight = (value: unknown) =>
@@ -190,8 +215,8 @@ function numeric(type: string, kind: PropertyDecorator, options: NumberOptions):
       ...(unit === undefined ? {} : { 'x-unit': unit }),
     },
     isRight,
-    [
-      kind,
+    () => [
+      kind(),
       ...(minimum === undefined ? [] : [Min(minimum, { message: `must be at least ${minimum}` })]),
       ...(maximum === undefined ? [] : [Max(maximum, { message: `must be at most ${maximum}` })]),
     ],
@@ -200,21 +225,27 @@ function numeric(type: string, kind: PropertyDecorator, options: NumberOptions):
 
 /** Declares a boolean. */
 export function Flag(options: FieldOptions): PropertyDecorator {
-  return field(options, { type: 'boolean' }, (value) => typeof value === 'boolean', [
-    IsBoolean({ message: 'must be true or false' }),
-  ]);
+  return field(
+    options,
+    { type: 'boolean' },
+    (value) => typeof value === 'boolean',
+    () => [IsBoolean({ message: 'must be true or false' })],
+  );
 }
 
 /** Declares one word of a list. */
 export function Choice(words: readonly string[], options: FieldOptions): PropertyDecorator {
-  return field(options, { type: 'string', enum: [...words] }, (value) => words.includes(value as string), [
-    IsIn(words, { message: `must be one of ${words.join(', ')}` }),
-  ]);
+  return field(
+    options,
+    { type: 'string', enum: [...words] },
+    (value) => words.includes(value as string),
+    () => [IsIn(words, { message: `must be one of ${words.join(', ')}` })],
+  );
 }
 
 /** Declares an object with fields of its own; `check` looks at its contents. */
 export function Nested(cls: () => Type<object>, options: FieldOptions): PropertyDecorator {
-  return field(options, {}, isObject, [IsObject({ message: 'must be an object' })], cls);
+  return field(options, {}, isObject, () => [IsObject({ message: 'must be an object' })], cls);
 }
 
 /** Declares a list of objects with fields of their own; `check` looks at the items and their contents. */
@@ -224,7 +255,7 @@ export function ListOf(
 ): PropertyDecorator {
   const { maxItems = 1_000 } = options;
   const isRight = (value: unknown) => Array.isArray(value);
-  const validators = [IsArray({ message: 'must be a list' })];
+  const validators = () => [IsArray({ message: 'must be a list' })];
   return field(options, { maxItems }, isRight, validators, cls, maxItems);
 }
 
@@ -306,7 +337,12 @@ function judged(
   name: string,
   problem: (value: unknown) => string | undefined,
 ): PropertyDecorator {
-  return field(options, schema, (value) => problem(value) === undefined, [problemOf(name, problem)]);
+  return field(
+    options,
+    schema,
+    (value) => problem(value) === undefined,
+    () => [problemOf(name, problem)],
+  );
 }
 
 /** Returns a class-validator rule made of a function that returns the problem as a sentence. */
