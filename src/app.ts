@@ -48,6 +48,13 @@ const SERVER_OPTIONS = {
   requireHostHeader: false,
 };
 
+/** Bodies are checked and answers written by us: Fastify need not load what compiles schemas of routes. */
+const WITHOUT_SCHEMAS = { buildValidator: noSchemas, buildSerializer: noSchemas };
+
+function noSchemas(): never {
+  throw new Error('routes have no schemas of Fastify');
+}
+
 /** Roles that were started and can be drained. */
 export interface Started {
   url: string;
@@ -109,6 +116,7 @@ export async function startApp(
     return503OnClosing: false,
     rewriteUrl: withoutBasePath(config.publicUrl),
     routerOptions: { maxParamLength: 500 },
+    schemaController: { compilersFactory: WITHOUT_SCHEMAS },
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, {
     logger,
