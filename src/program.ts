@@ -7,7 +7,7 @@ import { LineLogger } from './common/logger';
 import { standardOutput } from './common/output';
 import { readConfig, type Config } from './config/config';
 import { KNOWN_SUFFIXES } from './config/variables';
-import { startEmbeddedServers, type EmbeddedServers } from './embedded/embedded-servers';
+import type { EmbeddedServers } from './embedded/embedded-servers';
 import { showSetupUrl } from './people/setup-url';
 import { groupSize, memberConfig, mayListen, ProcessGroup, tellGroup } from './process-group/process-group';
 import { unlessAborted } from './common/unless-aborted';
@@ -70,9 +70,7 @@ export async function startProgram(
   }
 
   const say = (line: string) => logger.log(line, 'Embedded');
-  const embedded = given.embedded
-    ? await startEmbeddedServers(given.dataDir, say, { signal: asked })
-    : undefined;
+  const embedded = given.embedded ? await startServers(given.dataDir, say, asked) : undefined;
   try {
     const setupToken = randomBytes(32).toString('base64url');
     const config = Object.freeze({ ...(embedded ? withEmbedded(given, embedded) : given), setupToken });
@@ -92,6 +90,15 @@ export async function startProgram(
     await embedded?.stop(SERVERS_MS);
     throw error;
   }
+}
+
+async function startServers(
+  dataDir: string,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<EmbeddedServers> {
+  const { startEmbeddedServers } = await import('./embedded/embedded-servers.js');
+  return startEmbeddedServers(dataDir, say, { signal });
 }
 
 /**

@@ -40,7 +40,8 @@ function modulesWith(uploaded: readonly MibModule[]): MibModule[] {
 /** Replaces the uploaded modules, in this process. */
 export async function setUploadedMibs(uploaded: readonly MibModule[]): Promise<void> {
   const turn = ++latest;
-  const made = await inTurns(MibNames.of(modulesWith(uploaded)));
+  // Without any the names are few, and are made for the first that is looked up: most processes look up none.
+  const made = uploaded.length === 0 ? undefined : await inTurns(MibNames.of(modulesWith(uploaded)));
   // Somebody has told of later ones meanwhile.
   if (turn !== latest) return;
   known = made;
