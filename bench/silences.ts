@@ -95,7 +95,7 @@ async function started() {
     MONSCALE_SECRET_KEY: servers.secretKey,
     MONSCALE_DATA_DIR: folder,
   });
-  const app = await NestFactory.createApplicationContext(AppModule.with({ ...config, roles: [] }), {
+  const app = await NestFactory.createApplicationContext(await AppModule.with({ ...config, roles: [] }), {
     logger: ['error'],
   });
   const stop = async () => {

@@ -118,7 +118,7 @@ export async function startApp(
     routerOptions: { maxParamLength: 500 },
     schemaController: { compilersFactory: WITHOUT_SCHEMAS },
   });
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, {
+  const app = await NestFactory.create<NestFastifyApplication>(await AppModule.with(config), adapter, {
     logger,
     abortOnError: false,
     bodyParser: false,

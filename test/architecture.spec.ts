@@ -60,7 +60,10 @@ const MAY_IMPORT: Record<string, string[]> = {
 }; // prettier-ignore
 
 /** The program puts the rooms together and may import them all. */
-const PROGRAM = new Set(['main.ts', 'program.ts', 'app.ts', 'app.module.ts']);
+const PROGRAM = new Set([
+  ...['main.ts', 'program.ts', 'app.ts', 'app.module.ts'],
+  ...['api.role.ts', 'scheduler.role.ts', 'worker.role.ts', 'trap.role.ts', 'role-parts.ts'],
+]);
 
 interface Import {
   file: string;

@@ -1,4 +1,4 @@
-import '../app.module';
+import '../api.role';
 import { validateSync } from 'class-validator';
 import { check } from './check';
 import { classesOfFields, fieldsOf, giveRules } from './fields';
