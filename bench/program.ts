@@ -50,27 +50,23 @@ export class BenchProgram {
   /** Starts it, and waits until it is ready. */
   private async run(): Promise<void> {
     const { servers, folder, port, env } = this;
-    this.child = spawn(
-      process.execPath,
-      [...(process.env.BENCH_NODE_OPTIONS?.split(' ') ?? []), '--enable-source-maps', MAIN],
-      {
-        env: {
-          ...process.env,
-          MONSCALE_HTTP_HOST: '127.0.0.1',
-          MONSCALE_HTTP_PORT: String(port),
-          MONSCALE_TRAP_HOST: '127.0.0.1',
-          MONSCALE_TRAP_PORT: '0',
-          MONSCALE_ADMIN_TOKEN: ADMIN_TOKEN,
-          MONSCALE_DATA_DIR: folder,
-          MONSCALE_SECRET_KEY: servers.secretKey,
-          MONSCALE_LOG_LEVEL: 'warn',
-          DATABASE_URL: servers.databaseUrl,
-          REDIS_URL: servers.redisUrl,
-          ...env,
-        },
-        stdio: ['ignore', 'inherit', 'inherit'],
+    this.child = spawn(process.execPath, [...(process.env.BENCH_NODE_OPTIONS?.split(' ') ?? []), MAIN], {
+      env: {
+        ...process.env,
+        MONSCALE_HTTP_HOST: '127.0.0.1',
+        MONSCALE_HTTP_PORT: String(port),
+        MONSCALE_TRAP_HOST: '127.0.0.1',
+        MONSCALE_TRAP_PORT: '0',
+        MONSCALE_ADMIN_TOKEN: ADMIN_TOKEN,
+        MONSCALE_DATA_DIR: folder,
+        MONSCALE_SECRET_KEY: servers.secretKey,
+        MONSCALE_LOG_LEVEL: 'warn',
+        DATABASE_URL: servers.databaseUrl,
+        REDIS_URL: servers.redisUrl,
+        ...env,
       },
-    );
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
     await this.untilReady();
   }
 

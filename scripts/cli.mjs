@@ -12,5 +12,4 @@ process.chdir(here);
 const settings = join(isCheckout ? root : here, '.env');
 // Variables that are set already win.
 if (existsSync(settings)) process.loadEnvFile(settings);
-process.setSourceMapsEnabled(true);
 await import(pathToFileURL(join(root, 'dist', 'src', 'cli', 'main.js')));

@@ -10,7 +10,6 @@ const PARENT_MS = 1_000;
 await setUp();
 // Variables that are set already win.
 if (existsSync('.env')) process.loadEnvFile('.env');
-process.setSourceMapsEnabled(true);
 endWithNpm();
 // In this very process, so that signals have one receiver.
 await import(pathToFileURL(join(root, 'dist', 'src', 'main.js')));

@@ -1,5 +1,6 @@
 import { messageOf } from './common/errors';
 import { standardError, surviveLostReaders } from './common/output';
+import { nameSources } from './common/source-maps';
 import { onUncaught } from './common/uncaught';
 import { isMember, tellGroup, whenGroupIsGone } from './process-group/process-group';
 import { startMember, startProgram } from './program';
@@ -14,6 +15,7 @@ const FAILED = 1;
 
 /** Reads the environment, starts the roles it names, and drains when asked to stop, even during the start. */
 async function main(): Promise<void> {
+  nameSources();
   surviveLostReaders();
   const asked = new AbortController();
   // Heard all along: what comes twice must not cut the drain short.

@@ -54,11 +54,8 @@ describe('the command line', () => {
         env: { PATH: process.env.PATH, MONSCALE_DATA_DIR: folder, NODE_OPTIONS: quickStart(), ...variables },
         timeout: 20_000,
       };
-      const child = execFile(
-        process.execPath,
-        ['--enable-source-maps', MAIN, ...args],
-        options,
-        (error, out, err) => resolve({ code: error === null ? 0 : Number(error.code), out, err }),
+      const child = execFile(process.execPath, [MAIN, ...args], options, (error, out, err) =>
+        resolve({ code: error === null ? 0 : Number(error.code), out, err }),
       );
       child.stdin?.end(input);
     });

@@ -29,7 +29,7 @@ const here = needsVersion('an image (npm run image -- --try)', BUILT !== undefin
     expect(image.settings).toMatchObject({
       User: '10001:0',
       WorkingDir: '/monscale',
-      Entrypoint: ['node', '--enable-source-maps', '/monscale/dist/src/main.js'],
+      Entrypoint: ['node', '/monscale/dist/src/main.js'],
       ExposedPorts: { '8080/tcp': {}, '9464/tcp': {}, '1162/udp': {} },
       StopSignal: 'SIGTERM',
     });

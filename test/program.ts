@@ -191,7 +191,7 @@ export class MonscaleProcess {
     this.api = new Api(`${this.url}/api/v1`);
     this.root = new Api(this.url);
     const servers = databaseUrl && redisUrl ? { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } : {};
-    this.child = spawn(process.execPath, ['--enable-source-maps', ...command], {
+    this.child = spawn(process.execPath, command, {
       cwd: process.env.TEST_FOLDER ?? tmpdir(),
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {

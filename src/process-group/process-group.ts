@@ -17,7 +17,7 @@ const SOUND_MS = 60_000;
 /**
  * Options of the processes. The larger young generation of V8 is for bursts of alerts, which outlive the default one.
  */
-const NODE_OPTIONS = ['--enable-source-maps', '--max-semi-space-size=64'];
+const NODE_OPTIONS = ['--max-semi-space-size=64'];
 
 type FromMember =
   | { made: true }

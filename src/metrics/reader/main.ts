@@ -7,6 +7,7 @@ import { setMaxListeners } from 'node:events';
 import { writeSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { nameSources } from '../../common/source-maps';
 import { stackOf } from '../../common/stack';
 import { installLookup } from '../../names/lookup';
 import { allowAddresses } from '../../targets/address-guard';
@@ -24,6 +25,8 @@ import {
   type Watched,
 } from './messages';
 import type { TargetProtocol } from './target-protocol';
+
+nameSources();
 
 const BEAT_MS = 100;
 const CLOSE_MS = 100;

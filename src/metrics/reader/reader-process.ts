@@ -76,7 +76,6 @@ export class ReaderProcess {
       env: strangersEnvironment(),
       execArgv: [
         `--max-old-space-size=${HEAP_MB}`,
-        '--enable-source-maps',
         // From its source only in specs.
         ...(MAIN.endsWith('.ts') ? ['-r', '@swc-node/register'] : []),
       ],
