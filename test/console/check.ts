@@ -1,21 +1,24 @@
 /** What is looked at on every page: its heading, axe in both themes, and that a telephone has room for it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import axe from 'axe-core';
-import type { Locator, Page } from 'playwright-core';
+import type { Locator, Page, Request } from 'playwright-core';
 
 const DESK = { width: 1_280, height: 900 };
 const TELEPHONE = { width: 360, height: 740 };
+/** How long nothing is asked for once a page has loaded, and how long that is waited for. */
+const QUIET_MS = 500;
 const LOADS_MS = 1_500;
+const LOOK_MS = 50;
 const LOOKS = 3;
 const BETWEEN_LOOKS_MS = 700;
 
 /** Opens a page and returns what is wrong with it: light on a desk, dark on a telephone. */
 export async function wrongWith(page: Page, path: string, name: string): Promise<string[]> {
   await wear(page, 'light');
-  await page.goto(path);
-  await page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
-  // What it is told of changes by never ends.
-  await page.waitForLoadState('networkidle', { timeout: LOADS_MS }).catch(() => undefined);
+  await loaded(page, async () => {
+    await page.goto(path);
+    await page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
+  });
   const onDesk = await violationsAtRest(page);
   await wear(page, 'dark');
   const onTelephone = await violationsAtRest(page);
@@ -25,6 +28,29 @@ export async function wrongWith(page: Page, path: string, name: string): Promise
     ...onTelephone.map((one) => `${path} on a telephone: ${one}`),
     ...(pixels > 0 ? [`${path} is ${pixels} pixels too wide for a telephone`] : []),
   ];
+}
+
+/** Opens a page, and waits until it has got all it asks for. What it is told of changes by never ends, and is left aside. */
+async function loaded(page: Page, open: () => Promise<void>): Promise<void> {
+  const asked = new Set<Request>();
+  let atMs = performance.now();
+  const begin = (request: Request) => {
+    if (request.resourceType() === 'eventsource') return;
+    asked.add(request);
+    atMs = performance.now();
+  };
+  const end = (request: Request) => {
+    if (asked.delete(request)) atMs = performance.now();
+  };
+  page.on('request', begin).on('requestfinished', end).on('requestfailed', end);
+  try {
+    await open();
+    const latestMs = performance.now() + LOADS_MS;
+    const isLoading = () => asked.size > 0 || performance.now() - atMs < QUIET_MS;
+    while (isLoading() && performance.now() < latestMs) await sleep(LOOK_MS);
+  } finally {
+    page.off('request', begin).off('requestfinished', end).off('requestfailed', end);
+  }
 }
 
 /** Has the browser be a desk's, with a light theme, or a telephone's, with a dark one. */
