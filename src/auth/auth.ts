@@ -8,9 +8,9 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { ApiExtension } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
-import type { Observable } from 'rxjs';
-import { runAs, scopesOf, type Caller } from '../common/caller';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { finalize, type Observable } from 'rxjs';
+import { carryCallers, runAs, scopesOf, type Caller } from '../common/caller';
 import { Forbidden, InvalidInput, Unauthorized } from '../common/errors';
 import { RouteConfig } from '../common/route-config';
 import {
@@ -104,7 +104,13 @@ export class AsCaller implements NestInterceptor {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const caller = callerIn(request);
     if (caller === undefined) return next.handle();
-    return runAs({ ...caller, ...insistence(caller, request) }, () => next.handle());
+    const asked = { ...caller, ...insistence(caller, request) };
+    // What a handler returns may go on, and a handler may go on when nobody waits for its answer any more.
+    const { raw } = context.switchToHttp().getResponse<FastifyReply>();
+    const answered = carryCallers();
+    if (raw.closed) answered();
+    else raw.once('close', answered);
+    return runAs(asked, () => next.handle()).pipe(finalize(carryCallers()));
   }
 }
 

@@ -1,5 +1,17 @@
+import { AsyncResource } from 'node:async_hooks';
 import fc from 'fast-check';
-import { intersection, isWithin, may, ROLES, scopesOf, visibleTo, type Caller, type Grant } from './caller';
+import {
+  currentCaller,
+  intersection,
+  isWithin,
+  may,
+  ROLES,
+  runAs,
+  scopesOf,
+  visibleTo,
+  type Caller,
+  type Grant,
+} from './caller';
 
 const callerWith = (...grants: Grant[]): Caller => ({
   actor: 'anna',
@@ -84,3 +96,32 @@ test('a token may something with a thing if and only if its own grants and those
     }),
   );
 }); // prettier-ignore
+
+test('a caller is known to what runs as them for as long as it runs, and no caller is carried along after that', async () => {
+  jest.useFakeTimers();
+  try {
+    const anna = callerWith();
+    let end!: () => void;
+    let detached!: () => Caller | undefined;
+    const work = runAs(anna, async () => {
+      detached = AsyncResource.bind(currentCaller);
+      await new Promise<void>((resolve) => (end = resolve));
+      return currentCaller();
+    });
+    jest.advanceTimersByTime(3_600_000);
+    expect(runAs(callerWith(), () => 'ended before it')).toBe('ended before it');
+    jest.advanceTimersByTime(3_600_000);
+    expect(currentCaller()).toBeUndefined();
+    end();
+    expect(await work).toBe(anna);
+    expect(detached()).toBe(anna);
+    jest.advanceTimersByTime(1_000);
+    expect(detached()).toBeUndefined();
+    expect(await runAs(anna, async () => currentCaller())).toBe(anna);
+    await expect(runAs(anna, () => Promise.reject(new Error('it fails')))).rejects.toThrow('it fails');
+    jest.advanceTimersByTime(1_000);
+    expect(detached()).toBeUndefined();
+  } finally {
+    jest.useRealTimers();
+  }
+});

@@ -46,10 +46,47 @@ export interface Caller {
   refersOnly?: boolean;
 }
 
+/**
+ * Callers of what runs. While they are carried along, Node calls a hook for each promise of the process, which is a fifth
+ * of the CPU of an alert: so they are carried only while there is work in somebody's name.
+ */
 const callers = new AsyncLocalStorage<Caller>();
+/** Time for which callers are still carried along after the last such work has ended, milliseconds. */
+const CARRIED_MS = 1_000;
+let underWay = 0;
+let rest: NodeJS.Timeout | undefined;
 
-/** Runs work in the name of a caller: stores show only what is in the caller's scope, and changes are audited as theirs. */
-export const runAs = <T>(caller: Caller, work: () => T): T => callers.run(caller, work);
+/**
+ * Keeps callers known from now on, also to what is begun and not waited for.
+ *
+ * @returns function to call, once or more often, when nothing runs any more that was begun meanwhile
+ */
+export function carryCallers(): () => void {
+  underWay++;
+  clearTimeout(rest);
+  let isOver = false;
+  return () => {
+    if (isOver) return;
+    isOver = true;
+    if (--underWay === 0) rest = setTimeout(() => callers.disable(), CARRIED_MS).unref();
+  };
+}
+
+/**
+ * Runs work in the name of a caller: stores show only what is in the caller's scope, and changes are audited as theirs.
+ * Work is over when it returns or, where that is a promise, when the promise settles.
+ */
+export function runAs<T>(caller: Caller, work: () => T): T {
+  const over = carryCallers();
+  let result: T | undefined;
+  try {
+    result = callers.run(caller, work);
+    return result;
+  } finally {
+    if (result instanceof Promise) void result.then(over, over);
+    else over();
+  }
+}
 
 /** Returns who makes the request that is being worked on; undefined in work that nobody asked for, which sees all. */
 export const currentCaller = (): Caller | undefined => callers.getStore();
