@@ -5,7 +5,7 @@ import { Unavailable } from '../common/errors';
 import { integers, uuids } from './binary-format';
 import { createKeyedPool, openKept } from './data-source';
 import type { Database } from './database';
-import { asUnavailable, isReadOnly, type StatementName } from './sql-pool';
+import { asUnavailable, isReadOnly, type StatementName, type Steps } from './sql-pool';
 
 describe('pools of connections', () => {
   let database: Database;
@@ -74,6 +74,55 @@ describe('pools of connections', () => {
     });
     await expect(work).rejects.toThrow('a statement of this transaction failed');
     expect(await count()).toBe(0);
+  });
+
+  test('a transaction in steps is two round trips, and commits what all of them did', async () => {
+    const [one, other] = [newId(), newId()];
+    await database.rows(...insert(one));
+    const result = await database.keyed.inSteps({
+      lock: (sql) =>
+        sql.rows<{ number: number }>('SELECT number FROM things WHERE id = $1 FOR UPDATE', [one]),
+      decide: async (_, [row]) => row!.number + 1,
+      write: async (sql, number) => {
+        const [, rows] = await Promise.all([
+          sql.rows(...insert(other)),
+          sql.rows('UPDATE things SET number = $2 WHERE id = $1 RETURNING number', [one, number]),
+        ]);
+        return rows;
+      },
+    });
+    expect(result).toEqual([{ number: 2 }]);
+    expect(await count()).toBe(2);
+  });
+
+  test.each<[string, Partial<Steps<unknown, unknown, unknown>>]>([
+    ['locks', { lock: (sql) => sql.rows('SELECT 1 / 0') }],
+    ['decides', { decide: async () => Promise.reject(new Error('division by zero')) }],
+    ['writes', { write: (sql) => Promise.all([sql.rows(...insert(newId())), sql.rows('SELECT 1 / 0')]) }],
+  ])('a failure of what %s undoes the transaction, and its connection serves on', async (_, failing) => {
+    for (let times = 0; times < 12; times++) {
+      const work = database.keyed.inSteps<unknown, unknown, unknown>({
+        lock: () => Promise.resolve(),
+        decide: (sql) => sql.rows(...insert(newId())),
+        write: (sql) => sql.rows(...insert(newId())),
+        ...failing,
+      });
+      await expect(work).rejects.toThrow('division by zero');
+    }
+    expect(await count()).toBe(0);
+  });
+
+  test('a statement that would come after the COMMIT is refused', async () => {
+    const late = database.keyed.inSteps({
+      lock: () => Promise.resolve(),
+      decide: () => Promise.resolve(),
+      write: async (sql) => {
+        await sql.rows(...insert(newId()));
+        await sql.rows(...insert(newId()));
+      },
+    });
+    await expect(late).rejects.toThrow('a statement came after the COMMIT');
+    expect(await count()).toBe(1);
   });
 
   test('a connection that breaks off fails all that was sent over it', async () => {

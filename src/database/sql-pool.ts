@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Pool, PoolClient, QueryResultRow } from 'pg';
 import { from } from 'pg-copy-streams';
@@ -25,6 +26,16 @@ export interface Copying extends Sql {
   copy(text: string, rows: Iterable<Buffer> | AsyncIterable<Buffer>): Promise<void>;
 }
 
+/** Transaction of three steps, each of which sends what it can together. */
+export interface Steps<L, D, R> {
+  /** Sends statements that only read and lock, which go along with BEGIN: where that fails, nothing may be written. */
+  lock: (sql: Sql) => Promise<L>;
+  /** Decides by what was read under the locks, with statements of its own where it has any. */
+  decide: (sql: Sql, locked: L) => Promise<D>;
+  /** Sends all its statements before it waits for any: COMMIT goes along with them. */
+  write: (sql: Sql, decided: D) => Promise<R>;
+}
+
 /** Pool of equal connections. While PostgreSQL is away everything fails with `Unavailable`. */
 export class SqlPool implements Sql {
   /** @param pool throws while there is none */
@@ -40,6 +51,14 @@ export class SqlPool implements Sql {
    */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     return this.on((client) => committed(client, () => work(sqlOf(client))));
+  }
+
+  /**
+   * Runs a transaction of three steps, in two round trips and those of `decide`; rolled back when one of them throws.
+   * `write` must not throw by what its statements return.
+   */
+  inSteps<L, D, R>(steps: Steps<L, D, R>): Promise<R> {
+    return this.on((client) => steppedThrough(client, steps));
   }
 
   /** Runs a transaction that may use COPY; for connections without pipelining. */
@@ -67,14 +86,57 @@ export class SqlPool implements Sql {
   }
 }
 
-const sqlOf = (client: PoolClient): Sql => ({ rows: (...asked) => rowsOf(client, ...asked) });
+const sqlOf = (client: PoolClient): Sql => ({
+  rows: (...asked) => {
+    sendTogether(client);
+    return rowsOf(client, ...asked);
+  },
+});
+
+/** Bytes from which statements are sent while others are being made: PostgreSQL begins with the first meanwhile. */
+const SENT_FROM_BYTES = 16_384;
+
+/**
+ * Has what is asked of a connection from now on sent in one write, at the end of this turn: one by one, each statement is
+ * a system call here, and wakes PostgreSQL up.
+ */
+function sendTogether(client: PoolClient): void {
+  const { stream } = (client as unknown as { connection: { stream: Writable } }).connection;
+  if (stream.writableLength > SENT_FROM_BYTES) stream.uncork();
+  if (stream.writableCorked > 0) return;
+  stream.cork();
+  process.nextTick(() => stream.uncork());
+}
 
 async function committed<T>(client: PoolClient, work: () => Promise<T>): Promise<T> {
   await client.query('BEGIN');
   const result = await work();
-  const { command } = await client.query('COMMIT');
-  // Whoever swallows the failure of a statement can't commit the others.
+  assertCommitted(await client.query('COMMIT'));
+  return result;
+}
+
+/** Checks the answer to COMMIT: whoever swallows the failure of a statement can't commit the others. */
+function assertCommitted({ command }: { command: string }): void {
   if (command !== 'COMMIT') throw new Error('a statement of this transaction failed: it is rolled back');
+}
+
+async function steppedThrough<L, D, R>(
+  client: PoolClient,
+  { lock, decide, write }: Steps<L, D, R>,
+): Promise<R> {
+  const sql = sqlOf(client);
+  sendTogether(client);
+  const [, locked] = await Promise.all([client.query('BEGIN'), lock(sql)]);
+  const decided = await decide(sql, locked);
+  let isSent = false;
+  const rows: Sql['rows'] = (...asked) => {
+    if (isSent) throw new Error('a statement came after the COMMIT of its transaction');
+    return sql.rows(...asked);
+  };
+  const written = write({ rows }, decided);
+  isSent = true;
+  const [result, answer] = await Promise.all([written, client.query('COMMIT')]);
+  assertCommitted(answer);
   return result;
 }
 
