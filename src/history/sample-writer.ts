@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, Unavailable } from '../common/errors';
 import { telemetry } from '../common/telemetry';
 import { Database } from '../database/database';
-import type { Copying } from '../database/sql-pool';
 import { codeOf, NO_PARTITION, UNIQUE_VIOLATION } from '../database/sql-state';
+import { BatchStatement, integer, text, timestamp } from '../database/statement';
 import type { Partitions } from './partitions';
 import { arrayText, copyOf, merged, rowsOf, type Sample, type SampleRow } from './sample-rows';
 import { partitionsOf, RAW } from './tables';
@@ -23,6 +23,31 @@ const ANSWER_MS = 2_000;
 const FLUSH_MS = 5_000;
 
 const COPY = 'COPY samples (group_id, at, readings) FROM STDIN BINARY';
+/** Largest number of rows for which one statement costs less than a COPY and its round trips. */
+const FEW_ROWS = 20;
+
+/**
+ * Writes rows that may exist already: existing readings stay, and missing ones, such as those pushed at the moment of a
+ * poll, are added. It does not wait for the disk: a crash of PostgreSQL may lose the samples of the last half second.
+ */
+const ADD_MISSING = new BatchStatement<SampleRow>(
+  'samples_add',
+  {
+    group_id: integer(({ group }) => group),
+    at: timestamp(({ at }) => new Date(at)),
+    readings: text(arrayText),
+  },
+  ({ names, items }) =>
+    `WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+     INSERT INTO samples AS s (${names})
+     SELECT group_id, at, readings::float8[] FROM quick, ${items} AS u (${names})
+     ON CONFLICT (group_id, at) DO UPDATE
+       SET readings = ARRAY(SELECT coalesce(kept, new)
+         FROM unnest(s.readings, excluded.readings) WITH ORDINALITY AS r (kept, new, place) ORDER BY place)
+       WHERE EXISTS (SELECT FROM unnest(s.readings, excluded.readings) AS r (kept, new)
+         WHERE kept IS NULL AND new IS NOT NULL)`,
+  'by keys',
+);
 
 /** Reason why samples were not written. */
 type Lost = 'full' | 'late' | 'refused' | 'shutdown';
@@ -157,7 +182,8 @@ export class SampleWriter implements OnApplicationShutdown {
 
   private async store(rows: readonly SampleRow[]): Promise<void> {
     try {
-      await this.inTransaction((sql) => sql.copy(COPY, [copyOf(rows)]));
+      if (rows.length <= FEW_ROWS) await this.addMissing(merged(rows));
+      else await this.copy(rows);
     } catch (error) {
       const code = codeOf(error);
       if (code !== NO_PARTITION && code !== UNIQUE_VIOLATION) throw error;
@@ -167,34 +193,15 @@ export class SampleWriter implements OnApplicationShutdown {
     }
   }
 
-  /**
-   * Writes rows that may exist already: existing readings stay, and missing ones, such as those pushed at the moment of
-   * a poll, are added.
-   */
-  private addMissing(rows: readonly SampleRow[]): Promise<void> {
-    return this.inTransaction(async (sql) => {
-      await sql.rows(
-        `INSERT INTO samples AS s (group_id, at, readings)
-         SELECT group_id, at, readings::float8[]
-         FROM unnest($1::int[], $2::timestamptz[], $3::text[]) AS u (group_id, at, readings)
-         ON CONFLICT (group_id, at) DO UPDATE
-           SET readings = ARRAY(SELECT coalesce(kept, new)
-             FROM unnest(s.readings, excluded.readings) WITH ORDINALITY AS r (kept, new, place) ORDER BY place)
-           WHERE EXISTS (SELECT FROM unnest(s.readings, excluded.readings) AS r (kept, new)
-             WHERE kept IS NULL AND new IS NOT NULL)`,
-        [rows.map(({ group }) => group), rows.map(({ at }) => new Date(at)), rows.map(arrayText)],
-      );
-    });
+  private addMissing(rows: readonly SampleRow[]): Promise<unknown> {
+    return ADD_MISSING.rows(this.database.keyed, rows);
   }
 
-  /**
-   * Runs a transaction that does not wait for the disk: a crash of PostgreSQL may lose the samples of the last half
-   * second.
-   */
-  private inTransaction(work: (sql: Copying) => Promise<void>): Promise<void> {
+  /** Copies rows in a transaction that does not wait for the disk. */
+  private copy(rows: readonly SampleRow[]): Promise<void> {
     return this.database.copying(async (sql) => {
       await sql.rows('SET LOCAL synchronous_commit = off');
-      await work(sql);
+      await sql.copy(COPY, [copyOf(rows)]);
     });
   }
 
