@@ -125,7 +125,7 @@ export class AlertReceiver {
 
   private async accept(type: string, facts: Facts, sender: Sender, trace?: string): Promise<Accepted> {
     const { strategy: format } = this.formats.get(type);
-    const params = await this.paramsOf(type, sender);
+    const params = this.plainParamsOf(type, sender) ?? (await this.paramsOf(type, sender));
     const body = format.read ? await format.read(facts) : await readJsonInTurns(facts.raw);
     await format.believe?.(body, params, facts);
     const message = format.messageId?.(body);
@@ -186,14 +186,19 @@ export class AlertReceiver {
     ]);
   }
 
+  /** Returns the params of a format that has none, or of a sender that is no source; undefined for others. */
+  private plainParamsOf(type: string, { params }: Sender): object | undefined {
+    const cls = this.formats.get(type).options.params;
+    return params === undefined || fieldsOf(cls).length === 0 ? new cls() : undefined;
+  }
+
   /**
    * Returns the source's params, with secrets, which the format needs to authenticate a message.
    *
    * @throws Unavailable when a secret can't be read
    */
-  private async paramsOf(type: string, { params }: Sender): Promise<object> {
+  private async paramsOf(type: string, { params = {} }: Sender): Promise<object> {
     const cls = this.formats.get(type).options.params;
-    if (fieldsOf(cls).length === 0 || params === undefined) return new cls();
     await this.secrets.look([params]);
     try {
       return openedParams(cls, params, this.secrets).params;

@@ -112,7 +112,9 @@ export function readBody(
 }
 
 function inflaterOf({ headers }: IncomingMessage): NodeJS.ReadWriteStream | undefined {
-  const names = (headers['content-encoding'] ?? '')
+  const encoding = headers['content-encoding'];
+  if (encoding === undefined) return undefined;
+  const names = encoding
     .split(',')
     .map((name) => name.trim().toLowerCase())
     .filter((name) => name !== '' && name !== 'identity');

@@ -3,7 +3,7 @@ import { put } from './records';
 import { Turns } from './turns';
 
 /** Longest text that is parsed at once, characters: that takes some 5 ms at most, whatever it holds. */
-const PIECE_CHARACTERS = 64 * 1024;
+export const PIECE_CHARACTERS = 64 * 1024;
 /**
  * Deepest nesting of lists and objects that is taken: code that recurses into a deeper document would run out of stack.
  */

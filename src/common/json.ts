@@ -1,6 +1,6 @@
 import { parse } from 'secure-json-parse';
 import { ERRORS_AT_MOST, InvalidInput, type FieldError } from './errors';
-import { DEPTH_AT_MOST, endOfString, Excess, parseInTurns, tooDeep } from './json-in-turns';
+import { DEPTH_AT_MOST, endOfString, Excess, parseInTurns, PIECE_CHARACTERS, tooDeep } from './json-in-turns';
 import { step } from './pointer';
 import { Turns } from './turns';
 
@@ -25,7 +25,7 @@ export function readJson(given: Buffer | string): unknown {
 }
 
 /** Like `readJson`, in slices: other work gets its turn while a long text is read. */
-export async function readJsonInTurns(given: Buffer | string): Promise<unknown> {
+export function readJsonInTurns(given: Buffer | string): Promise<unknown> {
   return parsedInTurns(textOf(given), storableIn);
 }
 
@@ -87,6 +87,8 @@ async function parsedInTurns(
   text: string,
   change = (_piece: string, value: unknown): unknown => value,
 ): Promise<unknown> {
+  // Most are short, and go without further promises.
+  if (text.length <= PIECE_CHARACTERS) return change(text, parsed(text));
   const parsePiece = (piece: string) => change(piece, piece === text ? parsed(text) : parse(piece));
   try {
     return await parseInTurns(text, parsePiece);

@@ -62,13 +62,15 @@ export async function stopTracing(): Promise<void> {
  *
  * @param options made only where tracing is on
  */
-export async function traced<T>(
+export function traced<T>(
   name: string,
   options: () => SpanOptions,
   work: (span: OpenSpan | undefined) => Promise<T>,
 ): Promise<T> {
-  if (current === undefined) return work(undefined);
-  const span = current.start(name, options());
+  return current === undefined ? work(undefined) : within(current.start(name, options()), work);
+}
+
+async function within<T>(span: OpenSpan, work: (span: OpenSpan) => Promise<T>): Promise<T> {
   try {
     return await work(span);
   } catch (error) {
