@@ -1,4 +1,5 @@
-import { LocalAlertDispatch, ALERTS_AT_ONCE, SLOTS } from './local-alert-dispatch';
+import { Unavailable } from '../common/errors';
+import { LocalAlertDispatch, ALERTS_AT_ONCE, SLOTS, type LocalEvaluation } from './local-alert-dispatch';
 import type { KeptAlert } from './dedup';
 
 const alerts = (count: number) => Array.from({ length: count }, (_, n) => ({ id: `a-${n}` }) as KeptAlert);
@@ -16,10 +17,18 @@ describe('local dispatch of alerts', () => {
     [evaluated, end] = [[], []];
   });
 
+  const offering = (given: Partial<LocalEvaluation>) =>
+    dispatch.offer({
+      insertEvaluated: () => Promise.resolve(undefined),
+      evaluate: () => Promise.resolve(),
+      ...given,
+    });
   const offer = () =>
-    dispatch.offer(async (_source, _alerts, committed) => {
-      evaluated.push((await committed).map(({ id }) => id));
-      await new Promise<void>((resolve) => end.push(resolve));
+    offering({
+      evaluate: async (_source, _alerts, committed) => {
+        evaluated.push((await committed).map(({ id }) => id));
+        await new Promise<void>((resolve) => end.push(resolve));
+      },
     });
 
   test('nobody takes them where nobody evaluates, nor more than go together', () => {
@@ -41,15 +50,55 @@ describe('local dispatch of alerts', () => {
   });
 
   test('so many at a time, and each that ends makes room, also when it fails', async () => {
-    dispatch.offer(async (_source, _alerts, committed) => {
-      await committed;
-      throw new Error('PostgreSQL is away');
+    offering({
+      evaluate: async (_source, _alerts, committed) => {
+        await committed;
+        throw new Error('it fails');
+      },
     });
     const taken = Array.from({ length: SLOTS }, () => dispatch.take(SOURCE, alerts(1))!);
     expect(dispatch.take(SOURCE, alerts(1))).toBeUndefined();
     taken[0]!([]);
     await settled();
     expect(dispatch.take(SOURCE, alerts(1))).toBeDefined();
+  });
+
+  describe('evaluated in the transaction that inserts them', () => {
+    const insertion = (count = 1) =>
+      dispatch.insertEvaluated(SOURCE, alerts(count), '1', () => Promise.resolve(true));
+
+    test('nobody does so where nobody evaluates, nor with more than go together', async () => {
+      expect(await insertion()).toBe(false);
+      offering({ insertEvaluated: () => Promise.resolve(() => Promise.resolve()) });
+      expect([await insertion(1), await insertion(ALERTS_AT_ONCE + 1)]).toEqual([true, false]);
+    });
+
+    test('they are accepted before what follows is done, which keeps its place until then', async () => {
+      offering({
+        insertEvaluated: () =>
+          Promise.resolve(() => new Promise<void>((resolve) => end.push(() => resolve()))),
+      });
+      for (let place = 0; place < SLOTS; place++) expect(await insertion()).toBe(true);
+      expect(await insertion()).toBe(false);
+      end[0]!();
+      await settled();
+      expect(await insertion()).toBe(true);
+    });
+
+    test('what fails of what follows is no failure of the alerts, and makes room', async () => {
+      offering({ insertEvaluated: () => Promise.resolve(() => Promise.reject(new Error('Redis is away'))) });
+      for (let place = 0; place <= SLOTS; place++) {
+        expect(await insertion()).toBe(true);
+        await settled();
+      }
+    });
+
+    test('they are inserted another way where evaluating fails, but not where nobody knows whether they are', async () => {
+      offering({ insertEvaluated: () => Promise.reject(new Error('a mistake of ours')) });
+      for (let place = 0; place <= SLOTS; place++) expect(await insertion()).toBe(false);
+      offering({ insertEvaluated: () => Promise.reject(new Unavailable('PostgreSQL is away')) });
+      for (let place = 0; place <= SLOTS; place++) await expect(insertion()).rejects.toThrow(Unavailable);
+    });
   });
 
   test('at the end it takes nothing more, and waits for what has begun', async () => {

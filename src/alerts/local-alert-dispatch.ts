@@ -1,8 +1,9 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { withDeadline } from '../common/deadline';
-import { messageOf } from '../common/errors';
+import { messageOf, Unavailable } from '../common/errors';
 import { Limiter } from '../common/limiter';
 import { telemetry } from '../common/telemetry';
+import type { Sql } from '../database/sql-pool';
 import type { AlertSource, IncomingAlert } from './alert';
 import type { KeptAlert } from './dedup';
 
@@ -11,15 +12,30 @@ export const SLOTS = 2;
 export const ALERTS_AT_ONCE = 200;
 const CLOSE_TIMEOUT_MS = 20_000;
 
-/**
- * Evaluates alerts that are being inserted, once it is known which of them were committed, by rules no older than those
- * known here.
- */
-type Evaluate = (
-  source: AlertSource,
-  alerts: readonly KeptAlert[],
-  committed: Promise<readonly KeptAlert[]>,
-) => Promise<void>;
+/** Inserts alerts in a transaction, and sends the statement for it before it waits for anything; where that gives false, the transaction must be undone. */
+export type Insert = (sql: Sql) => Promise<boolean>;
+
+/** Evaluation of new alerts, by rules no older than those known here. */
+export interface LocalEvaluation {
+  /**
+   * Evaluates alerts in the transaction in which they are inserted as processed, where that waits for nobody.
+   *
+   * @param ofRevision revision of the rules that ask for them
+   * @returns what is to be done after the commit; undefined where nothing is inserted
+   */
+  insertEvaluated(
+    source: AlertSource,
+    alerts: readonly KeptAlert[],
+    ofRevision: string,
+    insert: Insert,
+  ): Promise<(() => Promise<void>) | undefined>;
+  /** Evaluates alerts that are being inserted, once it is known which of them were committed. */
+  evaluate(
+    source: AlertSource,
+    alerts: readonly KeptAlert[],
+    committed: Promise<readonly KeptAlert[]>,
+  ): Promise<void>;
+}
 
 /** Writes the numbers of alerts that were sent again, in the form in which they came. */
 type Repeat = (source: AlertSource, alerts: readonly IncomingAlert[]) => void;
@@ -30,20 +46,22 @@ export type WhenCommitted = (committed: readonly KeptAlert[]) => void;
 /**
  * Evaluates new alerts in the process that took them in, if it also evaluates rules.
  *
- * A batch holds one of `SLOTS` places from `take` until its evaluation ends. It is prepared while it is inserted, and
- * evaluated once `WhenCommitted` was called. Without a free place, or with too large a batch, `take` refuses and the
- * alerts go to the queue. Always: what fails here is still unprocessed in PostgreSQL, and the sweep queues it again.
+ * A batch is inserted and evaluated in one transaction (`insertEvaluated`), or where that can't be, inserted first and
+ * evaluated afterwards (`take`): it is prepared while it is inserted, and evaluated once `WhenCommitted` was called. It
+ * holds one of `SLOTS` places until its evaluation ends. Without a free place, or with too large a batch, both refuse
+ * and the alerts go to the queue. Always: what `take` fails to do is still unprocessed in PostgreSQL, and the sweep
+ * queues it again.
  */
 @Injectable()
 export class LocalAlertDispatch implements OnModuleDestroy {
   private readonly logger = new Logger('Rules');
   private readonly places = new Limiter(SLOTS);
-  private evaluate?: Evaluate;
+  private evaluation?: LocalEvaluation;
   private repeat?: Repeat;
 
-  /** Sets the function that evaluates alerts. */
-  offer(evaluate: Evaluate): void {
-    this.evaluate = evaluate;
+  /** Sets what evaluates alerts. */
+  offer(evaluation: LocalEvaluation): void {
+    this.evaluation = evaluation;
   }
 
   /** Sets the function that writes repeated numbers. */
@@ -57,14 +75,55 @@ export class LocalAlertDispatch implements OnModuleDestroy {
     if (numbers.length > 0) this.repeat?.(source, numbers);
   }
 
+  /**
+   * Inserts a batch and evaluates it in one transaction. False when nothing is inserted, as it can't be evaluated here,
+   * or not now: evaluating must never be why an alert is not taken.
+   *
+   * @throws Unavailable when it is not known whether they are inserted, as PostgreSQL is away
+   */
+  async insertEvaluated(
+    source: AlertSource,
+    alerts: readonly KeptAlert[],
+    ofRevision: string,
+    insert: Insert,
+  ): Promise<boolean> {
+    const evaluation = this.reserve(alerts);
+    if (evaluation === undefined) return false;
+    let follow: (() => Promise<void>) | undefined;
+    try {
+      follow = await evaluation.insertEvaluated(source, alerts, ofRevision, insert);
+    } catch (error) {
+      if (error instanceof Unavailable) throw error;
+      this.logger.warn(`alerts could not be evaluated at once: ${messageOf(error)}`);
+    } finally {
+      if (follow === undefined) this.places.release(1);
+    }
+    if (follow === undefined) return false;
+    telemetry.alertsHandedOver.inc(alerts.length);
+    void follow()
+      .catch((error) => this.logger.warn(`what follows from alerts waits for the sweep: ${messageOf(error)}`))
+      .finally(() => this.places.release(1));
+    return true;
+  }
+
+  /** Tells whether so many alerts may be evaluated here, if there is a place for them. */
+  mayTake(count: number): boolean {
+    return this.evaluation !== undefined && count > 0 && count <= ALERTS_AT_ONCE;
+  }
+
+  /** Takes a place for a batch; undefined when it can't be evaluated here, or not now. */
+  private reserve({ length }: readonly KeptAlert[]): LocalEvaluation | undefined {
+    return this.mayTake(length) && this.places.acquire(1) > 0 ? this.evaluation : undefined;
+  }
+
   /** Takes a batch for evaluation here; undefined when it must go to the queue. */
   take(source: AlertSource, alerts: readonly KeptAlert[]): WhenCommitted | undefined {
-    if (this.evaluate === undefined || alerts.length === 0 || alerts.length > ALERTS_AT_ONCE)
-      return undefined;
-    if (this.places.acquire(1) === 0) return undefined;
+    const evaluation = this.reserve(alerts);
+    if (evaluation === undefined) return undefined;
     let settle!: WhenCommitted;
     const committed = new Promise<readonly KeptAlert[]>((resolve) => (settle = resolve));
-    void this.evaluate(source, alerts, committed)
+    void evaluation
+      .evaluate(source, alerts, committed)
       .catch((error) =>
         this.logger.warn(`alerts could not be evaluated, the sweep will see to them: ${messageOf(error)}`),
       )
@@ -77,7 +136,7 @@ export class LocalAlertDispatch implements OnModuleDestroy {
 
   /** Refuses new batches, and waits until those under way have put on the queues what follows from them. */
   async onModuleDestroy(): Promise<void> {
-    this.evaluate = undefined;
+    this.evaluation = undefined;
     await withDeadline(CLOSE_TIMEOUT_MS, () => this.places.idle()).catch((error) =>
       this.logger.warn(`alerts may still be evaluated: ${messageOf(error)}`),
     );

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AlertSource } from '../alerts/alert';
 import type { KeptAlert } from '../alerts/dedup';
+import type { Insert } from '../alerts/local-alert-dispatch';
 import { Subscriptions } from '../alerts/subscriptions';
 import { CLOCK, type Clock } from '../common/clock';
 import { own } from '../common/records';
@@ -35,6 +36,28 @@ const MAX_OVERTAKEN = 5;
 
 const NO_ALERTS = new Map<string, never>();
 
+/** Alerts that are evaluated together. */
+interface Work {
+  alerts: NewAlert[];
+  matches: MatchRow[];
+  /** Services by id, those that they concern among them. */
+  services: ReadonlyMap<string, CompiledService>;
+}
+
+function workOf(all: readonly Matched[], snapshot: readonly ServiceSnapshot[]): Work {
+  const services = new Map(snapshot.map(({ compiled }) => [compiled.service.id, compiled]));
+  const matches = all.flatMap((one) => one.matches).map((match) => withMetric(match, services));
+  return { alerts: all.map(({ alert }) => alert), matches, services };
+}
+
+const servicesOf = (all: readonly Matched[]): string[] => [
+  ...new Set(all.flatMap(({ matches }) => matches.map(({ service }) => service))),
+];
+
+/** Tells whether evaluating a service asks more than what it and its alerts have written. */
+const asksOthers = ({ compiled: { service, hasAlertWindows } }: ServiceSnapshot): boolean =>
+  service.polled || hasAlertWindows;
+
 /** Another worker has committed what follows from an alert. */
 class Overtaken extends Error {}
 
@@ -43,8 +66,8 @@ const isPassing = (error: unknown): boolean => error instanceof Overtaken || err
 /**
  * Evaluates what new alerts concern.
  *
- * An alert is unprocessed (`processed < revision`) until the transaction that commits what follows from it also sets
- * `processed`. That update affects nothing when another worker was first: then `Overtaken` undoes the transaction and
+ * An alert is inserted in the transaction that commits what follows from it (`insertEvaluated`), or else it is unprocessed
+ * (`processed < revision`) until that transaction also sets `processed`. That update affects nothing when another worker was first: then `Overtaken` undoes the transaction and
  * the rest is read again. So an alert is acted on once, however many workers have it in hand.
  */
 @Injectable()
@@ -58,6 +81,48 @@ export class AlertEvaluation {
     private readonly pushed: PushedSamples,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
+
+  /**
+   * Evaluates alerts in the transaction that inserts them as processed, so that nothing is written twice. It is done
+   * where nothing has to be waited for but PostgreSQL: rules are compiled, no nodes are to be counted, no samples are to
+   * be read, and nobody else has the services in hand.
+   *
+   * @param ofRevision revision of the definitions by which the alerts were found to be asked for
+   * @returns what is to be done after the commit; undefined where nothing is inserted
+   */
+  async insertEvaluated(
+    { name, format }: AlertSource,
+    alerts: readonly KeptAlert[],
+    ofRevision: string,
+    insert: Insert,
+  ): Promise<(() => Promise<void>) | undefined> {
+    const known = this.subscriptions.latest;
+    if (known?.revision !== ofRevision) return undefined;
+    const all = matched(
+      alerts.map((alert) => ({ ...alert, source: name, format })),
+      known.matcher,
+    );
+    const snapshot = this.loader.remembered(servicesOf(all));
+    if (snapshot === undefined || snapshot.some(asksOthers) || oneEach(all, snapshot).later.length > 0)
+      return undefined;
+    const work = workOf(all, snapshot);
+    const { alerts: taken, matches } = work;
+    const observation = await this.look(work, snapshot);
+    const announce = await this.evaluator
+      .evaluateAtOnce(observation, ofRevision, async (sql) => {
+        const [isInserted] = await Promise.all([insert(sql), keepMatches(sql, matches, taken)]);
+        if (!isInserted) throw new Overtaken('one of the alerts is there already');
+      })
+      .catch((error: unknown) => {
+        if (error instanceof Overtaken) return undefined;
+        throw error;
+      });
+    if (announce === undefined) return undefined;
+    return async () => {
+      void this.writeNumbers(work);
+      await Promise.all([announce(), this.conclude(work)]);
+    };
+  }
 
   /** Evaluates alerts that this process is inserting: reads the services they concern while the insert is committed. */
   async takeFresh(
@@ -117,9 +182,7 @@ export class AlertEvaluation {
   }
 
   private watchedBy(all: readonly Matched[]): Promise<ServiceSnapshot[]> {
-    return this.loader.byIds([
-      ...new Set(all.flatMap(({ matches }) => matches.map(({ service }) => service))),
-    ]);
+    return this.loader.byIds(servicesOf(all));
   }
 
   /**
@@ -129,38 +192,36 @@ export class AlertEvaluation {
    */
   private async follow(all: readonly Matched[], snapshot: readonly ServiceSnapshot[]): Promise<Matched[]> {
     const { now, later } = oneEach(all, snapshot);
-    const taken = now.map(({ alert }) => alert);
-    const matches = now.flatMap((one) => one.matches);
-    const concerned = new Set(matches.map(({ service }) => service));
-    const services = new Map(snapshot.map(({ compiled }) => [compiled.service.id, compiled]));
-    const byId = new Map(taken.map((alert) => [alert.id, alert]));
-    const written = this.pushed.write(
-      matches.map(({ alert, service, metric }) => ({ alert: byId.get(alert)!, service, metric })),
-      services,
-    );
+    const work = workOf(now, snapshot);
+    const { alerts, matches } = work;
+    const written = this.writeNumbers(work);
     // Only windows look at what is written.
     if (snapshot.some(({ compiled }) => compiled.hasAlertWindows)) await written;
-    const observation = await this.look(
-      taken,
-      matches,
-      snapshot.filter(({ compiled }) => concerned.has(compiled.service.id)),
-    );
+    const observation = await this.look(work, snapshot);
     await this.evaluator.evaluateNews(observation, (sql) =>
-      Promise.all([
-        keepMatches(
-          sql,
-          matches.map((match) => withMetric(match, services)),
-          taken,
-        ),
-        markProcessed(sql, taken),
-      ]),
+      Promise.all([keepMatches(sql, matches, alerts), markProcessed(sql, alerts)]),
     );
-    telemetry.alertsProcessed.inc(taken.length);
-    await this.writeEnds(taken, matches, services);
-    const decidedAt = this.clock.now().getTime();
-    for (const { lastSeenAt } of taken)
-      telemetry.decisionSeconds.observe((decidedAt - lastSeenAt.getTime()) / 1000);
+    await this.conclude(work);
     return later;
+  }
+
+  private writeNumbers({ alerts, matches, services }: Work): Promise<boolean> {
+    const byId = new Map(alerts.map((alert) => [alert.id, alert]));
+    const pushed = matches.map(({ alert, service, metric }) => ({
+      alert: byId.get(alert)!,
+      service,
+      metric,
+    }));
+    return this.pushed.write(pushed, services);
+  }
+
+  /** Does what follows from alerts once they are committed as processed. */
+  private async conclude({ alerts, matches, services }: Work): Promise<void> {
+    telemetry.alertsProcessed.inc(alerts.length);
+    await this.writeEnds(alerts, matches, services);
+    const decidedAt = this.clock.now().getTime();
+    for (const { lastSeenAt } of alerts)
+      telemetry.decisionSeconds.observe((decidedAt - lastSeenAt.getTime()) / 1000);
   }
 
   /**
@@ -168,14 +229,15 @@ export class AlertEvaluation {
    * evaluated.
    */
   private async look(
-    alerts: readonly NewAlert[],
-    matches: readonly MatchRow[],
+    { alerts, matches }: Work,
     snapshot: readonly ServiceSnapshot[],
   ): Promise<ServiceObservation[]> {
     const at = this.clock.now();
-    const { readings, senders } = pushedBy(alerts, matches, snapshot);
-    const polled = snapshot.filter(({ compiled }) => compiled.service.polled);
-    const others = snapshot.filter(({ compiled }) => !compiled.service.polled);
+    const concerned = new Set(matches.map(({ service }) => service));
+    const some = snapshot.filter(({ compiled }) => concerned.has(compiled.service.id));
+    const { readings, senders } = pushedBy(alerts, matches, some);
+    const polled = some.filter(({ compiled }) => compiled.service.polled);
+    const others = some.filter(({ compiled }) => !compiled.service.polled);
     const observation = [
       ...(await this.observer.known(polled, at, readings)),
       ...others.map((one) => this.observer.observation(one, {}, NO_ALERTS, at)),

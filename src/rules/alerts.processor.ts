@@ -21,7 +21,10 @@ export class AlertsProcessor implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.dispatch.offer((source, alerts, committed) => this.evaluation.takeFresh(source, alerts, committed));
+    this.dispatch.offer({
+      insertEvaluated: (...given) => this.evaluation.insertEvaluated(...given),
+      evaluate: (...given) => this.evaluation.takeFresh(...given),
+    });
   }
 
   @Process({ concurrency: CONCURRENCY })

@@ -323,6 +323,81 @@ describe('the evaluator', () => {
       await one.evaluator.evaluateNews(await one.see({ a: 2 }), note);
       expect([line.counted, await noted()]).toEqual([['web'], 1]);
     });
+
+    describe('at once', () => {
+      const revision = async () =>
+        (await line.database.rows<{ revision: string }>('SELECT revision FROM definition_revision'))[0]!
+          .revision;
+      const atOnce = async (seen: ServiceObservation[], ofRevision?: string) =>
+        one.evaluator.evaluateAtOnce(seen, ofRevision ?? (await revision()), note);
+      const nothing = async () =>
+        expect([await noted(), await line.executions(), await line.decisions('a')]).toEqual([0, [], []]);
+
+      test('both are done, and what is to be announced is left to the caller', async () => {
+        await acting('a');
+        const announce = await atOnce(await one.see({ a: 2 }));
+        expect([await noted(), await ofServices(), line.queued]).toEqual([1, ['a'], []]);
+        await announce!();
+        expect(line.queued).toHaveLength(1);
+      });
+
+      test.each<[string, () => Promise<unknown>]>([
+        ['a service that another has locked', () => line.database.rows('SELECT 1')],
+        ['definitions that are changed', () => line.service('new')],
+      ])('nothing is done, and nobody waits, for %s', async (what, change) => {
+        await acting('a');
+        const [seen, before] = [await one.see({ a: 2 }), await revision()];
+        await change();
+        const evaluated = () => atOnce(seen, before);
+        const isLocked = what.startsWith('a service');
+        const result = isLocked
+          ? await line.database.transaction(async (sql) => {
+              await sql.rows(LOCK_OF_EVALUATIONS);
+              return evaluated();
+            })
+          : await evaluated();
+        expect(result).toBeUndefined();
+        await nothing();
+      });
+
+      test('nothing is done while nodes must be counted, nor for a rule that is another by now', async () => {
+        await line.infrastructure('web', 1);
+        const row = await line.scaling('a', 'web');
+        const seen = await one.see({ a: 2 });
+        expect(await atOnce(seen)).toBeUndefined();
+        await line.change(row, { condition: 'load > 5' });
+        expect(await atOnce(seen)).toBeUndefined();
+        expect(line.counted).toEqual([]);
+        await nothing();
+      });
+
+      test('what the caller throws undoes all', async () => {
+        await acting('a');
+        const seen = await one.see({ a: 2 });
+        const fails = async (sql: Sql) => {
+          await note(sql);
+          throw new Error('there already');
+        };
+        await expect(one.evaluator.evaluateAtOnce(seen, await revision(), fails)).rejects.toThrow(
+          'there already',
+        );
+        await nothing();
+      });
+
+      test('who changes a definition at the same time waits, or is not waited for', async () => {
+        await acting('a');
+        for (let round = 0; round < 10; round++) {
+          line.clock.advance(3_600);
+          const seen = await one.see({ a: round % 2 === 0 ? 2 : 0 });
+          const [announce] = await Promise.all([atOnce(seen), line.service(`other-${round}`)]);
+          if (announce === undefined) await one.evaluator.evaluateNews(seen, note);
+          await line.database.rows('DELETE FROM notes');
+        }
+        expect(await line.reasons('a')).toEqual(
+          Array.from({ length: 10 }, (_, round) => (round % 2 === 0 ? 'triggered' : 'condition_false')),
+        );
+      });
+    });
   });
 
   describe('executions', () => {

@@ -21,7 +21,7 @@ import { beginDecisions } from './decision-spans';
 import { decideBatch, isLeftToAlert, setRight, type BatchDecision, type BatchFacts } from './decide-batch';
 import { evaluated, factsOf, momentAfter, scalingsInTime, stateInTime } from './evaluation';
 import { FeedingAlerts } from './feeding-alerts';
-import { Ledger } from './ledger';
+import { Ledger, type Locked } from './ledger';
 import type { LedgerEntry } from './ledger-entry';
 import { readParents } from './parents';
 import { holdWhatIsOld } from './restored-triggers';
@@ -49,10 +49,29 @@ interface Committed {
   waiting: string[];
 }
 
+/** Observations to decide on, and what their transaction needs. */
+interface Batch {
+  observations: readonly ServiceObservation[];
+  counts: Counts;
+  places: SlotReservation;
+  /** Moment at which the evaluation began, as `performance.now()` has it. */
+  beganAt: number;
+  alongside?: Alongside;
+  /** Revision of the definitions that the batch rests on, where it must wait for nobody. */
+  ofRevision?: string;
+}
+
 /** A rule that alerts concern was changed while they were evaluated; nothing was committed, and they must be matched anew. */
 export class RulesChanged extends Error {
   constructor() {
     super('a rule was changed meanwhile');
+  }
+}
+
+/** Others have locked a service, or definitions have changed: nothing is decided at once. */
+class NotFree extends Error {
+  constructor() {
+    super('a service is not free');
   }
 }
 
@@ -135,6 +154,33 @@ export class Evaluator {
       observations.map((observation) => ({ observation })),
       alongside,
     );
+  }
+
+  /**
+   * Evaluates services in the transaction that inserts the alerts that concern them, where that waits for nobody: all of
+   * them are free, and no nodes must be counted.
+   *
+   * @param insert the caller's work in that transaction; what it throws undoes the transaction
+   * @returns what is to be done after the commit; undefined where nothing is inserted
+   */
+  async evaluateAtOnce(
+    observations: readonly ServiceObservation[],
+    ofRevision: string,
+    insert: Alongside,
+  ): Promise<(() => Promise<void>) | undefined> {
+    const places = this.dispatch.places();
+    const batch = { observations, counts: new Map(), places, beganAt: performance.now(), alongside: insert };
+    try {
+      const committed = await this.commit({ ...batch, ofRevision });
+      return this.begin(committed, places);
+    } catch (error) {
+      const isOrdinary =
+        error instanceof NotFree || error instanceof Undecided || error instanceof RulesChanged;
+      if (isOrdinary) return undefined;
+      throw error;
+    } finally {
+      places.end();
+    }
   }
 
   /** Records that nobody has evaluated services since they were last observed. */
@@ -233,13 +279,9 @@ export class Evaluator {
     for (let round = 1; ; round++) {
       const places = this.dispatch.places();
       try {
-        const { entries, begun, spans, waiting } = await this.database.keyed.transaction((sql) =>
-          this.commit(sql, observations, counts, places, beganAt, alongside),
-        );
-        for (const span of spans) span.end();
-        places.begin(begun);
-        await this.announcer.announce(entries, begun);
-        return waiting;
+        const committed = await this.commit({ observations, counts, places, beganAt, alongside });
+        await this.begin(committed, places)();
+        return committed.waiting;
       } catch (error) {
         if (!(error instanceof Undecided)) throw error;
         const { why } = error;
@@ -273,31 +315,60 @@ export class Evaluator {
     );
   }
 
+  /** Begins what was committed. @returns announcing it, which may take as long as Redis does */
+  private begin({ entries, begun, spans }: Committed, places: SlotReservation): () => Promise<void> {
+    for (const span of spans) span.end();
+    places.begin(begun);
+    return () => this.announcer.announce(entries, begun);
+  }
+
   /**
    * Locks, reads again, decides and writes.
    *
-   * @throws Undecided
+   * @throws Undecided, NotFree, RulesChanged
    */
-  private async commit(
-    sql: Sql,
-    observations: readonly ServiceObservation[],
-    counts: Counts,
-    places: SlotReservation,
-    beganAt: number,
-    alongside?: Alongside,
-  ): Promise<Committed> {
-    const [{ states: locked, silences, restoredAt }, , feeding, parents] = await Promise.all([
-      this.ledger.lock(
-        sql,
-        observations.map(({ snapshot }) => snapshot.compiled.service),
-      ),
-      alongside?.(sql),
+  private commit(batch: Batch): Promise<Committed> {
+    const { observations, places, alongside, ofRevision } = batch;
+    const services = observations.map(({ snapshot }) => snapshot.compiled.service);
+    return this.database.keyed.inSteps({
+      lock: (sql) =>
+        Promise.all([
+          this.ledger.lock(sql, services, ofRevision),
+          alongside === undefined ? this.look(sql, observations) : undefined,
+        ]),
+      decide: async (sql, [locked, looked]) => {
+        if (ofRevision !== undefined && locked.states.size < services.length) throw new NotFree();
+        if (looked !== undefined) return this.decide(sql, batch, locked, looked);
+        // What it writes is seen by what looks after it.
+        const [, seen] = await Promise.all([alongside!(sql), this.look(sql, observations)]);
+        return this.decide(sql, batch, locked, seen);
+      },
+      write: async (sql, { entries, infrastructures, waiting, spans }) => {
+        const begun = await this.ledger.write(sql, entries, infrastructures, places);
+        return { entries, begun, spans, waiting };
+      },
+    });
+  }
+
+  /** Reads what surrounds services, under their locks. */
+  private async look(sql: Sql, observations: readonly ServiceObservation[]) {
+    const [feeding, parents] = await Promise.all([
       this.feedingAlerts.of(sql, observations),
       readParents(
         sql,
         observations.map(({ snapshot }) => snapshot),
       ),
     ]);
+    return { feeding, parents };
+  }
+
+  /** @throws Undecided, RulesChanged */
+  private async decide(
+    sql: Sql,
+    { observations, counts, beganAt, alongside }: Batch,
+    { states: locked, silences, restoredAt }: Locked,
+    { feeding, parents }: Awaited<ReturnType<Evaluator['look']>>,
+  ) {
     if (silences !== undefined) await this.silences.upTo(silences);
     const memory = await this.ledger.lockInfrastructures(sql, countedOf(observations, counts));
     const now = this.now();
@@ -320,12 +391,11 @@ export class Evaluator {
     const decision = decideBatch(looked, facts);
     if (decision.is === 'outdated') throw new RulesChanged();
     if (decision.is !== 'decided') throw new Undecided(decision);
-    const { entries, infrastructures, waiting, reasons } = decision;
+    const { entries, reasons } = decision;
     for (const reason of reasons) telemetry.evaluations.inc({ reason });
     await this.feedingAlerts.complete(sql, entries);
     if (restoredAt !== undefined) await holdWhatIsOld(sql, entries, locked, restoredAt);
-    const spans = beginDecisions(entries, observations, beganAt);
-    return { entries, begun: await this.ledger.write(sql, entries, infrastructures, places), spans, waiting };
+    return { ...decision, spans: beginDecisions(entries, observations, beganAt) };
   }
 
   private now(): Moment {

@@ -11,7 +11,7 @@ import type { Scalings } from '../engine/types';
 import { readAsks, writeAsks } from './asks';
 import { NOTHING_KEPT, type InfrastructureChanges, type InfrastructureMemory } from './batch-capacity';
 import type { LedgerEntry, LockedState } from './ledger-entry';
-import { CLOSE_DECISIONS, INSERT_DECISIONS, SET_BACK_DECISIONS } from './sql/decisions';
+import { OPEN_DECISIONS, SET_BACK_DECISIONS } from './sql/decisions';
 import { INSERT_EXECUTIONS, INSERT_REQUESTS } from './sql/executions';
 import {
   END_FREEZE,
@@ -22,7 +22,7 @@ import {
   scalingsValues,
   WRITE_SCALINGS,
 } from './sql/infrastructures';
-import { INSERT_STATES, LOCK_SERVICES, READ_STATES, UPDATE_STATES } from './sql/states';
+import { INSERT_STATES, LOCK_FREE_SERVICES, LOCK_SERVICES, READ_STATES, UPDATE_STATES } from './sql/states';
 import {
   hasEffect,
   hasTrigger,
@@ -49,12 +49,17 @@ export class Ledger {
   /**
    * Locks services until the transaction ends, so that one evaluation of a service commits at a time, its first one
    * too.
+   *
+   * @param ofRevision only locks what nobody else has locked, while the definitions are of this revision, and waits for
+   * nobody
    */
-  async lock(sql: Sql, services: readonly ServiceRow[]): Promise<Locked> {
+  async lock(sql: Sql, services: readonly ServiceRow[], ofRevision?: string): Promise<Locked> {
     if (services.length === 0) return { states: new Map() };
     const ids = uuids(services.map(({ id }) => id));
     const [rows, states] = await Promise.all([
-      LOCK_SERVICES.rows(sql, [ids]),
+      ofRevision === undefined
+        ? LOCK_SERVICES.rows(sql, [ids])
+        : LOCK_FREE_SERVICES.rows(sql, [ids, ofRevision]),
       // A statement of its own: it must see what was committed while the lock was waited for.
       READ_STATES.rows(sql, [ids]),
     ]);
@@ -65,7 +70,8 @@ export class Ledger {
       ]),
     );
     for (const { id, state, decision_id, next_moment } of states) {
-      const one = locked.get(id)!;
+      const one = locked.get(id);
+      if (one === undefined) continue;
       one.state = stateOf(state);
       one.decisionId = decision_id;
       one.nextMoment = next_moment?.getTime();
@@ -136,11 +142,7 @@ export class Ledger {
         sql,
         entries.filter(({ isFirst }) => !isFirst),
       ),
-      CLOSE_DECISIONS.rows(
-        sql,
-        begins.filter(({ closes }) => closes !== undefined),
-      ),
-      INSERT_DECISIONS.rows(sql, begins),
+      OPEN_DECISIONS.rows(sql, begins),
       SET_BACK_DECISIONS.rows(
         sql,
         goesOn.filter(({ wasAhead }) => wasAhead),

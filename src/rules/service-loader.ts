@@ -62,6 +62,20 @@ export class ServiceLoader {
     return this.snapshots(await BY_IDS.rows(this.database.keyed, [uuids(ids)]));
   }
 
+  /**
+   * Returns services as they were compiled last, without asking: those that decide with them look whether these are the
+   * versions that count. Undefined where one of them is not there, or is made of an infrastructure as well.
+   */
+  remembered(ids: readonly string[]): ServiceSnapshot[] | undefined {
+    const snapshots: ServiceSnapshot[] = [];
+    for (const id of ids) {
+      const compiled = this.kept.get(id);
+      if (compiled === undefined || compiled.service.infrastructureId !== null) return undefined;
+      snapshots.push({ compiled, killSwitch: false });
+    }
+    return snapshots;
+  }
+
   /** Returns the services ready to use; leaves out those deleted meanwhile and those that can't be compiled. */
   async snapshots(rows: readonly SnapshotRow[]): Promise<ServiceSnapshot[]> {
     const changed = rows.filter((row) => !this.kept.has(row.id, row)).map(({ id }) => id);

@@ -49,9 +49,19 @@ export async function insertAlerts(
   alerts: readonly KeptAlert[],
   asked: Asked,
 ): Promise<InsertedRow[]> {
+  const insert = await insertionOf(source, alerts, asked);
+  return insert(sql);
+}
+
+/** Encodes new alerts, so that inserting them sends its statement at once, before others of its transaction. */
+export async function insertionOf(
+  source: AlertSource,
+  alerts: readonly KeptAlert[],
+  asked: Asked,
+): Promise<(sql: Sql) => Promise<InsertedRow[]>> {
   const isAsked = booleans(alerts.map((alert) => asked.alerts.has(alert)));
   const arrays = await valuesOf(COLUMNS, alerts, arrayOfColumn);
-  return INSERT.rows(sql, [source.name, source.format, asked.revision, isAsked, ...arrays]);
+  return (sql) => INSERT.rows(sql, [source.name, source.format, asked.revision, isAsked, ...arrays]);
 }
 
 /**

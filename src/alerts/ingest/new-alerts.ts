@@ -8,7 +8,7 @@ import type { AlertSource, IncomingAlert } from '../alert';
 import { mergeAlerts, type KeptAlert } from '../dedup';
 import type { LocalAlertDispatch } from '../local-alert-dispatch';
 import type { Subscriptions } from '../subscriptions';
-import { copyAlerts, insertAlerts, type Asked, type InsertedRow } from './insert';
+import { copyAlerts, insertAlerts, insertionOf, type Asked, type InsertedRow } from './insert';
 
 /** Result of inserting alerts of which none is kept yet. */
 export interface Inserted {
@@ -28,6 +28,7 @@ interface InsertedAlone {
   news: string[];
 }
 
+const NONE_ASKED: ReadonlySet<KeptAlert> = new Set();
 const NO_ROWS: InsertedAlone = { rows: [], news: [] };
 
 /** Number of alerts from which a COPY and its round trips cost less than an INSERT. */
@@ -91,6 +92,8 @@ export class NewAlerts {
     mayCopy: boolean,
   ): Promise<InsertedAlone> {
     const asked = await this.asked(source, alerts);
+    if (await this.insertEvaluated(source, alerts, asked))
+      return { rows: alerts.map(({ id }) => ({ id, isAsked: false, isStale: false })), news: [] };
     const follow = this.dispatch.take(source, [...asked.alerts]);
     let committed: KeptAlert[] = [];
     try {
@@ -106,6 +109,24 @@ export class NewAlerts {
     } finally {
       follow?.(committed);
     }
+  }
+
+  /**
+   * Inserts alerts in the transaction in which they are evaluated; all are processed then. False when nothing is
+   * inserted: one of them is there already, they can't be evaluated at once, or they are so many that a COPY is cheaper.
+   */
+  private async insertEvaluated(
+    source: AlertSource,
+    alerts: readonly KeptAlert[],
+    { alerts: asking, revision }: Asked,
+  ): Promise<boolean> {
+    if (alerts.length >= COPY_FROM) return false;
+    if (!this.dispatch.mayTake(asking.size)) return false;
+    const insertion = await insertionOf(source, alerts, { alerts: NONE_ASKED, revision });
+    return this.dispatch.insertEvaluated(source, [...asking], revision, async (sql) => {
+      const rows = await insertion(sql);
+      return rows.length === alerts.length && rows.every(({ isAsked }) => !isAsked);
+    });
   }
 
   /** Copies large batches. A COPY fails as a whole when a key is there already: then the alerts are inserted. */

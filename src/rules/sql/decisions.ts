@@ -3,7 +3,11 @@ import type { LedgerEntry } from '../ledger-entry';
 
 /** Statements on decisions, the intervals of the ledger. */
 
-export const INSERT_DECISIONS = new BatchStatement<LedgerEntry>(
+/**
+ * Opens intervals, and ends those before them: an interval ends where the next begins. Of one that began by a clock that
+ * was ahead nothing but its end is known.
+ */
+export const OPEN_DECISIONS = new BatchStatement<LedgerEntry>(
   'ledger_decisions',
   {
     id: uuid(({ decisionId }) => decisionId),
@@ -15,21 +19,15 @@ export const INSERT_DECISIONS = new BatchStatement<LedgerEntry>(
     metric_values: json(({ values }) => values),
     trigger_id: uuid(({ trigger }) => trigger?.id ?? null),
     why: json(({ why }) => why),
+    before: uuid(({ closes }) => closes ?? null),
   },
-  ({ names, items }) => `INSERT INTO decisions (${names}) SELECT * FROM ${items}`,
-  'by keys',
-);
-
-/** Ends open intervals. Of one that began by a clock that was ahead nothing but its end is known. */
-export const CLOSE_DECISIONS = new BatchStatement<LedgerEntry>(
-  'ledger_close',
-  {
-    id: uuid(({ closes }) => closes!),
-    at: timestamp(({ at }) => at),
+  ({ names, items }) => {
+    const own = names.replace(', before', '');
+    return `WITH n AS MATERIALIZED (SELECT * FROM ${items} AS n (${names})), ended AS (
+       UPDATE decisions d SET ended_at = n.started_at, started_at = least(d.started_at, n.started_at)
+       FROM n WHERE d.id = n.before AND d.id = ANY($10::uuid[]))
+     INSERT INTO decisions (${own}) SELECT ${own} FROM n`;
   },
-  ({ names, items }) =>
-    `UPDATE decisions d SET ended_at = e.at, started_at = least(d.started_at, e.at)
-     FROM ${items} AS e (${names}) WHERE d.id = e.id AND d.id = ANY($1::uuid[])`,
   'by keys',
 );
 

@@ -5,16 +5,30 @@ import type { LedgerEntry } from '../ledger-entry';
 
 /** Statements on services and their states. */
 
-/** Locks services in the order of ids, so that two batches that share services never deadlock. */
-export const LOCK_SERVICES = new Statement<{
+interface LockedService {
   id: string;
   version: number;
   kill_switch: boolean;
   restored_at: Date | null;
   silences: string;
-}>(
+}
+
+const LOCKED = `SELECT id, version, (SELECT is_on FROM kill_switch) AS kill_switch, (SELECT restored_at FROM installation) AS restored_at, ${SILENCE_REVISION} AS silences FROM services WHERE id = ANY($1::uuid[])`;
+
+/** Locks services in the order of ids, so that two batches that share services never deadlock. */
+export const LOCK_SERVICES = new Statement<LockedService>(
   'ledger_services',
-  `SELECT id, version, (SELECT is_on FROM kill_switch) AS kill_switch, (SELECT restored_at FROM installation) AS restored_at, ${SILENCE_REVISION} AS silences FROM services WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
+  `${LOCKED} ORDER BY id FOR NO KEY UPDATE`,
+  'by keys',
+);
+
+/**
+ * Locks those of some services that nobody else has locked, and the definitions first; none where the definitions are of
+ * another revision. Whoever changes a definition locks their revision first too, so neither waits for the other in turn.
+ */
+export const LOCK_FREE_SERVICES = new Statement<LockedService>(
+  'ledger_free_services',
+  `${LOCKED} AND (SELECT revision FROM definition_revision FOR SHARE) = $2::bigint ORDER BY id FOR NO KEY UPDATE SKIP LOCKED`,
   'by keys',
 );
 
