@@ -38,6 +38,15 @@ test('roles and queues are lists of known words', () => {
   });
 });
 
+test('DATABASE_URL names 16 hosts at most; more are refused, and its password is not told', () => {
+  const naming = (count: number) => {
+    const hosts = Array.from({ length: count }, (_, index) => `db-${index}:5432`).join(',');
+    return { ...REAL, DATABASE_URL: `postgres://monscale:hush,hush@${hosts}/monscale` };
+  };
+  expect(mistakesOf(naming(16))).toEqual([]);
+  expect(mistakesOf(naming(17))).toEqual(['DATABASE_URL: names 17 hosts, and may name 16 at most']);
+});
+
 test('every mistake is reported at once, by the name of its variable', () => {
   const mistakes = mistakesOf({
     ...REAL,

@@ -5,6 +5,7 @@
 import { join, resolve, sep } from 'node:path';
 import { isatty } from 'node:tty';
 import { Environment } from './environment';
+import { POSTGRES_HOSTS_AT_MOST, postgresUrl } from './postgres-url';
 import { isUnknown } from './variables';
 
 /** Roles of a process. */
@@ -196,6 +197,9 @@ function serversOf(
   roles: readonly Role[],
 ): Pick<Config, 'databaseUrl' | 'redisUrl' | 'embedded' | 'migrateAtStart'> {
   const databaseUrl = from.url('DATABASE_URL', ['postgres', 'postgresql']);
+  const hosts = postgresUrl(databaseUrl ?? '')?.hosts.length ?? 1;
+  if (hosts > POSTGRES_HOSTS_AT_MOST)
+    from.refuse('DATABASE_URL', `names ${hosts} hosts, and may name ${POSTGRES_HOSTS_AT_MOST} at most`);
   const redisUrl = from.url('REDIS_URL', REDIS_SCHEMES);
   const embedded = databaseUrl === undefined && redisUrl === undefined;
   const migrateAtStart = from.isOn('MONSCALE_MIGRATE_AT_START', 'on');

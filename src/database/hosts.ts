@@ -1,21 +1,16 @@
 import type { EventEmitter } from 'node:events';
 import { Client, type ClientBase, type ClientConfig } from 'pg';
-
-/** Most hosts of a URL. */
-const HOSTS_AT_MOST = 16;
-const PARTS = /^(postgres(?:ql)?:\/\/(?:[^@/?#]*@)?)([^/?#]*)([^]*)$/;
+import { postgresUrl } from '../config/postgres-url';
 
 /**
  * Returns a URL for each host of `postgres://user:password@one:5432,two:5432/database`, in their order, as libpq reads
  * such a URL: https://www.postgresql.org/docs/15/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS
  */
 export function urlsOf(url: string): string[] {
-  const [, before, hosts, after] = PARTS.exec(url) ?? [];
-  if (hosts === undefined || !hosts.includes(',')) return [url];
-  return hosts
-    .split(',')
-    .slice(0, HOSTS_AT_MOST)
-    .map((host) => `${before}${host}${withoutTarget(after!)}`);
+  const parts = postgresUrl(url);
+  if (parts === undefined || parts.hosts.length === 1) return [url];
+  const { before, hosts, after } = parts;
+  return hosts.map((host) => `${before}${host}${withoutTarget(after)}`);
 }
 
 /** Returns path and query without `target_session_attrs`, which is libpq's: here it is always `read-write`. */
