@@ -87,6 +87,7 @@ export async function startApp(
   const isApi = config.roles.includes('api');
   const hasDocs = isApi && config.docs !== 'off';
   let fastLane: FastIngestRoute | undefined;
+  let isEnding = false;
   const connections = new Connections(connectionsFor(descriptorsAtMost()));
   const adapter = new FastifyAdapter({
     serverFactory: (framework: RequestListener) => {
@@ -94,6 +95,8 @@ export async function startApp(
         // Nobody is there any more to be answered.
         heard(response);
         connections.asked(request, response);
+        // A sender that never pauses would keep its connection, and with it the drain, open for good.
+        if (isEnding) response.shouldKeepAlive = false;
         if (lacksHost(request, response)) return;
         if (fastLane?.takes(request, response) !== true) framework(request, response);
       };
@@ -144,6 +147,7 @@ export async function startApp(
     await mayListen?.();
     await app.listen(isApi ? config.http.port : config.metricsPort, config.http.host);
     const close = async () => {
+      isEnding = true;
       await app.close();
       stopWatching();
       await stopThreads();

@@ -1,0 +1,50 @@
+/** How a process of the API ends while it is sent to. */
+import { Agent, request } from 'node:http';
+import { ADMIN_TOKEN, World } from './program';
+
+const BODY = JSON.stringify({ labels: { host: 'web-1' } });
+
+function post(port: number, agent: Agent): Promise<{ status: number; connection?: string }> {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      authorization: `Bearer ${ADMIN_TOKEN}`,
+      'content-type': 'application/json',
+      'content-length': BODY.length,
+    };
+    const asked = request(
+      { port, host: '127.0.0.1', method: 'POST', path: '/api/v1/alerts', agent, headers },
+      (answer) => {
+        answer.resume();
+        answer.on('end', () =>
+          resolve({ status: answer.statusCode!, connection: answer.headers.connection }),
+        );
+      },
+    );
+    asked.on('error', reject);
+    asked.end(BODY);
+  });
+}
+
+it('a sender that never pauses on its connection does not hold up the drain, and is told to go', async () => {
+  const world = await World.create();
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  try {
+    const program = await world.start('api');
+    const answers: { status: number; connection?: string }[] = [];
+    let isOver = false;
+    const sending = (async () => {
+      // Ends when nobody listens any more.
+      for (;;) answers.push(await post(program.port, agent));
+    })().catch(() => (isOver = true));
+    while (answers.length < 10 && !isOver) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await program.stop()).toBe(0);
+    await sending;
+    expect(program.output).toContain('"msg":"stopped"');
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]));
+    expect(answers.at(0)!.connection).not.toBe('close');
+    expect(answers.at(-1)!.connection).toBe('close');
+  } finally {
+    agent.destroy();
+    await world.end();
+  }
+}, 120_000);
