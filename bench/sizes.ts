@@ -12,6 +12,7 @@ import { AlertIngest } from '../src/alerts/alert-ingest';
 import type { SourceActivity } from '../src/alerts/source-activity';
 import { Subscriptions } from '../src/alerts/subscriptions';
 import { Claims } from '../src/actions/claims';
+import { DoubtfulClaims } from '../src/actions/doubtful-claims';
 import { Executions } from '../src/actions/executions';
 import { chunks } from '../src/common/chunks';
 import { newId } from '../src/common/ids';
@@ -116,7 +117,14 @@ async function queueExecutions({ database }: World, n: number): Promise<void> {
 
 async function runExecutions({ database }: World): Promise<void> {
   const life = new SignOfLife(database);
-  const claims = new Claims(database, queues, life, config, clock);
+  const claims = new Claims(
+    database,
+    queues,
+    life,
+    new DoubtfulClaims(database, queues, life, clock),
+    config,
+    clock,
+  );
   const executions = new Executions(database, queues, claims, {} as KillSwitch, {} as Rechecks, life, clock);
   const open = await database.rows<{ id: string }>('SELECT id FROM executions');
   for (const some of chunks(open, 500)) {
@@ -247,7 +255,14 @@ const CASES: readonly Case[] = [
     },
     run: async ({ database }) => {
       const life = new SignOfLife(database);
-      const claims = new Claims(database, queues, life, config, clock);
+      const claims = new Claims(
+        database,
+        queues,
+        life,
+        new DoubtfulClaims(database, queues, life, clock),
+        config,
+        clock,
+      );
       const executions = new Executions(
         database,
         queues,

@@ -7,6 +7,7 @@ import { Actions } from './actions';
 import { ApprovalLinks } from './approval-links';
 import { AwaitingRequests } from './awaiting-requests';
 import { Claims } from './claims';
+import { DoubtfulClaims } from './doubtful-claims';
 import { Executions } from './executions';
 import { HeldExecutions } from './held-executions';
 import { ACTION_MAPPINGS } from './mappings';
@@ -24,6 +25,7 @@ import { WaitingExecutions } from './waiting-executions';
     ApprovalLinks,
     AwaitingRequests,
     Claims,
+    DoubtfulClaims,
     Executions,
     HeldExecutions,
     TestExecutions,
@@ -36,6 +38,7 @@ import { WaitingExecutions } from './waiting-executions';
     ApprovalLinks,
     AwaitingRequests,
     Claims,
+    DoubtfulClaims,
     Executions,
     HeldExecutions,
     TestExecutions,

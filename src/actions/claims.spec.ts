@@ -11,6 +11,7 @@ import type { ClaimedExecution } from '../queue/claimed-execution';
 import type { Queues } from '../queue/queues';
 import type { Rechecks } from '../queue/rechecks';
 import { Claims, LIMITS_LOCK } from './claims';
+import { DoubtfulClaims } from './doubtful-claims';
 import type { Ending } from './execution';
 import { Executions } from './executions';
 
@@ -58,7 +59,8 @@ describe('leases of executions', () => {
     const clock = new ManualClock(new Date(Date.now() + offSeconds * 1000));
     const life = new SignOfLife(database);
     Object.defineProperty(life, 'canJudge', { value: true });
-    const claims = new Claims(database, queues, life, config as Config, clock);
+    const doubts = new DoubtfulClaims(database, queues, life, clock);
+    const claims = new Claims(database, queues, life, doubts, config as Config, clock);
     const executions = new Executions(
       database,
       queues,

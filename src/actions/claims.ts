@@ -17,6 +17,7 @@ import {
   type ClaimedExecution,
 } from '../queue/claimed-execution';
 import { Queues } from '../queue/queues';
+import { DoubtfulClaims } from './doubtful-claims';
 import { mine, type Claim, type Ended, type OpenExecution } from './execution';
 import { admit, type Candidate, type Held, type Usage } from './limits';
 
@@ -139,16 +140,18 @@ const BEGUN = new Statement<{ at: Date }>(
 @Injectable()
 export class Claims {
   private readonly logger = new Logger('Actions');
-  private readonly due = new Batcher((claims: Claim[]) => this.takeDue(claims));
-  private readonly lost = new Batcher(async (claims: Claim[]) => {
-    const values = [...idsAndWorkers(claims), this.life.canJudge];
-    return inOrder(claims, await CLAIM_LOST.rows(this.database.keyed, values));
-  });
+  private readonly due = new Batcher((claims: Claim[]) =>
+    this.doubts.claim('begun', claims, (some) => this.takeDue(some)),
+  );
+  private readonly lost = new Batcher((claims: Claim[]) =>
+    this.doubts.claim('taken over', claims, (some) => this.takeLost(some)),
+  );
 
   constructor(
     private readonly database: Database,
     private readonly queues: Queues,
     private readonly life: SignOfLife,
+    private readonly doubts: DoubtfulClaims,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
@@ -205,7 +208,12 @@ export class Claims {
     }
   }
 
-  private async takeDue(claims: Claim[]): Promise<(ClaimedExecution | undefined)[]> {
+  private async takeLost(claims: readonly Claim[]): Promise<(ClaimedExecution | undefined)[]> {
+    const values = [...idsAndWorkers(claims), this.life.canJudge];
+    return inOrder(claims, await CLAIM_LOST.rows(this.database.keyed, values));
+  }
+
+  private async takeDue(claims: readonly Claim[]): Promise<(ClaimedExecution | undefined)[]> {
     const free =
       this.config.maxActionsPerHour === undefined
         ? await CLAIM_UNLIMITED.rows(this.database.keyed, idsAndWorkers(claims))

@@ -30,6 +30,7 @@ import { backoffMs } from './backoff';
 import { contradiction } from './capacity';
 import { ApprovalLinks, type ApprovalLink } from './approval-links';
 import { Claims } from './claims';
+import { DoubtfulClaims } from './doubtful-claims';
 import { excerptOf } from './excerpt';
 import type { Ending } from './execution';
 import { Executions } from './executions';
@@ -38,8 +39,11 @@ import { assertTells } from './notice-executions';
 import { gapMs, WaitingExecutions, type ClaimedWaiting, type Followed } from './waiting-executions';
 
 const CONCURRENCY = 64;
-/** Largest number of times the end of an attempt is written while PostgreSQL is away. The lease limits it as well. */
-const FINISH_TRIES = 8;
+/**
+ * Time for which the end of an attempt is tried to be written while PostgreSQL is away, milliseconds: longer than a
+ * failover takes. Writing late does no harm: an execution that another worker has taken over meanwhile stays his.
+ */
+const WRITE_MS = 600_000;
 const A_DAY_SECONDS = 86_400;
 /**
  * Longest gap between two questions to a target that answered `not_yet`, milliseconds: what ends by itself is asked
@@ -69,6 +73,7 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
 
   constructor(
     private readonly claims: Claims,
+    private readonly doubts: DoubtfulClaims,
     private readonly executions: Executions,
     private readonly waiting: WaitingExecutions,
     private readonly book: ActionCache,
@@ -98,9 +103,15 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
    * another worker recovers it.
    */
   async execute(claimed: ClaimedExecution): Promise<void> {
+    this.doubts.took(claimed.id);
     await this.run(claimed).catch((error) =>
       this.logger.warn(`what came of execution ${claimed.id} is not written down: ${messageOf(error)}`),
     );
+  }
+
+  /** Hears of executions that were written as begun, and nobody knows whether that was committed. */
+  notBegun(ids: Iterable<string>): void {
+    this.doubts.notBegun(ids);
   }
 
   @Process({ concurrency: CONCURRENCY })
@@ -129,7 +140,9 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
   }
 
   private run(taken: ClaimedExecution): Promise<void> {
-    return this.withSpan('execute', taken, (claimed) => this.runOnce(claimed));
+    return this.doubts.withHeld(taken, () =>
+      this.withSpan('execute', taken, (claimed) => this.runOnce(claimed)),
+    );
   }
 
   /** Does some work with an execution, within a span of the trace that its decision belongs to. */
@@ -310,7 +323,9 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
 
   /** Handles an execution whose worker died while it ran: an answer, if there was one, is lost. */
   private recover(taken: ClaimedExecution): Promise<void> {
-    return this.withSpan('recover', taken, (claimed) => this.recoverOnce(claimed));
+    return this.doubts.withHeld(taken, () =>
+      this.withSpan('recover', taken, (claimed) => this.recoverOnce(claimed)),
+    );
   }
 
   private async recoverOnce(claimed: ClaimedExecution): Promise<void> {
@@ -326,8 +341,10 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
         'the worker that ran it stopped before the end was known',
       );
     } catch (error) {
-      // Its lease ends, and it is asked again.
-      if (isForNow(error)) throw error;
+      if (isForNow(error)) {
+        this.logger.warn(`execution ${claimed.id} can't be looked into now: ${messageOf(error)}`);
+        return this.doubts.giveBack(claimed.id);
+      }
       ending = { status: 'unknown', attempt: { outcome: 'lost', error: messageOf(error) } };
     }
     await this.finish(claimed, masked(ending, secrets));
@@ -476,13 +493,14 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
 
   /** Writes a result, again and again while PostgreSQL is away: the outcome of an attempt must not be lost. */
   private async untilWritten({ id }: ClaimedExecution, write: () => Promise<boolean>): Promise<void> {
+    const end = performance.now() + WRITE_MS;
     for (let tried = 1; ; tried++) {
       try {
         if (!(await write()))
           this.logger.warn(`execution ${id} was taken over before its end could be written down`);
         return;
       } catch (problem) {
-        if (tried === FINISH_TRIES || this.stopping.signal.aborted) throw problem;
+        if (performance.now() > end || this.stopping.signal.aborted) throw problem;
         await sleep(Math.min(100 * 2 ** tried, 2_000), undefined, { signal: this.stopping.signal }).catch(
           () => undefined,
         );

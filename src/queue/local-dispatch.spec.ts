@@ -11,6 +11,7 @@ describe('local dispatch', () => {
 
   const executor = {
     worker: 'w-1',
+    notBegun: () => undefined,
     execute: ({ id }: ClaimedExecution) => {
       carriedOut.push(id);
       return new Promise<void>((resolve) => ends.push(resolve));

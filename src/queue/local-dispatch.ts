@@ -9,6 +9,8 @@ export interface LocalExecutor {
   readonly worker: string | undefined;
   /** Runs an execution and writes its outcome; never throws. */
   execute(claimed: ClaimedExecution): Promise<void>;
+  /** Is told of executions that were written as begun, when nobody knows whether that was committed. */
+  notBegun(ids: Iterable<string>): void;
 }
 
 /** Largest number of executions under way here that did not come over the queue. */
@@ -45,6 +47,7 @@ export class LocalDispatch {
   places(): SlotReservation {
     const { executor } = this;
     let held = 0;
+    const written = new Set<string>();
     const giveBack = (count: number): void => {
       held -= count;
       this.free.release(count);
@@ -57,13 +60,20 @@ export class LocalDispatch {
         held = this.free.acquire(wanted);
         return { worker: executor.worker, count: held };
       },
+      writes: (ids) => {
+        for (const id of ids) written.add(id);
+      },
       begin: (claimed) => {
+        written.clear();
         giveBack(held - claimed.length);
         held = 0;
         telemetry.handedOver.inc(claimed.length);
         for (const one of claimed) void executor!.execute(one).finally(() => this.free.release(1));
       },
-      end: () => giveBack(held),
+      end: () => {
+        giveBack(held);
+        if (written.size > 0) executor?.notBegun(written);
+      },
     };
   }
 }
@@ -80,8 +90,10 @@ export interface SlotReservation {
    * here.
    */
   reserve(wanted: number): Reserved | undefined;
+  /** Notes what is being written as begun: unless `begin` follows, it may have been committed, or not. */
+  writes(ids: Iterable<string>): void;
   /** Runs what was written as begun, no more than was reserved; releases the rest. */
   begin(claimed: readonly ClaimedExecution[]): void;
-  /** Releases what was reserved and did not begin. */
+  /** Releases what was reserved and did not begin; tells the executor what was written, and did not begin either. */
   end(): void;
 }

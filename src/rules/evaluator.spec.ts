@@ -289,8 +289,8 @@ describe('the evaluator', () => {
 
     test('the failure of that undoes all, and begins nothing', async () => {
       await acting('a');
-      const execute = jest.fn();
-      one.dispatch.offer({ worker: newId(), execute });
+      const [execute, notBegun] = [jest.fn(), jest.fn()];
+      one.dispatch.offer({ worker: newId(), execute, notBegun });
       const fails = async (sql: Sql) => {
         await note(sql);
         throw new Error('taken by somebody else');
@@ -304,14 +304,16 @@ describe('the evaluator', () => {
 
     test('a failure as late as the commit begins nothing, and gives places back', async () => {
       await acting('a');
-      const execute = jest.fn();
-      one.dispatch.offer({ worker: newId(), execute });
+      const [execute, notBegun] = [jest.fn(), jest.fn()];
+      one.dispatch.offer({ worker: newId(), execute, notBegun });
       // It is looked for by the COMMIT.
       const twice = (sql: Sql) => Promise.all([note(sql), note(sql)]);
       await expect(one.evaluator.evaluateNews(await one.see({ a: 2 }), twice)).rejects.toThrow(
         'duplicate key',
       );
       expect([await noted(), await line.executions(), execute.mock.calls]).toEqual([0, [], []]);
+      // The answer to a COMMIT may be lost, too: whoever was to carry it out looks whether it was made.
+      expect(notBegun).toHaveBeenCalledTimes(1);
       const places = one.dispatch.places();
       expect(places.reserve(SLOTS)).toMatchObject({ count: SLOTS });
       places.end();
@@ -405,6 +407,7 @@ describe('the evaluator', () => {
     let carriedOut: { id: string; written: unknown[] }[];
     let ends: (() => void)[];
 
+    const notBegun = () => undefined;
     const execute = async ({ id }: ClaimedExecution) => {
       const written = await line.database.rows(
         'SELECT status, lease_owner AS worker FROM executions WHERE id = $1',
@@ -419,7 +422,7 @@ describe('the evaluator', () => {
 
     test('begin in the transaction of their decision where a place is reserved', async () => {
       await acting('a');
-      one.dispatch.offer({ worker, execute });
+      one.dispatch.offer({ worker, execute, notBegun });
       await one.evaluator.evaluate(await one.see({ a: 2 }));
       await until(() => ends.length === 1, 2_000);
       const [written] = await line.executions();
@@ -432,19 +435,19 @@ describe('the evaluator', () => {
       ['nobody carries out here', () => acting('a')],
       ['no place is free', async () => {
         await acting('a');
-        one.dispatch.offer({ worker, execute });
+        one.dispatch.offer({ worker, execute, notBegun });
         one.dispatch.places().reserve(SLOTS);
       }],
       ['this worker may be taken for dead', async () => {
         await acting('a');
-        one.dispatch.offer({ worker: undefined, execute });
+        one.dispatch.offer({ worker: undefined, execute, notBegun });
       }],
       ['a limit of the action is to be counted', async () => {
-        one.dispatch.offer({ worker, execute });
+        one.dispatch.offer({ worker, execute, notBegun });
         await line.service('a', { actionIds: [await line.action('limited', 1)] });
       }],
       ['a limit of the service is to be counted', async () => {
-        one.dispatch.offer({ worker, execute });
+        one.dispatch.offer({ worker, execute, notBegun });
         await acting('a', { maxActionsPerHour: 5 });
       }],
     ]; // prettier-ignore

@@ -184,6 +184,7 @@ async function writeExecutions(
   const eager = asked.filter(({ entry }) => mayBegin(entry)).map(({ id }) => id);
   const reserved = places.reserve(eager.length);
   const beginning = new Set(eager.slice(0, reserved?.count ?? 0));
+  places.writes(beginning);
   const executions = asked.map((one) => ({
     ...one,
     worker: beginning.has(one.id) ? reserved!.worker : null,

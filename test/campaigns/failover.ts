@@ -47,6 +47,9 @@ const SERVICES = 8;
 const EVERY_MS = 100;
 const BEFORE_MS = 2_000;
 const AFTER_MS = 3_000;
+const ANSWERS_MS = 1_000;
+/** From the death of the primary until its replica is promoted: as long as those who watch it take to be sure. */
+const PROMOTED_AFTER_MS = 15_000;
 /** What was begun has ended by then after the disturbance, seconds. */
 const OVER_SECONDS = 30;
 
@@ -82,6 +85,8 @@ async function play(
   sink: WebhookSink,
 ): Promise<FailoverReport> {
   const url = await sink.start();
+  // Some are under way in any moment.
+  sink.always = { delayMs: ANSWERS_MS };
   await api.create('/actions', {
     name: 'once',
     type: 'webhook',
@@ -191,7 +196,7 @@ const GROUNDS: Record<Failover, () => Promise<Ground>> = {
   resharding,
 };
 
-/** A primary whose commits wait for its replica; it dies, and two seconds later the replica is promoted. */
+/** A primary whose commits wait for its replica; it dies, and its replica is promoted after a while. */
 async function promotion(): Promise<Ground> {
   const primary = await startInstalledPostgres();
   const { port: primaryPort } = new URL(primary.url);
@@ -237,7 +242,7 @@ async function promotion(): Promise<Ground> {
     disturb: async () => {
       killAll(pidIn(join(primaryCluster, 'postmaster.pid')));
       main.kill('SIGKILL');
-      await sleep(2_000);
+      await sleep(PROMOTED_AFTER_MS);
       await onServer(superuser.href, [
         `ALTER SYSTEM RESET synchronous_standby_names`,
         'SELECT pg_promote()',
