@@ -67,19 +67,25 @@ function isolation() {
 async function tryIt() {
   const folder = mkdtempSync(join(tmpdir(), 'monscale-image-'));
   const container = said('buildah', ['from', '--pull-never', image]);
-  try {
-    mkdirSync(join(folder, 'root'));
-    const { OCIv1 } = JSON.parse(said('buildah', ['inspect', '--type', 'image', image]));
-    writeFileSync(join(folder, 'config.json'), JSON.stringify(OCIv1.config));
-    said('cp', ['-a', `${said('buildah', ['mount', container])}/.`, join(folder, 'root')]);
-    return await run(process.execPath, ['scripts/test.mjs', 'test/image.spec', 'test/deploy-running'], {
-      stdio: ['ignore', 'inherit', 'inherit'],
-      env: { TEST_IMAGE: folder },
-    });
-  } finally {
+  // Also when it is interrupted, which ends this process from within `run`.
+  process.on('exit', () => {
     spawnSync('buildah', ['rm', container]);
     rmSync(folder, { recursive: true, force: true });
-  }
+  });
+  mkdirSync(join(folder, 'root'));
+  const { OCIv1 } = JSON.parse(said('buildah', ['inspect', '--type', 'image', image]));
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(OCIv1.config));
+  said('cp', ['-a', `${said('buildah', ['mount', container])}/.`, join(folder, 'root')]);
+  const code = await run(process.execPath, ['scripts/test.mjs', 'test/image.spec', 'test/deploy-running'], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { TEST_IMAGE: folder },
+  });
+  console.log(
+    code === 0
+      ? `${image} was tried: its files are as they should be, and every workload of the manifests ran from it`
+      : `${image} was tried, and is not as it should be: see above`,
+  );
+  return code;
 }
 
 /** Returns what a command prints. @throws when it fails, with what it said */
