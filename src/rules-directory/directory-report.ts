@@ -64,7 +64,8 @@ export class DirectoryReport {
          files, mistakes, kept, (SELECT count(*)::int FROM managed_definitions WHERE manager = '${FILES}') AS managed
        FROM rules_directory`,
     );
-    const [drift, driftTotal] = await Promise.all([this.drifts.list(), this.drifts.count()]);
+    const driftTotal = await this.drifts.count();
+    const drift = driftTotal === 0 ? [] : await this.drifts.list();
     const { folder, host, since, lookedAt, appliedAt, ...known } = row!;
     const dated = Object.entries({ folder, host, since, lookedAt, appliedAt });
     return {

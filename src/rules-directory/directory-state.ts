@@ -26,8 +26,6 @@ export interface DirectoryState {
   mistakes: Mistake[];
   kept: Pruned['kept'];
   superseded: { hash: string; agoMs: number }[];
-  /** Definitions that came from the files. */
-  managed: number;
 }
 
 /** What was applied. */
@@ -59,12 +57,19 @@ export class DirectoryStates {
        SELECT EXISTS (SELECT FROM held) AS "isMine", applied, failed, mistakes, kept,
          (SELECT coalesce(jsonb_agg(jsonb_build_object('hash', s->>'hash',
             'agoMs', extract(epoch FROM now() - (s->>'at')::timestamptz) * 1000)), '[]')
-          FROM jsonb_array_elements(superseded) s) AS superseded,
-         (SELECT count(*)::int FROM managed_definitions WHERE manager = '${FILES}') AS managed
+          FROM jsonb_array_elements(superseded) s) AS superseded
        FROM rules_directory`,
       [this.id, hostname(), folder, HELD_SECONDS],
     );
     return state!;
+  }
+
+  /** Counts the definitions that came from the files. */
+  async managed(): Promise<number> {
+    const [row] = await this.database.rows<{ count: number }>(
+      `SELECT count(*)::int AS count FROM managed_definitions WHERE manager = '${FILES}'`,
+    );
+    return row!.count;
   }
 
   /** Lets another process take the lease. */

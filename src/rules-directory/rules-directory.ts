@@ -104,7 +104,7 @@ export class RulesDirectory extends Recurring {
   }
 
   private async take(look: Look, state: DirectoryState, folder: string): Promise<void> {
-    const mistakes = [...look.mistakes, ...emptiness(look, state)];
+    const mistakes = [...look.mistakes, ...(await this.emptiness(look))];
     if (mistakes.length > 0) return this.refuse(look, mistakes, folder);
     if (look.files.length === 0) return this.states.calm('empty');
     const turn = await this.turn(look, state);
@@ -112,6 +112,15 @@ export class RulesDirectory extends Recurring {
     if (turn === 'rest') return state.failed === null ? this.states.calm('applied') : undefined;
     this.attemptedMs = performance.now();
     await this.apply(look, folder);
+  }
+
+  /** Returns the mistake of a folder without files from which rules came: it may have vanished, or not be mounted. */
+  private async emptiness({ files, mistakes }: Look): Promise<Mistake[]> {
+    if (files.length > 0 || mistakes.length > 0) return [];
+    const managed = await this.states.managed();
+    if (managed === 0) return [];
+    const detail = `there is no file of rules in the folder, and ${managed} definitions came from it: nothing is deleted. To delete them all, leave a file that says "monscale: 1" and nothing else`;
+    return [{ pointer: '', detail }];
   }
 
   private async turn({ hash }: Look, { applied, failed, superseded, kept }: DirectoryState): Promise<Turn> {
@@ -175,11 +184,4 @@ export class RulesDirectory extends Recurring {
     for (const mistake of mistakes.slice(0, LOGGED_AT_MOST)) this.logger.error(mistakeText(mistake));
     if (mistakes.length > LOGGED_AT_MOST) this.logger.error(`and ${mistakes.length - LOGGED_AT_MOST} more`);
   }
-}
-
-/** Returns the mistake of a folder without files from which rules came: it may have vanished, or not be mounted. */
-function emptiness({ files, mistakes }: Look, { managed }: DirectoryState): Mistake[] {
-  if (files.length > 0 || mistakes.length > 0 || managed === 0) return [];
-  const detail = `there is no file of rules in the folder, and ${managed} definitions came from it: nothing is deleted. To delete them all, leave a file that says "monscale: 1" and nothing else`;
-  return [{ pointer: '', detail }];
 }
