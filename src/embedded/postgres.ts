@@ -37,6 +37,8 @@ import {
 
 /** Time limit of `initdb`, milliseconds. */
 const INITDB_MS = 60_000;
+/** Connections that it takes, unless more are asked for. */
+const CONNECTIONS = 200;
 /** File of the superuser's password in the data folder, for its owner only. */
 const SUPERUSER_PASSWORD = 'postgres-superuser-password';
 
@@ -60,7 +62,12 @@ export async function startPostgres(
   dataDir: string,
   say: Say,
   durable: boolean,
-  { installed, isCopy = false, signal = NEVER }: StartOptions & { installed?: string } = {},
+  {
+    installed,
+    connections = CONNECTIONS,
+    isCopy = false,
+    signal = NEVER,
+  }: StartOptions & { installed?: string; connections?: number } = {},
 ): Promise<RunningServer> {
   const cluster = join(dataDir, 'postgres');
   const [user, superuser] = ['postgres-password', SUPERUSER_PASSWORD].map(
@@ -91,11 +98,15 @@ export async function startPostgres(
       const port = await portFor(isCopy && !isAgain ? undefined : numberIn(portFile), isAgain);
       writeFileSync(portFile, `${port}\n`, { mode: 0o600 });
       const command = [...runAs.prefix, join(native, 'bin', 'postgres'), '-D', cluster];
-      return spawnServer([...command, ...settings(port, durable, installed === undefined)], server.logFile, {
-        cwd: cluster,
-        uid: runAs.uid,
-        gid: runAs.gid,
-      });
+      return spawnServer(
+        [...command, ...settings(port, connections, durable, installed === undefined)],
+        server.logFile,
+        {
+          cwd: cluster,
+          uid: runAs.uid,
+          gid: runAs.gid,
+        },
+      );
     },
     async isReady() {
       if (postmaster(cluster)?.status !== 'ready') return false;
@@ -114,12 +125,12 @@ export async function startPostgres(
  *
  * @param saves whether to save disk space; an installed PostgreSQL, for benchmarks, gets as much WAL as a full server
  */
-function settings(port: number, durable: boolean, saves: boolean): string[] {
+function settings(port: number, connections: number, durable: boolean, saves: boolean): string[] {
   const values = {
     port,
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
-    max_connections: 200,
+    max_connections: connections,
     shared_buffers: '128MB',
     wal_compression: 'on',
     max_wal_size: saves ? '512MB' : '4GB',

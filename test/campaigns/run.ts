@@ -7,6 +7,8 @@
  * `npm run campaign hostile -- --minutes 60 --seed 7 --only redis`, the same: a line per mischief, and what came of it, at
  * the end; `--only` narrows it to those whose names have that in them.
  * `npm run campaign restore`, on what `npm run build` made: what became of each execution that was open in a backup.
+ * `npm run campaign rolling -- --from v1.0.0 --alerts 500 --polls 1000`, on what `npm run build` made and what that version's
+ * own set-up makes of it: a line per phase, and what came of it, at the end; `--from` is a git ref or a folder with a checkout.
  * `npm run campaign rules -- --stories 100000 --seed 7`, on the sources: a line per 10,000 stories.
  * `npm run campaign snmp -- --messages 10000 --seed 7`, on the sources: a line per 1,000 messages.
  * Exit code 1 on a violation.
@@ -21,10 +23,13 @@ import { FAILOVERS, failoverCampaign } from './failover';
 import { fuzzCampaign } from './fuzz';
 import { hostileCampaign } from './hostile';
 import { fateTable, restoreCampaign } from './restore';
+import { rollingCampaign, type PhaseReport } from './rolling';
+import { onServersOfItsOwn } from './rolling/servers';
+import { thisVersion, versionAt } from './rolling/version';
 import { rulesCampaign } from './rules';
 import { snmpCampaign } from './snmp';
 
-const CAMPAIGNS = { actions, alerts, crash, failover, fuzz, hostile, restore, rules, snmp };
+const CAMPAIGNS = { actions, alerts, crash, failover, fuzz, hostile, restore, rolling, rules, snmp };
 
 interface Options {
   seed: number;
@@ -36,6 +41,9 @@ interface Options {
   seconds: number;
   minutes: number;
   only: string;
+  from: string;
+  alerts: number;
+  polls: number;
 }
 
 /** On servers as the tests have them. */
@@ -178,6 +186,52 @@ async function restore(): Promise<boolean> {
   return violations.length === 0;
 }
 
+async function rolling({ from, alerts, polls }: Options): Promise<boolean> {
+  const before = await versionAt(from, console.log);
+  try {
+    console.log('phase                                 seconds  alerts  requests  refused  cut  slowest');
+    const { untaken, violations, logs, excused, ...figures } = await onTestServersOfOurOwn(() =>
+      onServersOfItsOwn((servers) =>
+        rollingCampaign(
+          {
+            from: before,
+            to: thisVersion(),
+            servers,
+            rates: { alerts, alertsEach: 10, actsOn: 10, services: 50, informs: 20 },
+            polls,
+            replicas: 2,
+            splits: true,
+            steadySeconds: 20,
+          },
+          printPhase,
+        ),
+      ),
+    );
+    console.log(
+      `${figures.alerts} alerts and ${figures.informs} informs were accepted, ${figures.executions} executions made; ` +
+        `${figures.readings} readings, ${figures.longestGapSeconds} s apart at most; ${untaken} connections untaken`,
+    );
+    if (excused > 0) console.log(`${excused} gaps in readings while the machine stood still are not counted`);
+    for (const violation of violations) console.log(violation);
+    if (logs !== undefined) console.log(`what the processes said is in ${logs}`);
+    return violations.length === 0;
+  } finally {
+    before.remove();
+  }
+}
+
+function printPhase({ phase, seconds, accepted, requests, refused, cut, slowestMs }: PhaseReport): void {
+  const cells: [string | number, number][] = [
+    [seconds.toFixed(1), 9],
+    [accepted, 8],
+    [requests, 10],
+    [refused, 9],
+    [cut, 5],
+    [`${(slowestMs / 1_000).toFixed(1)} s`, 9],
+  ];
+  console.log(`${phase.padEnd(36)}${cells.map(([cell, width]) => String(cell).padStart(width)).join('')}`);
+}
+
 async function rules({ stories, seed }: Options): Promise<boolean> {
   const { reasons, difference } = rulesCampaign(stories, seed, (soFar) => {
     if (soFar.difference === undefined) console.log(`${soFar.stories} stories, no difference`);
@@ -209,6 +263,9 @@ async function main(): Promise<void> {
       seconds: { type: 'string', default: '60' },
       minutes: { type: 'string', default: '60' },
       only: { type: 'string', default: '' },
+      from: { type: 'string', default: '' },
+      alerts: { type: 'string', default: '500' },
+      polls: { type: 'string', default: '1000' },
     },
   });
   const campaign = CAMPAIGNS[positionals[0] as keyof typeof CAMPAIGNS];
@@ -224,6 +281,9 @@ async function main(): Promise<void> {
     seconds: Number(values.seconds),
     minutes: Number(values.minutes),
     only: values.only,
+    from: values.from,
+    alerts: Number(values.alerts),
+    polls: Number(values.polls),
   });
   process.exit(isGood ? 0 : 1);
 }

@@ -26,9 +26,15 @@ export interface InstalledPostgres {
   stop(): Promise<void>;
 }
 
-export async function startInstalledPostgres(): Promise<InstalledPostgres> {
+/** @param connections that it takes; by default as the embedded one */
+export async function startInstalledPostgres({
+  connections,
+}: { connections?: number } = {}): Promise<InstalledPostgres> {
   const folder = realpathSync(mkdtempSync(join(process.env.TEST_FOLDER ?? tmpdir(), 'postgres-')));
-  const server = await startPostgres(folder, () => undefined, false, { installed: postgresFolder()! });
+  const server = await startPostgres(folder, () => undefined, false, {
+    installed: postgresFolder()!,
+    connections,
+  });
   const halt = () => server.stop();
   const stop = async () => {
     await halt();
