@@ -15,7 +15,8 @@ import { SLOTS } from '../src/common/ids';
 import { BenchProgram, printTable, sleep } from './program';
 
 const RESPONDER = resolve(__dirname, 'peers/common/snmpresp.c');
-const PORT = 16161;
+/** Another one, where two benchmarks run at a time: `BENCH_SNMP_PORT`. */
+const PORT = Number(process.env.BENCH_SNMP_PORT ?? 16_161);
 const WARM_UP_SECONDS = 15;
 
 export interface Setting {
@@ -69,6 +70,8 @@ export async function measurePolls(setting: Setting, watchesMemory = false): Pro
   const responder = startResponder(hosts, seconds + WARM_UP_SECONDS + interval + 120);
   const program = await BenchProgram.start();
   try {
+    if (responder.exitCode !== null)
+      throw new Error(`the simulated agents have ended: is port ${PORT} taken? BENCH_SNMP_PORT is another`);
     await define(program, setting);
     await sleep((WARM_UP_SECONDS + interval) * 1000);
     const before = await snapshot(program);

@@ -9,7 +9,8 @@ import { startEmbeddedServers, type EmbeddedServers } from '../src/embedded/embe
 import { testPort } from '../test/ports';
 import { usageOf, type Usage } from './processes';
 
-const MAIN = resolve(__dirname, '../dist/src/main.js');
+/** Build under measurement; `BENCH_MAIN` is that of another one, so that two are measured in turn. */
+const MAIN = process.env.BENCH_MAIN ?? resolve(__dirname, '../dist/src/main.js');
 export const ADMIN_TOKEN = 'bench-administrator-token';
 
 /** The built program under measurement, with servers of its own, all as durable as in production. */
