@@ -42,8 +42,29 @@ test('the next poll of a slot is when its phase comes round', () => {
 
 test('a range in parts is the same range, whoever counts', () => {
   const range = { fromSlot: 100, toSlot: 1_737 };
-  expect(slotsOf(parts(range, 1_000, 250))).toEqual(slotsOf([range]));
-  expect(parts(range, 1_000, 250)).toHaveLength(4);
-  expect(parts(range, 990, 250)).toEqual(parts(range, 1_000, 250));
-  expect(parts(range, 0, 250)).toEqual([range]);
+  for (const services of [0, 250, 1_000, 10_000, 1_000_000])
+    expect(slotsOf(parts(range, services))).toEqual(slotsOf([range]));
+  expect(parts(range, 990)).toEqual(parts(range, 1_000));
+});
+
+test.each([
+  [0, 1],
+  [250, 1],
+  [1_000, 4],
+  [4_000, 16],
+  [4_100, 16],
+  [16_000, 16],
+  [16_100, 32],
+  [100_000, 128],
+])('%i services are read in %i parts', (services, count) => {
+  const range = { fromSlot: 0, toSlot: SLOTS - 1 };
+  expect(parts(range, services)).toHaveLength(count);
+  expect(slotsOf(parts(range, services))).toEqual(slotsOf([range]));
+});
+
+test('there are no more parts than slots', () => {
+  expect(parts({ fromSlot: 5, toSlot: 6 }, 10_000)).toEqual([
+    { fromSlot: 5, toSlot: 5 },
+    { fromSlot: 6, toSlot: 6 },
+  ]);
 });

@@ -43,15 +43,25 @@ export function nextDue(slot: number, intervalSeconds: number, nowSeconds: numbe
   return begun > nowSeconds ? begun : begun + intervalSeconds;
 }
 
+/** Number of services of a part, as long as there are few parts; of very many services, most of them. */
+const PART = { few: 250, many: 1_000 };
+/** Number of parts from which they grow rather than become more: enough for the workers to share. */
+const PARTS = 16;
+
 /**
- * Splits a range into parts of about `size` services each. Their number is a power of two, so that two schedulers who
- * count a little differently still make the same ones.
+ * Splits a range into parts that are read together. A part costs some statements and some work of the queue however
+ * many services it has; but the parts of a second are what workers share. Their number is a power of two, so that two
+ * schedulers who count a little differently still make the same ones.
  */
-export function parts({ fromSlot, toSlot }: SlotRange, services: number, size: number): SlotRange[] {
+export function parts({ fromSlot, toSlot }: SlotRange, services: number): SlotRange[] {
   const width = toSlot - fromSlot + 1;
-  const count = Math.min(width, 2 ** Math.ceil(Math.log2(Math.max(1, services / size))));
+  const wanted = powerAbove(services / PART.few);
+  const count = Math.min(width, wanted <= PARTS ? wanted : Math.max(PARTS, powerAbove(services / PART.many)));
   return Array.from({ length: count }, (_, index) => ({
     fromSlot: fromSlot + Math.floor((index * width) / count),
     toSlot: fromSlot + Math.floor(((index + 1) * width) / count) - 1,
   }));
 }
+
+/** Returns the lowest power of two that is no lower, and at least 1. */
+const powerAbove = (number: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, number)));

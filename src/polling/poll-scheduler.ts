@@ -9,9 +9,6 @@ import type { PollJob } from '../queue/jobs';
 import { Queues } from '../queue/queues';
 import { dueSlots, parts, type SlotRange } from './poll-schedule';
 
-/** Number of services that one job reads and evaluates. */
-const SERVICES_PER_JOB = 250;
-
 /**
  * Most jobs that may wait for a worker: jobs behind so many would come too late, and pile up when no worker is there.
  */
@@ -100,7 +97,7 @@ export class PollScheduler extends Recurring {
     if (upTo <= after) return this.ticked(upTo);
     const due = await this.due(after, upTo);
     const jobs = due.flatMap(({ intervalSeconds, services, ...range }) =>
-      parts(range, services, SERVICES_PER_JOB).map((part): PollJob => ({
+      parts(range, services).map((part): PollJob => ({
         intervalSeconds,
         ...part,
         dueAt: upTo * 1_000,
