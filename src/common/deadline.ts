@@ -7,14 +7,13 @@ const GRACE_MS = 250;
  * Calls a function with a signal that aborts at the timeout. A call that ignores the signal is abandoned, and rejected
  * as late.
  *
- * @param abort controller of that signal, for callers that may abort earlier
  * @throws Error `no answer in … s`
  */
 export async function withDeadline<T>(
   timeoutMs: number,
   call: (signal: AbortSignal) => Promise<T>,
-  abort = new AbortController(),
 ): Promise<T> {
+  const abort = new AbortController();
   // Several hundred questions may listen to it at once, and Node warns of more than ten.
   setMaxListeners(0, abort.signal);
   // Made when it is needed: an error looks for its place in the program.

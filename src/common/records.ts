@@ -21,3 +21,9 @@ export function put<T>(record: Record<string, T>, name: string, value: T): void 
     Object.defineProperty(record, name, { value, enumerable: true, configurable: true, writable: true });
   else record[name] = value;
 }
+
+/** Tells whether a record has no property of its own, without making a list of them. */
+export function isEmpty(record: object): boolean {
+  for (const name in record) if (Object.hasOwn(record, name)) return false;
+  return true;
+}

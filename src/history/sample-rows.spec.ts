@@ -4,7 +4,7 @@ const at = new Date('2024-05-01T10:00:00Z');
 const later = new Date(at.getTime() + 1);
 
 test('samples of one service and moment are a row, with holes where nothing was read', () => {
-  const rows = rowsOf([
+  const { rows, values } = rowsOf([
     { series: 700, at, value: 1 },
     { series: 703, at, value: 4 },
     { series: 703, at: later, value: 5 },
@@ -15,6 +15,7 @@ test('samples of one service and moment are a row, with holes where nothing was 
     { group: 7, at: later.getTime(), readings: [NaN, NaN, NaN, 5] },
     { group: 8, at: later.getTime(), readings: [6] },
   ]);
+  expect(values).toBe(4);
   expect(arrayText(rows[0]!)).toBe('{1,NULL,NULL,4}');
 });
 

@@ -23,18 +23,30 @@ export interface SampleRow {
   readings: number[];
 }
 
-/** Returns samples as rows. Consecutive samples of one service and moment become one row. */
-export function rowsOf(samples: readonly Sample[]): SampleRow[] {
-  const rows: SampleRow[] = [];
-  let row: SampleRow | undefined;
-  for (const { series, at, value } of samples) {
+/** Rows in the making. Consecutive readings of one service and moment become one row. */
+export class GrowingRows {
+  readonly rows: SampleRow[] = [];
+  /** Number of readings in the rows. */
+  values = 0;
+  private last?: SampleRow;
+
+  /** @param at ms since 1970 */
+  add(series: number, at: number, value: number): void {
     const group = groupOf(series);
-    if (row === undefined || row.group !== group || row.at !== at.getTime()) {
-      row = { group, at: at.getTime(), readings: [] };
-      rows.push(row);
-    }
-    put(row.readings, placeOf(series) - 1, value);
+    const index = placeOf(series) - 1;
+    this.values += 1;
+    if (this.last?.group === group && this.last.at === at) return put(this.last.readings, index, value);
+    // A list of one: a list that grew from none would hold room for many.
+    const readings = [index === 0 ? value : NaN];
+    if (index > 0) put(readings, index, value);
+    this.rows.push((this.last = { group, at, readings }));
   }
+}
+
+/** Returns samples as rows. Consecutive samples of one service and moment become one row. */
+export function rowsOf(samples: readonly Sample[]): GrowingRows {
+  const rows = new GrowingRows();
+  for (const { series, at, value } of samples) rows.add(series, at.getTime(), value);
   return rows;
 }
 

@@ -6,7 +6,15 @@ import { Database } from '../database/database';
 import { codeOf, NO_PARTITION, UNIQUE_VIOLATION } from '../database/sql-state';
 import { BatchStatement, integer, text, timestamp } from '../database/statement';
 import type { Partitions } from './partitions';
-import { arrayText, copyOf, merged, rowsOf, type Sample, type SampleRow } from './sample-rows';
+import {
+  arrayText,
+  copyOf,
+  merged,
+  rowsOf,
+  type GrowingRows,
+  type Sample,
+  type SampleRow,
+} from './sample-rows';
 import { partitionsOf, RAW } from './tables';
 
 /** Largest number of values that wait or are being written; at 50,000/s, ten seconds of them. */
@@ -89,9 +97,14 @@ export class SampleWriter implements OnApplicationShutdown {
    * @returns true when they are stored; false when they are dropped, or when it is not known after two seconds
    */
   write(samples: readonly Sample[]): Promise<boolean> {
-    if (samples.length === 0) return Promise.resolve(true);
-    if (this.waitingValues + samples.length > MAX_WAITING) {
-      this.drop(samples.length, 'full');
+    return this.writeRows(rowsOf(samples));
+  }
+
+  /** Writes rows, as `write` does; they are not to be changed any more. */
+  writeRows({ rows, values }: Pick<GrowingRows, 'rows' | 'values'>): Promise<boolean> {
+    if (values === 0) return Promise.resolve(true);
+    if (this.waitingValues + values > MAX_WAITING) {
+      this.drop(values, 'full');
       return Promise.resolve(false);
     }
     return new Promise((resolve) => {
@@ -100,8 +113,8 @@ export class SampleWriter implements OnApplicationShutdown {
         clearTimeout(late);
         resolve(isWritten);
       };
-      this.waiting.push({ rows: rowsOf(samples), values: samples.length, since: performance.now(), settle });
-      this.waitingValues += samples.length;
+      this.waiting.push({ rows, values, since: performance.now(), settle });
+      this.waitingValues += values;
       this.show();
       if (this.running < STATEMENTS_AT_ONCE) void this.drain();
     });

@@ -29,7 +29,7 @@ export interface Metric<P = unknown> {
   goesRound?(params: P): boolean;
 
   /** Reads several numbers from one target, in order; one bad read never costs the others. */
-  readMany?(params: readonly P[], context: ReadContext): Promise<Reading[]>;
+  readMany?(params: readonly P[], context: ReadContext): Promise<readonly Reading[]>;
 }
 
 /** Node of an infrastructure. */
@@ -44,7 +44,12 @@ export interface Node {
 
 export interface ReadContext {
   /** Signal that aborts at the read's timeout, and when the program stops. */
-  signal: AbortSignal;
+  readonly signal: AbortSignal;
+  /**
+   * Calls back when `signal` aborts, or at once when it has; for protocols to whom a signal costs as much as a read.
+   * Returns what ends that.
+   */
+  onAbort?(listener: (why: Error) => void): () => void;
   /** Timeout of the read, milliseconds, for protocols that plan retries inside it. */
   timeoutMs: number;
   /** Counts the nodes of the service's infrastructure. Throws when it has none, or when they can't be counted. */

@@ -1,48 +1,15 @@
 import { messageOf } from '../common/errors';
-import type { Metric } from '../metrics/metric';
+import type { JoinedGroups, PlannedGroup, PollPlan, Unreadable } from './planned';
 import type { Polled } from './polled';
-
-/** Plan of a service's polls: its questions, in groups that go out together. */
-export interface PollPlan {
-  readonly groups: readonly PlannedGroup[];
-  /** Metrics that can't be read, and why. */
-  readonly unreadable: readonly Unreadable[];
-}
-
-export interface PlannedGroup {
-  /** Key that is the same for all that goes out together. */
-  readonly key: string;
-  readonly type: string;
-  readonly timeoutMs: number;
-  readonly strategy: Metric;
-  readonly asksForNodes: boolean;
-  /** Questions, none of them twice, by their keys; their params follow in the same order. */
-  readonly questions: string[];
-  readonly params: object[];
-  /** Names of the metrics; the index of each one's question follows in the same order. */
-  readonly metrics: string[];
-  readonly asks: number[];
-}
-
-export interface Unreadable {
-  readonly metric: string;
-  readonly type: string;
-  readonly error: string;
-}
-
-/**
- * Plans by the service's reads: made once per version of a service, as a poll of a hundred thousand metrics should do
- * little but send.
- */
-const plans = new WeakMap<Polled['reads'], PollPlan>();
 
 /**
  * Looks at the files that services name; comes before `planOf`. Returns undefined when there is nothing to wait for.
  */
 export function look(services: readonly Polled[]): Promise<unknown> | undefined {
   const looks: Promise<void>[] = [];
-  for (const { reads } of services) {
-    if (plans.has(reads)) continue;
+  for (const polled of services) {
+    if (keptPlan(polled) !== undefined) continue;
+    const { reads } = polled;
     for (const metric in reads) {
       const looking = reads[metric]!.look();
       if (looking !== undefined) looks.push(looking);
@@ -51,14 +18,50 @@ export function look(services: readonly Polled[]): Promise<unknown> | undefined 
   return looks.length === 0 ? undefined : Promise.all(looks);
 }
 
-export function planOf({ reads, nodesOf }: Polled): PollPlan {
-  const known = plans.get(reads);
-  if (known !== undefined) return known;
+/**
+ * Returns the plan of a service. It is made once per version of a service, as a poll of a hundred thousand metrics
+ * should do little but send.
+ */
+export function planOf(polled: Polled): PollPlan {
+  const kept = keptPlan(polled);
+  if (kept !== undefined) return kept;
+  const { reads, nodesOf } = polled;
   const plan = planned(reads, nodesOf);
   let isFixed = true;
   for (const metric in reads) isFixed &&= reads[metric]!.isFixed;
-  if (isFixed) plans.set(reads, plan);
+  if (isFixed) polled.plan = plan;
   return plan;
+}
+
+/** A plan of other reads may have come with a copy of the service. */
+const keptPlan = ({ plan, reads }: Polled): PollPlan | undefined =>
+  plan?.reads === reads ? plan : undefined;
+
+/**
+ * Joins groups that go out together, two or more. What was made of the same groups at the last poll is taken again, so
+ * that whoever asks can keep what it makes of the questions.
+ */
+export function joined(groups: readonly PlannedGroup[]): JoinedGroups {
+  const first = groups[0]!;
+  const known = first.joined;
+  if (known?.groups.length === groups.length && known.groups.every((group, index) => group === groups[index]))
+    return known;
+  const numbers = new Map<string, number>();
+  const params: object[] = [];
+  const places: number[] = [];
+  for (const group of groups) {
+    const own = group.questions.map((question, index) => {
+      let number = numbers.get(question);
+      if (number === undefined) {
+        number = params.push(group.params[index]!) - 1;
+        numbers.set(question, number);
+      }
+      return number;
+    });
+    for (const ask of group.asks) places.push(own[ask]!);
+  }
+  first.joined = { groups, params, places };
+  return first.joined;
 }
 
 const NONE: never[] = [];
@@ -99,5 +102,12 @@ function planned(reads: Polled['reads'], nodesOf: string | undefined): PollPlan 
       unreadable.push({ metric, type, error: messageOf(error) });
     }
   }
-  return { groups: [...groups.values()], unreadable: unreadable.length === 0 ? NONE : unreadable };
+  let metrics = unreadable.length;
+  for (const group of groups.values()) metrics += group.metrics.length;
+  return {
+    reads,
+    groups: [...groups.values()],
+    unreadable: unreadable.length === 0 ? NONE : unreadable,
+    metrics,
+  };
 }

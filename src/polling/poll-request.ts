@@ -1,109 +1,123 @@
-import type { Metric, Node, ReadContext } from '../metrics/metric';
 import type { Reading } from '../common/reading';
-import type { PlannedGroup } from './poll-plan';
-import type { Polled } from './polled';
+import type { Metric, Node, ReadContext } from '../metrics/metric';
+import { joined } from './poll-plan';
+import type { JoinedGroups, PlannedGroup } from './planned';
+import type { Polled, Polling } from './polled';
+
+/** Service that takes part in requests. */
+export interface Asker {
+  readonly polled: Polled;
+  take(metric: string, reading: Reading): void;
+  /** Leaves it out of this poll. */
+  leaveOut(): void;
+}
 
 /** Collects the readings of one service until all have come or it is left out. */
-export class Tally {
-  private readonly readings: Record<string, Reading> = {};
+export class Tally<P extends Polled> implements Polling<P>, Asker {
+  readonly readings: Record<string, Reading> = {};
   private isOver = false;
 
   /**
    * @param missing number of readings to come, one or more
-   * @param whenDone called once; without readings when the service was left out
+   * @param whenOver called once
    */
   constructor(
+    readonly polled: P,
+    readonly index: number,
     private missing: number,
-    private readonly whenDone: (readings?: Readonly<Record<string, Reading>>) => void,
+    private readonly whenOver: (tally: Tally<P>, isRead: boolean) => void,
   ) {}
 
   take(metric: string, reading: Reading): void {
     this.readings[metric] = reading;
     this.missing -= 1;
-    if (this.missing === 0) this.end(this.readings);
+    if (this.missing === 0) this.end(true);
   }
 
   leaveOut(): void {
-    this.end(undefined);
+    this.end(false);
   }
 
-  private end(readings: Record<string, Reading> | undefined): void {
+  private end(isRead: boolean): void {
     if (this.isOver) return;
     this.isOver = true;
-    this.whenDone(readings);
+    this.whenOver(this, isRead);
   }
-}
-
-/** Service that takes part in a request, with its metrics. */
-interface Asker {
-  tally: Tally;
-  metrics: readonly string[];
-  /** Index of each metric's question in the request. */
-  asks: readonly number[];
 }
 
 /** Request to one target: the questions of several services, each once, and who gets the answers. */
 export class PollRequest {
-  readonly type: string;
-  readonly timeoutMs: number;
-  readonly strategy: Metric;
-  readonly nodes: Pick<ReadContext, 'nodes' | 'listNodes'>;
-  /** Params of each question. The same array at every poll, where one service asks alone. */
-  params: readonly object[];
+  private readonly groups: PlannedGroup[];
   private readonly askers: Asker[];
-  /** Index of each question by its key; made when a second service joins. */
-  private numbers?: Map<string, number>;
+  /** What several groups are together. */
+  private together?: JoinedGroups;
+  /** Params of each question. The same array at every poll, as long as the same services ask together. */
+  params: readonly object[];
 
   constructor(
     private readonly first: PlannedGroup,
-    tally: Tally,
-    polled: Polled,
+    asker: Asker,
   ) {
-    this.type = first.type;
-    this.timeoutMs = first.timeoutMs;
-    this.strategy = first.strategy;
     this.params = first.params;
-    this.askers = [{ tally, metrics: first.metrics, asks: first.asks }];
-    this.nodes = first.asksForNodes
-      ? { nodes: () => polled.countNodes(), listNodes: () => polled.listNodes() }
-      : NOBODYS_NODES;
+    this.groups = [first];
+    this.askers = [asker];
+  }
+
+  get type(): string {
+    return this.first.type;
+  }
+
+  get timeoutMs(): number {
+    return this.first.timeoutMs;
+  }
+
+  get strategy(): Metric {
+    return this.first.strategy;
+  }
+
+  /** The nodes that its answers are about. */
+  get nodes(): Pick<ReadContext, 'nodes' | 'listNodes'> {
+    if (!this.first.asksForNodes) return NOBODYS_NODES;
+    const { polled } = this.askers[0]!;
+    return { nodes: () => polled.countNodes(), listNodes: () => polled.listNodes() };
   }
 
   /** Adds the questions of another service. */
-  join({ questions, params, metrics, asks }: PlannedGroup, tally: Tally): void {
-    const numbers = (this.numbers ??= new Map(
-      this.first.questions.map((question, number) => [question, number]),
-    ));
-    const joined = [...this.params];
-    const places = questions.map((question, index) => {
-      let number = numbers.get(question);
-      if (number === undefined) {
-        number = joined.push(params[index]!) - 1;
-        numbers.set(question, number);
-      }
-      return number;
-    });
-    this.params = joined;
-    this.askers.push({ tally, metrics, asks: asks.map((number) => places[number]!) });
+  join(group: PlannedGroup, asker: Asker): void {
+    this.groups.push(group);
+    this.askers.push(asker);
+  }
+
+  /** Takes no more services: puts their questions together. */
+  close(): void {
+    if (this.groups.length === 1) this.first.joined = undefined;
+    else {
+      this.together = joined(this.groups);
+      this.params = this.together.params;
+    }
   }
 
   /** Hands the answers out. @returns the number of questions that have a number for an answer */
   settle(readings: readonly (Reading | undefined)[]): number {
+    const answers = this.params.map((_, number) => finite(readings[number]));
+    const places = this.together?.places;
+    let place = 0;
+    for (let service = 0; service < this.groups.length; service++) {
+      const { metrics, asks } = this.groups[service]!;
+      const asker = this.askers[service]!;
+      for (let index = 0; index < metrics.length; index++) {
+        const number = places === undefined ? asks[index]! : places[place++]!;
+        asker.take(metrics[index]!, answers[number]!);
+      }
+    }
     let values = 0;
-    const answers = this.params.map((_, number) => {
-      const answer = finite(readings[number]);
-      if ('value' in answer) values += 1;
-      return answer;
-    });
-    for (const { tally, metrics, asks } of this.askers)
-      for (let index = 0; index < metrics.length; index++)
-        tally.take(metrics[index]!, answers[asks[index]!]!);
+    for (const answer of answers) if ('value' in answer) values += 1;
     return values;
   }
 
   /** Leaves out all services of a request that never goes out. */
   giveUp(): void {
-    for (const { tally } of this.askers) tally.leaveOut();
+    for (const asker of this.askers) asker.leaveOut();
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Reading } from '../common/reading';
 import type { Node } from '../metrics/metric';
+import type { PollPlan } from './planned';
 import type { Read } from './reads';
 
 /** Service as the poller needs it. */
@@ -9,6 +10,8 @@ export interface Polled {
    * Infrastructure that the nodes are of: reads that count nodes are the same only for services of one infrastructure.
    */
   readonly nodesOf?: string;
+  /** Plan of its polls, which the poller keeps where its reads never change. */
+  plan?: PollPlan;
   /** Counts the nodes of its infrastructure, for `number_of_nodes`. */
   countNodes(): Promise<number>;
   /** Lists the same nodes, with their addresses. */
@@ -18,5 +21,7 @@ export interface Polled {
 /** Result of a poll of one service: its reads have all come back, or failed. */
 export interface Polling<P extends Polled> {
   readonly polled: P;
+  /** Its place among the services that were to be polled. */
+  readonly index: number;
   readonly readings: Readonly<Record<string, Reading>>;
 }

@@ -12,6 +12,8 @@ interface Params {
 
 interface Asked {
   params: Params[];
+  /** The list as it was handed over. */
+  given: readonly Params[];
   answer(readings?: (Reading | undefined)[]): void;
 }
 
@@ -25,7 +27,7 @@ class Slow implements Metric<Params> {
     return new Promise((resolve) => {
       const answer: Asked['answer'] = (readings = params.map(({ object }) => ({ value: Number(object) }))) =>
         resolve(readings as Reading[]);
-      this.asked.push({ params: [...params], answer });
+      this.asked.push({ params: [...params], given: params, answer });
     });
   }
 }
@@ -99,6 +101,42 @@ describe('the poller', () => {
     }
   });
 
+  it('asks the same services the very same at every poll, so that mappings can keep what they make of it', async () => {
+    const [one, two, three] = [service({ load: '1' }), service({ load: '2' }), service({ load: '3' })];
+    const lists: (readonly Params[])[] = [];
+    for (const services of [
+      [one, two],
+      [one, two],
+      [one, two, three],
+      [one, two],
+    ]) {
+      slow.asked = [];
+      const result = polled(services);
+      await turn();
+      lists.push(slow.asked[0]!.given);
+      answerAll();
+      for (const [index, own] of services.entries())
+        expect(readingsOf(await result, own)).toEqual({ load: { value: index + 1 } });
+    }
+    expect(lists[1]).toBe(lists[0]);
+    expect(lists.slice(2).map(({ length }) => length)).toEqual([3, 2]);
+  });
+
+  it('reads a service anew whose reads are others, though it is a copy of one that was polled', async () => {
+    const one = service({ load: '1' });
+    const { reads } = service({ disk: '2' });
+    for (const [polledNow, expected] of [
+      [one, { load: { value: 1 } }],
+      [{ ...one, reads }, { disk: { value: 2 } }],
+    ] as const) {
+      slow.asked = [];
+      const result = polled([polledNow]);
+      await turn();
+      answerAll();
+      expect(readingsOf(await result, polledNow)).toEqual(expected);
+    }
+  });
+
   it('does not share what is about the nodes of one infrastructure with another', async () => {
     const services = ['web', 'web', 'shop'].map((infrastructure) => service({ n: '1' }, 'a', infrastructure));
     const result = polled(services);
@@ -114,10 +152,14 @@ describe('the poller', () => {
     const first = waves.next();
     await turn();
     slow.asked.find(({ params }) => params[0]!.target === 'quick')!.answer();
-    expect((await first).value).toEqual([{ polled: quick, readings: { load: { value: 1 } } }]);
+    expect((await first).value).toMatchObject([
+      { polled: quick, index: 0, readings: { load: { value: 1 } } },
+    ]);
     const second = waves.next();
     slow.asked.find(({ params }) => params[0]!.target === 'late')!.answer();
-    expect((await second).value).toEqual([{ polled: late, readings: { load: { value: 2 } } }]);
+    expect((await second).value).toMatchObject([
+      { polled: late, index: 1, readings: { load: { value: 2 } } },
+    ]);
     expect((await waves.next()).done).toBe(true);
   });
 

@@ -1,10 +1,10 @@
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
-import { withDeadline } from '../common/deadline';
-import { messageOf } from '../common/errors';
 import { telemetry } from '../common/telemetry';
 import type { Reading } from '../common/reading';
-import { look, planOf, type PollPlan } from './poll-plan';
-import { PollRequest, Tally } from './poll-request';
+import { look, planOf } from './poll-plan';
+import type { PollPlan } from './planned';
+import { PollRequest, Tally, type Asker } from './poll-request';
+import { TimedRead } from './timed-read';
 import type { Polled, Polling } from './polled';
 
 /** Most requests to targets that are under way in this process at a time, and (below) most that wait for their turn. */
@@ -30,7 +30,7 @@ interface Waiting {
  */
 @Injectable()
 export class Poller implements BeforeApplicationShutdown {
-  private readonly underWay = new Set<AbortController>();
+  private readonly underWay = new Set<TimedRead>();
   private stopped = false;
   private free = MAX_REQUESTS;
   private readonly waiting: Waiting[] = [];
@@ -42,7 +42,7 @@ export class Poller implements BeforeApplicationShutdown {
 
   beforeApplicationShutdown(): void {
     this.stopped = true;
-    for (const controller of this.underWay) controller.abort(new Error('the program stops'));
+    for (const read of this.underWay) read.stop(new Error('the program stops'));
   }
 
   /**
@@ -53,23 +53,28 @@ export class Poller implements BeforeApplicationShutdown {
     await look(services);
     const done: Polling<P>[] = [];
     let left = services.length;
-    let wake = () => {};
+    let wake: (() => void) | undefined;
+    const whenOver = (polling: Polling<P>, isRead: boolean) => {
+      if (isRead) done.push(polling);
+      else {
+        left -= 1;
+        telemetry.pollsDropped.inc({ reason: 'no_room' });
+      }
+      wake?.();
+      wake = undefined;
+    };
     const requests = new Map<string, PollRequest>();
-    for (const polled of services) {
+    for (let index = 0; index < services.length; index++) {
+      const polled = services[index]!;
       const plan = planOf(polled);
-      const whenDone = (readings?: Readonly<Record<string, Reading>>) => {
-        if (readings === undefined) {
-          left -= 1;
-          telemetry.pollsDropped.inc({ reason: 'no_room' });
-        } else done.push({ polled, readings });
-        wake();
-      };
-      const missing = metricsIn(plan);
-      if (missing === 0) whenDone({});
-      else collect(polled, new Tally(missing, whenDone), plan, requests);
+      if (plan.metrics === 0) whenOver({ polled, index, readings: {} }, true);
+      else collect(new Tally(polled, index, plan.metrics, whenOver), plan, requests);
     }
     const until = performance.now() + patienceMs;
-    for (const request of requests.values()) this.send(request, until);
+    for (const request of requests.values()) {
+      request.close();
+      this.send(request, until);
+    }
     while (left > 0) {
       if (done.length === 0) await new Promise<void>((resolve) => (wake = resolve));
       if (done.length < left) await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
@@ -84,7 +89,7 @@ export class Poller implements BeforeApplicationShutdown {
   private send(request: PollRequest, until: number): void {
     if (this.free > 0) {
       this.free--;
-      void this.ask(request);
+      this.ask(request);
     } else if (this.waiting.length < MAX_WAITING) this.waiting.push({ request, until });
     else request.giveUp();
   }
@@ -93,7 +98,7 @@ export class Poller implements BeforeApplicationShutdown {
   private sendNext(): void {
     for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
       if (performance.now() < next.until) {
-        void this.ask(next.request);
+        this.ask(next.request);
         return;
       }
       next.request.giveUp();
@@ -101,46 +106,31 @@ export class Poller implements BeforeApplicationShutdown {
     this.free++;
   }
 
-  private async ask(request: PollRequest): Promise<void> {
-    const { strategy, params, timeoutMs, type } = request;
-    const abort = new AbortController();
-    this.underWay.add(abort);
-    let readings: Reading[];
-    try {
-      readings = await withDeadline(
-        timeoutMs,
-        (signal) => {
-          const context = { signal, timeoutMs, ...request.nodes };
-          if (strategy.readMany) return strategy.readMany(params, context);
-          return strategy.read(params[0], context).then((value) => [{ value }]);
-        },
-        abort,
-      );
-    } catch (error) {
-      const failed = { error: messageOf(error) };
-      readings = params.map(() => failed);
-    }
-    this.underWay.delete(abort);
+  private ask(request: PollRequest): void {
+    const read = new TimedRead(request, (over, readings) => this.end(request, over, readings));
+    this.underWay.add(read);
+    read.begin();
+  }
+
+  private end(request: PollRequest, read: TimedRead, readings: readonly Reading[]): void {
+    this.underWay.delete(read);
     this.sendNext();
     const values = request.settle(readings);
+    const { type, params } = request;
     telemetry.reads.inc({ type, outcome: 'value' }, values);
     telemetry.reads.inc({ type, outcome: 'error' }, params.length - values);
   }
 }
 
 /** Adds the questions of a service to the requests of their targets. */
-function collect(polled: Polled, tally: Tally, plan: PollPlan, requests: Map<string, PollRequest>): void {
+function collect(asker: Asker, plan: PollPlan, requests: Map<string, PollRequest>): void {
   for (const group of plan.groups) {
     const request = requests.get(group.key);
-    if (request === undefined) requests.set(group.key, new PollRequest(group, tally, polled));
-    else request.join(group, tally);
+    if (request === undefined) requests.set(group.key, new PollRequest(group, asker));
+    else request.join(group, asker);
   }
   for (const { metric, type, error } of plan.unreadable) {
     telemetry.reads.inc({ type, outcome: 'error' });
-    tally.take(metric, { error });
+    asker.take(metric, { error });
   }
-}
-
-function metricsIn({ groups, unreadable }: PollPlan): number {
-  return groups.reduce((count, { metrics }) => count + metrics.length, unreadable.length);
 }

@@ -87,8 +87,9 @@ export function scalingsInTime(scalings: Scalings | undefined, at: Date, now: Mo
 
 /** Tells whether a polled service had not one reading. */
 function isBlind({ snapshot: { compiled }, values }: ServiceObservation): boolean {
+  if (!compiled.service.polled) return false;
   for (const metric in compiled.reads) if (Object.hasOwn(values, metric)) return false;
-  return compiled.service.polled;
+  return true;
 }
 
 /**

@@ -10,7 +10,7 @@ import type { InfrastructureRow } from '../database/entities';
 import type { Sql } from '../database/sql-pool';
 import type { Count } from '../engine/asked';
 import type { Decided } from '../engine/evaluate';
-import type { Moment, State } from '../engine/types';
+import type { Moment, Reason, State } from '../engine/types';
 import { SilenceBook } from '../silences/silence-book';
 import { NodeCounter } from '../polling/node-counter';
 import type { ClaimedExecution } from '../queue/claimed-execution';
@@ -128,17 +128,19 @@ export class Evaluator {
     const left: string[] = [];
     // An infrastructure that takes long to be counted holds up its own services alone.
     const groups = new Map<string | undefined, Candidate[]>();
+    const unchanged = new Map<Reason, number>();
     for (const observation of observations) {
       if (isLeftToAlert(observation)) {
         left.push(observation.snapshot.compiled.service.id);
         continue;
       }
-      const one = this.candidateOrNone(observation, now);
+      const one = this.candidateOrNone(observation, now, unchanged);
       if (one === undefined) continue;
       const group = groups.get(one.counts?.id);
       if (group === undefined) groups.set(one.counts?.id, [one]);
       else group.push(one);
     }
+    for (const [reason, services] of unchanged) telemetry.evaluations.inc({ reason }, services);
     const waiting = await Promise.all([...groups.values()].map((group) => this.settle(group)));
     return [...left, ...waiting.flat()];
   }
@@ -211,17 +213,29 @@ export class Evaluator {
     return outcome;
   }
 
-  /** Evaluates on the snapshot; undefined when nothing changes or the service can't be evaluated. */
-  private candidateOrNone(observation: ServiceObservation, now: Moment): Candidate | undefined {
+  /**
+   * Evaluates on the snapshot; undefined when nothing changes or the service can't be evaluated.
+   *
+   * @param unchanged number of services of which nothing changes, by the reason they have
+   */
+  private candidateOrNone(
+    observation: ServiceObservation,
+    now: Moment,
+    unchanged: Map<Reason, number>,
+  ): Candidate | undefined {
     try {
-      return this.candidate(observation, now);
+      return this.candidate(observation, now, unchanged);
     } catch (error) {
       this.skip(observation, error);
       return undefined;
     }
   }
 
-  private candidate(observation: ServiceObservation, now: Moment): Candidate | undefined {
+  private candidate(
+    observation: ServiceObservation,
+    now: Moment,
+    unchanged: Map<Reason, number>,
+  ): Candidate | undefined {
     const { nextMoment, compiled, state: stored } = observation.snapshot;
     const state = stored && stateInTime(stored, observation.at, now);
     // Silences are looked for where there is something to mute, which is rare.
@@ -243,7 +257,8 @@ export class Evaluator {
       return { observation, counts: isStopped ? undefined : compiled.infrastructure };
     }
     if (state === undefined || state !== stored || outcome.changed) return { observation };
-    telemetry.evaluations.inc({ reason: outcome.state.reason });
+    const { reason } = outcome.state;
+    unchanged.set(reason, (unchanged.get(reason) ?? 0) + 1);
     return momentAfter(observation, outcome.state, facts) === nextMoment ? undefined : { observation };
   }
 

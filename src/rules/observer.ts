@@ -20,6 +20,9 @@ const GAP_DAYS = 7;
 const DAY_MS = 86_400_000;
 
 const NOTHING: readonly never[] = [];
+// Shared, as nearly all observations have none of either.
+const NO_ERRORS: Readonly<Record<string, string>> = Object.freeze({});
+const NO_MOMENTS: Readonly<Record<string, Date>> = Object.freeze({});
 
 /** Largest number of readings of a window that alerts feed; the newest are used. */
 const MAX_PUSHED = 3_000;
@@ -71,7 +74,7 @@ export class Observer {
     observation: readonly ServiceObservation[],
     at: Date,
     isWritten = true,
-  ): Promise<ServiceObservation[]> {
+  ): Promise<readonly ServiceObservation[]> {
     const polled = await this.throughPolledWindows(observation, at, isWritten);
     return this.throughAlertWindows(polled, at);
   }
@@ -80,7 +83,8 @@ export class Observer {
     observation: readonly ServiceObservation[],
     at: Date,
     isWritten: boolean,
-  ): Promise<ServiceObservation[]> {
+  ): Promise<readonly ServiceObservation[]> {
+    if (!observation.some(({ snapshot: { compiled } }) => compiled.windows.length > 0)) return observation;
     const wanted = observation.flatMap(({ snapshot: { compiled }, values }) =>
       polledWindows(compiled)
         .filter(({ metric }) => Object.hasOwn(values, metric))
@@ -91,7 +95,7 @@ export class Observer {
           latest: values[metric]!,
         })),
     );
-    if (wanted.length === 0) return [...observation];
+    if (wanted.length === 0) return observation;
     const readings = await this.samples.windows(wanted, at);
     if (!isWritten) {
       for (const { series, latest } of wanted) {
@@ -114,9 +118,9 @@ export class Observer {
   async throughAlertWindows(
     observation: readonly ServiceObservation[],
     at: Date,
-  ): Promise<ServiceObservation[]> {
+  ): Promise<readonly ServiceObservation[]> {
     const isWindowed = ({ snapshot: { compiled } }: ServiceObservation) => compiled.hasAlertWindows;
-    if (!observation.some(isWindowed)) return [...observation];
+    if (!observation.some(isWindowed)) return observation;
     const readings = await this.samples.windows(
       observation.filter(isWindowed).flatMap(({ snapshot: { compiled } }) => alertWindows(compiled)),
       at,
@@ -147,22 +151,22 @@ export class Observer {
     alerts: ReadonlyMap<string, readonly AlertValue[]>,
     at: Date,
     previousAt?: number,
-    readAt: Record<string, Date> = {},
+    readAt: Readonly<Record<string, Date>> = NO_MOMENTS,
   ): ServiceObservation {
     const { compiled } = snapshot;
     const values: Record<string, number> = {};
-    const errors: Record<string, string> = {};
+    let errors: Record<string, string> | undefined;
     for (const metric in readings) {
       const reading = readings[metric]!;
       if ('value' in reading) values[metric] = reading.value;
-      else errors[metric] = reading.error;
+      else (errors ??= {})[metric] = reading.error;
     }
     const isFed = compiled.alertMetrics.length > 0;
     const observation: ServiceObservation = {
       snapshot,
       at,
       values,
-      errors: isFed ? errors : withOpenReason(compiled, values, errors),
+      errors: isFed ? (errors ?? NO_ERRORS) : withOpenReason(compiled, values, errors ?? NO_ERRORS),
       notes: undefined,
       readAt,
       previousAt,
@@ -226,7 +230,7 @@ export class Observer {
     if (!(await this.writer.write(samplesOf(snapshot, pushed)))) {
       throw new Unavailable('what alerts say of metrics that are polled can not be written now');
     }
-    return this.throughWindows(observation, at);
+    return [...(await this.throughWindows(observation, at))];
   }
 }
 

@@ -24,7 +24,7 @@ describe('a job of polls', () => {
       observation: () => ({}),
       throughWindows: async () => [],
     } as never,
-    { write: async () => true } as never,
+    { writeRows: async () => true } as never,
     {} as never,
     { of: async () => new Map() } as never,
     { evaluate: async () => void evaluated++ } as never,
@@ -35,7 +35,7 @@ describe('a job of polls', () => {
   async function* reads(services: (typeof compiled)[]): AsyncGenerator<Polling<never>[]> {
     if (services.length === 0) return;
     await new Promise<void>((resolve) => ends.push(resolve));
-    yield services.map((polled) => ({ polled: polled as never, readings: {} }));
+    yield services.map((polled, index) => ({ polled: polled as never, index, readings: {} }));
   }
 
   const discard = jest.fn();

@@ -6,7 +6,7 @@ import { CLOCK, type Clock } from '../common/clock';
 import { telemetry } from '../common/telemetry';
 import { traced, type OpenSpan } from '../common/tracing';
 import { Counters, type CounterRead } from '../history/counters';
-import type { Sample } from '../history/sample-rows';
+import { GrowingRows } from '../history/sample-rows';
 import { SampleWriter } from '../history/sample-writer';
 import { Poller } from '../polling/poller';
 import type { Polling } from '../polling/polled';
@@ -31,6 +31,43 @@ const LEAST_LEFT = 0.2;
 const LEAST_LEFT_MS = 2_000;
 
 /**
+ * Services that a job has in hand: taken when it begins, as far as no other job has them, and each released once.
+ * While a service is in `beingRead`, a job has it.
+ */
+class Hand {
+  readonly services: readonly ServiceSnapshot[];
+  private readonly isReleased: Uint8Array;
+  private left: number;
+
+  constructor(
+    due: readonly ServiceSnapshot[],
+    private readonly beingRead: Set<string>,
+  ) {
+    this.services = due.filter(({ compiled }) => isAdded(beingRead, compiled.service.id));
+    this.left = this.services.length;
+    this.isReleased = new Uint8Array(this.left);
+  }
+
+  /** @param index of the service in `services` */
+  release(index: number): void {
+    if (this.isReleased[index] === 1) return;
+    this.isReleased[index] = 1;
+    this.left -= 1;
+    this.beingRead.delete(this.services[index]!.compiled.service.id);
+  }
+
+  releaseAll(): void {
+    for (let index = 0; index < this.services.length && this.left > 0; index++) this.release(index);
+  }
+}
+
+/** Adds to a set; returns whether it was not there. */
+function isAdded<T>(set: Set<T>, item: T): boolean {
+  const { size } = set;
+  return set.add(item).size > size;
+}
+
+/**
  * Worker of the `polls` queue: reads the services of a range of slots, evaluates them as readings come, and commits
  * samples and changes.
  *
@@ -41,10 +78,10 @@ const LEAST_LEFT_MS = 2_000;
 @Processor('polls')
 export class PollsProcessor {
   /**
-   * Services that are being read, and by which job: a target slower than the interval is not asked again before it has
-   * answered or timed out.
+   * Ids of services that are being read: a target slower than the interval is not asked again before it has answered or
+   * timed out.
    */
-  private readonly beingRead = new Map<string, PollJob>();
+  private readonly beingRead = new Set<string>();
 
   constructor(
     private readonly polledServices: PolledServiceCache,
@@ -91,33 +128,29 @@ export class PollsProcessor {
       span?.fail('late');
       return drop('late', due.length);
     }
-    const snapshot = due.filter(({ compiled }) => !this.beingRead.has(compiled.service.id));
-    if (snapshot.length < due.length) drop('still_polling', due.length - snapshot.length);
-    span?.add({ 'monscale.services.count': snapshot.length });
+    const hand = new Hand(due, this.beingRead);
+    const count = hand.services.length;
+    if (count < due.length) drop('still_polling', due.length - count);
+    span?.add({ 'monscale.services.count': count });
     const began = this.clock.now();
-    for (const { compiled } of snapshot) this.beingRead.set(compiled.service.id, data);
     try {
-      await this.read(snapshot, data, leftMs, span?.traceparent);
+      await this.read(hand, data, leftMs, span?.traceparent);
       await this.unpolled.polled(data, began);
     } finally {
-      for (const { compiled } of snapshot) this.letGo(compiled, data);
+      hand.releaseAll();
     }
   }
 
-  private async read(
-    snapshot: readonly ServiceSnapshot[],
-    data: PollJob,
-    leftMs: number,
-    trace: string | undefined,
-  ): Promise<void> {
+  private async read(hand: Hand, data: PollJob, leftMs: number, trace: string | undefined): Promise<void> {
     const took = telemetry.pollSeconds.startTimer();
-    const previous = await this.observer.previousReadings(snapshot);
-    const byService = new Map(snapshot.map((one) => [one.compiled, one]));
+    const { services } = hand;
+    const previous = await this.observer.previousReadings(services);
     const evaluations: Promise<void>[] = [];
-    for await (const wave of this.poller.poll([...byService.keys()], leftMs)) {
-      for (const { polled } of wave) this.letGo(polled, data);
+    const polled = services.map(({ compiled }) => compiled);
+    for await (const wave of this.poller.poll(polled, leftMs)) {
+      for (const { index } of wave) hand.release(index);
       // Not waited for: a count of nodes that takes long in one wave must not hold up the next.
-      const evaluation = this.evaluate(wave, data, byService, previous, trace);
+      const evaluation = this.evaluate(wave, data, services, previous, trace);
       evaluation.catch(() => undefined);
       evaluations.push(evaluation);
     }
@@ -126,25 +159,19 @@ export class PollsProcessor {
   }
 
   private async evaluate(
-    wave: Polling<CompiledService>[],
+    wave: readonly Polling<CompiledService>[],
     data: PollJob,
-    byService: Map<CompiledService, ServiceSnapshot>,
-    previous: Map<string, number>,
+    snapshot: readonly ServiceSnapshot[],
+    previous: ReadonlyMap<string, number>,
     trace: string | undefined,
   ): Promise<void> {
     const at = momentOf(data, this.clock.now());
-    const written = this.writer.write(samplesOf(wave, at));
+    const written = this.writer.writeRows(rowsOf(wave, at));
     const noted = this.noteCounters(wave, at);
     const alertMetrics = wave.flatMap(({ polled }) => polled.alertMetrics);
     const alerts = await this.alertValues.of(alertMetrics, at);
-    const observation: ServiceObservation[] = wave.map(({ polled, readings }) =>
-      this.observer.observation(
-        byService.get(polled)!,
-        readings,
-        alerts,
-        at,
-        previous.get(polled.service.id),
-      ),
+    const observation: ServiceObservation[] = wave.map(({ polled, index, readings }) =>
+      this.observer.observation(snapshot[index]!, readings, alerts, at, previous.get(polled.service.id)),
     );
     if (trace !== undefined) for (const one of observation) one.traces = [trace];
     // Only windows look at what is written.
@@ -174,11 +201,6 @@ export class PollsProcessor {
     if (reads.length > 0) await this.counters.note(reads, at);
     if (others.length > 0) await this.counters.noteOthers(others);
   }
-
-  /** Releases a service, unless a later job has it in hand. */
-  private letGo({ service }: CompiledService, data: PollJob): void {
-    if (this.beingRead.get(service.id) === data) this.beingRead.delete(service.id);
-  }
 }
 
 const drop = (reason: string, services: number): void => telemetry.pollsDropped.inc({ reason }, services);
@@ -195,14 +217,15 @@ function momentOf({ dueAt, intervalSeconds }: PollJob, now: Date): Date {
   return Math.abs(now.getTime() - tick) < TICK_MS ? new Date(tick) : now;
 }
 
-function samplesOf(wave: readonly Polling<CompiledService>[], at: Date): Sample[] {
-  const samples: Sample[] = [];
+function rowsOf(wave: readonly Polling<CompiledService>[], at: Date): GrowingRows {
+  const rows = new GrowingRows();
+  const moment = at.getTime();
   for (const { polled, readings } of wave) {
     const { series } = polled.service;
     for (const metric in readings) {
       const reading = readings[metric]!;
-      if ('value' in reading) samples.push({ series: series[metric]!, at, value: reading.value });
+      if ('value' in reading) rows.add(series[metric]!, moment, reading.value);
     }
   }
-  return samples;
+  return rows;
 }

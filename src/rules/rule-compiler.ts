@@ -17,6 +17,7 @@ import { MetricRegistry } from '../metrics/metric-registry';
 import { PolicyRegistry } from '../policies/policy-registry';
 import { NodeCounter } from '../polling/node-counter';
 import { NodeLister } from '../polling/node-lister';
+import type { PollPlan } from '../polling/planned';
 import { Reads, type Read } from '../polling/reads';
 import type { CompiledService, WindowedMetric } from './compiled-service';
 import { ruleKey } from './rule-key';
@@ -135,6 +136,8 @@ const NONE: never[] = [];
 
 /** A compiled service whose nodes are counted and listed by the program's own counter and lister. */
 class ReadyService implements CompiledService {
+  plan?: PollPlan = undefined;
+
   constructor(
     readonly service: ServiceRow,
     readonly infrastructure: InfrastructureRow | undefined,

@@ -2,7 +2,7 @@ import type { AlertValue, FeedingAlert } from '../alerts/alert-values';
 import type { ToldAlert } from '../engine/told-alert';
 import type { State, Values } from '../engine/types';
 import type { CompiledService, ServiceSnapshot } from './compiled-service';
-import { own } from '../common/records';
+import { isEmpty, own } from '../common/records';
 
 /** An observation of a service at one moment. */
 export interface ServiceObservation {
@@ -127,7 +127,7 @@ export function withOpenReason(
   values: Values,
   errors: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
-  if (Object.keys(errors).length > 0) return errors;
+  if (!isEmpty(errors)) return errors;
   const because = compiled.openBecause(values);
   return because === undefined ? errors : { condition: because };
 }
