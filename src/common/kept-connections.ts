@@ -8,8 +8,12 @@ export interface KeptConnectionsOptions<T> {
   isAlive?(connection: T): boolean;
 }
 
-interface Entry<T> {
-  connection: T;
+/** Connection in use; `letGo` ends that. */
+export interface Held<T> {
+  readonly connection: T;
+}
+
+interface Entry<T> extends Held<T> {
   users: number;
   usedAt: number;
   isKept: boolean;
@@ -38,17 +42,28 @@ export class KeptConnections<T> {
    * time.
    */
   async use<R>(key: string, open: () => T, work: (connection: T) => Promise<R>): Promise<R> {
+    const held = this.hold(key, open);
+    try {
+      return await work(held.connection);
+    } finally {
+      this.letGo(held);
+    }
+  }
+
+  /** Does the same as `use` for work that ends by `letGo`. */
+  hold(key: string, open: () => T): Held<T> {
     if (this.isClosed) throw new Error('the program is stopping');
     const entry = this.alive(key) ?? { connection: open(), users: 0, usedAt: 0, isKept: true };
     this.touch(key, entry);
     entry.users += 1;
-    try {
-      return await work(entry.connection);
-    } finally {
-      entry.users -= 1;
-      entry.usedAt = performance.now();
-      if (!entry.isKept && entry.users === 0) this.options.close(entry.connection);
-    }
+    return entry;
+  }
+
+  letGo(held: Held<T>): void {
+    const entry = held as Entry<T>;
+    entry.users -= 1;
+    entry.usedAt = performance.now();
+    if (!entry.isKept && entry.users === 0) this.options.close(entry.connection);
   }
 
   /**

@@ -16,7 +16,7 @@ export function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Prom
  *
  * @param timeoutMs the read's own timeout
  */
-export function reasonOfAbort({ reason }: AbortSignal, timeoutMs: number): string {
+export function reasonOfAbort({ reason }: Pick<AbortSignal, 'reason'>, timeoutMs: number): string {
   const { name, message } = reason as Error;
   if (name === 'TimeoutError') return `no answer in ${timeoutMs / 1000} s`;
   return name === 'AbortError' ? 'the read was stopped' : message;

@@ -1,11 +1,20 @@
 import { isIP } from 'node:net';
 import { RequestTimedOutError, type Varbind } from 'net-snmp';
 import type { Reading } from '../common/reading';
-import type { CommunitySockets } from './community-sockets';
-import { objectsOf } from './get-message';
+import type { CommunitySockets, Destination } from './community-sockets';
+import type { Get } from './get-message';
+import type { ObjectList } from './object-list';
 import { unlessAborted } from '../common/unless-aborted';
 import { QuestionSize } from './question-size';
-import { addressOf, NAME_COUNTS_MS, QUESTIONS_AT_ONCE, SnmpAgent, type Agent } from './snmp-agent';
+import { SentQuestion } from './sent-question';
+import {
+  addressOf,
+  NAME_COUNTS_MS,
+  QUESTIONS_AT_ONCE,
+  SnmpAgent,
+  type Agent,
+  type SentAtOnce,
+} from './snmp-agent';
 import type { Asking, Tries } from './snmp-session';
 import type { SnmpTarget } from './snmp-target';
 import { Limiter } from '../common/limiter';
@@ -20,7 +29,9 @@ export class CommunityAgent implements Agent {
   nonsense: string | undefined;
   tellsUpTime: boolean | undefined;
   private readonly turns = new Limiter(QUESTIONS_AT_ONCE);
+  private readonly version: Get['version'];
   private readonly community: Buffer;
+  private readonly isNamed: boolean;
   /** Agent with a socket of its own, for walks, which are rare. */
   private walker: SnmpAgent | undefined;
   private address: string | undefined;
@@ -32,30 +43,51 @@ export class CommunityAgent implements Agent {
     private readonly sockets: CommunitySockets,
     readonly size = new QuestionSize(),
   ) {
+    this.version = target.version === '1' ? 0 : 1;
     this.community = Buffer.from(target.community);
+    this.isNamed = isIP(target.host) === 0;
   }
 
-  get(oids: string[], { timeoutMs, retries, isUrgent, signal }: Asking): Promise<Reading[]> {
+  get(list: ObjectList, { timeoutMs, retries, isUrgent, signal }: Asking): Promise<readonly Reading[]> {
     const end = performance.now() + timeoutMs;
-    const work = async (): Promise<Reading[]> => {
+    const work = async (): Promise<readonly Reading[]> => {
       const left = { timeoutMs: end - performance.now(), retries };
       if (left.timeoutMs < 1) throw new RequestTimedOutError('its turn did not come');
       const address = this.known() ?? (await this.resolved());
-      const version = this.target.version === '1' ? 0 : 1;
-      const get = { version, community: this.community, oids, objects: objectsOf(oids) } as const;
-      const to = { address, port: this.target.port, onNonsense: this.onNonsense };
       try {
-        const readings = await this.sockets.ask(get, to, left);
-        this.nonsense = undefined;
+        const readings = await this.sockets.ask(this.question(list), this.at(address), left);
+        this.noteAnswer();
         return readings;
       } catch (error) {
-        // Perhaps another machine has the name by now.
-        if (error instanceof RequestTimedOutError) this.address = undefined;
+        this.noteFailure(error);
         throw error;
       }
     };
     if (isUrgent) return work();
     return this.turns.take(() => (signal === undefined ? work() : unlessAborted(signal, work())));
+  }
+
+  send(list: ObjectList, tries: Tries): SentAtOnce | undefined {
+    const address = this.known();
+    if (address === undefined || this.turns.acquire(1) === 0) return undefined;
+    const sent = new SentQuestion(() => this.turns.release(1));
+    const failed = (failure: unknown): void => {
+      this.noteFailure(failure);
+      sent.end({ failure });
+    };
+    try {
+      this.sockets.send(this.question(list), this.at(address), tries, {
+        answered: (readings) => {
+          this.noteAnswer();
+          sent.end({ readings });
+        },
+        failed,
+        late: () => sent.late(),
+      });
+    } catch (error) {
+      failed(error);
+    }
+    return sent;
   }
 
   following(oid: string, atMost: number, tries: Tries): Promise<Varbind[]> {
@@ -67,12 +99,29 @@ export class CommunityAgent implements Agent {
     this.walker?.close();
   }
 
+  private question({ oids, objects }: ObjectList): Get {
+    return { version: this.version, community: this.community, oids, objects };
+  }
+
+  private at(address: string): Destination {
+    return { address, port: this.target.port, onNonsense: this.onNonsense };
+  }
+
+  private noteAnswer(): void {
+    this.nonsense = undefined;
+  }
+
+  private noteFailure(error: unknown): void {
+    // Perhaps another machine has the name by now.
+    if (error instanceof RequestTimedOutError) this.address = undefined;
+  }
+
   private readonly onNonsense = (why: string): void => {
     this.nonsense = why;
   };
 
   private known(): string | undefined {
-    const isStale = isIP(this.target.host) === 0 && performance.now() - this.resolvedAt > NAME_COUNTS_MS;
+    const isStale = this.isNamed && performance.now() - this.resolvedAt > NAME_COUNTS_MS;
     return isStale ? undefined : this.address;
   }
 

@@ -23,6 +23,14 @@ export interface Destination {
   onNonsense(why: string): void;
 }
 
+/** Whoever waits for the answer to a question. Told of its end once. */
+export interface Hearer {
+  answered(readings: readonly Reading[]): void;
+  failed(error: Error): void;
+  /** Called when the first try is over and others follow. */
+  late?(): void;
+}
+
 interface Question {
   id: number;
   get: Get;
@@ -31,8 +39,7 @@ interface Question {
   triesLeft: number;
   tryMs: number;
   timer?: NodeJS.Timeout;
-  resolve(readings: Reading[]): void;
-  reject(error: Error): void;
+  hearer: Hearer;
 }
 
 /**
@@ -53,13 +60,15 @@ export class CommunitySockets {
    *
    * @throws what `readingsIn` throws, RequestTimedOutError, or the trouble of the network
    */
-  ask(get: Get, to: Destination, { timeoutMs, retries }: Tries): Promise<Reading[]> {
-    if (this.isClosed) return Promise.reject(new Error('the program is stopping'));
+  ask(get: Get, to: Destination, tries: Tries): Promise<readonly Reading[]> {
+    return new Promise((answered, failed) => this.send(get, to, tries, { answered, failed }));
+  }
+
+  /** Asks as `ask`. */
+  send(get: Get, to: Destination, { timeoutMs, retries }: Tries, hearer: Hearer): void {
+    if (this.isClosed) return hearer.failed(new Error('the program is stopping'));
     const socket = this.next(isIPv6(to.address) ? 'udp6' : 'udp4');
-    return new Promise((resolve, reject) => {
-      const tryMs = firstTryMs(timeoutMs, retries);
-      socket.send({ get, to, triesLeft: retries, tryMs, resolve, reject });
-    });
+    socket.send({ get, to, triesLeft: retries, tryMs: firstTryMs(timeoutMs, retries), hearer });
   }
 
   close(): void {
@@ -104,25 +113,26 @@ class CommunitySocket {
     if (!this.isOpen) return;
     this.isOpen = false;
     this.socket.close();
-    for (const question of this.waiting.values()) this.take(question)?.reject(why);
+    for (const question of this.waiting.values()) this.take(question)?.hearer.failed(why);
   }
 
   private try(question: Question): void {
     const { message, to, tryMs } = question;
     question.timer = setTimeout(() => this.tryAgain(question), tryMs);
     this.socket.send(message, to.port, to.address, (error) => {
-      if (error) this.take(question)?.reject(error);
+      if (error) this.take(question)?.hearer.failed(error);
     });
   }
 
   private tryAgain(question: Question): void {
     if (question.triesLeft === 0) {
-      this.take(question)?.reject(new RequestTimedOutError('no answer'));
+      this.take(question)?.hearer.failed(new RequestTimedOutError('no answer'));
       return;
     }
     question.triesLeft -= 1;
     question.tryMs *= BACKOFF;
     this.try(question);
+    question.hearer.late?.();
   }
 
   private hear(message: Buffer, { address, port }: RemoteInfo): void {
@@ -132,15 +142,17 @@ class CommunitySocket {
       if (id === undefined) this.note('it has no id', address, port);
       return;
     }
-    const { get, to } = question;
+    const { get, to, hearer } = question;
     if (to.address !== address || to.port !== port) return;
     this.take(question);
+    let readings: readonly Reading[];
     try {
-      question.resolve(readingsIn(message, get));
+      readings = readingsIn(message, get);
     } catch (error) {
       if (error instanceof BrokenAnswer) to.onNonsense(error.message);
-      question.reject(error as Error);
+      return hearer.failed(error as Error);
     }
+    hearer.answered(readings);
   }
 
   /**

@@ -9,6 +9,7 @@ import {
 import { AddressRefused, guardedAddress } from '../targets/address-guard';
 import type { Reading } from '../common/reading';
 import { unlessAborted } from '../common/unless-aborted';
+import type { ObjectList } from './object-list';
 import { QuestionSize } from './question-size';
 import { BrokenAnswer } from './broken-answer';
 import { SnmpSession, type Asking, type Tries } from './snmp-session';
@@ -22,6 +23,23 @@ export const NAME_COUNTS_MS = 5 * 60_000;
  * Most questions under way to one agent: many agents answer one after the other, and drop what their socket can't hold.
  */
 export const QUESTIONS_AT_ONCE = 4;
+
+/** What an agent says of the objects it was asked for, in order; or why it says nothing. */
+export type Answer = { readings: readonly Reading[] } | { failure: unknown };
+
+/** Question that was sent. */
+export interface Sent {
+  /** Its answer, or its failure once all tries are over or it is given up. */
+  readonly answer: Promise<Answer>;
+  /** Stops waiting for the answer: others may then take its turn. */
+  giveUp(): void;
+}
+
+/** Question of which it is told, too, that its first try is over. */
+export interface SentAtOnce extends Sent {
+  /** Calls back once: with the answer or failure, or with nothing when the first try is over before. */
+  whenSoon(listener: (answer: Answer | undefined) => void): void;
+}
 
 /** Agent that is asked in turns. */
 export interface Agent {
@@ -38,7 +56,13 @@ export interface Agent {
    * Asks for objects and returns what the agent says of each, in order; an object without a number has the reason, as
    * the end of a sentence. Throws what net-snmp throws, a BrokenAnswer, or the trouble of the network.
    */
-  get(oids: string[], asking: Asking): Promise<Reading[]>;
+  get(list: ObjectList, asking: Asking): Promise<readonly Reading[]>;
+
+  /**
+   * Asks as `get`, where nothing is to be waited for before; undefined where something is, or the agent can't be asked
+   * so.
+   */
+  send?(list: ObjectList, tries: Tries): SentAtOnce | undefined;
 
   /** Returns the objects that follow this one, up to so many. Throws as `get`. */
   following(oid: string, atMost: number, tries: Tries): Promise<Varbind[]>;
@@ -73,8 +97,8 @@ export class SnmpAgent implements Agent {
     return this.latest?.nonsense;
   }
 
-  async get(oids: string[], asking: Asking): Promise<Reading[]> {
-    const varbinds = await this.answered(asking, (session, left) => session.ask(oids, left));
+  async get({ oids }: ObjectList, asking: Asking): Promise<Reading[]> {
+    const varbinds = await this.answered(asking, (session, left) => session.ask([...oids], left));
     return varbinds.map(numberOf);
   }
 

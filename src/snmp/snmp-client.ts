@@ -7,15 +7,16 @@ import {
   ResponseInvalidCode,
   ResponseInvalidError,
 } from 'net-snmp';
-import { chunks } from '../common/chunks';
 import { CLOCK, programClock, type Clock } from '../common/clock';
-import { KeptConnections } from '../common/kept-connections';
+import { KeptConnections, type Held } from '../common/kept-connections';
 import type { Reading } from '../common/reading';
 import { reasonOfAbort, unlessAborted } from '../common/unless-aborted';
+import { Ending, type SnmpAsker } from './ending';
 import { isAfter, isBelow } from './oid-order';
 import { CommunityAgent } from './community-agent';
 import { CommunitySockets } from './community-sockets';
-import { SnmpAgent, type Agent } from './snmp-agent';
+import { ObjectList, SYS_UP_TIME } from './object-list';
+import { SnmpAgent, type Agent, type Answer, type Sent, type SentAtOnce } from './snmp-agent';
 import { reasonOf, withHint } from './snmp-reason';
 import { QuestionSize } from './question-size';
 import { rowOf, type SnmpRow } from './snmp-row';
@@ -31,15 +32,10 @@ const LIMITED_AT_MOST = 10_000;
 /** Shortest wait for a late answer to a large question, once the agent has answered a small one. */
 const GRACE_MS = 50;
 
-/** OID of sysUpTime.0, hundredths of a second since the agent began, RFC 3418. */
-const SYS_UP_TIME = '1.3.6.1.2.1.1.3.0';
-
 /** Most rows that one question of a walk asks for; agents answer fewer where they don't fit. */
 const ROWS_PER_PDU = 25;
 
-export interface GetOptions extends Tries {
-  signal: AbortSignal;
-}
+export interface GetOptions extends Tries, SnmpAsker {}
 
 export interface WalkOptions extends GetOptions {
   rowsAtMost: number;
@@ -81,24 +77,50 @@ export class SnmpClient implements OnModuleDestroy {
    */
   async get(target: SnmpTarget, oids: string[], options: GetOptions): Promise<Map<string, Reading>> {
     const outcomes = new Map<string, Reading>();
-    const distinct = oids.length === 1 ? oids : [...new Set(oids)];
-    const asked = distinct.filter(isNumeric);
-    for (const name of distinct.length === asked.length ? [] : distinct.filter((oid) => !isNumeric(oid)))
-      outcomes.set(name, failure(name, target, 'no MIB that is here knows the name any more'));
-    if (asked.length === 0) return outcomes;
-    let agent: Agent | undefined;
-    const work = this.withAgent(target, (found) => {
-      agent = found;
-      const now = (): number => this.clock.now().getTime();
-      return new Questions(found, target, options, outcomes, now).ask(asked);
-    });
-    void work.finally(() => this.remember(target, agent)).catch(() => undefined);
-    const why = await endOf(work, options);
-    // What was answered by then counts.
-    for (const oid of asked)
-      if (!outcomes.has(oid))
-        outcomes.set(oid, failure(oid, target, why ?? 'it was not asked', agent?.nonsense));
+    const asked = [...new Set(oids)].filter(isNumeric);
+    for (const name of oids)
+      if (!isNumeric(name))
+        outcomes.set(name, failure(name, target, 'no MIB that is here knows the name any more'));
+    const readings = await this.read(target, new ObjectList(asked), options, options);
+    asked.forEach((oid, index) => outcomes.set(oid, readings[index]!));
     return outcomes;
+  }
+
+  /** Reads objects as `get` does, by numeric OIDs alone: their outcomes in order. */
+  async read(
+    target: SnmpTarget,
+    list: ObjectList,
+    tries: Tries,
+    asker: SnmpAsker,
+  ): Promise<readonly Reading[]> {
+    if (list.length === 0) return [];
+    const { timeoutMs } = tries;
+    let held: Held<Agent>;
+    try {
+      held = this.hold(target);
+    } catch (error) {
+      return list.oids.map((oid) => failure(oid, target, reasonOf(error, timeoutMs)));
+    }
+    const agent = held.connection;
+    const end = performance.now() + timeoutMs;
+    const ending = new Ending(asker, timeoutMs);
+    const questions = new Questions(agent, target, { tries, end, ending }, () => this.clock.now().getTime());
+    // Nearly always one question is all, and its answer comes at once.
+    const atOnce = ending.isOver ? undefined : questions.askAtOnce(list);
+    const soon = atOnce && (await ending.orSooner(atOnce.sent));
+    if (soon !== undefined && atOnce?.list === list && isPlain(soon)) {
+      agent.size.noteAnswer(list.length);
+      ending.close();
+      this.letGo(target, held);
+      return soon.readings;
+    }
+    const work = atOnce === undefined ? questions.ask(list) : questions.goOn(atOnce, soon);
+    void work.finally(() => this.letGo(target, held)).catch(() => undefined);
+    const why = await ending.orEnd(work, end - performance.now());
+    // What was answered by then counts.
+    return list.oids.map(
+      (oid) => questions.outcomes.get(oid) ?? failure(oid, target, why ?? 'it was not asked', agent.nonsense),
+    );
   }
 
   /**
@@ -141,60 +163,109 @@ export class SnmpClient implements OnModuleDestroy {
     }
   }
 
-  private withAgent<R>(target: SnmpTarget, work: (agent: Agent) => Promise<R>): Promise<R> {
+  private async withAgent<R>(target: SnmpTarget, work: (agent: Agent) => Promise<R>): Promise<R> {
+    const held = this.hold(target);
+    try {
+      return await work(held.connection);
+    } finally {
+      this.agentsOf(target).letGo(held);
+    }
+  }
+
+  private hold(target: SnmpTarget): Held<Agent> {
     const key = keyOfTarget(target);
-    const size = (): QuestionSize | undefined => this.limited.get(key);
-    return target.version === '3'
-      ? this.v3Agents.use(key, () => new SnmpAgent(target, size()), work)
-      : this.communityAgents.use(key, () => new CommunityAgent(target, this.sockets, size()), work);
+    return this.agentsOf(target).hold(key, () => {
+      const size = this.limited.get(key);
+      return target.version === '3'
+        ? new SnmpAgent(target, size)
+        : new CommunityAgent(target, this.sockets, size);
+    });
   }
 
   /** Keeps the limit of an agent, as the agent itself is forgotten when nobody asks it for some minutes. */
-  private remember(target: SnmpTarget, agent: Agent | undefined): void {
-    if (agent === undefined || !agent.size.isLimited) return;
+  private letGo(target: SnmpTarget, held: Held<Agent>): void {
+    this.agentsOf(target).letGo(held);
+    const { size } = held.connection;
+    if (!size.isLimited) return;
     const key = keyOfTarget(target);
     this.limited.delete(key);
-    this.limited.set(key, agent.size);
+    this.limited.set(key, size);
     const [oldest] = this.limited.keys();
     if (this.limited.size > LIMITED_AT_MOST) this.limited.delete(oldest!);
   }
+
+  private agentsOf({ version }: SnmpTarget): KeptConnections<Agent> {
+    return version === '3' ? this.v3Agents : this.communityAgents;
+  }
 }
 
-type Answer = { readings: Reading[] } | { failure: unknown };
+/** Time in which questions are asked: all tries together, until the end, or until whoever asked has left. */
+interface Asked {
+  tries: Tries;
+  /** Moment of the end, by `performance.now()`. */
+  end: number;
+  ending: Ending;
+}
+
+/** Question that went out before anything else was done. */
+interface AtOnce {
+  list: ObjectList;
+  sent: SentAtOnce;
+}
 
 /**
  * Questions to one agent for a set of objects, as many as it takes. Each object gets one outcome; what is known by the
  * end of the time counts.
  */
 class Questions {
-  private readonly end: number;
+  readonly outcomes = new Map<string, Reading>();
   private hasCounters = false;
   private wasSilent = false;
 
   constructor(
     private readonly agent: Agent,
     private readonly target: SnmpTarget,
-    private readonly options: GetOptions,
-    private readonly outcomes: Map<string, Reading>,
+    private readonly asked: Asked,
     private readonly now: () => number,
-  ) {
-    this.end = performance.now() + options.timeoutMs;
+  ) {}
+
+  /**
+   * Sends all in one question, where the agent takes so many and nothing is to be waited for; undefined where something
+   * is, or where the first try is all of the time.
+   */
+  askAtOnce(objects: ObjectList): AtOnce | undefined {
+    const { agent } = this;
+    const { tries } = this.asked;
+    if (agent.send === undefined) return undefined;
+    const list = agent.tellsUpTime ? objects.withUpTime : objects;
+    if (list.length > agent.size.atMost(performance.now())) return undefined;
+    if (list.length > 1 && tries.retries === 0) return undefined;
+    const sent = agent.send(list, tries);
+    return sent && { list, sent };
   }
 
-  async ask(oids: string[]): Promise<void> {
-    const { agent } = this;
-    const asked = agent.tellsUpTime && !oids.includes(SYS_UP_TIME) ? [...oids, SYS_UP_TIME] : oids;
-    const atMost = agent.size.atMost(performance.now());
-    const [first = [], ...rest] = chunks(asked, atMost);
-    if (agent.size.isLimited && rest.length > 0 && !agent.size.hasAnswered(atMost)) {
-      // One question tells whether it answers so many; the others go as it says.
-      await this.askTogether(first);
-      await this.askAll(chunks(rest.flat(), agent.size.proven));
-    } else await this.askAll([first, ...rest]);
+  /** Goes on with a question after its first try. @param soon what came of it by then */
+  async goOn({ list, sent }: AtOnce, soon: Answer | undefined): Promise<void> {
+    if (list.length === 1) await this.settle(list, soon ?? (await sent.answer));
+    else await this.follow(list, sent, soon);
     if (this.hasCounters) await this.tellSince();
   }
 
-  private async askAll(questions: string[][]): Promise<void> {
+  async ask(objects: ObjectList): Promise<void> {
+    const { agent } = this;
+    const list = agent.tellsUpTime ? objects.withUpTime : objects;
+    const atMost = agent.size.atMost(performance.now());
+    const [first, ...rest] = list.inParts(atMost);
+    if (agent.size.isLimited && rest.length > 0 && !agent.size.hasAnswered(atMost)) {
+      // One question tells whether it answers so many; the others go as it says.
+      await this.askTogether(first!);
+      const others = new ObjectList(rest.flatMap(({ oids }) => oids));
+      await this.askAll(others.inParts(agent.size.proven));
+    } else await this.askAll([first!, ...rest]);
+    if (this.hasCounters) await this.tellSince();
+  }
+
+  private async askAll(questions: readonly ObjectList[]): Promise<void> {
     if (questions.length === 1) await this.askTogether(questions[0]!);
     else await Promise.all(questions.map((some) => this.askTogether(some)));
   }
@@ -205,7 +276,7 @@ class Questions {
    */
   private async tellSince(): Promise<void> {
     const { agent, outcomes } = this;
-    if (agent.tellsUpTime === undefined && !outcomes.has(SYS_UP_TIME)) await this.askTogether([SYS_UP_TIME]);
+    if (agent.tellsUpTime === undefined && !outcomes.has(SYS_UP_TIME)) await this.askTogether(UP_TIME);
     const upTime = outcomes.get(SYS_UP_TIME);
     if (upTime === undefined || 'error' in upTime || upTime.counter32 !== undefined) {
       // What is only silent now may tell it next time.
@@ -219,43 +290,52 @@ class Questions {
         outcomes.set(oid, { value: reading.value, counter32 });
   }
 
-  private async askTogether(oids: string[]): Promise<void> {
-    if (this.options.signal.aborted) return;
-    if (oids.length > 1) await this.tryTogether(oids);
-    else await this.settle(oids, await answerOf(this.agent.get(oids, this.left())));
+  private async askTogether(list: ObjectList): Promise<void> {
+    if (this.asked.ending.isOver) return;
+    if (list.length > 1) await this.tryTogether(list);
+    else await this.settle(list, await answerOf(this.agent.get(list, this.left())));
+  }
+
+  /** Asks for several objects at once. */
+  private async tryTogether(list: ObjectList): Promise<void> {
+    const { timeoutMs, retries } = this.left();
+    const giveUp = new AbortController();
+    const answer = answerOf(this.agent.get(list, { timeoutMs, retries, signal: giveUp.signal }));
+    const soon = await within(firstTryMs(timeoutMs, Math.max(1, retries)), answer);
+    await this.follow(list, { answer, giveUp: () => giveUp.abort(new Error('it is asked for less')) }, soon);
   }
 
   /**
-   * Asks for several objects at once. When the agent stays silent, one of them is asked for alone, beside the next try:
-   * if that is answered and all of them still are not, they are too many, and are asked for one by one. An agent that
-   * is not there is asked one question more than for one object, and never many.
+   * Follows a question for several objects. When the agent stays silent, one of them is asked for alone, beside the
+   * next try: if that is answered and all of them still are not, they are too many, and are asked for one by one. An
+   * agent that is not there is asked one question more than for one object, and never many.
    */
-  private async tryTogether(oids: string[]): Promise<void> {
+  private async follow(list: ObjectList, sent: Sent, soon: Answer | undefined): Promise<void> {
+    if (soon !== undefined) return this.settle(list, soon);
+    if (this.asked.ending.isOver) return;
     const { agent } = this;
-    const { timeoutMs, retries } = this.left();
-    const giveUp = new AbortController();
-    const together = answerOf(agent.get(oids, { timeoutMs, retries, signal: giveUp.signal }));
-    const soon = await within(firstTryMs(timeoutMs, Math.max(1, retries)), together);
-    if (soon !== undefined) return this.settle(oids, soon);
+    const { oids } = list;
     const one = oids[agent.size.next(oids.length)]!;
     const began = performance.now();
-    const alone = answerOf(agent.get([one], { isUrgent: true, ...this.left(), retries: 0 }));
+    const alone = answerOf(agent.get(new ObjectList([one]), { isUrgent: true, ...this.left(), retries: 0 }));
     let single: Answer | undefined;
     void alone.then((answer) => (single = answer));
-    await Promise.race([together, alone]);
+    await Promise.race([sent.answer, alone]);
     const isAlive = single !== undefined && !isSilence(single);
     const late = isAlive
-      ? await within(Math.max(GRACE_MS, performance.now() - began), together)
-      : await together;
-    if (late !== undefined) return this.settle(oids, late);
-    giveUp.abort(new Error('it is asked for less'));
+      ? await within(Math.max(GRACE_MS, performance.now() - began), sent.answer)
+      : await sent.answer;
+    if (late !== undefined) return this.settle(list, late);
+    sent.giveUp();
     agent.size.noteTooMany(oids.length, performance.now());
-    await this.settle([one], single!);
-    await Promise.all(oids.filter((oid) => oid !== one).map((oid) => this.askTogether([oid])));
+    await this.settle(new ObjectList([one]), single!);
+    await Promise.all(
+      oids.filter((oid) => oid !== one).map((oid) => this.askTogether(new ObjectList([oid]))),
+    );
   }
 
-  private async settle(oids: string[], answer: Answer): Promise<void> {
-    const { agent, options } = this;
+  private async settle({ oids }: ObjectList, answer: Answer): Promise<void> {
+    const { agent } = this;
     if ('readings' in answer) {
       agent.size.noteAnswer(oids.length);
       answer.readings.forEach((reading, index) => {
@@ -272,15 +352,16 @@ class Questions {
     }
     if (isTooMuch(failure) && oids.length > 1) agent.size.noteTooMany(oids.length, performance.now());
     const { culprit, rest } = isAboutObjects(failure) ? apart(oids, failure) : { culprit: oids, rest: [] };
-    const why = reasonOf(failure, options.timeoutMs);
+    const why = reasonOf(failure, this.asked.tries.timeoutMs);
     const nonsense = failure instanceof BrokenAnswer ? undefined : agent.nonsense;
     for (const oid of culprit) this.fail(oid, why, nonsense);
-    await Promise.all(rest.map((some) => this.askTogether(some)));
+    await Promise.all(rest.map((some) => this.askTogether(new ObjectList(some))));
   }
 
   /** Returns the time that is left. */
   private left(): Tries {
-    return { timeoutMs: Math.max(1, this.end - performance.now()), retries: this.options.retries };
+    const { end, tries } = this.asked;
+    return { timeoutMs: Math.max(1, end - performance.now()), retries: tries.retries };
   }
 
   private fail(oid: string, why: string, nonsense?: string): void {
@@ -288,7 +369,17 @@ class Questions {
   }
 }
 
-const answerOf = (asked: Promise<Reading[]>): Promise<Answer> =>
+const UP_TIME = new ObjectList([SYS_UP_TIME]);
+
+/** Tells whether an answer has numbers alone, and none of a counter. */
+function isPlain(answer: Answer): answer is { readings: readonly Reading[] } {
+  return (
+    'readings' in answer &&
+    answer.readings.every((reading) => 'value' in reading && reading.counter32 === undefined)
+  );
+}
+
+const answerOf = (asked: Promise<readonly Reading[]>): Promise<Answer> =>
   asked.then(
     (readings) => ({ readings }),
     (failure: unknown) => ({ failure }),
@@ -338,7 +429,7 @@ function isAboutObjects(error: unknown): boolean {
  * Splits objects into what to give up and what to ask again: the one the agent names is given up and the rest goes in
  * two halves, so k bad objects cost at most 2k questions more. When it names none, as for tooBig, halving finds it.
  */
-function apart(oids: string[], error: unknown): { culprit: string[]; rest: string[][] } {
+function apart(oids: readonly string[], error: unknown): { culprit: readonly string[]; rest: string[][] } {
   if (oids.length === 1) return { culprit: oids, rest: [] };
   const named = error instanceof RequestFailedError ? /: ([\d.]+)$/.exec(error.message)?.[1] : undefined;
   const culprit = oids.filter((oid) => oid === named);
@@ -351,28 +442,6 @@ function apart(oids: string[], error: unknown): { culprit: string[]; rest: strin
 const isTooMuch = (error: unknown): boolean =>
   error instanceof BrokenAnswer ||
   (error instanceof RequestFailedError && error.status === ErrorStatus.TooBig);
-
-/**
- * Waits for the work until it ends, the caller aborts or the time is over, whichever is first. Returns why it did not
- * come to its end. What is left of it ends by its own timeouts.
- */
-function endOf(work: Promise<void>, { signal, timeoutMs }: GetOptions): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const end = (why?: string): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', stop);
-      resolve(why);
-    };
-    const stop = (): void => end(reasonOfAbort(signal, timeoutMs));
-    const timer = setTimeout(() => end(`no answer in ${timeoutMs / 1000} s`), timeoutMs);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-    work.then(
-      () => end(),
-      (error: unknown) => end(reasonOf(error, timeoutMs)),
-    );
-  });
-}
 
 /** Makes a signal that aborts at the caller's abort or at the timeout, whichever is first. */
 function endingOf({ signal, timeoutMs }: GetOptions) {

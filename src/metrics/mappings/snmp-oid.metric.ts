@@ -5,7 +5,8 @@ import { MetricMapping, type Metric, type ReadContext } from '../metric';
 import type { Reading } from '../../common/reading';
 import { SnmpClient } from '../../snmp/snmp-client';
 import { isCounter32, mayBeUploaded, oidOfName } from '../../snmp/object-names';
-import { normalOid, oidProblem } from '../../snmp/oid';
+import { ObjectList } from '../../snmp/object-list';
+import { normalOid, OID, oidProblem } from '../../snmp/oid';
 import { LINK_LOCAL } from '../../snmp/zone';
 import { keyOfTarget, SNMP_VERSIONS, type SnmpTarget, type SnmpUser } from '../../snmp/snmp-target';
 import { SnmpUserParams, userProblems } from '../../snmp/snmp-user-params';
@@ -68,6 +69,9 @@ export class SnmpOidParams {
   params: SnmpOidParams,
 })
 export class SnmpOid implements Metric<SnmpOidParams> {
+  /** Objects by params, which the poller keeps as long as the same services ask together. */
+  private readonly known = new WeakMap<readonly SnmpOidParams[], KnownObjects>();
+
   constructor(private readonly snmp: SnmpClient) {}
 
   async read(params: SnmpOidParams, context: ReadContext): Promise<number> {
@@ -84,7 +88,7 @@ export class SnmpOid implements Metric<SnmpOidParams> {
     return `${keyOfTarget(params)}:${params.retries}`;
   }
 
-  async readMany(params: readonly SnmpOidParams[], { signal, timeoutMs }: ReadContext): Promise<Reading[]> {
+  async readMany(params: readonly SnmpOidParams[], context: ReadContext): Promise<readonly Reading[]> {
     const [target] = params;
     if (target === undefined) return [];
     // A key that is kept in a file or in the environment is seen here first.
@@ -94,10 +98,44 @@ export class SnmpOid implements Metric<SnmpOidParams> {
         error: `cannot read ${normalOid(oid)} from ${target.host}: ${why}`,
       }));
     }
+    const tries = { timeoutMs: context.timeoutMs, retries: target.retries };
+    const known = this.objectsIn(params);
+    if (known !== undefined) {
+      const readings = await this.snmp.read(target, known.list, tries, context);
+      return known.places === undefined ? readings : known.places.map((place) => readings[place]!);
+    }
     const oids = params.map(({ oid }) => normalOid(oid));
-    const outcomes = await this.snmp.get(target, oids, { signal, timeoutMs, retries: target.retries });
+    const { signal } = context;
+    const outcomes = await this.snmp.get(target, oids, { signal, ...tries });
     return oids.map((oid) => outcomes.get(oid)!);
   }
+
+  /**
+   * Returns the objects that params ask for, made once for the same params; undefined where one is a name, as that may
+   * mean another object tomorrow.
+   */
+  private objectsIn(params: readonly SnmpOidParams[]): KnownObjects | undefined {
+    let known = this.known.get(params);
+    if (known === undefined) {
+      if (!params.every(({ oid }) => OID.test(oid))) return undefined;
+      known = objectsOf(params.map(({ oid }) => normalOid(oid)));
+      // One object is made as fast as it is found.
+      if (params.length > 1) this.known.set(params, known);
+    }
+    return known;
+  }
+}
+
+/** Objects that are asked for, and where each of the params finds its own; undefined: in its own place. */
+interface KnownObjects {
+  list: ObjectList;
+  places?: readonly number[];
+}
+
+function objectsOf(oids: readonly string[]): KnownObjects {
+  const distinct = [...new Set(oids)];
+  if (distinct.length === oids.length) return { list: new ObjectList(oids) };
+  return { list: new ObjectList(distinct), places: oids.map((oid) => distinct.indexOf(oid)) };
 }
 
 /** Declares a param. This and the functions below are shared by metrics that ask SNMP agents. */
