@@ -43,6 +43,7 @@ export class AddressRefused extends Error {
 export function allowAddresses(networks: readonly string[]): void {
   allowed = blockListOf(networks);
   allowedNetworks = networks;
+  for (const known of Object.values(verdicts)) known.clear();
 }
 
 /** Returns what `allowAddresses` was called with, for other processes of the program. */
@@ -86,8 +87,22 @@ function firstAddressOf(name: string): Promise<string> {
   });
 }
 
+/** Verdicts about addresses that are written as such, most of which are asked again and again. */
+const verdicts = { any: new Map<string, boolean>(), devices: new Map<string, boolean>() };
+const VERDICTS_AT_MOST = 10_000;
+
 function isRefused(address: string, use: Use = 'any'): boolean {
   if (isIP(address) === 0) return false;
+  let verdict = verdicts[use].get(address);
+  if (verdict === undefined) {
+    verdict = isOnList(address, use);
+    if (verdicts[use].size >= VERDICTS_AT_MOST) verdicts[use].clear();
+    verdicts[use].set(address, verdict);
+  }
+  return verdict;
+}
+
+function isOnList(address: string, use: Use): boolean {
   const list = use === 'devices' ? refusedOnLink : refused;
   const leadsTo = [address.replace(/%.*/, ''), ...ipv4AddressesIn(address)];
   const bad = leadsTo.filter((one) => isOn(list, one));

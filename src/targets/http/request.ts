@@ -28,6 +28,8 @@ const SAFE = ['GET', 'HEAD'];
  * Most origins that are remembered because their answers break HTTP's rules, so that they are asked once and not twice.
  */
 const LENIENT_AT_MOST = 1_000;
+/** Largest body that is written together with its head. */
+const ONE_WRITE_BYTES = 16 * 1024;
 /** Longest wait for the rest of the body, milliseconds: the status says what became of the request. */
 const BODY_TIMEOUT_MS = 2_000;
 
@@ -193,9 +195,12 @@ function answerTo(
     const request = open(options, way, journey, resolve);
     const stop = (): void => void request.destroy(signal.reason as Error);
     signal.addEventListener('abort', stop, { once: true });
-    request.once('close', () => signal.removeEventListener('abort', stop));
+    request.on('close', () => signal.removeEventListener('abort', stop));
     request.on('error', reject);
-    request.end(body);
+    // Node writes the head together with a text, but a buffer as a part of its own. As Latin-1, a text has the very
+    // bytes.
+    if (body !== undefined && body.length <= ONE_WRITE_BYTES) request.end(body.toString('latin1'), 'latin1');
+    else request.end(body);
   });
 }
 
@@ -227,11 +232,11 @@ function open(
     ? https.request(Object.assign(options, tls), respond)
     : http.request(options, respond);
   // Node leaves such a request without an end.
-  request.once('upgrade', (_, socket) => {
+  request.on('upgrade', (_, socket) => {
     socket.destroy();
     request.emit('error', new Error('it was answered 101 Switching Protocols, which nobody had asked for'));
   });
-  request.once('socket', (socket: TLSSocket) => {
+  request.on('socket', (socket: TLSSocket) => {
     const sent = (): void => {
       try {
         journey.maySend?.();
@@ -246,7 +251,7 @@ function open(
       () => request.destroy(new Error(`no connection in ${CONNECT_TIMEOUT_MS / 1000} s`)),
       CONNECT_TIMEOUT_MS,
     );
-    request.once('close', () => clearTimeout(late));
+    request.on('close', () => clearTimeout(late));
     // Node holds the request back until here; a certificate that is refused ends it before.
     socket.once(isTls ? 'secureConnect' : 'connect', () => {
       clearTimeout(late);
@@ -277,7 +282,7 @@ function beginOf(response: IncomingMessage): Promise<Buffer> {
       length += chunk.length;
       if (length >= BODY_BYTES_AT_MOST) stop();
     });
-    for (const event of ['end', 'close']) stream.once(event, end);
+    for (const event of ['end', 'close']) stream.on(event, end);
     stream.on('error', end);
     response.once('error', stop);
   });
