@@ -27,8 +27,9 @@ function headOf(error: Error): string {
   }
 }
 
-function withSource(site: NodeJS.CallSite): string {
-  const text = String(site);
+/** @param site whose own text, which its type leaves out, is as V8 writes it */
+function withSource(site: NodeJS.CallSite & { toString(): string }): string {
+  const text = site.toString();
   const [file, line, column] = [site.getFileName(), site.getLineNumber(), site.getColumnNumber()];
   if (!file?.startsWith(BUILT) || line === null || column === null) return text;
   const source = sourceAt(file, line, column);
