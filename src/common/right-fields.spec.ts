@@ -1,4 +1,5 @@
 import '../api.role';
+import '../app.module';
 import { validateSync } from 'class-validator';
 import { check } from './check';
 import { classesOfFields, fieldsOf, giveRules } from './fields';
