@@ -27,13 +27,18 @@ export function describeApi(app: NestFastifyApplication): void {
  * shapes of answers, and the problems that every route may answer.
  */
 function withFields(document: OpenAPIObject): OpenAPIObject {
-  const schemas = ((document.components ??= {}).schemas ??= {});
+  const components = (document.components ??= {});
+  const schemas = (components.schemas ??= {});
   for (const cls of classesOfFields()) {
     // What is shown has more than what is sent: here it is not closed.
     const { additionalProperties: _, ...schema } = jsonSchemaOf(cls);
     if (cls.name in schemas) schemas[cls.name] = schema;
   }
   Object.assign(schemas, namedShapes());
+  // In an order that does not go by what a process has loaded first.
+  components.schemas = Object.fromEntries(
+    Object.entries(schemas).sort(([one], [other]) => (one < other ? -1 : 1)),
+  );
   for (const path of Object.values(document.paths))
     for (const { responses } of Object.values(path) as { responses?: Responses }[])
       if (responses !== undefined) addProblems(responses);

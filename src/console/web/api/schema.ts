@@ -1922,290 +1922,6 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        SignInDto: {
-            /** @description Name of the user */
-            username: string;
-            /** @description Password */
-            password: string;
-        };
-        OwnPasswordDto: {
-            /** @description Present password */
-            password: string;
-            /**
-             * Format: password
-             * @description Next password
-             */
-            newPassword: string;
-        };
-        SetupDto: {
-            /** @description Token of the setup URL */
-            token: string;
-            /** @description Name of the first user */
-            username: string;
-            /**
-             * Format: password
-             * @description Password
-             */
-            password: string;
-        };
-        Choice: {
-            /** @description Name of the mapping; see GET /mappings */
-            type: string;
-            /**
-             * @description Params of the mapping
-             * @default {}
-             */
-            params: Record<string, unknown>;
-        };
-        InfrastructureDto: {
-            /** @description Unique name */
-            name: string;
-            /**
-             * @description What it is, for people
-             * @default
-             */
-            description: string;
-            /**
-             * @description Labels, for filters and templates
-             * @default {}
-             */
-            labels: {
-                [key: string]: string;
-            };
-            /**
-             * @description It is never scaled below
-             * @default 1
-             */
-            minNodes: number;
-            /**
-             * @description It is never scaled above
-             * @default 8
-             */
-            maxNodes: number;
-            /**
-             * @description After it was scaled up, no service scales it up for this long
-             * @default 0
-             */
-            upWisdomSeconds: number;
-            /**
-             * @description After it was scaled down, no service scales it down for this long
-             * @default 0
-             */
-            downWisdomSeconds: number;
-            /**
-             * @description How long its counter may take to show what an action has done
-             * @default 0
-             */
-            warmupSeconds: number;
-            /**
-             * @description More changes between up and down within an hour freeze its scaling for an hour
-             * @default 6
-             */
-            maxDirectionChangesPerHour: number;
-            /** @description The metric that counts its nodes; without it no service can scale it */
-            nodes?: {
-                /** @description Name of the mapping; see GET /mappings */
-                type: string;
-                /**
-                 * @description Params of the mapping
-                 * @default {}
-                 */
-                params: Record<string, unknown>;
-            };
-            /** @description The pool whose members follow its nodes; `nodes` has to tell where they are */
-            loadBalancer?: {
-                /** @description Name of the mapping; see GET /mappings */
-                type: string;
-                /**
-                 * @description Params of the mapping
-                 * @default {}
-                 */
-                params: Record<string, unknown>;
-            };
-        };
-        ActionTestDto: {
-            /**
-             * @description True: only shows the request; false: one attempt is made and waited for
-             * @default true
-             */
-            dryRun: boolean;
-            /**
-             * @description What templates see, in place of the sample: service, infrastructure, trigger, values, nodes
-             * @default {}
-             * @example {
-             *       "nodes": {
-             *         "current": 2,
-             *         "desired": 3,
-             *         "delta": 1
-             *       }
-             *     }
-             */
-            variables: Record<string, unknown>;
-        };
-        RetryDto: {
-            /**
-             * @description Which of those that ended badly
-             * @default failed
-             * @enum {string}
-             */
-            status: "failed" | "unknown" | "cancelled";
-            /** @description Id or name of the service */
-            service?: string;
-            /** @description Id or name of the action */
-            action?: string;
-            /** @description Made from this moment on (RFC 3339) */
-            from?: string;
-            /** @description Made before this moment (RFC 3339) */
-            to?: string;
-        };
-        ActionDto: {
-            /** @description Name of the mapping; see GET /mappings */
-            type: string;
-            /**
-             * @description Params of the mapping
-             * @default {}
-             */
-            params: Record<string, unknown>;
-            /** @description Unique name */
-            name: string;
-            /**
-             * @description What it does, for people
-             * @default
-             */
-            description: string;
-            /**
-             * @description Labels, by which grants can name it
-             * @default {}
-             */
-            labels: {
-                [key: string]: string;
-            };
-            /**
-             * @description How long one try may take
-             * @default 30
-             */
-            timeoutSeconds: number;
-            /** @description How many of its executions may be in flight at once; others wait */
-            concurrency?: number;
-            /** @description How many executions, of any action, may be in flight at its target when one of it begins; others wait */
-            targetConcurrency?: number;
-            /**
-             * @description What happens when a try fails but another may succeed
-             * @default {
-             *       "attempts": 5,
-             *       "backoffSeconds": 2,
-             *       "maxBackoffSeconds": 300
-             *     }
-             */
-            retry: {
-                /**
-                 * @description Tries in all
-                 * @default 5
-                 */
-                attempts: number;
-                /**
-                 * @description Before the second try; doubles from try to try, with up to 25 % jitter
-                 * @default 2
-                 */
-                backoffSeconds: number;
-                /**
-                 * @description The longest time between two tries
-                 * @default 300
-                 */
-                maxBackoffSeconds: number;
-            };
-        };
-        ServicesChange: {
-            /** @description Labels that are added or replaced; null removes one */
-            labels?: {
-                [key: string]: string | null;
-            };
-            /** @description False: they are not evaluated and never trigger */
-            enabled?: boolean;
-            /**
-             * @description What a trigger does
-             * @enum {string}
-             */
-            mode?: "auto" | "shadow" | "approve";
-        };
-        ServiceFilter: {
-            /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
-            search?: string;
-            /**
-             * @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit
-             * @example team=web
-             */
-            label?: string[];
-            /** @description Its phase: ok, pending, alarm, unknown; several with commas between them are alternatives */
-            phase?: string;
-            /** @description Its reason: condition_false, holding, wisdom, infrastructure_wisdom, flapping, at_max_nodes, at_min_nodes, nodes_unknown, policy_satisfied, missing_data, not_polled, not_repeating, disabled, kill_switch, silenced, dependency, triggered, shadowed, awaiting_approval; several with commas between them are alternatives */
-            reason?: string;
-            /** @description Its mode: auto, shadow, approve; several with commas between them are alternatives */
-            mode?: string;
-            /** @description Whether it is enabled; several with commas between them are alternatives */
-            enabled?: string;
-            /** @description Name or id of the infrastructure that it scales; several with commas between them are alternatives */
-            infrastructure?: string;
-            /** @description Name or id of an action that it names, in any of its steps; several with commas between them are alternatives; given several times, all must fit */
-            action?: string[];
-        };
-        BulkSelect: {
-            /** @description Ids or names */
-            ids?: string[];
-            /** @description Filters as of the list, at least one */
-            filter?: Record<string, unknown>;
-        };
-        BulkDto: {
-            /** @description Which */
-            select: {
-                /** @description Ids or names */
-                ids?: string[];
-                /** @description Filters as of the list, at least one */
-                filter?: Record<string, unknown>;
-            };
-            /** @description What is changed of each */
-            change?: Record<string, unknown>;
-            /**
-             * @description True: they are deleted, where nothing uses them
-             * @default false
-             */
-            delete: boolean;
-            /**
-             * @description True: nothing is written; the answer is what would be
-             * @default false
-             */
-            dryRun: boolean;
-        };
-        LabelsChange: {
-            /** @description Labels that are added or replaced; null removes one */
-            labels?: {
-                [key: string]: string | null;
-            };
-        };
-        ActionFilter: {
-            /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
-            search?: string;
-            /**
-             * @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit
-             * @example team=web
-             */
-            label?: string[];
-            /** @description Its type; several with commas between them are alternatives */
-            type?: string;
-        };
-        InfrastructureFilter: {
-            /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
-            search?: string;
-            /**
-             * @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit
-             * @example team=web
-             */
-            label?: string[];
-            /** @description The metric that counts its nodes; several with commas between them are alternatives */
-            nodes?: string;
-            /** @description The kind of its load balancer; several with commas between them are alternatives */
-            loadBalancer?: string;
-        };
         AcknowledgeDto: {
             /** @description What is known, or done about it */
             note: string;
@@ -2214,829 +1930,6 @@ export interface components {
              * @default 14400
              */
             forSeconds: number;
-        };
-        ExpectDto: {
-            /**
-             * @description CEL over the metric names, true when the action has helped
-             * @example cpu < 70
-             */
-            condition: string;
-            /** @description By when, from the trigger on */
-            withinSeconds: number;
-        };
-        ServiceDto: {
-            /** @description Unique name */
-            name: string;
-            /**
-             * @description What it is for, for people
-             * @default
-             */
-            description: string;
-            /**
-             * @description Labels, for filters and templates
-             * @default {}
-             */
-            labels: {
-                [key: string]: string;
-            };
-            /**
-             * @description False: it is not evaluated and never triggers
-             * @default true
-             */
-            enabled: boolean;
-            /** @description How many of its executions may begin in an hour; others wait */
-            maxActionsPerHour?: number;
-            /**
-             * @description How often its polled metrics are read
-             * @default 30
-             */
-            intervalSeconds: number;
-            /**
-             * @description Variable name -> where its number comes from: {type, params, timeoutSeconds}
-             * @example {
-             *       "cpu": {
-             *         "type": "snmp_oid",
-             *         "params": {
-             *           "host": "10.0.0.5",
-             *           "oid": "1.3.6.1.4.1.2021.11.9.0"
-             *         }
-             *       }
-             *     }
-             */
-            metrics: {
-                [key: string]: Record<string, unknown>;
-            };
-            /**
-             * @description CEL over the metric names, true in a breach
-             * @example cpu > 80
-             */
-            condition: string;
-            /** @description CEL; once in alarm, the alarm lasts until this is true */
-            recovery?: string;
-            /**
-             * @description How long the condition must stay true before it triggers
-             * @default 0
-             */
-            holdSeconds: number;
-            /**
-             * @description After a trigger, no other for this long
-             * @default 120
-             */
-            wisdomSeconds: number;
-            /**
-             * @description True: triggers again while the condition stays true; false: once until it has recovered
-             * @default true
-             */
-            repeat: boolean;
-            /**
-             * @description What it means when a metric can not be read and the condition is open without it. hold: nothing triggers, and the hold time stands still until readings are back; an alarm goes on after that. reset: the service is unknown, nothing triggers, and hold and alarm are forgotten: they begin anew. breach: the condition counts as true, so that the service may trigger without having seen anything. ok: the condition counts as false, and nothing says that the service is blind.
-             * @default hold
-             * @enum {string}
-             */
-            missingData: "hold" | "reset" | "breach" | "ok";
-            /** @description Name or id of the infrastructure it scales */
-            infrastructure?: string;
-            /**
-             * @description Which way it scales the infrastructure
-             * @enum {string}
-             */
-            direction?: "up" | "down";
-            /**
-             * @description How many nodes a trigger asks for
-             * @default {
-             *       "type": "fixed",
-             *       "params": {
-             *         "nodes": 1
-             *       }
-             *     }
-             */
-            policy: {
-                /** @description Name of the mapping; see GET /mappings */
-                type: string;
-                /**
-                 * @description Params of the mapping
-                 * @default {}
-                 */
-                params: Record<string, unknown>;
-            };
-            /**
-             * @description Names or ids of actions, each executed once per trigger
-             * @default []
-             */
-            actions: string[];
-            /**
-             * @description Names or ids of actions, each executed once when an alarm that triggered has ended
-             * @default []
-             */
-            onRecovery: string[];
-            /**
-             * @description Further steps while the alarm lasts, each taken once, afterSeconds rising
-             * @default []
-             */
-            then: {
-                /** @description After the alarm's first trigger */
-                afterSeconds: number;
-                /** @description Names or ids of actions, each executed once */
-                actions: string[];
-            }[];
-            /** @description Whether a trigger helped is recorded by this; it changes no decision */
-            expect?: {
-                /**
-                 * @description CEL over the metric names, true when the action has helped
-                 * @example cpu < 70
-                 */
-                condition: string;
-                /** @description By when, from the trigger on */
-                withinSeconds: number;
-            };
-            /**
-             * @description Services during whose alarm this one does not act; one hop
-             * @default []
-             */
-            dependsOn: {
-                /** @description Name or id of the other service */
-                service?: string;
-                /** @description Labels that the other services have */
-                match?: {
-                    [key: string]: string;
-                };
-                /**
-                 * @description Labels whose values both must have alike
-                 * @default []
-                 */
-                equal: string[];
-                /**
-                 * @description Phases of the other in which this one does not act: ok, pending, alarm, unknown
-                 * @default [
-                 *       "alarm"
-                 *     ]
-                 */
-                whenPhase: string[];
-            }[];
-            /**
-             * @description shadow: everything but the act; approve: waits for a person
-             * @default auto
-             * @enum {string}
-             */
-            mode: "auto" | "shadow" | "approve";
-            /**
-             * @description How long an approval may be given
-             * @default 900
-             */
-            approvalTtlSeconds: number;
-            /**
-             * @description True: whoever last changed the service, may not approve its executions
-             * @default false
-             */
-            approvalByOther: boolean;
-            /**
-             * @description Names or ids of actions of the types chat, email and webhook: in mode approve each tells people of what waits, with {{ execution.approvalUrl }}
-             * @default []
-             */
-            approvalActions: string[];
-        };
-        ResumeDto: {
-            /** @description Ids of those that go on; all that are held by default */
-            executions?: string[];
-            /**
-             * @description True: say what would go on, and change nothing
-             * @default false
-             */
-            dryRun: boolean;
-        };
-        Decision: {
-            /** Format: date-time */
-            from: string;
-            /** @enum {string} */
-            phase: "ok" | "pending" | "alarm" | "unknown";
-            /** @enum {string} */
-            reason: "condition_false" | "holding" | "wisdom" | "infrastructure_wisdom" | "flapping" | "at_max_nodes" | "at_min_nodes" | "nodes_unknown" | "policy_satisfied" | "missing_data" | "not_polled" | "not_repeating" | "disabled" | "kill_switch" | "silenced" | "dependency" | "triggered" | "shadowed" | "awaiting_approval";
-            explanation: string;
-            values: components["schemas"]["Values"];
-            /** Format: date-time */
-            to?: string;
-            /** Format: uuid */
-            trigger?: string;
-            executions?: string[];
-            effect?: {
-                outcome: string;
-                /** Format: date-time */
-                at: string;
-                explanation: string;
-            };
-        };
-        Resolution: {
-            /**
-             * @description What came of it at the target
-             * @enum {string}
-             */
-            status: "succeeded" | "failed";
-            /** @description How you know */
-            note: string;
-        };
-        NativeAlert: {
-            /** @description Id or name of the service it is for; else it goes to every alert metric whose match fits */
-            service?: string;
-            /** @description The service's metric; by default its only alert metric, or its only metric */
-            metric?: string;
-            /** @description The number it carries; by default 1 when firing and 0 when resolved */
-            value?: number;
-            /**
-             * @description Does it begin or end
-             * @default firing
-             * @enum {string}
-             */
-            status: "firing" | "resolved";
-            /**
-             * @description Labels that alert metrics match
-             * @default {}
-             */
-            labels: {
-                [key: string]: string;
-            };
-            /**
-             * @description Texts for people
-             * @default {}
-             */
-            annotations: {
-                [key: string]: string;
-            };
-            /** @description Alerts with the same key are one alert seen again; by default made of service, metric and labels */
-            dedupKey?: string;
-            /** @description When it began or ended (RFC 3339), by which reports of one alert are ordered; by default when it was received */
-            at?: string;
-        };
-        SourceDto: {
-            /** @description Unique name */
-            name: string;
-            /** @description Alert format; see GET /mappings */
-            format: string;
-            /**
-             * @description Params of the format
-             * @default {}
-             */
-            params: Record<string, unknown>;
-            /** @description Nothing from it for so long is an alert with the labels alertname: source_silent and source: its name, until it speaks again */
-            silentAfterSeconds?: number;
-            /** @description Names or ids of the services it may speak for: its alerts may name no others, and feed no others; by default all */
-            services?: string[];
-            /**
-             * @description Labels that its alerts must carry: others are rejected
-             * @default {}
-             */
-            labels: {
-                [key: string]: string;
-            };
-            /**
-             * @description Labels that are added to its alerts, whatever their sender says of them
-             * @default {}
-             */
-            addLabels: {
-                [key: string]: string;
-            };
-        };
-        TrapForm: {
-            /** @description Name of the service */
-            name: string;
-            /** @description A number: it stands for every metric of the service that alerts feed, or for every polled one that accepts what is pushed */
-            value: string;
-        };
-        KillSwitchDto: {
-            /** @description True: decisions are taken and recorded, nothing is executed */
-            on: boolean;
-            /**
-             * @description Why, for whoever finds it on
-             * @default
-             */
-            reason: string;
-        };
-        SimulationDto: {
-            /** @description Id or name of a service, or a whole definition as it would be saved */
-            service: string | Record<string, unknown>;
-            /**
-             * @description Metric -> points [seconds, number or null for a failed read]; a point stands until the next one
-             * @example {
-             *       "cpu": [
-             *         [
-             *           0,
-             *           50
-             *         ],
-             *         [
-             *           10,
-             *           93
-             *         ],
-             *         [
-             *           20,
-             *           null
-             *         ]
-             *       ]
-             *     }
-             */
-            series?: {
-                [key: string]: unknown[][];
-            };
-            /** @description How many nodes there are at first; by default the minimum when scaling up, the maximum when scaling down */
-            nodes?: number;
-            /** @description From here on: seconds with series, else a time (RFC 3339; by default 7 days before `to`) */
-            from?: number | string;
-            /** @description Up to here: seconds with series (by default its last point), else a time (by default now) */
-            to?: number | string;
-            /** @description How often the rule is evaluated; by default the interval of the service */
-            evaluateEverySeconds?: number;
-            /** @description Another service or definition on the same story: the answer tells the difference */
-            compareWith?: string | Record<string, unknown>;
-            /**
-             * @description Silences of the service, in seconds from the beginning
-             * @default []
-             */
-            silences: {
-                /**
-                 * @description From when on
-                 * @default 0
-                 */
-                from: number;
-                /** @description Until when */
-                to: number;
-                /**
-                 * @description What it mutes
-                 * @default actions
-                 * @enum {string}
-                 */
-                mutes: "actions" | "scale_down" | "notifications";
-                /**
-                 * @description What a breach that lasts at its end does
-                 * @default act
-                 * @enum {string}
-                 */
-                onEnd: "act" | "wait";
-            }[];
-            /**
-             * @description Phases of services on which it depends, in seconds from the beginning
-             * @default []
-             */
-            parents: {
-                /** @description Name of the other service */
-                service: string;
-                /**
-                 * @description Its phase in that time
-                 * @default alarm
-                 * @enum {string}
-                 */
-                phase: "ok" | "pending" | "alarm" | "unknown";
-                /**
-                 * @description From when on
-                 * @default 0
-                 */
-                from: number;
-                /** @description Until when */
-                to: number;
-            }[];
-        };
-        MetricTryDto: {
-            /** @description Name of the mapping; see GET /mappings */
-            type: string;
-            /**
-             * @description Params of the mapping
-             * @default {}
-             */
-            params: Record<string, unknown>;
-            /**
-             * @description How long it may take
-             * @default 5
-             */
-            timeoutSeconds: number;
-        };
-        SnmpV3Params: {
-            /** @description User name (USM) */
-            user: string;
-            /**
-             * @description Whether messages are signed and encrypted
-             * @enum {string}
-             */
-            level: "noAuthNoPriv" | "authNoPriv" | "authPriv";
-            /**
-             * @description How messages are signed
-             * @enum {string}
-             */
-            authProtocol?: "md5" | "sha" | "sha224" | "sha256" | "sha384" | "sha512";
-            /** @description Password for signing, at least 8 characters */
-            authKey?: string;
-            /**
-             * @description How messages are encrypted
-             * @enum {string}
-             */
-            privProtocol?: "des" | "aes" | "aes256b" | "aes256r";
-            /** @description Password for encryption, at least 8 characters */
-            privKey?: string;
-            /** @description Context of the agent to ask in */
-            contextName?: string;
-        };
-        SnmpWalkDto: {
-            /**
-             * @description Host of the agent: a name or an IP address
-             * @example 10.0.0.5
-             */
-            host: string;
-            /**
-             * @description UDP port of the agent
-             * @default 161
-             */
-            port: number;
-            /**
-             * @description Version of SNMP
-             * @default 2c
-             * @enum {string}
-             */
-            version: "1" | "2c" | "3";
-            /**
-             * @description Community, for versions 1 and 2c
-             * @default public
-             */
-            community: string;
-            /**
-             * @description The object to read, in numbers or by its name
-             * @example 1.3.6.1.2.1.1.3.0
-             */
-            oid: string;
-            /**
-             * @description How often to ask again when no answer comes; the timeout is shared by all tries
-             * @default 1
-             */
-            retries: number;
-            /** @description User and keys, for version 3 */
-            v3?: {
-                /** @description User name (USM) */
-                user: string;
-                /**
-                 * @description Whether messages are signed and encrypted
-                 * @enum {string}
-                 */
-                level: "noAuthNoPriv" | "authNoPriv" | "authPriv";
-                /**
-                 * @description How messages are signed
-                 * @enum {string}
-                 */
-                authProtocol?: "md5" | "sha" | "sha224" | "sha256" | "sha384" | "sha512";
-                /** @description Password for signing, at least 8 characters */
-                authKey?: string;
-                /**
-                 * @description How messages are encrypted
-                 * @enum {string}
-                 */
-                privProtocol?: "des" | "aes" | "aes256b" | "aes256r";
-                /** @description Password for encryption, at least 8 characters */
-                privKey?: string;
-                /** @description Context of the agent to ask in */
-                contextName?: string;
-            };
-            /**
-             * @description How many objects to show
-             * @default 1000
-             */
-            rowsAtMost: number;
-            /**
-             * @description How long it may take
-             * @default 10
-             */
-            timeoutSeconds: number;
-        };
-        UserDto: {
-            /** @description Unique name, by which to sign in */
-            name: string;
-            /** @description Name for people */
-            displayName?: string;
-            /** @description E-mail address; nobody is known by it */
-            email?: string;
-            /**
-             * @description Groups, by which grants can name the user
-             * @default []
-             */
-            groups: string[];
-            /**
-             * @description True: may not sign in; sessions and tokens are void
-             * @default false
-             */
-            disabled: boolean;
-            /**
-             * Format: password
-             * @description Password, never shown; required of a new user, kept where it is left out
-             */
-            password?: string;
-        };
-        ScopeDto: {
-            /** @description Labels that a thing must have, all of them with these very values */
-            labels: {
-                [key: string]: string;
-            };
-        };
-        SubjectDto: {
-            /** @description Name or id of a user */
-            user?: string;
-            /** @description Group of users */
-            group?: string;
-            /** @description Id of a token; what it may stays within what its maker may */
-            token?: string;
-            /** @description True: whoever sends no credentials */
-            anonymous?: boolean;
-        };
-        GrantDto: {
-            /**
-             * @description Each role includes those before it; may be left out where `approve` is true
-             * @enum {string}
-             */
-            role?: "viewer" | "operator" | "editor" | "admin";
-            /**
-             * @description True: may approve and reject, which no role includes
-             * @default false
-             */
-            approve: boolean;
-            /** @description What it is for; by default everything */
-            scope?: {
-                /** @description Labels that a thing must have, all of them with these very values */
-                labels: {
-                    [key: string]: string;
-                };
-            };
-            /** @description Who gets it */
-            subject: {
-                /** @description Name or id of a user */
-                user?: string;
-                /** @description Group of users */
-                group?: string;
-                /** @description Id of a token; what it may stays within what its maker may */
-                token?: string;
-                /** @description True: whoever sends no credentials */
-                anonymous?: boolean;
-            };
-        };
-        TokenDto: {
-            /**
-             * @description Each role includes those before it; may be left out where `approve` is true
-             * @enum {string}
-             */
-            role?: "viewer" | "operator" | "editor" | "admin";
-            /**
-             * @description True: may approve and reject, which no role includes
-             * @default false
-             */
-            approve: boolean;
-            /** @description What it is for; by default everything */
-            scope?: {
-                /** @description Labels that a thing must have, all of them with these very values */
-                labels: {
-                    [key: string]: string;
-                };
-            };
-            /** @description What it is for */
-            name: string;
-            /**
-             * @description Time after which it is void
-             * @default 90
-             */
-            expiresInDays: number;
-        };
-        PreviewDto: {
-            /** @description Silence as it would be made */
-            silence: Record<string, unknown>;
-        };
-        MatchDto: {
-            /** @description Names or ids of services */
-            services?: string[];
-            /** @description Labels that a service has, all of them with these values */
-            labels?: {
-                [key: string]: string;
-            };
-            /** @description Names or ids of infrastructures that a service scales */
-            infrastructures?: string[];
-        };
-        ScheduleDto: {
-            /**
-             * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
-             * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
-             */
-            rrule: string;
-            /**
-             * @description Zone of the times in rrule
-             * @default UTC
-             * @example Europe/Madrid
-             */
-            timeZone: string;
-            /** @description How long each window lasts */
-            durationSeconds: number;
-        };
-        SilenceDto: {
-            /** @description Which services: those that fit all that is given */
-            match: {
-                /** @description Names or ids of services */
-                services?: string[];
-                /** @description Labels that a service has, all of them with these values */
-                labels?: {
-                    [key: string]: string;
-                };
-                /** @description Names or ids of infrastructures that a service scales */
-                infrastructures?: string[];
-            };
-            /**
-             * @description actions: all that acts; scale_down: triggers that scale down alone; notifications: the steps of then, and contacts
-             * @default actions
-             * @enum {string}
-             */
-            mutes: "actions" | "scale_down" | "notifications";
-            /** @description From when on (RFC 3339); by default now */
-            startsAt?: string;
-            /** @description Until when (RFC 3339); required, as none is endless */
-            endsAt?: string;
-            /** @description Windows between startsAt and endsAt; without it, all of that time */
-            schedule?: {
-                /**
-                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
-                 * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
-                 */
-                rrule: string;
-                /**
-                 * @description Zone of the times in rrule
-                 * @default UTC
-                 * @example Europe/Madrid
-                 */
-                timeZone: string;
-                /** @description How long each window lasts */
-                durationSeconds: number;
-            };
-            /** @description Why, for whoever wonders */
-            reason: string;
-            /** @description It ends, or its window does, once all its services have been ok for so long */
-            endWhenOkForSeconds?: number;
-            /**
-             * @description What a breach that lasts at its end does: act after one whole interval, or wait until there is a fresh one
-             * @default act
-             * @enum {string}
-             */
-            onEnd: "act" | "wait";
-        };
-        ContactPreviewDto: {
-            /** @description Schedule as the contact would have it */
-            schedule: {
-                /**
-                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
-                 * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
-                 */
-                rrule: string;
-                /**
-                 * @description Zone of the times in rrule
-                 * @default UTC
-                 * @example Europe/Madrid
-                 */
-                timeZone: string;
-                /** @description How long each window lasts */
-                durationSeconds: number;
-            };
-        };
-        ContactDto: {
-            /** @description Unique name */
-            name: string;
-            /**
-             * @description Who it is, for people
-             * @default
-             */
-            description: string;
-            /** @description Name or id of the action that tells: of type chat, email or webhook */
-            action: string;
-            /** @description What it is told of */
-            events: ("approval" | "unknown" | "failed" | "silent_source" | "silence_ending" | "refused_sender" | "flapping" | "blind")[];
-            /**
-             * @description Labels, all of which a service has that it is told of; sources count by the labels that their alerts carry. Without them, it is told of everything
-             * @default {}
-             */
-            labels: {
-                [key: string]: string;
-            };
-            /** @description Windows in which it is told; what still is so when one begins is told then. Without it, at any time */
-            schedule?: {
-                /**
-                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
-                 * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
-                 */
-                rrule: string;
-                /**
-                 * @description Zone of the times in rrule
-                 * @default UTC
-                 * @example Europe/Madrid
-                 */
-                timeZone: string;
-                /** @description How long each window lasts */
-                durationSeconds: number;
-            };
-            /**
-             * @description Messages in an hour at most; what is left out is counted in the next one
-             * @default 20
-             */
-            maxPerHour: number;
-            /**
-             * @description Time between two messages at least: what happens meanwhile is told by the second one
-             * @default 60
-             */
-            groupSeconds: number;
-            /**
-             * @description Time for which a service is without readings before that is told
-             * @default 300
-             */
-            blindForSeconds: number;
-        };
-        Problem: {
-            type: string;
-            title: string;
-            status: number;
-            detail: string;
-            errors?: {
-                pointer: string;
-                detail: string;
-            }[];
-        };
-        Taken: {
-            accepted: {
-                /** Format: uuid */
-                id: string;
-                dedupKey: string;
-            }[];
-            rejected: {
-                index: number;
-                errors: {
-                    pointer: string;
-                    detail: string;
-                }[];
-            }[];
-        };
-        Quiet: {
-            rejected?: {
-                index: number;
-                errors: {
-                    pointer: string;
-                    detail: string;
-                }[];
-            }[];
-        };
-        TakenByFormat: components["schemas"]["Taken"] | {
-            status: string;
-            message: string;
-            dedup_key?: string;
-            incident_key?: string;
-        } | {
-            results: {
-                code: number;
-                status: string;
-            }[];
-        };
-        RefusedByFormat: {
-            status: string;
-            message: string;
-            errors: string[];
-        } | {
-            error: number;
-            status: string;
-        };
-        Change: {
-            pointer: string;
-            before?: unknown;
-            after?: unknown;
-        };
-        Version: {
-            version: number;
-            /** Format: date-time */
-            at: string;
-            changes: components["schemas"]["Change"][];
-            actor?: string;
-            via?: string;
-        };
-        VersionWhole: {
-            version: number;
-            /** Format: date-time */
-            at: string;
-            changes: components["schemas"]["Change"][];
-            definition: Record<string, unknown>;
-            actor?: string;
-            via?: string;
-        };
-        Difference: {
-            from: number;
-            to: number;
-            changes: components["schemas"]["Change"][];
-        };
-        KillSwitch: {
-            on: boolean;
-            /** @enum {string} */
-            by?: "environment" | "api";
-            reason?: string;
-            /** Format: date-time */
-            changedAt?: string;
-        };
-        ActionTestAnswer: {
-            dryRun: boolean;
-            /** Format: uuid */
-            execution?: string;
-            request?: Record<string, unknown>;
-            outcome?: string;
-            error?: string;
-            detail?: string;
         };
         Action: {
             /** @description Name of the mapping; see GET /mappings */
@@ -3105,60 +1998,101 @@ export interface components {
             /** @description files: the rules directory, and others change it by ?force=true alone; apply:<set>: made by monscale apply; absent: nobody */
             managedBy?: string;
         };
-        Attempt: {
-            /** Format: date-time */
-            startedAt: string;
-            /** Format: date-time */
-            finishedAt?: string;
-            /** @enum {string} */
-            outcome?: "succeeded" | "accepted" | "permanent" | "retryable" | "not_yet" | "ambiguous" | "lost" | "person";
-            request?: Record<string, unknown>;
-            error?: string;
-            detail?: string;
-            times?: number;
-            intended?: Record<string, unknown>;
-        };
-        Execution: {
-            /** Format: uuid */
-            id: string;
-            /** @enum {string} */
-            kind: "trigger" | "test" | "approval" | "notice";
-            action: string;
-            /** @enum {string} */
-            status: "queued" | "awaiting_approval" | "running" | "waiting" | "held" | "succeeded" | "failed" | "unknown" | "cancelled" | "shadowed";
-            justification: string;
-            attempts: components["schemas"]["Attempt"][];
-            /** Format: date-time */
-            createdAt: string;
-            /** Format: uuid */
-            idempotencyKey: string;
-            service?: string;
-            contact?: string;
-            /** Format: uuid */
-            trigger?: string;
-            /** Format: date-time */
-            nextAttemptAt?: string;
-            /** Format: date-time */
-            expiresAt?: string;
-            /** Format: date-time */
-            finishedAt?: string;
-            held?: string;
-            nodes?: {
-                current: number;
-                desired: number;
-                delta: number;
-                /** @enum {string} */
-                direction?: "up" | "down";
+        ActionDto: {
+            /** @description Name of the mapping; see GET /mappings */
+            type: string;
+            /**
+             * @description Params of the mapping
+             * @default {}
+             */
+            params: Record<string, unknown>;
+            /** @description Unique name */
+            name: string;
+            /**
+             * @description What it does, for people
+             * @default
+             */
+            description: string;
+            /**
+             * @description Labels, by which grants can name it
+             * @default {}
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * @description How long one try may take
+             * @default 30
+             */
+            timeoutSeconds: number;
+            /** @description How many of its executions may be in flight at once; others wait */
+            concurrency?: number;
+            /** @description How many executions, of any action, may be in flight at its target when one of it begins; others wait */
+            targetConcurrency?: number;
+            /**
+             * @description What happens when a try fails but another may succeed
+             * @default {
+             *       "attempts": 5,
+             *       "backoffSeconds": 2,
+             *       "maxBackoffSeconds": 300
+             *     }
+             */
+            retry: {
+                /**
+                 * @description Tries in all
+                 * @default 5
+                 */
+                attempts: number;
+                /**
+                 * @description Before the second try; doubles from try to try, with up to 25 % jitter
+                 * @default 2
+                 */
+                backoffSeconds: number;
+                /**
+                 * @description The longest time between two tries
+                 * @default 300
+                 */
+                maxBackoffSeconds: number;
             };
         };
-        Retried: {
-            retried: number;
-            changed?: number;
+        ActionFilter: {
+            /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
+            search?: string;
+            /**
+             * @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit
+             * @example team=web
+             */
+            label?: string[];
+            /** @description Its type; several with commas between them are alternatives */
+            type?: string;
         };
-        AwaitingRequest: {
-            request: Record<string, unknown>;
-        } | {
-            error: string;
+        ActionTestAnswer: {
+            dryRun: boolean;
+            /** Format: uuid */
+            execution?: string;
+            request?: Record<string, unknown>;
+            outcome?: string;
+            error?: string;
+            detail?: string;
+        };
+        ActionTestDto: {
+            /**
+             * @description True: only shows the request; false: one attempt is made and waited for
+             * @default true
+             */
+            dryRun: boolean;
+            /**
+             * @description What templates see, in place of the sample: service, infrastructure, trigger, values, nodes
+             * @default {}
+             * @example {
+             *       "nodes": {
+             *         "current": 2,
+             *         "desired": 3,
+             *         "delta": 1
+             *       }
+             *     }
+             */
+            variables: Record<string, unknown>;
         };
         Alert: {
             /** Format: uuid */
@@ -3186,108 +2120,18 @@ export interface components {
             executions: string[];
             value?: number;
         };
-        Receipt: {
+        Attempt: {
             /** Format: date-time */
-            at: string;
-            format: string;
-            status: number;
-            payload: string;
-            alertCount: number;
-            alerts: {
-                /** Format: uuid */
-                id: string;
-                dedupKey: string;
-                status: string;
-                labels: {
-                    [key: string]: string;
-                };
-                matched: {
-                    service: string;
-                    metric: string;
-                }[];
-            }[];
-            errors: {
-                detail: string;
-                pointer?: string;
-                index?: number;
-            }[];
-            notes: {
-                index: number;
-                detail: string;
-            }[];
-        };
-        Source: {
-            /** @description Unique name */
-            name: string;
-            /** @description Alert format; see GET /mappings */
-            format: string;
-            /**
-             * @description Params of the format
-             * @default {}
-             */
-            params: Record<string, unknown>;
-            /** @description Nothing from it for so long is an alert with the labels alertname: source_silent and source: its name, until it speaks again */
-            silentAfterSeconds?: number;
-            /** @description Names or ids of the services it may speak for: its alerts may name no others, and feed no others; by default all */
-            services?: string[];
-            /**
-             * @description Labels that its alerts must carry: others are rejected
-             * @default {}
-             */
-            labels: {
-                [key: string]: string;
-            };
-            /**
-             * @description Labels that are added to its alerts, whatever their sender says of them
-             * @default {}
-             */
-            addLabels: {
-                [key: string]: string;
-            };
-            /** Format: uuid */
-            id: string;
-            /** @description Also the ETag */
-            version: number;
+            startedAt: string;
             /** Format: date-time */
-            createdAt: string;
-            /** Format: date-time */
-            updatedAt: string;
-            /** @description files: the rules directory, and others change it by ?force=true alone; apply:<set>: made by monscale apply; absent: nobody */
-            managedBy?: string;
-            token?: string;
-            warnings?: string[];
-            /** Format: date-time */
-            lastSeenAt?: string;
-            alertsPerMinute?: number;
-        };
-        Mib: {
-            name: string;
-            builtIn: boolean;
-            names: number;
-            unresolved: number;
-            missing?: string[];
-            skipped?: number;
-            skippedBecause?: string[];
-            /** Format: date-time */
-            updatedAt?: string;
-        };
-        RefusedSender: {
-            address: string;
-            reason: string;
-            count: number;
-            /** Format: date-time */
-            firstAt: string;
-            /** Format: date-time */
-            lastAt: string;
-            engineId?: string;
-        };
-        SnmpEngine: {
-            engineId: string;
-            boots: number;
-            time: number;
-            /** Format: date-time */
-            heardAt: string;
-            address?: string;
+            finishedAt?: string;
+            /** @enum {string} */
+            outcome?: "succeeded" | "accepted" | "permanent" | "retryable" | "not_yet" | "ambiguous" | "lost" | "person";
+            request?: Record<string, unknown>;
+            error?: string;
+            detail?: string;
+            times?: number;
+            intended?: Record<string, unknown>;
         };
         AuditEntry: {
             /** Format: uuid */
@@ -3307,6 +2151,58 @@ export interface components {
             outcome: "succeeded" | "failed" | "refused";
             changes: components["schemas"]["Change"][];
             detail?: Record<string, unknown>;
+        };
+        AwaitingRequest: {
+            request: Record<string, unknown>;
+        } | {
+            error: string;
+        };
+        BulkDto: {
+            /** @description Which */
+            select: {
+                /** @description Ids or names */
+                ids?: string[];
+                /** @description Filters as of the list, at least one */
+                filter?: Record<string, unknown>;
+            };
+            /** @description What is changed of each */
+            change?: Record<string, unknown>;
+            /**
+             * @description True: they are deleted, where nothing uses them
+             * @default false
+             */
+            delete: boolean;
+            /**
+             * @description True: nothing is written; the answer is what would be
+             * @default false
+             */
+            dryRun: boolean;
+        };
+        BulkResult: {
+            matched: number;
+            succeeded: number;
+            failed: {
+                id: string;
+                name: string;
+                detail: string;
+            }[];
+        };
+        BulkSelect: {
+            /** @description Ids or names */
+            ids?: string[];
+            /** @description Filters as of the list, at least one */
+            filter?: Record<string, unknown>;
+        };
+        Capacity: {
+            current: number | null;
+            inFlight: number | null;
+            effective: number | null;
+            minNodes: number;
+            maxNodes: number;
+            awaitingApproval?: number;
+            /** Format: date-time */
+            frozenUntil?: string;
+            error?: string;
         };
         Catalogue: {
             metrics: {
@@ -3345,40 +2241,19 @@ export interface components {
                 description: string;
             }[];
         };
-        Notice: {
-            /** Format: uuid */
-            id: string;
-            /** @enum {string} */
-            event: "approval" | "unknown" | "failed" | "silent_source" | "silence_ending" | "refused_sender" | "flapping" | "blind";
-            text: string;
-            about: Record<string, unknown>;
-            /** Format: date-time */
-            since: string;
-            /** Format: date-time */
-            noticedAt: string;
-            /** @enum {string} */
-            status: "waiting" | "told" | "left_out";
-            waitsFor?: string;
-            why?: string;
-            /** Format: uuid */
-            execution?: string;
-            /** Format: date-time */
-            toldAt?: string;
-            /** Format: date-time */
-            endedAt?: string;
-            endedHow?: string;
-            /** Format: uuid */
-            endExecution?: string;
-            /** Format: date-time */
-            endToldAt?: string;
+        Change: {
+            pointer: string;
+            before?: unknown;
+            after?: unknown;
         };
-        ContactPreview: {
-            nextWindows: {
-                /** Format: date-time */
-                from: string;
-                /** Format: date-time */
-                to: string;
-            }[];
+        Choice: {
+            /** @description Name of the mapping; see GET /mappings */
+            type: string;
+            /**
+             * @description Params of the mapping
+             * @default {}
+             */
+            params: Record<string, unknown>;
         };
         Contact: {
             /** @description Unique name */
@@ -3441,6 +2316,241 @@ export interface components {
             /** @description files: the rules directory, and others change it by ?force=true alone; apply:<set>: made by monscale apply; absent: nobody */
             managedBy?: string;
         };
+        ContactDto: {
+            /** @description Unique name */
+            name: string;
+            /**
+             * @description Who it is, for people
+             * @default
+             */
+            description: string;
+            /** @description Name or id of the action that tells: of type chat, email or webhook */
+            action: string;
+            /** @description What it is told of */
+            events: ("approval" | "unknown" | "failed" | "silent_source" | "silence_ending" | "refused_sender" | "flapping" | "blind")[];
+            /**
+             * @description Labels, all of which a service has that it is told of; sources count by the labels that their alerts carry. Without them, it is told of everything
+             * @default {}
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description Windows in which it is told; what still is so when one begins is told then. Without it, at any time */
+            schedule?: {
+                /**
+                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
+                 * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
+                 */
+                rrule: string;
+                /**
+                 * @description Zone of the times in rrule
+                 * @default UTC
+                 * @example Europe/Madrid
+                 */
+                timeZone: string;
+                /** @description How long each window lasts */
+                durationSeconds: number;
+            };
+            /**
+             * @description Messages in an hour at most; what is left out is counted in the next one
+             * @default 20
+             */
+            maxPerHour: number;
+            /**
+             * @description Time between two messages at least: what happens meanwhile is told by the second one
+             * @default 60
+             */
+            groupSeconds: number;
+            /**
+             * @description Time for which a service is without readings before that is told
+             * @default 300
+             */
+            blindForSeconds: number;
+        };
+        ContactPreview: {
+            nextWindows: {
+                /** Format: date-time */
+                from: string;
+                /** Format: date-time */
+                to: string;
+            }[];
+        };
+        ContactPreviewDto: {
+            /** @description Schedule as the contact would have it */
+            schedule: {
+                /**
+                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
+                 * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
+                 */
+                rrule: string;
+                /**
+                 * @description Zone of the times in rrule
+                 * @default UTC
+                 * @example Europe/Madrid
+                 */
+                timeZone: string;
+                /** @description How long each window lasts */
+                durationSeconds: number;
+            };
+        };
+        Decision: {
+            /** Format: date-time */
+            from: string;
+            /** @enum {string} */
+            phase: "ok" | "pending" | "alarm" | "unknown";
+            /** @enum {string} */
+            reason: "condition_false" | "holding" | "wisdom" | "infrastructure_wisdom" | "flapping" | "at_max_nodes" | "at_min_nodes" | "nodes_unknown" | "policy_satisfied" | "missing_data" | "not_polled" | "not_repeating" | "disabled" | "kill_switch" | "silenced" | "dependency" | "triggered" | "shadowed" | "awaiting_approval";
+            explanation: string;
+            values: components["schemas"]["Values"];
+            /** Format: date-time */
+            to?: string;
+            /** Format: uuid */
+            trigger?: string;
+            executions?: string[];
+            effect?: {
+                outcome: string;
+                /** Format: date-time */
+                at: string;
+                explanation: string;
+            };
+        };
+        Dependencies: {
+            parents: {
+                entry: number;
+                service: string;
+                /** @enum {string} */
+                phase: "ok" | "pending" | "alarm" | "unknown";
+                stops: boolean;
+            }[];
+            unpaired: {
+                entry: number;
+                because: string;
+                match?: {
+                    [key: string]: string;
+                };
+                equal?: string[];
+                whenPhase?: string[];
+            }[];
+            children: {
+                service: string;
+            }[];
+        };
+        Difference: {
+            from: number;
+            to: number;
+            changes: components["schemas"]["Change"][];
+        };
+        Execution: {
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            kind: "trigger" | "test" | "approval" | "notice";
+            action: string;
+            /** @enum {string} */
+            status: "queued" | "awaiting_approval" | "running" | "waiting" | "held" | "succeeded" | "failed" | "unknown" | "cancelled" | "shadowed";
+            justification: string;
+            attempts: components["schemas"]["Attempt"][];
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: uuid */
+            idempotencyKey: string;
+            service?: string;
+            contact?: string;
+            /** Format: uuid */
+            trigger?: string;
+            /** Format: date-time */
+            nextAttemptAt?: string;
+            /** Format: date-time */
+            expiresAt?: string;
+            /** Format: date-time */
+            finishedAt?: string;
+            held?: string;
+            nodes?: {
+                current: number;
+                desired: number;
+                delta: number;
+                /** @enum {string} */
+                direction?: "up" | "down";
+            };
+        };
+        ExpectDto: {
+            /**
+             * @description CEL over the metric names, true when the action has helped
+             * @example cpu < 70
+             */
+            condition: string;
+            /** @description By when, from the trigger on */
+            withinSeconds: number;
+        };
+        Exported: Record<string, unknown>;
+        Grant: {
+            /**
+             * @description Each role includes those before it; may be left out where `approve` is true
+             * @enum {string}
+             */
+            role?: "viewer" | "operator" | "editor" | "admin";
+            /**
+             * @description True: may approve and reject, which no role includes
+             * @default false
+             */
+            approve: boolean;
+            /** @description What it is for; by default everything */
+            scope?: {
+                /** @description Labels that a thing must have, all of them with these very values */
+                labels: {
+                    [key: string]: string;
+                };
+            };
+            /** @description Who gets it */
+            subject: {
+                /** @description Name or id of a user */
+                user?: string;
+                /** @description Group of users */
+                group?: string;
+                /** @description Id of a token; what it may stays within what its maker may */
+                token?: string;
+                /** @description True: whoever sends no credentials */
+                anonymous?: boolean;
+            };
+            /** Format: uuid */
+            id: string;
+            /** @description Also the ETag */
+            version: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        GrantDto: {
+            /**
+             * @description Each role includes those before it; may be left out where `approve` is true
+             * @enum {string}
+             */
+            role?: "viewer" | "operator" | "editor" | "admin";
+            /**
+             * @description True: may approve and reject, which no role includes
+             * @default false
+             */
+            approve: boolean;
+            /** @description What it is for; by default everything */
+            scope?: {
+                /** @description Labels that a thing must have, all of them with these very values */
+                labels: {
+                    [key: string]: string;
+                };
+            };
+            /** @description Who gets it */
+            subject: {
+                /** @description Name or id of a user */
+                user?: string;
+                /** @description Group of users */
+                group?: string;
+                /** @description Id of a token; what it may stays within what its maker may */
+                token?: string;
+                /** @description True: whoever sends no credentials */
+                anonymous?: boolean;
+            };
+        };
         Health: {
             /** @enum {string} */
             status: "up" | "degraded" | "down";
@@ -3452,43 +2562,6 @@ export interface components {
                     error?: string;
                 };
             };
-        };
-        System: {
-            /** @enum {string} */
-            status: "up" | "degraded" | "down";
-            checks: {
-                [key: string]: {
-                    /** @enum {string} */
-                    status: "up" | "down";
-                    error?: string;
-                };
-            };
-            processes: {
-                /** Format: uuid */
-                id: string;
-                roles: string[];
-                host: string;
-                pid: number;
-                /** Format: date-time */
-                startedAt: string;
-                /** Format: date-time */
-                seenAt: string;
-                lives: boolean;
-            }[];
-            queues?: {
-                queue: string;
-                waiting: number;
-                active: number;
-                delayed: number;
-            }[];
-            queuesError?: string;
-        };
-        Samples: {
-            metric: string;
-            points: [
-                string,
-                number
-            ][];
         };
         Infrastructure: {
             /** @description Unique name */
@@ -3566,353 +2639,107 @@ export interface components {
             /** @description files: the rules directory, and others change it by ?force=true alone; apply:<set>: made by monscale apply; absent: nobody */
             managedBy?: string;
         };
-        LoadBalancer: {
-            members: {
-                member: string;
-                /** @enum {string} */
-                state: "in" | "down" | "draining" | "disabled" | "foreign";
-                address?: string;
-                node?: string;
-                /** Format: date-time */
-                drainUntil?: string;
-            }[];
-            changes: {
-                /** @enum {string} */
-                change: "add" | "enable" | "disable" | "remove";
-                why: string;
-                /** Format: date-time */
-                at: string;
-                member: string;
-                outcome: string;
-                error?: string;
-            }[];
-            /** Format: date-time */
-            nextSyncAt: string;
-            pool?: string;
-            outcome?: string;
-            /** Format: date-time */
-            since?: string;
-            explanation?: string;
-            error?: string;
-            /** Format: date-time */
-            lastSyncAt?: string;
-        };
-        Grant: {
-            /**
-             * @description Each role includes those before it; may be left out where `approve` is true
-             * @enum {string}
-             */
-            role?: "viewer" | "operator" | "editor" | "admin";
-            /**
-             * @description True: may approve and reject, which no role includes
-             * @default false
-             */
-            approve: boolean;
-            /** @description What it is for; by default everything */
-            scope?: {
-                /** @description Labels that a thing must have, all of them with these very values */
-                labels: {
-                    [key: string]: string;
-                };
-            };
-            /** @description Who gets it */
-            subject: {
-                /** @description Name or id of a user */
-                user?: string;
-                /** @description Group of users */
-                group?: string;
-                /** @description Id of a token; what it may stays within what its maker may */
-                token?: string;
-                /** @description True: whoever sends no credentials */
-                anonymous?: boolean;
-            };
-            /** Format: uuid */
-            id: string;
-            /** @description Also the ETag */
-            version: number;
-            /** Format: date-time */
-            createdAt: string;
-            /** Format: date-time */
-            updatedAt: string;
-        };
-        Token: {
-            /** Format: uuid */
-            id: string;
+        InfrastructureDto: {
+            /** @description Unique name */
             name: string;
-            approve: boolean;
-            /** Format: date-time */
-            createdAt: string;
-            /** Format: date-time */
-            expiresAt: string;
-            madeBy: string;
-            /** @enum {string} */
-            role?: "viewer" | "operator" | "editor" | "admin";
-            scope?: {
-                labels: {
-                    [key: string]: string;
-                };
-            };
-            /** Format: date-time */
-            lastUsedAt?: string;
-        };
-        NewToken: {
-            /** Format: uuid */
-            id: string;
-            name: string;
-            approve: boolean;
-            /** Format: date-time */
-            createdAt: string;
-            /** Format: date-time */
-            expiresAt: string;
-            madeBy: string;
-            token: string;
-            /** @enum {string} */
-            role?: "viewer" | "operator" | "editor" | "admin";
-            scope?: {
-                labels: {
-                    [key: string]: string;
-                };
-            };
-            /** Format: date-time */
-            lastUsedAt?: string;
-        };
-        User: {
-            /** @description Unique name, by which to sign in */
-            name: string;
-            /** @description Name for people */
-            displayName?: string;
-            /** @description E-mail address; nobody is known by it */
-            email?: string;
             /**
-             * @description Groups, by which grants can name the user
-             * @default []
+             * @description What it is, for people
+             * @default
              */
-            groups: string[];
+            description: string;
             /**
-             * @description True: may not sign in; sessions and tokens are void
-             * @default false
+             * @description Labels, for filters and templates
+             * @default {}
              */
-            disabled: boolean;
-            /** Format: uuid */
-            id: string;
-            /** @description Also the ETag */
-            version: number;
-            /** Format: date-time */
-            createdAt: string;
-            /** Format: date-time */
-            updatedAt: string;
-            /** Format: date-time */
-            lastSignInAt?: string;
-        };
-        Session: {
-            /** Format: uuid */
-            id: string;
-            user: string;
-            current: boolean;
-            address: string;
-            agent: string;
-            /** Format: date-time */
-            createdAt: string;
-            /** Format: date-time */
-            lastUsedAt: string;
-            /** Format: date-time */
-            expiresAt: string;
-        };
-        Whoami: {
-            user: {
-                name: string;
-                groups: string[];
-                displayName?: string;
+            labels: {
+                [key: string]: string;
             };
-            rights: {
-                role: ("viewer" | "operator" | "editor" | "admin") | null;
-                approve: boolean;
-                grants: {
-                    role: ("viewer" | "operator" | "editor" | "admin") | null;
-                    approve: boolean;
-                    scope?: {
-                        labels: {
-                            [key: string]: string;
-                        };
-                    };
-                }[];
-            };
-        };
-        TriedMetric: {
-            value: number;
-            elapsedSeconds: number;
-        } | {
-            error: string;
-            elapsedSeconds: number;
-        };
-        SnmpWalk: {
-            rows: {
-                oid: string;
-                type: string;
-                value: string;
-                number?: number;
-            }[];
-            isComplete: boolean;
-            elapsedSeconds: number;
-            error?: string;
-        };
-        Capacity: {
-            current: number | null;
-            inFlight: number | null;
-            effective: number | null;
+            /**
+             * @description It is never scaled below
+             * @default 1
+             */
             minNodes: number;
+            /**
+             * @description It is never scaled above
+             * @default 8
+             */
             maxNodes: number;
-            awaitingApproval?: number;
-            /** Format: date-time */
-            frozenUntil?: string;
-            error?: string;
-        };
-        Values: {
-            [key: string]: {
-                value: number;
-                /** Format: date-time */
-                at: string;
-            } | {
-                error: string;
-                /** Format: date-time */
-                at: string;
+            /**
+             * @description After it was scaled up, no service scales it up for this long
+             * @default 0
+             */
+            upWisdomSeconds: number;
+            /**
+             * @description After it was scaled down, no service scales it down for this long
+             * @default 0
+             */
+            downWisdomSeconds: number;
+            /**
+             * @description How long its counter may take to show what an action has done
+             * @default 0
+             */
+            warmupSeconds: number;
+            /**
+             * @description More changes between up and down within an hour freeze its scaling for an hour
+             * @default 6
+             */
+            maxDirectionChangesPerHour: number;
+            /** @description The metric that counts its nodes; without it no service can scale it */
+            nodes?: {
+                /** @description Name of the mapping; see GET /mappings */
+                type: string;
+                /**
+                 * @description Params of the mapping
+                 * @default {}
+                 */
+                params: Record<string, unknown>;
+            };
+            /** @description The pool whose members follow its nodes; `nodes` has to tell where they are */
+            loadBalancer?: {
+                /** @description Name of the mapping; see GET /mappings */
+                type: string;
+                /**
+                 * @description Params of the mapping
+                 * @default {}
+                 */
+                params: Record<string, unknown>;
             };
         };
-        State: {
+        InfrastructureFilter: {
+            /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
+            search?: string;
+            /**
+             * @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit
+             * @example team=web
+             */
+            label?: string[];
+            /** @description The metric that counts its nodes; several with commas between them are alternatives */
+            nodes?: string;
+            /** @description The kind of its load balancer; several with commas between them are alternatives */
+            loadBalancer?: string;
+        };
+        KillSwitch: {
+            on: boolean;
             /** @enum {string} */
-            phase: "ok" | "pending" | "alarm" | "unknown";
+            by?: "environment" | "api";
+            reason?: string;
             /** Format: date-time */
-            since: string;
-            /** @enum {string} */
-            reason: "condition_false" | "holding" | "wisdom" | "infrastructure_wisdom" | "flapping" | "at_max_nodes" | "at_min_nodes" | "nodes_unknown" | "policy_satisfied" | "missing_data" | "not_polled" | "not_repeating" | "disabled" | "kill_switch" | "silenced" | "dependency" | "triggered" | "shadowed" | "awaiting_approval";
-            explanation: string;
-            values: components["schemas"]["Values"];
-            /** Format: date-time */
-            holdUntil?: string;
-            /** Format: date-time */
-            wisdomUntil?: string;
-            silence?: {
-                /** Format: uuid */
-                id: string;
-                owner: string;
-                reason: string;
-                /** Format: date-time */
-                until: string;
-            };
-            acknowledged?: {
-                by: string;
-                note: string;
-                /** Format: date-time */
-                until: string;
-            };
-            /** Format: date-time */
-            lastTriggeredAt?: string;
-            /** Format: date-time */
-            nextPollAt?: string;
+            changedAt?: string;
         };
-        Why: {
-            /** Format: date-time */
-            at: string;
-            /** Format: date-time */
-            from: string;
-            /** @enum {string} */
-            phase: "ok" | "pending" | "alarm" | "unknown";
-            /** @enum {string} */
-            reason: "condition_false" | "holding" | "wisdom" | "infrastructure_wisdom" | "flapping" | "at_max_nodes" | "at_min_nodes" | "nodes_unknown" | "policy_satisfied" | "missing_data" | "not_polled" | "not_repeating" | "disabled" | "kill_switch" | "silenced" | "dependency" | "triggered" | "shadowed" | "awaiting_approval";
-            explanation: string;
-            values: components["schemas"]["Values"];
-            /** Format: date-time */
-            to?: string;
-            /** Format: uuid */
-            trigger?: string;
-            executions?: string[];
-            effect?: {
-                outcome: string;
-                /** Format: date-time */
-                at: string;
-                explanation: string;
-            };
-            condition?: {
-                text: string;
-                filled: string;
-                truth: boolean | null;
-            };
-            recovery?: {
-                text: string;
-                filled: string;
-                truth: boolean | null;
-            };
-            guard?: {
-                reason: string;
-                detail: string;
-            };
-            toChange?: string[];
-            alerts?: {
-                labels: {
-                    [key: string]: string;
-                };
-                annotations: {
-                    [key: string]: string;
-                };
-                source: string;
-                /** Format: date-time */
-                at: string;
-                value?: number;
-            }[];
-            alertsTotal?: number;
+        KillSwitchDto: {
+            /** @description True: decisions are taken and recorded, nothing is executed */
+            on: boolean;
+            /**
+             * @description Why, for whoever finds it on
+             * @default
+             */
+            reason: string;
         };
-        Report: {
-            /** Format: date-time */
-            from: string;
-            /** Format: date-time */
-            to: string;
-            triggers: number;
-            effects: {
-                [key: string]: number;
+        LabelsChange: {
+            /** @description Labels that are added or replaced; null removes one */
+            labels?: {
+                [key: string]: string | null;
             };
-            secondsInAlarm: number;
-            secondsAtLimit: number;
-            secondsMissing: number;
-            reasons: {
-                [key: string]: number;
-            };
-            directionChanges: number;
-            executions: {
-                [key: string]: number;
-            };
-        };
-        BulkResult: {
-            matched: number;
-            succeeded: number;
-            failed: {
-                id: string;
-                name: string;
-                detail: string;
-            }[];
-        };
-        Resumption: {
-            dryRun: boolean;
-            total: number;
-            resumed: number;
-            changed: {
-                /** Format: uuid */
-                id: string;
-                detail: string;
-            }[];
-            items: {
-                /** Format: uuid */
-                id: string;
-                /** @enum {string} */
-                kind: "trigger" | "test" | "approval" | "notice";
-                action: string;
-                /** Format: date-time */
-                createdAt: string;
-                /** @enum {string} */
-                was: "queued" | "running" | "waiting" | "awaiting_approval";
-                means: string;
-                held: string;
-                service?: string;
-            }[];
         };
         ListedService: {
             /** @description Unique name */
@@ -4096,100 +2923,419 @@ export interface components {
             managedBy?: string;
             state?: components["schemas"]["State"];
         };
-        ServiceCounts: {
-            total: number;
-            phases: {
+        LoadBalancer: {
+            members: {
+                member: string;
+                /** @enum {string} */
+                state: "in" | "down" | "draining" | "disabled" | "foreign";
+                address?: string;
+                node?: string;
+                /** Format: date-time */
+                drainUntil?: string;
+            }[];
+            changes: {
+                /** @enum {string} */
+                change: "add" | "enable" | "disable" | "remove";
+                why: string;
+                /** Format: date-time */
+                at: string;
+                member: string;
+                outcome: string;
+                error?: string;
+            }[];
+            /** Format: date-time */
+            nextSyncAt: string;
+            pool?: string;
+            outcome?: string;
+            /** Format: date-time */
+            since?: string;
+            explanation?: string;
+            error?: string;
+            /** Format: date-time */
+            lastSyncAt?: string;
+        };
+        MatchDto: {
+            /** @description Names or ids of services */
+            services?: string[];
+            /** @description Labels that a service has, all of them with these values */
+            labels?: {
+                [key: string]: string;
+            };
+            /** @description Names or ids of infrastructures that a service scales */
+            infrastructures?: string[];
+        };
+        MetricTryDto: {
+            /** @description Name of the mapping; see GET /mappings */
+            type: string;
+            /**
+             * @description Params of the mapping
+             * @default {}
+             */
+            params: Record<string, unknown>;
+            /**
+             * @description How long it may take
+             * @default 5
+             */
+            timeoutSeconds: number;
+        };
+        Mib: {
+            name: string;
+            builtIn: boolean;
+            names: number;
+            unresolved: number;
+            missing?: string[];
+            skipped?: number;
+            skippedBecause?: string[];
+            /** Format: date-time */
+            updatedAt?: string;
+        };
+        NativeAlert: {
+            /** @description Id or name of the service it is for; else it goes to every alert metric whose match fits */
+            service?: string;
+            /** @description The service's metric; by default its only alert metric, or its only metric */
+            metric?: string;
+            /** @description The number it carries; by default 1 when firing and 0 when resolved */
+            value?: number;
+            /**
+             * @description Does it begin or end
+             * @default firing
+             * @enum {string}
+             */
+            status: "firing" | "resolved";
+            /**
+             * @description Labels that alert metrics match
+             * @default {}
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * @description Texts for people
+             * @default {}
+             */
+            annotations: {
+                [key: string]: string;
+            };
+            /** @description Alerts with the same key are one alert seen again; by default made of service, metric and labels */
+            dedupKey?: string;
+            /** @description When it began or ended (RFC 3339), by which reports of one alert are ordered; by default when it was received */
+            at?: string;
+        };
+        NewToken: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            approve: boolean;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+            madeBy: string;
+            token: string;
+            /** @enum {string} */
+            role?: "viewer" | "operator" | "editor" | "admin";
+            scope?: {
+                labels: {
+                    [key: string]: string;
+                };
+            };
+            /** Format: date-time */
+            lastUsedAt?: string;
+        };
+        Notice: {
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            event: "approval" | "unknown" | "failed" | "silent_source" | "silence_ending" | "refused_sender" | "flapping" | "blind";
+            text: string;
+            about: Record<string, unknown>;
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            noticedAt: string;
+            /** @enum {string} */
+            status: "waiting" | "told" | "left_out";
+            waitsFor?: string;
+            why?: string;
+            /** Format: uuid */
+            execution?: string;
+            /** Format: date-time */
+            toldAt?: string;
+            /** Format: date-time */
+            endedAt?: string;
+            endedHow?: string;
+            /** Format: uuid */
+            endExecution?: string;
+            /** Format: date-time */
+            endToldAt?: string;
+        };
+        OwnPasswordDto: {
+            /** @description Present password */
+            password: string;
+            /**
+             * Format: password
+             * @description Next password
+             */
+            newPassword: string;
+        };
+        Plan: {
+            dryRun: boolean;
+            created: {
+                kind: string;
+                name: string;
+                token?: string;
+            }[];
+            updated: {
+                kind: string;
+                name: string;
+                changes: string[];
+            }[];
+            unchanged: {
+                kind: string;
+                name: string;
+            }[];
+            errors: {
+                pointer: string;
+                detail: string;
+            }[];
+            deleted?: {
+                kind: string;
+                name: string;
+            }[];
+            kept?: {
+                kind: string;
+                name: string;
+                detail: string;
+            }[];
+            skipped?: {
+                pointer: string;
+                kind: string;
+                name: string;
+                detail: string;
+            }[];
+            notes?: {
+                pointer: string;
+                detail: string;
+            }[];
+        };
+        PreviewDto: {
+            /** @description Silence as it would be made */
+            silence: Record<string, unknown>;
+        };
+        Problem: {
+            type: string;
+            title: string;
+            status: number;
+            detail: string;
+            errors?: {
+                pointer: string;
+                detail: string;
+            }[];
+        };
+        Quiet: {
+            rejected?: {
+                index: number;
+                errors: {
+                    pointer: string;
+                    detail: string;
+                }[];
+            }[];
+        };
+        Receipt: {
+            /** Format: date-time */
+            at: string;
+            format: string;
+            status: number;
+            payload: string;
+            alertCount: number;
+            alerts: {
+                /** Format: uuid */
+                id: string;
+                dedupKey: string;
+                status: string;
+                labels: {
+                    [key: string]: string;
+                };
+                matched: {
+                    service: string;
+                    metric: string;
+                }[];
+            }[];
+            errors: {
+                detail: string;
+                pointer?: string;
+                index?: number;
+            }[];
+            notes: {
+                index: number;
+                detail: string;
+            }[];
+        };
+        RefusedByFormat: {
+            status: string;
+            message: string;
+            errors: string[];
+        } | {
+            error: number;
+            status: string;
+        };
+        RefusedSender: {
+            address: string;
+            reason: string;
+            count: number;
+            /** Format: date-time */
+            firstAt: string;
+            /** Format: date-time */
+            lastAt: string;
+            engineId?: string;
+        };
+        Report: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            triggers: number;
+            effects: {
                 [key: string]: number;
             };
+            secondsInAlarm: number;
+            secondsAtLimit: number;
+            secondsMissing: number;
             reasons: {
                 [key: string]: number;
             };
-            modes: {
+            directionChanges: number;
+            executions: {
                 [key: string]: number;
             };
         };
-        Dependencies: {
-            parents: {
-                entry: number;
-                service: string;
+        Resolution: {
+            /**
+             * @description What came of it at the target
+             * @enum {string}
+             */
+            status: "succeeded" | "failed";
+            /** @description How you know */
+            note: string;
+        };
+        ResumeDto: {
+            /** @description Ids of those that go on; all that are held by default */
+            executions?: string[];
+            /**
+             * @description True: say what would go on, and change nothing
+             * @default false
+             */
+            dryRun: boolean;
+        };
+        Resumption: {
+            dryRun: boolean;
+            total: number;
+            resumed: number;
+            changed: {
+                /** Format: uuid */
+                id: string;
+                detail: string;
+            }[];
+            items: {
+                /** Format: uuid */
+                id: string;
                 /** @enum {string} */
-                phase: "ok" | "pending" | "alarm" | "unknown";
-                stops: boolean;
-            }[];
-            unpaired: {
-                entry: number;
-                because: string;
-                match?: {
-                    [key: string]: string;
-                };
-                equal?: string[];
-                whenPhase?: string[];
-            }[];
-            children: {
-                service: string;
+                kind: "trigger" | "test" | "approval" | "notice";
+                action: string;
+                /** Format: date-time */
+                createdAt: string;
+                /** @enum {string} */
+                was: "queued" | "running" | "waiting" | "awaiting_approval";
+                means: string;
+                held: string;
+                service?: string;
             }[];
         };
-        Simulation: {
-            triggers: {
-                at: string | number;
-                values: Record<string, unknown>;
-                nodes?: {
-                    current: number;
-                    desired: number;
-                    delta: number;
-                };
+        Retried: {
+            retried: number;
+            changed?: number;
+        };
+        RetryDto: {
+            /**
+             * @description Which of those that ended badly
+             * @default failed
+             * @enum {string}
+             */
+            status: "failed" | "unknown" | "cancelled";
+            /** @description Id or name of the service */
+            service?: string;
+            /** @description Id or name of the action */
+            action?: string;
+            /** @description Made from this moment on (RFC 3339) */
+            from?: string;
+            /** @description Made before this moment (RFC 3339) */
+            to?: string;
+        };
+        RulesDirectory: {
+            /** @enum {string} */
+            status: "off" | "away" | "empty" | "waiting" | "applied" | "mistaken";
+            files: number;
+            managed: number;
+            mistakes: {
+                pointer: string;
+                detail: string;
+                file?: string;
+                line?: number;
             }[];
-            timeline: {
-                from: string | number;
-                to: string | number;
-                /** @enum {string} */
-                phase: "ok" | "pending" | "alarm" | "unknown";
-                /** @enum {string} */
-                reason: "condition_false" | "holding" | "wisdom" | "infrastructure_wisdom" | "flapping" | "at_max_nodes" | "at_min_nodes" | "nodes_unknown" | "policy_satisfied" | "missing_data" | "not_polled" | "not_repeating" | "disabled" | "kill_switch" | "silenced" | "dependency" | "triggered" | "shadowed" | "awaiting_approval";
+            kept: {
+                kind: string;
+                name: string;
+                detail: string;
             }[];
-            summary: {
-                triggers: number;
-                escalations: number;
-                secondsInAlarm: number;
-                secondsAtLimit: number;
-                secondsMissing: number;
-                transitions: number;
-            };
-            comparison?: {
-                gained: {
-                    at: string | number;
-                    values: Record<string, unknown>;
-                    nodes?: {
-                        current: number;
-                        desired: number;
-                        delta: number;
-                    };
-                }[];
-                lost: {
-                    at: string | number;
-                    values: Record<string, unknown>;
-                    nodes?: {
-                        current: number;
-                        desired: number;
-                        delta: number;
-                    };
-                }[];
-                difference: {
-                    triggers: number;
-                    escalations: number;
-                    secondsInAlarm: number;
-                    secondsAtLimit: number;
-                    secondsMissing: number;
-                    transitions: number;
-                };
-                summary: {
-                    triggers: number;
-                    escalations: number;
-                    secondsInAlarm: number;
-                    secondsAtLimit: number;
-                    secondsMissing: number;
-                    transitions: number;
-                };
+            drift: {
+                kind: string;
+                name: string;
+                /** Format: uuid */
+                id: string;
+                /** @enum {string} */
+                how: "changed" | "missing";
+                changes?: components["schemas"]["Change"][];
+            }[];
+            driftTotal: number;
+            folder?: string;
+            host?: string;
+            /** Format: date-time */
+            since?: string;
+            /** Format: date-time */
+            lookedAt?: string;
+            /** Format: date-time */
+            appliedAt?: string;
+        };
+        RulesReleased: {
+            released: number;
+            isOff: boolean;
+        };
+        Samples: {
+            metric: string;
+            points: [
+                string,
+                number
+            ][];
+        };
+        ScheduleDto: {
+            /**
+             * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
+             * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
+             */
+            rrule: string;
+            /**
+             * @description Zone of the times in rrule
+             * @default UTC
+             * @example Europe/Madrid
+             */
+            timeZone: string;
+            /** @description How long each window lasts */
+            durationSeconds: number;
+        };
+        ScopeDto: {
+            /** @description Labels that a thing must have, all of them with these very values */
+            labels: {
+                [key: string]: string;
             };
         };
         Service: {
@@ -4373,66 +3519,253 @@ export interface components {
             /** @description files: the rules directory, and others change it by ?force=true alone; apply:<set>: made by monscale apply; absent: nobody */
             managedBy?: string;
         };
-        RulesDirectory: {
-            /** @enum {string} */
-            status: "off" | "away" | "empty" | "waiting" | "applied" | "mistaken";
-            files: number;
-            managed: number;
-            mistakes: {
-                pointer: string;
-                detail: string;
-                file?: string;
-                line?: number;
-            }[];
-            kept: {
-                kind: string;
-                name: string;
-                detail: string;
-            }[];
-            drift: {
-                kind: string;
-                name: string;
-                /** Format: uuid */
-                id: string;
-                /** @enum {string} */
-                how: "changed" | "missing";
-                changes?: components["schemas"]["Change"][];
-            }[];
-            driftTotal: number;
-            folder?: string;
-            host?: string;
-            /** Format: date-time */
-            since?: string;
-            /** Format: date-time */
-            lookedAt?: string;
-            /** Format: date-time */
-            appliedAt?: string;
-        };
-        RulesReleased: {
-            released: number;
-            isOff: boolean;
-        };
-        SilencePreview: {
-            services: {
-                name: string;
-                /** @enum {string} */
-                phase: "ok" | "pending" | "alarm" | "unknown";
-            }[];
+        ServiceCounts: {
             total: number;
-            wouldHaveMuted: {
-                /** Format: date-time */
-                at: string;
-                service: string;
-                action: string;
+            phases: {
+                [key: string]: number;
+            };
+            reasons: {
+                [key: string]: number;
+            };
+            modes: {
+                [key: string]: number;
+            };
+        };
+        ServiceDto: {
+            /** @description Unique name */
+            name: string;
+            /**
+             * @description What it is for, for people
+             * @default
+             */
+            description: string;
+            /**
+             * @description Labels, for filters and templates
+             * @default {}
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * @description False: it is not evaluated and never triggers
+             * @default true
+             */
+            enabled: boolean;
+            /** @description How many of its executions may begin in an hour; others wait */
+            maxActionsPerHour?: number;
+            /**
+             * @description How often its polled metrics are read
+             * @default 30
+             */
+            intervalSeconds: number;
+            /**
+             * @description Variable name -> where its number comes from: {type, params, timeoutSeconds}
+             * @example {
+             *       "cpu": {
+             *         "type": "snmp_oid",
+             *         "params": {
+             *           "host": "10.0.0.5",
+             *           "oid": "1.3.6.1.4.1.2021.11.9.0"
+             *         }
+             *       }
+             *     }
+             */
+            metrics: {
+                [key: string]: Record<string, unknown>;
+            };
+            /**
+             * @description CEL over the metric names, true in a breach
+             * @example cpu > 80
+             */
+            condition: string;
+            /** @description CEL; once in alarm, the alarm lasts until this is true */
+            recovery?: string;
+            /**
+             * @description How long the condition must stay true before it triggers
+             * @default 0
+             */
+            holdSeconds: number;
+            /**
+             * @description After a trigger, no other for this long
+             * @default 120
+             */
+            wisdomSeconds: number;
+            /**
+             * @description True: triggers again while the condition stays true; false: once until it has recovered
+             * @default true
+             */
+            repeat: boolean;
+            /**
+             * @description What it means when a metric can not be read and the condition is open without it. hold: nothing triggers, and the hold time stands still until readings are back; an alarm goes on after that. reset: the service is unknown, nothing triggers, and hold and alarm are forgotten: they begin anew. breach: the condition counts as true, so that the service may trigger without having seen anything. ok: the condition counts as false, and nothing says that the service is blind.
+             * @default hold
+             * @enum {string}
+             */
+            missingData: "hold" | "reset" | "breach" | "ok";
+            /** @description Name or id of the infrastructure it scales */
+            infrastructure?: string;
+            /**
+             * @description Which way it scales the infrastructure
+             * @enum {string}
+             */
+            direction?: "up" | "down";
+            /**
+             * @description How many nodes a trigger asks for
+             * @default {
+             *       "type": "fixed",
+             *       "params": {
+             *         "nodes": 1
+             *       }
+             *     }
+             */
+            policy: {
+                /** @description Name of the mapping; see GET /mappings */
+                type: string;
+                /**
+                 * @description Params of the mapping
+                 * @default {}
+                 */
+                params: Record<string, unknown>;
+            };
+            /**
+             * @description Names or ids of actions, each executed once per trigger
+             * @default []
+             */
+            actions: string[];
+            /**
+             * @description Names or ids of actions, each executed once when an alarm that triggered has ended
+             * @default []
+             */
+            onRecovery: string[];
+            /**
+             * @description Further steps while the alarm lasts, each taken once, afterSeconds rising
+             * @default []
+             */
+            then: {
+                /** @description After the alarm's first trigger */
+                afterSeconds: number;
+                /** @description Names or ids of actions, each executed once */
+                actions: string[];
             }[];
-            mutedTotal: number;
-            nextWindows: {
-                /** Format: date-time */
-                from: string;
-                /** Format: date-time */
-                to: string;
+            /** @description Whether a trigger helped is recorded by this; it changes no decision */
+            expect?: {
+                /**
+                 * @description CEL over the metric names, true when the action has helped
+                 * @example cpu < 70
+                 */
+                condition: string;
+                /** @description By when, from the trigger on */
+                withinSeconds: number;
+            };
+            /**
+             * @description Services during whose alarm this one does not act; one hop
+             * @default []
+             */
+            dependsOn: {
+                /** @description Name or id of the other service */
+                service?: string;
+                /** @description Labels that the other services have */
+                match?: {
+                    [key: string]: string;
+                };
+                /**
+                 * @description Labels whose values both must have alike
+                 * @default []
+                 */
+                equal: string[];
+                /**
+                 * @description Phases of the other in which this one does not act: ok, pending, alarm, unknown
+                 * @default [
+                 *       "alarm"
+                 *     ]
+                 */
+                whenPhase: string[];
             }[];
-            warnings: string[];
+            /**
+             * @description shadow: everything but the act; approve: waits for a person
+             * @default auto
+             * @enum {string}
+             */
+            mode: "auto" | "shadow" | "approve";
+            /**
+             * @description How long an approval may be given
+             * @default 900
+             */
+            approvalTtlSeconds: number;
+            /**
+             * @description True: whoever last changed the service, may not approve its executions
+             * @default false
+             */
+            approvalByOther: boolean;
+            /**
+             * @description Names or ids of actions of the types chat, email and webhook: in mode approve each tells people of what waits, with {{ execution.approvalUrl }}
+             * @default []
+             */
+            approvalActions: string[];
+        };
+        ServiceFilter: {
+            /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
+            search?: string;
+            /**
+             * @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit
+             * @example team=web
+             */
+            label?: string[];
+            /** @description Its phase: ok, pending, alarm, unknown; several with commas between them are alternatives */
+            phase?: string;
+            /** @description Its reason: condition_false, holding, wisdom, infrastructure_wisdom, flapping, at_max_nodes, at_min_nodes, nodes_unknown, policy_satisfied, missing_data, not_polled, not_repeating, disabled, kill_switch, silenced, dependency, triggered, shadowed, awaiting_approval; several with commas between them are alternatives */
+            reason?: string;
+            /** @description Its mode: auto, shadow, approve; several with commas between them are alternatives */
+            mode?: string;
+            /** @description Whether it is enabled; several with commas between them are alternatives */
+            enabled?: string;
+            /** @description Name or id of the infrastructure that it scales; several with commas between them are alternatives */
+            infrastructure?: string;
+            /** @description Name or id of an action that it names, in any of its steps; several with commas between them are alternatives; given several times, all must fit */
+            action?: string[];
+        };
+        ServicesChange: {
+            /** @description Labels that are added or replaced; null removes one */
+            labels?: {
+                [key: string]: string | null;
+            };
+            /** @description False: they are not evaluated and never trigger */
+            enabled?: boolean;
+            /**
+             * @description What a trigger does
+             * @enum {string}
+             */
+            mode?: "auto" | "shadow" | "approve";
+        };
+        Session: {
+            /** Format: uuid */
+            id: string;
+            user: string;
+            current: boolean;
+            address: string;
+            agent: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            lastUsedAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+        };
+        SetupDto: {
+            /** @description Token of the setup URL */
+            token: string;
+            /** @description Name of the first user */
+            username: string;
+            /**
+             * Format: password
+             * @description Password
+             */
+            password: string;
+        };
+        SignInDto: {
+            /** @description Name of the user */
+            username: string;
+            /** @description Password */
+            password: string;
         };
         Silence: {
             /** @description Which services: those that fit all that is given */
@@ -4504,46 +3837,713 @@ export interface components {
             endedAt?: string;
             endedBy?: string;
         };
-        Exported: Record<string, unknown>;
-        Plan: {
-            dryRun: boolean;
-            created: {
-                kind: string;
+        SilenceDto: {
+            /** @description Which services: those that fit all that is given */
+            match: {
+                /** @description Names or ids of services */
+                services?: string[];
+                /** @description Labels that a service has, all of them with these values */
+                labels?: {
+                    [key: string]: string;
+                };
+                /** @description Names or ids of infrastructures that a service scales */
+                infrastructures?: string[];
+            };
+            /**
+             * @description actions: all that acts; scale_down: triggers that scale down alone; notifications: the steps of then, and contacts
+             * @default actions
+             * @enum {string}
+             */
+            mutes: "actions" | "scale_down" | "notifications";
+            /** @description From when on (RFC 3339); by default now */
+            startsAt?: string;
+            /** @description Until when (RFC 3339); required, as none is endless */
+            endsAt?: string;
+            /** @description Windows between startsAt and endsAt; without it, all of that time */
+            schedule?: {
+                /**
+                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
+                 * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
+                 */
+                rrule: string;
+                /**
+                 * @description Zone of the times in rrule
+                 * @default UTC
+                 * @example Europe/Madrid
+                 */
+                timeZone: string;
+                /** @description How long each window lasts */
+                durationSeconds: number;
+            };
+            /** @description Why, for whoever wonders */
+            reason: string;
+            /** @description It ends, or its window does, once all its services have been ok for so long */
+            endWhenOkForSeconds?: number;
+            /**
+             * @description What a breach that lasts at its end does: act after one whole interval, or wait until there is a fresh one
+             * @default act
+             * @enum {string}
+             */
+            onEnd: "act" | "wait";
+        };
+        SilencePreview: {
+            services: {
                 name: string;
-                token?: string;
+                /** @enum {string} */
+                phase: "ok" | "pending" | "alarm" | "unknown";
             }[];
-            updated: {
-                kind: string;
+            total: number;
+            wouldHaveMuted: {
+                /** Format: date-time */
+                at: string;
+                service: string;
+                action: string;
+            }[];
+            mutedTotal: number;
+            nextWindows: {
+                /** Format: date-time */
+                from: string;
+                /** Format: date-time */
+                to: string;
+            }[];
+            warnings: string[];
+        };
+        Simulation: {
+            triggers: {
+                at: string | number;
+                values: Record<string, unknown>;
+                nodes?: {
+                    current: number;
+                    desired: number;
+                    delta: number;
+                };
+            }[];
+            timeline: {
+                from: string | number;
+                to: string | number;
+                /** @enum {string} */
+                phase: "ok" | "pending" | "alarm" | "unknown";
+                /** @enum {string} */
+                reason: "condition_false" | "holding" | "wisdom" | "infrastructure_wisdom" | "flapping" | "at_max_nodes" | "at_min_nodes" | "nodes_unknown" | "policy_satisfied" | "missing_data" | "not_polled" | "not_repeating" | "disabled" | "kill_switch" | "silenced" | "dependency" | "triggered" | "shadowed" | "awaiting_approval";
+            }[];
+            summary: {
+                triggers: number;
+                escalations: number;
+                secondsInAlarm: number;
+                secondsAtLimit: number;
+                secondsMissing: number;
+                transitions: number;
+            };
+            comparison?: {
+                gained: {
+                    at: string | number;
+                    values: Record<string, unknown>;
+                    nodes?: {
+                        current: number;
+                        desired: number;
+                        delta: number;
+                    };
+                }[];
+                lost: {
+                    at: string | number;
+                    values: Record<string, unknown>;
+                    nodes?: {
+                        current: number;
+                        desired: number;
+                        delta: number;
+                    };
+                }[];
+                difference: {
+                    triggers: number;
+                    escalations: number;
+                    secondsInAlarm: number;
+                    secondsAtLimit: number;
+                    secondsMissing: number;
+                    transitions: number;
+                };
+                summary: {
+                    triggers: number;
+                    escalations: number;
+                    secondsInAlarm: number;
+                    secondsAtLimit: number;
+                    secondsMissing: number;
+                    transitions: number;
+                };
+            };
+        };
+        SimulationDto: {
+            /** @description Id or name of a service, or a whole definition as it would be saved */
+            service: string | Record<string, unknown>;
+            /**
+             * @description Metric -> points [seconds, number or null for a failed read]; a point stands until the next one
+             * @example {
+             *       "cpu": [
+             *         [
+             *           0,
+             *           50
+             *         ],
+             *         [
+             *           10,
+             *           93
+             *         ],
+             *         [
+             *           20,
+             *           null
+             *         ]
+             *       ]
+             *     }
+             */
+            series?: {
+                [key: string]: unknown[][];
+            };
+            /** @description How many nodes there are at first; by default the minimum when scaling up, the maximum when scaling down */
+            nodes?: number;
+            /** @description From here on: seconds with series, else a time (RFC 3339; by default 7 days before `to`) */
+            from?: number | string;
+            /** @description Up to here: seconds with series (by default its last point), else a time (by default now) */
+            to?: number | string;
+            /** @description How often the rule is evaluated; by default the interval of the service */
+            evaluateEverySeconds?: number;
+            /** @description Another service or definition on the same story: the answer tells the difference */
+            compareWith?: string | Record<string, unknown>;
+            /**
+             * @description Silences of the service, in seconds from the beginning
+             * @default []
+             */
+            silences: {
+                /**
+                 * @description From when on
+                 * @default 0
+                 */
+                from: number;
+                /** @description Until when */
+                to: number;
+                /**
+                 * @description What it mutes
+                 * @default actions
+                 * @enum {string}
+                 */
+                mutes: "actions" | "scale_down" | "notifications";
+                /**
+                 * @description What a breach that lasts at its end does
+                 * @default act
+                 * @enum {string}
+                 */
+                onEnd: "act" | "wait";
+            }[];
+            /**
+             * @description Phases of services on which it depends, in seconds from the beginning
+             * @default []
+             */
+            parents: {
+                /** @description Name of the other service */
+                service: string;
+                /**
+                 * @description Its phase in that time
+                 * @default alarm
+                 * @enum {string}
+                 */
+                phase: "ok" | "pending" | "alarm" | "unknown";
+                /**
+                 * @description From when on
+                 * @default 0
+                 */
+                from: number;
+                /** @description Until when */
+                to: number;
+            }[];
+        };
+        SnmpEngine: {
+            engineId: string;
+            boots: number;
+            time: number;
+            /** Format: date-time */
+            heardAt: string;
+            address?: string;
+        };
+        SnmpV3Params: {
+            /** @description User name (USM) */
+            user: string;
+            /**
+             * @description Whether messages are signed and encrypted
+             * @enum {string}
+             */
+            level: "noAuthNoPriv" | "authNoPriv" | "authPriv";
+            /**
+             * @description How messages are signed
+             * @enum {string}
+             */
+            authProtocol?: "md5" | "sha" | "sha224" | "sha256" | "sha384" | "sha512";
+            /** @description Password for signing, at least 8 characters */
+            authKey?: string;
+            /**
+             * @description How messages are encrypted
+             * @enum {string}
+             */
+            privProtocol?: "des" | "aes" | "aes256b" | "aes256r";
+            /** @description Password for encryption, at least 8 characters */
+            privKey?: string;
+            /** @description Context of the agent to ask in */
+            contextName?: string;
+        };
+        SnmpWalk: {
+            rows: {
+                oid: string;
+                type: string;
+                value: string;
+                number?: number;
+            }[];
+            isComplete: boolean;
+            elapsedSeconds: number;
+            error?: string;
+        };
+        SnmpWalkDto: {
+            /**
+             * @description Host of the agent: a name or an IP address
+             * @example 10.0.0.5
+             */
+            host: string;
+            /**
+             * @description UDP port of the agent
+             * @default 161
+             */
+            port: number;
+            /**
+             * @description Version of SNMP
+             * @default 2c
+             * @enum {string}
+             */
+            version: "1" | "2c" | "3";
+            /**
+             * @description Community, for versions 1 and 2c
+             * @default public
+             */
+            community: string;
+            /**
+             * @description The object to read, in numbers or by its name
+             * @example 1.3.6.1.2.1.1.3.0
+             */
+            oid: string;
+            /**
+             * @description How often to ask again when no answer comes; the timeout is shared by all tries
+             * @default 1
+             */
+            retries: number;
+            /** @description User and keys, for version 3 */
+            v3?: {
+                /** @description User name (USM) */
+                user: string;
+                /**
+                 * @description Whether messages are signed and encrypted
+                 * @enum {string}
+                 */
+                level: "noAuthNoPriv" | "authNoPriv" | "authPriv";
+                /**
+                 * @description How messages are signed
+                 * @enum {string}
+                 */
+                authProtocol?: "md5" | "sha" | "sha224" | "sha256" | "sha384" | "sha512";
+                /** @description Password for signing, at least 8 characters */
+                authKey?: string;
+                /**
+                 * @description How messages are encrypted
+                 * @enum {string}
+                 */
+                privProtocol?: "des" | "aes" | "aes256b" | "aes256r";
+                /** @description Password for encryption, at least 8 characters */
+                privKey?: string;
+                /** @description Context of the agent to ask in */
+                contextName?: string;
+            };
+            /**
+             * @description How many objects to show
+             * @default 1000
+             */
+            rowsAtMost: number;
+            /**
+             * @description How long it may take
+             * @default 10
+             */
+            timeoutSeconds: number;
+        };
+        Source: {
+            /** @description Unique name */
+            name: string;
+            /** @description Alert format; see GET /mappings */
+            format: string;
+            /**
+             * @description Params of the format
+             * @default {}
+             */
+            params: Record<string, unknown>;
+            /** @description Nothing from it for so long is an alert with the labels alertname: source_silent and source: its name, until it speaks again */
+            silentAfterSeconds?: number;
+            /** @description Names or ids of the services it may speak for: its alerts may name no others, and feed no others; by default all */
+            services?: string[];
+            /**
+             * @description Labels that its alerts must carry: others are rejected
+             * @default {}
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * @description Labels that are added to its alerts, whatever their sender says of them
+             * @default {}
+             */
+            addLabels: {
+                [key: string]: string;
+            };
+            /** Format: uuid */
+            id: string;
+            /** @description Also the ETag */
+            version: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+            /** @description files: the rules directory, and others change it by ?force=true alone; apply:<set>: made by monscale apply; absent: nobody */
+            managedBy?: string;
+            token?: string;
+            warnings?: string[];
+            /** Format: date-time */
+            lastSeenAt?: string;
+            alertsPerMinute?: number;
+        };
+        SourceDto: {
+            /** @description Unique name */
+            name: string;
+            /** @description Alert format; see GET /mappings */
+            format: string;
+            /**
+             * @description Params of the format
+             * @default {}
+             */
+            params: Record<string, unknown>;
+            /** @description Nothing from it for so long is an alert with the labels alertname: source_silent and source: its name, until it speaks again */
+            silentAfterSeconds?: number;
+            /** @description Names or ids of the services it may speak for: its alerts may name no others, and feed no others; by default all */
+            services?: string[];
+            /**
+             * @description Labels that its alerts must carry: others are rejected
+             * @default {}
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * @description Labels that are added to its alerts, whatever their sender says of them
+             * @default {}
+             */
+            addLabels: {
+                [key: string]: string;
+            };
+        };
+        State: {
+            /** @enum {string} */
+            phase: "ok" | "pending" | "alarm" | "unknown";
+            /** Format: date-time */
+            since: string;
+            /** @enum {string} */
+            reason: "condition_false" | "holding" | "wisdom" | "infrastructure_wisdom" | "flapping" | "at_max_nodes" | "at_min_nodes" | "nodes_unknown" | "policy_satisfied" | "missing_data" | "not_polled" | "not_repeating" | "disabled" | "kill_switch" | "silenced" | "dependency" | "triggered" | "shadowed" | "awaiting_approval";
+            explanation: string;
+            values: components["schemas"]["Values"];
+            /** Format: date-time */
+            holdUntil?: string;
+            /** Format: date-time */
+            wisdomUntil?: string;
+            silence?: {
+                /** Format: uuid */
+                id: string;
+                owner: string;
+                reason: string;
+                /** Format: date-time */
+                until: string;
+            };
+            acknowledged?: {
+                by: string;
+                note: string;
+                /** Format: date-time */
+                until: string;
+            };
+            /** Format: date-time */
+            lastTriggeredAt?: string;
+            /** Format: date-time */
+            nextPollAt?: string;
+        };
+        SubjectDto: {
+            /** @description Name or id of a user */
+            user?: string;
+            /** @description Group of users */
+            group?: string;
+            /** @description Id of a token; what it may stays within what its maker may */
+            token?: string;
+            /** @description True: whoever sends no credentials */
+            anonymous?: boolean;
+        };
+        System: {
+            /** @enum {string} */
+            status: "up" | "degraded" | "down";
+            checks: {
+                [key: string]: {
+                    /** @enum {string} */
+                    status: "up" | "down";
+                    error?: string;
+                };
+            };
+            processes: {
+                /** Format: uuid */
+                id: string;
+                roles: string[];
+                host: string;
+                pid: number;
+                /** Format: date-time */
+                startedAt: string;
+                /** Format: date-time */
+                seenAt: string;
+                lives: boolean;
+            }[];
+            queues?: {
+                queue: string;
+                waiting: number;
+                active: number;
+                delayed: number;
+            }[];
+            queuesError?: string;
+        };
+        Taken: {
+            accepted: {
+                /** Format: uuid */
+                id: string;
+                dedupKey: string;
+            }[];
+            rejected: {
+                index: number;
+                errors: {
+                    pointer: string;
+                    detail: string;
+                }[];
+            }[];
+        };
+        TakenByFormat: components["schemas"]["Taken"] | {
+            status: string;
+            message: string;
+            dedup_key?: string;
+            incident_key?: string;
+        } | {
+            results: {
+                code: number;
+                status: string;
+            }[];
+        };
+        Token: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            approve: boolean;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            expiresAt: string;
+            madeBy: string;
+            /** @enum {string} */
+            role?: "viewer" | "operator" | "editor" | "admin";
+            scope?: {
+                labels: {
+                    [key: string]: string;
+                };
+            };
+            /** Format: date-time */
+            lastUsedAt?: string;
+        };
+        TokenDto: {
+            /**
+             * @description Each role includes those before it; may be left out where `approve` is true
+             * @enum {string}
+             */
+            role?: "viewer" | "operator" | "editor" | "admin";
+            /**
+             * @description True: may approve and reject, which no role includes
+             * @default false
+             */
+            approve: boolean;
+            /** @description What it is for; by default everything */
+            scope?: {
+                /** @description Labels that a thing must have, all of them with these very values */
+                labels: {
+                    [key: string]: string;
+                };
+            };
+            /** @description What it is for */
+            name: string;
+            /**
+             * @description Time after which it is void
+             * @default 90
+             */
+            expiresInDays: number;
+        };
+        TrapForm: {
+            /** @description Name of the service */
+            name: string;
+            /** @description A number: it stands for every metric of the service that alerts feed, or for every polled one that accepts what is pushed */
+            value: string;
+        };
+        TriedMetric: {
+            value: number;
+            elapsedSeconds: number;
+        } | {
+            error: string;
+            elapsedSeconds: number;
+        };
+        User: {
+            /** @description Unique name, by which to sign in */
+            name: string;
+            /** @description Name for people */
+            displayName?: string;
+            /** @description E-mail address; nobody is known by it */
+            email?: string;
+            /**
+             * @description Groups, by which grants can name the user
+             * @default []
+             */
+            groups: string[];
+            /**
+             * @description True: may not sign in; sessions and tokens are void
+             * @default false
+             */
+            disabled: boolean;
+            /** Format: uuid */
+            id: string;
+            /** @description Also the ETag */
+            version: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+            /** Format: date-time */
+            lastSignInAt?: string;
+        };
+        UserDto: {
+            /** @description Unique name, by which to sign in */
+            name: string;
+            /** @description Name for people */
+            displayName?: string;
+            /** @description E-mail address; nobody is known by it */
+            email?: string;
+            /**
+             * @description Groups, by which grants can name the user
+             * @default []
+             */
+            groups: string[];
+            /**
+             * @description True: may not sign in; sessions and tokens are void
+             * @default false
+             */
+            disabled: boolean;
+            /**
+             * Format: password
+             * @description Password, never shown; required of a new user, kept where it is left out
+             */
+            password?: string;
+        };
+        Values: {
+            [key: string]: {
+                value: number;
+                /** Format: date-time */
+                at: string;
+            } | {
+                error: string;
+                /** Format: date-time */
+                at: string;
+            };
+        };
+        Version: {
+            version: number;
+            /** Format: date-time */
+            at: string;
+            changes: components["schemas"]["Change"][];
+            actor?: string;
+            via?: string;
+        };
+        VersionWhole: {
+            version: number;
+            /** Format: date-time */
+            at: string;
+            changes: components["schemas"]["Change"][];
+            definition: Record<string, unknown>;
+            actor?: string;
+            via?: string;
+        };
+        Whoami: {
+            user: {
                 name: string;
-                changes: string[];
-            }[];
-            unchanged: {
-                kind: string;
-                name: string;
-            }[];
-            errors: {
-                pointer: string;
+                groups: string[];
+                displayName?: string;
+            };
+            rights: {
+                role: ("viewer" | "operator" | "editor" | "admin") | null;
+                approve: boolean;
+                grants: {
+                    role: ("viewer" | "operator" | "editor" | "admin") | null;
+                    approve: boolean;
+                    scope?: {
+                        labels: {
+                            [key: string]: string;
+                        };
+                    };
+                }[];
+            };
+        };
+        Why: {
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            from: string;
+            /** @enum {string} */
+            phase: "ok" | "pending" | "alarm" | "unknown";
+            /** @enum {string} */
+            reason: "condition_false" | "holding" | "wisdom" | "infrastructure_wisdom" | "flapping" | "at_max_nodes" | "at_min_nodes" | "nodes_unknown" | "policy_satisfied" | "missing_data" | "not_polled" | "not_repeating" | "disabled" | "kill_switch" | "silenced" | "dependency" | "triggered" | "shadowed" | "awaiting_approval";
+            explanation: string;
+            values: components["schemas"]["Values"];
+            /** Format: date-time */
+            to?: string;
+            /** Format: uuid */
+            trigger?: string;
+            executions?: string[];
+            effect?: {
+                outcome: string;
+                /** Format: date-time */
+                at: string;
+                explanation: string;
+            };
+            condition?: {
+                text: string;
+                filled: string;
+                truth: boolean | null;
+            };
+            recovery?: {
+                text: string;
+                filled: string;
+                truth: boolean | null;
+            };
+            guard?: {
+                reason: string;
                 detail: string;
+            };
+            toChange?: string[];
+            alerts?: {
+                labels: {
+                    [key: string]: string;
+                };
+                annotations: {
+                    [key: string]: string;
+                };
+                source: string;
+                /** Format: date-time */
+                at: string;
+                value?: number;
             }[];
-            deleted?: {
-                kind: string;
-                name: string;
-            }[];
-            kept?: {
-                kind: string;
-                name: string;
-                detail: string;
-            }[];
-            skipped?: {
-                pointer: string;
-                kind: string;
-                name: string;
-                detail: string;
-            }[];
-            notes?: {
-                pointer: string;
-                detail: string;
-            }[];
+            alertsTotal?: number;
         };
     };
     responses: never;
