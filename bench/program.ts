@@ -13,6 +13,14 @@ import { usageOf, type Usage } from './processes';
 const MAIN = process.env.BENCH_MAIN ?? resolve(__dirname, '../dist/src/main.js');
 export const ADMIN_TOKEN = 'bench-administrator-token';
 
+/** Process that has joined the program under measurement. */
+interface Joined {
+  /** What it is measured as. */
+  part: string;
+  child: ChildProcess;
+  url: string;
+}
+
 /** The built program under measurement, with servers of its own, all as durable as in production. */
 export class BenchProgram {
   private readonly agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
@@ -26,6 +34,7 @@ export class BenchProgram {
   ) {}
 
   private child!: ChildProcess;
+  private readonly joined: Joined[] = [];
 
   static async start(env: NodeJS.ProcessEnv = {}): Promise<BenchProgram> {
     if (!existsSync(MAIN)) throw new Error('build first: npm run build');
@@ -50,12 +59,26 @@ export class BenchProgram {
 
   /** Starts it, and waits until it is ready. */
   private async run(): Promise<void> {
-    const { servers, folder, port, env } = this;
-    this.child = spawn(process.execPath, [...(process.env.BENCH_NODE_OPTIONS?.split(' ') ?? []), MAIN], {
+    this.child = this.spawn(this.port, this.env);
+    await untilReady(this.url);
+  }
+
+  /** Adds a process of the same program. @param part what it is measured as; several may be one part */
+  async join(part: string, env: NodeJS.ProcessEnv): Promise<void> {
+    const port = await testPort();
+    const one = { part, child: this.spawn(port, env), url: `http://127.0.0.1:${port}` };
+    this.joined.push(one);
+    await untilReady(one.url);
+  }
+
+  private spawn(port: number, env: NodeJS.ProcessEnv): ChildProcess {
+    const { servers, folder } = this;
+    return spawn(process.execPath, [...(process.env.BENCH_NODE_OPTIONS?.split(' ') ?? []), MAIN], {
       env: {
         ...process.env,
         MONSCALE_HTTP_HOST: '127.0.0.1',
         MONSCALE_HTTP_PORT: String(port),
+        MONSCALE_METRICS_PORT: String(port),
         MONSCALE_TRAP_HOST: '127.0.0.1',
         MONSCALE_TRAP_PORT: '0',
         MONSCALE_ADMIN_TOKEN: ADMIN_TOKEN,
@@ -68,25 +91,12 @@ export class BenchProgram {
       },
       stdio: ['ignore', 'inherit', 'inherit'],
     });
-    await this.untilReady();
   }
 
   /** Ends the program, not its servers, and starts it anew. */
   async restart(): Promise<void> {
     await this.end();
     await this.run();
-  }
-
-  private async untilReady(): Promise<void> {
-    for (let tries = 0; tries < 300; tries++) {
-      const ready = await fetch(`${this.url}/health/ready`).then(
-        ({ ok }) => ok,
-        () => false,
-      );
-      if (ready) return;
-      await sleep(100);
-    }
-    throw new Error('the program did not become ready in 30 s');
   }
 
   /** By the same client as the peers' harness (`lat.js`): connections that stay, and 8 of them. */
@@ -151,10 +161,13 @@ export class BenchProgram {
     await this.sql.query('ANALYZE');
   }
 
-  /** The value of one of the program's own metrics, summed over all labels, or over those that hold this text. */
+  /** The value of one of the program's own metrics, summed over its processes and all labels, or those that hold this text. */
   async metric(name: string, label = ''): Promise<number> {
-    const text = await fetch(`${this.url}/metrics`).then((response) => response.text());
-    const lines = text
+    const texts = await Promise.all(
+      [this, ...this.joined].map(({ url }) => fetch(`${url}/metrics`).then((response) => response.text())),
+    );
+    const lines = texts
+      .join('\n')
       .split('\n')
       .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
       .filter((line) => line.includes(label));
@@ -176,26 +189,49 @@ export class BenchProgram {
   /** Of the program, of PostgreSQL and of Redis. */
   usage(): { program: Usage; postgres: Usage; redis: Usage } {
     return {
-      program: usageOf([this.child.pid!]),
+      program: usageOf([this, ...this.joined].map(({ child }) => child.pid!)),
       postgres: usageOf([pidIn(join(this.folder, 'postgres', 'postmaster.pid'))]),
       redis: usageOf([pidIn(join(this.folder, 'redis', 'redis.pid'))]),
     };
   }
 
+  /** Of the program's processes, by what they are measured as. @param first what the first of them is */
+  usageByPart(first: string): Map<string, Usage> {
+    const all = [{ part: first, child: this.child }, ...this.joined];
+    const pidsOf = (part: string) => all.filter((one) => one.part === part).map(({ child }) => child.pid!);
+    return new Map([...new Set(all.map(({ part }) => part))].map((part) => [part, usageOf(pidsOf(part))]));
+  }
+
   async stop(): Promise<void> {
     this.agent.destroy();
     await this.sql.end();
-    await this.end();
+    await Promise.all([this.end(), ...this.joined.map(({ child }) => ended(child))]);
     await this.servers.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  private async end(): Promise<void> {
-    if (this.child.exitCode !== null) return;
-    const ended = new Promise((resolve) => this.child.once('exit', resolve));
-    this.child.kill('SIGTERM');
-    await ended;
+  private end(): Promise<void> {
+    return ended(this.child);
   }
+}
+
+async function untilReady(url: string): Promise<void> {
+  for (let tries = 0; tries < 300; tries++) {
+    const ready = await fetch(`${url}/health/ready`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (ready) return;
+    await sleep(100);
+  }
+  throw new Error('the program did not become ready in 30 s');
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const exit = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  await exit;
 }
 
 /** Debian's, which the peers run on as well: the embedded one is built for size, and takes a third more CPU. */
