@@ -15,6 +15,7 @@ import { addRestored } from './commands/restored';
 import { addResume } from './commands/resume';
 import { addRotateKey } from './commands/rotate-key';
 import { addSimulate } from './commands/simulate';
+import { addSize } from './commands/size';
 import { addStart } from './commands/start';
 import { addStatus } from './commands/status';
 import { addTest } from './commands/test';
@@ -29,6 +30,7 @@ const COMMANDS: ((program: Command, connect: Connect, env: NodeJS.ProcessEnv, pr
   addStatus,
   addSimulate,
   addTest,
+  addSize,
   addInit,
   addRotateKey,
   addMigrate,
