@@ -7,7 +7,20 @@ import { root, setUp } from './setup.mjs';
 const [name, ...args] = process.argv.slice(2);
 const file = join(root, 'bench', `${name}.ts`);
 if (!name || !existsSync(file)) {
-  const helpers = ['breaches', 'crowd', 'peers', 'processes', 'program', 'sink', 'wrk'];
+  const helpers = [
+    'breaches',
+    'crowd',
+    'peers',
+    'processes',
+    'program',
+    'scaling-fit',
+    'scaling-points',
+    'scaling-report',
+    'scaling-roll-ups',
+    'scaling-run',
+    'sink',
+    'wrk',
+  ];
   const names = readdirSync(join(root, 'bench')).map((entry) => entry.replace(/\.ts$/, ''));
   console.error(
     `usage: npm run bench <${names.filter((entry) => !helpers.includes(entry)).join(' | ')}> -- [options]`,
