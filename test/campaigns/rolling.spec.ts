@@ -30,7 +30,7 @@ it('a rolling update and the way back lose nothing, do nothing twice, and leave 
   } finally {
     await Promise.all([database.drop(), redis.release()]);
   }
-}, 400_000);
+}, 600_000);
 
 /** As a migration of the version after this one, which only adds what this one does not look at. */
 async function migrateFurther(databaseUrl: string): Promise<void> {

@@ -56,16 +56,27 @@ export async function check(facts: Facts): Promise<Findings> {
   }
 }
 
-/** Executions that have not come to an end. */
-export async function openExecutions(databaseUrl: string): Promise<number> {
+/** Counts alerts that no rule has looked at, and executions that have not come to an end. */
+export const countOpen = (databaseUrl: string): Promise<number> =>
+  countIn(
+    databaseUrl,
+    `SELECT ((SELECT count(*) FROM executions WHERE status IN ('queued', 'running', 'waiting', 'awaiting_approval'))
+       + (SELECT count(*) FROM alerts WHERE processed < revision))::int AS count`,
+  );
+
+/** Counts polled services that have been read. */
+export const countRead = (databaseUrl: string): Promise<number> =>
+  countIn(
+    databaseUrl,
+    `${POLLED} SELECT count(*)::int AS count FROM polled p WHERE EXISTS (SELECT FROM samples s WHERE s.group_id = p.group_id)`,
+  );
+
+async function countIn(databaseUrl: string, text: string): Promise<number> {
   const client = new Client({ connectionString: databaseUrl });
   await client.connect();
   try {
-    const { rows } = await client.query<{ open: number }>(
-      `SELECT ((SELECT count(*) FROM executions WHERE status IN ('queued', 'running', 'waiting', 'awaiting_approval'))
-        + (SELECT count(*) FROM alerts WHERE processed < revision))::int AS open`,
-    );
-    return rows[0]!.open;
+    const { rows } = await client.query<{ count: number }>(text);
+    return rows[0]!.count;
   } finally {
     await client.end();
   }
