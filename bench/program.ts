@@ -189,7 +189,7 @@ export class BenchProgram {
   /** Of the program, of PostgreSQL and of Redis. */
   usage(): { program: Usage; postgres: Usage; redis: Usage } {
     return {
-      program: usageOf([this, ...this.joined].map(({ child }) => child.pid!)),
+      program: usageOf([this.child, ...this.joined.map(({ child }) => child)].map(({ pid }) => pid!)),
       postgres: usageOf([pidIn(join(this.folder, 'postgres', 'postmaster.pid'))]),
       redis: usageOf([pidIn(join(this.folder, 'redis', 'redis.pid'))]),
     };
