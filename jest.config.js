@@ -1,12 +1,7 @@
 const { availableParallelism } = require('node:os');
 const { jsc, lazy } = require('./scripts/swc.cjs');
 
-const swc = {
-  jsc,
-  // Of these, too, a spec loads what it uses: most of the whole program need a database that is there already, and no more.
-  module: { type: 'commonjs', lazy: [...lazy, '@nestjs/common', 'ioredis', 'pg', 'typeorm'] },
-  sourceMaps: 'inline',
-};
+const swc = (module) => ['@swc/jest', { jsc, module: { type: 'commonjs', ...module }, sourceMaps: 'inline' }];
 
 module.exports = {
   rootDir: '.',
@@ -19,7 +14,11 @@ module.exports = {
   globalSetup: '<rootDir>/test/global-setup.ts',
   globalTeardown: '<rootDir>/test/global-teardown.ts',
   // Published as ES modules only; jest has to transform them.
-  transform: { '^.+\\.[tj]s$': ['@swc/jest', swc] },
+  transform: {
+    // Tests that run side by side, which are here, may not load anything any more.
+    '<rootDir>/test/.+\\.ts$': swc({}),
+    '^.+\\.[tj]s$': swc({ lazy }),
+  },
   transformIgnorePatterns: ['/node_modules/(?!@marcbachmann/cel-js/|openid-client/|oauth4webapi/|jose/)'],
   // Own files that are imported as they are needed are named as they are built.
   moduleNameMapper: { '^(\\.{1,2}/(?:migrating|otlp-tracer|restoring|rotating))\\.js$': '$1' },
