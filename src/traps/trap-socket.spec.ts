@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { bound, closed } from '../../test/stand-ins/snmp-agents';
-import { TrapSocket } from './trap-socket';
+import { newDrops, TrapSocket } from './trap-socket';
 import type { PackedDatagrams } from './datagrams';
 
 describe('the trap socket', () => {
@@ -99,4 +99,14 @@ describe('the trap socket', () => {
     await socket.stop();
     expect((await listen(() => undefined, socket.port)).port).toBe(socket.port);
   });
+});
+
+it.each([
+  [5, 5, 0],
+  [7, 5, 2],
+  // The socket's thread ended, and another listens.
+  [0, 5, 0],
+  [3, 5, 3],
+])('a kernel that counts %i drops, and %i before, has dropped %i more', (count, before, more) => {
+  expect(newDrops(count, before)).toBe(more);
 });

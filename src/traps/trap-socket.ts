@@ -137,7 +137,7 @@ export class TrapSocket {
     return {
       received: since(received, before.received),
       dropped: since(dropped, before.dropped),
-      kernelDropped: since(kernelDropped, before.kernelDropped),
+      kernelDropped: newDrops(kernelDropped, before.kernelDropped),
     };
   }
 
@@ -151,6 +151,9 @@ export class TrapSocket {
     await ended;
   }
 }
+
+/** Returns how many more drops there are. A smaller count than before is that of a new socket, which began at 0. */
+export const newDrops = (count: number, before: number): number => (count < before ? count : count - before);
 
 /**
  * Returns the drops that the kernel counts, the last column of the socket's line; undefined where it does not tell. See
