@@ -42,7 +42,6 @@ export class Crowd {
   static async start({ services, interval, changes }: CrowdSetting): Promise<Crowd> {
     const responder = startResponder(HOSTS, LIVES_SECONDS);
     const program = await BenchProgram.start();
-    // What changes phase does so with every second poll.
     const changing = (changes * 60) / services;
     await define(program, { services, hosts: HOSTS, metrics: 1, changing, interval, seconds: 0 });
     await program.post('/api/v1/users', { name: 'anna', password: PASSWORD });

@@ -102,8 +102,8 @@ export function startResponder(hosts: number, seconds: number) {
   return spawn(binary, [String(PORT), String(hosts), String(seconds)], { stdio: 'ignore' });
 }
 
-/** Every agent counts the objects it has told of: whether the count is even is as good as a coin. */
-const FLIPS = 'm0 % 2.0 < 1.0';
+/** Returns a condition that turns with each poll: the agents together count the objects they have told of. @param told in an interval */
+const flips = (told: number): string => `m0 % ${2 * told}.0 < ${told}.0`;
 const NEVER = 'm0 > 4294967295.0';
 
 export async function define(program: BenchProgram, setting: Setting): Promise<void> {
@@ -121,8 +121,8 @@ export async function define(program: BenchProgram, setting: Setting): Promise<v
   const host = `'127.0.' || (1 + (c.n - 1) % ${hosts} / 250) || '.' || (1 + (c.n - 1) % ${hosts} % 250)`;
   const oid = `'1.3.6.1.4.1.2021.10.1.5.' || (c.n / ${hosts} * ${metrics} + i + 1)`;
   const choice = `jsonb_set(jsonb_set(s.metrics->'m0', '{params,host}', to_jsonb(${host})), '{params,oid}', to_jsonb(${oid}))`;
-  // Each poll of one that flips is a change every second time.
-  const flipping = Math.min(services, Math.round((services * changing * interval) / 30));
+  // Each poll of one that flips is a change.
+  const flipping = Math.min(services, Math.round((services * changing * interval) / 60));
   // As the API gives them: an agent's services share slots, 256 in each.
   const slot = `('x' || left(md5((c.n - 1) % ${hosts} || '#' || (c.n - 1) / ${hosts} / 256), 4))::bit(16)::int % ${SLOTS}`;
   await program.copyService('template', services, {
@@ -131,7 +131,7 @@ export async function define(program: BenchProgram, setting: Setting): Promise<v
     metrics: `(SELECT jsonb_object_agg('m' || i, ${choice}) FROM generate_series(0 * c.n, ${metrics - 1}) i)`,
     series: `(SELECT jsonb_object_agg('m' || i, g.n * 100 + i) FROM (SELECT nextval('series_group_id') AS n WHERE c.n > 0) g,
       generate_series(0, ${metrics - 1}) i)`,
-    condition: `CASE WHEN c.n <= ${flipping} THEN '${FLIPS}' ELSE s.condition END`,
+    condition: `CASE WHEN c.n <= ${flipping} THEN '${flips(services * metrics)}' ELSE s.condition END`,
   });
   await program.sql.query(
     `UPDATE services SET enabled = false, version = version + 1 WHERE name = 'template'`,

@@ -93,7 +93,6 @@ async function definePolls(program: BenchProgram, { load }: Point, hosts: number
     hosts,
     metrics: load.metrics,
     interval: load.intervalSeconds,
-    // Of those that flip, each poll is as good as a coin.
     changing: load.changes / (DAY_SECONDS / 60),
     seconds: 0,
   });
