@@ -23,6 +23,8 @@ const TIMEOUT_MS = 3_000;
 const TOO_BIG = 1;
 const NO_SUCH_NAME = 2;
 const ROUNDS = 3;
+/** What the agents are like: `SEED=…` tries others. An agent that is silent about some objects may take others a few polls more. */
+const SEED = Number(process.env.SEED ?? 4_711);
 
 const oidOf = (object: number): string => `${BASE}.${object}.0`;
 const objectIn = (oid: string): number => Number(oid.split('.').at(-2));
@@ -165,7 +167,7 @@ describe('services of one agent', () => {
         await expectSame(asked);
       }),
       // To look for a smaller one takes minutes, as agents that are silent are waited for.
-      { numRuns: 3, endOnFailure: true },
+      { numRuns: 3, seed: SEED, endOnFailure: true },
     );
   }, 90_000);
 
