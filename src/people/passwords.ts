@@ -1,6 +1,5 @@
 /** Hashes of passwords: scrypt (RFC 7914) in a PHC-like text that carries its parameters. */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { TooCostly, Unavailable } from '../common/errors';
 import { Limiter } from '../common/limiter';
@@ -13,9 +12,9 @@ const HASH_BYTES = 32;
 /** Largest parameters of stored hashes that are computed: 128 MiB, and some ten times as long as the present ones. */
 const LOG2_BYTES_AT_MOST = 27;
 const P_AT_MOST = 16;
-/** Most hashes at a time: each takes a core and its memory, and one core is left for what the program is for. */
-export const AT_ONCE = Math.max(1, Math.min(2, availableParallelism() - 1));
-/** Most hashes that wait, which takes four to seven seconds; on a busy machine longer, and then not for ever. */
+/** Most hashes at a time, as each takes a core and its memory. */
+export const AT_ONCE = 2;
+/** Most hashes that wait, which takes some four seconds; on a busy machine longer, and then not for ever. */
 export const WAITING_AT_MOST = 32;
 /** Time that a password waits at most for its turn. */
 export const WAIT_AT_MOST_MS = 25_000;
