@@ -1,6 +1,6 @@
 /** Stands between the program and PostgreSQL, and tells what is asked in which round trips. */
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { TcpProxy } from './tcp-proxy';
 
 /** Statement that was sent. */
 export interface Asked {
@@ -16,33 +16,10 @@ export interface Asked {
  * Frontend messages as in https://www.postgresql.org/docs/15/protocol-message-formats.html; only those of the extended
  * and the simple query are looked at.
  */
-export class PostgresMessages {
+export class PostgresMessages extends TcpProxy {
   readonly asked: Asked[] = [];
-  private readonly server: Server;
-  private readonly sockets = new Set<Socket>();
   private connections = 0;
   private trips = 0;
-
-  /** @param url of the server behind it */
-  constructor(private readonly url: string) {
-    this.server = createServer((socket) => this.take(socket));
-  }
-
-  /** The same URL, through here. */
-  async start(): Promise<string> {
-    this.server.listen(0, '127.0.0.1');
-    await once(this.server, 'listening');
-    const through = new URL(this.url);
-    through.hostname = '127.0.0.1';
-    through.port = String((this.server.address() as AddressInfo).port);
-    return through.href;
-  }
-
-  async stop(): Promise<void> {
-    for (const socket of this.sockets) socket.destroy();
-    this.server.close();
-    await once(this.server, 'close');
-  }
 
   /** Statements of the transaction that one of this name belongs to, by round trip; of the newest, where there are more. */
   transactionOf(name: string): string[][] {
@@ -58,9 +35,7 @@ export class PostgresMessages {
     return [...trips.values()];
   }
 
-  private take(near: Socket): void {
-    const { hostname, port } = new URL(this.url);
-    const far = connect(Number(port), hostname);
+  protected override listen(near: Socket, far: Socket): void {
     const connection = ++this.connections;
     /** Names and texts of what is prepared. */
     const prepared = new Map<string, string>();
@@ -85,14 +60,6 @@ export class PostgresMessages {
     messagesIn(far, true, (type) => {
       if (type === 'Z' && open > 0) open--;
     });
-    for (const socket of [near, far]) {
-      this.sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.on('close', () => this.sockets.delete(socket));
-    }
-    near.pipe(far).pipe(near);
-    near.on('close', () => far.destroy());
-    far.on('close', () => near.destroy());
   }
 }
 

@@ -53,10 +53,14 @@ export class TcpProxy {
     const { hostname, port } = new URL(this.url);
     const far = connect(Number(port), hostname);
     this.keep(far);
+    this.listen(near, far);
     near.pipe(far).pipe(near);
     near.on('close', () => far.destroy());
     far.on('close', () => near.destroy());
   }
+
+  /** Looks at what passes on a new connection. */
+  protected listen(_near: Socket, _far: Socket): void {}
 
   private keep(socket: Socket): void {
     this.sockets.add(socket);
