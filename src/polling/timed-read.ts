@@ -1,11 +1,9 @@
 import { setMaxListeners } from 'node:events';
+import { GRACE_MS, tooLate } from '../common/deadline';
 import { messageOf } from '../common/errors';
 import type { Reading } from '../common/reading';
 import type { ReadContext } from '../metrics/metric';
 import type { PollRequest } from './poll-request';
-
-/** Time that a read which ignores its signal gets beyond its timeout, milliseconds. */
-const GRACE_MS = 250;
 
 /**
  * Request that is under way to its target.
@@ -86,7 +84,7 @@ export class TimedRead {
   }
 
   private late(): void {
-    const why = new Error(`no answer in ${this.request.timeoutMs / 1000} s`);
+    const why = tooLate(this.request.timeoutMs);
     this.timer = setTimeout(() => this.fail(why), GRACE_MS);
     this.stop(why);
   }
