@@ -1,6 +1,7 @@
 /** Loads at which `scaling` measures: some are what costs are fitted on, the others what the fit is held against. */
 import { driversOf, type Load, type Processes } from '../src/cli/sizing';
 import type { Driver } from '../src/cli/sizing-costs';
+import { NOTHING, ONE_EACH } from '../test/loads';
 
 export interface Point {
   name: string;
@@ -14,32 +15,8 @@ export interface Point {
   seconds: number;
 }
 
-const NOTHING: Load = {
-  services: 0,
-  intervalSeconds: 60,
-  metrics: 1,
-  perTarget: 10,
-  alerts: 0,
-  batch: 1,
-  newShare: 1,
-  decidedShare: 0,
-  traps: 0,
-  changes: 0,
-  executions: 0,
-  samplesDays: 14,
-  fiveMinutesDays: 90,
-  hoursDays: 730,
-  historyDays: 90,
-};
 /** Without traps nobody hears them: that process looks for lost ones among all sockets, the simulated agents' too. */
-const ONE_EACH: Processes = {
-  api: 1,
-  scheduler: 1,
-  'worker-polls': 1,
-  'worker-alerts-actions': 1,
-  trap: 0,
-};
-const WITH_TRAPS: Processes = { ...ONE_EACH, trap: 1 };
+const WITHOUT_TRAPS: Processes = { ...ONE_EACH, trap: 0 };
 const DAY_SECONDS = 86_400;
 
 function polls(
@@ -62,7 +39,7 @@ function polls(
     ].join(', '),
     fits,
     load: { ...NOTHING, services, intervalSeconds, ...rest },
-    processes: { ...ONE_EACH, 'worker-polls': workers },
+    processes: { ...WITHOUT_TRAPS, 'worker-polls': workers },
     seconds,
   };
 }
@@ -85,7 +62,7 @@ function alerts(
     ].join(', '),
     fits,
     load: { ...NOTHING, alerts: perSecond, batch, ...rest },
-    processes: ONE_EACH,
+    processes: WITHOUT_TRAPS,
     seconds,
   };
 }
@@ -97,7 +74,7 @@ const traps = (fits: boolean, perSecond: number): Point => ({
   name: `traps: ${perSecond}/s`,
   fits,
   load: { ...NOTHING, traps: perSecond },
-  processes: WITH_TRAPS,
+  processes: ONE_EACH,
   seconds: 15,
 });
 
@@ -106,12 +83,12 @@ const rollUps = (fits: boolean, services: number, intervalSeconds: number, metri
   fits,
   only: ['steps', 'stepReadings', 'stepValues'],
   load: { ...NOTHING, services, intervalSeconds, metrics },
-  processes: ONE_EACH,
+  processes: WITHOUT_TRAPS,
   seconds: 0,
 });
 
 export const POINTS: readonly Point[] = [
-  { name: 'idle', fits: true, load: NOTHING, processes: WITH_TRAPS, seconds: 40 },
+  { name: 'idle', fits: true, load: NOTHING, processes: ONE_EACH, seconds: 40 },
   {
     name: 'idle, 3 of each',
     fits: true,

@@ -115,17 +115,17 @@ async function queueExecutions({ database }: World, n: number): Promise<void> {
   );
 }
 
-async function runExecutions({ database }: World): Promise<void> {
+/** A worker's view of executions. */
+function workerOf(database: Database) {
   const life = new SignOfLife(database);
-  const claims = new Claims(
-    database,
-    queues,
-    life,
-    new DoubtfulClaims(database, queues, life, clock),
-    config,
-    clock,
-  );
+  const doubts = new DoubtfulClaims(database, queues, life, clock);
+  const claims = new Claims(database, queues, life, doubts, config, clock);
   const executions = new Executions(database, queues, claims, {} as KillSwitch, {} as Rechecks, life, clock);
+  return { life, claims, executions };
+}
+
+async function runExecutions({ database }: World): Promise<void> {
+  const { life, claims, executions } = workerOf(database);
   const open = await database.rows<{ id: string }>('SELECT id FROM executions');
   for (const some of chunks(open, 500)) {
     const claimed = await Promise.all(some.map(({ id }) => claims.claim(id, life.worker)));
@@ -254,24 +254,7 @@ const CASES: readonly Case[] = [
       await world.database.rows('ANALYZE executions');
     },
     run: async ({ database }) => {
-      const life = new SignOfLife(database);
-      const claims = new Claims(
-        database,
-        queues,
-        life,
-        new DoubtfulClaims(database, queues, life, clock),
-        config,
-        clock,
-      );
-      const executions = new Executions(
-        database,
-        queues,
-        claims,
-        {} as KillSwitch,
-        {} as Rechecks,
-        life,
-        clock,
-      );
+      const { executions } = workerOf(database);
       for (let round = 0; round < SWEEPS; round++) {
         await executions.overdue(clock.now(), 2_000);
         await executions.lost(2_000);

@@ -1,32 +1,7 @@
 import * as fc from 'fast-check';
 import { coresOf, diskOf, sizeOf, walOf, type Load, type Processes, type Size } from './sizing';
+import { NOTHING, ONE_EACH } from '../../test/loads';
 import { WORKLOADS } from './sizing-costs';
-
-const NOTHING: Load = {
-  services: 0,
-  intervalSeconds: 60,
-  metrics: 1,
-  perTarget: 10,
-  alerts: 0,
-  batch: 1,
-  newShare: 1,
-  decidedShare: 0,
-  traps: 0,
-  changes: 0,
-  executions: 0,
-  samplesDays: 14,
-  fiveMinutesDays: 90,
-  hoursDays: 730,
-  historyDays: 90,
-};
-
-const ONE_EACH: Processes = {
-  api: 1,
-  scheduler: 1,
-  'worker-polls': 1,
-  'worker-alerts-actions': 1,
-  trap: 1,
-};
 
 const whole = (min: number, max: number) => fc.integer({ min, max });
 const share = fc.double({ min: 0, max: 1, noNaN: true });
