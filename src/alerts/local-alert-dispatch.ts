@@ -12,7 +12,10 @@ export const SLOTS = 2;
 export const ALERTS_AT_ONCE = 200;
 const CLOSE_TIMEOUT_MS = 20_000;
 
-/** Inserts alerts in a transaction, and sends the statement for it before it waits for anything; where that gives false, the transaction must be undone. */
+/**
+ * Inserts alerts in a transaction, and sends the statement for it before it waits for anything; where that gives false,
+ * the transaction must be undone.
+ */
 export type Insert = (sql: Sql) => Promise<boolean>;
 
 /** Evaluation of new alerts, by rules no older than those known here. */

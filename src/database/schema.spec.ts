@@ -150,13 +150,23 @@ describe('the tables in a database', () => {
 });
 
 describe('whether PostgreSQL is able', () => {
-  it('is found out by writing: told to be read only, it is not, and connections are made anew', async () => {
+  /** A database that is open, and a connection beside it. */
+  async function opened() {
     const { databaseUrl, drop } = await createTestDatabase();
     const database = new Database(Object.freeze({ ...readConfig({}), databaseUrl }));
     await database.onModuleInit();
     const client = new Client({ connectionString: databaseUrl });
     await client.connect();
-    const name = new URL(databaseUrl).pathname.slice(1);
+    const end = async () => {
+      await client.end();
+      await database.onApplicationShutdown();
+      await drop();
+    };
+    return { database, client, name: new URL(databaseUrl).pathname.slice(1), end };
+  }
+
+  it('is found out by writing: told to be read only, it is not, and connections are made anew', async () => {
+    const { database, client, name, end } = await opened();
     const pids = async () =>
       (
         await client.query(
@@ -205,19 +215,12 @@ describe('whether PostgreSQL is able', () => {
         expect(failures).toBeLessThanOrEqual(11);
       }
     } finally {
-      await client.end();
-      await database.onApplicationShutdown();
-      await drop();
+      await end();
     }
   });
 
   it('once it says so, no connection of the time when it was read only is left', async () => {
-    const { databaseUrl, drop } = await createTestDatabase();
-    const database = new Database(Object.freeze({ ...readConfig({}), databaseUrl }));
-    await database.onModuleInit();
-    const client = new Client({ connectionString: databaseUrl });
-    await client.connect();
-    const name = new URL(databaseUrl).pathname.slice(1);
+    const { database, client, name, end } = await opened();
     const atOnce = (text: string) => Promise.all(Array.from({ length: 5 }, () => database.keyed.rows(text)));
     try {
       await client.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
@@ -233,16 +236,12 @@ describe('whether PostgreSQL is able', () => {
       await seen();
       await atOnce('INSERT INTO readiness_writes VALUES (99, now()) ON CONFLICT DO NOTHING');
     } finally {
-      await client.end();
-      await database.onApplicationShutdown();
-      await drop();
+      await end();
     }
   });
 
   it('takes disk for it, and leaves nothing behind', async () => {
-    const { databaseUrl, drop } = await createTestDatabase();
-    const database = new Database(Object.freeze({ ...readConfig({}), databaseUrl }));
-    await database.onModuleInit();
+    const { database, end } = await opened();
     const taken = async () => {
       await database.rows('SELECT pg_stat_force_next_flush()');
       const [row] = await database.rows<{ bytes: number }>(
@@ -259,8 +258,7 @@ describe('whether PostgreSQL is able', () => {
       expect((await taken()) - before).toBeGreaterThan(50 * 400_000);
       expect(await sizes()).toEqual([{ size: 8_192 }]);
     } finally {
-      await database.onApplicationShutdown();
-      await drop();
+      await end();
     }
   });
 });

@@ -66,9 +66,10 @@ const isPassing = (error: unknown): boolean => error instanceof Overtaken || err
 /**
  * Evaluates what new alerts concern.
  *
- * An alert is inserted in the transaction that commits what follows from it (`insertEvaluated`), or else it is unprocessed
- * (`processed < revision`) until that transaction also sets `processed`. That update affects nothing when another worker was first: then `Overtaken` undoes the transaction and
- * the rest is read again. So an alert is acted on once, however many workers have it in hand.
+ * An alert is inserted in the transaction that commits what follows from it (`insertEvaluated`), or else it is
+ * unprocessed (`processed < revision`) until that transaction also sets `processed`. That update affects nothing when
+ * another worker was first: then `Overtaken` undoes the transaction and the rest is read again. So an alert is acted on
+ * once, however many workers have it in hand.
  */
 @Injectable()
 export class AlertEvaluation {
