@@ -448,6 +448,9 @@ describe('definitions over HTTP', () => {
     }
     for (const [, name] of JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g))
       expect(document.components.schemas).toHaveProperty(name!);
+    // A name that two classes of bodies have stands for one of them, and the other is described wrongly.
+    expect(program.output).not.toContain('Duplicate DTO');
+    expect(document.components.schemas.RetryDto.properties).toHaveProperty('attempts');
     const page = await program.root.get('/docs');
     expect(page.status).toBe(200);
     expect(page.body).toContain('<html');

@@ -13,7 +13,7 @@ import { Answers, either, object, pageShape, shape, someObject, text, whole } fr
 
 const ENDED_BADLY = ['failed', 'unknown', 'cancelled'] as const;
 
-class RetryDto {
+class ExecutionFilter {
   @Choice(ENDED_BADLY, { description: 'Which of those that ended badly' })
   status: (typeof ENDED_BADLY)[number] = 'failed';
 
@@ -90,14 +90,14 @@ export class ExecutionsController {
   @Post('retry')
   @Needs('operator')
   @HttpCode(200)
-  @ApiBody({ type: RetryDto, required: false })
+  @ApiBody({ type: ExecutionFilter, required: false })
   @ApiOperation({
     summary:
       'Retry all failed ones that match, up to 10,000 at a time; those that would scale otherwise than they say now are `changed`, and left to a person',
   })
   @Answers(RETRIED)
   async retryAll(@Body() body: unknown) {
-    const { from, to, ...filter } = checked(RetryDto, body ?? {});
+    const { from, to, ...filter } = checked(ExecutionFilter, body ?? {});
     return this.executions.retryAll({ ...filter, from: momentOf(from), to: momentOf(to) });
   }
 

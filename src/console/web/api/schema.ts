@@ -2473,6 +2473,22 @@ export interface components {
                 direction?: "up" | "down";
             };
         };
+        ExecutionFilter: {
+            /**
+             * @description Which of those that ended badly
+             * @default failed
+             * @enum {string}
+             */
+            status: "failed" | "unknown" | "cancelled";
+            /** @description Id or name of the service */
+            service?: string;
+            /** @description Id or name of the action */
+            action?: string;
+            /** @description Made from this moment on (RFC 3339) */
+            from?: string;
+            /** @description Made before this moment (RFC 3339) */
+            to?: string;
+        };
         ExpectDto: {
             /**
              * @description CEL over the metric names, true when the action has helped
@@ -3257,19 +3273,20 @@ export interface components {
         };
         RetryDto: {
             /**
-             * @description Which of those that ended badly
-             * @default failed
-             * @enum {string}
+             * @description Tries in all
+             * @default 5
              */
-            status: "failed" | "unknown" | "cancelled";
-            /** @description Id or name of the service */
-            service?: string;
-            /** @description Id or name of the action */
-            action?: string;
-            /** @description Made from this moment on (RFC 3339) */
-            from?: string;
-            /** @description Made before this moment (RFC 3339) */
-            to?: string;
+            attempts: number;
+            /**
+             * @description Before the second try; doubles from try to try, with up to 25 % jitter
+             * @default 2
+             */
+            backoffSeconds: number;
+            /**
+             * @description The longest time between two tries
+             * @default 300
+             */
+            maxBackoffSeconds: number;
         };
         RulesDirectory: {
             /** @enum {string} */
@@ -6952,7 +6969,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["RetryDto"];
+                "application/json": components["schemas"]["ExecutionFilter"];
             };
         };
         responses: {
