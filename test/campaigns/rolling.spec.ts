@@ -19,6 +19,7 @@ it('a rolling update and the way back lose nothing, do nothing twice, and leave 
       polls: 20,
       replicas: 1,
       splits: false,
+      inTurn: false,
       steadySeconds: 3,
       alsoMigrate: () => migrateFurther(databaseUrl),
     });

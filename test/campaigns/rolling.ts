@@ -28,6 +28,8 @@ export interface RollingOptions {
   replicas: number;
   /** Whether polls have workers of their own, as in production. */
   splits: boolean;
+  /** Whether workloads are updated one after another; else all at once, which starts all programs at once, too. */
+  inTurn: boolean;
   /** Between the updates, seconds. */
   steadySeconds: number;
   /** What comes to the schema beside the migrations of the new version. */
@@ -97,6 +99,7 @@ class Stage {
     this.rollouts = this.workloads().map((one) => new Rollout(one, options.servers, this.tell));
   }
 
+  /** In the order in which they are updated. */
   private workloads(): Workload[] {
     const { replicas, splits } = this.options;
     const worker = (queues: string): Workload => ({
@@ -106,10 +109,10 @@ class Stage {
       env: { MONSCALE_QUEUES: queues },
     });
     return [
-      { name: 'api', roles: 'api', replicas, balancer: this.http },
-      ...(splits ? ['polls', 'alerts,actions'] : ['polls,alerts,actions']).map(worker),
       { name: 'scheduler', roles: 'scheduler', replicas },
+      ...(splits ? ['polls', 'alerts,actions'] : ['polls,alerts,actions']).map(worker),
       { name: 'trap', roles: 'trap', replicas, isStateful: true, balancer: this.traps },
+      { name: 'api', roles: 'api', replicas, balancer: this.http },
     ];
   }
 
@@ -167,10 +170,17 @@ class Stage {
     };
   }
 
-  /** All workloads at once, as `kubectl apply` has it: their new pods wait until the Job has migrated. */
+  /**
+   * In turn as docs/operations.md advises, or all workloads at once, as `kubectl apply` has it: their new pods wait until the
+   * Job has migrated.
+   */
   private async update(version: Version, alsoMigrate = async (): Promise<void> => undefined): Promise<void> {
     const job = migrated(version, this.options.servers).then(alsoMigrate);
-    await Promise.all([job, ...this.rollouts.map((one) => one.roll(version))]);
+    if (!this.options.inTurn) await Promise.all([job, ...this.rollouts.map((one) => one.roll(version))]);
+    else {
+      await job;
+      for (const one of this.rollouts) await one.roll(version);
+    }
   }
 
   private async phase(phase: string, work: () => Promise<void>): Promise<void> {

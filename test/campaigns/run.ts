@@ -8,7 +8,8 @@
  * the end; `--only` narrows it to those whose names have that in them.
  * `npm run campaign restore`, on what `npm run build` made: what became of each execution that was open in a backup.
  * `npm run campaign rolling -- --from v1.0.0 --alerts 500 --polls 1000`, on what `npm run build` made and what that version's
- * own set-up makes of it: a line per phase, and what came of it, at the end; `--from` is a git ref or a folder with a checkout.
+ * own set-up makes of it: a line per phase, and what came of it, at the end; `--from` is a git ref or a folder with a checkout,
+ * `--together` updates all workloads at once.
  * `npm run campaign rules -- --stories 100000 --seed 7`, on the sources: a line per 10,000 stories.
  * `npm run campaign snmp -- --messages 10000 --seed 7`, on the sources: a line per 1,000 messages.
  * Exit code 1 on a violation.
@@ -44,6 +45,7 @@ interface Options {
   from: string;
   alerts: number;
   polls: number;
+  together: boolean;
 }
 
 /** On servers as the tests have them. */
@@ -186,7 +188,7 @@ async function restore(): Promise<boolean> {
   return violations.length === 0;
 }
 
-async function rolling({ from, alerts, polls }: Options): Promise<boolean> {
+async function rolling({ from, alerts, polls, together }: Options): Promise<boolean> {
   const before = await versionAt(from, console.log);
   try {
     console.log('phase                                 seconds  alerts  requests  refused  cut  slowest');
@@ -201,6 +203,7 @@ async function rolling({ from, alerts, polls }: Options): Promise<boolean> {
             polls,
             replicas: 2,
             splits: true,
+            inTurn: !together,
             steadySeconds: 20,
           },
           printPhase,
@@ -266,6 +269,7 @@ async function main(): Promise<void> {
       from: { type: 'string', default: '' },
       alerts: { type: 'string', default: '500' },
       polls: { type: 'string', default: '1000' },
+      together: { type: 'boolean', default: false },
     },
   });
   const campaign = CAMPAIGNS[positionals[0] as keyof typeof CAMPAIGNS];
@@ -284,6 +288,7 @@ async function main(): Promise<void> {
     from: values.from,
     alerts: Number(values.alerts),
     polls: Number(values.polls),
+    together: values.together,
   });
   process.exit(isGood ? 0 : 1);
 }

@@ -3,8 +3,11 @@ import { Client } from 'pg';
 import type { SunkRequest } from '../../stand-ins/webhook-sink';
 import { KEY_OID } from '../informs';
 
-/** Longest time between two readings, beyond the interval: they stand at ticks of a second. */
-const TICK_SECONDS = 1;
+/**
+ * Longest time between two readings, beyond the interval, seconds: a tick, and what a worker takes over from one that ends
+ * amid a poll.
+ */
+const LATE_SECONDS = 2;
 const LISTED = 5;
 /** Time after a gap in which a process says that it stood still, seconds. */
 const SAID_WITHIN_SECONDS = 5;
@@ -137,9 +140,9 @@ async function executionsOf(rows: Rows): Promise<{ count: number; violations: st
   };
 }
 
-/** Each service was read all the time: from the first to the last there is no gap larger than an interval and a tick. */
+/** Each service was read all the time: from the first to the last there is no gap larger than an interval and `LATE_SECONDS`. */
 async function readingsOf(rows: Rows, { services, intervalSeconds, from, to, standstills }: Facts) {
-  const longest = intervalSeconds + TICK_SECONDS;
+  const longest = intervalSeconds + LATE_SECONDS;
   const [all] = await rows<{ services: number; readings: number; longest: number; failed: number }>(
     `${POLLED}
      SELECT count(DISTINCT group_id) FILTER (WHERE is_reading)::int AS services, count(*) FILTER (WHERE is_reading)::int AS readings,
