@@ -34,6 +34,15 @@ test('columns are said once: as names, as parameters and as values', async () =>
   );
 });
 
+test('a parameter goes by the name of its column', () => {
+  const columns = { id: uuid(({ id }: Item) => id), size: integer(({ size }: Item) => size) };
+  new BatchStatement('spec_delete', columns, ({ all }) => `DELETE FROM things WHERE size = ANY(${all('size')})`);
+  expect(allStatements().map(({ text }) => text)).toContain('DELETE FROM things WHERE size = ANY($2::int[])');
+  expect(() => new BatchStatement('spec_wrong', columns, ({ all }) => all('length'))).toThrow(
+    'spec_wrong has no column length',
+  );
+});
+
 test('without items nothing is asked', async () => {
   const rows = jest.fn();
   expect(await INSERT.rows({ rows }, [])).toEqual([]);
@@ -51,5 +60,5 @@ test('a name belongs to one statement, and all are known', () => {
   expect(named).toHaveLength(3);
   new Statement('spec_a', 'SELECT 1');
   expect(() => new Statement('spec_a', 'SELECT 2')).toThrow('two statements are named spec_a');
-  expect(allStatements().map(({ name }) => name)).toEqual(['spec_a', 'spec_insert']);
+  expect(allStatements().map(({ name }) => name)).toEqual(['spec_a', 'spec_delete', 'spec_insert']);
 });

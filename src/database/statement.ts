@@ -67,6 +67,8 @@ interface BatchText {
   names: string;
   /** All items as rows: `unnest($1::uuid[], …)`. */
   items: string;
+  /** Returns all values of one column: `$1::uuid[]`. Throws where there is no such column. */
+  all: (column: string) => string;
 }
 
 /** Statement over many items at once, each column of them a parameter. */
@@ -82,9 +84,17 @@ export class BatchStatement<T, R extends QueryResultRow = never> {
     planned?: Planning,
   ) {
     this.columns = Object.values(columns);
-    const items = this.columns.map(({ type }, index) => `$${index + 1}::${type}[]`).join(', ');
-    const names = Object.keys(columns).join(', ');
-    this.statement = new Statement<R>(name, textOf({ names, items: `unnest(${items})` }), planned);
+    const parameters = new Map(
+      Object.entries(columns).map(([column, { type }], index) => [column, `$${index + 1}::${type}[]`]),
+    );
+    const all = (column: string): string => {
+      const parameter = parameters.get(column);
+      if (parameter === undefined) throw new Error(`${name} has no column ${column}`);
+      return parameter;
+    };
+    const names = [...parameters.keys()].join(', ');
+    const items = `unnest(${[...parameters.values()].join(', ')})`;
+    this.statement = new Statement<R>(name, textOf({ names, items, all }), planned);
   }
 
   /** Runs the statement, where there are items. */

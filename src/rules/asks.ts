@@ -69,9 +69,9 @@ const WRITE_ASKS = new BatchStatement<Ask>(
     '"left"': integer(({ left }) => left),
     desired: integer(({ desired }) => desired),
   },
-  ({ names, items }) =>
+  ({ names, items, all }) =>
     `UPDATE triggers t SET still_to_come = u.left, desired = u.desired
      FROM ${items} AS u (${names})
-     WHERE t.id = u.id AND t.id = ANY($1::uuid[])`,
+     WHERE t.id = u.id AND t.id = ANY(${all('id')})`,
   'by keys',
 );

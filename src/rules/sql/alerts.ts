@@ -25,9 +25,9 @@ export const READ_NEW_ALERTS = new BatchStatement<string, NewAlert>(
 export const MARK_PROCESSED = new BatchStatement<NewAlert, { id: string }>(
   'alerts_processed',
   { id: uuid(({ id }) => id), revision: integer(({ revision }) => revision) },
-  ({ names, items }) =>
+  ({ names, items, all }) =>
     `UPDATE alerts a SET processed = u.revision, written_by = pg_current_xact_id() FROM ${items} AS u (${names})
-     WHERE a.id = u.id AND a.id = ANY($1::uuid[]) AND a.processed < u.revision RETURNING a.id`,
+     WHERE a.id = u.id AND a.id = ANY(${all('id')}) AND a.processed < u.revision RETURNING a.id`,
   'by keys',
 );
 
@@ -90,8 +90,8 @@ export const readLiving = (
 export const FORGET_CHANGES = new BatchStatement<{ id: string; version: number | null }>(
   'alerts_forget_changes',
   { id: uuid(({ id }) => id), version: integer(({ version }) => version) },
-  ({ names, items }) =>
+  ({ names, items, all }) =>
     `DELETE FROM changed_services c USING ${items} AS u (${names})
-     WHERE c.service_id = u.id AND c.service_id = ANY($1::uuid[]) AND (u.version IS NULL OR c.version <= u.version)`,
+     WHERE c.service_id = u.id AND c.service_id = ANY(${all('id')}) AND (u.version IS NULL OR c.version <= u.version)`,
   'by keys',
 );

@@ -21,11 +21,11 @@ export const OPEN_DECISIONS = new BatchStatement<LedgerEntry>(
     why: json(({ why }) => why),
     before: uuid(({ closes }) => closes ?? null),
   },
-  ({ names, items }) => {
+  ({ names, items, all }) => {
     const own = names.replace(', before', '');
     return `WITH n AS MATERIALIZED (SELECT * FROM ${items} AS n (${names})), ended AS (
        UPDATE decisions d SET ended_at = n.started_at, started_at = least(d.started_at, n.started_at)
-       FROM n WHERE d.id = n.before AND d.id = ANY($10::uuid[]))
+       FROM n WHERE d.id = n.before AND d.id = ANY(${all('before')}))
      INSERT INTO decisions (${own}) SELECT ${own} FROM n`;
   },
   'by keys',
@@ -38,8 +38,8 @@ export const SET_BACK_DECISIONS = new BatchStatement<LedgerEntry>(
     id: uuid(({ decisionId }) => decisionId),
     at: timestamp(({ at }) => at),
   },
-  ({ names, items }) =>
+  ({ names, items, all }) =>
     `UPDATE decisions d SET started_at = least(d.started_at, e.at)
-     FROM ${items} AS e (${names}) WHERE d.id = e.id AND d.id = ANY($1::uuid[])`,
+     FROM ${items} AS e (${names}) WHERE d.id = e.id AND d.id = ANY(${all('id')})`,
   'by keys',
 );

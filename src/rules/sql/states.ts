@@ -70,9 +70,9 @@ export const INSERT_STATES = new BatchStatement(
 export const UPDATE_STATES = new BatchStatement(
   'ledger_states',
   COLUMNS,
-  ({ names, items }) =>
+  ({ names, items, all }) =>
     `UPDATE service_states s SET state = u.state, decision_id = u.decision_id, next_moment = u.next_moment
      FROM ${items} AS u (${names})
-     WHERE s.service_id = u.service_id AND s.service_id = ANY($1::uuid[])`,
+     WHERE s.service_id = u.service_id AND s.service_id = ANY(${all('service_id')})`,
   'by keys',
 );
