@@ -273,6 +273,27 @@ test('more changes than are told one by one, and positions that say nothing here
   expect((await changes.since(now)).changes).toEqual([]);
 });
 
+test('what nobody is told takes no places from what is', async () => {
+  const [gone, id, user] = [newId(), await service({}), newId()];
+  const from = await changes.now();
+  await writer.query(
+    `INSERT INTO decisions (id, service_id, started_at, phase, reason, explanation, metric_values)
+     SELECT gen_random_uuid(), $1, now(), 'ok', 'condition_false', '', '{}' FROM generate_series(1, $2::int)`,
+    [gone, CHANGES_AT_ONCE + 1],
+  );
+  await writer.query(
+    `INSERT INTO definition_changes (revision, kind, id)
+     SELECT 3000000 + n, 'user', $1 FROM generate_series(1, $2::int) n`,
+    [user, CHANGES_AT_ONCE + 1],
+  );
+  await version('service', id, 1, { name: 'web', labels: {} });
+  await writer.query(`INSERT INTO definition_changes (revision, kind, id) VALUES (4000000, 'service', $1)`, [
+    id,
+  ]);
+  await decide(id, 'holding');
+  expect((await told(from)).map((one) => (one as { type: string }).type).sort()).toEqual(['definition', 'state']);
+});
+
 test('what another server wrote in what would be the future here is not told', async () => {
   const id = await service({});
   const from = await changes.now();

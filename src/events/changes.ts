@@ -108,13 +108,15 @@ const POSITION = `pg_current_snapshot()::text AS snapshot,
 /**
  * SQL: the newest rows of a table, those that the reader at `$1`, `$2` has not seen. Each branch goes by the index, and
  * reads no row that was seen, however long other transactions take.
+ *
+ * @param told which rows are told: others may not take the places of these, as what is beyond `$3` is never read
  */
-const unseen = (table: string): string =>
-  `((SELECT * FROM ${table} WHERE written_by = ANY($2::xid8[]) LIMIT $3)
+const unseen = (table: string, told = 'true'): string =>
+  `((SELECT * FROM ${table} t WHERE written_by = ANY($2::xid8[]) AND ${told} LIMIT $3)
     UNION ALL
     -- Of the future is what another server wrote, and was restored here.
-    (SELECT * FROM ${table} WHERE written_by >= $1::xid8 AND written_by < pg_snapshot_xmax(pg_current_snapshot())
-     ORDER BY written_by LIMIT $3)) n`;
+    (SELECT * FROM ${table} t WHERE written_by >= $1::xid8 AND written_by < pg_snapshot_xmax(pg_current_snapshot())
+       AND ${told} ORDER BY written_by LIMIT $3)) n`;
 
 const FACTS = 'jsonb_build_object';
 const face = (labels: string): string => `jsonb_build_array(${FACTS}('labels', ${labels}))`;
@@ -132,7 +134,7 @@ const COVERED = `SELECT DISTINCT s.labels FROM (${coveredServices('s.labels')}) 
 const KINDS: readonly string[] = [
   `SELECT n.written_by AS transaction, 'state' AS type, n.service_id::text AS id, n.id::text AS row,
      ${FACTS}('name', s.name, 'phase', n.phase, 'reason', n.reason, 'since', n.started_at) AS facts, ${face('s.labels')} AS faces
-   FROM ${unseen('decisions')} ${SERVICE}`,
+   FROM ${unseen('decisions', 'EXISTS (SELECT FROM services WHERE id = t.service_id)')} ${SERVICE}`,
   `SELECT e.written_by, 'execution', e.id::text, e.id::text,
      jsonb_strip_nulls(${FACTS}('name', coalesce(e.service_name, e.action_name), 'service', e.service_name, 'status', e.status)),
      ${face(LABELS_OF_EXECUTION)}
@@ -144,12 +146,11 @@ const KINDS: readonly string[] = [
   `SELECT n.written_by, 'definition', n.id::text, n.kind || '-' || n.id,
      ${FACTS}('kind', n.kind, 'change', CASE WHEN v.deleted THEN 'deleted' WHEN v.version = 1 THEN 'created' ELSE 'changed' END),
      coalesce(v.faces, ${face('NULL::jsonb')})
-   FROM ${unseen('definition_changes')}
+   FROM ${unseen('definition_changes', `kind IN ('service', 'infrastructure', 'action', 'contact', 'source')`)}
      LEFT JOIN LATERAL (SELECT max(w.version) AS version, bool_or(w.deleted_at IS NOT NULL) AS deleted,
          jsonb_agg(${FACTS}('labels', CASE WHEN n.kind <> 'source' THEN w.definition->'labels' END,
            'facts', ${FACTS}('name', w.definition->'name')) ORDER BY w.version DESC) AS faces
-       FROM (SELECT * FROM definition_versions WHERE definition_id = n.id AND kind = n.kind ORDER BY version DESC LIMIT 2) w) v ON true
-   WHERE n.kind IN ('service', 'infrastructure', 'action', 'contact', 'source')`,
+       FROM (SELECT * FROM definition_versions WHERE definition_id = n.id AND kind = n.kind ORDER BY version DESC LIMIT 2) w) v ON true`,
   `SELECT x.written_by, 'silence', x.id::text, x.id::text, ${FACTS}('name', x.reason, 'mutes', x.mutes),
      ${facesOf(`(${COVERED}) UNION ALL SELECT scope FROM jsonb_array_elements(x.scopes) scope`)}
    FROM ${unseen('silences').replace(/n$/, 'x')}`,

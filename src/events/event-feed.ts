@@ -112,25 +112,24 @@ export class EventFeed extends Recurring implements OnModuleDestroy {
     const { position, changes, rightsChanged } = await this.changes.since(from);
     const isDue = performance.now() - this.checkedAt > LIFE_MS;
     const askable = rightsChanged || isDue ? streams : streams.filter(({ joined }) => joined !== undefined);
-    const stale = await this.checkRights(askable);
+    await this.checkRights(askable);
     if (isDue) this.checkedAt = performance.now();
     if (changes === undefined) this.restsUntil = performance.now() + REST_MS;
     this.tell(
       streams.filter((stream) => this.streams.has(stream)),
-      { position, changes, stale },
+      { position, changes },
     );
     this.position = position;
     for (const stream of streams) stream.joined = undefined;
   }
 
   /**
-   * Asks again who the streams' callers are and what they may; ends streams of those who may not listen any more.
+   * Asks again who the streams' callers are and what they may; ends streams of those who may not listen any more, and
+   * notes which see other things than before.
    *
-   * @returns streams whose callers see other things than before
    * @throws when it can't be asked
    */
-  private async checkRights(streams: readonly EventStream[]): Promise<Set<EventStream>> {
-    const changed = new Set<EventStream>();
+  private async checkRights(streams: readonly EventStream[]): Promise<void> {
     const check = async (stream: EventStream) => {
       const before = JSON.stringify(stream.scopes);
       try {
@@ -140,22 +139,21 @@ export class EventFeed extends Recurring implements OnModuleDestroy {
         return this.drop(stream, 'rights');
       }
       stream.caller = callerIn(stream.request)!;
-      if (JSON.stringify(stream.scopes) !== before) changed.add(stream);
+      // Where another can't be asked, nothing is told now, and what is noted counts the next time.
+      if (JSON.stringify(stream.scopes) !== before) stream.seesOther = true;
     };
     await Promise.all(streams.map(check));
-    return changed;
   }
 
   private tell(
     streams: readonly EventStream[],
-    news: { position: Position; changes?: Change[]; stale: ReadonlySet<EventStream> },
+    { position, changes }: { position: Position; changes?: Change[] },
   ): void {
-    const { position, changes } = news;
     const resync = Buffer.from(resyncFrame(position));
     const groups = new Map<string, Buffer>();
     for (const stream of streams) {
       const from = stream.joined ?? this.position!;
-      const why = stream.isBehind ? 'slow' : changes === undefined ? 'many' : news.stale.has(stream) ? 'rights' : undefined; // prettier-ignore
+      const why = stream.isBehind ? 'slow' : changes === undefined ? 'many' : stream.seesOther ? 'rights' : undefined; // prettier-ignore
       if (changes === undefined || why !== undefined) {
         if (stream.resync(resync)) telemetry.eventResyncs.inc({ reason: why! });
         else if (stream.isStalled) this.drop(stream, 'stalled');

@@ -16,6 +16,8 @@ const STALLED_MS = 30_000;
  * everything again.
  */
 export class EventStream {
+  /** Whether its caller sees other things than when it was last told to read everything. */
+  seesOther = false;
   private behindSince?: number;
 
   /** @param joined its own position; undefined once it is in step */
@@ -63,6 +65,7 @@ export class EventStream {
       return false;
     }
     this.behindSince = undefined;
+    this.seesOther = false;
     this.response.write(bytes);
     return true;
   }
