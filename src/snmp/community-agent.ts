@@ -12,6 +12,7 @@ import {
   NAME_COUNTS_MS,
   QUESTIONS_AT_ONCE,
   SnmpAgent,
+  TurnMissed,
   type Agent,
   type SentAtOnce,
 } from './snmp-agent';
@@ -52,7 +53,7 @@ export class CommunityAgent implements Agent {
     const end = performance.now() + timeoutMs;
     const work = async (): Promise<readonly Reading[]> => {
       const left = { timeoutMs: end - performance.now(), retries };
-      if (left.timeoutMs < 1) throw new RequestTimedOutError('its turn did not come');
+      if (left.timeoutMs < 1) throw new TurnMissed();
       const address = this.known() ?? (await this.resolved());
       try {
         const readings = await this.sockets.ask(this.question(list), this.at(address), left);

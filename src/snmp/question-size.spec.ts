@@ -54,6 +54,18 @@ describe('how many objects are asked for at once', () => {
     expect(size.atMost(7 * HOUR_MS)).toBe(40);
   });
 
+  it('is not less for a silence that an object explains, unless another follows', () => {
+    const size = new QuestionSize();
+    size.noteExplained(12, 0);
+    expect([size.atMost(0), size.isLimited]).toEqual([40, false]);
+    size.noteAnswer(11);
+    size.noteExplained(2, 0);
+    size.noteAnswer(1);
+    expect(size.isLimited).toBe(false);
+    size.noteExplained(11, 0);
+    expect([size.atMost(0), size.isLimited]).toEqual([10, true]);
+  });
+
   it('is not less for an agent that was away', () => {
     const size = new QuestionSize();
     poll(size, 99, 30);

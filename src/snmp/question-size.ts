@@ -1,3 +1,5 @@
+import { SilentObjects } from './silent-objects';
+
 /** Most objects of one question: keeps question and answer below the 1472 bytes that Ethernet carries unfragmented. */
 const OBJECTS_AT_MOST = 40;
 /** Time after which a known limit is tried again, as another agent may have the address by now. */
@@ -18,7 +20,10 @@ export class QuestionSize {
   /** Fewest objects that were too many. */
   private tooMany = Infinity;
   private metAt = 0;
-  private turn = 0;
+  /** Whether the last silence was explained by an object, and none of several objects was answered since. */
+  private isInDoubt = false;
+  /** Objects that are no measure of it, as any question that holds one of them is lost. */
+  readonly silent = new SilentObjects();
 
   /** Returns the number of objects to ask for in one question. */
   atMost(now: number): number {
@@ -32,6 +37,11 @@ export class QuestionSize {
     return this.tooMany !== Infinity;
   }
 
+  /** Tells whether it knows anything that would be found out anew by asking in vain. */
+  get isLearned(): boolean {
+    return this.isLimited || !this.silent.isEmpty;
+  }
+
   /** Number of objects that the agent is known to answer in one question. */
   get proven(): number {
     return Math.max(1, this.answered);
@@ -43,6 +53,7 @@ export class QuestionSize {
   }
 
   noteAnswer(objects: number): void {
+    if (objects > 1) this.isInDoubt = false;
     this.answered = Math.max(this.answered, objects);
     if (this.answered >= this.tooMany) this.tooMany = Infinity;
   }
@@ -54,15 +65,16 @@ export class QuestionSize {
     this.metAt = now;
   }
 
-  noteSilence(): void {
-    if (!this.isLimited) this.answered = 0;
+  /**
+   * Notes that a question got no answer, which an object explains that got none alone either. The second in a row counts
+   * as too many all the same: an agent that is asked too much at once may lose one at a time, too.
+   */
+  noteExplained(objects: number, now: number): void {
+    if (this.isInDoubt) this.noteTooMany(objects, now);
+    this.isInDoubt = true;
   }
 
-  /**
-   * Returns the index of the object to ask for alone: another one each time, as the agent may be silent about one of
-   * them.
-   */
-  next(objects: number): number {
-    return this.turn++ % objects;
+  noteSilence(): void {
+    if (!this.isLimited) this.answered = 0;
   }
 }

@@ -35,6 +35,13 @@ export interface Sent {
   giveUp(): void;
 }
 
+/** Thrown when a question was never sent, as others took all of its time. */
+export class TurnMissed extends RequestTimedOutError {
+  constructor() {
+    super('its turn did not come');
+  }
+}
+
 /** Question of which it is told, too, that its first try is over. */
 export interface SentAtOnce extends Sent {
   /** Calls back once: with the answer or failure, or with nothing when the first try is over before. */
@@ -114,7 +121,7 @@ export class SnmpAgent implements Agent {
     const end = performance.now() + timeoutMs;
     const work = async (): Promise<Varbind[]> => {
       const left = { timeoutMs: end - performance.now(), retries };
-      if (left.timeoutMs < 1) throw new RequestTimedOutError('its turn did not come');
+      if (left.timeoutMs < 1) throw new TurnMissed();
       const session = await this.ready();
       try {
         return await ask(session, left);
@@ -172,7 +179,7 @@ export async function addressOf(host: string): Promise<string> {
 }
 
 /** Tells whether an error is an answer of the agent, although not to what was asked. */
-const isAnswer = (error: unknown): boolean =>
+export const isAnswer = (error: unknown): boolean =>
   error instanceof RequestFailedError ||
   error instanceof ResponseInvalidError ||
   error instanceof BrokenAnswer;

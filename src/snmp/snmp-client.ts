@@ -16,7 +16,7 @@ import { isAfter, isBelow } from './oid-order';
 import { CommunityAgent } from './community-agent';
 import { CommunitySockets } from './community-sockets';
 import { ObjectList, SYS_UP_TIME } from './object-list';
-import { SnmpAgent, type Agent, type Answer, type Sent, type SentAtOnce } from './snmp-agent';
+import { isAnswer, SnmpAgent, TurnMissed, type Agent, type Answer, type Sent, type SentAtOnce } from './snmp-agent';
 import { reasonOf, withHint } from './snmp-reason';
 import { QuestionSize } from './question-size';
 import { rowOf, type SnmpRow } from './snmp-row';
@@ -27,7 +27,7 @@ import { keyOfTarget, type SnmpTarget } from './snmp-target';
 /** Most agents that are kept. Those of version 3 have a socket each. */
 const AGENTS_AT_MOST = { '3': 4_096, community: 100_000 };
 const IDLE_MS = 10 * 60_000;
-/** Most agents whose limit of objects per question is kept. */
+/** Most agents of which it is kept how they are to be asked. */
 const LIMITED_AT_MOST = 10_000;
 /** Shortest wait for a late answer to a large question, once the agent has answered a small one. */
 const GRACE_MS = 50;
@@ -59,7 +59,8 @@ export class SnmpClient implements OnModuleDestroy {
   private readonly communityAgents = keptAgents(AGENTS_AT_MOST.community);
   private readonly v3Agents = keptAgents(AGENTS_AT_MOST['3']);
   /**
-   * Limits of agents that answer few objects at once, kept apart: agents may be asked too seldom to be kept themselves.
+   * What was learned of agents that answer few objects at once, or nothing about some, kept apart: agents may be asked
+   * too seldom to be kept themselves.
    */
   private readonly limited = new Map<string, QuestionSize>();
 
@@ -110,6 +111,7 @@ export class SnmpClient implements OnModuleDestroy {
     const soon = atOnce && (await ending.orSooner(atOnce.sent));
     if (soon !== undefined && atOnce?.list === list && isPlain(soon)) {
       agent.size.noteAnswer(list.length);
+      agent.size.silent.noteAnswer(list.oids);
       ending.close();
       this.letGo(target, held);
       return soon.readings;
@@ -182,11 +184,11 @@ export class SnmpClient implements OnModuleDestroy {
     });
   }
 
-  /** Keeps the limit of an agent, as the agent itself is forgotten when nobody asks it for some minutes. */
+  /** Keeps what was learned of an agent, as the agent itself is forgotten when nobody asks it for some minutes. */
   private letGo(target: SnmpTarget, held: Held<Agent>): void {
     this.agentsOf(target).letGo(held);
     const { size } = held.connection;
-    if (!size.isLimited) return;
+    if (!size.isLearned) return;
     const key = keyOfTarget(target);
     this.limited.delete(key);
     this.limited.set(key, size);
@@ -221,6 +223,10 @@ class Questions {
   readonly outcomes = new Map<string, Reading>();
   private hasCounters = false;
   private wasSilent = false;
+  /** Whether the agent has said anything. */
+  private wasHeard = false;
+  /** Objects that were asked for alone, and met silence. */
+  private readonly unanswered: string[] = [];
 
   constructor(
     private readonly agent: Agent,
@@ -238,7 +244,9 @@ class Questions {
     const { tries } = this.asked;
     if (agent.send === undefined) return undefined;
     const list = agent.tellsUpTime ? objects.withUpTime : objects;
-    if (list.length > agent.size.atMost(performance.now())) return undefined;
+    const { size } = agent;
+    if (list.length > size.atMost(performance.now())) return undefined;
+    if (!size.silent.isEmpty && list.oids.some((oid) => size.silent.has(oid))) return undefined;
     if (list.length > 1 && tries.retries === 0) return undefined;
     const sent = agent.send(list, tries);
     return sent && { list, sent };
@@ -249,11 +257,28 @@ class Questions {
     if (list.length === 1) await this.settle(list, soon ?? (await sent.answer));
     else await this.follow(list, sent, soon);
     if (this.hasCounters) await this.tellSince();
+    this.noteSilences();
   }
 
+  /**
+   * Asks for objects. Those about which the agent is known to be silent come after all others, each alone, and suspects
+   * among the last of these: so they cost the others neither an answer nor a turn.
+   */
   async ask(objects: ObjectList): Promise<void> {
     const { agent } = this;
+    const { silent } = agent.size;
     const list = agent.tellsUpTime ? objects.withUpTime : objects;
+    const ordered = silent.suspectsLast(list.oids);
+    const apart = silent.isEmpty ? [] : ordered.filter((oid) => silent.has(oid));
+    const others = silent.isEmpty ? list : new ObjectList(ordered.filter((oid) => !silent.has(oid)));
+    if (others.length > 0) await this.askMost(others);
+    const since = this.hasCounters ? this.tellSince() : undefined;
+    await Promise.all([since, this.askEach(apart)]);
+    this.noteSilences();
+  }
+
+  private async askMost(list: ObjectList): Promise<void> {
+    const { agent } = this;
     const atMost = agent.size.atMost(performance.now());
     const [first, ...rest] = list.inParts(atMost);
     if (agent.size.isLimited && rest.length > 0 && !agent.size.hasAnswered(atMost)) {
@@ -262,12 +287,20 @@ class Questions {
       const others = new ObjectList(rest.flatMap(({ oids }) => oids));
       await this.askAll(others.inParts(agent.size.proven));
     } else await this.askAll([first!, ...rest]);
-    if (this.hasCounters) await this.tellSince();
+  }
+
+  private noteSilences(): void {
+    const { silent } = this.agent.size;
+    for (const oid of this.unanswered) silent.noteSilence(oid, this.wasHeard);
   }
 
   private async askAll(questions: readonly ObjectList[]): Promise<void> {
     if (questions.length === 1) await this.askTogether(questions[0]!);
     else await Promise.all(questions.map((some) => this.askTogether(some)));
+  }
+
+  private async askEach(oids: readonly string[]): Promise<void> {
+    await Promise.all(oids.map((oid) => this.askTogether(new ObjectList([oid]))));
   }
 
   /**
@@ -292,8 +325,12 @@ class Questions {
 
   private async askTogether(list: ObjectList): Promise<void> {
     if (this.asked.ending.isOver) return;
-    if (list.length > 1) await this.tryTogether(list);
-    else await this.settle(list, await answerOf(this.agent.get(list, this.left())));
+    if (list.length > 1) return this.tryTogether(list);
+    const left = this.left();
+    const answer = await answerOf(this.agent.get(list, left));
+    // With little time left, silence says nothing of the object.
+    if (isUnanswered(answer) && left.timeoutMs > this.asked.tries.timeoutMs / 4) this.unanswered.push(list.oids[0]!);
+    await this.settle(list, answer);
   }
 
   /** Asks for several objects at once. */
@@ -307,15 +344,16 @@ class Questions {
 
   /**
    * Follows a question for several objects. When the agent stays silent, one of them is asked for alone, beside the
-   * next try: if that is answered and all of them still are not, they are too many, and are asked for one by one. An
-   * agent that is not there is asked one question more than for one object, and never many.
+   * next try: if that is answered and all of them still are not, they are too many, or one of them is what the agent is
+   * silent about, and they are asked for one by one. An agent that is not there is asked one question more than for one
+   * object, and never many; so one that is silent about just that object costs the others this time, and another is
+   * asked for the next time.
    */
   private async follow(list: ObjectList, sent: Sent, soon: Answer | undefined): Promise<void> {
     if (soon !== undefined) return this.settle(list, soon);
     if (this.asked.ending.isOver) return;
     const { agent } = this;
-    const { oids } = list;
-    const one = oids[agent.size.next(oids.length)]!;
+    const [one, ...others] = agent.size.silent.suspectsLast(list.oids) as [string, ...string[]];
     const began = performance.now();
     const alone = answerOf(agent.get(new ObjectList([one]), { isUrgent: true, ...this.left(), retries: 0 }));
     let single: Answer | undefined;
@@ -325,19 +363,24 @@ class Questions {
     const late = isAlive
       ? await within(Math.max(GRACE_MS, performance.now() - began), sent.answer)
       : await sent.answer;
-    if (late !== undefined) return this.settle(list, late);
+    if (late !== undefined) {
+      if (isSilence(late) && !isAlive) this.unanswered.push(one);
+      return this.settle(list, late);
+    }
     sent.giveUp();
-    agent.size.noteTooMany(oids.length, performance.now());
     await this.settle(new ObjectList([one]), single!);
-    await Promise.all(
-      oids.filter((oid) => oid !== one).map((oid) => this.askTogether(new ObjectList([oid]))),
-    );
+    await this.askEach(others);
+    const isExplained = others.some((oid) => this.unanswered.includes(oid));
+    if (isExplained) agent.size.noteExplained(list.length, performance.now());
+    else agent.size.noteTooMany(list.length, performance.now());
   }
 
   private async settle({ oids }: ObjectList, answer: Answer): Promise<void> {
     const { agent } = this;
     if ('readings' in answer) {
+      this.wasHeard = true;
       agent.size.noteAnswer(oids.length);
+      agent.size.silent.noteAnswer(oids);
       answer.readings.forEach((reading, index) => {
         if ('error' in reading) return this.fail(oids[index]!, reading.error);
         if (reading.counter32 !== undefined) this.hasCounters = true;
@@ -349,7 +392,7 @@ class Questions {
     if (isSilence(answer)) {
       this.wasSilent = true;
       agent.size.noteSilence();
-    }
+    } else if (isAnswer(failure)) this.wasHeard = true;
     if (isTooMuch(failure) && oids.length > 1) agent.size.noteTooMany(oids.length, performance.now());
     const { culprit, rest } = isAboutObjects(failure) ? apart(oids, failure) : { culprit: oids, rest: [] };
     const why = reasonOf(failure, this.asked.tries.timeoutMs);
@@ -387,6 +430,10 @@ const answerOf = (asked: Promise<readonly Reading[]>): Promise<Answer> =>
 
 const isSilence = (answer: Answer): boolean =>
   'failure' in answer && answer.failure instanceof RequestTimedOutError;
+
+/** Tells whether the agent gave no answer to what it was surely asked. */
+const isUnanswered = (answer: Answer): boolean =>
+  isSilence(answer) && !('failure' in answer && answer.failure instanceof TurnMissed);
 
 /** Waits for an answer; undefined when there is none in time. */
 async function within(ms: number, answer: Promise<Answer>): Promise<Answer | undefined> {
