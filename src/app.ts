@@ -40,8 +40,14 @@ import { allowAddresses } from './targets/address-guard';
 
 /** Timeout of slow clients, milliseconds. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/**
+ * Time after which an idle connection is closed, milliseconds: longer than proxies and clients keep theirs (nginx and
+ * AWS's load balancers: 60 s), as a request on a connection that is just being closed is lost, and may not be repeated.
+ */
+const KEEP_ALIVE_MS = 75_000;
 const SERVER_OPTIONS = {
   requestTimeout: REQUEST_TIMEOUT_MS,
+  keepAliveTimeout: KEEP_ALIVE_MS,
   headersTimeout: 10_000,
   connectionsCheckingInterval: 2_000,
   // Looked for by us, so that its absence is answered in words.

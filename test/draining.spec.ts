@@ -4,7 +4,14 @@ import { ADMIN_TOKEN, World } from './program';
 
 const BODY = JSON.stringify({ labels: { host: 'web-1' } });
 
-function post(port: number, agent: Agent): Promise<{ status: number; connection?: string }> {
+interface Answered {
+  status: number;
+  connection?: string;
+  /** How long it is kept without use. */
+  kept: string | string[] | undefined;
+}
+
+function post(port: number, agent: Agent): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const headers = {
       authorization: `Bearer ${ADMIN_TOKEN}`,
@@ -16,7 +23,11 @@ function post(port: number, agent: Agent): Promise<{ status: number; connection?
       (answer) => {
         answer.resume();
         answer.on('end', () =>
-          resolve({ status: answer.statusCode!, connection: answer.headers.connection }),
+          resolve({
+            status: answer.statusCode!,
+            connection: answer.headers.connection,
+            kept: answer.headers['keep-alive'],
+          }),
         );
       },
     );
@@ -30,7 +41,7 @@ it('a sender that never pauses on its connection does not hold up the drain, and
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   try {
     const program = await world.start('api');
-    const answers: { status: number; connection?: string }[] = [];
+    const answers: Answered[] = [];
     let isOver = false;
     const sending = (async () => {
       // Ends when nobody listens any more.
@@ -42,6 +53,8 @@ it('a sender that never pauses on its connection does not hold up the drain, and
     expect(program.output).toContain('"msg":"stopped"');
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]));
     expect(answers.at(0)!.connection).not.toBe('close');
+    // Proxies and clients keep theirs for a minute, and would send on one that is being closed.
+    expect(answers.at(0)!.kept).toBe('timeout=75');
     expect(answers.at(-1)!.connection).toBe('close');
   } finally {
     agent.destroy();

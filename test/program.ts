@@ -130,7 +130,7 @@ export class Api {
         body: typeof body === 'string' || body === undefined ? body : JSON.stringify(body),
         signal: AbortSignal.timeout(90_000),
       });
-    // On a busy machine a kept connection may be closed in the moment it is used again.
+    // A process that ends closes kept connections, maybe in the moment one is used again.
     const response = await ask().catch((error: Error) => {
       if (method !== 'GET' || !isClosed(error)) throw error;
       return ask();
