@@ -6,10 +6,10 @@
  */
 import { parseArgs } from 'node:util';
 import { newId } from '../src/common/ids';
-import { burst, defineBreachable, evaluateOnce, type Burst } from './breaches';
-import { figureIn, runPeer } from './peers';
-import { BenchProgram, printTable, quantile, until } from './program';
-import { Sink } from './sink';
+import type { Burst } from './breaches';
+import { firstBurst, knownBursts, withProgram } from './bursts';
+import { type BenchProgram, printTable, quantile, until } from './program';
+import type { Sink } from './sink';
 
 const SAMPLE_MS = 200;
 
@@ -23,24 +23,6 @@ async function main(): Promise<void> {
   });
   await withProgram(values.processes, (program, sink) => queued(program, Number(values.executions), sink));
   await measureBurst(Number(values.burst), values.processes);
-}
-
-/** A new program of as many processes, and a target for its webhooks. */
-async function withProgram<T>(
-  processes: string,
-  work: (program: BenchProgram, sink: Sink) => Promise<T>,
-): Promise<T> {
-  const sink = await Sink.start();
-  const program = await BenchProgram.start({
-    MONSCALE_API_PROCESSES: processes,
-    MONSCALE_WORKER_PROCESSES: processes,
-  });
-  try {
-    return await work(program, sink);
-  } finally {
-    await program.stop();
-    sink.stop();
-  }
 }
 
 async function queued(program: BenchProgram, executions: number, { origin, keys }: Sink): Promise<void> {
@@ -83,39 +65,25 @@ async function queued(program: BenchProgram, executions: number, { origin, keys 
   ]);
 }
 
-const KNOWN_BURSTS = 11;
-/** The last ones: V8 takes some 20,000 breaches a process to compile its code. */
-const WARM_BURSTS = 5;
-const PEER_BURSTS = 3;
+const RUNS = 5;
 
 /**
  * Prints its table. Rules are read and compiled once in their life, which the first burst of a new program shows; then they
  * are known.
  *
- * @returns webhooks a second; and Alertmanager's, which knows no rule, where it is
+ * @returns webhooks a second; and Alertmanager's, which knows no rule, where it is: its differ by half from run to run
  */
 export async function measureBurst(
   size: number,
   processes: string,
 ): Promise<{ perSecond: number; peer?: number }> {
-  const cold = await withProgram(processes, async (program, sink) => {
-    const names = await defineBreachable(program, size, sink);
-    return burst(program, names, sink);
-  });
-  const known = await withProgram(processes, async (program, sink) => {
-    const names = await defineBreachable(program, KNOWN_BURSTS * size, sink);
-    // They breach for the first time all the same.
-    await evaluateOnce(program, names);
-    const bursts: Burst[] = [];
-    for (let n = 0; n < names.length; n += size)
-      bursts.push(await burst(program, names.slice(n, n + size), sink));
-    return bursts;
-  });
-  const perSecond = quantile(
-    known.slice(-WARM_BURSTS).map((one) => one.perSecond),
-    0.5,
-  );
-  const peer = peerBurst(size);
+  const cold = await firstBurst(size, processes);
+  const { warmUp, runs, peers } = await knownBursts(size, processes, RUNS);
+  const [first, last] = [warmUp[0]!, runs.at(-1)!];
+  const median = (values: readonly number[]): number => quantile(values, 0.5);
+  const perSecond = median(runs.map((one) => one.perSecond));
+  const theirs = peers.flatMap((one) => one?.perSecond ?? []);
+  const peer = theirs.length === 0 ? undefined : median(theirs);
   const rowsOf = (name: string, { acceptedAfterMs, lastAfterMs, perSecond }: Burst) =>
     [
       [`${name}: accepted after, ms`, acceptedAfterMs],
@@ -124,29 +92,18 @@ export async function measureBurst(
     ] as const;
   printTable(`bursts of ${size} breaches on as many services, POST to webhook`, [
     ...rowsOf('new program, rules never seen', cold),
-    ...rowsOf('rules known, first', known[0]!),
-    ...rowsOf('rules known, last', known.at(-1)!),
-    [`rules known, median of the last ${WARM_BURSTS}: webhooks/s`, perSecond],
+    ...rowsOf('rules known, first', first),
+    ...rowsOf('rules known, last', last),
+    [`rules known, median of the last ${RUNS}: webhooks/s`, perSecond],
     ...(peer === undefined
       ? []
       : ([
           ['Alertmanager, no rule, nothing durable: webhooks/s', peer],
           ['ratio', perSecond / peer],
-          ['ratio of the first with known rules', known[0]!.perSecond / peer],
+          ['ratio of the first with known rules', first.perSecond / peer],
         ] as const)),
   ]);
   return { perSecond, peer };
-}
-
-/** Alertmanager's webhooks a second, which differ by half from run to run: the median. */
-function peerBurst(size: number): number | undefined {
-  const measured = Array.from({ length: PEER_BURSTS }, () =>
-    figureIn(
-      runPeer('prometheus/bench_d_latency.sh', ['am', size], ['prometheus-alertmanager'], { BURST: '1' }),
-      'actions/s',
-    ),
-  ).filter((rate) => rate !== undefined);
-  return measured.length === 0 ? undefined : quantile(measured, 0.5);
 }
 
 /** As a target that was away for an hour leaves them; a person retries them all at once. */

@@ -10,7 +10,7 @@ import { BenchProgram, printTable, quantile, sleep } from './program';
 import { Sink } from './sink';
 
 const PAUSE_MS = 10;
-/** Quiet time before an alert, longer than connections without use stay open. */
+/** Quiet time before an alert, longer than targets' connections stay open without use. */
 const QUIET_MS = 15_000;
 const AFTER_QUIET = 5;
 const PEER_ALERTS = 500;

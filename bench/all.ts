@@ -7,12 +7,14 @@
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { burst, defineBreachable, evaluateOnce } from './breaches';
+import { defineBreachable, evaluateOnce } from './breaches';
+import { firstBurst, knownBursts } from './bursts';
 import { figureIn, runPeer } from './peers';
 import { comparePolls } from './peers-poll';
+import { measurePosts, nameOf } from './posts';
 import { BenchProgram, printTable, quantile, sleep } from './program';
 import { Sink } from './sink';
-import { postByWrk, type Posts } from './wrk';
+import type { Posts } from './wrk';
 
 /** Figure, and what it ought to be. */
 interface Figure {
@@ -83,12 +85,15 @@ function ratio(ours: readonly number[], theirs: readonly (number | undefined)[])
   return ratios.length === 0 ? undefined : median(ratios);
 }
 
+const inverse = (value: number | undefined): number | undefined =>
+  value === undefined ? undefined : 1 / value;
+
 const present = (values: readonly (number | undefined)[]): number[] =>
   values.filter((one) => one !== undefined);
 
 const ALERTS = 500;
 const PAUSE_MS = 10;
-/** Quiet time, longer than connections without use stay open. */
+/** Quiet time before an alert, longer than targets' connections stay open without use. */
 const QUIET_MS = 15_000;
 const PEER_LATENCY = 'prometheus/bench_d_latency.sh';
 
@@ -168,67 +173,38 @@ async function oneByOne(runs: number): Promise<Figure[]> {
 }
 
 const BURST = 5_000;
-/** V8 takes some 20,000 breaches a process to compile its code. */
-const WARM_UP_BURSTS = 6;
-const PROCESSES = { MONSCALE_API_PROCESSES: '2', MONSCALE_WORKER_PROCESSES: '2' };
+const PROCESSES = '2';
 
 /** Bursts of breaches to their webhooks, by two processes. */
 async function bursts(runs: number): Promise<Figure[]> {
-  const ours = { rate: [] as number[], cpu: [] as number[], wal: [] as number[] };
-  const theirs = { rate: [] as (number | undefined)[], cpu: [] as (number | undefined)[] };
-  const sink = await Sink.start();
-  const program = await BenchProgram.start(PROCESSES);
-  try {
-    const names = await defineBreachable(program, (WARM_UP_BURSTS + runs) * BURST, sink);
-    await evaluateOnce(program, names);
-    const written = async (): Promise<number> => {
-      const { rows } = await program.sql.query<{ bytes: number }>(
-        `SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8 AS bytes`,
-      );
-      return rows[0]!.bytes;
-    };
-    for (let run = -WARM_UP_BURSTS; run < runs; run++) {
-      const [cpu, bytes] = [program.cpuSeconds(), await written()];
-      const { perSecond } = await burst(program, names.splice(0, BURST), sink);
-      // What is written down after the webhooks belongs to them.
-      await sleep(1_000);
-      if (run < 0) continue;
-      ours.rate.push(perSecond);
-      ours.cpu.push((1e6 * (program.cpuSeconds() - cpu)) / BURST);
-      ours.wal.push(((await written()) - bytes) / BURST / 1000);
-      const line = runPeer(PEER_LATENCY, ['am', BURST], ['prometheus-alertmanager'], { BURST: '1' });
-      theirs.rate.push(figureIn(line, 'actions/s'));
-      const peerCpu = figureIn(line, 'am_cpu_s');
-      theirs.cpu.push(peerCpu === undefined ? undefined : (1e6 * peerCpu) / BURST);
-    }
-  } finally {
-    await program.stop();
-    sink.stop();
-  }
+  const { runs: ours, peers } = await knownBursts(BURST, PROCESSES, runs);
   const cold: number[] = [];
-  for (let run = 0; run < runs; run++) cold.push(await firstBurst());
-  const warm = median(ours.rate);
+  for (let run = 0; run < runs; run++) cold.push((await firstBurst(BURST, PROCESSES)).perSecond);
+  const rates = ours.map(({ perSecond }) => perSecond);
+  const cpu = ours.map(({ cpuUs }) => cpuUs);
+  const wal = ours.map(({ walKb }) => walKb);
+  const theirs = { rate: peers.map((one) => one?.perSecond), cpu: peers.map((one) => one?.cpuUs) };
   const work = `burst of ${BURST} breaches to their webhooks`;
   return [
     {
       work: `${work}, warm, beside Alertmanager`,
-      value: ratio(ours.rate, theirs.rate),
+      value: ratio(rates, theirs.rate),
       unit: 'x',
       goal: 1,
       atLeast: 0.85,
-      from: `${range(ours.rate, 0)}/s beside ${range(present(theirs.rate), 0)}`,
+      from: `${range(rates, 0)}/s beside ${range(present(theirs.rate), 0)}`,
     },
     {
       work: `${work}, Alertmanager's CPU beside ours`,
-      value: ratio(present(theirs.cpu), ours.cpu),
+      value: inverse(ratio(cpu, theirs.cpu)),
       unit: 'x',
       goal: 1,
       atLeast: 0.85,
-      from: `${range(ours.cpu, 0)} us each beside ${range(present(theirs.cpu), 0)}`,
+      from: `${range(cpu, 0)} us each beside ${range(present(theirs.cpu), 0)}`,
     },
     {
       work: `${work}, new program, rules never seen, beside its own warm`,
-      value: median(cold) / warm,
+      value: median(cold) / median(rates),
       unit: 'x',
       goal: 0.8,
       atLeast: 0.65,
@@ -236,34 +212,16 @@ async function bursts(runs: number): Promise<Figure[]> {
     },
     {
       work: 'write-ahead log a breach',
-      value: median(ours.wal),
+      value: median(wal),
       unit: 'kB',
       goal: 4,
       atLeast: 4.5,
-      from: `${range(ours.wal)} kB`,
+      from: `${range(wal)} kB`,
     },
   ];
 }
 
-/** Returns the webhooks a second of a new program's first burst, of rules that it never saw. */
-async function firstBurst(): Promise<number> {
-  const sink = await Sink.start();
-  const program = await BenchProgram.start(PROCESSES);
-  try {
-    const names = await defineBreachable(program, BURST, sink);
-    return (await burst(program, names, sink)).perSecond;
-  } finally {
-    await program.stop();
-    sink.stop();
-  }
-}
-
 const POST_SECONDS = 4;
-const WARM_UP_SECONDS = 2;
-/** Keys of the warm-up, where all are to be new afterwards. */
-const OTHER_KEYS = 500_000_000;
-/** Keys of a run. */
-const KEYS_A_RUN = 10_000_000;
 /** Number of new alerts after which memory is looked at. */
 const MANY_ALERTS = 700_000;
 
@@ -286,67 +244,28 @@ async function postsOf(
   runs: number,
   bounds: Pick<Figure, 'goal' | 'atLeast'>,
 ): Promise<Figure[]> {
-  const { batch, mode, seconds } = work;
-  const ours = { rate: [] as number[], cpu: [] as number[] };
-  const theirs = { rate: [] as (number | undefined)[], cpu: [] as (number | undefined)[] };
-  // Many small requests share commits best in one process; the reading of large ones is worth another core.
-  const program = await BenchProgram.start({ MONSCALE_API_PROCESSES: batch === 1 ? '1' : '2' });
-  let memory: number | undefined;
-  try {
-    await program.post('/api/v1/services', {
-      name: 'asking',
-      metrics: { outage: { type: 'alert', params: { match: { alertname: 'NotThisOne' } } } },
-      condition: 'outage == 1',
-    });
-    const { token } = await program.post<{ token: string }>('/api/v1/sources', {
-      name: 'sender',
-      format: 'native',
-    });
-    const all = { ...work, after: mode === 'uniq' ? OTHER_KEYS : 0 };
-    postByWrk(program.url, token, { ...all, seconds: WARM_UP_SECONDS });
-    let posted = 0;
-    for (let run = 0; run < runs; run++) {
-      const before = program.cpuSeconds();
-      const line = postByWrk(program.url, token, { ...work, after: mode === 'uniq' ? run * KEYS_A_RUN : 0 });
-      const count = (figureIn(line, 'req') ?? NaN) * batch;
-      posted += count;
-      ours.rate.push((figureIn(line, 'rps') ?? NaN) * batch);
-      ours.cpu.push((1e6 * (program.cpuSeconds() - before)) / count);
-      const peer = runPeer(
-        'alertmanager/bench_b_post.sh',
-        [batch, mode, seconds],
-        ['prometheus-alertmanager', 'wrk'],
-      );
-      const rate = figureIn(peer, 'rps');
-      theirs.rate.push(rate === undefined ? undefined : rate * batch);
-      const cpu = figureIn(peer, 'cpu_s/1000alerts');
-      theirs.cpu.push(cpu === undefined ? undefined : 1000 * cpu);
-    }
-    if (mode === 'uniq' && batch > 1) {
-      for (let more = 0; posted < MANY_ALERTS; more++) {
-        const line = postByWrk(program.url, token, { ...work, after: (runs + more) * KEYS_A_RUN });
-        posted += (figureIn(line, 'req') ?? NaN) * batch;
-      }
-      memory = program.pssMb();
-    }
-  } finally {
-    await program.stop();
-  }
+  const isMany = work.mode === 'uniq' && work.batch > 1;
+  const { runs: all, pssMbAfter } = await measurePosts(work, runs, isMany ? MANY_ALERTS : 0);
+  const ours = { rate: all.map(({ perSecond }) => perSecond), cpu: all.map(({ cpuUsEach }) => cpuUsEach) };
+  const theirs = {
+    rate: all.map(({ peer }) => peer?.perSecond),
+    cpu: all.map(({ peer }) => peer?.cpuUsEach),
+  };
   const cpuText = `CPU ${range(ours.cpu, 1)} us an alert beside ${range(present(theirs.cpu), 1)}`;
   return [
     {
-      work: `POST, ${batch} each, ${mode === 'uniq' ? 'all new' : 'seen again'}, beside Alertmanager`,
+      work: `${nameOf(work)}, beside Alertmanager`,
       value: ratio(ours.rate, theirs.rate),
       unit: 'x',
       ...bounds,
       from: `${range(ours.rate, 0)}/s beside ${range(present(theirs.rate), 0)}; ${cpuText}`,
     },
-    ...(memory === undefined
+    ...(pssMbAfter === undefined
       ? []
       : [
           {
             work: `memory after ${MANY_ALERTS} new alerts or more, two processes`,
-            value: memory,
+            value: pssMbAfter,
             unit: 'MB' as const,
             goal: 400,
             atLeast: 500,

@@ -6,17 +6,14 @@
  *     npm run bench peers-intake -- --seconds 8 --rows posts,traps,one,burst,labels
  */
 import { parseArgs } from 'node:util';
-import { figureIn, isInstalled, peersFolder, runPeer } from './peers';
+import { figureIn, isInstalled, peersFolder } from './peers';
 import { measureBurst } from './actions';
 import { measureOneByOne } from './alert-to-action';
 import { measureLabels } from './labels';
-import { ADMIN_TOKEN, BenchProgram, printTable, until } from './program';
+import { measurePosts, nameOf } from './posts';
+import { printTable } from './program';
 import { measurePeer, measureTraps } from './traps';
-import { postByWrk, type Posts } from './wrk';
-
-const WARM_UP_SECONDS = 2;
-/** Of the warm-up, where all are to be new afterwards; a thousand are seen again. */
-const OTHER_KEYS = 500_000_000;
+import type { Posts } from './wrk';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -118,71 +115,28 @@ async function labels(): Promise<Row> {
 }
 
 async function compare(batch: number, mode: Posts['mode'], seconds: number): Promise<Row[]> {
-  // Many small requests share commits best in one process; the reading of large ones is worth another core.
-  const processes = batch < 10 ? '1' : '2';
-  const program = await BenchProgram.start({ MONSCALE_API_PROCESSES: processes });
-  try {
-    await program.post('/api/v1/services', {
-      name: 'asking',
-      metrics: { outage: { type: 'alert', params: { match: { alertname: 'NotThisOne' } } } },
-      condition: 'outage == 1',
-    });
-    const warmUp = { seconds: WARM_UP_SECONDS, after: mode === 'uniq' ? OTHER_KEYS : 0 };
-    postByWrk(program.url, ADMIN_TOKEN, { batch, mode, ...warmUp });
-    const before = program.usage();
-    const line = postByWrk(program.url, ADMIN_TOKEN, { batch, mode, seconds });
-    const after = program.usage();
-    const stored = await storedAlerts(program);
-    const pss = after.program.pssMb + after.postgres.pssMb + after.redis.pssMb;
-    const cpu = (['program', 'postgres', 'redis'] as const).reduce(
-      (sum, part) => sum + after[part].cpuSeconds - before[part].cpuSeconds,
-      0,
-    );
-    const rate = (figureIn(line, 'rps') ?? 0) * batch;
-    const peerLine = runPeer(
-      'alertmanager/bench_b_post.sh',
-      [batch, mode, seconds],
-      ['prometheus-alertmanager', 'wrk'],
-    );
-    const peer = (figureIn(peerLine, 'rps') ?? NaN) * batch;
-    const work = `POST, ${batch} alert${batch > 1 ? 's' : ''} each, ${mode === 'uniq' ? 'all new' : 'seen again'}`;
-    printTable(work, [
-      ['alerts/s', rate],
-      ['p50, p99, ms', `${figureIn(line, 'p50_ms')}, ${figureIn(line, 'p99_ms')}`],
-      ['answers that are no 2xx', figureIn(line, 'non2xx') ?? NaN],
-      ['alerts kept', stored],
-      ['CPU s of the whole tree', cpu],
-      ['of it PostgreSQL', after.postgres.cpuSeconds - before.postgres.cpuSeconds],
-      ['PSS of the whole tree, MB', pss],
-      ['Alertmanager: alerts/s', peer],
-      ['Alertmanager: p50, p99, ms', `${figureIn(peerLine, 'p50_ms')}, ${figureIn(peerLine, 'p99_ms')}`],
-      [
-        'Alertmanager: CPU s, RSS MB',
-        `${figureIn(peerLine, 'am_cpu_s')}, ${figureIn(peerLine, 'rss_after')}`,
-      ],
-      ['ratio of alerts/s', rate / peer],
-    ]);
-    const p99 = figureIn(peerLine, 'p99_ms');
-    return [
-      { work, ours: rate, theirs: peer, unit: 'alerts/s' },
-      { work: `${work}: p99`, ours: figureIn(line, 'p99_ms') ?? NaN, theirs: p99, unit: 'ms' },
-      { work: `${work}: memory`, ours: pss, theirs: figureIn(peerLine, 'rss_after'), unit: 'MB' },
-    ];
-  } finally {
-    await program.stop();
-  }
-}
-
-async function storedAlerts(program: BenchProgram): Promise<number> {
-  let count = 0;
-  await until(async () => {
-    const { rows } = await program.sql.query<{ count: number; open: number }>(
-      'SELECT count(*)::int AS count, count(*) FILTER (WHERE processed < revision)::int AS open FROM alerts',
-    );
-    count = rows[0]!.count;
-    return rows[0]!.open === 0;
-  }, 'all alerts are processed');
-  return count;
+  const posts: Posts = { batch, mode, seconds };
+  const work = nameOf(posts);
+  const { runs, kept, pssMb } = await measurePosts(posts, 1);
+  const { peer, ...ours } = runs[0]!;
+  printTable(work, [
+    ['alerts/s', ours.perSecond],
+    ['p50, p99, ms', `${ours.p50Ms}, ${ours.p99Ms}`],
+    ['answers that are no 2xx', ours.refused ?? NaN],
+    ['alerts kept', kept],
+    ['CPU s of the whole tree', ours.cpuSeconds],
+    ['of it PostgreSQL', ours.postgresCpuSeconds],
+    ['PSS of the whole tree, MB', pssMb],
+    ['Alertmanager: alerts/s', peer?.perSecond ?? '-'],
+    ['Alertmanager: p50, p99, ms', `${peer?.p50Ms}, ${peer?.p99Ms}`],
+    ['Alertmanager: CPU s, RSS MB', `${peer?.cpuSeconds}, ${peer?.rssMb}`],
+    ['ratio of alerts/s', peer === undefined ? '-' : ours.perSecond / peer.perSecond],
+  ]);
+  return [
+    { work, ours: ours.perSecond, theirs: peer?.perSecond, unit: 'alerts/s' },
+    { work: `${work}: p99`, ours: ours.p99Ms ?? NaN, theirs: peer?.p99Ms, unit: 'ms' },
+    { work: `${work}: memory`, ours: pssMb, theirs: peer?.rssMb, unit: 'MB' },
+  ];
 }
 
 void main();
