@@ -17,10 +17,7 @@ const jest = (...given) => [process.execPath, 'node_modules/jest/bin/jest.js', .
 /** Most spec files that are tried once more; where more fail, it is not for the moment they were run at. */
 const UNSTEADY_AT_MOST = 2;
 /** Beside the specs, which mostly wait: they take what is left of the machine. */
-const beside = [
-  ['nice', '-n', '19', 'npm', 'run', '--silent', 'typecheck'],
-  ['nice', '-n', '19', 'npm', 'run', '--silent', 'lint'],
-];
+const beside = ['nice', '-n', '19', 'npm', 'run', '--silent', 'types-and-lint'];
 
 const check = ([command, ...rest], env = {}) =>
   run(command, rest, { stdio: ['ignore', 'inherit', 'inherit'], env: { NODE_ENV: 'test', ...env } });
@@ -48,12 +45,10 @@ async function checkAll() {
 }
 
 async function checkBeside() {
-  for (const one of beside) {
-    if ((await check(one)) === 0) continue;
-    console.error(`monscale: ${one.at(-1)} failed`);
-    // The specs with it.
-    process.kill(process.pid, 'SIGTERM');
-  }
+  if ((await check(beside)) === 0) return;
+  console.error(`monscale: ${beside.at(-1)} failed`);
+  // The specs with it.
+  process.kill(process.pid, 'SIGTERM');
 }
 
 const [code] = await (args.length > 0
