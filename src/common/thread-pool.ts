@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import Piscina from 'piscina';
 import { TooCostly, Unavailable } from './errors';
+import { fromSource } from './from-source';
 import { telemetry } from './telemetry';
 
 /** Pools of threads by purpose. No lane waits for another: a target's answer to a metric can't delay an action. */
@@ -83,8 +84,7 @@ function poolOf(lane: Lane): Pool {
     maxThreads: threads,
     recordTiming: false,
     resourceLimits: { maxOldGenerationSizeMb: heapMegabytes, maxYoungGenerationSizeMb: 64 },
-    // From their sources only in specs.
-    execArgv: extname(__filename) === '.ts' ? ['-r', '@swc-node/register'] : [],
+    execArgv: fromSource(__filename),
   });
   // A thread that ends without work is replaced; nobody waits for it.
   made.on('error', () => telemetry.threadTasks.inc({ lane, outcome: 'thread ended' }));

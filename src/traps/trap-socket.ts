@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Logger } from '@nestjs/common';
 import { messageOf } from '../common/errors';
+import { fromSource } from '../common/from-source';
 import { heard } from '../common/heard';
 import { stackOf } from '../common/stack';
 import { PackedDatagrams } from './datagrams';
@@ -63,12 +64,10 @@ export class TrapSocket {
   private async listen(port: number): Promise<Worker> {
     const { host, maxHeldBytes } = this.options;
     const workerData: SocketData = { host, port, maxHeldBytes, counts: this.counters.buffer };
-    const extension = extname(__filename);
     const thread = heard(
-      new Worker(join(__dirname, `socket-thread${extension}`), {
+      new Worker(join(__dirname, `socket-thread${extname(__filename)}`), {
         workerData,
-        // From its source only in specs.
-        execArgv: extension === '.ts' ? ['-r', '@swc-node/register'] : [],
+        execArgv: fromSource(__filename),
       }),
     );
     const [first] = (await once(thread, 'message')) as [FromSocket];

@@ -7,6 +7,7 @@ import { setMaxListeners } from 'node:events';
 import { writeSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { fromSource } from '../../common/from-source';
 import { nameSources } from '../../common/source-maps';
 import { stackOf } from '../../common/stack';
 import { installLookup } from '../../names/lookup';
@@ -48,11 +49,9 @@ const note = (name: string): void => void encoder.encodeInto(name, target);
 
 const beat = () => void Atomics.add(beats, 0, 1);
 setInterval(beat, BEAT_MS);
-const extension = extname(__filename);
-const watch = new Worker(join(__dirname, `watch-thread${extension}`), {
+const watch = new Worker(join(__dirname, `watch-thread${extname(__filename)}`), {
   workerData: { beats, target, parent: process.ppid } satisfies Watched,
-  // From its source only in specs.
-  execArgv: extension === '.ts' ? ['-r', '@swc-node/register'] : [],
+  execArgv: fromSource(__filename),
   resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 },
 });
 // Unwatched it would be no safer than before.

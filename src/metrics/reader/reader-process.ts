@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { extname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { messageOf } from '../../common/errors';
+import { fromSource } from '../../common/from-source';
 import { telemetry } from '../../common/telemetry';
 import { strangersEnvironment } from '../../config/config';
 import { addressesAllowed } from '../../targets/address-guard';
@@ -74,11 +75,7 @@ export class ReaderProcess {
       // The last one is LAST_WORDS_FD.
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
       env: strangersEnvironment(),
-      execArgv: [
-        `--max-old-space-size=${HEAP_MB}`,
-        // From its source only in specs.
-        ...(MAIN.endsWith('.ts') ? ['-r', '@swc-node/register'] : []),
-      ],
+      execArgv: [`--max-old-space-size=${HEAP_MB}`, ...fromSource(__filename)],
     });
     this.hear(
       this.child.stderr,
