@@ -164,7 +164,7 @@ test('an object that is no text, whatever it says of itself, is told by its plac
   }
   // As JSON may hold it: it can't be made a text.
   const labels = JSON.parse('{"a": {"toString": "x", "valueOf": 1}}') as object;
-  expect(check(Labelled, { labels }).errors).toEqual([{ pointer: '/labels', detail: '"a" must be a text' }]);
+  expect(check(Labelled, { labels }).errors).toEqual([{ pointer: '/labels/a', detail: 'must be a text' }]);
 });
 
 describe('what is too much of it is refused before it is looked at', () => {

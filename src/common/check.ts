@@ -142,12 +142,24 @@ function wrong(cls: Type<object>, value: object, pointer: string): FieldError[] 
 /** Returns the errors of the validator. */
 function broken(cls: Type<object>, value: object, pointer: string): FieldError[] {
   giveRules(cls);
-  return validateSync(value, { forbidUnknownValues: false }).flatMap((error) => told(error, pointer));
+  const fields = fieldsOf(cls);
+  return validateSync(value, { forbidUnknownValues: false }).flatMap((error) => {
+    const field = fields.find(({ name }) => name === error.property);
+    return told(error, field, pointer);
+  });
 }
 
-function told({ property, constraints = {} }: ValidationError, pointer: string): FieldError[] {
-  const details = Object.values(constraints).slice(0, 1);
-  return details.map((detail) => ({ pointer: pointer + step(property), detail }));
+function told(
+  { property, value, constraints = {} }: ValidationError,
+  field: Field | undefined,
+  pointer: string,
+): FieldError[] {
+  const here = pointer + step(property);
+  const inner = field?.problemIn?.(value);
+  if (inner !== undefined) return [within(here, inner)];
+  return Object.values(constraints)
+    .slice(0, 1)
+    .map((detail) => ({ pointer: here, detail }));
 }
 
 function misshapenItems({ name, list }: Field, given: unknown, pointer: string): FieldError[] {

@@ -17,7 +17,9 @@ import {
   MinLength,
   ValidateBy,
 } from 'class-validator';
+import type { FieldError } from './errors';
 import { isObject } from './json';
+import { step } from './pointer';
 import { isKept, isReference, secretProblem } from './secret-value';
 import { templateProblem, type TemplateMode } from './templates';
 
@@ -76,6 +78,8 @@ export interface Field {
    * asked.
    */
   isRight: (value: unknown) => boolean;
+  /** Returns what is wrong inside of a value without a class of its own; the pointer is relative to the value. */
+  problemIn?: (value: unknown) => FieldError | undefined;
 }
 
 const FIELDS = Symbol('monscale:fields');
@@ -97,11 +101,21 @@ function field(
   validators: () => PropertyDecorator[],
   nested?: () => Type<object>,
   maxItems?: number,
+  problemIn?: Field['problemIn'],
 ): PropertyDecorator {
   return (target, property) => {
     const own = fieldsOf(target.constructor as Type<object>).filter(({ name }) => name !== property);
     const list = maxItems !== undefined;
-    const entry: Field = { name: String(property), options, schema, nested, list, maxItems, isRight };
+    const entry: Field = {
+      name: String(property),
+      options,
+      schema,
+      nested,
+      list,
+      maxItems,
+      isRight,
+      problemIn,
+    };
     Reflect.defineMetadata(FIELDS, [...own, entry], target);
     declared.add(target.constructor as Type<object>);
     // Every field is optional for the validator; `check` asks for the required ones, where defaults are known.
@@ -270,10 +284,11 @@ export function TextList(options: FieldOptions & { maxItems?: number; secret?: b
   };
   return judged(options, schema, 'texts', (value) => {
     if (secret && isObject(value) && secretProblem(value) === undefined) return undefined;
-    if (!Array.isArray(value) || value.some((item) => typeof item !== 'string' || item === '')) {
-      return 'must be a list of texts';
-    }
-    return value.length > maxItems ? `must have at most ${maxItems} entries` : undefined;
+    if (!Array.isArray(value)) return 'must be a list of texts';
+    if (value.length > maxItems) return `must have at most ${maxItems} entries`;
+    const index = value.findIndex((item) => typeof item !== 'string' || item === '');
+    if (index < 0) return undefined;
+    return inside(index, value[index] === '' ? 'must not be empty' : 'must be a text');
   });
 }
 
@@ -299,18 +314,18 @@ export function TextMap(
     const entries = Object.entries(value);
     if (entries.length > MAX_ENTRIES) return `must have at most ${MAX_ENTRIES} entries`;
     for (const [key, text] of entries) {
-      const isLong = typeof text === 'string' && text.length > MAX_ENTRY_LENGTH;
-      if (key.length > MAX_ENTRY_LENGTH || isLong) {
-        return `has an entry of more than ${MAX_ENTRY_LENGTH} characters`;
-      }
-      if (keys && !keys.test(key)) return `has a bad name: ${JSON.stringify(key)}`;
+      if (key.length > MAX_ENTRY_LENGTH) return `has a name of more than ${MAX_ENTRY_LENGTH} characters`;
+      if (keys && !keys.test(key)) return inside(key, 'is a bad name');
       const isText =
         typeof text === 'string' ||
         (template !== undefined && typeof text === 'number') ||
         (secret === true && isReference(text) && secretProblem(text) === undefined);
-      if (!isText) return `${JSON.stringify(key)} must be a text`;
-      const problem = template && typeof text === 'string' ? templateProblem(text, template) : undefined;
-      if (problem) return `${JSON.stringify(key)}: ${problem}`;
+      if (!isText) return inside(key, 'must be a text');
+      if (typeof text !== 'string') continue;
+      if (text.length > MAX_ENTRY_LENGTH)
+        return inside(key, `must have at most ${MAX_ENTRY_LENGTH} characters`);
+      const problem = template && templateProblem(text, template);
+      if (problem) return inside(key, problem);
     }
     return undefined;
   });
@@ -323,25 +338,44 @@ export function TextMap(
 export function Any(
   options: FieldOptions,
   schema: JsonSchema = {},
-  check?: (value: unknown) => string | undefined,
+  check?: (value: unknown) => Problem,
 ): PropertyDecorator {
   return judged(options, schema, 'shape', (value) =>
     schema.type === 'object' && !isObject(value) ? 'must be an object' : check?.(value),
   );
 }
 
-/** Declares a field with one rule: a function that returns the problem as a sentence. */
+/** What is wrong with a value, as a sentence; or with something inside of it, with its place. */
+export type Problem = string | FieldError | undefined;
+
+/** Returns a problem of the entry of this name, or index. */
+export const inside = (name: string | number, detail: string): FieldError => ({
+  pointer: step(name),
+  detail,
+});
+
+const detailOf = (problem: Problem): string | undefined =>
+  typeof problem === 'object' ? problem.detail : problem;
+
+/** Declares a field with one rule: a function that returns the problem. */
 function judged(
   options: FieldOptions,
   schema: JsonSchema,
   name: string,
-  problem: (value: unknown) => string | undefined,
+  problem: (value: unknown) => Problem,
 ): PropertyDecorator {
+  const problemIn = (value: unknown) => {
+    const found = problem(value);
+    return typeof found === 'object' ? found : undefined;
+  };
   return field(
     options,
     schema,
     (value) => problem(value) === undefined,
-    () => [problemOf(name, problem)],
+    () => [problemOf(name, (value) => detailOf(problem(value)))],
+    undefined,
+    undefined,
+    problemIn,
   );
 }
 

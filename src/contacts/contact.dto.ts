@@ -9,7 +9,7 @@ import {
   SortBy,
 } from '../api/filters';
 import { PageQuery } from '../api/page-query';
-import { Any, Decimal, Nested, Text, TextMap, Whole } from '../common/fields';
+import { Any, Decimal, inside, Nested, Text, TextMap, Whole, type Problem } from '../common/fields';
 import { NAME } from '../common/names';
 import { ScheduleDto } from '../silences/silence.dto';
 import { EVENTS, type EventName } from './events';
@@ -76,11 +76,11 @@ export class ContactDto {
   blindForSeconds = 300;
 }
 
-function eventsProblem(value: unknown): string | undefined {
+function eventsProblem(value: unknown): Problem {
   const words = EVENTS.join(', ');
   if (!Array.isArray(value) || value.length === 0) return `must be a list of at least one of ${words}`;
-  const wrong: unknown = value.find((event) => !EVENTS.includes(event as EventName));
-  if (wrong !== undefined) return `must be a list of ${words}`;
+  const wrong = value.findIndex((event) => !EVENTS.includes(event as EventName));
+  if (wrong >= 0) return inside(wrong, `must be one of ${words}`);
   return new Set(value).size < value.length ? 'must not name an event twice' : undefined;
 }
 

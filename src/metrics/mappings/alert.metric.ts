@@ -1,5 +1,5 @@
 import { expressionProblem } from '../../common/expressions';
-import { Any, Decimal, Text } from '../../common/fields';
+import { Any, Decimal, inside, Text, type Problem } from '../../common/fields';
 import { jsonPathProblem } from '../../common/json-path';
 import { NAME } from '../../common/names';
 import { MetricMapping, type Metric } from '../metric';
@@ -103,7 +103,7 @@ function sourceProblem(source: unknown): string | undefined {
   return names.every(isName) ? undefined : 'must be the name of a source, or a list of names';
 }
 
-function matchProblem(match: unknown): string | undefined {
+function matchProblem(match: unknown): Problem {
   if (typeof match !== 'object' || match === null || Array.isArray(match)) {
     return 'must be an object: label -> text or {"regex": "…"}';
   }
@@ -111,7 +111,7 @@ function matchProblem(match: unknown): string | undefined {
   if (labels.length > LABELS_AT_MOST) return `must have at most ${LABELS_AT_MOST} labels`;
   for (const [label, wanted] of labels) {
     const problem = label === '' ? 'must have a name' : labelProblem(wanted);
-    if (problem) return `${JSON.stringify(label)} ${problem}`;
+    if (problem) return inside(label, problem);
   }
   return undefined;
 }
