@@ -22,11 +22,15 @@ export const momentOf = (text: string | undefined): Date | undefined =>
   text === undefined ? undefined : new Date(text);
 
 /** Moment of RFC 3339, or a bare date. */
-const MOMENT = /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:[Zz]|[+-]\d{2}:?\d{2}))?$/;
+const MOMENT = /^(\d{4}-\d{2}-\d{2})(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:[Zz]|[+-]\d{2}:?\d{2}))?$/;
 
 export function momentProblem(text: string): string | undefined {
-  const isMoment = MOMENT.test(text) && !Number.isNaN(Date.parse(text));
-  return isMoment ? undefined : 'must be a time like 2026-11-22T10:00:00Z';
+  const [, day] = MOMENT.exec(text) ?? [];
+  if (day === undefined || Number.isNaN(Date.parse(text))) return 'must be a time like 2026-11-22T10:00:00Z';
+  // `Date` takes a 31st of every month, and makes it the 1st of the next.
+  return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)
+    ? undefined
+    : `must be on a day that there is: no calendar has ${day}`;
 }
 
 /**
