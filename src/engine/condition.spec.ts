@@ -136,6 +136,28 @@ test.each([
   expect(() => compileCondition(text, ['cpu'])).toThrow(message);
 });
 
+test.each([
+  ['cpu * load > 80', { cpu: 1e308, load: 10 }],
+  ['!(cpu * load - cpu * load > 1)', { cpu: 1e308, load: 10 }],
+  ['cpu + cpu > 80', { cpu: 1.7e308 }],
+  ['-cpu - cpu < 80', { cpu: 1.7e308 }],
+  ['load > 0 && cpu / load > 80', { cpu: 1e308, load: 1e-300 }],
+  ['1 / max(cpu * cpu, 1) < 1', { cpu: 1e300 }],
+  ['min(cpu * cpu, 5) == 5', { cpu: 1e300 }],
+])('%s is undecided where a number gets too great: %j', (text, values) => {
+  expect(compileCondition(text, ['cpu', 'load'])(values)).toEqual({
+    because: expect.stringMatching(/is too great a number$/),
+  });
+});
+
+test.each([
+  ['cpu * cpu > 80 || load > 1', { cpu: 1e300, load: 2 }, true],
+  ['load > 1 && cpu * cpu > 80', { cpu: 1e300, load: 0 }, false],
+  ['cpu * cpu > 80 || load > 1', { cpu: 1e300, load: 0 }, undefined],
+])('%s with %j, too great, is decided by the other side: %s', (text, values, expected) => {
+  expect(truth(text, values)).toBe(expected);
+});
+
 test('a metric is named as a CEL variable can be', () => {
   expect(['cpu', 'p95_ms', 'Q'].filter(isMetricName)).toEqual(['cpu', 'p95_ms', 'Q']);
   expect(['', '1st', 'a-b', 'a.b', 'true', 'in', '__proto__', 'é', 'double'].filter(isMetricName)).toEqual(

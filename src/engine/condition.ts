@@ -144,6 +144,8 @@ interface Node {
   start: number;
   end: number;
   input: string;
+  /** Computes what the node is of its operands; set for operators when the types are checked. */
+  handle?: (...operands: unknown[]) => unknown;
 }
 interface Checker {
   check(node: Node, context: unknown): unknown;
@@ -166,7 +168,26 @@ function parse(text: string, env: Environment): (values: Values) => unknown {
   if (type !== 'bool')
     throw new ConditionError(`must be true or false, but is ${type}; compare it with something`);
   checkDivisors(root, []);
+  keepFinite(root);
   return program;
+}
+
+/** Operators whose result may be too great for a double though their operands are not. */
+const OVERFLOWING = new Set(['+', '-', '*', '/']);
+
+/**
+ * Makes arithmetic throw where its result exceeds a double: the condition is undecided then, as without a metric.
+ * Infinity would be over any threshold, and what is made of it no number at all.
+ */
+function keepFinite(node: Node): void {
+  const { handle } = node;
+  if (OVERFLOWING.has(node.op) && handle !== undefined)
+    node.handle = (...operands) => {
+      const number = handle(...operands);
+      if (Number.isFinite(number)) return number;
+      throw new Error(`${node.input.slice(node.start, node.end)} is too great a number`);
+    };
+  for (const operand of operandsOf(node)) keepFinite(operand);
 }
 
 const OPERATORS = new Set('id call || && !_ -_ ?: == != < <= > >= + - * / %'.split(' '));
