@@ -146,7 +146,8 @@ export function definitionController(
       @Headers('if-match') match: string | undefined,
       @Res({ passthrough: true }) reply: FastifyReply,
     ): Promise<Resource> {
-      return tagged(reply, await this.definitions.replace(reference, given, versionOf(match)));
+      const expected = await this.expected(reference, match);
+      return tagged(reply, await this.definitions.replace(reference, given, expected));
     }
 
     @Patch(':ref')
@@ -166,7 +167,7 @@ export function definitionController(
       if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) {
         throw new InvalidInput([{ pointer: '', detail: 'must be an object' }]);
       }
-      const expected = versionOf(match);
+      const expected = await this.expected(reference, match);
       return tagged(reply, await this.merge(reference, patch, expected));
     }
 
@@ -207,7 +208,11 @@ export function definitionController(
       @Param('ref') reference: string,
       @Headers('if-match') match: string | undefined,
     ): Promise<void> {
-      await this.definitions.remove(reference, versionOf(match));
+      await this.definitions.remove(reference, await this.expected(reference, match));
+    }
+
+    private expected(reference: string, match: string | undefined): Promise<number | undefined> {
+      return expectedVersion(match, () => this.definitions.get(reference));
     }
   }
   return DefinitionController as unknown as Type<DefinitionFace>;
@@ -218,10 +223,27 @@ export function tagged<R extends Resource>(reply: FastifyReply, resource: R): R 
   return resource;
 }
 
-/** Returns the version in an `If-Match`; undefined for `*` and when it is absent. */
-export function versionOf(match: string | undefined): number | undefined {
+const ETAG = /^(?:W\/)?"?(\d+)"?$/;
+
+/**
+ * Returns the version that an `If-Match` (RFC 9110, 13.1.1) asks for; undefined for `*` and when it is absent. Of a list
+ * it is the version there is now, if that is listed.
+ *
+ * @param now reads the resource
+ * @throws VersionMismatch when it lists no version
+ */
+export async function expectedVersion(
+  match: string | undefined,
+  now: () => Promise<Pick<Resource, 'version'>>,
+): Promise<number | undefined> {
   if (match === undefined || match.trim() === '*') return undefined;
-  const version = /^(?:W\/)?"?(\d+)"?$/.exec(match.trim())?.[1];
-  if (version === undefined) throw new VersionMismatch(`If-Match ${match} is no ETag of this resource`);
-  return Number(version);
+  const versions = match.split(',').flatMap((tag) => {
+    const version = ETAG.exec(tag.trim())?.[1];
+    return version === undefined ? [] : [Number(version)];
+  });
+  const [first] = versions;
+  if (first === undefined) throw new VersionMismatch(`If-Match ${match} is no ETag of this resource`);
+  if (versions.length === 1) return first;
+  const { version } = await now();
+  return versions.includes(version) ? version : first;
 }

@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { checked } from '../common/check';
 import { InvalidInput } from '../common/errors';
 import { Text, Whole } from '../common/fields';
-import { tagged, versionOf, type DefinitionAccess, type Resource } from './definition.controller';
+import { expectedVersion, tagged, type DefinitionAccess, type Resource } from './definition.controller';
 import type { Versions } from './versioned-definitions';
 import { Answers, pageShape, shownOf } from '../common/shapes';
 import { DIFFERENCE, VERSION, VERSION_WHOLE } from './versioned-definitions';
@@ -102,7 +102,8 @@ export function versionController(
       @Headers('if-match') match: string | undefined,
       @Res({ passthrough: true }) reply: FastifyReply,
     ): Promise<Resource> {
-      return tagged(reply, await this.definitions.restore(reference, numberOf(version), versionOf(match)));
+      const expected = await expectedVersion(match, () => this.definitions.get(reference));
+      return tagged(reply, await this.definitions.restore(reference, numberOf(version), expected));
     }
   }
   return VersionController as unknown as Type;

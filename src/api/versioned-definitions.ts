@@ -35,6 +35,7 @@ export const DIFFERENCE = shape('Difference', object({ from: whole, to: whole, c
 
 /** Operations on the versions of one kind of definition. */
 export interface Versions {
+  get(reference: string): Promise<Resource>;
   versions(reference: string, limit: number, before?: number): Promise<Page<ShownVersion>>;
   version(reference: string, version: number): Promise<ShownVersion & { definition: object }>;
   difference(
