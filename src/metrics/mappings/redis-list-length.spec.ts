@@ -141,6 +141,14 @@ describe('redis_list_length', () => {
       await expect(reading).rejects.toThrow(/beginning with: '\*\*\*'$/);
     });
 
+    it.each([':-1\r\n', ':9007199254740993\r\n', '$-1\r\n'])('answers %j tells no length', async (length) => {
+      answer = (socket, text) =>
+        text.split(/^\*/m).slice(1).forEach((one) => socket.write(/llen/i.test(one) ? length : '+OK\r\n')); // prettier-ignore
+      await expect(metric.read({ url: url(), key: 'waiting' }, context())).rejects.toThrow(
+        /not as Redis does/,
+      );
+    });
+
     it('hangs up, or talks nonsense, is an error', async () => {
       answer = (socket) => socket.destroy();
       await expect(metric.read({ url: url(), key: 'waiting' }, context())).rejects.toThrow(

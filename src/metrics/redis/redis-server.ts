@@ -103,7 +103,7 @@ export class RedisServer {
       const [error, length] = answers[index] ?? [];
       if (error) return { error: this.sentence(error) };
       if (stale !== undefined) return { error: stale };
-      return typeof length === 'number' ? { value: length } : { error: 'it answered, but not as Redis does' };
+      return isLength(length) ? { value: length } : { error: 'it answered, but not as Redis does' };
     });
   }
 
@@ -148,6 +148,10 @@ export class RedisServer {
     return redisWords(error, this.address.password);
   }
 }
+
+/** Tells whether an answer can be the length of a list: what is no Redis may answer -1. */
+const isLength = (answer: unknown): answer is number =>
+  Number.isSafeInteger(answer) && (answer as number) >= 0;
 
 /**
  * Tells, by the answer of `ROLE`, whether a server is a replica without its master: the fourth part is the state of the
