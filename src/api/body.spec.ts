@@ -8,7 +8,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
-import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { problemOf } from '../common/problem.filter';
 import { drain, readBody, willAwaitContinue } from './body';
@@ -77,6 +77,8 @@ describe('bodies', () => {
       ['gzip', gzipSync],
       ['x-gzip', gzipSync],
       ['deflate', deflateSync],
+      ['deflate', deflateRawSync],
+      ['deflate', (body: Buffer) => Buffer.concat([deflateRawSync(body), Buffer.from('\r\n')])],
       ['br', brotliCompressSync],
       ['identity, gzip', gzipSync],
     ] as const;
@@ -111,6 +113,9 @@ describe('bodies', () => {
     ['too long when inflated', [gzipSync(Buffer.from(Array.from({ length: 3 * 2 ** 20 }, () => Math.random() * 8)))], { 'Content-Encoding': 'gzip' }, 413],
     ['gzip of nothing but zeros', [gzipSync(zeros(2))], { 'Content-Encoding': 'gzip' }, 413],
     ['brotli of the same', [brotliCompressSync(zeros(2))], { 'Content-Encoding': 'br' }, 413],
+    ['raw deflate of the same', [deflateRawSync(zeros(2))], { 'Content-Encoding': 'deflate' }, 413],
+    ['raw deflate, cut short', [deflateRawSync('{"a": 1}').subarray(0, 5)], { 'Content-Encoding': 'deflate' }, 400],
+    ['deflate of nothing at all', [Buffer.from('')], { 'Content-Encoding': 'deflate' }, 400],
     ['deflate of the same', [deflateSync(zeros(2))], { 'Content-Encoding': 'deflate' }, 413],
     ['compressed twice', [gzipSync(gzipSync('{}'))], { 'Content-Encoding': 'gzip, gzip' }, 415],
     ['an encoding that is none', [Buffer.from('{}')], { 'Content-Encoding': 'constructor' }, 415],

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { createBrotliDecompress, createGunzip } from 'node:zlib';
 import { UnsupportedMediaTypeException } from '@nestjs/common';
 import { InvalidInput, PayloadTooLarge, RequestTimeout } from '../common/errors';
+import { createAnyInflate } from '../common/inflate';
 import { telemetry } from '../common/telemetry';
 import type { Lease } from './body-budget';
 
@@ -23,7 +24,7 @@ const ANY_RATIO_UP_TO = 2 ** 20;
 const INFLATERS = new Map<string, () => NodeJS.ReadWriteStream>([
   ['gzip', createGunzip],
   ['x-gzip', createGunzip],
-  ['deflate', createInflate],
+  ['deflate', createAnyInflate],
   ['br', createBrotliDecompress],
 ]);
 

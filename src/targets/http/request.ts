@@ -4,12 +4,13 @@ import https from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { Readable, type Transform } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { createBrotliDecompress, createGunzip } from 'node:zlib';
 import axios from 'axios';
 import { withoutBrackets } from '../../common/addresses';
 import { assertMaySend } from '../../common/before-sending';
 import { messageOf } from '../../common/errors';
 import { heard } from '../../common/heard';
+import { createAnyInflate } from '../../common/inflate';
 import { mapValues } from '../../common/records';
 import { guardedLookup, refuseAddress } from '../address-guard';
 import { NoAnswer, NotSent, type HttpAnswer, type HttpRequest } from './http-call';
@@ -291,15 +292,15 @@ function beginOf(response: IncomingMessage): Promise<Buffer> {
 /** Accept-Encoding of our requests. Servers that pack their answers all the same are unpacked by `UNPACKERS`. */
 const UNPACKED = 'identity';
 
-const UNPACKERS: Record<string, () => Transform> = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-};
+const UNPACKERS = new Map<string, () => Transform>([
+  ['gzip', createGunzip],
+  ['x-gzip', createGunzip],
+  ['deflate', createAnyInflate],
+  ['br', createBrotliDecompress],
+]);
 
 function unpacked(answer: Readable, encoding = ''): Readable {
-  const unpacker = UNPACKERS[encoding.toLowerCase()];
+  const unpacker = UNPACKERS.get(encoding.trim().toLowerCase());
   return unpacker === undefined ? answer : answer.pipe(heard(unpacker()));
 }
 
