@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { drain, readBody } from '../api/body';
 import { bodyBudget, type Lease } from '../api/body-budget';
+import { charsetOf } from '../api/charset';
 import { allow, bearerIn, senderAs } from '../auth/auth';
 import { clientAddress } from '../auth/client-address';
 import { Identities } from '../auth/identities';
@@ -62,6 +63,7 @@ export class FastIngestRoute {
     const way = FAST_ROUTES.get(queryAt < 0 ? url : url.slice(0, queryAt));
     if (way === undefined || headers['content-encoding'] !== undefined || headers.expect !== undefined)
       return false;
+    if (charsetOf(headers['content-type']) !== undefined) return false;
     const length = Number(headers['content-length']);
     if (!(length > 0 && length <= BODY_BYTES_AT_MOST)) return false;
     const query = queryAt < 0 ? {} : Object.fromEntries(new URLSearchParams(url.slice(queryAt)));

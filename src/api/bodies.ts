@@ -3,6 +3,7 @@ import { UnsupportedMediaTypeException } from '@nestjs/common';
 import { exactJsonInTurns } from '../common/json';
 import { drain, hasBody, readBody } from './body';
 import { ANYBODY, UNIDENTIFIED, type BodyBudget, type Holder } from './body-budget';
+import { inUtf8, requireKnownCharset, textOf } from './charset';
 import { kindOf, takesLongBody, wrongMediaType, type BodyKind } from './raw-body';
 
 export const BODY_BYTES_AT_MOST = 8 * 1024 * 1024;
@@ -22,7 +23,7 @@ const read = new WeakMap<FastifyRequest, Buffer>();
 /**
  * Sets up how request bodies are read. First the sender is identified, then the media type is checked; only then the
  * body is read, into bounded memory. JSON is taken under `application/json` and the type of RFC 7396, YAML (as a text)
- * and forms where the route takes them, and raw bytes where the route wants those. An empty body counts as none,
+ * and forms where the route takes them, and raw bytes where the route wants those; each in the charset it declares. An empty body counts as none,
  * whatever its type. Other types are answered 415, with what is right. Requests without a route were answered by
  * `answerUnrouted` before.
  *
@@ -39,6 +40,7 @@ export function acceptBodies(
     if (!isSent(request)) return;
     holders.set(request, await holderOf(request));
     if (kindOf(request) === undefined) throw new UnsupportedMediaTypeException(wrongMediaType(request));
+    requireKnownCharset(request.headers['content-type']);
   });
   fastify.addHook('preParsing', async (request, reply, payload) => {
     const holder = holders.get(request);
@@ -55,16 +57,16 @@ export function acceptBodies(
   fastify.addContentTypeParser('*', (request, _payload, done) => {
     const body = read.get(request);
     if (body === undefined || body.length === 0) return done(null, undefined);
-    READERS[kindOf(request)!](body).then((value) => done(null, value), done);
+    READERS[kindOf(request)!](body, request.headers['content-type']).then((value) => done(null, value), done);
   });
 }
 
-const READERS: Record<BodyKind, (body: Buffer) => Promise<unknown>> = {
-  json: (body) => exactJsonInTurns(body.toString('utf8')),
-  raw: async (body) => body,
+const READERS: Record<BodyKind, (body: Buffer, contentType: string | undefined) => Promise<unknown>> = {
+  json: async (body, type) => exactJsonInTurns(textOf(body, type)),
+  raw: async (body, type) => inUtf8(body, type),
   // Parsed where it is taken, so that a mistake can be told by its line.
-  yaml: async (body) => body.toString('utf8'),
-  form: async (body) => Object.fromEntries(new URLSearchParams(body.toString('utf8'))),
+  yaml: async (body, type) => textOf(body, type),
+  form: async (body, type) => Object.fromEntries(new URLSearchParams(textOf(body, type))),
 };
 
 function limitOf(request: FastifyRequest, holder: Holder): number {
