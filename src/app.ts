@@ -124,7 +124,7 @@ export async function startApp(
     // Answered by us: Fastify's answer is no problem+json, and has no headers.
     return503OnClosing: false,
     rewriteUrl: withoutBasePath(config.publicUrl),
-    routerOptions: { maxParamLength: 500 },
+    routerOptions: { maxParamLength: 500, ignoreTrailingSlash: true },
     schemaController: { compilersFactory: WITHOUT_SCHEMAS },
   });
   const app = await NestFactory.create<NestFastifyApplication>(await AppModule.with(config), adapter, {

@@ -1,5 +1,5 @@
 /** Alerts of other systems, from their request to what is done about it. */
-import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { createHmac } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -543,6 +543,7 @@ describe('alerts of other systems', () => {
       for (const [encoding, compress] of [
         ['gzip', gzipSync],
         ['deflate', deflateSync],
+        ['deflate', deflateRawSync],
         ['br', brotliCompressSync],
       ] as const) {
         expect(await send(encoding, compress(alert))).toMatchObject({ status: 202, body: { rejected: [] } });
@@ -552,6 +553,42 @@ describe('alerts of other systems', () => {
       expect((await send('gzip', alert)).status).toBe(400);
       expect((await send('gzip', gzipSync(alert).subarray(0, 20))).status).toBe(400);
       expect((await send('zstd', alert)).status).toBe(415);
+    });
+
+    it.concurrent('a body is read in the charset that it declares', async () => {
+      await watch('charsets', { alertname: 'Tür' });
+      const send = (path: string, body: Buffer, charset: string, method = 'POST') =>
+        fetch(`${story.program.url}/api/v1${path}`, {
+          method,
+          headers: { Authorization: `Bearer ${ADMIN_TOKEN}`, 'Content-Type': `application/json${charset}` },
+          body: new Uint8Array(body),
+        });
+      const alert = '{"labels": {"alertname": "Tür"}}';
+      const latin = Buffer.from(alert, 'latin1');
+      expect((await send('/alerts', latin, '; charset=ISO-8859-1')).status).toBe(202);
+      await until(() => isIn('charsets', 'alarm'), WAIT_MS);
+      expect((await send('/alerts', Buffer.from(alert, 'utf16le'), ';charset="utf-16le"')).status).toBe(202);
+      expect((await send('/alerts', latin, '; charset=utf-7')).status).toBe(415);
+      // A definition would be kept with other letters than were sent.
+      const change = Buffer.from('{"description": "Tür"}', 'latin1');
+      expect((await send('/services/charsets', change, '', 'PATCH')).status).toBe(400);
+      expect((await send('/services/charsets', change, '; charset=latin1', 'PATCH')).status).toBe(200);
+      expect((await api.get('/services/charsets')).body.description).toBe('Tür');
+    });
+
+    it.concurrent('a slash at the end of a path makes no other path', async () => {
+      const alert = { labels: { alertname: 'Slash' } };
+      const { token } = await source('alertmanager', { name: 'slashes' });
+      const statusOf = async (path: string, body: object, bearer: string, method = 'POST') => {
+        const headers = { Authorization: `Bearer ${bearer}` };
+        return (await fetch(story.program.url + path, { method, headers, body: JSON.stringify(body) }))
+          .status;
+      };
+      expect(await statusOf('/api/v1/alerts/', alert, ADMIN_TOKEN)).toBe(202);
+      expect(await statusOf('/api/v1/alerts/alertmanager/', { alerts: [alert] }, token)).toBe(202);
+      expect(await statusOf('/api/v2/alerts/', [alert], token)).toBe(200);
+      expect(await statusOf('/api/v1/alerts/', alert, token)).toBe(403);
+      expect(await statusOf('/api/v1/alerts/alertmanager/', {}, token, 'DELETE')).toBe(405);
     });
 
     it.concurrent('texts that PostgreSQL can not hold are kept as far as they can be', async () => {

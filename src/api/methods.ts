@@ -13,7 +13,8 @@ class RouteMethods {
   }
 
   of(path: string): string[] {
-    const segments = path.split('/');
+    // A slash at the end makes no other path, to the router neither.
+    const segments = path.replace(/(?<=.)\/$/, '').split('/');
     const fitting = [...this.routes.values()].filter((route) => fits(route.segments, segments));
     return [...new Set(fitting.flatMap(({ methods }) => [...methods]))].sort();
   }
