@@ -23,7 +23,8 @@ const RESOLVE_TIMEOUT_MS = 300_000;
 export class Alertmanager implements AlertFormat {
   parse(body: unknown, _params: unknown, { now }: Pick<Facts, 'now'>): Iterable<Parsed> {
     if (Array.isArray(body)) return each(body, (alert, index) => posted(alert, index, now));
-    return each(notificationIn(body), (alert, index) => notified(alert, index, now));
+    const status = statusOf(body);
+    return each(notificationIn(body), (alert, index) => notified(alert, index, now, { status }));
   }
 
   looksLike(body: unknown): boolean {
@@ -50,11 +51,23 @@ export function notificationIn(body: unknown): unknown[] {
   throw new InvalidInput([{ pointer: '/alerts', detail: 'must be a list of alerts' }]);
 }
 
+/** Returns the status of a notification: `resolved` when all of its alerts are. */
+export const statusOf = (body: unknown): unknown => (isObject(body) ? body.status : undefined);
+
+interface NotifiedBy {
+  /** Status of the notification, which counts for alerts that have none of their own. */
+  status?: unknown;
+  isFromGrafana?: boolean;
+}
+
 /** Parses an alert of a notification, which lasts until a notification says that it is resolved. */
-export function notified(given: unknown, index: number, now: Date, isFromGrafana = false): Parsed {
+export function notified(given: unknown, index: number, now: Date, by: NotifiedBy): Parsed {
+  const { isFromGrafana = false } = by;
   const errors: FieldError[] = [];
   const read = fieldsOf(given, errors);
-  const { fingerprint, status = isOver(read.endsAt, now) ? 'resolved' : 'firing' } = read.fields;
+  const { fingerprint } = read.fields;
+  const isEnded = isOver(read.endsAt, now) || by.status === 'resolved';
+  const status = read.fields.status ?? (isEnded ? 'resolved' : 'firing');
   if (status !== 'firing' && status !== 'resolved')
     errors.push({ pointer: '/status', detail: 'must be firing or resolved' });
   const pointer = `/alerts/${index}`;

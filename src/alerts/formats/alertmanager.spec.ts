@@ -56,6 +56,17 @@ describe("Alertmanager's webhook", () => {
     });
   });
 
+  test.each([
+    ['resolved', undefined, 'resolved'],
+    ['resolved', null, 'resolved'],
+    ['resolved', 'firing', 'firing'],
+    ['firing', undefined, 'firing'],
+    ['alerting', undefined, 'firing'],
+  ])('of a notification that is %s, an alert whose own status is %s is %s', (status, own, meant) => {
+    const [parsed] = parse({ ...notification({ status: own }), status });
+    expect(parsed).toMatchObject({ alert: { status: meant } });
+  });
+
   test('without a fingerprint the labels are the key, in any order', () => {
     const key = (labels: object) =>
       parse(notification({ fingerprint: undefined, labels })).map((one) => one.alert?.dedupKey);

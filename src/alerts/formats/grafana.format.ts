@@ -3,7 +3,8 @@ import { Forbidden } from '../../common/errors';
 import { Text } from '../../common/fields';
 import { isObject } from '../../common/json';
 import { AlertFormatMapping, type AlertFormat, type Facts, type Parsed } from './alert-format';
-import { isGrafanas, notificationIn, notified } from './alertmanager.format';
+import { isGrafanas, notificationIn, notified, statusOf } from './alertmanager.format';
+import { isLegacy, legacyAlert } from './grafana-legacy';
 import { keptAlert } from './kept-payload';
 import { each } from './reading';
 
@@ -34,7 +35,8 @@ export class GrafanaSourceParams {
 }
 
 /**
- * Grafana's webhook contact point: the shape of Alertmanager's, with the numbers of each alert's queries.
+ * Grafana's webhook contact point: the shape of Alertmanager's, with the numbers of each alert's queries; and the
+ * webhook of its legacy alerting.
  *
  * @see https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/
  */
@@ -46,8 +48,10 @@ export class GrafanaSourceParams {
 })
 export class Grafana implements AlertFormat<GrafanaSourceParams> {
   parse(body: unknown, _params: unknown, { now }: Pick<Facts, 'now'>): Iterable<Parsed> {
+    if (isLegacy(body)) return [legacyAlert(body)];
+    const by = { status: statusOf(body), isFromGrafana: true };
     return each(notificationIn(body), (given, index) => {
-      const parsed = notified(given, index, now, true);
+      const parsed = notified(given, index, now, by);
       return parsed.alert ? { alert: { ...parsed.alert, raw: keptAlert(given) } } : parsed;
     });
   }
@@ -79,6 +83,7 @@ export class Grafana implements AlertFormat<GrafanaSourceParams> {
   }
 
   looksLike(body: unknown): boolean {
+    if (isLegacy(body)) return true;
     return isObject(body) && Array.isArray(body.alerts) && isGrafanas(body);
   }
 }

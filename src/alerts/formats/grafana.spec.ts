@@ -54,6 +54,60 @@ test('an alert keeps the numbers of its queries', () => {
   expect(numberAt('$.values.B', parsed.alert.raw)).toBe(44.23943737541908);
 });
 
+describe('of the legacy alerting', () => {
+  /** As in the documentation of Grafana 8. */
+  const LEGACY = {
+    dashboardId: 1,
+    evalMatches: [{ value: 100, metric: 'High value', tags: null }],
+    imageUrl: 'https://grafana.com/assets/img/blog/mixed_styles.png',
+    message: 'Someone is testing the alert notification within Grafana.',
+    orgId: 1,
+    panelId: 1,
+    ruleId: 7,
+    ruleName: 'High load',
+    ruleUrl: 'http://localhost:3000/',
+    state: 'alerting',
+    tags: { team: 'blue', 'tag name': '' },
+    title: '[Alerting] High load',
+  };
+  const parse = (changes: object) => [...grafana.parse({ ...LEGACY, ...changes }, {}, { now: NOW })];
+  const only = (changes: object) => {
+    const [parsed] = parse(changes);
+    if (!parsed?.alert) throw new Error('was not read');
+    return parsed.alert;
+  };
+
+  test('a message begins and ends one alert, named by its rule', () => {
+    const [begun, ended] = [only({}), only({ state: 'ok', evalMatches: [] })];
+    expect(begun).toMatchObject({
+      status: 'firing',
+      labels: { alertname: 'High load', team: 'blue' },
+      annotations: { title: '[Alerting] High load', rule_url: 'http://localhost:3000/' },
+    });
+    expect(numberAt('$.evalMatches[0].value', begun.raw)).toBe(100);
+    expect(ended).toMatchObject({ status: 'resolved', dedupKey: begun.dedupKey });
+    expect(only({ ruleId: 8 }).dedupKey).not.toBe(begun.dedupKey);
+    expect(only({ tags: null }).labels).toEqual({ alertname: 'High load' });
+  });
+
+  test.each(['no_data', 'unknown', 'pending', 'paused'])('by %s nothing begins or ends', (state) => {
+    expect(parse({ state })).toEqual([{ untold: expect.stringContaining(state) }]);
+  });
+
+  test.each([
+    [{ state: 'worse' }, '/state'],
+    [{ ruleName: '' }, '/ruleName'],
+    [{ ruleName: 7 }, '/ruleName'],
+  ])('%j is refused', (changes, pointer) => {
+    expect(parse(changes)).toMatchObject([{ errors: [{ pointer }] }]);
+  });
+
+  test('it is found by its shape', () => {
+    expect(grafana.looksLike(LEGACY)).toBe(true);
+    expect(grafana.looksLike({ state: 'alerting' })).toBe(false);
+  });
+});
+
 describe('where Grafana could not look, nothing begins and nothing ends', () => {
   const [alert] = NOTIFICATION.alerts;
   const parse = (changes: object) => [

@@ -12,6 +12,20 @@ import {
 import { keptAlert } from './kept-payload';
 import { keyOf, labelsOf, secondsIn, textIn } from './reading';
 
+/** Parameters of a check result, and those that say what it is of. */
+const PARAMETERS = [
+  'type',
+  'host',
+  'service',
+  'filter',
+  'exit_status',
+  'plugin_output',
+  'performance_data',
+  'check_source',
+  'execution_start',
+  'execution_end',
+  'ttl',
+];
 const UNKNOWN = 3;
 const MAX_TTL_SECONDS = 10 * 365 * 86_400;
 const MAX_PERFORMANCE_ENTRIES = 200;
@@ -37,13 +51,17 @@ const QUANTITY = /^([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?!x[\da-f])(?: ?\/?[
   params: NoParams,
 })
 export class Icinga implements AlertFormat {
-  /** Reads the body as JSON, whatever its media type. Host, service and filter may stand in the query. */
+  /**
+   * Reads the body as JSON, whatever its media type. Any parameter may stand in the query, as Icinga has it; of one that
+   * stands there several times the last counts.
+   */
   async read({ raw, query }: Facts): Promise<unknown> {
     const given = raw.length === 0 ? {} : await readJsonInTurns(raw);
     if (!isObject(given)) return given;
-    const named = ['type', 'host', 'service', 'filter'].flatMap((name) =>
-      typeof query[name] === 'string' ? [[name, storable(query[name])] as const] : [],
-    );
+    const named = PARAMETERS.flatMap((name) => {
+      const text = [query[name]].flat().at(-1);
+      return typeof text === 'string' ? [[name, storable(text)] as const] : [];
+    });
     return { ...given, ...Object.fromEntries(named) };
   }
 
@@ -65,13 +83,7 @@ export class Icinga implements AlertFormat {
       });
     const output = body.plugin_output;
     if (typeof output !== 'string') errors.push({ pointer: '/plugin_output', detail: 'must be a text' });
-    const ttl = body.ttl === undefined || body.ttl === null ? undefined : numberOf(body.ttl);
-    if (
-      body.ttl !== undefined &&
-      body.ttl !== null &&
-      !(ttl !== undefined && ttl > 0 && ttl <= MAX_TTL_SECONDS)
-    )
-      errors.push({ pointer: '/ttl', detail: `must be a number of seconds, at most ${MAX_TTL_SECONDS}` });
+    const ttl = ttlIn(body.ttl, errors);
     const endedAt = secondsIn(body.execution_end, '/execution_end', errors);
     const startedAt = secondsIn(body.execution_start, '/execution_start', errors);
     if (errors.length > 0) return [{ errors }];
@@ -109,6 +121,16 @@ export class Icinga implements AlertFormat {
     const texts = errors.map((error) => `${error.pointer.slice(1)} ${error.detail}`.trim());
     return { error: status, status: texts.length > 0 ? texts.join('; ') : detail };
   }
+}
+
+/** Reads the life of a result, seconds; undefined for none, which Icinga also has as 0. */
+function ttlIn(given: unknown, errors: FieldError[]): number | undefined {
+  if (given === undefined || given === null) return undefined;
+  const ttl = numberOf(given);
+  if (ttl === 0) return undefined;
+  if (ttl !== undefined && ttl > 0 && ttl <= MAX_TTL_SECONDS) return ttl;
+  errors.push({ pointer: '/ttl', detail: `must be a number of seconds, at most ${MAX_TTL_SECONDS}` });
+  return undefined;
 }
 
 const nameOf = (host: string, service: string | undefined): string =>
@@ -173,6 +195,9 @@ function performanceIn(given: unknown): Record<string, number | string> {
   if (!Array.isArray(entries)) return {};
   return Object.fromEntries(
     entries.slice(0, MAX_PERFORMANCE_ENTRIES).flatMap((entry: unknown) => {
+      // As Icinga writes those that it has parsed.
+      if (isObject(entry) && typeof entry.label === 'string')
+        return [[entry.label, numberOf(entry.value) ?? textIn(entry.value) ?? '']];
       const [, quoted, plain, text] =
         typeof entry === 'string' ? (PERFORMANCE.exec(entry.slice(0, 1_000)) ?? []) : [];
       if (text === undefined) return [];

@@ -177,3 +177,41 @@ describe('when it was looked', () => {
     },
   );
 });
+
+test.each([
+  [0, undefined],
+  ['0', undefined],
+  [null, undefined],
+  [60, 60],
+  ['60', 60],
+])('a ttl of %j is a life of %s', (ttl, lifeSeconds) => {
+  expect(only({ ttl }).lifeSeconds).toBe(lifeSeconds);
+});
+
+test.each([-1, 1e12, 'soon', true, {}])('a ttl of %j is refused', (ttl) => {
+  expect(parse({ ttl })).toMatchObject([{ errors: [{ pointer: '/ttl' }] }]);
+});
+
+test('performance data that Icinga has parsed are read, too', () => {
+  const performance_data = [
+    { type: 'PerfdataValue', label: 'rta', value: 12.5, unit: 'ms' },
+    { type: 'PerfdataValue', label: 'pl', value: null },
+    { label: 7 },
+  ];
+  const { raw } = only({ performance_data });
+  expect(numberAt('$.performance.rta', raw)).toBe(12.5);
+  expect(numberAt('$.performance.pl', raw)).toBeUndefined();
+});
+
+test('all of a result may stand in the query; of what stands there twice the last counts', async () => {
+  const query = {
+    service: ['a!b', 'web-1!ping'],
+    exit_status: '2',
+    plugin_output: 'PING CRITICAL',
+    ttl: '60',
+  };
+  const facts = { raw: Buffer.alloc(0), headers: {}, query, now: new Date() };
+  expect(icinga.parse(await icinga.read(facts))).toMatchObject([
+    { alert: { dedupKey: 'web-1!ping', status: 'firing', value: 2, lifeSeconds: 60 } },
+  ]);
+});
