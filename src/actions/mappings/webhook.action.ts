@@ -14,6 +14,7 @@ import {
   TlsParams,
 } from '../../targets/http/params';
 import { sendOnce } from '../../targets/http/request';
+import { partsOf } from '../../targets/http/url-parts';
 import { NoAnswer, NotSent, type HttpAnswer, type HttpRequest } from '../../targets/http/http-call';
 import {
   ActionMapping,
@@ -125,7 +126,7 @@ export class Webhook implements Action<WebhookParams> {
   ): Promise<ActionResult> {
     const wrongUrl = httpUrlProblem(params.url);
     if (wrongUrl) throw new Permanent(`${params.method} can't be sent: its url ${wrongUrl}`);
-    const target = `${params.method} ${new URL(params.url).host}`;
+    const target = `${params.method} ${partsOf(params.url).host}`;
     const wrongHeader = headersProblem(params);
     if (wrongHeader) throw new Permanent(`${target} can't be sent: ${wrongHeader}`);
     const answer = await this.send(requestOf(params, context), target, params.idempotent, context.signal);

@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { Flag, Text } from '../../common/fields';
 import type { HttpTls } from './http-call';
+import { isUrl, partsOf } from './url-parts';
 
 export const HTTP_URL = /^https?:\/\//i;
 export const HTTP_URL_HINT = 'must begin with http:// or https://';
@@ -68,9 +69,8 @@ export function certificateProblem(pem: string): string | undefined {
 /** Returns why a text is not the address of an HTTP target, as the end of a sentence. */
 export function httpUrlProblem(text: string): string | undefined {
   if (!HTTP_URL.test(text)) return HTTP_URL_HINT;
-  if (!URL.canParse(text)) return 'is not a valid URL';
-  const { username, password } = new URL(text);
-  if (username || password)
+  if (!isUrl(text)) return 'is not a valid URL';
+  if (partsOf(text).hasCredentials)
     return 'must not hold credentials: a URL is shown to everybody who reads it; use headers';
   return undefined;
 }

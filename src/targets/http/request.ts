@@ -6,7 +6,6 @@ import { Readable, type Transform } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { createBrotliDecompress, createGunzip } from 'node:zlib';
 import axios from 'axios';
-import { withoutBrackets } from '../../common/addresses';
 import { assertMaySend } from '../../common/before-sending';
 import { messageOf } from '../../common/errors';
 import { heard } from '../../common/heard';
@@ -16,6 +15,7 @@ import { guardedLookup, refuseAddress } from '../address-guard';
 import { NoAnswer, NotSent, type HttpAnswer, type HttpRequest } from './http-call';
 import { tooLong } from './lenient-answer';
 import { askLeniently } from './lenient-request';
+import { partsOf } from './url-parts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Time after which a connection that nobody uses is closed, milliseconds. */
@@ -33,6 +33,7 @@ const LENIENT_AT_MOST = 1_000;
 const ONE_WRITE_BYTES = 16 * 1024;
 /** Longest wait for the rest of the body, milliseconds: the status says what became of the request. */
 const BODY_TIMEOUT_MS = 2_000;
+const NOTHING = Buffer.alloc(0);
 
 // Node keeps connections apart by origin and by the TLS options of each request. As many as requests are under way at a
 // time: with fewer, a burst opens and closes some all the time.
@@ -66,7 +67,7 @@ export async function sendOnce(request: HttpRequest, signal: AbortSignal): Promi
     const response = await answerTo(request, journey, signal);
     return {
       status: statusOf(response.statusCode!),
-      headers: textsOf(response.headers),
+      headers: headersOf(response),
       body: await beginOf(response),
     };
   } catch (error) {
@@ -171,20 +172,24 @@ function begin(request: HttpRequest, journey: Journey, signal: AbortSignal) {
 const textsOf = (headers: object): HttpAnswer['headers'] =>
   mapValues(headers as Record<string, unknown>, String);
 
+/** Returns the headers of an answer of Node's as texts: it makes a list of this one alone. */
+const headersOf = ({ headers }: IncomingMessage): HttpAnswer['headers'] =>
+  headers['set-cookie'] === undefined ? (headers as HttpAnswer['headers']) : textsOf(headers);
+
 function answerTo(
   { method, url, headers, body, ...way }: HttpRequest,
   journey: Journey,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
-  const target = new URL(url);
+  const target = partsOf(url);
   refuseAddress(target.hostname);
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const options = {
       protocol: target.protocol,
-      hostname: withoutBrackets(target.hostname),
-      port: target.port,
-      path: target.pathname + target.search,
+      hostname: target.at.hostname,
+      port: target.at.port,
+      path: target.path,
       method,
       // What is done can't be asked again to read its answer otherwise: devices end lines by LF alone, or worse.
       insecureHTTPParser: true,
@@ -264,8 +269,12 @@ function open(
 }
 
 /** Reads the beginning of a body. The rest may be lost, or may be no gzip: what came is enough. */
-function beginOf(response: IncomingMessage): Promise<Buffer> {
-  const stream = unpacked(response, response.headers['content-encoding']);
+function beginOf(response: IncomingMessage): Buffer | Promise<Buffer> {
+  const encoding = response.headers['content-encoding'];
+  // Mostly all of it has come along with the head: nothing is waited for.
+  if (response.complete && encoding === undefined)
+    return ((heard(response).read() as Buffer | null) ?? NOTHING).subarray(0, BODY_BYTES_AT_MOST);
+  const stream = unpacked(response, encoding);
   const chunks: Buffer[] = [];
   let length = 0;
   return new Promise((resolve) => {
