@@ -61,6 +61,24 @@ test('of a large body little is held, and what lets in is masked', async () => {
   expect(form).toBe('host=a&password=***&token=***');
 });
 
+test('a small request that was taken is written as any other', async () => {
+  const { database, asked } = standIn();
+  const activity = new SourceActivity(database);
+  const token = 'sent-with-the-request';
+  const taken = (n: number) => ({ accepted: [{ id: `id-${n}`, dedupKey: 'k' }], rejected: [] });
+  for (let n = 0; n < 1_000; n++) {
+    const own = { ...facts(`{"n": ${n}, "x": "${token}"}`), headers: { authorization: `Bearer ${token}`, 'ce-n': `${n}` } };
+    activity.keep({ source: 's', facts: own, format: 'native', status: 202, taken: taken(n), notes: [] });
+  }
+  await activity.flush();
+  const { values } = asked[0]!;
+  const last = [995, 996, 997, 998, 999];
+  expect(values[5]).toEqual(last.map((n) => `ce-n: ${n}\n{"n": ${n}, "x": "***"}`));
+  expect(values[6]).toEqual(last.map(() => 1));
+  expect(values[7]).toEqual(last.map((n) => `["id-${n}"]`));
+  expect(values.slice(8)).toEqual([last.map(() => '[]'), last.map(() => '[]')]);
+}); // prettier-ignore
+
 test('while nothing can be written nothing piles up', async () => {
   const { database, hang, names } = standIn();
   const activity = new SourceActivity(database);

@@ -17,6 +17,8 @@ const ALERTS_SHOWN = 20;
 const ERRORS_SHOWN = 20;
 const MAX_TEXT = 500;
 const SPAN_MS = 10_000;
+/** Largest memory behind the body of a request that is held as it came, bytes. */
+const SMALL_BYTES = 16_384;
 
 /**
  * SQL of the sources named by $1, locked until the statement ends, so that one deleted meanwhile does not fail the
@@ -115,7 +117,7 @@ const DROP_OLD_PAYLOADS = new Statement(
 export class SourceActivity implements BeforeApplicationShutdown {
   private readonly logger = new Logger('SourceActivity');
   private counts = new Map<string, Count>();
-  private payloads = new Map<string, Kept[]>();
+  private payloads = new Map<string, (Receipt | Kept)[]>();
   private timer?: NodeJS.Timeout;
   private writing?: Promise<void>;
 
@@ -125,12 +127,12 @@ export class SourceActivity implements BeforeApplicationShutdown {
   count(source: string, alerts: number, at: Date): void {
     const spanAt = Math.floor(at.getTime() / SPAN_MS) * SPAN_MS;
     const key = `${spanAt} ${source}`;
-    this.counts.set(key, {
-      source,
-      spanAt,
-      alerts: (this.counts.get(key)?.alerts ?? 0) + alerts,
-      lastSeenAt: at,
-    });
+    const known = this.counts.get(key);
+    if (known === undefined) this.counts.set(key, { source, spanAt, alerts, lastSeenAt: at });
+    else {
+      known.alerts += alerts;
+      known.lastSeenAt = at;
+    }
     this.schedule();
   }
 
@@ -138,7 +140,7 @@ export class SourceActivity implements BeforeApplicationShutdown {
   keep(receipt: Receipt): void {
     const kept = this.payloads.get(receipt.source) ?? [];
     if (kept.length === 0 && this.payloads.size * KEPT_OF_SOURCE >= KEPT_OF_ALL) return;
-    kept.push(keptOf(receipt));
+    kept.push(isSmall(receipt) ? receipt : keptOf(receipt));
     if (kept.length > KEPT_OF_SOURCE) kept.shift();
     this.payloads.set(receipt.source, kept);
     this.schedule();
@@ -175,9 +177,10 @@ export class SourceActivity implements BeforeApplicationShutdown {
   }
 
   /** Writes rows in the order of their ids, so that two processes never deadlock. */
-  private async write(counts: readonly Count[], payloads: readonly Kept[]): Promise<void> {
+  private async write(counts: readonly Count[], payloads: readonly (Receipt | Kept)[]): Promise<void> {
     if (counts.length > 0) await this.writeCounts(counts);
-    if (payloads.length > 0) await this.writePayloads(payloads);
+    if (payloads.length > 0)
+      await this.writePayloads(payloads.map((one) => ('head' in one ? one : keptOf(one))));
   }
 
   private async writeCounts(counts: readonly Count[]): Promise<void> {
@@ -242,6 +245,17 @@ export class SourceActivity implements BeforeApplicationShutdown {
 /** Masks secrets in errors and notes, which may repeat what was sent. */
 const shownTexts = (told: readonly { detail: string }[], { tokens }: Head): object[] =>
   told.map((one) => ({ ...one, detail: maskSecrets(one.detail, tokens) }));
+
+/**
+ * Tells whether a request may be held as it came until it is written: of hundreds in a second most are dropped before, and
+ * what is kept of them is never made.
+ */
+const isSmall = ({ facts: { raw }, taken, errors, notes }: Receipt): boolean =>
+  raw.buffer.byteLength <= SMALL_BYTES &&
+  (taken?.accepted.length ?? 0) <= ALERTS_SHOWN &&
+  taken?.rejected.length === 0 &&
+  errors === undefined &&
+  (notes?.length ?? 0) === 0;
 
 function keptOf({ source, facts, format, status, taken, errors, notes = [] }: Receipt): Kept {
   const { accepted = [], rejected = [] } = taken ?? {};
