@@ -21,6 +21,8 @@ export type Checked<T> = { value: T; errors: [] } | { value?: undefined; errors:
  */
 export function check<T extends object>(cls: Type<T>, plain: unknown, pointer = ''): Checked<T> {
   if (!isObject(plain)) return { errors: [{ pointer, detail: 'must be an object' }] };
+  const right = rightAway(cls, plain);
+  if (right !== undefined) return { value: right, errors: [] };
   const tooMuch = excess(cls, plain, pointer);
   if (tooMuch.length > 0) return { errors: tooMuch };
   const unknown = unknownFields(cls, plain, pointer);
@@ -30,6 +32,47 @@ export function check<T extends object>(cls: Type<T>, plain: unknown, pointer = 
     errors.push(...((value as SelfChecking).problems?.() ?? []).map((error) => within(pointer, error)));
   }
   return errors.length === 0 ? { value, errors: [] } : { errors };
+}
+
+/**
+ * Returns the instance of data that is certainly right, as most alerts are; undefined where it takes a closer look. One
+ * walk over the fields, where saying what is wrong takes five.
+ */
+function rightAway<T extends object>(cls: Type<T>, plain: object): T | undefined {
+  const instance = new cls() as Record<string, unknown>;
+  let known = 0;
+  for (const { name, nested, options, schema, isRight } of fieldsOf(cls)) {
+    const isGiven = Object.hasOwn(plain, name);
+    if (isGiven) known++;
+    const given = isGiven ? (plain as Record<string, unknown>)[name] : undefined;
+    if (given === undefined || given === null) {
+      if (instance[name] === undefined && !options.optional) return undefined;
+      continue;
+    }
+    const { maxProperties = FLAT_AT_MOST } = schema as { maxProperties?: number };
+    const value = typeof given === 'object' ? flatCopy(given, Math.min(maxProperties, FLAT_AT_MOST)) : given;
+    if (nested !== undefined || value === undefined || !isRight(value)) return undefined;
+    instance[name] = value;
+  }
+  if (Object.keys(plain).length !== known) return undefined;
+  return ((instance as SelfChecking).problems?.() ?? []).length > 0 ? undefined : (instance as T);
+}
+
+/** Largest number of entries of an object that are looked at at once. */
+const FLAT_AT_MOST = 100;
+
+/** Returns a copy of an object of so few entries, none of which is null or an object; undefined for any other. */
+function flatCopy(value: object, entriesAtMost: number): object | undefined {
+  if (Array.isArray(value)) return undefined;
+  const names = Object.keys(value);
+  if (names.length > entriesAtMost) return undefined;
+  const copy: Record<string, unknown> = {};
+  for (const name of names) {
+    const inner = (value as Record<string, unknown>)[name];
+    if (typeof inner === 'object') return undefined;
+    put(copy, name, inner);
+  }
+  return copy;
 }
 
 /**

@@ -9,7 +9,7 @@ const TURN_MS = 10;
  * over.
  */
 export class Turns {
-  private endsAt = performance.now() + TURN_MS;
+  private endsAt: number;
   private readonly deadline: number;
 
   /**
@@ -20,7 +20,9 @@ export class Turns {
     timeoutMs = Infinity,
     private readonly late?: () => Error,
   ) {
-    this.deadline = performance.now() + timeoutMs;
+    const now = performance.now();
+    this.endsAt = now + TURN_MS;
+    this.deadline = now + timeoutMs;
   }
 
   get isOver(): boolean {
