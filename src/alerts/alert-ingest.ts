@@ -3,7 +3,7 @@ import { Batcher } from '../common/batcher';
 import { CLOCK, type Clock } from '../common/clock';
 import { messageOf, Unavailable } from '../common/errors';
 import { telemetry } from '../common/telemetry';
-import { traced } from '../common/tracing';
+import { traced, type OpenSpan } from '../common/tracing';
 import { Database } from '../database/database';
 import { Statement } from '../database/statement';
 import { Queues } from '../queue/queues';
@@ -89,12 +89,20 @@ export class AlertIngest {
         'monscale.alerts.count': alerts.length,
       },
     });
-    return traced('commit alerts', options, async (span) => {
-      if (span !== undefined) for (const alert of alerts) alert.trace = span.traceparent;
-      const accepted = await this.keep(source, alerts);
-      span?.add({ 'monscale.alerts.accepted': accepted.length });
-      return accepted;
-    });
+    return traced('commit alerts', options, (span) =>
+      span === undefined ? this.keep(source, alerts) : this.keepWithin(span, source, alerts),
+    );
+  }
+
+  private async keepWithin(
+    span: OpenSpan,
+    source: AlertSource,
+    alerts: readonly IncomingAlert[],
+  ): Promise<Accepted[]> {
+    for (const alert of alerts) alert.trace = span.traceparent;
+    const accepted = await this.keep(source, alerts);
+    span.add({ 'monscale.alerts.accepted': accepted.length });
+    return accepted;
   }
 
   private async keep(source: AlertSource, alerts: readonly IncomingAlert[]): Promise<Accepted[]> {
@@ -138,7 +146,8 @@ export class AlertIngest {
     const bySource = new Map<string, { source: AlertSource; deliveries: Delivery[] }>();
     for (const delivery of deliveries) {
       const { source } = delivery;
-      const key = JSON.stringify([source.name, source.format]);
+      // No format has a blank in its name.
+      const key = `${source.format} ${source.name}`;
       const group = bySource.get(key) ?? { source, deliveries: [] };
       bySource.set(key, group);
       group.deliveries.push(delivery);

@@ -127,11 +127,11 @@ export class AlertReceiver {
     const { strategy: format } = this.formats.get(type);
     const params = this.plainParamsOf(type, sender) ?? (await this.paramsOf(type, sender));
     const body = format.read ? await format.read(facts) : await readJsonInTurns(facts.raw);
-    await format.believe?.(body, params, facts);
+    if (format.believe !== undefined) await format.believe(body, params, facts);
     const message = format.messageId?.(body);
     const before = message === undefined ? undefined : await this.messages.find(sender.name, message);
     if (before !== undefined) return { body, taken: before, notes: [{ index: 0, detail: REPEATED }] };
-    await format.act?.(body);
+    if (format.act !== undefined) await format.act(body);
     const count = countIn(body);
     if (count > MAX_ALERTS) throw new PayloadTooLarge(`at most ${MAX_ALERTS} alerts in one request`);
     if (count === 1 && facts.raw.length > ONE_ALERT_BYTES)

@@ -191,7 +191,9 @@ export class Identities {
   }
 
   private async find(hashes: readonly Buffer[]): Promise<(SourceRow | undefined)[]> {
-    const rows = await FIND_SOURCES.rows(this.database.keyed, [hashes]);
+    // Many requests at a time have one token.
+    const asked = new Map(hashes.map((hash) => [hash.toString('latin1'), hash]));
+    const rows = await FIND_SOURCES.rows(this.database.keyed, [[...asked.values()]]);
     return hashes.map((hash) => rows.find((row) => row.hash.equals(hash)));
   }
 }

@@ -83,7 +83,9 @@ export class SeenAgain {
     // What they say is what was kept: that is why they are here.
     const contents = touches.map(({ digest: { content } }) => content);
     const ends = touches.map(({ endsAt }) => endsAt ?? null);
-    const written = SEEN.rows(this.sql, [uuids(ids), texts(contents), timestamps(ends), this.clock.now()])
+    // As a text: pg puts one together from a date part by part, in the local time.
+    const now = this.clock.now().toISOString();
+    const written = SEEN.rows(this.sql, [uuids(ids), texts(contents), timestamps(ends), now])
       .then((rows) => new Set(rows.map(({ id }) => id)))
       .finally(() => {
         for (const id of ids) if (this.underWay.get(id)?.written === written) this.underWay.delete(id);
