@@ -1,8 +1,9 @@
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Pool, PoolClient, QueryResultRow } from 'pg';
+import { Query, type Pool, type PoolClient, type QueryResultRow } from 'pg';
 import { from } from 'pg-copy-streams';
 import { messageOf, Unavailable } from '../common/errors';
+import { heard } from '../common/heard';
 import { codeOf, READ_ONLY } from './sql-state';
 
 declare const ofStatement: unique symbol;
@@ -154,14 +155,25 @@ async function isBroken(client: PoolClient, error: unknown): Promise<boolean> {
   );
 }
 
-async function rowsOf<R extends QueryResultRow>(
+/** `query` of pools and connections, which take a statement that is made already; their types don't say so. */
+type Ask<R> = (query: Query, done: (error: Error | undefined, result: { rows: R[] }) => void) => void;
+
+/**
+ * Returns the rows of a statement. It is handed to pg made: given its text and name, pg copies them by the descriptors of
+ * their properties, which takes as long as sending them.
+ */
+function rowsOf<R extends QueryResultRow>(
   client: Pool | PoolClient,
   text: string,
   values?: unknown[],
   name?: StatementName,
 ): Promise<R[]> {
-  const { rows } = await client.query<R>({ text, values, name }).catch(asUnavailable);
-  return rows;
+  const query = Object.assign(heard(new Query(text, values)), { name });
+  return new Promise<R[]>((resolve, reject) => {
+    (client.query as unknown as Ask<R>).call(client, query, (error, result) =>
+      error ? reject(error) : resolve(result.rows),
+    );
+  }).catch(asUnavailable);
 }
 
 /**
