@@ -1,4 +1,4 @@
-import { createHash, randomInt } from 'node:crypto';
+import { createHash, randomFillSync, randomInt } from 'node:crypto';
 import { v7 as uuidv7, validate } from 'uuid';
 import { programClock } from './clock';
 
@@ -10,7 +10,13 @@ const HELD_MS = 1_000;
  */
 const FIRST_AT_MOST = 2 ** 31;
 
-const last = { msecs: -Infinity, seq: 0 };
+/** Random bytes of an id. */
+const ID_BYTES = 16;
+/** Random bytes for the next ids, got for many at once; those before `used` are in ids already. */
+const random = new Uint8Array(256 * ID_BYTES);
+let used = random.length;
+
+const last = { msecs: -Infinity, seq: 0, rng: freshBytes };
 
 /**
  * Returns a new id: UUID v7 (RFC 9562) with the program's time, so that ids of all processes sort by the time they were
@@ -23,6 +29,14 @@ export function newId(): string {
     last.seq = randomInt(FIRST_AT_MOST);
   } else last.seq++;
   return uuidv7(last);
+}
+
+function freshBytes(): Uint8Array {
+  if (used === random.length) {
+    randomFillSync(random);
+    used = 0;
+  }
+  return random.subarray(used, (used += ID_BYTES));
 }
 
 /** Returns the moment at which an id was made. */
