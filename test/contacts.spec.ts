@@ -85,7 +85,7 @@ describe('contacts', () => {
     expect(await refused({ action: 'gone' })).toEqual([400, '/action there is no action "gone"']);
     expect(await refused({ action: 'log' })).toEqual([400, '/action is of type log_message; only chat, email, webhook tell people']); // prettier-ignore
     expect(await refused({ events: [] })).toEqual([400, expect.stringContaining('/events must be a list of at least one of approval,')]); // prettier-ignore
-    expect(await refused({ events: ['failed', 'success'] })).toEqual([400, expect.stringContaining('/events must be a list of approval,')]); // prettier-ignore
+    expect(await refused({ events: ['failed', 'success'] })).toEqual([400, expect.stringContaining('/events/1 must be one of approval,')]); // prettier-ignore
     expect(await refused({ events: ['failed', 'failed'] })).toEqual([400, '/events must not name an event twice']); // prettier-ignore
     expect(await refused({ events: 'failed' })).toEqual([400, expect.stringContaining('/events')]);
     expect(await refused({ maxPerHour: 0 })).toEqual([400, expect.stringContaining('/maxPerHour')]);

@@ -339,7 +339,7 @@ describe('tokens', () => {
     ['/expiresInDays', { role: 'viewer', expiresInDays: 1e9 }],
     ['/scope/labels', { role: 'viewer', scope: {} }],
     ['/scope/labels', { role: 'viewer', scope: { labels: {} } }],
-    ['/scope/labels', { role: 'viewer', scope: { labels: { a: 1 } } }],
+    ['/scope/labels/a', { role: 'viewer', scope: { labels: { a: 1 } } }],
     ['/rights', { role: 'viewer', rights: [] }],
   ])('a wrong one is refused by its field: %s of %j', async (pointer, body) => {
     const answer = await admin.post('/tokens', { name: 'x', ...body });

@@ -265,10 +265,10 @@ describe('sources', () => {
     const wrong: [object, string][] = [
       [{ services: [] }, '/services'],
       [{ services: 'mine' }, '/services'],
-      [{ services: [5] }, '/services'],
+      [{ services: [5] }, '/services/0'],
       [{ labels: ['a'] }, '/labels'],
-      [{ labels: { a: 1 } }, '/labels'],
-      [{ addLabels: { a: null, b: {} } }, '/addLabels'],
+      [{ labels: { a: 1 } }, '/labels/a'],
+      [{ addLabels: { a: null, b: {} } }, '/addLabels/b'],
     ];
     for (const [given, pointer] of wrong) {
       const answer = await api.post('/sources', { name: 'x', format: 'native', ...given });

@@ -275,7 +275,7 @@ describe('sns_publish', () => {
       [{ ...right, topicArn: 'arn:aws:sqs:eu-west-1:123456789012:scaling' }, '/topicArn'],
       [{ ...right, topicArn: `${TOPIC}:subscription` }, '/topicArn'],
       [{ ...right, subject: '{{' }, '/subject'],
-      [{ ...right, messageAttributes: { 'a b': 'c' } }, '/messageAttributes'],
+      [{ ...right, messageAttributes: { 'a b': 'c' } }, '/messageAttributes/a b'],
       [{ ...right, endpoint: 'sns.example' }, '/endpoint'],
       [{ ...right, accessKeyId: 'A' }, '/secretAccessKey'],
       [{ ...right, secretAccessKey: 'A' }, '/accessKeyId'],

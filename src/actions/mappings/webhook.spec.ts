@@ -386,7 +386,7 @@ describe('webhook', () => {
       [{ url: 'http://h/{{ a' }, '/url'],
       [{ url: 'http://h', method: 'TRACE' }, '/method'],
       [{ url: 'http://h', body: '{% nonsense %}' }, '/body'],
-      [{ url: 'http://h', headers: { 'a b': 'c' } }, '/headers'],
+      [{ url: 'http://h', headers: { 'a b': 'c' } }, '/headers/a b'],
       [{ url: 'http://h', headers: { a: 'b\r\nc: d' } }, '/headers/a'],
       [{ url: 'http://h', headers: { 'Content-Length': '7' } }, '/headers/Content-Length'],
       [{ url: 'http://h', tls: { ca: 'no PEM' } }, '/tls/ca'],
