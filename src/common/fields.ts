@@ -198,8 +198,18 @@ function textProblem(value: unknown, options: TextOptions): string | undefined {
     return options.patternHint ?? `must match ${options.pattern.source}`;
   }
   if (options.template)
-    return templateProblem(value, options.template) ?? (isLiteral ? options.check?.(value) : undefined);
+    return (
+      templateTrouble(value, options.template, options.secret) ??
+      (isLiteral ? options.check?.(value) : undefined)
+    );
   return options.check?.(value);
+}
+
+/** Returns what is wrong with a template. Of a secret one it tells the place alone: the whole message quotes the text. */
+function templateTrouble(text: string, mode: TemplateMode, isSecret = false): string | undefined {
+  const problem = templateProblem(text, mode);
+  if (problem === undefined || !isSecret) return problem;
+  return `is not a valid template${/, line:\d+, col:\d+$/.exec(problem)?.[0] ?? ''}`;
 }
 
 /** Declares a whole number. */
@@ -324,7 +334,7 @@ export function TextMap(
       if (typeof text !== 'string') continue;
       if (text.length > MAX_ENTRY_LENGTH)
         return inside(key, `must have at most ${MAX_ENTRY_LENGTH} characters`);
-      const problem = template && templateProblem(text, template);
+      const problem = template && templateTrouble(text, template, secret);
       if (problem) return inside(key, problem);
     }
     return undefined;
