@@ -178,4 +178,4 @@ export function endOfString(text: string, from: number): number {
 }
 
 const unexpected = (text: string, at: number): SyntaxError =>
-  new SyntaxError(`Unexpected ${JSON.stringify(text.slice(at, at + 10))} in JSON at position ${at}`);
+  new SyntaxError(`Unexpected ${JSON.stringify(text.slice(at, at + 1))} in JSON at position ${at}`);

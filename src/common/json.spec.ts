@@ -32,6 +32,27 @@ describe('JSON that others sent', () => {
   });
 });
 
+describe('a mistake in JSON is told by its place, and no part of the text with it', () => {
+  const long = `{"padding": "${'x'.repeat(100_000)}", `;
+  test.each([
+    ['{"name": "x", "params": {"secret": hush-hush-hush}}', 'at position 35'],
+    ['{"secret": "hush" hush}', 'at position 18'],
+    ['{"secret": "hush\nhush"}', 'at position 16'],
+    ['{"secret": "hush-hush', 'at position 21'],
+    ['hush-hush', 'near its beginning'],
+    [`${long}"secret": hush-hush-hush}`, 'at position 100026'],
+    [`${long}"secret": "hush"} hush-hush-hush`, 'at position 100033'],
+  ])('%#', async (text, place) => {
+    for (const read of [readJsonInTurns, exactJsonInTurns]) {
+      const error = (await read(text).catch((refused: unknown) => refused)) as InvalidInput;
+      expect(error.errors).toEqual([
+        { pointer: '', detail: expect.stringMatching(`^is no JSON: .*${place}`) },
+      ]);
+      expect(error.message).not.toMatch(/hush|secret/);
+    }
+  });
+});
+
 describe('JSON of any length', () => {
   const filler = JSON.stringify('x'.repeat(70_000));
   const outcomeOf = async (read: () => unknown): Promise<unknown> => {

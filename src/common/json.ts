@@ -71,14 +71,14 @@ export function refuseUnkeepable(value: unknown): void {
 
 function parsed(text: string): unknown {
   if (text.trim() === '') throw new InvalidInput([{ pointer: '', detail: 'is empty; send JSON' }]);
-  if (isDeeper(text, DEPTH_AT_MOST)) throw refusal(tooDeep());
+  if (isDeeper(text, DEPTH_AT_MOST)) throw refusal(tooDeep(), text);
   try {
     return parse(text) as unknown;
   } catch (error) {
     // What it refuses may be JSON with a name that it won't have: that has a place.
     const value = jsonOf(text);
     if (value !== undefined) refuseUnkeepable(value);
-    throw refusal(error as Error);
+    throw refusal(error as Error, text);
   }
 }
 
@@ -93,18 +93,30 @@ async function parsedInTurns(
   try {
     return await parseInTurns(text, parsePiece);
   } catch (error) {
-    throw error instanceof SyntaxError ? refusal(error) : error;
+    throw error instanceof SyntaxError ? refusal(error, text) : error;
   }
 }
 
-const refusal = (error: Error): InvalidInput =>
-  new InvalidInput([
-    {
-      pointer: '',
-      detail:
-        error instanceof Excess ? error.message : `is no JSON: ${storable(error.message).slice(0, 200)}`,
-    },
-  ]);
+function refusal(error: Error, text: string): InvalidInput {
+  const detail =
+    error instanceof Excess
+      ? error.message
+      : `is no JSON: ${storable(withoutExcerpt(error.message, text)).slice(0, 200)}`;
+  return new InvalidInput([{ pointer: '', detail }]);
+}
+
+/** Pattern of V8's message about a character that fits nowhere, with an excerpt of the text around it. */
+const WITH_EXCERPT = /^(Unexpected token .+?), (\.{3})?"(.*)"(?:\.{3})? is not valid JSON$/s;
+/** Number of characters before the one that fits nowhere, in an excerpt that does not begin with the text. */
+const EXCERPT_BEFORE = 10;
+
+/** Returns V8's message with a place instead of the excerpt, which may be a part of a secret. */
+function withoutExcerpt(message: string, text: string): string {
+  const [, what, isCut, excerpt = ''] = WITH_EXCERPT.exec(message) ?? [];
+  if (what === undefined) return message;
+  const place = isCut ? `at position ${text.indexOf(excerpt) + EXCERPT_BEFORE}` : 'near its beginning';
+  return `${what} in JSON ${place}`;
+}
 
 /** Tells whether brackets are nested deeper than `limit`; skips strings and looks at nothing else. */
 function isDeeper(text: string, limit: number): boolean {
