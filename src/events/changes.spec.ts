@@ -291,7 +291,10 @@ test('what nobody is told takes no places from what is', async () => {
     id,
   ]);
   await decide(id, 'holding');
-  expect((await told(from)).map((one) => (one as { type: string }).type).sort()).toEqual(['definition', 'state']);
+  expect((await told(from)).map((one) => (one as { type: string }).type).sort()).toEqual([
+    'definition',
+    'state',
+  ]);
 });
 
 test('what another server wrote in what would be the future here is not told', async () => {

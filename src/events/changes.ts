@@ -111,12 +111,14 @@ const POSITION = `pg_current_snapshot()::text AS snapshot,
  *
  * @param told which rows are told: others may not take the places of these, as what is beyond `$3` is never read
  */
-const unseen = (table: string, told = 'true'): string =>
-  `((SELECT * FROM ${table} t WHERE written_by = ANY($2::xid8[]) AND ${told} LIMIT $3)
+const unseen = (table: string, told?: string): string => {
+  const only = told === undefined ? '' : ` AND ${told}`;
+  return `((SELECT * FROM ${table} t WHERE written_by = ANY($2::xid8[])${only} LIMIT $3)
     UNION ALL
     -- Of the future is what another server wrote, and was restored here.
-    (SELECT * FROM ${table} t WHERE written_by >= $1::xid8 AND written_by < pg_snapshot_xmax(pg_current_snapshot())
-       AND ${told} ORDER BY written_by LIMIT $3)) n`;
+    (SELECT * FROM ${table} t WHERE written_by >= $1::xid8 AND written_by < pg_snapshot_xmax(pg_current_snapshot())${only}
+     ORDER BY written_by LIMIT $3)) n`;
+};
 
 const FACTS = 'jsonb_build_object';
 const face = (labels: string): string => `jsonb_build_array(${FACTS}('labels', ${labels}))`;
