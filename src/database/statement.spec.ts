@@ -36,7 +36,11 @@ test('columns are said once: as names, as parameters and as values', async () =>
 
 test('a parameter goes by the name of its column', () => {
   const columns = { id: uuid(({ id }: Item) => id), size: integer(({ size }: Item) => size) };
-  new BatchStatement('spec_delete', columns, ({ all }) => `DELETE FROM things WHERE size = ANY(${all('size')})`);
+  new BatchStatement(
+    'spec_delete',
+    columns,
+    ({ all }) => `DELETE FROM things WHERE size = ANY(${all('size')})`,
+  );
   expect(allStatements().map(({ text }) => text)).toContain('DELETE FROM things WHERE size = ANY($2::int[])');
   expect(() => new BatchStatement('spec_wrong', columns, ({ all }) => all('length'))).toThrow(
     'spec_wrong has no column length',

@@ -157,26 +157,30 @@ describe('services of one agent', () => {
     for (let round = 0; round < ROUNDS; round++) expect(said(await readings(services))).toEqual(said(alone));
   }
 
-  it.each(SEEDS)('read the same together as each object alone, also of odd agents (SEED=%i)', async (seed) => {
-    const clock = new DatagramClock();
-    clock.start();
-    await fc.assert(
-      fc.asyncProperty(agents, async (some) => {
-        const asked: SnmpOidParams[][] = [];
-        for (const { behaviour, version, services } of some) {
-          const standIn = await startUdp((message, { port, address }, socket) => {
-            const reply = BEHAVIOURS[behaviour](getIn(message));
-            if (reply !== undefined) socket.send(reply, port, address);
-          });
-          standIns.push(standIn);
-          for (const objects of services)
-            asked.push(objects.map((object) => paramsOf(standIn.port, version, oidOf(object))));
-        }
-        await clock.during(expectSame(asked));
-      }),
-      { numRuns: 3, seed },
-    );
-  }, 90_000);
+  it.each(SEEDS)(
+    'read the same together as each object alone, also of odd agents (SEED=%i)',
+    async (seed) => {
+      const clock = new DatagramClock();
+      clock.start();
+      await fc.assert(
+        fc.asyncProperty(agents, async (some) => {
+          const asked: SnmpOidParams[][] = [];
+          for (const { behaviour, version, services } of some) {
+            const standIn = await startUdp((message, { port, address }, socket) => {
+              const reply = BEHAVIOURS[behaviour](getIn(message));
+              if (reply !== undefined) socket.send(reply, port, address);
+            });
+            standIns.push(standIn);
+            for (const objects of services)
+              asked.push(objects.map((object) => paramsOf(standIn.port, version, oidOf(object))));
+          }
+          await clock.during(expectSame(asked));
+        }),
+        { numRuns: 3, seed },
+      );
+    },
+    90_000,
+  );
 
   (hasSnmpd ? it : it.skip)(
     "read the same of Debian's snmpd together as each object alone",

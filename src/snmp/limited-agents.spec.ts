@@ -45,9 +45,7 @@ describe('an agent that', () => {
     const oids = Array.from({ length: objects }, (_, index) => `${BASE}.${index}.0`);
     const target = { host: '127.0.0.1', port, version: '2c', community: 'public' } as const;
     const { signal } = new AbortController();
-    const outcomes = await clock.during(
-      client.get(target, oids, { timeoutMs: TIMEOUT_MS, retries, signal }),
-    );
+    const outcomes = await clock.during(client.get(target, oids, { timeoutMs: TIMEOUT_MS, retries, signal }));
     return oids.map((oid) => outcomes.get(oid)!);
   }
 

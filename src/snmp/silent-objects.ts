@@ -43,6 +43,9 @@ export class SilentObjects {
   suspectsLast(oids: readonly string[]): readonly string[] {
     if (this.isEmpty) return oids;
     const own = new Set(oids);
-    return [...oids.filter((oid) => !this.met.has(oid)), ...[...this.met.keys()].filter((oid) => own.has(oid))];
+    return [
+      ...oids.filter((oid) => !this.met.has(oid)),
+      ...[...this.met.keys()].filter((oid) => own.has(oid)),
+    ];
   }
 }

@@ -16,7 +16,15 @@ import { isAfter, isBelow } from './oid-order';
 import { CommunityAgent } from './community-agent';
 import { CommunitySockets } from './community-sockets';
 import { ObjectList, SYS_UP_TIME } from './object-list';
-import { isAnswer, SnmpAgent, TurnMissed, type Agent, type Answer, type Sent, type SentAtOnce } from './snmp-agent';
+import {
+  isAnswer,
+  SnmpAgent,
+  TurnMissed,
+  type Agent,
+  type Answer,
+  type Sent,
+  type SentAtOnce,
+} from './snmp-agent';
 import { reasonOf, withHint } from './snmp-reason';
 import { QuestionSize } from './question-size';
 import { rowOf, type SnmpRow } from './snmp-row';
@@ -329,7 +337,8 @@ class Questions {
     const left = this.left();
     const answer = await answerOf(this.agent.get(list, left));
     // With little time left, silence says nothing of the object.
-    if (isUnanswered(answer) && left.timeoutMs > this.asked.tries.timeoutMs / 4) this.unanswered.push(list.oids[0]!);
+    if (isUnanswered(answer) && left.timeoutMs > this.asked.tries.timeoutMs / 4)
+      this.unanswered.push(list.oids[0]!);
     await this.settle(list, answer);
   }
 
