@@ -55,14 +55,19 @@ export async function measurePosts(work: Posts, runs: number, alerts = 0): Promi
     });
     const { token } = await program.post<{ token: string }>('/api/v1/sources', {
       name: 'sender',
-      format: 'native',
+      // It is where Prometheus sends to an Alertmanager.
+      format: 'alertmanager',
     });
     const after = (keys: number): number => (work.mode === 'uniq' ? keys : 0);
     postByWrk(program.url, token, { ...work, seconds: WARM_UP_SECONDS, after: after(OTHER_KEYS) });
     let posted = 0;
     const post = (run: number): string => {
       const line = postByWrk(program.url, token, { ...work, after: after(run * KEYS_A_RUN) });
-      posted += (figureIn(line, 'req') ?? NaN) * work.batch;
+      const requests = figureIn(line, 'req') ?? NaN;
+      const refused = figureIn(line, 'non2xx') ?? 0;
+      // To refuse costs little, and would be shown as fast.
+      if (refused > requests / 100) throw new Error(`${refused} of ${requests} posts were refused`);
+      posted += requests * work.batch;
       return line;
     };
     const measured: PostRun[] = [];
