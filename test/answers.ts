@@ -1,10 +1,8 @@
-/** Checks what the program answers against its own description (`GET /docs-json`), which each run reads once. */
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+/** What the program may answer, by its own description (`GET /docs-json`). */
 import Ajv2020, { type ValidateFunction } from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
 
-interface Description {
+export interface Description {
   paths: Record<string, Record<string, { responses: Record<string, { content?: Record<string, object> }> }>>;
 }
 
@@ -24,14 +22,18 @@ const escape = (part: string): string => part.replaceAll('~', '~0').replaceAll('
 export class Answers {
   private readonly ajv = addFormats(new Ajv2020({ strict: false, allErrors: true }));
   private readonly checks = new Map<string, ValidateFunction | undefined>();
-  private readonly templates: { template: string; segments: string[] }[];
+  /** Those of a method by the number of their segments. */
+  private readonly templates = new Map<string, { template: string; segments: string[] }[]>();
 
   constructor(private readonly description: Description) {
     this.ajv.addSchema(description, ID);
-    this.templates = Object.keys(description.paths).map((template) => ({
-      template,
-      segments: template.split('/'),
-    }));
+    for (const [template, methods] of Object.entries(description.paths)) {
+      const segments = template.split('/');
+      for (const method of Object.keys(methods)) {
+        const key = `${method} ${segments.length}`;
+        this.templates.set(key, [...(this.templates.get(key) ?? []), { template, segments }]);
+      }
+    }
   }
 
   /** Returns what is wrong with an answer in words; undefined where it is as described. */
@@ -61,11 +63,11 @@ export class Answers {
   private templateOf(pathname: string, method: string): string | undefined {
     const parts = pathname.split('/');
     const variables = (segments: readonly string[]) => segments.filter((one) => one.startsWith('{')).length;
-    return this.templates
-      .filter(({ template, segments }) => segments.length === parts.length && method in this.description.paths[template]! &&
-        segments.every((one, index) => (one.startsWith('{') ? parts[index] !== '' : one === parts[index])))
-      .sort((one, other) => variables(one.segments) - variables(other.segments))[0]?.template;
-  } // prettier-ignore
+    const fitting = (this.templates.get(`${method} ${parts.length}`) ?? []).filter(({ segments }) =>
+      segments.every((one, index) => (one.startsWith('{') ? parts[index] !== '' : one === parts[index])),
+    );
+    return fitting.sort((one, other) => variables(one.segments) - variables(other.segments))[0]?.template;
+  }
 
   private checkFor(
     template: string,
@@ -83,30 +85,4 @@ export class Answers {
       .join('/');
     return this.ajv.compile({ $ref: `${ID}#/${pointer}` });
   }
-}
-
-let known: Promise<Answers | undefined> | undefined;
-
-/** Throws where an answer is not as the API's description says. @param url of the process that answered */
-export async function checkAnswer(url: string, token: string, answered: Answered): Promise<void> {
-  if (answered.path.startsWith('/docs')) return;
-  known ??= read(url, token).catch(() => undefined);
-  const answers = await known;
-  // A process without the role api has no description: the next one is asked.
-  if (answers === undefined) return void (known = undefined);
-  const problem = answers.problem(answered);
-  if (problem !== undefined) throw new Error(problem);
-}
-
-/** Reads the description that another spec of this run has kept, or asks for it. */
-async function read(url: string, token: string): Promise<Answers | undefined> {
-  const kept = join(process.env.TEST_FOLDER!, 'api-description.json');
-  if (!existsSync(kept)) {
-    const answer = await fetch(`${url}/docs-json`, { headers: { Authorization: `Bearer ${token}` } });
-    if (!answer.ok) return undefined;
-    const own = `${kept}.${process.pid}`;
-    writeFileSync(own, await answer.text());
-    renameSync(own, kept);
-  }
-  return new Answers(JSON.parse(readFileSync(kept, 'utf8')) as Description);
 }

@@ -5,6 +5,8 @@ const PATIENCE = 3;
 /** Characters of a spec's output that are kept, the last of them. */
 const KEPT = 100_000;
 const FAILURES = ['test_fn_failure', 'hook_failure', 'error'];
+/** What takes long to make and is the same for every spec: kept from one file to the next that this worker runs. */
+const kept = new Map();
 
 /**
  * Gives tests and hooks more time, one that hangs is ended all the same; and shows what a spec writes only if it fails,
@@ -13,6 +15,7 @@ const FAILURES = ['test_fn_failure', 'hook_failure', 'error'];
 module.exports = class extends TestEnvironment {
   async setup() {
     await super.setup();
+    this.global.keptByWorker = kept;
     if (process.send !== undefined) this.output = holdOutput();
   }
 
