@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'pg';
-import { checkAnswer } from './answers';
+import { checkAnswer } from './check-answer';
 import { testPort } from './ports';
 import { createMigratedDatabase, createTestDatabase, testRedisUrl } from './databases';
 
@@ -326,6 +326,10 @@ export class World {
 
 /** Specs share the machine: a claim is waited for so many times longer than it takes where nothing else runs. */
 const PATIENCE = 3;
+/** How soon a claim is looked at again: at first, and at last. */
+const LOOK_MS = [50, 200] as const;
+/** Share of the time that was waited by now, after which it is looked at again: most looks are requests, which cost. */
+const LOOK_SHARE = 0.05;
 
 /**
  * Waits for a claim to become true. Answers what it answered. What must be quick is measured beside it.
@@ -339,13 +343,13 @@ export async function until<T>(
   what = String(claim),
 ): Promise<T> {
   const patienceMs = PATIENCE * timeoutMs;
-  const end = performance.now() + patienceMs;
+  const begin = performance.now();
   for (;;) {
     const answer = await claim();
     if (answer !== undefined && answer !== false) return answer;
-    if (performance.now() > end)
-      throw new Error(`after ${patienceMs / 1000} s this is still not so: ${what}`);
-    await sleep(50);
+    const waitedMs = performance.now() - begin;
+    if (waitedMs > patienceMs) throw new Error(`after ${patienceMs / 1000} s this is still not so: ${what}`);
+    await sleep(Math.min(Math.max(LOOK_SHARE * waitedMs, LOOK_MS[0]), LOOK_MS[1]));
   }
 }
 

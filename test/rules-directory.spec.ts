@@ -3,7 +3,16 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { ADMIN_TOKEN, secret, until, World, type Api, type Json, type MonscaleProcess } from './program';
+import {
+  ADMIN_TOKEN,
+  quickStart,
+  secret,
+  until,
+  World,
+  type Api,
+  type Json,
+  type MonscaleProcess,
+} from './program';
 
 jest.setTimeout(180_000);
 
@@ -296,7 +305,12 @@ describe('monscale apply', () => {
   });
 
   const cli = async (...args: string[]): Promise<{ code: number; output: string }> => {
-    const env = { PATH: process.env.PATH, MONSCALE_URL: program.url, MONSCALE_TOKEN: ADMIN_TOKEN };
+    const env = {
+      PATH: process.env.PATH,
+      NODE_OPTIONS: quickStart(),
+      MONSCALE_URL: program.url,
+      MONSCALE_TOKEN: ADMIN_TOKEN,
+    };
     try {
       const { stdout, stderr } = await promisify(execFile)(process.execPath, [CLI, ...args], { env });
       return { code: 0, output: stdout + stderr };
