@@ -452,7 +452,17 @@ describe('the kill switch in the API', () => {
 
     expect((await api.get('/kill-switch')).body).toEqual({ on: false });
     const turned = await api.put('/kill-switch', { on: true, reason: 'a bad night' });
-    expect(turned.body).toMatchObject({ on: true, by: 'api', reason: 'a bad night' });
+    expect(turned.body).toMatchObject({ on: true, by: 'the administrator', reason: 'a bad night' });
+    expect(Math.abs(Date.parse(turned.body.at) - Date.now())).toBeLessThan(60_000);
+    const { token } = await api.create('/tokens', { name: 'night watch', role: 'operator' });
+    await api.as(token).put('/kill-switch', { on: true, reason: 'a worse night' });
+    const shown = (await api.get('/kill-switch')).body;
+    expect(shown).toMatchObject({
+      on: true,
+      by: 'token night watch of the administrator',
+      reason: 'a worse night',
+    });
+    expect(Date.parse(shown.at)).toBeGreaterThan(Date.parse(turned.body.at));
     expect((await api.post(`/executions/${waiting.id}/approve`)).status).toBe(409);
 
     await story.fire('down');

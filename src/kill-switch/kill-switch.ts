@@ -2,22 +2,37 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, type Clock } from '../common/clock';
 import { differences } from '../common/differences';
 import { Conflict } from '../common/errors';
+import { leastIdAt } from '../common/ids';
 import { CONFIG, type Config } from '../config/config';
 import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
-import { flag, moment, object, oneOf, shape, text } from '../common/shapes';
+import { flag, moment, object, shape, text } from '../common/shapes';
 
 export interface ShownKillSwitch {
   on: boolean;
-  /** Setter that holds it on: the environment of the process that answers, or a person by the API. */
-  by?: 'environment' | 'api';
+  /** Who holds it on: `environment` of the process that answers, or whoever turned it on, as the audit names them. */
+  by?: string;
   reason?: string;
+  /** When it was last turned on or off. */
+  at?: string;
+  /** The same, by its earlier name. */
   changedAt?: string;
 }
 
+interface Row {
+  is_on: boolean;
+  reason: string;
+  changed_at: Date | null;
+}
+
+/** Most that the clock of a process, by which entries of the audit are found, is off; milliseconds. */
+const CLOCKS_APART_MS = 300_000;
+/** What is said of somebody whom the audit does not know any more. */
+const SOMEBODY = 'api';
+
 export const KILL_SWITCH = shape(
   'KillSwitch',
-  object({ on: flag }, { by: oneOf(['environment', 'api']), reason: text, changedAt: moment }),
+  object({ on: flag }, { by: text, reason: text, at: moment, changedAt: moment }),
 );
 
 /**
@@ -33,21 +48,35 @@ export class KillSwitch {
   ) {}
 
   async isOn(): Promise<boolean> {
-    return (await this.show()).on;
+    return this.config.killSwitch || (await this.row()).is_on;
   }
 
   async show(): Promise<ShownKillSwitch> {
-    const [row] = await this.database.rows<{ is_on: boolean; reason: string; changed_at: Date | null }>(
-      'SELECT is_on, reason, changed_at FROM kill_switch',
-    );
-    const { is_on, reason, changed_at } = row!;
-    const by = this.config.killSwitch ? 'environment' : is_on ? 'api' : undefined;
+    const { is_on, reason, changed_at } = await this.row();
+    const by = this.config.killSwitch ? 'environment' : is_on ? await this.changedBy(changed_at) : undefined;
+    const at = changed_at?.toISOString();
     return {
       on: by !== undefined,
       ...(by === undefined ? {} : { by }),
       ...(reason === '' ? {} : { reason }),
-      ...(changed_at === null ? {} : { changedAt: changed_at.toISOString() }),
+      ...(at === undefined ? {} : { at, changedAt: at }),
     };
+  }
+
+  private async row(): Promise<Row> {
+    const [row] = await this.database.rows<Row>('SELECT is_on, reason, changed_at FROM kill_switch');
+    return row!;
+  }
+
+  /** Returns who changed it last, at that moment. */
+  private async changedBy(at: Date | null): Promise<string> {
+    if (at === null) return SOMEBODY;
+    const [entry] = await this.database.rows<{ actor: string }>(
+      `SELECT actor FROM audit
+       WHERE object_type = 'kill_switch' AND outcome = 'succeeded' AND id >= $1 AND id < $2 ORDER BY id DESC LIMIT 1`,
+      [-CLOCKS_APART_MS, CLOCKS_APART_MS].map((apart) => leastIdAt(new Date(at.getTime() + apart))),
+    );
+    return entry?.actor ?? SOMEBODY;
   }
 
   /**

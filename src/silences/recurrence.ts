@@ -2,8 +2,8 @@ import { DAY_MS } from './local-time';
 
 /**
  * Recurrence rule of RFC 5545, the part of it that names days and times of day: FREQ from DAILY to YEARLY with
- * INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR and BYMINUTE. All times here are local ones, as if
- * they were UTC: whether they exist is for `schedule.ts`. Pure.
+ * INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE, BYSECOND and BYSETPOS. All times here are
+ * local ones, as if they were UTC: whether they exist is for `schedule.ts`. Pure.
  */
 export interface Recurrence {
   readonly freq: 'DAILY' | 'WEEKLY' | 'MONTHLY' | 'YEARLY';
@@ -18,6 +18,9 @@ export interface Recurrence {
   readonly byMonth: readonly number[];
   readonly byHour: readonly number[];
   readonly byMinute: readonly number[];
+  readonly bySecond: readonly number[];
+  /** Which of the occurrences of a day, week, month or year count, from its end where below 0; empty for all. */
+  readonly bySetPos: readonly number[];
 }
 
 /** Day of the week, 0 for Sunday; with `nth`, that one in its month or year, from the end where it is below 0. */
@@ -28,7 +31,7 @@ interface WeekDay {
 
 const DAYS = ['SU', 'MO', 'TU', 'WE', 'TH', 'FR', 'SA'];
 const FREQUENCIES = ['DAILY', 'WEEKLY', 'MONTHLY', 'YEARLY'] as const;
-const PARTS = ['FREQ', 'INTERVAL', 'COUNT', 'UNTIL', 'WKST', 'BYDAY', 'BYMONTHDAY', 'BYMONTH', 'BYHOUR', 'BYMINUTE']; // prettier-ignore
+const PARTS = ['FREQ', 'INTERVAL', 'COUNT', 'UNTIL', 'WKST', 'BYDAY', 'BYMONTHDAY', 'BYMONTH', 'BYHOUR', 'BYMINUTE', 'BYSECOND', 'BYSETPOS']; // prettier-ignore
 
 /** Largest COUNT: occurrences up to the last are counted one by one. */
 export const COUNT_AT_MOST = 1_000;
@@ -70,8 +73,15 @@ export function parseRecurrence(text: string): Recurrence {
   const weekStart = DAYS.indexOf(parts.get('WKST') ?? 'MO');
   if (weekStart < 0) throw new RecurrenceError(`has a WKST that is none of ${DAYS.join(', ')}`);
   const [byHour, byMinute] = [numbers('BYHOUR', 0, 23), numbers('BYMINUTE', 0, 59)];
-  if (Math.max(1, byHour.length) * Math.max(1, byMinute.length) > TIMES_AT_MOST)
-    throw new RecurrenceError(`has more than ${TIMES_AT_MOST} times a day by BYHOUR and BYMINUTE`);
+  const bySecond = numbers('BYSECOND', 0, 59);
+  if (
+    [byHour, byMinute, bySecond].reduce((times, { length }) => times * Math.max(1, length), 1) > TIMES_AT_MOST
+  )
+    throw new RecurrenceError(`has more than ${TIMES_AT_MOST} times a day by BYHOUR, BYMINUTE and BYSECOND`);
+  const bySetPos = numbers('BYSETPOS', -366, 366);
+  if (bySetPos.includes(0)) throw new RecurrenceError('has BYSETPOS=0; the first is 1, and the last -1');
+  if (bySetPos.length > 0 && [...parts.keys()].every((name) => !/^BY(?!SETPOS)/.test(name)))
+    throw new RecurrenceError('has BYSETPOS, which needs another part that begins with BY');
   return {
     freq,
     interval: one('INTERVAL', 1_000) ?? 1,
@@ -83,6 +93,8 @@ export function parseRecurrence(text: string): Recurrence {
     byMonth: numbers('BYMONTH', 1, 12),
     byHour,
     byMinute,
+    bySecond,
+    bySetPos,
   };
 }
 
@@ -175,6 +187,8 @@ export class Occurrences {
   private readonly first: Day;
   /** Times of day, milliseconds, rising. */
   private readonly times: readonly number[];
+  /** Period that was asked of last, with what BYSETPOS chooses of it. */
+  private period?: { first: number; chosen: ReadonlySet<number> };
 
   /** @param start local time at which the rule begins; it says what the rule leaves open */
   constructor(
@@ -193,8 +207,38 @@ export class Occurrences {
 
   /** Returns the same, as if the rule had always been there. */
   always(day: number): readonly number[] {
-    if (!this.isDay(dayOf(day))) return NONE;
-    return this.times.map((time) => day * DAY_MS + time);
+    const known = dayOf(day);
+    if (!this.isDay(known)) return NONE;
+    const all = this.times.map((time) => day * DAY_MS + time);
+    return this.rule.bySetPos.length === 0 ? all : all.filter((at) => this.chosen(known).has(at));
+  }
+
+  /** Returns the occurrences that BYSETPOS chooses of the day, week, month or year that a day is in. */
+  private chosen(day: Day): ReadonlySet<number> {
+    const [first, last] = this.periodOf(day);
+    if (this.period?.first === first) return this.period.chosen;
+    const all: number[] = [];
+    for (let number = first; number <= last; number++)
+      if (this.isDay(dayOf(number))) all.push(...this.times.map((time) => number * DAY_MS + time));
+    const chosen = new Set(this.rule.bySetPos.flatMap((one) => all.at(one > 0 ? one - 1 : one) ?? []));
+    this.period = { first, chosen };
+    return chosen;
+  }
+
+  /** Returns the first and the last day of the period of its frequency that a day is in. */
+  private periodOf({ number, year, ofMonth, ofWeek, daysInMonth }: Day): [first: number, last: number] {
+    switch (this.rule.freq) {
+      case 'DAILY':
+        return [number, number];
+      case 'WEEKLY': {
+        const first = number - ((ofWeek - this.rule.weekStart + 7) % 7);
+        return [first, first + 6];
+      }
+      case 'MONTHLY':
+        return [number - ofMonth + 1, number - ofMonth + daysInMonth];
+      case 'YEARLY':
+        return [Date.UTC(year, 0, 1) / DAY_MS, Date.UTC(year, 11, 31) / DAY_MS];
+    }
   }
 
   private isDay(day: Day): boolean {
@@ -245,12 +289,19 @@ export class Occurrences {
   }
 }
 
-/** Returns times of day. Where a minute is given the second is 0; what is not given is as at the beginning. */
-function timesOf({ byHour, byMinute }: Recurrence, ofDay: number): number[] {
-  if (byHour.length === 0 && byMinute.length === 0) return [ofDay];
+/**
+ * Returns times of day, rising. What is not given is as at the beginning; where a minute is given and no second, that
+ * is 0.
+ */
+function timesOf({ byHour, byMinute, bySecond }: Recurrence, ofDay: number): number[] {
+  if (byHour.length === 0 && byMinute.length === 0 && bySecond.length === 0) return [ofDay];
   const hours = byHour.length > 0 ? byHour : [Math.floor(ofDay / HOUR_MS)];
-  const within = byMinute.length > 0 ? byMinute.map((minute) => minute * MINUTE_MS) : [ofDay % HOUR_MS];
-  return hours.flatMap((hour) => within.map((ms) => hour * HOUR_MS + ms));
+  const minutes = byMinute.length > 0 ? byMinute : [Math.floor((ofDay % HOUR_MS) / MINUTE_MS)];
+  const given = bySecond.map((second) => second * 1000);
+  const seconds = given.length > 0 ? given : [byMinute.length > 0 ? 0 : ofDay % MINUTE_MS];
+  return hours.flatMap((hour) =>
+    minutes.flatMap((minute) => seconds.map((ms) => hour * HOUR_MS + minute * MINUTE_MS + ms)),
+  );
 }
 
 const HOUR_MS = 3_600_000;

@@ -75,10 +75,50 @@ describe('windows', () => {
     ['FREQ=DAILY;UNTIL=20260102T100000Z', ['2026-01-01T10:00', '2026-01-02T10:00']],
     ['FREQ=DAILY;UNTIL=20260102T095959', ['2026-01-01T10:00']],
     ['FREQ=DAILY;BYHOUR=9,17;BYMINUTE=0', ['2026-01-01T17:00', '2026-01-02T09:00', '2026-01-02T17:00']],
+    [
+      'FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1',
+      ['2026-01-30T10:00', '2026-02-27T10:00', '2026-03-31T10:00'],
+    ],
+    [
+      'FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1,-1',
+      ['2026-01-01T10:00', '2026-01-30T10:00', '2026-02-02T10:00'],
+    ],
+    ['FREQ=YEARLY;BYDAY=SU;BYSETPOS=2,-2', ['2026-01-11T10:00', '2026-12-20T10:00', '2027-01-10T10:00']],
+    [
+      'FREQ=WEEKLY;BYDAY=MO,WE,FR;BYSETPOS=2;WKST=SU',
+      ['2026-01-07T10:00', '2026-01-14T10:00', '2026-01-21T10:00'],
+    ],
+    [
+      'FREQ=DAILY;BYHOUR=3,9,17;BYMINUTE=0,30;BYSETPOS=-1',
+      ['2026-01-01T17:30', '2026-01-02T17:30', '2026-01-03T17:30'],
+    ],
+    [
+      'FREQ=MONTHLY;INTERVAL=2;BYDAY=SA,SU;BYSETPOS=3',
+      ['2026-01-10T10:00', '2026-03-08T10:00', '2026-05-09T10:00'],
+    ],
+    [
+      'FREQ=DAILY;BYHOUR=2;BYMINUTE=30;BYSECOND=0',
+      ['2026-01-02T02:30', '2026-01-03T02:30', '2026-01-04T02:30'],
+    ],
+    [
+      'FREQ=YEARLY;BYMONTH=1,3;BYDAY=MO;BYSETPOS=-1',
+      ['2026-03-30T10:00', '2027-03-29T10:00', '2028-03-27T10:00'],
+    ],
     ['FREQ=DAILY;BYMONTH=12', ['2026-12-01T10:00', '2026-12-02T10:00', '2026-12-03T10:00']],
   ])('%s', (rrule, expected) => {
     expect(starts('2026-01-01T10:00Z', '2035-12-31T00:00Z', { rrule }, 3)).toEqual(expected);
   });
+
+  test('a second that is given counts, and stands beside what is as at the beginning', () => {
+    const from = at('2026-01-01T10:17:42.123Z');
+    const first = (rrule: string) =>
+      windowsOf({ from, until: from + 9 * DAY }, { rrule, timeZone: 'UTC', durationSeconds: 60 })
+        .next(from, 2)
+        .map((one) => new Date(one.from).toISOString().slice(8, 23));
+    expect(first('FREQ=DAILY;BYSECOND=5')).toEqual(['02T10:17:05.000', '03T10:17:05.000']);
+    expect(first('FREQ=DAILY;BYHOUR=11;BYMINUTE=3;BYSECOND=50,7')).toEqual(['01T11:03:07.000', '01T11:03:50.000']);
+    expect(first('FREQ=DAILY;BYHOUR=11')).toEqual(['01T11:17:42.123', '02T11:17:42.123']);
+  }); // prettier-ignore
 
   test('a beginning that is not whole minutes begins with itself', () => {
     const from = at('2026-01-01T10:17:42.123Z');
@@ -120,8 +160,11 @@ describe('what is no rule says what would be right', () => {
     ['FREQ=HOURLY', 'BYHOUR and BYMINUTE'],
     ['', 'no NAME=VALUE'],
     ['INTERVAL=2', 'must have FREQ'],
-    ['FREQ=DAILY;BYSETPOS=1', 'BYSETPOS, which is not supported'],
-    ['FREQ=DAILY;BYSECOND=1', 'not supported'],
+    ['FREQ=DAILY;BYSETPOS=1', 'BYSETPOS, which needs another part'],
+    ['FREQ=DAILY;BYHOUR=1;BYSETPOS=0', 'BYSETPOS=0'],
+    ['FREQ=DAILY;BYSECOND=60', 'BYSECOND=60'],
+    ['FREQ=DAILY;BYHOUR=1,2;BYMINUTE=1,2,3,4,5;BYSECOND=0,10,20,30,40', 'more than 48 times'],
+    ['FREQ=YEARLY;BYWEEKNO=1', 'BYWEEKNO, which is not supported'],
     ['FREQ=DAILY;FREQ=WEEKLY', 'FREQ twice'],
     ['FREQ=DAILY;COUNT=1000000', 'from 1 to 1000'],
     ['FREQ=DAILY;COUNT=1;UNTIL=20260101', 'both COUNT and UNTIL'],

@@ -24,7 +24,7 @@ export class MatchDto {
 export class ScheduleDto {
   @Text({
     description:
-      'Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE',
+      'Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE, BYSECOND, BYSETPOS',
     example: 'FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30',
     maxLength: 1_000,
     check: ruleProblem,
