@@ -107,6 +107,9 @@ test.each([
   [{ MONSCALE_TRUSTED_PROXIES: 'fd00::/129' }, /"fd00::\/129" is neither/],
   [{ MONSCALE_PUBLIC_URL: 'monscale.example' }, /MONSCALE_PUBLIC_URL: must be a URL that starts with https:/],
   [{ MONSCALE_PUBLIC_URL: 'https://' }, /MONSCALE_PUBLIC_URL: must be a URL such as/],
+  [{ MONSCALE_PUBLIC_URL: 'https://u:p@h/x' }, /MONSCALE_PUBLIC_URL: .*without a user, a query or a fragment$/],
+  [{ MONSCALE_PUBLIC_URL: 'https://h/x?y=1' }, /MONSCALE_PUBLIC_URL: .*without a user, a query or a fragment$/],
+  [{ MONSCALE_PUBLIC_URL: 'https://h/x#' }, /MONSCALE_PUBLIC_URL: .*without a user, a query or a fragment$/],
 ])('%j is refused: something would be open that was to be closed', (env, message) => {
   expect(mistakesOf(env as NodeJS.ProcessEnv)).toEqual([expect.stringMatching(message)]);
 }); // prettier-ignore

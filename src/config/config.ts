@@ -153,7 +153,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       maxBytes: from.whole('MONSCALE_SPOOL_MB', 256, 1, 1_000_000) * 2 ** 20,
     },
     adminToken: from.token('MONSCALE_ADMIN_TOKEN'),
-    publicUrl: from.webUrl('MONSCALE_PUBLIC_URL', 'https://monscale.example'),
+    publicUrl: from.baseUrl('MONSCALE_PUBLIC_URL', 'https://monscale.example'),
     oidc: oidcOf(from),
     docs: from.choice('MONSCALE_DOCS', ['open', 'token', 'off'], 'open'),
     metricsToken: from.token('MONSCALE_METRICS_TOKEN'),

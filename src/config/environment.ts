@@ -84,6 +84,16 @@ export class Environment {
     return given;
   }
 
+  /** Returns a URL of the web below which there are paths of ours: nothing stands behind its own path. */
+  baseUrl(name: VariableName, example: string): string | undefined {
+    const given = this.webUrl(name, example);
+    if (given === undefined || !URL.canParse(given)) return given;
+    const { username, password } = new URL(given);
+    if (username !== '' || password !== '' || /[?#]/.test(given))
+      this.refuse(name, `must be a URL such as ${example}, without a user, a query or a fragment`);
+    return given;
+  }
+
   /** Returns addresses and networks in CIDR notation, separated by commas. */
   networks(name: VariableName): readonly string[] {
     const given = (this.text(name) ?? '').split(',').map((one) => one.trim());

@@ -1,6 +1,6 @@
 /** The data folder: its canonical path, and whether it is a copy. */
-import { chmodSync, mkdirSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { numberIn } from './server-process';
 
 /**
@@ -9,10 +9,22 @@ import { numberIn } from './server-process';
  * @returns its canonical path
  */
 export function privateFolder(path: string): string {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  makeFolder(resolve(path));
   // A folder that is there already may be a mounted one and another user's; the secrets in it are 0600 each.
   if (statSync(path).uid === process.getuid?.()) chmodSync(path, 0o700);
   return realpathSync(path);
+}
+
+/** Makes a folder and those it is in. Node's own way of that never ends where nothing can be made, as below /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another process was faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 /**
