@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ADMIN_TOKEN, quickStart, secret, SECRET_KEY, until, World, type MonscaleProcess } from './program';
@@ -113,7 +113,7 @@ describe('the command line', () => {
     await program.api.put('/kill-switch', { on: true, reason: 'a test' });
     const busy = await run(['status']);
     expect(busy.code).toBe(2);
-    expect(busy.out).toContain('everything is stopped by api: a test');
+    expect(busy.out).toContain('everything is stopped by the administrator: a test');
     expect(busy.out).toMatch(/asks: alarm \(\w+\) since /);
     expect(busy.out).toContain('1 to approve or reject (speak for asks)');
     await program.api.put('/kill-switch', { on: false, reason: '' });
@@ -156,6 +156,14 @@ describe('the command line', () => {
       expect(err).not.toMatch(/^ +at |TypeError|Error:/m);
     }
   });
+
+  it('what can not be read is named, and no database is made to say that there is none', async () => {
+    const rotated = await run(['rotate-key'], { MONSCALE_DATA_DIR: join(folder, 'absent') });
+    expect(rotated).toMatchObject({ code: 1, err: expect.stringMatching(/^monscale: there is no database in .*absent: set DATABASE_URL/) });
+    expect(existsSync(join(folder, 'absent'))).toBe(false);
+    for (const command of ['apply', 'plan'])
+      expect(await run([command, folder])).toMatchObject({ code: 1, err: `monscale: ${folder} is a folder, not a file\n` });
+  }); // prettier-ignore
 
   it('its token comes from a file, from the environment, or from the data folder, and stands on no command line', async () => {
     const url = { MONSCALE_URL: program.url };

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Client } from 'pg';
 import { readConfig, secretKeysOf, type Config } from '../config/config';
@@ -73,6 +73,10 @@ async function embedded(folder: string): Promise<Reached> {
   try {
     return await given(readFileSync(join(folder, 'database-url'), 'utf8').trim());
   } catch {
+    if (!existsSync(join(folder, 'postgres')))
+      throw new Error(
+        `there is no database in ${folder}: set DATABASE_URL, or MONSCALE_DATA_DIR to the data folder of npm start`,
+      );
     const servers = await startEmbeddedServers(folder, (line) => console.error(line));
     return { client: await connected(servers.databaseUrl), stop: () => servers.stop() };
   }
