@@ -52,6 +52,15 @@ test('every list says how many there are, and names a filter that it does not ha
   }
 });
 
+test('the list of MIBs has no filter, and says so', async () => {
+  expect((await api.get('/mibs')).body.total).toBeGreaterThan(0);
+  const wrong = await api.get('/mibs?name=IF-MIB');
+  expect([wrong.status, wrong.body.errors]).toEqual([
+    400,
+    [{ pointer: '/name', detail: 'is not a known field' }],
+  ]);
+});
+
 test.each([
   ['infrastructures?label=team%3Dweb&search=WEST&sort=-name', ['pool, west']],
   ['infrastructures?nodes=static_count', []],

@@ -1,9 +1,10 @@
-import { Controller, Delete, Get, HttpCode, Param, Post, Req } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
 import { NeedsWhole } from '../auth/access';
 import { RouteConfig } from '../common/route-config';
 import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { RAW_BODY } from '../api/raw-body';
+import { checked } from '../common/check';
 import { PayloadTooLarge } from '../common/errors';
 import { Mibs, type KnownMib } from './mibs';
 import { Answers, AnswersNothing, flag, list, moment, object, shape, text, whole } from '../common/shapes';
@@ -18,6 +19,9 @@ const MIB = shape(
   ),
 );
 
+/** The list of MIB modules is whole, and has no filter. */
+class MibsQuery {}
+
 /** HTTP API of the MIB modules, which give names to the OIDs of notifications. */
 @ApiTags('mibs')
 @ApiBearerAuth()
@@ -29,7 +33,8 @@ export class MibsController {
   @NeedsWhole('viewer')
   @ApiOperation({ summary: 'MIB modules, those that are built in first' })
   @Answers(object({ items: list(MIB), total: whole }))
-  async list(): Promise<{ items: KnownMib[]; total: number }> {
+  async list(@Query() query: object): Promise<{ items: KnownMib[]; total: number }> {
+    checked(MibsQuery, query);
     const items = await this.mibs.list();
     return { items, total: items.length };
   }
