@@ -115,7 +115,7 @@ function Row({ alert }: { alert: Alert }) {
       <td>
         {executions.length === 0 ? 'nothing' : null}
         {executions.map((id, index) => (
-          <div key={id}>
+          <div key={id} className="target">
             <AppLink to={executionPath(id)}>Execution {index + 1}</AppLink>
           </div>
         ))}
