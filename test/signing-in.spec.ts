@@ -482,6 +482,13 @@ describe('two processes of one program', () => {
       },
     );
 
+    test('of a name are those of the name however its letters are composed', async () => {
+      await user('zo\u00eb');
+      expect((await signIn(browser(), 'zoe\u0308', PASSWORD, one)).status).toBe(200);
+      const name = (number: number) => (number % 2 ? 'no\u00ebl' : 'noe\u0308l');
+      expect(outcome(await guesses(8, name))).toEqual([...Array(5).fill(401), ...Array(3).fill(429)]);
+    });
+
     test('of an address, twenty with whatever names; an IPv6 address counts as its network', async () => {
       await user('jan');
       let number = 0;

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Forbidden } from '../common/errors';
 import { isId, newId } from '../common/ids';
 import { storable } from '../common/json';
-import { NAME } from '../common/names';
+import { composed, NAME, UNSEEN } from '../common/names';
 import { CONFIG, type Config } from '../config/config';
 import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
@@ -93,7 +93,8 @@ interface UserRow {
 /** Returns a name as users have it, made of what a provider calls somebody. */
 function nameOf(names: readonly string[]): string {
   for (const name of names) {
-    const fit = storable(name)
+    const fit = composed(storable(name))
+      .replace(UNSEEN, '')
       .replace(/[\p{Cc}/]+/gu, '-')
       .slice(0, NAME_CHARACTERS)
       .trim();

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { clientAddress } from '../auth/client-address';
+import { composed } from '../common/names';
 import { TooManyRequests, Unauthorized, Unavailable } from '../common/errors';
 import { Audit, type AuditEntry } from '../database/audit';
 import { Database } from '../database/database';
@@ -75,13 +76,15 @@ export class PasswordCheck {
     failure: Failure,
     use: (user: KnownUser) => Promise<T | undefined>,
   ): Promise<T> {
-    const keys = this.limits.keysOf(name, clientAddress(request.raw));
+    const composedName = composed(name);
+    const keys = this.limits.keysOf(composedName, clientAddress(request.raw));
     // What is refused in masses is refused before PostgreSQL is asked.
     assertRoom();
     await this.limits.check(keys);
     const [user] = await this.database.rows<UserRow>(
-      'SELECT id, password_hash, disabled FROM users WHERE name = $1',
-      [name],
+      'SELECT id, password_hash, disabled FROM users WHERE name = $1 OR name = $2 ORDER BY name = $1 DESC LIMIT 1',
+      // Names from before they were composed stay as they are.
+      [composedName, name],
     );
     const stored = user?.password_hash ?? undefined;
     let isHeld = false;

@@ -23,7 +23,7 @@ import { NotFound } from '../common/errors';
 import { Any, Text } from '../common/fields';
 import { isId } from '../common/ids';
 import { storable } from '../common/json';
-import { NAME } from '../common/names';
+import { composed, NAME_OF_PERSON } from '../common/names';
 import { CONFIG, type Config } from '../config/config';
 import { FirstRun } from './first-run';
 import { Oidc } from './oidc';
@@ -59,7 +59,7 @@ class SetupDto {
   @Text({ description: 'Token of the setup URL', minLength: 1, maxLength: 200 })
   token: string;
 
-  @Text({ description: 'Name of the first user', ...NAME })
+  @Text({ description: 'Name of the first user', ...NAME_OF_PERSON })
   username: string;
 
   @Any({ description: 'Password' }, { type: 'string', format: 'password', writeOnly: true }, passwordProblem)
@@ -180,7 +180,7 @@ export class SessionController {
   ): Promise<Shown> {
     refuseKnownOtherSites(request.raw, this.config.publicUrl);
     const { token, username, password } = checked(SetupDto, body);
-    const { userId, cookie } = await this.firstRun.setUp(token, username, password, request);
+    const { userId, cookie } = await this.firstRun.setUp(token, composed(username), password, request);
     void reply.header('Set-Cookie', cookie);
     return this.whoami.ofUser(userId);
   }

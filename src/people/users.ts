@@ -8,7 +8,7 @@ import { checked } from '../common/check';
 import { InvalidInput, type FieldError } from '../common/errors';
 import { Any, Flag, Text, TextList } from '../common/fields';
 import { isObject } from '../common/json';
-import { NAME } from '../common/names';
+import { composed, NAME_OF_PERSON } from '../common/names';
 import { Secrets } from '../common/secrets';
 import { Database } from '../database/database';
 import { DefinitionStore, type Columns } from '../database/definitions';
@@ -36,7 +36,7 @@ export function passwordProblem(value: unknown): string | undefined {
 
 /** A person who signs in. */
 export class UserDto {
-  @Text({ description: 'Unique name, by which to sign in', ...NAME })
+  @Text({ description: 'Unique name, by which to sign in', ...NAME_OF_PERSON })
   name: string;
 
   @Text({ description: 'Name for people', optional: true, maxLength: 200 })
@@ -136,6 +136,7 @@ export class Users extends StoredDefinitions<UserRow> {
       throw new InvalidInput([{ pointer: '/password', detail: 'is required' }]);
     return {
       ...dto,
+      name: composed(dto.name),
       groups: [...new Set(dto.groups)],
       displayName: displayName ?? '',
       email: email ?? null,
