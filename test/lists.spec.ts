@@ -162,6 +162,29 @@ test('many are changed at once: what fails is named, the others are done, and ea
   expect((await api.get('/audit?action=delete')).body).toMatchObject({ total: 6 });
 }); // prettier-ignore
 
+test('trying a change of many is refused what the change is refused, and changes nothing', async () => {
+  const on = (service: string) => ({ dependsOn: [{ service }] });
+  await api.create('/services', polled('ring a', 0, { enabled: false, dependsOn: [{ match: { ring: 'b' } }] }));
+  await api.create('/services', polled('ring b', 0, { enabled: false, ...on('ring a') }));
+  await api.create('/services', polled('late child', 0, { enabled: false, labels: { chain: 'x' } }));
+  await api.create('/services', polled('late parent', 0, { enabled: false, labels: { chain: 'x' } }));
+  await api.patch('/services/late%20child', on('late parent'));
+  const audited = async () => (await api.get('/audit?limit=1')).body.total;
+  const both = async (body: object) => {
+    const before = await audited();
+    const tried = await api.post('/services/bulk', { ...body, dryRun: true });
+    expect(await audited()).toBe(before);
+    const done = await api.post('/services/bulk', body);
+    expect(tried.body).toEqual(done.body);
+    return done.body;
+  };
+  const circle = { select: { ids: ['ring a', 'ring b'] }, change: { labels: { ring: 'b' } } };
+  expect((await both(circle)).failed).toEqual([expect.objectContaining({ detail: expect.stringContaining('makes a circle') })]);
+  expect(await both({ select: { filter: { label: 'chain=x' } }, delete: true })).toEqual({ matched: 2, succeeded: 2, failed: [] });
+  expect(await both({ select: { filter: { search: 'ring' } }, delete: true })).toMatchObject({ matched: 2, succeeded: 1 });
+  expect((await api.delete('/services/ring%20a')).status).toBe(204);
+}); // prettier-ignore
+
 test.each([
   ['nothing', {}, '/select'],
   ['no selection', { select: {}, change: { enabled: true } }, '/select'],

@@ -57,7 +57,7 @@ export type BulkDeed = { change: object } | 'delete';
 export class BulkChanges<R extends DefinitionRow> {
   private readonly turns = new Turns();
 
-  /** @param isTried true to check alone */
+  /** @param isTried true to undo all of it: some mistakes are seen only when it is written */
   constructor(
     private readonly definitions: StoredDefinitions<R>,
     private readonly deed: BulkDeed,
@@ -98,10 +98,10 @@ export class BulkChanges<R extends DefinitionRow> {
 
   private async change(rows: R[], change: object, tries: number): Promise<Failure[]> {
     const { drafts, failed } = await this.drafted(rows, change);
-    if (this.isTried || drafts.length === 0) return failed;
+    if (drafts.length === 0) return failed;
     try {
       await this.transaction((manager) => this.definitions.write(manager, drafts));
-      await this.definitions.saved(drafts.map(({ row }) => row));
+      if (!this.isTried) await this.definitions.saved(drafts.map(({ row }) => row));
       return failed;
     } catch (error) {
       return [
@@ -165,8 +165,7 @@ export class BulkChanges<R extends DefinitionRow> {
       const failed: Failure[] = [];
       for (const row of rows) {
         try {
-          if (this.isTried) await this.definitions.assertUnused(manager, row);
-          else await this.definitions.removeIn(manager, row, row.version);
+          await this.definitions.removeIn(manager, row, row.version);
         } catch (error) {
           // Of these no statement has failed: the transaction goes on.
           failed.push(toldFailure(row, error));
@@ -176,11 +175,18 @@ export class BulkChanges<R extends DefinitionRow> {
     });
   }
 
-  private transaction<T>(work: Parameters<typeof changeDefinitions<T>>[2]): Promise<T> {
+  private async transaction<T>(work: Parameters<typeof changeDefinitions<T>>[2]): Promise<T> {
     const { database, kind } = this.definitions.store;
-    return this.isTried
-      ? database.entities(work)
-      : changeDefinitions(database, `one of many of kind ${kind}`, work);
+    try {
+      return await changeDefinitions(database, `one of many of kind ${kind}`, async (manager) => {
+        const result = await work(manager);
+        if (this.isTried) throw new Tried(result);
+        return result;
+      });
+    } catch (error) {
+      if (error instanceof Tried) return error.result as T;
+      throw error;
+    }
   }
 
   /** Does each by itself after one of them has undone a transaction. */
@@ -195,6 +201,13 @@ export class BulkChanges<R extends DefinitionRow> {
     return error instanceof VersionMismatch && tries > 1
       ? this.attempt([row!.id], tries - 1)
       : [toldFailure(row!, error)];
+  }
+}
+
+/** Undoes a transaction that was only tried. */
+class Tried extends Error {
+  constructor(readonly result: unknown) {
+    super('this was tried alone');
   }
 }
 

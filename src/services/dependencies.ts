@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { InvalidInput } from '../common/errors';
 import type { ServiceRow } from '../database/entities';
+import { inScopes, scopesParameter, seenScopes } from '../database/scopes';
 
 /** Which services depend on which, in SQL: the same words pair them when they are saved, evaluated and shown. */
 
@@ -56,6 +57,7 @@ const EDGES_AT_MOST = 20_000;
 
 interface Edge {
   child: string;
+  /** Name of the child; of one out of the caller's scope, words for it. */
   name: string;
   place: number;
   parent: string;
@@ -63,7 +65,8 @@ interface Edge {
 
 /** Edges to services that depend on others themselves: no circle has any other. */
 const EDGES = `
-  SELECT c.id AS child, c.name, (e.place - 1)::int AS place, s.id AS parent FROM services c ${EACH}
+  SELECT c.id AS child, CASE WHEN ${inScopes('c.labels', '$2')} THEN c.name ELSE 'a service out of your scope' END AS name,
+    (e.place - 1)::int AS place, s.id AS parent FROM services c ${EACH}
     CROSS JOIN LATERAL (${parentsOf('p.id', `p.depends_on <> '[]'`, EDGES_AT_MOST)}) s
   WHERE c.id = ANY($1::uuid[]) LIMIT ${EDGES_AT_MOST + 1}`;
 
@@ -90,10 +93,11 @@ export async function refuseCircles(manager: EntityManager, rows: readonly Servi
         detail: `fits more than ${PARENTS_AT_MOST} services besides ${name}; name more labels`,
       })),
     );
+  const scopes = scopesParameter(seenScopes());
   const edges = new Map<string, Edge[]>();
   let count = 0;
   for (let next = dependent; next.length > 0;) {
-    const found: Edge[] = await manager.query(EDGES, [next]);
+    const found: Edge[] = await manager.query(EDGES, [next, scopes]);
     for (const id of next) edges.set(id, []);
     for (const edge of found) edges.get(edge.child)!.push(edge);
     count += found.length;
