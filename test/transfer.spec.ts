@@ -186,6 +186,28 @@ describe('definitions moved as a whole', () => {
     expect((await api.post('/import', document)).body.unchanged).toHaveLength(2);
   });
 
+  it('a dry run is refused what the import is refused, also what is seen only when it is written', async () => {
+    const [alone, on] = [{ infrastructure: undefined, direction: undefined, actions: [] }, (parent: string) => ({ dependsOn: [{ service: parent }] })];
+    for (const name of ['one', 'two']) await api.create('/services', service(name, alone));
+    await api.create('/actions', { ...DOCUMENT.actions[0], name: 'hidden' });
+    const before = await versions();
+    const circle = { services: [service('one', { ...alone, ...on('two') }), service('two', { ...alone, ...on('one') })] };
+    const { body: plan } = await api.post('/import?dryRun=true', circle);
+    const { status, body: refused } = await api.post('/import', circle);
+    expect([status, plan.errors]).toEqual([400, refused.errors]);
+    expect(plan.errors).toEqual([{ pointer: expect.any(String), detail: expect.stringContaining('circle') }]);
+
+    const { token } = await api.create('/tokens', { name: 'of x', role: 'editor', scope: { labels: { team: 'x' } } });
+    const taken = { actions: [{ ...DOCUMENT.actions[0], name: 'hidden', labels: { team: 'x' } }] };
+    const own = api.as(token);
+    expect((await own.post('/import?dryRun=true', taken)).body.errors).toEqual([
+      { pointer: '/name', detail: expect.stringContaining('is taken') },
+    ]);
+    expect((await own.post('/import', taken)).status).toBe(409);
+    expect(await versions()).toEqual(before);
+    for (const path of ['/services/one', '/services/two', '/actions/hidden']) expect((await api.delete(path)).status).toBe(204);
+  }); // prettier-ignore
+
   it('one bad service among a thousand refuses them all, and a thousand good ones are taken', async () => {
     const services = Array.from({ length: 1_000 }, (_, index) => service(`web-${index}`));
     const document = { ...DOCUMENT, services };

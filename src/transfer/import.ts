@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Draft, References } from '../api/stored-definitions';
 import { collect } from '../common/check';
-import { InvalidInput, type FieldError } from '../common/errors';
+import { Conflict, InvalidInput, VersionMismatch, type FieldError } from '../common/errors';
 import { newId } from '../common/ids';
 import { Turns } from '../common/turns';
 import { Database } from '../database/database';
@@ -80,7 +80,15 @@ export class Import {
     const { drafts, skipped } = await this.drafted(entries, errors, skip);
     if (errors.length > 0 && !dryRun) throw new InvalidInput(errors);
     if (dryRun) errors.push(...(await this.managedByOthers(entries, drafts)));
-    const pruned = errors.length > 0 ? undefined : await this.written(drafts, owner, dryRun);
+    let pruned: Pruned | undefined;
+    if (errors.length === 0) {
+      try {
+        pruned = await this.written(drafts, owner, dryRun);
+      } catch (error) {
+        if (!dryRun) throw error;
+        errors.push(...refusalsIn(error));
+      }
+    }
     const plan = { ...planOf(drafts, dryRun), errors, ...(skip ? { skipped } : {}) };
     return owner?.prune ? { ...plan, ...(pruned ?? NOTHING_PRUNED) } : plan;
   }
@@ -156,7 +164,7 @@ export class Import {
   /**
    * Writes drafts, and deletes what their owner no longer has.
    *
-   * @param isTried true to undo all of it at the end; what only is written is not tried
+   * @param isTried true to undo all of it at the end: some mistakes are seen only when it is written
    */
   private async written(
     drafts: Drafts,
@@ -164,7 +172,6 @@ export class Import {
     isTried: boolean,
   ): Promise<Pruned | undefined> {
     const prunes = owner?.prune === true;
-    if (isTried && !prunes) return undefined;
     const kept = new Set(SECTION_NAMES.flatMap((section) => drafts[section].map(({ row }) => row.id)));
     const leaving = prunes ? await this.ownership.leaving(owner.manager, kept) : undefined;
     const leaves = leaving !== undefined && SECTION_NAMES.some((section) => leaving[section].length > 0);
@@ -172,7 +179,7 @@ export class Import {
       SECTION_NAMES.map((section) => [section, drafts[section].filter((draft) => !isUnchanged(draft))]),
     ) as Drafts;
     const isStill = SECTION_NAMES.every((section) => changed[section].length === 0);
-    if (isStill && !leaves && owner === undefined) return undefined;
+    if (isStill && !leaves && (owner === undefined || isTried)) return undefined;
     let pruned = NOTHING_PRUNED;
     const work = async (manager: EntityManager) => {
       for (const section of SECTION_NAMES) await this.rooms.of[section].write(manager, changed[section]);
@@ -186,7 +193,8 @@ export class Import {
     };
     try {
       // Without a change there is no new revision, which all processes would look at.
-      if (isStill && !leaves) await this.database.entities(work);
+      // What is tried without deleting need not keep others from their changes.
+      if ((isStill || isTried) && !leaves) await this.database.entities(work);
       else await changeDefinitions(this.database, 'what is imported', work);
     } catch (error) {
       if (error instanceof Tried) return pruned;
@@ -198,6 +206,15 @@ export class Import {
 }
 
 const NOTHING_PRUNED: Pruned = { deleted: [], kept: [] };
+
+/** Returns what a trial was refused for; throws what is no refusal. */
+function refusalsIn(error: unknown): FieldError[] {
+  if (error instanceof InvalidInput) return error.errors;
+  if (error instanceof Conflict && error.errors.length > 0) return error.errors;
+  if (error instanceof Conflict || error instanceof VersionMismatch)
+    return [{ pointer: '', detail: error.message }];
+  throw error;
+}
 
 /** Undoes a transaction that was only tried. */
 class Tried extends Error {}
