@@ -153,6 +153,12 @@ describe('each route answers each principal as docs/rights.md says', () => {
     expect(wordless).toEqual([]);
   });
 
+  test('two forms never share a name: one would be told for the other', async () => {
+    await program.root.get('/docs-json');
+    expect(program.output).toContain('ready');
+    expect(program.output).not.toMatch(/Duplicate DTO/);
+  });
+
   test('and the program answers so', async () => {
     const wrong: string[] = [];
     const asked = routes().flatMap((route) => PRINCIPALS.map((principal) => ({ route, principal })));
@@ -252,6 +258,53 @@ describe('whoever is scoped', () => {
     const refused = await web.delete('/actions/a%20tell');
     expect([refused.status, refused.body.detail]).toEqual([409, expect.stringContaining('out of your scope')]);
     expect(refused.body.detail).not.toContain('b rule');
+  }); // prettier-ignore
+
+  test('is told nothing by a sentence, a search or a filter about what a rule has to do with out of the scope', async () => {
+    const [switches, servers, hand] = ['qq switches', 'qq servers', 'qq hand'];
+    const labels = { team: 'c' };
+    const told = (host: string) => ({ metrics: { m: { type: 'alert', params: { match: { host } } } } });
+    await admin.create('/actions', { ...action(hand, labels), params: { message: 'x' } });
+    await admin.create('/infrastructures', { name: servers, labels, nodes: { type: 'static_count', params: { value: 8 } }, maxNodes: 8 });
+    await admin.create('/services', service(switches, labels, told('cut')));
+    const rule = (name: string, more: object) => service(name, { team: 'a' }, { ...told('cut'), actions: [hand], wisdomSeconds: 0, ...more });
+    await admin.create('/services', rule('a full', { infrastructure: servers, direction: 'up' }));
+    await admin.create('/services', rule('a leaf', { dependsOn: [{ service: switches, whenPhase: ['ok', 'alarm', 'unknown'] }] }));
+    await admin.create('/services', rule('a late', { dependsOn: [{ service: switches }] }));
+    await admin.create('/services', rule('a seen', { dependsOn: [{ service: 'a rule', whenPhase: ['ok', 'unknown', 'alarm'] }] }));
+    await web.post('/alerts', { service: 'a rule', value: 0 });
+    await admin.post('/alerts', { labels: { host: 'cut' } });
+    const reason = async (name: string) => (await admin.get(`/services/${encodeURIComponent(name)}/state`)).body.reason;
+    await until(async () => (await reason('a full')) === 'at_max_nodes' && (await reason('a leaf')) === 'dependency', 20_000);
+    await until(async () => (await reason('a late')) === 'triggered', 20_000);
+
+    const secret = new RegExp([switches, servers, hand].join('|'));
+    const paths = ['a full', 'a leaf', 'a late'].flatMap((name) =>
+      ['state', 'why', `why?at=${new Date().toISOString()}`, 'decisions', 'dependencies'].map((what) => `/services/${encodeURIComponent(name)}/${what}`));
+    for (const path of [...paths, '/services?include=state&limit=500', '/executions?limit=500']) {
+      const [all, own] = [await admin.get(path), await web.get(path)];
+      expect([path, all.status, own.status]).toEqual([path, 200, 200]);
+      expect([path, JSON.stringify(own.body).match(secret)]).toEqual([path, null]);
+    }
+    expect((await admin.get('/services/a%20leaf/state')).body.explanation).toContain(`${switches}, on which it depends`);
+    expect((await web.get('/services/a%20leaf/state')).body.explanation).toContain('a service out of your scope, on which it depends, is in phase');
+    expect((await web.get('/services/a%20full/why')).body.toChange).toEqual([expect.stringMatching(/^an infrastructure out of your scope must have fewer/)]);
+    expect((await web.get('/services/a%20seen/state')).body.explanation).toContain('a rule, on which it depends');
+
+    const totals = async (who: Api, path: string) => (await who.get(path)).body.total;
+    for (const path of [`/executions?action=${hand}`, '/executions?search=qq', `/executions?search=${hand}`, `/alerts?service=${switches}`])
+      expect([path, await totals(admin, path) > 0, await totals(web, path)]).toEqual([path, true, 0]);
+    const { id } = (await admin.get(`/services/${switches}`)).body;
+    expect([await totals(admin, `/alerts?service=${id}`), await totals(web, `/alerts?service=${id}`)]).toEqual([1, 0]);
+  }); // prettier-ignore
+
+  test('is not told who else is in a circle of dependencies', async () => {
+    await admin.create('/services', service('qq ring', { team: 'c', ring: 'far' }, { dependsOn: [{ match: { ring: 'near' } }] }));
+    const own = service('a ring', { team: 'a', ring: 'near' }, { dependsOn: [{ match: { ring: 'far' } }] });
+    const refused = await web.post('/services', own);
+    expect([refused.status, refused.body.errors]).toEqual([400, [{ pointer: '/dependsOn/0', detail: expect.stringContaining('a service out of your scope') }]]);
+    expect(JSON.stringify(refused.body)).not.toContain('qq ring');
+    expect(JSON.stringify((await admin.post('/services', own)).body)).toContain('qq ring');
   }); // prettier-ignore
 
   test('a right of a wider scope does not lend itself to another', async () => {
@@ -386,6 +439,23 @@ describe('grants and users', () => {
   ])('a wrong user is refused by its field: %s', async (pointer, body) => {
     const answer = await admin.post('/users', { name: 'wrong', ...body });
     expect([answer.status, answer.body.errors?.[0].pointer]).toEqual([400, pointer]);
+  });
+
+  test.each([
+    ['a name in a path of clients', '..', 'which mean something else in a path'],
+    ['what is not seen', 'an\u200bna', 'not seen'],
+    ['what joins nothing', 'anna\u200d', 'not seen'],
+    ['what turns the direction', 'a\u202enna', 'not seen'],
+  ])('the name of a user is not %s', async (_, name, words) => {
+    const answer = await admin.post('/users', { name, password: 'a long password' });
+    expect([answer.status, answer.body.errors]).toEqual([400, [{ pointer: '/name', detail: expect.stringContaining(words) }]]);
+  }); // prettier-ignore
+
+  test('two names that look the same are one', async () => {
+    expect((await admin.create('/users', { name: 'zoe\u0308', password: 'a long password' })).name).toBe(
+      'zo\u00eb',
+    );
+    expect((await admin.post('/users', { name: 'zo\u00eb', password: 'a long password' })).status).toBe(409);
   });
 
   test('a password is kept as a hash, shown to nobody, and kept by a change of something else', async () => {

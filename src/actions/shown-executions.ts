@@ -5,6 +5,7 @@ import { RangeQuery, rangeOf } from '../api/range-query';
 import { NotFound } from '../common/errors';
 import { isId } from '../common/ids';
 import { Database } from '../database/database';
+import { namingNothingHidden } from '../database/out-of-scope';
 import { NEWEST_FIRST, OLDEST_FIRST, Parameters, readPage, type Page } from '../database/pages';
 import { inScopes, LABELS_OF_EXECUTION, scopesParameter, seenScopes } from '../database/scopes';
 import type { Attempt, ExecutionStatus } from './execution';
@@ -13,6 +14,21 @@ import { decimal, list, moment, object, oneOf, shape, someObject, text, uuid, wh
 const STATUSES: readonly ExecutionStatus[] = [
   'queued', 'awaiting_approval', 'running', 'waiting', 'held', 'succeeded', 'failed', 'unknown', 'cancelled', 'shadowed',
 ]; // prettier-ignore
+
+/** SQL condition: the action of an execution `e` is in the scopes of a parameter. */
+const seesAction = (scopes: string): string =>
+  inScopes('(SELECT a.labels FROM actions a WHERE a.id = e.action_id)', scopes);
+
+/** SQL text: the name of its action; out of the scopes of a parameter, its id. */
+const shownAction = (scopes: string): string =>
+  `CASE WHEN ${scopes}::jsonb[] IS NULL OR ${seesAction(scopes)} THEN e.action_name ELSE e.action_id::text END`;
+
+/** SQL text: a justification to search in, where it names nothing that is out of the scopes of a parameter. */
+const seenJustification = (scopes: string): string =>
+  `CASE WHEN e.justification LIKE '%, on which it depends, %' OR EXISTS (
+     SELECT FROM services s JOIN infrastructures i ON i.id = s.infrastructure_id
+     WHERE s.id = e.service_id AND NOT ${inScopes('i.labels', scopes)})
+   THEN '' ELSE e.justification END`;
 
 /** Filters of the list of executions. */
 export class ExecutionsQuery extends RangeQuery {
@@ -25,8 +41,9 @@ export class ExecutionsQuery extends RangeQuery {
 
   @Filter({ description: 'Id or name of the action, also an earlier name' }, (values, parameter) => {
     const names = parameter(values);
+    const isSeen = seesAction(parameter(scopesParameter(seenScopes())));
     return `(e.action_name = ANY(${names}::text[]) OR e.action_id IN (SELECT id FROM actions WHERE name = ANY(${names}::text[])))
-      OR e.action_id = ANY(${parameter(values.filter(isId))}::uuid[])`;
+      AND ${isSeen} OR e.action_id = ANY(${parameter(values.filter(isId))}::uuid[])`;
   })
   action?: string;
 
@@ -49,10 +66,12 @@ export class ExecutionsQuery extends RangeQuery {
   @HasLabel(LABELS_OF_EXECUTION, 'A label of its service')
   label?: string[];
 
-  @Search(
-    searchedIn('e.service_name', 'e.action_name', 'e.justification'),
-    'service, action and justification',
-  )
+  @Search((parameter) => {
+    const scopes = scopesParameter(seenScopes());
+    if (scopes === null) return searchedIn('e.service_name', 'e.action_name', 'e.justification');
+    const seen = parameter(scopes);
+    return searchedIn('e.service_name', shownAction(seen), seenJustification(seen));
+  }, 'service, action and justification')
   search?: string;
 
   @SortBy({ '-createdAt': NEWEST_FIRST, createdAt: OLDEST_FIRST })
@@ -62,6 +81,7 @@ export class ExecutionsQuery extends RangeQuery {
 interface ExecutionRow {
   id: string;
   kind: 'trigger' | 'test' | 'approval' | 'notice';
+  serviceId: string | null;
   /** Name of the service; null in tests and in messages to contacts, which have no trigger either. */
   service: string | null;
   action: string;
@@ -136,9 +156,8 @@ export const EXECUTION = shape(
 );
 
 /** SQL: what is shown; `$1` are the caller's scopes, out of which an action has no name. */
-const SHOWN = `e.id, e.kind, e.service_name AS service,
-  CASE WHEN $1::jsonb[] IS NULL OR ${inScopes('(SELECT a.labels FROM actions a WHERE a.id = e.action_id)', '$1')}
-    THEN e.action_name ELSE e.action_id::text END AS action,
+const SHOWN = `e.id, e.kind, e.service_id AS "serviceId", e.service_name AS service,
+  ${shownAction('$1')} AS action,
   e.trigger_id AS trigger, e.status, e.justification,
   e.attempts, e.created_at AS "createdAt", e.next_attempt_at AS "nextAttemptAt", e.expires_at AS "expiresAt", e.finished_at AS "finishedAt",
   e.held->>'why' AS held, e.variables->'nodes' AS nodes, e.variables->'contact'->>'name' AS contact`;
@@ -162,7 +181,7 @@ export class ShownExecutions {
       statement,
       pageIn(query),
     );
-    return { ...page, items: page.items.map(show) };
+    return { ...page, items: await this.shown(page.items) };
   }
 
   /** @throws NotFound */
@@ -172,12 +191,17 @@ export class ShownExecutions {
       [scopesParameter(seenScopes()), id],
     );
     if (row === undefined) throw new NotFound('execution', id);
-    return show(row);
+    return (await this.shown([row]))[0]!;
+  }
+
+  private async shown(rows: readonly ExecutionRow[]): Promise<object[]> {
+    const told = rows.map((row) => ({ service: row.serviceId, shown: show(row) }));
+    return [...(await namingNothingHidden(this.database, told))];
   }
 }
 
 /** Returns an execution as it is shown, without fields that are null. */
-function show(row: ExecutionRow): object {
+function show({ serviceId: _, ...row }: ExecutionRow): object {
   const known = Object.entries(row).filter(([, value]) => value !== null);
   return { ...Object.fromEntries(known), idempotencyKey: row.id };
 }

@@ -29,11 +29,12 @@ export class AlertsQuery extends RangeQuery {
   @OneOf(['firing', 'resolved'], 'a.status', 'Its status')
   status?: string;
 
-  @Filter(
-    { description: 'Id or name of a service that it was for or matched' },
-    (values, parameter) =>
-      `a.id IN (SELECT m.alert_id FROM alert_matches m WHERE ${refersTo('services', 'm.service_id', values, parameter)})`,
-  )
+  @Filter({ description: 'Id or name of a service that it was for or matched' }, (values, parameter) => {
+    const isIt = refersTo('services', 'm.service_id', values, parameter);
+    const scopes = scopesParameter(seenScopes());
+    const isSeen = scopes === null ? 'true' : ofServiceInScopes('m.service_id', parameter(scopes));
+    return `a.id IN (SELECT m.alert_id FROM alert_matches m WHERE (${isIt}) AND ${isSeen})`;
+  })
   service?: string;
 
   @HasLabel('a.labels')

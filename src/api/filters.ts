@@ -165,9 +165,9 @@ const WORDS_AT_MOST = 10;
 /**
  * Declares a search: each word must stand in the text, in whatever case. Nothing is sought without a word.
  *
- * @param text SQL expression, in lower case, never null
+ * @param text SQL expression, in lower case, never null; made for each caller where it goes by what that one may see
  */
-export const Search = (text: string, where: string): PropertyDecorator =>
+export const Search = (text: string | ((parameter: Parameter) => string), where: string): PropertyDecorator =>
   applyDecorators(
     Text({
       description: `Words that stand in ${where}, all of them, in upper or lower case`,
@@ -176,13 +176,12 @@ export const Search = (text: string, where: string): PropertyDecorator =>
       check: (value) =>
         wordsIn(value).length > WORDS_AT_MOST ? `must have at most ${WORDS_AT_MOST} words` : undefined,
     }),
-    declare(
-      (words, parameter) =>
-        wordsIn(words)
-          .map((word) => `strpos(${text}, lower(${parameter(word)})) > 0`)
-          .join(' AND '),
-      false,
-    ),
+    declare((words, parameter) => {
+      const sought = wordsIn(words);
+      if (sought.length === 0) return '';
+      const searched = typeof text === 'string' ? text : text(parameter);
+      return sought.map((word) => `strpos(${searched}, lower(${parameter(word)})) > 0`).join(' AND ');
+    }, false),
   );
 
 const wordsIn = (text: string): string[] => text.split(/\s+/u).filter((word) => word !== '');

@@ -5,6 +5,7 @@ import { momentOf, RangeQuery } from '../api/range-query';
 import { CLOCK, type Clock } from '../common/clock';
 import { NotFound } from '../common/errors';
 import { Database } from '../database/database';
+import { namingNothingHidden } from '../database/out-of-scope';
 import { NEWEST_FIRST, Parameters, readPage, type Page } from '../database/pages';
 import { Services } from '../services/services';
 import type { Why } from '../engine/explain';
@@ -164,7 +165,8 @@ export class Decisions {
       ...(trigger === null ? {} : { trigger, executions }),
       ...(effect === null ? {} : { effect }),
     }));
-    return { ...page, items: shown };
+    const told = shown.map((one) => ({ service: service.id, shown: one }));
+    return { ...page, items: [...(await namingNothingHidden(this.database, told))] };
   }
 
   /**
@@ -190,7 +192,7 @@ export class Decisions {
       ...atFirst,
       ...(snapshot && (await this.pastValues.values(snapshot.compiled, at, from))),
     };
-    return {
+    const shown: ShownWhy = {
       at: at.toISOString(),
       ...entry,
       from: from.toISOString(),
@@ -200,6 +202,7 @@ export class Decisions {
       ...(trigger === null ? {} : { trigger, executions }),
       ...(effect === null ? {} : { effect }),
     };
+    return (await namingNothingHidden(this.database, [{ service: service.id, shown }]))[0]!;
   }
 
   async report(reference: string, days: number): Promise<Report> {

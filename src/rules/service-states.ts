@@ -7,6 +7,7 @@ import { newId } from '../common/ids';
 import { AHEAD_AT_MOST_MS } from '../common/moments-ahead';
 import { Audit, recordAudit } from '../database/audit';
 import { Database } from '../database/database';
+import { namingNothingHidden } from '../database/out-of-scope';
 import { Poller } from '../polling/poller';
 import { nextDue } from '../polling/poll-schedule';
 import { Queues } from '../queue/queues';
@@ -107,11 +108,15 @@ export class ServiceStates {
     return new Map(snapshots.map(({ compiled }, index) => [compiled.service.id, shown[index]!]));
   }
 
-  private async shown(snapshots: readonly ServiceSnapshot[]): Promise<ShownState[]> {
+  private async shown(snapshots: readonly ServiceSnapshot[]): Promise<readonly ShownState[]> {
     const at = this.clock.now();
     const [told, around] = await Promise.all([this.told(snapshots, at), this.surroundings(snapshots)]);
-    return told.map(({ observation, state }, index) =>
-      this.show({ ...observation, at }, state, around[index]!),
+    return namingNothingHidden(
+      this.database,
+      told.map(({ observation, state }, index) => ({
+        service: observation.snapshot.compiled.service.id,
+        shown: this.show({ ...observation, at }, state, around[index]!),
+      })),
     );
   }
 
@@ -133,7 +138,10 @@ export class ServiceStates {
     const detail = { phase: state.phase, reason: state.reason };
     await this.journal.note({ action: 'evaluate', object: { type: 'service', id, name }, detail });
     const [around] = await this.surroundings([snapshot]);
-    return this.show(observation, state, around!);
+    const [shown] = await namingNothingHidden(this.database, [
+      { service: id, shown: this.show(observation, state, around!) },
+    ]);
+    return shown!;
   }
 
   private async read(snapshot: ServiceSnapshot, previousAt?: number): Promise<ServiceObservation> {
@@ -162,7 +170,7 @@ export class ServiceStates {
     const { state } = told!;
     const shown = { ...told!.observation, at };
     const { explanation, why } = toldOf(compiled, state, shown, around!);
-    return {
+    const answer: ShownWhy = {
       at: at.toISOString(),
       phase: state.phase,
       reason: state.reason,
@@ -171,6 +179,10 @@ export class ServiceStates {
       values: valuesOf(compiled, shown),
       ...why,
     };
+    const [named] = await namingNothingHidden(this.database, [
+      { service: compiled.service.id, shown: answer },
+    ]);
+    return named!;
   }
 
   /** Ends a wisdom time early; the ledger records that a person did. */
