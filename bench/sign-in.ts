@@ -86,6 +86,7 @@ async function flood(program: BenchProgram, guesses: number, addresses: number):
   // The first ones warm up code and connections.
   await postAlerts(program, sleep(WARM_UP_MS));
   const before = await postAlerts(program, sleep(QUIET_MS));
+  const hashesBefore = await hashes(program);
   const from = performance.now();
   const flooded = floodBeside({ url: program.url, guesses, addresses });
   const during = await postAlerts(
@@ -94,10 +95,13 @@ async function flood(program: BenchProgram, guesses: number, addresses: number):
   );
   const statuses = await flooded;
   const seconds = (performance.now() - from) / 1000;
+  const made = (await hashes(program)).map((count, n) => count - hashesBefore[n]!);
   const after = await postAlerts(program, sleep(QUIET_MS));
   const [p99Before, p99During] = [quantile(before, 0.99), quantile(during, 0.99)];
   printTable(`${guesses} wrong passwords from ${addresses} addresses in ${seconds.toFixed(1)} s, beside POST /alerts`, [
     ...[...statuses].sort().map(([status, count]) => [`answered ${status}`, count] as const),
+    ['hashes on the idle thread', made[0]!],
+    ['hashes on the other thread', made[1]!],
     ['POST /alerts before: count', before.length],
     ['p50, ms', quantile(before, 0.5)],
     ['p99, ms', p99Before],
@@ -108,6 +112,14 @@ async function flood(program: BenchProgram, guesses: number, addresses: number):
     ['p99 meanwhile / before', p99During / p99Before],
   ]); // prettier-ignore
 }
+
+/** Hashes of passwords so far: by what others left of the processors, and beside them. */
+const hashes = (program: BenchProgram): Promise<number[]> =>
+  Promise.all(
+    ['idle_passwords', 'passwords'].map((lane) =>
+      program.metric('monscale_thread_tasks_total', `lane="${lane}",outcome="done"`),
+    ),
+  );
 
 let alerts = 0;
 
