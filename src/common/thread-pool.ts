@@ -15,8 +15,9 @@ const LANES = {
   actions: { threads: 1, heapMegabytes: 1_024 },
   /** Requests to the API. */
   requests: { threads: 1, heapMegabytes: 512 },
-  /** Hashes of passwords. */
-  passwords: { threads: 2, heapMegabytes: 64 },
+  /** Hashes of passwords, and those that take only what is left of the processors. */
+  passwords: { threads: 1, heapMegabytes: 64 },
+  idle_passwords: { threads: 1, heapMegabytes: 64 },
 } as const;
 
 export type Lane = keyof typeof LANES;

@@ -6,11 +6,14 @@ import { composed } from '../common/names';
 import { TooManyRequests, Unauthorized, Unavailable } from '../common/errors';
 import { Audit, type AuditEntry } from '../database/audit';
 import { Database } from '../database/database';
+import { FailingAddresses } from './failing-addresses';
+import type { Lane } from './hash-lanes';
+import { KnownLocks } from './known-locks';
 import { assertRoom, verifyPassword } from './passwords';
-import { SignInLimits } from './sign-in-limits';
+import { both, Locked, SignInLimits, type Keys } from './sign-in-limits';
 
 /** Time that a refusal is held back, and most of them that are at a time; others are answered at once. */
-const HELD_BACK_MS = 2_000;
+const HELD_BACK_MS = { from: 1_000, to: 3_000 };
 const HELD_BACK_AT_MOST = 500;
 
 interface UserRow {
@@ -32,6 +35,8 @@ type Failure = Pick<AuditEntry, 'action' | 'caller'>;
 @Injectable()
 export class PasswordCheck {
   private heldBack = 0;
+  private readonly addresses = new FailingAddresses();
+  private readonly locks = new KnownLocks();
 
   constructor(
     private readonly database: Database,
@@ -53,33 +58,52 @@ export class PasswordCheck {
     failure: Failure,
     use: (user: KnownUser) => Promise<T | undefined>,
   ): Promise<T> {
+    const address = clientAddress(request.raw);
+    const lane = this.addresses.began(address, performance.now());
+    let hasFailed = false;
     try {
-      return await this.attempt(name, password, request, failure, use);
+      return await this.attempt(
+        name,
+        password,
+        this.limits.keysOf(composed(name), address),
+        lane,
+        failure,
+        use,
+      );
     } catch (error) {
+      if (error instanceof Locked) this.locks.learn(error.locks, performance.now());
+      hasFailed = error instanceof Unauthorized || error instanceof TooManyRequests;
       if (error instanceof TooManyRequests || error instanceof Unavailable) await this.holdBack();
       throw error;
+    } finally {
+      this.addresses.ended(address, hasFailed, performance.now());
     }
   }
 
-  /** Waits before a refusal, so that who sends the next guess after it sends it later. */
+  /**
+   * Waits before a refusal, so that who sends the next guess after it sends it later. Each waits for another time: else
+   * those that came together would be answered together, come together again, and stop all else for as long as they take.
+   */
   private async holdBack(): Promise<void> {
     if (this.heldBack >= HELD_BACK_AT_MOST) return;
     this.heldBack += 1;
-    await sleep(HELD_BACK_MS);
+    await sleep(HELD_BACK_MS.from + Math.random() * (HELD_BACK_MS.to - HELD_BACK_MS.from));
     this.heldBack -= 1;
   }
 
   private async attempt<T>(
     name: string,
     password: string,
-    request: FastifyRequest,
+    keys: Keys,
+    lane: Lane,
     failure: Failure,
     use: (user: KnownUser) => Promise<T | undefined>,
   ): Promise<T> {
     const composedName = composed(name);
-    const keys = this.limits.keysOf(composedName, clientAddress(request.raw));
     // What is refused in masses is refused before PostgreSQL is asked.
-    assertRoom();
+    const seconds = this.locks.secondsLeft(both(keys), performance.now());
+    if (seconds > 0) throw new Locked(seconds);
+    assertRoom(lane);
     await this.limits.check(keys);
     const [user] = await this.database.rows<UserRow>(
       'SELECT id, password_hash, disabled FROM users WHERE name = $1 OR name = $2 ORDER BY name = $1 DESC LIMIT 1',
@@ -89,7 +113,7 @@ export class PasswordCheck {
     const stored = user?.password_hash ?? undefined;
     let isHeld = false;
     try {
-      const isRight = await verifyPassword(password, stored, async () => {
+      const isRight = await verifyPassword(password, stored, lane, async () => {
         await this.limits.begin(keys);
         isHeld = true;
       });

@@ -1,15 +1,10 @@
 import { scryptSync } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { Unavailable } from '../common/errors';
+import { TooManyRequests, Unavailable } from '../common/errors';
 import { stopThreads } from '../common/thread-pool';
-import {
-  AT_ONCE,
-  hashPassword,
-  isOutdated,
-  verifyPassword,
-  WAIT_AT_MOST_MS,
-  WAITING_AT_MOST,
-} from './passwords';
+import { WAITING_AT_MOST } from './hash-lanes';
+import { hashPassword, isOutdated, verifyPassword } from './passwords';
 
 afterAll(stopThreads);
 
@@ -78,46 +73,44 @@ test('an unknown name takes as long as a known one', async () => {
   expect(unknown).toBeGreaterThan(known / 4);
 });
 
-test('few are computed at a time, a number wait, and what is more is refused at once', async () => {
-  let running = 0;
-  let most = 0;
-  let refused = 0;
-  const one = async () => {
-    const before = async () => {
-      most = Math.max(most, ++running);
-      await new Promise(setImmediate);
-    };
-    await verifyPassword('x', stored('x'), before)
-      .finally(() => running--)
-      .catch((error: unknown) => {
-        expect(error).toBeInstanceOf(Unavailable);
-        refused += 1;
+test.each([
+  ['first', Unavailable],
+  ['later', TooManyRequests],
+] as const)(
+  'one is computed, a number wait in the lane %s, and what is more is refused at once',
+  async (lane, error) => {
+    const refused: unknown[] = [];
+    const one = () =>
+      verifyPassword('x', stored('x'), lane, () => new Promise(setImmediate)).catch((reason: unknown) => {
+        refused.push(reason);
       });
-  };
-  await Promise.all(Array.from({ length: 60 }, one));
-  expect(refused).toBe(60 - AT_ONCE - WAITING_AT_MOST);
-  expect(most).toBeLessThanOrEqual(AT_ONCE);
-});
+    await Promise.all(Array.from({ length: 60 }, one));
+    expect(refused).toHaveLength(60 - 1 - WAITING_AT_MOST[lane]);
+    for (const reason of refused) expect(reason).toBeInstanceOf(error);
+    for (const reason of refused) expect(reason).toMatchObject({ retryAfterSeconds: 5 });
+  },
+);
 
 test('what refuses before the hash frees the place for the next', async () => {
   const refuse = () => Promise.reject(new Error('locked'));
   for (let times = 0; times < 5; times++)
-    await expect(verifyPassword('x', stored('x'), refuse)).rejects.toThrow('locked');
+    await expect(verifyPassword('x', stored('x'), 'first', refuse)).rejects.toThrow('locked');
   await expect(verifyPassword('x', stored('x'))).resolves.toBe(true);
 });
 
-test('who has waited too long is refused in turn, and nothing is computed for them', async () => {
-  const now = jest.spyOn(performance, 'now');
-  let release!: () => void;
-  const held = new Promise<void>((resolve) => (release = resolve));
-  const first = Array.from({ length: AT_ONCE }, () => verifyPassword('x', stored('x'), () => held));
-  const computed = jest.fn(async () => undefined);
-  const late = verifyPassword('x', stored('x'), computed);
-  const later = performance.now() + WAIT_AT_MOST_MS + 1;
-  now.mockReturnValue(later);
-  release();
-  await expect(late).rejects.toBeInstanceOf(Unavailable);
-  expect(computed).not.toHaveBeenCalled();
-  now.mockRestore();
-  expect(new Set(await Promise.all(first))).toEqual(new Set([true]));
-});
+const SCHED_IDLE = '5';
+/** Field `policy` of a thread's line in /proc (proc(5)), behind its name. */
+const POLICY = 38;
+
+(existsSync('/usr/bin/chrt') ? test : test.skip)(
+  'what wakes up takes the processor from a hash at once',
+  async () => {
+    await hashPassword('correct horse battery');
+    const threads = readdirSync('/proc/self/task');
+    const policies = threads.map((thread) => {
+      const line = readFileSync(`/proc/self/task/${thread}/stat`, 'utf8');
+      return line.slice(line.lastIndexOf(')') + 2).split(' ')[POLICY];
+    });
+    expect(policies.filter((policy) => policy === SCHED_IDLE)).toHaveLength(1);
+  },
+);

@@ -1,9 +1,9 @@
 /** Hashes of passwords: scrypt (RFC 7914) in a PHC-like text that carries its parameters. */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
-import { TooCostly, Unavailable } from '../common/errors';
-import { Limiter } from '../common/limiter';
-import { threadTask } from '../common/thread-pool';
+import { TooCostly, TooManyRequests, Unavailable } from '../common/errors';
+import { threadTask, type ThreadTask } from '../common/thread-pool';
+import { HashLanes, type Lane } from './hash-lanes';
 
 /** Parameters of new hashes: some 230 ms and 32 MiB. */
 const PRESENT = { log2N: 15, r: 8, p: 3 } as const;
@@ -12,13 +12,7 @@ const HASH_BYTES = 32;
 /** Largest parameters of stored hashes that are computed: 128 MiB, and some ten times as long as the present ones. */
 const LOG2_BYTES_AT_MOST = 27;
 const P_AT_MOST = 16;
-/** Most hashes at a time, as each takes a core and its memory. */
-export const AT_ONCE = 2;
-/** Most hashes that wait, which takes some four seconds; on a busy machine longer, and then not for ever. */
-export const WAITING_AT_MOST = 32;
-/** Time that a password waits at most for its turn. */
-export const WAIT_AT_MOST_MS = 25_000;
-const TIMEOUT_MS = 25_000;
+const TIMEOUT_MS = 20_000;
 const RETRY_AFTER_SECONDS = 5;
 
 /** Input of scrypt. */
@@ -36,22 +30,25 @@ interface Stored extends Omit<Derivation, 'text'> {
   hash: Buffer;
 }
 
-const derive = threadTask<Derivation, Uint8Array>('passwords', join(__dirname, 'passwords.thread'));
-const full = (): Unavailable => new Unavailable('too many passwords wait to be checked', RETRY_AFTER_SECONDS);
-const turns = new Limiter(AT_ONCE, WAITING_AT_MOST, full);
+/** Hashes take a core and memory each: two at a time at most. */
+const lanes = new HashLanes<Derivation, Buffer>(
+  {
+    idle: derivedBy(threadTask('idle_passwords', join(__dirname, 'idle-passwords.thread'))),
+    ready: derivedBy(threadTask('passwords', join(__dirname, 'passwords.thread'))),
+  },
+  () => new Unavailable('passwords can not be checked in time now', RETRY_AFTER_SECONDS),
+);
 
 /**
  * Returns the hash of a password as it is stored: `$scrypt$ln=15,r=8,p=3$<salt>$<hash>`.
  *
  * @throws Unavailable when too many others wait
  */
-export function hashPassword(text: string): Promise<string> {
-  return inTurn(async () => {
-    const salt = randomBytes(SALT_BYTES);
-    const hash = await derived(text, { ...PRESENT, salt, bytes: HASH_BYTES });
-    const { log2N, r, p } = PRESENT;
-    return `$scrypt$ln=${log2N},r=${r},p=${p}$${unpadded(salt)}$${unpadded(hash)}`;
-  });
+export async function hashPassword(text: string): Promise<string> {
+  const salt = randomBytes(SALT_BYTES);
+  const hash = await inTurn('first', async () => derivation(text, { ...PRESENT, salt, bytes: HASH_BYTES }));
+  const { log2N, r, p } = PRESENT;
+  return `$scrypt$ln=${log2N},r=${r},p=${p}$${unpadded(salt)}$${unpadded(hash)}`;
 }
 
 /**
@@ -59,21 +56,23 @@ export function hashPassword(text: string): Promise<string> {
  * password.
  *
  * @param stored undefined where nothing would be right
+ * @param lane by who asks, not for whom
  * @param before called when it is this one's turn, before anything is computed; what it throws refuses
- * @throws Unavailable when too many others wait
+ * @throws TooManyRequests, Unavailable when too many others wait
  */
-export function verifyPassword(
+export async function verifyPassword(
   text: string,
   stored: string | undefined,
+  lane: Lane = 'first',
   before: () => Promise<void> = async () => undefined,
 ): Promise<boolean> {
-  return inTurn(async () => {
+  const known = stored === undefined ? undefined : parsed(stored);
+  const against = known ?? { ...PRESENT, salt: randomBytes(SALT_BYTES), hash: Buffer.alloc(HASH_BYTES) };
+  const hash = await inTurn(lane, async () => {
     await before();
-    const known = stored === undefined ? undefined : parsed(stored);
-    const against = known ?? { ...PRESENT, salt: randomBytes(SALT_BYTES), hash: Buffer.alloc(HASH_BYTES) };
-    const hash = await derived(text, { ...against, bytes: against.hash.length });
-    return timingSafeEqual(hash, against.hash) && known !== undefined;
+    return derivation(text, { ...against, bytes: against.hash.length });
   });
+  return timingSafeEqual(hash, against.hash) && known !== undefined;
 }
 
 /** Tells whether a hash was made with other parameters than new ones are: it should be made anew. */
@@ -91,34 +90,46 @@ export function isOutdated(stored: string): boolean {
 /**
  * Refuses when there is no room to check another password, before anything is looked up for it.
  *
- * @throws Unavailable
+ * @throws TooManyRequests, Unavailable
  */
-export function assertRoom(): void {
-  if (turns.isFull) throw full();
+export function assertRoom(lane: Lane): void {
+  if (!lanes.isFull(lane)) return;
+  const why = 'too many passwords wait to be checked';
+  throw lane === 'later'
+    ? new TooManyRequests(why, RETRY_AFTER_SECONDS)
+    : new Unavailable(why, RETRY_AFTER_SECONDS);
 }
 
-function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  const from = performance.now();
-  return turns.take(() => {
-    if (performance.now() - from > WAIT_AT_MOST_MS)
-      throw new Unavailable('passwords can not be checked in time now', RETRY_AFTER_SECONDS);
-    return work();
-  });
+async function inTurn(lane: Lane, begin: () => Promise<Derivation>): Promise<Buffer> {
+  assertRoom(lane);
+  return lanes.hash(lane, begin);
 }
 
-async function derived(
-  text: string,
-  { salt, log2N, r, p, bytes }: Omit<Derivation, 'text'>,
-): Promise<Buffer> {
-  // One keyboard writes é as one character, another as two.
-  const input = { text: text.normalize('NFKC'), salt, log2N, r, p, bytes };
-  const limits = { timeoutMs: TIMEOUT_MS, bytes: text.length, what: 'a password', deed: 'check' } as const;
-  try {
-    return Buffer.from(await derive(input, limits));
-  } catch (error) {
-    if (!(error instanceof TooCostly)) throw error;
-    throw new Unavailable('passwords can not be checked now', RETRY_AFTER_SECONDS, { cause: error });
-  }
+// One keyboard writes é as one character, another as two.
+const derivation = (text: string, { salt, log2N, r, p, bytes }: Omit<Derivation, 'text'>): Derivation => ({
+  text: text.normalize('NFKC'),
+  salt,
+  log2N,
+  r,
+  p,
+  bytes,
+});
+
+function derivedBy(derive: ThreadTask<Derivation, Uint8Array>): (input: Derivation) => Promise<Buffer> {
+  return async (input) => {
+    const limits = {
+      timeoutMs: TIMEOUT_MS,
+      bytes: input.text.length,
+      what: 'a password',
+      deed: 'check',
+    } as const;
+    try {
+      return Buffer.from(await derive(input, limits));
+    } catch (error) {
+      if (!(error instanceof TooCostly)) throw error;
+      throw new Unavailable('passwords can not be checked now', RETRY_AFTER_SECONDS, { cause: error });
+    }
+  };
 }
 
 const STORED =

@@ -4,6 +4,7 @@ import { hashOf } from '../auth/identities';
 import { TooManyRequests } from '../common/errors';
 import { Database } from '../database/database';
 import { Statement } from '../database/statement';
+import type { Lock } from './known-locks';
 
 /** Failures in five minutes after which an account or an address (IPv6: network) is locked. */
 const OF_ACCOUNT = 5;
@@ -22,10 +23,10 @@ const OLD = `interval '2 hours'`;
 const recent = (column: string, period: string): string =>
   `ARRAY(SELECT at FROM unnest(${column}) AS at WHERE at > now() - ${period})`;
 
-/** Reads for how long an account or an address is locked. */
-const CHECKED = new Statement<{ seconds: number | null }>(
+/** Reads which of an account and an address are locked, and for how long. */
+const CHECKED = new Statement<Lock>(
   'sign_in_check',
-  `SELECT ceil(extract(epoch FROM max(locked_until) - now()))::int AS seconds
+  `SELECT key, ceil(extract(epoch FROM locked_until - now()))::int AS seconds
    FROM sign_in_limits WHERE key = ANY($1::bytea[]) AND locked_until > now()`,
   'by keys',
 );
@@ -61,8 +62,19 @@ const FAILED = end(`, failed = ${recent('l.failed', WINDOW)} || now(),
 const SUCCEEDED = end(`, failed = CASE WHEN l.key = $2 THEN '{}' ELSE l.failed END,
   locks = CASE WHEN l.key = $2 THEN 0 ELSE l.locks END`);
 
+/** Refusal because of failures that were too many. */
+export class Locked extends TooManyRequests {
+  constructor(
+    seconds: number,
+    /** What is locked, as far as PostgreSQL was asked. */
+    readonly locks: readonly Lock[] = [],
+  ) {
+    super('too many failures to sign in with this name or from this address', seconds);
+  }
+}
+
 /** Account and address whose failures count. */
-interface Keys {
+export interface Keys {
   account: Buffer;
   address: Buffer;
 }
@@ -84,17 +96,17 @@ export class SignInLimits {
   /**
    * Refuses when the account or the address is locked. It reads one row or two.
    *
-   * @throws TooManyRequests
+   * @throws Locked
    */
   async check(keys: Keys): Promise<void> {
-    const [row] = await CHECKED.rows(this.database.keyed, [both(keys)]);
-    if (row?.seconds != null) throw tooMany(row.seconds);
+    const locks = await CHECKED.rows(this.database.keyed, [both(keys)]);
+    if (locks.length > 0) throw new Locked(Math.max(...locks.map(({ seconds }) => seconds)), locks);
   }
 
   /**
    * Begins a check, which must be ended by one of the other calls.
    *
-   * @throws TooManyRequests
+   * @throws Locked
    */
   async begin(keys: Keys): Promise<void> {
     const held = await this.database.rows<{ key: Buffer }>(BEGIN, [both(keys), [OF_ACCOUNT, OF_ADDRESS]]);
@@ -102,7 +114,7 @@ export class SignInLimits {
     if (held.length > 0) await this.database.rows(RELEASE, [held.map(({ key }) => key)]);
     await this.check(keys);
     // Others check as many passwords at this moment as may be wrong.
-    throw tooMany(1);
+    throw new Locked(1);
   }
 
   /** Ends a check that came to nothing. */
@@ -125,7 +137,4 @@ export class SignInLimits {
   }
 }
 
-const both = ({ account, address }: Keys): Buffer[] => [account, address];
-
-const tooMany = (seconds: number): TooManyRequests =>
-  new TooManyRequests('too many failures to sign in with this name or from this address', seconds);
+export const both = ({ account, address }: Keys): Buffer[] => [account, address];
