@@ -276,6 +276,21 @@ describe('the console', () => {
       expect([body.description, body.holdSeconds]).toEqual(['mine', 0]);
     }, 60_000);
 
+    it('sends a form once, however fast it is tapped', async () => {
+      await page.goto('/services/demo/edit');
+      await page.getByLabel('Description').fill('tapped twice');
+      let sent = 0;
+      await page.route('**/api/v1/services/*', async (route) => {
+        if (route.request().method() !== 'GET') sent++;
+        await route.continue();
+      });
+      await page.getByRole('button', { name: 'Save', exact: true }).dblclick();
+      await page.waitForURL('**/services/demo');
+      await page.unroute('**/api/v1/services/*');
+      expect(sent).toBe(1);
+      expect((await program.api.get('/services/demo')).body.description).toBe('tapped twice');
+    }, 60_000);
+
     it('goes without a mouse: palette, search, rows, menus', async () => {
       await page.goto('/services');
       await page.getByRole('link', { name: 'demo', exact: true }).waitFor();

@@ -1,8 +1,8 @@
-import type { ReactNode } from 'react';
+import { useRef, type ReactNode } from 'react';
 
 interface FormProps {
   /** What its submission does, one at a time. */
-  sends: { isPending: boolean; mutate: () => void };
+  sends: { isPending: boolean; mutate: (nothing: undefined, options: { onSettled: () => void }) => void };
   /** False: a submission does nothing. */
   isReady?: boolean;
   children: ReactNode;
@@ -10,6 +10,12 @@ interface FormProps {
 
 /** Form whose fields the server checks, not the browser. */
 export function Form({ sends, isReady = true, children }: FormProps) {
+  // That something is pending is rendered a moment later: the second tap of two may come before.
+  const isSent = useRef(false);
+  const send = () => {
+    isSent.current = true;
+    sends.mutate(undefined, { onSettled: () => (isSent.current = false) });
+  };
   return (
     <form
       noValidate
@@ -17,7 +23,7 @@ export function Form({ sends, isReady = true, children }: FormProps) {
         event.preventDefault();
         // Another form may be around this one's dialog, as far as React sees.
         event.stopPropagation();
-        if (isReady && !sends.isPending) sends.mutate();
+        if (isReady && !sends.isPending && !isSent.current) send();
       }}
     >
       {children}
