@@ -2277,7 +2277,7 @@ export interface components {
             /** @description Windows in which it is told; what still is so when one begins is told then. Without it, at any time */
             schedule?: {
                 /**
-                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
+                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE, BYSECOND, BYSETPOS
                  * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
                  */
                 rrule: string;
@@ -2338,7 +2338,7 @@ export interface components {
             /** @description Windows in which it is told; what still is so when one begins is told then. Without it, at any time */
             schedule?: {
                 /**
-                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
+                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE, BYSECOND, BYSETPOS
                  * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
                  */
                 rrule: string;
@@ -2379,7 +2379,7 @@ export interface components {
             /** @description Schedule as the contact would have it */
             schedule: {
                 /**
-                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
+                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE, BYSECOND, BYSETPOS
                  * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
                  */
                 rrule: string;
@@ -2736,9 +2736,10 @@ export interface components {
         };
         KillSwitch: {
             on: boolean;
-            /** @enum {string} */
-            by?: "environment" | "api";
+            by?: string;
             reason?: string;
+            /** Format: date-time */
+            at?: string;
             /** Format: date-time */
             changedAt?: string;
         };
@@ -3336,7 +3337,7 @@ export interface components {
         };
         ScheduleDto: {
             /**
-             * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
+             * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE, BYSECOND, BYSETPOS
              * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
              */
             rrule: string;
@@ -3809,7 +3810,7 @@ export interface components {
             /** @description Windows between startsAt and endsAt; without it, all of that time */
             schedule?: {
                 /**
-                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
+                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE, BYSECOND, BYSETPOS
                  * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
                  */
                 rrule: string;
@@ -3879,7 +3880,7 @@ export interface components {
             /** @description Windows between startsAt and endsAt; without it, all of that time */
             schedule?: {
                 /**
-                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE
+                 * @description Recurrence rule (RFC 5545): FREQ from DAILY to YEARLY with INTERVAL, COUNT, UNTIL, WKST, BYDAY, BYMONTHDAY, BYMONTH, BYHOUR, BYMINUTE, BYSECOND, BYSETPOS
                  * @example FREQ=WEEKLY;BYDAY=SA;BYHOUR=2;BYMINUTE=30
                  */
                 rrule: string;
