@@ -99,7 +99,6 @@ export class PasswordCheck {
     failure: Failure,
     use: (user: KnownUser) => Promise<T | undefined>,
   ): Promise<T> {
-    const composedName = composed(name);
     // What is refused in masses is refused before PostgreSQL is asked.
     const seconds = this.locks.secondsLeft(both(keys), performance.now());
     if (seconds > 0) throw new Locked(seconds);
@@ -108,7 +107,7 @@ export class PasswordCheck {
     const [user] = await this.database.rows<UserRow>(
       'SELECT id, password_hash, disabled FROM users WHERE name = $1 OR name = $2 ORDER BY name = $1 DESC LIMIT 1',
       // Names from before they were composed stay as they are.
-      [composedName, name],
+      [composed(name), name],
     );
     const stored = user?.password_hash ?? undefined;
     let isHeld = false;
