@@ -13,21 +13,24 @@ export interface Lock {
  * without asking again.
  */
 export class KnownLocks {
-  /** Moments until which they are locked, by key; the one learnt last is at the end. */
-  private readonly until = new Map<string, number>();
+  /** Moments at which they end, and until which they are believed, by key; the one learnt last is at the end. */
+  private readonly known = new Map<string, { endsAt: number; believedUntil: number }>();
 
   learn(locks: readonly Lock[], now: number): void {
     for (const { key, seconds } of locks) {
       const name = nameOf(key);
-      this.until.delete(name);
-      this.until.set(name, now + Math.min(seconds * 1_000, BELIEVED_MS));
-      if (this.until.size > LOCKS_AT_MOST) this.until.delete(this.until.keys().next().value!);
+      this.known.delete(name);
+      this.known.set(name, { endsAt: now + seconds * 1_000, believedUntil: now + BELIEVED_MS });
+      if (this.known.size > LOCKS_AT_MOST) this.known.delete(this.known.keys().next().value!);
     }
   }
 
-  /** Returns for how many seconds any of these is locked, as far as is known; 0 where none is. */
+  /** Returns for how many seconds any of these is locked, as far as is believed; 0 where none is. */
   secondsLeft(keys: readonly Buffer[], now: number): number {
-    const ends = keys.map((key) => this.until.get(nameOf(key)) ?? now);
+    const ends = keys.map((key) => {
+      const lock = this.known.get(nameOf(key));
+      return lock === undefined || now >= lock.believedUntil ? now : lock.endsAt;
+    });
     return Math.max(0, Math.ceil((Math.max(...ends) - now) / 1_000));
   }
 }

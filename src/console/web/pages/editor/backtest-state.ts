@@ -23,12 +23,11 @@ export interface Backtested {
 }
 
 const DAY_MS = 86_400_000;
-const MINUTE_MS = 60_000;
 
 /** Replays the saved and the edited rule over the last days, again whenever the edited one changes. */
 export function useBacktest(id: string, saved: JsonObject, edited: JsonObject, days: number): Backtested {
   // Opened once: what is compared has the same readings.
-  const [to] = useState(() => Math.floor(now() / MINUTE_MS) * MINUTE_MS);
+  const [to] = useState(() => Math.floor(now() / 1_000) * 1_000);
   const from = to - days * DAY_MS;
   const { data: infrastructures } = useQuery(infrastructuresQuery);
   const ruleOf = (definition: JsonObject) =>
