@@ -7,7 +7,7 @@
  * `npm run campaign hostile -- --minutes 60 --seed 7 --only redis`, the same: a line per mischief, and what came of it, at
  * the end; `--only` narrows it to those whose names have that in them.
  * `npm run campaign restore`, on what `npm run build` made: what became of each execution that was open in a backup.
- * `npm run campaign rolling -- --from v1.0.0 --alerts 500 --polls 1000`, on what `npm run build` made and what that version's
+ * `npm run campaign rolling -- --from v0.1.0 --alerts 500 --polls 1000`, on what `npm run build` made and what that version's
  * own set-up makes of it: a line per phase, and what came of it, at the end; `--from` is a git ref or a folder with a checkout,
  * `--together` updates all workloads at once.
  * `npm run campaign rules -- --stories 100000 --seed 7`, on the sources: a line per 10,000 stories.
