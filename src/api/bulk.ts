@@ -10,7 +10,7 @@ import {
 } from '../common/errors';
 import { Turns } from '../common/turns';
 import type { DefinitionRow } from '../database/entities';
-import { changeDefinitions } from '../database/definitions';
+import { changeDefinitions, tried, type Work } from '../database/definitions';
 import { managedWords, managersOf, mayChange } from '../database/managed';
 import { mergePatch } from './merge-patch';
 import type { Draft, StoredDefinitions } from './stored-definitions';
@@ -175,18 +175,10 @@ export class BulkChanges<R extends DefinitionRow> {
     });
   }
 
-  private async transaction<T>(work: Parameters<typeof changeDefinitions<T>>[2]): Promise<T> {
+  private transaction<T>(work: Work<T>): Promise<T> {
     const { database, kind } = this.definitions.store;
-    try {
-      return await changeDefinitions(database, `one of many of kind ${kind}`, async (manager) => {
-        const result = await work(manager);
-        if (this.isTried) throw new Tried(result);
-        return result;
-      });
-    } catch (error) {
-      if (error instanceof Tried) return error.result as T;
-      throw error;
-    }
+    const begin = (one: Work<T>) => changeDefinitions(database, `one of many of kind ${kind}`, one);
+    return this.isTried ? tried(begin, work) : begin(work);
   }
 
   /** Does each by itself after one of them has undone a transaction. */
@@ -201,13 +193,6 @@ export class BulkChanges<R extends DefinitionRow> {
     return error instanceof VersionMismatch && tries > 1
       ? this.attempt([row!.id], tries - 1)
       : [toldFailure(row!, error)];
-  }
-}
-
-/** Undoes a transaction that was only tried. */
-class Tried extends Error {
-  constructor(readonly result: unknown) {
-    super('this was tried alone');
   }
 }
 

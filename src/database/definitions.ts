@@ -30,11 +30,7 @@ const ROWS_AT_ONCE = 500;
  * @param what name of what is changed, for messages
  * @throws Conflict when a name is taken, or something used was deleted meanwhile
  */
-export async function changeDefinitions<T>(
-  database: Database,
-  what: string,
-  work: (manager: EntityManager) => Promise<T>,
-): Promise<T> {
+export async function changeDefinitions<T>(database: Database, what: string, work: Work<T>): Promise<T> {
   try {
     return await database.entities(async (manager) => {
       await manager.query('UPDATE definition_revision SET revision = revision + 1');
@@ -54,6 +50,33 @@ export async function changeDefinitions<T>(
 
 /** Returns SQL conditions, all of which hold. @param parameter adds a value */
 export type ConditionsOf = (parameter: Parameters['add']) => string[];
+
+/** Work in a transaction. */
+export type Work<T> = (manager: EntityManager) => Promise<T>;
+
+/** Undoes a transaction that was only tried. */
+class Tried extends Error {
+  constructor(readonly result: unknown) {
+    super('this was tried alone');
+  }
+}
+
+/**
+ * Runs work in a transaction that is undone: some mistakes are seen only when something is written.
+ *
+ * @param begin runs work in a transaction, such as `changeDefinitions`
+ * @returns what the work gave
+ */
+export async function tried<T>(begin: (work: Work<T>) => Promise<T>, work: Work<T>): Promise<T> {
+  try {
+    return await begin(async (manager) => {
+      throw new Tried(await work(manager));
+    });
+  } catch (error) {
+    if (error instanceof Tried) return error.result as T;
+    throw error;
+  }
+}
 
 /** Who may reach the definitions of a kind. */
 export interface Reach {

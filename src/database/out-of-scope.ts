@@ -3,7 +3,7 @@ import { inScopes, scopesParameter, seenScopes } from './scopes';
 
 /** Names what a text told about is replaced by, where it is out of the caller's scope. */
 const HIDDEN_INFRASTRUCTURE = 'an infrastructure out of your scope';
-const HIDDEN_SERVICE = 'a service out of your scope';
+export const HIDDEN_SERVICE = 'a service out of your scope';
 
 /**
  * Where sentences name a service that another depends on, as `engine/explain.ts` writes them: what stands before it,

@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { InvalidInput } from '../common/errors';
 import type { ServiceRow } from '../database/entities';
+import { HIDDEN_SERVICE } from '../database/out-of-scope';
 import { inScopes, scopesParameter, seenScopes } from '../database/scopes';
 
 /** Which services depend on which, in SQL: the same words pair them when they are saved, evaluated and shown. */
@@ -65,7 +66,7 @@ interface Edge {
 
 /** Edges to services that depend on others themselves: no circle has any other. */
 const EDGES = `
-  SELECT c.id AS child, CASE WHEN ${inScopes('c.labels', '$2')} THEN c.name ELSE 'a service out of your scope' END AS name,
+  SELECT c.id AS child, CASE WHEN ${inScopes('c.labels', '$2')} THEN c.name ELSE '${HIDDEN_SERVICE}' END AS name,
     (e.place - 1)::int AS place, s.id AS parent FROM services c ${EACH}
     CROSS JOIN LATERAL (${parentsOf('p.id', `p.depends_on <> '[]'`, EDGES_AT_MOST)}) s
   WHERE c.id = ANY($1::uuid[]) LIMIT ${EDGES_AT_MOST + 1}`;

@@ -6,7 +6,7 @@ import { Conflict, InvalidInput, VersionMismatch, type FieldError } from '../com
 import { newId } from '../common/ids';
 import { Turns } from '../common/turns';
 import { Database } from '../database/database';
-import { changeDefinitions } from '../database/definitions';
+import { changeDefinitions, tried, type Work } from '../database/definitions';
 import { managedWords, managersOf, mayChange } from '../database/managed';
 import { namedAction } from '../contacts/contacts';
 import type { DefinitionRow, ServiceRow } from '../database/entities';
@@ -184,22 +184,23 @@ export class Import {
     const work = async (manager: EntityManager) => {
       for (const section of SECTION_NAMES) await this.rooms.of[section].write(manager, changed[section]);
       if (leaves) pruned = await this.ownership.prune(manager, leaving);
-      if (isTried) throw new Tried();
-      if (owner === undefined) return;
+      if (isTried || owner === undefined) return;
       await this.ownership.record(manager, owner.manager, drafts);
       const all = SECTION_NAMES.flatMap((section) => changed[section]);
       const created = all.filter(({ before }) => before === undefined).length;
       await owner.alongside?.(manager, { ...pruned, created, updated: all.length - created });
     };
-    try {
-      // Without a change there is no new revision, which all processes would look at.
-      // What is tried without deleting need not keep others from their changes.
-      if ((isStill || isTried) && !leaves) await this.database.entities(work);
-      else await changeDefinitions(this.database, 'what is imported', work);
-    } catch (error) {
-      if (error instanceof Tried) return pruned;
-      throw error;
+    // Without a change there is no new revision, which all processes would look at.
+    // What is tried without deleting need not keep others from their changes.
+    const begin = (one: Work<void>) =>
+      (isStill || isTried) && !leaves
+        ? this.database.entities(one)
+        : changeDefinitions(this.database, 'what is imported', one);
+    if (isTried) {
+      await tried(begin, work);
+      return pruned;
     }
+    await begin(work);
     await this.rooms.services.saved(changed.services.map(({ row }) => row as ServiceRow));
     return pruned;
   }
@@ -215,9 +216,6 @@ function refusalsIn(error: unknown): FieldError[] {
     return [{ pointer: '', detail: error.message }];
   throw error;
 }
-
-/** Undoes a transaction that was only tried. */
-class Tried extends Error {}
 
 const isUnchanged = ({ before, changes }: Draft<DefinitionRow>): boolean =>
   before !== undefined && changes.length === 0;
