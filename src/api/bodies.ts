@@ -23,9 +23,9 @@ const read = new WeakMap<FastifyRequest, Buffer>();
 /**
  * Sets up how request bodies are read. First the sender is identified, then the media type is checked; only then the
  * body is read, into bounded memory. JSON is taken under `application/json` and the type of RFC 7396, YAML (as a text)
- * and forms where the route takes them, and raw bytes where the route wants those; each in the charset it declares. An empty body counts as none,
- * whatever its type. Other types are answered 415, with what is right. Requests without a route were answered by
- * `answerUnrouted` before.
+ * and forms where the route takes them, and raw bytes where the route wants those; each in the charset it declares. An
+ * empty body counts as none, whatever its type. Other types are answered 415, with what is right. Requests without a
+ * route were answered by `answerUnrouted` before.
  *
  * @param holderOf returns the sender, by what comes before the body; throws what refuses the request
  */

@@ -1,5 +1,6 @@
 import { isIPv4 } from 'node:net';
 import { plainAddress } from '../common/addresses';
+import { keepNewest } from '../common/newest';
 
 /** Number of unknown tokens that are looked up before an address is slowed. */
 const FREE = 20;
@@ -30,9 +31,7 @@ export class Guesses {
     const before = known !== undefined && now - known.lastAt < FORGET_MS ? known.failures : 0;
     const failures = before + 1;
     const delay = failures < FREE ? 0 : Math.min(DELAY_MS * 2 ** (failures - FREE), DELAY_AT_MOST_MS);
-    this.guessers.delete(key);
-    this.guessers.set(key, { failures, lastAt: now, until: now + delay });
-    if (this.guessers.size > ADDRESSES_AT_MOST) this.guessers.delete(this.guessers.keys().next().value!);
+    keepNewest(this.guessers, key, { failures, lastAt: now, until: now + delay }, ADDRESSES_AT_MOST);
   }
 
   /** Returns how long until the next token is looked up, seconds; 0 for now. */

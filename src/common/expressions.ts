@@ -1,5 +1,6 @@
 /** Regular expressions that users write: RE2, matched in linear time, compiled once. */
 import { RE2JS } from 're2js';
+import { keepNewest } from './newest';
 
 /** Longest expression, characters. */
 const CHARACTERS_AT_MOST = 1_000;
@@ -33,8 +34,7 @@ export function expressionOf(text: string): RE2JS {
 
 function keep(text: string): Compiled {
   const compiled = compile(text);
-  if (kept.size >= KEPT_AT_MOST) kept.delete(kept.keys().next().value!);
-  kept.set(text, compiled);
+  keepNewest(kept, text, compiled, KEPT_AT_MOST);
   return compiled;
 }
 

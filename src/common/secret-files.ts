@@ -2,6 +2,7 @@ import type { Stats } from 'node:fs';
 import { lstat, open, readlink, realpath, stat, type FileHandle } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Limiter } from './limiter';
+import { keepNewest } from './newest';
 import { bytesUpTo, isBelow, READ_ONLY } from './regular-file';
 import { withDeadline } from './deadline';
 
@@ -123,9 +124,7 @@ export class SecretFiles {
       freshMs = SILENT_MS;
       seen = { problem: `the file ${path} could not be read in ${LOOK_MS / 1000} s` };
     }
-    this.looks.delete(path);
-    if (this.looks.size >= SEEN_AT_MOST) this.looks.delete(this.looks.keys().next().value!);
-    this.looks.set(path, { seen, at: performance.now(), freshMs });
+    keepNewest(this.looks, path, { seen, at: performance.now(), freshMs }, SEEN_AT_MOST);
   }
 
   private async read(path: string): Promise<Seen> {

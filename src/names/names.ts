@@ -1,3 +1,4 @@
+import { keepNewest } from '../common/newest';
 import { ZoneTurns } from './zone-turns';
 
 export interface Address {
@@ -101,9 +102,7 @@ export class Names {
 
   private remember(name: string): Entry {
     const entry: Entry = { freshUntil: 0, staleUntil: 0, askAgainAt: 0 };
-    this.entries.set(name, entry);
-    const [oldest] = this.entries.keys();
-    if (this.entries.size > NAMES_AT_MOST) this.entries.delete(oldest!);
+    keepNewest(this.entries, name, entry, NAMES_AT_MOST);
     return entry;
   }
 

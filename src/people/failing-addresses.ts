@@ -1,4 +1,5 @@
 import { networkOf } from '../auth/guesses';
+import { keepNewest } from '../common/newest';
 import type { Lane } from './hash-lanes';
 
 /** Time that an address is remembered after its last failure: as long as failures count for its lock. */
@@ -39,8 +40,6 @@ export class FailingAddresses {
   }
 
   private keep(key: string, known: Known): void {
-    this.known.delete(key);
-    this.known.set(key, known);
-    if (this.known.size > ADDRESSES_AT_MOST) this.known.delete(this.known.keys().next().value!);
+    keepNewest(this.known, key, known, ADDRESSES_AT_MOST);
   }
 }

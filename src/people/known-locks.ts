@@ -1,3 +1,5 @@
+import { keepNewest } from '../common/newest';
+
 /** Time that a lock is believed without looking again: one that somebody lifts in PostgreSQL is over soon everywhere. */
 const BELIEVED_MS = 60_000;
 const LOCKS_AT_MOST = 10_000;
@@ -18,10 +20,8 @@ export class KnownLocks {
 
   learn(locks: readonly Lock[], now: number): void {
     for (const { key, seconds } of locks) {
-      const name = nameOf(key);
-      this.known.delete(name);
-      this.known.set(name, { endsAt: now + seconds * 1_000, believedUntil: now + BELIEVED_MS });
-      if (this.known.size > LOCKS_AT_MOST) this.known.delete(this.known.keys().next().value!);
+      const lock = { endsAt: now + seconds * 1_000, believedUntil: now + BELIEVED_MS };
+      keepNewest(this.known, nameOf(key), lock, LOCKS_AT_MOST);
     }
   }
 

@@ -1,3 +1,5 @@
+import { keepNewest } from '../common/newest';
+
 /** State that is kept of an engine that sends traps, RFC 3414, 2.3. */
 export interface KnownEngine {
   engineId: string;
@@ -90,9 +92,7 @@ export class Engines {
   }
 
   private remember(engine: KnownEngine): void {
-    this.engines.delete(engine.engineId);
-    this.engines.set(engine.engineId, engine);
-    if (this.engines.size > MAX_ENGINES) this.engines.delete(this.engines.keys().next().value!);
+    keepNewest(this.engines, engine.engineId, engine, MAX_ENGINES);
   }
 
   private wasSeen(signature: string, now: number): boolean {

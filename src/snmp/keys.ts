@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Authentication, AuthProtocols } from 'net-snmp';
+import { keepNewest } from '../common/newest';
 
 /** Length to which a password is expanded before it is hashed, RFC 3414, A.2. */
 const EXPANDED_BYTES = 1024 * 1024;
@@ -28,9 +29,6 @@ function passwordToKey(protocol: AuthProtocols, password: string | Buffer, engin
 function keyOf(algorithm: string, password: string | Buffer): Buffer {
   const name = `${algorithm}:${Buffer.from(password).toString('latin1')}`;
   const key = kept.get(name) ?? createHash(algorithm).update(Buffer.alloc(EXPANDED_BYTES, password)).digest();
-  kept.delete(name);
-  kept.set(name, key);
-  const [oldest] = kept.keys();
-  if (kept.size > KEPT_AT_MOST) kept.delete(oldest!);
+  keepNewest(kept, name, key, KEPT_AT_MOST);
   return key;
 }

@@ -1,3 +1,5 @@
+import { keepNewest } from '../common/newest';
+
 /** Most objects of one agent that are remembered, of which the latest stay. */
 const AT_MOST = 64;
 
@@ -28,10 +30,7 @@ export class SilentObjects {
    */
   noteSilence(oid: string, isThere: boolean): void {
     const isKnown = isThere || this.has(oid);
-    this.met.delete(oid);
-    this.met.set(oid, isKnown);
-    const [oldest] = this.met.keys();
-    if (this.met.size > AT_MOST) this.met.delete(oldest!);
+    keepNewest(this.met, oid, isKnown, AT_MOST);
   }
 
   noteAnswer(oids: readonly string[]): void {

@@ -11,6 +11,7 @@ import { CLOCK, programClock, type Clock } from '../common/clock';
 import { KeptConnections, type Held } from '../common/kept-connections';
 import type { Reading } from '../common/reading';
 import { reasonOfAbort, unlessAborted } from '../common/unless-aborted';
+import { keepNewest } from '../common/newest';
 import { Ending, type SnmpAsker } from './ending';
 import { isAfter, isBelow } from './oid-order';
 import { CommunityAgent } from './community-agent';
@@ -197,11 +198,7 @@ export class SnmpClient implements OnModuleDestroy {
     this.agentsOf(target).letGo(held);
     const { size } = held.connection;
     if (!size.isLearned) return;
-    const key = keyOfTarget(target);
-    this.limited.delete(key);
-    this.limited.set(key, size);
-    const [oldest] = this.limited.keys();
-    if (this.limited.size > LIMITED_AT_MOST) this.limited.delete(oldest!);
+    keepNewest(this.limited, keyOfTarget(target), size, LIMITED_AT_MOST);
   }
 
   private agentsOf({ version }: SnmpTarget): KeptConnections<Agent> {

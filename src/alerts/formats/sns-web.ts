@@ -2,6 +2,7 @@ import { get } from 'node:https';
 import { X509Certificate, type KeyObject } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Forbidden, messageOf, Unavailable } from '../../common/errors';
+import { keepNewest } from '../../common/newest';
 
 const TIMEOUT_MS = 5_000;
 const MAX_BYTES = 64 * 1024;
@@ -45,11 +46,8 @@ export class SnsWeb {
       throw new Forbidden('SigningCertURL names no certificate');
     const kept = this.keys.get(url.href);
     if (kept !== undefined && kept.until > now.getTime()) return kept.key;
-    this.keys.delete(url.href);
-    const [oldest] = this.keys.keys();
-    if (this.keys.size >= MAX_KEPT) this.keys.delete(oldest!);
     const key = this.get(url).then(({ status, body }) => keyIn(status, body));
-    this.keys.set(url.href, { key, until: now.getTime() + KEPT_MS });
+    keepNewest(this.keys, url.href, { key, until: now.getTime() + KEPT_MS }, MAX_KEPT);
     // Asked again the next time.
     key.catch(() => this.keys.delete(url.href));
     return key;

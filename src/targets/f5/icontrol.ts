@@ -1,6 +1,7 @@
 /** iControl REST of a BIG-IP (F5, "iControl REST User Guide"): login by token, calls, what a refusal means. */
 import { createHash } from 'node:crypto';
 import { maskTexts } from '../../common/secrets';
+import { keepNewest } from '../../common/newest';
 import { callJson, statusText, type JsonAnswer } from '../http/json-call';
 import { originOf } from '../http/origin';
 import type { HttpTls } from '../http/http-call';
@@ -94,10 +95,8 @@ export class IControl {
     if (typeof token?.token !== 'string')
       throw new Retryable(`${deed} was answered 200, but not as BIG-IP does`);
     const seconds = typeof token.timeout === 'number' ? token.timeout : TOKEN_SECONDS;
-    this.tokens.delete(key);
-    this.tokens.set(key, { text: token.token, until: now.getTime() + seconds * USED_PART * 1000 });
-    const [oldest] = this.tokens.keys();
-    if (this.tokens.size > TOKENS_AT_MOST) this.tokens.delete(oldest!);
+    const kept = { text: token.token, until: now.getTime() + seconds * USED_PART * 1000 };
+    keepNewest(this.tokens, key, kept, TOKENS_AT_MOST);
     return token.token;
   }
 }

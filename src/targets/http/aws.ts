@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { FieldError } from '../../common/errors';
 import { messageOf } from '../../common/errors';
 import { Text } from '../../common/fields';
+import { keepNewest } from '../../common/newest';
 import { Permanent, Retryable } from '../outcomes';
 import { HTTP_URL, HTTP_URL_HINT, httpUrlProblem } from './params';
 import { NoAnswer, NotSent } from './http-call';
@@ -114,10 +115,7 @@ export class AwsClients<C> {
         maxAttempts: 1,
         requestHandler: new SdkHandler(),
       });
-    this.clients.delete(key);
-    this.clients.set(key, client);
-    const [oldest] = this.clients.keys();
-    if (this.clients.size > CLIENTS_AT_MOST) this.clients.delete(oldest!);
+    keepNewest(this.clients, key, client, CLIENTS_AT_MOST);
     return client;
   }
 }

@@ -1,4 +1,5 @@
 import { withoutBrackets } from '../../common/addresses';
+import { keepNewest } from '../../common/newest';
 
 /** Parts of a URL over HTTP, as a request to it needs them. */
 export interface UrlParts {
@@ -35,7 +36,6 @@ export function partsOf(text: string): UrlParts {
     hasCredentials: username !== '' || password !== '',
   });
   if (text.length > KNOWN_CHARACTERS) return parts;
-  if (known.size >= KNOWN_AT_MOST) known.clear();
-  known.set(text, parts);
+  keepNewest(known, text, parts, KNOWN_AT_MOST);
   return parts;
 }
