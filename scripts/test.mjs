@@ -17,7 +17,7 @@ const args = process.argv.slice(2);
 const YOUNG = '--max-semi-space-size=64';
 const jest = (...given) => [process.execPath, YOUNG, 'node_modules/jest/bin/jest.js', ...given];
 /** Most spec files that are tried once more; where more fail, it is not for the moment they were run at. */
-const UNSTEADY_AT_MOST = 2;
+const UNSTEADY_AT_MOST = 4;
 /** Beside the specs, which mostly wait: they take what is left of the machine. */
 const beside = ['nice', '-n', '19', 'npm', 'run', '--silent', 'types-and-lint'];
 
@@ -25,7 +25,7 @@ const check = ([command, ...rest], env = {}) =>
   run(command, rest, { stdio: ['ignore', 'inherit', 'inherit'], env: { NODE_ENV: 'test', ...env } });
 
 /**
- * Runs every spec. One or two files that failed among the others are tried once more, alone; passing then, they are
+ * Runs every spec. A few files that failed among the others are tried once more, alone; passing then, they are
  * named as unsteady, with the failure above, and do not fail the run.
  */
 async function checkAll() {

@@ -113,11 +113,16 @@ export class KeptServer {
     const { signal } = this.stopping;
     let pauseMs = 0;
     let upAt = performance.now();
+    let countedPid: number | undefined;
     while (await pause(WATCH_MS, signal)) {
       if (isAlive(this.server, this.pid)) continue;
       const { name } = this.server;
-      telemetry.embeddedRestarts.inc({ server: name.toLowerCase() });
-      this.say(`${name}: process ${this.pid} ended; it is started again`);
+      // A start that fails is tried again; the server ended once.
+      if (countedPid !== this.pid) {
+        countedPid = this.pid;
+        telemetry.embeddedRestarts.inc({ server: name.toLowerCase() });
+        this.say(`${name}: process ${this.pid} ended; it is started again`);
+      }
       if (performance.now() - upAt > AGAIN_MS.steady) pauseMs = 0;
       if (pauseMs > 0 && !(await pause(pauseMs, signal))) return;
       pauseMs = Math.min(AGAIN_MS.most, pauseMs * 2 || AGAIN_MS.first);
