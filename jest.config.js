@@ -16,7 +16,7 @@ module.exports = {
   // Published as ES modules only; jest has to transform them.
   transform: {
     // Tests that run side by side, which are here, may not load anything any more.
-    '<rootDir>/test/.+\\.ts$': swc({}),
+    '/test/.+\\.ts$': swc({}),
     '^.+\\.[tj]s$': swc({ lazy }),
   },
   transformIgnorePatterns: ['/node_modules/(?!@marcbachmann/cel-js/|openid-client/|oauth4webapi/|jose/)'],

@@ -183,6 +183,8 @@ async function follow(project: string, ports: Record<string, string>): Promise<J
   ].join('\n');
   const script = Object.entries(ports)
     .reduce((text, [from, to]) => text.replaceAll(from, to), commands)
+    // What the listener prints at any moment would end up in the middle of an answer.
+    .replace(/\)" &$/m, ')" >&2 &')
     .replaceAll(
       'npm run -s redis --',
       `MONSCALE_DATA_DIR='${join(project, '.monscale')}' node '${join(ROOT, 'scripts/redis.mjs')}'`,
