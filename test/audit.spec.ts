@@ -347,10 +347,12 @@ describe('every route that changes something leaves exactly one entry', () => {
   /** Calls of the routes of a kind of definition, in an order in which each finds what it needs. */
   const definition = (path: string, name: string, body: object) => {
     calls[`POST ${path}`] = () => [path, { ...body, name }];
-    calls[`PUT ${path}/{ref}`] = () => [`${path}/${name}`, { ...body, name }];
+    const isLabelled = 'labels' in body;
+    const other = isLabelled ? { labels: { z: 'y' } } : path === '/users' ? { email: 'w@x' } : { silentAfterSeconds: 60 }; // prettier-ignore
+    calls[`PUT ${path}/{ref}`] = () => [`${path}/${name}`, { ...body, ...other, name }];
     calls[`PATCH ${path}/{ref}`] = () => [
       `${path}/${name}`,
-      'labels' in body ? { labels: { a: 'b' } } : { name },
+      isLabelled ? { labels: { a: 'b' } } : path === '/users' ? { email: null } : { silentAfterSeconds: 90 },
     ];
     calls[`POST ${path}/{ref}/versions/{n}/restore`] = () => [`${path}/${name}/versions/1/restore`];
   };
@@ -409,7 +411,7 @@ describe('every route that changes something leaves exactly one entry', () => {
       'POST /actions/bulk': () => ['/actions/bulk', { select: { filter: { search: 'walked-action' } }, change: { labels: { a: 'c' } } }],
       'POST /infrastructures/bulk': () => ['/infrastructures/bulk', { select: { filter: { search: 'walked-servers' } }, change: { labels: { a: 'c' } } }],
       'POST /silences': () => ['/silences', silence],
-      'PUT /silences/{ref}': async () => [`/silences/${await silenceId()}`, silence],
+      'PUT /silences/{ref}': async () => [`/silences/${await silenceId()}`, { ...silence, reason: 'again' }],
       'PATCH /silences/{ref}': async () => [`/silences/${await silenceId()}`, { reason: 'more of it' }],
       'DELETE /silences/{ref}': async () => [`/silences/${await silenceId()}`],
       'POST /tools/metrics/try': () => ['/tools/metrics/try', { type: 'static_count', params: { value: 3 } }],

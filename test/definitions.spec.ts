@@ -87,6 +87,10 @@ describe('definitions over HTTP', () => {
     }
   });
 
+  /** Returns what a PUT may send of what was read. */
+  const definitionIn = ({ id: _id, version: _version, createdAt: _created, updatedAt: _updated, ...rest }: Json) =>
+    rest; // prettier-ignore
+
   const errorsOf = ({ status, body, headers }: Answer) => {
     expect(headers.get('content-type')).toContain('application/problem+json');
     expect(body).toMatchObject({ status, type: expect.any(String), title: expect.any(String) });
@@ -123,6 +127,16 @@ describe('definitions over HTTP', () => {
     expect(renamed.headers.get('etag')).toBe('"2"');
     const replaced = await api.put(`/${kind}/other`, body, { 'If-Match': '"2"' });
     expect(replaced.body).toEqual({ id, ...shown, version: 3, updatedAt: expect.any(String) });
+    for (const same of [
+      await api.patch(`/${kind}/pool`, {}),
+      await api.patch(`/${kind}/pool`, { name: 'pool' }, { 'If-Match': '"3"' }),
+      await api.put(`/${kind}/pool`, body),
+      await api.put(`/${kind}/pool`, definitionIn(replaced.body)),
+      await api.get(`/${kind}/pool`),
+    ]) {
+      expect([same.status, same.body]).toEqual([200, replaced.body]);
+      expect(same.headers.get('etag')).toBe('"3"');
+    }
 
     const stale = { 'If-Match': '"2"' };
     expect(errorsOf(await api.put(`/${kind}/pool`, body, stale)).status).toBe(412);
@@ -137,6 +151,44 @@ describe('definitions over HTTP', () => {
       await api.delete(`/${kind}/pool`),
     ])
       expect(errorsOf(answer).status).toBe(404);
+  });
+
+  it('what is sent as it is makes no version, whatever kind it is of', async () => {
+    await api.create('/actions', { name: 'tell', ...HOOK });
+    await api.create('/users', { name: 'ada', password: 'a password of hers' });
+    const endsAt = new Date(Date.now() + 3_600_000).toISOString();
+    const schedule = {
+      rrule: 'FREQ=DAILY;BYHOUR=3;BYMINUTE=0',
+      timeZone: 'Europe/Madrid',
+      durationSeconds: 60,
+    };
+    const kinds: [path: string, body: object][] = [
+      ['/contacts', { name: 'ops', action: 'tell', events: ['failed'] }],
+      ['/grants', { subject: { user: 'ada' }, role: 'viewer', scope: { labels: { team: 'web', at: 'x' } } }],
+      ['/grants', { subject: { group: 'ops' }, approve: true }],
+      ['/silences', { match: { labels: { b: 'c', a: 'b' } }, mutes: 'actions', endsAt, reason: 'quiet' }],
+      ['/silences', { match: { labels: { a: 'b' } }, mutes: 'notifications', schedule,
+        endsAt: new Date(Date.now() + 9 * 86_400_000).toISOString(), reason: 'nightly' }],
+    ]; // prettier-ignore
+    const made: [path: string, id: string][] = [['/users', 'ada']];
+    for (const [path, body] of kinds) made.push([path, (await api.create(path, body)).id]);
+    for (const [path, id] of made) {
+      const { body: before } = await api.get(`${path}/${id}`);
+      const same = [await api.patch(`${path}/${id}`, {}, { 'If-Match': '"1"' })];
+      if (path !== '/silences') same.push(await api.put(`${path}/${id}`, definitionIn(before)));
+      for (const { status, body, headers } of same)
+        expect([path, status, body, headers.get('etag')]).toEqual([path, 200, before, '"1"']);
+      expect((await api.patch(`${path}/${id}`, {}, { 'If-Match': '"2"' })).status).toBe(412);
+    }
+    const named = { subject: { user: 'ada' }, role: 'operator', scope: { labels: { at: 'x', team: 'web' } } };
+    const grant = `${made[2]![0]}/${made[2]![1]}`;
+    expect((await api.put(grant, named)).body).toMatchObject({ version: 2, role: 'operator' });
+    expect((await api.put(grant, named)).body).toMatchObject({ version: 2 });
+    const { body: audit } = await api.get('/audit?action=update');
+    const done = audit.items.filter(({ outcome }: Json) => outcome !== 'refused');
+    expect(done.length).toBeGreaterThan(0);
+    expect(done.filter(({ changes }: Json) => changes.length === 0)).toEqual([]);
+    for (const [path, id] of made.reverse()) expect((await api.delete(`${path}/${id}`)).status).toBe(204);
   });
 
   it('a merge patch merges, replaces lists, and removes by null', async () => {

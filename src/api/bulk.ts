@@ -13,7 +13,7 @@ import type { DefinitionRow } from '../database/entities';
 import { changeDefinitions, tried, type Work } from '../database/definitions';
 import { managedWords, managersOf, mayChange } from '../database/managed';
 import { mergePatch } from './merge-patch';
-import type { Draft, StoredDefinitions } from './stored-definitions';
+import { isUnchanged, type Draft, type StoredDefinitions } from './stored-definitions';
 import { list, object, shape, text, whole } from '../common/shapes';
 
 /** Largest number of definitions that are changed by one request. */
@@ -130,7 +130,7 @@ export class BulkChanges<R extends DefinitionRow> {
       try {
         const draft = this.definitions.draft(bodies[index], references, row);
         this.definitions.mayWrite(draft);
-        if (draft.changes.length === 0) continue;
+        if (isUnchanged(draft)) continue;
         if (!mayChange(managers.get(row.id))) throw new Conflict(managedWords(kind, row.name));
         drafts.push(draft);
       } catch (error) {

@@ -53,6 +53,10 @@ export interface Deed {
 /** Rows whose entries of the audit are written at once. */
 const AT_ONCE = 200;
 
+/** Tells whether a draft is what is stored. */
+export const isUnchanged = <D extends Draft<unknown>>(draft: D): draft is D & Required<Pick<D, 'before'>> =>
+  draft.before !== undefined && draft.changes.length === 0;
+
 /** Context in which a body is checked. */
 export interface Surroundings<R> {
   id: string;
@@ -257,7 +261,9 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
       await this.note(manager, drafts.slice(from, from + AT_ONCE), deed);
   }
 
+  /** Writes a draft. One that changes nothing is left alone: the version, and so the ETag, stay as they are. */
   protected async save(draft: Draft<R>, deed?: Deed): Promise<NamedResource> {
+    if (isUnchanged(draft)) return this.resource(draft.before);
     await this.store.change(draft.row.name, (manager) => this.write(manager, [draft], deed));
     await this.saved([draft.row]);
     return this.resource(draft.row);

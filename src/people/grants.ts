@@ -162,11 +162,14 @@ export class Grants implements Definitions {
       const before = await find(sql, id);
       assertVersion(before, expectedVersion);
       const subject = await subjectOf(sql, dto.subject);
-      await sql.rows(
+      const changed = await sql.rows(
         `UPDATE grants SET version = version + 1, updated_at = $2, user_id = $3, group_name = $4, token_id = $5, anonymous = $6,
-           role = $7, approve = $8, scope = $9 WHERE id = $1`,
+           role = $7, approve = $8, scope = $9
+         WHERE id = $1 AND (user_id, group_name, token_id, anonymous, role, approve, scope) IS DISTINCT FROM ($3, $4, $5, $6, $7, $8, $9)
+         RETURNING id`,
         [id, this.clock.now(), ...columnsOf(subject), role, approve, json(scope)],
       );
+      if (changed.length === 0) return shown(before);
       const after = await find(sql, id);
       await note(sql, 'update', id, before, after);
       return shown(after);

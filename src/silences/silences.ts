@@ -130,6 +130,8 @@ export class Silences implements Definitions {
     if (endOf(before) <= now.getTime()) throw new Conflict(`silence ${id} is over; make another one`);
     const draft = await this.draft(body, now, before);
     this.assertLength(draft);
+    if (expected !== undefined && expected !== before.version) throw mismatch(id);
+    if (isSame(before, draft)) return this.get(id);
     await this.change(async (sql) => {
       await assertRoom(sql, now, draft, id);
       const rows = await sql.rows<{ id: string }>(
@@ -499,6 +501,10 @@ const plain = (silence: Draft): object => ({
   ...(silence.endWhenOkSeconds === null ? {} : { endWhenOkForSeconds: silence.endWhenOkSeconds }),
   onEnd: silence.onEnd,
 });
+
+/** Tells whether two silences mute the same, at the same times and for the same reason. */
+const isSame = (one: Draft, other: Draft): boolean =>
+  differences({ match: one.match, ...plain(one) }, { match: other.match, ...plain(other) }).length === 0;
 
 const valuesOf = (draft: Draft): unknown[] => [
   JSON.stringify(draft.match),

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Draft, References } from '../api/stored-definitions';
+import { isUnchanged, type Draft, type References } from '../api/stored-definitions';
 import { collect } from '../common/check';
 import { Conflict, InvalidInput, VersionMismatch, type FieldError } from '../common/errors';
 import { newId } from '../common/ids';
@@ -216,9 +216,6 @@ function refusalsIn(error: unknown): FieldError[] {
     return [{ pointer: '', detail: error.message }];
   throw error;
 }
-
-const isUnchanged = ({ before, changes }: Draft<DefinitionRow>): boolean =>
-  before !== undefined && changes.length === 0;
 
 /** Tells whether definitions of a section can be referred to by others. */
 const isReferred = (section: Section): section is Referred =>
