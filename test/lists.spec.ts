@@ -200,7 +200,7 @@ test.each([
   ['an empty change', { select: { ids: ['a'] }, change: {} }, '/change'],
   ['a change of what is not', { select: { ids: ['a'] }, change: { condition: 'true' } }, '/change/condition'],
   ['a wrong change', { select: { ids: ['a'] }, change: { enabled: 'yes' } }, '/change/enabled'],
-  ['a wrong label', { select: { ids: ['a'] }, change: { labels: { a: 1 } } }, '/change/labels'],
+  ['a wrong label', { select: { ids: ['a'] }, change: { labels: { a: 1 } } }, '/change/labels/a'],
   [
     'too many',
     { select: { ids: Array.from({ length: 10_001 }, (_, n) => `${n}`) }, delete: true },

@@ -382,6 +382,7 @@ describe('rules that can be trusted', () => {
       }),
     ).toEqual(['/series/waiting/1/0']);
     expect(await pointers({ service, series: { waiting: [[0, 'many']] } })).toEqual(['/series/waiting/0/1']);
+    expect(await pointers({ service, series: { waiting: [[-1, 1]] } })).toEqual(['/series/waiting/0/0']);
     expect(await pointers({ service, series: { other: [[0, 1]] } })).toEqual(['/series/other']);
     expect(await pointers({ service, series: { waiting: [] } })).toEqual(['/series']);
     expect(

@@ -67,6 +67,11 @@ describe('silences, dependencies, acknowledging', () => {
       400,
       ['/schedule/rrule'],
     ]);
+    const wrong = { silence: silence({ match: { labels: { team: 5 } } }), zz: 1 };
+    expect((await api.post('/silences/preview', { silence: wrong.silence })).body.errors).toMatchObject([
+      { pointer: '/silence/match/labels/team' },
+    ]);
+    expect((await api.post('/silences/preview', wrong)).body.errors).toMatchObject([{ pointer: '/zz' }]);
     expect((await api.get('/silences/nonsense')).status).toBe(404);
   });
 

@@ -2,7 +2,7 @@ import { Body, HttpCode, Inject, Post, type Type } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiExtraModels, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { check, checked, within } from '../common/check';
 import { InvalidInput, type FieldError } from '../common/errors';
-import { Any, Flag, Nested, TextList } from '../common/fields';
+import { Any, Flag, inside, Nested, TextList } from '../common/fields';
 import { isObject } from '../common/json';
 import { RouteConfig } from '../common/route-config';
 import { LONG_BODY } from './raw-body';
@@ -33,10 +33,10 @@ export class LabelsChange {
   @Any(
     { description: 'Labels that are added or replaced; null removes one', optional: true },
     { type: 'object', additionalProperties: { type: ['string', 'null'] } },
-    (value) =>
-      Object.values(value as object).every((one) => typeof one === 'string')
-        ? undefined
-        : 'must have texts, or null to remove a label',
+    (labels) => {
+      const wrong = Object.entries(labels as object).find(([, value]) => typeof value !== 'string');
+      return wrong && inside(wrong[0], 'must be a text, or null to remove the label');
+    },
   )
   labels?: object;
 }

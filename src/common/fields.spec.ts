@@ -103,6 +103,8 @@ describe('fields', () => {
       '/secret',
       'must name a variable MONSCALE_PARAM_…: no other is open to definitions',
     ],
+    [{ secret: { env: 7 } }, '/secret/env', 'must be a text'],
+    [{ secret: { file: ['/here'] } }, '/secret/file', 'must be a text'],
     [{ secret: { file: 'here' } }, '/secret', 'must name a file by its absolute path'],
     [{ template: true }, '/template', 'must be a text or a number'],
     [{ template: 'many' }, '/template', 'must be a number'],

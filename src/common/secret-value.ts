@@ -1,3 +1,6 @@
+import type { FieldError } from './errors';
+import { step } from './pointer';
+
 /**
  * Reference to a secret outside the definition. A definition may give a secret as its text, `{"env":
  * "MONSCALE_PARAM_NAME"}`, `{"file": "/path"}`, or `{"secret": true}`, which keeps the stored one. At rest a text is
@@ -25,14 +28,20 @@ export const variableProblem = (name: string): string | undefined =>
     ? undefined
     : 'must name a variable MONSCALE_PARAM_…: no other is open to definitions';
 
-/** Returns what is wrong with a secret given as an object; the field that a text stands in checks the text. */
-export function secretProblem(value: unknown): string | undefined {
+/**
+ * Returns what is wrong with a secret given as an object, with its place where that is inside; the field that a text
+ * stands in checks the text.
+ */
+export function secretProblem(value: unknown): string | FieldError | undefined {
   if (typeof value !== 'object') return undefined;
   if (isKept(value)) return undefined;
   if (isReference(value)) {
     if ('env' in value) return variableProblem(value.env);
     return value.file.startsWith('/') ? undefined : 'must name a file by its absolute path';
   }
+  const [name, ...others] = Object.keys(value ?? {});
+  if (others.length === 0 && (name === 'env' || name === 'file'))
+    return { pointer: step(name), detail: 'must be a text' };
   return 'must be a text, {"env": "MONSCALE_PARAM_NAME"}, {"file": "/path"} or {"secret": true}';
 }
 

@@ -47,6 +47,7 @@ export class SilencePreview {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
+  /** @throws InvalidInput with pointers into the silence */
   async of(body: unknown): Promise<ShownPreview> {
     const now = this.clock.now();
     const draft = await this.silences.draft(body, now);

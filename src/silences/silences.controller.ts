@@ -3,7 +3,8 @@ import { ApiBody, ApiOperation } from '@nestjs/swagger';
 import { definitionController } from '../api/definition.controller';
 import { Needs } from '../auth/access';
 import { ChangesNothing } from '../common/changes-nothing';
-import { checked } from '../common/check';
+import { checked, within } from '../common/check';
+import { InvalidInput } from '../common/errors';
 import { Any } from '../common/fields';
 import { PHASES } from '../engine/types';
 import { SilenceDto } from './silence.dto';
@@ -57,7 +58,13 @@ export class SilencesController extends definitionController(
     summary: 'What it covers, what it would have muted in 7 days, its next windows, and warnings',
   })
   @Answers(PREVIEW)
-  preview(@Body() body: unknown) {
-    return this.previews.of(checked(PreviewDto, body).silence);
+  async preview(@Body() body: unknown) {
+    const { silence } = checked(PreviewDto, body);
+    try {
+      return await this.previews.of(silence);
+    } catch (error) {
+      if (!(error instanceof InvalidInput)) throw error;
+      throw new InvalidInput(error.errors.map((one) => within('/silence', one)));
+    }
   }
 }

@@ -53,12 +53,13 @@ async function checkedPoints(
   for (const [index, point] of given.entries()) {
     if (errors.length >= MAX_ERRORS) break;
     await turns.next();
-    const [seconds, value] = Array.isArray(point) && point.length === 2 ? (point as unknown[]) : [];
+    if (!Array.isArray(point) || point.length !== 2) {
+      errors.push({ pointer: `${pointer}/${index}`, detail: 'must be [seconds, number or null]' });
+      continue;
+    }
+    const [seconds, value] = point as unknown[];
     if (!isNumber(seconds) || seconds < 0) {
-      errors.push({
-        pointer: `${pointer}/${index}`,
-        detail: 'must be [seconds, number or null], seconds at least 0',
-      });
+      errors.push({ pointer: `${pointer}/${index}/0`, detail: 'must be a number of seconds, at least 0' });
       continue;
     }
     if (seconds <= last) {

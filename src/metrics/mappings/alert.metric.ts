@@ -1,3 +1,4 @@
+import { step, within } from '../../common/check';
 import { expressionProblem } from '../../common/expressions';
 import { Any, Decimal, inside, Text, type Problem } from '../../common/fields';
 import { jsonPathProblem } from '../../common/json-path';
@@ -94,13 +95,17 @@ export class Alert implements Metric<AlertParams> {
   }
 }
 
-function sourceProblem(source: unknown): string | undefined {
+function sourceProblem(source: unknown): Problem {
   const names: unknown[] = Array.isArray(source) ? source : [source];
   if (names.length === 0 || names.length > SOURCES_AT_MOST)
     return `must be the name of a source, or a list of 1 to ${SOURCES_AT_MOST} of them`;
   const isName = (name: unknown) =>
     typeof name === 'string' && NAME.pattern.test(name) && name.length <= NAME.maxLength;
-  return names.every(isName) ? undefined : 'must be the name of a source, or a list of names';
+  const wrong = names.findIndex((name) => !isName(name));
+  if (wrong < 0) return undefined;
+  return Array.isArray(source)
+    ? inside(wrong, 'must be the name of a source')
+    : 'must be the name of a source, or a list of names';
 }
 
 function matchProblem(match: unknown): Problem {
@@ -111,18 +116,20 @@ function matchProblem(match: unknown): Problem {
   if (labels.length > LABELS_AT_MOST) return `must have at most ${LABELS_AT_MOST} labels`;
   for (const [label, wanted] of labels) {
     const problem = label === '' ? 'must have a name' : labelProblem(wanted);
+    if (typeof problem === 'object') return within(step(label), problem);
     if (problem) return inside(label, problem);
   }
   return undefined;
 }
 
-function labelProblem(wanted: unknown): string | undefined {
+function labelProblem(wanted: unknown): Problem {
   if (typeof wanted === 'string') return undefined;
   const isRegex =
     typeof wanted === 'object' &&
     wanted !== null &&
     Object.keys(wanted).join() === 'regex' &&
     'regex' in wanted;
-  if (!isRegex || typeof wanted.regex !== 'string') return 'must be a text or {"regex": "…"}';
-  return expressionProblem(wanted.regex);
+  if (!isRegex) return 'must be a text or {"regex": "…"}';
+  const problem = typeof wanted.regex === 'string' ? expressionProblem(wanted.regex) : 'must be a text';
+  return problem === undefined ? undefined : inside('regex', problem);
 }
