@@ -8,6 +8,8 @@ const TIMEOUT_MS = 5_000;
 const MAX_BYTES = 64 * 1024;
 const MAX_KEPT = 100;
 const KEPT_MS = 3_600_000;
+/** Statuses below 500 that are about now, and not about what was asked for: a time-out, too early, too many. */
+const PASSING = [408, 425, 429];
 
 /** Hosts of SNS, in China too; no other host is ever requested. */
 const SNS_HOST = /^sns\.[a-z0-9-]{1,40}\.amazonaws\.com(?:\.cn)?$/;
@@ -95,7 +97,10 @@ export class SnsWeb {
   }
 }
 
+/** @throws Unavailable when SNS can't tell now, so that the message is sent again; Forbidden when there is none */
 function keyIn(status: number, body: string): KeyObject {
+  if (status >= 500 || PASSING.includes(status))
+    throw new Unavailable(`SNS answered ${status} when it was asked for its certificate`, 5);
   if (status === 200) {
     try {
       return new X509Certificate(body).publicKey;

@@ -217,6 +217,17 @@ describe('SNS', () => {
     await believe(notification(TOPIC, 'x'));
   });
 
+  test.each([408, 429, 500, 502, 503, 504])(
+    'a certificate that is answered %i may be there later: the message is to be sent again',
+    async (status) => {
+      standIn.certificate = { status, body: '<html>busy</html>' };
+      const failure = await believe(notification(TOPIC, 'x')).catch((error: Error) => error);
+      expect(failure).toBeInstanceOf(Unavailable);
+      standIn.certificate = new SnsWebStandIn().certificate;
+      await believe(notification(TOPIC, 'x'));
+    },
+  );
+
   test('when SNS can not be asked, or is somebody else, it is to send it again', async () => {
     sns = new Sns(new ReroutedSnsWeb(port, OTHER.cert));
     await expect(believe(notification(TOPIC, 'x'))).rejects.toBeInstanceOf(Unavailable);
