@@ -203,7 +203,8 @@ export class F5PoolMembers implements Action<F5PoolMembersParams> {
     const name = found?.name ?? member.name;
     switch (params.operation) {
       case 'add':
-        return found ? 'was there already' : this.pools.add(params, member, context);
+        if (found === undefined) return this.pools.add(params, member, context);
+        return `was there already${found.isEnabled ? '' : ', and is disabled'}`;
       case 'remove':
         if (found === undefined) return 'was gone already';
         expectLasting(found, params);
@@ -259,7 +260,9 @@ export class F5PoolMembers implements Action<F5PoolMembersParams> {
     const still = (await this.pools.members(params, context)).filter(({ name }) => names.includes(name));
     if (still.length === 0) return;
     const paths = still.map((member) => fullPathOf(member, params)).join(' and ');
-    throw new Retryable(`${paths} of ${spoken(params)} stays, although its removal was answered 200`);
+    throw new Retryable(
+      `${paths} of ${spoken(params)} stays, although its removal was answered with success`,
+    );
   }
 }
 

@@ -489,6 +489,41 @@ describe('f5_pool_members', () => {
       expect(await failure()).toBeInstanceOf(Retryable);
     });
 
+    it.each(['enable', 'disable', 'drain_and_remove'])(
+      'a member that is answered as it was before is not done: %s',
+      async (operation) => {
+        const session = operation === 'enable' ? 'user-disabled' : 'monitor-enabled';
+        pool.set(A, { ...member(), session });
+        const kept = { kind: 'tm:ltm:pool:members:membersstate', name: '10.0.0.1:80', partition: 'Common' };
+        f5.next.patch.push({ raw: JSON.stringify({ ...kept, session, state: 'up' }) });
+        const error = await failure({ operation });
+        expect(error).toBeInstanceOf(Retryable);
+        expect(error.message).toContain(`it stays ${operation === 'enable' ? 'disabled' : 'enabled'}`);
+      },
+    );
+
+    it.each([202, 204])('a removal that is answered %i is looked for in the list', async (status) => {
+      pool.set(A, member());
+      f5.next.remove.push({ status, raw: '' });
+      expect((await failure({ operation: 'remove' })).message).toContain('stays');
+      pool.delete(A);
+      expect(await change({ operation: 'remove' })).toEqual({ detail: '10.0.0.1:80 was gone already' });
+    });
+
+    it.each([202, 204])(
+      'a change that is answered %i and nothing more may have been done',
+      async (status) => {
+        pool.set(A, member());
+        f5.next.patch.push({ status, raw: '' });
+        expect(await failure({ operation: 'disable' })).toBeInstanceOf(Ambiguous);
+      },
+    );
+
+    it('a member to add that is there and disabled is told as such', async () => {
+      pool.set(A, { ...member(), session: 'user-disabled' });
+      expect(await change()).toEqual({ detail: '10.0.0.1:80 was there already, and is disabled' });
+    });
+
     it('a page is no success of a removal', async () => {
       pool.set(A, member());
       f5.next.remove.push({ raw: '<html>Welcome</html>' });

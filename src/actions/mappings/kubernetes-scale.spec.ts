@@ -282,6 +282,32 @@ describe('kubernetes_scale', () => {
     expect(web.replicas).toBe(3);
   });
 
+  const answered = (replicas: number) => ({
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: { name: 'web', namespace: 'shop', uid: 'u', resourceVersion: '102' },
+    spec: { replicas },
+    status: { replicas: 2 },
+  });
+
+  it.each([2, 4])('a write that is answered with %i replicas was not done', async (replicas) => {
+    cluster.addWorkload('shop/deployments/web', 2);
+    cluster.next.put.push({ raw: JSON.stringify(answered(replicas)) });
+    const error = await failure();
+    expect(error).toBeInstanceOf(Permanent);
+    expect(error.message).toContain(
+      `setting Deployment shop/web to 3 was answered 200, but with ${replicas}`,
+    );
+  });
+
+  it('any success is one, and without the scale in it the write may have been done', async () => {
+    cluster.addWorkload('shop/deployments/web', 2);
+    cluster.next.put.push({ status: 202, raw: JSON.stringify(answered(3)) });
+    expect(await scale()).toMatchObject({ waiting: { replicas: 3 } });
+    cluster.next.put.push({ status: 204, raw: '' });
+    expect(await failure()).toBeInstanceOf(Ambiguous);
+  });
+
   describe('when no answer comes', () => {
     it.each<KubernetesTrouble>([{ dropAfter: true }, { hangAfter: true }])(
       'to the write, it may have been done, and is safe to repeat: %j',

@@ -160,10 +160,9 @@ export class F5Pools {
     const deed = `removal of ${name} of ${spoken(pool)}`;
     const answer = await this.icontrol.call(pool, callFor(pool, 'remove', { name }), deed, context);
     if (isGone(answer)) return 'was gone already';
-    if (answer.status !== 200) throw refusal(answer, deed);
+    if (!isSuccess(answer)) throw refusal(answer, deed);
     // BIG-IP answers with an empty body.
-    if (answer.body.length > 0 && answer.json === undefined)
-      throw new Ambiguous(`${deed} was answered 200, but not as BIG-IP does; it may have been done`);
+    if (answer.body.length > 0 && answer.json === undefined) throw unlikeBigIp(answer, deed);
     return 'removed';
   }
 
@@ -227,7 +226,13 @@ export class F5Pools {
     context: CallContext,
   ): Promise<void> {
     const deed = `${change} of ${name} of ${spoken(pool)}`;
-    expectMember(await this.icontrol.call(pool, callFor(pool, change, { name }), deed, context), deed);
+    const answer = await this.icontrol.call(pool, callFor(pool, change, { name }), deed, context);
+    expectMember(answer, deed);
+    const member = memberOf(answer.json, pool);
+    if (member !== undefined && member.isEnabled !== (change === 'enable'))
+      throw new Retryable(
+        `${deed} was answered ${answer.status}, but it stays ${member.isEnabled ? 'enabled' : 'disabled'}`,
+      );
   }
 }
 
@@ -317,11 +322,16 @@ const isOfMembers = (kind: unknown): boolean =>
  * @throws Ambiguous when a success does not speak of a member
  */
 function expectMember(answer: JsonAnswer, deed: string): void {
-  if (answer.status !== 200) throw refusalOf(answer, deed);
+  if (!isSuccess(answer)) throw refusalOf(answer, deed);
   const { kind } = Object(answer.json) as { kind?: unknown };
-  if (!isOfMembers(kind))
-    throw new Ambiguous(`${deed} was answered 200, but not as BIG-IP does; it may have been done`);
+  if (!isOfMembers(kind)) throw unlikeBigIp(answer, deed);
 }
+
+/** Tells whether a change was done. Whatever success it is: a gateway may make 202 or 204 of BIG-IP's 200. */
+const isSuccess = ({ status }: JsonAnswer): boolean => status >= 200 && status < 300;
+
+const unlikeBigIp = ({ status }: JsonAnswer, deed: string): Ambiguous =>
+  new Ambiguous(`${deed} was answered ${status}, but not as BIG-IP does; it may have been done`);
 
 /**
  * Reads a member. The port ends its name: `10.0.0.1:80`, `2001:db8::1.80`, `10.0.0.1:http`. Undefined when it is none.

@@ -81,13 +81,17 @@ export async function writeScale(
   const answer = await callJson(call, deed, signal);
   const status = statusOf(answer);
   if (status === 409) return 'conflict';
-  if (status !== 200 && status !== 201) {
+  if (status < 200 || status >= 300) {
     const error = refusal(answer, deed, cluster);
     // Who fails on the way may have done it; 503 is said before.
     throw status >= 500 && status !== 503 ? new Ambiguous(`${error.message}; it may have been done`) : error;
   }
   const scale = scaleIn(answer.json);
   if (!scale) throw new Ambiguous(`${deed} was answered ${answer.status}, but not as Kubernetes does`);
+  if (scale.replicas !== replicas)
+    throw new Permanent(
+      `${deed} was answered ${answer.status}, but with ${scale.replicas}: something in the cluster, such as an admission webhook, sets another number`,
+    );
   return scale;
 }
 
