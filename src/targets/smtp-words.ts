@@ -41,7 +41,10 @@ const CHARACTERS_AT_MOST = 500;
 export function smtpWords(error: unknown): string {
   const { response, command = '' } = Object(error) as SmtpError;
   if (response !== undefined) {
-    const deed = REFUSALS.find(([asked]) => asked.test(command))?.[1] ?? 'it refused';
+    const isNeither = /^DATA/.test(command) && !/(?:^|\n)[45]\d\d(?: [^\n]*)?$/.test(response.trim());
+    const deed = isNeither
+      ? 'it answered the message with neither yes nor no'
+      : (REFUSALS.find(([asked]) => asked.test(command))?.[1] ?? 'it refused');
     return inOneLine(`${deed}: ${response}`);
   }
   const message = messageOf(error);

@@ -163,9 +163,12 @@ export class Email implements Action<EmailParams> {
       const sent = await Promise.race([sending, aborted(context.signal)]);
       const partly = refusedIn(sent, `${host}:${port}`);
       if (partly !== undefined) throw partly;
-      return { detail: sent.response ?? '' };
+      const { response = '' } = sent;
+      if (!YES.test(response.trim()))
+        throw unclear(`${host}:${port}: ${smtpWords({ response, command: 'DATA' })}`);
+      return { detail: response };
     } catch (error) {
-      if (error instanceof Permanent) throw error;
+      if (error instanceof Permanent || error instanceof Ambiguous) throw error;
       throw failureOf(error as SmtpError, `${host}:${port}`, journey.isBegun);
     } finally {
       context.signal.removeEventListener('abort', abort);
@@ -231,26 +234,32 @@ interface Delivery {
   rejectedErrors?: { recipient: string; response?: string }[];
 }
 
-type SmtpError = Error & { code?: string; responseCode?: number };
+type SmtpError = Error & { code?: string; response?: string; responseCode?: number; command?: string };
+
+/** Pattern of the last line of an answer that says yes. */
+const YES = /(?:^|\n)2\d\d(?: [^\n]*)?$/;
 
 /** Codes of errors that a retry can't help: https://nodemailer.com/errors. */
 const OURS = ['EENVELOPE', 'ETLS', 'EAUTH', 'ENOAUTH', 'EMESSAGE'];
 
 /**
  * Returns the error for a failure. The server's status comes first: 4yz is temporary, 5yz permanent (RFC 5321, section
- * 4.2.1).
+ * 4.2.1). Any other answer to the message is neither yes nor no: the server has it, and may have delivered it.
  */
 function failureOf(error: SmtpError, server: string, isBegun: boolean): Error {
-  const { message: reason, code = '', responseCode } = error;
+  const { message: reason, code = '', response, responseCode = 0, command = '' } = error;
   const message = `${server}: ${smtpWords(error)}`;
-  if (responseCode !== undefined) {
-    return responseCode >= 500 ? new Permanent(message) : new Retryable(message);
-  }
+  if (responseCode >= 500 && responseCode < 600) return new Permanent(message);
+  if (responseCode >= 400 && responseCode < 500) return new Retryable(message);
+  if (isBegun && response !== undefined && command.startsWith('DATA')) return unclear(message);
+  if (responseCode > 0) return new Retryable(message);
   if (
     error instanceof AddressRefused ||
     OURS.includes(code) ||
     /certificate|self[- ]signed|altnames/i.test(reason)
   )
     return new Permanent(message);
-  return isBegun ? new Ambiguous(`${message}; it may have been sent`) : new Retryable(message);
+  return isBegun ? unclear(message) : new Retryable(message);
 }
+
+const unclear = (message: string): Ambiguous => new Ambiguous(`${message}; it may have been sent`);

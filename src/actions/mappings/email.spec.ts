@@ -172,6 +172,46 @@ describe('email', () => {
     expect(mails).toEqual(['taken']);
   });
 
+  /** A server that takes a message and answers it with a text. @returns its port */
+  async function answering(text: string): Promise<number> {
+    const tcp = createServer((socket) => {
+      let told = '';
+      socket.on('error', () => undefined).write('220 here\r\n');
+      socket.on('data', (chunk) => {
+        told += chunk.toString();
+        if (told.endsWith('\r\n.\r\n')) socket.write(text);
+        else if (told.endsWith('DATA\r\n')) socket.write('354 go on\r\n');
+        else if (/(^|\n)(EHLO|MAIL|RCPT|QUIT) ?[^\n]*\r\n$/.test(told)) socket.write('250 yes\r\n');
+      });
+    });
+    await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve));
+    ends.push(() => tcp.close());
+    return (tcp.address() as AddressInfo).port;
+  }
+
+  test.each([
+    ['250 kept\r\n', 'sent'],
+    ['250-kept\r\n250-and\r\n250 queued\r\n', 'sent'],
+    ['250\r\n', 'sent'],
+    ['250-kept\r\n550 no\r\n', Ambiguous],
+    ['354 go on\r\n', Ambiguous],
+    ['100 wait\r\n', Ambiguous],
+    ['hello there\r\n', Ambiguous],
+    ['000 nothing\r\n', Ambiguous],
+    ['600 more than that\r\n', Ambiguous],
+    ['999 much more\r\n', Ambiguous],
+    ['451 later\r\n', Retryable],
+    ['421-closing\r\n421 now\r\n', Retryable],
+    ['550 spam\r\n', Permanent],
+  ])('a message that is answered with %j', async (text, expected) => {
+    const sending = email.execute(params({ port: await answering(text) }), context());
+    const outcome = await sending.then(
+      () => 'sent',
+      (error: Error) => error.constructor,
+    );
+    expect(outcome).toBe(expected);
+  });
+
   async function silent(): Promise<number> {
     const sockets: { destroy(): void }[] = [];
     const tcp: Server = createServer((socket) => sockets.push(socket.on('error', () => undefined)));
