@@ -116,8 +116,8 @@ export class SnsPublish implements Action<SnsPublishParams> {
     try {
       const options: SdkOptions = { signal: context.signal };
       const { MessageId } = await client.send(new PublishCommand(input), options);
-      if (MessageId === undefined)
-        throw new NoAnswer('what came back holds no message id; is the endpoint SNS?');
+      // Also an empty one: XML whose entities nobody resolves is none of SNS.
+      if (!MessageId) throw new NoAnswer('what came back holds no message id; is the endpoint SNS?');
       return { detail: `message id ${MessageId}` };
     } catch (error) {
       throw awsOutcome(error, `publish to ${topicArn}`, 'SNS', mayBeDone);

@@ -154,6 +154,8 @@ describe('sns_publish', () => {
       expect(sns.requests).toBe(2);
     });
 
+    const publishedAs = (id: string) =>
+      `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>${id}</MessageId></PublishResult></PublishResponse>`;
     const losses: [SnsTrouble, Kind, Kind][] = [
       [{ dropAfter: true }, Ambiguous, Ambiguous],
       [{ raw: errorOf('Sender', 'AuthorizationError') }, Permanent, Permanent],
@@ -163,6 +165,12 @@ describe('sns_publish', () => {
       [{ raw: 'NaN' }, Ambiguous, Ambiguous],
       [{ raw: '<html>Welcome</html>' }, Ambiguous, Ambiguous],
       [{ raw: '' }, Ambiguous, Ambiguous],
+      [{ raw: publishedAs('') }, Ambiguous, Ambiguous],
+      [
+        { raw: `<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]>${publishedAs('&x;')}` },
+        Ambiguous,
+        Ambiguous,
+      ],
       [{ raw: 'Bad Gateway', status: 502 }, Ambiguous, Ambiguous],
       [{ raw: '<html>', status: 503 }, Retryable, Retryable],
       [{ raw: 'gone', status: 404 }, Permanent, Permanent],

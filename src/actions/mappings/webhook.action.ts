@@ -130,7 +130,7 @@ export class Webhook implements Action<WebhookParams> {
     const wrongHeader = headersProblem(params);
     if (wrongHeader) throw new Permanent(`${target} can't be sent: ${wrongHeader}`);
     const answer = await this.send(requestOf(params, context), target, params.idempotent, context.signal);
-    return { detail: outcomeOf(answer, target, params.idempotent, failureIn) };
+    return { detail: outcomeOf(answer, target, params, failureIn) };
   }
 
   preview(params: WebhookParams, context: ActionContext) {
@@ -237,7 +237,12 @@ function headersProblem({ headers = {} }: WebhookParams): string | undefined {
 }
 
 /** Returns the detail of a success; any other answer is thrown as the error it stands for. */
-function outcomeOf(answer: HttpAnswer, target: string, isIdempotent: boolean, failureIn: FailureIn): string {
+function outcomeOf(
+  answer: HttpAnswer,
+  target: string,
+  { method, idempotent }: WebhookParams,
+  failureIn: FailureIn,
+): string {
   const { status, body } = answer;
   const name = `${status} ${STATUS_CODES[status] ?? ''}`.trimEnd();
   const told = [name, excerptIn(body)].filter(Boolean).join(': ');
@@ -246,9 +251,12 @@ function outcomeOf(answer: HttpAnswer, target: string, isIdempotent: boolean, fa
     if (failure !== undefined) throw failure;
     return told;
   }
+  // RFC 9110, 15.4.4: it was taken, and what came of it is told elsewhere. Asked again it would be answered the same.
+  if (status === 303 && method !== 'GET')
+    throw new Unreadable(`${target} answered ${name}: it may have been done; redirects are not followed`);
   if (status >= 300 && status < 400)
     throw new Permanent(`${target} answered ${name}; redirects are not followed`);
-  throw failureByStatus(status, `${target} answered ${told}`, answer, isIdempotent);
+  throw failureByStatus(status, `${target} answered ${told}`, answer, idempotent);
 }
 
 function mayBeDone(sentence: string, isIdempotent: boolean): Error {

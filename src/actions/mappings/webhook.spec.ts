@@ -170,6 +170,7 @@ describe('webhook', () => {
     const rows: [answer: SinkAnswer, idempotent: Kind, other: Kind][] = [
       [{ status: 301, headers: { location: '/elsewhere' } }, Permanent, Permanent],
       [{ status: 307, headers: { location: '/elsewhere' } }, Permanent, Permanent],
+      [{ status: 303, headers: { location: '/elsewhere' } }, Unreadable, Unreadable],
       ...[400, 401, 403, 404, 409, 410, 422].map((status) => [{ status }, Permanent, Permanent] as never),
       ...[429, 503].map((status) => [{ status }, Retryable, Retryable] as never),
       ...[408, 425, 500, 501, 502, 504, 599].map((status) => [{ status }, Retryable, Ambiguous] as never),
