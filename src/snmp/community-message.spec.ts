@@ -187,6 +187,16 @@ describe('messages of version 1 and 2c', () => {
     ['an indefinite length', named(Buffer.from('0480616200', 'hex')), unread('0480616200')],
     ['no value at all', named(Buffer.alloc(0)), unread('')],
     ['a Counter64 of ten bytes', named(ber(0x46, Buffer.alloc(10))), unread('00'.repeat(10))],
+    // As a text, for they would be rounded to the same number.
+    ['a Counter64 of 2^53 - 1', named(ber(0x46, Buffer.from('1fffffffffffff', 'hex'))), shown(2 ** 53 - 1)],
+    ['a Counter64 of 2^53', named(ber(0x46, Buffer.from('20000000000000', 'hex'))), shown('9007199254740992')],
+    ['a Counter64 of 2^53 + 1', named(ber(0x46, Buffer.from('20000000000001', 'hex'))), shown('9007199254740993')],
+    ['the largest Counter64', named(ber(0x46, Buffer.from('00ffffffffffffffff', 'hex'))), shown('18446744073709551615')],
+    ['an opaque Counter64', named(ber(0x44, Buffer.from('9f7608fffffffffffffffe', 'hex'))), shown('18446744073709551614')],
+    ['an opaque unsigned one', named(ber(0x44, Buffer.from('9f7b080020000000000001', 'hex'))), shown('9007199254740993')],
+    ['the least signed one', named(ber(0x44, Buffer.from('9f7a088000000000000000', 'hex'))), shown('-9223372036854775808')],
+    ['a signed one of seven bytes', named(ber(0x44, Buffer.from('9f7a0780000000000001', 'hex'))), shown('-36028797018963967')],
+    ['a signed one of nine bytes', named(ber(0x44, Buffer.from('9f7a09008000000000000001', 'hex'))), shown('-9223372036854775807')],
     ['an OID that is cut off', named(Buffer.from('06022b86', 'hex')), unread('2b86')],
     [
       'an Opaque that holds something else',
@@ -203,7 +213,7 @@ describe('messages of version 1 and 2c', () => {
       ber(0x30, Buffer.from('06018002017f', 'hex')),
       { oid: 'varbind.2', value: 'unreadable: 0x06018002017f' },
     ],
-  ];
+  ]; // prettier-ignore
 
   it.each(odd)('with %s in one object lose nothing else', (_, broken, expected) => {
     const last = ber(0x30, ber(0x06, Buffer.from([0x2b, 7])), int(0x02, 42));

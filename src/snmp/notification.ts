@@ -1,7 +1,7 @@
 import { ObjectType, PduType, type TrapV1Pdu, type TrapV2Pdu, type TrapVarbind } from 'net-snmp';
 import { BerReader } from './ber';
-import { numberInOpaque } from './opaque';
-import { hex, textOrHex, unreadable } from './plain-value';
+import { exactInOpaque } from './opaque';
+import { exact, hex, textOrHex, unreadable } from './plain-value';
 
 /** SNMP notification; version 1 is mapped to version 2 by RFC 3584, 3.1. OIDs have no leading dot. */
 export interface Notification {
@@ -108,6 +108,7 @@ const listed = (varbinds: PlainVarbind[]): PlainVarbind[] =>
 function plainValue(type: ObjectType, value: TrapVarbind['value']): string | number {
   if (typeof value === 'number') return value;
   if (!Buffer.isBuffer(value)) return value === null ? '' : String(value);
-  if (type === ObjectType.Counter64) return new BerReader(value).unsigned64Inside() ?? unreadable(value);
-  return type === ObjectType.Opaque ? (numberInOpaque(value) ?? hex(value)) : textOrHex(value);
+  if (type === ObjectType.Counter64)
+    return exact(new BerReader(value).unsigned64Inside(), value) ?? unreadable(value);
+  return type === ObjectType.Opaque ? (exactInOpaque(value) ?? hex(value)) : textOrHex(value);
 }

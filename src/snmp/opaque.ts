@@ -1,4 +1,5 @@
 import { BerError, BerReader, signed64 } from './ber';
+import { exact } from './plain-value';
 
 const HEAD = 0x9f;
 /** Types of draft-perkins-opaque-01, as Net-SNMP's asn1.h has them. */
@@ -26,6 +27,16 @@ export function numberInOpaque(opaque: Buffer): number | undefined {
     if (error instanceof BerError) return undefined;
     throw error;
   }
+}
+
+/** Returns the same, as text where a JavaScript number would be rounded. */
+export function exactInOpaque(opaque: Buffer): string | number | undefined {
+  const number = numberInOpaque(opaque);
+  const type = opaque[1];
+  if (number === undefined || type === FLOAT || type === DOUBLE) return number;
+  const reader = new BerReader(opaque, 1);
+  reader.enter(type!);
+  return exact(number, reader.octetsInside(), type === INTEGER64);
 }
 
 /**

@@ -34,3 +34,19 @@ export const hex = (bytes: Buffer): string => `0x${bytes.toString('hex', 0, MAX_
 
 /** Returns the text that stands in place of a value that can't be read. */
 export const unreadable = (bytes: Buffer): string => `unreadable: ${hex(bytes)}`;
+
+/**
+ * Returns a whole number; as text where a JavaScript number is rounded: it may tell apart what an alert is about.
+ *
+ * @param number as it was read
+ * @param bytes of it, most significant first
+ */
+export function exact(
+  number: number | undefined,
+  bytes: Buffer,
+  isSigned = false,
+): string | number | undefined {
+  if (number === undefined || Number.isSafeInteger(number)) return number;
+  const unsigned = BigInt(`0x${bytes.toString('hex')}`);
+  return String(isSigned ? BigInt.asIntN(Math.min(64, 8 * bytes.length), unsigned) : unsigned);
+}

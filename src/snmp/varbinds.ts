@@ -1,7 +1,7 @@
 import { BerError, type BerReader, Tag } from './ber';
-import { floatIn, numberInOpaque } from './opaque';
+import { exactInOpaque, floatIn } from './opaque';
 import type { PlainVarbind } from './notification';
-import { hex, textOrHex, unreadable } from './plain-value';
+import { exact, hex, textOrHex, unreadable } from './plain-value';
 
 /** Types of floats without the Opaque around them, which Net-SNMP takes too. */
 const FLOAT = 0x78;
@@ -74,9 +74,9 @@ function valueInside(reader: BerReader, tag: number): string | number | undefine
       return bytes.length === 4 ? bytes.join('.') : hex(bytes);
     }
     case Tag.Counter64:
-      return reader.unsigned64Inside();
+      return exact(reader.unsigned64Inside(), reader.octetsInside());
     case Tag.Opaque:
-      return numberInOpaque(reader.octetsInside()) ?? hex(reader.octetsInside());
+      return exactInOpaque(reader.octetsInside()) ?? hex(reader.octetsInside());
     case FLOAT:
     case DOUBLE:
       return floatIn(reader.octetsInside());
