@@ -94,6 +94,22 @@ describe('the SOAP of CloudForms', () => {
     await expect(calling).rejects.toThrow(/^Op at .* was refused: Validation failed: Name is taken$/);
   });
 
+  it.each([202, 204, 299])(
+    'a success with %i is read as one, and without a result may be done',
+    async (status) => {
+      const target = targetOf({ url, username: 'u', password: 'secret' });
+      const calling = () => soapCall(target, 'Op', {}, 'deed', AbortSignal.timeout(5_000));
+      if (status !== 204) {
+        sink.next.push({ status, body: envelope('<n1:OpResponse><return>7</return></n1:OpResponse>') });
+        expect(textOf(await calling())).toBe('7');
+        sink.next.push({ status, body: fault('Validation failed: Name is taken') });
+        await expect(calling()).rejects.toBeInstanceOf(Permanent);
+      }
+      sink.next.push({ status, body: '' });
+      await expect(calling()).rejects.toBeInstanceOf(Ambiguous);
+    },
+  );
+
   it.each([
     ['No source template was found from input data:&lt;{}&gt;', 'RuntimeError', Permanent, Permanent],
     ['Validation failed: Name is taken', 'ActiveRecord::RecordInvalid', Permanent, Permanent],
