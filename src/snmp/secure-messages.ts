@@ -16,7 +16,7 @@ import { mendDes } from './des';
 import type { SnmpUser } from './snmp-target';
 import { notificationIn, type Notification } from './notification';
 import { refusal, type Refusal } from './refusal';
-import { openNotification } from './secure-notification';
+import { openNotification, reportTo } from './secure-notification';
 
 /** Result of opening a version 3 message, and the answer to its sender, if any. */
 export interface Opened {
@@ -47,6 +47,8 @@ export class SecureMessages {
   private readonly socket = heard(new EmptySocket());
   private readonly receiver: Receiver;
   private result: Parameters<ReceiverCallback> | undefined;
+  /** Number of reports of our time. */
+  private reports = 0;
 
   constructor(private readonly engine: OwnEngine) {
     mendDes();
@@ -62,6 +64,12 @@ export class SecureMessages {
   /** Returns the seconds on this engine's clock. */
   timeAt(now: Date): number {
     return Math.max(0, Math.floor((now.getTime() - this.engine.since.getTime()) / 1000));
+  }
+
+  /** Makes the report that tells our engine and its time to the sender of an inform that was opened. */
+  reportTo(datagram: Buffer, user: SnmpUser, requestId: number, now: Date): Buffer {
+    const engine = { id: Buffer.from(this.engine.id, 'hex'), boots: OWN_BOOTS, time: this.timeAt(now) };
+    return reportTo(datagram, user, engine, requestId, ++this.reports);
   }
 
   /**

@@ -7,6 +7,7 @@ import { varbindsIn } from './varbinds';
 
 const RESPONSE = 0xa2;
 const INFORM = 0xa6;
+const REPORT = 0xa8;
 const TRAP = 0xa7;
 const AUTHENTICATED = 1;
 const ENCRYPTED = 2;
@@ -123,6 +124,54 @@ function decrypted(parts: Parts, user: SnmpUser): BerReader {
       authOf(user),
       engineOf(parts),
     ),
+  );
+}
+
+/** OIDs of the counters that reports tell (RFC 3414, 5), encoded. */
+const COUNTERS = {
+  notInTimeWindows: Buffer.from('2b060106030f01010200', 'hex'),
+  unknownEngineIDs: Buffer.from('2b060106030f01010400', 'hex'),
+};
+
+/** Engine as it stands in messages. */
+export interface EngineNow {
+  id: Buffer;
+  boots: number;
+  time: number;
+}
+
+/**
+ * Makes the Report that tells the sender of an inform our engine and its time, so that it sends the inform anew (RFC
+ * 3414, 3.2.3 and 3.2.7 a): signed where the inform was meant for our engine, and never encrypted.
+ *
+ * @param datagram the inform, whose signature was right
+ * @param count value of the counter
+ */
+export function reportTo(
+  datagram: Buffer,
+  user: SnmpUser,
+  { id, boots, time }: EngineNow,
+  requestId: number,
+  count: number,
+): Buffer {
+  const parts = partsOf(datagram);
+  const isOurs = parts.engineId.equals(id);
+  const counter = integerField(count & 0x7fffffff);
+  counter[0] = Tag.Counter32;
+  const counters = isOurs ? COUNTERS.notInTimeWindows : COUNTERS.unknownEngineIDs;
+  const varbind = field(Tag.Sequence, field(Tag.Oid, counters), counter);
+  const pdu = field(
+    REPORT,
+    integerField(requestId),
+    integerField(0),
+    integerField(0),
+    field(Tag.Sequence, varbind),
+  );
+  const authentication = isOurs ? parts.authentication : Buffer.alloc(0);
+  return answerTo(
+    { ...parts, flags: isOurs ? AUTHENTICATED : 0, engineId: id, boots, time, authentication },
+    user,
+    [field(Tag.OctetString, id), field(Tag.OctetString), pdu],
   );
 }
 

@@ -346,6 +346,41 @@ describe('the door', () => {
       expect(admit(datagrams.at(-1)!)).toMatchObject({ refused: { reason: 'replayed' } });
     });
 
+    it.each(['auth-md5', 'auth-sha', 'auth-sha512', 'priv-aes'])(
+      'tells the sender of an inform the right time, so that it sends it anew: %s',
+      async (name) => {
+        const user = users.find((one) => one.user === name)!;
+        await tool('snmpinform', ['-r', '2', '-t', '2', '-Z', '1,5', ...argsOf(user)]);
+        await until(() => admitted().length === 1);
+        expect(refused()).toEqual(['replayed']);
+      },
+    );
+
+    it('a sender that says no time asks for it (RFC 3414, 4), and is not refused', async () => {
+      const user = users.find((one) => one.user === 'auth-sha')!;
+      // The engine is known to it, so that the first thing it sends is signed, with boots and time of 0.
+      await tool('snmpinform', ['-r', '2', '-t', '2', '-e', '0x8000b98380aabbccdd', ...argsOf(user)]);
+      await until(() => admitted().length === 1);
+      expect(admissions.length).toBeGreaterThan(1);
+      expect(refused()).toEqual([]);
+    });
+
+    it('the right time is told for a signed inform alone, in fewer bytes than it has', async () => {
+      const user = users.find((one) => one.user === 'auth-sha')!;
+      await tool('snmpinform', ['-r', '0', ...argsOf(user)]);
+      await until(() => admitted().length === 1);
+      clock.advance(151);
+      const late = admit(datagrams.at(-1)!);
+      const { answer } = late as { answer?: Buffer };
+      expect(answer!.includes(Buffer.from('2b060106030f01010200', 'hex'))).toBe(true);
+      expect(answer!.length).toBeLessThan(datagrams.at(-1)!.length);
+      // Nobody learns anything for a message that is not signed.
+      const forged = Buffer.from(datagrams.at(-1)!);
+      forged[forged.length - 1]! ^= 1;
+      expect(admit(forged)).toMatchObject({ refused: { reason: 'wrong key' } });
+      expect(admit(forged)).not.toHaveProperty('answer');
+    });
+
     it('derives keys for new engines so many times a second and no more', async () => {
       const [user] = users.filter(({ user }) => user === 'auth-sha');
       await tool('snmptrap', ['-e', engine, ...argsOf(user!)]);

@@ -100,8 +100,14 @@ export class TrapAdmission {
       (notification.inform
         ? this.isOurTime(claim, now)
         : this.engines.isTimely(claim, now, { source: source.id, address: sender }));
-    if (!isTimely)
-      return { sender, refused: { engineId: claim.engineId, ...refusal('replayed', source.id) } };
+    if (!isTimely) {
+      const refused = { engineId: claim.engineId, ...refusal('replayed', source.id) };
+      if (!notification.inform) return { sender, refused };
+      const { requestId } = notification.inform;
+      const answer = this.secure.reportTo(bytes, source.user(claim.user)!, requestId, now);
+      // So it asks for our time, the second step of discovery (RFC 3414, 4).
+      return claim.boots === 0 && claim.time === 0 ? { sender, answer } : { sender, refused, answer };
+    }
     const acknowledgement = notification.inform ? answer : undefined;
     return { user: claim.user, acknowledgement, ...admitted(source, notification, sender) };
   }
