@@ -263,7 +263,10 @@ export abstract class StoredDefinitions<R extends DefinitionRow> implements Defi
 
   /** Writes a draft. One that changes nothing is left alone: the version, and so the ETag, stay as they are. */
   protected async save(draft: Draft<R>, deed?: Deed): Promise<NamedResource> {
-    if (isUnchanged(draft)) return this.resource(draft.before);
+    if (isUnchanged(draft)) {
+      await assertMayChange(this.store.database, this.store.kind, [draft.before]);
+      return this.resource(draft.before);
+    }
     await this.store.change(draft.row.name, (manager) => this.write(manager, [draft], deed));
     await this.saved([draft.row]);
     return this.resource(draft.row);
