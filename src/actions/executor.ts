@@ -33,6 +33,7 @@ import { Claims } from './claims';
 import { DoubtfulClaims } from './doubtful-claims';
 import { excerptOf } from './excerpt';
 import type { Ending } from './execution';
+import { withoutOwnBody } from './execution-body';
 import { Executions } from './executions';
 import { renderedInTime } from './rendering';
 import { assertTells } from './notice-executions';
@@ -170,7 +171,7 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
       const call = await this.prepare(claimed);
       // Who can read the history can't approve by it.
       secrets = link === undefined ? call.secrets : [...call.secrets, link.token];
-      request = this.request(claimed, { ...call, secrets });
+      request = this.request(claimed, { ...call, secrets }, taken.variables);
       if (!(await this.isStillOurs(claimed))) return;
       ending = this.isForgotten(claimed, call) ? keyForgotten(claimed) : await this.attempt(claimed, call);
     } catch (error) {
@@ -229,10 +230,17 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
   /**
    * Returns an excerpt of the request for the record of the attempt; undefined when it can't be made: then the attempt
    * itself fails and says why.
+   *
+   * @param stored variables of the execution as its row has them
    */
-  private request(claimed: ClaimedExecution, { strategy, params, secrets }: Call): object | undefined {
+  private request(
+    claimed: ClaimedExecution,
+    { strategy, params, secrets }: Call,
+    stored: Record<string, unknown>,
+  ): object | undefined {
     try {
-      return excerptOf(strategy.preview(params, this.contextOf(claimed, NEVER)), secrets);
+      const excerpt = excerptOf(strategy.preview(params, this.contextOf(claimed, NEVER)), secrets);
+      return withoutOwnBody(excerpt, claimed.id, stored);
     } catch {
       return undefined;
     }

@@ -9,6 +9,7 @@ import { namingNothingHidden } from '../database/out-of-scope';
 import { NEWEST_FIRST, OLDEST_FIRST, Parameters, readPage, type Page } from '../database/pages';
 import { inScopes, LABELS_OF_EXECUTION, scopesParameter, seenScopes } from '../database/scopes';
 import type { Attempt, ExecutionStatus } from './execution';
+import { IS_TOLD_BY_ROW, withOwnBody } from './execution-body';
 import { decimal, list, moment, object, oneOf, shape, someObject, text, uuid, whole } from '../common/shapes';
 
 const STATUSES: readonly ExecutionStatus[] = [
@@ -97,6 +98,8 @@ interface ExecutionRow {
   held: string | null;
   /** Name of the contact that it tells. */
   contact: string | null;
+  /** What its templates see, where the body of a request is told by it. */
+  variables: Record<string, unknown> | null;
   /** Effect on the nodes of an infrastructure. */
   nodes: { current: number; desired: number; delta: number; direction?: string } | null;
 }
@@ -160,7 +163,7 @@ const SHOWN = `e.id, e.kind, e.service_id AS "serviceId", e.service_name AS serv
   ${shownAction('$1')} AS action,
   e.trigger_id AS trigger, e.status, e.justification,
   e.attempts, e.created_at AS "createdAt", e.next_attempt_at AS "nextAttemptAt", e.expires_at AS "expiresAt", e.finished_at AS "finishedAt",
-  e.held->>'why' AS held, e.variables->'nodes' AS nodes, e.variables->'contact'->>'name' AS contact`;
+  CASE WHEN ${IS_TOLD_BY_ROW} THEN e.variables END AS variables, e.held->>'why' AS held, e.variables->'nodes' AS nodes, e.variables->'contact'->>'name' AS contact`;
 
 /** Executions as people and the API see them. */
 @Injectable()
@@ -201,7 +204,13 @@ export class ShownExecutions {
 }
 
 /** Returns an execution as it is shown, without fields that are null. */
-function show({ serviceId: _, ...row }: ExecutionRow): object {
-  const known = Object.entries(row).filter(([, value]) => value !== null);
+function show({ serviceId: _, variables, attempts, ...row }: ExecutionRow): object {
+  const told =
+    variables === null
+      ? attempts
+      : attempts.map((one) =>
+          one.request === undefined ? one : { ...one, request: withOwnBody(one.request, row.id, variables) },
+        );
+  const known = Object.entries({ ...row, attempts: told }).filter(([, value]) => value !== null);
   return { ...Object.fromEntries(known), idempotencyKey: row.id };
 }

@@ -26,6 +26,7 @@ import {
   type ActionContext,
   type ActionResult,
 } from '../action';
+import { executionAsJson } from '../execution-body';
 import { excerptIn, failureByStatus } from '../http-outcomes';
 
 const METHODS = ['POST', 'PUT', 'PATCH', 'GET', 'DELETE'] as const;
@@ -210,24 +211,6 @@ function withHeaders(ours: Record<string, string>, theirs: Record<string, string
     headers[name] = String(value);
   }
   return headers;
-}
-
-/** Returns the default body. */
-function executionAsJson(id: string, variables: Record<string, unknown>): string {
-  const { service, infrastructure, trigger, values, nodes, alerts, alertsTotal, contact, message } =
-    variables;
-  return JSON.stringify({
-    execution: { id },
-    service,
-    infrastructure,
-    trigger,
-    values,
-    nodes,
-    alerts,
-    alertsTotal,
-    contact,
-    message,
-  });
 }
 
 function headersProblem({ headers = {} }: WebhookParams): string | undefined {
