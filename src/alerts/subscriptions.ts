@@ -46,9 +46,17 @@ export class Subscriptions {
 
   constructor(private readonly database: Database) {}
 
+  /** Is told of services whose definitions have changed, once the index knows them. */
+  whenChanged?: (services: readonly string[]) => void;
+
   /** Index as it was last read, possibly outdated, for callers that can tell. */
   get latest(): Subscribed | undefined {
     return this.known;
+  }
+
+  /** Ends when changes that are being read in the background are known, or can't be; undefined while none are. */
+  get coming(): Promise<unknown> | undefined {
+    return this.refreshing;
   }
 
   /** Reads changes in the background. */
@@ -94,6 +102,7 @@ export class Subscriptions {
     known!.matcher.add(fresh);
     known!.matcher.confine(confined);
     this.known = { matcher: known!.matcher, revision };
+    if (services.length > 0) this.whenChanged?.(services);
   }
 
   /** Returns the ids of services that confined sources may feed, by name of the source. */

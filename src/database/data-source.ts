@@ -65,7 +65,7 @@ const COPIES_AT_ONCE = 5;
  * Number of connections of each pool that stay open when nothing is asked, with the statements they have prepared: the
  * first alert after a quiet time does not wait for new ones.
  */
-const KEPT = 2;
+export const KEPT = 2;
 
 /**
  * Returns the pool that TypeORM and most of our own SQL share. It pipelines: statements issued together are sent

@@ -10,7 +10,15 @@ import { createCopyPool, createDataSource, createKeyedPool, openKept, type OnCon
 import { DatabaseGuard, recognise, restorationText } from './installation';
 import { assertMigrated, knownTo, migrate } from './migrate';
 import { assertKnown, WrongDatabase, type Ask } from './schema';
-import { asUnavailable, isReadOnly, SqlPool, type Copying, type Sql, type StatementName } from './sql-pool';
+import {
+  asUnavailable,
+  isReadOnly,
+  SqlPool,
+  type Copying,
+  type Sql,
+  type StatementName,
+  type Transactions,
+} from './sql-pool';
 
 const RECONNECT_MS = 1_000;
 const PING_MS = 3_000;
@@ -45,13 +53,15 @@ export class Database implements Sql, OnModuleInit, OnApplicationShutdown {
    * Pool for frequent statements that find rows by keys alone: they are planned once, by the indexes, whatever
    * statistics say at the time.
    */
-  readonly keyed: SqlPool;
+  readonly keyed: Transactions;
   /** A process that finds another database ends: what it remembers is of the one before. */
   private readonly guard = new DatabaseGuard((error) => {
     setImmediate(() => {
       throw error;
     });
   });
+  /** Called when definitions were changed by this process, and that is committed. */
+  readonly whenDefinitionsChange = new Set<() => void>();
   private connecting?: Promise<void>;
   /** Reason why it can't be used, before it ever could. */
   private whyNot = 'no connection was made yet';

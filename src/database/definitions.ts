@@ -32,7 +32,7 @@ const ROWS_AT_ONCE = 500;
  */
 export async function changeDefinitions<T>(database: Database, what: string, work: Work<T>): Promise<T> {
   try {
-    return await database.entities(async (manager) => {
+    const changed = await database.entities(async (manager) => {
       await manager.query('UPDATE definition_revision SET revision = revision + 1');
       await manager.query(
         'DELETE FROM definition_changes WHERE revision < (SELECT revision FROM definition_revision) - $1',
@@ -40,6 +40,8 @@ export async function changeDefinitions<T>(database: Database, what: string, wor
       );
       return work(manager);
     });
+    for (const tell of database.whenDefinitionsChange) tell();
+    return changed;
   } catch (error) {
     const { code } = error as { code?: string };
     // Somebody began to use it, or deleted what it uses, between the look and the change.

@@ -37,8 +37,22 @@ export interface Steps<L, D, R> {
   write: (sql: Sql, decided: D) => Promise<R>;
 }
 
+/** SQL that also runs transactions. */
+export interface Transactions extends Sql {
+  /**
+   * Runs a transaction; rolled back when `work` throws. Statements issued together are sent together, and run one after
+   * the other.
+   */
+  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  /**
+   * Runs a transaction of three steps, in two round trips and those of `decide`; rolled back when one of them throws.
+   * `write` must not throw by what its statements return.
+   */
+  inSteps<L, D, R>(steps: Steps<L, D, R>): Promise<R>;
+}
+
 /** Pool of equal connections. While PostgreSQL is away everything fails with `Unavailable`. */
-export class SqlPool implements Sql {
+export class SqlPool implements Transactions {
   /** @param pool throws while there is none */
   constructor(private readonly pool: () => Pool) {}
 
@@ -46,18 +60,10 @@ export class SqlPool implements Sql {
     return rowsOf<R>(this.pool(), text, values, name);
   }
 
-  /**
-   * Runs a transaction; rolled back when `work` throws. Statements issued together are sent together, and run one after
-   * the other.
-   */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     return this.on((client) => committed(client, () => work(sqlOf(client))));
   }
 
-  /**
-   * Runs a transaction of three steps, in two round trips and those of `decide`; rolled back when one of them throws.
-   * `write` must not throw by what its statements return.
-   */
   inSteps<L, D, R>(steps: Steps<L, D, R>): Promise<R> {
     return this.on((client) => steppedThrough(client, steps));
   }

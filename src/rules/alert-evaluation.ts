@@ -74,9 +74,9 @@ const isPassing = (error: unknown): boolean => error instanceof Overtaken || err
 @Injectable()
 export class AlertEvaluation {
   constructor(
-    private readonly database: Database,
-    private readonly subscriptions: Subscriptions,
-    private readonly loader: ServiceLoader,
+    @Inject(Database) private readonly database: Pick<Database, 'keyed'>,
+    @Inject(Subscriptions) private readonly subscriptions: Pick<Subscriptions, 'latest' | 'current'>,
+    @Inject(ServiceLoader) private readonly loader: Pick<ServiceLoader, 'byIds' | 'remembered'>,
     private readonly observer: Observer,
     private readonly evaluator: Evaluator,
     private readonly pushed: PushedSamples,

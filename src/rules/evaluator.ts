@@ -43,6 +43,8 @@ interface Candidate {
 /** Entries that a commit wrote, and the executions that began with it. */
 interface Committed {
   entries: LedgerEntry[];
+  /** Reason that each evaluated service has now. */
+  reasons: Reason[];
   begun: ClaimedExecution[];
   spans: readonly OpenSpan[];
   /** Services that wait for the job of an alert. */
@@ -106,13 +108,13 @@ export class Evaluator {
   private readonly skipped = new Map<string, number>();
 
   constructor(
-    private readonly database: Database,
+    @Inject(Database) private readonly database: Pick<Database, 'keyed'>,
     private readonly ledger: Ledger,
     private readonly counter: NodeCounter,
     private readonly feedingAlerts: FeedingAlerts,
     private readonly observer: Observer,
     private readonly announcer: Announcer,
-    private readonly dispatch: LocalDispatch,
+    @Inject(LocalDispatch) private readonly dispatch: Pick<LocalDispatch, 'places'>,
     private readonly silences: SilenceBook,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(CLOCK) private readonly clock: Clock,
@@ -331,7 +333,8 @@ export class Evaluator {
   }
 
   /** Begins what was committed. @returns announcing it, which may take as long as Redis does */
-  private begin({ entries, begun, spans }: Committed, places: SlotReservation): () => Promise<void> {
+  private begin({ entries, reasons, begun, spans }: Committed, places: SlotReservation): () => Promise<void> {
+    for (const reason of reasons) telemetry.evaluations.inc({ reason });
     for (const span of spans) span.end();
     places.begin(begun);
     return () => this.announcer.announce(entries, begun);
@@ -358,9 +361,9 @@ export class Evaluator {
         const [, seen] = await Promise.all([alongside!(sql), this.look(sql, observations)]);
         return this.decide(sql, batch, locked, seen);
       },
-      write: async (sql, { entries, infrastructures, waiting, spans }) => {
+      write: async (sql, { entries, reasons, infrastructures, waiting, spans }) => {
         const begun = await this.ledger.write(sql, entries, infrastructures, places);
-        return { entries, begun, spans, waiting };
+        return { entries, reasons, begun, spans, waiting };
       },
     });
   }
@@ -406,8 +409,7 @@ export class Evaluator {
     const decision = decideBatch(looked, facts);
     if (decision.is === 'outdated') throw new RulesChanged();
     if (decision.is !== 'decided') throw new Undecided(decision);
-    const { entries, reasons } = decision;
-    for (const reason of reasons) telemetry.evaluations.inc({ reason });
+    const { entries } = decision;
     await this.feedingAlerts.complete(sql, entries);
     if (restoredAt !== undefined) await holdWhatIsOld(sql, entries, locked, restoredAt);
     return { ...decision, spans: beginDecisions(entries, observations, beganAt) };

@@ -42,6 +42,8 @@ import { Unpolled } from './unpolled';
     PolledServiceCache,
     Observer,
     Evaluator,
+    FeedingAlerts,
+    Announcer,
     Ledger,
     Unpolled,
     PushedSamples,

@@ -57,6 +57,11 @@ export class ServiceLoader {
     private readonly silences: SilenceBook,
   ) {}
 
+  /** Tells whether a service was compiled here, in whatever version. */
+  knows(id: string): boolean {
+    return this.kept.get(id) !== undefined;
+  }
+
   async byIds(ids: readonly string[]): Promise<ServiceSnapshot[]> {
     if (ids.length === 0) return [];
     return this.snapshots(await BY_IDS.rows(this.database.keyed, [uuids(ids)]));

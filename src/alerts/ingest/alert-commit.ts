@@ -1,15 +1,13 @@
 import type { Clock } from '../../common/clock';
 import { inTurns } from '../../common/turns';
-import type { Database } from '../../database/database';
 import type { AlertSource, IncomingAlert } from '../alert';
-import type { LocalAlertDispatch } from '../local-alert-dispatch';
-import type { Subscriptions } from '../subscriptions';
 import { ChangedAlerts } from './changed-alerts';
 import { beginnings, bygone, classify } from './classify';
 import { digestsOf } from './digests';
 import { NOTHING_KEPT, type Kept } from './kept';
 import { NewAlerts, NONE_INSERTED } from './new-alerts';
 import { SeenAgain } from './seen-again';
+import type { Surroundings } from './surroundings';
 
 /** Share of new alerts above which alerts are inserted without looking for kept ones first. */
 const MOSTLY = 0.9;
@@ -29,9 +27,9 @@ export class AlertCommit {
   private comesNew = false;
 
   constructor(
-    private readonly database: Database,
-    subscriptions: Subscriptions,
-    private readonly dispatch: LocalAlertDispatch,
+    private readonly database: Surroundings['database'],
+    subscriptions: Surroundings['subscriptions'],
+    private readonly dispatch: Surroundings['dispatch'],
     private readonly clock: Clock,
   ) {
     this.newAlerts = new NewAlerts(database, subscriptions, dispatch, clock);

@@ -2,16 +2,15 @@ import type { Clock } from '../../common/clock';
 import { Unavailable } from '../../common/errors';
 import { newId } from '../../common/ids';
 import { texts } from '../../database/binary-format';
-import type { Database } from '../../database/database';
 import type { Sql } from '../../database/sql-pool';
 import { Statement } from '../../database/statement';
 import type { AlertSource, IncomingAlert } from '../alert';
 import { mergeAlerts, type KeptAlert } from '../dedup';
-import type { Subscriptions } from '../subscriptions';
 import { insertAlerts } from './insert';
 import type { Accepted, Kept } from './kept';
 import type { NewAlerts } from './new-alerts';
 import { updateAlerts } from './update';
+import type { Surroundings } from './surroundings';
 
 /** Another sender inserted the same new alert at the same time: the transaction is tried again. */
 class LostRace extends Error {}
@@ -30,8 +29,8 @@ const CURRENT = new Statement<KeptAlert>(
 /** Merges alerts into the kept ones, under a lock of each. */
 export class ChangedAlerts {
   constructor(
-    private readonly database: Database,
-    private readonly subscriptions: Subscriptions,
+    private readonly database: Surroundings['database'],
+    private readonly subscriptions: Surroundings['subscriptions'],
     private readonly newAlerts: NewAlerts,
     private readonly clock: Clock,
   ) {}

@@ -1,14 +1,12 @@
 import type { Clock } from '../../common/clock';
 import { newId } from '../../common/ids';
 import { Turns } from '../../common/turns';
-import type { Database } from '../../database/database';
 import { despiteDeadlocks } from '../../database/deadlock';
 import { codeOf, DEADLOCK_DETECTED, UNIQUE_VIOLATION } from '../../database/sql-state';
 import type { AlertSource, IncomingAlert } from '../alert';
 import { mergeAlerts, type KeptAlert } from '../dedup';
-import type { LocalAlertDispatch } from '../local-alert-dispatch';
-import type { Subscriptions } from '../subscriptions';
 import { copyAlerts, insertAlerts, insertionOf, type Asked, type InsertedRow } from './insert';
+import type { Surroundings } from './surroundings';
 
 /** Result of inserting alerts of which none is kept yet. */
 export interface Inserted {
@@ -40,9 +38,9 @@ const COPY_FROM = 200;
  */
 export class NewAlerts {
   constructor(
-    private readonly database: Database,
-    private readonly subscriptions: Subscriptions,
-    private readonly dispatch: LocalAlertDispatch,
+    private readonly database: Surroundings['database'],
+    private readonly subscriptions: Surroundings['subscriptions'],
+    private readonly dispatch: Surroundings['dispatch'],
     private readonly clock: Clock,
   ) {}
 
@@ -73,6 +71,8 @@ export class NewAlerts {
 
   /** Returns which alerts a rule asks for. */
   async asked({ name }: AlertSource, alerts: readonly KeptAlert[]): Promise<Asked> {
+    // By rules of before it would be evaluated in vain, and then once more.
+    if (this.subscriptions.coming !== undefined) await this.subscriptions.coming;
     const { matcher, revision } = this.subscriptions.latest ?? (await this.subscriptions.current());
     const asked = new Set<KeptAlert>();
     const turns = new Turns();
