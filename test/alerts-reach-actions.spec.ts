@@ -36,7 +36,7 @@ describe('what alerts say', () => {
   test('labels, annotations and source of those that feed a trigger stand in templates, bodies, sentences and why', async () => {
     await watch('HostDown', { actions: ['whole', 'restart', 'say'], onRecovery: ['restart'] });
     await api.post('/alerts', [alert('HostDown', 'db-7')]);
-    await until(() => sent('/restart').length === 1 && sent('/chat').length === 1, WAIT_MS);
+    await until(() => ['/whole', '/restart', '/chat'].every((path) => sent(path).length === 1), WAIT_MS);
     expect(sent('/restart')[0]).toEqual({ host: 'db-7', all: 'db-7 ', total: 1 });
     const [{ alerts, alertsTotal }] = sent('/whole');
     expect([alerts, alertsTotal]).toEqual([

@@ -35,8 +35,8 @@ class Rehearsed extends Error {
  * classes and statements, with a service of its own, in a transaction that is always undone. The first alert then finds
  * code loaded and compiled, and statements prepared on the connections that are kept.
  *
- * Always: it commits nothing, puts nothing on a queue, sends nothing, counts nothing, and waits for no lock that others
- * hold for long. When it fails, the first alert is slower and nothing else.
+ * Always: it commits nothing, puts nothing on a queue, sends nothing and counts nothing. When it fails, or waits too long
+ * for whoever changes definitions, the first alert is slower and nothing else.
  */
 @Injectable()
 export class Rehearsal {
