@@ -110,6 +110,8 @@ export const POINTS: readonly Point[] = [
   polls(false, 5_000, 10, 1, { metrics: 10, perTarget: 2 }),
   polls(false, 30_000, 30, 2, { perTarget: 3, changes: 72 }),
   polls(false, 100_000, 30, 2),
+  polls(false, 100_000, 30, 4),
+  polls(false, 300_000, 60, 2),
 
   alerts(true, 50, 1),
   alerts(true, 1_000, 1),
