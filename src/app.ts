@@ -93,7 +93,6 @@ export async function startApp(
   const isApi = config.roles.includes('api');
   const hasDocs = isApi && config.docs !== 'off';
   let fastLane: FastIngestRoute | undefined;
-  let isEnding = false;
   const connections = new Connections(connectionsFor(descriptorsAtMost()));
   const adapter = new FastifyAdapter({
     serverFactory: (framework: RequestListener) => {
@@ -101,8 +100,6 @@ export async function startApp(
         // Nobody is there any more to be answered.
         heard(response);
         connections.asked(request, response);
-        // A sender that never pauses would keep its connection, and with it the drain, open for good.
-        if (isEnding) response.shouldKeepAlive = false;
         if (lacksHost(request, response)) return;
         if (fastLane?.takes(request, response) !== true) framework(request, response);
       };
@@ -136,7 +133,8 @@ export async function startApp(
   const fastify = app.getHttpAdapter().getInstance();
   noteRequests(fastify);
   fastify.addHook('onSend', securityHeaders);
-  answerClosing(fastify);
+  let isEnding = false;
+  answerClosing(fastify, () => isEnding);
   if (isApi) serveConsole(fastify, app.get(ConsoleFiles), config, logger);
   answerUnrouted(fastify, hasDocs);
   requireAccess(fastify);
@@ -154,6 +152,7 @@ export async function startApp(
     await app.listen(isApi ? config.http.port : config.metricsPort, config.http.host);
     const close = async () => {
       isEnding = true;
+      await connections.ended();
       await app.close();
       stopWatching();
       await stopThreads();

@@ -1,6 +1,8 @@
 /** How a process of the API ends while it is sent to. */
+import { once } from 'node:events';
 import { Agent, request } from 'node:http';
-import { ADMIN_TOKEN, World } from './program';
+import { connect } from 'node:net';
+import { ADMIN_TOKEN, until, World } from './program';
 
 const BODY = JSON.stringify({ labels: { host: 'web-1' } });
 
@@ -56,6 +58,28 @@ it('a sender that never pauses on its connection does not hold up the drain, and
     // Proxies and clients keep theirs for a minute, and would send on one that is being closed.
     expect(answers.at(0)!.kept).toBe('timeout=75');
     expect(answers.at(-1)!.connection).toBe('close');
+  } finally {
+    agent.destroy();
+    await world.end();
+  }
+}, 120_000);
+
+it('what comes on a kept connection while it drains is answered, and that it is not ready any more', async () => {
+  const world = await World.create();
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  try {
+    const program = await world.start('api');
+    expect((await post(program.port, agent)).connection).not.toBe('close');
+    // Another that might be used yet.
+    const idle = connect(program.port, '127.0.0.1').on('error', () => undefined);
+    await once(idle, 'connect');
+    const stopped = program.stop();
+    await until(() => program.output.includes(': draining'), 20_000);
+    // On the connection that is there; a new one would be told the same.
+    expect(await post(program.port, agent)).toMatchObject({ status: 202, connection: 'close' });
+    const ready = await fetch(`${program.url}/health/ready`);
+    expect([ready.status, ready.headers.get('connection')]).toEqual([503, 'close']);
+    expect(await stopped).toBe(0);
   } finally {
     agent.destroy();
     await world.end();

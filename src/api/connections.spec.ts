@@ -11,8 +11,10 @@ describe('connections', () => {
   const sockets: Socket[] = [];
   const unanswered: (() => void)[] = [];
 
+  let connections: Connections;
+
   beforeEach(async () => {
-    const connections = new Connections(10);
+    connections = new Connections(10);
     server = createServer((request, response) => {
       connections.asked(request, response);
       if (request.url === '/held') unanswered.push(() => response.end('late'));
@@ -75,6 +77,57 @@ describe('connections', () => {
     const other = await open('', '127.0.0.2');
     for (let count = 0; count < 40; count++) await open('', '127.0.0.3');
     expect(isOpen(other)).toBe(true);
+  });
+
+  describe('that are to end', () => {
+    const GET = (path = '/') => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+    const listening = (socket: Socket) => {
+      let heard = '';
+      socket.on('data', (chunk: Buffer) => (heard += String(chunk)));
+      return () => heard;
+    };
+
+    it('are waited for while they may be used: a request that comes after all is answered, and is the last', async () => {
+      const kept = await open();
+      const heard = listening(kept);
+      kept.write(GET());
+      while (!heard().includes('ok')) await sleep(5);
+      expect(heard()).not.toMatch(/Connection: close/i);
+      let isOver = false;
+      const ended = connections.ended().then(() => (isOver = true));
+      await sleep(200);
+      expect([isOver, isOpen(kept)]).toEqual([false, true]);
+      kept.write(GET());
+      await ended;
+      expect(heard()).toMatch(/ok.*Connection: close.*ok/is);
+    });
+
+    it('are told so also by the answer to what they asked before', async () => {
+      const held = await open();
+      const heard = listening(held);
+      held.write(GET('/held'));
+      while (unanswered.length === 0) await sleep(5);
+      await connections.ended();
+      unanswered[0]!();
+      while (!heard().includes('late')) await sleep(5);
+      expect(heard()).toMatch(/Connection: close/i);
+    });
+
+    it('are waited for a few seconds at most, whoever asks without a pause', async () => {
+      await open();
+      let isOver = false;
+      const asking = (async () => {
+        while (!isOver) {
+          await health();
+          await sleep(50);
+        }
+      })();
+      const from = performance.now();
+      await connections.ended();
+      isOver = true;
+      await asking;
+      expect(performance.now() - from).toBeGreaterThan(3_000);
+    }, 60_000);
   });
 });
 

@@ -1,5 +1,6 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { telemetry } from '../common/telemetry';
 
 /**
@@ -8,6 +9,12 @@ import { telemetry } from '../common/telemetry';
 const PART = 1 / 2;
 const AT_MOST = 10_000;
 const AT_LEAST = 8;
+
+/** Time without a request after which connections that are kept are taken to be out of use, milliseconds. */
+const QUIET_MS = 1_000;
+/** Most that it is waited for, milliseconds: who asks without a pause holds up no drain. */
+const QUIET_WITHIN_MS = 4_000;
+const LOOK_MS = 20;
 
 const ADDRESS = Symbol('address');
 const ANSWER = Symbol('answer');
@@ -35,6 +42,9 @@ export const countApart = (socket: Socket): void => (socket as Watched)[COUNT_AP
  */
 export class Connections {
   private count = 0;
+  private isEnding = false;
+  /** Number of requests and of new connections, to tell whether there were any. */
+  private uses = 0;
   /** Sockets by address, the most recently used last. */
   private readonly byAddress = new Map<string, Set<Watched>>();
 
@@ -46,12 +56,38 @@ export class Connections {
 
   /** Notes a request; called for each one. */
   asked({ socket }: { socket: Watched }, response: ServerResponse): void {
+    this.uses++;
     socket[ANSWER] = response;
+    if (this.isEnding) response.shouldKeepAlive = false;
     const own = this.byAddress.get(socket[ADDRESS] ?? '');
     if (own?.delete(socket)) own.add(socket);
   }
 
+  /**
+   * Has each answer from now on be the last of its connection, and say so. Resolves when no connection is open that
+   * waits for a request, or none has been used for a second: one that is closed while a request is on its way to it cuts
+   * that off, and the sender can't know whether it was carried out.
+   */
+  async ended(): Promise<void> {
+    this.isEnding = true;
+    for (const { [ANSWER]: answer } of this.sockets())
+      if (answer !== undefined && !answer.headersSent) answer.shouldKeepAlive = false;
+    let seen = this.uses;
+    let quietMs = 0;
+    for (let waitedMs = 0; waitedMs < QUIET_WITHIN_MS && quietMs < QUIET_MS; waitedMs += LOOK_MS) {
+      if (!this.sockets().some(isIdle)) return;
+      await sleep(LOOK_MS);
+      quietMs = this.uses === seen ? quietMs + LOOK_MS : 0;
+      seen = this.uses;
+    }
+  }
+
+  private sockets(): Watched[] {
+    return [...this.byAddress.values()].flatMap((own) => [...own]);
+  }
+
   private opened(socket: Watched): void {
+    this.uses++;
     if (this.count >= this.atMost && !this.closeIdle()) {
       telemetry.connectionsClosed.inc({ reason: 'no room' });
       socket.destroy();

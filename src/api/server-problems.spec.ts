@@ -55,7 +55,7 @@ test('who goes on sending is let go', async () => {
 test('what comes on a kept connection while it drains is told so, in problem+json', async () => {
   const app = Fastify({ return503OnClosing: false });
   app.addHook('onSend', securityHeaders);
-  answerClosing(app);
+  answerClosing(app, () => false);
   let release!: () => void;
   const begun = new Promise<void>((began) =>
     app.get('/', () => new Promise((resolve) => (began(), (release = () => resolve('in time'))))),

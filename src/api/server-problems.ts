@@ -43,15 +43,19 @@ export function answerFaults(server: Server): void {
   });
 }
 
+const READY = /^\/health\/ready(?:[/?]|$)/;
+
 /**
- * Answers requests on kept connections with 503 while the program drains, so that they go to another process or wait.
- * Must be called before routes are added.
+ * Answers requests on kept connections with 503 while the program drains, so that they go to another process or wait; and,
+ * from its beginning on, whoever asks whether it is ready. Must be called before routes are added.
+ *
+ * @param isEnding whether the drain has begun, in which what comes is still answered for a moment
  */
-export function answerClosing(fastify: FastifyInstance): void {
+export function answerClosing(fastify: FastifyInstance, isEnding: () => boolean): void {
   let isClosing = false;
   fastify.addHook('preClose', async () => void (isClosing = true));
-  fastify.addHook('onRequest', (_request, reply, done) => {
-    if (!isClosing) return done();
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (!isClosing && !(isEnding() && READY.test(request.url))) return done();
     void reply.headers({ Connection: 'close', 'Retry-After': '1' });
     void reply.status(503).type('application/problem+json').send(problem(503, 'This process is stopping'));
   });
