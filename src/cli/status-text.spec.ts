@@ -49,7 +49,8 @@ const system = calm.system!;
 // prettier-ignore
 test.each<[string, Partial<StatusFacts>, string]>([
   ['the kill switch is on', { killSwitch: { on: true, by: 'anna', reason: 'a test' } }, 'everything is stopped by anna: a test'],
-  ['it is on without a reason', { killSwitch: { on: true, by: 'environment' } }, 'everything is stopped by environment: no reason was given'],
+  ['it is on without a reason', { killSwitch: { on: true, heldBy: 'environment', by: 'environment' } }, 'everything is stopped by the environment (MONSCALE_KILL_SWITCH): no reason was given'],
+  ['a person named environment turned it on', { killSwitch: { on: true, heldBy: 'api', by: 'environment', reason: 'a test' } }, 'everything is stopped by environment: a test'],
   ['a service is in alarm', { troubled: [alarm], services: { total: 1, phases: { alarm: 1 } } }, 'web: alarm (wisdom) since T: too hot'],
   ['more are than are named', { troubled: [alarm], services: { total: 9, phases: { alarm: 4, unknown: 2 } } }, '5 more services in alarm or unknown'],
   ['an approval waits', { waiting: [{ status: 'awaiting_approval', total: 1, items: [{ service: 'web', action: 'grow' }] }] }, '1 to approve or reject (grow for web)'],

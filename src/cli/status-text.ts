@@ -1,7 +1,7 @@
 /** What `monscale status` says: what is wrong now, what waits for a person, what lives. Pure: made from what was read. */
 
 export interface StatusFacts {
-  killSwitch: { on: boolean; by?: string; reason?: string };
+  killSwitch: { on: boolean; heldBy?: 'environment' | 'api'; by?: string; reason?: string };
   services: { total: number; phases: Record<string, number> };
   /** Services in alarm or unknown, worst first; some of them where they are many. */
   troubled: { name: string; state: { phase: string; reason: string; since: string; explanation: string } }[];
@@ -54,7 +54,7 @@ export function statusText(facts: StatusFacts): { text: string; isWell: boolean 
   const failing = Object.entries(system?.checks ?? {}).filter(([, { status }]) => status !== 'up');
   const wrong = [
     ...(killSwitch.on
-      ? [`everything is stopped by ${killSwitch.by}: ${killSwitch.reason ?? 'no reason was given'}`]
+      ? [`everything is stopped by ${stoppedBy(killSwitch)}: ${killSwitch.reason ?? 'no reason was given'}`]
       : []),
     ...failing.map(([name, { error }]) => `${name}: ${error}`),
     ...missing.map((role) => `no process with the role ${role} lives`),
@@ -161,3 +161,6 @@ function systemLines(system: StatusFacts['system']): string[] {
 }
 
 const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
+
+const stoppedBy = ({ heldBy, by }: StatusFacts['killSwitch']): string | undefined =>
+  heldBy === 'environment' ? 'the environment (MONSCALE_KILL_SWITCH)' : by;

@@ -6,11 +6,16 @@ import { leastIdAt } from '../common/ids';
 import { CONFIG, type Config } from '../config/config';
 import { recordAudit } from '../database/audit';
 import { Database } from '../database/database';
-import { flag, moment, object, shape, text } from '../common/shapes';
+import { flag, moment, object, oneOf, shape, text } from '../common/shapes';
+
+const HELD_BY = ['environment', 'api'] as const;
+export type HeldBy = (typeof HELD_BY)[number];
 
 export interface ShownKillSwitch {
   on: boolean;
-  /** Who holds it on: `environment` of the process that answers, or whoever turned it on, as the audit names them. */
+  /** What holds it on: the environment of the process that answers, or the API, by which somebody turned it on. */
+  heldBy?: HeldBy;
+  /** Who turned it on, as the audit names them; `environment` where that holds it, which is also a name that a user may have. */
   by?: string;
   reason?: string;
   /** When it was last turned on or off. */
@@ -32,7 +37,7 @@ const SOMEBODY = 'api';
 
 export const KILL_SWITCH = shape(
   'KillSwitch',
-  object({ on: flag }, { by: text, reason: text, at: moment, changedAt: moment }),
+  object({ on: flag }, { heldBy: oneOf(HELD_BY), by: text, reason: text, at: moment, changedAt: moment }),
 );
 
 /**
@@ -53,11 +58,12 @@ export class KillSwitch {
 
   async show(): Promise<ShownKillSwitch> {
     const { is_on, reason, changed_at } = await this.row();
-    const by = this.config.killSwitch ? 'environment' : is_on ? await this.changedBy(changed_at) : undefined;
+    const heldBy = this.config.killSwitch ? 'environment' : is_on ? 'api' : undefined;
+    const by = heldBy === 'api' ? await this.changedBy(changed_at) : heldBy;
     const at = changed_at?.toISOString();
     return {
-      on: by !== undefined,
-      ...(by === undefined ? {} : { by }),
+      on: heldBy !== undefined,
+      ...(heldBy === undefined ? {} : { heldBy, by }),
       ...(reason === '' ? {} : { reason }),
       ...(at === undefined ? {} : { at, changedAt: at }),
     };

@@ -2736,6 +2736,8 @@ export interface components {
         };
         KillSwitch: {
             on: boolean;
+            /** @enum {string} */
+            heldBy?: "environment" | "api";
             by?: string;
             reason?: string;
             /** Format: date-time */

@@ -30,12 +30,18 @@ export function StoppedBanner() {
             <Group justify="space-between">
               <div>
                 {data.reason ? <p style={{ margin: 0 }}>Reason: {data.reason}</p> : null}
-                {data.by === 'environment' ? (
-                  <p style={{ margin: 0 }}>The environment holds it: MONSCALE_KILL_SWITCH is on.</p>
-                ) : null}
+                <p style={{ margin: 0 }}>
+                  {data.heldBy === 'environment' ? (
+                    'The environment holds it: MONSCALE_KILL_SWITCH is on.'
+                  ) : (
+                    <>
+                      Stopped by <b dir="auto">{data.by}</b>
+                    </>
+                  )}
+                </p>
                 {data.changedAt ? <Time at={data.changedAt} /> : null}
               </div>
-              {mayResume && data.by !== 'environment' ? (
+              {mayResume && data.heldBy !== 'environment' ? (
                 <Button onClick={() => ask(true)}>Resume</Button>
               ) : null}
             </Group>

@@ -115,7 +115,9 @@ function KillSwitchSection() {
       {data.on ? (
         <Alert color="red" variant="outline" title="On: nothing is executed">
           {data.reason === undefined ? 'Nobody said why.' : `Reason: ${data.reason}`}
-          {data.by === 'environment' ? ' The environment holds it: MONSCALE_KILL_SWITCH.' : ''}{' '}
+          {data.heldBy === 'environment'
+            ? ' The environment holds it: MONSCALE_KILL_SWITCH.'
+            : ` Stopped by ${data.by}.`}{' '}
           {data.changedAt === undefined ? null : <Time at={data.changedAt} />}
         </Alert>
       ) : (
