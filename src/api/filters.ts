@@ -3,7 +3,7 @@
  * and its SQL.
  *
  * Values of one filter with commas between them are alternatives; filters that are given together must all fit. A comma
- * that belongs to a value is written `\,`.
+ * that belongs to a value is written `\,`, and `=` that belongs to the name of a label `\=`.
  */
 import { applyDecorators, type Type } from '@nestjs/common';
 import { InvalidInput, type FieldError } from '../common/errors';
@@ -135,29 +135,31 @@ export const IsTrue = (condition: string, description: string): PropertyDecorato
 
 const BOOLEANS = ['true', 'false'];
 
-/** Declares a filter of labels: `team=web`, or `team` for whatever has it. @param labels SQL expression */
-export const HasLabel = (labels: string, whose = 'Its label'): PropertyDecorator =>
+/** Declares a filter of labels: `team=web`, or `team` for whatever has it. @param column SQL expression */
+export const HasLabel = (column: string, whose = 'Its label'): PropertyDecorator =>
   Filter(
     {
-      description: `${whose}, as \`team=web\`, or \`team\` with any value`,
+      description: `${whose}, as \`team=web\`, or \`team\` with any value; = within its name is written \\=`,
       example: 'team=web',
       isRepeatable: true,
       check: labelProblem,
     },
     (values, parameter) => {
-      const pairs = values.filter((value) => value.includes('=')).map(labelIn);
-      const names = values.filter((value) => !value.includes('='));
-      return `${labels} @> ANY(${parameter(pairs)}::jsonb[]) OR ${labels} ?| ${parameter(names)}::text[]`;
+      const labels = values.map(labelIn);
+      const pairs = labels.filter(({ value }) => value !== undefined).map(({ name, value }) => JSON.stringify({ [name]: value })); // prettier-ignore
+      const names = labels.filter(({ value }) => value === undefined).map(({ name }) => name);
+      return `${column} @> ANY(${parameter(pairs)}::jsonb[]) OR ${column} ?| ${parameter(names)}::text[]`;
     },
   );
 
 const labelProblem = (value: string): string | undefined =>
   value.startsWith('=') ? 'must be name=value, or a name' : undefined;
 
-/** Returns a label, written `name=value`, as JSON. */
-function labelIn(text: string): string {
-  const at = text.indexOf('=');
-  return JSON.stringify({ [text.slice(0, at)]: text.slice(at + 1) });
+/** Returns what is meant by `name=value`, or by a name alone: the first `=` that has no `\` before it ends the name. */
+export function labelIn(text: string): { name: string; value?: string } {
+  const [written] = /^(?:\\[^]|[^=\\]|\\$)*/.exec(text)!;
+  const name = written.replace(/\\([=\\])/g, '$1');
+  return written.length === text.length ? { name } : { name, value: text.slice(written.length + 1) };
 }
 
 const WORDS_AT_MOST = 10;
