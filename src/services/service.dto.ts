@@ -120,9 +120,16 @@ export class ExpectDto {
 
 const DURATION = { unit: 's', minimum: 0, maximum: 31_536_000 };
 
+/** Rules for its name: `GET /services/counts` is no service. */
+const NAME_OF_SERVICE = {
+  ...NAME,
+  check: (name: string) =>
+    NAME.check(name) ?? (name === 'counts' ? 'must not be "counts", which is a path of its own' : undefined),
+};
+
 /** A service: what is monitored and what is done about it. */
 export class ServiceDto {
-  @Text({ description: 'Unique name', ...NAME })
+  @Text({ description: 'Unique name', ...NAME_OF_SERVICE })
   name: string;
 
   @Text({ description: 'What it is for, for people' })
