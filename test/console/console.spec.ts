@@ -40,7 +40,7 @@ describe('the console', () => {
     const open = (path: string, headers: Record<string, string> = HTML) =>
       fetch(`${program.url}${path}`, { headers, redirect: 'manual' });
 
-    it('is small enough: 280 kB of scripts and 40 kB of styles at first, 460 kB of scripts in all', async () => {
+    it('is small enough: 280 kB of scripts and 25 kB of styles at first, 460 kB of scripts in all', async () => {
       const size = (name: string) => statSync(join(BUILT, 'assets', `${name}.gz`)).size;
       const page = readFileSync(join(BUILT, 'index.html'), 'utf8');
       const first = [...page.matchAll(/assets\/([\w.-]+\.(?:js|css))/g)].map(([, name]) => name!);
@@ -49,8 +49,22 @@ describe('the console', () => {
         names.filter((name) => name.endsWith(ending)).reduce((total, name) => total + size(name), 0);
       expect(first.length).toBeGreaterThan(1);
       expect(sum(first, '.js')).toBeLessThan(280 * KB);
-      expect(sum(first, '.css')).toBeLessThan(40 * KB);
+      expect(sum(first, '.css')).toBeLessThan(25 * KB);
       expect(sum(all, '.js')).toBeLessThan(460 * KB);
+    });
+
+    it('has the styles of each component of the kit that it has the script of, and not of all others', () => {
+      const read = (ending: string) =>
+        readdirSync(join(BUILT, 'assets'))
+          .filter((name) => name.endsWith(ending))
+          .map((name) => readFileSync(join(BUILT, 'assets', name), 'utf8'))
+          .join('\n');
+      const classesIn = (text: string) => new Set(text.match(/\bm_[0-9a-f]{6,8}\b/g));
+      const kit = classesIn(readFileSync(require.resolve('@mantine/core/styles.css'), 'utf8'));
+      const [styled, used] = [classesIn(read('.css')), classesIn(read('.js'))];
+      expect(used.size).toBeGreaterThan(50);
+      expect([...used].filter((one) => kit.has(one) && !styled.has(one))).toEqual([]);
+      expect(styled.size).toBeLessThan(kit.size / 2);
     });
 
     it.each([
@@ -205,7 +219,7 @@ describe('the console', () => {
           if (one === '/session' || one === '/services/counts') await route.continue();
         });
         await other.goto(path);
-        await until(() => asked.some((one) => one.startsWith('/infrastructures')), 20_000);
+        await until(() => asked.includes('/kill-switch'), 20_000);
         const twice = asked.filter((one, index) => asked.indexOf(one) < index);
         // What is answered is due again after a while.
         expect(twice.filter((one) => one !== '/services/counts')).toEqual([]);

@@ -107,6 +107,23 @@ const STALE = { timeout: 60_000 };
     expect(await topOf(description)).toBe(top);
   });
 
+  test('reads again what could not be read for a moment, although nothing more is told of it', async () => {
+    await open('/services/asking', 'asking');
+    await page.getByText('load is 9, over 5').first().waitFor(SOON);
+    let from: number | undefined;
+    // Long enough that all that is told of has been.
+    await page.route('**/state', (route) => {
+      from ??= performance.now();
+      return performance.now() - from > 4_000
+        ? route.continue()
+        : route.fulfill({ status: 503, contentType: 'application/problem+json', body: '{"status":503}' });
+    });
+    await tell('asking', 1);
+    await page.getByText('reason: condition false').waitFor({ timeout: 20_000 });
+    expect(from).toBeDefined();
+    await page.unroute('**/state');
+  });
+
   test('says that it is stale when the API is gone, and catches up by itself when it is back', async () => {
     await open(`/services/${untouched}`, untouched);
     await page.getByText('For it to trigger:').waitFor();

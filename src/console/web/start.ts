@@ -1,5 +1,5 @@
 /** First script of the page, and a small one: has all that is needed loaded and asked for at once, not one after the other. */
-import '@mantine/core/styles.css';
+import './app/kit.css';
 import './app/app.css';
 import { BASE } from './app/base';
 import { askEarly } from './app/early';

@@ -2059,7 +2059,7 @@ export interface components {
             /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
             search?: string;
             /**
-             * @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit
+             * @description Its label, as `team=web`, or `team` with any value; = within its name is written \=; several with commas between them are alternatives; given several times, all must fit
              * @example team=web
              */
             label?: string[];
@@ -2725,7 +2725,7 @@ export interface components {
             /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
             search?: string;
             /**
-             * @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit
+             * @description Its label, as `team=web`, or `team` with any value; = within its name is written \=; several with commas between them are alternatives; given several times, all must fit
              * @example team=web
              */
             label?: string[];
@@ -3726,7 +3726,7 @@ export interface components {
             /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
             search?: string;
             /**
-             * @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit
+             * @description Its label, as `team=web`, or `team` with any value; = within its name is written \=; several with commas between them are alternatives; given several times, all must fit
              * @example team=web
              */
             label?: string[];
@@ -5287,7 +5287,7 @@ export interface operations {
             query?: {
                 /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
                 search?: string;
-                /** @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                /** @description Its label, as `team=web`, or `team` with any value; = within its name is written \=; several with commas between them are alternatives; given several times, all must fit */
                 label?: string[];
                 /** @description The metric that counts its nodes; several with commas between them are alternatives */
                 nodes?: string;
@@ -5609,7 +5609,7 @@ export interface operations {
             query?: {
                 /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
                 search?: string;
-                /** @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                /** @description Its label, as `team=web`, or `team` with any value; = within its name is written \=; several with commas between them are alternatives; given several times, all must fit */
                 label?: string[];
                 /** @description Its type; several with commas between them are alternatives */
                 type?: string;
@@ -5886,7 +5886,7 @@ export interface operations {
             query?: {
                 /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
                 search?: string;
-                /** @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                /** @description Its label, as `team=web`, or `team` with any value; = within its name is written \=; several with commas between them are alternatives; given several times, all must fit */
                 label?: string[];
                 /** @description Its phase: ok, pending, alarm, unknown; several with commas between them are alternatives */
                 phase?: string;
@@ -5994,7 +5994,7 @@ export interface operations {
             query?: {
                 /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
                 search?: string;
-                /** @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                /** @description Its label, as `team=web`, or `team` with any value; = within its name is written \=; several with commas between them are alternatives; given several times, all must fit */
                 label?: string[];
                 /** @description Its phase: ok, pending, alarm, unknown; several with commas between them are alternatives */
                 phase?: string;
@@ -6839,7 +6839,7 @@ export interface operations {
                 kind?: string;
                 /** @description Id of the trigger that made it; several with commas between them are alternatives */
                 trigger?: string;
-                /** @description A label of its service, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                /** @description A label of its service, as `team=web`, or `team` with any value; = within its name is written \=; several with commas between them are alternatives; given several times, all must fit */
                 label?: string[];
                 /** @description Words that stand in service, action and justification, all of them, in upper or lower case */
                 search?: string;
@@ -7308,7 +7308,7 @@ export interface operations {
                 status?: string;
                 /** @description Id or name of a service that it was for or matched; several with commas between them are alternatives */
                 service?: string;
-                /** @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                /** @description Its label, as `team=web`, or `team` with any value; = within its name is written \=; several with commas between them are alternatives; given several times, all must fit */
                 label?: string[];
                 /** @description Words that stand in source, dedupKey, labels and annotations, all of them, in upper or lower case */
                 search?: string;
@@ -7769,7 +7769,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Words that stand in name, labels and added labels, all of them, in upper or lower case */
                 search?: string;
-                /** @description A label that its alerts carry or are given, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                /** @description A label that its alerts carry or are given, as `team=web`, or `team` with any value; = within its name is written \=; several with commas between them are alternatives; given several times, all must fit */
                 label?: string[];
                 /** @description Its format; several with commas between them are alternatives */
                 format?: string;
@@ -9941,7 +9941,7 @@ export interface operations {
                 role?: string;
                 /** @description Whether it lets approve; several with commas between them are alternatives */
                 approve?: string;
-                /** @description A label of its scope, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                /** @description A label of its scope, as `team=web`, or `team` with any value; = within its name is written \=; several with commas between them are alternatives; given several times, all must fit */
                 label?: string[];
             };
             header?: never;
@@ -10218,7 +10218,7 @@ export interface operations {
                 role?: string;
                 /** @description Whether it lets approve; several with commas between them are alternatives */
                 approve?: string;
-                /** @description A label of its scope, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                /** @description A label of its scope, as `team=web`, or `team` with any value; = within its name is written \=; several with commas between them are alternatives; given several times, all must fit */
                 label?: string[];
                 /** @description Name of the user who made it; several with commas between them are alternatives */
                 madeBy?: string;
@@ -10806,7 +10806,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Words that stand in name, description and labels, all of them, in upper or lower case */
                 search?: string;
-                /** @description Its label, as `team=web`, or `team` with any value; several with commas between them are alternatives; given several times, all must fit */
+                /** @description Its label, as `team=web`, or `team` with any value; = within its name is written \=; several with commas between them are alternatives; given several times, all must fit */
                 label?: string[];
                 /** @description Id or name of the action that tells; several with commas between them are alternatives */
                 action?: string;

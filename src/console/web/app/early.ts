@@ -14,17 +14,24 @@ const WAITING = '/api/v1/executions?status=awaiting_approval&limit=50';
 const COUNTS = '/api/v1/services/counts';
 const services = (phases = '') => `/api/v1/services?sort=severity${phases}&include=state&limit=50`;
 
-/** Path of a page that has no filters -> what it reads, by the URLs that its queries have. */
-const READ: Record<string, readonly string[]> = {
-  '/': [
-    SESSION,
-    services('&phase=alarm%2Cunknown%2Cpending'),
-    COUNTS,
-    WAITING,
-    '/api/v1/executions?status=unknown&limit=50',
-  ],
-  '/services': [SESSION, services(), COUNTS, WAITING],
+/** What a page reads, by the URLs that its queries have. */
+interface Reads {
+  /** Without it there is nothing to be seen. */
+  first: readonly string[];
+  /** Asked for once the first is there: what the same server does meanwhile makes the first come later. */
+  then: readonly string[];
+}
+
+/** Path of a page that has no filters -> what it reads. */
+const READ: Record<string, Reads> = {
+  '/': {
+    first: [SESSION, services('&phase=alarm%2Cunknown%2Cpending'), COUNTS],
+    then: [WAITING, '/api/v1/executions?status=unknown&limit=50'],
+  },
+  '/services': { first: [SESSION, services()], then: [COUNTS, WAITING] },
 };
+/** Most that the second waits for the first, milliseconds. */
+const FIRST_WITHIN_MS = 400;
 /** Pages for who is not signed in: what is below needs a session. */
 const OUTSIDE = /^\/(?:login|setup)$/;
 
@@ -36,14 +43,25 @@ const asked = new Map<string, Promise<Response>>();
 /** Asks for what the page at a path reads, where somebody was signed in before. @param path of ours, with its search */
 export function askEarly(path: string): void {
   if (OUTSIDE.test(path.split('?', 1)[0]!) || !wasSignedIn()) return;
-  for (const one of READ[path] ?? [SESSION]) {
-    const url = new URL(below(one), document.baseURI).href;
-    const answer = fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) }).then(timed);
-    // Who takes it is told; where nobody does, nobody has to be.
-    answer.catch(() => undefined);
-    asked.set(url, answer);
-  }
+  const { first, then } = READ[path] ?? { first: [SESSION], then: [] };
+  const firsts = first.map((one) => ask(one));
+  const isTime = Promise.race([
+    Promise.allSettled(firsts),
+    new Promise((resolve) => setTimeout(resolve, FIRST_WITHIN_MS)),
+  ]);
+  for (const one of then) void ask(one, isTime);
   setTimeout(() => asked.clear(), TAKEN_WITHIN_MS);
+}
+
+/** @param isTime resolves when it is to be asked for; whoever wants it sooner gets it then */
+function ask(path: string, isTime?: Promise<unknown>): Promise<Response> {
+  const url = new URL(below(path), document.baseURI).href;
+  const send = () => fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) }).then(timed);
+  const answer = isTime === undefined ? send() : isTime.then(send);
+  // Who takes it is told; where nobody does, nobody has to be.
+  answer.catch(() => undefined);
+  asked.set(url, answer);
+  return answer;
 }
 
 /**

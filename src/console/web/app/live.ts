@@ -4,6 +4,7 @@
  * their key: `['services', …]`.
  */
 import type { QueryClient } from '@tanstack/react-query';
+import { Problem } from '../api/problem';
 import { below } from './base';
 import { noteLife } from './life';
 
@@ -12,6 +13,8 @@ const POLL_MS = 3_000;
 const SOON_MS = 300;
 /** Time from one reading to the next while changes keep coming, milliseconds. */
 const GATHER_MS = 1_000;
+/** Time from the first page to its stream, milliseconds: all is read again when it opens, and the page comes first. */
+const FIRST_MS = 1_000;
 /** Interval at which a stream that was refused is tried again. */
 const AGAIN_MS = 5_000;
 
@@ -28,7 +31,12 @@ const CONCERNS: Record<string, string[]> = {
 let isTold = false;
 
 /** Interval at which a query is read again, milliseconds; false where changes are told. */
-export const refetchInterval = (): number | false => (isTold ? false : POLL_MS);
+export const refetchInterval = ({ state }: { state: { error: unknown } }): number | false =>
+  isTold && !isPassing(state.error) ? false : POLL_MS;
+
+/** Tells whether an error is one of the moment. Nothing else would have it read again: what was told of is told of once. */
+const isPassing = (error: unknown): boolean =>
+  error instanceof Problem && (error.status === 0 || error.status === 429 || error.status >= 500);
 
 /**
  * Listens while the page is seen and somebody is signed in. A browser has few connections to one server, so tabs in the
@@ -36,9 +44,19 @@ export const refetchInterval = (): number | false => (isTold ? false : POLL_MS);
  */
 export function listen(queries: QueryClient): void {
   let source: EventSource | undefined;
+  let isDue = false;
+  let isWaiting = false;
   const begin = () => {
     const isSignedIn = queries.getQueryState(['session'])?.status === 'success';
-    if (source === undefined && isSignedIn && !document.hidden) source = streamFor(queries, close);
+    if (source !== undefined || !isSignedIn || document.hidden) return;
+    if (isDue) source = streamFor(queries, close);
+    else if (!isWaiting) {
+      isWaiting = true;
+      window.setTimeout(() => {
+        isDue = true;
+        begin();
+      }, FIRST_MS);
+    }
   };
   const close = () => {
     source?.close();

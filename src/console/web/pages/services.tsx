@@ -24,8 +24,9 @@ export function Services() {
   const mayOperate = useMay('operator');
   const selection = useSelection(filter);
   const services = useMemo(() => list.data?.pages.flatMap(({ items }) => items) ?? [], [list.data]);
-  // Rows are drawn when there is time: typing goes first.
-  const drawn = useDeferredValue(services);
+  // Rows are drawn when there is time: typing goes first. The first ones are waited for.
+  const later = useDeferredValue(services);
+  const drawn = later.length === 0 ? services : later;
   const total = list.data?.pages[0]?.total;
   const isFiltered = Object.keys(filters).some((name) => name !== 'sort');
   return (
@@ -43,7 +44,7 @@ export function Services() {
         <Views />
         <Search />
         <PhaseFilter counts={counts} chosen={one(filter.phase)} onChoose={(phase) => change({ phase })} />
-        <ServiceFilters filter={filter} onChange={change} />
+        <ServiceFilters filter={filter} onChange={change} mayAsk={!list.isPending} />
       </Stack>
       <Failure error={list.error} />
       {list.isPending ? <Waiting /> : null}

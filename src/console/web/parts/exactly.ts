@@ -12,12 +12,24 @@ const FORMAT: Intl.DateTimeFormatOptions = {
   timeZoneName: 'short',
 };
 
+/** Made once for each zone: it takes longer than to write a hundred moments, and a list has fifty, each second. */
+const formats = new Map<Zone, Intl.DateTimeFormat>();
+
+function formatOf(chosen: Zone): Intl.DateTimeFormat {
+  let format = formats.get(chosen);
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat('en-GB', {
+      ...FORMAT,
+      ...(chosen === 'utc' ? { timeZone: 'UTC' } : {}),
+    });
+    formats.set(chosen, format);
+  }
+  return format;
+}
+
 /** Writes a moment in full, its zone named: `2026-11-30 12:03:20 UTC`. */
 export function exactly(at: string | number, chosen: Zone): string {
-  const parts = new Intl.DateTimeFormat('en-GB', {
-    ...FORMAT,
-    ...(chosen === 'utc' ? { timeZone: 'UTC' } : {}),
-  }).formatToParts(new Date(at));
+  const parts = formatOf(chosen).formatToParts(new Date(at));
   const part = (type: string) => parts.find((one) => one.type === type)?.value ?? '';
   return `${part('year')}-${part('month')}-${part('day')} ${part('hour')}:${part('minute')}:${part('second')} ${part('timeZoneName')}`;
 }

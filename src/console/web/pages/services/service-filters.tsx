@@ -2,11 +2,14 @@ import { Group, NativeSelect, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { infrastructuresQuery } from '../../api/queries';
 import type { ServicesFilter } from '../../api/services';
+import { fromLine, inLine } from '../../app/label-filter';
 import type { Search } from '../../app/search';
 
 interface ServiceFiltersProps {
   filter: ServicesFilter;
   onChange: (filters: Search) => void;
+  /** Whether choices may be asked for: what the page is about comes first. */
+  mayAsk: boolean;
 }
 
 const MODES = [
@@ -26,12 +29,12 @@ const SORTS = [
   { value: '-updatedAt', label: 'Last changed' },
 ];
 
-export function ServiceFilters({ filter, onChange }: ServiceFiltersProps) {
-  const { data: infrastructures } = useQuery(infrastructuresQuery);
+export function ServiceFilters({ filter, onChange, mayAsk }: ServiceFiltersProps) {
+  const { data: infrastructures } = useQuery({ ...infrastructuresQuery, enabled: mayAsk });
   const choose = (name: string) => (event: { currentTarget: { value: string } }) =>
     onChange({ [name]: event.currentTarget.value || undefined });
   return (
-    <Group gap="sm" align="flex-end">
+    <Group gap="sm" align="flex-end" className="filters">
       <NativeSelect label="Mode" data={MODES} value={filter.mode ?? ''} onChange={choose('mode')} />
       <NativeSelect
         label="Enabled"
@@ -42,7 +45,7 @@ export function ServiceFilters({ filter, onChange }: ServiceFiltersProps) {
       <NativeSelect
         label="Infrastructure"
         // As wide without its choices as with them.
-        w={180}
+        className="wide"
         data={['', ...(infrastructures ?? []).map(({ name }) => name)].map((name) => ({
           value: name,
           label: name || 'Any',
@@ -53,10 +56,9 @@ export function ServiceFilters({ filter, onChange }: ServiceFiltersProps) {
       <TextInput
         label="Label"
         placeholder="team=web"
-        defaultValue={[filter.label ?? []].flat().join(' ')}
+        defaultValue={inLine([filter.label ?? []].flat())}
         onBlur={(event) => {
-          const labels = event.currentTarget.value.split(/\s+/).filter((one) => one.includes('='));
-          onChange({ label: labels });
+          onChange({ label: fromLine(event.currentTarget.value) });
         }}
         onKeyDown={(event) => {
           if (event.key === 'Enter') event.currentTarget.blur();

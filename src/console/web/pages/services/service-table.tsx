@@ -1,4 +1,4 @@
-import { memo } from 'react';
+import { memo, useEffect, useState } from 'react';
 import type { Service } from '../../api/shapes';
 import { AppLink } from '../../app/link';
 import { servicePath } from '../../app/paths';
@@ -14,12 +14,25 @@ interface ServiceTableProps {
   selection?: Selection;
 }
 
+/** Rows that fill a window; those below it are drawn after the first table has been painted. */
+const FIRST_ROWS = 20;
+/** Whether there was a table before: then all is drawn at once, as one may come back to where one had scrolled to. */
+let hasPainted = false;
+
 /**
  * Drawn again only for other services or another choice; and of its rows only those that have changed. What is in a row is
  * plain: while one types, fifty of them are made anew.
  */
 export const ServiceTable = memo(function ServiceTable({ services, selection }: ServiceTableProps) {
   const { steady, held } = useSteady(services, ({ id }) => id);
+  const [isWhole, showWhole] = useState(hasPainted);
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      hasPainted = true;
+      showWhole(true);
+    });
+    return () => clearTimeout(timer);
+  }, []);
   return (
     <table className="rows" {...held}>
       <thead>
@@ -42,7 +55,7 @@ export const ServiceTable = memo(function ServiceTable({ services, selection }: 
         </tr>
       </thead>
       <tbody>
-        {steady.map((service) => (
+        {(isWhole ? steady : steady.slice(0, FIRST_ROWS)).map((service) => (
           <Row
             key={service.id}
             service={service}
@@ -90,8 +103,10 @@ const Row = memo(function Row({ service, isChosen, onToggle }: RowProps) {
           </>
         )}
       </td>
-      <td>{state === undefined ? null : <Since at={state.since} />}</td>
-      <td className="whole">{enabled ? mode : 'disabled'}</td>
+      <td data-column="For">{state === undefined ? null : <Since at={state.since} />}</td>
+      <td className="whole" data-column="Mode">
+        {enabled ? mode : 'disabled'}
+      </td>
     </tr>
   );
 });
