@@ -1,8 +1,10 @@
 /** What the console's page works out for itself, without a browser. */
 import fc from 'fast-check';
+import { fromLine, inLine, labelAskedFor, labelFilter } from '../../src/console/web/app/label-filter';
+import { contactPath, editPath, servicePath, userPath } from '../../src/console/web/app/paths';
 import { parseSearch, stringifySearch } from '../../src/console/web/app/search';
 import { singular, labelOf, words } from '../../src/console/web/forms/words';
-import { spanWords } from '../../src/console/web/parts/exactly';
+import { exactly, spanWords } from '../../src/console/web/parts/exactly';
 import { token, typedNumber, withMember } from '../../src/console/web/forms/values';
 import { differences } from '../../src/console/web/pages/editor/differences';
 import { bandsOf, marksOf } from '../../src/console/web/pages/service/bands';
@@ -15,6 +17,50 @@ import { matchWords } from '../../src/console/web/pages/silences/words';
 import type { Decision, Silence } from '../../src/console/web/api/shapes';
 
 const at = (second: number): string => new Date(second * 1_000).toISOString();
+
+describe('a filter of labels', () => {
+  it('is read as it was written, whatever is in its name and value, and stands in a line with others', () => {
+    const odd = fc.constantFrom('=', '\\', ',', '"', ' ', '!', '🙂', 'a');
+    const text = fc.array(odd, { maxLength: 8 }).map((some) => some.join(''));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(text, text), { maxLength: 4 }), (labels) => {
+        const filters = labels.map(([name, value]) => labelFilter(name, value));
+        expect(filters.map(labelAskedFor)).toEqual(labels);
+        expect(fromLine(inLine(filters))).toEqual(filters);
+      }),
+    );
+  });
+
+  it.each([
+    ['team=web  env=prod', ['team=web', 'env=prod']],
+    ['"note=two words" team', ['note=two words', 'team']],
+    ['"a=""b"""', ['a="b"']],
+    ['"not closed', ['not closed']],
+    ['  ', []],
+  ])('%s in the box is %j', (line, filters) => {
+    expect(fromLine(line)).toEqual(filters);
+  });
+
+  it.each(['team', 'team=web,env=prod', 'a\\\\=b'])('%s is no one label', (filter) => {
+    expect(labelAskedFor(filter)).toBeUndefined();
+  });
+});
+
+test('moments of a list are written by one format for each zone', () => {
+  const made = jest.spyOn(Intl, 'DateTimeFormat');
+  const written = Array.from({ length: 50 }, (_, second) => exactly(at(second), 'utc'));
+  expect(written[7]).toBe('1970-01-01 00:00:07 UTC');
+  expect(made.mock.calls.length).toBeLessThanOrEqual(1);
+  made.mockRestore();
+});
+
+describe('the path of a thing', () => {
+  it('is none of a form, also where its name is the last part of that', () => {
+    expect(servicePath('new')).toBe('/services/new/view');
+    expect(editPath(contactPath('new'))).toBe('/contacts/new/edit');
+    expect(userPath('a b')).toBe('/people/a%20b');
+  });
+});
 
 describe('lines of a chart', () => {
   it.each([

@@ -102,15 +102,18 @@ const beginServices: Begin = (queries, search) => {
   void queries.prefetchQuery(serviceCountsQuery({ ...filter, phase: undefined }));
 };
 
+/** What is called `new`, as the forms are, is at `/new/view`. */
 const PAGES = [
   page('/', () => import('./pages/overview'), 'Overview', 'viewer', beginOverview),
   page('/services', () => import('./pages/services'), 'Services', 'viewer', beginServices),
   page('/services/new', () => import('./pages/service-editor'), 'NewService', 'editor'),
   page('/services/$name', () => import('./pages/service'), 'ServicePage'),
+  page('/services/$name/view', () => import('./pages/service'), 'ServicePage'),
   page('/services/$name/edit', () => import('./pages/service-editor'), 'EditService', 'editor'),
   page('/actions', () => import('./pages/actions'), 'Actions'),
   page('/actions/new', () => import('./pages/actions/action-form'), 'NewAction', 'editor'),
   page('/actions/$name', () => import('./pages/action'), 'ActionPage'),
+  page('/actions/$name/view', () => import('./pages/action'), 'ActionPage'),
   page('/actions/$name/edit', () => import('./pages/actions/action-form'), 'EditAction', 'editor'),
   page('/executions', () => import('./pages/executions'), 'Executions'),
   page('/executions/$id', () => import('./pages/execution'), 'ExecutionPage'),
@@ -123,6 +126,7 @@ const PAGES = [
     'editor',
   ),
   page('/infrastructures/$name', () => import('./pages/infrastructure'), 'InfrastructurePage'),
+  page('/infrastructures/$name/view', () => import('./pages/infrastructure'), 'InfrastructurePage'),
   page(
     '/infrastructures/$name/edit',
     () => import('./pages/infrastructures/infrastructure-form'),
@@ -133,6 +137,7 @@ const PAGES = [
   page('/sources', () => import('./pages/sources'), 'Sources'),
   page('/sources/new', () => import('./pages/sources/source-form'), 'NewSource', 'admin'),
   page('/sources/$name', () => import('./pages/source'), 'SourcePage'),
+  page('/sources/$name/view', () => import('./pages/source'), 'SourcePage'),
   page('/sources/$name/edit', () => import('./pages/sources/source-form'), 'EditSource', 'admin'),
   page('/silences', () => import('./pages/silences'), 'Silences'),
   page('/silences/new', () => import('./pages/silences/silence-form'), 'NewSilence', 'operator'),
@@ -140,11 +145,13 @@ const PAGES = [
   page('/contacts', () => import('./pages/contacts'), 'Contacts'),
   page('/contacts/new', () => import('./pages/contacts/contact-form'), 'NewContact', 'admin'),
   page('/contacts/$name', () => import('./pages/contact'), 'ContactPage'),
+  page('/contacts/$name/view', () => import('./pages/contact'), 'ContactPage'),
   page('/contacts/$name/edit', () => import('./pages/contacts/contact-form'), 'EditContact', 'admin'),
   page('/import', () => import('./pages/import'), 'ImportPage'),
   page('/people', () => import('./pages/people'), 'People', 'admin'),
   page('/people/new', () => import('./pages/people/user-form'), 'NewUser', 'admin'),
   page('/people/$name', () => import('./pages/people/user-form'), 'EditUser', 'admin'),
+  page('/people/$name/view', () => import('./pages/people/user-form'), 'EditUser', 'admin'),
   page('/account', () => import('./pages/account'), 'Account'),
   page('/audit', () => import('./pages/audit'), 'Audit', 'admin'),
   page('/system', () => import('./pages/system'), 'System'),

@@ -2,10 +2,13 @@
 const under =
   (folder: string) =>
   (name: string): string =>
-    `/${folder}/${encodeURIComponent(name)}`;
+    `/${folder}/${encodeURIComponent(name)}${name === FORM ? '/view' : ''}`;
+
+/** Last part of the path of each form for something new, which may be a name, too: what has it is at `/new/view`. */
+const FORM = 'new';
 
 export const servicePath = under('services');
-export const serviceEditPath = (name: string): string => `${servicePath(name)}/edit`;
+export const serviceEditPath = (name: string): string => editPath(servicePath(name));
 export const infrastructurePath = under('infrastructures');
 export const actionPath = under('actions');
 export const executionPath = under('executions');
@@ -13,4 +16,4 @@ export const sourcePath = under('sources');
 export const userPath = under('people');
 export const contactPath = under('contacts');
 export const silencePath = under('silences');
-export const editPath = (path: string): string => `${path}/edit`;
+export const editPath = (path: string): string => `${path.replace(/^(\/\w+\/new)\/view$/, '$1')}/edit`;

@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Service } from '../../api/shapes';
 import { matchingNamesQuery, type ServicesFilter } from '../../api/services';
+import { labelAskedFor } from '../../app/label-filter';
 import { useMay } from '../../app/rights';
 import { wordsOf } from '../../api/problem';
 import { Ask } from '../../parts/ask';
@@ -108,11 +109,9 @@ function SilenceAll({ filter, count, onClose }: SilenceAllProps) {
   );
 }
 
-/** Returns labels as an object; undefined where one has two values, or there is none. */
+/** Returns labels as an object; undefined where one has two values or any value, or there is none. */
 function labelsOf(filters: readonly string[]): Record<string, string> | undefined {
-  const pairs = filters.map(
-    (one) => [one.slice(0, one.indexOf('=')), one.slice(one.indexOf('=') + 1)] as const,
-  );
+  const pairs = filters.map(labelAskedFor).filter((one) => one !== undefined);
   const labels = Object.fromEntries(pairs);
-  return pairs.length > 0 && Object.keys(labels).length === pairs.length ? labels : undefined;
+  return pairs.length > 0 && Object.keys(labels).length === filters.length ? labels : undefined;
 }

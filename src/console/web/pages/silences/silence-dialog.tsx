@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { saveDefinition } from '../../api/lists';
 import type { Silence, SilenceMatch } from '../../api/shapes';
 import { AppLink } from '../../app/link';
+import { labelFilter } from '../../app/label-filter';
 import { ChoiceField } from '../../forms/choice-field';
 import { Form } from '../../forms/form';
 import { Problems, ProblemsOf, useProblems } from '../../forms/problems';
@@ -100,5 +101,5 @@ const LINKED_AT_MOST = 20;
 
 const linked = ({ services, labels }: SilenceMatch) => ({
   service: services,
-  label: labels && Object.entries(labels).map(([key, value]) => `${key}=${value}`),
+  label: labels && Object.entries(labels).map(([key, value]) => labelFilter(key, value)),
 });

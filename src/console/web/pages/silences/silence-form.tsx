@@ -9,6 +9,7 @@ import { foundServicesQuery } from '../../api/services';
 import type { Silence } from '../../api/shapes';
 import { MUTES } from '../../api/silences';
 import { useFilters } from '../../app/filters';
+import { labelAskedFor } from '../../app/label-filter';
 import { usePathPart } from '../../app/path-part';
 import { useSettled } from '../../app/settled';
 import { ChoiceField } from '../../forms/choice-field';
@@ -192,9 +193,9 @@ export function NewSilence() {
   const [filters] = useFilters();
   const [saved] = useState(() => {
     const listed = (name: string) => [filters[name] ?? []].flat();
-    const labels = listed('label').map((label) => {
-      const at = label.indexOf('=');
-      return [label.slice(0, at), label.slice(at + 1)] as const;
+    const labels = listed('label').flatMap((label) => {
+      const pair = labelAskedFor(label);
+      return pair === undefined ? [] : [pair];
     });
     const match = {
       ...(listed('service').length > 0 && { services: listed('service') }),
