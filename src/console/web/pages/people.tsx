@@ -73,7 +73,7 @@ function Users() {
                     </td>
                     <td dir="auto">{displayName}</td>
                     <td>{groups.join(', ')}</td>
-                    <td>{disabled ? 'no: disabled' : 'yes'}</td>
+                    <td data-column="May sign in">{disabled ? 'no: disabled' : 'yes'}</td>
                   </tr>
                 ))}
               </tbody>

@@ -81,7 +81,8 @@ export function Chart(props: ChartProps) {
           {
             stroke: colour('--mantine-color-dimmed'),
             grid: { stroke: colour('--line'), width: 1 },
-            size: 64,
+            // As wide as what is written there: a large number is not cut off.
+            size: (_, texts) => axisWidth(texts),
           },
         ],
         series: [
@@ -256,3 +257,12 @@ function drawMarks(chart: uPlot, marks: readonly number[], fill: string, isHollo
   }
   ctx.restore();
 }
+
+const LETTER_PX = 7.2;
+
+/** Width of an axis with such numbers beside it, in the font of the chart (12 px), with its ticks and gaps. */
+const axisWidth = (texts: readonly (string | number | null)[] | null): number =>
+  Math.max(
+    64,
+    Math.ceil(Math.max(0, ...(texts ?? []).map((text) => String(text ?? '').length)) * LETTER_PX) + 20,
+  );

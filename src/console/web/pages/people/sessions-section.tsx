@@ -51,10 +51,10 @@ export function SessionsSection({ title, showsUser = false }: SessionsSectionPro
                       {session.address} {session.current ? <Badge variant="default">this one</Badge> : null}
                       <div className="hint">{session.agent}</div>
                     </td>
-                    <td>
+                    <td data-column="Signed in">
                       <Time at={session.createdAt} />
                     </td>
-                    <td>
+                    <td data-column="Last used">
                       <Time at={session.lastUsedAt} />
                     </td>
                     <td>

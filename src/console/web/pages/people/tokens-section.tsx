@@ -99,10 +99,12 @@ const TokenTable = ({ tokens, showsMaker, onDelete }: TokenTableProps) => (
       {tokens.map((token) => (
         <tr key={token.id}>
           <td dir="auto">{token.name}</td>
-          {showsMaker ? <td>{token.madeBy}</td> : null}
+          {showsMaker ? <td data-column="Made by">{token.madeBy}</td> : null}
           <td>{rightsWords(token)}</td>
-          <td>{token.lastUsedAt === undefined ? 'never' : <Time at={token.lastUsedAt} />}</td>
-          <td>
+          <td data-column="Last used">
+            {token.lastUsedAt === undefined ? 'never' : <Time at={token.lastUsedAt} />}
+          </td>
+          <td data-column="Void">
             <Time at={token.expiresAt} />
           </td>
           <td>

@@ -70,7 +70,9 @@ function Row({ decision: { from, to, phase, reason, explanation, effect } }: { d
       <td>
         <Time at={from} relative={false} />
       </td>
-      <td className="number">{lasting(seconds)}</td>
+      <td className="number" data-column="For">
+        {lasting(seconds)}
+      </td>
       <td>
         <Phase phase={phase} />
       </td>

@@ -53,7 +53,7 @@ export function WhyNow({ id }: { id: string }) {
         {why?.toChange === undefined || why.toChange.length === 0 ? null : (
           <div>
             {toChangeIs(state.reason)}
-            <List>
+            <List size="sm">
               {why.toChange.map((one) => (
                 <List.Item key={one}>{one}</List.Item>
               ))}
