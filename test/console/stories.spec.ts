@@ -245,9 +245,20 @@ import { ended, HEADER, PASSWORD } from './things';
   }, 60_000);
 
   it('silences a service in two clicks, shows what it would do before, and ends it', async () => {
+    // Why it is in alarm may be known later than that one wants to silence it.
+    let answer = () => {};
+    const isAsked = new Promise<void>((asked) => (answer = asked));
+    await page.route('**/state', async (route) => {
+      await isAsked;
+      await route.continue();
+    });
     await page.goto('/services/failing');
     await button('Silence').click();
     const dialog = page.getByRole('dialog', { name: 'Silence failing' });
+    await dialog.getByLabel('Reason').waitFor();
+    answer();
+    await until(async () => (await dialog.getByLabel('Reason').inputValue()).includes('load is 9'), 10_000);
+    await page.unrouteAll({ behavior: 'wait' });
     await dialog.getByText('It covers 1 service now').waitFor();
     await dialog.getByText('It would have muted 1 in the last 7 days').waitFor();
     await dialog.getByText('It mutes what is in alarm now: failing.').waitFor();

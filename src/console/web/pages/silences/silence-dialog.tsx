@@ -36,6 +36,12 @@ const LENGTHS = [
 
 function SilenceForm({ match, reason: first = '', onClose }: SilenceDialogProps) {
   const [reason, setReason] = useState(first);
+  const [hasFirst, noteFirst] = useState(first !== '');
+  // What it begins with may come later than the dialog; what it becomes then moves nothing any more.
+  if (!hasFirst && first !== '') {
+    noteFirst(true);
+    if (reason === '') setReason(first);
+  }
   const [hours, setHours] = useState('1');
   const queries = useQueryClient();
   const silence = (endsAt: string) => ({ match, reason, endsAt });
