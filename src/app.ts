@@ -35,6 +35,7 @@ import { trustProxies } from './auth/client-address';
 import { closeDescription } from './auth/closed';
 import { Identities } from './auth/identities';
 import { FirstRun } from './people/first-run';
+import { SignInDoor } from './people/sign-in-door';
 import { installLookup } from './names/lookup';
 import { allowAddresses } from './targets/address-guard';
 
@@ -93,6 +94,8 @@ export async function startApp(
   const isApi = config.roles.includes('api');
   const hasDocs = isApi && config.docs !== 'off';
   let fastLane: FastIngestRoute | undefined;
+  let door: SignInDoor | undefined;
+  let isEnding = false;
   const connections = new Connections(connectionsFor(descriptorsAtMost()));
   const adapter = new FastifyAdapter({
     serverFactory: (framework: RequestListener) => {
@@ -101,7 +104,10 @@ export async function startApp(
         heard(response);
         connections.asked(request, response);
         if (lacksHost(request, response)) return;
-        if (fastLane?.takes(request, response) !== true) framework(request, response);
+        if (fastLane?.takes(request, response) === true) return;
+        // What drains is answered by the framework, which ends the connection with it.
+        if (!isEnding && door?.takes(request, response, framework) === true) return;
+        framework(request, response);
       };
       const server = createServer(SERVER_OPTIONS, take);
       server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
@@ -129,11 +135,10 @@ export async function startApp(
     abortOnError: false,
     bodyParser: false,
   });
-  if (isApi) fastLane = app.get(FastIngestRoute);
+  if (isApi) [fastLane, door] = [app.get(FastIngestRoute), app.get(SignInDoor)];
   const fastify = app.getHttpAdapter().getInstance();
   noteRequests(fastify);
   fastify.addHook('onSend', securityHeaders);
-  let isEnding = false;
   answerClosing(fastify, () => isEnding);
   if (isApi) serveConsole(fastify, app.get(ConsoleFiles), config, logger);
   answerUnrouted(fastify, hasDocs);

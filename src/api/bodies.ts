@@ -10,7 +10,7 @@ export const BODY_BYTES_AT_MOST = 8 * 1024 * 1024;
 /** Largest body from senders whose token stands in the body, bytes. */
 const UNIDENTIFIED_BYTES_AT_MOST = 64 * 1024;
 /** Largest body of public routes, bytes. */
-const ANYBODY_BYTES_AT_MOST = 16 * 1024;
+export const ANYBODY_BYTES_AT_MOST = 16 * 1024;
 /** Largest body of one definition, bytes: it is checked in one go. */
 const DEFINITION_BYTES_AT_MOST = 1024 * 1024;
 /** Largest YAML body, bytes: reading a megabyte takes a second. */

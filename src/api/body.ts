@@ -35,6 +35,12 @@ export const awaitsContinue = (request: IncomingMessage): boolean => waiting.has
 
 export const willAwaitContinue = (request: IncomingMessage): void => void waiting.add(request);
 
+/** Bodies that were read before the framework was asked. */
+const kept = new WeakMap<IncomingMessage, Buffer>();
+
+/** Keeps a body that was read, for whoever reads it next. */
+export const keepBody = (request: IncomingMessage, body: Buffer): void => void kept.set(request, body);
+
 export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
@@ -54,6 +60,11 @@ export function readBody(
   const length = Number(request.headers['content-length'] ?? NaN);
   // More is known to come than is taken.
   if (length > limit) throw tooLarge(limit);
+  const before = kept.get(request);
+  if (before !== undefined) {
+    lease.grow(before.length);
+    return Promise.resolve(before);
+  }
   const inflater = inflaterOf(request);
   if (waiting.delete(request)) response.writeContinue();
   // Mostly it has come along with the head.

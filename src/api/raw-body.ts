@@ -28,12 +28,16 @@ export type BodyKind = 'raw' | 'json' | 'yaml' | 'form';
 /** Returns how a body is read, by its media type and its route; undefined when the route does not take that type. */
 export function kindOf(request: FastifyRequest): BodyKind | undefined {
   if (takesRawBody(request)) return 'raw';
-  const [type = ''] = (request.headers['content-type'] ?? '').split(';', 1);
-  const essence = type.trim().toLowerCase();
+  const essence = essenceOf(request.headers['content-type']);
   if (JSON_TYPES.includes(essence)) return 'json';
   if (YAML_TYPES.includes(essence) && takesYaml(request)) return 'yaml';
   return essence === FORM_TYPE && takesForms(request) ? 'form' : undefined;
 }
+
+export const isJson = (contentType: string | undefined): boolean =>
+  JSON_TYPES.includes(essenceOf(contentType));
+
+const essenceOf = (contentType = ''): string => contentType.split(';', 1)[0]!.trim().toLowerCase();
 
 /** Returns a sentence saying which types are right, for a body of a type that its route does not take. */
 export function wrongMediaType(request: FastifyRequest): string {

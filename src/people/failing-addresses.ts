@@ -14,6 +14,11 @@ interface Known {
   failedAt: number;
 }
 
+const NEW: Known = { checking: 0, failedAt: -Infinity };
+
+const laneOf = ({ checking, failedAt }: Known, now: number): Lane =>
+  checking < FIRST_AT_ONCE && now - failedAt >= REMEMBERED_MS ? 'first' : 'later';
+
 /**
  * Addresses (IPv6: networks) that send passwords to this process, by whether one was wrong lately. It decides about turns
  * alone: what locks an address is counted in PostgreSQL, over all processes.
@@ -25,9 +30,20 @@ export class FailingAddresses {
   /** Notes that a password came. `ended` must follow. @returns its lane */
   began(address: string, now: number): Lane {
     const key = networkOf(address);
-    const { checking, failedAt } = this.known.get(key) ?? { checking: 0, failedAt: -Infinity };
-    this.keep(key, { checking: checking + 1, failedAt });
-    return checking < FIRST_AT_ONCE && now - failedAt >= REMEMBERED_MS ? 'first' : 'later';
+    const before = this.known.get(key) ?? NEW;
+    this.keep(key, { checking: before.checking + 1, failedAt: before.failedAt });
+    return laneOf(before, now);
+  }
+
+  /** Returns the lane of a password that comes now. */
+  laneOf(address: string, now: number): Lane {
+    return laneOf(this.known.get(networkOf(address)) ?? NEW, now);
+  }
+
+  /** Notes a password that was refused at once. */
+  failed(address: string, now: number): void {
+    const key = networkOf(address);
+    this.keep(key, { checking: this.known.get(key)?.checking ?? 0, failedAt: now });
   }
 
   ended(address: string, hasFailed: boolean, now: number): void {

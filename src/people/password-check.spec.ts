@@ -52,6 +52,7 @@ function bed() {
     begun,
     rows,
     limits,
+    refusal: (address: string, name = 'anna') => check.refusalOf(name, address),
     hold: () => void (held = new Promise((resolve) => (release = resolve))),
     release: () => release(),
     guess: (address: string, name = 'anna') =>
@@ -104,4 +105,24 @@ test('a lock that PostgreSQL told of is answered from memory, whoever meets it',
     await expect(guess(address, 'anna')).rejects.toMatchObject({ retryAfterSeconds: 30 });
   expect(limits.check).toHaveBeenCalledTimes(1);
   await expect(guess(OWN, 'bert')).rejects.toThrow(Unauthorized);
+});
+
+test('what need not be looked at is told at once and asks nobody: a known lock, no room for an address that failed', async () => {
+  const { guess, refusal, hold, release, rows, limits } = bed();
+  expect(refusal(FLOODS)).toBeUndefined();
+  limits.check.mockRejectedValueOnce(new Locked(30, [{ key: Buffer.from('anna'), seconds: 30 }]));
+  await expect(guess(FLOODS)).rejects.toThrow(Locked);
+  expect(refusal(OWN)).toMatchObject({ retryAfterSeconds: 30 });
+  hold();
+  const flood = Array.from({ length: 1 + WAITING_AT_MOST.later }, () => guess(FLOODS, 'bert'));
+  await new Promise(setImmediate);
+  const asked = rows.mock.calls.length + limits.check.mock.calls.length;
+  expect(refusal(FLOODS, 'bert')).toBeInstanceOf(TooManyRequests);
+  // Of an address that has not failed, others wait.
+  expect(refusal('192.0.2.3', 'bert')).toBeUndefined();
+  // Who was refused has failed.
+  expect(refusal(OWN, 'bert')).toBeInstanceOf(TooManyRequests);
+  expect(rows.mock.calls.length + limits.check.mock.calls.length).toBe(asked);
+  release();
+  await Promise.allSettled(flood);
 });

@@ -9,7 +9,7 @@ import { Database } from '../database/database';
 import { FailingAddresses } from './failing-addresses';
 import type { Lane } from './hash-lanes';
 import { KnownLocks } from './known-locks';
-import { assertRoom, verifyPassword } from './passwords';
+import { noRoom, verifyPassword } from './passwords';
 import { both, Locked, SignInLimits, type Keys } from './sign-in-limits';
 
 /** Time that a refusal is held back, and most of them that are at a time; others are answered at once. */
@@ -73,7 +73,7 @@ export class PasswordCheck {
     } catch (error) {
       if (error instanceof Locked) this.locks.learn(error.locks, performance.now());
       hasFailed = error instanceof Unauthorized || error instanceof TooManyRequests;
-      if (error instanceof TooManyRequests || error instanceof Unavailable) await this.holdBack();
+      if (error instanceof TooManyRequests || error instanceof Unavailable) await this.holdBack(error);
       throw error;
     } finally {
       this.addresses.ended(address, hasFailed, performance.now());
@@ -84,11 +84,31 @@ export class PasswordCheck {
    * Waits before a refusal, so that who sends the next guess after it sends it later. Each waits for another time: else
    * those that came together would be answered together, come together again, and stop all else for as long as they take.
    */
-  private async holdBack(): Promise<void> {
-    if (this.heldBack >= HELD_BACK_AT_MOST) return;
+  async holdBack<E extends Error>(refusal: E): Promise<E> {
+    if (this.heldBack >= HELD_BACK_AT_MOST) return refusal;
     this.heldBack += 1;
     await sleep(HELD_BACK_MS.from + Math.random() * (HELD_BACK_MS.to - HELD_BACK_MS.from));
     this.heldBack -= 1;
+    return refusal;
+  }
+
+  /**
+   * Returns what refuses a password before it is looked at, as most of a flood are: by a lock that PostgreSQL told of,
+   * or as others wait. It asks nobody. Undefined where the password must be looked at.
+   */
+  refusalOf(name: string, address: string): TooManyRequests | Unavailable | undefined {
+    const now = performance.now();
+    const refusal = this.unseen(
+      this.limits.keysOf(composed(name), address),
+      this.addresses.laneOf(address, now),
+    );
+    if (refusal instanceof TooManyRequests) this.addresses.failed(address, now);
+    return refusal;
+  }
+
+  private unseen(keys: Keys, lane: Lane): TooManyRequests | Unavailable | undefined {
+    const seconds = this.locks.secondsLeft(both(keys), performance.now());
+    return seconds > 0 ? new Locked(seconds) : noRoom(lane);
   }
 
   private async attempt<T>(
@@ -100,9 +120,8 @@ export class PasswordCheck {
     use: (user: KnownUser) => Promise<T | undefined>,
   ): Promise<T> {
     // What is refused in masses is refused before PostgreSQL is asked.
-    const seconds = this.locks.secondsLeft(both(keys), performance.now());
-    if (seconds > 0) throw new Locked(seconds);
-    assertRoom(lane);
+    const refusal = this.unseen(keys, lane);
+    if (refusal !== undefined) throw refusal;
     await this.limits.check(keys);
     const [user] = await this.database.rows<UserRow>(
       'SELECT id, password_hash, disabled FROM users WHERE name = $1 OR name = $2 ORDER BY name = $1 DESC LIMIT 1',

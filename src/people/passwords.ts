@@ -87,21 +87,18 @@ export function isOutdated(stored: string): boolean {
   );
 }
 
-/**
- * Refuses when there is no room to check another password, before anything is looked up for it.
- *
- * @throws TooManyRequests, Unavailable
- */
-export function assertRoom(lane: Lane): void {
-  if (!lanes.isFull(lane)) return;
+/** Returns the refusal where there is no room to check another password, before anything is looked up for it. */
+export function noRoom(lane: Lane): TooManyRequests | Unavailable | undefined {
+  if (!lanes.isFull(lane)) return undefined;
   const why = 'too many passwords wait to be checked';
-  throw lane === 'later'
+  return lane === 'later'
     ? new TooManyRequests(why, RETRY_AFTER_SECONDS)
     : new Unavailable(why, RETRY_AFTER_SECONDS);
 }
 
 async function inTurn(lane: Lane, begin: () => Promise<Derivation>): Promise<Buffer> {
-  assertRoom(lane);
+  const refusal = noRoom(lane);
+  if (refusal !== undefined) throw refusal;
   return lanes.hash(lane, begin);
 }
 

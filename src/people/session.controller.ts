@@ -30,18 +30,11 @@ import { Oidc } from './oidc';
 import { refuseKnownOtherSites } from './origins';
 import { OwnPassword } from './own-password';
 import { SignIn } from './sign-in';
+import { SignInDto } from './sign-in.dto';
 import { SESSION, SessionsQuery, UserSessions } from './user-sessions';
 import { passwordProblem } from './users';
 import { Whoami, WHOAMI, type Shown } from './whoami';
 import { Answers, AnswersNothing, flag, object, pageShape } from '../common/shapes';
-
-class SignInDto {
-  @Text({ description: 'Name of the user', minLength: 1, maxLength: 200 })
-  username: string;
-
-  @Text({ description: 'Password', minLength: 1, maxLength: 2_048 })
-  password: string;
-}
 
 class OwnPasswordDto {
   @Text({ description: 'Present password', minLength: 1, maxLength: 2_048 })

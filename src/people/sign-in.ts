@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { clientAddress } from '../auth/client-address';
 import { TooManyRequests, Unauthorized, Unavailable } from '../common/errors';
@@ -40,11 +41,20 @@ export class SignIn {
       this.logger.log(`${name} signed in from ${address}`);
       return signedIn;
     } catch (error) {
-      const outcome =
-        error instanceof Unauthorized ? 'wrong' : error instanceof TooManyRequests ? 'locked' : 'failed';
-      telemetry.signIns.inc({ way: 'password', outcome });
+      countFailure(error);
       throw error;
     }
+  }
+
+  /**
+   * Returns what refuses a password that need not be looked at, once it was held back; undefined at once where it must
+   * be looked at.
+   */
+  refusalOf(name: string, request: IncomingMessage): Promise<Error> | undefined {
+    const refusal = this.passwords.refusalOf(name, clientAddress(request));
+    if (refusal === undefined) return undefined;
+    countFailure(refusal);
+    return this.passwords.holdBack(refusal);
   }
 
   /** Begins a session unless the user was changed while the password was checked. */
@@ -72,4 +82,10 @@ export class SignIn {
       throw error;
     });
   }
+}
+
+function countFailure(error: unknown): void {
+  const outcome =
+    error instanceof Unauthorized ? 'wrong' : error instanceof TooManyRequests ? 'locked' : 'failed';
+  telemetry.signIns.inc({ way: 'password', outcome });
 }

@@ -6,6 +6,7 @@ import { OidcUsers } from './oidc-users';
 import { OwnPassword } from './own-password';
 import { PasswordCheck } from './password-check';
 import { SignIn } from './sign-in';
+import { SignInDoor } from './sign-in-door';
 import { SignInLimits } from './sign-in-limits';
 import { UserSessions } from './user-sessions';
 import { Whoami } from './whoami';
@@ -19,12 +20,13 @@ import { Whoami } from './whoami';
     SignInLimits,
     PasswordCheck,
     SignIn,
+    SignInDoor,
     OwnPassword,
     Whoami,
     IdentityProvider,
     OidcUsers,
     Oidc,
   ],
-  exports: [UserSessions, Sessions, SignInLimits, SignIn, OwnPassword, Whoami, OidcUsers, Oidc],
+  exports: [UserSessions, Sessions, SignInLimits, SignIn, SignInDoor, OwnPassword, Whoami, OidcUsers, Oidc],
 })
 export class SigningInModule {}
