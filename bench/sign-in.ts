@@ -3,36 +3,32 @@
  *
  *     npm run bench sign-in -- --guesses 10000 --addresses 100
  */
-import { once } from 'node:events';
-import http from 'node:http';
 import { parseArgs } from 'node:util';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { newId } from '../src/common/ids';
 import { stopThreads } from '../src/common/thread-pool';
 import { hashPassword } from '../src/people/passwords';
+import { guess, GuessThread, type Statuses } from './guesses';
 import { BenchProgram, printTable, quantile, sleep } from './program';
 
 /** Names that exist; as many are tried that do not. */
 const USERS = 50;
-const GUESSES_AT_ONCE = 200;
 const ALERT_PAUSE_MS = 5;
-const QUIET_MS = 15_000;
-const WARM_UP_MS = 20_000;
-/** Answers that are timed of each kind. */
-const TIMED = 60;
-const ADDRESS = '198.18';
-
+const WARM_UP_MS = 15_000;
+/** The flood comes in so many parts, and before each and after the last there is none for a while. */
+const PARTS = 5;
+const QUIET_MS = 10_000;
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       guesses: { type: 'string', default: '10000' },
       addresses: { type: 'string', default: '100' },
+      timed: { type: 'string', default: '60' },
     },
   });
   const program = await BenchProgram.start({ MONSCALE_TRUSTED_PROXIES: '127.0.0.1' });
   try {
     await makeUsers(program);
-    await timeNames(program);
+    await timeNames(program, Number(values.timed));
     await flood(program, Number(values.guesses), Number(values.addresses));
   } finally {
     await program.stop();
@@ -51,9 +47,9 @@ async function makeUsers({ sql }: BenchProgram): Promise<void> {
 }
 
 /** Times wrong passwords one by one, in turns for a name that exists and one that does not. */
-async function timeNames(program: BenchProgram): Promise<void> {
+async function timeNames(program: BenchProgram, timed: number): Promise<void> {
   const times = { known: [] as number[], unknown: [] as number[] };
-  for (let n = 0; n < TIMED; n++) {
+  for (let n = 0; n < timed; n++) {
     // Limits would answer instead.
     await program.sql.query('DELETE FROM sign_in_limits');
     for (const [kind, name] of [
@@ -62,7 +58,7 @@ async function timeNames(program: BenchProgram): Promise<void> {
     ] as const) {
       // prettier-ignore
       const from = performance.now();
-      const status = await guess(program.url, name, `${ADDRESS}.255.1`);
+      const status = await guess(program.url, name, '198.18.255.1');
       if (status !== 401) throw new Error(`a wrong password was answered ${status}`);
       times[kind].push(performance.now() - from);
     }
@@ -70,7 +66,7 @@ async function timeNames(program: BenchProgram): Promise<void> {
   const { known, unknown } = times;
   const difference = Math.abs(quantile(known, 0.5) - quantile(unknown, 0.5));
   const noise = Math.max(quartileRange(known), quartileRange(unknown));
-  printTable(`${TIMED} wrong passwords each, one by one, ms`, [
+  printTable(`${timed} wrong passwords each, one by one, ms`, [
     ['median, names that exist', quantile(known, 0.5)],
     ['median, names that do not', quantile(unknown, 0.5)],
     ['difference of the medians', difference],
@@ -83,35 +79,58 @@ const quartileRange = (values: readonly number[]): number => quantile(values, 0.
 
 async function flood(program: BenchProgram, guesses: number, addresses: number): Promise<void> {
   await program.sql.query('DELETE FROM sign_in_limits');
+  const thread = await GuessThread.start();
   // The first ones warm up code and connections.
   await postAlerts(program, sleep(WARM_UP_MS));
-  const before = await postAlerts(program, sleep(QUIET_MS));
   const hashesBefore = await hashes(program);
-  const from = performance.now();
-  const flooded = floodBeside({ url: program.url, guesses, addresses });
-  const during = await postAlerts(
-    program,
-    flooded.then(() => undefined),
-  );
-  const statuses = await flooded;
-  const seconds = (performance.now() - from) / 1000;
+  const quiet: number[][] = [];
+  const flooded: number[][] = [];
+  const statuses: Statuses = new Map();
+  const seconds = { quiet: 0, flooded: 0 };
+  const cpu = { quiet: 0, flooded: 0 };
+  const measured = async (kind: 'quiet' | 'flooded', until: Promise<void>): Promise<number[]> => {
+    const [from, cpuFrom] = [performance.now(), program.cpuSeconds()];
+    const times = await postAlerts(program, until);
+    seconds[kind] += (performance.now() - from) / 1000;
+    cpu[kind] += program.cpuSeconds() - cpuFrom;
+    return times;
+  };
+  for (let part = 0; part < PARTS; part++) {
+    quiet.push(await measured('quiet', sleep(QUIET_MS)));
+    const [from, to] = [part, part + 1].map((n) => Math.floor((n * guesses) / PARTS)) as [number, number];
+    const sent = thread
+      .send({ url: program.url, from, count: to - from, users: USERS, addresses })
+      .then((answers) => {
+        for (const [status, count] of answers) statuses.set(status, (statuses.get(status) ?? 0) + count);
+      });
+    flooded.push(await measured('flooded', sent));
+  }
+  quiet.push(await measured('quiet', sleep(QUIET_MS)));
+  await thread.stop();
   const made = (await hashes(program)).map((count, n) => count - hashesBefore[n]!);
-  const after = await postAlerts(program, sleep(QUIET_MS));
-  const [p99Before, p99During] = [quantile(before, 0.99), quantile(during, 0.99)];
-  printTable(`${guesses} wrong passwords from ${addresses} addresses in ${seconds.toFixed(1)} s, beside POST /alerts`, [
+  const [without, beside] = [quiet.flat(), flooded.flat()];
+  const [p99, p99Beside] = [quantile(without, 0.99), quantile(beside, 0.99)];
+  const percents = (parts: number[][]): string =>
+    parts.map((times) => quantile(times, 0.99).toFixed(1)).join(', ');
+  const perSecond = (kind: 'quiet' | 'flooded'): number => cpu[kind] / seconds[kind];
+  printTable(`${guesses} wrong passwords from ${addresses} addresses in ${seconds.flooded.toFixed(1)} s, beside POST /alerts`, [
     ...[...statuses].sort().map(([status, count]) => [`answered ${status}`, count] as const),
     ['hashes on the idle thread', made[0]!],
     ['hashes on the other thread', made[1]!],
-    ['POST /alerts before: count', before.length],
-    ['p50, ms', quantile(before, 0.5)],
-    ['p99, ms', p99Before],
-    ['POST /alerts meanwhile: count', during.length],
-    ['p50, ms', quantile(during, 0.5)],
-    ['p99, ms', p99During],
-    ['POST /alerts afterwards: p99, ms', quantile(after, 0.99)],
-    ['p99 meanwhile / before', p99During / p99Before],
+    ['POST /alerts without: count', without.length],
+    ...quantiles(without),
+    ['p99 of each time, ms', percents(quiet)],
+    ['POST /alerts meanwhile: count', beside.length],
+    ...quantiles(beside),
+    ['p99 of each time, ms', percents(flooded)],
+    ['p99 meanwhile / without', p99Beside / p99],
+    ['CPU without, of a core', perSecond('quiet')],
+    ['CPU meanwhile, of a core', perSecond('flooded')],
   ]); // prettier-ignore
 }
+
+const quantiles = (times: readonly number[]): [string, number][] =>
+  [0.5, 0.9, 0.99, 0.999].map((share) => [`p${share * 100}, ms`, quantile(times, share)]);
 
 /** Hashes of passwords so far: by what others left of the processors, and beside them. */
 const hashes = (program: BenchProgram): Promise<number[]> =>
@@ -138,55 +157,4 @@ async function postAlerts(program: BenchProgram, until: Promise<void>): Promise<
   return times;
 }
 
-interface Flood {
-  url: string;
-  guesses: number;
-  addresses: number;
-}
-
-type Statuses = Map<number, number>;
-
-/** Floods from a thread, so that what it takes is not measured with the alerts. @returns answers by their status */
-async function floodBeside(workerData: Flood): Promise<Statuses> {
-  const thread = new Worker(__filename, { workerData, execArgv: ['-r', '@swc-node/register'] });
-  const [statuses] = (await once(thread, 'message')) as [Statuses];
-  return statuses;
-}
-
-async function guessAll({ url, guesses, addresses }: Flood): Promise<Statuses> {
-  const statuses: Statuses = new Map();
-  let next = 0;
-  const guesser = async () => {
-    for (let n = next++; n < guesses; n = next++) {
-      const name = n % 2 ? `user-${n % USERS}` : `nobody-${n % USERS}`;
-      const status = await guess(url, name, `${ADDRESS}.0.${n % addresses}`);
-      statuses.set(status, (statuses.get(status) ?? 0) + 1);
-    }
-  };
-  await Promise.all(Array.from({ length: GUESSES_AT_ONCE }, guesser));
-  return statuses;
-}
-
-// A connection for each guess, as many machines would make them.
-const agent = new http.Agent({ maxSockets: GUESSES_AT_ONCE });
-
-/** Sends a wrong password. @param address that the proxy before the program names */
-function guess(url: string, username: string, address: string): Promise<number> {
-  const text = JSON.stringify({ username, password: 'a wrong password' });
-  return new Promise((resolve, reject) => {
-    const headers = {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(text),
-      'x-forwarded-for': address,
-    };
-    const request = http.request(`${url}/api/v1/session`, { method: 'POST', agent, headers }, (response) => {
-      response.resume();
-      response.on('end', () => resolve(response.statusCode!));
-    });
-    request.on('error', reject);
-    request.end(text);
-  });
-}
-
-if (isMainThread) void main();
-else void guessAll(workerData as Flood).then((statuses) => parentPort!.postMessage(statuses));
+void main();

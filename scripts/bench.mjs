@@ -10,6 +10,7 @@ if (!name || !existsSync(file)) {
   const helpers = [
     'breaches',
     'crowd',
+    'guesses',
     'peers',
     'processes',
     'program',
