@@ -17,6 +17,7 @@ const WARM_UP_MS = 15_000;
 /** The flood comes in so many parts, and before each and after the last there is none for a while. */
 const PARTS = 5;
 const QUIET_MS = 10_000;
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -83,54 +84,63 @@ async function flood(program: BenchProgram, guesses: number, addresses: number):
   // The first ones warm up code and connections.
   await postAlerts(program, sleep(WARM_UP_MS));
   const hashesBefore = await hashes(program);
-  const quiet: number[][] = [];
-  const flooded: number[][] = [];
+  const [without, meanwhile] = [new Posts(program), new Posts(program)];
   const statuses: Statuses = new Map();
-  const seconds = { quiet: 0, flooded: 0 };
-  const cpu = { quiet: 0, flooded: 0 };
-  const measured = async (kind: 'quiet' | 'flooded', until: Promise<void>): Promise<number[]> => {
-    const [from, cpuFrom] = [performance.now(), program.cpuSeconds()];
-    const times = await postAlerts(program, until);
-    seconds[kind] += (performance.now() - from) / 1000;
-    cpu[kind] += program.cpuSeconds() - cpuFrom;
-    return times;
+  const send = async (from: number, to: number): Promise<void> => {
+    const answers = await thread.send({ url: program.url, from, count: to - from, users: USERS, addresses });
+    for (const [status, count] of answers) statuses.set(status, (statuses.get(status) ?? 0) + count);
   };
   for (let part = 0; part < PARTS; part++) {
-    quiet.push(await measured('quiet', sleep(QUIET_MS)));
+    await without.measure(sleep(QUIET_MS));
     const [from, to] = [part, part + 1].map((n) => Math.floor((n * guesses) / PARTS)) as [number, number];
-    const sent = thread
-      .send({ url: program.url, from, count: to - from, users: USERS, addresses })
-      .then((answers) => {
-        for (const [status, count] of answers) statuses.set(status, (statuses.get(status) ?? 0) + count);
-      });
-    flooded.push(await measured('flooded', sent));
+    await meanwhile.measure(send(from, to));
   }
-  quiet.push(await measured('quiet', sleep(QUIET_MS)));
+  await without.measure(sleep(QUIET_MS));
   await thread.stop();
   const made = (await hashes(program)).map((count, n) => count - hashesBefore[n]!);
-  const [without, beside] = [quiet.flat(), flooded.flat()];
-  const [p99, p99Beside] = [quantile(without, 0.99), quantile(beside, 0.99)];
-  const percents = (parts: number[][]): string =>
-    parts.map((times) => quantile(times, 0.99).toFixed(1)).join(', ');
-  const perSecond = (kind: 'quiet' | 'flooded'): number => cpu[kind] / seconds[kind];
-  printTable(`${guesses} wrong passwords from ${addresses} addresses in ${seconds.flooded.toFixed(1)} s, beside POST /alerts`, [
+  const seconds = meanwhile.seconds.toFixed(1);
+  printTable(`${guesses} wrong passwords from ${addresses} addresses in ${seconds} s, beside POST /alerts`, [
     ...[...statuses].sort().map(([status, count]) => [`answered ${status}`, count] as const),
     ['hashes on the idle thread', made[0]!],
     ['hashes on the other thread', made[1]!],
-    ['POST /alerts without: count', without.length],
-    ...quantiles(without),
-    ['p99 of each time, ms', percents(quiet)],
-    ['POST /alerts meanwhile: count', beside.length],
-    ...quantiles(beside),
-    ['p99 of each time, ms', percents(flooded)],
-    ['p99 meanwhile / without', p99Beside / p99],
-    ['CPU without, of a core', perSecond('quiet')],
-    ['CPU meanwhile, of a core', perSecond('flooded')],
-  ]); // prettier-ignore
+    ...without.rows('without'),
+    ...meanwhile.rows('meanwhile'),
+    ['p99 meanwhile / without', meanwhile.p99 / without.p99],
+  ]);
 }
 
-const quantiles = (times: readonly number[]): [string, number][] =>
-  [0.5, 0.9, 0.99, 0.999].map((share) => [`p${share * 100}, ms`, quantile(times, share)]);
+/** Alerts posted at times of one kind, and what the program and its servers took at these. */
+class Posts {
+  private readonly times: number[][] = [];
+  private cpuSeconds = 0;
+  seconds = 0;
+
+  constructor(private readonly program: BenchProgram) {}
+
+  get p99(): number {
+    return quantile(this.times.flat(), 0.99);
+  }
+
+  async measure(until: Promise<void>): Promise<void> {
+    const [from, cpuFrom] = [performance.now(), this.program.cpuSeconds()];
+    this.times.push(await postAlerts(this.program, until));
+    this.seconds += (performance.now() - from) / 1000;
+    this.cpuSeconds += this.program.cpuSeconds() - cpuFrom;
+  }
+
+  rows(when: string): [string, string | number][] {
+    const all = this.times.flat();
+    return [
+      [`POST /alerts ${when}: count`, all.length],
+      ...[0.5, 0.9, 0.99, 0.999].map((share): [string, number] => [
+        `p${share * 100}, ms`,
+        quantile(all, share),
+      ]),
+      ['p99 of each time, ms', this.times.map((times) => quantile(times, 0.99).toFixed(1)).join(', ')],
+      ['CPU, of a core', this.cpuSeconds / this.seconds],
+    ];
+  }
+}
 
 /** Hashes of passwords so far: by what others left of the processors, and beside them. */
 const hashes = (program: BenchProgram): Promise<number[]> =>
