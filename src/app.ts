@@ -157,7 +157,8 @@ export async function startApp(
     await app.listen(isApi ? config.http.port : config.metricsPort, config.http.host);
     const close = async () => {
       isEnding = true;
-      await connections.ended();
+      // Others are asked for their health alone, and begin to drain at once.
+      if (isApi) await connections.ended();
       await app.close();
       stopWatching();
       await stopThreads();

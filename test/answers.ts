@@ -38,7 +38,8 @@ export class Answers {
 
   /** Returns what is wrong with an answer in words; undefined where it is as described. */
   problem({ method, path, status, type, body }: Answered): string | undefined {
-    const [pathname = ''] = path.split('?');
+    // A path may end with a slash more.
+    const pathname = path.split('?', 1)[0]!.replace(/(?<=.)\/$/, '');
     const template = this.templateOf(pathname, method.toLowerCase());
     // What has no route is refused.
     if (template === undefined)

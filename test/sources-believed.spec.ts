@@ -208,14 +208,23 @@ describe('sources', () => {
     // Whom it does not believe any more does not feed it any more.
     await api.patch('/services/believer', { metrics: { outage: { params: { source: 'nobody' } } } });
     await becomes('believer', 0);
-    for (const wrong of [5, [], [''], ['a/b'], {}]) {
+    for (const [wrong, place] of [
+      [5, ''],
+      [[], ''],
+      [[''], '/0'],
+      [['trusted', 'a/b'], '/1'],
+      [{}, ''],
+    ] as const) {
       const params = { match: { a: 'b' }, source: wrong };
       const answer = await api.post('/services', {
         name: 'x',
         metrics: { m: { type: 'alert', params } },
         condition: 'm > 1',
       });
-      expect([answer.status, answer.body.errors[0].pointer]).toEqual([400, '/metrics/m/params/source']);
+      expect([answer.status, answer.body.errors[0].pointer]).toEqual([
+        400,
+        `/metrics/m/params/source${place}`,
+      ]);
     }
   });
 

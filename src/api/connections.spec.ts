@@ -99,6 +99,7 @@ describe('connections', () => {
       expect([isOver, isOpen(kept)]).toEqual([false, true]);
       kept.write(GET());
       await ended;
+      while (!/ok.*ok/s.test(heard())) await sleep(5);
       expect(heard()).toMatch(/ok.*Connection: close.*ok/is);
     });
 

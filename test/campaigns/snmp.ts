@@ -204,7 +204,8 @@ function differences(theirs: Map<string, string>, datagram: Buffer): string[] {
   return [...theirs].flatMap(([oid, value]) => {
     if (!NUMBER.test(value)) return [];
     const own = ours.get(oid);
-    const isEqual = typeof own === 'number' && (isSame(value, own) || Number(value) === own);
+    // Digit for digit, where a number would be rounded.
+    const isEqual = typeof own === 'number' ? isSame(value, own) || Number(value) === own : value === own;
     return isEqual ? [] : [`${oid}: snmptrapd reads ${value}, we ${own}`];
   });
 }

@@ -277,9 +277,12 @@ describe('the console', () => {
     }, 60_000);
 
     it('tells whose change a save would undo', async () => {
+      // What is read again then is not what is in the form.
+      const streamOpens = page.waitForResponse('**/api/v1/events');
       await page.goto('/services/demo/edit');
       await page.getByLabel('Description').fill('mine');
       await program.api.patch('/services/demo', { holdSeconds: 3 });
+      await streamOpens;
       await page.getByRole('button', { name: 'Save', exact: true }).click();
       const row = page.getByRole('alert').getByRole('row', { name: /holdSeconds/ });
       await row.waitFor();

@@ -1,6 +1,7 @@
 /** Lists by the filters of their pages, a page at a time; and definitions, which all have the same routes. */
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { answer, client, versioned } from './client';
+import { editedKey } from './edited';
 import { everything } from './queries';
 import type { Page } from './shapes';
 
@@ -65,10 +66,11 @@ export const definitionQuery = <T>(kind: Kind, ref: string) =>
 /** One definition with its version, for a form: not read again while it is edited. */
 export const editedQuery = <T>(kind: Kind, ref: string) =>
   queryOptions({
-    queryKey: [`edited-${kind}`, ref],
+    queryKey: [editedKey(kind), ref],
     queryFn: () => versioned<T>(client.GET(onePath(kind), { params: { path: { ref } } })),
     refetchInterval: false,
     refetchOnWindowFocus: false,
+    refetchOnReconnect: false,
     staleTime: 0,
     gcTime: 0,
   });

@@ -4,6 +4,7 @@
  * their key: `['services', …]`.
  */
 import type { QueryClient } from '@tanstack/react-query';
+import { isEdited } from '../api/edited';
 import { Problem } from '../api/problem';
 import { below } from './base';
 import { noteLife } from './life';
@@ -79,13 +80,13 @@ function streamFor(queries: QueryClient, refused: () => void): EventSource {
     isTold = true;
     noteLife();
     // Whatever happened meanwhile.
-    void queries.invalidateQueries();
+    void readAll(queries);
   };
   source.onerror = () => {
     isTold = false;
     if (source.readyState === EventSource.CLOSED) refused();
     // What is read again is polled from then on.
-    void queries.invalidateQueries();
+    void readAll(queries);
   };
   for (const [event, subjects] of Object.entries(CONCERNS))
     source.addEventListener(event, () => {
@@ -95,6 +96,10 @@ function streamFor(queries: QueryClient, refused: () => void): EventSource {
   source.addEventListener('resync', () => void queries.invalidateQueries());
   return source;
 }
+
+/** Has everything read again but what is in a form. */
+const readAll = (queries: QueryClient): Promise<void> =>
+  queries.invalidateQueries({ predicate: (query) => !isEdited(query) });
 
 /**
  * Returns a function that has subjects read again, those of one moment together. While one reading is under way, none

@@ -1,5 +1,6 @@
 import { Alert, Button, Group } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { editedKey } from '../api/edited';
 import { editedQuery, type Kind } from '../api/lists';
 import type { Stored } from '../api/shapes';
 import { Time } from '../parts/time';
@@ -39,7 +40,7 @@ export function ChangedMeanwhile({ kind, id, mine, saved, who, onKeepMine }: Cha
         </Button>
         <Button
           variant="default"
-          onClick={() => void queries.invalidateQueries({ queryKey: [`edited-${kind}`] })}
+          onClick={() => void queries.invalidateQueries({ queryKey: [editedKey(kind)] })}
         >
           Take theirs: what is in this form goes
         </Button>
