@@ -26,6 +26,6 @@ module.exports = {
   testSequencer: '<rootDir>/test/sequencer.js',
   reporters: ['<rootDir>/test/reporter.js'],
   // Whole-program specs mostly wait: more at a time than there are cores.
-  maxWorkers: Math.max(5, availableParallelism()),
+  maxWorkers: Math.max(4, availableParallelism()),
   forceExit: true,
 };
