@@ -312,9 +312,10 @@ function replay(sightings: number[], triggers: number[], unevaluated: number | u
   let lastTrigger = -Infinity;
   let previous: number | undefined;
   for (const now of sightings) {
+    // What was kept and not evaluated, the rule has not seen.
+    if (now === unevaluated) continue;
     const unseenMs = now - (previous ?? now);
     previous = now;
-    if (now === unevaluated) continue;
     if (pendingSince !== undefined && unseenMs > 3 * INTERVAL_MS) pendingSince += unseenMs;
     pendingSince ??= now;
     const isDue = now - pendingSince >= POLLED.holdMs && now - lastTrigger >= POLLED.wisdomMs;
