@@ -1,14 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { drain, readBody } from '../api/body';
+import { hasPlainBody, readBody } from '../api/body';
 import { bodyBudget, type Lease } from '../api/body-budget';
-import { charsetOf } from '../api/charset';
 import { allow, bearerIn, senderAs } from '../auth/auth';
 import { clientAddress } from '../auth/client-address';
 import { Identities } from '../auth/identities';
-import { answerError, answerJson } from '../api/raw-answer';
+import { answerJson, refuse } from '../api/raw-answer';
 import { CLOCK, type Clock } from '../common/clock';
-import { messageOf } from '../common/errors';
 import { begin } from '../common/event-loop';
 import { jsonInTurns } from '../common/json-text';
 import { quietAnswer } from './emulated.controller';
@@ -61,11 +59,8 @@ export class FastIngestRoute {
     const { url = '', headers } = request;
     const queryAt = url.indexOf('?');
     const way = FAST_ROUTES.get(queryAt < 0 ? url : url.slice(0, queryAt));
-    if (way === undefined || headers['content-encoding'] !== undefined || headers.expect !== undefined)
-      return false;
-    if (charsetOf(headers['content-type']) !== undefined) return false;
-    const length = Number(headers['content-length']);
-    if (!(length > 0 && length <= BODY_BYTES_AT_MOST)) return false;
+    if (way === undefined || !hasPlainBody(request)) return false;
+    if (Number(headers['content-length']) > BODY_BYTES_AT_MOST) return false;
     const query = queryAt < 0 ? {} : Object.fromEntries(new URLSearchParams(url.slice(queryAt)));
     const token = bearerIn(headers) ?? (headers.authorization ? undefined : query.token);
     if (token === undefined) return false;
@@ -93,9 +88,7 @@ export class FastIngestRoute {
       const { status, body } = answered(await this.receiver.take(format, facts, sender));
       answerJson(response, status, isLong(body) ? await jsonInTurns(body) : JSON.stringify(body));
     } catch (error) {
-      const { status } = answerError(response, error);
-      if (status === 500) this.logger.error(messageOf(error), (error as Error).stack);
-      if (!request.complete) drain(request);
+      refuse(request, response, error, this.logger);
     } finally {
       lease?.end();
       end();

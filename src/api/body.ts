@@ -6,6 +6,7 @@ import { InvalidInput, PayloadTooLarge, RequestTimeout } from '../common/errors'
 import { createAnyInflate } from '../common/inflate';
 import { telemetry } from '../common/telemetry';
 import type { Lease } from './body-budget';
+import { charsetOf } from './charset';
 
 /** Longest time for a body to arrive, milliseconds. */
 const COMPLETE_MS = 30_000;
@@ -43,6 +44,13 @@ export const keepBody = (request: IncomingMessage, body: Buffer): void => void k
 
 export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+/** Tells whether a request has a body of known length that is read as it comes: in UTF-8, not compressed, not waited for. */
+export const hasPlainBody = ({ headers }: IncomingMessage): boolean =>
+  headers['content-encoding'] === undefined &&
+  headers.expect === undefined &&
+  charsetOf(headers['content-type']) === undefined &&
+  Number(headers['content-length']) > 0;
 
 /**
  * Reads the body of a request. Gives up as soon as it is too large (inflated or not), too slow, or has no room; the

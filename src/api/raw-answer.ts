@@ -1,5 +1,8 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from '@nestjs/common';
+import { messageOf } from '../common/errors';
 import { problemOf, retryAfterOf, type Problem } from '../common/problem.filter';
+import { drain } from './body';
 import { SECURITY_HEADER_LIST } from './security-headers';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -19,6 +22,18 @@ export function answerError(response: ServerResponse, error: unknown): Problem {
   if (problem.status === 401) more.push('WWW-Authenticate', 'Bearer');
   answerProblem(response, problem, more);
   return problem;
+}
+
+/** Answers a request that failed, lets the rest of its body come to nothing, and logs what is a fault of ours. */
+export function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: unknown,
+  logger: Logger,
+): void {
+  const { status } = answerError(response, error);
+  if (status === 500) logger.error(messageOf(error), (error as Error).stack);
+  if (!request.complete) drain(request);
 }
 
 /** @param more further headers, as names and values in turn */

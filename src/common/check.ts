@@ -105,6 +105,21 @@ export const within = (pointer: string, error: FieldError): FieldError => ({
   detail: error.detail,
 });
 
+/**
+ * Runs work on a part of what was given.
+ *
+ * @param pointer to the part
+ * @throws InvalidInput with pointers through the part; other errors as they are
+ */
+export async function inPart<T>(pointer: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    throw new InvalidInput(error.errors.map((one) => within(pointer, one)));
+  }
+}
+
 export { step } from './pointer';
 
 const MAX_FIELDS = 1_000;

@@ -1,13 +1,12 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ANYBODY_BYTES_AT_MOST } from '../api/bodies';
-import { drain, keepBody, readBody } from '../api/body';
+import { hasPlainBody, keepBody, readBody } from '../api/body';
 import { ANYBODY, bodyBudget, type Lease } from '../api/body-budget';
-import { charsetOf, textOf } from '../api/charset';
-import { answerError } from '../api/raw-answer';
+import { textOf } from '../api/charset';
+import { answerError, refuse } from '../api/raw-answer';
 import { isJson } from '../api/raw-body';
 import { check } from '../common/check';
-import { messageOf } from '../common/errors';
 import { exactJsonInTurns } from '../common/json';
 import { CONFIG, type Config } from '../config/config';
 import { refuseKnownOtherSites } from './origins';
@@ -40,11 +39,7 @@ export class SignInDoor {
   takes(request: IncomingMessage, response: ServerResponse, framework: RequestListener): boolean {
     const { method, url = '', headers } = request;
     if (method !== 'POST' || !PATH.test(url)) return false;
-    if (headers['content-encoding'] !== undefined || headers.expect !== undefined) return false;
-    const type = headers['content-type'];
-    if (!isJson(type) || charsetOf(type) !== undefined || !(Number(headers['content-length']) > 0))
-      return false;
-    if (!this.isOurs(request)) return false;
+    if (!hasPlainBody(request) || !isJson(headers['content-type']) || !this.isOurs(request)) return false;
     void this.answer(request, response, framework);
     return true;
   }
@@ -72,9 +67,7 @@ export class SignInDoor {
         framework(request, response);
       } else answerError(response, await refusal);
     } catch (error) {
-      const { status } = answerError(response, error);
-      if (status === 500) this.logger.error(messageOf(error), (error as Error).stack);
-      if (!request.complete) drain(request);
+      refuse(request, response, error, this.logger);
     }
   }
 }

@@ -3,8 +3,7 @@ import { ApiBody, ApiOperation } from '@nestjs/swagger';
 import { definitionController } from '../api/definition.controller';
 import { Needs } from '../auth/access';
 import { ChangesNothing } from '../common/changes-nothing';
-import { checked, within } from '../common/check';
-import { InvalidInput } from '../common/errors';
+import { checked, inPart } from '../common/check';
 import { Any } from '../common/fields';
 import { PHASES } from '../engine/types';
 import { SilenceDto } from './silence.dto';
@@ -60,11 +59,6 @@ export class SilencesController extends definitionController(
   @Answers(PREVIEW)
   async preview(@Body() body: unknown) {
     const { silence } = checked(PreviewDto, body);
-    try {
-      return await this.previews.of(silence);
-    } catch (error) {
-      if (!(error instanceof InvalidInput)) throw error;
-      throw new InvalidInput(error.errors.map((one) => within('/silence', one)));
-    }
+    return inPart('/silence', () => this.previews.of(silence));
   }
 }

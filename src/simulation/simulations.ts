@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { momentOf } from '../api/range-query';
 import { CLOCK, type Clock } from '../common/clock';
-import { checked, within } from '../common/check';
+import { checked, inPart } from '../common/check';
 import { InvalidInput, Unavailable } from '../common/errors';
 import { Limiter } from '../common/limiter';
 import type { Turns } from '../common/turns';
@@ -135,15 +135,12 @@ export class Simulations {
       if (row !== undefined) return row;
       throw new InvalidInput([{ pointer, detail: `there is no service ${JSON.stringify(reference)}` }]);
     }
-    try {
+    return inPart(pointer, async () => {
       const { name } = reference as { name?: unknown };
       // One by the name of another goes on with its history.
       const before = typeof name === 'string' ? await this.services.store.find(name) : undefined;
       return this.services.draft(reference, await this.services.references([reference]), before).row;
-    } catch (error) {
-      if (!(error instanceof InvalidInput)) throw error;
-      throw new InvalidInput(error.errors.map((one) => within(pointer, one)));
-    }
+    });
   }
 
   /** Returns the time of what was recorded, ms since 1970. */
