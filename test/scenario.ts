@@ -19,8 +19,8 @@ export class Scenario {
 
   private constructor(
     readonly world: World,
-    /** The first that was started. */
-    readonly program: MonscaleProcess,
+    /** The first that was started, or what a story has started in its place. */
+    public program: MonscaleProcess,
     readonly sink: WebhookSink,
     readonly sinkUrl: string,
   ) {}
@@ -29,11 +29,16 @@ export class Scenario {
    * Starts a program, with the action `tell`.
    *
    * @param roles of each process; the first serves the API
+   * @param given options of each, which may depend on the world
    */
-  static async begin(roles: readonly string[] = ['all'], options: ProcessOptions = {}): Promise<Scenario> {
+  static async begin(
+    roles: readonly string[] = ['all'],
+    given: ProcessOptions | ((world: World) => Promise<ProcessOptions>) = {},
+  ): Promise<Scenario> {
     const sink = new WebhookSink();
     const [world, sinkUrl] = await Promise.all([World.create(), sink.start()]);
     try {
+      const options = typeof given === 'function' ? await given(world) : given;
       const [first, ...others] = roles;
       const program = await world.start(first, options);
       await Promise.all(others.map((one) => world.start(one, options)));
@@ -77,6 +82,31 @@ export class Scenario {
   /** Sends an alert for a service that is `fed`. */
   fire(service: string, changes: object = {}): Promise<Answer> {
     return this.api.post('/alerts', { labels: { service }, ...changes });
+  }
+
+  /** Sends an alert for a service that is `fed`, and waits until what it began has ended well. */
+  async acts(service: string): Promise<void> {
+    const isDone = async () =>
+      (
+        await this.world.rows(`SELECT id FROM executions WHERE service_name = $1 AND status = 'succeeded'`, [
+          service,
+        ])
+      ).length === 1;
+    const { status } = await this.fire(service);
+    if (status !== 202) throw new Error(`the alert was answered ${status}`);
+    await until(isDone, WAIT_MS);
+  }
+
+  /** Sends the end of an alert to each of all services, and waits: they have a state then, and their rules are compiled. */
+  async compile(services: readonly string[]): Promise<void> {
+    const ends = services.map((service) => ({
+      labels: { service },
+      dedupKey: `before ${service}`,
+      status: 'resolved',
+    }));
+    await this.api.post('/alerts', ends);
+    const states = () => this.world.rows('SELECT FROM service_states');
+    await until(async () => (await states()).length === services.length, WAIT_MS);
   }
 
   /** Lets a Redis have lists; before services are made that watch them. */
