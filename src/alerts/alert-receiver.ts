@@ -152,7 +152,10 @@ export class AlertReceiver {
     }
     telemetry.alertsRefused.inc({ format: type, reason: 'invalid' }, rejected.length);
     const accepted = await this.ingest.accept({ name: sender.name, format: type }, alerts, trace);
-    const notes = parsed.flatMap((one, index) => (one.untold === undefined ? [] : [untoldNote(one, index)]));
+    const notes: Note[] = [];
+    parsed.forEach((one, index) => {
+      if (one.untold !== undefined) notes.push(untoldNote(one, index));
+    });
     telemetry.alertsUntold.inc({ format: type }, notes.length);
     accepted.forEach((one, at) => {
       if (one.isOvertaken) notes.push({ index: indices[at]!, detail: OVERTAKEN });
@@ -208,7 +211,7 @@ export class AlertReceiver {
   }
 
   private async addressed(parsed: Parsed[], { name: source, limits }: Sender, turns: Turns) {
-    const named = parsed.flatMap(({ alert }) => alert?.service ?? []);
+    const named = parsed.map(({ alert }) => alert?.service).filter((name) => name !== undefined);
     const services = await this.serviceLookup.find(named);
     // Only of a confined source it is asked whom its alerts would feed.
     const matcher = limits?.services ? (await this.subscriptions.current()).matcher : undefined;
@@ -243,8 +246,8 @@ export class AlertReceiver {
       if ('errors' in target) return refuse(target.errors);
       take({ serviceId: service.id, metric: target.metric, ...alert }, index);
     };
-    for (const [index, one] of parsed.entries()) {
-      address(one, index);
+    for (let index = 0; index < parsed.length; index++) {
+      address(parsed[index]!, index);
       if (turns.isOver) await turns.next();
     }
     return { alerts, indices, rejected };

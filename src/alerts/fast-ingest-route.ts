@@ -15,6 +15,8 @@ import { AlertReceiver } from './alert-receiver';
 
 interface FastRoute {
   format: string;
+  /** Name of its work, where the event loop is held up. */
+  work: string;
   answered: (answer: Answer) => Answer;
 }
 
@@ -22,12 +24,16 @@ const asItIs = (answer: Answer): Answer => answer;
 
 /** Routes on which most alerts come in. All other requests, and unusual ones on these, go through the framework. */
 const FAST_ROUTES = new Map<string, FastRoute>([
-  ['/api/v1/alerts', { format: 'native', answered: asItIs }],
-  ['/api/v1/alerts/alertmanager', { format: 'alertmanager', answered: asItIs }],
+  ['/api/v1/alerts', { format: 'native', work: 'alerts of native', answered: asItIs }],
+  [
+    '/api/v1/alerts/alertmanager',
+    { format: 'alertmanager', work: 'alerts of alertmanager', answered: asItIs },
+  ],
   [
     '/api/v2/alerts',
     {
       format: 'alertmanager',
+      work: 'alerts of alertmanager',
       answered: ({ body }) => ({ status: 200, body: quietAnswer(body) }),
     },
   ],
@@ -70,14 +76,14 @@ export class FastIngestRoute {
 
   /** Takes and answers a request. Authenticates first: no part of the body is read for unknown senders. */
   private async answer(
-    { format, answered }: FastRoute,
+    { format, work, answered }: FastRoute,
     token: string,
     query: Record<string, unknown>,
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
     let lease: Lease | undefined;
-    const end = begin(`alerts of ${format}`);
+    const end = begin(work);
     try {
       const identified = await this.identities.of(token, clientAddress(request));
       allow(identified, format);

@@ -42,7 +42,8 @@ export function answerProblem(response: ServerResponse, problem: Problem, more: 
 }
 
 function write(response: ServerResponse, status: number, type: string, text: string, more: string[]): void {
-  const own = ['Content-Type', type, 'Content-Length', String(Buffer.byteLength(text))];
-  response.writeHead(status, [...SECURITY_HEADER_LIST, ...own, ...more]);
+  const length = String(Buffer.byteLength(text));
+  const headers = SECURITY_HEADER_LIST.concat('Content-Type', type, 'Content-Length', length, more);
+  response.writeHead(status, headers);
   response.end(text);
 }

@@ -57,3 +57,19 @@ test('a list is mapped as in one go, while timers run', async () => {
   expect(mapped).toEqual(items.map((item) => item * 2));
   expect(ticks).toBeGreaterThan(5);
 });
+
+test('the clock is not asked at each short step, and still noticed soon when steps get long', () => {
+  const turns = new Turns();
+  const clock = jest.spyOn(performance, 'now');
+  try {
+    for (let step = 0; step < 800; step++) void turns.isOver;
+    expect(clock.mock.calls.length).toBeLessThan(200);
+  } finally {
+    clock.mockRestore();
+  }
+  let long = 1;
+  for (; !turns.isOver; long++) spin(11);
+  expect(long).toBeLessThanOrEqual(8 + 1);
+  // Until it has waited, it is over at each look.
+  expect([turns.isOver, turns.isOver]).toEqual([true, true]);
+});

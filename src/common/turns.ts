@@ -3,6 +3,12 @@
  * work noticeably.
  */
 const TURN_MS = 10;
+/**
+ * Largest number of steps between two looks at the clock, which takes as long as a short step. As many only once steps
+ * are so short that all of them take less than `SHORT_MS`.
+ */
+const UNLOOKED_AT_MOST = 8;
+const SHORT_MS = 0.1;
 
 /**
  * Splits long work into slices: `await turns.next()` between its steps gives other work its turn whenever a slice is
@@ -11,6 +17,10 @@ const TURN_MS = 10;
 export class Turns {
   private endsAt: number;
   private readonly deadline: number;
+  private lookedAt: number;
+  /** Number of steps from one look at the clock to the next, and those of them that are left. */
+  private stride = 1;
+  private left = 1;
 
   /**
    * @param timeoutMs time for the whole work, milliseconds
@@ -21,12 +31,21 @@ export class Turns {
     private readonly late?: () => Error,
   ) {
     const now = performance.now();
+    this.lookedAt = now;
     this.endsAt = now + TURN_MS;
     this.deadline = now + timeoutMs;
   }
 
+  /** Tells whether the slice is over; asked after each step. */
   get isOver(): boolean {
-    return performance.now() >= this.endsAt;
+    if (--this.left > 0) return false;
+    const now = performance.now();
+    const isOver = now >= this.endsAt;
+    const areShort = !isOver && now - this.lookedAt < SHORT_MS;
+    this.stride = areShort ? Math.min(2 * this.stride, UNLOOKED_AT_MOST) : 1;
+    this.left = this.stride;
+    this.lookedAt = now;
+    return isOver;
   }
 
   /** Returns undefined while the slice lasts, so that frequent callers need not await. */
@@ -38,6 +57,7 @@ export class Turns {
     await turn();
     const now = performance.now();
     if (now > this.deadline && this.late !== undefined) throw this.late();
+    this.lookedAt = now;
     this.endsAt = now + TURN_MS;
   }
 }

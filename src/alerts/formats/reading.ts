@@ -12,7 +12,7 @@ export function* each<T>(
   list: readonly unknown[],
   read: (given: unknown, index: number) => T,
 ): Generator<T, void> {
-  for (const [index, given] of list.entries()) yield read(given, index);
+  for (let index = 0; index < list.length; index++) yield read(list[index], index);
 }
 
 export const MAX_ENTRIES = 200;
