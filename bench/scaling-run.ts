@@ -29,7 +29,8 @@ export interface Taken {
 const WARM_UP_SECONDS = 8;
 /** A second, in the warm-up: fewer would leave the code uncompiled. */
 const WARM_UP_TRAPS = 500;
-const LONGEST_WARM_UP_SECONDS = 140;
+/** Of polls: in its first half minute a worker takes three times what a poll takes it later. */
+const POLLS_WARM_UP_SECONDS = { least: 60, most: 140 };
 /** Until what the warm-up left is done. */
 const SETTLE_SECONDS = 4;
 const DAY_SECONDS = 86_400;
@@ -65,9 +66,12 @@ export async function measure(point: Point): Promise<Taken> {
     await alerts?.send(WARM_UP_SECONDS);
     if (load.traps > 0) await sendTraps(trapPort, Math.max(load.traps, WARM_UP_TRAPS), WARM_UP_SECONDS);
     // A worker that joins learns all services first, and the first readings write their states.
-    const rounds =
-      load.services > 0 ? 2 * processes['worker-polls'] * load.intervalSeconds + WARM_UP_SECONDS : 0;
-    await sleep((SETTLE_SECONDS + Math.min(rounds, LONGEST_WARM_UP_SECONDS)) * 1_000);
+    if (load.services > 0) {
+      const { least, most } = POLLS_WARM_UP_SECONDS;
+      const rounds = 2 * processes['worker-polls'] * load.intervalSeconds + WARM_UP_SECONDS;
+      await sleep(Math.min(Math.max(rounds, least), most) * 1_000);
+    }
+    await sleep(SETTLE_SECONDS * 1_000);
     if (load.services > 0) await keptUp(program, load.services / load.intervalSeconds);
     // What was made a moment ago would be tidied up while it is measured; a checkpoint only by who may.
     await program.sql.query('VACUUM ANALYZE services, service_states, decisions, alerts');
