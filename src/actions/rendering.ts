@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Type } from '@nestjs/common';
 import { fieldsOf, type Field } from '../common/fields';
 import { mapValues } from '../common/records';
-import { AT_ONCE, renderTemplate, TemplateLimit, type TemplateMode } from '../common/templates';
+import { AT_ONCE, renderTemplate, TemplateLimit, WorkingTime, type TemplateMode } from '../common/templates';
 import { threadTask } from '../common/thread-pool';
 
 /** Time limit of rendering all templates of an action on a thread, milliseconds, waiting included. */
@@ -60,9 +60,9 @@ export async function renderedInTime<P extends object>(
  * @throws TemplateLimit when they take too long for the event loop
  */
 export function rendered<P extends object>(cls: Type<P>, params: P, variables: object): P {
-  const until = performance.now() + AT_ONCE.renderLimit;
+  const together = new WorkingTime(AT_ONCE.renderLimit);
   return eachRendered(cls, params, (template, mode) =>
-    renderTemplate(template, mode, variables, { ...AT_ONCE, renderLimit: until - performance.now() }),
+    renderTemplate(template, mode, variables, AT_ONCE, together),
   );
 }
 

@@ -1,4 +1,4 @@
-import { renderTemplate, templateProblem } from './templates';
+import { AT_ONCE, renderTemplate, templateProblem } from './templates';
 
 const VARIABLES = { name: 'a "b" & c/d?\n', nodes: { desired: 3 }, none: null, list: [1, 'x'] };
 
@@ -71,6 +71,16 @@ describe('templates', () => {
   it('ends, whatever it is told to do', () => {
     const endless = '{% for i in (1..100000) %}{% for j in (1..100000) %}x{% endfor %}{% endfor %}';
     expect(() => renderTemplate(endless, 'text', {})).toThrow(/limit exceeded/);
+  });
+
+  it('is not given up for time that others have the processor', () => {
+    const busy = {
+      get machine() {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, AT_ONCE.renderLimit * 2);
+        return 'late';
+      },
+    };
+    expect(renderTemplate('{{ busy.machine }}, {{ busy.machine }}', 'text', { busy })).toBe('late, late');
   });
 });
 

@@ -1,4 +1,4 @@
-import { Liquid, type Template } from 'liquidjs';
+import { Context, Liquid, type Template } from 'liquidjs';
 import { lazily } from './lazily';
 
 /**
@@ -19,10 +19,37 @@ function plain(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
-/** Limits of one rendering: time in milliseconds, and about the number of characters made on the way. */
+/** Limits of one rendering: time as `WorkingTime` has it, and about the number of characters made on the way. */
 export interface RenderLimits {
   renderLimit: number;
   memoryLimit: number;
+}
+
+/**
+ * Time for which templates may keep this process at work, milliseconds. It stands still while others have the processor:
+ * a busy machine makes no template longer.
+ */
+export class WorkingTime {
+  private readonly begun = process.cpuUsage();
+  /** Moment until which it can't be over, by `performance.now()`. */
+  private until: number;
+
+  constructor(private readonly limitMs: number) {
+    this.until = performance.now() + limitMs;
+  }
+
+  /**
+   * Called by Liquid before each part of a template.
+   *
+   * @throws Error when it is over
+   */
+  check(now: number): void {
+    if (now <= this.until) return;
+    const { user, system } = process.cpuUsage(this.begun);
+    const leftMs = this.limitMs - (user + system) / 1000;
+    if (leftMs <= 0) throw new Error('template render limit exceeded');
+    this.until = now + leftMs;
+  }
 }
 /** Limits on the event loop; nearly every template fits. */
 export const AT_ONCE: RenderLimits = { renderLimit: 20, memoryLimit: 500_000 };
@@ -93,6 +120,7 @@ export function templateProblem(text: string, mode: TemplateMode): string | unde
 /**
  * Returns the template's output. An unknown variable is empty.
  *
+ * @param time of several templates together
  * @throws TemplateLimit when it exceeds `limits`
  * @throws Error when a tag or filter fails
  */
@@ -101,11 +129,18 @@ export function renderTemplate(
   mode: TemplateMode,
   variables: object,
   limits = AT_ONCE,
+  time = new WorkingTime(limits.renderLimit),
 ): string {
   if (typeof template === 'number') return String(template);
   if (!template.includes('{')) return template;
   try {
-    return engines()[mode].renderSync(parse(template, mode, limits), variables, limits) as string;
+    const liquid = engines()[mode];
+    const parts = parse(template, mode, limits);
+    const options = { sync: true, memoryLimit: limits.memoryLimit };
+    // Liquid's own limit is time that goes by; of a limit it calls `check` alone.
+    const renderLimit = time as unknown as Context['renderLimit'];
+    const context = new Context(variables, liquid.options, options, { renderLimit, liquid });
+    return liquid.renderSync(parts, context) as string;
   } catch (error) {
     const { message } = error as Error;
     if (/^(?:template render|memory alloc) limit exceeded/.test(message)) throw new TemplateLimit(message);

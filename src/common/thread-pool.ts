@@ -98,10 +98,11 @@ async function run(lane: Lane, filename: string, input: unknown, limits: TaskLim
   const { timeoutMs, bytes, what, deed, signal, transfer } = limits;
   signal?.throwIfAborted();
   const pool = poolOf(lane);
+  const waits = pool.tasks >= LANES[lane].threads;
   const count = (outcome: string) => telemetry.threadTasks.inc({ lane, outcome });
   if (pool.tasks >= TASKS_AT_ONCE || (pool.bytes > 0 && pool.bytes + bytes > BYTES_AT_ONCE)) {
     count('refused');
-    throw new Unavailable(`${what} can't be ${PAST[deed]} now: too much else is waiting to be`);
+    throw crowded(what, deed);
   }
   const end = new AbortController();
   if (signal !== undefined) setMaxListeners(0, signal);
@@ -128,6 +129,8 @@ async function run(lane: Lane, filename: string, input: unknown, limits: TaskLim
     }
     if (end.signal.aborted) {
       count('late');
+      // Its time went to others, and says nothing of what it costs.
+      if (waits) throw crowded(what, deed);
       throw new TooCostly(`${what} took too long to ${deed}: it was given up after ${timeoutMs / 1000} s`);
     }
     if ((error as { code?: string }).code === 'ERR_WORKER_OUT_OF_MEMORY') {
@@ -145,6 +148,9 @@ async function run(lane: Lane, filename: string, input: unknown, limits: TaskLim
     if (pool.tasks === 0) pool.idle = setTimeout(() => void retire(lane, pool), IDLE_MS).unref();
   }
 }
+
+const crowded = (what: string, deed: TaskLimits['deed']): Unavailable =>
+  new Unavailable(`${what} can't be ${PAST[deed]} now: too much else is waiting to be`);
 
 async function retire(lane: Lane, pool: Pool): Promise<void> {
   if (pools.get(lane) === pool) pools.delete(lane);
