@@ -66,6 +66,8 @@ export class F5StandIn extends HttpStandIn {
   readonly requests: string[] = [];
   /** Seconds a token that is given lives. */
   tokenSeconds = 1_200;
+  /** Tokens that a user may have at a time. */
+  tokensAtMost = 100;
   /** What the monitor of pools says of a member that is new: `up`, `checking`, `down`; `unchecked` without a monitor. */
   stateOfNew = 'up';
   /** After each change of members: how many of that pool took new connections, and how many of them were up. */
@@ -113,6 +115,7 @@ export class F5StandIn extends HttpStandIn {
     this.tokens.length = 0;
     this.living.clear();
     this.tokenSeconds = 1_200;
+    this.tokensAtMost = 100;
     this.flatStats = false;
     this.stateOfNew = 'up';
     this.moments.length = 0;
@@ -204,6 +207,11 @@ export class F5StandIn extends HttpStandIn {
     if (loginProviderName !== 'tmos') throw new Refusal(400, 'loginProviderName is invalid');
     if (password === undefined || this.users[username] !== password)
       throw new Refusal(401, 'Authentication failed.');
+    if (this.living.size >= this.tokensAtMost)
+      throw new Refusal(
+        400,
+        'user 21232f29-7a57-35a7-8389-4a0e4a801fc3 has reached maximum active login tokens',
+      );
     const token = randomUUID().replaceAll('-', '').slice(0, 26).toUpperCase();
     this.tokens.push(token);
     this.living.add(token);

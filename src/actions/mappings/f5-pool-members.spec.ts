@@ -386,6 +386,33 @@ describe('f5_pool_members', () => {
       expect(pool.size).toBe(0);
     });
 
+    it('is one for all that want it at a time, also when it ends under them', async () => {
+      const members = Array.from({ length: 20 }, (_, number) => [`10.0.1.${number}:80`]);
+      const changeAll = (operation: string) =>
+        Promise.all(members.map((some) => change({ members: some, operation })));
+      await changeAll('add');
+      expect([logins(), pool.size]).toEqual([1, 20]);
+      f5.expireTokens();
+      await changeAll('remove');
+      expect([logins(), pool.size]).toEqual([2, 0]);
+    });
+
+    it('that others wait for is not given up with the call that asked for it', async () => {
+      f5.next.login.push({ latencyMs: 300 });
+      const [short, long] = [failure({}, context(0, AbortSignal.timeout(100))), change()];
+      expect(await short).toBeInstanceOf(Retryable);
+      await long;
+      expect([logins(), pool.size]).toEqual([1, 1]);
+    });
+
+    it('that the user has too many of already is waited for', async () => {
+      f5.tokensAtMost = 0;
+      expect(await failure()).toBeInstanceOf(NotYet);
+      f5.tokensAtMost = 1;
+      await change();
+      expect(pool.size).toBe(1);
+    });
+
     it('that is refused though it is new is permanent, and the next try logs in again', async () => {
       f5.next.list.push({ status: 401, message: 'Authorization failed' });
       expect(await failure()).toBeInstanceOf(Permanent);

@@ -1,7 +1,9 @@
 /** iControl REST of a BIG-IP (F5, "iControl REST User Guide"): login by token, calls, what a refusal means. */
 import { createHash } from 'node:crypto';
-import { maskTexts } from '../../common/secrets';
+import { messageOf } from '../../common/errors';
 import { keepNewest } from '../../common/newest';
+import { maskTexts } from '../../common/secrets';
+import { SharedCalls } from '../../common/shared-calls';
 import { callJson, statusText, type JsonAnswer } from '../http/json-call';
 import { originOf } from '../http/origin';
 import type { HttpTls } from '../http/http-call';
@@ -16,10 +18,10 @@ const USED_PART = 0.9;
 const TOKENS_AT_MOST = 64;
 /**
  * Messages about something that ends by itself: a task, a transaction, a synchronization, the configuration that is
- * loaded after a start.
+ * loaded after a start, tokens of the user (F5, K44237337: 100 at a time).
  */
 const BUSY =
-  /active asynchronous task|(transaction|synchroni[sz]ation|config\w* (sync|load)\w*)\b.* in progress|configuration has not (yet )?(been )?loaded/i;
+  /active asynchronous task|reached maximum active login tokens|(transaction|synchroni[sz]ation|config\w* (sync|load)\w*)\b.* in progress|configuration has not (yet )?(been )?loaded/i;
 /** Message of a restjavad that is starting; its paths are not there yet. */
 const STARTING = /URI path.* not registered/i;
 
@@ -56,6 +58,7 @@ interface Token {
 export class IControl {
   /** Tokens by access, least recently made first. */
   private readonly tokens = new Map<string, Token>();
+  private readonly logins = new SharedCalls<string>();
 
   /**
    * Makes one call; every status but 401 is an answer. A kept token that is refused is replaced once.
@@ -66,12 +69,15 @@ export class IControl {
   async call(access: F5Access, call: F5Call, deed: string, context: CallContext): Promise<JsonAnswer> {
     const key = keyOf(access);
     const kept = this.kept(key, context.now);
-    const answer = await ask(access, call, kept ?? (await this.login(access, key, context)), deed, context);
+    const token = kept ?? (await this.login(access, key, context));
+    const answer = await ask(access, call, token, deed, context);
     if (answer.status !== 401) return answer;
-    this.tokens.delete(key);
+    this.forget(key, token);
     if (kept === undefined) throw refusal(answer, deed);
-    const again = await ask(access, call, await this.login(access, key, context), deed, context);
-    if (again.status === 401) this.tokens.delete(key);
+    // Another call may have replaced it meanwhile.
+    const fresh = this.kept(key, context.now) ?? (await this.login(access, key, context));
+    const again = await ask(access, call, fresh, deed, context);
+    if (again.status === 401) this.forget(key, fresh);
     return again;
   }
 
@@ -80,10 +86,24 @@ export class IControl {
     return token && token.until > now.getTime() ? token.text : undefined;
   }
 
+  private forget(key: string, refused: string): void {
+    if (this.tokens.get(key)?.text === refused) this.tokens.delete(key);
+  }
+
+  /** Returns a new token: one for all calls that want it at this time. */
   private async login(access: F5Access, key: string, { now, signal }: CallContext): Promise<string> {
+    try {
+      return await this.logins.take(key, signal, (own) => this.logIn(access, key, { now, signal: own }));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      throw new Retryable(`${loginDeed(access)} was not answered: ${messageOf(signal.reason)}`);
+    }
+  }
+
+  private async logIn(access: F5Access, key: string, { now, signal }: CallContext): Promise<string> {
     const { username, password, tls } = access;
     const url = originOf(access.url) + LOGIN_PATH;
-    const deed = `login to ${new URL(url).host} as ${username}`;
+    const deed = loginDeed(access);
     const body = { username, password, loginProviderName: 'tmos' };
     const answer = await callJson(
       { method: 'POST', url, headers: {}, body, tls, isRead: true },
@@ -100,6 +120,8 @@ export class IControl {
     return token.token;
   }
 }
+
+const loginDeed = ({ url, username }: F5Access): string => `login to ${new URL(url).host} as ${username}`;
 
 function keyOf({ url, username, password, tls }: F5Access): string {
   const parts = [originOf(url), username, password, tls];
