@@ -1,4 +1,3 @@
-import { PassThrough } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { createTransport, type SentMessageInfo } from 'nodemailer';
 import { assertMaySend } from '../../common/before-sending';
@@ -139,28 +138,28 @@ export class Email implements Action<EmailParams> {
         disableUrlAccess: true,
       }),
     );
-    const abort = () => transport.close();
-    context.signal.addEventListener('abort', abort, { once: true });
     const journey = { isBegun: false };
     transport.use('stream', (mail, proceed) => {
-      // Asked for when the server has let us in: from here on the message may be on its way.
-      mail.message.transform(() => {
-        const message = heard(new PassThrough());
-        try {
-          assertMaySend(context.signal);
-          journey.isBegun = true;
-        } catch (error) {
-          message.destroy(error as Error);
-        }
-        return message;
-      });
+      mail.message.processFunc((message) =>
+        // Read when the server has taken sender and recipients: from here on the message may be on its way.
+        heard(message).once('resume', () => {
+          try {
+            context.signal.throwIfAborted();
+            assertMaySend(context.signal);
+            journey.isBegun = true;
+          } catch (error) {
+            message.destroy(error as Error);
+          }
+        }),
+      );
       proceed();
     });
     try {
-      const sending = transport.sendMail(messageFrom(params, context));
-      // One that is left behind by an abort still ends, and nobody waits for it then.
+      // An abort ends the connection, wherever the conversation is; the first that listens says why.
+      const stopped = aborted(context.signal);
+      const sending = transport.sendMail({ ...messageFrom(params, context), signal: context.signal });
       sending.catch(() => undefined);
-      const sent = await Promise.race([sending, aborted(context.signal)]);
+      const sent = await Promise.race([stopped, sending]);
       const partly = refusedIn(sent, `${host}:${port}`);
       if (partly !== undefined) throw partly;
       const { response = '' } = sent;
@@ -171,7 +170,6 @@ export class Email implements Action<EmailParams> {
       if (error instanceof Permanent || error instanceof Ambiguous) throw error;
       throw failureOf(error as SmtpError, `${host}:${port}`, journey.isBegun);
     } finally {
-      context.signal.removeEventListener('abort', abort);
       transport.close();
     }
   }

@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { check } from '../../common/check';
 import { GOOD } from '../../../test/stand-ins/certificates';
@@ -170,6 +170,48 @@ describe('email', () => {
     });
     await expect(email.execute(params({ port }), context(undefined, 1_000))).rejects.toThrow(Ambiguous);
     expect(mails).toEqual(['taken']);
+  });
+
+  /** A server that answers commands with what `on` has for them, or with yes. @returns its port, and what it was told */
+  async function conversing(
+    on: Record<string, (socket: Socket) => unknown>,
+  ): Promise<{ port: number; told: () => string }> {
+    let told = '';
+    const tcp = createServer((socket) => {
+      let isMessage = false;
+      socket.on('error', () => undefined).write('220 here\r\n');
+      socket.on('data', (chunk) => {
+        told += chunk.toString();
+        if (isMessage) return;
+        const [command = ''] = /^[A-Z]+/.exec(chunk.toString()) ?? [];
+        isMessage = command === 'DATA';
+        if (on[command]) on[command](socket);
+        else socket.write(isMessage ? '354 go on\r\n' : '250 yes\r\n');
+      });
+    });
+    await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve));
+    ends.push(() => tcp.close());
+    return { port: (tcp.address() as AddressInfo).port, told: () => told };
+  }
+
+  test.each(['EHLO', 'MAIL', 'RCPT', 'DATA'])(
+    'a connection lost at %s was surely told nothing of the message',
+    async (command) => {
+      const { port, told } = await conversing({ [command]: (socket) => socket.destroy() });
+      await expect(email.execute(params({ port }), context())).rejects.toThrow(Retryable);
+      expect(told()).not.toContain('Subject');
+    },
+  );
+
+  test.each(['MAIL', 'DATA'])('a yes to %s that comes too late gets no message', async (command) => {
+    const yes = command === 'DATA' ? '354 go on\r\n' : '250 yes\r\n';
+    const { port, told } = await conversing({
+      [command]: (socket) => setTimeout(() => socket.write(yes), 500).unref(),
+    });
+    const sending = email.execute(params({ port }), context(AbortSignal.timeout(200)));
+    await expect(sending).rejects.toThrow(Retryable);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(told()).not.toContain('Subject');
   });
 
   /** A server that takes a message and answers it with a text. @returns its port */
