@@ -64,9 +64,13 @@ export function fromV1({
   varbinds,
 }: TrapV1): Notification {
   if (generic < 0 || generic > ENTERPRISE_SPECIFIC) throw new Error(`there is no generic trap ${generic}`);
+  if (specific < -(2 ** 31) || specific >= 2 ** 32) throw new Error(`there is no specific trap ${specific}`);
+  // An arc has 32 bits and no sign: numbers from 2^31 on come as negative ones, from net-snmp's snmptrap too.
+  const trapOid =
+    generic === ENTERPRISE_SPECIFIC ? `${enterprise}.0.${specific >>> 0}` : `${SNMP_TRAPS}.${generic + 1}`;
   return {
     version: '1',
-    trapOid: generic === ENTERPRISE_SPECIFIC ? `${enterprise}.0.${specific}` : `${SNMP_TRAPS}.${generic + 1}`,
+    trapOid,
     ...(agentAddress === undefined || agentAddress === NO_ADDRESS ? {} : { agentAddress }),
     enterprise,
     upTimeSeconds: upTime / TICKS_PER_SECOND,
