@@ -132,11 +132,17 @@ describe('definitions over HTTP', () => {
       await api.patch(`/${kind}/pool`, { name: 'pool' }, { 'If-Match': '"3"' }),
       await api.put(`/${kind}/pool`, body),
       await api.put(`/${kind}/pool`, definitionIn(replaced.body)),
+      await api.put(`/${kind}/pool`, (await api.get(`/${kind}/pool`)).body),
       await api.get(`/${kind}/pool`),
     ]) {
       expect([same.status, same.body]).toEqual([200, replaced.body]);
       expect(same.headers.get('etag')).toBe('"3"');
     }
+
+    const another = { ...replaced.body, id: '00000000-0000-7000-8000-000000000000' };
+    expect(errorsOf(await api.put(`/${kind}/pool`, another))).toEqual({ status: 400, pointers: ['/id'] });
+    const old = { ...replaced.body, name: 'lost', version: 2 };
+    expect(errorsOf(await api.put(`/${kind}/pool`, old)).status).toBe(412);
 
     const stale = { 'If-Match': '"2"' };
     expect(errorsOf(await api.put(`/${kind}/pool`, body, stale)).status).toBe(412);

@@ -25,6 +25,7 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { InvalidInput, VersionMismatch } from '../common/errors';
+import { isObject } from '../common/json';
 import type { Page } from '../database/pages';
 import type { GivenQuery } from './filters';
 import { queryOf, type PageQuery } from './page-query';
@@ -64,8 +65,9 @@ export interface DefinitionAccess {
 }
 
 /**
- * Returns a controller with the REST routes of one kind of definition. `PATCH` is a merge patch (RFC 7396) on what
- * `GET` shows, and the result is checked as a whole; a secret that is left out, or sent as `{"secret": true}`, is kept.
+ * Returns a controller with the REST routes of one kind of definition. `PUT` takes a definition, or what `GET` shows of
+ * it: then the version in it counts as `If-Match` does. `PATCH` is a merge patch (RFC 7396) on what `GET` shows, and the
+ * result is checked as a whole; a secret that is left out, or sent as `{"secret": true}`, is kept.
  *
  * @param beside what is shown beside the fields of its class
  * @param query filters and orders of the list; undefined when another controller lists them
@@ -80,6 +82,7 @@ export function definitionController(
 ): Type<DefinitionFace> {
   const body = ApiBody({ type: dto });
   const shown = shownAs(shownName(dto), dto, beside);
+  const besides = ['createdAt', 'updatedAt', ...Object.keys({ ...beside.required, ...beside.optional })];
   const force = ApiQuery({
     name: 'force',
     required: false,
@@ -147,7 +150,8 @@ export function definitionController(
       @Res({ passthrough: true }) reply: FastifyReply,
     ): Promise<Resource> {
       const expected = await this.expected(reference, match);
-      return tagged(reply, await this.definitions.replace(reference, given, expected));
+      const { definition, version } = await this.definitionIn(reference, given);
+      return tagged(reply, await this.definitions.replace(reference, definition, expected ?? version));
     }
 
     @Patch(':ref')
@@ -209,6 +213,20 @@ export function definitionController(
       @Headers('if-match') match: string | undefined,
     ): Promise<void> {
       await this.definitions.remove(reference, await this.expected(reference, match));
+    }
+
+    /** Returns the definition in a body, and the version it was read in, if the body is what `GET` shows: it has an id. */
+    private async definitionIn(
+      reference: string,
+      given: unknown,
+    ): Promise<{ definition: unknown; version?: number }> {
+      if (!isObject(given) || !Object.hasOwn(given, 'id')) return { definition: given };
+      const { id, version, ...rest } = given;
+      if (id !== (await this.definitions.get(reference)).id)
+        throw new InvalidInput([{ pointer: '/id', detail: 'must be that of what is replaced, or left out' }]);
+      const own = Object.entries(rest).filter(([field]) => !besides.includes(field));
+      const read = typeof version === 'number' ? { version } : {};
+      return { definition: Object.fromEntries(own), ...read };
     }
 
     private expected(reference: string, match: string | undefined): Promise<number | undefined> {
