@@ -143,6 +143,10 @@ describe('definitions over HTTP', () => {
     expect(errorsOf(await api.put(`/${kind}/pool`, another))).toEqual({ status: 400, pointers: ['/id'] });
     const old = { ...replaced.body, name: 'lost', version: 2 };
     expect(errorsOf(await api.put(`/${kind}/pool`, old)).status).toBe(412);
+    const forced = await api.put(`/${kind}/pool`, { ...old, name: 'pool' }, { 'If-Match': '*' });
+    expect([forced.status, forced.body.version]).toEqual([200, 3]);
+    const odd = { ...replaced.body, version: '3' };
+    expect(errorsOf(await api.put(`/${kind}/pool`, odd))).toEqual({ status: 400, pointers: ['/version'] });
 
     const stale = { 'If-Match': '"2"' };
     expect(errorsOf(await api.put(`/${kind}/pool`, body, stale)).status).toBe(412);

@@ -151,7 +151,8 @@ export function definitionController(
     ): Promise<Resource> {
       const expected = await this.expected(reference, match);
       const { definition, version } = await this.definitionIn(reference, given);
-      return tagged(reply, await this.definitions.replace(reference, definition, expected ?? version));
+      const read = match === undefined ? version : expected;
+      return tagged(reply, await this.definitions.replace(reference, definition, read));
     }
 
     @Patch(':ref')
@@ -224,9 +225,12 @@ export function definitionController(
       const { id, version, ...rest } = given;
       if (id !== (await this.definitions.get(reference)).id)
         throw new InvalidInput([{ pointer: '/id', detail: 'must be that of what is replaced, or left out' }]);
+      if (version !== undefined && typeof version !== 'number')
+        throw new InvalidInput([
+          { pointer: '/version', detail: 'must be the one that was read, or left out' },
+        ]);
       const own = Object.entries(rest).filter(([field]) => !besides.includes(field));
-      const read = typeof version === 'number' ? { version } : {};
-      return { definition: Object.fromEntries(own), ...read };
+      return { definition: Object.fromEntries(own), version };
     }
 
     private expected(reference: string, match: string | undefined): Promise<number | undefined> {
