@@ -31,6 +31,7 @@ describe('machines of CloudForms', () => {
     for (const [name, action] of [
       ['web', 'provision'],
       ['denied', 'provision'],
+      ['deleted', 'provision'],
       ['lost', 'provision'],
       ['less', 'retire'],
     ]) {
@@ -81,6 +82,16 @@ describe('machines of CloudForms', () => {
     cloudForms.deny(cloudForms.requests.at(-1)!.id, 'no budget');
     const { attempts } = await reaches('denied', 'failed');
     expect(attempts).toMatchObject([{ error: expect.stringMatching(/was denied: no budget$/) }]);
+  }, 60_000);
+
+  test('a request that is deleted leaves a person to say what became of it', async () => {
+    await begin('deleted');
+    await reaches('deleted', 'waiting');
+    cloudForms.requests.pop();
+    const { attempts } = await reaches('deleted', 'unknown');
+    expect(attempts).toMatchObject([
+      { error: expect.stringMatching(/was not found; what came of it can't be told$/) },
+    ]);
   }, 60_000);
 
   test('an answer that is lost leaves one request, and a person to say what became of it', async () => {

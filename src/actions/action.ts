@@ -29,7 +29,7 @@ export interface Action<P = unknown> {
 
   /**
    * Asks the target about the progress of what it accepted: returns `waiting` again, or the end. Called at growing
-   * intervals. After a Retryable it is called again; a Permanent ends the execution.
+   * intervals. After a Retryable it is called again; a Permanent ends the execution as failed, an Unreadable as unknown.
    *
    * @param waiting what `execute` or the last `follow` returned
    */

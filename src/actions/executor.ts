@@ -318,7 +318,7 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
       if (problem instanceof Permanent) {
         return { secrets, followed: { status: 'failed', waiting, attempt: { outcome: 'permanent', error } } };
       }
-      if (this.clock.now() < waitsUntil) {
+      if (this.clock.now() < waitsUntil && !(problem instanceof Unreadable)) {
         const detail = `the target can't be asked for now: ${error}`;
         return {
           secrets,

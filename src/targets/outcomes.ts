@@ -37,7 +37,7 @@ export class NotYet extends Retryable {
 export class Ambiguous extends Error {}
 
 /**
- * Failure of a deed that was sent and whose answer can't be read. Asked again it would be answered the same, so it is
- * not, idempotent or not.
+ * Failure of a deed that was sent and whose answer can't be read, or whose end can't be told. Asked again it would be
+ * answered the same, so it is not, idempotent or not.
  */
 export class Unreadable extends Ambiguous {}

@@ -3,8 +3,17 @@ import { idOf, restCall, wordOf, type Json } from '../../targets/cloudforms/rest
 import { soapCall } from '../../targets/cloudforms/soap';
 import { textOf, type SoapNode } from '../../targets/cloudforms/soap-answer';
 import { Gone, told, type Api, type Target } from '../../targets/cloudforms/target';
-import { Permanent, Retryable, type ActionResult, type Waiting } from '../action';
+import {
+  Permanent,
+  Retryable,
+  Unreadable,
+  type ActionContext,
+  type ActionResult,
+  type Waiting,
+} from '../action';
 
+/** Key under which a request carries the execution's id. */
+export const EXECUTION = 'monscale_execution';
 const DAY_SECONDS = 86_400;
 const APPROVAL_DAYS = 7;
 
@@ -18,6 +27,8 @@ export interface RequestState {
   /** Ok, Warn, Error, Timeout or Denied. */
   status: string;
   message: string;
+  /** Execution that it was made for, where CloudForms tells: over REST. */
+  execution?: string;
 }
 
 export type RequestKind = 'provision' | 'automation';
@@ -26,34 +37,33 @@ const OPERATIONS = { provision: 'GetVmProvisionRequest', automation: 'GetAutomat
 const COLLECTIONS = { provision: '/api/provision_requests', automation: '/api/automation_requests' };
 
 /**
- * Reads the state of a request.
+ * Reads the state of an execution's request.
  *
  * @throws Retryable for any failure of the question
- * @throws Gone when there is no such request
+ * @throws Unreadable when there is no such request any more, or not for us, or its id is another's by now: what came of
+ * it can't be told
  */
 export async function readRequest(
   target: Target,
   api: Api,
   kind: RequestKind,
   id: string,
-  signal: AbortSignal,
+  { executionId, signal }: Pick<ActionContext, 'executionId' | 'signal'>,
 ): Promise<RequestState> {
-  return asking(async () => {
-    const state =
-      api === 'rest'
-        ? stateInJson(
-            await restCall(
-              target,
-              `${COLLECTIONS[kind]}/${encodeURIComponent(id)}`,
-              undefined,
-              'question',
-              signal,
-            ),
-          )
-        : stateInSoap(await soapCall(target, OPERATIONS[kind], { requestId: id }, 'question', signal));
-    if (state.state === '') throw new Retryable(`request ${id} was answered, but not as CloudForms does`);
-    return { ...state, id, message: told(state.message, target) };
+  const state = await asking(() => askState(target, api, kind, id, signal)).catch((error: Error) => {
+    throw error instanceof Gone ? new Unreadable(`${error.message}; what came of it can't be told`) : error;
   });
+  if (state.state === '') throw new Retryable(`request ${id} was answered, but not as CloudForms does`);
+  if ((state.execution ?? executionId) !== executionId)
+    throw new Unreadable(`request ${id} is another's by now; what came of ours can't be told`);
+  return { ...state, id, message: told(state.message, target) };
+}
+
+async function askState(target: Target, api: Api, kind: RequestKind, id: string, signal: AbortSignal) {
+  if (api === 'soap')
+    return stateInSoap(await soapCall(target, OPERATIONS[kind], { requestId: id }, 'question', signal));
+  const path = `${COLLECTIONS[kind]}/${encodeURIComponent(id)}`;
+  return stateInJson(await restCall(target, path, undefined, 'question', signal));
 }
 
 /**
@@ -77,13 +87,18 @@ export const stateInSoap = (node: SoapNode): RequestState => ({
   message: textOf(node, 'message') ?? '',
 });
 
-export const stateInJson = (json: Json): RequestState => ({
-  id: idOf(json) ?? '',
-  approval: wordOf(json, 'approval_state'),
-  state: wordOf(json, 'request_state'),
-  status: wordOf(json, 'status'),
-  message: wordOf(json, 'message'),
-});
+export function stateInJson(json: Json): RequestState {
+  const { ws_values: values } = Object(json.options) as { ws_values?: unknown };
+  const { [EXECUTION]: execution } = Object(values) as Json;
+  return {
+    id: idOf(json) ?? '',
+    approval: wordOf(json, 'approval_state'),
+    state: wordOf(json, 'request_state'),
+    status: wordOf(json, 'status'),
+    message: wordOf(json, 'message'),
+    ...(typeof execution === 'string' ? { execution } : {}),
+  };
+}
 
 export type Progress = 'waiting' | 'done' | 'denied' | 'failed';
 

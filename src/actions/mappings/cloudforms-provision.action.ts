@@ -26,6 +26,7 @@ import {
   type Texts,
 } from '../cloudforms/params';
 import {
+  EXECUTION,
   progressOf,
   readRequest,
   resultOf,
@@ -36,8 +37,6 @@ import {
 } from '../cloudforms/requests';
 
 const REQUESTS = '/api/provision_requests';
-/** Key under which the request carries the execution's id. */
-const EXECUTION = 'monscale_execution';
 const FIELDS = ['templateFields', 'vmFields', 'requester', 'tags', 'additionalValues'] as const;
 
 export class CloudFormsProvisionParams extends CloudFormsParams implements SelfChecking {
@@ -116,10 +115,10 @@ export class CloudFormsProvision implements Action<CloudFormsProvisionParams> {
   async follow(
     params: CloudFormsProvisionParams,
     waiting: Waiting,
-    { signal }: ActionContext,
+    context: ActionContext,
   ): Promise<ActionResult> {
     const { api, request } = waiting as { api: Api; request: string };
-    return resultOf(await readRequest(targetOf(params), api, 'provision', request, signal), waiting);
+    return resultOf(await readRequest(targetOf(params), api, 'provision', request, context), waiting);
   }
 
   waitsAtMost({ requester }: CloudFormsProvisionParams): number {
@@ -190,7 +189,10 @@ async function provisionByRest(
     const { results } = await restCall(target, REQUESTS, body, 'deed', signal);
     const [result] = Array.isArray(results) ? (results as object[]) : [];
     expectSuccess({ ...result }, `the request at ${target.host}`, target);
-    return accepted(stateInJson({ ...result }), 'rest', target);
+    const state = stateInJson({ ...result });
+    if ((state.execution ?? executionId) !== executionId)
+      throw mayBeDone(`the request at ${target.host} was answered with another's`);
+    return accepted(state, 'rest', target);
   } catch (error) {
     if (!(error instanceof Ambiguous) || signal.aborted) throw error;
     const found = await findRequest(target, executionId, signal).catch(() => undefined);
@@ -217,8 +219,8 @@ async function findRequest(
 ): Promise<RequestState | undefined> {
   const query = `${REQUESTS}?sort_by=id&sort_order=desc`;
   for await (const request of resourcesOf(target, query, signal)) {
-    const { ws_values: values } = Object(request.options) as { ws_values?: unknown };
-    if ((Object(values) as Texts)[EXECUTION] === executionId) return stateInJson(request);
+    const state = stateInJson(request);
+    if (state.execution === executionId) return state;
   }
   return undefined;
 }

@@ -2,7 +2,14 @@ import { CloudFormsStandIn, type CloudFormsTrouble } from '../../../test/stand-i
 import { WebhookSink } from '../../../test/stand-ins/webhook-sink';
 import { GOOD } from '../../../test/stand-ins/certificates';
 import { check } from '../../common/check';
-import { Ambiguous, Permanent, Retryable, type ActionContext, type ActionResult } from '../action';
+import {
+  Ambiguous,
+  Permanent,
+  Retryable,
+  Unreadable,
+  type ActionContext,
+  type ActionResult,
+} from '../action';
 import { rendered } from '../rendering';
 import { CloudFormsProvision, CloudFormsProvisionParams } from './cloudforms-provision.action';
 
@@ -117,7 +124,7 @@ describe('cloudforms_provision', () => {
       await expect(following).rejects.toThrow(/ended with Error: Task completed with errors: disk full$/);
     });
 
-    it('a request that is deleted is over; all else that keeps us from asking is not', async () => {
+    it('what came of a request that is deleted nobody can tell; all else that keeps us from asking passes', async () => {
       const accepted = await provision({ api });
       const troubles: CloudFormsTrouble[] = [
         { status: 401 },
@@ -132,7 +139,7 @@ describe('cloudforms_provision', () => {
         await expect(follow(accepted)).rejects.toBeInstanceOf(Retryable);
       }
       cloudForms.requests.length = 0;
-      await expect(follow(accepted)).rejects.toBeInstanceOf(Permanent);
+      await expect(follow(accepted)).rejects.toBeInstanceOf(Unreadable);
     });
 
     it.each([
@@ -251,6 +258,21 @@ describe('cloudforms_provision', () => {
       cloudForms.next.push({ status: 502, raw: '<html>' });
       expect(await failure({ api: 'rest' })).toBeInstanceOf(Ambiguous);
       expect(await action.verify(paramsOf({ api: 'rest' }), context())).toBe('unknown');
+    });
+
+    it("over REST another's request under its id is not taken for it", async () => {
+      const accepted = await provision({ api: 'rest' });
+      const [request] = cloudForms.requests;
+      request!.fields = { additionalValues: { monscale_execution: 'another' } };
+      Object.assign(request!, { approval: 'approved', state: 'finished' });
+      await expect(follow(accepted)).rejects.toBeInstanceOf(Unreadable);
+      const others = {
+        id: '7',
+        request_state: 'active',
+        options: { ws_values: { monscale_execution: 'x' } },
+      };
+      cloudForms.next.push({ status: 200, raw: JSON.stringify({ results: [others] }) });
+      expect(await failure({ api: 'rest' })).toBeInstanceOf(Ambiguous);
     });
 
     it('over REST it can be asked later what became of it', async () => {

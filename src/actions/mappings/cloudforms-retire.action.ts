@@ -18,6 +18,7 @@ import {
   ActionMapping,
   Ambiguous,
   Permanent,
+  Unreadable,
   type Action,
   type ActionContext,
   type ActionResult,
@@ -120,13 +121,12 @@ export class CloudFormsRetire implements Action<CloudFormsRetireParams> {
     const found: End[] = [];
     for (let from = 0; from < retiring.length; from += ASKED_AT_ONCE) {
       const some = retiring.slice(from, from + ASKED_AT_ONCE);
-      found.push(
-        ...(await Promise.all(some.map((machine) => endOf(target, machine, params.tag, context.signal)))),
-      );
+      found.push(...(await Promise.all(some.map((machine) => endOf(target, machine, params.tag, context)))));
     }
     const detail = found.map(({ sentence }) => sentence).join('; ');
     if (found.some(({ end }) => end === 'waiting')) return { waiting, detail };
     if (found.some(({ end }) => end === 'failed')) throw new Permanent(detail);
+    if (found.some(({ end }) => end === 'lost')) throw new Unreadable(detail);
     return { detail };
   }
 
@@ -257,18 +257,21 @@ function halfDone(error: unknown, retiring: Retiring[], wanted: number): Error {
 }
 
 interface End {
-  end: 'waiting' | 'done' | 'failed';
+  end: 'waiting' | 'done' | 'failed' | 'lost';
   sentence: string;
 }
 
-async function endOf(target: Target, machine: Retiring, tag: string, signal: AbortSignal): Promise<End> {
-  if (!('request' in machine)) return endByRest(target, machine, tag, signal);
-  const state = await readRequest(target, 'soap', 'automation', machine.request, signal);
-  const progress = progressOf(state);
-  return {
-    end: progress === 'denied' ? 'failed' : progress,
-    sentence: sentenceOf(state, ` (${machine.name})`),
-  };
+async function endOf(target: Target, machine: Retiring, tag: string, context: ActionContext): Promise<End> {
+  if (!('request' in machine)) return endByRest(target, machine, tag, context.signal);
+  try {
+    const state = await readRequest(target, 'soap', 'automation', machine.request, context);
+    const progress = progressOf(state);
+    const sentence = sentenceOf(state, ` (${machine.name})`);
+    return { end: progress === 'denied' ? 'failed' : progress, sentence };
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    return { end: 'lost', sentence: `${machine.name}: ${error.message}` };
+  }
 }
 
 /**

@@ -1,6 +1,13 @@
 import { CloudFormsStandIn, type CloudFormsTrouble } from '../../../test/stand-ins/cloudforms';
 import { check } from '../../common/check';
-import { Ambiguous, Permanent, Retryable, type ActionContext, type ActionResult } from '../action';
+import {
+  Ambiguous,
+  Permanent,
+  Retryable,
+  Unreadable,
+  type ActionContext,
+  type ActionResult,
+} from '../action';
 import { rendered } from '../rendering';
 import { CloudFormsRetire, CloudFormsRetireParams } from './cloudforms-retire.action';
 
@@ -231,6 +238,18 @@ describe('cloudforms_retire', () => {
       await expect(following).rejects.toBeInstanceOf(Permanent);
       await expect(following).rejects.toThrow(/\(web-1\) was denied: needed$/);
       expect(action.waitsAtMost(paramsOf({ requester: {} }))).toBe(7 * 86_400);
+    });
+
+    it('what came of a request that is deleted nobody can tell, once the others have ended', async () => {
+      addVms(2);
+      const accepted = await retire({ requester: AUTO });
+      cloudForms.requests.shift();
+      expect((await follow(accepted)).waiting).toBeDefined();
+      cloudForms.tick();
+      cloudForms.tick();
+      const following = follow(accepted);
+      await expect(following).rejects.toBeInstanceOf(Unreadable);
+      await expect(following).rejects.toThrow(/^web-2: .* can't be told; request \d+ \(web-1\) is done/);
     });
 
     it('the automation is the one that is named', async () => {
