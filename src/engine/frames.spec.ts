@@ -42,6 +42,26 @@ describe('a story of points', () => {
     ]);
   });
 
+  test('a null of an alert is missing data, too; before any alert came it is 0', () => {
+    const points = {
+      down: [
+        [4, 1],
+        [15, null],
+        [25, 0],
+      ],
+    } satisfies Record<string, Points>;
+    const story = framesOfPoints(roles(points, ['down']), { from: 0, to: 30, everyMs: 10 });
+    expect([...story].map(({ at, readings }) => [at, readings.down])).toEqual([
+      [0, 0],
+      [4, 1],
+      [10, 1],
+      [15, { error: 'the read failed' }],
+      [20, { error: 'the read failed' }],
+      [25, 0],
+      [30, 0],
+    ]);
+  });
+
   test('an alert is looked at when it comes, between ticks too', () => {
     const points = {
       cpu: [[0, 5]],

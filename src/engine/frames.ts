@@ -54,8 +54,9 @@ export function* framesOfPoints(
 function readingOf(cursor: Cursor | undefined, isAlert: boolean): Readings[string] {
   const value = cursor?.value;
   if (typeof value === 'number') return value;
-  if (isAlert) return 0;
-  return { error: value === null ? 'the read failed' : 'not read' };
+  // Of an alert: one came that has no number where the metric looks for it.
+  if (value === null) return { error: 'the read failed' };
+  return isAlert ? 0 : { error: 'not read' };
 }
 
 /** Walks along points; its value is that of the last point passed. */
