@@ -106,6 +106,16 @@ describe('from alert to action', () => {
     expect((await api.post(`/executions/${approved}/approve`)).status).toBe(409);
     expect((await api.post(`/executions/${rejected}/approve`)).status).toBe(409);
     expect(story.told('rejected')).toHaveLength(0);
+
+    // Whoever may retry may not approve by that.
+    const all = await api.post('/executions/retry', { status: 'cancelled', service: 'rejected' });
+    expect(all.body).toEqual({ retried: 0 });
+    const { body: again } = await api.post(`/executions/${rejected}/retry`);
+    expect(again).toMatchObject({ status: 'awaiting_approval', attempts: [{ outcome: 'person' }] });
+    expect(Date.parse(again.expiresAt)).toBeGreaterThan(Date.parse(ended.finishedAt) + 600_000);
+    expect(story.told('rejected')).toHaveLength(0);
+    expect((await api.post(`/executions/${rejected}/approve`)).status).toBe(200);
+    await story.isTold('rejected');
   });
 
   it.concurrent('two rules can not both take the last place: what is in flight counts', async () => {

@@ -31,6 +31,8 @@ export interface RetryFilter {
 const RETRIED_AT_ONCE = 10_000;
 /** Largest number of scaling executions retried at once: the nodes are checked again for each. */
 const SCALING_RETRIED_AT_ONCE = 500;
+/** Time to approve one whose service was deleted, seconds. */
+const APPROVAL_SECONDS = 900;
 
 interface OwnEnding {
   claimed: InHand;
@@ -82,12 +84,22 @@ const LOST = new Statement<OpenExecution>(
   `SELECT e.id, e.tries FROM executions e WHERE ${lost('$1')} ORDER BY e.lease_until LIMIT $2`,
 );
 
+/** Beginning of what the history says of an approval. */
+const APPROVED_BY = 'approved by';
+
 /** Cancels executions that nobody has approved in time. */
 const EXPIRE = new Statement(
   'executions_expire',
   `UPDATE executions SET status = 'cancelled', finished_at = $1, attempts = attempts || $2::jsonb
    WHERE status = 'awaiting_approval' AND expires_at <= $1 RETURNING id`,
 );
+
+/**
+ * Tells of an execution `e` that a person had to approve, and none has: it was rejected, cancelled or expired before. What
+ * a person did stands in its history; what a worker did is there only of one that was approved.
+ */
+const UNAPPROVED = `(e.expires_at IS NOT NULL AND NOT jsonb_path_exists(e.attempts,
+  '$[*] ? (@.outcome != "person" || @.detail starts with "${APPROVED_BY} ")'))`;
 
 /**
  * Executions in PostgreSQL: the outcome of each attempt, and changes by people. Every change names the state it starts
@@ -199,7 +211,8 @@ export class Executions {
   }
 
   /**
-   * Retries an ended execution for a person, with the same id and so the same idempotency key.
+   * Retries an ended execution for a person, with the same id and so the same idempotency key. One that needs an approval
+   * and never had one waits for it again.
    *
    * @throws Conflict when it is a test, its action was deleted, or it would now scale otherwise than it says
    */
@@ -215,24 +228,28 @@ export class Executions {
       throw new Conflict(`a test is not retried; test ${odd.action} again by POST /actions/:id/test`);
     if (odd !== undefined) throw new Conflict(`its action ${odd.action} was deleted, so it can't be retried`);
     await this.rechecks.of(id);
-    const tries = await this.change(id, RETRY, (sql) =>
+    const { tries, status } = await this.change(id, RETRY, (sql) =>
       sql.rows<Changed>(
-        `UPDATE executions SET status = 'queued', tries = 0, asked = 0, next_attempt_at = $2, started_at = NULL, finished_at = NULL
+        `UPDATE executions e SET tries = 0, asked = 0, started_at = NULL, finished_at = NULL,
+           status = CASE WHEN ${UNAPPROVED} THEN 'awaiting_approval' ELSE 'queued' END,
+           next_attempt_at = CASE WHEN ${UNAPPROVED} THEN NULL ELSE $2::timestamptz END,
+           expires_at = CASE WHEN ${UNAPPROVED} THEN $2::timestamptz + make_interval(secs => coalesce(
+             (SELECT approval_ttl_seconds FROM services s WHERE s.id = e.service_id), $3)) ELSE e.expires_at END
          WHERE id = $1 AND status IN ('failed', 'unknown', 'cancelled') RETURNING tries, status`,
-        [id, now],
+        [id, now, APPROVAL_SECONDS],
       ),
     );
-    await this.queues.addExecutions([{ id, tries }], now);
+    if (status === 'queued') await this.queues.addExecutions([{ id, tries }], now);
   }
 
   /**
    * Retries all matching executions whose action still exists, up to a limit. Those that would now scale otherwise than
-   * they say are counted as `changed` and left to a person.
+   * they say are counted as `changed` and left to a person. Those that nobody has approved are left alone.
    */
   async retryAll(filter: RetryFilter): Promise<{ retried: number; changed?: number }> {
     const now = this.clock.now();
     const matching = `SELECT e.id FROM executions e JOIN actions a ON a.id = e.action_id JOIN triggers t ON t.id = e.trigger_id
-         WHERE e.status = $1 AND ($2::text IS NULL OR e.service_name = $2 OR e.service_id::text = $2)
+         WHERE e.status = $1 AND NOT ${UNAPPROVED} AND ($2::text IS NULL OR e.service_name = $2 OR e.service_id::text = $2)
            AND ($3::text IS NULL OR e.action_name = $3 OR e.action_id::text = $3)
            AND ($4::timestamptz IS NULL OR e.created_at >= $4) AND ($5::timestamptz IS NULL OR e.created_at < $5)
            AND ${inScopes(LABELS_OF_EXECUTION, '$6')}`;
@@ -295,7 +312,7 @@ export class Executions {
     const now = this.clock.now();
     await this.expireApprovals(now);
     await this.rechecks.of(id);
-    const tries = await this.change(
+    const { tries } = await this.change(
       id,
       APPROVE,
       async (sql) => {
@@ -303,7 +320,7 @@ export class Executions {
         return sql.rows<Changed>(
           `UPDATE executions SET status = 'queued', next_attempt_at = $2, attempts = attempts || $3::jsonb
          WHERE id = $1 AND status = 'awaiting_approval' RETURNING tries, status`,
-          [id, now, personally(now, undefined, `approved by ${person()}${noted(note)}`)],
+          [id, now, personally(now, undefined, `${APPROVED_BY} ${person()}${noted(note)}`)],
         );
       },
       note === undefined ? undefined : { note },
@@ -372,7 +389,7 @@ export class Executions {
     { action, verb, from }: Deed,
     work: (sql: Sql) => Promise<Changed[]>,
     detail?: Record<string, unknown>,
-  ): Promise<number> {
+  ): Promise<Changed> {
     return this.database.transaction(async (sql) => {
       const [before] = await sql.rows<{ status: string; name: string }>(
         `SELECT status, ${NAME} AS name FROM executions WHERE id = $1 FOR UPDATE`,
@@ -387,7 +404,7 @@ export class Executions {
       const object = { type: 'execution', id, name: before.name };
       const changes = [{ pointer: '/status', before: before.status, after: changed.status }];
       await recordAudit(sql, [{ action, object, changes, detail }]);
-      return changed.tries;
+      return changed;
     });
   }
 }
