@@ -1,4 +1,5 @@
 import { createSession, ObjectType, Version2c } from 'net-snmp';
+import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { Api, until, type Json } from './program';
@@ -117,6 +118,42 @@ describe('from alert to action', () => {
     expect((await api.post(`/executions/${rejected}/approve`)).status).toBe(200);
     await story.isTold('rejected');
   });
+
+  it.concurrent.each([
+    ['cut', false, 'unknown'],
+    ['cut-and-gone', true, 'unknown'],
+    ['gone', undefined, 'failed'],
+  ])(
+    'a target that is %s may have done it where an answer was lost, and else has not',
+    async (name, ends, status) => {
+      const target = createServer((socket) => {
+        socket.on('error', () => undefined).once('data', () => socket.destroy());
+        if (ends) target.close();
+      });
+      await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));
+      const url = `http://127.0.0.1:${(target.address() as AddressInfo).port}/`;
+      if (ends === undefined) target.close();
+      const retry = { attempts: 3, backoffSeconds: 0.1, maxBackoffSeconds: 0.1 };
+      await api.create('/actions', { name, type: 'webhook', params: { url }, retry });
+      await watch(name, { actions: [name] });
+      await story.fire(name);
+      let found: Json[] = [];
+      await until(
+        async () => (found = await api.all(`/executions?service=${name}&status=failed,unknown`)).length > 0,
+        WAIT_MS,
+      );
+      target.close();
+      expect(found).toMatchObject([{ status }]);
+      const { body } = await api.get(`/executions/${found[0].id}`);
+      expect(body.attempts.map(({ outcome }: Json) => outcome)).toEqual(
+        ends === undefined
+          ? Array(3).fill('retryable')
+          : ends
+            ? ['ambiguous', 'retryable', 'retryable']
+            : Array(3).fill('ambiguous'),
+      );
+    },
+  );
 
   it.concurrent('two rules can not both take the last place: what is in flight counts', async () => {
     // Its executions never end, so the node that was asked for stays in flight.

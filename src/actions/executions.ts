@@ -172,6 +172,16 @@ export class Executions {
     return rows.length > 0;
   }
 
+  /** Tells whether an answer to one of its tries was lost, since it was queued last. */
+  async hasLostAnswer(id: string): Promise<boolean> {
+    const [row] = await this.database.rows<{ isLost: boolean }>(
+      `SELECT EXISTS (SELECT FROM jsonb_array_elements(e.attempts) t WHERE t->>'outcome' IN ('ambiguous', 'lost')
+         AND (t->>'startedAt')::timestamptz >= e.started_at) AS "isLost" FROM executions e WHERE id = $1`,
+      [id],
+    );
+    return row?.isLost === true;
+  }
+
   /** Returns how long the longest-due execution has waited, seconds; 0 when none is due. */
   async oldestDueSeconds(now: Date): Promise<number> {
     const [row] = await OLDEST_DUE.rows(this.database, [now]);

@@ -481,10 +481,20 @@ export class Executor implements LocalExecutor, BeforeApplicationShutdown {
     if (!isOurs) throw new Retryable('another worker has it in hand by now');
   }
 
-  private async finish(claimed: ClaimedExecution, ending: Ending): Promise<void> {
+  private async finish(claimed: ClaimedExecution, given: Ending): Promise<void> {
+    const ending = await this.doubted(claimed, given);
     note(claimed, ending);
     this.say(claimed, ending.status, ending.attempt);
     await this.untilWritten(claimed, () => this.executions.finish(claimed, ending));
+  }
+
+  /** Returns the end of an execution: tries that were surely not done say nothing of an earlier one without an answer. */
+  private async doubted(claimed: ClaimedExecution, ending: Ending): Promise<Ending> {
+    const { status, attempt } = ending;
+    if (status !== 'failed' || attempt.outcome !== 'retryable' || claimed.tries < 2) return ending;
+    if (!(await this.executions.hasLostAnswer(claimed.id).catch(() => true))) return ending;
+    const error = `${attempt.error}; an earlier answer was lost, so it may have been done`;
+    return { ...ending, status: 'unknown', attempt: { ...attempt, error } };
   }
 
   private say(

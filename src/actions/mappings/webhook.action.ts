@@ -242,8 +242,5 @@ function outcomeOf(
   throw failureByStatus(status, `${target} answered ${told}`, answer, idempotent);
 }
 
-function mayBeDone(sentence: string, isIdempotent: boolean): Error {
-  return isIdempotent
-    ? new Retryable(`${sentence}; it is retried with the same key`)
-    : new Ambiguous(`${sentence}; it may have been done`);
-}
+const mayBeDone = (sentence: string, isIdempotent: boolean): Ambiguous =>
+  new Ambiguous(`${sentence}; it ${isIdempotent ? 'is retried with the same key' : 'may have been done'}`);
