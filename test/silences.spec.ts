@@ -124,6 +124,28 @@ describe('silences, dependencies, acknowledging', () => {
     expect((await story.state('waits')).explanation).toContain('waits for a fresh breach');
   }, 60_000);
 
+  test('a list knows which mute now, also of those with a schedule', async () => {
+    const of = (reason: string, more: object) =>
+      api.create('/silences', silence({ match: { labels: { team: 'listed' } }, reason, ...more }));
+    const { reason } = await of('runs', {});
+    await of('later', { startsAt: inSeconds(600), endsAt: inSeconds(900) });
+    const daily = (hour: number) => ({
+      endsAt: inSeconds(3 * 86_400),
+      schedule: { rrule: `FREQ=DAILY;BYHOUR=${hour}`, timeZone: 'UTC', durationSeconds: 7_200 },
+    });
+    const hour = new Date().getUTCHours();
+    await of('window runs', { startsAt: inSeconds(-86_400), ...daily(hour) });
+    await of('window rests', { startsAt: inSeconds(-86_400), ...daily((hour + 12) % 24) });
+    const listed = async (active: string) =>
+      (await api.all(`/silences?active=${active}`))
+        .filter(({ match }) => match.labels?.team === 'listed')
+        .map((one) => one.reason)
+        .sort();
+    expect(await listed('true')).toEqual([reason, 'window runs']);
+    expect(await listed('false')).toEqual(['later', 'window rests']);
+    expect((await api.get('/silences?active=perhaps')).body.errors).toMatchObject([{ pointer: '/active' }]);
+  });
+
   test('a silence ends once its services have been ok for long enough', async () => {
     await api.create('/services', {
       ...polled('calm', { labels: { team: 'calm' } }),

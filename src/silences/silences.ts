@@ -14,8 +14,10 @@ import {
   VersionMismatch,
   type FieldError,
 } from '../common/errors';
+import { Choice } from '../common/fields';
 import { isId, newId } from '../common/ids';
 import { isObject } from '../common/json';
+import { Turns } from '../common/turns';
 import { PROGRAM, recordAudit } from '../database/audit';
 import { Database } from '../database/database';
 import { NEWEST_FIRST, Parameters, readPage, type Page } from '../database/pages';
@@ -55,6 +57,12 @@ export class SilencesQuery extends PageQuery {
   @IsTrue('least(x.ends_at, x.ended_at) <= now()', 'Whether it is over')
   over?: string;
 
+  @Choice(['true', 'false'], {
+    description: 'Whether it mutes now; of a schedule, whether a window runs',
+    optional: true,
+  })
+  active?: 'true' | 'false';
+
   @Same('x.owner', 'Who made it')
   owner?: string;
 
@@ -79,10 +87,14 @@ export class Silences implements Definitions {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  async list(query: PageQuery): Promise<Page<Resource>> {
+  async list(query: SilencesQuery): Promise<Page<Resource>> {
     const parameters = new Parameters();
     const seen = SEEN(parameters.add(scopesParameter(seenScopes())));
     const where = [seen, ...conditionsOf(query, parameters.add)];
+    if (query.active !== undefined) {
+      const isActive = await this.isActive(parameters.add);
+      where.push(query.active === 'true' ? isActive : `NOT (${isActive})`);
+    }
     const statement = { select: () => COLUMNS, from: 'silences x', id: 'x.id', where, parameters };
     const page = await readPage<Silence & Record<string, unknown>>(
       this.database,
@@ -90,6 +102,24 @@ export class Silences implements Definitions {
       pageIn(query, NEWEST_FIRST),
     );
     return { ...page, items: await this.shown(page.items) };
+  }
+
+  /** Returns an SQL condition: a silence mutes now. Windows of schedules are known here alone. */
+  private async isActive(parameter: Parameters['add']): Promise<string> {
+    const now = this.clock.now();
+    const lasts = (moment: string) => `x.starts_at <= ${moment} AND least(x.ends_at, x.ended_at) > ${moment}`;
+    const scheduled = await this.database.rows<Silence>(
+      `SELECT ${COLUMNS} FROM silences x WHERE x.schedule IS NOT NULL AND ${lasts('$1::timestamptz')} LIMIT ${CURRENT_AT_MOST}`,
+      [now],
+    );
+    const ids: string[] = [];
+    const turns = new Turns();
+    for (const silence of scheduled) {
+      await turns.next();
+      if (activeWindow(silence, now.getTime()) !== undefined) ids.push(silence.id);
+    }
+    const moment = `${parameter(now)}::timestamptz`;
+    return `${lasts(moment)} AND (x.schedule IS NULL OR x.id = ANY(${parameter(ids)}::uuid[]))`;
   }
 
   async get(id: string): Promise<Resource> {

@@ -10433,6 +10433,8 @@ export interface operations {
                 cursor?: string;
                 /** @description Whether it is over; several with commas between them are alternatives */
                 over?: string;
+                /** @description Whether it mutes now; of a schedule, whether a window runs */
+                active?: string;
                 /** @description Who made it; several with commas between them are alternatives */
                 owner?: string;
                 /** @description What it mutes: actions, scale_down, notifications; several with commas between them are alternatives */
