@@ -84,7 +84,7 @@ describe('names from outside', () => {
     for (const path of ['why', 'decisions', 'end-wisdom'])
       expect((await api.get(`/services/inherited/${path}`)).status).not.toBe(500);
     expect((await api.post('/services/inherited/evaluate')).body.values[last].value).toBeGreaterThan(0);
-    const series = Object.fromEntries(metricNames.map((name) => [name, [[0, 5], [10, null], [20, 5]]])); // prettier-ignore
+    const series = Object.fromEntries(metricNames.map((name) => [name, [[0, 5], [10, 0], [20, 5]]])); // prettier-ignore
     const simulated = await api.post('/simulations', { service, series });
     expect([simulated.status, simulated.body.summary?.triggers]).toEqual([200, 2]);
     const exported = (await api.get('/export')).body.services.find((one: Json) => one.name === 'inherited');

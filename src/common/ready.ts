@@ -62,15 +62,21 @@ export async function opened<R>(opener: Opener<R>): Promise<R> {
  */
 function withVariants(params: object, texts: readonly string[]): string[] {
   const { username, password } = params as { username?: unknown; password?: unknown };
-  const secrets = texts.flatMap((text) => [text, ...credentialsIn(text)]);
+  const secrets = [...texts];
   if (typeof username === 'string' && typeof password === 'string')
     secrets.push(Buffer.from(`${username}:${password}`).toString('base64'));
-  const variants = secrets.flatMap((text) => [
+  return formsOf(secrets);
+}
+
+/** Returns texts as they are, percent-encoded, escaped as in JSON, and the credentials in them, where they are headers. */
+export function formsOf(texts: readonly string[]): string[] {
+  const secrets = texts.flatMap((text) => [text, ...credentialsIn(text)]);
+  const forms = secrets.flatMap((text) => [
     text,
     encodeURIComponent(text),
     JSON.stringify(text).slice(1, -1),
   ]);
-  return [...new Set(variants)];
+  return [...new Set(forms)];
 }
 
 /**

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { messageOf } from '../../common/errors';
+import { formsOf } from '../../common/ready';
+import { maskTexts } from '../../common/secrets';
 import { statusText } from '../../targets/http/json-call';
 import type { WholeAnswer } from '../../targets/http/request';
 import type { Metric, ReadContext } from '../metric';
@@ -9,6 +11,9 @@ import { HttpClient, identityOf, type HttpQuestion } from './http-client';
 
 /** Statuses that refuse us: the body of such an answer says nothing of the target. */
 const UNFIT = [401, 403, 407, 429];
+
+/** Longest reason that is told; it is cut when our headers are masked, as half of one could not be. */
+const WHY_CHARACTERS = 1_000;
 
 /** Metric that is a number in the answer to one HTTP request. */
 @Injectable()
@@ -62,7 +67,9 @@ export abstract class HttpMetric<P extends HttpQuestion> implements Metric<P> {
     if (first === undefined) return [];
     // A query may hold what is not for everybody.
     const [what] = first.url.split(/[?#]/);
-    const failed = (why: string): Reading => ({ error: `cannot read ${what}: ${why}` });
+    const failed = (why: string): Reading => ({
+      error: `cannot read ${what}: ${withoutHeaders(why, first).slice(0, WHY_CHARACTERS)}`,
+    });
     try {
       const answer = await this.http.ask(this.questionOf(first), context);
       const numbers = await this.numbersIn(answer, params, context);
@@ -75,6 +82,10 @@ export abstract class HttpMetric<P extends HttpQuestion> implements Metric<P> {
   }
 }
 
+/** Masks the values of our headers in what a target said, also the credentials alone. */
+export const withoutHeaders = (text: string, { headers }: Pick<HttpQuestion, 'headers'>): string =>
+  headers === undefined ? text : maskTexts(text, formsOf(Object.values(headers).map(String)));
+
 /**
  * Warnings of a cache that could not ask the target: the answer is stale, or was not asked for anew (RFC 7234, 5.5).
  */
@@ -86,7 +97,7 @@ const STALE = /(?:^|,)\s*11[0-2]\b/;
  * @throws Error when the answer is a cache's, and says that the target itself was not asked
  */
 export function refuseStale({ headers: { warning = '' } }: WholeAnswer): void {
-  if (STALE.test(warning)) throw new Error(`its answer is old: a cache says ${warning.slice(0, 100).trim()}`);
+  if (STALE.test(warning)) throw new Error(`its answer is old: a cache says ${warning.trim()}`);
 }
 
 /**

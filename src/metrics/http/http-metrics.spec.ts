@@ -224,6 +224,16 @@ describe('metrics over HTTP', () => {
       await expect(contentOf('/', { contains: '1' })).rejects.toThrow(why);
     });
 
+    it('and tells nothing of our headers, wherever an answer repeats them', async () => {
+      const token = 'hush-hush-token';
+      web.answers['/'] = says('{"n": 1}', 200, { warning: `110 ${'x'.repeat(90)} ${token}` });
+      const message = await numberOf('/', {
+        path: '$.n',
+        headers: { Authorization: `Bearer ${token}` },
+      }).catch((error: Error) => error.message);
+      expect(message).toMatch(/a cache says 110 x{90} \*\*\*$/);
+    });
+
     it('nor has a cache that could not ask a status or a time of the server', async () => {
       web.answers['/'] = says('here', 200, { warning: '111 proxy "Revalidation failed"' });
       await expect(statusOf('/')).rejects.toThrow('its answer is old: a cache says 111');

@@ -63,8 +63,10 @@ function textsIn(warnings: unknown): string[] {
 
 function valueOf({ resultType, result }: QueryResult): number {
   if (resultType === 'scalar') return numberIn(result);
+  if (resultType === 'string' || resultType === 'matrix')
+    throw new Error(`the query is a ${resultType}; an instant vector or a scalar is needed`);
   if (resultType !== 'vector' || !Array.isArray(result))
-    throw new Error(`the query is a ${String(resultType)}; an instant vector or a scalar is needed`);
+    throw new Error('it answered, but not as Prometheus does');
   if (result.length === 0) throw new Error('the query has no result');
   if (result.length > 1)
     throw new Error(`the query has ${result.length} results, not one; sum() or max() makes one of them`);

@@ -1,12 +1,11 @@
 import type { SelfChecking } from '../../common/check';
 import type { FieldError } from '../../common/errors';
 import { Nested, Text } from '../../common/fields';
-import { maskTexts } from '../../common/secrets';
 import { statusText } from '../../targets/http/json-call';
 import { HTTP_URL, HTTP_URL_HINT, httpUrlProblem, TlsParams } from '../../targets/http/params';
 import type { WholeAnswer } from '../../targets/http/request';
 import type { HttpQuestion } from '../http/http-client';
-import { HttpMetric, refusePartial } from '../http/http-metric';
+import { HttpMetric, refusePartial, withoutHeaders } from '../http/http-metric';
 import { headerProblems, Headers } from '../http/http-params';
 import { answerTask, SHORT_BYTES } from '../http/long-answers';
 import { saidIn, type Said } from '../http/prometheus-answer';
@@ -67,12 +66,12 @@ export class PrometheusQuery extends HttpMetric<PrometheusQueryParams> {
 
   protected async numberIn(
     answer: WholeAnswer,
-    { headers = {} }: PrometheusQueryParams,
+    params: PrometheusQueryParams,
     context: Pick<ReadContext, 'signal'>,
   ): Promise<number> {
     const { body } = answer;
     const said = body.length <= SHORT_BYTES ? saidIn(body) : await saidOnThread({ body }, context);
-    const told = (text: string) => maskTexts(text, Object.values(headers)).slice(0, EXCERPT_CHARACTERS);
+    const told = (text: string) => withoutHeaders(text, params).slice(0, EXCERPT_CHARACTERS);
     // Anything but JSON counts by its status.
     if ('notJson' in said && answer.status === 200) throw new Error(said.notJson);
     if ('refusal' in said) throw new Error(`it refused the query: ${told(said.refusal)}`);

@@ -104,13 +104,18 @@ describe('prometheus_query', () => {
     ['{"status":"success","data":{"resultType":"vector","result":[{"histogram":[1,{"sum":"3"}]}]}}'],
     ['{"status":"success","data":{"resultType":"vector","result":{}}}'],
     ['{"status":"success","data":null}'],
+    ['{"status":"success","data":{"resultType":"k3y-of-ours","result":[]}}'],
     ['{}'],
     ['null'],
     ['<html>'],
     [''],
   ])('takes no number from %s', async (text) => {
     answer = text;
-    await expect(read(url, 'up')).rejects.toThrow(/^cannot read http:/);
+    const message = await read(url, 'up', { headers: { 'X-Key': 'k3y-of-ours' } }).catch(
+      (error: Error) => error.message,
+    );
+    expect(message).toMatch(/^cannot read http:/);
+    expect(message).not.toContain('k3y');
   });
 
   const success = (extra: object) =>
@@ -161,6 +166,10 @@ describe('prometheus_query', () => {
     answer = '{"status":"error","error":"no such token: hush-hush"}';
     await expect(read(url, 'up', { headers: { 'X-Token': 'hush-hush' } })).rejects.toThrow(
       /refused the query: no such token: \*\*\*$/,
+    );
+    // The token alone, as servers tell it.
+    await expect(read(url, 'up', { headers: { Authorization: 'Bearer hush-hush' } })).rejects.toThrow(
+      /no such token: \*\*\*$/,
     );
     answer = 'log in';
     await expect(read(url, 'up')).rejects.toThrow(/it answered 401 Unauthorized$/);
