@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -147,4 +149,55 @@ describe('ESLint', () => {
     const lines = messages[index]!.filter(({ ruleId }) => ruleId === rule).map(({ line }) => line);
     expect(lines).toEqual(marked(text, mark));
   });
+});
+
+/** What `npm test` knows of files that were right: in a folder of few, each of which it has seen. */
+describe('what was found right', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'seen-'));
+  const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+  beforeAll(() => {
+    mkdirSync(join(folder, 'src'));
+    for (const name of ['package-lock.json', 'tsconfig.json', 'eslint.config.mjs']) write(name, '');
+    write('src/a.ts', `import { b } from './b';\nexport const a: number = b;`);
+    write('src/b.ts', `import { c } from './c';\nexport const b = c;`);
+    write('src/c.ts', 'export const c = 1;');
+    write('src/apart.ts', 'export const apart = 1;');
+    write('src/for-all.ts', 'declare global {\n  var known: number;\n}\nexport {};');
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** Files that are not known to be right, all of which are taken to be right from then on; none, where nothing has changed. */
+  async function unknown(): Promise<string[]> {
+    const source = `
+      import ts from 'typescript';
+      import { Seen } from './scripts/lint/seen.mjs';
+      process.chdir(${JSON.stringify(folder)});
+      const seen = new Seen(['src']);
+      const options = { noLib: true, types: [], module: ts.ModuleKind.CommonJS };
+      const names = ['a', 'b', 'c', 'apart', 'for-all'].map((name) => 'src/' + name + '.ts');
+      const program = ts.createProgram(names, options, ts.createIncrementalCompilerHost(options));
+      const keys = [...seen.keysIn(program, 'tsconfig.json')];
+      const unknown = keys.filter(([, key]) => !seen.right.has(key)).map(([file]) => file);
+      if (seen.areAllRight !== (unknown.length === 0)) throw new Error('it is not of one mind');
+      seen.keep(keys.map(([, key]) => key), true);
+      console.log(JSON.stringify(unknown.sort()));
+    `;
+    const running = promisify(execFile)(process.execPath, ['--input-type=module', '--eval', source], {
+      cwd: ROOT,
+    });
+    return JSON.parse((await running).stdout) as string[];
+  }
+
+  test('is looked at again when it, or what it depends on through others, has changed', async () => {
+    const all = ['src/a.ts', 'src/apart.ts', 'src/b.ts', 'src/c.ts', 'src/for-all.ts'];
+    expect(await unknown()).toEqual(all);
+    expect(await unknown()).toEqual([]);
+    write('src/c.ts', `export const c = 'one';`);
+    // What declares something for all is taken to depend on all.
+    expect(await unknown()).toEqual(all.filter((file) => file !== 'src/apart.ts'));
+    write('src/for-all.ts', 'declare global {\n  var known: string;\n}\nexport {};');
+    expect(await unknown()).toEqual(all);
+    write('eslint.config.mjs', 'export default [];');
+    expect(await unknown()).toEqual(all);
+  }, 60_000);
 });
