@@ -8,6 +8,7 @@ import type { FastifyRequest } from 'fastify';
 import { messageOf } from './common/errors';
 import { heard } from './common/heard';
 import { watchEventLoop } from './common/event-loop';
+import { giveBackWhenQuiet } from './common/heap';
 import type { LineLogger } from './common/logger';
 import { stopThreads } from './common/thread-pool';
 import { startTracing, stopTracing } from './common/tracing';
@@ -150,7 +151,8 @@ export async function startApp(
     if (config.docs === 'token') closeDescription(fastify, app.get(Identities));
     describeApi(app);
   }
-  const stopWatching = watchEventLoop();
+  const watches = [watchEventLoop(), giveBackWhenQuiet()];
+  const stopWatching = () => watches.forEach((stop) => stop());
   try {
     await app.init();
     await mayListen?.();
