@@ -2,7 +2,9 @@ import { Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } f
 import { messageOf } from './errors';
 
 /**
- * Repeats some work until it is stopped. The first round begins at once.
+ * Repeats some work until it is stopped. The first round begins at once. The pause after it is shorter, by up to a half
+ * at random: what starts together and has one pause would come at the same moment for good, and take a connection to
+ * PostgreSQL each.
  *
  * It is waiting for its timer, running one round, or stopped. Two rounds never overlap, and an error in one does not
  * prevent the next.
@@ -14,6 +16,8 @@ export class Periodic {
   private round: Promise<void> = Promise.resolve();
   private stopped = false;
   private failing = false;
+  /** Share of the pause that the first one is. */
+  private share = 1 - Math.random() / 2;
   private readonly logger: Logger;
 
   constructor(
@@ -38,9 +42,11 @@ export class Periodic {
   private schedule(ms: number): void {
     if (this.stopped) return;
     this.timer = setTimeout(() => {
-      this.round = this.run().finally(() =>
-        this.schedule(typeof this.pauseMs === 'number' ? this.pauseMs : this.pauseMs()),
-      );
+      this.round = this.run().finally(() => {
+        const { share, pauseMs } = this;
+        this.share = 1;
+        this.schedule(Math.ceil(share * (typeof pauseMs === 'number' ? pauseMs : pauseMs())));
+      });
     }, ms);
   }
 

@@ -30,20 +30,19 @@ export class StateMetrics extends Recurring {
 
   override async round(): Promise<void> {
     try {
-      const [services, executions, [killSwitch]] = await Promise.all([
-        this.database.rows<ServicesRow>(
-          `SELECT CASE WHEN s.enabled THEN coalesce(st.phase, 'unknown') ELSE 'disabled' END AS phase,
-             CASE WHEN s.enabled THEN coalesce(st.reason, 'missing_data') ELSE 'disabled' END AS reason, count(*)::int AS count
-           FROM services s LEFT JOIN service_states st ON st.service_id = s.id GROUP BY 1, 2`,
-        ),
-        this.database.rows<{ status: string; count: number }>(
-          OPEN.map(
-            (status) =>
-              `SELECT '${status}' AS status, count(*)::int AS count FROM executions WHERE status = '${status}'`,
-          ).join(' UNION ALL '),
-        ),
-        this.database.rows<{ on: boolean }>('SELECT is_on AS on FROM kill_switch'),
-      ]);
+      // Not at once: that would open connections for nothing else.
+      const services = await this.database.rows<ServicesRow>(
+        `SELECT CASE WHEN s.enabled THEN coalesce(st.phase, 'unknown') ELSE 'disabled' END AS phase,
+           CASE WHEN s.enabled THEN coalesce(st.reason, 'missing_data') ELSE 'disabled' END AS reason, count(*)::int AS count
+         FROM services s LEFT JOIN service_states st ON st.service_id = s.id GROUP BY 1, 2`,
+      );
+      const executions = await this.database.rows<{ status: string; count: number }>(
+        OPEN.map(
+          (status) =>
+            `SELECT '${status}' AS status, count(*)::int AS count FROM executions WHERE status = '${status}'`,
+        ).join(' UNION ALL '),
+      );
+      const [killSwitch] = await this.database.rows<{ on: boolean }>('SELECT is_on AS on FROM kill_switch');
       telemetry.services.reset();
       for (const { phase, reason, count } of services) telemetry.services.set({ phase, reason }, count);
       for (const { status, count } of executions) telemetry.openExecutions.set({ status }, count);
