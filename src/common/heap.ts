@@ -13,20 +13,20 @@ export function keepHeapTight(): void {
 
 /** Pause between two looks, milliseconds. */
 const LOOK_MS = 5_000;
-/** Share of time that the event loop works, below which the process is quiet. */
-const QUIET_SHARE = 0.05;
+/** Processors that the process uses, below which it is quiet. */
+const QUIET_CORES = 0.05;
 /** Number of quiet looks in a row after which the heap is given back. */
 const QUIET_LOOKS = 2;
 /** Growth of the heap since it was last given back that is worth a collection, bytes. */
 const WORTH_BYTES = 24 * 1024 * 1024;
 /** Least number of looks from one collection to the next. */
-const LOOKS_BETWEEN = 12;
-/** Time that a collection may take, milliseconds: after one that took longer there is none any more. */
-const LONGEST_MS = 200;
+const LOOKS_BETWEEN = 24;
+/** CPU time that a collection may take, milliseconds: after one that took more there is none any more. */
+const MOST_CPU_MS = 300;
 
 /**
- * Decides when a heap that has grown is given back: once the process has been quiet for a while, at most once a minute,
- * and never again where it holds up the event loop for long, as it does with hundreds of MB of live objects.
+ * Decides when a heap that has grown is given back: once the process has been quiet for a while, at most every two
+ * minutes, and never again where it holds up the event loop for long, as it does with hundreds of MB of live objects.
  */
 export class QuietHeap {
   private quietLooks = 0;
@@ -37,11 +37,11 @@ export class QuietHeap {
   /**
    * Tells whether the heap should be given back now.
    *
-   * @param workedShare share of the time since the last look in which the event loop worked
+   * @param cores processors used since the last look
    * @param bytes size of the heap
    */
-  look(workedShare: number, bytes: number): boolean {
-    this.quietLooks = workedShare < QUIET_SHARE ? this.quietLooks + 1 : 0;
+  look(cores: number, bytes: number): boolean {
+    this.quietLooks = cores < QUIET_CORES ? this.quietLooks + 1 : 0;
     this.looksSince += 1;
     if (this.isTooLarge || this.quietLooks < QUIET_LOOKS || this.looksSince < LOOKS_BETWEEN) return false;
     return bytes - this.bytesAfter > WORTH_BYTES;
@@ -50,13 +50,13 @@ export class QuietHeap {
   /**
    * Notes that the heap was given back.
    *
-   * @param tookMs time that it took
+   * @param cpuMs CPU time that it took
    * @param bytes size of the heap afterwards
    */
-  noteGivenBack(tookMs: number, bytes: number): void {
+  noteGivenBack(cpuMs: number, bytes: number): void {
     this.looksSince = 0;
     this.bytesAfter = bytes;
-    this.isTooLarge = tookMs > LONGEST_MS;
+    this.isTooLarge = cpuMs > MOST_CPU_MS;
   }
 }
 
@@ -68,19 +68,25 @@ export class QuietHeap {
  */
 export function giveBackWhenQuiet(): () => void {
   const heap = new QuietHeap();
-  let before = performance.eventLoopUtilization();
+  let cpu = process.cpuUsage();
+  let lookedAt = performance.now();
   const timer = setInterval(() => {
-    const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, before);
-    before = now;
-    if (!heap.look(utilization, heapBytes())) return;
-    const begunAt = performance.now();
-    collectGarbage();
-    heap.noteGivenBack(performance.now() - begunAt, heapBytes());
+    const usedMs = cpuMsSince(cpu);
+    const passedMs = performance.now() - lookedAt;
+    if (heap.look(usedMs / passedMs, heapBytes())) {
+      collectGarbage();
+      heap.noteGivenBack(cpuMsSince(cpu) - usedMs, heapBytes());
+    }
     // The collection is no work of the next look.
-    before = performance.eventLoopUtilization();
+    cpu = process.cpuUsage();
+    lookedAt = performance.now();
   }, LOOK_MS).unref();
   return () => clearInterval(timer);
+}
+
+function cpuMsSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
 }
 
 const heapBytes = (): number => getHeapStatistics().total_heap_size;
