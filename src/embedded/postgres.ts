@@ -131,7 +131,7 @@ function settings(port: number, connections: number, durable: boolean, saves: bo
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
     max_connections: connections,
-    shared_buffers: '128MB',
+    shared_buffers: '64MB', // the system's cache has the rest
     wal_compression: 'on',
     max_wal_size: saves ? '512MB' : '4GB',
     jit: 'off', // short queries only; it costs memory in each session
