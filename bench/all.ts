@@ -11,7 +11,7 @@ import { defineBreachable, evaluateOnce } from './breaches';
 import { firstBurst, knownBursts } from './bursts';
 import { figureIn, runPeer } from './peers';
 import { comparePolls } from './peers-poll';
-import { measurePosts, nameOf } from './posts';
+import { LATER_SECONDS, measurePosts, nameOf } from './posts';
 import { BenchProgram, printTable, quantile, sleep } from './program';
 import { Sink } from './sink';
 import type { Posts } from './wrk';
@@ -245,7 +245,7 @@ async function postsOf(
   bounds: Pick<Figure, 'goal' | 'atLeast'>,
 ): Promise<Figure[]> {
   const isMany = work.mode === 'uniq' && work.batch > 1;
-  const { runs: all, pssMbAfter } = await measurePosts(work, runs, isMany ? MANY_ALERTS : 0);
+  const { runs: all, pssMbAfter, pssMbLater } = await measurePosts(work, runs, isMany ? MANY_ALERTS : 0);
   const ours = { rate: all.map(({ perSecond }) => perSecond), cpu: all.map(({ cpuUsEach }) => cpuUsEach) };
   const theirs = {
     rate: all.map(({ peer }) => peer?.perSecond),
@@ -260,18 +260,25 @@ async function postsOf(
       ...bounds,
       from: `${range(ours.rate, 0)}/s beside ${range(present(theirs.rate), 0)}; ${cpuText}`,
     },
-    ...(pssMbAfter === undefined
-      ? []
-      : [
-          {
-            work: `memory after ${MANY_ALERTS} new alerts or more, two processes`,
-            value: pssMbAfter,
-            unit: 'MB' as const,
-            goal: 400,
-            atLeast: 500,
-            from: 'PSS of the whole tree',
-          },
-        ]),
+    ...(
+      [
+        ['', pssMbAfter],
+        [`, ${LATER_SECONDS} s later`, pssMbLater],
+      ] as const
+    ).flatMap(([when, value]) =>
+      value === undefined
+        ? []
+        : [
+            {
+              work: `memory after ${MANY_ALERTS} new alerts or more, two processes${when}`,
+              value,
+              unit: 'MB' as const,
+              goal: 400,
+              atLeast: 500,
+              from: 'PSS of the whole tree',
+            },
+          ],
+    ),
   ];
 }
 

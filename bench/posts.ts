@@ -1,9 +1,11 @@
 /** Alerts posted in masses by a source that has its own token, in turns with Alertmanager. */
 import { figureIn, runPeer } from './peers';
-import { BenchProgram, until } from './program';
+import { BenchProgram, sleep, until } from './program';
 import { postByWrk, type Posts } from './wrk';
 
 const WARM_UP_SECONDS = 2;
+/** Time after which what a burst took is given back, in which nothing is done. */
+export const LATER_SECONDS = 45;
 /** Number before the keys of the warm-up, where all are to be new afterwards. */
 const OTHER_KEYS = 500_000_000;
 /** Keys of a run. */
@@ -36,8 +38,9 @@ export interface MeasuredPosts {
   /** Alerts that are kept after the runs. */
   kept: number;
   pssMb: number;
-  /** PSS once `alerts` or more were posted, where these were asked for. */
+  /** PSS once `alerts` or more were posted, where these were asked for, and `LATER_SECONDS` later. */
   pssMbAfter?: number;
+  pssMbLater?: number;
 }
 
 export const nameOf = ({ batch, mode }: Posts): string =>
@@ -92,7 +95,9 @@ export async function measurePosts(work: Posts, runs: number, alerts = 0): Promi
     const pssMb = program.pssMb();
     if (alerts === 0) return { runs: measured, kept, pssMb };
     for (let more = runs; posted < alerts; more++) post(more);
-    return { runs: measured, kept, pssMb, pssMbAfter: program.pssMb() };
+    const pssMbAfter = program.pssMb();
+    await sleep(LATER_SECONDS * 1000);
+    return { runs: measured, kept, pssMb, pssMbAfter, pssMbLater: program.pssMb() };
   } finally {
     await program.stop();
   }

@@ -188,10 +188,16 @@ export class BenchProgram {
 
   /** Of the program, of PostgreSQL and of Redis. */
   usage(): { program: Usage; postgres: Usage; redis: Usage } {
+    const { program, postgres, redis } = this.roots();
+    return { program: usageOf(program), postgres: usageOf(postgres), redis: usageOf(redis) };
+  }
+
+  /** Ids of the processes below which are all of the program, of PostgreSQL and of Redis. */
+  roots(): { program: number[]; postgres: number[]; redis: number[] } {
     return {
-      program: usageOf([this.child, ...this.joined.map(({ child }) => child)].map(({ pid }) => pid!)),
-      postgres: usageOf([pidIn(join(this.folder, 'postgres', 'postmaster.pid'))]),
-      redis: usageOf([pidIn(join(this.folder, 'redis', 'redis.pid'))]),
+      program: [this.child, ...this.joined.map(({ child }) => child)].map(({ pid }) => pid!),
+      postgres: [pidIn(join(this.folder, 'postgres', 'postmaster.pid'))],
+      redis: [pidIn(join(this.folder, 'redis', 'redis.pid'))],
     };
   }
 

@@ -11,6 +11,7 @@ if (!name || !existsSync(file)) {
     'breaches',
     'crowd',
     'guesses',
+    'pages',
     'peers',
     'processes',
     'program',
