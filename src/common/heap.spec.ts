@@ -4,6 +4,7 @@ import { collectGarbage, QuietHeap } from './heap';
 const MB = 1024 * 1024;
 const QUIET = 0.01;
 const BUSY = 0.4;
+const BURST = 1.2;
 
 /** Returns the numbers of the looks at which the heap is given back, which takes that much CPU time and leaves 60 MB. */
 function given(looks: readonly (readonly [cores: number, megabytes: number])[], cpuMs = 50): number[] {
@@ -31,15 +32,20 @@ describe('a heap is given back', () => {
   });
 
   it('after each burst from which the heap grew', () => {
-    const burst = [...times(24, BUSY, 300), ...times(4, QUIET, 300)];
-    expect(given([...times(4, QUIET, 100), ...burst, ...burst])).toEqual([1, 29, 57]);
+    const burst = [...times(3, BURST, 300), ...times(5, QUIET, 300)];
+    expect(given([...times(4, QUIET, 100), ...burst, ...burst])).toEqual([1, 8, 16]);
+  });
+
+  it('twice a minute at most after bursts', () => {
+    const burst = [...times(1, BURST, 300), ...times(2, QUIET, 300)];
+    expect(given(Array.from({ length: 6 }, () => burst).flat())).toEqual([2, 8, 14]);
   });
 
   it('not for a few MB', () => {
     expect(given([...times(2, QUIET, 90), ...times(24, BUSY, 80), ...times(30, QUIET, 80)])).toEqual([1]);
   });
 
-  it('every two minutes at most', () => {
+  it('every two minutes at most where there was none', () => {
     expect(given(times(60, QUIET, 200))).toEqual([1, 25, 49]);
   });
 

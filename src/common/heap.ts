@@ -19,18 +19,22 @@ const QUIET_CORES = 0.05;
 const QUIET_LOOKS = 2;
 /** Growth of the heap since it was last given back that is worth a collection, bytes. */
 const WORTH_BYTES = 24 * 1024 * 1024;
-/** Least number of looks from one collection to the next. */
-const LOOKS_BETWEEN = 24;
+/** Processors that a burst uses at least. */
+const BURST_CORES = 0.5;
+/** Least number of looks from one collection to the next: after a burst, and where there was none. */
+const LOOKS_BETWEEN = { burst: 6, none: 24 };
 /** CPU time that a collection may take, milliseconds: after one that took more there is none any more. */
 const MOST_CPU_MS = 300;
 
 /**
- * Decides when a heap that has grown is given back: once the process has been quiet for a while, at most every two
- * minutes, and never again where it holds up the event loop for long, as it does with hundreds of MB of live objects.
+ * Decides when a heap that has grown is given back: once the process has been quiet for a while; every two minutes at
+ * most, after a burst every half; never again where it takes long, as it does with hundreds of MB of live objects, since
+ * it holds up the event loop.
  */
 export class QuietHeap {
   private quietLooks = 0;
-  private looksSince = LOOKS_BETWEEN;
+  private looksSince = LOOKS_BETWEEN.none;
+  private between = LOOKS_BETWEEN.none;
   private bytesAfter = 0;
   private isTooLarge = false;
 
@@ -43,7 +47,8 @@ export class QuietHeap {
   look(cores: number, bytes: number): boolean {
     this.quietLooks = cores < QUIET_CORES ? this.quietLooks + 1 : 0;
     this.looksSince += 1;
-    if (this.isTooLarge || this.quietLooks < QUIET_LOOKS || this.looksSince < LOOKS_BETWEEN) return false;
+    if (cores >= BURST_CORES) this.between = LOOKS_BETWEEN.burst;
+    if (this.isTooLarge || this.quietLooks < QUIET_LOOKS || this.looksSince < this.between) return false;
     return bytes - this.bytesAfter > WORTH_BYTES;
   }
 
@@ -55,6 +60,7 @@ export class QuietHeap {
    */
   noteGivenBack(cpuMs: number, bytes: number): void {
     this.looksSince = 0;
+    this.between = LOOKS_BETWEEN.none;
     this.bytesAfter = bytes;
     this.isTooLarge = cpuMs > MOST_CPU_MS;
   }
