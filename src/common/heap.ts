@@ -20,7 +20,7 @@ const QUIET_LOOKS = 2;
 /** Growth of the heap since it was last given back that is worth a collection, bytes. */
 const WORTH_BYTES = 24 * 1024 * 1024;
 /** Processors that a burst uses at least. */
-const BURST_CORES = 0.5;
+const BURST_CORES = 0.2;
 /** Least number of looks from one collection to the next: after a burst, and where there was none. */
 const LOOKS_BETWEEN = { burst: 6, none: 24 };
 /** CPU time that a collection may take, milliseconds: after one that took more there is none any more. */
