@@ -14,7 +14,7 @@ export function keepHeapTight(): void {
 /** Pause between two looks, milliseconds. */
 const LOOK_MS = 5_000;
 /** Processors that the process uses, below which it is quiet. */
-const QUIET_CORES = 0.05;
+const QUIET_CORES = 0.1;
 /** Number of quiet looks in a row after which the heap is given back. */
 const QUIET_LOOKS = 2;
 /** Growth of the heap since it was last given back that is worth a collection, bytes. */
@@ -22,13 +22,13 @@ const WORTH_BYTES = 24 * 1024 * 1024;
 /** Processors that a burst uses at least. */
 const BURST_CORES = 0.2;
 /** Least number of looks from one collection to the next: after a burst, and where there was none. */
-const LOOKS_BETWEEN = { burst: 6, none: 24 };
+const LOOKS_BETWEEN = { burst: 6, none: 120 };
 /** CPU time that a collection may take, milliseconds: after one that took more there is none any more. */
 const MOST_CPU_MS = 300;
 
 /**
- * Decides when a heap that has grown is given back: once the process has been quiet for a while; every two minutes at
- * most, after a burst every half; never again where it takes long, as it does with hundreds of MB of live objects, since
+ * Decides when a heap that has grown is given back: once the process has been quiet for a while; every ten minutes at
+ * most, after a burst every half a minute; never again where it takes long, as it does with hundreds of MB of live objects, since
  * it holds up the event loop.
  */
 export class QuietHeap {
