@@ -5,7 +5,7 @@ import { postByWrk, type Posts } from './wrk';
 
 const WARM_UP_SECONDS = 2;
 /** Time after which what a burst took is given back, in which nothing is done. */
-export const LATER_SECONDS = 45;
+export const LATER_SECONDS = 60;
 /** Number before the keys of the warm-up, where all are to be new afterwards. */
 const OTHER_KEYS = 500_000_000;
 /** Keys of a run. */
