@@ -41,7 +41,8 @@ function pagesOfOne(pid: number): Pages | undefined {
 function kindOf(access: string, file: string): string {
   if (file === '[heap]') return 'malloc';
   if (file.startsWith('[stack')) return 'stack';
-  if (file.startsWith('/dev/zero') || file.startsWith('/dev/shm') || file.startsWith('/SYSV')) return 'shared';
+  if (file.startsWith('/dev/zero') || file.startsWith('/dev/shm') || file.startsWith('/SYSV'))
+    return 'shared';
   if (file !== '' && !file.startsWith('[')) return access.includes('w') ? 'data of files' : 'files';
   return access.includes('x') ? 'code made' : 'anonymous';
 }
@@ -50,7 +51,8 @@ function kindOf(access: string, file: string): string {
 function nameOf(command: string): string {
   const words = command.replaceAll('\0', ' ').trim();
   const server = /^postgres: (?:[\w/-]+: )?(\w+ \w+ [\d.]+\(|[\w ]+)/.exec(words)?.[1];
-  if (server !== undefined) return server.endsWith('(') ? 'postgres: connection' : `postgres: ${server.trim()}`;
+  if (server !== undefined)
+    return server.endsWith('(') ? 'postgres: connection' : `postgres: ${server.trim()}`;
   return words.split(' ')[0]!.split('/').at(-1)!;
 }
 
