@@ -15,10 +15,9 @@ const RESTART_MS = 1_000;
 const LONGEST_RESTART_MS = 60_000;
 const SOUND_MS = 60_000;
 /**
- * Options of the processes. The larger young generation of V8 is for bursts of alerts, which outlive the default one; a
- * still larger one takes more memory and no less time.
+ * Options of the processes. The larger young generation of V8 is for bursts of alerts, which outlive the default one.
  */
-const NODE_OPTIONS = ['--max-semi-space-size=32'];
+const NODE_OPTIONS = ['--max-semi-space-size=64'];
 
 type FromMember =
   | { made: true }
