@@ -1,6 +1,8 @@
 /**
  * What each thing costs, as it was measured: `npm run bench scaling -- --fit` finds these numbers, `--report` holds them against
- * loads on which none was fitted. 2 cores (AMD EPYC), PostgreSQL 15, Redis 7, Node 20, November 2026, other work on the machine.
+ * loads on which none was fitted. 2 cores (AMD EPYC), PostgreSQL 15, Redis 7, Node 20. Polls, alerts,
+ * notifications and processes by themselves: December 2026, a quiet machine; changes of phase by alerts, executions and
+ * roll-ups: November 2026, other work on the machine.
  */
 
 /** What runs by itself, as the manifests for Kubernetes have it: `worker-polls` serves the queue `polls`, the other worker the others. */
@@ -21,10 +23,10 @@ export interface Cost {
 }
 
 /**
- * Seconds in which all that comes shares one commit, and what is done before and after it: of requests and notifications as they are taken, and of changes
- * of phase and executions. The fit is best at these.
+ * Seconds in which all that comes shares one commit, and what is done before and after it: of requests as they are taken, of
+ * notifications, and of changes of phase and executions. The fit is best at these.
  */
-export const COMMIT_SECONDS = { taken: 0.03, decided: 0.016 };
+export const COMMIT_SECONDS = { requests: 0.03, traps: 0.005, decided: 0.016 };
 
 export type Driver =
   | Workload
@@ -51,57 +53,57 @@ export type Driver =
 export const COSTS: Readonly<Record<Driver, Cost>> = {
   api: {
     of: 'a process, a second',
-    micros: { api: 8_740, redis: 702 },
-    wal: 95.6,
+    micros: { api: 7_410, postgresql: 6_980, redis: 766 },
+    wal: 463,
     measured: 'idle, one of each and three of each',
   },
   scheduler: {
     of: 'a process, a second',
-    micros: { scheduler: 20_900 },
+    micros: { scheduler: 11_800 },
     measured: 'idle, one of each and three of each',
   },
   'worker-polls': {
     of: 'a process, a second',
-    micros: { 'worker-polls': 15_100, postgresql: 8_410, redis: 570 },
-    wal: 706,
+    micros: { 'worker-polls': 10_200, redis: 234 },
     measured: 'idle, one of each and three of each; polls by 1 and by 4',
   },
   'worker-alerts-actions': {
     of: 'a process, a second',
-    micros: { 'worker-alerts-actions': 11_400 },
+    micros: { 'worker-alerts-actions': 8_000, postgresql: 569 },
+    wal: 86,
     measured: 'idle, one of each and three of each',
   },
   trap: {
     of: 'a process, a second',
-    micros: { trap: 16_300, postgresql: 1_010, redis: 298 },
+    micros: { trap: 10_300, postgresql: 1_210 },
     measured: 'idle',
   },
   services: {
     of: 'a polled service, a second',
-    micros: { 'worker-polls': 0.107 },
+    micros: { postgresql: 0.068 },
     measured: '1,000 to 100,000 services',
   },
   polls: {
     of: 'a poll of a service',
-    micros: { 'worker-polls': 15.3, postgresql: 12.6, redis: 1.44 },
-    wal: 131,
+    micros: { 'worker-polls': 8.65, postgresql: 6.48, redis: 1.25 },
+    wal: 143,
     measured: '10,000 services at 10 s, 100,000 at 60 s',
   },
   questions: {
     of: 'a datagram to a target and its answer',
-    micros: { 'worker-polls': 37.7 },
+    micros: { 'worker-polls': 37.4 },
     measured: '10,000 services at 10 s, one and ten on a target',
   },
   values: {
     of: 'a value of a poll',
-    micros: { 'worker-polls': 2.76 },
-    wal: 8.51,
+    micros: { 'worker-polls': 1.89, postgresql: 0.075, redis: 0.02 },
+    wal: 8.42,
     measured: '1,000 services of 20 at 1 s beside 10,000 of one at 10 s',
   },
   pollChanges: {
     of: 'a change of phase by a poll',
-    micros: { 'worker-polls': 355, postgresql: 1_870, redis: 16.7 },
-    wal: 1_580,
+    micros: { 'worker-polls': 1_180, postgresql: 243, redis: 21.5 },
+    wal: 2_150,
     measured: '20,000 services at 20 s, 33 changes a second',
   },
   steps: {
@@ -129,37 +131,37 @@ export const COSTS: Readonly<Record<Driver, Cost>> = {
   },
   requests: {
     of: 'a request with alerts',
-    micros: { api: 27.6, postgresql: 5.5 },
+    micros: { api: 18.8, postgresql: 15.5 },
     measured: '1,000/s of one alert beside 10,000/s by the hundred',
   },
   requestCommits: {
     of: 'a commit of requests, which may share it',
-    micros: { api: 4_620, postgresql: 1_910, redis: 21 },
-    wal: 525,
+    micros: { api: 4_830, postgresql: 1_800, redis: 28.6 },
+    wal: 524,
     measured: '50/s and 1,000/s of one alert',
   },
   alerts: {
     of: 'an alert, whether new or not',
-    micros: { api: 13.4, postgresql: 13.5 },
-    wal: 178,
+    micros: { api: 10.9, postgresql: 12.9 },
+    wal: 173,
     measured: '10,000/s by the hundred, seen again',
   },
   newAlerts: {
     of: 'an alert that is new, besides',
-    micros: { postgresql: 3.77 },
-    wal: 631,
+    micros: {},
+    wal: 654,
     measured: '10,000/s by the hundred, new',
   },
   traps: {
     of: 'an SNMP notification',
-    micros: { trap: 20.7, postgresql: 8.25 },
+    micros: { trap: 6.74, postgresql: 3.4 },
     wal: 618,
     measured: '5,000/s',
   },
   trapCommits: {
     of: 'a commit of notifications, which may share it',
-    micros: { trap: 4_140, postgresql: 4_780, redis: 0.276 },
-    wal: 2_250,
+    micros: { trap: 1_110, postgresql: 1_110, redis: 1.95 },
+    wal: 952,
     measured: '100/s and 5,000/s',
   },
   decided: {
