@@ -67,3 +67,28 @@ test('what ended before is not named', () => {
   expect(activitiesSince(since)).toEqual(['now']);
   end();
 });
+
+test('the delays by which Node tells of its loop are the same', async () => {
+  const stop = watchEventLoop();
+  await turn();
+  await registry.metrics();
+  spin(300);
+  await turn();
+  const text = await registry.metrics();
+  const of = (name: string) => Number(new RegExp(`^nodejs_eventloop_lag_${name} (\\S+)`, 'm').exec(text)![1]);
+  expect(of('max_seconds')).toBeGreaterThan(0.25);
+  expect(of('min_seconds')).toBeLessThanOrEqual(of('p50_seconds'));
+  expect(of('seconds')).toBe(of('mean_seconds'));
+  stop();
+});
+
+test('a turn after a quiet time is measured whole, though it is looked at seldom then', async () => {
+  const stop = watchEventLoop();
+  // Several looks at a loop with nothing to do.
+  await turn(400);
+  await delays();
+  spin(300);
+  await turn(150);
+  expect((await delays())['1']).toBeGreaterThan(0.28);
+  stop();
+});

@@ -4,10 +4,12 @@
  */
 import { createHistogram } from 'node:perf_hooks';
 import { Logger } from '@nestjs/common';
-import { telemetry } from './telemetry';
+import { telemetry, type LoopDelay } from './telemetry';
 
-/** Pause between two measurements, milliseconds. */
-const LOOK_MS = 20;
+/** Pauses between two measurements, milliseconds: each wakes a process up that may have nothing else to do. */
+const PAUSE_MS = { busy: 20, quiet: 100 };
+/** Share of its time that a busy loop is active. */
+const BUSY_LOOP_SHARE = 0.05;
 const LONG_MS = 1_000;
 const CPU_MS = 200;
 /**
@@ -63,21 +65,26 @@ export function watchEventLoop(): () => void {
   // Not `monitorEventLoopDelay`, which misses what begins with its reset.
   const delays = createHistogram();
   telemetry.onCollectLoopDelay(() => {
-    const seconds = (microseconds: number) => microseconds / 1e6;
-    const { count } = delays;
-    const [p50, p99, max] =
-      count === 0 ? [0, 0, 0] : [delays.percentile(50), delays.percentile(99), delays.max];
+    const { count, min, max, mean, stddev } = delays;
+    const [p50, p90, p99] = [50, 90, 99].map((share) => delays.percentile(share));
+    const told = Object.entries({ min, max, mean, stddev, p50, p90, p99 });
     delays.reset();
-    return { p50: seconds(p50), p99: seconds(p99), max: seconds(max) };
+    // Without a look yet the numbers are none.
+    return Object.fromEntries(told.map(([part, us]) => [part, count === 0 ? 0 : us! / 1e6])) as LoopDelay;
   });
   const logger = new Logger('EventLoop');
+  let pauseMs = PAUSE_MS.busy;
   let lookedAt = performance.now();
+  let used = performance.eventLoopUtilization();
   let cpu = process.cpuUsage();
   let cpuAt = lookedAt;
-  const timer = setInterval(() => {
+  const look = (): void => {
     const now = performance.now();
-    const heldMs = Math.max(0, now - lookedAt - LOOK_MS);
-    delays.record(Math.max(1, Math.round(heldMs * 1000)));
+    const { active, utilization } = performance.eventLoopUtilization(used);
+    const heldMs = heldFor(now - lookedAt - pauseMs, pauseMs, active);
+    const heldUs = Math.max(1, Math.round(heldMs * 1000));
+    // Each stands for as much time as any other.
+    for (let ms = 0; ms < pauseMs; ms += PAUSE_MS.busy) delays.record(heldUs);
     if (heldMs > LONG_MS) {
       const { user, system } = process.cpuUsage(cpu);
       logger.warn(sentence(heldMs, lookedAt, (user + system) / 1000));
@@ -87,11 +94,24 @@ export function watchEventLoop(): () => void {
       cpuAt = now;
     }
     lookedAt = now;
-  }, LOOK_MS).unref();
+    used = performance.eventLoopUtilization();
+    pauseMs = utilization < BUSY_LOOP_SHARE ? PAUSE_MS.quiet : PAUSE_MS.busy;
+    timer = setTimeout(look, pauseMs).unref();
+  };
+  let timer = setTimeout(look, pauseMs).unref();
   return () => {
-    clearInterval(timer);
+    clearTimeout(timer);
     telemetry.onCollectLoopDelay(undefined);
   };
+}
+
+/**
+ * Returns how long the loop was blocked before a look that came late: at most as long as it was active, and since the
+ * look before.
+ */
+function heldFor(lateMs: number, pauseMs: number, activeMs: number): number {
+  if (lateMs < PAUSE_MS.busy) return Math.max(0, lateMs);
+  return Math.max(lateMs, Math.min(lateMs + pauseMs, activeMs));
 }
 
 function sentence(heldMs: number, since: number, cpuMs: number): string {

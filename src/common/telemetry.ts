@@ -3,7 +3,9 @@ import { VERSION } from './version';
 
 /** Registry of what `GET /metrics` shows, one for the process. Names end in their unit. */
 export const registry = new Registry();
-collectDefaultMetrics({ register: registry });
+/** Longer than any process lives, milliseconds: the event loop's delay is measured by `watchEventLoop`. */
+const NEVER_MS = 2 ** 40;
+collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: NEVER_MS });
 // Gauges that have names of counters.
 for (const what of ['handles', 'requests', 'resources'])
   registry.removeSingleMetric(`nodejs_active_${what}_total`);
@@ -32,12 +34,10 @@ function shared<L extends string>(name: string, help: string, labelNames: readon
 
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
 
+/** Parts of what is told of the event loop's delay, as Node's own metrics have them. */
+const LAGS = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'] as const;
 /** Delay of the event loop since the last collection, seconds. */
-export interface LoopDelay {
-  p50: number;
-  p99: number;
-  max: number;
-}
+export type LoopDelay = Record<(typeof LAGS)[number], number>;
 new Gauge({
   name: 'monscale_build_info',
   help: '1, with the version of the program',
@@ -58,12 +58,28 @@ new Gauge({
   registers,
   collect() {
     const delay = loopDelay?.();
-    if (delay === undefined) return this.reset();
+    if (delay === undefined) {
+      for (const [, gauge] of lags) gauge.remove();
+      return this.reset();
+    }
+    for (const [part, gauge] of lags) gauge.set(delay[part]);
     this.set({ share: '0.5' }, delay.p50);
     this.set({ share: '0.99' }, delay.p99);
     this.set({ share: '1' }, delay.max);
   },
 });
+
+// As the library has them, but without its timer, which wakes each process up a hundred times a second. They come after
+// the gauge that sets them: they are collected in this order.
+const lagGauge = (name: string, part: keyof LoopDelay) => {
+  registry.removeSingleMetric(name);
+  const help = `Event loop delay since it was asked for last: ${part}`;
+  return [part, new Gauge({ name, help, aggregator: part === 'min' ? 'min' : 'max', registers })] as const;
+};
+const lags = [
+  lagGauge('nodejs_eventloop_lag_seconds', 'mean'),
+  ...LAGS.map((part) => lagGauge(`nodejs_eventloop_lag_${part}_seconds`, part)),
+];
 
 let heldBytes = () => 0;
 /**
