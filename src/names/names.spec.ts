@@ -142,6 +142,7 @@ test('an answer that comes late is kept all the same', async () => {
 });
 
 test('no more than so many names are kept, and none of them is a property of an object', async () => {
+  names = new Names(dns, 10_000);
   dns.answer = () => Promise.resolve(found('10.0.0.1', 300));
   for (const name of ['constructor', '__proto__', 'toString']) await first(name);
   for (let i = 0; i < 10_010; i += 1) await first(`n${i}.example`);
@@ -149,4 +150,24 @@ test('no more than so many names are kept, and none of them is a property of an 
   await first('n5000.example');
   await first('constructor');
   expect(dns.asked).toEqual(['constructor']);
+});
+
+test('of too many names those in use are kept, whenever they were first asked for', async () => {
+  names = new Names(dns, 3);
+  dns.answer = (name) => Promise.resolve(found(name === 'db.example' ? '10.0.0.1' : '10.0.0.2'));
+  await first('db.example');
+  for (const n of [1, 2, 3, 4, 5]) {
+    await later(61);
+    await first('db.example');
+    await first(`target-${n}.example`);
+  }
+  // Its servers are silent from now on.
+  dns.answer = never;
+  await later(61);
+  const answer = first('db.example');
+  await later(2);
+  expect(await answer).toBe('10.0.0.1');
+  const forgotten = expect(first('target-1.example')).rejects.toThrow('gave no answer');
+  await later(6);
+  await forgotten;
 });

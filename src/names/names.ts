@@ -45,7 +45,8 @@ const TTL_SECONDS = { least: 1, most: 300 };
 /** Time for which a name counts as unknown, and (below) as one that could not be asked for, milliseconds. */
 const NOT_FOUND_MS = 10_000;
 const FAILED_MS = 5_000;
-const NAMES_AT_MOST = 10_000;
+/** Each takes some 400 bytes. */
+const NAMES_AT_MOST = 100_000;
 
 /** State of one name. Moments are by `performance.now()`. */
 interface Entry {
@@ -66,11 +67,14 @@ interface Entry {
  * - Servers of one zone that don't answer hold up no other zone.
  */
 export class Names {
-  /** Names, the one that was first looked up longest ago first. */
+  /** Names, the one that was asked for longest ago first: where there are too many, it is forgotten. */
   private readonly entries = new Map<string, Entry>();
   private readonly zones = new ZoneTurns();
 
-  constructor(private readonly sources: NameSources) {}
+  constructor(
+    private readonly sources: NameSources,
+    private readonly atMost = NAMES_AT_MOST,
+  ) {}
 
   /**
    * Returns the addresses of a name.
@@ -84,13 +88,16 @@ export class Names {
     const now = performance.now();
     const known = this.entries.get(name);
     if (known?.addresses !== undefined && now < known.freshUntil) return known.addresses;
-    const entry = known ?? this.remember(name);
+    const entry: Entry = known ?? { freshUntil: 0, staleUntil: 0, askAgainAt: 0 };
     const old = now < entry.staleUntil ? entry.addresses : undefined;
     if (entry.asking === undefined && now < entry.askAgainAt) {
       if (old === undefined) throw entry.failure!;
       return this.stale(old);
     }
-    entry.asking ??= this.ask(name, entry).finally(() => (entry.asking = undefined));
+    if (entry.asking === undefined) {
+      keepNewest(this.entries, name, entry, this.atMost);
+      entry.asking = this.ask(name, entry).finally(() => (entry.asking = undefined));
+    }
     if (old === undefined) return entry.asking;
     try {
       return (await within(STALE_AFTER_MS, entry.asking)) ?? this.stale(old);
@@ -98,12 +105,6 @@ export class Names {
       if (error instanceof NotFound) throw error;
       return this.stale(old);
     }
-  }
-
-  private remember(name: string): Entry {
-    const entry: Entry = { freshUntil: 0, staleUntil: 0, askAgainAt: 0 };
-    keepNewest(this.entries, name, entry, NAMES_AT_MOST);
-    return entry;
   }
 
   private stale(old: readonly Address[]): readonly Address[] {
