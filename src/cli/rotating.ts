@@ -4,6 +4,7 @@ import { Client } from 'pg';
 import { readConfig, secretKeysOf, type Config } from '../config/config';
 import { urlsOf } from '../database/hosts';
 import { fingerprintOf } from '../database/secret-key';
+import { setUpSession } from '../database/session';
 import { startEmbeddedServers } from '../embedded/embedded-servers';
 import { rotate } from './rotation';
 
@@ -95,6 +96,7 @@ async function connected(url: string): Promise<Client> {
     client.on('error', () => undefined); // told by the query as well
     try {
       await client.connect();
+      await setUpSession(client);
       const { rows } = await client.query<{ is: boolean }>('SELECT pg_is_in_recovery() AS is');
       if (rows[0]!.is !== true) return client;
       throw new Error('this host of DATABASE_URL is a standby');

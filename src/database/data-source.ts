@@ -48,6 +48,7 @@ import { Events1765600000000 } from '../../migrations/1765600000000-events';
 import { ManagedDefinitions1765900000000 } from '../../migrations/1765900000000-managed-definitions';
 import { Installation1765850000000 } from '../../migrations/1765850000000-installation';
 import { ENTITIES } from './entities';
+import { setUpSession } from './session';
 
 /** Time after which an unanswered query fails, milliseconds: a server or network that has gone silent never answers. */
 const QUERY_TIMEOUT_MS = 10_000;
@@ -108,11 +109,12 @@ export type OnConnect = (client: ClientBase) => Promise<void>;
 /** Returns the options of a pool, by which it finds the host that takes writes. */
 function connecting(urls: readonly string[], onConnect?: OnConnect) {
   const { Client, onConnect: assertWrites } = hostOptions(urls);
-  const both: OnConnect = async (client) => {
+  const all: OnConnect = async (client) => {
+    await setUpSession(client);
     await assertWrites(client);
     await onConnect?.(client);
   };
-  return { ...(Client === undefined ? {} : { Client }), onConnect: both };
+  return { ...(Client === undefined ? {} : { Client }), onConnect: all };
 }
 
 function createPool(url: string, given: PoolConfig, onConnect?: OnConnect): Pool {

@@ -116,6 +116,17 @@ describe('the tables in a database', () => {
     );
   });
 
+  it.each(['LATIN1', 'SQL_ASCII'])(
+    'are not made in a database of %s, which does not hold all texts',
+    async (encoding) => {
+      const answers = [[{ version: 180_000, name: '18.1', encoding }], []];
+      const ask: Ask = () => Promise.resolve(answers.shift() as never[]);
+      await expect(assertOurs(ask, [], [])).rejects.toThrow(
+        `the database has the encoding ${encoding}, which`,
+      );
+    },
+  );
+
   it('are made once by many who start at once, also when one of them is cut off amid it', async () => {
     const { ask, open } = await world();
     const opening = Array.from({ length: 4 }, () => open());

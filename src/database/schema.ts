@@ -22,15 +22,16 @@ export type Ask = <R>(sql: string, values?: unknown[]) => Promise<R[]>;
 /**
  * Checks that the database is ours, or empty.
  *
- * @throws WrongDatabase when PostgreSQL is too old, or its tables are another program's
+ * @throws WrongDatabase when PostgreSQL is too old, its tables are another program's, or an empty one does not hold all
+ *   texts
  */
 export async function assertOurs(
   ask: Ask,
   known: readonly string[],
   tables: readonly string[],
 ): Promise<void> {
-  const [server] = await ask<{ version: number; name: string }>(
-    `SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS name`,
+  const [server] = await ask<{ version: number; name: string; encoding: string }>(
+    `SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS name, current_setting('server_encoding') AS encoding`,
   );
   if (server!.version < POSTGRES.version)
     throw new WrongDatabase(
@@ -41,6 +42,11 @@ export async function assertOurs(
   if (applied !== undefined && applied.length > 0)
     throw new WrongDatabase(
       `the database is another program's, which keeps its own migrations in it (${listed(applied)}): give monscale a database of its own`,
+    );
+  // One that is in use may have held all texts so far.
+  if (server!.encoding !== 'UTF8')
+    throw new WrongDatabase(
+      `the database has the encoding ${server!.encoding}, which does not hold all texts: give monscale one that was made with ENCODING 'UTF8'`,
     );
   const taken = await ask<{ name: string }>(
     `SELECT relname AS name FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = ANY($1) ORDER BY 1`,
