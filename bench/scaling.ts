@@ -23,7 +23,7 @@ const ROLL_UPS_FLOOR = 0.01;
 
 /** What a part can be busy with; PostgreSQL and Redis with everything but questions to targets. */
 const BUSY_WITH: Partial<Record<Part, readonly Driver[]>> = {
-  api: ['api', 'requests', 'requestCommits', 'alerts', 'newAlerts', 'decided'],
+  api: ['api', 'requests', 'requestCommits', 'mixedCommits', 'alerts', 'newAlerts', 'decided'],
   scheduler: ['scheduler', 'services', 'polls', 'steps', 'stepReadings', 'stepValues'],
   'worker-polls': ['worker-polls', 'services', 'polls', 'questions', 'values', 'pollChanges'],
   'worker-alerts-actions': [

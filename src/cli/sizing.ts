@@ -99,11 +99,19 @@ const NO_PROCESSES = Object.fromEntries(WORKLOADS.map((workload) => [workload, 0
 /** Returns how many commits a second so many make that come one by one: those that come while one runs share the next. */
 const commitsOf = (perSecond: number, seconds: number): number => perSecond / (1 + perSecond * seconds);
 
+/** Returns the share of commits in which some alerts are new and some are seen again. */
+function mixedShare({ alerts, newShare }: Load, commits: number): number {
+  if (commits === 0) return 0;
+  const each = alerts / commits;
+  return 1 - newShare ** each - (1 - newShare) ** each;
+}
+
 /** Returns how many times a second each thing is done that costs; of `services` and processes, how many there are. */
 export function driversOf(load: Load, processes: Processes): Record<Driver, number> {
   const polls = load.services / load.intervalSeconds;
   const steps = load.services / Math.max(STEP_SECONDS, load.intervalSeconds);
   const requests = load.alerts / load.batch;
+  const requestCommits = commitsOf(requests, COMMIT_SECONDS.requests);
   const newAlerts = load.alerts * load.newShare;
   const decided = (newAlerts + load.traps) * load.decidedShare;
   const executions = load.executions / DAY_SECONDS;
@@ -119,7 +127,8 @@ export function driversOf(load: Load, processes: Processes): Record<Driver, numb
     stepValues: polls * load.metrics,
     stepHours: load.services / Math.max(HOUR_SECONDS, load.intervalSeconds),
     requests,
-    requestCommits: commitsOf(requests, COMMIT_SECONDS.requests),
+    requestCommits,
+    mixedCommits: requestCommits * mixedShare(load, requestCommits),
     alerts: load.alerts,
     newAlerts,
     traps: load.traps,
