@@ -25,7 +25,7 @@ describe('the first alert', () => {
     await messages?.stop();
   });
 
-  const isInserted = () => messages.asked.filter(({ statement }) => statement === 'intake_insert');
+  const isInserted = () => messages.asked.filter(({ statement }) => statement === 'intake_insert_under_locks');
 
   /** Number of rows of each table, and the revision of the definitions. */
   async function kept(): Promise<object> {
@@ -48,7 +48,7 @@ describe('the first alert', () => {
     messages.asked.length = 0;
     scenario.program = await scenario.world.start('all', { databaseUrl });
 
-    const rehearsed = messages.transactionOf('intake_insert');
+    const rehearsed = messages.transactionOf('intake_insert_under_locks');
     expect(rehearsed.at(-1)).toEqual(['ROLLBACK']);
     expect(rehearsed.flat()).toEqual(expect.arrayContaining(['ledger_decisions', 'ledger_executions']));
     expect(new Set(isInserted().map(({ connection }) => connection)).size).toBe(2);
@@ -63,7 +63,7 @@ describe('the first alert', () => {
 
   test('is evaluated in the transaction that inserts it, by rules that were compiled ahead', async () => {
     await scenario.acts('first');
-    expect(messages.transactionOf('intake_insert').at(-1)).toContain('COMMIT');
+    expect(messages.transactionOf('intake_insert_under_locks').at(-1)).toContain('COMMIT');
     expect(isInserted()).toHaveLength(3);
   });
 
@@ -71,7 +71,7 @@ describe('the first alert', () => {
     const before = isInserted().length;
     await scenario.api.patch('/services/other', { description: 'changed' });
     await scenario.acts('changed');
-    expect(messages.transactionOf('intake_insert').at(-1)).toContain('COMMIT');
+    expect(messages.transactionOf('intake_insert_under_locks').at(-1)).toContain('COMMIT');
     expect(isInserted()).toHaveLength(before + 1);
   });
 });

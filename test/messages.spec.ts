@@ -31,11 +31,17 @@ describe('of an alert that a rule acts on', () => {
       [service],
     );
 
-  test('all is one transaction of three round trips, in which nothing is written twice', async () => {
+  test('all is one transaction of two round trips, in which nothing is written twice', async () => {
     await scenario.acts('web');
-    expect(messages.transactionOf('intake_insert')).toEqual([
-      ['BEGIN', 'ledger_free_services', 'ledger_states_read'],
-      ['intake_insert', 'alerts_matches', 'alert_values'],
+    expect(messages.transactionOf('intake_insert_under_locks')).toEqual([
+      [
+        'BEGIN',
+        'ledger_free_services',
+        'ledger_states_read',
+        'intake_insert_under_locks',
+        'alerts_matches_under_locks',
+        'alert_values',
+      ],
       [
         'ledger_states',
         'ledger_decisions',

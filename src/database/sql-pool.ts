@@ -29,7 +29,10 @@ export interface Copying extends Sql {
 
 /** Transaction of three steps, each of which sends what it can together. */
 export interface Steps<L, D, R> {
-  /** Sends statements that only read and lock, which go along with BEGIN: where that fails, nothing may be written. */
+  /**
+   * Sends statements that go along with BEGIN: where that fails, nothing may be written, so they only read and lock, or
+   * write where they find the locks (`UNDER_LOCKS`).
+   */
   lock: (sql: Sql) => Promise<L>;
   /** Decides by what was read under the locks, with statements of its own where it has any. */
   decide: (sql: Sql, locked: L) => Promise<D>;

@@ -62,7 +62,7 @@ export const json = <T>(valueOf: (item: T) => unknown): BatchColumn<T> => ({
 });
 
 /** Columns of a batch as its statement names them. */
-interface BatchText {
+export interface BatchText {
   /** Names of the columns, with commas between them. */
   names: string;
   /** All items as rows: `unnest($1::uuid[], …)`. */

@@ -26,7 +26,7 @@ import { Observer } from './observer';
 import { PushedSamples } from './pushed-samples';
 import type { ServiceObservation } from './service-observation';
 import { ServiceLoader } from './service-loader';
-import { keepMatches, MARK_PROCESSED, READ_NEW_ALERTS } from './sql/alerts';
+import { keepMatches, keepMatchesUnderLocks, MARK_PROCESSED, READ_NEW_ALERTS } from './sql/alerts';
 
 /**
  * Number of times a batch may be overtaken, by workers or by changes of its rules, before it is given up: the workers
@@ -111,7 +111,7 @@ export class AlertEvaluation {
     const observation = await this.look(work, snapshot);
     const announce = await this.evaluator
       .evaluateAtOnce(observation, ofRevision, async (sql) => {
-        const [isInserted] = await Promise.all([insert(sql), keepMatches(sql, matches, taken)]);
+        const [isInserted] = await Promise.all([insert(sql), keepMatchesUnderLocks(sql, matches, taken)]);
         if (!isInserted) throw new Overtaken('one of the alerts is there already');
       })
       .catch((error: unknown) => {

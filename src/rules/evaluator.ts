@@ -164,7 +164,8 @@ export class Evaluator {
    * Evaluates services in the transaction that inserts the alerts that concern them, where that waits for nobody: all of
    * them are free, and no nodes must be counted.
    *
-   * @param insert the caller's work in that transaction; what it throws undoes the transaction
+   * @param insert the caller's work in that transaction, sent along with the locks: it writes only under them (see
+   *   `UNDER_LOCKS`); what it throws undoes the transaction
    * @returns what is to be done after the commit; undefined where nothing is inserted
    */
   async evaluateAtOnce(
@@ -349,15 +350,17 @@ export class Evaluator {
     const { observations, places, alongside, ofRevision } = batch;
     const services = observations.map(({ snapshot }) => snapshot.compiled.service);
     return this.database.keyed.inSteps({
-      lock: (sql) =>
-        Promise.all([
-          this.ledger.lock(sql, services, ofRevision),
-          alongside === undefined ? this.look(sql, observations) : undefined,
-        ]),
+      lock: async (sql) => {
+        const locking = this.ledger.lock(sql, services, ofRevision);
+        if (alongside !== undefined && ofRevision === undefined) return [await locking, undefined] as const;
+        // What is written is seen by what looks after it.
+        const writing = alongside?.(sql);
+        const [locked, seen] = await Promise.all([locking, this.look(sql, observations), writing]);
+        return [locked, seen] as const;
+      },
       decide: async (sql, [locked, looked]) => {
         if (ofRevision !== undefined && locked.states.size < services.length) throw new NotFree();
         if (looked !== undefined) return this.decide(sql, batch, locked, looked);
-        // What it writes is seen by what looks after it.
         const [, seen] = await Promise.all([alongside!(sql), this.look(sql, observations)]);
         return this.decide(sql, batch, locked, seen);
       },

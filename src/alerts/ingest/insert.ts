@@ -2,6 +2,7 @@ import { Turns } from '../../common/turns';
 import { arrayOfColumn, booleans, COPIED_AT_ONCE, copyOf, type Column } from '../../database/binary-format';
 import type { Copying, Sql } from '../../database/sql-pool';
 import { Statement } from '../../database/statement';
+import { UNDER_LOCKS } from '../../database/under-locks';
 import type { AlertSource } from '../alert';
 import type { KeptAlert } from '../dedup';
 import { arraysOf, COLUMNS, namesOf, valuesOf } from './columns';
@@ -24,16 +25,23 @@ const NAMES = namesOf(COLUMNS);
 /**
  * Alerts that no rule asks for are inserted as processed, unless the rules have changed since they were read. The
  * revision is locked, so rules don't change meanwhile; a later change matches current alerts by itself.
+ *
+ * @param where condition under which anything is inserted
  */
-const INSERT = new Statement<InsertedRow>(
-  'intake_insert',
-  `WITH known AS (SELECT revision <> $3::bigint AS is_stale FROM definition_revision FOR SHARE)
+const insertWhere = (where: string): string =>
+  `WITH known AS (SELECT revision <> $3::bigint AS is_stale FROM definition_revision ${where} FOR SHARE)
    INSERT INTO alerts (source, format, ${NAMES}, processed)
    SELECT $1, $2, ${NAMES}, CASE WHEN is_current AND (is_asked OR known.is_stale) THEN 0 ELSE revision END
    FROM known, unnest($4::bool[], ${arraysOf(COLUMNS, 5)}) AS u (is_asked, ${NAMES})
    ON CONFLICT (source, dedup_key) WHERE is_current DO NOTHING
-   RETURNING id, processed < revision AS "isAsked", (SELECT is_stale FROM known) AS "isStale"`,
-  'either way',
+   RETURNING id, processed < revision AS "isAsked", (SELECT is_stale FROM known) AS "isStale"`;
+
+const INSERT = new Statement<InsertedRow>('intake_insert', insertWhere(''), 'either way');
+
+const INSERT_UNDER_LOCKS = new Statement<InsertedRow>(
+  'intake_insert_under_locks',
+  insertWhere(`WHERE ${UNDER_LOCKS}`),
+  'by keys',
 );
 
 const COPY = `COPY alerts (source, format, ${NAMES}, processed) FROM STDIN BINARY`;
@@ -49,19 +57,26 @@ export async function insertAlerts(
   alerts: readonly KeptAlert[],
   asked: Asked,
 ): Promise<InsertedRow[]> {
-  const insert = await insertionOf(source, alerts, asked);
-  return insert(sql);
+  return INSERT.rows(sql, await encoded(source, alerts, asked));
 }
 
-/** Encodes new alerts, so that inserting them sends its statement at once, before others of its transaction. */
-export async function insertionOf(
+/**
+ * Encodes new alerts, so that inserting them sends its statement at once, before others of its transaction. It goes along
+ * with the locks of that; without them nothing is inserted.
+ */
+export async function insertionUnderLocks(
   source: AlertSource,
   alerts: readonly KeptAlert[],
   asked: Asked,
 ): Promise<(sql: Sql) => Promise<InsertedRow[]>> {
+  const values = await encoded(source, alerts, asked);
+  return (sql) => INSERT_UNDER_LOCKS.rows(sql, values);
+}
+
+async function encoded(source: AlertSource, alerts: readonly KeptAlert[], asked: Asked): Promise<unknown[]> {
   const isAsked = booleans(alerts.map((alert) => asked.alerts.has(alert)));
   const arrays = await valuesOf(COLUMNS, alerts, arrayOfColumn);
-  return (sql) => INSERT.rows(sql, [source.name, source.format, asked.revision, isAsked, ...arrays]);
+  return [source.name, source.format, asked.revision, isAsked, ...arrays];
 }
 
 /**

@@ -5,7 +5,7 @@ import { despiteDeadlocks } from '../../database/deadlock';
 import { codeOf, DEADLOCK_DETECTED, UNIQUE_VIOLATION } from '../../database/sql-state';
 import type { AlertSource, IncomingAlert } from '../alert';
 import { mergeAlerts, type KeptAlert } from '../dedup';
-import { copyAlerts, insertAlerts, insertionOf, type Asked, type InsertedRow } from './insert';
+import { copyAlerts, insertAlerts, insertionUnderLocks, type Asked, type InsertedRow } from './insert';
 import type { Surroundings } from './surroundings';
 
 /** Result of inserting alerts of which none is kept yet. */
@@ -122,7 +122,7 @@ export class NewAlerts {
   ): Promise<boolean> {
     if (alerts.length >= COPY_FROM) return false;
     if (!this.dispatch.mayTake(asking.size)) return false;
-    const insertion = await insertionOf(source, alerts, { alerts: NONE_ASKED, revision });
+    const insertion = await insertionUnderLocks(source, alerts, { alerts: NONE_ASKED, revision });
     return this.dispatch.insertEvaluated(source, [...asking], revision, async (sql) => {
       const rows = await insertion(sql);
       return rows.length === alerts.length && rows.every(({ isAsked }) => !isAsked);

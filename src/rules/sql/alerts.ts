@@ -1,5 +1,6 @@
 import type { Sql } from '../../database/sql-pool';
-import { BatchStatement, float, integer, text, uuid } from '../../database/statement';
+import { BatchStatement, float, integer, text, uuid, type BatchText } from '../../database/statement';
+import { UNDER_LOCKS } from '../../database/under-locks';
 import { documentOf, foundAt } from '../../alerts/formats/kept-payload';
 import type { LivingAlert, MatchRow, NewAlert } from '../alert-matches';
 
@@ -35,42 +36,58 @@ interface KeptMatch extends MatchRow {
   found?: { number: number | null; problem: string | null };
 }
 
-/** Writes what alerts match. */
-const KEEP_MATCHES = new BatchStatement<KeptMatch>(
-  'alerts_matches',
-  {
-    alert_id: uuid(({ alert }) => alert),
-    service_id: uuid(({ service }) => service),
-    metric: text(({ metric }) => metric),
-    ttl_seconds: float(({ ttlSeconds }) => ttlSeconds ?? null),
-    value_path: text(({ valuePath }) => valuePath ?? null),
-    number: float(({ found }) => found?.number ?? null),
-    problem: text(({ found }) => found?.problem ?? null),
-  },
-  ({ names, items }) =>
+const MATCH_COLUMNS = {
+  alert_id: uuid(({ alert }: KeptMatch) => alert),
+  service_id: uuid(({ service }: KeptMatch) => service),
+  metric: text(({ metric }: KeptMatch) => metric),
+  ttl_seconds: float(({ ttlSeconds }: KeptMatch) => ttlSeconds ?? null),
+  value_path: text(({ valuePath }: KeptMatch) => valuePath ?? null),
+  number: float(({ found }: KeptMatch) => found?.number ?? null),
+  problem: text(({ found }: KeptMatch) => found?.problem ?? null),
+};
+
+/** Returns the statement that writes what alerts match. @param where condition under which it writes anything */
+const keepWhere =
+  (where: string) =>
+  ({ names, items }: BatchText): string =>
     `INSERT INTO alert_matches (${names})
-     SELECT DISTINCT ON (1, 2, 3) m.* FROM ${items} AS m (${names})
+     SELECT DISTINCT ON (1, 2, 3) m.* FROM ${items} AS m (${names}) ${where}
      ON CONFLICT (alert_id, service_id, metric)
        DO UPDATE SET ttl_seconds = excluded.ttl_seconds, value_path = excluded.value_path, number = excluded.number,
-         problem = excluded.problem`,
-  'either way',
+         problem = excluded.problem`;
+
+const KEEP_MATCHES = new BatchStatement('alerts_matches', MATCH_COLUMNS, keepWhere(''), 'either way');
+
+const KEEP_UNDER_LOCKS = new BatchStatement(
+  'alerts_matches_under_locks',
+  MATCH_COLUMNS,
+  keepWhere(`WHERE ${UNDER_LOCKS}`),
+  'by keys',
 );
 
 /** Writes what alerts match, with the number that a metric looks for in its alert. */
-export function keepMatches(
+export const keepMatches = (
   sql: Sql,
   matches: readonly MatchRow[],
   alerts: readonly LivingAlert[],
-): Promise<unknown> {
+): Promise<unknown> => KEEP_MATCHES.rows(sql, withNumbers(matches, alerts));
+
+/** Does the same along with the locks of its transaction; without them nothing is written. */
+export const keepMatchesUnderLocks = (
+  sql: Sql,
+  matches: readonly MatchRow[],
+  alerts: readonly LivingAlert[],
+): Promise<unknown> => KEEP_UNDER_LOCKS.rows(sql, withNumbers(matches, alerts));
+
+function withNumbers(matches: readonly MatchRow[], alerts: readonly LivingAlert[]): KeptMatch[] {
   const byId = new Map(alerts.map((alert) => [alert.id, alert]));
-  const kept = matches.map((match) => ({
+  return matches.map((match) => ({
     ...match,
     found:
       match.valuePath === undefined
         ? undefined
         : foundAt(match.valuePath, documentOf(byId.get(match.alert)!)),
   }));
-  return KEEP_MATCHES.rows(sql, kept);
 }
 
 /** Reads the newest current alerts. It has no name: a plan for any number of them would be another one. */

@@ -1,5 +1,6 @@
 import { BatchStatement, json, Statement, timestamp, uuid } from '../../database/statement';
 import type { State } from '../../engine/types';
+import { SAY_LOCKED } from '../../database/under-locks';
 import { SILENCE_REVISION } from '../../silences/silence-book';
 import type { LedgerEntry } from '../ledger-entry';
 
@@ -13,22 +14,24 @@ interface LockedService {
   silences: string;
 }
 
-const LOCKED = `SELECT id, version, (SELECT is_on FROM kill_switch) AS kill_switch, (SELECT restored_at FROM installation) AS restored_at, ${SILENCE_REVISION} AS silences FROM services WHERE id = ANY($1::uuid[])`;
+const lockedWith = (more: string): string =>
+  `SELECT id, version${more}, (SELECT is_on FROM kill_switch) AS kill_switch, (SELECT restored_at FROM installation) AS restored_at, ${SILENCE_REVISION} AS silences FROM services WHERE id = ANY($1::uuid[])`;
 
 /** Locks services in the order of ids, so that two batches that share services never deadlock. */
 export const LOCK_SERVICES = new Statement<LockedService>(
   'ledger_services',
-  `${LOCKED} ORDER BY id FOR NO KEY UPDATE`,
+  `${lockedWith('')} ORDER BY id FOR NO KEY UPDATE`,
   'by keys',
 );
 
 /**
  * Locks those of some services that nobody else has locked, and the definitions first; none where the definitions are of
  * another revision. Whoever changes a definition locks their revision first too, so neither waits for the other in turn.
+ * What is sent along with it writes only if it ran; see `UNDER_LOCKS`.
  */
 export const LOCK_FREE_SERVICES = new Statement<LockedService>(
   'ledger_free_services',
-  `${LOCKED} AND (SELECT revision FROM definition_revision FOR SHARE) = $2::bigint ORDER BY id FOR NO KEY UPDATE SKIP LOCKED`,
+  `${lockedWith(`, ${SAY_LOCKED}`)} AND (SELECT revision FROM definition_revision FOR SHARE) = $2::bigint ORDER BY id FOR NO KEY UPDATE SKIP LOCKED`,
   'by keys',
 );
 
