@@ -114,6 +114,19 @@ describe('roll-ups', () => {
     expect([await rolledUp(), await rolledUp('samples_1h')]).toEqual([fine, coarse]);
   });
 
+  test('what is closed before the first sample came is not searched later', async () => {
+    const installed = START + 5 * HOUR_MS;
+    await rollUpAt(installed);
+    expect(await doneUntil()).toEqual(
+      [10 * MINUTE_MS, HOUR_MS].map((ms) => new Date(installed - ms).toISOString()),
+    );
+    await record(installed, installed + 20 * MINUTE_MS, 20_000);
+    await rollUpAt(installed + 30 * MINUTE_MS);
+    const [first] = await rolledUp();
+    expect(first!.at).toEqual(new Date(installed));
+    expect(await rolledUp()).toHaveLength(4);
+  });
+
   test('four schedulers at once do it once', async () => {
     await record(START, START + DAY_MS, 10 * MINUTE_MS);
     await Promise.all([1, 2, 3, 4].map(() => rollUpAt(START + 2 * DAY_MS)));

@@ -128,13 +128,17 @@ export class RollUps extends Recurring {
   private async advance(making: Making): Promise<Left> {
     const { made, of, spanMs } = making;
     const oldest = await partitionsOf(this.database, of).oldest();
-    if (oldest === undefined) return 'nothing';
     return this.database.transaction(async (sql) => {
-      const progress = await progressOf(sql, made, oldest);
+      const progress = await progressOf(sql, made, oldest ?? LONG_AGO);
       if (progress === undefined) return 'others';
       const { done, begun, afterGroup } = progress;
       const stepMs = made.stepSeconds * 1000;
       const closed = Math.floor((await this.closedUntil(sql, of)) / stepMs) * stepMs;
+      if (oldest === undefined) {
+        // What is closed gets no rows any more: a new installation does not search the hours before it for each group.
+        if (closed > done) await keepProgress(sql, made, { done: closed });
+        return 'nothing';
+      }
       this.lagMs = Math.max(0, closed - done);
       telemetry.rollUpLag.set({ step: String(made.stepSeconds) }, this.lagMs / 1000);
       const to = begun ?? Math.min(closed, Math.floor(done / spanMs) * spanMs + spanMs);
@@ -188,6 +192,8 @@ async function progressOf(sql: Sql, { stepSeconds }: RollUp, oldest: Date): Prom
 }
 
 const BEFORE_ALL = -1;
+/** Moment before which there are no samples. */
+const LONG_AGO = new Date(0);
 
 async function keepProgress(
   sql: Sql,
