@@ -44,13 +44,15 @@ test('a range in parts is the same range, whoever counts', () => {
   const range = { fromSlot: 100, toSlot: 1_737 };
   for (const services of [0, 250, 1_000, 10_000, 1_000_000])
     expect(slotsOf(parts(range, services))).toEqual(slotsOf([range]));
-  expect(parts(range, 990)).toEqual(parts(range, 1_000));
+  expect(parts(range, 1_010)).toEqual(parts(range, 1_000));
 });
 
 test.each([
   [0, 1],
-  [250, 1],
+  [499, 1],
+  [500, 2],
   [1_000, 4],
+  [1_999, 4],
   [4_000, 16],
   [4_100, 16],
   [16_000, 16],

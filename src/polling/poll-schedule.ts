@@ -43,7 +43,7 @@ export function nextDue(slot: number, intervalSeconds: number, nowSeconds: numbe
   return begun > nowSeconds ? begun : begun + intervalSeconds;
 }
 
-/** Number of services of a part, as long as there are few parts; of very many services, most of them. */
+/** Number of services of a part, as long as there are few parts: at least; and of very many services: at most. */
 const PART = { few: 250, many: 1_000 };
 /** Number of parts from which they grow rather than become more: enough for the workers to share. */
 const PARTS = 16;
@@ -55,7 +55,7 @@ const PARTS = 16;
  */
 export function parts({ fromSlot, toSlot }: SlotRange, services: number): SlotRange[] {
   const width = toSlot - fromSlot + 1;
-  const wanted = powerAbove(services / PART.few);
+  const wanted = powerBelow(services / PART.few);
   const count = Math.min(width, wanted <= PARTS ? wanted : Math.max(PARTS, powerAbove(services / PART.many)));
   return Array.from({ length: count }, (_, index) => ({
     fromSlot: fromSlot + Math.floor((index * width) / count),
@@ -65,3 +65,6 @@ export function parts({ fromSlot, toSlot }: SlotRange, services: number): SlotRa
 
 /** Returns the lowest power of two that is no lower, and at least 1. */
 const powerAbove = (number: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, number)));
+
+/** Returns the highest power of two that is no higher, and at least 1. */
+const powerBelow = (number: number): number => 2 ** Math.floor(Math.log2(Math.max(1, number)));
