@@ -258,7 +258,7 @@ const CASES: readonly Case[] = [
       for (let round = 0; round < SWEEPS; round++) {
         await executions.overdue(clock.now(), 2_000);
         await executions.lost(2_000);
-        await executions.oldestDueSeconds(clock.now());
+        await executions.look(clock.now(), clock.now());
       }
     },
     isFlat: true,

@@ -36,20 +36,38 @@ export class ExecutionSweep extends Recurring {
 
   override async round(): Promise<void> {
     const now = this.clock.now();
-    await this.executions.expireApprovals(now);
-    await this.tests.endLost();
-    telemetry.oldestDue.set(await this.executions.oldestDueSeconds(now));
-    telemetry.held.set(await this.executions.held());
-    const near = await this.executions.near(now, new Date(now.getTime() + NEAR_MS), AT_ONCE);
-    await this.queues.addExecutions(near, now);
-    const overdue = await this.executions.overdue(new Date(now.getTime() - LATE_MS), AT_ONCE);
+    const until = new Date(now.getTime() + NEAR_MS);
+    const late = new Date(now.getTime() - LATE_MS);
+    // Mostly there is nothing to do, which one statement tells.
+    const look = await this.executions.look(now, until);
+    telemetry.oldestDue.set(look.oldestDueSeconds);
+    telemetry.held.set(look.held);
+    if (look.expired) await this.executions.expireApprovals(now);
+    if (look.tests) await this.tests.endLost();
+    if (look.near) await this.queueDue(now, until, late);
+    if (look.waiting) await this.askAgain(now, late);
+    if (look.running) await this.takeOver();
+  }
+
+  /** Queues those that are near their moment, and again those whose jobs are lost. */
+  private async queueDue(now: Date, until: Date, late: Date): Promise<void> {
+    await this.queues.addExecutions(await this.executions.near(now, until, AT_ONCE), now);
+    const overdue = await this.executions.overdue(late, AT_ONCE);
     // While as many wait on the queue as are late, workers are behind and nothing is lost.
     const isLost = overdue.length > 0 && (await this.queues.waitingExecutions()) < overdue.length;
     if (isLost && (await this.queues.addExecutions(overdue, now)))
       telemetry.swept.inc({ what: 'executions' }, overdue.length);
-    const waiting = await this.waiting.overdue(new Date(now.getTime() - LATE_MS), AT_ONCE);
+  }
+
+  /** Queues those again whose targets should have been asked. */
+  private async askAgain(now: Date, late: Date): Promise<void> {
+    const waiting = await this.waiting.overdue(late, AT_ONCE);
     if (waiting.length > 0 && (await this.queues.addWaiting(waiting, now)))
       telemetry.swept.inc({ what: 'waiting_executions' }, waiting.length);
+  }
+
+  /** Queues those whose worker is gone. */
+  private async takeOver(): Promise<void> {
     const lost = await this.executions.lost(AT_ONCE);
     if (lost.length > 0 && (await this.queues.addLostExecutions(lost)))
       telemetry.swept.inc({ what: 'lost_executions' }, lost.length);

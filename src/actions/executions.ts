@@ -52,17 +52,33 @@ const INTEND = new Statement<{ id: string }>(
    WHERE id = $1 AND status = 'running' AND lease_owner = $2 AND claim_number = $3 AND lease_until > ${NOW} RETURNING id`,
 );
 
-/** Reads for how long the longest-due execution has waited. */
-const OLDEST_DUE = new Statement<{ seconds: number | null }>(
-  'executions_oldest_due',
-  `SELECT extract(epoch FROM $1::timestamptz - min(next_attempt_at))::float8 AS seconds
-   FROM executions WHERE status = 'queued'`,
-);
+/** What there is to do for executions, and how far behind their workers are. */
+export interface Look {
+  /** Time for which the longest-due execution has waited, seconds; 0 when none is due. */
+  oldestDueSeconds: number;
+  /** Number of executions that wait because a limit is reached. */
+  held: number;
+  /** Whether an approval has expired, and whether the process of a test may be gone. */
+  expired: boolean;
+  tests: boolean;
+  /** Whether some become due until a moment, or are. */
+  near: boolean;
+  /** Whether some run, and whether some wait for their target. */
+  running: boolean;
+  waiting: boolean;
+}
 
-/** Counts the executions that a limit holds. */
-const COUNT_HELD = new Statement<{ count: number }>(
-  'executions_held',
-  `SELECT count(*)::int AS count FROM executions WHERE status = 'queued' AND held IS NOT NULL`,
+/** Looks at what there is to do at a moment, up to another. */
+const LOOK = new Statement<Look>(
+  'executions_look',
+  `SELECT greatest(0, coalesce(extract(epoch FROM $1::timestamptz - q.first), 0))::float8 AS "oldestDueSeconds",
+     q.first IS NOT NULL AND q.first < $2 AS near,
+     (SELECT count(*)::int FROM executions WHERE status = 'queued' AND held IS NOT NULL) AS held,
+     EXISTS (SELECT FROM executions WHERE status = 'awaiting_approval' AND expires_at <= $1) AS expired,
+     EXISTS (SELECT FROM executions WHERE status = 'running') AS running,
+     EXISTS (SELECT FROM executions WHERE kind = 'test' AND status = 'running' AND expires_at < ${NOW}) AS tests,
+     EXISTS (SELECT FROM executions WHERE status = 'waiting' AND next_attempt_at < $1) AS waiting
+   FROM (SELECT min(next_attempt_at) AS first FROM executions WHERE status = 'queued') q`,
 );
 
 /** Finds queued executions that are overdue, longest first. */
@@ -182,16 +198,10 @@ export class Executions {
     return row?.isLost === true;
   }
 
-  /** Returns how long the longest-due execution has waited, seconds; 0 when none is due. */
-  async oldestDueSeconds(now: Date): Promise<number> {
-    const [row] = await OLDEST_DUE.rows(this.database, [now]);
-    return Math.max(0, row?.seconds ?? 0);
-  }
-
-  /** Returns how many executions wait because a limit is reached. */
-  async held(): Promise<number> {
-    const [row] = await COUNT_HELD.rows(this.database);
-    return row!.count;
+  /** Looks, in one statement, at what a sweep has to do at a moment, or of what becomes due until another. */
+  async look(now: Date, until: Date): Promise<Look> {
+    const [row] = await LOOK.rows(this.database, [now, until]);
+    return row!;
   }
 
   /**
