@@ -15,6 +15,10 @@ import { dueSlots, parts, type SlotRange } from './poll-schedule';
 const MAX_WAITING_JOBS = 10_000;
 /** Time without a tick after which a scheduler is not ready, milliseconds. */
 const LATE_MS = 10_000;
+/** Longest pause between two looks at a queue on which nothing is put and nothing waited, milliseconds. */
+const LOOK_EVERY_MS = 5_000;
+/** Time after which the tick is kept although nothing was due, seconds: each time is a commit. */
+const KEPT_EVERY_SECONDS = 5;
 /** Longest time by which the clocks of two schedulers may differ, seconds. */
 const AHEAD_AT_MOST_SECONDS = AHEAD_AT_MOST_MS / 1_000;
 
@@ -35,10 +39,17 @@ const TICK = new Statement(
   'UPDATE poll_clock SET ticked_until = to_timestamp($1) WHERE ticked_until < to_timestamp($1)',
 );
 
-/** Reads the tick. */
-const TICKED_UNTIL = new Statement<{ after: number | null }>(
+/** Reads the tick, and the intervals in use, at one step in the index for each. */
+const TICKED = new Statement<{ after: number | null; intervals: number[] }>(
   'tick_after',
-  `SELECT CASE WHEN isfinite(ticked_until) THEN extract(epoch FROM ticked_until)::float8 END AS after FROM poll_clock`,
+  `WITH RECURSIVE used AS (
+     (SELECT interval_seconds AS interval FROM services WHERE enabled AND polled ORDER BY 1 LIMIT 1)
+     UNION ALL
+     SELECT (SELECT interval_seconds FROM services WHERE enabled AND polled AND interval_seconds > used.interval ORDER BY 1 LIMIT 1)
+     FROM used WHERE used.interval IS NOT NULL)
+   SELECT CASE WHEN isfinite(ticked_until) THEN extract(epoch FROM ticked_until)::float8 END AS after,
+     ARRAY(SELECT interval FROM used WHERE interval IS NOT NULL) AS intervals
+   FROM poll_clock`,
 );
 
 /** Counts the services in ranges of slots that are due. */
@@ -48,17 +59,6 @@ const DUE = new Statement<Due>(
    FROM unnest($1::int[], $2::int[], $3::int[]) AS r (interval, first, last)
      JOIN services s ON s.interval_seconds = r.interval AND s.slot BETWEEN r.first AND r.last AND s.enabled AND s.polled
    GROUP BY 1, 2, 3`,
-);
-
-/** Reads the intervals in use, at one step in the index for each. */
-const INTERVALS = new Statement<{ interval: number }>(
-  'tick_intervals',
-  `WITH RECURSIVE used AS (
-     (SELECT interval_seconds AS interval FROM services WHERE enabled AND polled ORDER BY 1 LIMIT 1)
-     UNION ALL
-     SELECT (SELECT interval_seconds FROM services WHERE enabled AND polled AND interval_seconds > used.interval ORDER BY 1 LIMIT 1)
-     FROM used WHERE used.interval IS NOT NULL)
-   SELECT interval FROM used WHERE interval IS NOT NULL`,
 );
 
 /**
@@ -75,8 +75,9 @@ export class PollScheduler extends Recurring {
   private putAt?: number;
   /** Reason why it does not stand there now. */
   private whyNot?: NotPut;
-  /** Number of jobs that waited at the last look. */
+  /** Number of jobs that waited at the last look, and the moment of that, by the monotonic clock. */
   private waitingJobs = 0;
+  private lookedAt = -Infinity;
 
   constructor(
     private readonly database: Database,
@@ -92,10 +93,10 @@ export class PollScheduler extends Recurring {
    */
   override async round(): Promise<void> {
     const upTo = Math.floor(this.clock.now().getTime() / 1_000);
-    const after = await this.tickedUntil(upTo);
+    const { after, intervals } = await this.tickedUntil(upTo);
     // Another scheduler has put them there.
     if (upTo <= after) return this.ticked(upTo);
-    const due = await this.due(after, upTo);
+    const due = await this.due(intervals, after, upTo);
     const jobs = due.flatMap(({ intervalSeconds, services, ...range }) =>
       parts(range, services).map((part): PollJob => ({
         intervalSeconds,
@@ -107,9 +108,11 @@ export class PollScheduler extends Recurring {
     telemetry.pollsDue.inc(total);
     this.whyNot = await this.put(jobs);
     if (this.whyNot !== undefined) telemetry.pollsDropped.inc({ reason: this.whyNot }, total);
-    await TICK.rows(this.database, [upTo]);
+    // Of seconds in which nothing was due, a few may be looked at again.
+    if (total > 0 || upTo - after >= KEPT_EVERY_SECONDS) await TICK.rows(this.database, [upTo]);
     if (this.whyNot === undefined) this.ticked(upTo);
-    await this.lookAtQueue();
+    const isOld = performance.now() - this.lookedAt >= LOOK_EVERY_MS;
+    if (jobs.length > 0 || this.waitingJobs > 0 || isOld) await this.lookAtQueue();
   }
 
   /** Returns why no polls are put on the queue; undefined when they are. */
@@ -121,20 +124,21 @@ export class PollScheduler extends Recurring {
   }
 
   /**
-   * Returns the second until which any scheduler has put polls on the queue. A moment too far in the future is
-   * corrected.
+   * Returns the second until which any scheduler has put polls on the queue, and the intervals in use. A moment too far
+   * in the future is corrected.
    */
-  private async tickedUntil(upTo: number): Promise<number> {
-    const [clock] = await TICKED_UNTIL.rows(this.database);
+  private async tickedUntil(upTo: number): Promise<{ after: number; intervals: number[] }> {
+    const [clock] = await TICKED.rows(this.database);
+    const { intervals } = clock!;
     const after = clock!.after ?? upTo - 1;
-    if (after <= upTo + AHEAD_AT_MOST_SECONDS) return after;
+    if (after <= upTo + AHEAD_AT_MOST_SECONDS) return { after, intervals };
     const [set] = await this.database.rows(
       'UPDATE poll_clock SET ticked_until = to_timestamp($1) WHERE ticked_until > to_timestamp($2) RETURNING ticked_until',
       [upTo - 1, upTo + AHEAD_AT_MOST_SECONDS],
     );
     if (set !== undefined)
       tellAhead('tick', `polls were put on the queue up to ${Math.round(after - upTo)} s ahead of now`);
-    return upTo - 1;
+    return { after: upTo - 1, intervals };
   }
 
   /** Puts jobs on the queue, or returns why they could not be put there. */
@@ -146,6 +150,7 @@ export class PollScheduler extends Recurring {
   /** Measures the queue, after a tick, so that no tick waits for it. */
   private async lookAtQueue(): Promise<void> {
     // When Redis is away, it is the adding that says so; how long polls wait is not known then.
+    this.lookedAt = performance.now();
     const waiting = await this.queues.waitingPolls().catch(() => undefined);
     this.waitingJobs = waiting?.jobs ?? 0;
     if (waiting === undefined) return telemetry.oldestPoll.remove();
@@ -161,8 +166,7 @@ export class PollScheduler extends Recurring {
   }
 
   /** Returns ranges of slots that are due and hold services. Reads the index entries of what is due, nothing else. */
-  private async due(after: number, upTo: number): Promise<Due[]> {
-    const intervals = await this.intervals();
+  private async due(intervals: readonly number[], after: number, upTo: number): Promise<Due[]> {
     const ranges = intervals.flatMap((intervalSeconds) =>
       dueSlots(intervalSeconds, after, upTo).map((range) => ({ intervalSeconds, ...range })),
     );
@@ -172,12 +176,6 @@ export class PollScheduler extends Recurring {
       ranges.map(({ fromSlot }) => fromSlot),
       ranges.map(({ toSlot }) => toSlot),
     ]);
-  }
-
-  /** Returns the intervals in use, at one step in the index for each. */
-  private async intervals(): Promise<number[]> {
-    const rows = await INTERVALS.rows(this.database);
-    return rows.map(({ interval }) => interval);
   }
 }
 
