@@ -10,6 +10,24 @@ const EVERY_MS = 2_000;
 const LATE_MS = 3_000;
 const AT_ONCE = 5_000;
 
+/** Kinds of work of which there is some: moments of services, near or late, and late alerts and changed services. */
+interface Look {
+  moments: boolean;
+  alerts: boolean;
+  changes: boolean;
+}
+
+/**
+ * Looks whether anything is late at a moment, or whether a service has its next moment before another. By the first of
+ * them: the planner would rather read states until it meets one, which may be all of them.
+ */
+const LOOK = new Statement<Look>(
+  'alerts_look',
+  `SELECT coalesce((SELECT min(next_moment) FROM service_states) <= $2, false) AS moments,
+     EXISTS (SELECT FROM alerts WHERE processed < revision AND received_at < $1) AS alerts,
+     EXISTS (SELECT FROM changed_services WHERE changed_at < $1) AS changes`,
+);
+
 /** Finds alerts that have waited too long to be evaluated, longest first. */
 const LATE_ALERTS = new Statement<{ id: string }>(
   'alerts_late',
@@ -51,11 +69,15 @@ export class AlertSweep extends Recurring {
 
   override async round(): Promise<void> {
     const now = this.clock.now();
-    await this.queues.addServices(await this.near(now), now);
     const before = new Date(now.getTime() - LATE_MS);
-    const alerts = await this.late(LATE_ALERTS, before);
-    const services = await this.late(LATE_MOMENTS, before);
-    const changed = await this.late(LATE_CHANGES, before);
+    const until = new Date(now.getTime() + NEAR_MS);
+    // Mostly there is nothing, which one statement tells.
+    const [look] = await LOOK.rows(this.database, [before, until]);
+    const { moments: hasMoments, alerts: hasAlerts, changes: hasChanges } = look!;
+    if (hasMoments) await this.queues.addServices(await this.near(now, until), now);
+    const alerts = hasAlerts ? await this.late(LATE_ALERTS, before) : [];
+    const services = hasMoments ? await this.late(LATE_MOMENTS, before) : [];
+    const changed = hasChanges ? await this.late(LATE_CHANGES, before) : [];
     if (alerts.length + services.length + changed.length === 0) return;
     // While jobs wait, what is late is in one of them: workers are behind, nothing is lost.
     if ((await this.queues.waiting('alerts')) > 0) return;
@@ -67,8 +89,8 @@ export class AlertSweep extends Recurring {
   }
 
   /** Returns services whose next moment is near. The queue has the same moment once, however often it is added. */
-  private near(now: Date): Promise<{ id: string; at: Date }[]> {
-    return NEAR_MOMENTS.rows(this.database, [now, new Date(now.getTime() + NEAR_MS), AT_ONCE]);
+  private near(now: Date, until: Date): Promise<{ id: string; at: Date }[]> {
+    return NEAR_MOMENTS.rows(this.database, [now, until, AT_ONCE]);
   }
 
   private async late(statement: Statement<{ id: string }>, before: Date): Promise<string[]> {
