@@ -36,8 +36,10 @@ const insertWhere = (where: string): string =>
    ON CONFLICT (source, dedup_key) WHERE is_current DO NOTHING
    RETURNING id, processed < revision AS "isAsked", (SELECT is_stale FROM known) AS "isStale"`;
 
+/** Inserts new alerts; those whose key is taken are left out. */
 const INSERT = new Statement<InsertedRow>('intake_insert', insertWhere(''), 'either way');
 
+/** Inserts new alerts in the transaction that evaluates them, sent along with its locks. */
 const INSERT_UNDER_LOCKS = new Statement<InsertedRow>(
   'intake_insert_under_locks',
   insertWhere(`WHERE ${UNDER_LOCKS}`),

@@ -56,8 +56,10 @@ const keepWhere =
        DO UPDATE SET ttl_seconds = excluded.ttl_seconds, value_path = excluded.value_path, number = excluded.number,
          problem = excluded.problem`;
 
+/** Writes what alerts match. */
 const KEEP_MATCHES = new BatchStatement('alerts_matches', MATCH_COLUMNS, keepWhere(''), 'either way');
 
+/** Writes what alerts match in the transaction that inserts them, sent along with its locks. */
 const KEEP_UNDER_LOCKS = new BatchStatement(
   'alerts_matches_under_locks',
   MATCH_COLUMNS,
