@@ -25,7 +25,8 @@ describe('the first alert', () => {
     await messages?.stop();
   });
 
-  const isInserted = () => messages.asked.filter(({ statement }) => statement === 'intake_insert_under_locks');
+  const isInserted = () =>
+    messages.asked.filter(({ statement }) => statement === 'intake_insert_under_locks');
 
   /** Number of rows of each table, and the revision of the definitions. */
   async function kept(): Promise<object> {

@@ -1,11 +1,12 @@
 /**
- * Writes that are sent together with the BEGIN and the locks of their transaction. Should that BEGIN fail, as when it is
- * cancelled, each statement behind it would be a transaction of its own and commit by itself: so these write only where the
- * statement that takes the locks has said, for the rest of its transaction alone, that it ran.
+ * Writes that are sent together with the BEGIN and the locks of their transaction, before it is known whether these are
+ * had. They write only where the statement of the locks has said, for the rest of its transaction alone, that it has all
+ * of them. So nothing is written in vain while another has one; and should the BEGIN fail, as when it is cancelled, so that
+ * each statement behind it is a transaction of its own, none commits by itself.
  */
 
-/** SQL that a statement which takes locks selects along with its rows. */
-export const SAY_LOCKED = `set_config('monscale.locks', 'asked for', true)`;
+/** SQL that a statement which takes locks evaluates once it has them. */
+export const SAY_LOCKED = `set_config('monscale.locks', 'held', true)`;
 
-/** SQL condition of a write: locks were asked for in its transaction. */
-export const UNDER_LOCKS = `current_setting('monscale.locks', true) = 'asked for'`;
+/** SQL condition of a write: its transaction has the locks that it asked for. */
+export const UNDER_LOCKS = `current_setting('monscale.locks', true) = 'held'`;

@@ -6,6 +6,7 @@ import { until } from '../../test/program';
 import { telemetry } from '../common/telemetry';
 import { newId } from '../common/ids';
 import type { ServiceRow } from '../database/entities';
+import { UNDER_LOCKS } from '../database/under-locks';
 import type { Sql } from '../database/sql-pool';
 import type { ClaimedExecution } from '../queue/claimed-execution';
 import { SLOTS } from '../queue/local-dispatch';
@@ -360,6 +361,23 @@ describe('the evaluator', () => {
           : await evaluated();
         expect(result).toBeUndefined();
         await nothing();
+      });
+
+      test('what goes along with the locks knows whether all of them are had', async () => {
+        for (const name of ['a', 'b']) await line.service(name);
+        const told: boolean[] = [];
+        const tells = async (sql: Sql) => {
+          const [row] = await sql.rows<{ held: boolean | null }>(`SELECT ${UNDER_LOCKS} AS held`);
+          told.push(row!.held === true);
+        };
+        const seen = await one.see({ a: 2, b: 2 });
+        await line.database.transaction(async (sql) => {
+          await sql.rows(`SELECT FROM services WHERE name = 'b' FOR UPDATE`);
+          expect(await one.evaluator.evaluateAtOnce(seen, await revision(), tells)).toBeUndefined();
+        });
+        expect(await one.evaluator.evaluateAtOnce(seen, '0', tells)).toBeUndefined();
+        expect(await one.evaluator.evaluateAtOnce(seen, await revision(), tells)).toBeDefined();
+        expect(told).toEqual([false, false, true]);
       });
 
       test('nothing is done while nodes must be counted, nor for a rule that is another by now', async () => {

@@ -14,24 +14,25 @@ interface LockedService {
   silences: string;
 }
 
-const lockedWith = (more: string): string =>
-  `SELECT id, version${more}, (SELECT is_on FROM kill_switch) AS kill_switch, (SELECT restored_at FROM installation) AS restored_at, ${SILENCE_REVISION} AS silences FROM services WHERE id = ANY($1::uuid[])`;
+const LOCKED = `SELECT id, version, (SELECT is_on FROM kill_switch) AS kill_switch, (SELECT restored_at FROM installation) AS restored_at, ${SILENCE_REVISION} AS silences FROM services WHERE id = ANY($1::uuid[])`;
 
 /** Locks services in the order of ids, so that two batches that share services never deadlock. */
 export const LOCK_SERVICES = new Statement<LockedService>(
   'ledger_services',
-  `${lockedWith('')} ORDER BY id FOR NO KEY UPDATE`,
+  `${LOCKED} ORDER BY id FOR NO KEY UPDATE`,
   'by keys',
 );
 
 /**
  * Locks those of some services that nobody else has locked, and the definitions first; none where the definitions are of
  * another revision. Whoever changes a definition locks their revision first too, so neither waits for the other in turn.
- * What is sent along with it writes only if it ran; see `UNDER_LOCKS`.
+ * What is sent along with it writes only if all of them are locked; see `UNDER_LOCKS`.
  */
 export const LOCK_FREE_SERVICES = new Statement<LockedService>(
   'ledger_free_services',
-  `${lockedWith(`, ${SAY_LOCKED}`)} AND (SELECT revision FROM definition_revision FOR SHARE) = $2::bigint ORDER BY id FOR NO KEY UPDATE SKIP LOCKED`,
+  `WITH locked AS MATERIALIZED (
+     ${LOCKED} AND (SELECT revision FROM definition_revision FOR SHARE) = $2::bigint ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
+   SELECT *, CASE WHEN count(*) OVER () = cardinality($1::uuid[]) THEN ${SAY_LOCKED} END FROM locked`,
   'by keys',
 );
 
