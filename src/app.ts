@@ -8,7 +8,7 @@ import type { FastifyRequest } from 'fastify';
 import { messageOf } from './common/errors';
 import { heard } from './common/heard';
 import { watchEventLoop } from './common/event-loop';
-import { giveBackWhenQuiet } from './common/heap';
+import { giveBackWhenQuiet, keepCode } from './common/heap';
 import type { LineLogger } from './common/logger';
 import { stopThreads } from './common/thread-pool';
 import { startTracing, stopTracing } from './common/tracing';
@@ -151,6 +151,7 @@ export async function startApp(
     if (config.docs === 'token') closeDescription(fastify, app.get(Identities));
     describeApi(app);
   }
+  keepCode();
   const watches = [watchEventLoop(), giveBackWhenQuiet()];
   const stopWatching = () => watches.forEach((stop) => stop());
   try {

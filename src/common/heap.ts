@@ -11,6 +11,14 @@ export function keepHeapTight(): void {
   setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`);
 }
 
+/**
+ * Makes V8 keep the code that it has compiled. By itself it throws away what was not run between two collections, so that
+ * the first alert after a quiet time is compiled anew: 9 ms to its webhook instead of 6.
+ */
+export function keepCode(): void {
+  setFlagsFromString('--no-flush-bytecode');
+}
+
 /** Pause between two looks, milliseconds. */
 const LOOK_MS = 5_000;
 /** Processors that the process uses, below which it is quiet. */
