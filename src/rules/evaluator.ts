@@ -349,20 +349,19 @@ export class Evaluator {
   private commit(batch: Batch): Promise<Committed> {
     const { observations, places, alongside, ofRevision } = batch;
     const services = observations.map(({ snapshot }) => snapshot.compiled.service);
+    // What the caller writes is seen by what looks after it.
+    const writeAndLook = async (sql: Sql) => {
+      const [, seen] = await Promise.all([alongside?.(sql), this.look(sql, observations)]);
+      return seen;
+    };
+    // At once the caller writes only under the locks, and may go along with them; otherwise it comes after them.
+    const goesAlong = alongside === undefined || ofRevision !== undefined;
     return this.database.keyed.inSteps({
-      lock: async (sql) => {
-        const locking = this.ledger.lock(sql, services, ofRevision);
-        if (alongside !== undefined && ofRevision === undefined) return [await locking, undefined] as const;
-        // What is written is seen by what looks after it.
-        const writing = alongside?.(sql);
-        const [locked, seen] = await Promise.all([locking, this.look(sql, observations), writing]);
-        return [locked, seen] as const;
-      },
-      decide: async (sql, [locked, looked]) => {
+      lock: (sql) =>
+        Promise.all([this.ledger.lock(sql, services, ofRevision), goesAlong ? writeAndLook(sql) : undefined]),
+      decide: async (sql, [locked, seen]) => {
         if (ofRevision !== undefined && locked.states.size < services.length) throw new NotFree();
-        if (looked !== undefined) return this.decide(sql, batch, locked, looked);
-        const [, seen] = await Promise.all([alongside!(sql), this.look(sql, observations)]);
-        return this.decide(sql, batch, locked, seen);
+        return this.decide(sql, batch, locked, seen ?? (await writeAndLook(sql)));
       },
       write: async (sql, { entries, reasons, infrastructures, waiting, spans }) => {
         const begun = await this.ledger.write(sql, entries, infrastructures, places);

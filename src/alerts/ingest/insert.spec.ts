@@ -4,30 +4,13 @@ import { newId } from '../../common/ids';
 import type { Sql } from '../../database/sql-pool';
 import { SAY_LOCKED } from '../../database/under-locks';
 import { keepMatchesUnderLocks } from '../../rules/sql/alerts';
-import type { KeptAlert } from '../dedup';
+import { mergeAlerts, type KeptAlert } from '../dedup';
 import { insertionUnderLocks } from './insert';
 
 const NOW = new Date('2026-12-01T10:00:00Z');
 
-const alertOf = (dedupKey: string): KeptAlert => ({
-  id: newId(),
-  dedupKey,
-  status: 'firing',
-  value: null,
-  labels: {},
-  annotations: {},
-  serviceId: null,
-  metric: null,
-  at: NOW,
-  reportedAt: NOW,
-  endsAt: null,
-  lifeSeconds: null,
-  raw: null,
-  receivedAt: NOW,
-  lastSeenAt: NOW,
-  isCurrent: true,
-  revision: 1,
-});
+const alertOf = (dedupKey: string): KeptAlert =>
+  mergeAlerts([], [{ dedupKey, status: 'firing', labels: {}, annotations: {} }], NOW, newId).inserted[0]!;
 
 /** One connection, as on it settings might stay. */
 describe('what goes along with the locks of its transaction', () => {
