@@ -3,9 +3,12 @@ import { VERSION } from './version';
 
 /** Registry of what `GET /metrics` shows, one for the process. Names end in their unit. */
 export const registry = new Registry();
-/** Longer than any process lives, milliseconds: the event loop's delay is measured by `watchEventLoop`. */
-const NEVER_MS = 2 ** 40;
-collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: NEVER_MS });
+/**
+ * Longest pause that Node takes here, 25 days in milliseconds: the event loop's delay is measured by `watchEventLoop`
+ * instead.
+ */
+const HARDLY_EVER_MS = 2 ** 31 - 1;
+collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: HARDLY_EVER_MS });
 // Gauges that have names of counters.
 for (const what of ['handles', 'requests', 'resources'])
   registry.removeSingleMetric(`nodejs_active_${what}_total`);
