@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, get, type Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../test/program';
 import { Connections, connectionsFor } from './connections';
 import { softLimitIn } from './descriptors';
 
@@ -69,6 +70,8 @@ describe('connections', () => {
 
   it('where none is idle the new one is closed', async () => {
     for (let count = 0; count < 10; count++) await open('GET /held HTTP/1.1\r\nHost: a\r\n\r\n');
+    // One that has not been read yet would be idle.
+    await until(() => unanswered.length === 10, 5_000);
     await expect(health()).rejects.toThrow(/hang up|reset/i);
     expect(unanswered).toHaveLength(10);
   });
