@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
+import { programClock } from './common/clock';
 import { messageOf } from './common/errors';
 import { heard } from './common/heard';
 import { watchEventLoop } from './common/event-loop';
@@ -27,6 +28,7 @@ import { describeApi } from './api/openapi';
 import { declareTls, securityHeaders } from './api/security-headers';
 import { answerClosing, answerFaults, answerWrongUrl, lacksHost, refuse } from './api/server-problems';
 import { storableUrl } from './api/url-texts';
+import { WholeRequests } from './api/whole-requests';
 import { FastIngestRoute } from './alerts/fast-ingest-route';
 import { AppModule } from './app.module';
 import { noteRefusals } from './audit/refusals';
@@ -47,10 +49,12 @@ const REQUEST_TIMEOUT_MS = 30_000;
  * AWS's load balancers: 60 s), as a request on a connection that is just being closed is lost, and may not be repeated.
  */
 const KEEP_ALIVE_MS = 75_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+const TIMEOUTS = { firstMs: HEADERS_TIMEOUT_MS, keptMs: KEEP_ALIVE_MS };
 const SERVER_OPTIONS = {
   requestTimeout: REQUEST_TIMEOUT_MS,
   keepAliveTimeout: KEEP_ALIVE_MS,
-  headersTimeout: 10_000,
+  headersTimeout: HEADERS_TIMEOUT_MS,
   connectionsCheckingInterval: 2_000,
   // Looked for by us, so that its absence is answered in words.
   requireHostHeader: false,
@@ -116,6 +120,7 @@ export async function startApp(
         take(request, response);
       });
       connections.watch(server);
+      new WholeRequests(server, connections, TIMEOUTS, programClock, (head) => fastLane?.wholeRequests(head));
       // A connection that could not be taken, for want of file descriptors.
       server.on('error', (error) => server.listening && logger.warn(`HTTP: ${messageOf(error)}`, 'Program'));
       answerFaults(server);

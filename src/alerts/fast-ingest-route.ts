@@ -1,11 +1,12 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { hasPlainBody, readBody } from '../api/body';
+import { drain, hasPlainBody, readBody } from '../api/body';
 import { bodyBudget, type Lease } from '../api/body-budget';
 import { allow, bearerIn, senderAs } from '../auth/auth';
 import { clientAddress } from '../auth/client-address';
 import { Identities } from '../auth/identities';
-import { answerJson, refuse } from '../api/raw-answer';
+import { errorAnswer, jsonAnswer, write, type RawAnswer } from '../api/raw-answer';
+import type { Finder } from '../api/whole-requests';
 import { CLOCK, type Clock } from '../common/clock';
 import { begin } from '../common/event-loop';
 import { jsonInTurns } from '../common/json-text';
@@ -41,6 +42,13 @@ const FAST_ROUTES = new Map<string, FastRoute>([
 
 const BODY_BYTES_AT_MOST = 1 << 20;
 
+/** How a request is taken, by its head. */
+interface Way {
+  route: FastRoute;
+  token: string;
+  query: Record<string, string>;
+}
+
 /**
  * Takes alerts without the framework, which costs more than all other work for a small alert. Authentication, receiver
  * and answers are the same.
@@ -61,45 +69,67 @@ export class FastIngestRoute {
    * @returns false when the request is for the framework; nothing of it was touched then
    */
   takes(request: IncomingMessage, response: ServerResponse): boolean {
-    if (request.method !== 'POST') return false;
-    const { url = '', headers } = request;
-    const queryAt = url.indexOf('?');
-    const way = FAST_ROUTES.get(queryAt < 0 ? url : url.slice(0, queryAt));
-    if (way === undefined || !hasPlainBody(request)) return false;
+    const { method, url = '', headers } = request;
+    if (method !== 'POST' || !hasPlainBody(request)) return false;
     if (Number(headers['content-length']) > BODY_BYTES_AT_MOST) return false;
-    const query = queryAt < 0 ? {} : Object.fromEntries(new URLSearchParams(url.slice(queryAt)));
-    const token = bearerIn(headers) ?? (headers.authorization ? undefined : query.token);
-    if (token === undefined) return false;
-    void this.answer(way, token, query, request, response);
+    const way = wayOf(url, headers);
+    if (way === undefined) return false;
+    const read = (lease: Lease) => readBody(request, response, BODY_BYTES_AT_MOST, lease);
+    void this.answer(way, request, read).then((answer) => {
+      write(response, answer);
+      if (!request.complete) drain(request);
+    });
     return true;
   }
 
-  /** Takes and answers a request. Authenticates first: no part of the body is read for unknown senders. */
+  /** Finds who answers requests with a head, whose bodies have come along with it. */
+  readonly wholeRequests: Finder = ({ url, headers }) => {
+    const way = wayOf(url, headers);
+    if (way === undefined) return undefined;
+    return (body, socket) =>
+      this.answer(way, { headers, socket }, (lease) => {
+        lease.grow(body.length);
+        return body;
+      });
+  };
+
+  /**
+   * Takes a request, and never rejects. Authenticates first: no part of the body is read for unknown senders.
+   *
+   * @param read returns the body once its sender is known
+   */
   private async answer(
-    { format, work, answered }: FastRoute,
-    token: string,
-    query: Record<string, unknown>,
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): Promise<void> {
+    { route: { format, work, answered }, token, query }: Way,
+    from: Pick<IncomingMessage, 'socket' | 'headers'>,
+    read: (lease: Lease) => Promise<Buffer> | Buffer,
+  ): Promise<RawAnswer> {
     let lease: Lease | undefined;
     const end = begin(work);
     try {
-      const identified = await this.identities.of(token, clientAddress(request));
+      const identified = await this.identities.of(token, clientAddress(from));
       allow(identified, format);
       const sender = senderAs(identified);
       lease = bodyBudget.lease(sender.name);
-      const raw = await readBody(request, response, BODY_BYTES_AT_MOST, lease);
-      const facts = { raw, headers: request.headers, query, now: this.clock.now() };
+      const facts = { raw: await read(lease), headers: from.headers, query, now: this.clock.now() };
       const { status, body } = answered(await this.receiver.take(format, facts, sender));
-      answerJson(response, status, isLong(body) ? await jsonInTurns(body) : JSON.stringify(body));
+      return jsonAnswer(status, isLong(body) ? await jsonInTurns(body) : JSON.stringify(body));
     } catch (error) {
-      refuse(request, response, error, this.logger);
+      return errorAnswer(error, this.logger);
     } finally {
       lease?.end();
       end();
     }
   }
+}
+
+/** Returns how a request is taken; undefined where the framework has to. */
+function wayOf(url: string, headers: IncomingHttpHeaders): Way | undefined {
+  const queryAt = url.indexOf('?');
+  const route = FAST_ROUTES.get(queryAt < 0 ? url : url.slice(0, queryAt));
+  if (route === undefined) return undefined;
+  const query = queryAt < 0 ? {} : Object.fromEntries(new URLSearchParams(url.slice(queryAt)));
+  const token = bearerIn(headers) ?? (headers.authorization ? undefined : query.token);
+  return token === undefined ? undefined : { route, token, query };
 }
 
 /** Tells whether an answer is about thousands of alerts. */

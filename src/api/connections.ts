@@ -20,11 +20,16 @@ const ADDRESS = Symbol('address');
 const ANSWER = Symbol('answer');
 const COUNT_APART = Symbol('count apart');
 
+/** What is asked of the answer to the last request of a connection, and what it is told. */
+export type LastAnswer = Pick<
+  ServerResponse,
+  'writableFinished' | 'headersSent' | 'shouldKeepAlive' | 'destroyed'
+>;
+
 /** Socket with what is noted about it, looked up at every request. */
 interface Watched extends Socket {
   [ADDRESS]?: string;
-  /** Response to the last request. */
-  [ANSWER]?: ServerResponse;
+  [ANSWER]?: LastAnswer;
   [COUNT_APART]?: () => void;
 }
 
@@ -55,10 +60,10 @@ export class Connections {
   }
 
   /** Notes a request; called for each one. */
-  asked({ socket }: { socket: Watched }, response: ServerResponse): void {
+  asked({ socket }: { socket: Watched }, answer: LastAnswer): void {
     this.uses++;
-    socket[ANSWER] = response;
-    if (this.isEnding) response.shouldKeepAlive = false;
+    socket[ANSWER] = answer;
+    if (this.isEnding) answer.shouldKeepAlive = false;
     const own = this.byAddress.get(socket[ADDRESS] ?? '');
     if (own?.delete(socket)) own.add(socket);
   }

@@ -8,40 +8,62 @@ import { SECURITY_HEADER_LIST } from './security-headers';
 const JSON_TYPE = 'application/json; charset=utf-8';
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
-/** Writes an answer in JSON to a response that no framework holds. */
-export function answerJson(response: ServerResponse, status: number, text: string): void {
-  write(response, status, JSON_TYPE, text, []);
+/** Answer to a request that no framework holds. */
+export interface RawAnswer {
+  status: number;
+  /** Media type of the text. */
+  type: string;
+  text: string;
+  /** Further headers, as names and values in turn. */
+  more: readonly string[];
 }
 
-/** Writes the problem that an error is, and how to go on from it, to a response that no framework holds. */
-export function answerError(response: ServerResponse, error: unknown): Problem {
+const NO_MORE: readonly string[] = [];
+
+/** Returns an answer in JSON. */
+export const jsonAnswer = (status: number, text: string): RawAnswer => ({
+  status,
+  type: JSON_TYPE,
+  text,
+  more: NO_MORE,
+});
+
+/** Returns the problem that an error is, and how to go on from it. Logs what is a fault of ours. */
+export function errorAnswer(error: unknown, logger: Logger): RawAnswer {
   const problem = problemOf(error);
   const more: string[] = [];
   const retryAfter = retryAfterOf(error);
   if (retryAfter !== undefined) more.push('Retry-After', retryAfter);
   if (problem.status === 401) more.push('WWW-Authenticate', 'Bearer');
-  answerProblem(response, problem, more);
-  return problem;
+  if (problem.status === 500) logger.error(messageOf(error), (error as Error).stack);
+  return problemAnswer(problem, more);
 }
 
-/** Answers a request that failed, lets the rest of its body come to nothing, and logs what is a fault of ours. */
+/** Answers a request that failed, and lets the rest of its body come to nothing. */
 export function refuse(
   request: IncomingMessage,
   response: ServerResponse,
   error: unknown,
   logger: Logger,
 ): void {
-  const { status } = answerError(response, error);
-  if (status === 500) logger.error(messageOf(error), (error as Error).stack);
+  write(response, errorAnswer(error, logger));
   if (!request.complete) drain(request);
 }
 
 /** @param more further headers, as names and values in turn */
 export function answerProblem(response: ServerResponse, problem: Problem, more: string[]): void {
-  write(response, problem.status, PROBLEM_TYPE, JSON.stringify(problem), more);
+  write(response, problemAnswer(problem, more));
 }
 
-function write(response: ServerResponse, status: number, type: string, text: string, more: string[]): void {
+const problemAnswer = (problem: Problem, more: string[]): RawAnswer => ({
+  status: problem.status,
+  type: PROBLEM_TYPE,
+  text: JSON.stringify(problem),
+  more,
+});
+
+/** Writes an answer to a response. */
+export function write(response: ServerResponse, { status, type, text, more }: RawAnswer): void {
   const length = String(Buffer.byteLength(text));
   const headers = SECURITY_HEADER_LIST.concat('Content-Type', type, 'Content-Length', length, more);
   response.writeHead(status, headers);

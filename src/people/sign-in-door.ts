@@ -4,7 +4,7 @@ import { ANYBODY_BYTES_AT_MOST } from '../api/bodies';
 import { hasPlainBody, keepBody, readBody } from '../api/body';
 import { ANYBODY, bodyBudget, type Lease } from '../api/body-budget';
 import { textOf } from '../api/charset';
-import { answerError, refuse } from '../api/raw-answer';
+import { errorAnswer, refuse, write } from '../api/raw-answer';
 import { isJson } from '../api/raw-body';
 import { check } from '../common/check';
 import { exactJsonInTurns } from '../common/json';
@@ -65,7 +65,7 @@ export class SignInDoor {
       if (refusal === undefined) {
         keepBody(request, body);
         framework(request, response);
-      } else answerError(response, await refusal);
+      } else write(response, errorAnswer(await refusal, this.logger));
     } catch (error) {
       refuse(request, response, error, this.logger);
     }
