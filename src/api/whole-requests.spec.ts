@@ -37,6 +37,8 @@ interface Asked {
 class Answering {
   /** What was read on each connection, by the port of its client: requests, and what was none. */
   readonly seen = new Map<number, string[]>();
+  /** The same by connection: ports are used again. */
+  private readonly seenOn = new WeakMap<Socket, string[]>();
   readonly server: Server;
   readonly connections = new Connections(1_000);
   /** Requests that wait to be answered, where they do. */
@@ -64,6 +66,11 @@ class Answering {
       if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
       else socket.end(`HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n${error.code}`);
     });
+    this.server.on('connection', (socket: Socket) => {
+      const seen: string[] = [];
+      this.seenOn.set(socket, seen);
+      this.seen.set(socket.remotePort ?? 0, seen);
+    });
     this.connections.watch(this.server);
     if (!withReader) return;
     new WholeRequests(this.server, this.connections, TIMEOUTS, systemClock, ({ url, headers }) =>
@@ -88,10 +95,9 @@ class Answering {
     return (this.server.address() as AddressInfo).port;
   }
 
-  private note({ remotePort = 0 }: Socket, ...what: unknown[]): void {
-    const all = this.seen.get(remotePort) ?? [];
-    this.seen.set(remotePort, all);
-    all.push(JSON.stringify(what.map((one) => (Buffer.isBuffer(one) ? one.toString('latin1') : one))));
+  private note(socket: Socket, ...what: unknown[]): void {
+    const said = what.map((one) => (Buffer.isBuffer(one) ? one.toString('latin1') : one));
+    this.seenOn.get(socket)!.push(JSON.stringify(said));
   }
 
   private async turn(url: string): Promise<void> {
