@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import type { IncomingAlert } from './alert';
-import { mergeAlerts, textsOf, type KeptAlert } from './dedup';
+import { contentOf, mergeAlerts, textsOf, type KeptAlert } from './dedup';
 
 const at = (second: number) => new Date(second * 1000);
 let ids = 0;
@@ -161,4 +162,17 @@ test('an end that is told again does not end what began since', () => {
   expect(take([20, firing({ at: at(20) })], [30, end(10)], [40, end(35)])).toMatchObject([
     { status: 'resolved', endsAt: at(40), revision: 2 },
   ]);
+});
+
+test('the content that is compared is the one that is written, whatever an alert says', () => {
+  const texts = fc.dictionary(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }));
+  const some = <T>(value: fc.Arbitrary<T>) => fc.option(fc.option(value, { nil: null }), { nil: undefined });
+  const said = fc.record({
+    labels: texts,
+    annotations: texts,
+    value: some(fc.double()),
+    raw: some(fc.jsonValue()),
+    serviceId: some(fc.uuid()),
+  });
+  fc.assert(fc.property(said, (alert) => contentOf(alert) === textsOf(alert).content));
 });

@@ -142,15 +142,20 @@ export function textsOf({ value, labels, annotations, raw, serviceId }: Said) {
     labels: JSON.stringify(labels),
     annotations: JSON.stringify(annotations),
     raw: raw === undefined || raw === null ? null : JSON.stringify(raw),
-    content: '',
   };
   const to = serviceId === undefined || serviceId === null ? '' : `,${JSON.stringify(serviceId)}`;
-  const all = `[${JSON.stringify(value ?? null)},${texts.labels},${texts.annotations},${texts.raw}${to}]`;
-  texts.content = hash('md5', all, 'base64');
-  return texts;
+  const number = value === undefined || value === null ? 'null' : JSON.stringify(value);
+  const all = `[${number},${texts.labels},${texts.annotations},${texts.raw}${to}]`;
+  return { ...texts, content: digestOf(all) };
 }
 
-const contentOf = (alert: Said): string => textsOf(alert).content;
+/** Returns `content` of `textsOf` alone, in one piece: most alerts are compared, and not written. */
+export function contentOf({ value = null, labels, annotations, raw = null, serviceId }: Said): string {
+  const all = [value, labels, annotations, raw];
+  return digestOf(JSON.stringify(serviceId === undefined || serviceId === null ? all : [...all, serviceId]));
+}
+
+const digestOf = (text: string): string => hash('md5', text, 'base64');
 
 function isSame(kept: KeptAlert, alert: IncomingAlert, now: Date): boolean {
   if (alert.id !== undefined) return false;

@@ -437,7 +437,7 @@ describe('the shape of a head', () => {
     });
     const more = HEAD.replace(
       '\r\n\r\n',
-      '\r\nCONTENT-TYPE:application/json; charset=utf-8 \r\nX-Own: \ta b\r\n\r\n',
+      '\r\nCONTENT-TYPE:application/json; charset=utf-8 \r\nX-Own:   a b\r\n\r\n',
     );
     expect(requestHeadIn(more)?.headers).toMatchObject({
       'content-type': 'application/json; charset=utf-8',
@@ -462,6 +462,7 @@ describe('the shape of a head', () => {
     ['another charset', 'Host', 'Content-Type: text/plain; charset=latin1\r\nHost'],
     ['a folded header', 'Content-', ' Content-'],
     ['a blank before the colon', 'Host:', 'Host :'],
+    ['a tab', 'Length: 2', 'Length: 2\t'],
     ['a bare line feed', 'Host: a', 'Host: a\nX-B: c'],
     ['a bare carriage return', 'Host: a', 'Host: a\rX-B: c'],
     ['a byte that is no text', 'Host: a', 'Host: a\0'],

@@ -110,12 +110,25 @@ export function secondsIn(given: unknown, pointer: string, errors: FieldError[])
 /** Returns a text as a key, or its hash where it is too long. */
 export const keyOf = (text: string): string => (text.length <= MAX_KEY ? text : hashedKey(text));
 
+/** Texts that JSON writes as they are. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 /** Returns the key of alerts with these labels, in any order. */
 export function keyOfLabels(labels: Readonly<Record<string, string>>): string {
   const names = Object.keys(labels).sort();
+  let json = '';
+  let all = '';
+  for (const name of names) {
+    const label = labels[name]!;
+    json += `${json === '' ? '[' : ','}["${name}","${label}"]`;
+    all += name + label;
+  }
+  // Put together by hand, where that is the same: twice as fast as making a list for each.
+  if (json !== '' && PLAIN.test(all)) return keyOfJson(`${json}]`);
   return hashedKey(names.map((name) => [name, labels[name]]));
 }
 
 /** Returns a key made of what identifies an alert. */
-export const hashedKey = (identity: unknown): string =>
-  hash('sha256', JSON.stringify(identity), 'hex').slice(0, 32);
+export const hashedKey = (identity: unknown): string => keyOfJson(JSON.stringify(identity));
+
+const keyOfJson = (json: string): string => hash('sha256', json, 'hex').slice(0, 32);
