@@ -79,6 +79,7 @@ const LOOK = new Statement<Look>(
      EXISTS (SELECT FROM executions WHERE kind = 'test' AND status = 'running' AND expires_at < ${NOW}) AS tests,
      EXISTS (SELECT FROM executions WHERE status = 'waiting' AND next_attempt_at < $1) AS waiting
    FROM (SELECT min(next_attempt_at) AS first FROM executions WHERE status = 'queued') q`,
+  'by keys',
 );
 
 /** Finds queued executions that are overdue, longest first. */
@@ -200,7 +201,7 @@ export class Executions {
 
   /** Looks, in one statement, at what a sweep has to do at a moment, or of what becomes due until another. */
   async look(now: Date, until: Date): Promise<Look> {
-    const [row] = await LOOK.rows(this.database, [now, until]);
+    const [row] = await LOOK.rows(this.database.keyed, [now, until]);
     return row!;
   }
 

@@ -37,6 +37,7 @@ const SERVICES_FED = new Statement<{ id: string; at: Date }>(
   'intake_sooner',
   `SELECT m.service_id AS id, u.at FROM unnest($1::uuid[], $2::timestamptz[]) AS u (alert_id, at)
    JOIN alert_matches m ON m.alert_id = u.alert_id`,
+  'by keys',
 );
 
 /**
@@ -171,7 +172,7 @@ export class AlertIngest {
   private async lookSooner(alerts: readonly KeptAlert[]): Promise<void> {
     if (alerts.length === 0) return;
     try {
-      const services = await SERVICES_FED.rows(this.database, [
+      const services = await SERVICES_FED.rows(this.database.keyed, [
         alerts.map(({ id }) => id),
         alerts.map(({ endsAt }) => endsAt),
       ]);

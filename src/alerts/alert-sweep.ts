@@ -19,13 +19,13 @@ interface Look {
 
 /**
  * Looks whether anything is late at a moment, or whether a service has its next moment before another. By the first of
- * them: the planner would rather read states until it meets one, which may be all of them.
+ * each: asked whether there is one at all, the planner may read rows until it meets one, which may be all of them.
  */
 const LOOK = new Statement<Look>(
   'alerts_look',
   `SELECT coalesce((SELECT min(next_moment) FROM service_states) <= $2, false) AS moments,
-     EXISTS (SELECT FROM alerts WHERE processed < revision AND received_at < $1) AS alerts,
-     EXISTS (SELECT FROM changed_services WHERE changed_at < $1) AS changes`,
+     coalesce((SELECT min(received_at) FROM alerts WHERE processed < revision) < $1, false) AS alerts,
+     coalesce((SELECT min(changed_at) FROM changed_services) < $1, false) AS changes`,
 );
 
 /** Finds alerts that have waited too long to be evaluated, longest first. */

@@ -16,6 +16,8 @@ const INDEX = 'README.md';
 /** A statement with all that its page tells of it. */
 export interface Shown extends Declaration, Pick<Statement<QueryResultRow>, 'text'> {
   plans: readonly Planned[];
+  /** Plans before PostgreSQL has read its tables, as they are in a burst on a new database. */
+  early: readonly Planned[];
 }
 
 /** Returns the pages, by file in the folder. */

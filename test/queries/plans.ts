@@ -29,6 +29,12 @@ export const WANTED: Readonly<Record<string, Readonly<Record<string, string>>>> 
   auth_tokens: { api_tokens: 'all hashes are compared, four times a second at most while somebody guesses' },
 };
 
+/** Tables that may be read whole before PostgreSQL has read them for its statistics, and why. */
+export const BOUNDED: Readonly<Record<string, string>> = {
+  snmp_engines: 'engines that listeners have learnt of, a bounded number',
+  trap_refusals: 'the latest refused senders, a bounded number',
+};
+
 /** A way to plan a statement, with its plan. */
 export interface Planned {
   way: Exclude<Planning, 'either way'>;

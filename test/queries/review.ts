@@ -2,7 +2,7 @@
 import { Client } from 'pg';
 import { allStatements } from '../../src/database/statement';
 import { declarationsIn, declaringFiles, load } from './declarations';
-import { fillTables } from './full-tables';
+import { fillTables, readTables } from './full-tables';
 import type { Shown } from './pages';
 import { plansOf } from './plans';
 
@@ -24,11 +24,13 @@ export async function reviewed(databaseUrl: string, services?: number): Promise<
   await client.connect();
   try {
     await fillTables(client, services);
+    const early = await plansOf(client, statements);
+    await readTables(client);
     const plans = await plansOf(client, statements);
     return statements.map(({ name, text }) => {
       const declaration = declarations.get(name);
       if (declaration === undefined) throw new Error(`${name} is known, and no file of src declares it`);
-      return { ...declaration, text, plans: plans.get(name)! };
+      return { ...declaration, text, plans: plans.get(name)!, early: early.get(name)! };
     });
   } finally {
     await client.end();
