@@ -272,18 +272,22 @@ interface Story {
 
 /**
  * What the rule must have made of the readings there were. A reading is written and evaluated side by side: the last
- * ones before the kill may be written and not evaluated, or evaluated and not written.
+ * ones before the kill may be written and not evaluated, or evaluated and not written; so may the very last one, as the
+ * service is disabled then.
  */
 function polledViolations(sightings: number[], triggers: number[], story: Story): string[] {
   const last = sightings.filter((at) => at <= story.killedAt).at(-1);
-  const written = [undefined, last].map((unevaluated) => replay(sightings, triggers, unevaluated));
+  const final = sightings.at(-1);
+  const written = [[], [last], [final], [last, final]].map((unevaluated) =>
+    replay(sightings, triggers, unevaluated),
+  );
   const unwritten = last === undefined ? [] : ticksAfter(last, story.killedAt);
   // Those that were evaluated and not written: the first, the first two, and so on.
   const read = unwritten.map((_, index) =>
     replay(
       [...sightings, ...unwritten.slice(0, index + 1)].sort((x, y) => x - y),
       triggers,
-      undefined,
+      [],
     ),
   );
   const variants = [...written, ...read];
@@ -304,7 +308,11 @@ function ticksAfter(last: number, killedAt: number): number[] {
   return Array.from({ length: count }, (_, index) => last + (index + 1) * INTERVAL_MS);
 }
 
-function replay(sightings: number[], triggers: number[], unevaluated: number | undefined): string[] {
+function replay(
+  sightings: number[],
+  triggers: number[],
+  unevaluated: readonly (number | undefined)[],
+): string[] {
   const violations = triggers
     .filter((at) => !sightings.includes(at))
     .map((at) => `triggered at ${clock(at)} without a reading`);
@@ -313,7 +321,7 @@ function replay(sightings: number[], triggers: number[], unevaluated: number | u
   let previous: number | undefined;
   for (const now of sightings) {
     // What was kept and not evaluated, the rule has not seen.
-    if (now === unevaluated) continue;
+    if (unevaluated.includes(now)) continue;
     const unseenMs = now - (previous ?? now);
     previous = now;
     if (pendingSince !== undefined && unseenMs > 3 * INTERVAL_MS) pendingSince += unseenMs;
