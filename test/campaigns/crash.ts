@@ -277,7 +277,7 @@ interface Story {
  */
 function polledViolations(sightings: number[], triggers: number[], story: Story): string[] {
   const last = sightings.filter((at) => at <= story.killedAt).at(-1);
-  const final = sightings.at(-1);
+  const final = sightings.filter((at) => at > story.endedAt - INTERVAL_MS - SLACK_MS).at(-1);
   const written = [[], [last], [final], [last, final]].map((unevaluated) =>
     replay(sightings, triggers, unevaluated),
   );
