@@ -144,8 +144,7 @@ export function textsOf({ value, labels, annotations, raw, serviceId }: Said) {
     raw: raw === undefined || raw === null ? null : JSON.stringify(raw),
   };
   const to = serviceId === undefined || serviceId === null ? '' : `,${JSON.stringify(serviceId)}`;
-  const number = value === undefined || value === null ? 'null' : JSON.stringify(value);
-  const all = `[${number},${texts.labels},${texts.annotations},${texts.raw}${to}]`;
+  const all = `[${JSON.stringify(value ?? null)},${texts.labels},${texts.annotations},${texts.raw}${to}]`;
   return { ...texts, content: digestOf(all) };
 }
 

@@ -77,7 +77,7 @@ export class FastIngestRoute {
     const read = (lease: Lease) => readBody(request, response, BODY_BYTES_AT_MOST, lease);
     void this.answer(way, request, read).then((answer) => {
       write(response, answer);
-      if (!request.complete) drain(request);
+      drain(request);
     });
     return true;
   }

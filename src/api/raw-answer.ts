@@ -47,7 +47,7 @@ export function refuse(
   logger: Logger,
 ): void {
   write(response, errorAnswer(error, logger));
-  if (!request.complete) drain(request);
+  drain(request);
 }
 
 /** @param more further headers, as names and values in turn */
@@ -61,6 +61,17 @@ const problemAnswer = (problem: Problem, more: string[]): RawAnswer => ({
   text: JSON.stringify(problem),
   more,
 });
+
+/**
+ * Returns headers as they are sent.
+ *
+ * @param list names and values in turn
+ */
+export function headerText(list: readonly string[]): string {
+  let text = '';
+  for (let at = 0; at < list.length; at += 2) text += `${list[at]}: ${list[at + 1]}\r\n`;
+  return text;
+}
 
 /** Writes an answer to a response. */
 export function write(response: ServerResponse, { status, type, text, more }: RawAnswer): void {

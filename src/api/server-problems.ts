@@ -7,8 +7,8 @@ import type { Duplex } from 'node:stream';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { heard } from '../common/heard';
 import { problem, problemOf } from '../common/problem.filter';
-import { answerProblem } from './raw-answer';
-import { SECURITY_HEADERS } from './security-headers';
+import { answerProblem, headerText } from './raw-answer';
+import { SECURITY_HEADER_LIST, SECURITY_HEADERS } from './security-headers';
 
 /** Methods that some routes take. */
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
@@ -114,10 +114,9 @@ function answer(response: ServerResponse, status: number, detail: string): void 
 /** Answers on a bare socket, where there is no response to write to. */
 function end(socket: Duplex, status: number, detail: string, more = ''): void {
   const text = JSON.stringify(problem(status, detail));
-  const headers = Object.entries(SECURITY_HEADERS).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n${more}${headers.join('')}\r\n${text}`,
+      `Content-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n${more}${headerText(SECURITY_HEADER_LIST)}\r\n${text}`,
   );
   setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }

@@ -2,7 +2,7 @@ import { STATUS_CODES, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '../common/clock';
 import type { Connections, LastAnswer } from './connections';
-import type { RawAnswer } from './raw-answer';
+import { headerText, type RawAnswer } from './raw-answer';
 import { requestHeadIn, type RequestHead } from './request-head';
 import { SECURITY_HEADER_LIST } from './security-headers';
 
@@ -35,7 +35,7 @@ export class WholeRequests {
 
   constructor(server: Server, connections: Connections, timeouts: Timeouts, clock: Clock, find: Finder) {
     const [byNode] = server.listeners('connection') as [(this: Server, socket: Socket) => void];
-    const house: House = {
+    const surroundings: Surroundings = {
       find,
       timeouts,
       texts: new AnswerTexts(timeouts.keptMs, clock),
@@ -47,7 +47,7 @@ export class WholeRequests {
     };
     server.off('connection', byNode);
     server.on('connection', (socket: Socket) => {
-      if (!socket.destroyed) this.open.add(new Connection(socket, house));
+      if (!socket.destroyed) this.open.add(new Connection(socket, surroundings));
     });
     this.closeWith(server);
   }
@@ -68,7 +68,7 @@ export class WholeRequests {
 }
 
 /** What all connections have in common. */
-interface House {
+interface Surroundings {
   find: Finder;
   timeouts: Timeouts;
   texts: AnswerTexts;
@@ -111,7 +111,7 @@ class Connection implements LastAnswer {
 
   constructor(
     readonly socket: Socket,
-    private readonly house: House,
+    private readonly surroundings: Surroundings,
   ) {
     socket
       .on('data', this.read)
@@ -119,7 +119,7 @@ class Connection implements LastAnswer {
       .on('timeout', this.waitedTooLong)
       .on('error', this.failed)
       .on('close', this.closed)
-      .setTimeout(house.timeouts.firstMs);
+      .setTimeout(surroundings.timeouts.firstMs);
   }
 
   private readonly read = (piece: Buffer): void => {
@@ -133,13 +133,13 @@ class Connection implements LastAnswer {
   };
 
   private readonly waitedTooLong = (): void => {
-    if (this.last === undefined) this.house.cameTooLate(this);
+    if (this.last === undefined) this.surroundings.cameTooLate(this);
     else this.socket.destroy();
   };
 
   private readonly failed = (): void => void this.socket.destroy();
 
-  private readonly closed = (): void => this.house.left(this);
+  private readonly closed = (): void => this.surroundings.left(this);
 
   /** Puts a piece back, to be read after the answer; the end of what comes is not told before it. */
   private keep(piece: Buffer): void {
@@ -148,14 +148,14 @@ class Connection implements LastAnswer {
 
   /** Takes the request that a piece begins with; hands the connection over when it is anything else. */
   private begin(piece: Buffer): void {
-    const { socket, house, last } = this;
+    const { socket, surroundings, last } = this;
     const head = last !== undefined && beginsWith(piece, last.bytes) ? last : this.headOf(piece);
     if (head === undefined || piece.length < head.end) return this.handOver(piece);
-    if (last === undefined) socket.setTimeout(house.timeouts.keptMs);
+    if (last === undefined) socket.setTimeout(surroundings.timeouts.keptMs);
     this.last = head;
     if (piece.length > head.end) this.keep(piece.subarray(head.end));
     this.writableFinished = this.headersSent = false;
-    house.asked(this);
+    surroundings.asked(this);
     void head.answer(piece.subarray(head.bytes.length, head.end), socket).then(this.write);
   }
 
@@ -165,17 +165,18 @@ class Connection implements LastAnswer {
     // Copied, as it would hold on to the whole piece.
     const bytes = Buffer.from(piece.subarray(0, at + HEAD_END.length));
     const head = requestHeadIn(bytes.toString('latin1'));
-    const answer = head && this.house.find(head);
+    const answer = head && this.surroundings.find(head);
     return answer && { bytes, answer, end: bytes.length + head.length };
   }
 
   private readonly write = (answer: RawAnswer): void => {
-    const { socket, house } = this;
+    const { socket, surroundings } = this;
     this.writableFinished = this.headersSent = true;
     if (socket.destroyed) return;
-    const isLast = !this.shouldKeepAlive || this.hasEnded || house.isEnding();
-    const { text, encoding } = house.texts.of(answer, isLast);
-    if (isLast) socket.end(text, encoding).destroySoon();
+    const isLast = !this.shouldKeepAlive || this.hasEnded || surroundings.isEnding();
+    const { text, encoding } = surroundings.texts.of(answer, isLast);
+    // What comes after the last answer is not carried out, as nobody would be told.
+    if (isLast) socket.pause().end(text, encoding).destroySoon();
     else if (socket.write(text, encoding)) this.goOn();
     else this.goOnWhenGone();
   };
@@ -196,8 +197,8 @@ class Connection implements LastAnswer {
   }
 
   private handOver(piece: Buffer): void {
-    const { socket, house } = this;
-    house.left(this);
+    const { socket, surroundings } = this;
+    surroundings.left(this);
     socket
       .off('data', this.read)
       .off('end', this.ended)
@@ -205,7 +206,7 @@ class Connection implements LastAnswer {
       .off('error', this.failed)
       .off('close', this.closed)
       .setTimeout(0);
-    house.handOver(this);
+    surroundings.handOver(this);
     socket.unshift(piece);
     if (socket.isPaused()) socket.resume();
   }
@@ -254,11 +255,4 @@ class AnswerTexts {
     }
     return this.date;
   }
-}
-
-/** @param list names and values in turn */
-function headerText(list: readonly string[]): string {
-  let text = '';
-  for (let at = 0; at < list.length; at += 2) text += `${list[at]}: ${list[at + 1]}\r\n`;
-  return text;
 }
